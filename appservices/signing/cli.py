@@ -241,7 +241,7 @@ def run_show(arguments: argparse.Namespace) -> int:
         until = held.next_update_utc
         listed = "for ever" if until is None else f"{until:%Y-%m-%d}"
         why = revoked_on(arguments.folder / LISTS / list_name(one.certificate), one.certificate)
-        revoked = "" if why is None else f"; REVOKED from {why.since:%Y-%m-%dT%H:%M} on"
+        revoked = "" if why is None else f"; REVOKED from {why.since:%Y-%m-%dT%H:%M} UTC on"
         line = f"{_line(name, one.certificate).rstrip()}; its list until {listed}{revoked}"
         sys.stdout.write(f"{line}; number {one.certificate.serial_number:x}\n")
     return 0

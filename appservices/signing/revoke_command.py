@@ -115,7 +115,7 @@ def revoked_on(path: Path, certificate: x509.Certificate) -> Revoked | None:
 def _revoked_before(serial: int, before: Revoked) -> ConfigError:
     return ConfigError(
         f"the certificate {serial:x} was revoked before: nothing counts that it signed after"
-        f" {before.since:%Y-%m-%dT%H:%M}; that stays, and can only be put earlier"
+        f" {before.since:%Y-%m-%dT%H:%M} UTC; that stays, and can only be put earlier"
     )
 
 

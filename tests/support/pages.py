@@ -77,6 +77,7 @@ _WHO: Final = {
     "PartyRoutes": "party",
     "ListRoutes": "list",
     "BlindRoutes": "person",
+    "OwnedRoutes": "person",
     "MeetingRoutes": "meeting",
     "TabletRoutes": "meeting",
     "DelegationRoutes": "party",

@@ -56,7 +56,7 @@ export function table(keys) {
 
 /** @param {string} path @param {string} method */
 function nameOf(path, method) {
-    if (path.startsWith(`${PATH}/blobs/`)) return "blob";
+    if (path.startsWith("signing/v1/") && path.includes(`/${SESSION}/blobs/`)) return "blob";
     if (path.startsWith("approvals/v1/")) return "approval";
     return `${method} ${path}`;
 }

@@ -1,5 +1,6 @@
 // stage: receipts
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { BASE, glance, look, test } from "./harness.js";
 
@@ -8,6 +9,9 @@ const MADE = JSON.parse(readFileSync(process.env.VECHE_SIGNED ?? "", "utf-8"));
 
 /** @param {string} name */
 const fileOf = (name) => Buffer.from(MADE[name] ?? "", "base64");
+
+/** @param {string} name @returns {string} what `sha256sum` says of it */
+const digest = (name) => createHash("sha256").update(fileOf(name)).digest("hex");
 
 const ASKED = ["/_veche/signing/v1/authorities", "/_veche/signing/v1/ca/root.cer"];
 
@@ -51,6 +55,13 @@ test("a genuine document says who signed it and when, and the file goes nowhere"
     const words = await facts.innerText();
     for (const one of ["Alice Adams", "@alice.adams:example.org", "Боб Браун", "identity checked"])
         assert.ok(words.includes(one), one);
+    // What `sha256sum` says of the file, and of what it was before.
+    const told = words.replace(/\s+/gu, " ");
+    assert.ok(told.includes(`of this file ${digest("closed")}`), told);
+    assert.ok(
+        told.includes(`of the document before anybody signed it ${digest("document")}`),
+        told,
+    );
     assert.deepEqual(asked.toSorted(), ASKED);
     await look(page, "verify-document");
 });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import hashlib
 import json
 import re
 import sys
@@ -123,7 +124,9 @@ def verify_pdf(
     except (OSError, SiteError, MalformedError) as e:
         sys.stderr.write(f"{path}: it could not be checked: {e}\n")
         return NOT_PROVEN
-    sys.stdout.write(_json(report, anchors) if is_json else _text(report, anchors))
+    digest = hashlib.sha256(data).digest()
+    say = _json if is_json else _text
+    sys.stdout.write(say(report, anchors, digest))
     return _CODES.get(report.verdict, FALSE)
 
 
@@ -257,14 +260,15 @@ def site_authorities(site: Site) -> tuple[list[bytes], list[NamedAnchor]]:
     return [*map(der_of, [root, *others]), *map(StampRoot, stampers)], anchors
 
 
-def _text(report: Report, anchors: Sequence[NamedAnchor]) -> str:
+def _text(report: Report, anchors: Sequence[NamedAnchor], file_sha256: bytes) -> str:
     found = {finding.reason for finding in report.findings}
     hints = dict.fromkeys(hint for reason, hint in _HINTS.items() if reason in found)
     details = [f"Detail: {_plain(one.detail)}" for one in report.findings if one.detail]
-    return "".join(f"{line}\n" for line in [words_of(report, "en", anchors), *details, *hints])
+    said = words_of(report, "en", anchors, file_sha256)
+    return "".join(f"{line}\n" for line in [said, *details, *hints])
 
 
-def _json(report: Report, anchors: Sequence[NamedAnchor]) -> str:
+def _json(report: Report, anchors: Sequence[NamedAnchor], file_sha256: bytes) -> str:
     """The report for programs; its reasons are stable."""
     content = {
         "verdict": report.verdict.value,
@@ -289,6 +293,7 @@ def _json(report: Report, anchors: Sequence[NamedAnchor]) -> str:
             }
             for one in report.signers
         ],
+        "file_sha256": file_sha256.hex(),
         "document_sha256": report.document_sha256.hex() if report.document_sha256 else None,
         "files": list(report.files),
         "closed_at_ms": report.closed_at_ms,

@@ -266,6 +266,9 @@ class SessionView(Wire):
         is_deleted: Whether it was: there is no file, no matter and no revision any more.
         may_delete: Whether it is over, and who asks can have it deleted here: they asked for the
             signatures, and have not wanted that yet.
+        is_yours: Whether who asks is who asked for the signatures.
+        report: SHA-256 of the ciphertext of the report, hexadecimal, which the document's key
+            opens; none: there is none yet, or it was made under a key that pages have not.
         now_ms: Our clock, UTC.
     """
 
@@ -299,6 +302,8 @@ class SessionView(Wire):
     deletes_at_ms: int | None = None
     is_deleted: bool = False
     may_delete: bool = False
+    is_yours: bool = False
+    report: str | None = None
     now_ms: int
 
 

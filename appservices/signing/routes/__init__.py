@@ -11,6 +11,7 @@ from appservices.signing.routes.lists import ListRoutes
 from appservices.signing.routes.meetings import MeetingRoutes
 from appservices.signing.routes.organisations import OrganisationRoutes
 from appservices.signing.routes.own_certificates import OwnCertificateRoutes
+from appservices.signing.routes.owned import OwnedRoutes
 from appservices.signing.routes.parties import PartyRoutes
 from appservices.signing.routes.providers import ProviderRoutes
 from appservices.signing.routes.public import PublicRoutes
@@ -42,6 +43,7 @@ def routes(host: Host, service: Any) -> Mapping[str, IResource]:
         PartyRoutes(host, service),
         ListRoutes(host, service),
         BlindRoutes(host, service),
+        OwnedRoutes(host, service),
         MeetingRoutes(service),
         TabletRoutes(host, service),
         DelegationRoutes(host, service),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.threads import deferToThreadPool
@@ -88,7 +89,8 @@ class Check(ChatErrand[Parts]):
             )
         except SandboxError:
             return {}
-        return {"report": report, "why": _why_unreadable(pdf, report)}
+        digest = hashlib.sha256(pdf).digest()
+        return {"report": report, "sha256": digest, "why": _why_unreadable(pdf, report)}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what was found."""
@@ -102,7 +104,7 @@ class Check(ChatErrand[Parts]):
             scene.tell(room_id, person, (Paragraph(speech.text(result["why"])),))
         elif "report" in result:
             named = self._parts.authorities.named
-            text = words_of(result["report"], speech.language, named)
+            text = words_of(result["report"], speech.language, named, result["sha256"])
             scene.tell(room_id, person, (Code(text),))
         else:
             words = speech.text("Nobody can tell: this file cannot be read.")

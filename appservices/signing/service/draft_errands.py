@@ -18,8 +18,9 @@ from appservices.signing.core.papers.uploads import (
 )
 from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.session import State
+from appservices.signing.core.texts.account import own_page_doc
 from appservices.signing.core.texts.draft import misplaced_doc, no_page_doc, nobody_doc, sent_doc
-from appservices.signing.service import draft_talk, drafting
+from appservices.signing.service import draft_talk, drafting, owned
 from appservices.signing.service.inviting import Invited
 from appservices.signing.service.laying import boxed, misplaced, sizes_of
 from appservices.signing.service.naming import known_name, user_named
@@ -220,7 +221,8 @@ class Freeze(ChatErrand[Parts]):
         except MalformedError:
             draft_talk.review(scene, session, room_id)
             return
-        scene.tell(room_id, person, sent_doc(session, speech))
+        page = own_page_doc(owned.page_of(scene, session), speech)
+        scene.tell(room_id, person, (*sent_doc(session, speech), *page))
         drafting.send(scene, session)
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.config import REMINDERS_MAX
 from appservices.signing.core.commands import ALL_WORDS
-from appservices.signing.core.parties import CAN_ACT, PartyState
+from appservices.signing.core.parties import PartyState
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.account import (
+    Listed,
     how_doc,
     no_session_doc,
+    own_page_doc,
     session_doc,
     sessions_doc,
     signatures_doc,
@@ -27,12 +29,12 @@ from appservices.signing.service import (
     draft_talk,
     forgetting,
     keeping,
-    telling,
+    owned,
     waiting,
 )
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.told import told_digest
-from appservices.signing.store import certificates, events, sessions, signatures
+from appservices.signing.store import certificates, listed, sessions, signatures
 from veche.protocol import message
 from veche.protocol.errors import MalformedError, RefusedError
 from veche.protocol.ids import RoomId, UserId, effect_id
@@ -59,6 +61,9 @@ EXPORT: Final = "signing.export"
 LOOKED_AT_MAX: Final = 1_000
 """Most documents of a person among which one is looked for, the newest."""
 SHOWN_MAX: Final = 20
+"""Most lines of a list in the chat."""
+ENDED_MAX: Final = 10
+"""Documents that are over of which the list has the last."""
 WAITING_MAX: Final = 5
 """Documents that wait for somebody whose links are shown at once."""
 JSON: Final = "application/json"
@@ -95,13 +100,18 @@ def show_sessions(scene: Scene, inbound: Inbound, argument: str) -> None:
     speech = scene.speech(person)
     if argument.strip():
         session = _named(scene, person, argument)
-        scene.tell(room_id, person, _stands(scene, session, speech))
+        scene.tell(room_id, person, _stands(scene, session, person, speech))
         return
-    own = _read(scene, sessions.of_requester(scene.txn, person, SHOWN_MAX))
-    known = {one.id for one in own}
-    asked = _read(scene, sessions.of_person(scene.txn, person, SHOWN_MAX))
-    others = [one for one in asked if one.id not in known]
-    scene.tell(room_id, person, sessions_doc(own, others, speech))
+    txn = scene.txn
+    waiting = sessions.waiting_for(txn, person, LOOKED_AT_MAX)
+    found = Listed(
+        waiting=_read(scene, waiting[:SHOWN_MAX]),
+        waiting_count=len(waiting),
+        with_others=_read(scene, listed.with_others(txn, person, SHOWN_MAX)),
+        own=_read(scene, listed.running_of(txn, person, SHOWN_MAX)),
+        ended=_read(scene, listed.ended_of(txn, person, ENDED_MAX)),
+    )
+    scene.tell(room_id, person, sessions_doc(person, found, speech))
 
 
 def delete(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -154,13 +164,12 @@ def remind(scene: Scene, inbound: Inbound, argument: str) -> None:
     if session is None or session.state is not State.OPEN:
         scene.tell(room_id, person, no_session_doc(speech))
         return
-    waiting = [one for one in session.members if one.party.state in CAN_ACT]
-    before = events.count(scene.txn, session.id, telling.REMINDED)
-    acting.reminded(scene, session)
-    count = events.count(scene.txn, session.id, telling.REMINDED) - before
-    if count:
-        words = speech.plural("One person is reminded.", "{count} persons are reminded.", count)
-    elif waiting:
+    done = owned.remind(scene, session)
+    if done.count:
+        words = speech.plural(
+            "One person is reminded.", "{count} persons are reminded.", done.count
+        )
+    elif done.waiting:
         words = speech.text(
             "Nobody is reminded: each was reminded {count} times, or has no chat with me, to which"
             " I have invited them.",
@@ -293,13 +302,16 @@ def _read(scene: Scene, ids: list[Any]) -> list[Session]:
     return [one for one in found if one is not None]
 
 
-def _stands(scene: Scene, session: Session | None, speech: Speech) -> Doc:
+def _stands(scene: Scene, session: Session | None, person: UserId, speech: Speech) -> Doc:
     """How a document stands."""
     if session is None:
         return no_session_doc(speech)
     is_deleted = keeping.is_forgotten(scene, session)
     until_ms = keeping.forgotten_at_ms(scene, session)
-    return session_doc(session, speech, until_ms, is_deleted=is_deleted)
+    doc = session_doc(session, speech, until_ms, is_deleted=is_deleted)
+    is_theirs = session.requester == person and session.sent_at_ms is not None
+    page = owned.page_of(scene, session) if is_theirs and not is_deleted else None
+    return (*doc, *own_page_doc(page, speech))
 
 
 def own_session(scene: Scene, person: UserId, number: str) -> Session | None:

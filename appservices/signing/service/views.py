@@ -103,8 +103,18 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
         deletes_at_ms=None if is_deleted else keeping.forgotten_at_ms(scene, session),
         is_deleted=is_deleted,
         may_delete=session.requester == member.person and keeping.may_ask(scene, session),
+        is_yours=session.requester == member.person,
+        report=_report(scene, session),
         now_ms=scene.now_ms,
     )
+
+
+def _report(scene: Scene, session: Session) -> str | None:
+    """Under which name the ciphertext of the report is here."""
+    if session.is_blind:
+        return None
+    digest = blobs.digest_of(scene.txn, session.id, "evidence")
+    return None if digest is None else digest.hex()
 
 
 def _revisions(scene: Scene, session: Session) -> list[RevisionView]:

@@ -86,7 +86,9 @@ def _catalogue() -> Catalogue:
     return Catalogue.load("veche.protocol")
 
 
-def words_of(report: Report, locale: str, anchors: Sequence[NamedAnchor] = ()) -> str:
+def words_of(
+    report: Report, locale: str, anchors: Sequence[NamedAnchor] = (), file_sha256: bytes = b""
+) -> str:
     """What a report says: the verdict, who signed and when, why it is not green; plain text.
 
     The texts of a file (names, fields) are on one line each, without characters that would turn or
@@ -96,8 +98,10 @@ def words_of(report: Report, locale: str, anchors: Sequence[NamedAnchor] = ()) -
         report: On a file.
         locale: One of ``veche.protocol.catalogue.LANGUAGES``; any other counts as English.
         anchors: Authorities that the site's operator has named.
+        file_sha256: Of the file as it is, which others tell by it, or find out themselves
+            (``sha256sum``); empty: it is not said.
     """
-    return "\n".join(_lines(report, locale, anchors))
+    return "\n".join([*_lines(report, locale, anchors), *_digests(report, locale, file_sha256)])
 
 
 def verdict_words(verdict: Verdict, locale: str) -> str:
@@ -119,10 +123,22 @@ def _lines(report: Report, locale: str, anchors: Sequence[NamedAnchor]) -> Itera
     if report.proven_until_ms is not None:
         day = _time(report.proven_until_ms)[: len("2026-01-01")]
         yield words.text(locale, "Provable until {day}, if it is not renewed before", day=day)
-    if report.document_sha256 is not None:
-        yield words.text(locale, "Document: SHA-256 {digest}", digest=report.document_sha256.hex())
     for finding in report.findings:
         yield words.text(locale, "But: {reason}", reason=_reason(finding, locale))
+
+
+def _digests(report: Report, locale: str, file_sha256: bytes) -> Iterator[str]:
+    """That of the file, which changes with each signature, and that of what was signed."""
+    words, signed = _catalogue(), report.document_sha256
+    if file_sha256:
+        yield words.text(locale, "SHA-256 of this file: {digest}", digest=file_sha256.hex())
+    if signed is not None:
+        message = (
+            N_("SHA-256 of what was signed in it: {digest}")
+            if report.files
+            else N_("SHA-256 before anybody signed it: {digest}")
+        )
+        yield words.text(locale, message, digest=signed.hex())
 
 
 def _how(one: Signed, locale: str, anchors: Sequence[NamedAnchor]) -> str:

@@ -17,9 +17,10 @@ from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
 
 if TYPE_CHECKING:
-    from appservices.agency.core.case import Case, Refusal
+    from appservices.agency.core.case import Case, Issued, Refusal
     from appservices.agency.core.context import Context
     from appservices.agency.core.definition import ServiceDefinition
+    from veche.protocol.speech import Speech
 
 STATUS_ENTRIES_MAX: Final = 15
 """Entries of the history that ``status`` shows, the newest; the export has them all."""
@@ -83,7 +84,7 @@ def card_facts(
         facts.append((speech.text("To pay"), due_words(case.fee, context)))
     if case.wiped_at_ms is not None:
         # Of the documents themselves nothing else is left.
-        facts += [(f"{one.title} · SHA-256", one.sha256) for one in case.documents]
+        facts += [(_digest_of(one, speech), one.sha256) for one in case.documents]
     facts.append((speech.text("Next"), next_step(definition, case, context)))
     return facts
 
@@ -350,8 +351,13 @@ def served_doc(definition: ServiceDefinition, case: Case, context: Context) -> D
     speech = context.person
     title = definition.title.text(context.language)
     doc: Doc = (Paragraph(Bold(title), ": ", speech.text("done. Nothing more is needed.")),)
-    hashes = [(f"{one.title} · SHA-256", Mono(one.sha256)) for one in case.documents]
+    hashes = [(_digest_of(one, speech), Mono(one.sha256)) for one in case.documents]
     return (*doc, Facts(hashes)) if hashes else doc
+
+
+def _digest_of(issued: Issued, speech: Speech) -> str:
+    """Whose SHA-256 it is: of a document that is signed, that before anybody signed is another."""
+    return speech.text("{title} · SHA-256 of the file", title=issued.title)
 
 
 def overdue_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:

@@ -5,32 +5,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+import attrs
+
 from appservices.signing.core.commands import COMMANDS
+from appservices.signing.core.parties import PartyState, Role
 from appservices.signing.core.texts.cards import LISTED_MAX, parties_lines
 from appservices.signing.core.texts.words import (
     EFFECTS,
     LEVELS,
     SESSIONS,
+    STATES,
     counted,
+    digests,
     headed,
     number_of,
     reason_words,
     signed_names,
     titled,
 )
+from veche.protocol.catalogue import N_
 from veche.protocol.commands import help_doc as commands_doc
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Link, Mono, Paragraph
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.records import Level, Member, Session
     from veche.protocol.commands import Command
-    from veche.protocol.ids import RoomId
+    from veche.protocol.ids import RoomId, UserId
     from veche.protocol.speech import Speech
 
-SHOWN_MAX: Final = 20
-"""Most lines of a list in the chat; the export has all of them."""
+_YOURS: Final[Mapping[PartyState, str]] = {
+    PartyState.WAITING: N_("others come first"),
+    PartyState.INVITED: STATES[PartyState.INVITED],
+    PartyState.VIEWED: STATES[PartyState.VIEWED],
+    PartyState.WRITTEN: N_("you have written by hand; the witness has not signed yet"),
+    PartyState.SIGNED: N_("you have signed"),
+    PartyState.DECLINED: N_("you have declined"),
+    PartyState.DELEGATED: N_("somebody else acts for you"),
+    PartyState.LAPSED: N_("your time was over"),
+    PartyState.EXCUSED: N_("not needed any more"),
+}
 
 
 def welcome_doc(name: str, speech: Speech) -> Doc:
@@ -99,24 +114,52 @@ def chat_doc(room_id: RoomId | None, speech: Speech) -> Doc:
     return (Paragraph(speech.text("Our encrypted chat is here:"), " ", Link(url, url)),)
 
 
-def sessions_doc(own: Sequence[Session], asked: Sequence[Session], speech: Speech) -> Doc:
-    """Somebody's documents.
+@attrs.frozen
+class Listed:
+    """Somebody's documents, by what is to be done with them.
+
+    Attributes:
+        waiting: Those that they are asked to sign, the oldest first.
+        waiting_count: How many they are in all.
+        with_others: Those that others sent them, and that wait for others now.
+        own: Those that they prepare or have sent, and that are not over.
+        ended: Those that are over, what ended last first.
+    """
+
+    waiting: Sequence[Session] = ()
+    waiting_count: int = 0
+    with_others: Sequence[Session] = ()
+    own: Sequence[Session] = ()
+    ended: Sequence[Session] = ()
+
+
+def sessions_doc(person: UserId, listed: Listed, speech: Speech) -> Doc:
+    """Somebody's documents, what they have to do first.
 
     Args:
-        own: Those that they have signed by others, the newest first.
-        asked: Those in which they take part.
+        person: Who they are.
+        listed: What they have.
         speech: How they are spoken to.
     """
-    if not own and not asked:
-        return (Paragraph(speech.text("You have no documents here. Send me a file to begin.")),)
+    waiting: list[Item] = [_line(one, speech) for one in listed.waiting]
+    left = listed.waiting_count - len(waiting)
+    if left > 0:
+        waiting.append(speech.plural("and {count} more", "and {count} more", left))
+    groups: tuple[tuple[str, list[Item]], ...] = (
+        (speech.text("For you to sign"), waiting),
+        (
+            speech.text("Waits for others"),
+            [_theirs(person, one, speech) for one in listed.with_others],
+        ),
+        (speech.text("Sent by you"), [_line(one, speech) for one in listed.own]),
+        (speech.text("Ended lately"), [_line(one, speech) for one in listed.ended]),
+    )
     blocks: Doc = ()
-    for title, held in (
-        (speech.text("Sent by you"), own),
-        (speech.text("For you to sign"), asked),
-    ):
-        if held:
-            lines = [_line(one, speech) for one in held[:SHOWN_MAX]]
+    for title, lines in groups:
+        if lines:
             blocks = (*blocks, Heading(title), Bullets(lines))
+    if not blocks:
+        return (Paragraph(speech.text("You have no documents here. Send me a file to begin.")),)
     return blocks
 
 
@@ -138,7 +181,7 @@ def session_doc(
         (speech.text("Effect"), speech.text(EFFECTS[session.effect])),
     ]
     if session.paper is not None:
-        facts.append((speech.text("Code"), Mono(session.code)))
+        facts += [(speech.text("Code"), Mono(session.code)), *digests(session, speech)]
     if is_deleted:
         facts.append((speech.text("Kept here"), speech.text("not any more: it is deleted")))
     elif until_ms is not None:
@@ -148,6 +191,17 @@ def session_doc(
     heading = Heading(headed(session, speech))
     lines: Doc = (Bullets(parties_lines(session, speech)),) if session.members else ()
     return (heading, Facts(facts), *lines)
+
+
+def own_page_doc(page: str | None, speech: Speech) -> Doc:
+    """Where whoever has a document signed sees how it stands; nothing where there are no pages."""
+    if page is None:
+        return ()
+    words = speech.text(
+        "Who has signed, more time, reminding, taking it back, the file and the report are on your"
+        " page of it; the link is for you alone:"
+    )
+    return (Paragraph(words, "\n", Link(page, page)),)
 
 
 def signatures_doc(
@@ -244,6 +298,16 @@ def _line(session: Session, speech: Speech) -> Item:
     have, need = counted(session)
     state = speech.text(SESSIONS[session.state])
     return (Mono(number_of(session)), f" {_listed(session, speech)}: {state} ({have}/{need})")
+
+
+def _theirs(person: UserId, session: Session, speech: Speech) -> Item:
+    """A line that says how it stands for the reader themselves."""
+    have, need = counted(session)
+    held = [one.party for one in session.members if one.person == person]
+    party = next((one for one in held if one.state is not PartyState.DELEGATED), held[0])
+    is_copy = party.role is Role.VIEWER
+    yours = speech.text(N_("you get a copy") if is_copy else _YOURS[party.state])
+    return (Mono(number_of(session)), f" {_listed(session, speech)}: {yours} ({have}/{need})")
 
 
 def _listed(session: Session, speech: Speech) -> str:

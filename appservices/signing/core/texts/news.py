@@ -11,6 +11,7 @@ from appservices.signing.core.texts.cards import declined_words, result_words
 from appservices.signing.core.texts.words import (
     LEVELS,
     counted,
+    digests,
     headed,
     named,
     number_of,
@@ -133,7 +134,7 @@ def result_doc(
         facts.append((speech.text("Sealed by"), ", ".join(sealed)))
     if verdict is not None:
         facts.append((speech.text("Checked"), speech.text(_VERDICTS.get(verdict, verdict))))
-    facts.append((speech.text("Number"), Mono(number_of(session))))
+    facts += [(speech.text("Number"), Mono(number_of(session))), *digests(session, speech)]
     blocks: Doc = (
         Heading(speech.text("{title}: the file", title=titled(session, speech))),
         Paragraph(Bold(result_words(session, speech))),

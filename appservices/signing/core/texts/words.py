@@ -151,6 +151,26 @@ def file_facts(name: str, kind: str, size: int, speech: Speech) -> list[tuple[st
     ]
 
 
+def digests(session: Session, speech: Speech) -> list[tuple[str, Item]]:
+    """By what a file is told that was closed, and what it was before anybody signed it.
+
+    Each signature is added to the file, so the two differ; whoever has either finds it out with
+    any program.
+    """
+    paper, final = session.paper, session.final_sha256
+    if paper is None or final is None or not session.revision:
+        return []
+    before = (
+        speech.text("SHA-256 of what was signed in it")
+        if session.has_container
+        else speech.text("SHA-256 before anybody signed it")
+    )
+    return [
+        (speech.text("SHA-256 of the signed file"), Mono(final.hex())),
+        (before, Mono(paper.sha256.hex())),
+    ]
+
+
 def signed_names(session: Session, speech: Speech) -> list[str]:
     """Who has signed, and who by hand; a delegate with whom they act for."""
     signed = [one for one in session.members if one.party.state is PartyState.SIGNED]

@@ -137,9 +137,15 @@ export function showDate(at_ms) {
     return new Intl.DateTimeFormat(locale(), { dateStyle: "long" }).format(at_ms);
 }
 
-/** @param {number} at_ms @returns {string} "24 November 2025 at 09:05" in the person's time zone */
+/**
+ * A moment in the person's own time zone, which is named: the bots name theirs, which may be another.
+ * @param {number} at_ms
+ * @returns {string} "24 November 2025 at 09:05 CET"
+ */
 export function showDateTime(at_ms) {
-    const form = /** @type {const} */ ({ dateStyle: "long", timeStyle: "short" });
+    const day = /** @type {const} */ ({ day: "numeric", month: "long", year: "numeric" });
+    const time = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit" });
+    const form = { ...day, ...time, timeZoneName: /** @type {const} */ ("short") };
     return new Intl.DateTimeFormat(locale(), form).format(at_ms);
 }
 

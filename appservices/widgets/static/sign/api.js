@@ -28,6 +28,7 @@ export class Session {
     /** @param {Pick<import("./link.js").Link, "session" | "party" | "token">} link */
     constructor({ session, party, token }) {
         this.path = `${API}/sessions/${session}`;
+        /** @type {Record<string, string>} */
         this.headers = { "Veche-Party": `${party} ${token}` };
     }
 
@@ -118,6 +119,33 @@ export class Session {
     decline(body) {
         return this.#act(`${this.path}/decline`, body);
     }
+}
+
+/** The same, asked by who asks for the signatures, is signed in, and takes no part. */
+export class OwnedSession extends Session {
+    /** @param {string} session */
+    constructor(session) {
+        super({ session, party: "", token: "" });
+        this.path = ownedPath(session);
+        this.headers = {};
+    }
+}
+
+/** @param {string} session */
+function ownedPath(session) {
+    return `${API}/owned/${session}`;
+}
+
+/**
+ * What who asks for the signatures does with a document.
+ * @param {string} session
+ * @param {"cancel" | "extend" | "remind"} act
+ * @param {Record<string, unknown>} [body] `ExtendBody`
+ * @returns {Promise<any>} of reminding a `RemindedView`
+ */
+export function actOwned(session, act, body = {}) {
+    const query = { lang: currentLanguage() };
+    return call("POST", `${ownedPath(session)}/${act}`, { body, key: newKey(), query });
 }
 
 /**

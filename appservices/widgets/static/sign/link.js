@@ -15,6 +15,11 @@
  * @property {Uint8Array<ArrayBuffer> | undefined} key
  * @property {string} document SHA-256 of the document, base64
  *
+ * @typedef {object} OwnedLink of who asks for the signatures, who is signed in, and takes no part
+ * @property {string} session
+ * @property {Uint8Array<ArrayBuffer> | undefined} key none: the link was cut off
+ * @property {true} isOwned
+ *
  * @typedef {object} ListLink opens all that waits for a person
  * @property {string} header what is told the service: whose list, until when, the token
  * @property {Uint8Array<ArrayBuffer> | undefined} key none: the link was cut off
@@ -47,6 +52,12 @@ export function readPrivateLink(hash) {
     const [session = "", party, key = "", document = ""] = saidIn(hash, ["s", "p", "k", "d"]);
     if (!SESSION.test(session) || party || !KEY.test(document)) return undefined;
     return { session, key: keyOf(key), document: base64(fromBase64(document)) };
+}
+
+/** @param {string} hash of the address @returns {OwnedLink | undefined} none: it is another, or damaged */
+export function readOwnedLink(hash) {
+    const [session = "", key = ""] = saidIn(hash, ["r", "k"]);
+    return SESSION.test(session) ? { session, key: keyOf(key), isOwned: true } : undefined;
 }
 
 /**

@@ -6,6 +6,7 @@
  * @typedef {import("./paper.js").Paper} Paper
  * @typedef {import("./link.js").Link} Link
  * @typedef {import("./link.js").PrivateLink} PrivateLink
+ * @typedef {import("./link.js").OwnedLink} OwnedLink
  *
  * @typedef {object} Opened
  * @property {Session} session
@@ -14,7 +15,7 @@
  */
 import { ApiError } from "../kit/api.js";
 import { session as signedIn } from "../kit/session.js";
-import { Session, partyOf } from "./api.js";
+import { OwnedSession, Session, partyOf } from "./api.js";
 import { importKey } from "./cipher.js";
 import { withMatter } from "./matter.js";
 import { grown, openPaper } from "./paper.js";
@@ -36,7 +37,7 @@ export class KeyNeeded extends Error {
 const DOUBTS = /** @type {const} */ (["increment", "signature", "document", "matter"]);
 
 /**
- * @param {Link | PrivateLink} link
+ * @param {Link | PrivateLink | OwnedLink} link
  * @param {(view: View) => void} tell what is known before the file is here
  * @returns {Promise<Opened>}
  * @throws {SignInNeeded}
@@ -44,7 +45,7 @@ const DOUBTS = /** @type {const} */ (["increment", "signature", "document", "mat
  * @throws {PaperError} something in it does not hold; the service is told
  */
 export async function openLink(link, tell) {
-    const session = new Session(await asParty(link));
+    const session = await sessionOf(link);
     const said = await session.view();
     if (said.is_deleted) throw new PaperError("deleted");
     if (!isBlind(said)) {
@@ -59,7 +60,8 @@ export async function openLink(link, tell) {
         const view = await withMatter(said, await importKey(key));
         tell(view);
         const cipher = await session.blob(view.document.blob);
-        const paper = await openPaper(view, cipher, key, link.document);
+        const promised = "document" in link ? link.document : undefined;
+        const paper = await openPaper(view, cipher, key, promised);
         return { session, view: named(view, paper), paper };
     });
 }
@@ -103,11 +105,12 @@ function named(view, { file }) {
     return { ...view, document: { ...view.document, name, kind } };
 }
 
-/** @param {Link | PrivateLink} link */
-async function asParty(link) {
-    if ("party" in link) return link;
+/** @param {Link | PrivateLink | OwnedLink} link */
+async function sessionOf(link) {
+    if ("party" in link) return new Session(link);
     if (!signedIn()) throw new SignInNeeded("sign in");
-    return { session: link.session, ...(await partyOf(link.session)) };
+    if ("isOwned" in link) return new OwnedSession(link.session);
+    return new Session({ session: link.session, ...(await partyOf(link.session)) });
 }
 
 /**

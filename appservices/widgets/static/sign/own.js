@@ -112,7 +112,7 @@ export class OwnSigning {
  * @returns {string} that the command takes, with all that it needs
  */
 function ownLink(session, { session: s, key, document }) {
-    const [p = "", token = ""] = session.headers["Veche-Party"].split(" ");
+    const [p = "", token = ""] = (session.headers["Veche-Party"] ?? "").split(" ");
     const said = new URLSearchParams({ s, p, t: token, k: base64url(key ?? new Uint8Array()) });
     if (document) said.set("d", base64url(fromBase64(document)));
     return `${location.origin}${location.pathname}#${said}`;

@@ -13,6 +13,7 @@ import { fromBase64 } from "../kit/approval.js";
 import { banner, field } from "../kit/elements.js";
 import { verdictWords } from "../verify/signed_words.js";
 import { privateHash, readPrivateLink } from "./link.js";
+import { isAskerAlone } from "./owning.js";
 import { NoKeyError, isBlind, levelOf } from "./signing.js";
 import { effectWords, levelWords, roleWords } from "../approve/signing_words.js";
 import { copyWords, explained, isGuest, overWords, partyStateWords, stepWords } from "./words.js";
@@ -30,7 +31,7 @@ export function facts(view) {
     /** @type {[string, unknown][]} */
     const rows = [
         [t("Asked by"), html`<bdi>${calledIn(view, view.requester, view.requester)}</bdi>`],
-        [t("You are"), roleWords(you.role)],
+        [t("You are"), isAskerAlone(view) ? t("who asks for the signatures") : roleWords(you.role)],
         [t("Document"), html`${pages}, ${size}`],
         [t("Kind of signature"), levelWords(levelOf(view))],
         [t("It counts"), effectWords(view.effect)],
@@ -181,7 +182,8 @@ function kept({ deletes_at_ms }) {
 }
 
 /** @param {View} view what two people can compare */
-export function code({ code: digits, document, parties: all, you }) {
+export function code(view) {
+    const { code: digits, document, parties: all, you } = view;
     const seenBy = all.find(({ party: id }) => id === you.party)?.identified_by;
     const groups = hex(fromBase64(document.sha256)).match(GROUP)?.join(" ");
     return html`<div class="document-code card">
@@ -192,21 +194,26 @@ export function code({ code: digits, document, parties: all, you }) {
         <div>
             <p>
                 ${
-                    seenBy
-                        ? t(
-                              "The code of this document. {name} must see the same; else don't sign.",
-                              {
-                                  name: seenBy,
-                              },
-                          )
-                        : t(
-                              "The code of this document. In the message in your chat it must be the same; else don't sign.",
-                          )
+                    isAskerAlone(view)
+                        ? t("The code of this document. Whoever signs it sees the same.")
+                        : seenBy
+                          ? t(
+                                "The code of this document. {name} must see the same; else don't sign.",
+                                {
+                                    name: seenBy,
+                                },
+                            )
+                          : t(
+                                "The code of this document. In the message in your chat it must be the same; else don't sign.",
+                            )
                 }
             </p>
             <details>
                 <summary>${t("The whole fingerprint")}</summary>
                 <p class="small"><code>SHA-256 ${groups}</code></p>
+                <p class="small help">
+                    ${t("Of the document before anybody signs it. The signed file has another one, as each signature is added to it.")}
+                </p>
             </details>
         </div>
     </div>`;

@@ -141,6 +141,10 @@ export interface View {
     is_deleted?: boolean;
     /** Whether who asked for the signatures can have it deleted. */
     may_delete?: boolean;
+    /** Whether the reader is who asked for the signatures. */
+    is_yours?: boolean;
+    /** SHA-256 of the report's ciphertext, hexadecimal; none: there is none that pages can read. */
+    report?: string | null;
     requester: string;
     effect: "when_complete" | "each";
     may_delegate: boolean;

@@ -5,6 +5,7 @@
  * @typedef {import("./types.d.ts").View} View
  * @typedef {import("./paper.js").Paper} Paper
  * @typedef {import("./signing.js").Step} Step
+ * @typedef {"sign" | "decline" | "delegate" | "delete" | "remind" | "extend" | "cancel" | "report"} Doing
  */
 import { html, nothing } from "lit";
 import { VecheElement, banner, button, openDialog, spinner } from "../kit/elements.js";
@@ -19,35 +20,36 @@ import { DELEGATE, delegateDialog, delegatePaper, mayDelegate, takeBack } from "
 import { deletePaper, deletion } from "./deleting.js";
 import { DECLINE, declineDialog, refuseDialog } from "./dialogs.js";
 import { Guard } from "./guard.js";
-import { readLink, readPrivateLink } from "./link.js";
+import { readLink, readOwnedLink, readPrivateLink } from "./link.js";
 import { OwnSigning, approveOwn, isOwn } from "./own.js";
 import { KeyNeeded, SignInNeeded, openLink, overMeanwhile, refreshed } from "./opening.js";
+import { actAsAsker, owning } from "./owning.js";
 import { PaperError } from "./paper_error.js";
 import {
-    closed,
     code,
     consent,
     facts,
     mode,
     noLink,
-    over,
     parties,
     pasting,
     problem,
     progress,
-    signed,
     signedBefore,
     signingIn,
 } from "./parts.js";
+import { reportButton, saveReport } from "./report.js";
 import { answered, declinePaper, isBlind, levelOf, signPaper } from "./signing.js";
+import { standing } from "./standing.js";
 import { witnessing } from "./witnessing.js";
 import { boxRole, boxWords, containerName, explained, missingParts } from "./words.js";
 
 const HEAD = "h1";
 
-/** @returns {import("./link.js").Link | import("./link.js").PrivateLink | undefined} */
+/** @returns {import("./link.js").Link | import("./link.js").PrivateLink | import("./link.js").OwnedLink | undefined} */
 function linkHere() {
-    return readLink(location.hash) ?? readPrivateLink(location.hash);
+    const { hash } = location;
+    return readLink(hash) ?? readPrivateLink(hash) ?? readOwnedLink(hash);
 }
 
 export class VecheSign extends VecheElement {
@@ -66,6 +68,7 @@ export class VecheSign extends VecheElement {
         answers: { state: true },
         doing: { state: true },
         isClosing: { state: true },
+        said: { state: true },
     });
 
     constructor() {
@@ -93,8 +96,10 @@ export class VecheSign extends VecheElement {
         this.isClosing = false;
         /** @type {Map<string, boolean>} to clauses, by their ids */
         this.answers = new Map();
-        /** @type {"sign" | "provider" | "decline" | "delegate" | "delete" | ""} what is being done */
+        /** @type {"sign" | "provider" | Doing | ""} what is being done */
         this.doing = "";
+        /** What came of reminding. */
+        this.said = "";
         this._link = linkHere();
         /** @type {import("./api.js").Session | undefined} */
         this._session = undefined;
@@ -236,23 +241,14 @@ export class VecheSign extends VecheElement {
     }
 
     /** @param {CustomEvent} event */
-    async _decline({ detail }) {
-        const { view, paper, _session: session } = this;
-        if (!view || !paper || !session) return;
-        await this._do("decline", async () => {
-            await declinePaper({ view, session }, detail.code, detail.reason);
-            this._show(await refreshed({ session, view, paper }));
-        });
+    _decline({ detail }) {
+        const { code: why, reason } = detail;
+        return this._doAndLook("decline", (opened) => declinePaper(opened, why, reason));
     }
 
     /** @param {string} [to] whom they let act; none: they act themselves again */
-    async _delegate(to) {
-        const { view, paper, _session: session } = this;
-        if (!view || !paper || !session) return;
-        await this._do("delegate", async () => {
-            await delegatePaper({ view, session }, to);
-            this._show(await refreshed({ session, view, paper }));
-        });
+    _delegate(to) {
+        return this._doAndLook("delegate", (opened) => delegatePaper(opened, to));
     }
 
     async _delete() {
@@ -264,7 +260,28 @@ export class VecheSign extends VecheElement {
         });
     }
 
-    /** @param {"sign" | "decline" | "delegate" | "delete"} doing @param {() => Promise<void>} work */
+    /**
+     * @param {Doing} doing
+     * @param {(opened: import("./opening.js").Opened) => Promise<unknown>} work what it gives is said
+     */
+    async _doAndLook(doing, work) {
+        const { view, paper, _session: session } = this;
+        if (!view || !paper || !session) return;
+        this.said = "";
+        await this._do(doing, async () => {
+            const said = await work({ session, view, paper });
+            this._show(await refreshed({ session, view, paper }));
+            this.said = typeof said === "string" ? said : "";
+        });
+    }
+
+    async _report() {
+        const { view, paper, _session: session } = this;
+        if (!view || !paper || !session) return;
+        await this._do("report", () => saveReport({ view, paper, session }));
+    }
+
+    /** @param {Doing} doing @param {() => Promise<void>} work */
     async _do(doing, work) {
         Object.assign(this, { doing, error: undefined, steps: [] });
         try {
@@ -291,26 +308,6 @@ export class VecheSign extends VecheElement {
             <p class="actions">
                 ${button({ label: t("Try again"), press: () => void this._open() })}
             </p>`;
-    }
-
-    /** @param {View} view */
-    _state(view) {
-        const { state, you } = view;
-        if (isBlind(view) && view.final_sha256) return closed(view);
-        if (you.state === "signed") return signed(view);
-        if (you.state === "declined")
-            return banner(
-                "info",
-                html`<p>${t("You have declined to sign. Everyone is told.")}</p>`,
-            );
-        if (you.state === "delegated")
-            return banner("info", html`<p>${t("Somebody else signs in your place.")}</p>`);
-        if (state !== "open") return over(view);
-        if (you.can_act) return nothing;
-        return banner(
-            "info",
-            html`<p>${t("It is not your turn yet. You are told in your chat when it is.")}</p>`,
-        );
     }
 
     /** @param {View} view */
@@ -468,6 +465,7 @@ export class VecheSign extends VecheElement {
                 })}
             </div>
             ${this.isShown ? this._pages(view) : nothing}
+            ${reportButton(view, this.doing === "report", () => void this._report())}
             ${deletion(view, this.doing === "delete", () => void this._delete())}`;
     }
 
@@ -484,7 +482,8 @@ export class VecheSign extends VecheElement {
             </div>`;
         return html`<div class="alone wide">
             <h1 tabindex="-1"><bdi>${view.title}</bdi></h1>
-            ${this._state(view)} ${mode(view)} ${facts(view)} ${code(view)} ${parties(view)}
+            ${standing(view)} ${mode(view)} ${facts(view)} ${code(view)} ${parties(view)}
+            ${owning(view, this.doing, this.said, (act, until_ms) => void this._doAndLook(act, ({ view: one }) => actAsAsker(one, act, until_ms)))}
             <h2>${t("The document")}</h2>
             ${signedBefore(this.paper)}
             ${view.you.can_act ? html`${this._pages(view)}${witnessing(view)}${this._act(view)}` : this._file(view)}

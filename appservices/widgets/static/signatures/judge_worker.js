@@ -12,7 +12,9 @@
  * @typedef {object} Judged
  * @property {import("./judging.js").Report} report
  * @property {Bytes} bytes of the file, just those that were judged; none of what is not shown
+ * @property {string} fileSha256 of the whole file, hexadecimal: what others tell it by
  */
+import { hex, sha256 } from "../verify/bytes.js";
 import { judgeFile } from "./any_file.js";
 import { readCertificate } from "./certificate.js";
 import { stampRoot } from "./trust.js";
@@ -24,10 +26,12 @@ scope.addEventListener("message", async (/** @type {MessageEvent<Task>} */ { dat
     try {
         const bytes = new Uint8Array(await data.file.arrayBuffer());
         const roots = [...data.trusted.map(readCertificate), ...data.stampers.map(stampRoot)];
+        const fileSha256 = hex(await sha256(bytes));
         const report = await judgeFile(bytes, roots, data.nowMs);
         // Of a container nothing is shown but names.
-        if (report.documentEnd > 0) scope.postMessage({ report, bytes }, [bytes.buffer]);
-        else scope.postMessage({ report, bytes: new Uint8Array() }, []);
+        if (report.documentEnd > 0)
+            scope.postMessage({ report, bytes, fileSha256 }, [bytes.buffer]);
+        else scope.postMessage({ report, bytes: new Uint8Array(), fileSha256 }, []);
     } catch (error) {
         scope.postMessage({ failed: String(error) }, []);
     }

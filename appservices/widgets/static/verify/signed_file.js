@@ -88,6 +88,8 @@ export class VecheSignedFile extends VecheElement {
         this.shown = undefined;
         /** @type {Uint8Array<ArrayBuffer>} */
         this.bytes = new Uint8Array();
+        /** Of the whole file, hexadecimal. */
+        this.fileSha256 = "";
         /** @type {Uint8Array<ArrayBuffer>[]} certificates that the person chose */
         this.chosen = [];
         /** @type {import("./signed_words.js").Named[]} authorities that the operator has named */
@@ -118,8 +120,8 @@ export class VecheSignedFile extends VecheElement {
         if (!file) return;
         try {
             const task = { file, ...(await this._roots()), nowMs: Date.now() };
-            const { report, bytes } = await judgeApart(task, secondsMax, signal);
-            Object.assign(this, { report: shownReport(report), bytes });
+            const { report, ...judged } = await judgeApart(task, secondsMax, signal);
+            Object.assign(this, { report: shownReport(report), ...judged });
         } catch (error) {
             if (signal.aborted) return;
             if (!(error instanceof UnjudgedError)) throw error;
@@ -210,12 +212,19 @@ export class VecheSignedFile extends VecheElement {
                     : html`<dt>${t("Closed")}</dt>
                           <dd>${showDateTime(closedAtMs)}</dd>`
             }
-            ${
-                documentSha256
-                    ? html`<dt>SHA-256</dt>
-                          <dd><code>${documentSha256}</code></dd>`
-                    : nothing
-            }
+            <dt>SHA-256</dt>
+            <dd>
+                <div class="help">${t("of this file")}</div>
+                <code>${this.fileSha256}</code>
+                ${
+                    documentSha256
+                        ? html`<div class="help">
+                                  ${files.length > 0 ? t("of what was signed in it") : t("of the document before anybody signed it")}
+                              </div>
+                              <code>${documentSha256}</code>`
+                        : nothing
+                }
+            </dd>
         </dl>`;
     }
 

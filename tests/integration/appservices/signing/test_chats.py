@@ -108,7 +108,12 @@ class ChatTests(ChatSite):
             result = self.card(person, SIGN_RESULT_KEY)
             assert (result["state"], result["verdict"]) == ("completed", "sealed")
             assert result["in_force"]
-            assert hashlib.sha256(pdf).digest() == self.session().final_sha256
+            digest = hashlib.sha256(pdf)
+            assert digest.digest() == self.session().final_sha256
+            # What whoever has the file finds out is what they were told.
+            assert f"SHA-256 of the signed file: {digest.hexdigest()}" in self.all_said(person)
+            await self.say_all(person, "sessions " + self.session().id[-8:])
+            assert digest.hexdigest() in self.said(person)
         report = judged(pdf, self.parts.authorities.trusted, self.host.now_ms())
         assert report.verdict is Verdict.SEALED
         assert [one.name for one in report.signers] == ["Alice Adams", "Bob Brown"]
@@ -330,6 +335,8 @@ class ChatTests(ChatSite):
         self.send_file(CAROL, PDF, "anything.pdf")
         await self.settle()
         assert "Nobody has signed this file." in self.said(CAROL)
+        digest = hashlib.sha256(PDF).hexdigest()
+        assert f"SHA-256 of this file: {digest}" in self.said(CAROL)
         assert not self.due(SEND_FILE)
         await self.take_back(CAROL)
         assert self.session().state.value == "cancelled"

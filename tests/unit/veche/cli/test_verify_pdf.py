@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import hashlib
 import json
 import sys
 import threading
@@ -95,9 +96,11 @@ def test_a_container_is_verified_too(run: Run) -> None:
 
 
 def test_programs_get_the_report_as_json(run: Run) -> None:
-    code, said = run(closed(), "--json")
+    pdf = closed()
+    code, said = run(pdf, "--json")
 
     found = json.loads(said)
+    assert found["file_sha256"] == hashlib.sha256(pdf).hexdigest() != found["document_sha256"]
     assert code == 0
     assert (found["verdict"], found["reasons"]) == ("sealed", [])
     assert [one["name"] for one in found["signers"]] == ["Alice Adams"]

@@ -127,7 +127,7 @@ def test_the_person_is_told_that_it_is_gone_and_what_is_left() -> None:
     for doc in (card_doc, status_doc, why_doc):
         assert gone in body(doc(definition, LEFT, here))
         assert gone not in body(doc(definition, CASE, here))
-    assert "SHA-256: " + "a" * 64 in body(card_doc(definition, LEFT, here))
+    assert "SHA-256 of the file: " + "a" * 64 in body(card_doc(definition, LEFT, here))
     assert "private words" not in body(why_doc(definition, LEFT, here))
     assert "by the rules of the service" not in body(why_doc(definition, LEFT, here))
 

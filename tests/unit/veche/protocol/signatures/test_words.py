@@ -25,8 +25,25 @@ def test_a_verdict_says_who_when_and_until_when() -> None:
         "Sealed by Lindenau (not proven who that is), at a time that is not proven",
         "Closed: 2026-11-26 12:00:00 UTC",
         "Provable until 2041-11-22, if it is not renewed before",
-        f"Document: SHA-256 {bytes(32).hex()}",
+        f"SHA-256 before anybody signed it: {bytes(32).hex()}",
     ]
+
+
+def test_the_digest_that_others_find_out_is_told_beside_that_before_signing() -> None:
+    words = words_of(SEALED, "en", (), b"f" * 32).splitlines()
+
+    assert words[-2:] == [
+        f"SHA-256 of this file: {'66' * 32}",
+        f"SHA-256 before anybody signed it: {bytes(32).hex()}",
+    ]
+
+
+def test_of_a_container_the_digest_of_what_is_in_it_is_called_so() -> None:
+    report = attrs.evolve(SEALED, files=("plan.dwg",))
+
+    assert words_of(report, "en").splitlines()[-1] == (
+        f"SHA-256 of what was signed in it: {bytes(32).hex()}"
+    )
 
 
 OWN = Signed(
