@@ -1,4 +1,4 @@
-"""A person with matrix-nio. Run as ``python -m tests.support.people.nio_driver``."""
+"""A person with matrix-nio; ``main`` runs in a process of a nursery (tests.support.nursery)."""
 
 from __future__ import annotations
 
@@ -320,7 +320,3 @@ async def main() -> None:
     """Serve calls until stdin ends."""
     logging.basicConfig(level=logging.WARNING)
     await NioDriver().serve()
-
-
-if __name__ == "__main__":
-    asyncio.run(main())

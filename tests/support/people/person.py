@@ -12,8 +12,6 @@ import platform
 import re
 import secrets
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,7 +22,8 @@ import attrs
 import pytest
 
 from tests.support.calls import request
-from tests.support.processes import ROOT, STOP_S_MAX, wait_until
+from tests.support.nursery import Client, bear
+from tests.support.processes import STOP_S_MAX, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -119,7 +118,7 @@ class Person:
         self._read: dict[str, set[str]] = collections.defaultdict(set)
         self._calls = 0
         self._ended = ""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Client | None = None
 
     @classmethod
     def start(
@@ -364,11 +363,10 @@ class Person:
         process, self._process = self._process, None
         if process is None:
             return
-        assert process.stdin is not None
         process.stdin.close()
         try:
             process.wait(STOP_S_MAX)
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             process.kill()
             process.wait(STOP_S_MAX)
 
@@ -397,13 +395,7 @@ class Person:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._ended = ""
         with self._log().open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", f"tests.support.people.{self.kind.value}"],
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
+            self._process = bear(f"tests.support.people.{self.kind.value}", log)
         reader = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
         reader.start()
         result = self._call(
@@ -422,7 +414,7 @@ class Person:
         with self._lock:
             self._calls += 1
             number = self._calls
-            if self._process is None or self._process.stdin is None:
+            if self._process is None:
                 raise self._error(f"{name}: the client is not running")
             line = json.dumps({"id": number, "call": name, "arguments": arguments})
             try:
@@ -441,8 +433,7 @@ class Person:
             raise self._error(f"{name}: {answer['error']}")
         return answer["result"]
 
-    def _listen(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
+    def _listen(self, process: Client) -> None:
         with process.stdout as lines:
             for line in lines:
                 self._take(json.loads(line))
@@ -469,7 +460,7 @@ class Person:
             raise self._error(f"the client reads no more: {self._ended}", room)
 
     def _is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.is_running
 
     def _error(self, what: str, room: str | None = None) -> ClientError:
         return ClientError(f"{what}\n{self.transcript(room)}")
