@@ -16,7 +16,7 @@ from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import is_in_force
 from appservices.signing.core.texts.news import file_caption, is_told, result_doc
 from appservices.signing.core.texts.words import number_of
-from appservices.signing.service import cards, keeping
+from appservices.signing.service import cards, keeping, together
 from appservices.signing.service.files import read_kept, read_told
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.telling import requester_of
@@ -275,7 +275,10 @@ def _hand_out(
     if "file" not in uploaded:
         scene.tell(room_id, person, doc, payload=beside)
     else:
-        scene.tell(room_id, person, doc)
+        if together.completed(scene, session, verdict):
+            together.tell_completed(scene, session, person)
+        else:
+            scene.tell(room_id, person, doc)
         caption = file_caption(session, speech)
         send(scene, to, uploaded, signed_name(session), caption, payload=beside)
     evidence = uploaded.get("evidence")

@@ -11,6 +11,7 @@ from appservices.signing.service import (
     ending,
     forgetting,
     guardians,
+    together,
 )
 from appservices.signing.service.batch_errands import MakeRow, Sow
 from appservices.signing.service.batches import ROW, SOW
@@ -76,6 +77,8 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         OVER: Over(parts),
         forgetting.LOOK: forgetting.Look(parts),
         forgetting.DELETE: forgetting.Delete(parts),
+        together.SIGNED: together.SignedTogether(parts),
+        together.COMPLETE: together.CompleteTogether(parts),
     }
 
 

@@ -35,7 +35,7 @@ from appservices.signing.service.files import Kept, kept
 from appservices.signing.service.own_certificates import check_still_taken
 from appservices.signing.store import certificates, revisions
 from appservices.signing.store.revisions import Revision
-from appservices.signing.store.signatures import Signature
+from appservices.signing.store.signatures import TOGETHER, Signature
 from veche.protocol.approval import Approval, SignatureShown
 from veche.protocol.asic.archive import ArchiveError
 from veche.protocol.errors import BadSignatureError, VecheError
@@ -276,4 +276,10 @@ def _answers(scene: Scene, nonce: str) -> dict[str, object]:
     shown = Approval.model_validate_json(evidence.signed).shown
     if not isinstance(shown, SignatureShown):
         return {}
-    return {"read": shown.read, "clauses": {one.id: one.accepted for one in shown.clauses}}
+    answers = {one.id: one.accepted for one in shown.clauses}
+    together = len(shown.documents or ())
+    return {
+        "read": shown.read,
+        "clauses": answers,
+        **({TOGETHER: together} if together > 1 else {}),
+    }

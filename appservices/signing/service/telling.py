@@ -13,7 +13,7 @@ from appservices.signing.core.texts.news import (
     signature_doc,
     yours_doc,
 )
-from appservices.signing.service import cards
+from appservices.signing.service import cards, together
 from appservices.signing.store import events
 from veche.protocol.ids import UserId
 
@@ -35,17 +35,22 @@ def tell_signature(scene: Scene, session: Session, happening: Happening) -> None
     member, signature = happening.member, happening.signature
     assert member is not None, "somebody has signed"  # noqa: S101 -- our bug
     assert signature is not None, "by something"  # noqa: S101 -- our bug
+    is_one_of_many = together.is_together(signature)
     if member.party.role is not Role.SEAL:
         person = member.user_id
         room_id = scene.chat_of(person)
-        if room_id is not None:
+        if is_one_of_many:
+            together.tell_signed(scene, signature, person, person)
+        elif room_id is not None:
             doc = yours_doc(session, signature.level, scene.speech(person))
             scene.tell(room_id, person, doc, is_quiet=True)
     requester = requester_of(session)
     if requester is None or requester == member.person:
         return
     room_id = scene.chat_of(requester)
-    if room_id is not None:
+    if is_one_of_many:
+        together.tell_signed(scene, signature, member.user_id, requester)
+    elif room_id is not None:
         doc = signature_doc(session, member, signature.level, scene.speech(requester))
         scene.tell(room_id, requester, doc)
 

@@ -35,6 +35,29 @@ def with_others(txn: Cursor, person: UserId, count: int) -> list[Ulid]:
     return [Ulid(row[0]) for row in txn.fetchall()]
 
 
+def completed_of(
+    txn: Cursor, person: UserId, since_ms: int, until_ms: int, count: int
+) -> list[Ulid]:
+    """What somebody sent or was sent, and was closed in a span, complete; in that order.
+
+    Args:
+        txn: The transaction.
+        person: Who.
+        since_ms: UTC.
+        until_ms: UTC; not within the span.
+        count: How many at most.
+    """
+    txn.execute(
+        "SELECT s.id FROM signing.session s WHERE s.state = 'completed' AND s.mode = 'assisted'"
+        " AND s.closed_at_ms >= %s AND s.closed_at_ms < %s"
+        " AND (s.requester = %s OR s.id IN"
+        " (SELECT session_id FROM signing.party WHERE person = %s))"
+        " ORDER BY s.closed_at_ms, s.id LIMIT %s",
+        (since_ms, until_ms, person, person, count),
+    )
+    return [Ulid(row[0]) for row in txn.fetchall()]
+
+
 def ended_of(txn: Cursor, person: UserId, count: int) -> list[Ulid]:
     """What somebody sent or was sent and is over, what ended last first; no drafts."""
     txn.execute(

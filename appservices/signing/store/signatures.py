@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
     from veche.runtime.vault import Vault
 
+TOGETHER: Final = "together"
+"""Among the details of a signature: how many documents its approval signed, if several."""
 _SIGNATURE: Final = "party, level, at_ms, nonce, revision, certificate, sealed"
 
 
@@ -78,6 +80,28 @@ def of_person(txn: Cursor, vault: Vault, person: UserId, count: int) -> list[tup
     )
     txn.execute(query, (person, count))
     return [(row[7], _signature(vault, row)) for row in txn.fetchall()]
+
+
+def by_approval(
+    txn: Cursor, person: UserId, nonce: str, since_ms: int, until_ms: int
+) -> list[tuple[str, str]]:
+    """What a person signed by one approval in a span, in their order: session and party.
+
+    Args:
+        txn: The transaction.
+        person: Who signed.
+        nonce: Of the approval.
+        since_ms: UTC.
+        until_ms: UTC; not within the span.
+    """
+    txn.execute(
+        "SELECT s.session_id, s.party FROM signing.party p JOIN signing.signature s"
+        " ON s.session_id = p.session_id AND s.party = p.id"
+        " WHERE p.person = %s AND s.nonce = %s AND s.at_ms >= %s AND s.at_ms < %s"
+        " ORDER BY s.at_ms, s.session_id",
+        (person, nonce, since_ms, until_ms),
+    )
+    return [(row[0], row[1]) for row in txn.fetchall()]
 
 
 def _signature(vault: Vault, row: Sequence[Any]) -> Signature:

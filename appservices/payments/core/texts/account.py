@@ -108,6 +108,13 @@ def frozen_doc(mandates: Sequence[str], *, has_allowances: bool, speech: Speech)
             )
         ),
         Paragraph(
+            speech.text(
+                "It stops payments alone: your keys still sign documents, and approve what offices"
+                " ask. If somebody else may have one, revoke it under “My keys” as well: then it"
+                " counts for nothing."
+            )
+        ),
+        Paragraph(
             speech.text("To end that, write:"), " ", Mono(UNFREEZE.word(speech.language)), ". ",
             speech.text("It takes one of your keys."),
         ),

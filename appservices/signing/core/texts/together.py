@@ -1,0 +1,94 @@
+"""What is said of several documents at once, which were signed by one approval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.signing.core.texts.cards import LISTED_MAX
+from appservices.signing.core.texts.words import LEVELS, counted, number_of, titled
+from veche.protocol.message import Bullets, Doc, Heading, Item, Link, Mono, Paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.signing.core.records import Level, Session
+    from veche.protocol.speech import Speech
+
+
+def signed_doc(name: str | None, held: Sequence[Session], level: Level, speech: Speech) -> Doc:
+    """That somebody has signed several documents by one approval.
+
+    Args:
+        name: Of who signed; None: the reader did.
+        held: What, as it stands now.
+        level: How.
+        speech: How the reader is spoken to.
+    """
+    values = {"name": name or "", "level": speech.text(LEVELS[level])}
+    lines = [_line(one, speech, has_count=True) for one in held]
+    if name is None:
+        told = speech.plural(
+            "You have signed {count} document, {level}:",
+            "You have signed {count} documents, {level}:",
+            len(held),
+            **values,
+        )
+        more = speech.text("You get each file once it is complete.")
+        return (Paragraph(told), _listed(lines, speech), Paragraph(more))
+    told = speech.plural(
+        "{name} has signed {count} document {level}:",
+        "{name} has signed {count} documents {level}:",
+        len(held),
+        **values,
+    )
+    return (Paragraph(told), _listed(lines, speech))
+
+
+def complete_doc(
+    held: Sequence[Session], check_url: str | None, until_ms: int | None, speech: Speech
+) -> Doc:
+    """That several documents are complete, their files proven, and come by themselves.
+
+    Args:
+        held: They.
+        check_url: Where files can be checked; None: nowhere here.
+        until_ms: Until when all of them are kept here, UTC; None: not yet known.
+        speech: How the reader is spoken to.
+    """
+    heading = speech.plural(
+        "{count} document is complete", "{count} documents are complete", len(held)
+    )
+    told = speech.text(
+        "Everyone who is needed has signed each of them, so they are in force, and in each file"
+        " every rule holds: who signed what and when is proven. Each file comes with its report."
+    )
+    blocks: Doc = (
+        Heading(heading),
+        _listed([_line(one, speech) for one in held], speech),
+        Paragraph(told),
+        Paragraph(speech.text("Write “sessions” and a number to see one.")),
+    )
+    if until_ms is not None:
+        kept = speech.text(
+            "I keep them until {date} and then delete them: save the files, they are yours.",
+            date=speech.date(until_ms),
+        )
+        blocks = (*blocks, Paragraph(kept))
+    if check_url is not None:
+        words = speech.text("Anybody can check it here; the file stays in the browser:")
+        blocks = (*blocks, Paragraph(words, "\n", Link(check_url, check_url)))
+    return blocks
+
+
+def _line(session: Session, speech: Speech, *, has_count: bool = False) -> Item:
+    have, need = counted(session)
+    count = f" ({have}/{need})" if has_count else ""
+    return (Mono(number_of(session)), f" {titled(session, speech)}{count}")
+
+
+def _listed(lines: Sequence[Item], speech: Speech) -> Bullets:
+    left = len(lines) - LISTED_MAX
+    shown = list(lines[:LISTED_MAX])
+    if left > 0:
+        shown.append(speech.plural("and {count} more", "and {count} more", left))
+    return Bullets(shown)
