@@ -154,7 +154,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run `veche verify`: 0 if the file holds, 1 if not, 3 if nobody can tell."""
     if arguments.evidence is not None:
         signed, roots = arguments.evidence, arguments.root
-        return verify_evidence(arguments.file, signed, roots, is_online=arguments.online)
+        online, site = arguments.online, arguments.site
+        return verify_evidence(arguments.file, signed, roots, is_online=online, site=site)
     return _run(arguments)
 
 

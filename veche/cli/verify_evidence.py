@@ -10,14 +10,21 @@ import datetime as dt
 import sys
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
-from veche.cli.verify_pdf import FALSE, NOT_PROVEN, SEALED, read_file, read_roots, verify_pdf
+from veche.cli.site import Site, SiteError
+from veche.cli.verify_pdf import (
+    FALSE,
+    NOT_PROVEN,
+    SEALED,
+    read_file,
+    read_roots,
+    site_authorities,
+    verify_pdf,
+)
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.pdf.values import PdfError
+from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.judging import Trusted
 from veche.protocol.signed_file import FILE_BYTES_MAX, judge_file
 from veche.runtime.sandbox import SandboxError, in_sandbox
@@ -29,7 +36,9 @@ if TYPE_CHECKING:
     from veche.protocol.evidence import Evidence
 
 
-def verify_evidence(report: Path, signed: Path, roots: Sequence[Path], *, is_online: bool) -> int:
+def verify_evidence(
+    report: Path, signed: Path, roots: Sequence[Path], *, is_online: bool, site: str | None = None
+) -> int:
     """Say what can be said of both files, and whether the record in the report is about the other.
 
     Args:
@@ -37,6 +46,7 @@ def verify_evidence(report: Path, signed: Path, roots: Sequence[Path], *, is_onl
         signed: The signed file.
         roots: Files with certificates of authorities that are trusted, PEM or DER.
         is_online: Ask the addresses that the certificates name for newer lists.
+        site: Address of a site whose authorities are trusted, as ``verify_pdf`` has it.
 
     Returns:
         0 if both hold and go together; 1 if something is false; 3 if not all is proven.
@@ -44,15 +54,16 @@ def verify_evidence(report: Path, signed: Path, roots: Sequence[Path], *, is_onl
     codes = []
     for path in (report, signed):
         sys.stdout.write(f"{path}:\n")
-        codes.append(verify_pdf(path, roots, is_online=is_online))
+        codes.append(verify_pdf(path, roots, is_online=is_online, site=site))
     try:
         files = [read_file(path, FILE_BYTES_MAX) for path in (report, signed)]
-        encoded = [one.public_bytes(Encoding.DER) for one in read_roots(roots)]
+        ours = site_authorities(Site(site))[0] if site is not None else []
+        encoded = [*map(der_of, read_roots(roots)), *ours]
         now = dt.datetime.now(dt.UTC)  # noqa: TID251 -- the clock of a command
         problems = in_sandbox(problems_of, files[0], files[1], encoded, now)
     except SandboxError as e:
         problems = [f"nobody can tell: {e}"]
-    except (OSError, MalformedError) as e:
+    except (OSError, SiteError, MalformedError) as e:
         sys.stderr.write(f"the evidence could not be checked: {e}\n")
         return NOT_PROVEN
     for problem in problems:
@@ -75,7 +86,7 @@ def problems_of(
         roots: Certificates that are trusted, DER.
         now: The time, UTC.
     """
-    trusted = [x509.load_der_x509_certificate(one) for one in roots]
+    trusted = Trusted.by_encoded(roots, now)
     try:
         evidence = read_evidence(report)
     except (PdfError, MalformedError) as e:
@@ -83,7 +94,7 @@ def problems_of(
         if swapped is None:
             return [f"neither of the two is a report on signatures: {e}"]
         evidence, signed = swapped, report
-    return check_evidence(evidence, signed, judge_file(signed, Trusted(trusted, now)))
+    return check_evidence(evidence, signed, judge_file(signed, trusted))
 
 
 def _record_of(pdf: bytes) -> Evidence | None:

@@ -57,10 +57,14 @@ _CODES: Final[Mapping[Verdict, int]] = MappingProxyType(
 _NAMES: Final = (*(one.name for one in HASHES), *CURVE_NAMES)
 _ALGORITHM: Final = re.compile(rf"{'|'.join(_NAMES)}|rsa\d{{4,5}}")
 
+_TRUST: Final = (
+    "Give the certificates of the authorities that you trust with --root, also of those that only"
+    " stamp; or the site whose authorities you trust with --site."
+)
 _HINTS: Final[Mapping[Reason, str]] = MappingProxyType(
     {
-        Reason.UNKNOWN_SIGNER: "Give the certificate of the authority that you trust with --root.",
-        Reason.TIME: "Give the certificate of the authority that you trust with --root.",
+        Reason.UNKNOWN_SIGNER: _TRUST,
+        Reason.TIME: _TRUST,
         Reason.LISTS: "Ask where the certificates say whether they were revoked with --online.",
     }
 )

@@ -76,6 +76,11 @@ class OtherStampsTests(OtherStampsSite):
         path = self.folder / "lease.pdf"
         path.write_bytes(pdf)
         assert await self.away(main, ["verify", str(path), "--site", self.url]) == 0
+        report_path = self.folder / "report.pdf"
+        report_path.write_bytes(self.evidence(session_id))
+        both = ["verify", str(report_path), "--evidence", str(path)]
+        assert await self.away(main, both) == 3
+        assert await self.away(main, [*both, "--site", self.url]) == 0
         now = dt.datetime.fromtimestamp(self.host.now_ms() / 1000, dt.UTC)
         believed = await self.away(by_pyhanko, pdf, [root, self.time.root], now)
         assert [(one.valid, one.trusted) for one in believed] == [(True, True)] * 3
