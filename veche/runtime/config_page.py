@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_arg
 from annotated_types import Ge, Le
 from pydantic_core import PydanticUndefined
 
-from veche.runtime.sections import Section, example_of, is_secret, key_of, model_in
+from veche.runtime.sections import Duration, Section, example_of, is_secret, key_of, model_in
 from veche.runtime.units import show_duration, show_size
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _type(annotation: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in get_args(annotation))
     if origin is Annotated:
-        return _type(get_args(annotation)[0])
+        return "duration" if annotation == Duration else _type(get_args(annotation)[0])
     arguments = [argument for argument in get_args(annotation) if argument is not type(None)]
     if origin in {list, tuple}:
         return f"list of {_type(arguments[0])}"
@@ -110,6 +110,8 @@ def _default(attribute: str, field: FieldInfo) -> str:
         return "none"
     if attribute.endswith("_ms"):
         return f"`{show_duration(value)}`"
+    if get_args(field.annotation)[:1] == (Duration,):
+        value = [show_duration(one) for one in value]
     return f"`{show_size(value)}`" if attribute.endswith("_bytes") else _yaml(value)
 
 

@@ -45,6 +45,8 @@ class WholeSection(Section):
     """Its mode."""
     labels: dict[str, str] = Field(default_factory=dict)
     """Its labels."""
+    pauses: list[Duration] = Field(default=[7_200_000, 60_000])
+    """Its pauses."""
     words: tuple[str, ...] = ()
     """Its words."""
     parts: dict[str, PartSection] = Field(default_factory=dict)
@@ -74,6 +76,7 @@ LINES = configuration_page({"whole": WholeSection}).splitlines()
         "| `least` | number from 1 | `3` | At least. |",
         "| `mode` | `a` or `b` | `a` | Its mode. |",
         "| `labels` | text → text | empty | Its labels. |",
+        "| `pauses` | list of duration | `[2 h, 1 min]` | Its pauses. |",
         "| `words` | list of text | empty | Its words. |",
         "| `parts` | by name, see `whole.parts` | empty | Its parts. |",
         "| `days` | list of `a` or `b` | `[a, b]` | Its days. |",
