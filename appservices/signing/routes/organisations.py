@@ -394,4 +394,4 @@ def _with_pdf(
     if isinstance(upload, SignedUpload):
         signed = drafting.with_signatures(session, upload.report)
         return signed, words_of(upload.report, language).split("\n")
-    return session, note_texts(CATALOGUE, language, upload)
+    return session, note_texts(CATALOGUE, language, upload.notes)

@@ -10,6 +10,7 @@ from twisted.internet.threads import deferToThreadPool
 from appservices.signing.core.order import OrderError, OrderProblem, read_list
 from appservices.signing.core.papers.any_files import AnyFile, shortened
 from appservices.signing.core.papers.uploads import (
+    REMARKS,
     UPLOAD_BYTES_MAX,
     SignedUpload,
     UploadError,
@@ -60,6 +61,8 @@ FILE_TYPES: Final = frozenset({"m.file", "m.image", "m.audio", "m.video"})
 FETCHED_AT_ONCE: Final = 2
 """Files that are in memory at once."""
 FETCH_BYTES_MAX: Final = UPLOAD_BYTES_MAX
+SLOW_BYTES: Final = 2_000_000
+"""From here on reading takes so long that a person is told that their file is here."""
 _GONE: Final = frozenset({400, 403, 404, 410})
 _TOO_LARGE: Final = 413
 _NAME_CHARACTERS_MAX: Final = 150
@@ -122,6 +125,15 @@ def order(scene: Scene, inbound: Inbound) -> None:
     payload = {"person": person, "room": room_id, "sealed": sealed}
     id_ = effect_id(READ, inbound.event_id)
     errands.schedule(scene.txn, Errand(id_, READ, payload, scene.now_ms))
+    if _is_slow(inbound):
+        words = speech.text("I am reading the file. As large as it is, that can take a minute.")
+        scene.tell(room_id, person, (Paragraph(words),), is_quiet=True)
+
+
+def _is_slow(inbound: Inbound) -> bool:
+    """Whether a file takes long by the size that its message says."""
+    size = mapping(inbound.content.get("info")).get("size")
+    return isinstance(size, int) and SLOW_BYTES <= size <= FETCH_BYTES_MAX
 
 
 def seal_file(scene: Scene, file: Mapping[str, Any], name: str = "") -> str:
@@ -245,7 +257,15 @@ def _seen(upload: Upload | SignedUpload | AnyFile, speech: Speech) -> Doc:
         return any_file_doc(upload, speech)
     if isinstance(upload, SignedUpload):
         return upload_doc(upload.pages, (), speech)
-    return upload_doc(upload.pages, note_texts(CATALOGUE, speech.language, upload), speech)
+    changes = [one for one in upload.notes if one not in REMARKS]
+    remarks = [one for one in upload.notes if one in REMARKS]
+    language = speech.language
+    return upload_doc(
+        upload.pages,
+        note_texts(CATALOGUE, language, changes),
+        speech,
+        note_texts(CATALOGUE, language, remarks),
+    )
 
 
 class ReadList(ChatErrand[Parts]):

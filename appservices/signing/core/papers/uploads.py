@@ -11,7 +11,7 @@ from veche.protocol.catalogue import N_
 from veche.protocol.errors import ProtocolError, TooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from veche.protocol.catalogue import Catalogue
     from veche.protocol.signatures.report import Report
@@ -204,6 +204,9 @@ _NOTES: Final[Mapping[Note, str]] = {
     Note.FONTS: N_("It does not bring all of its fonts: letters may look different elsewhere."),
 }
 
+REMARKS: Final = frozenset({Note.CARRIES, Note.FONTS})
+"""Of what was left as it was, and whoever sent it should know."""
+
 
 def refusal_text(catalogue: Catalogue, language: str, error: UploadError | TooLargeError) -> str:
     """Why a file cannot be signed and what would help, for whoever sent it."""
@@ -211,6 +214,6 @@ def refusal_text(catalogue: Catalogue, language: str, error: UploadError | TooLa
     return catalogue.text(language, text, **LIMITS)
 
 
-def note_texts(catalogue: Catalogue, language: str, upload: Upload) -> list[str]:
-    """What was changed, a sentence each, for whoever sent it; empty if nothing was."""
-    return [catalogue.text(language, _NOTES[note]) for note in upload.notes]
+def note_texts(catalogue: Catalogue, language: str, notes: Iterable[Note]) -> list[str]:
+    """What was changed or is to be known, a sentence each, for whoever sent it."""
+    return [catalogue.text(language, _NOTES[note]) for note in notes]

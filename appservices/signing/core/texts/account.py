@@ -68,6 +68,15 @@ def welcome_doc(name: str, speech: Speech) -> Doc:
     )  # fmt: skip
 
 
+_ORDERS: Final = (
+    (N_("Who signs, in their order:"), N_("bob, carol then dave")),
+    (N_("Two of three:"), N_("2 of bob, carol, dave then erin")),
+    (N_("Roles:"), N_("bob, carol as witness of bob")),
+    (N_("Who only gets the file:"), N_("bob; copy to frank")),
+    (N_("You yourself:"), N_("me, bob")),
+)
+
+
 def how_doc(speech: Speech) -> Doc:
     """How to have a document signed."""
     return (
@@ -78,11 +87,10 @@ def how_doc(speech: Speech) -> Doc:
                     "Send me the file in this chat, a PDF or any other; I ask what it is called and"
                     " who signs."
                 ),
-                (speech.text("Who signs, in their order:"), " ", Mono("bob, carol then dave")),
-                (speech.text("Two of three:"), " ", Mono("2 of bob, carol, dave then erin")),
-                (speech.text("Roles:"), " ", Mono("bob, carol as witness of bob")),
-                (speech.text("Who only gets the file:"), " ", Mono("bob; copy to frank")),
-                (speech.text("You yourself:"), " ", Mono("me, bob")),
+                *(
+                    (speech.text(words), " ", Mono(speech.text(example)))
+                    for words, example in _ORDERS
+                ),
             ]
         ),
         Paragraph(speech.text("Nothing is sent before you have seen all of it and say so.")),

@@ -78,6 +78,13 @@ _EXAMPLES: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.CERTIFICATE: "bob qualified, carol with own certificate",
     OrderProblem.PLACE: "bob on page 3 bottom right, carol as approver",
 }
+ORDERS: Final = (
+    N_("bob, carol then dave"),
+    N_("2 of bob, carol, dave"),
+    N_("me, bob, carol as witness of bob; copy to frank"),
+)
+"""How people write who signs, in words of their language."""
+GUEST_ORDER: Final = N_('me, "Bob Brown"')
 _PLACED: Final = (N_("bob on page 3 bottom right"), N_("bob on page 3 at 100 500"))
 """How people write where somebody signs."""
 _SIDES: Final[Mapping[tuple[Row | None, Side], str]] = {
@@ -93,19 +100,23 @@ _SIDES: Final[Mapping[tuple[Row | None, Side], str]] = {
 }
 
 
-def upload_doc(pages: int, notes: Sequence[str], speech: Speech) -> Doc:
+def upload_doc(
+    pages: int, changes: Sequence[str], speech: Speech, remarks: Sequence[str] = ()
+) -> Doc:
     """What was seen of a file.
 
     Args:
         pages: How many it has.
-        notes: What was changed in it, a sentence each.
+        changes: What was changed in it, a sentence each.
         speech: How the person is spoken to.
+        remarks: What else they should know of it, a sentence each.
     """
     seen = speech.plural("I have it: one page.", "I have it: {count} pages.", pages)
-    if not notes:
-        return (Paragraph(seen),)
+    if not changes:
+        return (Paragraph(" ".join([seen, *remarks])),)
     words = speech.text("So that it looks the same everywhere, this was changed in it:")
-    return (Paragraph(seen, " ", words), Bullets(list(notes)))
+    known = [Paragraph(" ".join(remarks))] if remarks else []
+    return (Paragraph(seen, " ", words), Bullets(list(changes)), *known)
 
 
 def any_file_doc(file: AnyFile, speech: Speech) -> Doc:
@@ -156,11 +167,12 @@ def who_doc(speech: Speech, *, has_pages: bool = True) -> Doc:
         Paragraph(speech.text("Who signs it, and in which order? Write names, for example:")),
         Bullets(
             [
-                Mono("bob, carol then dave"),
-                Mono("2 of bob, carol, dave"),
-                Mono("me, bob, carol as witness of bob; copy to frank"),
-                *(Mono(speech.text(one)) for one in placed),
-                (Mono('me, "Bob Brown"'), " ", speech.text("(who has no account: in person)")),
+                *(Mono(speech.text(one)) for one in (*ORDERS, *placed)),
+                (
+                    Mono(speech.text(GUEST_ORDER)),
+                    " ",
+                    speech.text("(who has no account: in person)"),
+                ),
             ]
         ),
     )

@@ -191,7 +191,7 @@ def signed_and_sealed(session: Session, speech: Speech) -> tuple[list[str], list
     done = [one for one in session.members if one.party.state is PartyState.SIGNED]
     seals = [one for one in done if one.party.role is Role.SEAL]
     persons = [one for one in done if one.party.role is not Role.SEAL]
-    return [_acting(one, session, speech) for one in persons], [one.name for one in seals]
+    return [_signed_name(one, session, speech) for one in persons], [one.name for one in seals]
 
 
 def counted(session: Session) -> tuple[int, int]:

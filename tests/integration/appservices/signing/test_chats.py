@@ -13,6 +13,7 @@ from appservices.signing.core.judged import judged
 from appservices.signing.service.cards import SEND_FILE
 from appservices.signing.service.clocks import DEADLINE, REMIND
 from appservices.signing.service.ending import CLOSE, SEAL
+from appservices.signing.service.reading import FETCH_BYTES_MAX, SLOW_BYTES
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.sign_page import SignPage
@@ -341,6 +342,18 @@ class ChatTests(ChatSite):
         await self.take_back(CAROL)
         assert self.session().state.value == "cancelled"
         assert self.files(ALICE)
+
+    async def test_who_sends_a_large_file_hears_that_it_is_being_read(self) -> None:
+        words = "I am reading the file."
+        self.chat(ALICE)
+        for size in (SLOW_BYTES - 1, True, "many", FETCH_BYTES_MAX + 1):
+            self.send_file(ALICE, PDF, "lease.pdf", info={"size": size})
+            assert words not in self.all_said(ALICE)
+
+        self.send_file(ALICE, PDF, "lease.pdf", info={"size": SLOW_BYTES})
+        assert words in self.said(ALICE)
+        await self.settle()
+        assert "What is it called?" in self.said(ALICE)
 
     async def test_one_document_to_many_each_in_a_session_of_their_own(self) -> None:
         self.chat(CAROL, ALICE, BOB)

@@ -135,6 +135,19 @@ def test_the_result_names_for_whom_a_delegate_has_signed() -> None:
     assert "signed by Name p1 for Name p2" in file_caption(made, speech())
 
 
+def test_the_result_says_who_has_signed_by_hand() -> None:
+    made = standing(PartyState.SIGNED)
+    first, second = made.members
+    seen = attrs.evolve(second.party, role=Role.WITNESS, of=first.id)
+    seen = attrs.evolve(seen, state=PartyState.SIGNED)
+    members = (attrs.evolve(first, is_by_hand=True), attrs.evolve(second, party=seen))
+    made = attrs.evolve(made, members=members, state=State.COMPLETED)
+
+    names = "Name p1 (by hand), Name p2, witness of Name p1"
+    assert f"Signed by: {names}\n" in body(result_doc(made, "sealed", None, None, speech()))
+    assert f"signed by {names}" in file_caption(made, speech())
+
+
 def test_the_shorter_card_always_fits() -> None:
     clauses = tuple(Clause(f"c{n}", "§" * 80, ClauseKind.UNFAIR, n + 1) for n in range(50))
     matter = Matter("Ы" * 200, "x.pdf", "Ы" * 100, b"k" * 32, clauses)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 import pytest
 from hypothesis import assume, given
@@ -29,6 +31,9 @@ from appservices.signing.core.places import (
     Side,
     covering,
 )
+from appservices.signing.core.texts.draft import GUEST_ORDER, ORDERS
+from appservices.signing.service.scene import CATALOGUE
+from veche.protocol.catalogue import LANGUAGES
 
 GUEST = Wanted("Bob Brown", is_guest=True)
 WRITER = attrs.evolve(GUEST, is_by_hand=True)
@@ -38,6 +43,14 @@ BOB, CAROL, DAVE = Wanted("bob"), Wanted("carol"), Wanted("dave")
 
 def one(*wanted: Wanted, need: int | None = None) -> WantedStage:
     return WantedStage(wanted, need)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_the_bot_shows_as_examples_means_the_same_in_every_language(language: str) -> None:
+    for example in (*ORDERS, GUEST_ORDER):
+        shown = CATALOGUE.text(language, example)
+        words = re.sub(r"^(ich|я)\b", "me", shown)
+        assert read_order(words) == read_order(example), shown
 
 
 @pytest.mark.parametrize(

@@ -308,7 +308,7 @@ def test_every_refusal_and_note_says_in_each_language_what_to_do() -> None:
 
     for language in LANGUAGES:
         said = [refusal_text(catalogue, language, one) for one in errors]
-        said += note_texts(catalogue, language, upload)
+        said += note_texts(catalogue, language, upload.notes)
         assert len(set(said)) == len(errors) + len(Note)
         assert not any("{" in one for one in said)
     assert [str(one) for one in errors] == [refusal_text(catalogue, "en", one) for one in errors]
