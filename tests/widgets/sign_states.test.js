@@ -60,6 +60,30 @@ test("who has signed reads how it ended", async ({ open }) => {
     }
 });
 
+test("who signs last reads when the document is closed, and saves it so, without opening it anew", async ({
+    open,
+}) => {
+    let state = "sealing";
+    const { page } = await atSign(open, {}, (answers) => ({
+        ...answers,
+        [`GET ${PATH}`]: async (one) => {
+            const view = /** @type {any} */ (await answers[`GET ${PATH}`]?.(one));
+            const you = { ...view.you, state: "signed", can_act: false };
+            const final_sha256 = state === "completed" ? view.document.sha256 : null;
+            return { ...view, state, you, final_sha256, filename: "lease.pdf" };
+        },
+    }));
+    const banner = page.locator("main .banner").first();
+    await banner.filter({ hasText: "The document is being closed." }).waitFor();
+    await page.getByRole("button", { name: "Save the file as it is now" }).waitFor();
+
+    state = "completed";
+    await banner.filter({ hasText: "and the document is closed." }).waitFor();
+    const saved = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Save the closed file" }).click();
+    assert.equal((await saved).suggestedFilename(), "lease.pdf");
+});
+
 test("who leaves while a list is signed is asked whether they mean it", async ({ open }) => {
     const { promise: held, resolve: release } = gate();
     const { page } = await atSign(open, {}, (answers) => ({

@@ -239,6 +239,7 @@ class SessionView(Wire):
         state: Where it has got to.
         title: Of the document; none: only browsers know it.
         title_sha256: Of a title that only browsers know, see ``blind_api.veiled``.
+        filename: Of the file as it was sent; none: only browsers know it, or it has none.
         matter: Ciphertext of what only browsers know: titles, names, the salt.
         requester: Who asks; where the service knows no names, their account.
         effect: Whether signatures count once everyone has signed, or each for itself.
@@ -277,6 +278,7 @@ class SessionView(Wire):
     state: str
     title: str | None = None
     title_sha256: Sha256 | None = None
+    filename: str | None = None
     matter: str | None = None
     requester: str
     effect: Literal["when_complete", "each"]

@@ -55,6 +55,7 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
         state=session.state.value,
         title=None if session.is_blind else session.matter.title,
         title_sha256=told_digest(session.title_sha256),
+        filename=None if session.is_blind else (session.matter.filename or None),
         matter=_matter(scene, session),
         requester=session.matter.requester_name,
         effect=session.effect.value,

@@ -162,7 +162,22 @@ export function showMoney(money) {
     return `${shown} ${money.currency}`;
 }
 
+/** @type {Map<string, Intl.NumberFormat>} by language: to make one takes as long as a thousand numbers */
+const numberForms = new Map();
+
 /** @param {number} number */
 export function showNumber(number) {
-    return new Intl.NumberFormat(locale()).format(number);
+    const tag = locale();
+    const form = numberForms.get(tag) ?? new Intl.NumberFormat(tag);
+    numberForms.set(tag, form);
+    return form.format(number);
+}
+
+const KIB = 1024;
+
+/** @param {number} bytes @returns {string} "12 KiB", "45.1 MiB": never less than it is */
+export function showSize(bytes) {
+    const kib = Math.ceil(bytes / KIB);
+    if (kib < KIB) return t("{size} KiB", { size: showNumber(kib) });
+    return t("{size} MiB", { size: showNumber(Math.ceil((10 * kib) / KIB) / 10) });
 }

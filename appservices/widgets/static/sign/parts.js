@@ -6,7 +6,7 @@
  * @typedef {import("./types.d.ts").Clause} Clause
  */
 import { html, nothing } from "lit";
-import { plural, showDate, showDateTime, showNumber, t } from "../kit/i18n.js";
+import { plural, showDate, showDateTime, showNumber, showSize, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { hex } from "../verify/bytes.js";
 import { fromBase64 } from "../kit/approval.js";
@@ -18,7 +18,6 @@ import { NoKeyError, isBlind, levelOf } from "./signing.js";
 import { effectWords, levelWords, roleWords } from "../approve/signing_words.js";
 import { copyWords, explained, isGuest, overWords, partyStateWords, stepWords } from "./words.js";
 
-const KIB = 1024;
 const GROUP = /.{4}/g;
 
 /** @param {View} view */
@@ -27,7 +26,7 @@ export function facts(view) {
     const pages = document.kind
         ? html`<bdi>${document.name ?? t("A file that is no PDF")}</bdi>`
         : plural("{count} page", "{count} pages", document.pages);
-    const size = t("{size} KiB", { size: showNumber(Math.ceil(document.size / KIB)) });
+    const size = showSize(document.size);
     /** @type {[string, unknown][]} */
     const rows = [
         [t("Asked by"), html`<bdi>${calledIn(view, view.requester, view.requester)}</bdi>`],

@@ -132,7 +132,7 @@ export interface View {
     matter?: string | null;
     /** Names by account, of the matter. */
     called?: Record<string, string>;
-    filename?: string;
+    filename?: string | null;
     is_to_close?: boolean;
     is_to_renew?: boolean;
     stamp_hash?: "sha256" | "sha384" | "sha512";

@@ -11,7 +11,6 @@ import { html, nothing } from "lit";
 import { VecheElement, banner, button, openDialog, spinner } from "../kit/elements.js";
 import { plural, showNumber, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
-import { save } from "../kit/save.js";
 import "../pdf/pages.js";
 import "./any_file.js";
 import { signInHref } from "../kit/shell.js";
@@ -19,6 +18,7 @@ import { closePaper } from "./closing.js";
 import { DELEGATE, delegateDialog, delegatePaper, mayDelegate, takeBack } from "./delegating.js";
 import { deletePaper, deletion } from "./deleting.js";
 import { DECLINE, declineDialog, refuseDialog } from "./dialogs.js";
+import { Following } from "./following.js";
 import { Guard } from "./guard.js";
 import { readLink, readOwnedLink, readPrivateLink } from "./link.js";
 import { OwnSigning, approveOwn, isOwn } from "./own.js";
@@ -39,10 +39,11 @@ import {
     signingIn,
 } from "./parts.js";
 import { reportButton, saveReport } from "./report.js";
+import { saving } from "./saving.js";
 import { answered, declinePaper, isBlind, levelOf, signPaper } from "./signing.js";
 import { standing } from "./standing.js";
 import { witnessing } from "./witnessing.js";
-import { boxRole, boxWords, containerName, explained, missingParts } from "./words.js";
+import { boxRole, boxWords, explained, missingParts } from "./words.js";
 
 const HEAD = "h1";
 
@@ -104,6 +105,7 @@ export class VecheSign extends VecheElement {
         /** @type {import("./api.js").Session | undefined} */
         this._session = undefined;
         this._guard = new Guard();
+        this._following = new Following(() => this._refresh());
         this._again = () => {
             this._link = linkHere();
             void this._open();
@@ -124,6 +126,7 @@ export class VecheSign extends VecheElement {
     disconnectedCallback() {
         super.disconnectedCallback();
         this._guard.stop();
+        this._following.stop();
         this._own.stop();
         window.removeEventListener("hashchange", this._again);
     }
@@ -153,6 +156,14 @@ export class VecheSign extends VecheElement {
     /** @param {import("./opening.js").Opened} opened */
     _show({ session, view, paper }) {
         Object.assign(this, { view, paper, _session: session });
+    }
+
+    /** The same document as it is now. */
+    async _refresh() {
+        const { view, paper, _session: session, _begun: begun } = this;
+        if (!view || !paper || !session) return;
+        const now = await refreshed({ session, view, paper });
+        if (begun === this._begun) this._show(now);
     }
 
     /** Puts the closing stamp in if no service can, and nobody has done it yet. */
@@ -209,6 +220,7 @@ export class VecheSign extends VecheElement {
     willUpdate() {
         const isUsable = this.missing === "" && this.doing === "" && this.view?.you.can_act;
         this._guard.set(isUsable === true);
+        this._following.set(this.view?.state === "sealing" && !this.isClosing && !this.doing);
     }
 
     async _sign() {
@@ -437,21 +449,10 @@ export class VecheSign extends VecheElement {
         const { paper } = this;
         if (!paper) return nothing;
         const isPdf = paper.file === undefined;
-        const type = isPdf ? "application/pdf" : "application/octet-stream";
-        const blob = () => new Blob([paper.whole], { type });
-        const name = isPdf
-            ? view.filename?.replace(/(\.pdf)?$/i, t("-signed.pdf"))
-            : containerName(paper);
-        const isClosed = isBlind(view) && view.final_sha256;
         return html`${problem(this.error)}${this.isClosing ? progress(this.steps, this.doing !== "") : nothing}
             ${takeBack(view, this.doing === "delegate", () => void this._delegate())}
             <div class="actions">
-                ${button({
-                    label: html`${icon("download")}<span
-                            >${isClosed ? t("Save the closed file") : t("Save the file as it is now")}</span
-                        >`,
-                    press: () => save(blob(), name ?? t("signed-document.pdf")),
-                })}
+                ${saving(view, paper)}
                 ${button({
                     label: this.isShown
                         ? isPdf

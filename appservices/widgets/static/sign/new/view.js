@@ -13,7 +13,7 @@
 import { html, nothing } from "lit";
 import { ApiError } from "../../kit/api.js";
 import { VecheElement, banner, button, spinner } from "../../kit/elements.js";
-import { plural, showNumber, t } from "../../kit/i18n.js";
+import { plural, showNumber, showSize, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { serverName } from "../../kit/page.js";
 import { save } from "../../kit/save.js";
@@ -34,7 +34,6 @@ import { fetchLetters, madeReady } from "./sending.js";
 import { prepared } from "./upload.js";
 import { noteWords, problemWords, whyNot } from "./words.js";
 
-const KIB = 1024;
 const KEEP_MS = 400;
 
 export class VecheSignNew extends VecheElement {
@@ -316,7 +315,7 @@ export class VecheSignNew extends VecheElement {
     /** @param {Upload} upload */
     _made({ pdf, pages, notes, isKept, file }) {
         if (file) return madeContainer(file);
-        const size = t("{size} KiB", { size: showNumber(Math.ceil(pdf.length / KIB)) });
+        const size = showSize(pdf.length);
         const count = plural("{count} page", "{count} pages", pages);
         return html`<p><bdi>${this.filename}</bdi>: ${count}, ${size}</p>
             ${
