@@ -32,8 +32,10 @@ from tests.support.attackers import (
     with_stamp_objects,
     with_words,
 )
+from tests.support.far_objects import COVER, LOOK, covered, fewer_objects
 from tests.support.forgery import FORGED, again, find, increment, newest, page, stream
 from tests.support.signing import with_boxes
+from veche.protocol.pdf.structure import SIZE_MAX
 from veche.protocol.signatures import der
 
 if TYPE_CHECKING:
@@ -50,8 +52,6 @@ _FIELD: Final = (
     b"<</FT/Tx/T(sum)/V(100)/Type/Annot/Subtype/Widget/F 4/Rect[60 600 200 630]/P 3 0 R"
     b"/AP<</N 7 0 R>>>>"
 )
-_LOOK: Final = b"/Type/XObject/Subtype/Form/BBox[0 0 140 30]"
-_COVER: Final = b"<</Type/Annot/Subtype/Stamp/F 4/Rect[50 680 560 740]/P 3 0 R/AP<</N 7 0 R>>>>"
 
 
 @functools.cache
@@ -63,14 +63,14 @@ def _two_pages() -> bytes:
 @functools.cache
 def _covered_words() -> bytes:
     """One in which a picture covers what the page says."""
-    honest = page("Pay 9999 EUR to Mallory", {6: _COVER, 7: stream(b"1 g 0 0 510 60 re f", _LOOK)})
+    honest = page("Pay 9999 EUR to Mallory", {6: COVER, 7: stream(b"1 g 0 0 510 60 re f", LOOK)})
     return again(honest, b"/Contents 4 0 R", b"/Annots[6 0 R]/Contents 4 0 R")
 
 
 @functools.cache
 def _with_form() -> bytes:
     """One with a field for a sum, which is filled in."""
-    more = {6: _FIELD, 7: stream(b"BT /F1 12 Tf (100) Tj ET", _LOOK)}
+    more = {6: _FIELD, 7: stream(b"BT /F1 12 Tf (100) Tj ET", LOOK)}
     catalog = b"/AcroForm<</Fields[6 0 R]/DR<</Font<</F1 5 0 R>>>>/DA(/F1 12 Tf)>>"
     return again(
         page("Pay what is below", more, catalog),
@@ -81,6 +81,7 @@ def _with_form() -> bytes:
 
 DOCUMENTS: Final[dict[str, Callable[[], bytes]]] = {
     "a page": lambda: page(HONEST),
+    "a page with numbers that all readers know": lambda: covered(SIZE_MAX - 20),
     "a page, and one that is hidden": _two_pages,
     "words that a picture covers": _covered_words,
     "a form that is filled in": _with_form,
@@ -169,14 +170,15 @@ AFTER: Final[dict[str, Callable[[], bytes]]] = {
     "shadow, hide: the picture over the words is taken away": _changed(
         _covered_words, b"/Subtype/Stamp", b"/F 4", b"/F 2"
     ),
-    "… it is emptied": _put(_covered_words, 7, stream(b"", _LOOK)),
+    "… it is emptied": _put(_covered_words, 7, stream(b"", LOOK)),
     "… it is null": _put(_covered_words, 6, b"null"),
     "… it is freed": _freed(_covered_words, 6),
     "… the page has it no more": _changed(
         _covered_words, b"/Type /Page ", b"/Annots [6 0 R ", b"/Annots ["
     ),
+    "… there are no objects with such numbers": fewer_objects,
     "shadow, replace: a field shows another sum": _put(
-        _with_form, 7, stream(b"BT /F1 12 Tf (9999) Tj ET", _LOOK)
+        _with_form, 7, stream(b"BT /F1 12 Tf (9999) Tj ET", LOOK)
     ),
     "… a font has other letters": _put(
         _with_form, 5, b"<</Type/Font/Subtype/Type1/BaseFont/Symbol>>"
@@ -193,7 +195,7 @@ AFTER: Final[dict[str, Callable[[], bytes]]] = {
         signed(_with_form()),
         {
             6: _FIELD.replace(b"(100)", b"(9999)"),
-            7: stream(b"BT /F1 12 Tf (9999) Tj ET", _LOOK),
+            7: stream(b"BT /F1 12 Tf (9999) Tj ET", LOOK),
         },
     ),
     "… it is read only": _changed(_with_form, b"/FT/Tx", b"/F 4", b"/F 4/Ff 1"),
@@ -275,6 +277,18 @@ def _other_algorithm(cms: bytes) -> bytes:
     return cms[:at] + _ECDSA + b"\x03" + cms[at + len(_ECDSA) + 1 :]
 
 
+def _unknown_algorithm(token: bytes) -> bytes:
+    """ECDSA with a hash that there is not, after what is signed."""
+    at = token.rindex(_ECDSA + b"\x02")
+    return token[:at] + _ECDSA + b"\x07" + token[at + len(_ECDSA) + 1 :]
+
+
+def _other_attribute(cms: bytes) -> bytes:
+    """Another digest among what is signed than the key has signed."""
+    at = cms.index(_MESSAGE_DIGEST) + len(_MESSAGE_DIGEST) + len(_DIGEST_HEAD)
+    return cms[:at] + bytes((cms[at] ^ 1,)) + cms[at + 1 :]
+
+
 def _spaced(pdf: bytes) -> bytes:
     [end] = [one.end() for one in re.finditer(rb"/Contents <[0-9A-Fa-f]{8000,}>", pdf)]
     assert pdf[:end].endswith(b"00>")
@@ -311,6 +325,9 @@ _DIGESTED: Final = "1.2.840.113549.1.7.5"
 _IN_0: Final = 0xA0
 _IN_1: Final = 0xA1
 _ECDSA: Final = bytes.fromhex("06082a8648ce3d0403")
+_MESSAGE_DIGEST: Final = bytes.fromhex("06092a864886f70d010904")
+_DIGEST_HEAD: Final = bytes.fromhex("31220420")
+"""Begins a set of one digest of 32 bytes."""
 _TOKEN: Final = bytes.fromhex("060b2a864886f70d010910020e")
 """Attribute: the time stamp of a signature (RFC 5126 §6.1.1)."""
 _TIME_STAMP: Final = bytes.fromhex("060b2a864886f70d0109100104")
@@ -336,6 +353,8 @@ FORGED_ONES: Final[dict[str, Callable[[], bytes]]] = {
     "it says that it covers something else": with_cms(Cms(digest=lambda _: bytes(32))),
     "its stamp is signed by another key": with_cms(Cms(token=_last_byte)),
     "its stamp tells another time": with_cms(Cms(token=_later)),
+    "its stamp tells an algorithm that there is not": with_cms(Cms(token=_unknown_algorithm)),
+    "what it says is not what its key signed": with_cms(Cms(whole=_other_attribute)),
     "it tells another algorithm": with_cms(Cms(whole=_other_algorithm)),
     "it has what it covers within": with_cms(Cms(whole=_rewritten(_has_content))),
     "it is over another kind of content": with_cms(Cms(whole=_rewritten(_is_over_digests))),

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _SPACE: Final = re.compile(rb"[ \r\n\t]*")
 _ANY_OBJECT: Final = re.compile(rb"\d[ \r\n\t\0\f]+\d{1,5}[ \r\n\t\0\f]+obj")
+SIZE_MAX: Final = 8_388_607
+"""Largest ``/Size``: some readers know no objects with larger numbers (ISO 32000-1, Annex C)."""
 _TRAILER_KEYS: Final = frozenset({b"/Size", b"/Root", b"/Info", b"/ID", b"/Prev"})
 
 
@@ -47,9 +49,10 @@ def revisions(document: Document) -> list[Revision]:
         PdfError: A byte is left over, or a table or a trailer does not say what is there.
     """
     found: list[Revision] = []
-    start, at, left = 0, document.header_end, VALUES_MAX
+    start, at, left, largest = 0, document.header_end, VALUES_MAX, 0
     for section in document.sections:
-        _check_trailer(document, section)
+        largest = max(largest, max(section.offsets, default=0))
+        _check_trailer(document, section, largest)
         objects = _objects(document.pdf, section, at, left)
         left -= sum(one.values for one in objects.values())
         if found:
@@ -60,12 +63,17 @@ def revisions(document: Document) -> list[Revision]:
     return found
 
 
-def _check_trailer(document: Document, section: Section) -> None:
+def _check_trailer(document: Document, section: Section, largest: int) -> None:
+    """Make sure that a trailer says what is there.
+
+    An object whose number is not below its ``/Size`` is missing to some readers, also one of an
+    earlier revision (ISO 32000-1 §7.5.5): what it covered would be seen.
+    """
     trailer = section.trailer
     if trailer.get(b"/Root") != document.sections[-1].trailer.get(b"/Root"):
         raise PdfError("the trailers do not name one catalog")
-    if natural(trailer.get(b"/Size"), "/Size of a trailer") <= max(section.offsets, default=0):
-        raise PdfError("/Size of a trailer is too small")
+    if not largest < natural(trailer.get(b"/Size"), "/Size of a trailer") <= SIZE_MAX:
+        raise PdfError(f"/Size of a trailer is too small, or above {SIZE_MAX}")
     unknown = trailer.keys() - _TRAILER_KEYS
     if unknown:
         raise PdfError(f"a trailer has {min(unknown).decode('ascii', 'replace')}")

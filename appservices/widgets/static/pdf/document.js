@@ -53,6 +53,8 @@ const END_OF_STREAM = /(?:\r\n|\r|\n)?endstream(?=[ \r\n\t])/y;
 const NEWLINE = /(?:\r\n|\r|\n)?/y;
 const SPACE = /[ \r\n\t]*/y;
 const ANY_OBJECT = /\d[ \r\n\t\0\f]+\d{1,5}[ \r\n\t\0\f]+obj/g;
+/** Largest `/Size`: objects with larger numbers are missing to some readers (ISO 32000-1, Annex C). */
+const SIZE_MAX = 8_388_607;
 const TRAILER_KEYS = new Set(["/Size", "/Root", "/Info", "/ID", "/Prev"]);
 
 /**
@@ -220,9 +222,10 @@ export function revisionsOf(document) {
     const { pdf } = document;
     /** @type {Revision[]} */
     const found = [];
-    let [at, left] = [document.headerEnd, VALUES_MAX];
+    let [at, left, largest] = [document.headerEnd, VALUES_MAX, 0];
     for (const section of document.sections) {
-        checkTrailer(document, section);
+        for (const number of section.offsets.keys()) largest = Math.max(largest, number);
+        checkTrailer(document, section, largest);
         const objects = objectsOf(pdf, section, at, left);
         for (const one of objects.values()) left -= one.values;
         if (found.length > 0) checkHidden(pdf, at, section.table, objects.size);
@@ -232,13 +235,19 @@ export function revisionsOf(document) {
     return found;
 }
 
-/** @param {PdfDocument} document @param {Section} section */
-function checkTrailer(document, section) {
+/**
+ * An object whose number is not below its `/Size` is missing to some readers, also one of an earlier
+ * revision (ISO 32000-1 §7.5.5): what it covered would be seen.
+ * @param {PdfDocument} document
+ * @param {Section} section
+ * @param {number} largest number of an object up to there
+ */
+function checkTrailer(document, section, largest) {
     const { trailer } = section;
     if (!isSame(trailer.get("/Root"), document.last.trailer.get("/Root")))
         throw new PdfError("the trailers do not name one catalog");
-    const largest = [...section.offsets.keys()].reduce((one, other) => Math.max(one, other), 0);
-    if (natural(trailer.get("/Size"), "/Size") <= largest) throw new PdfError("/Size is too small");
+    const size = natural(trailer.get("/Size"), "/Size");
+    if (size <= largest || size > SIZE_MAX) throw new PdfError("/Size is too small, or too large");
     if ([...trailer.keys()].some((key) => !TRAILER_KEYS.has(key)))
         throw new PdfError("a trailer has what does not belong to it");
 }

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.support import attackers, attacks
+from tests.support.far_objects import covered
 from tests.support.forgery import FORGED, closed_by_attacker, find, increment, page
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, Person, fresh, ms, new_key, with_boxes
@@ -28,6 +29,7 @@ from tests.unit.veche.protocol.signatures import test_verdict as files
 from veche.protocol.ids import UserId
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import prepare_signature
+from veche.protocol.pdf.structure import SIZE_MAX
 from veche.protocol.pdf.values import VALUES_MAX
 from veche.protocol.signatures import certificates, der
 from veche.protocol.signatures.certificates import Revoked
@@ -191,6 +193,7 @@ def _attacks() -> Iterator[File]:
         yield File(f"before an attack: {name}", attackers.signed(document()), root, NOW)
     for name, make in attacks.LIKE_ATTACKS.items():
         yield File(f"like an attack: {name}", make(), root, NOW)
+    yield File("numbers too large", attackers.signed(covered(SIZE_MAX)), root, NOW)
     yield File("certifies nothing", attacks.uncertified(), root, NOW)
     alone = attackers.closed(attacks.first_allows(1))
     yield File("certifies, and nothing may follow", alone, root, NOW)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.support import additions, attackers, attacks
+from tests.support.far_objects import covered
 from tests.support.forgery import page
 from tests.support.signing import NOW
+from veche.protocol.pdf.structure import SIZE_MAX
 from veche.protocol.pdf.values import VALUES_MAX
 from veche.protocol.signatures.report import Reason, Report, Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
@@ -56,6 +58,8 @@ WHY: Final = {
 }
 """Some of what is refused for two reasons is refused for the one that says what was done."""
 WHY_FORGED: Final = {
+    "its stamp tells an algorithm that there is not": "an algorithm that is not taken",
+    "what it says is not what its key signed": "what was signed is not what is here",
     "it says that it covers something else": "what was signed is not what is here",
     "its stamp is signed by another key": "the key of the certificate did not sign it",
     "its stamp tells another time": "what was signed is not what is here",
@@ -98,6 +102,11 @@ def test_what_is_done_to_a_signed_file_is_red(make: Callable[[], bytes]) -> None
 @pytest.mark.parametrize("make", attacks.WRAPPED.values(), ids=attacks.WRAPPED.keys())
 def test_what_is_moved_is_not_believed(make: Callable[[], bytes]) -> None:
     assert verdict(make()).verdict in {Verdict.INVALID, Verdict.UNREADABLE}
+
+
+def test_a_page_with_numbers_that_some_readers_do_not_know_is_not_shown_alike() -> None:
+    """Of which mupdf showed the words below a picture, and poppler the picture."""
+    assert verdict(attackers.signed(covered(SIZE_MAX))).verdict is Verdict.UNREADABLE
 
 
 @pytest.mark.parametrize("make", attacks.RANGES.values(), ids=attacks.RANGES.keys())
