@@ -59,7 +59,7 @@ def retry_ms(tries: int) -> int:
 def order_seal(scene: Scene, session: Session, member: Member) -> None:
     """Have an organisation's seal put on the file: its turn has come."""
     id_ = effect_id(SEAL, session.id, member.id)
-    payload = {"session": session.id, "party": member.id}
+    payload = {"session": session.id, "party": member.id, "at_ms": scene.now_ms}
     errands.schedule(scene.txn, Errand(id_, SEAL, payload, scene.now_ms))
 
 

@@ -2,6 +2,10 @@
 
 By policy, not by a gesture: who may order it stands in the configuration. Each time is an act, and
 a seal never stands for a person.
+
+The time in a seal is when its turn came, not when it was begun: so whoever begins it anew, after a
+process was killed or a stamp was not to be had, prepares the same bytes, which are known in the log
+already. That time is only told; when it was sealed, the stamp proves.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from appservices.signing.service.files import read_kept
 from appservices.signing.service.scene import CATALOGUE, PURPOSE, Parts
 from appservices.signing.store import revisions
 from appservices.signing.store.revisions import Revision
-from appservices.signing.store.seals import add_seal
+from appservices.signing.store.seals import add_seal, has_seal
 from appservices.signing.store.signatures import Signature
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.asic import container
@@ -61,10 +65,12 @@ class PutSeal(ChatErrand[Parts]):
         member = _to_seal(kept.session, errand.payload["party"])
         if member is None:
             return {}
-        reactor, now_ms = self._host.reactor, self._host.now_ms()
+        reactor = self._host.reactor
         pool = reactor.getThreadPool()
+        # Of an errand that an earlier release has ordered: when it was due.
+        at_ms = errand.payload.get("at_ms", errand.due_at_ms)
         prepared, grow = await deferToThreadPool(
-            reactor, pool, _prepare, self._parts, kept, member, now_ms
+            reactor, pool, _prepare, self._parts, kept, member, at_ms
         )
         # What is sealed is known in the log before the seal leaves the key.
         run = self._host.database.run
@@ -78,17 +84,20 @@ class PutSeal(ChatErrand[Parts]):
         return {"increment": increment, "sha256": sha256, "revision": kept.session.revision}
 
     def _record(self, txn: Cursor, errand: Errand, kept: Kept, digest: bytes) -> None:
-        """Commit the act, and the record of the seal."""
+        """Commit the act, and the record of the seal, once."""
         session, now_ms = kept.session, self._host.now_ms()
         member = session.member(errand.payload["party"])
         assert member is not None, "its turn has come"  # noqa: S101 -- our bug
+        reference = f"session {session.id}"
+        if has_seal(txn, member.person, digest, reference):
+            return
         scene = self._parts.scene(txn, f"{errand.id} {digest.hex()}", now_ms)
         form = call_form(
             "signing", "seal", session=session.id, digest=unpadded(digest), by=member.person
         )
         ground = Ground(None, PURPOSE, BASIS, case=session.id)
         spend(txn, scene.voice.commit(ActClass.SEAL, form, ground), form)
-        add_seal(txn, member.person, digest, f"session {session.id}", now_ms)
+        add_seal(txn, member.person, digest, reference, now_ms)
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep it, unless somebody has signed meanwhile: then it is made anew."""
@@ -98,8 +107,9 @@ class PutSeal(ChatErrand[Parts]):
         if session is None or member is None:
             return
         if not result or result["revision"] != session.revision:
-            payload = {**errand.payload, "again": errand.payload.get("again", 0) + 1}
-            id_ = effect_id(SEAL, session.id, member.id, payload["again"])
+            again = errand.payload.get("again", 0) + 1
+            payload = {**errand.payload, "again": again, "at_ms": now_ms}
+            id_ = effect_id(SEAL, session.id, member.id, again)
             errands.schedule(txn, Errand(id_, SEAL, payload, now_ms))
             return
         _keep(scene, session, member, result["increment"], result["sha256"])
@@ -123,10 +133,10 @@ def _to_seal(session: Session, party: str) -> Member | None:
 
 
 def _prepare(
-    parts: Parts, kept: Kept, member: Member, now_ms: int
+    parts: Parts, kept: Kept, member: Member, at_ms: int
 ) -> tuple[Prepared | container.Prepared, Grow]:
-    """The revision without its seal, and how the file is with one."""
-    view = parts.seals.view(member.person, now_ms)
+    """The revision without its seal, and how the file is with one; the same bytes each time."""
+    view = parts.seals.view(member.person, parts.host.now_ms())
     proofs = Proofs(
         [from_unpadded(one) for one in view.certificates],
         [from_unpadded(one) for one in view.lists],
@@ -139,11 +149,11 @@ def _prepare(
     words = look_of(CATALOGUE, parts.section.language, Role.SEAL.value, Level.SEAL.value)
     if kept.session.matter.before is not None:
         field = NewField(member.field)
-        made = prepare_signature(document, field, proofs, view.name, now_ms, bytes_max=room)
+        made = prepare_signature(document, field, proofs, view.name, at_ms, bytes_max=room)
         return made, pdf.__add__
     look = look_that_fits(document, member.field, view.name, words)
     prepared = prepare_signature(
-        document, member.field, proofs, view.name, now_ms, look=look, bytes_max=room
+        document, member.field, proofs, view.name, at_ms, look=look, bytes_max=room
     )
     return prepared, pdf.__add__
 

@@ -22,3 +22,13 @@ def add_seal(txn: Cursor, organisation: str, digest: bytes, reference: str, at_m
         "INSERT INTO signing.seal (organisation, digest, reference, at_ms) VALUES (%s, %s, %s, %s)",
         (organisation, digest, reference, at_ms),
     )
+
+
+def has_seal(txn: Cursor, organisation: str, digest: bytes, reference: str) -> bool:
+    """Whether it is kept already that this is sealed, under this reference."""
+    txn.execute(
+        "SELECT 1 FROM signing.seal WHERE digest = %s AND organisation = %s AND reference = %s"
+        " LIMIT 1",
+        (digest, organisation, reference),
+    )
+    return txn.fetchone() is not None

@@ -69,12 +69,14 @@ class HandSite(ChatSite):
         self.chat(*{CAROL, ALICE, DAVE, asker})
         await self.lease(who, *more, asker=asker)
 
-    async def lease(self, who: str = WHO, *more: str, asker: Any = CAROL) -> None:
+    async def lease(
+        self, who: str = WHO, *more: str, asker: Any = CAROL, is_sent: bool = True
+    ) -> None:
         """The same in a chat that is there."""
         self.send_file(asker, PDF, "lease 12b.pdf")
         await self.settle()
         await self.say_all(asker, "Lease of flat 12b", who)
-        await self.tap(asker, *more, "send")
+        await self.tap(asker, *more, *(["send"] if is_sent else []))
 
     async def by_town(self) -> tuple[dict[str, Any], str]:
         """The same for the town; what it has ordered, and the path of that."""

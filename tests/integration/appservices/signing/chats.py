@@ -207,10 +207,11 @@ class ChatSite(SigningSite):
 
     def choose(self, person: UserId, choice: str) -> None:
         """A person taps a choice of the newest question that has it."""
-        self.rows(
-            "UPDATE runtime.outbox SET event_id = '$' || effect_id, state = 2"
-            " WHERE event_id IS NULL RETURNING 1"
-        )
+        self.say(person, choice, **self.choosing(person, choice))
+
+    def choosing(self, person: UserId, choice: str) -> dict[str, Any]:
+        """What a client sends beside the words for it."""
+        self._arrive()
         rows = self.rows(
             "SELECT p.prompt, o.event_id FROM runtime.prompt p JOIN runtime.outbox o"
             " ON o.room_id = p.room_id AND o.effect_id = p.effect_id"
@@ -221,9 +222,7 @@ class ChatSite(SigningSite):
             if any(each["id"] == choice for each in prompt["choices"]):
                 answer = {"v": 1, "prompt": prompt["id"], "choice": choice}
                 relates = {"rel_type": "m.reference", "event_id": event_id}
-                more: dict[str, Any] = {"org.veche.answer": answer, "m.relates_to": relates}
-                self.say(person, choice, **more)
-                return
+                return {"org.veche.answer": answer, "m.relates_to": relates}
         raise AssertionError(f"{person} has no choice {choice}")
 
     async def tap(self, person: UserId, *choices: str) -> None:
@@ -277,6 +276,13 @@ class ChatSite(SigningSite):
 
     def hand_over(self, person: UserId, told: SignedApproval) -> Any:
         """The same, of which the bot has not heard; what the page is answered."""
+        self.reach(person)
+        self._arrive()
+        now_ms = self.host.now_ms()
+        return self.run_now(lambda txn: self.host.approvals.take(txn, told, now_ms)).outcome
+
+    def reach(self, person: UserId) -> None:
+        """What comes of somebody's chat is for the bot, and nothing of it has to be read first."""
         self.rows(
             "INSERT INTO runtime.room_bot (room_id, bot) VALUES (%s, %s) ON CONFLICT DO NOTHING"
             " RETURNING 1",
@@ -284,12 +290,13 @@ class ChatSite(SigningSite):
             BOT,
         )
         self.rows("UPDATE runtime.room SET looked_at_ms = 1 RETURNING 1")
+
+    def _arrive(self) -> None:
+        """All that the bot has said is there."""
         self.rows(
             "UPDATE runtime.outbox SET event_id = '$' || effect_id, state = 2"
             " WHERE event_id IS NULL RETURNING 1"
         )
-        now_ms = self.host.now_ms()
-        return self.run_now(lambda txn: self.host.approvals.take(txn, told, now_ms)).outcome
 
     def from_pages(self) -> list[dict[str, Any]]:
         """What pages have told the bot, which has not heard it; it is there no more then."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import collections
 import functools
+import itertools
 import json
 import os
 import re
@@ -22,15 +23,20 @@ import attrs
 import pytest
 
 from appservices.signing.service import acting
+from tests.integration.appservices.signing.chats import BOT
 from tests.integration.appservices.signing.killed import HearingSite, KeptMedia
-from tests.integration.veche.runtime.rig import until
+from tests.integration.veche.runtime.rig import event, hidden, is_ours, until
 from tests.support.processes import ROOT, TIMEOUT_S
 from veche.runtime.errands import store as errands
+from veche.runtime.inbox.intake import Intake
+from veche.runtime.inbox.store import State
+from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
+    from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 
 MODULE: Final = "tests.integration.appservices.signing.killed"
@@ -46,9 +52,12 @@ _KEPT: Final = (
     "SELECT 'renewal' FROM signing.renewal",
     "SELECT 'row', state FROM signing.batch_row",
     "SELECT 'rule', person, state FROM signing.guard_rule",
+    "SELECT 'guarded', party FROM signing.guarded",
+    "SELECT 'vote', guardian, is_yes::text FROM signing.guardian_vote",
     "SELECT 'errand', kind FROM runtime.errand",
     "SELECT 'act', substring(entry FROM '\"k\":\"([a-z_]+)\"') FROM runtime.act",
 )
+_came = itertools.count(1)
 _FLEETING: Final = re.compile(r"https?://\S+|\w*\d\w*|\b[A-Z]{8}\b")
 """What is another one each time: links, times, numbers of documents."""
 
@@ -187,7 +196,7 @@ class KillingSite(HearingSite):
         Args:
             kind: Of the errand, whose time has come.
             prepare: Brings it about; each time anew.
-            steps: At which a process is killed.
+            steps: At which a process is killed; or the moment, if it is of a transaction.
         """
         found: dict[str, Facts] = {}
         for step in ("", *steps):
@@ -195,10 +204,59 @@ class KillingSite(HearingSite):
             await prepare()
             assert self.hasten(kind), f"{kind} is not there"
             if step:
-                await self.killed(self.child(f"{step} {kind}"))
+                await self.killed(self.child(step if " " in step else f"{step} {kind}"))
             await self.settle()
             found[step] = self.since(before)
         return _the_same(found)
+
+    # What came to the bot
+
+    async def come(self, person: UserId, *contents: Mapping[str, Any] | str) -> None:
+        """What somebody sends is in the inbox; words, or a whole content."""
+        self.reach(person)
+        events = []
+        for one in contents:
+            content = {"msgtype": "m.text", "body": one} if isinstance(one, str) else one
+            sealed = hidden("m.room.message", content, "session")
+            event_id = f"$came{next(_came)}"
+            kind = "m.room.encrypted"
+            events.append(
+                event(self.room(person), person, kind=kind, content=sealed, event_id=event_id)
+            )
+        worker = self.inbox(Tasks(running_max=1))
+        await Intake(self.database, self.host.reactor, [BOT], is_ours, worker).take(events)
+
+    def approve_on_page(self, person: UserId) -> None:
+        """Somebody has approved what they were asked last; the bot has not heard of it."""
+        assert self.hand_over(person, self.signed(person)) == "approved"
+
+    async def heard_in_spite(self, prepare: Callable[[], Awaitable[Any]]) -> Facts:
+        """Processes are killed while they act on what came, which another one does then.
+
+        Args:
+            prepare: Lets it come; each time anew.
+        """
+        found: dict[str, Facts] = {}
+        for moment in ("", "in inbox", "after inbox"):
+            before = await self.calm()
+            await prepare()
+            assert self.rows("SELECT 1 FROM runtime.inbox"), "nothing came"
+            if moment:
+                await self.killed(self.child(moment))
+            await self._hear_all()
+            await self.settle()
+            found[moment] = self.since(before)
+        return _the_same(found)
+
+    async def _hear_all(self) -> None:
+        """Act on all that came; all of it is done, and forgotten then."""
+        tasks = Tasks(running_max=10)
+        self.inbox(tasks).start()
+        states = "SELECT DISTINCT state FROM runtime.inbox WHERE state < %s"
+        await until(lambda: not self.rows(states, State.DONE), "it is not acted on")
+        await tasks.stop()
+        done = self.rows("DELETE FROM runtime.inbox RETURNING state")
+        assert {state for (state,) in done} == {State.DONE}
 
     async def asked_again(
         self,

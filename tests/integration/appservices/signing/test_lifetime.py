@@ -194,8 +194,8 @@ class LifetimeTests(TestCase):
 
         for path in paths:
             # It was there before the day: also the signature by SHA-256 in it is proven by that.
-            tomorrow = f"{self.now + dt.timedelta(days=1):%Y-%m-%d}"
-            code, said = await self.verify(path, "--distrust", f"sha256={tomorrow}")
+            to_come = f"{self.now + dt.timedelta(days=2):%Y-%m-%d}"
+            code, said = await self.verify(path, "--distrust", f"sha256={to_come}")
             assert code == 0, said
             code, said = await self.verify(path, "--distrust", f"sha512={today}")
             assert code == NOT_PROVEN, said

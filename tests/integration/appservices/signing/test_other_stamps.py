@@ -208,13 +208,24 @@ class OtherStampsTests(OtherStampsSite):
         said = base64.b64encode(b"veche:secret").decode()
         assert {one["authorization"] for one in self.asked} == {f"Basic {said}"}
 
-    async def test_no_seal_lapses_while_nobody_stamps(self) -> None:
-        self.answer = lambda _: b""
+    async def test_no_seal_lapses_while_nobody_stamps_and_it_is_one_act_in_the_end(self) -> None:
+        await self.away(self.parts.seals.proofs)  # who stamps is known
+        honest, self.answer = self.answer, lambda _: b""
         self.sent(**self.invited())
-        with pytest.raises(UnavailableError, match="is no time stamp"):
-            await self.due(PutSeal(self.parts), SEAL)
-
+        for _ in range(2):
+            with pytest.raises(UnavailableError, match="is no time stamp"):
+                await self.due(PutSeal(self.parts), SEAL)
         assert self.rows("SELECT state FROM signing.session") == [("open",)]
+        assert self.seals_in_log() == 1
+
+        self.answer = honest
+        await self.due(PutSeal(self.parts), SEAL)
+        assert self.rows("SELECT party FROM signing.signature") == [("p1",)]
+        assert self.seals_in_log() == 1
+
+    def seals_in_log(self) -> int:
+        entries = self.rows("SELECT entry FROM runtime.act")
+        return sum('"k":"seal"' in entry for (entry,) in entries)
 
 
 def _got(url: str) -> bytes:
