@@ -3,6 +3,9 @@
 The English text in the code is the message id. A package keeps its translations in
 ``locale/<language>.po``; what a package says is found by the test that compares the catalogues
 with the code (tests/support/catalogues.py).
+
+What knows CLDR is imported where something is shown: modules that only mark texts with ``N_`` are
+loaded by each child of the sandbox, and it would be most of what that takes.
 """
 
 from __future__ import annotations
@@ -17,19 +20,16 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import attrs
-from babel.dates import format_date
-from babel.messages.pofile import PoFileError, read_po
-from babel.numbers import parse_pattern
 
 from veche.protocol.errors import ConfigError
-from veche.protocol.locales import locale_of
-from veche.protocol.money import Money, as_decimal_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from babel import Locale
     from babel.messages.catalog import Catalog
+
+    from veche.protocol.money import Money
 
 LANGUAGES: Final = ("en", "ru", "de", "uk")
 LANGUAGE_NAMES: Final[Mapping[str, str]] = {
@@ -121,6 +121,8 @@ def show_date(when: dt.date | int, language: str, time_zone: str = "UTC") -> str
         language: One of ``LANGUAGES``.
         time_zone: Where the day of a moment is looked at, an IANA name.
     """
+    from babel.dates import format_date  # noqa: PLC0415 -- see the top
+
     day = when if isinstance(when, dt.date) else _moment(when, time_zone).date()
     return format_date(day, "long", locale=_locale(language))
 
@@ -135,6 +137,8 @@ def show_date_time(at_ms: int, language: str, time_zone: str) -> str:
         language: One of ``LANGUAGES``.
         time_zone: An IANA name.
     """
+    from babel.dates import format_date  # noqa: PLC0415 -- see the top
+
     moment = _moment(at_ms, time_zone)
     day = format_date(moment.date(), "long", locale=_locale(language))
     return f"{day}, {moment:%H:%M} UTC{_offset(moment)}"
@@ -145,6 +149,8 @@ def show_money(money: Money, language: str) -> str:
 
     The code and not the sign: there are twenty kinds of dollars.
     """
+    from veche.protocol.money import as_decimal_text  # noqa: PLC0415 -- see the top
+
     return f"{show_number(as_decimal_text(money), language)} {money.currency}"
 
 
@@ -155,6 +161,8 @@ def show_number(decimal: str, language: str) -> str:
         decimal: Digits with an optional minus and point, no exponent.
         language: One of ``LANGUAGES``.
     """
+    from babel.numbers import parse_pattern  # noqa: PLC0415 -- see the top
+
     count = len(decimal.partition(".")[2])
     locale = _locale(language)
     # A copy: the pattern of the locale is shared.
@@ -175,6 +183,8 @@ def _tag(language: str) -> str:
 
 
 def _locale(language: str) -> Locale:
+    from veche.protocol.locales import locale_of  # noqa: PLC0415 -- see the top
+
     return locale_of(_tag(language))
 
 
@@ -217,6 +227,8 @@ def _english_form(count: int) -> int:
 
 
 def _read(package: str, language: str) -> Catalog:
+    from babel.messages.pofile import PoFileError, read_po  # noqa: PLC0415 -- see the top
+
     path = resources.files(package) / "locale" / f"{language}.po"
     try:
         return read_po(io.BytesIO(path.read_bytes()), locale=language, abort_invalid=True)

@@ -51,7 +51,8 @@ def in_sandbox(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         SandboxError: It gave no answer.
     """
     child = subprocess.Popen(  # noqa: S603 -- ourselves
-        [sys.executable, "-c", _BEGIN, *sys.path],
+        # Without what `site` would look for: where modules are, it is told.
+        [sys.executable, "-S", "-c", _BEGIN, *sys.path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -17,7 +17,8 @@ from appservices.signing.core.papers.sheet import (
 from appservices.signing.core.papers.uploads import UploadError
 from appservices.signing.core.records import clause_field, clauses_of
 from appservices.signing.service import drafting
-from appservices.signing.service.boxes import read_pages, with_signature_boxes
+from appservices.signing.service.boxes import with_signature_boxes
+from appservices.signing.service.drawing import read_pages
 from appservices.signing.service.scene import CATALOGUE
 from veche.runtime.document_cipher import DOCUMENT, decrypt
 from veche.runtime.sandbox import SandboxError, in_sandbox

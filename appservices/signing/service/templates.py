@@ -22,7 +22,8 @@ from appservices.signing.core.template import (
     document_data,
     read_template,
 )
-from appservices.signing.service.boxes import FIELDS, page_sizes, with_named_boxes
+from appservices.signing.service.boxes import FIELDS, with_named_boxes
+from appservices.signing.service.drawing import page_sizes
 from veche.protocol.canonical import canonical
 from veche.protocol.catalogue import Catalogue
 from veche.protocol.errors import MalformedError, TooLargeError

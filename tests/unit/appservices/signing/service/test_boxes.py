@@ -19,7 +19,8 @@ from appservices.signing.core.boxes import BoxError, Seat
 from appservices.signing.core.papers.sheet import Sheet
 from appservices.signing.core.papers.uploads import PAGES_MAX, UploadTooLargeError
 from appservices.signing.core.places import Area, Place, Side
-from appservices.signing.service.boxes import page_sizes, with_named_boxes, with_signature_boxes
+from appservices.signing.service.boxes import with_named_boxes, with_signature_boxes
+from appservices.signing.service.drawing import page_sizes
 from appservices.signing.service.uploads import normalised
 from tests.support import uploads
 from tests.support.programs import program

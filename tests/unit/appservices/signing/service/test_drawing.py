@@ -1,0 +1,26 @@
+"""What the sandbox does to strangers' files loads little: each of its children loads it anew."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.processes import ROOT
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "appservices.signing.core.judged",
+        "appservices.signing.service.drawing",
+        "appservices.signing.service.uploads",
+    ],
+)
+def test_no_child_of_the_sandbox_loads_models_languages_or_servers(module: str) -> None:
+    program = f"import sys, {module}; print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    loaded = set(done.stdout.split())
+    assert module in loaded
+    assert loaded.isdisjoint({"babel", "psycopg2", "pydantic", "segno", "twisted", "typst"})
