@@ -56,6 +56,7 @@ test("who asks reminds, gives more time, and takes it back once they have seen w
     await page.getByText("Whoever signs it sees the same.").waitFor();
     assert.equal(await page.getByRole("button", { name: "Sign", exact: true }).count(), 0);
     assert.equal(await page.getByText("It is not your turn yet").count(), 0);
+    assert.equal(await page.getByText("Kind of signature").count(), 0); // it is of each who signs
     await page.getByRole("button", { name: "Save the file as it is now" }).waitFor();
     await look(page, "sign-owned");
 

@@ -20,6 +20,9 @@ import { copyWords, explained, isGuest, overWords, partyStateWords, stepWords } 
 
 const GROUP = /.{4}/g;
 
+/** @param {View} view @returns {[string, unknown]} how the reader signs */
+const kindRow = (view) => [t("Kind of signature"), levelWords(levelOf(view))];
+
 /** @param {View} view */
 export function facts(view) {
     const { document, you } = view;
@@ -32,7 +35,7 @@ export function facts(view) {
         [t("Asked by"), html`<bdi>${calledIn(view, view.requester, view.requester)}</bdi>`],
         [t("You are"), isAskerAlone(view) ? t("who asks for the signatures") : roleWords(you.role)],
         [t("Document"), html`${pages}, ${size}`],
-        [t("Kind of signature"), levelWords(levelOf(view))],
+        ...(isAskerAlone(view) ? [] : [kindRow(view)]),
         [t("It counts"), effectWords(view.effect)],
         [t("Until"), showDateTime(view.deadline_at_ms)],
     ];

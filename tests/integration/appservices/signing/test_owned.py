@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import blockingCallFromThread
 
+from appservices.signing.store.kept import DELETION_ASKED
 from tests.integration.appservices.signing.blind import People, token
 from tests.integration.appservices.signing.chats import ChatSite
+from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.calls import request
+from tests.support.node import chromium, why_no_browser
 from tests.support.sign_page import API, SignPage
+from veche.protocol.evidence_checks import read_evidence
 from veche.protocol.sign_request import SIGN_REQUEST_KEY
-from veche.protocol.unpadded import from_unpadded
+from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime.document_cipher import DOCUMENT, decrypt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.support.calls import Answer
     from veche.protocol.ids import UserId
 
@@ -26,7 +36,7 @@ pytestmark = pytest.mark.postgres
 DAY_MS = 86_400_000
 
 
-class OwnedTests(ChatSite):
+class OwnedSite(ChatSite):
     """Carol asks, Alice and Bob sign; all are signed in on the pages."""
 
     def setUp(self) -> None:
@@ -65,6 +75,10 @@ class OwnedTests(ChatSite):
         answer = await self.away(page.sign, self.keys[person])
         assert answer.status == 200, answer
         await self.settle()
+
+
+class OwnedTests(OwnedSite):
+    """What Carol's page asks of the service."""
 
     async def test_who_asks_sees_who_has_signed_and_gets_file_and_report(self) -> None:
         link = await self.prepare()
@@ -165,3 +179,40 @@ class OwnedTests(ChatSite):
         await self.say_all(ALICE, f"sessions {number}")
         assert number in self.said(ALICE)
         assert "/sign#" not in self.said(ALICE)
+
+
+@pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser())
+class OwnedBrowserTests(OwnedSite):
+    """The page in a browser, and the service, fit."""
+
+    async def test_the_page_does_all_of_it_and_what_it_saves_holds(self) -> None:
+        link = await self.prepare("alice, bob")
+        before_ms = self.session().deadline_at_ms
+
+        def answer(told: Mapping[str, Any]) -> Mapping[str, Any]:
+            wanted = told.get("asks")
+            if wanted == "alice signs":
+                page = SignPage.of(self.card(ALICE, SIGN_REQUEST_KEY)["page"])
+                assert page.sign(self.keys[ALICE]).status == 200
+            elif wanted == "it is closed":
+                cast("Any", blockingCallFromThread)(
+                    self.host.reactor, lambda: Deferred.fromCoroutine(self.settle())
+                )
+            return {"link": link}
+
+        browser = {"CHROMIUM": str(chromium())}
+        port = urlsplit(self.url).port
+        told = await self.away(play, "sign_owned_real.js", self.folder, port, browser, answer)
+
+        assert told["problems"] == []
+        found = {name: base64.b64decode(one) for name, one in told["outcomes"].items()}
+        session = self.session()
+        assert session.state.value == "cancelled"
+        assert before_ms < session.deadline_at_ms <= before_ms + 2 * DAY_MS
+        assert hashlib.sha256(found["closed"]).digest() == session.final_sha256
+        assert found["closed"].startswith(found["now"])
+        [record] = [read_evidence(found["report"])]
+        assert record.final_sha256 == unpadded(session.final_sha256)
+        assert self.rows("SELECT count(*) FROM signing.event WHERE what = %s", DELETION_ASKED) == [
+            (1,)
+        ]
