@@ -98,6 +98,18 @@ def layers(document: pikepdf.Pdf) -> None:
     )
 
 
+def other_on_paper(document: pikepdf.Pdf) -> None:
+    """A picture that is another one where it is printed."""
+    look = {"Type": pikepdf.Name.XObject, "Subtype": pikepdf.Name.Image, "Width": 1, "Height": 1}
+    look |= {"ColorSpace": pikepdf.Name.DeviceGray, "BitsPerComponent": 8}
+    other = document.make_indirect(pikepdf.Stream(document, b"\0", **look))
+    alternates = pikepdf.Array([pikepdf.Dictionary(Image=other, DefaultForPrinting=True)])
+    shown = pikepdf.Stream(document, b"\xff", Alternates=alternates, **look)
+    page = document.pages[0]
+    name = page.add_resource(shown, pikepdf.Name.XObject)
+    page.contents_add(b"q 9 0 0 9 9 9 cm %b Do Q" % str(name).encode())
+
+
 def attachment(document: pikepdf.Pdf) -> None:
     """A file within the file."""
     document.attachments["terms.txt"] = b"other terms"

@@ -62,6 +62,8 @@ _ROOT_KEPT: Final = frozenset(
 _CONTENT_BYTES_MAX: Final = 200 * 1024 * 1024
 """Of what draws all pages, unpacked."""
 _STRUCTURE: Final = ("/StructTreeRoot", "/MarkInfo")
+_STREAM_DROPPED: Final = ("/Alternates", "/OPI", "/Ref")
+"""What a program may draw in place of a picture."""
 _PAGE_DROPPED: Final = (
     "/AA",
     "/Annots",
@@ -290,6 +292,8 @@ def _is_direct_container(one: Any) -> bool:
 
 def _flattened(document: pikepdf.Pdf) -> list[Note]:
     """Leave nothing but pages; what was there besides."""
+    import pikepdf  # noqa: PLC0415 -- 6 MiB, and only the sandbox reads
+
     notes = _root_notes(document.Root)
     notes += {_kind(one) for page in document.pages for one in page.get("/Annots", [])}
     if "/AcroForm" in document.Root:
@@ -303,6 +307,10 @@ def _flattened(document: pikepdf.Pdf) -> list[Note]:
         for key in _PAGE_DROPPED:
             if key in page:
                 del page[key]
+    for one in document.objects:
+        for key in _STREAM_DROPPED:
+            if isinstance(one, pikepdf.Stream) and key in one:
+                del one[key]
     document.remove_unreferenced_resources()
     return [note for note in Note if note in notes]
 

@@ -412,11 +412,17 @@ _ACTIVE_ACTIONS: Final = frozenset(
         b"ResetForm",
     )
 )
+_ELSEWHERE_KEYS: Final = frozenset({b"/F", b"/Ref", b"/OPI", b"/Alternates"})
+"""Of a stream: what is drawn in its place is in another file, or is another picture on paper."""
 
 
 def active_names(objects: Sequence[PdfObject]) -> set[str]:
     """What in a document lets a page change by itself, or by who looks at it."""
-    found: set[bytes] = set()
+    # What an action is may be an object of its own.
+    found = {one.value for one in objects if isinstance(one.value, bytes)} & _ACTIVE_ACTIONS
+    for one in objects:
+        if one.data is not None and isinstance(one.value, dict):
+            found |= _ELSEWHERE_KEYS & one.value.keys()
     for held in dictionaries(objects):
         found |= _ACTIVE_KEYS & held.keys()
         action = held.get(b"/S")

@@ -373,6 +373,8 @@ function certifies(references) {
 }
 
 const ACTIVE_KEYS = new Set(["/JS", "/AA", "/OpenAction", "/XFA", "/OCProperties"]);
+/** Of a stream: what is drawn in its place is in another file, or is another picture on paper. */
+const ELSEWHERE_KEYS = ["/F", "/Ref", "/OPI", "/Alternates"];
 const ACTIVE_ACTIONS = new Set(
     [
         "JavaScript",
@@ -395,6 +397,12 @@ const ACTIVE_ACTIONS = new Set(
 export function activeNames(objects) {
     /** @type {Set<string>} */
     const found = new Set();
+    for (const { data, value } of objects) {
+        // What an action is may be an object of its own.
+        if (typeof value === "string" && ACTIVE_ACTIONS.has(value)) found.add(value);
+        if (data === undefined || !(value instanceof Map)) continue;
+        for (const key of ELSEWHERE_KEYS) if (value.has(key)) found.add(key);
+    }
     for (const held of dictionaries(objects)) {
         for (const key of held.keys()) if (ACTIVE_KEYS.has(key)) found.add(key);
         const action = held.get("/S");

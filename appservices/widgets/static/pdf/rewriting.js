@@ -16,6 +16,8 @@ const HEADER = Uint8Array.from([
     ...[...new TextEncoder().encode("%PDF-1.7\n%")],
     ...[0xbf, 0xf7, 0xa2, 0xfe, 0x0a],
 ]);
+/** Of a stream: what a program may draw in place of a picture. */
+const OTHER_PICTURES = ["/Alternates", "/OPI", "/Ref"];
 const DEPTH_MAX = 60;
 const ID_BYTES = 16;
 const PLAIN_NAME = /[!-"$&'*-.0-;=?-Z\\^-z|~]/;
@@ -115,6 +117,7 @@ class Writer {
         const head = this.#value(object.dict, 0);
         if (!(head instanceof Map)) throw new PdfError("a stream has no dictionary");
         const entries = new Map([...head, ["/Length", String(data.length)]]);
+        for (const key of OTHER_PICTURES) entries.delete(key);
         return [writeValue(entries), "\nstream\n", data, "\nendstream"];
     }
 

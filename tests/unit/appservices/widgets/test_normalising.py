@@ -121,6 +121,7 @@ def _honest() -> dict[str, bytes]:
         uploads.text_field,
         uploads.comment,
         uploads.layers,
+        uploads.other_on_paper,
         uploads.attachment,
         _structured,
     )

@@ -177,6 +177,8 @@ def _files() -> Iterator[File]:
     doc = with_boxes(script, ["Sig1"])
     signed = office.close(office.person("Алиса", doc).sign(doc, "Sig1"))
     yield File("a script", signed, root)
+    for name in files.ACTING:
+        yield File(f"acts by a detour: {name}", files.acting(name), root)
     yield File("one value more", attackers.crowded(VALUES_MAX + 1), root)
     yield from _certificates(office)
     yield from _attacks()

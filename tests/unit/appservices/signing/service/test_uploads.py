@@ -231,6 +231,16 @@ def test_a_file_that_swells_is_refused_within_bounds() -> None:
         read_upload(content)
 
 
+@pytest.mark.parametrize("mode", list(pikepdf.ObjectStreamMode)[:2])
+def test_of_a_picture_that_is_another_one_on_paper_only_what_is_seen_is_left(mode: Any) -> None:
+    upload = taken(uploads.changed(uploads.other_on_paper, object_stream_mode=mode))
+
+    assert not upload.is_kept
+    assert_sealed_profile(upload)
+    assert b"/Alternates" not in upload.pdf
+    assert upload.pdf.count(b"/Subtype /Image") == 1
+
+
 def test_a_stream_in_another_file_is_refused() -> None:
     def change(document: pikepdf.Pdf) -> None:
         document.pages[0].Contents = pikepdf.Stream(document, b"", F="/etc/passwd")

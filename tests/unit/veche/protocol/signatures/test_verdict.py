@@ -205,6 +205,35 @@ def test_active_content_keeps_a_file_from_green() -> None:
     assert {one.detail for one in found.findings} == {"/OpenAction", "/JavaScript", "/JS"}
 
 
+def _drawn_elsewhere(entry: bytes) -> Callable[[], bytes]:
+    """A document with a stream that says that something else may be drawn in its place."""
+    look = b"/Type/XObject/Subtype/Form/BBox[0 0 9 9]" + entry
+    return lambda: page("Pay", {6: stream(b"", look)})
+
+
+ACTING: dict[str, Callable[[], bytes]] = {
+    "/Launch": lambda: page("Pay", {6: b"/Launch", 7: b"<</S 6 0 R/F(program)>>"}),
+    "/Hide": lambda: page("Pay", {6: b"<</S 7 0 R/T(cover)>>", 7: b"/Hide"}),
+    "/F": _drawn_elsewhere(b"/F(picture.bin)"),
+    "/Ref": _drawn_elsewhere(b"/Ref<</F(other.pdf)/Page 0>>"),
+    "/OPI": _drawn_elsewhere(b"/OPI<</2.0<</F(picture.tif)>>>>"),
+    "/Alternates": _drawn_elsewhere(b"/Alternates[<</Image 4 0 R/DefaultForPrinting true>>]"),
+}
+
+
+def acting(name: str) -> bytes:
+    doc = with_boxes(ACTING[name](), ["Sig1"])
+    return office().close(office().person("Alice", doc).sign(doc, "Sig1"))
+
+
+@pytest.mark.parametrize("name", ACTING)
+def test_what_acts_or_shows_another_file_by_a_detour_keeps_it_from_green(name: str) -> None:
+    found = verdict(acting(name))
+
+    assert found.verdict is Verdict.SIGNED
+    assert {(one.reason, one.detail) for one in found.findings} == {(Reason.ACTIVE, name)}
+
+
 # What is signed is changed.
 
 
