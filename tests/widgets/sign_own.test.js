@@ -76,6 +76,8 @@ test("who is asked for a certificate of their own is told how, and approves it h
 
     said.own = OWN;
     await page.getByText("Trust of Lindenau CA 1").waitFor();
+    const shown = await page.locator("section.card dl code").innerText();
+    assert.equal(shown.replaceAll(" ", ""), KEY);
     await page.getByLabel("I have read it elsewhere").check();
     await until(() => approving.isEnabled(), "it can be approved");
     await glance(page, "sign-own-told");

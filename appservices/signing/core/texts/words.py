@@ -51,8 +51,8 @@ LEVELS: Final[Mapping[Level, str]] = {
     Level.CLICK: N_("by a reply with the code (S0)"),
     Level.APPROVAL: N_("with the key of their device (S1)"),
     Level.ADVANCED: N_("in the file, with a certificate (S2)"),
-    Level.OWN: N_("in the file, with a certificate of their own (S3)"),
-    Level.QUALIFIED: N_("in the file, with a qualified certificate of their own (S4)"),
+    Level.OWN: N_("in the file, with a certificate of one's own (S3)"),
+    Level.QUALIFIED: N_("in the file, with a qualified certificate of one's own (S4)"),
     Level.SEAL: N_("the seal of an organisation"),
 }
 EFFECTS: Final[Mapping[SessionEffect, str]] = {

@@ -20,7 +20,8 @@ import { approve } from "./signing.js";
 /** How often it is looked whether the command, which works elsewhere, has got on. */
 const LOOK_MS = 3000;
 const OWN = new Set(["S3", "S4"]);
-const GROUP = /.{4}/g;
+/** A digest in base64 is no multiple of four, and what is compared is shown whole. */
+const GROUP = /.{1,4}/g;
 /** What is typed, by where the key is. */
 const COMMANDS = /** @type {const} */ ([
     ["card", 'veche sign --session --pkcs11 MODULE --token "CARD" --label "KEY"'],

@@ -403,7 +403,7 @@ export class VecheSign extends VecheElement {
             <div class="missing">
                 ${problem(this.error)}
                 ${doing === "sign" || doing === "provider" ? progress(this.steps, this.doing !== "") : nothing}
-                <p id="missing" class="secondary-text">${missing}</p>
+                <p id="missing" class="secondary-text">${isAtProvider ? "" : missing}</p>
             </div>
             <div class="actions">
                 ${
