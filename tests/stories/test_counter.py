@@ -15,6 +15,7 @@ from appservices.payments.demo_bank.bank import demo_iban
 from tests.stories.bank import DemoBank, in_bank
 from tests.stories.shop import Shop
 from tests.support.drawn_codes import beside, drawn, saved
+from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
 from veche.cli.demo_shop import DemoShop
 
@@ -111,7 +112,7 @@ def test_whoever_scans_first_pays_and_nobody_pays_again(
         assert PRICE in question.body
     assert alice.approve(questions[0], alice.keys[0]).status == 200
     alice.expect("Paid", PRICE)
-    wait_until(lambda: counter.state(sale) == "paid", 10, "the shop does not see it")
+    wait_until(lambda: counter.state(sale) == "paid", WAIT_S, "the shop does not see it")
     bob.say(code)
 
     bob.expect("Somebody has paid this invoice already.")
@@ -131,7 +132,7 @@ def test_a_picture_of_the_code_asks_what_the_code_asks(
     question = alice.expect("Lindenau Bakery", PRICE)
     assert alice.approve(question, alice.keys[0]).status == 200
     alice.expect("Paid", PRICE)
-    wait_until(lambda: counter.state(sale) == "paid", 10, "the shop does not see it")
+    wait_until(lambda: counter.state(sale) == "paid", WAIT_S, "the shop does not see it")
 
     for picture, words in (
         (saved(drawn(code)), "Somebody has paid this invoice already."),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.calls import Answer
 from tests.support.payloads import VALID, malformed
+from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
 from tests.support.synapse import Homeserver
 from tests.support.synapse_federation import federated_homeserver
@@ -93,7 +94,7 @@ def test_a_malformed_event_of_another_server_is_never_shown(
     assert anna.join(room, abroad).status == 200
     boris.send(room, BAD)
     boris.send(room, GOOD)
-    wait_until(lambda: "good" in anna.texts(room), 20, "the good event did not arrive")
+    wait_until(lambda: "good" in anna.texts(room), WAIT_S, "the good event did not arrive")
 
     assert anna.texts(room) == ["good"]
     assert boris.texts(room) == ["good", "bad"]
@@ -132,7 +133,7 @@ def test_a_room_can_be_joined_again_in_which_an_older_release_left_malformed_sta
         lambda: (
             anna.user_id not in boris.call("GET", f"/rooms/{room}/joined_members").body["joined"]
         ),
-        20,
+        WAIT_S,
         "the other server did not see the leave",
     )
 

@@ -118,6 +118,7 @@ def test_waiting_takes_each_message_once_and_fails_with_a_transcript(pair: Pair)
 def test_more_devices_and_fewer(server: Homeserver) -> None:
     pair = Pair(server, "nio-nio")
     phone = pair.anna.new_device(is_verified=True)
+    pair.boris.wait_for_device(pair.anna.user_id, phone.device_id)
     pair.boris.send(pair.room, "To both")
 
     assert phone.device_id != pair.anna.device_id

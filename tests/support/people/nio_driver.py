@@ -172,6 +172,9 @@ class NioDriver(Driver):
         known = self.client.rooms.get(room)
         return [u for u in known.users if u not in known.invited_users] if known else []
 
+    async def do_wait_for_device(self, user: str, device: str) -> None:
+        await self._until(lambda: device in self.client.device_store[user])
+
     async def do_logout(self) -> None:
         await self._stop_syncing()
         _done(await self.client.logout())

@@ -226,6 +226,10 @@ class Person:
         except TimeoutError as e:
             raise self._error(str(e)) from None
 
+    def wait_for_device(self, user: str, device: str) -> None:
+        """Return once the client knows a device, and encrypts for it (matrix-nio only)."""
+        self._call("wait_for_device", user=user, device=device)
+
     # Sending; each returns the event id
 
     def send(self, room: str, body: str) -> str:

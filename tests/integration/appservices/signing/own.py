@@ -21,6 +21,7 @@ from appservices.signing.service.files import kept
 from appservices.signing.service.inviting import Invited
 from appservices.signing.store import sessions
 from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite
+from tests.integration.veche.runtime.rig import WAIT_S_MAX
 from tests.support.bank import QUALIFIED, Bank, lists_served
 from tests.support.csc_server import ACCESS
 from tests.support.keys import approval_of
@@ -127,7 +128,7 @@ class OwnSite(SigningSite):
 
     async def when_told(self, said: io.StringIO, running: Deferred[None]) -> None:
         """Once the command waits for the approval, or has ended."""
-        until_s = reactor.seconds() + 30
+        until_s = reactor.seconds() + WAIT_S_MAX
         while "open your page" not in said.getvalue() and not running.called:
             assert reactor.seconds() < until_s, said.getvalue()
             turn: Deferred[None] = Deferred()

@@ -16,7 +16,7 @@ import pytest
 
 from tests.integration.veche.runtime.test_database import small_disk
 from tests.support.postgres import execute
-from tests.support.processes import ROOT, wait_until
+from tests.support.processes import ROOT, STOP_S_MAX, wait_until
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime import postgres as module
 from veche.runtime.postgres import (
@@ -142,7 +142,7 @@ def test_it_starts_although_the_killed_one_is_a_zombie(folder: Path) -> None:
     assert pid is not None
     # Nobody reaps it: as in a container whose process 1 does not.
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: _state(pid) == "Z", 10, "it did not become a zombie")
+    wait_until(lambda: _state(pid) == "Z", STOP_S_MAX, "it did not become a zombie")
     _drop_lock(server)
 
     with server_of(folder) as again:

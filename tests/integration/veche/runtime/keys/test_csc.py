@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from tests.integration.veche.runtime.rig import WAIT_S_MAX
 from tests.support.csc_server import ACCESS, CODE, PIN, Holder, Provider, served
 from tests.support.forgery import page
 from tests.support.processes import free_ports
@@ -337,7 +338,7 @@ class Version1Tests(TestCase):
         self.addCleanup(lambda: Deferred.fromCoroutine(self.pool.close()))
 
     async def until_ready(self) -> None:
-        until_s = time.monotonic() + 30
+        until_s = time.monotonic() + WAIT_S_MAX
         while True:
             try:
                 await self.client.version()

@@ -204,13 +204,13 @@ def other(tmp_path: Path) -> Iterator[Other]:
     out = (folder / "log").open("wb")
     children = [subprocess.Popen([agent, "-D", "-a", str(socket)], stdout=out, stderr=out)]
     try:
-        wait_until(socket.exists, 20, "ssh-agent")
+        wait_until(socket.exists, START_S_MAX, "ssh-agent")
         run(add, str(key))
         fingerprint = run(keygen, "-lf", f"{key}.pub").split()[1]
         command = [server, "-db", str(db), "-name", "other.example/w2", "-key", fingerprint]
         command += ["-ssh-agent", str(socket), "-listen", f"127.0.0.1:{port}"]
         children.append(subprocess.Popen(command, env=routes, stdout=out, stderr=out))
-        wait_until(lambda: is_up(port, "/"), 20, "litewitness")
+        wait_until(lambda: is_up(port, "/"), START_S_MAX, "litewitness")
         page = html.unescape(ask(port, "GET", "/").text)
         (found,) = set(re.findall(r"other\.example/w2\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", page))
         yield Other(port, read_verifier_key(found))
