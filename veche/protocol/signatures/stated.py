@@ -14,7 +14,11 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.utils import CryptographyDeprecationWarning
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+from cryptography.x509.oid import (
+    AuthorityInformationAccessOID,
+    ExtendedKeyUsageOID,
+    ExtensionOID,
+)
 
 from veche.protocol.signatures import algorithms, ocsp
 
@@ -41,6 +45,24 @@ warnings.filterwarnings(
     module=rf"{re.escape(__package__)}\.(stated|trust)",
 )
 _Kind = TypeVar("_Kind", bound=x509.ExtensionType)
+
+_UNDERSTOOD: Final = frozenset(
+    {
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.CERTIFICATE_POLICIES,
+        ExtensionOID.CRL_DISTRIBUTION_POINTS,
+        ExtensionOID.SUBJECT_KEY_IDENTIFIER,
+        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+        # What is done with policies: a certificate is believed for those that it states itself.
+        ExtensionOID.POLICY_CONSTRAINTS,
+        ExtensionOID.INHIBIT_ANY_POLICY,
+        ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
+    }
+)
+"""Critical extensions that stop nobody."""
 
 
 def algorithm_of(certificate: x509.Certificate) -> str:
@@ -133,6 +155,14 @@ def extension(certificate: x509.Certificate, kind: type[_Kind]) -> _Kind | None:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
+
+
+def is_understood(certificate: x509.Certificate) -> bool:
+    """Whether nothing in it must be understood that is not looked at here (RFC 5280 §4.2).
+
+    Such as the names to which an authority is bound: those that it gives to others prove nothing.
+    """
+    return all(one.oid in _UNDERSTOOD for one in certificate.extensions if one.critical)
 
 
 def _may_stamp(certificate: x509.Certificate) -> bool:

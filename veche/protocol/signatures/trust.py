@@ -3,7 +3,8 @@
 A list of revoked certificates and the answer of an OCSP responder are two forms of one proof, and
 are given and judged side by side; who is accused by either is revoked. Nothing is fetched: what
 counts is what is given, the proofs in a file and perhaps newer ones.
-Source: RFC 5280 §6 (as far as our profile goes: no name constraints, no policy mapping), RFC 3161,
+Source: RFC 5280 §6 (as far as our profile goes: below an authority that is bound to names nobody is
+proven, and policies are not mapped), RFC 3161,
 RFC 6960 §4.2.2.2 (whose answers count).
 """
 
@@ -30,6 +31,7 @@ from veche.protocol.signatures.stated import (
     extension,
     is_authority,
     is_responder,
+    is_understood,
     may_stamp,
     read_certificate,
     read_list,
@@ -167,7 +169,7 @@ class Trust:
                 return None
             chain.append(issuer)
         is_short_enough = all(_allows_below(one, at) for at, one in enumerate(chain[1:]))
-        return chain if is_short_enough else None
+        return chain if is_short_enough and all(map(is_understood, chain[:-1])) else None
 
     def issuer_of(self, certificate: x509.Certificate) -> x509.Certificate | None:
         """Who of those that are known has issued a certificate; None: nobody."""
@@ -349,7 +351,18 @@ def _speaks_of(
 ) -> bool:
     until = one.next_update_utc
     is_in_time = one.last_update_utc <= certificate.not_valid_after_utc
-    return is_in_time and until is not None and at <= until
+    return is_in_time and until is not None and at <= until and _is_whole(one)
+
+
+def _is_whole(one: x509.CertificateRevocationList) -> bool:
+    """Whether who is not on a list was not revoked, as far as is known of what the list says.
+
+    One of changes says nothing of who was revoked before; what must be understood, and is not here,
+    may say the like (RFC 5280 §5.2).
+    """
+    held = one.extensions
+    is_known = all(each.oid == x509.IssuingDistributionPoint.oid for each in held if each.critical)
+    return is_known and all(each.oid != x509.DeltaCRLIndicator.oid for each in held)
 
 
 def _acquits(one: ocsp.State, certificate: x509.Certificate, at: dt.datetime) -> bool:

@@ -60,6 +60,13 @@ const EXTENDED_KEY_USAGE = idOf("2.5.29.37");
 const POLICIES = idOf("2.5.29.32");
 const LIST_ADDRESSES = idOf("2.5.29.31");
 const LIST_BOUNDS = idOf("2.5.29.28");
+const LIST_OF_CHANGES = idOf("2.5.29.27");
+/** Critical extensions that stop nobody, as `stated.is_understood` has them. */
+const UNDERSTOOD = new Set([
+    ...[BASIC_CONSTRAINTS, KEY_USAGE, EXTENDED_KEY_USAGE, POLICIES, LIST_ADDRESSES, KEY_ID],
+    // Its issuer's key, other names, what is done with policies, and where more is told.
+    ...["2.5.29.35", "2.5.29.17", "2.5.29.36", "2.5.29.54", "1.3.6.1.5.5.7.1.1"].map(idOf),
+]);
 const TIME_STAMPING = idOf("1.3.6.1.5.5.7.3.8");
 const OCSP_SIGNING = idOf("1.3.6.1.5.5.7.3.9");
 const NO_CHECK = idOf("1.3.6.1.5.5.7.48.1.5");
@@ -404,6 +411,22 @@ export function isAbout(list, one) {
     if (!bounds) return true;
     const mine = new Set(listAddressesOf(one));
     return !bounds.isPartial && bounds.addresses.some((address) => mine.has(address));
+}
+
+/**
+ * One of changes says nothing of who was revoked before; what must be understood, and is not here, may say
+ * the like (RFC 5280 §5.2).
+ * @param {RevocationList} list
+ * @returns {boolean} whether who is not on it was not revoked
+ */
+export function isWhole({ extensions }) {
+    const isKnown = [...extensions].every(([id, { critical }]) => !critical || id === LIST_BOUNDS);
+    return isKnown && !extensions.has(LIST_OF_CHANGES);
+}
+
+/** @param {Certificate} one @returns {boolean} whether nothing in it must be understood that is not looked at */
+export function isUnderstood({ extensions }) {
+    return [...extensions].every(([id, { critical }]) => !critical || UNDERSTOOD.has(id));
 }
 
 /** @param {Certificate} one @returns {Bytes | undefined} of its key, as it says itself */

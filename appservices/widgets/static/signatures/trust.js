@@ -25,6 +25,8 @@ import {
     needsNoList,
     readCertificate,
     readList,
+    isUnderstood,
+    isWhole,
 } from "./certificate.js";
 import { nameOfHash } from "./digests.js";
 import { isAnswerOf, isMeant, namesResponder, readAnswer } from "./ocsp.js";
@@ -103,7 +105,8 @@ export class Trust {
             chain.push(issuer);
             last = issuer;
         }
-        return chain.slice(1).every((one, at) => allowsBelow(one, at)) ? chain : undefined;
+        const isShort = chain.slice(1).every((one, at) => allowsBelow(one, at));
+        return isShort && chain.slice(0, -1).every(isUnderstood) ? chain : undefined;
     }
 
     /** @param {Certificate} certificate */
@@ -230,7 +233,8 @@ function algorithmOf({ key }) {
 /** @param {RevocationList} list @param {Certificate} certificate @param {number} atMs */
 function speaksOf(list, certificate, atMs) {
     const until = list.nextUpdateMs;
-    return list.thisUpdateMs <= certificate.notAfterMs && until !== undefined && atMs <= until;
+    const isInTime = list.thisUpdateMs <= certificate.notAfterMs && until !== undefined;
+    return isInTime && atMs <= until && isWhole(list);
 }
 
 /** @param {Certificate} one @param {number} atMs */

@@ -234,6 +234,9 @@ def _certificates(office: Office) -> Iterator[File]:
     }
     for name, who in signers.items():
         yield File(name, files._signed_with(*who), root)
+    for critical in (True, False):
+        yield File(f"more {critical}", files.signed_with_more(is_critical=critical), root)
+        yield File(f"bound {critical}", files.signed_out_of_bounds(is_critical=critical), root)
     for bits in (1024, 2048):
         yield File(f"RSA of {bits} bits", _by_rsa(office, bits), root)
     for name, content in _HANDS.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pikepdf
@@ -96,6 +96,43 @@ def said(**options: object) -> Said:
     """Of Bob's certificate: good, for a day."""
     known = Said(bob().certificate, office().issuing.certificate, NOW, NOW + DAY)
     return attrs.evolve(known, **options)  # type: ignore[arg-type]  # Whatever a test says of it.
+
+
+def listing(
+    *extensions: tuple[x509.ExtensionType, bool], since: dt.datetime | None = None
+) -> list[bytes]:
+    """A list of who issued Bob's certificate, with extensions, and whether each is critical."""
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(office().issuing.certificate.subject)
+        .last_update(NOW)
+        .next_update(NOW + DAY)
+    )
+    for extension, is_critical in extensions:
+        builder = builder.add_extension(extension, is_critical)
+    if since is not None:
+        entry = x509.RevokedCertificateBuilder().revocation_date(since)
+        builder = builder.add_revoked_certificate(
+            entry.serial_number(bob().certificate.serial_number).build()
+        )
+    made = builder.sign(office().issuing.key, SHA384.for_keys)
+    return [made.public_bytes(Encoding.DER)]
+
+
+def bounded(**changes: Any) -> list[bytes]:
+    """The same with bounds, which are those that Bob's certificate names."""
+    kind = x509.CRLDistributionPoints
+    [point] = bob().certificate.extensions.get_extension_for_class(kind).value
+    bounds: dict[str, Any] = dict.fromkeys(
+        ("only_contains_user_certs", "only_contains_ca_certs", "indirect_crl"), False
+    )
+    bounds |= {"only_contains_attribute_certs": False, "only_some_reasons": None}
+    bounds |= {"full_name": point.full_name, "relative_name": None}
+    return listing((x509.IssuingDistributionPoint(**(bounds | changes)), True))
+
+
+_CHANGES = x509.DeltaCRLIndicator(1)
+_STRANGE = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b"\x05\0")
 
 
 def revoked(issuer_: Authority, certificate: x509.Certificate, since: dt.datetime) -> bytes:
@@ -329,6 +366,25 @@ CASES: dict[str, Case] = {
         UNKNOWN,
         ends={"secp384r1": NOW},
     ),
+    # Lists
+    "list": Case(listing, GOOD),
+    "list with bounds": Case(bounded, GOOD),
+    "list of another address": Case(
+        lambda: bounded(full_name=[x509.UniformResourceIdentifier("http://example.org/")]), UNKNOWN
+    ),
+    "list of some reasons": Case(
+        lambda: bounded(only_some_reasons=frozenset({x509.ReasonFlags.key_compromise})), UNKNOWN
+    ),
+    "list of several issuers": Case(lambda: bounded(indirect_crl=True), UNKNOWN),
+    "list of attribute certificates": Case(
+        lambda: bounded(full_name=None, only_contains_attribute_certs=True), UNKNOWN
+    ),
+    "list of changes alone": Case(lambda: listing((_CHANGES, True)), UNKNOWN),
+    "list of changes, which nobody must know": Case(lambda: listing((_CHANGES, False)), UNKNOWN),
+    "list of changes accuses": Case(lambda: listing((_CHANGES, True), since=NOW), REVOKED),
+    "list with something that must be known": Case(lambda: listing((_STRANGE, True)), UNKNOWN),
+    "list with something that may be unknown": Case(lambda: listing((_STRANGE, False)), GOOD),
+    "list with the like accuses": Case(lambda: listing((_STRANGE, True), since=NOW), REVOKED),
     # Extensions
     "nonce": Case(lambda: [delegate().answer(said(), at=NOW, nonce=b"1234")], GOOD),
     "critical extension": Case(lambda: _critical(in_single=False), UNKNOWN),

@@ -6,7 +6,7 @@ import datetime as dt
 import functools
 import hashlib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import pytest
@@ -41,6 +41,8 @@ from veche.protocol.signatures.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from veche.protocol.signatures.certificates import Authority
 
 from veche.protocol.signatures.report import Report
 
@@ -446,6 +448,55 @@ def _signed_with(
     token = office().token(hashlib.sha256(signature).digest(), NOW)
     filled = prepared.filled(signer.detached(attributes, signature, token))
     return office().close(doc + filled, proofs=office().proofs(certificate, NOW))
+
+
+_STRANGE: Final = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b"\x05\0")
+_BOUND: Final = x509.NameConstraints([x509.DNSName("example.org")], None)
+
+
+def reissued(
+    one: x509.Certificate, by: Authority, more: x509.ExtensionType, *, is_critical: bool
+) -> x509.Certificate:
+    """A certificate with one more extension."""
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(one.subject)
+        .issuer_name(one.issuer)
+        .public_key(one.public_key())
+        .serial_number(one.serial_number)
+        .not_valid_before(one.not_valid_before_utc)
+        .not_valid_after(one.not_valid_after_utc)
+        .add_extension(more, is_critical)
+    )
+    for held in one.extensions:
+        builder = builder.add_extension(held.value, held.critical)
+    return builder.sign(by.key, hashes.SHA256())
+
+
+def signed_with_more(*, is_critical: bool) -> bytes:
+    """By a certificate with an extension that nobody knows."""
+    alice = office().person("Alice", with_boxes(page("Pay"), ["Sig1"]))
+    made = reissued(alice.certificate, office().issuing, _STRANGE, is_critical=is_critical)
+    return _signed_with(made, alice.key)
+
+
+def signed_out_of_bounds(*, is_critical: bool) -> bytes:
+    """Below an authority that may issue for the names of some computers alone."""
+    bound = Office()
+    bound.__dict__["root"] = office().root
+    made = reissued(bound.issuing.certificate, office().root, _BOUND, is_critical=is_critical)
+    bound.__dict__["issuing"] = attrs.evolve(bound.issuing, certificate=made)
+    alice = bound.person("Alice", with_boxes(page("Pay"), ["Sig1"]))
+    return _signed_with(alice.certificate, alice.key, [made])
+
+
+@pytest.mark.parametrize("make", [signed_with_more, signed_out_of_bounds])
+def test_what_must_be_understood_of_a_certificate_and_is_not_proves_nobody(make: Any) -> None:
+    found = verdict(make(is_critical=True))
+    other = verdict(make(is_critical=False))
+
+    assert (found.verdict, reasons(found)) == (Verdict.UNPROVEN, {Reason.UNKNOWN_SIGNER})
+    assert Reason.UNKNOWN_SIGNER not in reasons(other)
 
 
 def test_a_certificate_for_another_document_is_red() -> None:
