@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tests.support.attackers import office
 from tests.support.forgery import find, increment, page, stream
 from tests.support.signing import with_boxes
 from veche.protocol.pdf.document import Document
 from veche.protocol.pdf.signing import Proofs, prepare_closing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LOOK: Final = b"/Type/XObject/Subtype/Form/BBox[0 0 140 30]"
 COVER: Final = b"<</Type/Annot/Subtype/Stamp/F 4/Rect[50 680 560 740]/P 3 0 R/AP<</N 7 0 R>>>>"
@@ -48,3 +51,11 @@ def fewer_objects() -> bytes:
     pdf = office().person("Alice", boxed).sign(boxed, "Sig1")
     prepared = prepare_closing(_Fewer(pdf), "Seal1", Proofs())
     return pdf + prepared.filled(office().token(prepared.digest, office().now))
+
+
+TABLES: Final[dict[str, Callable[[], bytes]]] = {
+    "linearised": lambda: page("Pay", {6: b"<</Linearized 1/L 99999/H[9 9]/O 3/E 99/N 1/T 9>>"}),
+    "a table": lambda: page("Pay", {6: stream(b"", b"/Type/XRef/W[1 2 1]/Size 7/Root 1 0 R")}),
+    "packed objects": lambda: page("Pay", {6: stream(b"", b"/Type/ObjStm/N 0/First 0")}),
+}
+"""Files with an object that says where others are."""

@@ -24,6 +24,7 @@ _SPACE: Final = re.compile(rb"[ \r\n\t]*")
 _ANY_OBJECT: Final = re.compile(rb"\d[ \r\n\t\0\f]+\d{1,5}[ \r\n\t\0\f]+obj")
 SIZE_MAX: Final = 8_388_607
 """Largest ``/Size``: some readers know no objects with larger numbers (ISO 32000-1, Annex C)."""
+_TABLES: Final = (b"/XRef", b"/ObjStm")
 _TRAILER_KEYS: Final = frozenset({b"/Size", b"/Root", b"/Info", b"/ID", b"/Prev"})
 
 
@@ -90,9 +91,23 @@ def _objects(pdf: bytes, section: Section, at: int, most: int) -> dict[int, PdfO
     for (offset, number), end in zip(places, ends[1:], strict=True):
         _check_space(pdf, at, offset, f"before object {number}")
         found[number] = one = read_object(pdf, offset, end, number, most)
+        _check_tables(one)
         at, most = one.end, most - one.values
     _check_space(pdf, at, section.table, "before a table")
     return found
+
+
+def _check_tables(one: PdfObject) -> None:
+    """Make sure that no object says where objects are: some readers look there first.
+
+    A linearised file of its whole length is read by the table after its first object (ISO 32000-1,
+    Annex F), and the tables of others are streams.
+    """
+    if not isinstance(one.value, dict):
+        return
+    is_table = one.data is not None and one.value.get(b"/Type") in _TABLES
+    if is_table or b"/Linearized" in one.value:
+        raise PdfError(f"object {one.number} says where other objects are")
 
 
 def _check_space(pdf: bytes, at: int, end: int, where: str) -> None:

@@ -55,6 +55,8 @@ const SPACE = /[ \r\n\t]*/y;
 const ANY_OBJECT = /\d[ \r\n\t\0\f]+\d{1,5}[ \r\n\t\0\f]+obj/g;
 /** Largest `/Size`: objects with larger numbers are missing to some readers (ISO 32000-1, Annex C). */
 const SIZE_MAX = 8_388_607;
+/** @type {Set<unknown>} */
+const TABLES = new Set(["/XRef", "/ObjStm"]);
 const TRAILER_KEYS = new Set(["/Size", "/Root", "/Info", "/ID", "/Prev"]);
 
 /**
@@ -252,6 +254,17 @@ function checkTrailer(document, section, largest) {
         throw new PdfError("a trailer has what does not belong to it");
 }
 
+/**
+ * No object says where objects are: some readers look there first. A linearised file of its whole length is
+ * read by the table after its first object (ISO 32000-1, Annex F), and the tables of others are streams.
+ * @param {PdfObject} one
+ */
+function checkTables({ data, value }) {
+    if (!(value instanceof Map)) return;
+    const isTable = data !== undefined && TABLES.has(value.get("/Type"));
+    if (isTable || value.has("/Linearized")) throw new PdfError("an object says where others are");
+}
+
 /** @param {string} pdf @param {Section} section @param {number} start @param {number} most values */
 function objectsOf(pdf, section, start, most) {
     const places = [...section.offsets].map(([number, offset]) => ({ number, offset }));
@@ -263,6 +276,7 @@ function objectsOf(pdf, section, start, most) {
         checkSpace(pdf, at, offset);
         const end = places[index + 1]?.offset ?? section.table;
         const one = readObject(pdf, offset, end, number, left);
+        checkTables(one);
         found.set(number, one);
         at = one.end;
         left -= one.values;

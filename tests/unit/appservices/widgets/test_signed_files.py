@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.support import attackers, attacks
-from tests.support.far_objects import covered
+from tests.support.far_objects import TABLES, covered
 from tests.support.forgery import FORGED, closed_by_attacker, find, increment, page
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, Person, fresh, ms, new_key, with_boxes
@@ -195,6 +195,8 @@ def _attacks() -> Iterator[File]:
         yield File(f"before an attack: {name}", attackers.signed(document()), root, NOW)
     for name, make in attacks.LIKE_ATTACKS.items():
         yield File(f"like an attack: {name}", make(), root, NOW)
+    for name, make in TABLES.items():
+        yield File(f"tables of its own: {name}", attackers.signed(make()), root, NOW)
     yield File("numbers too large", attackers.signed(covered(SIZE_MAX)), root, NOW)
     yield File("certifies nothing", attacks.uncertified(), root, NOW)
     alone = attackers.closed(attacks.first_allows(1))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.support import additions, attackers, attacks
-from tests.support.far_objects import covered
+from tests.support.far_objects import TABLES, covered
 from tests.support.forgery import page
 from tests.support.signing import NOW
 from veche.protocol.pdf.structure import SIZE_MAX
@@ -107,6 +107,11 @@ def test_what_is_moved_is_not_believed(make: Callable[[], bytes]) -> None:
 def test_a_page_with_numbers_that_some_readers_do_not_know_is_not_shown_alike() -> None:
     """Of which mupdf showed the words below a picture, and poppler the picture."""
     assert verdict(attackers.signed(covered(SIZE_MAX))).verdict is Verdict.UNREADABLE
+
+
+@pytest.mark.parametrize("make", TABLES.values(), ids=TABLES.keys())
+def test_a_file_with_tables_of_its_own_is_not_shown_alike(make: Callable[[], bytes]) -> None:
+    assert verdict(attackers.signed(make())).verdict is Verdict.UNREADABLE
 
 
 @pytest.mark.parametrize("make", attacks.RANGES.values(), ids=attacks.RANGES.keys())
