@@ -28,19 +28,27 @@ export function sha256(...parts) {
     return digested("SHA-256", parts);
 }
 
+/** Above it a copy counts. */
+const LARGE_BYTES = 1024 * 1024;
+
 /**
  * The digest of parts one after the other. Nothing that is large is copied: WebCrypto does that once
- * itself, while it is called.
+ * itself, while it is called, and lets go of its copy only once the task ends in which it tells the digest:
+ * whoever goes on there with another digest would have two copies.
  * @param {string} hash as WebCrypto calls it
  * @param {Uint8Array[]} parts
  * @returns {Promise<Bytes>}
  */
 export async function digested(hash, parts) {
     const [one, other, ...more] = /** @type {Bytes[]} */ (parts);
-    if (one && !other) return new Uint8Array(await crypto.subtle.digest(hash, one));
-    const is = one && other && more.length === 0 && isBehind(one, other);
-    if (is) return new Uint8Array(await around(hash, one, other));
-    return new Uint8Array(await crypto.subtle.digest(hash, joined(...parts)));
+    const isAround = one && other && more.length === 0 && isBehind(one, other);
+    const pending = isAround
+        ? around(hash, one, other)
+        : crypto.subtle.digest(hash, one && !other ? one : joined(...parts));
+    const digest = new Uint8Array(await pending);
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    if (length >= LARGE_BYTES) await new Promise((resolve) => setTimeout(resolve));
+    return digest;
 }
 
 /** @param {Bytes} one @param {Bytes} other @returns {boolean} whether it is a later part of the same file */

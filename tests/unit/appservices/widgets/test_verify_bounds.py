@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 
 ANY_FILE = WIDGETS / "static" / "signatures" / "any_file.js"
+BYTES: Final = WIDGETS / "static" / "verify" / "bytes.js"
 CPU_S_MAX: Final = 10
 MEMORY_BYTES_MAX: Final = 512 * MIB
 HOSTILE: Final = {"invalid", "unreadable", "unsigned"}
@@ -58,6 +59,22 @@ def test_the_largest_files_take_the_page_no_more_than_their_bounds(
     assert took.said.strip() in verdicts, took.said
     assert took.cpu_s < CPU_S_MAX
     assert took.memory_bytes < MEMORY_BYTES_MAX
+
+
+DIGESTED_BYTES: Final = 128 * MIB
+_DIGEST_OFTEN: Final = f"""
+import {{ digested }} from {json.dumps(BYTES.as_uri())};
+const file = new Uint8Array({DIGESTED_BYTES}).fill(7);
+for (let again = 0; again < 4; again += 1) await digested("SHA-256", [file]);
+"""
+
+
+def test_digests_one_after_the_other_never_have_two_copies() -> None:
+    took = measured(str(node()), "--input-type=module", "--eval", _DIGEST_OFTEN)
+
+    assert took.code == 0, took.said
+    # The file, a copy, and Node itself.
+    assert 2 * DIGESTED_BYTES < took.memory_bytes < 3 * DIGESTED_BYTES
 
 
 _DIGESTS: Final = """
