@@ -12,6 +12,7 @@ from appservices.signing.core.papers.sheet import EFFECTS, level_word, role_word
 from veche.protocol.catalogue import N_, show_date_time
 from veche.protocol.evidence import record_in
 from veche.protocol.handwriting import HEIGHT, WIDTH
+from veche.protocol.unpadded import from_unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 EVENTS_SHOWN_MAX: Final = 300
 """Events that are printed; all of them are in the record."""
-_GROUP: Final = 4
 _PICTURE: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"><path d="{path}"'
     ' fill="none" stroke="#10213a" stroke-width="6" stroke-linecap="round"'
@@ -243,8 +243,8 @@ class _Report:
                 [words["asked"], self._time(evidence.created_at_ms)],
                 [words["ended"], self._time(evidence.ended_at_ms)],
             ],
-            "sha256": _grouped(document.sha256),
-            "final_sha256": _grouped(evidence.final_sha256),
+            "sha256": _hex(document.sha256),
+            "final_sha256": _hex(evidence.final_sha256),
             "stages": [self._stage(at, one) for at, one in enumerate(evidence.stages, 1)],
             "parties": [self._party(one) for one in evidence.parties],
             "approvals": self._approvals(words),
@@ -257,7 +257,7 @@ class _Report:
             "policy": [
                 [words["verdict"], evidence.policy.verdict or words.get("unjudged", "-")],
                 [words["checked_with"], evidence.policy.verifier_version],
-                [words["roots"], " ".join(_grouped(one) for one in evidence.policy.roots)],
+                [words["roots"], " ".join(_hex(one) for one in evidence.policy.roots)],
             ],
         }
 
@@ -275,7 +275,8 @@ class _Report:
         return stage_words(self._catalogue, self._language, at, names, stage.need)
 
     def _party(self, party: EvidenceParty) -> dict[str, str]:
-        state = self._text(_PARTY_STATES.get(party.state, party.state))
+        is_to_act = party.role != "viewer" or party.state != "waiting"
+        state = self._text(_PARTY_STATES.get(party.state, party.state)) if is_to_act else ""
         if party.signed_at_ms is not None:
             state = f"{state}, {self._time(party.signed_at_ms)}"
         acts_for = [one.party for one in self._evidence.parties if one.delegated_to == party.party]
@@ -300,7 +301,7 @@ class _Report:
             "name": party.name,
             "user": self._known_by(party),
             "level": self._level(party),
-            "certificate": _grouped(party.certificate_sha256 or ""),
+            "certificate": _hex(party.certificate_sha256 or ""),
             "logged": logged,
         }
 
@@ -342,7 +343,7 @@ class _Report:
             "text": self._text(_HAND_TEXT, name=name, time=time, witness=witness),
             "label": self._text(_HAND_LABEL, name=name),
             "picture": _PICTURE.format(width=WIDTH, height=HEIGHT, path=hand.drawing.path),
-            "sha256": _grouped(record.sha256),
+            "sha256": _hex(record.sha256),
         }
 
     def _clauses(self, words: Mapping[str, str]) -> list[dict[str, str]]:
@@ -386,6 +387,6 @@ def _file_facts(document: EvidenceDocument, words: Mapping[str, str]) -> list[li
     ]
 
 
-def _grouped(digest: str) -> str:
-    """A digest in groups of four, which people can compare and lines can break."""
-    return " ".join(digest[at : at + _GROUP] for at in range(0, len(digest), _GROUP))
+def _hex(digest: str) -> str:
+    """A digest as pages, the chat and ``sha256sum`` show it."""
+    return from_unpadded(digest).hex()

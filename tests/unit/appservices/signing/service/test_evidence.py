@@ -22,6 +22,7 @@ from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.signatures.certificates import Authority, Holder, seal_certificate
 from veche.protocol.signatures.report import Verdict
 from veche.protocol.signatures.verdict import Trusted, judge
+from veche.protocol.unpadded import from_unpadded
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
@@ -81,6 +82,28 @@ def test_the_record_inside_is_the_one_that_was_given() -> None:
 
 def test_the_same_record_gives_the_same_bytes() -> None:
     assert report() == report()
+
+
+def test_digests_are_told_as_other_programs_tell_them(tmp_path: Path) -> None:
+    evidence = case().evidence
+    held = [evidence.document.sha256, evidence.final_sha256, *evidence.policy.roots]
+    held += [one.certificate_sha256 for one in evidence.parties if one.certificate_sha256]
+
+    said = words(report(), tmp_path)
+
+    assert len(held) >= 4
+    assert all(from_unpadded(one).hex() in said for one in held)
+
+
+def test_of_whoever_gets_a_copy_alone_it_is_not_told_that_nobody_asked_them(tmp_path: Path) -> None:
+    first, *others = copy.deepcopy(case().record["parties"])
+    waiting = {**first, "party": "p8", "state": "waiting", "signed_at_ms": None}
+    copied = {**waiting, "party": "p9", "role": "viewer"}
+
+    said = words(report(parties=[first, *others, waiting, copied]), tmp_path)
+
+    assert said.count("was not asked yet") == 1
+    assert "Gets a copy" in said
 
 
 def test_a_refusal_and_a_delegate_are_told(tmp_path: Path) -> None:
