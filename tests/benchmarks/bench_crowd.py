@@ -133,11 +133,12 @@ def _figures(visits: Sequence[_Visit]) -> dict[str, float]:
 
 
 def _bot_events(town: House, bot: str, visits: Sequence[_Visit]) -> int:
-    """How many events the bot sent after the first question of each visit."""
+    """How many events the bot sent after the first question of each visit and its reactions."""
     [(count,)] = town.query(
         "SELECT count(*) FROM runtime.outbox AS o JOIN runtime.outbox AS first"
         " ON first.room_id = o.room_id AND first.event_id = ANY(%s) AND o.seq > first.seq"
-        " WHERE o.bot = %s",
+        " WHERE o.bot = %s AND NOT (o.event_type = 'm.reaction'"
+        "  AND o.relation->>1 = first.effect_id)",
         [one.first_question for one in visits],
         bot,
     )
