@@ -57,7 +57,8 @@ class Newcomer:
             one.person.stop()
 
     def _address(self, label: str) -> str:
-        return dict[str, str](_ADDRESS.findall(self.printed))[label]
+        found: str = dict(_ADDRESS.findall(self.printed))[label]
+        return found
 
 
 def paths(stand: Any, **arguments: Any) -> Any:  # noqa: ARG001 -- of the protocol
