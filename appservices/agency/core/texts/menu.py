@@ -120,14 +120,11 @@ def intro_question(definition: ServiceDefinition, context: Context) -> Question:
     )
 
 
-def help_doc(context: Context, *, is_form: bool = False, more: Sequence[Command] = ()) -> Doc:
+def help_doc(context: Context, *, more: Sequence[Command] = ()) -> Doc:
     """What a person can write, with what each does.
 
     Args:
         context: Who the person is.
-        is_form: A form waits for an answer, which the bare word would be.
         more: Commands of the kernel that work here too.
     """
-    mark = "!" if is_form else ""
-    known = (*ROOM_COMMANDS, *more)
-    return commands_doc(known, context.catalogue, context.language, mark=mark)
+    return commands_doc((*ROOM_COMMANDS, *more), context.catalogue, context.language)
