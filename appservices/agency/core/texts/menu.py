@@ -9,6 +9,7 @@ from appservices.agency.core.commands import ROOM_COMMANDS
 from appservices.agency.core.definition import ReviewStep
 from appservices.agency.core.effects import Question, Topic
 from appservices.agency.core.texts.person import silence_words
+from appservices.agency.core.texts.steps import fee_words
 from veche.protocol.commands import help_doc as commands_doc
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Paragraph
 from veche.protocol.prompts import LABEL_CHARACTERS_MAX, Choice
@@ -98,6 +99,8 @@ def intro_question(definition: ServiceDefinition, context: Context) -> Question:
         (speech.text("It takes at most"), days),
         (speech.text("By the rule"), deadline.law.text(language)),
     ]
+    if (fee := fee_words(definition, context)) is not None:
+        facts.append((speech.text("It costs"), fee))
     doc: Doc = (Heading(title),)
     if definition.about is not None:
         doc = (*doc, Paragraph(definition.about.text(language)))
