@@ -48,7 +48,7 @@ from veche.runtime.matrix.ping import ping
 from veche.runtime.matrix.pushes import Pushes
 from veche.runtime.matrix.registration import is_of_namespace
 from veche.runtime.matrix.rooms import Rooms
-from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX, Transactions
+from veche.runtime.matrix.transactions import Transactions
 from veche.runtime.outbound import Outbound
 from veche.runtime.outbox import store as outbox_store
 from veche.runtime.outbox.marks import Marks
@@ -282,7 +282,7 @@ class Host:
             checks["pages"] = self._check_pages
         transactions = Transactions(self._hs_token, self._intake)
         root = private_root(transactions, checks, self.reactor)
-        site = new_site(root, self.reactor, body_bytes_max=TRANSACTION_BYTES_MAX)
+        site = new_site(root, self.reactor, large_bodies=[transactions.large_body])
         pushes, listen = Pushes(site, transactions), self._config.listen
         self._listening = self.reactor.listenTCP(listen.port, pushes, interface=listen.address)
         self.port = self._listening.getHost().port
@@ -415,7 +415,12 @@ class Host:
                 routes[path_] = resource
         root = PublicRoot(routes)
         return PublicSite(
-            root, self.reactor, pages.address, pages.port, large_bodies=root.large_bodies
+            root,
+            self.reactor,
+            pages.address,
+            pages.port,
+            large_bodies=root.large_bodies,
+            trust_forwarded=pages.trust_forwarded,
         )
 
     def _make_services(self, specs: Mapping[str, ServiceSpec[Host]]) -> dict[str, Service]:
