@@ -138,6 +138,27 @@ async def create_room(
     return RoomId(str(answer["room_id"]))
 
 
+async def leave(client: MatrixClient, bot: UserId, room_id: RoomId, reason: str) -> None:
+    """Leave a room, or refuse the invitation to it; not being in it is fine.
+
+    Args:
+        client: To the homeserver.
+        bot: Who.
+        room_id: Which.
+        reason: Shown by clients; may be empty.
+
+    Raises:
+        MatrixError: The homeserver refused for another reason.
+        NoAnswerError: There was no answer; the same call again is right.
+    """
+    body = {"reason": reason} if reason else {}
+    try:
+        await client.call("POST", path("rooms", room_id, "leave"), user=bot, body=body)
+    except MatrixError as e:
+        if e.status not in _NOT_INVITED:
+            raise
+
+
 async def join(
     client: MatrixClient, bot: UserId, device: DeviceId, room_id: RoomId, via: Sequence[str] = ()
 ) -> None:
@@ -197,6 +218,8 @@ class Rooms:
     ) -> RoomId:
         """As ``create_room``; when it returns, the room's encryption is pinned.
 
+        Of a private one, nobody can read what is said but whom the bot invites.
+
         A look that was made while the homeserver was still making the room may have missed it, and
         pushes may be late.
 
@@ -205,6 +228,8 @@ class Rooms:
             UnavailableError: There was no answer; the same call again goes on.
         """
         room_id = await create_room(self._client, bot, device, plan, unique)
+        if plan.public_alias is None:
+            await self._database.run("close room", store.close_room, room_id)
         await self.look(bot, room_id)
         return room_id
 
