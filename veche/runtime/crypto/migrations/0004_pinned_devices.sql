@@ -10,9 +10,9 @@ CREATE TABLE crypto.pinned_device (
   PRIMARY KEY (user_id, device_id)
 );
 
--- Who had no identity until now is taken as having dealt with us by the devices of now.
-UPDATE crypto.person AS p SET pinned_at_ms = p.queried_at_ms
-WHERE p.master_key IS NULL AND p.master_pinned IS NULL
+-- Whoever is known is taken as having dealt with us by the identity of now, or the devices of now.
+UPDATE crypto.person AS p SET master_pinned = p.master_key, pinned_at_ms = p.queried_at_ms
+WHERE p.master_pinned IS NULL
   AND EXISTS (SELECT FROM crypto.person_device AS d WHERE d.user_id = p.user_id);
 
 INSERT INTO crypto.pinned_device (user_id, device_id, curve25519, ed25519, may_confirm)
