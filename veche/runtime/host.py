@@ -29,6 +29,7 @@ from veche.runtime.crypto.locks import Locks
 from veche.runtime.crypto.opening import Opener
 from veche.runtime.crypto.tracking import Hooks, People
 from veche.runtime.database import Database
+from veche.runtime.doubts import Doubts
 from veche.runtime.errands import Errands
 from veche.runtime.gate import Gate
 from veche.runtime.hints import Hints
@@ -153,6 +154,8 @@ class Host:
             bot.user_id: service for service in self._services.values() for bot in service.bots
         }
         self._hints = self._make_hints()
+        self._doubts = Doubts(self.act_log, self.approvals)
+        self._people.on_doubt = self._doubts.came
         self._sender = self._make_sender()
         self._worker = self._make_worker()
         self._intake = Intake(self.database, reactor, self._owners, self._is_ours, self._worker)
@@ -451,7 +454,7 @@ class Host:
             self._people,
             self._is_ours,
             given_up=self._hints.given_up,
-            doubted=self._hints.doubted,
+            doubted=self._doubts.heard,
         )
         return Worker(
             self.database, self.reactor, self._tasks, self._owners, ports, self.rooms, self._sender
@@ -479,7 +482,7 @@ class Host:
 
     def _make_hints(self) -> Hints:
         bots = {bot.user_id: bot for service in self._services.values() for bot in service.bots}
-        return Hints(bots, self.act_log, self.approvals.offer_identity)
+        return Hints(bots, self.act_log)
 
     def _make_devices(self) -> dict[UserId, BotDevice]:
         parts = CryptoParts(

@@ -308,9 +308,15 @@ class Approvals:
         """Ask for the approval that confirms a new identity; see ``identities.ask``."""
         return identities.ask(txn, person, now_ms)
 
-    def offer_identity(self, txn: Cursor, person: UserId, now_ms: int) -> Offer:
-        """How a person gets on whose identity was found to be another one."""
-        return identities.offer(txn, self._parts, person, now_ms)
+    def offer_identity(
+        self, txn: Cursor, person: UserId, candidate: str | None, now_ms: int
+    ) -> Offer:
+        """How a person gets on with what is to be confirmed; see ``identities.offer``."""
+        return identities.offer(txn, self._parts, person, candidate, now_ms)
+
+    def confirm_by_code(self, txn: Cursor, person: UserId, code: str, now_ms: int) -> bool:
+        """Confirm by the code that a device of before brought; see ``identities``."""
+        return identities.confirm_by_code(txn, self._parts, person, code, now_ms)
 
     def confirm_identity(self, txn: Cursor, person: UserId, identity: str, now_ms: int) -> bool:
         """Confirm a new identity as the operator; see ``identities.confirm``."""
