@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from appservices.payments.service.writer import Writer
+    from veche.runtime.approvals import Approvals
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
 
@@ -112,21 +113,26 @@ class Attempts:
         room = AT_ONCE_MAX - len(self._busy)
         if room <= 0:
             return POLL_MS
-        waiting = await self._host.database.run("attempts", _waiting, list(self._busy), room)
+        run, approvals = self._host.database.run, self._host.approvals
+        waiting, revoked = await run("attempts", _waiting, approvals, list(self._busy), room)
         for attempt in waiting:
             # Only the first of those about the same thing: the next one comes when it is over.
             if attempt.about not in self._busy:
                 self._busy[attempt.about] = None
-                self._tasks.spawn("attempt", self._try(attempt))
+                self._tasks.spawn("attempt", self._try(attempt, is_revoked=attempt.id in revoked))
         rests = [until for until in self._busy.values() if until is not None]
         return max(0, min([POLL_MS, *(until - now_ms for until in rests)]))
 
-    async def _try(self, attempt: Attempt) -> None:
+    async def _try(self, attempt: Attempt, *, is_revoked: bool) -> None:
         end, delay_ms = "settled", 0
         try:
             settle = self._settles[attempt.kind]
             rider = partial(_settle, attempt, settle)
-            await self._writer.submit(Work(attempt.chain, rider, attempt.accounts))
+            if is_revoked:
+                refused = Outcome((), self._host.now_ms(), (), None, is_revoked=True)
+                await self._host.database.run("attempts.revoked", rider, refused)
+            else:
+                await self._writer.submit(Work(attempt.chain, rider, attempt.accounts))
         except _GoneError:
             end = "gone"
         except BrokenWorkError as e:
@@ -180,9 +186,19 @@ def _bury(txn: Cursor, attempt: Attempt, why: str, now_ms: int, tell: Tell | Non
         tell(txn, attempt, now_ms)
 
 
-def _waiting(txn: Cursor, but_about: Sequence[str], limit: int) -> Sequence[Attempt]:
+def _waiting(
+    txn: Cursor, approvals: Approvals, but_about: Sequence[str], limit: int
+) -> tuple[Sequence[Attempt], frozenset[int]]:
     gauges.dead_letters.set(store.count_dead(txn))
-    return store.waiting(txn, but_about, limit)
+    found = store.waiting(txn, but_about, limit)
+    return found, revoked_of(txn, approvals, found)
+
+
+def revoked_of(txn: Cursor, approvals: Approvals, waiting: Sequence[Attempt]) -> frozenset[int]:
+    """Return the ids of attempts of which a key that approved them is revoked now."""
+    nonces = {nonce for one in waiting for nonce in one.approved_by}
+    void = approvals.revoked_among(txn, nonces)
+    return frozenset(one.id for one in waiting if not void.isdisjoint(one.approved_by))
 
 
 def _settle(attempt: Attempt, settle: Settle, txn: Cursor, outcome: Outcome) -> None:

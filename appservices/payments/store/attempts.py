@@ -32,6 +32,7 @@ class Attempt:
         chain: The transfers; their ids are fixed, so that trying again repeats nothing.
         accounts: To open before.
         at_ms: When it was left.
+        approved_by: Nonces of the approvals without which it may not be made.
     """
 
     id: int
@@ -40,6 +41,7 @@ class Attempt:
     chain: Sequence[Transfer]
     accounts: Sequence[Account]
     at_ms: int
+    approved_by: Sequence[str] = ()
 
 
 @attrs.frozen
@@ -72,6 +74,7 @@ def add(
     chain: Sequence[Transfer],
     now_ms: int,
     *,
+    approved_by: Sequence[str],
     accounts: Sequence[Account] = (),
 ) -> None:
     """Leave an attempt to the writer, and announce it; the same kind and ``about`` again is none.
@@ -82,14 +85,16 @@ def add(
         about: What it belongs to; attempts about the same thing are tried in order.
         chain: The transfers, with ids of their own.
         now_ms: The moment.
+        approved_by: Nonces of the approvals without which it may not be made; none where no
+            person's key decides, but an organisation's, a bank or the rules of an agreement.
         accounts: Opened before, where they are not there yet.
     """
     txn.execute(
         "WITH added AS ("
-        " INSERT INTO payments.attempt (kind, about, accounts, chain, at_ms)"
-        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (kind, about) DO NOTHING RETURNING 1)"
+        " INSERT INTO payments.attempt (kind, about, accounts, chain, at_ms, approved_by)"
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (kind, about) DO NOTHING RETURNING 1)"
         " SELECT pg_notify(%s, '') FROM added",
-        (kind, about, _written(accounts), _written(chain), now_ms, CHANNEL),
+        (kind, about, _written(accounts), _written(chain), now_ms, list(approved_by), CHANNEL),
     )
 
 
@@ -102,7 +107,7 @@ def waiting(txn: Cursor, but_about: Collection[str], limit: int) -> list[Attempt
         limit: How many at most.
     """
     txn.execute(
-        "SELECT id, kind, about, chain, accounts, at_ms FROM payments.attempt AS a"
+        "SELECT id, kind, about, chain, accounts, at_ms, approved_by FROM payments.attempt AS a"
         " WHERE about <> ALL(%s) AND NOT EXISTS (SELECT FROM payments.dead_letter"
         " JOIN payments.attempt AS d ON d.id = attempt_id WHERE d.about = a.about)"
         " ORDER BY id LIMIT %s",
@@ -116,9 +121,25 @@ def waiting(txn: Cursor, but_about: Collection[str], limit: int) -> list[Attempt
             [Transfer(**one) for one in chain],
             [Account(**one) for one in accounts],
             at_ms,
+            approved_by,
         )
-        for id_, kind, about, chain, accounts, at_ms in txn.fetchall()
+        for id_, kind, about, chain, accounts, at_ms, approved_by in txn.fetchall()
     ]
+
+
+def take_back_escrows(txn: Cursor, buyer: int, *, is_locked: bool = False) -> list[str]:
+    """Take back what is to set money of a buyer aside for escrows; the ids of these.
+
+    As ``payments.take_back_attempts``, with the same order of locks.
+    """
+    but_held = " SKIP LOCKED" if is_locked else ""
+    txn.execute(
+        "DELETE FROM payments.attempt WHERE id IN (SELECT a.id FROM payments.attempt AS a"  # noqa: S608 -- a constant
+        " JOIN payments.escrow AS e ON a.about = e.id WHERE e.buyer = %s AND e.state = 'funding'"
+        f" ORDER BY a.id FOR UPDATE OF a{but_held}) RETURNING about",
+        (buyer,),
+    )
+    return sorted(escrow_id for (escrow_id,) in txn.fetchall())
 
 
 def remove(txn: Cursor, attempt_id: int) -> bool:
