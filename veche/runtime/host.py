@@ -19,7 +19,7 @@ from veche.runtime import histories
 from veche.runtime import live as live_module
 from veche.runtime.acts import ActLog
 from veche.runtime.acts.heads import ActHeads
-from veche.runtime.approvals import Approvals, rules_of
+from veche.runtime.approvals import Approvals, RevocationIgnored, revocation_kind, rules_of
 from veche.runtime.clock import SharedClock
 from veche.runtime.config import read_secret
 from veche.runtime.crypto.bot import BotDevice, CryptoParts
@@ -30,7 +30,7 @@ from veche.runtime.crypto.opening import Opener
 from veche.runtime.crypto.tracking import Hooks, People
 from veche.runtime.database import Database
 from veche.runtime.doubts import Doubts
-from veche.runtime.errands import Errands
+from veche.runtime.errands import ErrandHandler, Errands
 from veche.runtime.gate import Gate
 from veche.runtime.hints import Hints
 from veche.runtime.histories import Logs
@@ -471,11 +471,10 @@ class Host:
         return healer
 
     def _make_errands(self) -> Errands:
-        handlers = {
-            kind: handler
-            for service in self._services.values()
-            for kind, handler in service.errand_handlers().items()
-        }
+        ignored = RevocationIgnored()
+        handlers: dict[str, ErrandHandler] = {revocation_kind(bot): ignored for bot in self._owners}
+        for service in self._services.values():
+            handlers.update(service.errand_handlers())
         handlers.update(self.sessions.errand_handlers())
         handlers.update(self.approvals.errand_handlers())
         return Errands(self.database, self.reactor, self._tasks, handlers, self._presence)
