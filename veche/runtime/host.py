@@ -30,7 +30,7 @@ from veche.runtime.crypto.opening import Opener
 from veche.runtime.crypto.tracking import Hooks, People
 from veche.runtime.database import Database
 from veche.runtime.doubts import Doubts
-from veche.runtime.errands import ErrandHandler, Errands
+from veche.runtime.errands import ErrandHandler, ErrandLoops
 from veche.runtime.gate import Gate
 from veche.runtime.hints import Hints
 from veche.runtime.histories import Logs
@@ -470,14 +470,14 @@ class Host:
         self._intake.when_to_heal(healer.soon)
         return healer
 
-    def _make_errands(self) -> Errands:
+    def _make_errands(self) -> ErrandLoops:
         ignored = RevocationIgnored()
         handlers: dict[str, ErrandHandler] = {revocation_kind(bot): ignored for bot in self._owners}
         for service in self._services.values():
             handlers.update(service.errand_handlers())
         handlers.update(self.sessions.errand_handlers())
         handlers.update(self.approvals.errand_handlers())
-        return Errands(self.database, self.reactor, self._tasks, handlers, self._presence)
+        return ErrandLoops(self.database, self.reactor, self._tasks, handlers, self._presence)
 
     def _make_hints(self) -> Hints:
         bots = {bot.user_id: bot for service in self._services.values() for bot in service.bots}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from veche.protocol.answers import NoAnswer, Refused, refusal_text
 from veche.protocol.commands import language_named
 from veche.protocol.talk import clear_doc, edit_doc, language_doc, languages_line
-from veche.runtime import people
+from veche.runtime import errands, people
 from veche.runtime.chats.bounds import answer_invitation
 from veche.runtime.chats.scene import ChatScene
 from veche.runtime.listening import came_in_clear, is_edit, is_said
@@ -49,7 +49,7 @@ class Hear(Protocol[C_contra]):
 
 def join_kind(purpose: str) -> str:
     """The kind of the errands by which a bot goes into chats that persons began."""
-    return f"{purpose}.join"
+    return purpose + errands.JOIN_SUFFIX
 
 
 def receive(scene: C, inbound: Inbound, hear: Hear[C]) -> None:

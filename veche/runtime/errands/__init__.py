@@ -2,9 +2,11 @@
 
 from veche.runtime.errands.errands import (
     BATCH_MAX,
+    JOIN_SUFFIX,
     RETRY_MS_MAX,
     RETRY_MS_MIN,
     ErrandHandler,
+    ErrandLoops,
     Errands,
     retry_delay_ms,
 )
@@ -21,12 +23,14 @@ from veche.runtime.errands.store import (
 __all__ = [
     "BATCH_MAX",
     "CHANNEL",
+    "JOIN_SUFFIX",
     "LEASE_MS",
     "PAYLOAD_BYTES_MAX",
     "RETRY_MS_MAX",
     "RETRY_MS_MIN",
     "Errand",
     "ErrandHandler",
+    "ErrandLoops",
     "Errands",
     "cancel",
     "hasten",

@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BATCH_MAX: Final = 8
-"""Errands that one process performs at once."""
+"""Errands that one process performs at once, of those that may cost memory or CPU."""
+JOINS_MAX: Final = 32
+"""Chats that one process joins at once: it only waits for the homeserver, as the people do."""
+JOIN_SUFFIX: Final = ".join"
+"""How the kinds of errands end that join a chat."""
 PERFORM_TIMEOUT_S: Final = 120.0
 RETRY_MS_MIN: Final = 1_000
 RETRY_MS_MAX: Final = 300_000
@@ -83,6 +87,8 @@ class Errands:
         tasks: Tasks,
         handlers: Mapping[str, ErrandHandler],
         presence: Presence | None = None,
+        *,
+        at_once_max: int = BATCH_MAX,
     ) -> None:
         """Make the loop.
 
@@ -92,8 +98,10 @@ class Errands:
             tasks: Carries the loop and the errands at work.
             handlers: By kind.
             presence: By what others see that this process lives; None: they do not.
+            at_once_max: How many errands it performs at once.
         """
         self._presence = presence
+        self._at_once_max = at_once_max
         self._looked_at_ms: int | None = None
         self._database = database
         self._reactor = reactor
@@ -124,7 +132,7 @@ class Errands:
 
     async def _round(self) -> int:
         """Start what is due; how long nothing more is."""
-        room = BATCH_MAX - self._working
+        room = self._at_once_max - self._working
         if room <= 0:
             return POLL_MS
         now_ms = self._now_ms()
@@ -142,7 +150,7 @@ class Errands:
             if not self._tasks.spawn(f"errand {one.errand.kind}", self._do(one)):
                 self._working -= 1
         if len(leased) == room:
-            return 0 if self._working < BATCH_MAX else POLL_MS
+            return 0 if self._working < self._at_once_max else POLL_MS
         return POLL_MS if next_at_ms is None else max(0, min(POLL_MS, next_at_ms - now_ms))
 
     async def _do(self, leased: Leased) -> None:
@@ -210,6 +218,36 @@ class Errands:
 
     def _now_ms(self) -> int:
         return int(self._reactor.seconds() * 1000)
+
+
+class ErrandLoops:
+    """The loops of one process: chats are joined at once, however many heavy errands wait."""
+
+    def __init__(
+        self,
+        database: Database,
+        reactor: IReactorTime,
+        tasks: Tasks,
+        handlers: Mapping[str, ErrandHandler],
+        presence: Presence,
+    ) -> None:
+        """Make them; the arguments are those of ``Errands``."""
+        joins = {kind: one for kind, one in handlers.items() if kind.endswith(JOIN_SUFFIX)}
+        others = {kind: one for kind, one in handlers.items() if kind not in joins}
+        self._loops = (
+            Errands(database, reactor, tasks, joins, presence, at_once_max=JOINS_MAX),
+            Errands(database, reactor, tasks, others, presence),
+        )
+
+    def wake(self, kind: str = "") -> None:
+        """As ``Errands.wake``."""
+        for loop in self._loops:
+            loop.wake(kind)
+
+    def start(self) -> None:
+        """Begin; ends with the tasks."""
+        for loop in self._loops:
+            loop.start()
 
 
 def retry_delay_ms(attempts: int) -> int:

@@ -291,17 +291,24 @@ class OutboxSender:
                 if not await self._rooms.look(bot, room_id):
                     await self._lose_room(place, "not in the room")
                 continue
-            if not await self._send_turn(place, turn):
+            if not await self._has_more(place, turn):
                 return
             preparations += turn.needs_preparation
             if preparations > PREPARATIONS_MAX:
                 raise UnavailableError("readers keep changing", retry_after_ms=TROUBLE_MS)
-            if turn.wait_ms is not None:
-                await self._delay(bot, room_id, turn.wait_ms)
-                return
-            if turn.is_all and key not in self._again:
-                return
+            if turn.ready and self._waiting:
+                break
+        # What is left comes after the rooms that wait: their people have heard nothing yet.
         self._again.add(key)
+
+    async def _has_more(self, place: Place, turn: Turn) -> bool:
+        """Send what a turn has made ready; return whether the room has more to send now."""
+        if not await self._send_turn(place, turn):
+            return False
+        if turn.wait_ms is not None:
+            await self._delay(place.bot, place.room_id, turn.wait_ms)
+            return False
+        return not turn.is_all or (place.bot, place.room_id) in self._again
 
     def _note_encrypted(self, room_id: RoomId) -> None:
         if len(self._encrypted) >= ENCRYPTED_MAX:
