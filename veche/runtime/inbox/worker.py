@@ -26,8 +26,9 @@ import psycopg2
 from psycopg2.errors import QueryCanceled
 from twisted.internet.defer import CancelledError
 
-from veche.protocol.errors import UnavailableError, VecheError
+from veche.protocol.errors import MalformedError, UnavailableError, VecheError
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
+from veche.protocol.json_reader import read_content
 from veche.runtime import metrics
 from veche.runtime.inbox import pages, store
 from veche.runtime.inbox.events import ENCRYPTED, TRACKED, is_for_an_answer
@@ -377,6 +378,10 @@ class Worker:
             trust, standing = Trust.ANY, DeviceStanding.NOT_ENCRYPTED
             if pages.is_page(item.event_id):
                 trust, standing = pages.trust_of(item), DeviceStanding.PAGE
+        try:
+            content = read_content(content, "content")
+        except MalformedError as e:
+            raise RefusedEvent("content") from e
         return Inbound(
             bot=claim.bot,
             room_id=claim.room_id,

@@ -37,7 +37,7 @@ from veche.runtime.matrix.client import MatrixClient, MatrixError, path
 from veche.runtime.matrix.connections import Connections
 from veche.runtime.matrix.pushes import Pushes
 from veche.runtime.matrix.rooms import Rooms
-from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX, Transactions
+from veche.runtime.matrix.transactions import Transactions
 from veche.runtime.migrate import MigrationSet
 from veche.runtime.outbox import store as outbox_store
 from veche.runtime.outbox.marks import Marks
@@ -390,7 +390,7 @@ class Rig:
     def listen(self, port: int) -> None:
         """Take what the homeserver pushes."""
         root = Transactions(self.hs_token, self.intake)
-        site = new_site(root, reactor, body_bytes_max=TRANSACTION_BYTES_MAX)
+        site = new_site(root, reactor, large_bodies=[root.large_body])
         pushes: Any = Pushes(site, root)
         self.open = WrappingFactory(pushes)
         self.port = reactor.listenTCP(port, self.open, interface="127.0.0.1")

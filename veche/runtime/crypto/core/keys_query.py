@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 
 import attrs
 
+from veche.protocol.json_reader import is_text
 from veche.runtime.crypto.core.signing import is_key, is_signed
 from veche.runtime.crypto.core.values import (
     DEVICES_PER_PERSON_MAX,
@@ -18,7 +19,6 @@ from veche.runtime.crypto.core.values import (
     OLM,
     Json,
     PeerDevice,
-    is_storable,
 )
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _device(keys: object, user_id: str, device_id: object, chain: str | None) ->
 
 
 def _is_device_id(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and 0 < len(value) <= ID_CHARACTERS_MAX and is_storable(value)
+    return isinstance(value, str) and 0 < len(value) <= ID_CHARACTERS_MAX and is_text(value)
 
 
 def _is_chained(answer: object, user_id: str, master: str) -> bool:
