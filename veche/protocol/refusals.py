@@ -119,6 +119,10 @@ _UNTRUSTED: Final[Mapping[DeviceStanding, tuple[str, str]]] = {
         N_("The identity of your account has changed since you last confirmed it."),
         N_("Please confirm your new identity first, then answer again."),
     ),
+    DeviceStanding.LATE: (
+        N_("Your answer came from a device that nobody has confirmed here yet."),
+        N_("Please confirm it first, then answer again."),
+    ),
     DeviceStanding.PAGE: (
         N_("The way in which you signed in to the page is not enough for this answer."),
         N_("Please sign in with a link from the bot, asked for on a verified device."),

@@ -273,6 +273,7 @@ class KeyRoutes:
         "keys evidence",
         "GET",
         "/evidence/<nonce>",
+        hides_path=True,
         answer=EvidenceView,
         level=Level.ROOM,
         summary="What I approved, as a file",

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from veche.runtime.approvals.limits import LimitView
     from veche.runtime.approvals.store import Evidence, Logged
     from veche.runtime.approvals.taking import Outcome, Taken
-    from veche.runtime.config import ApprovalsSection
+    from veche.runtime.config import ApprovalsSection, ChatsSection
     from veche.runtime.database import Cursor, Database
     from veche.runtime.errands import ErrandHandler
     from veche.runtime.prompts import Asking, Heard
@@ -314,9 +314,15 @@ class Approvals:
         """Ask for the approval that confirms a new identity; see ``identities.ask``."""
         return identities.ask(txn, person, now_ms)
 
-    def offer_identity(self, txn: Cursor, person: UserId, now_ms: int) -> Offer:
-        """How a person gets on whose identity was found to be another one."""
-        return identities.offer(txn, self._parts, person, now_ms)
+    def offer_identity(
+        self, txn: Cursor, person: UserId, candidate: str | None, now_ms: int
+    ) -> Offer:
+        """How a person gets on with what is to be confirmed; see ``identities.offer``."""
+        return identities.offer(txn, self._parts, person, candidate, now_ms)
+
+    def confirm_by_code(self, txn: Cursor, person: UserId, code: str, now_ms: int) -> bool:
+        """Confirm by the code that a device of before brought; see ``identities``."""
+        return identities.confirm_by_code(txn, self._parts, person, code, now_ms)
 
     def confirm_identity(self, txn: Cursor, person: UserId, identity: str, now_ms: int) -> bool:
         """Confirm a new identity as the operator; see ``identities.confirm``."""
@@ -341,8 +347,8 @@ class Approvals:
         return int(self._reactor.seconds() * 1000)
 
 
-def rules_of(section: ApprovalsSection) -> Rules:
-    """The rules that a configuration sets."""
+def rules_of(section: ApprovalsSection, chats: ChatsSection | None = None) -> Rules:
+    """Return the rules that a configuration sets; without ``chats`` the default of reactions."""
 
     def minor(amounts: Mapping[str, str]) -> dict[str, int]:
         return {
@@ -355,6 +361,7 @@ def rules_of(section: ApprovalsSection) -> Rules:
         held=frozenset(section.held),
         small_limits=minor(section.small_limits),
         code_limits=minor(section.code_limit_max),
+        reactions=chats.number_reactions if chats is not None else "first",
     )
 
 
