@@ -228,9 +228,7 @@ class BlindTests(BlindSite):
         )
         assert at_ms == party.deadline_at_ms
         late = Errand(errand_id, "signing.deadline", payload, at_ms)
-        self.run_now(
-            lambda txn: self.handlers["signing.deadline"].finish(txn, late, {}, at_ms + 1)
-        )
+        self.run_now(lambda txn: self.handlers["signing.deadline"].finish(txn, late, {}, at_ms + 1))
 
     async def test_the_time_of_a_delegate_ends_as_that_of_the_party_would(self) -> None:
         await self._delegated_with_a_deadline()
