@@ -26,6 +26,7 @@ from veche.cli.installed import (
 from veche.protocol.errors import ConfigError, VecheError
 from veche.runtime import log, memory
 from veche.runtime.migrate import pending
+from veche.runtime.names import look_up_apart
 
 if TYPE_CHECKING:
     import argparse
@@ -82,6 +83,7 @@ def serve(config: Config, specs: Mapping[str, ServiceSpec[Host]]) -> int:
 
     from veche.runtime.host import Host  # noqa: PLC0415
 
+    look_up_apart(reactor)
     running = Running(Host(config, specs, reactor), reactor)
     running.run()
     return running.exit_code
