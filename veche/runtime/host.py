@@ -416,13 +416,11 @@ class Host:
                 if path_ in routes:
                     raise ConfigError(f"two services serve /{path_}, one is {name}")
                 routes[path_] = resource
-        root = PublicRoot(routes)
         return PublicSite(
-            root,
+            PublicRoot(routes),
             self.reactor,
             pages.address,
             pages.port,
-            large_bodies=root.large_bodies,
             trust_forwarded=pages.trust_forwarded,
         )
 
