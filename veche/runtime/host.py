@@ -429,6 +429,7 @@ class Host:
             self.rooms,
             Marks(),
             random.random,
+            self.act_log.outbox_vault,
         )
 
     def _make_worker(self) -> Worker:
