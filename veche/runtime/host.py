@@ -435,7 +435,14 @@ class Host:
     def _make_sender(self) -> OutboxSender:
         reactor, client, marks = self.reactor, self.client, Marks()
         return OutboxSender(
-            self.database, reactor, self._sending, client, self.rooms, marks, random.random
+            self.database,
+            reactor,
+            self._sending,
+            client,
+            self.rooms,
+            marks,
+            random.random,
+            self.act_log.outbox_vault,
         )
 
     def _make_worker(self) -> Worker:
