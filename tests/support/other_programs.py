@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import subprocess
 import tempfile
 import zipfile
@@ -29,12 +30,14 @@ from tests.support.other_writers import (
     filled,
     forged,
     hybrid,
+    indefinite,
     openssl,
     p384,
     saved,
     signed,
     stamped,
     stamper,
+    unordered,
     with_empty_field,
     with_form,
     with_metadata,
@@ -136,6 +139,8 @@ WHOLE: Final[Makers] = {
     "whole, unstamped, of two": lambda: embedded(
         lambda data: openssl(data, dora()), page(WORDS), span="[0 {:010d} {:010d} {:010d}]"
     ),
+    "BER of indefinite length": lambda: embedded(lambda data: indefinite(openssl(data, dora()))),
+    "attributes in another order": lambda: embedded(lambda data: unordered(openssl(data, dora()))),
     "a space in the hole": by_openssl(hole=(b"<\n", b"\n>")),
 }
 """Honest files: a signature that is taken covers all of each."""
@@ -190,13 +195,16 @@ def _with_hash(number: bytes) -> Callable[[bytes], bytes]:
 
 
 UNREAD: Final[Makers] = {
-    "BER of indefinite length": by_openssl("-stream", "-indef"),
+    "a length of more octets than it needs": lambda: embedded(
+        lambda data: re.sub(rb"^0\x82", b"0\x83\0", openssl(data, dora()))
+    ),
     "SHA-1": by_openssl("-md", "sha1"),
     "SHA-224": by_openssl("-md", "sha224"),
     "SHA3-256": by_openssl("-md", "sha3-256"),
     "an unknown hash": lambda: embedded(_with_hash(bytes.fromhex("60864801650304027f"))),
     "no signed attributes": by_openssl("-noattr"),
     "no certificates": by_openssl("-nocerts", has_chain=False),
+    "its own content, BER": by_openssl("-stream", "-indef"),
     "its own content": by_openssl("-nodetach", "-md", "sha256"),
     "two signers": lambda: embedded(_two_signers),
     "p521": lambda: sign(packed_page(), new_identity(NOW, "p521")),
@@ -246,7 +254,7 @@ MANIPULATED: Final[Makers] = {
     "a word, a space in the hole": lambda: flipped(
         WHOLE["a space in the hole"](), b"100 EUR", b"900 EUR"
     ),
-    "a word, BER": lambda: flipped(UNREAD["BER of indefinite length"](), b"100 EUR", b"900 EUR"),
+    "a word, BER": lambda: flipped(WHOLE["BER of indefinite length"](), b"100 EUR", b"900 EUR"),
     "a word, SHA-1": lambda: flipped(UNREAD["SHA-1"](), b"100 EUR", b"900 EUR"),
     "keyEncipherment alone": _by_other(("key_encipherment",)),
     "keyCertSign alone": _by_other(("key_cert_sign",), is_authority=True),

@@ -199,10 +199,10 @@ def _claim(pdf: bytes, name: str, hole: int, resume: int, rest: int) -> _Claim:
     data = bytes.fromhex(held + "0" * (len(held) % 2))
     if not data.startswith(_BEGINNINGS):
         raise SignatureFault(Reason.BROKEN, "there is no signature in its place")
-    _, length = der.read(data)
+    encoded, length = der.read_indefinite(data)
     if data[length:].strip(b"\0"):
         raise SignatureFault(Reason.BROKEN, "something follows the signature in its hole")
-    cms = _read(data[:length])
+    cms = _read(encoded)
     is_stamp = cms.content_type == TST_INFO
     stamp = cms if is_stamp else None if cms.token is None else _read(cms.token)
     if stamp is not None:
@@ -282,7 +282,12 @@ def _signer_of(cms: _Cms, digest: bytes) -> x509.Certificate:
     key = certificate.public_key()
     if scheme is None or not algorithms.is_taken(key):
         raise SignatureFault(Reason.NOT_READ, "an algorithm or a key that is not taken")
-    if not algorithms.has_signed(key, cms.signature, cms.attributes, scheme):
+    # Signed in the order of DER, whatever the order in which they stand there (RFC 5652 §5.4).
+    ordered = der.set_of(
+        *(one.encoded for one in der.children(der.read_whole(cms.attributes, der.SET)))
+    )
+    forms = {cms.attributes, ordered}
+    if not any(algorithms.has_signed(key, cms.signature, one, scheme) for one in forms):
         raise SignatureFault(Reason.BROKEN, "the key of the certificate did not sign it")
     return certificate
 

@@ -153,9 +153,9 @@ function claimOf(pdf, bytes, name, [hole, resume, rest]) {
         Number.parseInt(digits.slice(2 * at, 2 * at + 2).padEnd(2, "0"), 16),
     );
     if (!BEGINNINGS.has(data[0] ?? 0)) throw new Fault("broken");
-    const [, length] = der.read(data);
+    const [encoded, length] = der.readIndefinite(data);
     if (data.subarray(length).some((byte) => byte !== 0)) throw new Fault("broken");
-    const cms = readCms(data.slice(0, length));
+    const cms = readCms(encoded);
     const isStamp = isSame(cms.contentType, TST_INFO);
     const stamp = isStamp ? cms : cms.token && readCms(cms.token);
     const stated = stamp && statedIn(stamp);
@@ -254,9 +254,11 @@ async function checkedSigner(cms, own) {
     if ((await namesIn(cms.values, certificate)) === false) throw new Fault("broken");
     const scheme = schemeOf(cms.algorithm.body, cms.hash);
     if (!scheme || !isTaken(certificate.key)) throw new Fault(UNREAD);
-    if (!(await hasSigned(certificate.key, cms.signature, cms.attributes, scheme)))
-        throw new Fault("broken");
-    return certificate;
+    // Signed in the order of DER, whatever the order in which they stand there (RFC 5652 §5.4).
+    const held = der.children(der.readWhole(cms.attributes, der.SET));
+    for (const form of [cms.attributes, der.setOf(...held.map((one) => one.encoded))])
+        if (await hasSigned(certificate.key, cms.signature, form, scheme)) return certificate;
+    throw new Fault("broken");
 }
 
 /** @param {Cms} cms @param {Certificate} one */
