@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime import errands as errands_module
+from veche.runtime import histories
 from veche.runtime import live as live_module
 from veche.runtime.acts import ActLog
 from veche.runtime.acts.heads import ActHeads
@@ -31,6 +32,7 @@ from veche.runtime.database import Database
 from veche.runtime.errands import Errands
 from veche.runtime.gate import Gate
 from veche.runtime.hints import Hints
+from veche.runtime.histories import Logs
 from veche.runtime.inbox import store as inbox_store
 from veche.runtime.inbox.heal import Healer
 from veche.runtime.inbox.heartbeat import Heartbeat
@@ -92,6 +94,7 @@ class Host:
         rooms: Reads and keeps the state of rooms.
         act_log: Commits the acts of organisations.
         act_heads: Signs the heads of their logs; ``witnesses`` vouch for these and others.
+        logs: Makes sure that no log falls behind what it signed.
         port: Where it listens for the homeserver, once it is started.
         public_url: Origin of the pages, None if there are none.
         links: Makes links to pages, None if there are none.
@@ -130,7 +133,8 @@ class Host:
         self.client = MatrixClient(self._connections, as_token)
         self.act_log = ActLog(self.seed("pseudonym"))
         self.witnesses = Witnesses(self.database, reactor, config.witnesses)
-        self.act_heads = ActHeads(self.witnesses, self.server_name, self.seed("acts"))
+        self.logs = Logs(config.heads_folder, config.history)
+        self.act_heads = ActHeads(self.witnesses, self.server_name, self.seed("acts"), self.logs)
         self._people = People(self.database, self.client, reactor)
         self._locks = Locks(self.dsn, reactor)
         self._hooks = Hooks()
@@ -164,6 +168,7 @@ class Host:
                 outbox_store.CHANNEL: self._sender.announced,
                 errands_module.CHANNEL: self._errands.wake,
                 live_module.CHANNEL: self.live.heard,
+                histories.CHANNEL: lambda _: self.logs.look(self.database, self._tasks),
                 **self._channels,
             }
         )
@@ -222,6 +227,7 @@ class Host:
         """
         # First: nobody may keep a moment of another clock.
         await self._follow_clock()
+        await self.database.run("logs", self.logs.begin)
         self._listen()
         bots = [bot for service in self._services.values() for bot in service.bots]
         await self.database.run("bots", inbox_store.add_bots, bots)
@@ -376,7 +382,7 @@ class Host:
             self.reactor,
             self.act_log,
             self.links,
-            rules_of(self._config.approvals),
+            rules_of(self._config.approvals, self._config.chats),
             key=self.seed("approvals"),
             public_url=self.public_url,
         )

@@ -284,7 +284,7 @@ def _refusal(
     else:
         why = why or _closed(scene, peer, packet.amount.currency)
         why = why or invoices_abroad.problem(scene, peer, packet)
-    if why is None and payment_store.payment(scene.txn, packet.id) is not None:
+    if why is None and payment_store.is_number_taken(scene.txn, packet.id):
         why = DIFFERENT
     holder = peers.institution(scene, peer.server)
     if why is None and store.count_open_in(scene.txn, holder.id) >= OPEN_MAX:

@@ -32,6 +32,7 @@ class Attempt:
         chain: The transfers; their ids are fixed, so that trying again repeats nothing.
         accounts: To open before.
         at_ms: When it was left.
+        failures: How often what follows from its answer could not be written.
     """
 
     id: int
@@ -40,17 +41,18 @@ class Attempt:
     chain: Sequence[Transfer]
     accounts: Sequence[Account]
     at_ms: int
+    failures: int = 0
 
 
 @attrs.frozen
 class DeadLetter:
-    """An attempt that no block can have: a bug of ours, for a person to look at.
+    """An attempt that no block can have, or whose result cannot be written: a bug of ours.
 
     Attributes:
         id: Of the attempt.
         kind: Of it.
         about: What it belongs to.
-        why: What the database said.
+        why: What went wrong.
         at_ms: When it was found.
         chain: The transfers as JSON: numbers and ids alone, no names.
         accounts: To open before, likewise.
@@ -93,20 +95,24 @@ def add(
     )
 
 
-def waiting(txn: Cursor, but_about: Collection[str], limit: int) -> list[Attempt]:
-    """Attempts in their order, but those about something that has a dead letter.
+def waiting(
+    txn: Cursor, but_about: Collection[str], limit: int, now_ms: int | None = None
+) -> list[Attempt]:
+    """Read attempts in their order: of those about the same thing only the first.
 
     Args:
         txn: Reads.
         but_about: Leaves these out.
         limit: How many at most.
+        now_ms: Leaves out those that rest at this moment; None: none of them.
     """
     txn.execute(
-        "SELECT id, kind, about, chain, accounts, at_ms FROM payments.attempt AS a"
-        " WHERE about <> ALL(%s) AND NOT EXISTS (SELECT FROM payments.dead_letter"
-        " JOIN payments.attempt AS d ON d.id = attempt_id WHERE d.about = a.about)"
+        "SELECT id, kind, about, chain, accounts, at_ms, failures FROM payments.attempt AS a"
+        " WHERE about <> ALL(%s) AND due_at_ms <= coalesce(%s, due_at_ms)"
+        " AND NOT EXISTS (SELECT FROM payments.dead_letter WHERE attempt_id = a.id)"
+        " AND NOT EXISTS (SELECT FROM payments.attempt WHERE about = a.about AND id < a.id)"
         " ORDER BY id LIMIT %s",
-        (list(but_about), limit),
+        (list(but_about), now_ms, limit),
     )
     return [
         Attempt(
@@ -116,9 +122,32 @@ def waiting(txn: Cursor, but_about: Collection[str], limit: int) -> list[Attempt
             [Transfer(**one) for one in chain],
             [Account(**one) for one in accounts],
             at_ms,
+            failures,
         )
-        for id_, kind, about, chain, accounts, at_ms in txn.fetchall()
+        for id_, kind, about, chain, accounts, at_ms, failures in txn.fetchall()
     ]
+
+
+def next_due_ms(txn: Cursor, now_ms: int) -> int | None:
+    """When the first attempt that rests is due again; None if none rests."""
+    txn.execute("SELECT min(due_at_ms) FROM payments.attempt WHERE due_at_ms > %s", (now_ms,))
+    [(due_at_ms,)] = txn.fetchall()
+    return None if due_at_ms is None else int(due_at_ms)
+
+
+def rest(txn: Cursor, attempt_id: int, failures: int, due_at_ms: int) -> None:
+    """Let an attempt wait until a moment.
+
+    Args:
+        txn: Writes.
+        attempt_id: Whose; once it is gone, nothing happens.
+        failures: How often it has failed by now.
+        due_at_ms: When it is tried again.
+    """
+    txn.execute(
+        "UPDATE payments.attempt SET failures = %s, due_at_ms = %s WHERE id = %s",
+        (failures, due_at_ms, attempt_id),
+    )
 
 
 def remove(txn: Cursor, attempt_id: int) -> bool:
@@ -128,12 +157,12 @@ def remove(txn: Cursor, attempt_id: int) -> bool:
 
 
 def bury(txn: Cursor, attempt_id: int, why: str, now_ms: int) -> None:
-    """Let an attempt rest that no block can have, and all that is about the same thing.
+    """Make an attempt a dead letter: it rests, and so does all that is about the same thing.
 
     Args:
         txn: Writes.
         attempt_id: Whose; once it is gone, nothing happens.
-        why: What the database said; cut to ``WHY_CHARACTERS_MAX``.
+        why: What went wrong; cut to ``WHY_CHARACTERS_MAX``.
         now_ms: The moment.
     """
     txn.execute(
@@ -146,7 +175,10 @@ def bury(txn: Cursor, attempt_id: int, why: str, now_ms: int) -> None:
 def revive(txn: Cursor, attempt_id: int) -> bool:
     """Have a dead letter tried again, and announce it; whether there was one."""
     txn.execute(
-        "WITH gone AS (DELETE FROM payments.dead_letter WHERE attempt_id = %s RETURNING 1)"
+        "WITH gone AS ("
+        " DELETE FROM payments.dead_letter WHERE attempt_id = %s RETURNING attempt_id),"
+        " fresh AS (UPDATE payments.attempt SET failures = 0, due_at_ms = 0 FROM gone"
+        " WHERE id = attempt_id)"
         " SELECT count(pg_notify(%s, '')) FROM gone",
         (attempt_id, CHANNEL),
     )

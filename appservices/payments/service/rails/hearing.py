@@ -24,6 +24,7 @@ from appservices.payments.core.rails.orders import (
 from appservices.payments.core.rails.port import (
     Booked,
     Closed,
+    Odd,
     OrderKind,
     OrderStatus,
     Status,
@@ -115,6 +116,8 @@ class Hearing:
                     self._booked(event.account, event.entry)
                 case Closed():
                     self._closed(event.statement)
+                case Odd():
+                    self.alarm(event.about, event.problem)
 
     def step(
         self, order: store.OrderRow, given: OrderInput, code: str = ""

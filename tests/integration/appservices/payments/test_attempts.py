@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from appservices.payments.core.ledger import Account
+from appservices.payments.service import attempts
 from appservices.payments.service.attempts import Attempts, add
 from appservices.payments.service.writer import Writer
 from appservices.payments.store import attempts as store
@@ -20,6 +22,7 @@ from tests.integration.veche.runtime.rig import until
 from tests.support.ledger import ALICE, BOB, EUR, Shard, people, transfer
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
+from veche.protocol.errors import UnavailableError
 from veche.runtime.database import Database, connect
 from veche.runtime.listener import Listener
 from veche.runtime.migrate import KERNEL_SETS
@@ -93,6 +96,10 @@ class AttemptTests(TestCase):
         assert problems(self.dsn) == []
 
     def settle(self, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
+        if attempt.about.startswith("bad"):
+            raise ValueError("what follows cannot be written")
+        if attempt.about.startswith("later"):
+            raise UnavailableError("not now", retry_after_ms=1)
         txn.execute("INSERT INTO told (text) VALUES (%s)", (f"{attempt.about} {outcome.is_done}",))
         if self.failures:
             self.failures -= 1
@@ -180,6 +187,32 @@ class AttemptTests(TestCase):
         assert not await run("revive", store.revive, letter.id)
         await until(lambda: "broken True" in self.told(), "it is not tried again")
         assert self.dead() == []
+        self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
+
+    async def test_as_many_attempts_as_are_tried_at_once_fail_and_stop_nobody(self) -> None:
+        self.patch(attempts, "AT_ONCE_MAX", 40)  # type: ignore[no-untyped-call]  # trial's
+        for about in ("bad", "later"):
+            execute(
+                self.dsn,
+                "INSERT INTO payments.attempt (kind, about, chain, at_ms)"
+                " SELECT 'pay', %s || n, %s, 1 FROM generate_series(1, %s) AS n",
+                about,
+                json.dumps([transfer()._asdict() | {"id": "ab" * 16}]),
+                attempts.AT_ONCE_MAX // 2,
+            )
+        await self.leave("last")
+        self.start()
+        await until(lambda: self.told() == ["last True"], "nobody is paid behind them")
+
+        bad = attempts.AT_ONCE_MAX // 2
+        await until(lambda: len(self.dead()) == bad, "they are no dead letters")
+        # What only has to wait is none.
+        assert all(str(about).startswith("bad") for about in self.dead())
+        assert self.left() == attempts.AT_ONCE_MAX
+        [why] = {
+            why for (why,) in execute(self.dsn, "SELECT DISTINCT why FROM payments.dead_letter")
+        }
+        assert why == "its answer cannot be written: ValueError, see the log for the rest"
         self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
 
     async def test_of_a_dead_letter_is_told_once_and_it_rests_whatever_comes_of_that(self) -> None:

@@ -129,7 +129,7 @@ class SignedTests(AnyFileSite):
         [(name, container), _] = self.files(CAROL)
         assert name == "lease-signed.asice"
         assert self.verdict(container).verdict is Verdict.SEALED
-        openssl = program("openssl", "openssl")
+        openssl = program("openssl")
         (self.folder / "root.pem").write_bytes(
             self.parts.authorities.root.public_bytes(Encoding.PEM)
         )

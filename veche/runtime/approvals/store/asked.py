@@ -396,15 +396,16 @@ def approved_by_event(txn: Cursor, event_id: EventId) -> tuple[str, str, str] | 
 def sender_device(txn: Cursor, bot: UserId, room_id: RoomId, event_id: EventId) -> str | None:
     """Curve25519 key of the device that sent an encrypted event of the inbox, if that is known."""
     txn.execute(
-        "SELECT k.sender_curve25519 FROM runtime.inbox AS i"
+        "SELECT DISTINCT k.sender_curve25519 FROM runtime.inbox AS i"
         " JOIN crypto.device AS d ON d.user_id = i.bot"
         " JOIN crypto.room_key_in AS k ON k.device_no = d.device_no AND k.room_id = i.room_id"
         "  AND k.session_id = i.event->'content'->>'session_id' AND k.sender = i.sender"
-        " WHERE i.room_id = %s AND i.event_id = %s AND i.bot = %s LIMIT 1",
+        " WHERE i.room_id = %s AND i.event_id = %s AND i.bot = %s",
         (room_id, event_id, bot),
     )
-    row = txn.fetchone()
-    return str(row[0]) if row else None
+    rows = txn.fetchall()
+    # Two devices that both claim the session: nobody knows which one wrote.
+    return str(rows[0][0]) if len(rows) == 1 else None
 
 
 def is_pinned(txn: Cursor, person: UserId) -> bool:
