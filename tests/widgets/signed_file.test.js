@@ -154,7 +154,7 @@ test("a container of any files is judged as a document is", async ({ open }) => 
     });
     await said.filter({ hasText: "Nobody can tell" }).waitFor();
     await page
-        .getByText("Other bytes stand before the signed container in it")
+        .getByText("Other bytes stand before the signed file in it")
         .filter({ hasText: "Ask for the file once more" })
         .waitFor();
 });

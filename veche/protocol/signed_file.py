@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 FILE_BYTES_MAX: Final = 100 * 1024 * 1024
 PDF: Final = b"%PDF-"
-_KINDS: Final = (PDF, ARCHIVE)
+_HEADER_BYTES_MAX: Final = 1024
+"""How far into a file readers look for the header of a PDF."""
 _ENCRYPTED: Final = b"/Encrypt"
 _END: Final = b"%%EOF"
 _END_BYTES: Final = 1024
@@ -47,7 +48,8 @@ __all__ = [
 
 def is_signed_file(data: bytes) -> bool:
     """Return whether a file is of a kind that has signatures; its first MiB is enough."""
-    return data.startswith(_KINDS) or bytes_before(data) > 0 or is_apart(data)
+    is_known = data.startswith(ARCHIVE) or PDF in data[:_HEADER_BYTES_MAX]
+    return is_known or bytes_before(data) > 0 or is_apart(data)
 
 
 def judge_file(data: bytes, by: Trusted) -> Report:
@@ -61,6 +63,14 @@ def judge_file(data: bytes, by: Trusted) -> Report:
         return judge_container(data, by)
     if (other := _of_another_kind(data)) is not None:
         return reported([other])
+    report = _judge_pdf(data, by)
+    before = data.find(PDF, 0, _HEADER_BYTES_MAX)
+    if before > 0 and report.verdict is Verdict.INVALID:
+        return reported([Finding(Reason.BEFORE, detail=f"the PDF begins after {before} bytes")])
+    return report
+
+
+def _judge_pdf(data: bytes, by: Trusted) -> Report:
     report = judge(data, by)
     if not _may_be_of_others(data, report):
         return report

@@ -12,7 +12,9 @@ import { ALGORITHMS_END, reported } from "./judging.js";
 import { isApart, isArchive, isOurs, isSignedArchive } from "./other_forms.js";
 import { beginsSigned, judge } from "./verdict.js";
 
-/** From its end: where readers look for the end of a PDF. */
+/** How far into a file readers look for the header of a PDF. */
+const HEADER_BYTES_MAX = 1024;
+/** From its end: where they look for its end. */
 const END_BYTES = 1024;
 const PARTS = ["%PDF-", " obj", "startxref"];
 
@@ -29,6 +31,17 @@ export async function judgeFile(bytes, roots, nowMs, lists = [], end = ALGORITHM
     const other = ofAnotherKind(bytes);
     if (other) return reported([other]);
     const pdf = asText(bytes);
+    const report = await judgePdf(pdf, bytes, { roots, nowMs, lists, end });
+    const before = pdf.slice(0, HEADER_BYTES_MAX).indexOf("%PDF-");
+    if (before > 0 && report.verdict === "invalid")
+        return reported([
+            finding("bytes_before_the_container", `the PDF begins after ${before} bytes`),
+        ]);
+    return report;
+}
+
+/** @param {string} pdf @param {Bytes} bytes @param {import("./verdict.js").By} by @returns {Promise<Report>} */
+async function judgePdf(pdf, bytes, { roots, nowMs, lists, end }) {
     const report = await judge(bytes, roots, nowMs, lists, end, pdf);
     if (!(await mayBeOfOthers(pdf, report))) return report;
     const others = await judgeElsewhere(bytes, roots, nowMs, lists, end, pdf);

@@ -176,6 +176,8 @@ def _of_other_programs() -> Iterator[File]:
             yield File(name, make(), roots, programs.LATER)
     yield File("locked", programs.locked(), roots)
     yield File("stamped alone", programs.stamped(packed_page()), roots, programs.LATER)
+    for before in (b"\r\n", b" " * 1000):
+        yield File(f"{len(before)} before", before + programs.signed(), roots)
     for size in (9, 600, 900):
         yield File(f"{size} bytes", programs.signed()[:size], roots)
 

@@ -122,3 +122,12 @@ def test_a_part_of_a_file_is_not_called_unsigned(size: int) -> None:
 
     assert found.verdict is Verdict.UNREADABLE
     assert found.findings[0].reason is not Reason.NO_SIGNATURE
+
+
+@pytest.mark.parametrize("before", [b"\r\n", b"\xef\xbb\xbf", b"From: dora\n\n", b" " * 1000])
+def test_what_is_put_before_a_file_on_its_way_accuses_nobody(before: bytes) -> None:
+    found = judged(before + files.signed())
+
+    assert [one.reason for one in found.findings] == [Reason.BEFORE]
+    assert "ask for the file once more" in words_of(found, "en")
+    assert judged(before + packed_page()).verdict is Verdict.UNSIGNED
