@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from veche.protocol.asic.container import bytes_before, is_container
 from veche.protocol.asic.verdict import certificates_of, judge_container
 from veche.protocol.signatures.asking import questions_about
-from veche.protocol.signatures.elsewhere import ANY_RANGE, certificates_elsewhere, judge_elsewhere
+from veche.protocol.signatures.elsewhere import certificates_elsewhere, judge_elsewhere
 from veche.protocol.signatures.other_forms import ARCHIVE, is_apart, is_ours, is_signed_archive
 from veche.protocol.signatures.report import Finding, Reason, Verdict, reported
 from veche.protocol.signatures.stated import addresses_of, may_sign_documents, read_certificate
@@ -26,6 +27,10 @@ FILE_BYTES_MAX: Final = 100 * 1024 * 1024
 PDF: Final = b"%PDF-"
 _HEADER_BYTES_MAX: Final = 1024
 """How far into a file readers look for the header of a PDF."""
+_RANGE_NAME: Final = re.compile(
+    b"/" + b"".join(b"(?:%c|#%02x)" % (one, one) for one in b"ByteRange")
+)
+"""With letters that are written by their numbers, or without."""
 _ENCRYPTED: Final = b"/Encrypt"
 _END: Final = b"%%EOF"
 _END_BYTES: Final = 1024
@@ -90,7 +95,7 @@ def _of_another_kind(data: bytes) -> Finding | None:
 
 def _without_signature(pdf: bytes) -> Report:
     """Return the report on a PDF of another form in which no signature is read."""
-    if ANY_RANGE in pdf:
+    if _RANGE_NAME.search(pdf):
         reason = Reason.NOT_READ
     elif _ENCRYPTED in pdf:
         reason = Reason.LOCKED

@@ -41,8 +41,8 @@ _RANGE: Final = re.compile(
     rb"/ByteRange[\0\t\n\f\r ]*\[[\0\t\n\f\r ]*0{1,10}[\0\t\n\f\r ]+(\d{1,10})"
     rb"[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]*\]"
 )
-ANY_RANGE: Final = b"/ByteRange"
-_HOLE: Final = re.compile(rb"<([0-9A-Fa-f\0\t\n\f\r ]+)>")
+_ANY_RANGE: Final = b"/ByteRange"
+_HOLE: Final = re.compile(rb"[\0\t\n\f\r ]*<([0-9A-Fa-f\0\t\n\f\r ]+)>[\0\t\n\f\r ]*")
 _SPACE: Final = b"\0\t\n\f\r "
 _TEXT: Final = re.compile(rb"\(.*\)", re.DOTALL)
 _BEGINNINGS: Final = (b"\x30", b"\x04", b"\x24")
@@ -145,7 +145,7 @@ def judge_elsewhere(pdf: bytes, by: Trusted) -> Report | None:
         judge.take(one, is_last=is_whole)
         if not is_whole and not one.is_stamp:
             judge.find(Reason.EARLIER, one.name)
-    if pdf.count(ANY_RANGE) != len(claims) + len(broken):
+    if pdf.count(_ANY_RANGE) != len(claims) + len(broken):
         judge.find(Reason.OTHERS)
     if claims and claims[-1].is_stamp and pdf[claims[-1].end :].strip(_LINE_ENDS):
         judge.find(Reason.EARLIER)

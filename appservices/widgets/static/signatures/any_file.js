@@ -7,7 +7,7 @@
 import { bytesBefore, isContainer } from "../asic/container.js";
 import { judgeContainer } from "../asic/verdict.js";
 import { asText } from "../pdf/values.js";
-import { ANY_RANGE, judgeElsewhere } from "./elsewhere.js";
+import { judgeElsewhere } from "./elsewhere.js";
 import { ALGORITHMS_END, reported } from "./judging.js";
 import { isApart, isArchive, isOurs, isSignedArchive } from "./other_forms.js";
 import { beginsSigned, judge } from "./verdict.js";
@@ -16,6 +16,11 @@ import { beginsSigned, judge } from "./verdict.js";
 const HEADER_BYTES_MAX = 1024;
 /** From its end: where they look for its end. */
 const END_BYTES = 1024;
+/** With letters that are written by their numbers, or without. */
+const RANGE_NAME = new RegExp(
+    "/" +
+        Array.from("ByteRange", (one) => `(?:${one}|#${one.charCodeAt(0).toString(16)})`).join(""),
+);
 const PARTS = ["%PDF-", " obj", "startxref"];
 
 /**
@@ -67,7 +72,7 @@ function ofAnotherKind(bytes) {
 
 /** @param {string} pdf of another form, in which no signature is read @returns {string} */
 function reasonWithoutSignature(pdf) {
-    if (pdf.includes(ANY_RANGE)) return "signature_not_readable";
+    if (RANGE_NAME.test(pdf)) return "signature_not_readable";
     if (pdf.includes("/Encrypt")) return "locked_by_a_password";
     const [, ...after] = pdf.slice(-END_BYTES).split("%%EOF");
     const isCut = after.length === 0 || after.at(-1)?.includes(" obj");

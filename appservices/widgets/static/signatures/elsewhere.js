@@ -40,8 +40,8 @@ const SIGNATURES_MAX = 20;
 const CMS_BYTES_MAX = 256 * 1024;
 const RANGE =
     /\/ByteRange[\0\t\n\f\r ]*\[[\0\t\n\f\r ]*0{1,10}[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]*\]/g;
-export const ANY_RANGE = "/ByteRange";
-const HOLE = /^<([0-9A-Fa-f\0\t\n\f\r ]+)>$/;
+const ANY_RANGE = "/ByteRange";
+const HOLE = /^[\0\t\n\f\r ]*<([0-9A-Fa-f\0\t\n\f\r ]+)>[\0\t\n\f\r ]*$/;
 const SPACE = /[\0\t\n\f\r ]/g;
 const TEXT = /^\([\s\S]*\)$/;
 /** First octets of signatures: of CMS, and of those that are a number alone, in DER or BER. */

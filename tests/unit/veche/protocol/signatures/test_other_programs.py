@@ -131,3 +131,17 @@ def test_what_is_put_before_a_file_on_its_way_accuses_nobody(before: bytes) -> N
     assert [one.reason for one in found.findings] == [Reason.BEFORE]
     assert "ask for the file once more" in words_of(found, "en")
     assert judged(before + packed_page()).verdict is Verdict.UNSIGNED
+
+
+def test_a_key_for_pss_alone_is_taken() -> None:
+    found = judged(files.by_pss_key())
+
+    assert found.verdict is Verdict.UNPROVEN
+    assert {Reason.NOT_READ, Reason.BROKEN}.isdisjoint(one.reason for one in found.findings)
+
+
+def test_a_stamp_by_a_certificate_that_is_not_for_stamps_alone_proves_no_time() -> None:
+    found = judged(files.stamped_laxly())
+
+    assert found.verdict is Verdict.UNPROVEN
+    assert Reason.TIME in {one.reason for one in found.findings}
