@@ -198,6 +198,7 @@ def _with_hash(number: bytes) -> Callable[[bytes], bytes]:
 
 
 UNREAD: Final[Makers] = {
+    "a signature that is too long": by_openssl(hole=(b"<", b"0" * 600_000 + b">")),
     "a length of more octets than it needs": lambda: embedded(
         lambda data: re.sub(rb"^0\x82", b"0\x83\0", openssl(data, dora()))
     ),
@@ -268,6 +269,9 @@ MANIPULATED: Final[Makers] = {
     ),
     "a word, BER": lambda: flipped(WHOLE["BER of indefinite length"](), b"100 EUR", b"900 EUR"),
     "a word, SHA-1": lambda: flipped(UNREAD["SHA-1"](), b"100 EUR", b"900 EUR"),
+    "a large hole with more than a signature": lambda: embedded(
+        lambda data: openssl(data, dora()), hole=(b"<" + b">" * 600_000, b">")
+    ),
     "a name by its numbers": lambda: by_openssl()().replace(b"/ByteRange", b"/Byte#52ange"),
     "keyEncipherment alone": _by_other(("key_encipherment",)),
     "keyCertSign alone": _by_other(("key_cert_sign",), is_authority=True),

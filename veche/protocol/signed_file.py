@@ -28,7 +28,7 @@ PDF: Final = b"%PDF-"
 _HEADER_BYTES_MAX: Final = 1024
 """How far into a file readers look for the header of a PDF."""
 _RANGE_NAME: Final = re.compile(
-    b"/" + b"".join(b"(?:%c|#%02x)" % (one, one) for one in b"ByteRange")
+    b"/" + b"".join(b"(?:%c|#%02x|#%02X)" % (one, one, one) for one in b"ByteRange")
 )
 """With letters that are written by their numbers, or without."""
 _ENCRYPTED: Final = b"/Encrypt"
@@ -53,7 +53,9 @@ __all__ = [
 
 def is_signed_file(data: bytes) -> bool:
     """Return whether a file is of a kind that has signatures; its first MiB is enough."""
-    is_known = data.startswith(ARCHIVE) or PDF in data[:_HEADER_BYTES_MAX]
+    beginning = data[:_HEADER_BYTES_MAX]
+    is_json = beginning.lstrip().startswith((b"{", b"["))  # Such as a receipt that names a PDF.
+    is_known = data.startswith(ARCHIVE) or (PDF in beginning and not is_json)
     return is_known or bytes_before(data) > 0 or is_apart(data)
 
 

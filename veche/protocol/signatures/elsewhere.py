@@ -190,7 +190,8 @@ def _claims(pdf: bytes, broken: list[Finding]) -> list[_Claim]:
 def _claim(pdf: bytes, name: str, hole: int, resume: int, rest: int) -> _Claim:
     end = resume + rest
     is_range = hole < resume <= end <= len(pdf)
-    if is_range and (resume - hole > 2 * CMS_BYTES_MAX or _TEXT.fullmatch(pdf, hole, resume)):
+    is_long = resume - hole > 2 * CMS_BYTES_MAX and pdf.find(b">", hole) == resume - 1
+    if is_range and (is_long or _TEXT.fullmatch(pdf, hole, resume)):
         raise SignatureFault(Reason.NOT_READ, "its signature is too long, or not hexadecimal")
     digits = _HOLE.fullmatch(pdf, hole, resume) if is_range else None
     if digits is None:

@@ -16,10 +16,14 @@ import { beginsSigned, judge } from "./verdict.js";
 const HEADER_BYTES_MAX = 1024;
 /** From its end: where they look for its end. */
 const END_BYTES = 1024;
+const code = (/** @type {string} */ one) => one.charCodeAt(0).toString(16);
 /** With letters that are written by their numbers, or without. */
 const RANGE_NAME = new RegExp(
     "/" +
-        Array.from("ByteRange", (one) => `(?:${one}|#${one.charCodeAt(0).toString(16)})`).join(""),
+        Array.from(
+            "ByteRange",
+            (one) => `(?:${one}|#${code(one)}|#${code(one).toUpperCase()})`,
+        ).join(""),
 );
 const PARTS = ["%PDF-", " obj", "startxref"];
 

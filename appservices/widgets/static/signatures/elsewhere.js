@@ -146,7 +146,8 @@ function claimOf(pdf, bytes, name, [hole, resume, rest]) {
     const end = resume + rest;
     const isRange = hole < resume && resume <= end && end <= bytes.length;
     const held = isRange ? pdf.slice(hole, resume) : "";
-    if (held.length > 2 * CMS_BYTES_MAX || TEXT.test(held)) throw new Fault(UNREAD);
+    const isLong = held.length > 2 * CMS_BYTES_MAX && held.indexOf(">") === held.length - 1;
+    if (isLong || TEXT.test(held)) throw new Fault(UNREAD);
     const digits = HOLE.exec(held)?.[1]?.replaceAll(SPACE, "");
     if (digits === undefined) throw new Fault("does_not_cover_its_revision");
     const data = Uint8Array.from({ length: Math.ceil(digits.length / 2) }, (_, at) =>

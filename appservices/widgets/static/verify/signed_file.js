@@ -34,12 +34,15 @@ const STYLES = new Map([
 const PDF = "%PDF-";
 /** How far into a file readers look for that. */
 const HEADER_BYTES_MAX = 1024;
+/** Such as of a receipt that names a PDF. */
+const JSON_BEGINNING = /^[ \t\r\n\v\f]*[[{]/;
 
 /** @param {Blob} file @returns {Promise<boolean>} whether it is of a kind that has signatures */
 export async function isSignable(file) {
     const first = new Uint8Array(await file.slice(0, BEFORE_BYTES_MAX).arrayBuffer());
     const beginning = String.fromCharCode(...first.subarray(0, HEADER_BYTES_MAX));
-    return beginning.includes(PDF) || isArchive(first) || bytesBefore(first) > 0 || isApart(first);
+    const isPdf = beginning.includes(PDF) && !JSON_BEGINNING.test(beginning);
+    return isPdf || isArchive(first) || bytesBefore(first) > 0 || isApart(first);
 }
 
 /** @param {import("../signatures/judging.js").Signed} one */

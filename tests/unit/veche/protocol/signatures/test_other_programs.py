@@ -145,3 +145,9 @@ def test_a_stamp_by_a_certificate_that_is_not_for_stamps_alone_proves_no_time() 
 
     assert found.verdict is Verdict.UNPROVEN
     assert Reason.TIME in {one.reason for one in found.findings}
+
+
+@pytest.mark.parametrize("before", [b'{"reference":"', b'\n [{"payee":"'])
+def test_a_receipt_that_names_a_pdf_is_still_a_receipt(before: bytes) -> None:
+    assert not is_signed_file(before + b"%PDF-1.7")
+    assert is_signed_file(b"remark %PDF-1.7")
