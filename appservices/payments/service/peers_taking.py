@@ -324,6 +324,8 @@ def _refusal(
     else:
         why = why or _closed(scene, peer, packet.amount.currency)
         why = why or invoices_abroad.problem(scene, peer, packet)
+    if is_paid and why == CLOSED:
+        why = None  # what is paid there is owed here, whoever contradicted whom
     if why is None and payment_store.payment(scene.txn, packet.id) is not None:
         why = DIFFERENT
     holder = peers.institution(scene, peer.server)

@@ -24,7 +24,7 @@ from appservices.payments.store import bank, holders, ledger, overview
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
 from veche.protocol.catalogue import show_money
-from veche.protocol.errors import BadSignatureError, MalformedError
+from veche.protocol.errors import BadSignatureError, MalformedError, UnavailableError
 from veche.protocol.ids import UserId, hex_of_ulid
 from veche.protocol.ledger_heads import read_copy
 from veche.protocol.notes import open_checkpoint, signer_of
@@ -103,8 +103,8 @@ async def in_room(parts: Parts) -> list[Finding]:
         told = await client.call("GET", path("directory", "room", alias), user=user)
         where = path("rooms", str(told.get("room_id")), "messages")
         copy = await client.call("GET", where, user=user, query={"dir": "b", "limit": "50"})
-    except MatrixError as e:
-        if e.status != _NOT_FOUND:
+    except (MatrixError, UnavailableError) as e:
+        if not isinstance(e, MatrixError) or e.status != _NOT_FOUND:
             logger.warning("the room %s cannot be read: %s", alias, e)
         return []
     posts = read_copy(json.dumps(copy).encode()) or []
@@ -250,14 +250,12 @@ def _book(parts: Parts, peer: PeerSection, one: PeerRecord, packet: Packet, txn:
         matter.payment, state=State.PAYING, due_at_ms=None, why=None, instruction=INSTRUCTION
     )
     payment_store.save_payment(txn, payment, scene.now_ms)
-    holder = peers.institution(scene, peer.server)
-    now_ms = scene.now_ms
-    file = store.OutFile(
-        payment.id, holder.id, Out.AGREED, payment.ledger, payment.amount_minor,
-        now_ms, None, now_ms, now_ms,
-    )  # fmt: skip
+    holder, now_ms = peers.institution(scene, peer.server), scene.now_ms
+    sealed = scene.vault.seal({"restored": one.model_dump(mode="json")})
+    amount = (payment.ledger, payment.amount_minor)
+    file = store.OutFile(payment.id, holder.id, Out.AGREED, *amount, now_ms, sealed, now_ms, now_ms)
     if not store.add_out(txn, file):
-        store.save_out(txn, payment.id, Out.AGREED, None, now_ms)
+        store.save_out(txn, payment.id, Out.AGREED, sealed, now_ms)
     moving.attempt(scene, payment)
 
 
