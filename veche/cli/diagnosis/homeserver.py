@@ -86,7 +86,10 @@ def look_at_registration(patient: Patient) -> Iterable[tuple[str, str]]:
     try:
         content = read_yaml_file(path).content
     except ConfigError as e:
-        yield str(e), "write it after config/registration.example.yaml"
+        yield (
+            f"homeserver.registration_path: {e}",
+            "write it after config/registration.example.yaml",
+        )
         return
     if not isinstance(content, dict):
         yield f"{path} is no registration", "write it anew"
