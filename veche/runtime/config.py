@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from veche.protocol.errors import MalformedError
 from veche.protocol.money import parse_money
+from veche.protocol.prompts import NumberReactions  # noqa: TC001 -- pydantic reads it
 from veche.runtime import postgres
 from veche.runtime.secret_files import read_secret, read_secret_bytes
 from veche.runtime.sections import (
@@ -244,6 +245,15 @@ class ApprovalsSection(Section):
         return value
 
 
+class ChatsSection(Section):
+    """How bots ask in chats."""
+
+    number_reactions: NumberReactions = "first"
+    """Where bots place 1️⃣ 2️⃣ 3️⃣ below their questions, to be tapped. `first`: below the first two
+    questions of a chat, and below all of them once somebody has tapped one there. `always`: below
+    all; each is an event that your homeserver sends to everybody in the room. `never`: nowhere."""
+
+
 class RetentionSection(Section):
     """How long is kept what is over. What proves something stays: receipts, evidence, chains."""
 
@@ -270,6 +280,7 @@ KERNEL_SECTIONS: Final[Mapping[str, type[Section]]] = {
     "log": LogSection,
     "pages": PagesSection,
     "approvals": ApprovalsSection,
+    "chats": ChatsSection,
     "retention": RetentionSection,
     "witnesses": WitnessesSection,
 }
@@ -296,6 +307,7 @@ class Config:
     services: Mapping[str, Section]
     pages: PagesSection | None = None
     approvals: ApprovalsSection = attrs.field(factory=ApprovalsSection)
+    chats: ChatsSection = attrs.field(factory=ChatsSection)
     retention: RetentionSection = attrs.field(factory=RetentionSection)
     witnesses: WitnessesSection = attrs.field(factory=WitnessesSection)
 

@@ -376,7 +376,7 @@ class Host:
             self.reactor,
             self.act_log,
             self.links,
-            rules_of(self._config.approvals),
+            rules_of(self._config.approvals, self._config.chats),
             key=self.seed("approvals"),
             public_url=self.public_url,
         )

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from veche.runtime.approvals.limits import LimitView
     from veche.runtime.approvals.store import Evidence, Logged
     from veche.runtime.approvals.taking import Outcome, Taken
-    from veche.runtime.config import ApprovalsSection
+    from veche.runtime.config import ApprovalsSection, ChatsSection
     from veche.runtime.database import Cursor, Database
     from veche.runtime.errands import ErrandHandler
     from veche.runtime.prompts import Asking, Heard
@@ -335,8 +335,8 @@ class Approvals:
         return int(self._reactor.seconds() * 1000)
 
 
-def rules_of(section: ApprovalsSection) -> Rules:
-    """The rules that a configuration sets."""
+def rules_of(section: ApprovalsSection, chats: ChatsSection | None = None) -> Rules:
+    """Return the rules that a configuration sets; without ``chats`` the default of reactions."""
 
     def minor(amounts: Mapping[str, str]) -> dict[str, int]:
         return {
@@ -349,6 +349,7 @@ def rules_of(section: ApprovalsSection) -> Rules:
         held=frozenset(section.held),
         small_limits=minor(section.small_limits),
         code_limits=minor(section.code_limit_max),
+        reactions=chats.number_reactions if chats is not None else "first",
     )
 
 

@@ -62,7 +62,8 @@ def ask(txn: Cursor, parts: Parts, voice: Voice, asking: Asking, catalogue: Cata
     if asked and asking.prompt.choice(DECLINE) is None:
         raise ValueError(f"what has to be approved needs a choice {DECLINE!r}")
     hints = [_keep(txn, parts, voice, asking, *one) for one in asked]
-    return prompts.ask(txn, voice, attrs.evolve(asking, hints=hints), catalogue)
+    whole = attrs.evolve(asking, hints=hints)
+    return prompts.ask(txn, voice, whole, catalogue, parts.rules.reactions)
 
 
 def nonce_of(key: bytes, cause: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from appservices.payments.core.commands import COMMANDS, UNFREEZE
 from appservices.payments.core.texts.paying import kind_words
 from veche.protocol.commands import help_doc as commands_doc
@@ -63,11 +65,31 @@ def balance_doc(balances: Sequence[Balance], speech: Speech) -> Doc:
     return (Paragraph(speech.text("You have:")), Bullets(lines))
 
 
-def history_doc(views: Sequence[PaymentView], person: UserId, speech: Speech) -> Doc:
-    """The latest payments of somebody, the newest first."""
-    if not views:
+@attrs.frozen
+class TopUp:
+    """Money that came from a bank.
+
+    Attributes:
+        at_ms: When, UTC.
+        minor: How much, in minor units of ``currency``.
+        currency: ISO 4217.
+    """
+
+    at_ms: int
+    minor: int
+    currency: str
+
+
+def history_doc(
+    views: Sequence[PaymentView], top_ups: Sequence[TopUp], person: UserId, speech: Speech
+) -> Doc:
+    """The latest payments and top-ups of somebody, the newest first."""
+    found = [(one.at_ms, _line(one, person, speech)) for one in views]
+    found += [(one.at_ms, _top_up_line(one, speech)) for one in top_ups]
+    if not found:
         return (Paragraph(speech.text("There are no payments of yours yet.")),)
-    lines = [_line(one, person, speech) for one in views]
+    newest = sorted(found, key=lambda one: one[0], reverse=True)[:HISTORY_MAX]
+    lines = [line for _, line in newest]
     return (Heading(speech.text("Your latest payments")), Bullets(lines))
 
 
@@ -147,6 +169,11 @@ def private_doc(speech: Speech) -> Doc:
         " chat with me alone, with encryption on."
     )
     return (Paragraph(words),)
+
+
+def _top_up_line(one: TopUp, speech: Speech) -> Item:
+    amount, words = speech.money(one.minor, one.currency), speech.text("Top-up")
+    return (Bold(amount), f" · {words} · {speech.moment(one.at_ms)}")
 
 
 def _line(view: PaymentView, person: UserId, speech: Speech) -> Item:
