@@ -250,10 +250,17 @@ def _check_server(txn: Cursor) -> None:
 
 
 def _has_own_table(txn: Cursor) -> bool:
-    txn.execute(
-        "SELECT array_agg(column_name::text) FROM information_schema.columns"
-        " WHERE table_schema = 'veche' AND table_name = 'migration'"
-    )
+    try:
+        txn.execute(
+            "SELECT array_agg(attname::text) FROM pg_attribute"
+            " WHERE attrelid = to_regclass('veche.migration') AND attnum > 0"
+        )
+    except psycopg2.errors.InsufficientPrivilege as e:
+        user = txn.connection.info.user
+        raise ConfigError(
+            f"permission denied: {user} may not read the tables of Veche:"
+            f" let their owner run `veche db grant {user}`"
+        ) from e
     (columns,) = txn.fetchone() or (None,)
     if columns is not None and not {"schema", "number", "sha256", "compat"} <= set(columns):
         raise ForeignDatabaseError(
