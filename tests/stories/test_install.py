@@ -37,6 +37,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.timeout(900)]
 GUIDES: Final = ROOT / "docs" / "guides" / "operators"
 STEP_S_MAX: Final = 300
 START_S_MAX: Final = 180
+UPLOAD: Final = "/_veche/wallet/v1/disputes/01M8EM2ZKV0ZMMBXYJAG15G2VJ/evidence?name=a.pdf"
 UPLOAD_BYTES: Final = 3_000_000
 EXPOSURE_MAX: Final = 2.0
 """Of the unit, as systemd counts from 0, safe, to 10: a plain one has 9.2."""
@@ -283,11 +284,14 @@ def test_the_guides_lead_to_a_service_that_runs_is_upgraded_and_restored(machine
     diagnosis = block("install.md", "sh", "veche doctor")
     with synapse(machine):
         with running(service(machine), machine.ports["8009"], "/ready"):
-            assert "Traceback" not in machine.run(diagnosis, machine.etc)
+            machine.run(diagnosis, machine.etc)
+        with running(service(machine), machine.ports["8009"], "/ready"):
             with nginx(machine) as address:
                 assert status(address) == 200
-                assert status(f"{address}/_veche/signing/v1/documents", b"0" * UPLOAD_BYTES) == 401
+                assert status(f"{address}{UPLOAD}", b"0" * UPLOAD_BYTES) == 401
             upgrade(machine)
+        levels = re.findall(r'"level": "(\w+)"', service(machine).log())
+        assert set(levels) == {"INFO"}, service(machine).log()
         restore(machine)
         with running(service(machine), machine.ports["8009"], "/ready"):
             machine.run(diagnosis, machine.etc)
