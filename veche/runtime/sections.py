@@ -354,7 +354,8 @@ def _what(error: ErrorDetails) -> str:
     if error["type"] == "string_pattern_mismatch":
         return "does not have the right form"
     what = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return what[:1].lower() + what[1:]
+    # Not the first letter of a code, such as USD.
+    return what if what[:2].isupper() else what[:1].lower() + what[1:]
 
 
 def _example(error: ErrorDetails, field: FieldInfo | None) -> str:

@@ -111,12 +111,25 @@ def _registration_faults(content: Mapping[str, Any], patient: Patient) -> Iterab
                 f"its {key} is not that of {source}",
                 f"make {key} the same in {section.registration_path}; restart the homeserver",
             )
+    for kind, what in (("users", "account"), ("aliases", "alias")):
+        if not _is_exclusive(content, kind):
+            yield (
+                f"its namespaces.{kind} is not exclusive: anybody may take an {what} of ours",
+                f"take {kind} from config/registration.example.yaml; restart the homeserver",
+            )
     sender = f"@{content.get('sender_localpart')}:{section.server_name}"
     if not any(map(re.compile(_user_regex(content)).match, [sender])):
         yield (
             f"its sender {sender} is outside its own namespace",
             "correct sender_localpart or namespaces.users",
         )
+
+
+def _is_exclusive(content: Mapping[str, Any], kind: str) -> bool:
+    try:
+        return content["namespaces"][kind][0]["exclusive"] is True
+    except (KeyError, IndexError, TypeError):
+        return False
 
 
 def _user_regex(content: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from veche.cli.diagnosis.finding import Check, Patient, folder_that_exists
 from veche.cli.state import check_port
@@ -154,6 +155,11 @@ def look_at_addresses(patient: Patient) -> Iterable[tuple[str, str]]:
                 f"{key}.address: {section.address} is no address of this machine: {why}",
                 "take 127.0.0.1, or 0.0.0.0 where others on the network have to reach it",
             )
+    if urlsplit(patient.config.homeserver.url).netloc == f"{listen.address}:{listen.port}":
+        yield (
+            "homeserver.url: this is where Veche itself listens",
+            "name the port of the homeserver's client API, such as http://127.0.0.1:8008",
+        )
     if pages is not None and listen.port == pages.port != 0:
         yield (
             f"listen.port, pages.port: both are {listen.port}",

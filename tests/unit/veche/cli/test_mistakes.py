@@ -184,6 +184,22 @@ MISTAKES: dict[str, tuple[Mistake, tuple[str, ...]]] = {
         changed(r"@veche_\.\*", "@veche_(.*", "registration.yaml"),
         ("namespaces.users",),
     ),
+    "a namespace of everybody": (
+        changed("exclusive: true, regex: '@", "exclusive: false, regex: '@", "registration.yaml"),
+        ("namespaces.users", "exclusive"),
+    ),
+    "no namespace of aliases": (
+        changed(r"  aliases:\n.*\n", "  aliases: []\n", "registration.yaml"),
+        ("namespaces.aliases", "exclusive"),
+    ),
+    "our own address for the homeserver's": (
+        changed("url: http://127.0.0.1:8008", "url: http://127.0.0.1:8009"),
+        ("homeserver.url", "8008"),
+    ),
+    "a fee in a currency that is not kept": (
+        changed("fees: {EUR", "fees: {USD"),
+        ("USD should be in currencies",),
+    ),
     "a key of a bank that is none": (
         several(changed(r"currencies: \[EUR\]", BANK), secret("bank_key", b"c2hvcnQ=")),
         ("payments.banks", "demo", "32 random bytes", "openssl rand"),
