@@ -74,7 +74,7 @@ _SETTLED: Final = OVER | {State.SERVED, State.DECIDED_NO}
 def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Welcome a person who began a chat: who speaks here, in which language, what there is."""
     welcome(scene, room_id, person)
-    if _tell_if_public(scene, room_id, person):
+    if tell_if_public(scene, room_id, person):
         return
     store.set_greeted(scene.txn, scene.voice.bot.user_id, room_id, is_greeted=True)
     default = scene.workplace.office.language
@@ -147,7 +147,7 @@ def _hear_among_others(scene: Scene, inbound: Inbound, person: UserId) -> None:
     if parsed is not None:
         _command(scene, inbound.room_id, person, parsed)
     else:
-        _tell_if_public(scene, inbound.room_id, person)
+        tell_if_public(scene, inbound.room_id, person)
 
 
 def hear_in_case(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
@@ -456,7 +456,7 @@ def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: st
         take_step(scene, case_id, Status())
 
 
-def _tell_if_public(scene: Scene, room_id: RoomId, person: UserId) -> bool:
+def tell_if_public(scene: Scene, room_id: RoomId, person: UserId) -> bool:
     """Tell a person how to begin a private chat, if others read along in this one; whether so."""
     if is_private(scene, room_id, person):
         return False

@@ -150,6 +150,27 @@ async def create_room(
     return Made(RoomId(str(answer["room_id"])), is_new=False)
 
 
+async def leave(client: MatrixClient, bot: UserId, room_id: RoomId, reason: str) -> None:
+    """Leave a room, or refuse the invitation to it; not being in it is fine.
+
+    Args:
+        client: To the homeserver.
+        bot: Who.
+        room_id: Which.
+        reason: Shown by clients; may be empty.
+
+    Raises:
+        MatrixError: The homeserver refused for another reason.
+        NoAnswerError: There was no answer; the same call again is right.
+    """
+    body = {"reason": reason} if reason else {}
+    try:
+        await client.call("POST", path("rooms", room_id, "leave"), user=bot, body=body)
+    except MatrixError as e:
+        if e.status not in _NOT_INVITED:
+            raise
+
+
 async def join(
     client: MatrixClient, bot: UserId, device: DeviceId, room_id: RoomId, via: Sequence[str] = ()
 ) -> None:
@@ -209,18 +230,19 @@ class Rooms:
     ) -> RoomId:
         """As ``create_room``; when it returns, the room's encryption is pinned.
 
-        A private room that was just made has nobody else in it, and the state that was asked for:
-        nothing needs to be read. A public one, and one that an earlier attempt made, is looked at.
+        Only people whom the bot invites can read what is said in a private room. One that was just
+        made has nobody else in it, and the state that was asked for: nothing needs to be read. A
+        public one, and one that an earlier attempt made, is looked at.
 
         Raises:
             MatrixError: The homeserver refused.
             UnavailableError: There was no answer; the same call again goes on.
         """
         made = await create_room(self._client, bot, device, plan, unique)
-        if made.is_new and plan.public_alias is None:
+        if plan.public_alias is None:
             at_ms = int(self._reactor.seconds() * 1000)
-            await self._database.run("made", self._store_made, made.room_id, plan, at_ms)
-        else:
+            await self._database.run("made", self._keep_made, made, plan, at_ms)
+        if plan.public_alias is not None or not made.is_new:
             await self.look(bot, made.room_id)
         return made.room_id
 
@@ -279,12 +301,16 @@ class Rooms:
         _looks.labels("overtaken").inc()
         raise UnavailableError("the room changes too fast", retry_after_ms=1_000)
 
-    def _store_made(self, txn: Cursor, room_id: RoomId, plan: RoomPlan, made_at_ms: int) -> None:
+    def _keep_made(self, txn: Cursor, made: Made, plan: RoomPlan, made_at_ms: int) -> None:
+        """Keep of a private room whom it is for, and its state if it is new."""
+        store.close_room(txn, made.room_id)
+        if not made.is_new:
+            return
         state = {str(one["type"]): one["content"] for one in plan.initial_state}
         visibility = _visibility(state.get("m.room.history_visibility"))
         encryption = _ENCRYPTED["content"]
-        changes = store.begin_look(txn, room_id)
-        self._store(txn, room_id, [], encryption, visibility, made_at_ms, changes)
+        changes = store.begin_look(txn, made.room_id)
+        self._store(txn, made.room_id, [], encryption, visibility, made_at_ms, changes)
 
     def _store(
         self,
