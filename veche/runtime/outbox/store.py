@@ -272,26 +272,33 @@ def due(
     return rooms, next_at_ms
 
 
-def rows(txn: Cursor, bot: UserId, room_id: RoomId, marks: Sequence[Mark] = ()) -> RoomRows | None:
-    """The next rows of a room in order, at most ``ROWS_MAX``; None if it has no work.
+def rows(
+    txn: Cursor,
+    bot: UserId,
+    room_id: RoomId,
+    marks: Sequence[Mark] = (),
+    rows_max: int = ROWS_MAX,
+) -> RoomRows | None:
+    """The next rows of a room in order; None if it has no work.
 
     Args:
         txn: Of the sender.
         bot: Whose rows.
         room_id: Where.
         marks: Acknowledgements that are written down first.
+        rows_max: How many at most.
     """
     txn.execute(
         "SELECT * FROM runtime.outbox_take("
         "%s, %s, %s, %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])",
-        (room_id, bot, ROWS_MAX + 1, *_columns(marks)),
+        (room_id, bot, rows_max + 1, *_columns(marks)),
     )
     found = txn.fetchall()
     if not found:
         return None
     mark, is_looked_at = found[0][:2]
-    read = [_row(values[2:]) for values in found[:ROWS_MAX] if values[2] is not None]
-    return RoomRows(mark, is_looked_at, read, len(found) <= ROWS_MAX)
+    read = [_row(values[2:]) for values in found[:rows_max] if values[2] is not None]
+    return RoomRows(mark, is_looked_at, read, len(found) <= rows_max)
 
 
 def _row(values: Sequence[Any]) -> OutboxRow:
