@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from appservices.agency import store
 from appservices.agency.core import replies
 from appservices.agency.core.commands import (
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
+    from veche.protocol.message import Doc
     from veche.runtime.prompts import Heard, Kept
 
 CHAT_COMMANDS: Final = (HELP, MENU, BEGIN, CASES, CANCEL, LANGUAGE)
@@ -71,7 +74,7 @@ _SETTLED: Final = OVER | {State.SERVED, State.DECIDED_NO}
 def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Welcome a person who began a chat: who speaks here, in which language, what there is."""
     welcome(scene, room_id, person)
-    if _tell_if_public(scene, room_id, person):
+    if tell_if_public(scene, room_id, person):
         return
     store.set_greeted(scene.txn, scene.voice.bot.user_id, room_id, is_greeted=True)
     default = scene.workplace.office.language
@@ -89,10 +92,13 @@ def welcome(scene: Scene, room_id: RoomId, person: UserId) -> None:
     scene.tell(room_id, (Paragraph(words),), scene.ground(person), is_quiet=True)
 
 
-def show_menu(scene: Scene, room_id: RoomId, person: UserId, page: int = 1) -> None:
-    """Show the services that one can ask for."""
+def show_menu(
+    scene: Scene, room_id: RoomId, person: UserId, page: int = 1, before: Doc = ()
+) -> None:
+    """Show the services that one can ask for, below what else is to be said."""
     definitions = [one.definition for one in scene.workplace.services.values()]
     question = menu_question(definitions, scene.context(person), page=page)
+    question = attrs.evolve(question, intro=(*before, *question.intro))
     _ask(scene, room_id, person, question, url=scene.links.services() if scene.links else None)
 
 
@@ -141,7 +147,7 @@ def _hear_among_others(scene: Scene, inbound: Inbound, person: UserId) -> None:
     if parsed is not None:
         _command(scene, inbound.room_id, person, parsed)
     else:
-        _tell_if_public(scene, inbound.room_id, person)
+        tell_if_public(scene, inbound.room_id, person)
 
 
 def hear_in_case(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
@@ -440,17 +446,17 @@ def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: st
         return
     people.choose_language(scene.txn, person, language)
     doc = language_doc(scene.speech(person))
-    scene.tell(room_id, doc, scene.ground(person), is_quiet=True)
     bot = scene.voice.bot.user_id
     case_id = store.case_of_room(scene.txn, bot, room_id)
     case_id = case_id or store.draft_of_chat(scene.txn, bot, room_id, person)
     if case_id is None:
-        show_menu(scene, room_id, person)
+        show_menu(scene, room_id, person, before=doc)
     else:
+        scene.tell(room_id, doc, scene.ground(person), is_quiet=True)
         take_step(scene, case_id, Status())
 
 
-def _tell_if_public(scene: Scene, room_id: RoomId, person: UserId) -> bool:
+def tell_if_public(scene: Scene, room_id: RoomId, person: UserId) -> bool:
     """Tell a person how to begin a private chat, if others read along in this one; whether so."""
     if is_private(scene, room_id, person):
         return False

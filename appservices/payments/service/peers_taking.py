@@ -164,7 +164,7 @@ def commit(scene: Scene, peer: PeerSection, question: Question, message: Mapping
     if file is None or file.peer != holder.id:
         fault(scene, holder, "commit of what was never prepared", str(question.id), message)
         return False
-    paid_at_ms = _paid_at_ms(peer, question, file)
+    paid_at_ms = _paid_at_ms(scene, peer, question, file)
     if paid_at_ms is None:
         fault(scene, holder, "commit without a receipt that holds", file.id, message)
         return False
@@ -181,7 +181,7 @@ def commit(scene: Scene, peer: PeerSection, question: Question, message: Mapping
             pending_id=ledger_id(transfer_id(scene, file.id, "hold")),
             ref=ledger_id(Ulid(file.id)),
         )
-        attempts.add(scene.txn, POST, file.id, [post], scene.now_ms)
+        attempts.add(scene.txn, POST, file.id, [post], scene.now_ms, approved_by=())
     return True
 
 
@@ -209,7 +209,7 @@ def cancel(scene: Scene, peer: PeerSection, question: Question, message: Mapping
             pending_id=ledger_id(transfer_id(scene, id_, "hold")),
             ref=ledger_id(Ulid(id_)),
         )
-        attempts.add(scene.txn, VOID, id_, [void], scene.now_ms)
+        attempts.add(scene.txn, VOID, id_, [void], scene.now_ms, approved_by=())
     return True
 
 
@@ -284,7 +284,7 @@ def _refusal(
     else:
         why = why or _closed(scene, peer, packet.amount.currency)
         why = why or invoices_abroad.problem(scene, peer, packet)
-    if why is None and payment_store.payment(scene.txn, packet.id) is not None:
+    if why is None and payment_store.is_number_taken(scene.txn, packet.id):
         why = DIFFERENT
     holder = peers.institution(scene, peer.server)
     if why is None and store.count_open_in(scene.txn, holder.id) >= OPEN_MAX:
@@ -325,7 +325,9 @@ def _hold(scene: Scene, peer: PeerSection, packet: Packet, payee: Holder, ledger
     accounts = [opening(due.id, due.ledger, due.code, due.allowance)]
     if not wallet.is_opened:
         accounts.append(opening(wallet.id, wallet.ledger, wallet.code))
-    attempts.add(scene.txn, HOLD, packet.id, [transfer], scene.now_ms, accounts=accounts)
+    attempts.add(
+        scene.txn, HOLD, packet.id, [transfer], scene.now_ms, approved_by=(), accounts=accounts
+    )
 
 
 def _step(
@@ -339,7 +341,7 @@ def _step(
         return None
 
 
-def _paid_at_ms(peer: PeerSection, question: Question, file: InFile) -> int | None:
+def _paid_at_ms(scene: Scene, peer: PeerSection, question: Question, file: InFile) -> int | None:
     """When the ledger of the other institution got the payment, as it was prepared.
 
     Returns:
@@ -352,7 +354,8 @@ def _paid_at_ms(peer: PeerSection, question: Question, file: InFile) -> int | No
         return None
     receipt = proved.receipt
     is_of_it = receipt.payment == file.id and receipt.amount.minor == file.amount_minor
-    is_proved = is_of_it and proved.origin == origin_of(peer.server)
+    ledger = holders.currencies(scene.txn).get(receipt.amount.currency)
+    is_proved = is_of_it and ledger == file.ledger and proved.origin == origin_of(peer.server)
     return receipt.at_ms if is_proved else None
 
 

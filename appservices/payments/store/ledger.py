@@ -223,6 +223,17 @@ class PostgresLedger:
         with transaction(self._writes) as txn:
             riders(txn)
 
+    @contextlib.contextmanager
+    def apart(self, txn: Cursor) -> Iterator[None]:
+        """Keep nothing of what is written in here if it raises, and all that was written before."""
+        txn.execute("SAVEPOINT apart")
+        try:
+            yield
+            txn.execute("RELEASE apart")
+        except Exception:
+            txn.execute("ROLLBACK TO apart; RELEASE apart")
+            raise
+
     def epoch(self) -> int | None:
         """The present epoch, as the session that commits sees it."""
         with self._writes.cursor() as txn:
@@ -290,7 +301,7 @@ class PostgresLedger:
         if riders is not None:
             riders(txn)
             with self._refusals(()):
-                txn.execute("COMMIT")
+                txn.end()
 
     def _require_writer(self, block: Block) -> None:
         """Whoever is no longer the writer hears that, and not what is there already."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CHANNEL: Final = "veche_outbox"
 """Where new rows are announced: ``<bot> <room id>``."""
+AUDIENCE: Final = "audience"
+"""In the content of a row that waits, not of what is sent: ``Outgoing.audience``."""
 ROWS_MAX: Final = 10
 """Rows of one room that one transaction seals: who joins meanwhile does not read them."""
 HOUSEKEEPING_ROWS_MAX: Final = 5_000
@@ -67,6 +69,8 @@ class Outgoing:
         state_key: Of a state event; those are never encrypted.
         redacts: Of a redaction: what it removes, an effect id or an event id.
         relation: To another message.
+        audience: Which devices in the room can read it where it is not for those that always do:
+            see ``Sealer.seal_apart`` of the ports.
     """
 
     bot: UserId
@@ -77,6 +81,7 @@ class Outgoing:
     state_key: str | None = None
     redacts: EffectId | EventId | None = None
     relation: Relation | None = None
+    audience: str | None = None
 
     @functools.cached_property
     def form(self) -> Mapping[str, str]:
@@ -123,6 +128,8 @@ def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
     if act.opening is not None:
         # For the person, inside the encryption; never sent where there is none.
         content[OPENING] = act.opening
+    if outgoing.audience is not None:
+        content[AUDIENCE] = outgoing.audience  # taken out when it is sealed
     row = OutboxRow(
         effect_id=outgoing.effect_id,
         event_type=outgoing.event_type,
@@ -265,26 +272,33 @@ def due(
     return rooms, next_at_ms
 
 
-def rows(txn: Cursor, bot: UserId, room_id: RoomId, marks: Sequence[Mark] = ()) -> RoomRows | None:
-    """The next rows of a room in order, at most ``ROWS_MAX``; None if it has no work.
+def rows(
+    txn: Cursor,
+    bot: UserId,
+    room_id: RoomId,
+    marks: Sequence[Mark] = (),
+    rows_max: int = ROWS_MAX,
+) -> RoomRows | None:
+    """The next rows of a room in order; None if it has no work.
 
     Args:
         txn: Of the sender.
         bot: Whose rows.
         room_id: Where.
         marks: Acknowledgements that are written down first.
+        rows_max: How many at most.
     """
     txn.execute(
         "SELECT * FROM runtime.outbox_take("
         "%s, %s, %s, %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])",
-        (room_id, bot, ROWS_MAX + 1, *_columns(marks)),
+        (room_id, bot, rows_max + 1, *_columns(marks)),
     )
     found = txn.fetchall()
     if not found:
         return None
     mark, is_looked_at = found[0][:2]
-    read = [_row(values[2:]) for values in found[:ROWS_MAX] if values[2] is not None]
-    return RoomRows(mark, is_looked_at, read, len(found) <= ROWS_MAX)
+    read = [_row(values[2:]) for values in found[:rows_max] if values[2] is not None]
+    return RoomRows(mark, is_looked_at, read, len(found) <= rows_max)
 
 
 def _row(values: Sequence[Any]) -> OutboxRow:

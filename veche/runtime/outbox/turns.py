@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ from veche.protocol.ids import EffectId, EventId, UserId
 from veche.protocol.message import RelationKind, relation
 from veche.runtime.matrix import store as rooms_store
 from veche.runtime.outbox import store
-from veche.runtime.ports import NotPrepared, Undeliverable, Undelivered
+from veche.runtime.ports import HeldBack, NotPrepared, Undeliverable, Undelivered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,12 @@ REMEMBERED_MS: Final = 23 * 3600 * 1000
 """How long the homeserver knows a transaction id (24 h, measured), less a margin."""
 RELATION_WAIT_MS: Final = 1_000
 """When to look again for the event of another queue that a row relates to."""
+
+HELD_MS: Final = 60_000
+"""When to look again whether a document may go to a person whose identity was in doubt."""
+
+HELD_MAX: Final = 100
+"""Documents that wait in one room; more are given up, since they can be asked for again."""
 
 MEMBER: Final = "m.room.member"
 REDACTION: Final = "m.room.redaction"
@@ -142,6 +149,7 @@ class Turns:
 
     def __init__(self, marks: Marks) -> None:
         self._marks = marks
+        self._held: dict[tuple[UserId, RoomId], int] = {}
 
     def take(
         self,
@@ -164,7 +172,8 @@ class Turns:
         Raises:
             LostWriterError: Another process speaks for the bot; nothing was changed.
         """
-        found = store.rows(txn, place.bot, place.room_id, marks)
+        held_count = self._held.pop((place.bot, place.room_id), 0)
+        found = store.rows(txn, place.bot, place.room_id, marks, store.ROWS_MAX + held_count)
         if found is None:
             return Turn()
         rows = [row for row in found.rows if not self._marks.find(place.room_id, row.effect_id)]
@@ -188,6 +197,7 @@ class Turns:
         seal = place.sealer.seal if is_room_encrypted else None
         device_id = place.sealer.device_id
         fixed: list[store.SealedRow] = []
+        held_count, is_last = 0, turn.is_all
         for row in rows:
             # Also of rows sealed before: the process may have ended before the keys went.
             turn.has_keys |= is_room_encrypted and _is_sealable(row)
@@ -202,14 +212,24 @@ class Turns:
                 turn.wait_ms = None if turn.ready else RELATION_WAIT_MS
                 break
             except NotPrepared:
-                turn.is_all, turn.needs_preparation = False, True
+                turn.is_all, turn.needs_preparation, turn.wait_ms = False, True, None
                 break
+            except HeldBack as e:
+                if held_count >= HELD_MAX:
+                    give_up(txn, place, [row.effect_id], Undeliverable.FORBIDDEN, str(e))
+                    continue
+                # What comes after it goes first: it may be the warning of what it waits for.
+                held_count += 1
+                turn.is_all, turn.wait_ms = False, HELD_MS if is_last else None
+                continue
             except _CannotSealError as e:
                 logger.exception("outbox: %s cannot be sent", row.effect_id)
                 give_up(txn, place, [row.effect_id], e.reason, e.detail)
                 continue
             fixed.append(one)
             turn.ready.append(Ready(row, one.sealed, one.sealed_type, one.redacts))
+        if held_count:
+            self._held[place.bot, place.room_id] = held_count
         if fixed:
             store.set_sealed(txn, place.room_id, fixed, device_id, now_ms)
 
@@ -225,11 +245,11 @@ class Turns:
         seal = place.sealer.seal_now if turn.is_room_encrypted else None
         fixed: list[store.SealedRow] = []
         for row in rows[: store.ROWS_MAX]:
-            if row.state_key is not None or row.redacts is not None:
+            if row.state_key is not None or row.redacts is not None or _is_apart(row):
                 break
             try:
                 one = self._seal(txn, place, row, now_ms, seal)
-            except (NotPrepared, _UnresolvedError, _CannotSealError):
+            except (NotPrepared, HeldBack, _UnresolvedError, _CannotSealError):
                 break
             turn.has_keys |= turn.is_room_encrypted and _is_sealable(row)
             turn.ready.append(Ready(row, one.sealed, one.sealed_type, one.redacts))
@@ -256,9 +276,12 @@ class Turns:
         if row.event_type == MEMBER and row.state_key is not None:
             expected = str(content.get("membership"))
             rooms_store.expect_member(txn, place.room_id, UserId(row.state_key), expected)
+        audience = content.pop(store.AUDIENCE, None)
         if seal is None or not _is_sealable(row):
             content.pop(OPENING, None)  # for the person alone
             return _fixed(row, {**content, **row.beside}, row.event_type, redacts)
+        if audience is not None:
+            seal = functools.partial(place.sealer.seal_apart, audience)
         try:
             sealed = seal(txn, place.room_id, row.event_type, content, row.beside, now_ms)
         except TooLargeError as e:
@@ -314,6 +337,10 @@ def _is_to_seal(row: OutboxRow) -> bool:
 
 def _is_sealable(row: OutboxRow) -> bool:
     return row.state_key is None and row.event_type not in NEVER_ENCRYPTED
+
+
+def _is_apart(row: OutboxRow) -> bool:
+    return row.content is not None and store.AUDIENCE in row.content
 
 
 def _as_sealed(row: OutboxRow, sealed: str, kind: str, device_id: str, now_ms: int) -> Ready:

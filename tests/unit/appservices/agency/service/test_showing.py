@@ -63,7 +63,6 @@ def kept_prompt(topic: str, scope: tuple[UserId, ...] = (ALICE,)) -> Kept:
         seq=1,
         room_id=CHAT,
         effect=EffectId("effect"),
-        reactions=(),
         intro=(Paragraph("What is it?"),),
         purpose={"topic": topic},
         is_on_its_way=False,
