@@ -25,8 +25,9 @@ from veche.cli.installed import (
 )
 from veche.cli.offline import transaction
 from veche.protocol.errors import ConfigError, VecheError
-from veche.runtime import histories, log, memory
+from veche.runtime import log, memory, signed_tree
 from veche.runtime.migrate import pending
+from veche.runtime.names import look_up_apart
 
 if TYPE_CHECKING:
     import argparse
@@ -73,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         dsn = opened(stack, config.database)
         if missing := pending(dsn, migration_sets({name: specs[name] for name in names})):
             raise ConfigError(f"the database lacks {missing[0]}: veche db migrate -c {config.path}")
-        config = attrs.evolve(config, history=transaction(dsn, histories.current))
+        config = attrs.evolve(config, history=transaction(dsn, signed_tree.current))
         return serve(config, specs)
 
 
@@ -84,6 +85,7 @@ def serve(config: Config, specs: Mapping[str, ServiceSpec[Host]]) -> int:
 
     from veche.runtime.host import Host  # noqa: PLC0415
 
+    look_up_apart(reactor)
     host = Host(config, specs, reactor)
     running = Running(host, reactor)
     host.logs.when_stopped = running.fail

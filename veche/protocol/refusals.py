@@ -66,6 +66,11 @@ def refusal_text(
     return (Paragraph(" ".join(shown)),)
 
 
+APPROVAL_REVOKED: Final = N_(
+    "The key that approved this was revoked meanwhile, so your answer does not count. Nothing has"
+    " changed. To go on, please begin again and approve with another key."
+)
+
 _WHY: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.OUT_OF_SCOPE: N_("This question is not for you, so your answer does not count."),
     RefusalReason.LATE: N_("This question is closed; your answer came too late."),

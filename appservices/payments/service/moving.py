@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.transfers import FEE, MAIN, Between, chain, opening, transfers_of
-from appservices.payments.service import attempts, escrow_refunds, peers, sharing
+from appservices.payments.service import attempts, authority, escrow_refunds, peers, sharing
 from appservices.payments.service.transfer_ids import main_transfer, transfer_id
 from appservices.payments.store import holders
 
@@ -37,7 +37,8 @@ def attempt(scene: Scene, payment: Payment) -> None:
     if payment.fee_minor:
         institution = scene.institution().id
         fees = holders.keep_account(scene.txn, institution, payment.ledger, AccountCode.FEES)
-    used = [one for one in (payer, payee, fees) if one is not None and not one.is_opened]
+    some = [one for one in (payer, payee, fees) if one is not None]
+    used = [one for one in some if not one.is_opened or one.allowance]
     first = payment.refund_of
     refund_of = main_transfer(scene, first) if first is not None else None
     passing = sharing.passing_on(scene, payment, payee.id)
@@ -55,7 +56,8 @@ def attempt(scene: Scene, payment: Payment) -> None:
         payment.id,
         chain([*taking.transfers, *made, *passing.transfers]),
         scene.now_ms,
-        accounts=[opening(one.id, one.ledger, one.code) for one in used],
+        approved_by=authority.approvals_of(scene, payment),
+        accounts=[opening(one.id, one.ledger, one.code, one.allowance) for one in used],
     )
 
 

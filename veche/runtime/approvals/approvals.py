@@ -25,7 +25,7 @@ from veche.runtime.approvals.parts import Parts
 from veche.runtime.approvals.sites import site_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from twisted.internet.interfaces import IReactorTime
 
@@ -72,12 +72,16 @@ class AskedView:
         state: With what is known of its question.
         asked: None once it is not open.
         keys: Of the person; only those that are not revoked.
+        held: Ids of those that are too new to approve this.
+        new_key_waits_ms: How long a key that is made now waits before it may approve this.
     """
 
     state: AskedState
     asked: AskedApproval | None
     expires_at_ms: int | None
     keys: Sequence[Key]
+    held: frozenset[str] = frozenset()
+    new_key_waits_ms: int = 0
 
 
 class Approvals:
@@ -157,12 +161,22 @@ class Approvals:
             return None
         return self._parts.links.approve(choice.approve)
 
-    def evidence(self, txn: Cursor, nonce: str) -> Evidence | None:
-        """What proves that something was approved or declined; None if it was not."""
-        return store.evidence_of(txn, self._parts.vault, nonce)
+    def authorised(self, txn: Cursor, nonce: str | None) -> Evidence:
+        """Read the evidence of an approval that still counts; see ``taking.authorised``."""
+        return taking.authorised(txn, self._parts, nonce)
 
-    def exported(self, txn: Cursor, evidence: Evidence) -> dict[str, Any]:
-        """Evidence with the key, as JSON that anybody can check without us."""
+    def revoked_among(self, txn: Cursor, nonces: Collection[str]) -> frozenset[str]:
+        """Return which of these approvals were given with a key that is revoked now."""
+        return store.revoked_among(txn, nonces)
+
+    def exported(self, txn: Cursor, nonce: str) -> dict[str, Any] | None:
+        """Export what was approved or declined, with its key; None if there is nothing.
+
+        It is a record that anybody can check without us. It allows nothing: see ``authorised``.
+        """
+        evidence = store.evidence_of(txn, self._parts.vault, nonce)
+        if evidence is None:
+            return None
         key = store.key_of(txn, evidence.key_id) if evidence.key_id is not None else None
         return exported(evidence, key, self._parts.site)
 
@@ -171,10 +185,6 @@ class Approvals:
     def take(self, txn: Cursor, signed: SignedApproval, now_ms: int) -> Taken:
         """Take a signed approval; see ``taking.take``."""
         return taking.take(txn, self._parts, signed, now_ms)
-
-    def check_key(self, txn: Cursor, nonce: str) -> None:
-        """Make sure that the key behind an approval still counts; see ``taking.check_key``."""
-        taking.check_key(txn, nonce)
 
     async def take_now(self, signed: SignedApproval, language: str) -> Outcome:
         """As ``take``, in a transaction of its own.
@@ -206,8 +216,11 @@ class Approvals:
         if not identities.is_current(txn, asked):
             return AskedView(AskedState.CLOSED, None, asked.expires_at_ms, ())
         keys = [key for key in store.keys_of(txn, asked.person) if key.revoked_at_ms is None]
+        approval, rules = asking.approval_asked(asked, asked.shown), self._parts.rules
+        held = [key.id for key in keys if taking.is_key_held(txn, key, approval, now_ms, rules)]
+        waits_ms = rules.key_hold_ms if approval.kind in rules.held else 0
         return AskedView(
-            asked.state, asking.approval_asked(asked, asked.shown), asked.expires_at_ms, keys
+            asked.state, approval, asked.expires_at_ms, keys, frozenset(held), waits_ms
         )
 
     # Keys

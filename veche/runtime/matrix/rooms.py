@@ -230,22 +230,19 @@ class Rooms:
     ) -> RoomId:
         """As ``create_room``; when it returns, the room's encryption is pinned.
 
-        Of a private one, nobody can read what is said but whom the bot invites.
-
-        A private room that was just made has nobody else in it, and the state that was asked for:
-        nothing needs to be read. A public one, and one that an earlier attempt made, is looked at.
+        Only people whom the bot invites can read what is said in a private room. One that was just
+        made has nobody else in it, and the state that was asked for: nothing needs to be read. A
+        public one, and one that an earlier attempt made, is looked at.
 
         Raises:
             MatrixError: The homeserver refused.
             UnavailableError: There was no answer; the same call again goes on.
         """
         made = await create_room(self._client, bot, device, plan, unique)
-        if made.is_new and plan.public_alias is None:
+        if plan.public_alias is None:
             at_ms = int(self._reactor.seconds() * 1000)
-            await self._database.run("made", self._store_made, made.room_id, plan, at_ms)
-        else:
-            if plan.public_alias is None:
-                await self._database.run("close room", store.close_room, made.room_id)
+            await self._database.run("made", self._keep_made, made, plan, at_ms)
+        if plan.public_alias is not None or not made.is_new:
             await self.look(bot, made.room_id)
         return made.room_id
 
@@ -304,13 +301,16 @@ class Rooms:
         _looks.labels("overtaken").inc()
         raise UnavailableError("the room changes too fast", retry_after_ms=1_000)
 
-    def _store_made(self, txn: Cursor, room_id: RoomId, plan: RoomPlan, made_at_ms: int) -> None:
+    def _keep_made(self, txn: Cursor, made: Made, plan: RoomPlan, made_at_ms: int) -> None:
+        """Keep of a private room whom it is for, and its state if it is new."""
+        store.close_room(txn, made.room_id)
+        if not made.is_new:
+            return
         state = {str(one["type"]): one["content"] for one in plan.initial_state}
         visibility = _visibility(state.get("m.room.history_visibility"))
         encryption = _ENCRYPTED["content"]
-        store.close_room(txn, room_id)
-        changes = store.begin_look(txn, room_id)
-        self._store(txn, room_id, [], encryption, visibility, made_at_ms, changes)
+        changes = store.begin_look(txn, made.room_id)
+        self._store(txn, made.room_id, [], encryption, visibility, made_at_ms, changes)
 
     def _store(
         self,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.payments.core.commands import COMMANDS, UNFREEZE
+from appservices.payments.core.commands import COMMANDS, FREEZE, UNFREEZE
 from appservices.payments.core.texts.paying import kind_words
 from veche.protocol.commands import help_doc as commands_doc
 from veche.protocol.message import Bold, Bullets, Doc, Heading, Item, Mono, Paragraph
@@ -93,15 +93,25 @@ def history_doc(
     return (Heading(speech.text("Your latest payments")), Bullets(lines))
 
 
-def frozen_doc(mandates: Sequence[str], *, has_allowances: bool, speech: Speech) -> Doc:
+def frozen_doc(
+    mandates: Sequence[str], *, has_allowances: bool, speech: Speech, is_resting: bool = False
+) -> Doc:
     """That everything is stopped, what is over for good by it, and what goes on.
 
     Args:
         mandates: Who could debit the person, and cannot any more.
         has_allowances: Allowances ended too, given to them or by them.
         speech: How the person is spoken to.
+        is_resting: Mandates and allowances are not ended, but nothing passes by them until the
+            person goes on.
     """
     ended: Doc = ()
+    if is_resting:
+        words = speech.text(
+            "Nothing is debited, and allowances cannot be used, until you unfreeze. Then they go"
+            " on. To end them for good, write:"
+        )
+        ended = (Paragraph(words, " ", Mono(FREEZE.word(speech.language)), "."),)
     if mandates:
         words = speech.text(
             "These could debit you and cannot any more, also after you go on: {names}. Whoever"
