@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
 
 import attrs
+from twisted.internet.threads import deferToThreadPool
 
 from veche.protocol.errors import ForbiddenError, LevelTooLowError, LimitError, SignInError
 from veche.runtime.limits import Buckets, Limit
@@ -14,7 +15,8 @@ from veche.runtime.public import client_address
 from veche.runtime.web import header
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IReactorTime
+    from collections.abc import Callable
+
     from twisted.web.iweb import IRequest
 
     from veche.runtime.database import Cursor, Database
@@ -32,6 +34,9 @@ _OTHER_SITES: Final = frozenset(("cross-site", "same-site"))
 _BEARER: Final = re.compile(
     rf"Bearer ([A-Za-z0-9._~+/=-]{{1,{TOKEN_CHARACTERS_MAX}}})", re.IGNORECASE
 )
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Authenticator(Protocol):
@@ -73,7 +78,7 @@ class Gate:
     def __init__(
         self,
         database: Database,
-        reactor: IReactorTime,
+        reactor: Any,
         sessions: Authenticator,
         *,
         trust_forwarded: bool = False,
@@ -84,7 +89,7 @@ class Gate:
 
         Args:
             database: For transactions of routes.
-            reactor: Clock.
+            reactor: Clock and threads.
             sessions: Knows whose a token is.
             trust_forwarded: See ``client_address``.
             address_limit: For one client address.
@@ -135,6 +140,16 @@ class Gate:
             # Not the token itself: memory is dumped more easily than a digest is turned round.
             _check(self._tokens.spend(hashlib.sha256(token.encode()).hexdigest(), now_s))
         return Visitor(address, token, int(now_s * 1000))
+
+    def still(self, visitor: Visitor) -> Visitor:
+        """Return who was let in before, at the present moment."""
+        return attrs.evolve(visitor, now_ms=int(self._reactor.seconds() * 1000))
+
+    async def in_thread(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do what would hold up everybody else, beside the reactor."""
+        pool = self._reactor.getThreadPool()
+        done: R = await deferToThreadPool(self._reactor, pool, work, *args, **kwargs)
+        return done
 
     async def session(self, visitor: Visitor, level: Level | None) -> Session | None:
         """Who asks, at ``level`` at least; None only if that is None and no token was sent.

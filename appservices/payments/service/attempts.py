@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from appservices.payments.service.writer import Writer
+    from veche.runtime.approvals import Approvals
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
 
@@ -123,21 +124,26 @@ class Attempts:
             return self._paused_until_ms - now_ms
         if room <= 0:
             return POLL_MS
-        waiting, due_ms = await self._host.database.run(
-            "attempts", _waiting, list(self._busy), room, now_ms
+        run, approvals = self._host.database.run, self._host.approvals
+        waiting, revoked, due_ms = await run(
+            "attempts", _waiting, approvals, list(self._busy), room, now_ms
         )
         for attempt in waiting:
             if attempt.about not in self._busy:
                 self._busy.add(attempt.about)
-                self._tasks.spawn("attempt", self._try(attempt))
+                self._tasks.spawn("attempt", self._try(attempt, is_revoked=attempt.id in revoked))
         return POLL_MS if due_ms is None else max(0, min(POLL_MS, due_ms - now_ms))
 
-    async def _try(self, attempt: Attempt) -> None:
+    async def _try(self, attempt: Attempt, *, is_revoked: bool) -> None:
         end = "settled"
         try:
             settle = self._settles[attempt.kind]
             rider = partial(_settle, attempt, settle)
-            await self._writer.submit(Work(attempt.chain, rider, attempt.accounts))
+            if is_revoked:
+                refused = Outcome((), self._host.now_ms(), (), None, is_revoked=True)
+                await self._host.database.run("attempts.revoked", rider, refused)
+            else:
+                await self._writer.submit(Work(attempt.chain, rider, attempt.accounts))
         except _GoneError:
             end = "gone"
         except BrokenWorkError as e:
@@ -206,10 +212,19 @@ def _why(error: Exception) -> str:
 
 
 def _waiting(
-    txn: Cursor, but_about: Sequence[str], limit: int, now_ms: int
-) -> tuple[Sequence[Attempt], int | None]:
+    txn: Cursor, approvals: Approvals, but_about: Sequence[str], limit: int, now_ms: int
+) -> tuple[Sequence[Attempt], frozenset[int], int | None]:
+    """Return what is due, the ids of those whose key is revoked, and when the next one is due."""
     gauges.dead_letters.set(store.count_dead(txn))
-    return store.waiting(txn, but_about, limit, now_ms), store.next_due_ms(txn, now_ms)
+    found = store.waiting(txn, but_about, limit, now_ms)
+    return found, revoked_of(txn, approvals, found), store.next_due_ms(txn, now_ms)
+
+
+def revoked_of(txn: Cursor, approvals: Approvals, waiting: Sequence[Attempt]) -> frozenset[int]:
+    """Return the ids of attempts of which a key that approved them is revoked now."""
+    nonces = {nonce for one in waiting for nonce in one.approved_by}
+    void = approvals.revoked_among(txn, nonces)
+    return frozenset(one.id for one in waiting if not void.isdisjoint(one.approved_by))
 
 
 def _settle(attempt: Attempt, settle: Settle, txn: Cursor, outcome: Outcome) -> None:

@@ -48,12 +48,14 @@ class Outcome(NamedTuple):
         at_ms: Ledger time of the block.
         rows: What was recorded for it now, in its order; nothing if it had been recorded before.
         block: What holds them; None if nothing happened in it.
+        is_revoked: The ledger was not asked: a key that approved this was revoked meanwhile.
     """
 
     results: Sequence[Result]
     at_ms: int
     rows: Sequence[Row]
     block: Block | None
+    is_revoked: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -62,7 +64,7 @@ class Outcome(NamedTuple):
         A chain is whole or absent, and no transfer is ever in two: so its first one speaks for it
         (of a repeated one the others answer ``linked_event_failed``).
         """
-        return not self.results or self.results[0].is_done
+        return not self.is_revoked and (not self.results or self.results[0].is_done)
 
 
 @attrs.frozen

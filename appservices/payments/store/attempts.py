@@ -33,6 +33,7 @@ class Attempt:
         accounts: To open before.
         at_ms: When it was left.
         failures: How often what follows from its answer could not be written.
+        approved_by: Nonces of the approvals without which it may not be made.
     """
 
     id: int
@@ -42,6 +43,7 @@ class Attempt:
     accounts: Sequence[Account]
     at_ms: int
     failures: int = 0
+    approved_by: Sequence[str] = ()
 
 
 @attrs.frozen
@@ -74,6 +76,7 @@ def add(
     chain: Sequence[Transfer],
     now_ms: int,
     *,
+    approved_by: Sequence[str],
     accounts: Sequence[Account] = (),
 ) -> None:
     """Leave an attempt to the writer, and announce it; the same kind and ``about`` again is none.
@@ -84,14 +87,16 @@ def add(
         about: What it belongs to; attempts about the same thing are tried in order.
         chain: The transfers, with ids of their own.
         now_ms: The moment.
+        approved_by: Nonces of the approvals without which it may not be made; none where no
+            person's key decides, but an organisation's, a bank or the rules of an agreement.
         accounts: Opened before, where they are not there yet.
     """
     txn.execute(
         "WITH added AS ("
-        " INSERT INTO payments.attempt (kind, about, accounts, chain, at_ms)"
-        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (kind, about) DO NOTHING RETURNING 1)"
+        " INSERT INTO payments.attempt (kind, about, accounts, chain, at_ms, approved_by)"
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (kind, about) DO NOTHING RETURNING 1)"
         " SELECT pg_notify(%s, '') FROM added",
-        (kind, about, _written(accounts), _written(chain), now_ms, CHANNEL),
+        (kind, about, _written(accounts), _written(chain), now_ms, list(approved_by), CHANNEL),
     )
 
 
@@ -107,7 +112,8 @@ def waiting(
         now_ms: Leaves out those that rest at this moment; None: none of them.
     """
     txn.execute(
-        "SELECT id, kind, about, chain, accounts, at_ms, failures FROM payments.attempt AS a"
+        "SELECT id, kind, about, chain, accounts, at_ms, failures, approved_by"
+        " FROM payments.attempt AS a"
         " WHERE about <> ALL(%s) AND due_at_ms <= coalesce(%s, due_at_ms)"
         " AND NOT EXISTS (SELECT FROM payments.dead_letter WHERE attempt_id = a.id)"
         " AND NOT EXISTS (SELECT FROM payments.attempt WHERE about = a.about AND id < a.id)"
@@ -123,8 +129,9 @@ def waiting(
             [Account(**one) for one in accounts],
             at_ms,
             failures,
+            approved_by,
         )
-        for id_, kind, about, chain, accounts, at_ms, failures in txn.fetchall()
+        for id_, kind, about, chain, accounts, at_ms, failures, approved_by in txn.fetchall()
     ]
 
 
@@ -148,6 +155,21 @@ def rest(txn: Cursor, attempt_id: int, failures: int, due_at_ms: int) -> None:
         "UPDATE payments.attempt SET failures = %s, due_at_ms = %s WHERE id = %s",
         (failures, due_at_ms, attempt_id),
     )
+
+
+def take_back_escrows(txn: Cursor, buyer: int, *, is_locked: bool = False) -> list[str]:
+    """Take back what is to set money of a buyer aside for escrows; the ids of these.
+
+    As ``payments.take_back_attempts``, with the same order of locks.
+    """
+    but_held = " SKIP LOCKED" if is_locked else ""
+    txn.execute(
+        "DELETE FROM payments.attempt WHERE id IN (SELECT a.id FROM payments.attempt AS a"  # noqa: S608 -- a constant
+        " JOIN payments.escrow AS e ON a.about = e.id WHERE e.buyer = %s AND e.state = 'funding'"
+        f" ORDER BY a.id FOR UPDATE OF a{but_held}) RETURNING about",
+        (buyer,),
+    )
+    return sorted(escrow_id for (escrow_id,) in txn.fetchall())
 
 
 def remove(txn: Cursor, attempt_id: int) -> bool:

@@ -82,6 +82,8 @@ _OF_ACCOUNT: Final = f"""
     (SELECT {_ROW} FROM ledger.transfer WHERE shard = %(shard)s AND credit_id = %(account)s
         AND pos > %(after)s ORDER BY pos LIMIT %(limit)s)
     ORDER BY pos LIMIT %(limit)s"""  # noqa: S608
+# All that moved an account lately, the newest first.
+_LATEST: Final = _OF_ACCOUNT.replace("ORDER BY pos", "ORDER BY pos DESC")
 # The line of an account with a history, and what moved it after; without one, all that moved it.
 _BALANCES_AT: Final = """
     WITH line AS (
@@ -328,6 +330,13 @@ def rows(txn: Cursor, shard: int, account_id: int, after_pos: int, limit: int) -
     """What moved an account after a position, at most ``limit`` rows, in their order."""
     values = {"shard": shard, "account": account_id, "after": after_pos, "limit": limit}
     txn.execute(_OF_ACCOUNT, values)
+    return [_row(*one) for one in txn]
+
+
+def latest_rows(txn: Cursor, shard: int, account_id: int, limit: int) -> list[Row]:
+    """What moved an account lately, at most ``limit`` rows, the newest first."""
+    values = {"shard": shard, "account": account_id, "after": -1, "limit": limit}
+    txn.execute(_LATEST, values)
     return [_row(*one) for one in txn]
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 API: Final = Api("/_veche/approvals/v1", "Approving with a key")
 
+APPROVAL_BYTES_MAX: Final = 1 << 20
+"""An approval of 250 documents says all that was shown of them."""
 APPROVE_LIMIT: Final = Limit(burst=30, per_s=1)
 """For one client address: each is a signature to check and a row that is locked."""
 
@@ -103,6 +105,7 @@ class ApprovalRoutes:
         "POST",
         "",
         body=SignedApproval,
+        body_bytes_max=APPROVAL_BYTES_MAX,
         answer=Outcome,
         limit=APPROVE_LIMIT,
         summary="Hand in what a key signed: an approval, or its refusal",

@@ -174,6 +174,18 @@ OPEN = {
 """Open to anybody, and why."""
 OTHER_SITES = {"GET /_veche/wallet/v1/invoices/<link>/status": "one word, for a shop's own page"}
 """What scripts of other origins may read, and why."""
+LARGE_AND_OPEN = {
+    "POST /_veche/agency/v1/forms/check": "as large as a draft",
+    "POST /_veche/approvals/v1": "an approval of 250 documents says all that was shown",
+    "POST /_veche/peers/v1/questions": "an envelope of another institution",
+}
+"""JSON over 64 KiB that anybody may send, and why: it is counted and read in a thread."""
+LARGE_AND_KNOWN = {
+    "PUT /_veche/agency/v1/cases/<case_id>/draft",
+    "POST /_veche/agency/v1/cases/<case_id>/answers",
+}
+SECRETS = frozenset(("nonce", "link", "receipt_id"))
+"""Arguments of paths by which one sees what only few may."""
 LOW = {
     "GET /_veche/agency/v1/homes": "rooms that the homeserver knows",
     "POST /_veche/approvals/v1/<nonce>/decline": "only takes power away; asks for its own level",
@@ -222,6 +234,27 @@ def test_what_other_origins_may_read_is_named_with_its_reason() -> None:
     }
 
     assert found == set(OTHER_SITES)
+
+
+def test_no_line_has_a_secret_that_stands_in_a_path() -> None:
+    routes = [(name_of(api, route), route) for api in apis() for route in api.routes]
+    with_secret = {name for name, route in routes if SECRETS & {*route.arguments}}
+
+    assert len(with_secret) == 5
+    assert with_secret == {name for name, route in routes if route.hides_path}
+
+
+def test_who_sends_a_large_body_is_known_before_it_comes() -> None:
+    unknown = {
+        name_of(api, route): route.body_bytes_max
+        for api in apis()
+        for route in api.routes
+        if route.level is None and route.takes_session and (route.body_bytes_max or 0)
+    }
+    peers = {name_of(api, one): one for api in apis() for one in api.routes if one.body_bytes_max}
+
+    assert set(unknown) | {"POST /_veche/peers/v1/questions"} == set(LARGE_AND_OPEN)
+    assert set(peers) - set(LARGE_AND_OPEN) == LARGE_AND_KNOWN
 
 
 class LevelTest(TestCase):

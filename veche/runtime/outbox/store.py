@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 CHANNEL: Final = "veche_outbox"
 """Where new rows are announced: ``<bot> <room id>``."""
+AUDIENCE: Final = "audience"
+"""In the content of a row that waits, not of what is sent: ``Outgoing.audience``."""
 ROWS_MAX: Final = 10
 """Rows of one room that one transaction seals: who joins meanwhile does not read them."""
 HOUSEKEEPING_ROWS_MAX: Final = 5_000
-REDACTION: Final = "m.room.redaction"
-NEVER_ENCRYPTED: Final = frozenset(("m.reaction", REDACTION))
+NEVER_ENCRYPTED: Final = frozenset(("m.reaction", "m.room.redaction"))
 """What clients read only in clear."""
 _SEALED: Final = "sealed"  # the only key of content that is not encrypted for its room yet
 
@@ -72,6 +73,8 @@ class Outgoing:
         state_key: Of a state event; those are never encrypted.
         redacts: Of a redaction: what it removes, an effect id or an event id.
         relation: To another message.
+        audience: Which devices in the room can read it where it is not for those that always do:
+            see ``Sealer.seal_apart`` of the ports.
     """
 
     bot: UserId
@@ -82,6 +85,7 @@ class Outgoing:
     state_key: str | None = None
     redacts: EffectId | EventId | None = None
     relation: Relation | None = None
+    audience: str | None = None
 
     @functools.cached_property
     def form(self) -> Mapping[str, str]:
@@ -128,6 +132,8 @@ def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
     if act.opening is not None:
         # For the person, inside the encryption; never sent where there is none.
         content[OPENING] = act.opening
+    if outgoing.audience is not None:
+        content[AUDIENCE] = outgoing.audience  # taken out when it is sealed
     row = OutboxRow(
         effect_id=outgoing.effect_id,
         event_type=outgoing.event_type,
@@ -305,10 +311,7 @@ def _row(values: Sequence[Any], vault: Vault) -> OutboxRow:
     if content is not None and _SEALED in content:  # not so of rows of before
         content = vault.open_text(content[_SEALED])
     *sealed, created_at_ms = rest
-    related = None
-    if relation is not None:
-        kind, target, key = relation
-        related = Relation(RelationKind(kind), target, key)
+    related = relation and Relation(RelationKind(relation[0]), *relation[1:])
     return OutboxRow(
         EffectId(effect_id),
         event_type,
@@ -468,9 +471,6 @@ def unsent(txn: Cursor, bot: UserId, room_id: RoomId) -> list[EffectId]:
         (room_id, bot),
     )
     return [EffectId(effect_id) for (effect_id,) in txn.fetchall()]
-
-
-# Housekeeping.
 
 
 def forget_bytes(txn: Cursor, before_ms: int) -> int:

@@ -9,7 +9,6 @@ Source: Matrix spec v1.18, Server-Server API, "OpenID"; Client-Server API, "Open
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlencode
@@ -19,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 
 from veche.protocol.errors import MalformedError, UnavailableError
+from veche.protocol.json_reader import read_json
 from veche.protocol.wire import Wire
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.outbound import OutboundRefusedError
@@ -141,8 +141,8 @@ class Homeservers:
         if answer.status != 200:  # noqa: PLR2004 -- HTTP
             raise SignInRefusedError(_REFUSED)
         try:
-            return json.loads(answer.body)
-        except (ValueError, RecursionError) as e:
+            return read_json(answer.body, where="answer")
+        except MalformedError as e:
             raise SignInRefusedError(_REFUSED) from e
 
     async def _found_and_asked(self, name: ServerName, query: Mapping[str, str]) -> Answer:

@@ -22,6 +22,7 @@ from tests.integration.veche.runtime.rig import until
 from tests.support.ledger import ALICE, BOB, EUR, Shard, people, transfer
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
+from tests.support.stored_keys import StoredApprovals
 from veche.protocol.errors import UnavailableError
 from veche.runtime.database import Database, connect
 from veche.runtime.listener import Listener
@@ -46,6 +47,7 @@ class Place:
     def __init__(self, dsn: str) -> None:
         self.reactor = reactor
         self.database = Database(dsn, reactor, threads=2)
+        self.approvals = StoredApprovals()
         self.channels: dict[str, Callable[[str], None]] = {}
         self.ends: list[Callable[[], Awaitable[None]]] = []
 
@@ -107,7 +109,7 @@ class AttemptTests(TestCase):
 
     async def leave(self, about: str, amount: int = 10, **kwargs: Any) -> None:
         chain = [transfer(ALICE, kwargs.pop("payee", BOB), amount)]
-        await self.place.database.run("add", add, "pay", about, chain, 1, **kwargs)
+        await self.place.database.run("add", add, "pay", about, chain, 1, approved_by=(), **kwargs)
 
     def told(self) -> list[object]:
         return [text for (text,) in execute(self.dsn, "SELECT text FROM told ORDER BY id")]
@@ -166,8 +168,8 @@ class AttemptTests(TestCase):
 
     async def test_what_no_block_can_have_is_a_dead_letter_until_it_is_tried_again(self) -> None:
         chain, run = [transfer(code=10**12)], self.place.database.run
-        await run("add", add, "pay", "broken", chain, 1)
-        await run("add", add, "other", "broken", [transfer()], 1)
+        await run("add", add, "pay", "broken", chain, 1, approved_by=())
+        await run("add", add, "other", "broken", [transfer()], 1, approved_by=())
         await self.leave("fine")
         self.start()
         await until(lambda: self.dead() == ["broken"] and self.left() == 2, "it does not rest")
@@ -217,7 +219,9 @@ class AttemptTests(TestCase):
 
     async def test_of_a_dead_letter_is_told_once_and_it_rests_whatever_comes_of_that(self) -> None:
         for about in ("broken", "silent"):
-            await self.place.database.run("add", add, "pay", about, [transfer(code=10**12)], 1)
+            await self.place.database.run(
+                "add", add, "pay", about, [transfer(code=10**12)], 1, approved_by=()
+            )
         self.start()
         await until(lambda: len(self.dead()) == 2, "they do not rest")
 
@@ -227,7 +231,9 @@ class AttemptTests(TestCase):
     async def test_an_attempt_is_read_as_it_was_left(self) -> None:
         chain = [transfer(amount=7, ref="ab" * 16)]
         account = Account(77, EUR, 1, 1)
-        await self.place.database.run("add", add, "pay", "x", chain, 5, accounts=[account])
+        await self.place.database.run(
+            "add", add, "pay", "x", chain, 5, approved_by=(), accounts=[account]
+        )
 
         [found] = await self.place.database.run("read", store.waiting, [], 10)
         assert (found.kind, found.about, found.at_ms) == ("pay", "x", 5)

@@ -293,11 +293,16 @@ def evidence_of(txn: Cursor, vault: Vault, nonce: str) -> Evidence | None:
     return Evidence(nonce, person, kind, means, key_id, told, *rest)
 
 
-def key_of_evidence(txn: Cursor, nonce: str) -> str | None:
-    """The key that approved something; None: it was not approved, or by a code."""
-    txn.execute("SELECT key_id FROM runtime.approval WHERE nonce = %s", (nonce,))
-    row = txn.fetchone()
-    return row[0] if row else None
+def revoked_among(txn: Cursor, nonces: Collection[str]) -> frozenset[str]:
+    """Return which of these approvals were given with a key that is revoked now."""
+    if not nonces:
+        return frozenset()
+    txn.execute(
+        "SELECT a.nonce FROM runtime.approval AS a JOIN runtime.device_key AS k USING (key_id)"
+        " WHERE a.nonce = ANY(%s) AND k.revoked_at_ms IS NOT NULL",
+        (list(nonces),),
+    )
+    return frozenset(nonce for (nonce,) in txn.fetchall())
 
 
 def seal_evidence(txn: Cursor, vault: Vault) -> int:
