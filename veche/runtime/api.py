@@ -30,6 +30,7 @@ from veche.protocol.wire import parse, reason
 from veche.runtime.bodies import BODY_BYTES_MAX, LargeBody
 from veche.runtime.openapi import document
 from veche.runtime.route import Download, Route
+from veche.runtime.threads import in_thread
 from veche.runtime.web import BoundedRequest, header, hide_path, new_app
 
 if TYPE_CHECKING:
@@ -306,7 +307,7 @@ class _Bound:
         if model is None:
             return content
         if len(content) > BODY_BYTES_MAX:
-            return await self.gate.in_thread(_parsed_body, model, content, LARGE_NODES_MAX)
+            return await in_thread(self.gate.reactor, _parsed_body, model, content, LARGE_NODES_MAX)
         return _parsed_body(model, content, NODES_MAX)
 
     def _work(self, txn: Cursor, visitor: Visitor, call: Call) -> Any:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
-from twisted.internet.threads import deferToThreadPool
 
 from veche.protocol.errors import ForbiddenError, LevelTooLowError, LimitError, SignInError
 from veche.runtime.limits import Buckets, Limit
@@ -15,8 +14,6 @@ from veche.runtime.public import client_address
 from veche.runtime.web import header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from twisted.web.iweb import IRequest
 
     from veche.runtime.database import Cursor, Database
@@ -34,9 +31,6 @@ _OTHER_SITES: Final = frozenset(("cross-site", "same-site"))
 _BEARER: Final = re.compile(
     rf"Bearer ([A-Za-z0-9._~+/=-]{{1,{TOKEN_CHARACTERS_MAX}}})", re.IGNORECASE
 )
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Authenticator(Protocol):
@@ -73,6 +67,7 @@ class Gate:
 
     Attributes:
         database: For transactions of routes.
+        reactor: Clock and threads.
     """
 
     def __init__(
@@ -96,7 +91,7 @@ class Gate:
             session_limit: For one session.
         """
         self.database = database
-        self._reactor = reactor
+        self.reactor = reactor
         self._sessions = sessions
         self._trust_forwarded = trust_forwarded
         self._addresses = Buckets(address_limit)
@@ -126,7 +121,7 @@ class Gate:
             LimitError: It is one too many.
             ForbiddenError: A page of another origin has a browser ask.
         """
-        now_s = self._reactor.seconds()
+        now_s = self.reactor.seconds()
         address = client_address(request, trust_forwarded=self._trust_forwarded)
         _check(self._addresses.spend(address, now_s))
         if limit is not None:
@@ -143,13 +138,7 @@ class Gate:
 
     def still(self, visitor: Visitor) -> Visitor:
         """Return who was let in before, at the present moment."""
-        return attrs.evolve(visitor, now_ms=int(self._reactor.seconds() * 1000))
-
-    async def in_thread(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Do what would hold up everybody else, beside the reactor."""
-        pool = self._reactor.getThreadPool()
-        done: R = await deferToThreadPool(self._reactor, pool, work, *args, **kwargs)
-        return done
+        return attrs.evolve(visitor, now_ms=int(self.reactor.seconds() * 1000))
 
     async def session(self, visitor: Visitor, level: Level | None) -> Session | None:
         """Who asks, at ``level`` at least; None only if that is None and no token was sent.

@@ -153,9 +153,9 @@ class Host:
         self._owners: Mapping[UserId, Service] = {
             bot.user_id: service for service in self._services.values() for bot in service.bots
         }
-        self._hints = self._make_hints()
         self._doubts = Doubts(self.act_log, self.approvals)
         self._people.on_doubt = self._doubts.came
+        self._hints = self._make_hints()
         self._sender = self._make_sender()
         self._worker = self._make_worker()
         self._intake = Intake(self.database, reactor, self._owners, self._is_ours, self._worker)
@@ -416,13 +416,11 @@ class Host:
                 if path_ in routes:
                     raise ConfigError(f"two services serve /{path_}, one is {name}")
                 routes[path_] = resource
-        root = PublicRoot(routes)
         return PublicSite(
-            root,
+            PublicRoot(routes),
             self.reactor,
             pages.address,
             pages.port,
-            large_bodies=root.large_bodies,
             trust_forwarded=pages.trust_forwarded,
         )
 
@@ -435,16 +433,9 @@ class Host:
         return {name: specs[name].make(self, one) for name, one in self._config.services.items()}
 
     def _make_sender(self) -> OutboxSender:
-        return OutboxSender(
-            self.database,
-            self.reactor,
-            self._sending,
-            self.client,
-            self.rooms,
-            Marks(),
-            random.random,
-            self.act_log.outbox_vault,
-        )
+        reactor, client, vault = self.reactor, self.client, self.act_log.outbox_vault
+        parts = (self.database, reactor, self._sending, client, self.rooms, Marks())
+        return OutboxSender(*parts, random.random, vault)
 
     def _make_worker(self) -> Worker:
         opener = self._make_opener()

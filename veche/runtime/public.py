@@ -15,7 +15,7 @@ from veche.protocol.errors import ConfigError
 from veche.runtime.web import json_answer, new_site
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from twisted.web.iweb import IRequest
 
@@ -207,7 +207,6 @@ class PublicSite:
         reactor: Any,
         address: str,
         port: int,
-        large_bodies: Sequence[LargeBody] = (),
         *,
         trust_forwarded: bool = False,
     ) -> None:
@@ -218,14 +217,12 @@ class PublicSite:
             reactor: Network and clock.
             address: Of this machine.
             port: TCP; 0 takes a free one.
-            large_bodies: Routes with larger bodies than others.
             trust_forwarded: See ``client_address``.
         """
         self._site = new_site(
             root,
             reactor,
             headers=HEADERS,
-            large_bodies=large_bodies,
             address_of=partial(client_address, trust_forwarded=trust_forwarded),
         )
         self._reactor = reactor

@@ -233,11 +233,8 @@ def post_held(scene: Scene, matter: Matter) -> None:
     Raises:
         SplitError: So little cannot be shared as its invoice says; nothing has changed.
     """
-    why = REFUND_TOO_HIGH if _is_too_high(scene, matter.payment) else None
     if authority.is_stopped(scene, matter.payment):
-        why = KEY_REVOKED
-    if why is not None:
-        refuse_held(scene, matter, why)
+        refuse_held(scene, matter, KEY_REVOKED)
     else:
         _step(scene, matter, Input.POST)
 

@@ -164,7 +164,7 @@ def commit(scene: Scene, peer: PeerSection, question: Question, message: Mapping
     if file is None or file.peer != holder.id:
         fault(scene, holder, "commit of what was never prepared", str(question.id), message)
         return False
-    paid_at_ms = _paid_at_ms(peer, question, file)
+    paid_at_ms = _paid_at_ms(scene, peer, question, file)
     if paid_at_ms is None:
         fault(scene, holder, "commit without a receipt that holds", file.id, message)
         return False
@@ -341,7 +341,7 @@ def _step(
         return None
 
 
-def _paid_at_ms(peer: PeerSection, question: Question, file: InFile) -> int | None:
+def _paid_at_ms(scene: Scene, peer: PeerSection, question: Question, file: InFile) -> int | None:
     """When the ledger of the other institution got the payment, as it was prepared.
 
     Returns:
@@ -354,7 +354,8 @@ def _paid_at_ms(peer: PeerSection, question: Question, file: InFile) -> int | No
         return None
     receipt = proved.receipt
     is_of_it = receipt.payment == file.id and receipt.amount.minor == file.amount_minor
-    is_proved = is_of_it and proved.origin == origin_of(peer.server)
+    ledger = holders.currencies(scene.txn).get(receipt.amount.currency)
+    is_proved = is_of_it and ledger == file.ledger and proved.origin == origin_of(peer.server)
     return receipt.at_ms if is_proved else None
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.threads import deferToThreadPool
-
 from appservices.signing.core.judged import judged_file
 from appservices.signing.core.papers.uploads import UploadTooLargeError, refusal_text
 from appservices.signing.service import reading
@@ -23,6 +21,7 @@ from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 from veche.runtime.sandbox import SandboxError, in_sandbox
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,10 +79,10 @@ class Check(ChatErrand[Parts]):
             return {"problem": e}
         except (reading.FileGoneError, MalformedError):
             return {}
-        pool, roots = host.reactor.getThreadPool(), self._parts.authorities.trusted
+        roots = self._parts.authorities.trusted
         try:
-            report = await deferToThreadPool(
-                host.reactor, pool, in_sandbox, judged_file, pdf, roots, host.now_ms()
+            report = await in_thread(
+                host.reactor, in_sandbox, judged_file, pdf, roots, host.now_ms()
             )
         except SandboxError:
             return {}

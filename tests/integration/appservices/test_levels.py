@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import pkgutil
+import random
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +17,14 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 import appservices
+from tests.support.hostile_json import hostile_bodies
 from tests.support.postgres import database
 from tests.support.processes import TIMEOUT_S
 from tests.support.web import served
+from veche.protocol.errors import MalformedError
 from veche.protocol.ids import UserId
+from veche.protocol.json_reader import read_json
+from veche.protocol.wire import parse
 from veche.runtime.acts import ActLog
 from veche.runtime.api import Api
 from veche.runtime.database import Database
@@ -255,6 +261,17 @@ def test_who_sends_a_large_body_is_known_before_it_comes() -> None:
 
     assert set(unknown) | {"POST /_veche/peers/v1/questions"} == set(LARGE_AND_OPEN)
     assert set(peers) - set(LARGE_AND_OPEN) == LARGE_AND_KNOWN
+
+
+def test_no_document_is_more_than_malformed_for_any_route() -> None:
+    chance = random.Random(7)  # noqa: S311 -- no secret
+    for api in apis():
+        for route in api.routes:
+            if route.body is None:
+                continue
+            for data in hostile_bodies(route.body, chance):
+                with contextlib.suppress(MalformedError):
+                    parse(route.body, read_json(data)).model_dump(mode="json")
 
 
 class LevelTest(TestCase):

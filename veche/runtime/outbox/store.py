@@ -28,7 +28,6 @@ AUDIENCE: Final = "audience"
 """In the content of a row that waits, not of what is sent: ``Outgoing.audience``."""
 ROWS_MAX: Final = 10
 """Rows of one room that one transaction seals: who joins meanwhile does not read them."""
-HOUSEKEEPING_ROWS_MAX: Final = 5_000
 NEVER_ENCRYPTED: Final = frozenset(("m.reaction", "m.room.redaction"))
 """What clients read only in clear."""
 _SEALED: Final = "sealed"  # the only key of content that is not encrypted for its room yet
@@ -282,9 +281,14 @@ def due(
 
 
 def rows(
-    txn: Cursor, bot: UserId, room_id: RoomId, vault: Vault, marks: Sequence[Mark] = ()
+    txn: Cursor,
+    bot: UserId,
+    room_id: RoomId,
+    vault: Vault,
+    marks: Sequence[Mark] = (),
+    rows_max: int = ROWS_MAX,
 ) -> RoomRows | None:
-    """The next rows of a room in order, at most ``ROWS_MAX``; None if it has no work.
+    """The next rows of a room in order; None if it has no work.
 
     Args:
         txn: Of the sender.
@@ -292,18 +296,19 @@ def rows(
         room_id: Where.
         vault: Opens what was said.
         marks: Acknowledgements that are written down first.
+        rows_max: How many at most.
     """
     txn.execute(
         "SELECT * FROM runtime.outbox_take("
         "%s, %s, %s, %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])",
-        (room_id, bot, ROWS_MAX + 1, *_columns(marks)),
+        (room_id, bot, rows_max + 1, *_columns(marks)),
     )
     found = txn.fetchall()
     if not found:
         return None
     mark, is_looked_at = found[0][:2]
-    read = [_row(values[2:], vault) for values in found[:ROWS_MAX] if values[2] is not None]
-    return RoomRows(mark, is_looked_at, read, len(found) <= ROWS_MAX)
+    read = [_row(values[2:], vault) for values in found[:rows_max] if values[2] is not None]
+    return RoomRows(mark, is_looked_at, read, len(found) <= rows_max)
 
 
 def _row(values: Sequence[Any], vault: Vault) -> OutboxRow:
@@ -471,28 +476,6 @@ def unsent(txn: Cursor, bot: UserId, room_id: RoomId) -> list[EffectId]:
         (room_id, bot),
     )
     return [EffectId(effect_id) for (effect_id,) in txn.fetchall()]
-
-
-def forget_bytes(txn: Cursor, before_ms: int) -> int:
-    """Drop the bytes of rows that ended before; how many, at most a batch."""
-    txn.execute(
-        "UPDATE runtime.outbox SET sealed = NULL, relation = NULL"
-        " WHERE (room_id, effect_id) IN (SELECT room_id, effect_id FROM runtime.outbox"
-        " WHERE created_at_ms < %s AND state >= 2 AND sealed IS NOT NULL LIMIT %s)",
-        (before_ms, HOUSEKEEPING_ROWS_MAX),
-    )
-    return txn.rowcount
-
-
-def forget_rows(txn: Cursor, before_ms: int) -> int:
-    """Remove old rows, ids too; how many, at most a batch."""
-    txn.execute(
-        "DELETE FROM runtime.outbox WHERE (room_id, effect_id) IN ("
-        " SELECT room_id, effect_id FROM runtime.outbox"
-        " WHERE created_at_ms < %s AND state >= 2 LIMIT %s)",
-        (before_ms, HOUSEKEEPING_ROWS_MAX),
-    )
-    return txn.rowcount
 
 
 def _dumped(content: object) -> str:

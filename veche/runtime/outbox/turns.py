@@ -41,6 +41,9 @@ RELATION_WAIT_MS: Final = 1_000
 HELD_MS: Final = 60_000
 """When to look again whether a document may go to a person whose identity was in doubt."""
 
+HELD_MAX: Final = 100
+"""Documents that wait in one room; more are given up, since they can be asked for again."""
+
 MEMBER: Final = "m.room.member"
 _OPTIONAL: Final = frozenset((RelationKind.REPLY, RelationKind.THREAD))
 """Relations without which a message still says what it says."""
@@ -145,6 +148,7 @@ class Turns:
     def __init__(self, marks: Marks, vault: Vault) -> None:
         self._marks = marks
         self._vault = vault
+        self._held: dict[tuple[UserId, RoomId], int] = {}
 
     def take(
         self,
@@ -167,7 +171,9 @@ class Turns:
         Raises:
             LostWriterError: Another process speaks for the bot; nothing was changed.
         """
-        found = store.rows(txn, place.bot, place.room_id, self._vault, marks)
+        held_count = self._held.pop((place.bot, place.room_id), 0)
+        rows_max = store.ROWS_MAX + held_count
+        found = store.rows(txn, place.bot, place.room_id, self._vault, marks, rows_max)
         if found is None:
             return Turn()
         rows = [row for row in found.rows if not self._marks.find(place.room_id, row.effect_id)]
@@ -191,6 +197,7 @@ class Turns:
         seal = place.sealer.seal if is_room_encrypted else None
         device_id = place.sealer.device_id
         fixed: list[store.SealedRow] = []
+        held_count, is_last = 0, turn.is_all
         for row in rows:
             # Also of rows sealed before: the process may have ended before the keys went.
             turn.has_keys |= is_room_encrypted and row.is_sealable
@@ -207,9 +214,13 @@ class Turns:
             except NotPrepared:
                 turn.is_all, turn.needs_preparation, turn.wait_ms = False, True, None
                 break
-            except HeldBack:
+            except HeldBack as e:
+                if held_count >= HELD_MAX:
+                    give_up(txn, place, [row.effect_id], Undeliverable.FORBIDDEN, str(e))
+                    continue
                 # What comes after it goes first: it may be the warning of what it waits for.
-                turn.is_all, turn.wait_ms = False, HELD_MS
+                held_count += 1
+                turn.is_all, turn.wait_ms = False, HELD_MS if is_last else None
                 continue
             except _CannotSealError as e:
                 logger.exception("outbox: %s cannot be sent", row.effect_id)
@@ -217,6 +228,8 @@ class Turns:
                 continue
             fixed.append(one)
             turn.ready.append(Ready(row, one.sealed, one.sealed_type, one.redacts))
+        if held_count:
+            self._held[place.bot, place.room_id] = held_count
         if fixed:
             store.set_sealed(txn, place.room_id, fixed, device_id, now_ms)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import random
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.integration.appservices.agency.town import (
     new_words,
     words_of,
 )
+from tests.support.hostile_events import hostile_contents
 from veche.protocol.ids import RoomId
 from veche.protocol.inbound import Trust
 from veche.runtime.chats import CHATS_MAX
@@ -27,6 +29,7 @@ from veche.runtime.matrix.client import MatrixError
 if TYPE_CHECKING:
     from tests.integration.appservices.agency.town import Town
 
+TRIES: Final = 40
 SECOND_CHAT = RoomId("!second:veche.test")
 
 
@@ -542,3 +545,16 @@ def test_the_office_leaves_chats_that_the_person_left_so_they_come_back_always(
 
     assert len(calls_of(town, "leave")) >= CHATS_MAX
     assert {why for _, why in calls_of(town, "leave")} == {None}
+
+
+@pytest.mark.parametrize("where", ["chat", "case", "desk"])
+def test_no_event_whatever_fails(town: Town, where: str) -> None:
+    town.submitted()
+    chance = random.Random(5)  # noqa: S311 -- no secret
+    room_id = {"chat": CHAT, "case": town.case().room, "desk": town.desk()}[where]
+    sender = CAROL if where == "desk" else ALICE
+    prompt = [one for one in town.said if "org.veche.prompt" in one.content][-1]
+
+    for kind, content in hostile_contents(prompt.event_id, prompt.prompt["id"], chance, TRIES):
+        town.hear(room_id, sender, content, kind=kind)
+        town.hear(room_id, sender, content, kind=kind, trust=Trust.ANY)

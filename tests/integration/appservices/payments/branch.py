@@ -253,7 +253,7 @@ class Branch:
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | bytes | None = None,
         *,
         who: str = "first",
         key: str | None = None,
@@ -266,7 +266,7 @@ class Branch:
         if key is not None:
             headers["Idempotency-Key"] = key
         url = self.url + path
-        data = None if body is None else canonical(body, where="body")
+        data = body if isinstance(body, bytes | None) else canonical(body, where="body")
         answer = await treq.request(
             method, url, headers=headers, data=data, pool=self._pool, reactor=reactor
         )
