@@ -527,6 +527,7 @@ def test_the_payer_s_purpose_stands_nowhere_in_clear(pair: PAIR) -> None:
     for one in pair:
         for table in ("peer_in", "peer_out", "peer_fault", "payment", "holder"):
             dump = str(execute(one.dsn, f"SELECT * FROM payments.{table}"))  # noqa: S608 -- constants
+            # As words: a code such as `different_content` is no purpose.
             words = re.findall(r"\b(?:alice|bob|rent)\b", dump)
             assert words == [], table
 

@@ -231,7 +231,7 @@ class TestClosing:
         ],
     )
     def test_a_freeze_is_never_posted_as_in_tigerbeetle(
-        self, shard: Shard, closing: TransferFlag, answer: R
+        self, shard: Shard, closing: TransferFlag, answer: Result
     ) -> None:
         order = hold(shard, 0, flags=F.PENDING | closing)
 
