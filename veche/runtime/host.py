@@ -430,17 +430,9 @@ class Host:
         return {name: specs[name].make(self, one) for name, one in self._config.services.items()}
 
     def _make_sender(self) -> OutboxSender:
-        reactor, client, marks = self.reactor, self.client, Marks()
-        return OutboxSender(
-            self.database,
-            reactor,
-            self._sending,
-            client,
-            self.rooms,
-            marks,
-            random.random,
-            self.act_log.outbox_vault,
-        )
+        reactor, client, vault = self.reactor, self.client, self.act_log.outbox_vault
+        parts = (self.database, reactor, self._sending, client, self.rooms, Marks())
+        return OutboxSender(*parts, random.random, vault)
 
     def _make_worker(self) -> Worker:
         opener = self._make_opener()
