@@ -59,7 +59,10 @@ Below `/_veche/signing/v1` of the public site. The exact shapes of bodies and an
   `ORG.VECHE.CONFLICT`. Of certificates it is the nonce of the approval. The others may be
   repeated: what is done already is answered with its state, or refused with the reason.
 - Moments are milliseconds, UTC. Binary is base64 of the standard alphabet without padding. A body
-  has at most 1 MiB, but for PDFs and documents' ciphertext (50 MiB) and batches (16 MiB).
+  has at most 1 MiB, but for PDFs and documents' ciphertext (50 MiB), batches (16 MiB), and what is
+  *open* (64 KiB). Over 64 KiB, who asks is checked by the headers, before the body is read: 401,
+  403 or 404 come at once. More than 128 MiB at once from one address is 429, more than the server
+  takes from all together is 503: send the same again after `retry_after_ms`.
 - **Errors** are Matrix-shaped: [error codes](errcodes.md). `field` names the first wrong field.
 - A token that does not answer is 503 `ORG.VECHE.TOKEN_UNAVAILABLE`: repeat the same request
   later.

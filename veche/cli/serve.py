@@ -27,6 +27,7 @@ from veche.cli.offline import transaction
 from veche.protocol.errors import ConfigError, VecheError
 from veche.runtime import log, memory, signed_tree
 from veche.runtime.migrate import pending
+from veche.runtime.names import look_up_apart
 
 if TYPE_CHECKING:
     import argparse
@@ -84,6 +85,7 @@ def serve(config: Config, specs: Mapping[str, ServiceSpec[Host]]) -> int:
 
     from veche.runtime.host import Host  # noqa: PLC0415
 
+    look_up_apart(reactor)
     host = Host(config, specs, reactor)
     running = Running(host, reactor)
     host.logs.when_stopped = running.fail

@@ -19,6 +19,7 @@ from veche.protocol.notes import Cosigner
 from veche.protocol.witness import BODY_BYTES_MAX
 from veche.runtime import log
 from veche.runtime.limits import Limit
+from veche.runtime.names import look_up_apart
 from veche.runtime.secret_files import read_secret_bytes
 from veche.runtime.witness.config import load_witness_config
 
@@ -74,6 +75,7 @@ def run_witness(arguments: argparse.Namespace) -> int:
 
     from veche.cli.serve import Running  # noqa: PLC0415 -- as above
 
+    look_up_apart(reactor)
     running = Running(WitnessHost(config, reactor), reactor)
     running.run()
     return running.exit_code

@@ -17,25 +17,21 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, runtime_checkable
+from urllib.parse import quote, unquote
 
 import attrs
 from pydantic import ValidationError
 
 from veche.protocol.catalogue import LANGUAGES, language_of
 from veche.protocol.errors import MalformedError, NotFoundError, SignInError, TooLargeError
-from veche.protocol.wire import reason
+from veche.protocol.json_reader import LARGE_NODES_MAX, NODES_MAX, read_json
+from veche.protocol.wire import parse, reason
+from veche.runtime.bodies import BODY_BYTES_MAX, LargeBody
 from veche.runtime.openapi import document
 from veche.runtime.route import Download, Route
-from veche.runtime.web import (
-    BODY_BYTES_MAX,
-    LargeBody,
-    header,
-    hide_path,
-    json_body,
-    new_app,
-)
+from veche.runtime.threads import in_thread
+from veche.runtime.web import BoundedRequest, header, hide_path, new_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,6 +73,7 @@ class Call:
         idempotency_key: At most ``KEY_CHARACTERS_MAX`` printable characters; None only where the
             route does not need it.
         now_ms: When it came, UTC.
+        route: Method and path, as declared.
     """
 
     request: IRequest
@@ -88,6 +85,7 @@ class Call:
     address: str
     idempotency_key: str | None
     now_ms: int
+    route: str = ""
 
     @property
     def signed_in(self) -> Session:
@@ -108,24 +106,36 @@ class Call:
         return header(self.request, name.encode()) or ""
 
 
+@runtime_checkable
+class Admitting(Protocol):
+    """Routes that know who asks by other means than a session: by a key, or the token of a link."""
+
+    async def admit(self, call: Call) -> None:
+        """Raise the error of whoever may not send a large body; it is not read yet."""
+
+
 class Api:
     """The API of one feature.
 
     Attributes:
         prefix: Path below the origin, such as ``/_veche/agency/v1``.
         title: For its documentation.
+        body_bytes_max: Most bytes of a JSON body, where a route does not say another number and
+            who asks is known before the body is read.
         routes: As declared.
     """
 
-    def __init__(self, prefix: str, title: str) -> None:
+    def __init__(self, prefix: str, title: str, *, body_bytes_max: int = BODY_BYTES_MAX) -> None:
         """Begin to declare.
 
         Args:
             prefix: Path below the origin, such as ``/_veche/agency/v1``.
             title: For its documentation.
+            body_bytes_max: Most bytes of a JSON body; see above.
         """
         self.prefix = prefix
         self.title = title
+        self.body_bytes_max = body_bytes_max
         self.routes: list[Route] = []
 
     @property
@@ -177,15 +187,9 @@ class Api:
         # Bound to an object, klein hands errors to the handler in the form that it expects.
         holder: Any = type("Routes", (), {"app": app})()
         resource: Any = holder.app.resource()
-        resource.large_bodies = self._large_bodies()
+        large = (one.large_body() for one in bound)
+        resource.large_bodies = [one for one in large if one.bytes_max > BODY_BYTES_MAX]
         return resource  # type: ignore[no-any-return]  # klein: not annotated
-
-    def _large_bodies(self) -> list[LargeBody]:
-        return [
-            LargeBody(_pattern(self.prefix + route.path), route.takes_bytes_max)
-            for route in self.routes
-            if route.takes_bytes_max > BODY_BYTES_MAX
-        ]
 
     def _declare(
         self, transaction: str | None, method: str, path: str, declared: Mapping[str, Any]
@@ -229,9 +233,42 @@ class _Bound:
 
         return answer
 
-    async def _answer(self, request: IRequest, path_args: Mapping[str, str]) -> Any:
-        route, gate = self.route, self.gate
-        visitor = gate.visitor(
+    @property
+    def bytes_max(self) -> int:
+        """Most bytes of a body."""
+        route, most = self.route, self.route.body_bytes_max
+        if route.takes is not None:
+            return route.takes_bytes_max
+        if most is None and (route.level is not None or self._admits is not None):
+            most = self.api.body_bytes_max
+        return most or BODY_BYTES_MAX
+
+    def large_body(self) -> LargeBody:
+        """What the site has to know before it reads a body."""
+        path = _pattern(self.api.prefix + self.route.path)
+        return LargeBody(self.route.method.encode(), path, self.bytes_max, self._admit)
+
+    @property
+    def _admits(self) -> Admitting | None:
+        is_known = not self.route.takes_session and isinstance(self.owner, Admitting)
+        return self.owner if is_known else None  # type: ignore[return-value]  # just looked at
+
+    async def _admit(self, request: BoundedRequest, path: bytes) -> None:
+        visitor = request.visitor = self._visitor(request)
+        await self.gate.session(visitor, self.route.level)
+        found = _pattern(self.api.prefix + self.route.path).fullmatch(path)
+        if self._admits is not None and found is not None:
+            args = {
+                name: unquote(value.decode("latin-1")) for name, value in found.groupdict().items()
+            }
+            _check_path(args)
+            await self._admits.admit(
+                Call(request, None, None, None, args, "", visitor.address, None, visitor.now_ms)
+            )
+
+    def _visitor(self, request: IRequest) -> Visitor:
+        route = self.route
+        visitor = self.gate.visitor(
             request,
             route.name,
             route.limit,
@@ -240,13 +277,38 @@ class _Bound:
         )
         if visitor.token is None and route.level is not None:
             raise SignInError("Please sign in")  # before the body says anything
-        if "\0" in "".join(path_args.values()):
-            raise NotFoundError("There is no such thing")  # no database takes it
+        return visitor
+
+    async def _answer(self, request: IRequest, path_args: Mapping[str, str]) -> Any:
+        route, gate = self.route, self.gate
+        # Who sends a large body is known already.
+        known: Visitor | None = getattr(request, "visitor", None)
+        visitor = self._visitor(request) if known is None else gate.still(known)
+        _check_path(path_args)
         call = _read(request, route, visitor, path_args)
+        call = attrs.evolve(call, body=await self._body(request))
         if route.transaction is not None:
             return await gate.database.run(route.transaction, self._work, visitor, call)
         session = await gate.session(visitor, route.level)
         return await route.function(self.owner, _of(call, session))
+
+    async def _body(self, request: IRequest) -> Wire | bytes | None:
+        model, takes = self.route.body, self.route.takes
+        if model is None and takes is None:
+            return None
+        # Pages of others can have a browser send every type but a few without being asked first.
+        kind = (header(request, b"content-type") or "").partition(";")[0].strip().lower()
+        wanted = takes or _JSON
+        if kind != wanted:
+            raise MalformedError("Content-Type", f"should be {wanted}")
+        content: bytes = request.content.read(self.bytes_max + 1)
+        if len(content) > self.bytes_max:
+            raise TooLargeError(f"The body is over {self.bytes_max} bytes. Please send less.")
+        if model is None:
+            return content
+        if len(content) > BODY_BYTES_MAX:
+            return await in_thread(self.gate.reactor, _parsed_body, model, content, LARGE_NODES_MAX)
+        return _parsed_body(model, content, NODES_MAX)
 
     def _work(self, txn: Cursor, visitor: Visitor, call: Call) -> Any:
         session = self.gate.session_in(txn, visitor, self.route.level)
@@ -255,8 +317,20 @@ class _Bound:
 
 def _pattern(path: str) -> re.Pattern[bytes]:
     """Matches the paths that a declared one stands for."""
-    fixed = re.split(r"<(?:\w+:)?\w+>", path)
-    return re.compile("[^/]+".join(map(re.escape, fixed)).encode())
+    parts = re.split(r"<(?:\w+:)?(\w+)>", path)
+    # Every second one is the name of an argument.
+    parts[0::2] = map(re.escape, parts[0::2])
+    parts[1::2] = [f"(?P<{name}>[^/]+)" for name in parts[1::2]]
+    return re.compile("".join(parts).encode())
+
+
+def _check_path(path_args: Mapping[str, str]) -> None:
+    if "\0" in "".join(path_args.values()):
+        raise NotFoundError("There is no such thing")  # no database takes it
+
+
+def _parsed_body(model: type[Wire], content: bytes, nodes_max: int) -> Wire:
+    return parse(model, read_json(content, nodes_max=nodes_max))
 
 
 def _owner(route: Route, owners: tuple[object, ...]) -> object:
@@ -268,19 +342,20 @@ def _owner(route: Route, owners: tuple[object, ...]) -> object:
 
 
 def _read(request: IRequest, route: Route, visitor: Visitor, path_args: Mapping[str, str]) -> Call:
-    """The request as far as it can be read without knowing who asks."""
+    """The request without its body, as far as it can be read without knowing who asks."""
     values = _query(request)
     chosen = language_of(values.get("lang", ""))
     return Call(
         request=request,
         session=None,
-        body=_body(request, route),
+        body=None,
         query=_parsed(route.query, values) if route.query is not None else None,
         path_args=path_args,
         language=chosen or "",
         address=visitor.address,
         idempotency_key=_key(request, is_needed=route.needs_key),
         now_ms=visitor.now_ms,
+        route=f"{route.method} {route.path}",
     )
 
 
@@ -309,22 +384,6 @@ def _weight(parameter: str) -> float:
         return 1.0
     found = re.fullmatch(r"[01](?:\.\d{0,3})?", value.strip())
     return float(found[0]) if found else 0.0
-
-
-def _body(request: IRequest, route: Route) -> Wire | bytes | None:
-    if route.body is None and route.takes is None:
-        return None
-    # Pages of others can have a browser send every type but a few without being asked first.
-    kind = (header(request, b"content-type") or "").partition(";")[0].strip().lower()
-    wanted = route.takes or _JSON
-    if kind != wanted:
-        raise MalformedError("Content-Type", f"should be {wanted}")
-    if route.body is not None:
-        return json_body(request, route.body)
-    content: bytes = request.content.read(route.takes_bytes_max + 1)
-    if len(content) > route.takes_bytes_max:
-        raise TooLargeError(f"The body is over {route.takes_bytes_max} bytes")
-    return content
 
 
 def _query(request: IRequest) -> dict[str, str]:

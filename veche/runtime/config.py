@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from veche.protocol.errors import MalformedError
 from veche.protocol.money import parse_money
+from veche.protocol.prompts import NumberReactions  # noqa: TC001 -- pydantic reads it
 from veche.runtime import postgres
 from veche.runtime.secret_files import read_secret, read_secret_bytes
 from veche.runtime.sections import (
@@ -22,11 +23,12 @@ from veche.runtime.sections import (
     Duration,
     Fault,
     FilePath,
+    InputPath,
     SecretPath,
     Section,
     Size,
+    file_faults,
     load,
-    secret_faults,
 )
 from veche.runtime.witnesses.config import WitnessesSection
 
@@ -46,17 +48,18 @@ __all__ = [
     "FilePath",
     "HeadsSection",
     "HomeserverSection",
+    "InputPath",
     "ListenSection",
     "LogSection",
     "PagesSection",
     "SecretPath",
     "Section",
     "Size",
+    "file_faults",
     "load",
     "load_config",
     "read_secret",
     "read_secret_bytes",
-    "secret_faults",
 ]
 
 
@@ -243,6 +246,15 @@ class ApprovalsSection(Section):
         return value
 
 
+class ChatsSection(Section):
+    """How bots ask in chats."""
+
+    number_reactions: NumberReactions = "first"
+    """Where bots place 1️⃣ 2️⃣ 3️⃣ below their questions, to be tapped. `first`: below the first two
+    questions of a chat, and below all of them once somebody has tapped one there. `always`: below
+    all; each is an event that your homeserver sends to everybody in the room. `never`: nowhere."""
+
+
 class HeadsSection(Section):
     """What the logs of acts and the ledger have signed last, kept outside the database.
 
@@ -281,6 +293,7 @@ KERNEL_SECTIONS: Final[Mapping[str, type[Section]]] = {
     "log": LogSection,
     "pages": PagesSection,
     "approvals": ApprovalsSection,
+    "chats": ChatsSection,
     "retention": RetentionSection,
     "witnesses": WitnessesSection,
     "heads": HeadsSection,
@@ -310,6 +323,7 @@ class Config:
     services: Mapping[str, Section]
     pages: PagesSection | None = None
     approvals: ApprovalsSection = attrs.field(factory=ApprovalsSection)
+    chats: ChatsSection = attrs.field(factory=ChatsSection)
     retention: RetentionSection = attrs.field(factory=RetentionSection)
     witnesses: WitnessesSection = attrs.field(factory=WitnessesSection)
     heads: HeadsSection = attrs.field(factory=HeadsSection)

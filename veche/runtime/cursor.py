@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
     from psycopg2.sql import Composable
 
+    from veche.runtime.vault import Vault
+
     Values = Sequence[Any] | Mapping[str, Any] | None
 
 _BEGIN = b"BEGIN"
 _COMMIT = b"COMMIT"
+
+
+class LostError(Exception):
+    """A transaction was committed and is not kept: a bug of whoever let a failed statement pass."""
 
 
 class Cursor(_Cursor):
@@ -32,6 +38,7 @@ class Cursor(_Cursor):
 
     Attributes:
         tokens: Commitments of acts that this transaction made and did not spend yet.
+        vault: Seals what is said by such an act; of the log that committed it.
         said: What bots say in it, where whoever runs it hands that on; None where nobody does.
         is_again: The transaction was begun before and could not be done: what was taken for granted
             may be why.
@@ -40,6 +47,7 @@ class Cursor(_Cursor):
     _waiting: list[bytes] | None = None
     _is_alone = False
     tokens: frozenset[bytes] = frozenset()
+    vault: Vault
     said: list[Any] | None = None
     is_again = False
 
@@ -88,7 +96,18 @@ class Cursor(_Cursor):
         """End the transaction; the server is not asked where there was no statement."""
         if self._is_alone or self._waiting is None or self._waiting == [_BEGIN]:
             return
-        super().execute(b";".join([*self._waiting, _COMMIT]))
+        self.end(*self._waiting)
+
+    def end(self, *waiting: bytes) -> None:
+        """Commit an open transaction, after statements that wait for it.
+
+        Raises:
+            LostError: One of its statements had failed, and whoever ran that one went on as if it
+                had not: PostgreSQL answers such a COMMIT with a ROLLBACK, which is no error to it.
+        """
+        super().execute(b";".join([*waiting, _COMMIT]))
+        if self.statusmessage == "ROLLBACK":
+            raise LostError("a statement had failed, so nothing of the transaction was kept")
 
     def roll_back(self) -> None:
         """Undo the transaction."""

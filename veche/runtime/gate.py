@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
@@ -14,7 +14,6 @@ from veche.runtime.public import client_address
 from veche.runtime.web import header
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IReactorTime
     from twisted.web.iweb import IRequest
 
     from veche.runtime.database import Cursor, Database
@@ -68,12 +67,13 @@ class Gate:
 
     Attributes:
         database: For transactions of routes.
+        reactor: Clock and threads.
     """
 
     def __init__(
         self,
         database: Database,
-        reactor: IReactorTime,
+        reactor: Any,
         sessions: Authenticator,
         *,
         trust_forwarded: bool = False,
@@ -84,14 +84,14 @@ class Gate:
 
         Args:
             database: For transactions of routes.
-            reactor: Clock.
+            reactor: Clock and threads.
             sessions: Knows whose a token is.
             trust_forwarded: See ``client_address``.
             address_limit: For one client address.
             session_limit: For one session.
         """
         self.database = database
-        self._reactor = reactor
+        self.reactor = reactor
         self._sessions = sessions
         self._trust_forwarded = trust_forwarded
         self._addresses = Buckets(address_limit)
@@ -121,7 +121,7 @@ class Gate:
             LimitError: It is one too many.
             ForbiddenError: A page of another origin has a browser ask.
         """
-        now_s = self._reactor.seconds()
+        now_s = self.reactor.seconds()
         address = client_address(request, trust_forwarded=self._trust_forwarded)
         _check(self._addresses.spend(address, now_s))
         if limit is not None:
@@ -135,6 +135,10 @@ class Gate:
             # Not the token itself: memory is dumped more easily than a digest is turned round.
             _check(self._tokens.spend(hashlib.sha256(token.encode()).hexdigest(), now_s))
         return Visitor(address, token, int(now_s * 1000))
+
+    def still(self, visitor: Visitor) -> Visitor:
+        """Return who was let in before, at the present moment."""
+        return attrs.evolve(visitor, now_ms=int(self.reactor.seconds() * 1000))
 
     async def session(self, visitor: Visitor, level: Level | None) -> Session | None:
         """Who asks, at ``level`` at least; None only if that is None and no token was sent.

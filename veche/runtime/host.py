@@ -19,7 +19,7 @@ from veche.runtime import histories
 from veche.runtime import live as live_module
 from veche.runtime.acts import ActLog
 from veche.runtime.acts.heads import ActHeads
-from veche.runtime.approvals import Approvals, rules_of
+from veche.runtime.approvals import Approvals, RevocationIgnored, revocation_kind, rules_of
 from veche.runtime.clock import SharedClock
 from veche.runtime.config import read_secret
 from veche.runtime.crypto.bot import BotDevice, CryptoParts
@@ -29,7 +29,8 @@ from veche.runtime.crypto.locks import Locks
 from veche.runtime.crypto.opening import Opener
 from veche.runtime.crypto.tracking import Hooks, People
 from veche.runtime.database import Database
-from veche.runtime.errands import Errands
+from veche.runtime.doubts import Doubts
+from veche.runtime.errands import ErrandHandler, Errands
 from veche.runtime.gate import Gate
 from veche.runtime.hints import Hints
 from veche.runtime.histories import Logs
@@ -48,7 +49,7 @@ from veche.runtime.matrix.ping import ping
 from veche.runtime.matrix.pushes import Pushes
 from veche.runtime.matrix.registration import is_of_namespace
 from veche.runtime.matrix.rooms import Rooms
-from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX, Transactions
+from veche.runtime.matrix.transactions import Transactions
 from veche.runtime.outbound import Outbound
 from veche.runtime.outbox import store as outbox_store
 from veche.runtime.outbox.marks import Marks
@@ -153,6 +154,8 @@ class Host:
         self._owners: Mapping[UserId, Service] = {
             bot.user_id: service for service in self.services.values() for bot in service.bots
         }
+        self._doubts = Doubts(self.act_log, self.approvals)
+        self._people.on_doubt = self._doubts.came
         self._hints = self._make_hints()
         self._sender = self._make_sender()
         self._worker = self._make_worker()
@@ -283,7 +286,7 @@ class Host:
             checks["pages"] = self._check_pages
         transactions = Transactions(self._hs_token, self._intake)
         root = private_root(transactions, checks, self.reactor)
-        site = new_site(root, self.reactor, body_bytes_max=TRANSACTION_BYTES_MAX)
+        site = new_site(root, self.reactor, large_bodies=[transactions.large_body])
         pushes, listen = Pushes(site, transactions), self._config.listen
         self._listening = self.reactor.listenTCP(listen.port, pushes, interface=listen.address)
         self.port = self._listening.getHost().port
@@ -383,7 +386,7 @@ class Host:
             self.reactor,
             self.act_log,
             self.links,
-            rules_of(self._config.approvals),
+            rules_of(self._config.approvals, self._config.chats),
             key=self.seed("approvals"),
             public_url=self.public_url,
         )
@@ -414,9 +417,12 @@ class Host:
                 if path_ in routes:
                     raise ConfigError(f"two services serve /{path_}, one is {name}")
                 routes[path_] = resource
-        root = PublicRoot(routes)
         return PublicSite(
-            root, self.reactor, pages.address, pages.port, large_bodies=root.large_bodies
+            PublicRoot(routes),
+            self.reactor,
+            pages.address,
+            pages.port,
+            trust_forwarded=pages.trust_forwarded,
         )
 
     def _make_services(self, specs: Mapping[str, ServiceSpec[Host]]) -> dict[str, Service]:
@@ -428,14 +434,16 @@ class Host:
         return {name: specs[name].make(self, one) for name, one in self._config.services.items()}
 
     def _make_sender(self) -> OutboxSender:
+        reactor, client, marks = self.reactor, self.client, Marks()
         return OutboxSender(
             self.database,
-            self.reactor,
+            reactor,
             self._sending,
-            self.client,
+            client,
             self.rooms,
-            Marks(),
+            marks,
             random.random,
+            self.act_log.outbox_vault,
         )
 
     def _make_worker(self) -> Worker:
@@ -447,7 +455,7 @@ class Host:
             self._people,
             self._is_ours,
             given_up=self._hints.given_up,
-            doubted=self._hints.doubted,
+            doubted=self._doubts.heard,
         )
         return Worker(
             self.database, self.reactor, self._tasks, self._owners, ports, self.rooms, self._sender
@@ -464,18 +472,17 @@ class Host:
         return healer
 
     def _make_errands(self) -> Errands:
-        handlers = {
-            kind: handler
-            for service in self.services.values()
-            for kind, handler in service.errand_handlers().items()
-        }
+        ignored = RevocationIgnored()
+        handlers: dict[str, ErrandHandler] = {revocation_kind(bot): ignored for bot in self._owners}
+        for service in self.services.values():
+            handlers.update(service.errand_handlers())
         handlers.update(self.sessions.errand_handlers())
         handlers.update(self.approvals.errand_handlers())
         return Errands(self.database, self.reactor, self._tasks, handlers, self._presence)
 
     def _make_hints(self) -> Hints:
         bots = {bot.user_id: bot for service in self.services.values() for bot in service.bots}
-        return Hints(bots, self.act_log, self.approvals.offer_identity)
+        return Hints(bots, self.act_log)
 
     def _make_devices(self) -> dict[UserId, BotDevice]:
         parts = CryptoParts(

@@ -51,9 +51,9 @@ HOST_CHARACTERS_MAX: Final = 253
 LABEL_CHARACTERS_MAX: Final = 63
 RUNNING_MAX: Final = 50
 """Requests at a time; one more is refused: slow servers of others must not hold all we have."""
-LOOKUPS_MAX: Final = 4
-"""Names that are looked up at a time: each holds one of the reactor's ten threads until the system
-gives up, whatever our deadline, and the locks of the bots need some too."""
+LOOKUPS_MAX: Final = 48
+"""Names that are looked up at a time: each holds a thread (``names``) until the system gives up,
+whatever our deadline."""
 _JSON: Final = "application/json"
 _BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """``token68`` of RFC 9110 §11.2."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -14,12 +15,12 @@ from veche.protocol.errors import ConfigError
 from veche.runtime.web import json_answer, new_site
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from twisted.web.iweb import IRequest
 
     from veche.protocol.wire import Wire
-    from veche.runtime.web import LargeBody
+    from veche.runtime.bodies import LargeBody
 
 UNKNOWN: Final = "unknown"
 """Whoever has no address that can be read; all of them together count as one."""
@@ -206,7 +207,8 @@ class PublicSite:
         reactor: Any,
         address: str,
         port: int,
-        large_bodies: Sequence[LargeBody] = (),
+        *,
+        trust_forwarded: bool = False,
     ) -> None:
         """Nothing is served before ``listen``.
 
@@ -215,9 +217,14 @@ class PublicSite:
             reactor: Network and clock.
             address: Of this machine.
             port: TCP; 0 takes a free one.
-            large_bodies: Paths with larger bodies than others.
+            trust_forwarded: See ``client_address``.
         """
-        self._site = new_site(root, reactor, headers=HEADERS, large_bodies=large_bodies)
+        self._site = new_site(
+            root,
+            reactor,
+            headers=HEADERS,
+            address_of=partial(client_address, trust_forwarded=trust_forwarded),
+        )
         self._reactor = reactor
         self._address = address
         self._listening: Any = None

@@ -40,7 +40,8 @@ class Route:
         path: Below the prefix of its API, such as ``/cases/<case_id>``; empty for the prefix.
         body: Model of the body, None: there is none.
         takes: Content type of a body that is not JSON: it is taken as bytes. None: it is JSON.
-        takes_bytes_max: Most bytes of such a body.
+        body_bytes_max: Most bytes of a JSON body; None: as its API says.
+        takes_bytes_max: Most bytes of a body that is not JSON.
         takes_model: What the route makes of such a body, for the documentation; None: a file.
         query: Model of the query, whose values are read from text.
         answer: What a success is; None: nothing, with status 204.
@@ -62,6 +63,7 @@ class Route:
     answer: type[Wire] | type[Download] | None
     function: Callable[..., Any]
     body: type[Wire] | None = None
+    body_bytes_max: int | None = None
     takes: str | None = None
     takes_bytes_max: int = 0
     takes_model: type[Wire] | None = None

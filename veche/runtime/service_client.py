@@ -5,10 +5,10 @@ The operator names it, so it is asked wherever it is, also on this machine.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from veche.protocol.errors import MalformedError, RefusedError, UnavailableError
+from veche.protocol.json_reader import LARGE_NODES_MAX, read_json
 from veche.protocol.wire import mapping, parse
 from veche.runtime.matrix.connections import Connections
 
@@ -149,6 +149,6 @@ class ServiceClient:
 
 def _content(answer: Answer) -> Any:
     try:
-        return json.loads(answer.body)
-    except ValueError:
+        return read_json(answer.body, where="answer", nodes_max=LARGE_NODES_MAX)
+    except MalformedError:
         return None

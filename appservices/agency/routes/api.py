@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 API: Final = Api(API_PREFIX, "Veche: offices, their services, and the cases of a person")
 
 
+VALUES_BODY_BYTES_MAX: Final = 256 * 1024
+"""A body with the largest draft, however its characters are escaped."""
+
+
 class Offices(Protocol):
     """What the routes need of the agency: ``appservices.agency.bot.Agency``."""
 

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
-from appservices.agency.routes.api import API
+from appservices.agency.routes.api import API, VALUES_BODY_BYTES_MAX
 from appservices.agency.service import page_acts
 from appservices.agency.service.page_acts import Visit
 from appservices.agency.service.page_reading import (
@@ -186,6 +186,7 @@ class CaseRoutes:
         "POST",
         "/cases/<case_id>/answers",
         body=AnswerBody,
+        body_bytes_max=VALUES_BODY_BYTES_MAX,
         answer=DoneView,
         level=Level.ROOM,
         limit=ACT_LIMIT,
@@ -223,6 +224,7 @@ class CaseRoutes:
         "PUT",
         "/cases/<case_id>/draft",
         body=DraftBody,
+        body_bytes_max=VALUES_BODY_BYTES_MAX,
         answer=DraftView,
         level=Level.ROOM,
         summary="Keeps what was typed so far",

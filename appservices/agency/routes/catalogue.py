@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.agency.routes.api import API
+from appservices.agency.routes.api import API, VALUES_BODY_BYTES_MAX
 from appservices.agency.service.checking import check_answers
 from appservices.agency.service.views import (
     CatalogueQuery,
@@ -56,6 +56,7 @@ class CatalogueRoutes:
         "POST",
         "/forms/check",
         body=CheckBody,
+        body_bytes_max=VALUES_BODY_BYTES_MAX,
         answer=CheckView,
         limit=CHECK_LIMIT,
         summary="What is wrong with answers to the form of a service; nothing is kept",

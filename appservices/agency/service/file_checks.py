@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import DeferredSemaphore
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.agency import store
 from appservices.agency.core.replies import person_file
@@ -25,6 +24,7 @@ from veche.runtime import errands
 from veche.runtime.crypto.attachments import open_head, read_file_key
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.connections import AnswerTooLargeError
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,9 +91,7 @@ class _CheckFile(_FileHandler):
         if key is None:
             head = data[:HEAD_BYTES]
         else:
-            reactor = self._host.reactor
-            pool = reactor.getThreadPool()
-            head = await deferToThreadPool(reactor, pool, open_head, data, key, HEAD_BYTES)
+            head = await in_thread(self._host.reactor, open_head, data, key, HEAD_BYTES)
         mimetype = true_mimetype(file["mimetype"], head)
         if mimetype is None:
             return {"problem": Problem.FILE_DAMAGED.name}

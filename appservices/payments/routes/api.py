@@ -7,4 +7,4 @@ from typing import Final
 from appservices.payments.service.describing import PAYMENTS_PATH
 from veche.runtime.api import Api
 
-API: Final = Api(PAYMENTS_PATH, "Veche: payments, and proofs of them")
+API: Final = Api(PAYMENTS_PATH, "Veche: payments, and proofs of them", body_bytes_max=1 << 20)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -10,6 +9,7 @@ from pydantic import Field
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
 from appservices.payments.service import bulk_orders
+from veche.protocol.json_reader import LARGE_NODES_MAX, read_json
 from veche.protocol.payout_api import (
     LINES_MAX,
     ApprovePayoutBody,
@@ -139,5 +139,5 @@ def _received(call: Call) -> Mapping[str, Any]:
     """
     content: Any = call.request.content
     content.seek(0)
-    received: Mapping[str, Any] = json.loads(content.read())
+    received: Mapping[str, Any] = read_json(content.read(), nodes_max=LARGE_NODES_MAX)
     return received

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 API: Final = Api(API_PATH, "Veche: between institutions")
 PEER_LIMIT: Final = Limit(burst=1_000, per_s=200)
 """Questions of one client address."""
+QUESTION_BYTES_MAX: Final = 1 << 20
 PROOF_LIMIT: Final = Limit(burst=30, per_s=5)
 
 
@@ -57,6 +58,7 @@ class PeerRoutes:
         "POST",
         QUESTIONS,
         body=Envelope,
+        body_bytes_max=QUESTION_BYTES_MAX,
         answer=Envelope,
         takes_session=False,
         limit=PEER_LIMIT,

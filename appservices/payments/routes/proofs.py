@@ -111,6 +111,7 @@ class ProofRoutes:
         "payments.proof",
         "GET",
         "/proof/<receipt_id>",
+        hides_path=True,
         answer=Published,
         limit=PROOF_LIMIT,
         summary="That the block of a receipt is in the newest published head",

@@ -22,7 +22,7 @@ from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts.bill import BillView, ShareView, declined_doc, progress_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.core.transfers import chain
-from appservices.payments.service import attempts, files, holding
+from appservices.payments.service import attempts, authority, files, holding
 from appservices.payments.store import bills as store
 from veche.protocol.ids import RoomId
 from veche.protocol.prompts import Choice
@@ -200,6 +200,9 @@ def heard(scene: Scene, share: Matter) -> None:
     payer = share.private.payer
     if state is State.HELD:
         tell(scene, matter, progress_doc(matter.view, payer, _speech(scene, matter)))
+        nonces = [one.payment.approved_by for one in matter.shares]
+        if authority.is_revoked(scene, nonces):
+            return  # who revoked their key is about to be told that their share is not paid
         if matter.view.agreed_count == matter.view.asked_count:
             _post(scene, matter)
     elif state in DECLINED:
@@ -270,13 +273,15 @@ def take(scene: Scene, matter: BillMatter, heard: BillInput) -> BillMatter:
 def _post(scene: Scene, matter: BillMatter) -> None:
     """All shares are set aside: have the writer pay them, all or none."""
     after = take(scene, matter, BillInput.FULL)
+    held = [one for one in matter.shares if one.payment.state is State.HELD]
     posts = []
-    for share in matter.shares:
-        if share.payment.state is State.HELD:
-            paying, _ = step(share.payment, Input.POST)
-            files.save(scene, share, paying)
-            posts.append(holding.posting(scene, paying))
-    attempts.add(scene.txn, POST, after.bill.id, chain(posts), scene.now_ms)
+    for share in held:
+        paying, _ = step(share.payment, Input.POST)
+        files.save(scene, share, paying)
+        posts.append(holding.posting(scene, paying))
+    given = [nonce for one in held if (nonce := one.payment.approved_by) is not None]
+    about, moves = after.bill.id, chain(posts)
+    attempts.add(scene.txn, POST, about, moves, scene.now_ms, approved_by=given)
 
 
 def _matter_of(scene: Scene, file: BillFile) -> BillMatter:

@@ -23,10 +23,11 @@ from appservices.payments.core.texts.paying import (
     YOURSELF,
     refused_doc,
 )
-from appservices.payments.core.texts.peers import PEER_SILENT
+from appservices.payments.core.texts.peers import PEER_ROOM, PEER_SILENT
 from appservices.payments.service import (
     api_refunds,
     asking,
+    authority,
     bills,
     charges,
     extras,
@@ -120,7 +121,10 @@ def begin(
     room_id = matter.payer_room(scene)
     if person is None or room_id is None:
         return
-    if payment.kind is not Kind.INVOICE and tell_hopeless(scene, matter):
+    is_invoice = payment.kind is Kind.INVOICE
+    why = _above_peer(scene, payment, is_settled=True) if is_invoice else hopeless(scene, payment)
+    if why is not None:
+        _tell_why(scene, matter, why, details, payload)
         return
     if files.add(scene, payment, matter.private) is not None:
         if payment.kind is not Kind.INVOICE or not extras.ask_first(scene, matter):
@@ -131,13 +135,27 @@ def begin(
 def tell_hopeless(scene: Scene, matter: Matter) -> bool:
     """Tell the payer that a new payment cannot be made, if that is clear; False if it is not."""
     why = hopeless(scene, matter.payment)
+    return why is not None and _tell_why(scene, matter, why)
+
+
+def _tell_why(
+    scene: Scene, matter: Matter, why: str, details: Doc = (), payload: Payload = NO_PAYLOAD
+) -> bool:
     room_id, person = matter.payer_room(scene), matter.private.asker.person
-    if why is None or room_id is None or person is None:
+    if room_id is None or person is None:
         return False
-    balance_minor = balance_of(scene, matter.payment)
-    doc = refused_doc(why, matter.view, balance_minor, scene.speech(person))
-    scene.tell(room_id, person, doc)
+    minor = at_most_minor(scene, matter.payment, why)
+    doc = (*details, *refused_doc(why, matter.view, minor, scene.speech(person)))
+    scene.tell(room_id, person, doc, payload=payload)
     return True
+
+
+def at_most_minor(scene: Scene, payment: Payment, why: str) -> int:
+    """The amount that a refusal names: what can go to the payee's institution, or the balance."""
+    if why != PEER_ROOM:
+        return balance_of(scene, payment)
+    is_invoice = payment.kind is Kind.INVOICE
+    return peers.room_minor(scene, payment, is_settled=is_invoice) or 0
 
 
 def answered(scene: Scene, matter: Matter, answer: Answered) -> None:
@@ -161,10 +179,10 @@ def answered(scene: Scene, matter: Matter, answer: Answered) -> None:
         return
     if extras.answered(scene, matter, answer):
         return
-    evidence = scene.approvals.evidence(scene.txn, nonce) if nonce is not None else None
-    if evidence is None or matter.payment.state is not State.ASKED:
+    if nonce is None or matter.payment.state is not State.ASKED:
         return
     if scene.settle(answer, speech.text("Approved.")):
+        evidence = scene.approvals.authorised(scene.txn, nonce)
         purse = answer.kept.purpose.get(choice or "")
         paid = _from_purse(scene, matter, str(purse)) if purse is not None else matter
         approved = attrs.evolve(paid.payment, approved_by=nonce)
@@ -210,15 +228,26 @@ def cancel(scene: Scene, matter: Matter) -> None:
 
 
 def post_held(scene: Scene, matter: Matter) -> None:
-    """Whoever had to say yes to a payment that is held has: it is paid.
+    """Whoever had to say yes to a payment that is held has: it is paid if its approval counts.
 
     Raises:
         SplitError: So little cannot be shared as its invoice says; nothing has changed.
     """
-    if _is_too_high(scene, matter.payment):
-        refuse_held(scene, matter, REFUND_TOO_HIGH)
+    if authority.is_stopped(scene, matter.payment):
+        refuse_held(scene, matter, KEY_REVOKED)
     else:
         _step(scene, matter, Input.POST)
+
+
+def refuse_revoked(scene: Scene, matter: Matter) -> None:
+    """End a payment that waits if a key that approved it is revoked."""
+    is_known = matter.payment.state in {State.COOLING, State.GUARDED, State.HELD}
+    if not is_known or not authority.is_stopped(scene, matter.payment):
+        return
+    if matter.payment.state is State.HELD:
+        refuse_held(scene, matter, KEY_REVOKED)
+    else:
+        charges.settle(scene, _step(scene, matter, Input.REFUSE, why=KEY_REVOKED))
 
 
 def unheard(scene: Scene, payment: Payment) -> str:
@@ -265,7 +294,16 @@ def hopeless(scene: Scene, payment: Payment) -> str | None:
         return NOT_PAYABLE
     if holders.holder(scene.txn, payment.payer).is_frozen:
         return Reason.FROZEN.value
-    return NO_COVER if balance_of(scene, payment) < payment.total_minor else None
+    if balance_of(scene, payment) < payment.total_minor:
+        return NO_COVER
+    # Of an invoice all is owed at once, and until it is due the two may have settled.
+    return _above_peer(scene, payment, is_settled=payment.kind is Kind.INVOICE)
+
+
+def _above_peer(scene: Scene, payment: Payment, *, is_settled: bool) -> str | None:
+    """Why a payment is too much for its payee's institution; None if it is not."""
+    room_minor = peers.room_minor(scene, payment, is_settled=is_settled)
+    return PEER_ROOM if room_minor is not None and payment.amount_minor > room_minor else None
 
 
 def _can_be_paid(scene: Scene, payment: Payment) -> bool:
@@ -286,6 +324,9 @@ def _go_on(scene: Scene, matter: Matter, approved_at_ms: int) -> None:
     """Do with an approved payment what the rules say."""
     payment = attrs.evolve(matter.payment, approved_at_ms=approved_at_ms)
     matter = attrs.evolve(matter, payment=payment)
+    if (why := _stopped(scene, payment)) is not None:
+        _step(scene, matter, Input.REFUSE, why=why)
+        return
     match judge_now(scene, matter, approved_at_ms):
         case Go():
             _make(scene, matter)
@@ -297,6 +338,16 @@ def _go_on(scene: Scene, matter: Matter, approved_at_ms: int) -> None:
                 cancel(scene, guarded)
         case Refuse(reason=reason):
             _step(scene, matter, Input.REFUSE, why=reason.value)
+
+
+def _stopped(scene: Scene, payment: Payment) -> str | None:
+    """Why an approved payment is stopped whatever the payer's rules say; None if it is not."""
+    if authority.is_stopped(scene, payment):
+        return KEY_REVOKED
+    allowance_id = payment.allowance_id
+    spender = None if allowance_id is None else allowances.spender_of(scene.txn, allowance_id)
+    is_frozen = spender is not None and holders.holder(scene.txn, spender).is_frozen
+    return Reason.FROZEN.value if is_frozen else None
 
 
 def _make(scene: Scene, matter: Matter) -> None:
@@ -322,14 +373,11 @@ def _make(scene: Scene, matter: Matter) -> None:
 
 def _resume(scene: Scene, matter: Matter) -> None:
     """Go on with a payment that waited; a key that was revoked meanwhile approved nothing."""
-    nonce = matter.payment.approved_by
-    evidence = scene.approvals.evidence(scene.txn, nonce) if nonce is not None else None
-    assert evidence is not None, "what is approved has evidence"  # noqa: S101 -- our bug
-    keys = scene.approvals.keys_of(scene.txn, evidence.person)
-    if any(one.id == evidence.key_id and one.revoked_at_ms is not None for one in keys):
+    if authority.is_stopped(scene, matter.payment):
         _step(scene, matter, Input.REFUSE, why=KEY_REVOKED)
-    else:
-        _go_on(scene, matter, evidence.at_ms)
+        return
+    evidence = scene.approvals.authorised(scene.txn, matter.payment.approved_by)
+    _go_on(scene, matter, evidence.at_ms)
 
 
 def _deny(scene: Scene, matter: Matter) -> None:

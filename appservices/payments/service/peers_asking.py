@@ -6,7 +6,6 @@ about has an id, so it is asked again.
 
 from __future__ import annotations
 
-import json
 import logging
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +19,7 @@ from veche.protocol.errors import (
     RefusedError,
     UnavailableError,
 )
+from veche.protocol.json_reader import LARGE_NODES_MAX, read_json
 from veche.protocol.notes import log_of, signer_of
 from veche.protocol.peer_api import ANSWER, QUESTION, PeerAnswer, hash_of
 from veche.protocol.wire import mapping, parse
@@ -226,7 +226,4 @@ def read_well_known(told: Mapping[str, Any], peer: PeerSection, now_ms: int) -> 
 
 
 def _object(data: bytes) -> Mapping[str, Any]:
-    try:
-        return mapping(json.loads(data))
-    except (ValueError, RecursionError) as e:
-        raise MalformedError("answer", "should be JSON") from e
+    return mapping(read_json(data, where="answer", nodes_max=LARGE_NODES_MAX))

@@ -182,17 +182,16 @@ def commit(
     holder = peers.institution(scene, peer.server)
     packet = question.packet
     is_lost = file is None and is_forgetful and packet is not None and packet.id == question.id
-    if (
-        is_lost
-        and packet is not None
-        and _paid_at_ms(peer, question, packet.id, packet.amount.minor) is not None
-    ):
-        prepare(scene, peer, question, message, is_here=True, is_paid=True)
-        return True
+    if is_lost and packet is not None:
+        ledger = holders.currencies(scene.txn).get(packet.amount.currency)
+        amount_minor = packet.amount.minor
+        if _paid_at_ms(scene, peer, question, packet.id, ledger, amount_minor) is not None:
+            prepare(scene, peer, question, message, is_here=True, is_paid=True)
+            return True
     if file is None or file.peer != holder.id:
         fault(scene, holder, "commit of what was never prepared", str(question.id), message)
         return False
-    paid_at_ms = _paid_at_ms(peer, question, file.id, file.amount_minor)
+    paid_at_ms = _paid_at_ms(scene, peer, question, file.id, file.ledger, file.amount_minor)
     if paid_at_ms is None:
         fault(scene, holder, "commit without a receipt that holds", file.id, message)
         return False
@@ -209,7 +208,7 @@ def commit(
             pending_id=ledger_id(transfer_id(scene, file.id, "hold")),
             ref=ledger_id(Ulid(file.id)),
         )
-        attempts.add(scene.txn, POST, file.id, [post], scene.now_ms)
+        attempts.add(scene.txn, POST, file.id, [post], scene.now_ms, approved_by=())
     return True
 
 
@@ -237,7 +236,7 @@ def cancel(scene: Scene, peer: PeerSection, question: Question, message: Mapping
             pending_id=ledger_id(transfer_id(scene, id_, "hold")),
             ref=ledger_id(Ulid(id_)),
         )
-        attempts.add(scene.txn, VOID, id_, [void], scene.now_ms)
+        attempts.add(scene.txn, VOID, id_, [void], scene.now_ms, approved_by=())
     return True
 
 
@@ -326,7 +325,7 @@ def _refusal(
         why = why or invoices_abroad.problem(scene, peer, packet)
     if is_paid and why == CLOSED:
         why = None  # what is paid there is owed here, whoever contradicted whom
-    if why is None and payment_store.payment(scene.txn, packet.id) is not None:
+    if why is None and payment_store.is_number_taken(scene.txn, packet.id):
         why = DIFFERENT
     holder = peers.institution(scene, peer.server)
     if why is None and store.count_open_in(scene.txn, holder.id) >= OPEN_MAX:
@@ -367,7 +366,9 @@ def _hold(scene: Scene, peer: PeerSection, packet: Packet, payee: Holder, ledger
     accounts = [opening(due.id, due.ledger, due.code, due.allowance)]
     if not wallet.is_opened:
         accounts.append(opening(wallet.id, wallet.ledger, wallet.code))
-    attempts.add(scene.txn, HOLD, packet.id, [transfer], scene.now_ms, accounts=accounts)
+    attempts.add(
+        scene.txn, HOLD, packet.id, [transfer], scene.now_ms, approved_by=(), accounts=accounts
+    )
 
 
 def _step(
@@ -382,7 +383,12 @@ def _step(
 
 
 def _paid_at_ms(
-    peer: PeerSection, question: Question, id_: str, amount_minor: int | None
+    scene: Scene,
+    peer: PeerSection,
+    question: Question,
+    id_: str,
+    ledger: int | None,
+    amount_minor: int | None,
 ) -> int | None:
     """When the ledger of the other institution got the payment, as it was prepared.
 
@@ -396,6 +402,8 @@ def _paid_at_ms(
         return None
     receipt = proved.receipt
     is_of_it = receipt.payment == id_ and receipt.amount.minor == amount_minor
+    of_currency = holders.currencies(scene.txn).get(receipt.amount.currency)
+    is_of_it = is_of_it and of_currency is not None and of_currency == ledger
     is_proved = is_of_it and log_of(proved.origin) == origin_of(peer.server)
     return receipt.at_ms if is_proved else None
 

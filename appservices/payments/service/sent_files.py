@@ -14,7 +14,6 @@ import io
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.defer import DeferredSemaphore
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.payments.service.scene import Parts
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
@@ -27,6 +26,7 @@ from veche.runtime.chats import ChatErrand
 from veche.runtime.crypto.attachments import decrypt_file, read_file_key
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.connections import AnswerTooLargeError
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,9 +133,7 @@ class LookAtFile(ChatErrand[Parts], abc.ABC):
             data = await self._fetch(claims["mxc"])
             key = read_file_key(claims["file"])
             reactor = self._host.reactor
-            return await deferToThreadPool(
-                reactor, reactor.getThreadPool(), self._opened, data, key, claims["mimetype"]
-            )
+            return await in_thread(reactor, self._opened, data, key, claims["mimetype"])
         except (AnswerTooLargeError, TooLargeError):
             return {"problem": FileProblem.TOO_BIG.value}
         except MalformedError:

@@ -6,4 +6,6 @@ from typing import Final
 
 from veche.runtime.api import Api
 
-API: Final = Api("/_veche/signing/v1", "Veche: signatures, seals, time stamps")
+API: Final = Api(
+    "/_veche/signing/v1", "Veche: signatures, seals, time stamps", body_bytes_max=1 << 20
+)

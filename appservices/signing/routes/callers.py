@@ -43,6 +43,10 @@ class CallerRoutes:
         self._host = host
         self._signing = signing
 
+    async def admit(self, call: Call) -> None:
+        """Refuse whoever sends no key of an organisation, before a large body is read."""
+        self._signing.callers.of(call.header("authorization"))
+
     def _caller(self, call: Call) -> str:
         return self._signing.callers.of(call.header("authorization"))
 

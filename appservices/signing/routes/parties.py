@@ -54,6 +54,7 @@ for hundreds of documents."""
 BYTES_LIMIT: Final = Limit(burst=1024 * 1024 * 1024, per_s=8 * 1024 * 1024)
 """Bytes of documents for one client address."""
 _DIGEST_CHARACTERS: Final = 64
+_NO_LINK: Final = "Please open the link from your chat again"
 _NO_SUCH: Final = "There is no such document here, or it is not yours to see"
 
 
@@ -113,6 +114,18 @@ class PartyCalls:
         self._host = host
         self._signing = signing
 
+    async def admit(self, call: Call) -> None:
+        """Refuse whoever has no link of a party, before a large body is read."""
+        if read_header(call.header("veche-party")) is None:
+            raise SignInError(_NO_LINK)
+
+        def work(txn: Cursor) -> None:
+            self._sent(self._scene(txn, call, "admit"), call)
+
+        # For a certificate the session stands in the body.
+        if "session" in call.path_args:
+            await self._host.database.run("signing.admit", work)
+
     async def _unless_refused(
         self, name: str, work: Callable[[Cursor], V | VecheError], call: Call
     ) -> V:
@@ -152,7 +165,7 @@ class PartyCalls:
     ) -> tuple[Session, Member]:
         told = read_header(call.header("veche-party"))
         if told is None:
-            raise SignInError("Please open the link from your chat again")
+            raise SignInError(_NO_LINK)
         session, member = known_party(scene, session_id, told, is_locked=is_locked)
         if party is not None and party != member.id:
             raise NotFoundError(_NO_SUCH)

@@ -23,9 +23,9 @@ from veche.protocol.batch_api import (
     TableQuery,
     TemplatesView,
 )
+from veche.protocol.json_reader import read_json
 from veche.protocol.wire import parse
 from veche.runtime.limits import Limit
-from veche.runtime.web import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+BATCH_NODES_MAX: Final = 1_000_000
+"""Values and keys of a batch: a hundred for each of 10,000 rows."""
 BATCH_LIMIT: Final = Limit(burst=10, per_s=0.2)
 """Batches of one client address: thousands of rows are checked for each."""
 
@@ -138,7 +140,8 @@ class TemplateRoutes(CallerRoutes):
         body, found = await self._away(checked)
         if body.dry_run:
             return batches.dry_view(found[0], found[2])
-        asked = Asked(caller, call.key, hashlib.sha256(asked_for).digest())
+        where = f"{call.route} {call.path_args['name']}\n".encode()
+        asked = Asked(caller, call.key, hashlib.sha256(where + asked_for).digest())
         run = self._host.database.run
         return await run("signing.order", self._order, call, asked, body, found)
 
@@ -164,7 +167,7 @@ class TemplateRoutes(CallerRoutes):
 
 def _body_of(_parts: Parts, call: Call) -> BatchBody:
     """The body, read in a thread: it may have thousands of rows."""
-    return parse(BatchBody, read_json(call.body))
+    return parse(BatchBody, read_json(call.body, nodes_max=BATCH_NODES_MAX))
 
 
 def _body_of_table(parts: Parts, call: Call) -> BatchBody:

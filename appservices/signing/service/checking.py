@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.threads import deferToThreadPool
-
 from appservices.signing.core.judged import judged_file
 from appservices.signing.core.papers.uploads import UploadTooLargeError, refusal_text
 from appservices.signing.service import reading
@@ -18,11 +16,12 @@ from veche.protocol.message import Code, Paragraph
 from veche.protocol.prompts import Choice
 from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.words import words_of
-from veche.protocol.signed_file import PDF, is_signed_file
+from veche.protocol.signed_file import is_signed_file
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
 from veche.runtime.sandbox import SandboxError, in_sandbox
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +35,6 @@ TOPIC: Final = "verify"
 CHECK: Final = "signing.check"
 """Errand: fetches a file and judges it."""
 _LASTS_MS: Final = 3_600_000
-ENCRYPTED: Final = b"/Encrypt"
-"""In the trailer of a PDF that is locked."""
 
 
 def ask(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
@@ -82,10 +79,10 @@ class Check(ChatErrand[Parts]):
             return {"problem": e}
         except (reading.FileGoneError, MalformedError):
             return {}
-        pool, roots = host.reactor.getThreadPool(), self._parts.authorities.trusted
+        roots = self._parts.authorities.trusted
         try:
-            report = await deferToThreadPool(
-                host.reactor, pool, in_sandbox, judged_file, pdf, roots, host.now_ms()
+            report = await in_thread(
+                host.reactor, in_sandbox, judged_file, pdf, roots, host.now_ms()
             )
         except SandboxError:
             return {}
@@ -117,10 +114,9 @@ def _why_unreadable(data: bytes, report: Report) -> str:
         return ""
     if not data:
         return N_("This file is empty.")
-    if not is_signed_file(data):
-        return N_(
-            "This is neither a PDF nor a container with signatures (.asice): I can check only"
-            " those. Was the signature in a file of its own, or is it another file?"
-        )
-    is_locked = data.startswith(PDF) and ENCRYPTED in data
-    return N_("This PDF is locked by a password: such files are not checked.") if is_locked else ""
+    if is_signed_file(data):
+        return ""
+    return N_(
+        "This is neither a PDF nor a container with signatures (.asice): I can check only"
+        " those. Was the signature in a file of its own, or is it another file?"
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import DeferredSemaphore
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.order import OrderError, OrderProblem, read_list
 from appservices.signing.core.papers.any_files import AnyFile, shortened
@@ -40,6 +39,7 @@ from veche.runtime.errands import Errand
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.connections import AnswerTooLargeError
 from veche.runtime.matrix.media import download_encrypted
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -196,12 +196,9 @@ class Read(ChatErrand[Parts]):
     async def _read(self, errand: Errand) -> Mapping[str, Any]:
         host = self._parts.host
         content = await fetch(self._parts, errand)
-        pool = host.reactor.getThreadPool()
         roots = self._parts.authorities.trusted
         filename, now_ms = name_of_file(self._parts, errand), host.now_ms()
-        upload = await deferToThreadPool(
-            host.reactor, pool, read_any, content, filename, roots, now_ms
-        )
+        upload = await in_thread(host.reactor, read_any, content, filename, roots, now_ms)
         person = UserId(errand.payload["person"])
         name = await known_name(host.client, self._parts.bot.user_id, person)
         return {"upload": upload, "name": name or name_of(person, "")}

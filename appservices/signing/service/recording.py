@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from cryptography import x509
 
-import veche
 from appservices.signing.core.hand import witness_of
 from appservices.signing.core.records import Level, clause_field, fields_of
 from appservices.signing.core.session import ENDED
@@ -39,6 +38,7 @@ from veche.protocol.handwriting import Drawing, HandRecord
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.unpadded import unpadded
 from veche.protocol.wire import parse
+from veche.runtime.version import build_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -108,7 +108,7 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
         policy=EvidencePolicy(
             roots=_roots(scene.parts, issued.values()),
             leaf_life_ms=_life_ms(issued.values()),
-            verifier_version=f"veche {veche.__version__}",
+            verifier_version=f"veche {build_version()}",
             verdict=verdict,
         ),
     )
@@ -218,10 +218,9 @@ def _approvals(
 
 def _approval(scene: Scene, party: str, nonce: str) -> EvidenceApproval | None:
     """What was approved for a party; None: there is no evidence of it."""
-    evidence = scene.approvals.evidence(scene.txn, nonce)
-    if evidence is None:
+    told = scene.approvals.exported(scene.txn, nonce)
+    if told is None:
         return None
-    told = scene.approvals.exported(scene.txn, evidence)
     known = EvidenceApproval.model_fields.keys() & told.keys()
     values = {key: told[key] for key in known if told[key] is not None}
     return EvidenceApproval.model_validate({**values, "party": party})

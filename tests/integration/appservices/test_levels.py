@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import pkgutil
+import random
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +17,14 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 import appservices
+from tests.support.hostile_json import hostile_bodies
 from tests.support.postgres import database
 from tests.support.processes import TIMEOUT_S
 from tests.support.web import served
+from veche.protocol.errors import MalformedError
 from veche.protocol.ids import UserId
+from veche.protocol.json_reader import read_json
+from veche.protocol.wire import parse
 from veche.runtime.acts import ActLog
 from veche.runtime.api import Api
 from veche.runtime.database import Database
@@ -174,6 +180,18 @@ OPEN = {
 """Open to anybody, and why."""
 OTHER_SITES = {"GET /_veche/wallet/v1/invoices/<link>/status": "one word, for a shop's own page"}
 """What scripts of other origins may read, and why."""
+LARGE_AND_OPEN = {
+    "POST /_veche/agency/v1/forms/check": "as large as a draft",
+    "POST /_veche/approvals/v1": "an approval of 250 documents says all that was shown",
+    "POST /_veche/peers/v1/questions": "an envelope of another institution",
+}
+"""JSON over 64 KiB that anybody may send, and why: it is counted and read in a thread."""
+LARGE_AND_KNOWN = {
+    "PUT /_veche/agency/v1/cases/<case_id>/draft",
+    "POST /_veche/agency/v1/cases/<case_id>/answers",
+}
+SECRETS = frozenset(("nonce", "link", "receipt_id"))
+"""Arguments of paths by which one sees what only few may."""
 LOW = {
     "GET /_veche/agency/v1/homes": "rooms that the homeserver knows",
     "POST /_veche/approvals/v1/<nonce>/decline": "only takes power away; asks for its own level",
@@ -222,6 +240,38 @@ def test_what_other_origins_may_read_is_named_with_its_reason() -> None:
     }
 
     assert found == set(OTHER_SITES)
+
+
+def test_no_line_has_a_secret_that_stands_in_a_path() -> None:
+    routes = [(name_of(api, route), route) for api in apis() for route in api.routes]
+    with_secret = {name for name, route in routes if SECRETS & {*route.arguments}}
+
+    assert len(with_secret) == 5
+    assert with_secret == {name for name, route in routes if route.hides_path}
+
+
+def test_who_sends_a_large_body_is_known_before_it_comes() -> None:
+    unknown = {
+        name_of(api, route): route.body_bytes_max
+        for api in apis()
+        for route in api.routes
+        if route.level is None and route.takes_session and (route.body_bytes_max or 0)
+    }
+    peers = {name_of(api, one): one for api in apis() for one in api.routes if one.body_bytes_max}
+
+    assert set(unknown) | {"POST /_veche/peers/v1/questions"} == set(LARGE_AND_OPEN)
+    assert set(peers) - set(LARGE_AND_OPEN) == LARGE_AND_KNOWN
+
+
+def test_no_document_is_more_than_malformed_for_any_route() -> None:
+    chance = random.Random(7)  # noqa: S311 -- no secret
+    for api in apis():
+        for route in api.routes:
+            if route.body is None:
+                continue
+            for data in hostile_bodies(route.body, chance):
+                with contextlib.suppress(MalformedError):
+                    parse(route.body, read_json(data)).model_dump(mode="json")
 
 
 class LevelTest(TestCase):

@@ -35,6 +35,7 @@ from webauthn.helpers.structs import (
 )
 
 from veche.protocol.errors import BadSignatureError, MalformedError
+from veche.protocol.json_reader import read_json
 from veche.protocol.p256 import PUBLIC_KEY_BYTES, public_key
 from veche.protocol.unpadded import from_unpadded
 
@@ -199,8 +200,8 @@ def _bytes(text: str) -> bytes:
 def _check_not_framed(client_data: bytes) -> None:
     """Authority is never in a frame of another origin; the library does not look."""
     try:
-        read = json.loads(client_data)
-    except (ValueError, RecursionError) as e:
+        read = read_json(client_data, where="client_data")
+    except MalformedError as e:
         raise BadSignatureError("what the passkey answered is not JSON") from e
     challenge = read.get("challenge") if isinstance(read, dict) else None
     # The library's decoder passes over characters that are not base64url.

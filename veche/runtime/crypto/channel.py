@@ -15,6 +15,7 @@ import attrs
 import vodozemac as vz
 
 from veche.protocol.errors import ConfigError
+from veche.protocol.json_reader import is_text
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core import account as accounts
 from veche.runtime.crypto.core import megolm, olm
@@ -27,7 +28,6 @@ from veche.runtime.crypto.core.values import (
     Reason,
     WedgedError,
     as_text,
-    is_storable,
 )
 from veche.runtime.crypto.store import devices, people, sessions
 from veche.runtime.matrix.client import MatrixError
@@ -422,5 +422,5 @@ def _users(lists: Json, name: str) -> tuple[str, ...]:
     return tuple(
         user
         for user in users
-        if isinstance(user, str) and 0 < len(user) <= ID_CHARACTERS_MAX and is_storable(user)
+        if isinstance(user, str) and 0 < len(user) <= ID_CHARACTERS_MAX and is_text(user)
     )

@@ -26,8 +26,9 @@ import psycopg2
 from psycopg2.errors import QueryCanceled
 from twisted.internet.defer import CancelledError
 
-from veche.protocol.errors import UnavailableError, VecheError
+from veche.protocol.errors import MalformedError, UnavailableError, VecheError
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
+from veche.protocol.json_reader import read_content
 from veche.runtime import metrics
 from veche.runtime.inbox import pages, store
 from veche.runtime.inbox.events import ENCRYPTED, TRACKED, is_for_an_answer
@@ -60,6 +61,14 @@ POLL_MS: Final = 2_000
 LEASE_MS: Final = 30_000
 """How long a room is left to the process that asks the homeserver about it."""
 ROW_DELAYS_MS: Final = (1_000, 2_000, 4_000, 8_000)
+_DOUBTED: Final = frozenset(
+    {
+        DeviceStanding.UNSIGNED,
+        DeviceStanding.NO_IDENTITY,
+        DeviceStanding.IDENTITY_CHANGED,
+        DeviceStanding.LATE,
+    }
+)
 
 _rows = metrics.counter("veche_inbox_done_total", "Rows by how they ended.", ["end"])
 _refused = metrics.counter("veche_inbox_refused_total", "Rows refused, by reason.", ["reason"])
@@ -79,7 +88,8 @@ class Ports:
         devices: Asks for devices.
         is_ours: Whether a user id is in our namespace.
         given_up: Tells who wrote a row that nothing was done, in the transaction that gives it up.
-        doubted: Tells who wrote a row that their identity is another one than was pinned.
+        doubted: Acts on a message of a device that is not simply its person's, and says whether
+            nobody else has to hear it.
     """
 
     opener: Opener
@@ -88,7 +98,7 @@ class Ports:
     devices: Devices
     is_ours: Callable[[str], bool]
     given_up: Callable[[Cursor, Claim, Item, int], None]
-    doubted: Callable[[Cursor, Claim, Item, int], None]
+    doubted: Callable[[Cursor, Claim, Item, Inbound, int], bool]
 
 
 @attrs.frozen
@@ -336,8 +346,8 @@ class Worker:
             is_ours, hooks = self._ports.is_ours, self._ports.hooks
             batch.is_doubtful |= track(txn, hooks, is_ours, claim, item)
         inbound = self._open(txn, claim, item)
-        if inbound.standing is DeviceStanding.IDENTITY_CHANGED:
-            self._ports.doubted(txn, claim, item, now_ms)
+        if inbound.standing in _DOUBTED and self._ports.doubted(txn, claim, item, inbound, now_ms):
+            return
         self._receivers[claim.bot].receive(txn, inbound)
 
     def _wait(
@@ -368,6 +378,10 @@ class Worker:
             trust, standing = Trust.ANY, DeviceStanding.NOT_ENCRYPTED
             if pages.is_page(item.event_id):
                 trust, standing = pages.trust_of(item), DeviceStanding.PAGE
+        try:
+            content = read_content(content, "content")
+        except MalformedError as e:
+            raise RefusedEvent("content") from e
         return Inbound(
             bot=claim.bot,
             room_id=claim.room_id,

@@ -17,6 +17,7 @@ from twisted.internet.task import deferLater
 from veche.protocol import csc
 from veche.protocol.csc import ProviderRefusedError, Version, said
 from veche.protocol.errors import ConfigError, MalformedError, UnavailableError
+from veche.protocol.json_reader import read_json
 from veche.protocol.signatures.provider import Credential, KeyHome, check_key, checked
 from veche.protocol.wire import mapping
 from veche.runtime.outbound import Outbound, Place
@@ -232,8 +233,8 @@ class ProviderClient:
             self._place, f"{self._path}/{path}", json.dumps(body).encode(), bearer=self._token
         )
         try:
-            content = mapping(json.loads(answer.body)) if answer.body else {}
-        except ValueError:
+            content = mapping(read_json(answer.body, where="answer")) if answer.body else {}
+        except MalformedError:
             content = {}
         if answer.status in (_OK, _WAITING, _NO_CONTENT):
             return _Reply(answer.status, content)

@@ -35,7 +35,8 @@ def registration_document(
         "hs_token": hs_token,
         "sender_localpart": PREFIX,
         "rate_limited": False,
-        "receive_ephemeral": True,
+        # Who is typing and who has read what is nobody else's business, and nothing here uses it.
+        "receive_ephemeral": False,
         "namespaces": {
             # Matched from the start of the whole id; a wide one locks people out.
             "users": [{"exclusive": True, "regex": f"@{PREFIX}.*:{server}"}],

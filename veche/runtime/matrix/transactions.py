@@ -14,6 +14,7 @@ from __future__ import annotations
 import hmac
 import json
 import logging
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,8 +22,9 @@ from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from veche.protocol.errors import UnavailableError
+from veche.protocol.errors import ForbiddenError, UnavailableError
 from veche.runtime import metrics
+from veche.runtime.bodies import LargeBody
 from veche.runtime.web import quiet
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TRANSACTION_BYTES_MAX: Final = 16 << 20
-"""Largest body of a transaction; ``new_site`` refuses a larger one."""
+"""Largest body of a transaction."""
 ROOT: Final = b"/_matrix/app/v1/"
 
 _bad = metrics.counter(
@@ -98,6 +100,17 @@ class Transactions(Resource):
 
         self.handle(kind, request.content.read(), answer)
         return NOT_DONE_YET
+
+    @property
+    def large_body(self) -> LargeBody:
+        """How large a push may be, for the site that has the resource."""
+        path = re.compile(re.escape(ROOT + PUSH) + b"/.+")
+        return LargeBody(METHODS[PUSH], path, TRANSACTION_BYTES_MAX, self._admit)
+
+    async def _admit(self, request: IRequest, _path: bytes) -> None:
+        if not self.is_authorized(request.getHeader(b"authorization") or b""):
+            _bad.labels("token").inc()
+            raise ForbiddenError("Wrong token")
 
     def is_authorized(self, given: bytes) -> bool:
         """Whether the value of an Authorization header is that of the homeserver."""

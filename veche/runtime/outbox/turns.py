@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ from veche.protocol.ids import EffectId, EventId, UserId
 from veche.protocol.message import RelationKind, relation
 from veche.runtime.matrix import store as rooms_store
 from veche.runtime.outbox import store
-from veche.runtime.ports import NotPrepared, Undeliverable, Undelivered
+from veche.runtime.ports import HeldBack, NotPrepared, Undeliverable, Undelivered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from veche.runtime.outbox.marks import Mark, Marks
     from veche.runtime.outbox.store import OutboxRow
     from veche.runtime.ports import Receiver, Sealer
+    from veche.runtime.vault import Vault
 
     _Seal = Callable[
         [Cursor, RoomId, str, Mapping[str, Any], Mapping[str, Any], int], Mapping[str, Any]
@@ -36,10 +38,13 @@ REMEMBERED_MS: Final = 23 * 3600 * 1000
 RELATION_WAIT_MS: Final = 1_000
 """When to look again for the event of another queue that a row relates to."""
 
+HELD_MS: Final = 60_000
+"""When to look again whether a document may go to a person whose identity was in doubt."""
+
+HELD_MAX: Final = 100
+"""Documents that wait in one room; more are given up, since they can be asked for again."""
+
 MEMBER: Final = "m.room.member"
-REDACTION: Final = "m.room.redaction"
-NEVER_ENCRYPTED: Final = frozenset(("m.reaction", REDACTION))
-"""What clients read only in clear."""
 _OPTIONAL: Final = frozenset((RelationKind.REPLY, RelationKind.THREAD))
 """Relations without which a message still says what it says."""
 
@@ -140,8 +145,10 @@ class _UnresolvedError(Exception):
 class Turns:
     """Takes turns, given the acknowledgements that are not written down yet."""
 
-    def __init__(self, marks: Marks) -> None:
+    def __init__(self, marks: Marks, vault: Vault) -> None:
         self._marks = marks
+        self._vault = vault
+        self._held: dict[tuple[UserId, RoomId], int] = {}
 
     def take(
         self,
@@ -164,7 +171,9 @@ class Turns:
         Raises:
             LostWriterError: Another process speaks for the bot; nothing was changed.
         """
-        found = store.rows(txn, place.bot, place.room_id, marks)
+        held_count = self._held.pop((place.bot, place.room_id), 0)
+        rows_max = store.ROWS_MAX + held_count
+        found = store.rows(txn, place.bot, place.room_id, self._vault, marks, rows_max)
         if found is None:
             return Turn()
         rows = [row for row in found.rows if not self._marks.find(place.room_id, row.effect_id)]
@@ -188,9 +197,10 @@ class Turns:
         seal = place.sealer.seal if is_room_encrypted else None
         device_id = place.sealer.device_id
         fixed: list[store.SealedRow] = []
+        held_count, is_last = 0, turn.is_all
         for row in rows:
             # Also of rows sealed before: the process may have ended before the keys went.
-            turn.has_keys |= is_room_encrypted and _is_sealable(row)
+            turn.has_keys |= is_room_encrypted and row.is_sealable
             if row.sealed is not None and row.sealed_type is not None:
                 turn.ready.append(_as_sealed(row, row.sealed, row.sealed_type, device_id, now_ms))
                 continue
@@ -202,14 +212,24 @@ class Turns:
                 turn.wait_ms = None if turn.ready else RELATION_WAIT_MS
                 break
             except NotPrepared:
-                turn.is_all, turn.needs_preparation = False, True
+                turn.is_all, turn.needs_preparation, turn.wait_ms = False, True, None
                 break
+            except HeldBack as e:
+                if held_count >= HELD_MAX:
+                    give_up(txn, place, [row.effect_id], Undeliverable.FORBIDDEN, str(e))
+                    continue
+                # What comes after it goes first: it may be the warning of what it waits for.
+                held_count += 1
+                turn.is_all, turn.wait_ms = False, HELD_MS if is_last else None
+                continue
             except _CannotSealError as e:
                 logger.exception("outbox: %s cannot be sent", row.effect_id)
                 give_up(txn, place, [row.effect_id], e.reason, e.detail)
                 continue
             fixed.append(one)
             turn.ready.append(Ready(row, one.sealed, one.sealed_type, one.redacts))
+        if held_count:
+            self._held[place.bot, place.room_id] = held_count
         if fixed:
             store.set_sealed(txn, place.room_id, fixed, device_id, now_ms)
 
@@ -225,13 +245,13 @@ class Turns:
         seal = place.sealer.seal_now if turn.is_room_encrypted else None
         fixed: list[store.SealedRow] = []
         for row in rows[: store.ROWS_MAX]:
-            if row.state_key is not None or row.redacts is not None:
+            if row.state_key is not None or row.redacts is not None or _is_apart(row):
                 break
             try:
                 one = self._seal(txn, place, row, now_ms, seal)
-            except (NotPrepared, _UnresolvedError, _CannotSealError):
+            except (NotPrepared, HeldBack, _UnresolvedError, _CannotSealError):
                 break
-            turn.has_keys |= turn.is_room_encrypted and _is_sealable(row)
+            turn.has_keys |= turn.is_room_encrypted and row.is_sealable
             turn.ready.append(Ready(row, one.sealed, one.sealed_type, one.redacts))
             fixed.append(one)
         if not fixed:
@@ -256,9 +276,12 @@ class Turns:
         if row.event_type == MEMBER and row.state_key is not None:
             expected = str(content.get("membership"))
             rooms_store.expect_member(txn, place.room_id, UserId(row.state_key), expected)
-        if seal is None or not _is_sealable(row):
+        audience = content.pop(store.AUDIENCE, None)
+        if seal is None or not row.is_sealable:
             content.pop(OPENING, None)  # for the person alone
             return _fixed(row, {**content, **row.beside}, row.event_type, redacts)
+        if audience is not None:
+            seal = functools.partial(place.sealer.seal_apart, audience)
         try:
             sealed = seal(txn, place.room_id, row.event_type, content, row.beside, now_ms)
         except TooLargeError as e:
@@ -309,11 +332,11 @@ def give_up(
 
 
 def _is_to_seal(row: OutboxRow) -> bool:
-    return row.sealed is None and _is_sealable(row)
+    return row.sealed is None and row.is_sealable
 
 
-def _is_sealable(row: OutboxRow) -> bool:
-    return row.state_key is None and row.event_type not in NEVER_ENCRYPTED
+def _is_apart(row: OutboxRow) -> bool:
+    return row.content is not None and store.AUDIENCE in row.content
 
 
 def _as_sealed(row: OutboxRow, sealed: str, kind: str, device_id: str, now_ms: int) -> Ready:

@@ -8,7 +8,6 @@ appendices, "Server Name". Redirects of ``.well-known`` are not followed, and th
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -20,6 +19,7 @@ from twisted.names.dns import Record_SRV
 from twisted.names.error import DNSQueryTimeoutError, DomainError, ResolverError
 
 from veche.protocol.errors import MalformedError, RefusedError, UnavailableError
+from veche.protocol.json_reader import read_json
 from veche.runtime.outbound import OutboundRefusedError, Place
 
 if TYPE_CHECKING:
@@ -172,9 +172,9 @@ class Discovery:
         if answer.status != 200:  # noqa: PLR2004 -- HTTP
             return None
         try:
-            content: Any = json.loads(answer.body)
+            content: Any = read_json(answer.body, where="well-known")
             return parse_server_name(content["m.server"])
-        except (ValueError, KeyError, TypeError, RecursionError, MalformedError):
+        except (KeyError, TypeError, MalformedError):
             return None
 
     async def _by_srv(self, name: ServerName) -> Place:

@@ -9,7 +9,6 @@ Source: Matrix spec v1.18, Server-Server API, "OpenID"; Client-Server API, "Open
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlencode
@@ -19,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 
 from veche.protocol.errors import MalformedError, UnavailableError
+from veche.protocol.json_reader import read_json
 from veche.protocol.wire import Wire
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.outbound import OutboundRefusedError
@@ -41,8 +41,11 @@ logger = logging.getLogger(__name__)
 USERINFO: Final = "/_matrix/federation/v1/openid/userinfo"
 TIMEOUT_S: Final = 10.0
 """From finding the homeserver to the last byte of its answer."""
+ASKING_MAX: Final = 32
+"""Other homeservers that are looked for and asked at a time."""
 _RETRY_AFTER_MS: Final = 5_000
 _TROUBLE: Final = "Your homeserver is in trouble"
+_BUSY: Final = "Too many people are signing in from other servers. Please try again in a moment."
 _SLOW: Final = "Your homeserver does not answer"
 _REFUSED: Final = "Your homeserver does not vouch for this token"
 
@@ -93,6 +96,7 @@ class Homeservers:
         self._server_name = server_name
         self._outbound = outbound
         self._discovery = discovery
+        self._asking = 0
 
     async def person_of(self, token: OpenIdToken) -> UserId:
         """The person, as ``OpenIdChecker`` says."""
@@ -129,6 +133,15 @@ class Homeservers:
             raise SignInRefusedError(_REFUSED) from e
 
     async def _ask(self, name: ServerName, query: Mapping[str, str]) -> Any:
+        if self._asking >= ASKING_MAX:
+            raise UnavailableError(_BUSY, retry_after_ms=_RETRY_AFTER_MS)
+        self._asking += 1
+        try:
+            return await self._asked(name, query)
+        finally:
+            self._asking -= 1
+
+    async def _asked(self, name: ServerName, query: Mapping[str, str]) -> Any:
         work = Deferred.fromCoroutine(self._found_and_asked(name, query))
         try:
             answer = await work.addTimeout(TIMEOUT_S, self._reactor)
@@ -141,8 +154,8 @@ class Homeservers:
         if answer.status != 200:  # noqa: PLR2004 -- HTTP
             raise SignInRefusedError(_REFUSED)
         try:
-            return json.loads(answer.body)
-        except (ValueError, RecursionError) as e:
+            return read_json(answer.body, where="answer")
+        except MalformedError as e:
             raise SignInRefusedError(_REFUSED) from e
 
     async def _found_and_asked(self, name: ServerName, query: Mapping[str, str]) -> Answer:

@@ -21,7 +21,8 @@ from appservices.payments.core.rails.port import (
     Refused,
     Unknown,
 )
-from veche.protocol.errors import UnavailableError
+from veche.protocol.errors import MalformedError, UnavailableError
+from veche.protocol.json_reader import read_json
 from veche.protocol.money import MINOR_MAX
 from veche.runtime.matrix.connections import NoAnswerError
 
@@ -145,7 +146,7 @@ def _body(answer: Answer) -> dict[str, Any]:
         UnavailableError: It is none.
     """
     try:
-        found = json.loads(answer.body)
-    except ValueError as e:
+        found = read_json(answer.body, where="answer")
+    except MalformedError as e:
         raise UnavailableError("the bank answers no JSON", retry_after_ms=_RETRY_AFTER_MS) from e
     return found if isinstance(found, dict) else {}

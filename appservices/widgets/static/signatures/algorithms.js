@@ -105,6 +105,12 @@ export function keyOf(info) {
     const name = idIn(kind);
     const encoded = wholeBits(bits);
     if (name === RSA) return { kind: "RSA", bits: modulusBits(encoded), encoded: info.encoded };
+    if (name === PSS) {
+        // Browsers take such keys under the name of RSA alone (RFC 4055 §1.2).
+        const plain = der.sequence(der.oid("1.2.840.113549.1.1.1"), der.tlv(der.NULL));
+        const spki = der.sequence(plain, der.tlv(der.BIT_STRING, Uint8Array.of(0), encoded));
+        return { kind: "RSA", bits: modulusBits(encoded), encoded: spki };
+    }
     const known = name === EC_KEY ? CURVES.get(idIn(curve)) : undefined;
     return known && { kind: known, bits: 0, encoded };
 }
@@ -125,6 +131,11 @@ function modulusBits(encoded) {
     return (digits.length - first) * 8 - Math.clz32(digits[first] ?? 0) + 24;
 }
 
+/** @param {PublicKey | undefined} key @returns {boolean} whether what it signed is believed */
+export function isTaken(key) {
+    return key !== undefined && (key.kind !== "RSA" || key.bits >= RSA_BITS_MIN);
+}
+
 /**
  * @param {PublicKey | undefined} key
  * @param {Bytes} signature
@@ -133,9 +144,9 @@ function modulusBits(encoded) {
  * @returns {Promise<boolean>} whether the key signed the data so
  */
 export async function hasSigned(key, signature, data, scheme) {
-    if (!key || !scheme || (key.kind === "RSA") === (scheme.kind === "ecdsa")) return false;
+    if (!key || !isTaken(key) || !scheme) return false;
     const isRsa = key.kind === "RSA";
-    if (isRsa && key.bits < RSA_BITS_MIN) return false;
+    if (isRsa === (scheme.kind === "ecdsa")) return false;
     const raw = isRsa ? signature : rawSignature(signature, key.kind === "P-256" ? 32 : 48);
     if (!raw) return false;
     const { hash, salt } = scheme;

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import random
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -18,14 +19,17 @@ from tests.integration.appservices.agency.town import (
     new_words,
     words_of,
 )
+from tests.support.hostile_events import hostile_contents
 from veche.protocol.ids import RoomId
 from veche.protocol.inbound import Trust
+from veche.runtime.chats import CHATS_MAX
 from veche.runtime.crypto.store import people as key_store
 from veche.runtime.matrix.client import MatrixError
 
 if TYPE_CHECKING:
     from tests.integration.appservices.agency.town import Town
 
+TRIES: Final = 40
 SECOND_CHAT = RoomId("!second:veche.test")
 
 
@@ -491,3 +495,66 @@ def test_everything_said_in_a_chat_is_an_act_on_the_person(town: Town) -> None:
     assert {act["basis"] for act in acts} == {"request of the person"}
     assert ALICE not in str(acts)
     assert new_words(in_chat)
+
+
+def test_whoever_is_brought_into_a_chat_is_told_of_at_once(town: Town) -> None:
+    town.greeted()
+
+    said = words_of(town.move(CHAT, BOB, "invite", by=ALICE))
+
+    assert "Others are in this room. Here I only tell what there is" in said
+
+
+# Very many chats.
+
+
+def calls_of(town: Town, action: str) -> list[tuple[str, Any]]:
+    """Rooms that the office was to go into (``join``) or out of (``leave``), and the reason."""
+    return [
+        (path, body.get("reason"))
+        for _, path, body in town.host.client.calls
+        if f"/{action}" in path
+    ]
+
+
+def test_one_person_has_the_office_in_few_chats_and_is_told_why(town: Town) -> None:
+    for number in range(CHATS_MAX):
+        town.begin_chat(room_id=RoomId(f"!chat{number}:veche.test"))
+    assert len(calls_of(town, "join")) == CHATS_MAX
+    assert calls_of(town, "leave") == []
+
+    for number in range(3):
+        town.begin_chat(room_id=RoomId(f"!more{number}:veche.test"))
+
+    assert len(calls_of(town, "join")) == CHATS_MAX
+    refused = calls_of(town, "leave")
+    assert len(refused) == 3
+    assert all(f"You have {CHATS_MAX} chats with me already" in why for _, why in refused)
+    assert len(town.sql("SELECT 1 FROM agency.chat")) == CHATS_MAX
+    # Another person is not hindered.
+    assert "I am its bot" in words_of(town.begin_chat(BOB, RoomId("!bob:veche.test")))
+
+
+def test_the_office_leaves_chats_that_the_person_left_so_they_come_back_always(
+    town: Town,
+) -> None:
+    for number in range(CHATS_MAX + 3):
+        room_id = RoomId(f"!chat{number}:veche.test")
+        assert "I am its bot" in words_of(town.begin_chat(room_id=room_id))
+        town.move(room_id, ALICE, "leave")
+
+    assert len(calls_of(town, "leave")) >= CHATS_MAX
+    assert {why for _, why in calls_of(town, "leave")} == {None}
+
+
+@pytest.mark.parametrize("where", ["chat", "case", "desk"])
+def test_no_event_whatever_fails(town: Town, where: str) -> None:
+    town.submitted()
+    chance = random.Random(5)  # noqa: S311 -- no secret
+    room_id = {"chat": CHAT, "case": town.case().room, "desk": town.desk()}[where]
+    sender = CAROL if where == "desk" else ALICE
+    prompt = [one for one in town.said if "org.veche.prompt" in one.content][-1]
+
+    for kind, content in hostile_contents(prompt.event_id, prompt.prompt["id"], chance, TRIES):
+        town.hear(room_id, sender, content, kind=kind)
+        town.hear(room_id, sender, content, kind=kind, trust=Trust.ANY)

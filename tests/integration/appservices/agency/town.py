@@ -23,6 +23,7 @@ from appservices.agency import store
 from appservices.agency.bot import Agency
 from appservices.agency.config import AgencySection
 from appservices.agency.service.page_acts import Visit, start_case
+from tests.support.said import opened
 from tests.unit.appservices.agency.builders import service_data
 from veche.protocol.acts import OPENING
 from veche.protocol.errors import RefusedError
@@ -232,9 +233,9 @@ class FakeHost:
         self, bot: UserId, device: DeviceId, plan: RoomPlan, unique: EffectId
     ) -> RoomId:
         """As ``Rooms.create``."""
-        room_id = await create_room(cast("Any", self.client), bot, device, plan, unique)
-        await self.look(bot, room_id)
-        return room_id
+        made = await create_room(cast("Any", self.client), bot, device, plan, unique)
+        await self.look(bot, made.room_id)
+        return made.room_id
 
     async def look(self, bot: UserId, room_id: RoomId) -> bool:
         """As ``Rooms.look``: rooms that bots make are encrypted, others as the test made them."""
@@ -398,6 +399,7 @@ class Town:
         )
         for seq, room_id, effect, kind, state_key, redacts, relation, content in rows:
             self._last_seq = seq
+            content = opened(content, b"p" * 32)  # noqa: PLW2901 -- read
             opening = content.pop(OPENING, {})
             event_id = EventId(f"${effect}")
             self.said.append(

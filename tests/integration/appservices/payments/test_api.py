@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import random
+import re
 from typing import Any, Final
 
 import pytest
@@ -12,12 +14,14 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from appservices.payments.core.formats import emv, epc
 from appservices.payments.core.formats.links import PersonLink, read_person
+from appservices.payments.routes.api import API
 from appservices.payments.service import charges, files, invoices
 from appservices.payments.service.errands import handlers
 from appservices.payments.store import invoices as invoice_store
 from tests.integration.appservices.payments.branch import OFFICE, SHOP, BranchTestCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.integration.appservices.payments.scenes import ALICE, BOB
+from tests.support.hostile_json import hostile_bodies
 from tests.support.postgres import execute
 from veche.protocol.acts import ActClass, read_entry
 from veche.protocol.ids import EffectId, UserId, derived_ulid
@@ -202,6 +206,20 @@ class ApiTests(BranchTestCase):
         await self.bank.settled()
         assert taken[0] == 200
         assert self.bank.balance(ALICE) == 10_000
+
+    async def test_no_document_whatever_is_an_error_of_ours(self) -> None:
+        known = await self.invoice()
+        chance = random.Random(7)  # noqa: S311 -- no secret
+
+        for route in API.routes:
+            model = route.body
+            if model is None:
+                continue
+            where = re.sub(r"<invoice_id>", known["id"], route.path)
+            where = re.sub(r"<\w+>", "01ARZ3NDEKTSV4RRFFQ69G5FAV", where)
+            for number, data in enumerate(hostile_bodies(model, chance)):
+                status, told = await self.bank.call(route.method, where, data, key=f"{number}")
+                assert status < 500, (route.path, data[:200], told)
 
     async def test_without_cover_a_refund_is_refused_and_that_is_an_event(self) -> None:
         view = await self.invoice()

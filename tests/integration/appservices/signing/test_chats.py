@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from typing import TYPE_CHECKING, Any
+import random
+from typing import TYPE_CHECKING, Any, Final
 
 import pikepdf
 import pytest
@@ -16,8 +17,9 @@ from appservices.signing.service.ending import CLOSE, SEAL
 from appservices.signing.service.reading import FETCH_BYTES_MAX, SLOW_BYTES
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
+from tests.support.hostile_events import hostile_contents
 from tests.support.sign_page import SignPage
-from veche.protocol.inbound import DeviceStanding
+from veche.protocol.inbound import DeviceStanding, Trust
 from veche.protocol.sign_request import SIGN_FILE_KEY, SIGN_REQUEST_KEY, SIGN_RESULT_KEY
 from veche.protocol.signatures.certificates import Level as CertificateLevel
 from veche.protocol.signatures.report import Verdict
@@ -44,6 +46,9 @@ def places(pdf: bytes) -> Mapping[str, int]:
         }
 
 
+TRIES: Final = 40
+
+
 class ChatTests(ChatSite):
     """Whole sessions, in chats and on pages."""
 
@@ -53,6 +58,20 @@ class ChatTests(ChatSite):
         await self.settle()
         await self.say_all(CAROL, "Lease of flat 12b", who)
         await self.tap(CAROL, *more, "send")
+
+    async def test_no_event_whatever_fails(self) -> None:
+        self.chat(ALICE, BOB, CAROL)
+        await self.prepare("Alice and Bob")
+        chance = random.Random(5)  # noqa: S311 -- no secret
+        rows = "SELECT p.prompt, o.event_id FROM runtime.prompt p JOIN runtime.outbox o"
+        self._arrive()
+        prompt, event_id = self.rows(f"{rows} USING (room_id, effect_id) ORDER BY p.seq DESC")[0]
+
+        for number, (_, content) in enumerate(
+            hostile_contents(event_id, prompt["id"], chance, TRIES)
+        ):
+            person = chance.choice((ALICE, CAROL))
+            self.run_now(self.hear, person, content, f"$odd{number}", Trust.VERIFIED)
 
     async def sign(self, person: UserId) -> None:
         """A person signs on the page of their card."""

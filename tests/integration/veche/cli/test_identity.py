@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
 from tests.support.postgres import database, execute
+from tests.support.said import opened
 from veche.cli import installed
 from veche.cli.main import main
 from veche.runtime.migrate import KERNEL_SETS
@@ -86,8 +87,9 @@ class Office:
         return pinned
 
     def told(self) -> list[str]:
-        rows = execute(self.dsn, "SELECT content ->> 'body' FROM runtime.outbox")
-        return [str(body) for (body,) in rows]
+        key = OPERATOR_KEY.seed("pseudonym")
+        rows = execute(self.dsn, "SELECT content FROM runtime.outbox")
+        return [str(opened(content, key)["body"]) for (content,) in rows]
 
 
 @pytest.fixture
@@ -132,3 +134,27 @@ def test_an_identity_is_confirmed_once(office: Office) -> None:
     assert code == 1
     assert "has no new identity here" in err
     assert len(office.told()) == 1
+
+
+def test_a_later_identity_or_device_of_who_had_none_is_listed_and_confirmed(office: Office) -> None:
+    execute(
+        office.dsn,
+        "UPDATE crypto.person SET master_key = NULL, master_pinned = NULL, pinned_at_ms = 1",
+    )
+    execute(
+        office.dsn,
+        "INSERT INTO crypto.person_device VALUES (%s, 'TABLET', 'curve', %s, FALSE)",
+        ALICE,
+        LATER,
+    )
+    listed = office.do("list")[1]
+
+    code, _, _ = office.do("confirm", ALICE, LATER)
+
+    assert f"{ALICE}\n  before  none, only devices\n" in listed
+    assert code == 0
+    assert execute(office.dsn, "SELECT device_id FROM crypto.pinned_device") == [("TABLET",)]
+    execute(office.dsn, "UPDATE crypto.person SET master_key = %s", NOW)
+    assert f"  now     {SHOWN}\n" in office.do("list")[1]
+    assert office.do("confirm", ALICE, SHOWN)[0] == 0
+    assert office.pinned() == NOW

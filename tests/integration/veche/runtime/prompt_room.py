@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.support.prompts import ALICE, BOT, NOW_MS, ROOM, a_prompt
+from tests.support.said import opened
 from veche.protocol.catalogue import Catalogue
 from veche.protocol.ids import EventId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veche.protocol.ids import EffectId, RoomId, UserId
-    from veche.protocol.prompts import Prompt
+    from veche.protocol.prompts import NumberReactions, Prompt
     from veche.runtime.database import Cursor
     from veche.runtime.prompts import Heard, Kept
 
@@ -57,6 +58,7 @@ class PromptRoom:
         thread: EffectId | None = None,
         about: str | None = None,
         cause: str | None = None,
+        reactions: NumberReactions = "first",
         **purpose: Any,
     ) -> Prompt:
         """Ask; by default the message is sent at once."""
@@ -72,7 +74,7 @@ class PromptRoom:
             mentions=[ALICE],
             thread=thread,
         )
-        effect = prompts.ask(self.txn, self.voice(cause), asking, CATALOGUE)
+        effect = prompts.ask(self.txn, self.voice(cause), asking, CATALOGUE, reactions)
         if is_sent:
             self.send(effect)
         return prompt
@@ -145,7 +147,7 @@ class PromptRoom:
         self.txn.execute(
             "SELECT event_type, relation, redacts, content FROM runtime.outbox ORDER BY seq"
         )
-        return self.txn.fetchall()
+        return [(*row, opened(content)) for *row, content in self.txn.fetchall()]
 
     def shown(self) -> list[str]:
         """New bodies of all edits, in order."""

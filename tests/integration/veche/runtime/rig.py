@@ -37,7 +37,7 @@ from veche.runtime.matrix.client import MatrixClient, MatrixError, path
 from veche.runtime.matrix.connections import Connections
 from veche.runtime.matrix.pushes import Pushes
 from veche.runtime.matrix.rooms import Rooms
-from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX, Transactions
+from veche.runtime.matrix.transactions import Transactions
 from veche.runtime.migrate import MigrationSet
 from veche.runtime.outbox import store as outbox_store
 from veche.runtime.outbox.marks import Marks
@@ -133,11 +133,14 @@ class FakeService:
         content = {"msgtype": "m.text", "body": f"gave up {item.event_id}"}
         self.say(txn, claim.bot, claim.room_id, content, cause=f"given up {item.event_id}")
 
-    def doubted(self, txn: Cursor, claim: Claim, item: Item, at_ms: int) -> None:
-        """Say so."""
+    def doubted(self, txn: Cursor, claim: Claim, item: Item, inbound: Inbound, at_ms: int) -> bool:
+        """Say so, as is done of an identity that changed; let everybody hear the message."""
         del at_ms
+        if inbound.standing is not DeviceStanding.IDENTITY_CHANGED:
+            return False
         content = {"msgtype": "m.text", "body": "who are you?"}
         self.say(txn, claim.bot, claim.room_id, content, cause=f"doubted {item.event_id}")
+        return False
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
         """Keep that."""
@@ -292,6 +295,9 @@ class FakeSealer:
 
     seal_now = seal
 
+    def seal_apart(self, audience: str, *sealed: Any) -> Mapping[str, Any]:
+        return {**self.seal(*sealed), "audience": audience}
+
     async def deliver(self, room_id: RoomId) -> None:
         self.delivered.append(room_id)
 
@@ -331,6 +337,7 @@ class Rig:
             self.rooms,
             self.marks,
             random.random,
+            ActLog(bytes(32)).outbox_vault,
         )
         self.worker = Worker(
             self.database,
@@ -384,7 +391,7 @@ class Rig:
     def listen(self, port: int) -> None:
         """Take what the homeserver pushes."""
         root = Transactions(self.hs_token, self.intake)
-        site = new_site(root, reactor, body_bytes_max=TRANSACTION_BYTES_MAX)
+        site = new_site(root, reactor, large_bodies=[root.large_body])
         pushes: Any = Pushes(site, root)
         self.open = WrappingFactory(pushes)
         self.port = reactor.listenTCP(port, self.open, interface="127.0.0.1")

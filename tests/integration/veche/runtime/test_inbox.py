@@ -33,7 +33,7 @@ from veche.runtime.inbox.housekeeping import (
     KEY_KEPT_MS,
     Housekeeping,
 )
-from veche.runtime.inbox.worker import KEY_WAIT_MS
+from veche.runtime.inbox.worker import KEY_WAIT_MS, ROW_DELAYS_MS
 from veche.runtime.matrix import store as rooms
 
 if TYPE_CHECKING:
@@ -99,11 +99,36 @@ class IntakeTests(OfflineCase):
     async def test_nul_and_lone_surrogates_do_not_block_the_inbox(self) -> None:
         rig = await self.rig()
         await self.seat(rig, ROOM)
-        odd = {"msgtype": "m.text", "x": "a\0b\ud800c", "body": "odd", "n": 10**400, "f": 1.5}
+        odd = {"msgtype": "m.text", "x": "a\0b\ud800c", "body": "odd", "f": 1.5}
 
         await rig.intake.take([event(ROOM, ALICE, content=odd), event(ROOM, ALICE, "even")])
 
         await until(lambda: len(rig.bodies()) == 2, "both")
+
+    async def test_what_is_no_content_of_a_message_does_not_hold_up_its_room(self) -> None:
+        rig = await self.rig()
+        await self.seat(rig, ROOM)
+        too_large = {"msgtype": "m.text", "body": "large", "n": [10**400]}
+        lists = {"msgtype": ["m.text"], "body": "lists", "m.relates_to": {"rel_type": []}}
+
+        def look(inbound: Inbound) -> None:
+            """As the services look whether a message is a file."""
+            assert inbound.content.get("msgtype") not in {"m.file", "m.image"}
+
+        rig.service.fail = look
+        began_ms = now_ms()
+
+        await rig.intake.take(
+            [
+                event(ROOM, ALICE, content=too_large),
+                event(ROOM, ALICE, content=lists),
+                event(ROOM, ALICE, "even"),
+            ]
+        )
+
+        await until(lambda: "even" in rig.bodies(), "the good one")
+        assert rig.bodies() == ["lists", "even"]
+        assert now_ms() - began_ms < ROW_DELAYS_MS[0]
 
     async def test_rooms_without_a_bot_leave_no_row_and_ask_for_healing(self) -> None:
         rig = await self.rig()

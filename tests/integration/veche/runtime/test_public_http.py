@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
+import re
+import resource
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -18,10 +22,12 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
+from veche.protocol.errors import RefusedError
 from veche.protocol.ids import UserId
 from veche.protocol.wire import Wire
 from veche.runtime.acts import ActLog
 from veche.runtime.api import Api, Call
+from veche.runtime.bodies import BODY_BYTES_MAX
 from veche.runtime.database import Database
 from veche.runtime.gate import Gate
 from veche.runtime.limits import Limit
@@ -29,7 +35,6 @@ from veche.runtime.live import Live, announce
 from veche.runtime.migrate import KERNEL_SETS
 from veche.runtime.public import HEADERS, PublicRoot, PublicSite
 from veche.runtime.sessions import Agent, Level, Session, Sessions, core, store
-from veche.runtime.web import BODY_BYTES_MAX
 
 if TYPE_CHECKING:
     from veche.runtime.database import Cursor
@@ -40,6 +45,9 @@ reactor: Any = default_reactor
 ALICE: Final = UserId("@alice:veche.test")
 FREE: Final = Limit(burst=100_000, per_s=100_000)
 API: Final = Api("/_veche/notes/v1", "Notes")
+FILE_BYTES_MAX: Final = 50 << 20
+KEPT_BYTES_MAX: Final = 48 << 20
+"""What a test may add to the memory of a process, whatever was sent."""
 TOKENS: Final = {level: f"{level.value}" * 43 for level in Level}
 
 
@@ -79,6 +87,22 @@ class Routes:
             await watch.changed()
         return Notes(notes=[call.signed_in.id])
 
+    @API.transaction(
+        "notes file",
+        "PUT",
+        "/file",
+        takes="application/octet-stream",
+        takes_bytes_max=FILE_BYTES_MAX,
+        answer=None,
+        level=Level.ROOM,
+        summary="A file that is never right",
+    )
+    def file(self, _txn: Cursor, call: Call) -> None:
+        try:
+            {}[call.body[:1]]
+        except KeyError as e:
+            raise RefusedError("not this file") from e
+
     @API.transaction("notes one", "GET", "/notes/<note>", answer=Notes, summary="One")
     def one(self, txn: Cursor, call: Call) -> Notes:
         txn.execute("SELECT text FROM note WHERE text = %s", (call.path_args["note"],))
@@ -99,14 +123,18 @@ class Reply:
 
 
 def exchange(port: int, data: bytes) -> bytes:
-    """All that comes back until the other side closes, as each request here asks it to."""
+    """What comes back: a whole answer, or all until the other side closes."""
     with socket.create_connection(("127.0.0.1", port), timeout=120) as one:
         received = bytearray()
         try:
             one.sendall(data)
             while chunk := one.recv(65_536):
                 received += chunk
-        except (ConnectionResetError, BrokenPipeError):
+                head, _, body = received.partition(b"\r\n\r\n")
+                length = re.search(rb"\r\n[Cc]ontent-[Ll]ength: (\d+)", head)
+                if length is not None and len(body) == int(length[1]):
+                    one.shutdown(socket.SHUT_WR)
+        except OSError:
             pass
         return bytes(received)
 
@@ -184,6 +212,11 @@ class PublicCase(TestCase):
         return execute(self.dsn, "SELECT person, text FROM note")
 
 
+def resident_bytes() -> int:
+    """Of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
 def request(method: str, path: str, body: bytes | None = None, **headers: str) -> bytes:
     said = {name.replace("_", "-"): value for name, value in headers.items()}
     given = {"host": "veche.example.org", "connection": "close", **said}
@@ -198,6 +231,7 @@ def request(method: str, path: str, body: bytes | None = None, **headers: str) -
 ROOM: Final = f"Bearer {TOKENS[Level.ROOM]}"
 NOTES: Final = "/_veche/notes/v1/notes"
 OPEN: Final = "/_veche/notes/v1/open"
+FILE: Final = "/_veche/notes/v1/file"
 GOOD: Final = b'{"text": "evil"}'
 RAW: Final = f"POST {NOTES} HTTP/1.1\r\nhost: x\r\nauthorization: {ROOM}\r\n".encode()
 
@@ -257,7 +291,7 @@ ATTACKS: Final[dict[str, tuple[bytes, set[int]]]] = {
         {404},
     ),
     "no JSON": (request("POST", OPEN, b"{"), {400}),
-    "deep JSON": (request("POST", OPEN, b"[" * 900_000), {400}),
+    "deep JSON": (request("POST", OPEN, b"[" * 60_000), {400}),
     "a key twice": (request("POST", OPEN, b'{"text": "a", "text": "evil"}'), {400}),
     "NUL": (request("POST", OPEN, b'{"text": "\\u0000"}'), {400}),
     "half a pair": (request("POST", OPEN, b'{"text": "\\udc00"}'), {400}),
@@ -373,7 +407,7 @@ class AskingTests(PublicCase):
         reply = await self.ask("HEAD", NOTES, authorization=ROOM)
         assert (reply.status, reply.body) == (200, b"")
         reply = await self.ask("GET", "/_veche/notes/v1/openapi.json")
-        assert set(reply.json["paths"]) == {"/notes", "/open", "/news", "/notes/{note}"}
+        assert set(reply.json["paths"]) == {"/notes", "/open", "/news", "/file", "/notes/{note}"}
 
     async def test_an_answer_has_the_id_of_its_request(self) -> None:
         reply = await self.ask("GET", "/none", x_request_id="proxy-7")
@@ -392,6 +426,50 @@ class AskingTests(PublicCase):
         self.database.close()
         reply = await self.ask("GET", NOTES, authorization=ROOM)
         assert (reply.status, reply.json["errcode"]) == (503, "ORG.VECHE.UNAVAILABLE")
+
+
+class UploadTests(PublicCase):
+    """Files that are refused, before they come and after."""
+
+    async def upload(self, count: int, sent: int, **headers: str) -> Reply:
+        headers = {"content_type": "application/octet-stream", **headers}
+        head = request("PUT", FILE, b"", content_length=str(count), **headers)
+        return await self.send(head + bytes(sent))
+
+    async def test_who_may_not_send_a_file_is_told_before_it_comes(self) -> None:
+        await self.signed_in()
+        low = f"Bearer {TOKENS[Level.LOW]}"
+        for status, headers in (
+            (401, {}),
+            (401, {"authorization": "Bearer " + "x" * 43}),
+            (403, {"authorization": low}),
+        ):
+            reply = await self.upload(FILE_BYTES_MAX, 0, **headers)
+            assert (reply.status, bool(reply.json["error"])) == (status, True)
+        assert (await self.upload(FILE_BYTES_MAX + 1, 0, authorization=ROOM)).status == 413
+
+    async def test_the_limit_of_requests_counts_a_large_body_once(self) -> None:
+        await self.signed_in()
+        self.site = self.served(session_limit=Limit(burst=3, per_s=0.01))
+        replies = [await self.upload(70_000, 70_000, authorization=ROOM) for _ in range(4)]
+        assert [reply.status for reply in replies] == [409] * 3 + [429]
+
+    async def test_refused_files_take_no_memory_even_without_a_garbage_collector(self) -> None:
+        await self.signed_in()
+        await self.upload(5 << 20, 5 << 20, authorization=ROOM)
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        before = resident_bytes()
+
+        for number in range(500):
+            headers = {} if number % 2 else {"authorization": "Bearer " + "x" * 43}
+            assert (await self.upload(FILE_BYTES_MAX, 100_000, **headers)).status == 401
+        for _ in range(20):
+            reply = await self.upload(5 << 20, 5 << 20, authorization=ROOM)
+            assert reply.status == 409
+
+        assert resident_bytes() - before < KEPT_BYTES_MAX
 
 
 class WaitingTests(PublicCase):

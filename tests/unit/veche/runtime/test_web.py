@@ -12,6 +12,7 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 
 from tests.support.web import WebTestCase
+from veche.protocol.canonical import DEPTH_MAX, INTEGER_MAX
 from veche.protocol.errors import (
     ConfigError,
     ForbiddenError,
@@ -21,14 +22,11 @@ from veche.protocol.errors import (
 )
 from veche.protocol.wire import Wire
 from veche.runtime import metrics
+from veche.runtime.bodies import BODY_BYTES_MAX, DRAINED_BYTES_MAX, LargeBody
 from veche.runtime.log import REQUEST_ID
 from veche.runtime.web import (
     ARRIVAL_S_MAX,
-    BODY_BYTES_MAX,
-    DRAINED_BYTES_MAX,
     IDLE_S_MAX,
-    INTEGER_MAX,
-    JSON_DEPTH_MAX,
     PATH_CHARACTERS_MAX,
     json_answer,
     json_body,
@@ -101,7 +99,7 @@ class ErrorTests(WebTestCase):
             assert self.request(self.root, "POST", "/thing", body)[0] == 400
 
     def test_what_programs_read_differently_is_400(self) -> None:
-        deep = b'{"any": ' + b"[" * JSON_DEPTH_MAX + b"]" * JSON_DEPTH_MAX + b"}"
+        deep = b'{"any": ' + b"[" * DEPTH_MAX + b"]" * DEPTH_MAX + b"}"
         for body, said in {
             b'{"any": 1, "any": 1}': "twice",
             b'{"any": {"a": 1, "b": 2, "a": 1}}': "twice",
@@ -121,7 +119,7 @@ class ErrorTests(WebTestCase):
             assert said in answer["error"]
 
     def test_what_is_just_within_the_bounds_is_read(self) -> None:
-        count = JSON_DEPTH_MAX - 1
+        count = DEPTH_MAX - 1
         deep = b'{"any": ' + b"[" * count + b"]" * count + b"}"
         for body in (
             deep,
@@ -179,6 +177,7 @@ class Connection:
         *,
         root: Any = None,
         headers: Sequence[tuple[bytes, bytes]] = (),
+        large_bodies: Sequence[LargeBody] = (),
     ) -> None:
         self.clock = Clock()
         self.routes = Routes()
@@ -187,7 +186,12 @@ class Connection:
             self.clock,
             body_bytes_max=body_bytes_max,
             headers=headers,
+            large_bodies=large_bodies,
         )
+        self.connect()
+
+    def connect(self) -> None:
+        """Begin another connection."""
         site: Any = self.site
         self.channel = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
         self.transport: Any = StringTransport()

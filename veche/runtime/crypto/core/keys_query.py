@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 
 import attrs
 
+from veche.protocol.json_reader import is_text
 from veche.runtime.crypto.core.signing import is_key, is_signed
 from veche.runtime.crypto.core.values import (
     DEVICES_PER_PERSON_MAX,
@@ -18,7 +19,6 @@ from veche.runtime.crypto.core.values import (
     OLM,
     Json,
     PeerDevice,
-    is_storable,
 )
 
 if TYPE_CHECKING:
@@ -86,6 +86,31 @@ def with_old_devices(keys: PersonKeys, before: PersonKeys) -> PersonKeys:
     return attrs.evolve(keys, devices=sorted_devices([*keys.devices, *old]))
 
 
+def with_pinned(keys: PersonKeys, pinned: Iterable[PeerDevice]) -> PersonKeys:
+    """``keys``, with the pinned devices that the answer hides while the identity is in doubt.
+
+    Else whoever put another identity there could also keep the owner's devices from being told.
+    """
+    listed = {device.device_id for device in keys.devices}
+    hidden = [device for device in pinned if device.device_id not in listed]
+    return attrs.evolve(keys, devices=sorted_devices([*keys.devices, *hidden]))
+
+
+def is_vouched(answer: object, user_id: str, devices: Iterable[PeerDevice]) -> bool:
+    """Whether one of some devices signed the master key in an answer.
+
+    Clients do so where they set up an identity on a device. It is checked with the keys that we
+    pinned, never with those in the answer.
+
+    Args:
+        answer: Of ``POST /keys/query``, as decoded.
+        user_id: Who.
+        devices: Those by which the person dealt with us.
+    """
+    key = _object(_object(answer, "master_keys"), user_id)
+    return any(is_signed(key, user_id, f"ed25519:{one.device_id}", one.ed25519) for one in devices)
+
+
 def read_master(answer: object, user_id: str) -> tuple[bool, str | None]:
     """Whether a master key is shown for a user, and which, if it has the right form."""
     is_shown = bool(_object(_object(answer, "master_keys"), user_id))
@@ -119,7 +144,7 @@ def _device(keys: object, user_id: str, device_id: object, chain: str | None) ->
 
 
 def _is_device_id(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and 0 < len(value) <= ID_CHARACTERS_MAX and is_storable(value)
+    return isinstance(value, str) and 0 < len(value) <= ID_CHARACTERS_MAX and is_text(value)
 
 
 def _is_chained(answer: object, user_id: str, master: str) -> bool:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from veche.protocol.errors import RefusedError
+from veche.protocol import json_reader
+from veche.protocol.errors import MalformedError, RefusedError
 
 if TYPE_CHECKING:
     from veche.protocol.ids import DeviceId, UserId
@@ -90,6 +91,7 @@ class PeerDevice:
         curve25519: Identity key, unpadded base64.
         ed25519: Signing key, unpadded base64.
         is_cross_signed: Whether the self-signing key of its owner's identity signed it.
+        is_pinned: Whether it, with these keys, is one of those by which its owner dealt with us.
     """
 
     user_id: str
@@ -97,6 +99,7 @@ class PeerDevice:
     curve25519: str
     ed25519: str
     is_cross_signed: bool
+    is_pinned: bool = False
 
 
 @attrs.frozen
@@ -135,20 +138,9 @@ def as_text(value: object, where: str, *, characters_max: int = ID_CHARACTERS_MA
         raise BadEventError(Reason.FORM, f"{where}: not a string")
     if len(value) > characters_max:
         raise BadEventError(Reason.TOO_LARGE, f"{where}: longer than {characters_max}")
-    if not is_storable(value):
+    if not json_reader.is_text(value):
         raise BadEventError(Reason.FORM, f"{where}: not text")
     return value
-
-
-def is_storable(value: str) -> bool:
-    """Whether PostgreSQL takes the text: no NUL, no lone surrogate, which JSON can hold."""
-    if "\0" in value:
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def read_json(plaintext: bytes, where: str) -> Json:
@@ -158,9 +150,9 @@ def read_json(plaintext: bytes, where: str) -> Json:
         BadEventError: It is not one, or is nested too deeply.
     """
     try:
-        value = json.loads(plaintext)
-    except (ValueError, RecursionError) as e:
-        raise BadEventError(Reason.FORM, f"{where}: not JSON") from e
+        value = json_reader.read_json(plaintext, where=where, any_text=True)
+    except MalformedError as e:
+        raise BadEventError(Reason.FORM, str(e)) from e
     return as_object(value, where)
 
 

@@ -49,7 +49,12 @@ from veche.runtime.approvals import (
     store,
 )
 from veche.runtime.approvals.core import REFUSED_LOGGED_MAX
-from veche.runtime.approvals.errors import ApprovalOverError, KeyHeldError
+from veche.runtime.approvals.errors import (
+    ApprovalOverError,
+    KeyHeldError,
+    KeyRevokedError,
+    NotApprovedError,
+)
 from veche.runtime.inbox.pages import page_event_id
 from veche.runtime.prompts import Asking
 from veche.runtime.sessions import Agent, Level, Session
@@ -61,6 +66,7 @@ if TYPE_CHECKING:
     from tests.integration.veche.runtime.approvals.till import Bill
     from veche.protocol.ids import UserId
     from veche.protocol.prompts import Prompt
+    from veche.runtime.approvals import AskedView
     from veche.runtime.database import Cursor
 
 MINUTE_MS = 60_000
@@ -274,6 +280,8 @@ class TakeTest(ApprovalCase):
         )
         large = await self.bill(2_001)
 
+        assert await self.held(large) == {key.id}
+        assert await self.held(small) == frozenset()
         assert (await self.approve(large, key)).verdict is Verdict.KEY_HELD
         assert (await self.approve(small, key)).outcome == "approved"
         assert (await self.approve(small_too, key)).outcome == "approved"
@@ -281,8 +289,10 @@ class TakeTest(ApprovalCase):
         assert isinstance(refused.outcome, KeyHeldError)
         assert refused.outcome.details == {"until_ms": self.now_ms + HOLD_MS}
 
+        assert await self.held(one_more) == {key.id}
         self.wait(HOLD_MS)
         later = await self.bill(2_001)
+        assert await self.held(later) == frozenset()
         assert (await self.approve(later, key)).outcome == "approved"
 
     async def test_a_new_key_may_always_decline(self) -> None:
@@ -416,6 +426,14 @@ class TakeTest(ApprovalCase):
         assert refused.value.required == "room"
         assert self.handed_in() == []
 
+    async def held(self, bill: Bill) -> frozenset[str]:
+        """The keys that the page calls too new for a bill."""
+        view: AskedView | None = await self.transact(
+            self.approvals.view, bill.asked.nonce, self.now_ms
+        )
+        assert view is not None
+        return view.held
+
     async def bill_without_key(self) -> Bill:
         await self.meet()
         return await self.bill()
@@ -463,12 +481,7 @@ class TakeTest(ApprovalCase):
     async def exported(self, bill: Bill) -> dict[str, Any]:
         """The evidence of a bill, as a file."""
 
-        def work(txn: Cursor) -> dict[str, Any]:
-            evidence = self.approvals.evidence(txn, bill.asked.nonce)
-            assert evidence is not None
-            return self.approvals.exported(txn, evidence)
-
-        found: dict[str, Any] = await self.transact(work)
+        found: dict[str, Any] = await self.transact(self.approvals.exported, bill.asked.nonce)
         return found
 
     async def test_evidence_is_never_changed(self) -> None:
@@ -503,26 +516,56 @@ class TakeTest(ApprovalCase):
             second.asked.nonce,
         )
         with pytest.raises(ValueError, match="that of another approval"):
-            await self.transact(self.approvals.evidence, second.asked.nonce)
+            await self.transact(self.approvals.authorised, second.asked.nonce)
 
     async def test_what_an_earlier_release_kept_in_clear_is_sealed_and_counts(self) -> None:
         key = await self.enrol()
         bill = await self.bill()
         await self.approve(bill, key)
-        evidence = await self.transact(self.approvals.evidence, bill.asked.nonce)
+        evidence = await self.transact(self.approvals.authorised, bill.asked.nonce)
         self.sql("ALTER TABLE runtime.approval DISABLE TRIGGER USER")
         self.sql("UPDATE runtime.approval SET sealed = NULL, signed = %s", evidence.signed)
         self.sql("ALTER TABLE runtime.approval ENABLE TRIGGER USER")
-        assert await self.transact(self.approvals.evidence, bill.asked.nonce) == evidence
+        assert await self.transact(self.approvals.authorised, bill.asked.nonce) == evidence
         with pytest.raises(RaiseException):
             self.sql("UPDATE runtime.approval SET sealed = 'x', signed = NULL, minor = 1")
 
         assert await self.transact(self.approvals.seal_evidence, 0) == 1
 
         assert self.sql("SELECT count(*) FROM runtime.approval WHERE signed IS NULL") == [(1,)]
-        assert await self.transact(self.approvals.evidence, bill.asked.nonce) == evidence
+        assert await self.transact(self.approvals.authorised, bill.asked.nonce) == evidence
         assert await self.transact(self.approvals.seal_evidence, 0) == 0
-        await self.transact(self.approvals.check_key, bill.asked.nonce)
+
+    async def test_what_a_key_approved_counts_until_it_is_revoked(self) -> None:
+        key = await self.enrol()
+        bill, declined = await self.bill(), await self.bill()
+        await self.approve(bill, key)
+        nonce = bill.asked.nonce
+        await self.decline(a_session(Level.ROOM), declined)
+        assert (await self.transact(self.approvals.authorised, nonce)).key_id == key.id
+        assert await self.transact(self.approvals.revoked_among, [nonce]) == frozenset()
+
+        await self.transact(self.approvals.revoke, ALICE, key.id, self.now_ms)
+
+        with pytest.raises(KeyRevokedError):
+            await self.transact(self.approvals.authorised, nonce)
+        assert await self.transact(self.approvals.revoked_among, [nonce, "x"]) == {nonce}
+        assert await self.exported(bill) is not None
+        for other in (declined.asked.nonce, "never", None):
+            with pytest.raises(NotApprovedError):
+                await self.transact(self.approvals.authorised, other)
+
+    async def test_each_bot_hears_of_a_revoked_key_once(self) -> None:
+        key = await self.enrol()
+        for _ in range(2):
+            await self.transact(self.approvals.revoke, ALICE, key.id, self.now_ms)
+
+        heard = self.sql(
+            "SELECT kind, payload ->> 'key' FROM runtime.errand WHERE kind LIKE 'approvals.rev%%'"
+        )
+        bots = self.sql("SELECT user_id FROM runtime.bot WHERE organisation IS NOT NULL")
+        assert heard == [(f"approvals.revoked {bot}", key.id) for (bot,) in bots]
+        assert heard
 
     async def test_what_was_shown_is_wiped_and_evidence_stays(self) -> None:
         key = await self.enrol()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -17,6 +18,7 @@ from tests.integration.veche.runtime.sessions.chat import (
     SessionCase,
 )
 from tests.support.keys import BrowserKey, Passkey, approval_of
+from tests.support.said import opened
 from veche.protocol.answers import Chosen
 from veche.protocol.approval import PaymentShown, Proof, ShownMoney, SignedApproval
 from veche.protocol.catalogue import Catalogue
@@ -26,7 +28,15 @@ from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice, Prompt
 from veche.protocol.wire import parse
 from veche.runtime import prompts
-from veche.runtime.approvals import Approvals, Key, KeyKind, Rules, Taken, log_line
+from veche.runtime.approvals import (
+    Approvals,
+    Key,
+    KeyKind,
+    RevocationIgnored,
+    Rules,
+    Taken,
+    log_line,
+)
 from veche.runtime.errands import Errand
 from veche.runtime.inbox.pages import page_event_id
 from veche.runtime.prompts import Answered, Asking
@@ -38,6 +48,7 @@ if TYPE_CHECKING:
 
     from veche.protocol.approval import AskedApproval, Kind, Shown
     from veche.runtime.database import Cursor
+    from veche.runtime.errands import ErrandHandler
     from veche.runtime.prompts import Heard
 
 HOUR_MS: Final = 3_600_000
@@ -206,9 +217,8 @@ class ApprovalCase(SessionCase):
 
         asked, prompt, effect = await self.transact(work)
         event_id = EventId(f"${effect}")
-        [(body,)] = self.sql(
-            "SELECT content ->> 'body' FROM runtime.outbox WHERE effect_id = %s", effect
-        )
+        [(content,)] = self.sql("SELECT content FROM runtime.outbox WHERE effect_id = %s", effect)
+        body = opened(content)["body"]
         if is_sent:
             self.sql(
                 "UPDATE runtime.outbox SET state = 2, event_id = %s WHERE effect_id = %s",
@@ -307,7 +317,8 @@ class ApprovalCase(SessionCase):
 
     async def errands(self) -> list[str]:
         """Do the errands that are due; their kinds."""
-        handlers = {**self.sessions.errand_handlers(), **self.approvals.errand_handlers()}
+        own = {**self.sessions.errand_handlers(), **self.approvals.errand_handlers()}
+        handlers: defaultdict[str, ErrandHandler] = defaultdict(RevocationIgnored, own)
         rows = self.sql(
             "DELETE FROM runtime.errand WHERE due_at_ms <= %s"
             " RETURNING errand_id, kind, payload, due_at_ms",

@@ -11,10 +11,12 @@ from tests.integration.veche.runtime.sessions.chat import (
     ALICE,
     BOB,
     FIREFOX,
+    MASTER,
     SERVER,
     URL,
     SessionCase,
 )
+from tests.support.said import WriteAheadLog
 from veche.protocol.errors import LimitError, MalformedError, RefusedError
 from veche.runtime import people
 from veche.runtime.crypto.tracking import pin_identity
@@ -49,6 +51,23 @@ class LinkTest(SessionCase):
         [told] = await self.said()
         assert told.room_id == said.room_id
         assert told.body == "Signed in: Firefox on Linux. Not you? Reply sign out"
+
+    async def test_neither_links_nor_codes_are_ever_written_in_clear(self) -> None:
+        await self.know(PHONE=True)
+        log, room_id = WriteAheadLog(self.dsn), await self.chat()
+        await self.page(room_id)
+        await self.ask()
+        said = await self.said()
+        await self.transact(lambda txn: txn.execute("COMMENT ON TABLE runtime.sign_in IS 'Canary'"))
+        secrets = [one.secret for one in said]
+        sentences = [line for one in said for line in one.body.splitlines() if len(line) > 20]
+        dumped = str(self.sql("SELECT o::text FROM runtime.outbox AS o"))
+        written = log.read()
+
+        assert b"Canary" in written
+        assert len(secrets) == 2
+        assert [one for one in (*secrets, *sentences) if one.encode() in written] == []
+        assert [one for one in (*secrets, *sentences) if one in dumped] == []
 
     async def test_a_link_is_good_once(self) -> None:
         said = await self.link()
@@ -182,19 +201,33 @@ class LevelTest(SessionCase):
 
     async def test_without_an_identity_nobody_is_verified(self) -> None:
         await self.know(master=None, PHONE=False)
-        said = await self.page(await self.chat())
-        await self.seal(said)
-        # One that appears only after the message vouches for nothing before.
-        await self.know(PHONE=True)
 
-        assert (await self.sessions.redeem_link(said.secret)).session.level is Level.ROOM
+        assert await self.level("PHONE") is Level.ROOM
 
-    async def test_an_identity_that_changed_is_not_verified(self) -> None:
+    async def test_an_identity_that_comes_or_changes_after_the_link_signs_nobody_in(self) -> None:
+        for before in (None, MASTER):
+            await self.know(BOB, master=before, PHONE=before is not None)
+            said = await self.page(await self.chat(BOB), BOB)
+            await self.seal(said, (BOB, "PHONE"))
+            await self.know(BOB, master="another", PHONE=True)
+
+            with pytest.raises(GONE):
+                await self.sessions.redeem_link(said.secret)
+            self.sql("DELETE FROM crypto.pinned_device")
+            self.sql("UPDATE crypto.person SET master_pinned = NULL, pinned_at_ms = NULL")
+
+    async def test_while_an_identity_is_in_doubt_neither_link_nor_code_is_sent(self) -> None:
         await self.know(PHONE=True)
         await self.transact(pin_identity, ALICE, self.now_ms)
         await self.know(master="another", PHONE=True)
+        room_id = await self.chat()
 
-        assert await self.level("PHONE") is Level.ROOM
+        await self.ask()
+        told = await self.page(room_id)
+
+        assert [one.body for one in await self.said()] == [told.body]
+        assert "I send no link now" in told.body
+        assert "/signin#" not in told.body
 
 
 class CodeTest(SessionCase):

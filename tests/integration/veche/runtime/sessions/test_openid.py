@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 from twisted.internet import reactor  # noqa: TID251 -- the tests run in it
-from twisted.internet.defer import fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.names import dns
 from twisted.names.common import ResolverBase
 from twisted.names.error import DNSNameError
@@ -79,13 +79,15 @@ class OpenIdTest(TestCase):
         return Names({**self.names, **names}, ports, elsewhere="127.0.0.1")
 
     async def person(self, server: str = "example.org", token: str = "a b&c=d") -> str:  # noqa: S107
+        whole = OpenIdToken.model_construct(access_token=token, matrix_server_name=server)
+        return await self.homeservers().person_of(whole)
+
+    def homeservers(self) -> Homeservers:
         client: Any = self.client
         out = Outbound(self.network, trust_root=self.certificate)
         discovery = Discovery(out, self.srv)
         network: Any = self.network
-        homeservers = Homeservers(network, client, "veche.test", out, discovery)
-        whole = OpenIdToken.model_construct(access_token=token, matrix_server_name=server)
-        return await homeservers.person_of(whole)
+        return Homeservers(network, client, "veche.test", out, discovery)
 
     def says(self, content: object, status: int = 200) -> None:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -237,6 +239,22 @@ class OpenIdTest(TestCase):
         self.server.answers = {WELL_KNOWN: None, USERINFO: None}
         with pytest.raises(UnavailableError, match="homeserver does not answer"):
             await self.person()
+
+    async def test_so_many_servers_are_asked_at_a_time_and_no_more(self) -> None:
+        self.patch(openid, "TIMEOUT_S", 0.5)  # type: ignore[no-untyped-call]  # trial's
+        self.patch(openid, "ASKING_MAX", 2)  # type: ignore[no-untyped-call]  # trial's
+        self.server.answers = {WELL_KNOWN: None}
+        asked = OpenIdToken.model_construct(access_token="a", matrix_server_name="example.org")
+        ours = self.homeservers()
+        waiting = [Deferred.fromCoroutine(ours.person_of(asked)) for _ in range(2)]
+
+        with pytest.raises(UnavailableError, match="Too many people"):
+            await ours.person_of(asked)
+
+        for one in waiting:
+            await self.assertFailure(one, UnavailableError)
+        with pytest.raises(UnavailableError, match="does not answer"):
+            await ours.person_of(asked)
 
     async def test_a_server_at_a_private_address_is_not_asked(self) -> None:
         private = ["10.0.0.1", "127.0.0.1", "::1", "169.254.169.254"]

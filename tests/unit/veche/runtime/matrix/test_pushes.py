@@ -13,7 +13,7 @@ from twisted.web.resource import Resource
 
 from veche.protocol.errors import UnavailableError
 from veche.runtime.matrix.pushes import HEAD_BYTES_MAX, Pushes
-from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX, Transactions
+from veche.runtime.matrix.transactions import Transactions
 from veche.runtime.web import ARRIVAL_S_MAX, IDLE_S_MAX, new_site
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Line:
         transactions = Transactions("secret", self.taker)
         root: Any = Resource()
         root.putChild(b"_matrix", transactions)
-        site = new_site(root, self.clock, body_bytes_max=TRANSACTION_BYTES_MAX)
+        site = new_site(root, self.clock, large_bodies=[transactions.large_body])
         self.transport: Any = StringTransport()
         pushes: Any = Pushes(site, transactions)
         self.protocol = pushes.buildProtocol(None)

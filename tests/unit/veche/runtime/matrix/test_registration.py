@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,3 +57,10 @@ def test_bots_are_not_rate_limited_and_the_sender_is_in_the_namespace() -> None:
 
     assert made["rate_limited"] is False
     assert is_of_namespace(f"@{made['sender_localpart']}:example.org", "example.org")
+
+
+def test_nobody_asks_the_homeserver_who_types_and_who_has_read() -> None:
+    example = Path(__file__).parents[5] / "config/registration.example.yaml"
+
+    assert document()["receive_ephemeral"] is False
+    assert "\nreceive_ephemeral: false\n" in example.read_text()

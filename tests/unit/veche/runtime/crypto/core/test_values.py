@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from veche.protocol.json_reader import is_text
 from veche.runtime.crypto.core.values import (
     ID_CHARACTERS_MAX,
     BadEventError,
     Reason,
     as_object,
     as_text,
-    is_storable,
     read_json,
     write_json,
 )
@@ -45,9 +45,9 @@ def test_bytes_that_are_no_object_are_refused(data: bytes) -> None:
 
 
 def test_text_of_any_language_is_stored() -> None:
-    assert is_storable("вече 🙂")
-    assert not is_storable("\0")
-    assert not is_storable("\udc00")
+    assert is_text("вече 🙂")
+    assert not is_text("\0")
+    assert not is_text("\udc00")
 
 
 def test_json_is_written_short_and_in_utf8() -> None:

@@ -1,0 +1,64 @@
+"""What is answered to errors, and what is left of them afterwards."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any, Final
+
+from veche.protocol.errors import (
+    ForbiddenError,
+    GoneError,
+    LevelTooLowError,
+    LimitError,
+    MalformedError,
+    NotFoundError,
+    ProtocolError,
+    RefusedError,
+    SignInError,
+    TooLargeError,
+    UnavailableError,
+    VecheError,
+)
+
+_STATUS: Final = (
+    (TooLargeError, 413),
+    (ProtocolError, 400),
+    (ForbiddenError, 403),
+    (SignInError, 401),
+    (NotFoundError, 404),
+    (GoneError, 410),
+    (RefusedError, 409),
+    (LimitError, 429),
+    (UnavailableError, 503),
+)
+
+
+def told_of(error: VecheError) -> tuple[int, list[tuple[bytes, bytes]], dict[str, Any]]:
+    """Status, headers and body of the answer to a request that is refused."""
+    status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
+    body: dict[str, Any] = {"errcode": error.errcode, "error": str(error), **error.details}
+    headers = []
+    if isinstance(error, MalformedError):
+        body["field"] = error.field
+    if isinstance(error, LevelTooLowError):
+        body["required"] = error.required
+    if isinstance(error, SignInError):
+        headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, UnavailableError):
+        body["retry_after_ms"] = error.retry_after_ms
+        headers.append((b"retry-after", str(-(-error.retry_after_ms // 1000)).encode()))
+    return status, headers, body
+
+
+def forget(error: BaseException | None) -> None:
+    """Let go of all that an answered error holds: bodies, in the frames through which it went.
+
+    A thread of Twisted's keeps its failure in such a frame. That is a cycle, and what it holds
+    would stay until the garbage collector comes.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error.__traceback__ = None
+        before = error.__cause__ or error.__context__
+        error.__cause__ = error.__context__ = None
+        error = before
