@@ -227,7 +227,7 @@ class Host:
         """
         # First: nobody may keep a moment of another clock.
         await self._follow_clock()
-        await self.database.run("logs", self.logs.begin)
+        await self.logs.start(self.database, self.services.values())
         self._listen()
         bots = [bot for service in self.services.values() for bot in service.bots]
         await self.database.run("bots", inbox_store.add_bots, bots)
