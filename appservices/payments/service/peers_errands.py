@@ -17,6 +17,7 @@ from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
 from veche.protocol.errors import UnavailableError
 from veche.protocol.money import Money
+from veche.protocol.notes import log_of
 from veche.protocol.peer_api import PeerAnswer
 from veche.protocol.receipt import ReceiptError, verify_receipt
 from veche.protocol.wire import parse
@@ -38,6 +39,8 @@ _BUSY_MS: Final = 500
 _HEARD: Final[Mapping[tuple[str, str], OutInput]] = {
     (PREPARE, "ready"): OutInput.YES,
     (PREPARE, "refused"): OutInput.NO,
+    # It credited this once before, and our database was restored since then: it is paid again.
+    (PREPARE, "done"): OutInput.YES,
     (COMMIT, "done"): OutInput.CREDITED,
     (CANCEL, "cancelled"): OutInput.HEARD,
     (CANCEL, "refused"): OutInput.NO,
@@ -80,14 +83,14 @@ class Send(ChatErrand[Parts]):
         if kind == PREPARE:
             return server, _prepare(scene, matter, out), amount
         if kind == COMMIT:
-            return server, {"id": id_, "receipt": proving.again(scene, matter)}, amount
+            return server, commit_of(scene, matter, out), amount
         return server, {"id": id_}, amount
 
     def _counts(self, server: str, errand: Errand, answer: PeerAnswer, amount: Money) -> bool:
         """Whether an answer is one that the question can have; that money came is proved."""
         if (errand.payload["kind"], answer.state) not in _HEARD:
             return False
-        if answer.state != "done":
+        if answer.state != "done" or errand.payload["kind"] == PREPARE:
             return True
         section = self._parts.section.peer(server)
         try:
@@ -97,7 +100,7 @@ class Send(ChatErrand[Parts]):
             return False
         receipt = proved.receipt
         is_of_it = receipt.payment == errand.payload["payment"] and receipt.amount == amount
-        return is_of_it and proved.origin == origin_of(server)
+        return is_of_it and log_of(proved.origin) == origin_of(server)
 
     def _fault(self, txn: Cursor, errand: Errand, server: str, message: Mapping[str, Any]) -> None:
         scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
@@ -146,6 +149,12 @@ def answered(
         paying.post_held(scene, matter)
     elif matter.payment.state is State.HELD and state is Out.REFUSED:
         paying.refuse_held(scene, matter, texts.why_of(answer.code))
+
+
+def commit_of(scene: Scene, matter: Matter, out: OutFile) -> dict[str, Any]:
+    """What ``commit`` of a payment says: all that it needs at one that has forgotten it."""
+    packet = _prepare(scene, matter, out)["packet"]
+    return {"id": out.id, "receipt": proving.again(scene, matter), "packet": packet}
 
 
 def _prepare(scene: Scene, matter: Matter, out: OutFile) -> dict[str, Any]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from veche.runtime.outbox.marks import Mark, Marks
     from veche.runtime.outbox.store import OutboxRow
     from veche.runtime.ports import Receiver, Sealer
+    from veche.runtime.vault import Vault
 
     _Seal = Callable[
         [Cursor, RoomId, str, Mapping[str, Any], Mapping[str, Any], int], Mapping[str, Any]
@@ -44,9 +45,6 @@ HELD_MAX: Final = 100
 """Documents that wait in one room; more are given up, since they can be asked for again."""
 
 MEMBER: Final = "m.room.member"
-REDACTION: Final = "m.room.redaction"
-NEVER_ENCRYPTED: Final = frozenset(("m.reaction", REDACTION))
-"""What clients read only in clear."""
 _OPTIONAL: Final = frozenset((RelationKind.REPLY, RelationKind.THREAD))
 """Relations without which a message still says what it says."""
 
@@ -147,8 +145,9 @@ class _UnresolvedError(Exception):
 class Turns:
     """Takes turns, given the acknowledgements that are not written down yet."""
 
-    def __init__(self, marks: Marks) -> None:
+    def __init__(self, marks: Marks, vault: Vault) -> None:
         self._marks = marks
+        self._vault = vault
         self._held: dict[tuple[UserId, RoomId], int] = {}
 
     def take(
@@ -173,7 +172,8 @@ class Turns:
             LostWriterError: Another process speaks for the bot; nothing was changed.
         """
         held_count = self._held.pop((place.bot, place.room_id), 0)
-        found = store.rows(txn, place.bot, place.room_id, marks, store.ROWS_MAX + held_count)
+        rows_max = store.ROWS_MAX + held_count
+        found = store.rows(txn, place.bot, place.room_id, self._vault, marks, rows_max)
         if found is None:
             return Turn()
         rows = [row for row in found.rows if not self._marks.find(place.room_id, row.effect_id)]
@@ -200,7 +200,7 @@ class Turns:
         held_count, is_last = 0, turn.is_all
         for row in rows:
             # Also of rows sealed before: the process may have ended before the keys went.
-            turn.has_keys |= is_room_encrypted and _is_sealable(row)
+            turn.has_keys |= is_room_encrypted and row.is_sealable
             if row.sealed is not None and row.sealed_type is not None:
                 turn.ready.append(_as_sealed(row, row.sealed, row.sealed_type, device_id, now_ms))
                 continue
@@ -251,7 +251,7 @@ class Turns:
                 one = self._seal(txn, place, row, now_ms, seal)
             except (NotPrepared, HeldBack, _UnresolvedError, _CannotSealError):
                 break
-            turn.has_keys |= turn.is_room_encrypted and _is_sealable(row)
+            turn.has_keys |= turn.is_room_encrypted and row.is_sealable
             turn.ready.append(Ready(row, one.sealed, one.sealed_type, one.redacts))
             fixed.append(one)
         if not fixed:
@@ -277,7 +277,7 @@ class Turns:
             expected = str(content.get("membership"))
             rooms_store.expect_member(txn, place.room_id, UserId(row.state_key), expected)
         audience = content.pop(store.AUDIENCE, None)
-        if seal is None or not _is_sealable(row):
+        if seal is None or not row.is_sealable:
             content.pop(OPENING, None)  # for the person alone
             return _fixed(row, {**content, **row.beside}, row.event_type, redacts)
         if audience is not None:
@@ -332,11 +332,7 @@ def give_up(
 
 
 def _is_to_seal(row: OutboxRow) -> bool:
-    return row.sealed is None and _is_sealable(row)
-
-
-def _is_sealable(row: OutboxRow) -> bool:
-    return row.state_key is None and row.event_type not in NEVER_ENCRYPTED
+    return row.sealed is None and row.is_sealable
 
 
 def _is_apart(row: OutboxRow) -> bool:

@@ -354,9 +354,18 @@ def test_each_owes_the_other_at_most_what_its_operator_wrote() -> None:
         exchange(here, there)
         assert here.state(first) == "paid"
 
-        second = here.paid_by_key(ALICE, BOB, 1_001)
-        assert here.state(second) == "refused"
-        assert "can pay one another no more until they have settled" in here.told(ALICE)[-1]
+        # What is too much alone is not offered: they are told how much would do.
+        assert here.order(ALICE, BOB, 1_001) is None
+        assert "can pay theirs 10.00 EUR at most for now" in here.told(ALICE)[-1]
+        # What was offered while there was room is refused when there is none.
+        slow = here.order(ALICE, BOB, 600)
+        assert slow is not None
+        quick = here.order(ALICE, BOB, 700)
+        here.answer(ALICE, "pay")
+        here.write()
+        exchange(here, there)
+        assert here.state(str(quick)) == "paid"
+        assert here.order(ALICE, BOB, 301) is None
         # The other side has its own limit, whatever this one writes.
         here.limit(we_owe_max={"EUR": "5000"})
         third = here.paid_by_key(ALICE, BOB, 1_001)
@@ -374,7 +383,7 @@ def test_each_owes_the_other_at_most_what_its_operator_wrote() -> None:
         fifth = here.paid_by_key(ALICE, BOB, 1)
         exchange(here, there)
         assert here.state(fifth) == "refused"
-        assert here.owed()[1] == there.owed()[0] == LIMIT + 9_000
+        assert here.owed()[1] == there.owed()[0] == LIMIT + 9_700
 
 
 def test_it_is_settled_and_then_there_is_room_again(pair: PAIR) -> None:
@@ -518,6 +527,7 @@ def test_the_payer_s_purpose_stands_nowhere_in_clear(pair: PAIR) -> None:
     for one in pair:
         for table in ("peer_in", "peer_out", "peer_fault", "payment", "holder"):
             dump = str(execute(one.dsn, f"SELECT * FROM payments.{table}"))  # noqa: S608 -- constants
+            # As words: a code such as `different_content` is no purpose.
             words = re.findall(r"\b(?:alice|bob|rent)\b", dump)
             assert words == [], table
 
