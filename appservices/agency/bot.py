@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from appservices.agency import store
 from appservices.agency.service import reach
-from appservices.agency.service.chats import hear_in_case, hear_in_chat, signs_out
+from appservices.agency.service.chats import hear_in_case, hear_in_chat, signs_out, tell_if_public
 from appservices.agency.service.desks import hear_at_desk
 from appservices.agency.service.documents import document_handlers
 from appservices.agency.service.errands import (
@@ -32,6 +32,7 @@ from appservices.agency.service.wiping import Wiping
 from veche.protocol.ids import effect_id
 from veche.protocol.inbound import Trust
 from veche.runtime import errands
+from veche.runtime.chats import answer_invitation
 from veche.runtime.config import read_secret
 from veche.runtime.errands import Errand
 from veche.runtime.inbox import pages
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from veche.runtime.speak import Ground
 
 logger = logging.getLogger(__name__)
+
+_COMING = frozenset({"invite", "join"})
 
 
 class Agency:
@@ -223,12 +226,14 @@ class Agency:
         file = store.lock_case(scene.txn, case_id) if case_id else None
         if file is not None and inbound.state_key == file.person and isinstance(membership, str):
             reach.person_moved(scene, file, membership)
+        chat = store.chat(scene.txn, inbound.bot, inbound.room_id)
+        if chat is not None and inbound.state_key != chat.person and membership in _COMING:
+            tell_if_public(scene, inbound.room_id, chat.person)
 
     def _invited(self, scene: Scene, inbound: Inbound) -> None:
-        store.keep_chat(scene.txn, inbound.bot, inbound.room_id, inbound.sender)
-        payload = {"bot": inbound.bot, "room": inbound.room_id}
-        errand = Errand(effect_id(JOIN, inbound.event_id), JOIN, payload, inbound.at_ms)
-        errands.schedule(scene.txn, errand)
+        chats = store.all_chats_of(scene.txn, inbound.bot, inbound.sender)
+        if answer_invitation(scene.txn, inbound, chats, JOIN, {"bot": inbound.bot}):
+            store.keep_chat(scene.txn, inbound.bot, inbound.room_id, inbound.sender)
 
     def _shown_out(self, scene: Scene, room_id: RoomId) -> None:
         bot = scene.voice.bot.user_id

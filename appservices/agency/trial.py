@@ -16,6 +16,8 @@ from appservices.agency.core.commands import (
     ROOM_COMMANDS,
     as_command,
     command_input,
+    is_form_word,
+    without_marks,
 )
 from appservices.agency.core.context import Context, Office
 from appservices.agency.core.effects import (
@@ -196,13 +198,14 @@ class Trial:
     def _hear_person(self, text: str) -> None:
         is_form = self.case is not None and self.case.state is State.DRAFT
         parsed = None
-        if not is_form or text.startswith(("!", "/")):
+        language = self._world.language
+        if not is_form or text.startswith(("!", "/")) or is_form_word(text, language):
             known = FORM_COMMANDS if is_form else ROOM_COMMANDS
-            parsed = as_command(parse_command(text, known, self._world.language))
+            parsed = as_command(parse_command(text, known, language))
         if parsed is not None:
             heard = command_input(parsed.command, parsed.argument)
             if heard is None or self.case is None:
-                self._say("to you", body(help_doc(self._context, is_form=is_form)))
+                self._say("to you", body(help_doc(self._context)))
             else:
                 self._step(heard)
             return
@@ -212,6 +215,7 @@ class Trial:
         elif isinstance(found, NotCounted):
             self._say_not_counted("to you", found, asked, self._world.language)
         elif self.case is not None:
+            text = without_marks(text, language)
             heard = replies.person_text(self.case, text, Trust.VERIFIED)
             if heard is None:
                 self._say("to you", body(help_doc(self._context)))

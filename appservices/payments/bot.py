@@ -29,7 +29,7 @@ from appservices.payments.service.chats import hear
 from appservices.payments.service.describing import PAYMENTS_PATH, described
 from appservices.payments.service.errands import handlers
 from appservices.payments.service.feed import PaymentFeed, rules_of
-from appservices.payments.service.heads import Heads
+from appservices.payments.service.heads import TREE, Heads
 from appservices.payments.service.news import EVENT, EventErrand
 from appservices.payments.service.peers_asking import API_PATH, PeerClient
 from appservices.payments.service.peers_desk import PeerDesk
@@ -93,7 +93,9 @@ class Payments:
         )
         self._host = host
         self._section = section
-        receipts = Receipts(host.server_name, host.seed("payments.receipts"), host.witnesses)
+        seed = host.seed("payments.receipts")
+        receipts = Receipts(host.server_name, seed, host.witnesses, host.logs.history)
+        host.logs.add(receipts.signer.verifier.name, TREE)
         vault = Vault(host.seed("payments"))
         self.banking = banking_of(host, section, vault, self._hear_of_bank)
         sealer = sealer_of(host.reactor, section.seal, section.id)
@@ -132,7 +134,7 @@ class Payments:
     def receipt_keys(self) -> Sequence[VerifierKey]:
         """What receipts and published heads are checked with, the present one first."""
         old = [read_verifier_key(text) for text in self._section.old_receipt_keys]
-        return [self._parts.receipts.signer.verifier, *old]
+        return [*self._parts.receipts.keys, *old]
 
     def described(self, now_ms: int) -> dict[str, Any]:
         """What it says of itself to everybody, signed."""

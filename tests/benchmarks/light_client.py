@@ -172,6 +172,20 @@ class LightClient:
                     return event
         raise TimeoutError(f"{body!r} did not come within {WAIT_S_MAX} s")
 
+    def messages(self, room_id: str, wait_s_max: float) -> Iterator[Json]:
+        """What others say in a room from now on, decrypted, in order.
+
+        Raises:
+            TimeoutError: Nothing came for ``wait_s_max``.
+        """
+        deadline_s = time.monotonic() + wait_s_max
+        while time.monotonic() < deadline_s:
+            for event in self._take(self._sync(_SYNC_MS)).get(room_id, []):
+                if event["type"] == "m.room.message":
+                    yield event
+                    deadline_s = time.monotonic() + wait_s_max
+        raise TimeoutError(f"nothing came within {wait_s_max} s")
+
     # What it consists of
 
     def _publish(self) -> None:

@@ -53,6 +53,8 @@ FORBIDDEN = [
     ("veche/runtime/web.py", "synapse.types", "synapse"),
     ("appservices/planted/bot.py", "synapse.module_api", "synapse"),
     ("appservices/planted/service.py", "signedjson.sign", "signedjson"),
+    ("appservices/planted/service.py", "veche.runtime.approvals.store", "evidence"),
+    ("appservices/payments/service/paying.py", "veche.runtime.approvals.taking", "evidence"),
     ("appservices/planted/store.py", "psycopg2", "psycopg2"),
     ("veche/cli/main.py", "psycopg2.extensions", "psycopg2"),
     ("veche/runtime/web.py", "vodozemac", "vodozemac"),

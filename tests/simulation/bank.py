@@ -22,6 +22,7 @@ from appservices.payments.core.rails.port import (
     BankOrder,
     Booked,
     Closed,
+    Odd,
     OrderKind,
     OrderStatus,
     Party,
@@ -225,6 +226,8 @@ class Desk:
                 case Closed():
                     for entry in event.statement.entries:
                         self._book(entry)
+                case Odd():
+                    raise AssertionError(event.problem)
 
     def _step(self, order: Order, given: OrderInput, entry: Entry | None = None) -> bool:
         assert order.state is not None, "no bank hears of an order without a hold"

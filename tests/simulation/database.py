@@ -7,6 +7,7 @@ pooler; answers take their time.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import attrs
@@ -18,7 +19,7 @@ from tests.support.ledger_rules import are_bound, are_held, broken_rules, is_con
 from veche.runtime.exclusive import SessionLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from random import Random
 
     from appservices.payments.core.ledger.block import Block
@@ -166,6 +167,14 @@ class Txn:
         """Write down which holds ended by themselves."""
         self._expired += [row.pending_id or "" for row in rows]
 
+    def mark(self) -> tuple[Any, ...]:
+        """What was written so far, for ``back_to``."""
+        return dict(self._notes), list(self._expired), dict(self._settles)
+
+    def back_to(self, mark: tuple[Any, ...]) -> None:
+        """Forget what was written since."""
+        self._notes, self._expired, self._settles = mark
+
     def install(self) -> None:
         """It is committed."""
         self._kept.notes.update(self._notes)
@@ -299,6 +308,16 @@ class SimulatedLedger:
         txn = Txn(self._database)
         riders(txn)
         txn.install()
+
+    @contextlib.contextmanager
+    def apart(self, txn: Any) -> Iterator[None]:
+        """As the port."""
+        before = txn.mark()
+        try:
+            yield
+        except Exception:
+            txn.back_to(before)
+            raise
 
     def epoch(self) -> int | None:
         """As the port."""

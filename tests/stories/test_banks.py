@@ -76,6 +76,14 @@ def test_a_payout_is_told_of_when_it_is_booked(alice: Client) -> None:
     alice.expect("I tell you when it is booked", "50.00 EUR")
     alice.expect("Paid out", BOB_IBAN, "50.00 EUR")
     alice.has("980.00 EUR")
+    alice.say("history")
+    lines = alice.expect("Your latest payments").body.splitlines()
+    shown = [" · ".join(line.split(" · ")[:2]) for line in lines if " · " in line]
+    assert shown[:3] == [
+        "• -50.00 EUR · Bob Beispiel",
+        "• 4.50 EUR · Top-up",
+        "• 25.50 EUR · Top-up",
+    ]
 
 
 def test_the_money_of_what_a_bank_refuses_is_there_again(alice: Client) -> None:

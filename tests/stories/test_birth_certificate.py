@@ -26,7 +26,6 @@ CHAT_BY_HAND: Final = [
     "Welcome. This is Vital Records Office. I am its bot, a program.",
     "• Which language do you prefer?",
     "I speak English with you now. Write “language” to change it.",
-    "Vital Records Office",
     TITLE,
     "1 of 4 · Name of the child",
     "2 of 4 · Day of birth",
@@ -111,7 +110,7 @@ def test_alice_gets_her_certificate(town: Town, desk: Desk, way: Way) -> None:
 
     assert "Day of birth: 12 March 2020" in answers.body
     check_document(alice, case, document)
-    chat = [*CHAT_BY_HAND[:7], "Day of birth: There is no such day.", *CHAT_BY_HAND[5:]]
+    chat = [*CHAT_BY_HAND[:6], "Day of birth: There is no such day.", *CHAT_BY_HAND[4:]]
     check_once(alice, case, thread, chat)
 
 
@@ -126,7 +125,7 @@ def test_a_client_that_knows_forms_answers_all_at_once(town: Town, desk: Desk) -
     document = decide(case, thread)
 
     check_document(alice, case, document)
-    check_once(alice, case, thread, CHAT_BY_HAND[:6])
+    check_once(alice, case, thread, CHAT_BY_HAND[:5])
 
 
 def test_what_is_wrong_in_a_whole_form_is_asked_again(town: Town) -> None:

@@ -34,7 +34,7 @@ def test_a_refusal_says_why_by_which_law_and_how_to_appeal(town: Town, desk: Des
 
     refusal = case.expect("How to appeal").body
     for part in (
-        "There is no such entry in the register (not_found)",
+        "There is no such entry in the register",
         "Civil Status Act, section 26 (1)",
         "The register begins in 1950.",
         "Administrative Court",

@@ -111,7 +111,7 @@ def of_camt(data: bytes) -> Told:
 def of_pdf(data: bytes, folder: Path) -> Told:
     file = folder / "statement.pdf"
     file.write_bytes(data)
-    command = [program("pdftotext", "poppler-utils"), "-layout", str(file), "-"]
+    command = [program("pdftotext"), "-layout", str(file), "-"]
     text = subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT_S).stdout
     words = text.decode()
     found = re.findall(rf" {_NUMBER} +{_NUMBER}$", words, re.MULTILINE)

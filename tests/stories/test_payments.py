@@ -181,7 +181,7 @@ def test_the_first_large_payment_to_somebody_waits_and_can_be_stopped(
     question = alice.ask("pay stranger 250 EUR holiday")
     assert alice.approve(question, alice.keys[0]).status == 200
     waits = alice.expect("is approved and waits until")
-    assert "first payment" in waits.body
+    assert "They are new to you" in waits.body
     alice.choose(waits, "stop")
 
     assert "Not paid." in alice.edit_of(waits).body

@@ -75,11 +75,11 @@ def by_pdfsig(folder: Path, pdf: bytes, root: Certificate) -> str:
     (folder / "file.pdf").write_bytes(pdf)
     (folder / "root.pem").write_bytes(root.public_bytes(Encoding.PEM))
     store = f"sql:{folder}"
-    certutil = program("certutil", "libnss3-tools")
+    certutil = program("certutil")
     subprocess.run([certutil, "-N", "-d", store, "--empty-password"], check=True)
     adding = ["-A", "-d", store, "-n", "root", "-t", "C,C,C", "-i", str(folder / "root.pem")]
     subprocess.run([certutil, *adding], check=True)
-    pdfsig = [program("pdfsig", "poppler-utils"), "-nssdir", str(folder)]
+    pdfsig = [program("pdfsig"), "-nssdir", str(folder)]
     return subprocess.run(
         [*pdfsig, str(folder / "file.pdf")], check=True, capture_output=True, text=True
     ).stdout
@@ -106,7 +106,7 @@ def by_openssl(folder: Path, pdf: bytes, field: SignatureField, root: Certificat
         "held.pem": b"".join(one.public_bytes(Encoding.PEM) for one in held),
     }.items():
         (folder / name).write_bytes(data)
-    command = [program("openssl", "openssl"), "cms", "-verify", "-cades", "-binary"]
+    command = [program("openssl"), "cms", "-verify", "-cades", "-binary"]
     done = subprocess.run(
         [
             *command,

@@ -242,6 +242,9 @@ def head_cases() -> Iterator[Case]:
     for name, proof in bad.items():
         yield _case(f"fetched head: {name}", signed, published=proof)
         yield _case(f"head: {name}", {**signed, "unsigned": {"published": proof}})
+    later = NoteSigner(ORIGIN.replace("/v1/", "/v2/"), b"s" * 32)
+    keys = (SIGNER.verifier, later.verifier)
+    yield _case("head of a later history", signed, keys, published(4, signer=later))
     fine = {
         "16 signatures": {**good, "checkpoint": note + f"{line}\n" * 15},
         "unknown signature": {**good, "checkpoint": f"{note}\u2014 ключ AAAAAAAA\n"},

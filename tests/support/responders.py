@@ -231,7 +231,7 @@ def openssl_responder(
     files = {"index": "index.txt", "CA": "ca.pem", "rsigner": "by.pem", "rkey": "by.key"}
     named = [word for name, file in files.items() for word in (f"-{name}", str(folder / file))]
     [port] = free_ports(1)
-    line = [program("openssl", "openssl"), "ocsp", "-port", str(port), *named, *options]
+    line = [program("openssl"), "ocsp", "-port", str(port), *named, *options]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
         try:
             assert running.stdout is not None

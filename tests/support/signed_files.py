@@ -7,8 +7,10 @@ import datetime as dt
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tests.support import other_programs as programs
 from tests.support.containers import closed as closed_container
 from tests.support.containers import contents, made, zipped
+from tests.support.elsewhere import packed_page
 from tests.support.forgery import FORGED, closed_by_attacker, find, increment, page
 from tests.support.signing import Office, with_boxes
 
@@ -37,6 +39,11 @@ def for_pages() -> dict[str, str]:
         "hidden": closed_by_attacker(office, closed, {number: FORGED}),
         "foreign": stranger.close(stranger.person("Carol", document).sign(document, "Sig1")),
         "other": b"%PDF-1.7\nhello",
+        "packed": packed_page(),
+        "added_to": programs.ADDED_TO["another page"](),
+        "apart": programs.APART["p7s"](),
+        "zip": programs.CONTAINERS["a comment"](),
+        "ber": programs.UNREAD["BER of indefinite length"](),
         "root": office.root.certificate.public_bytes(Encoding.DER),
         "foreign_root": stranger.root.certificate.public_bytes(Encoding.PEM),
     }

@@ -53,7 +53,7 @@ class SoftHsm:
     def new_token(self) -> str:
         """Make a token; its label."""
         label = f"token-{next(_labels)}"
-        command = [program("softhsm2-util", "softhsm2"), "--init-token", "--free"]
+        command = [program("softhsm2-util"), "--init-token", "--free"]
         words = ["--label", label, "--pin", PIN, "--so-pin", SO_PIN]
         subprocess.run([*command, *words], check=True, capture_output=True)
         self.restart()
@@ -66,7 +66,7 @@ class SoftHsm:
 
 def soft_hsm(folder: Path) -> Iterator[SoftHsm]:
     """For a fixture: the library finds its tokens by a variable of the environment."""
-    program("softhsm2-util", "softhsm2")
+    program("softhsm2-util")
     module = next(path for path in MODULES if path.exists())
     made = SoftHsm(folder, module)
     made.tokens.mkdir()

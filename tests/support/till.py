@@ -131,8 +131,7 @@ class Till:
         chosen, person = answered.chosen, answered.inbound.sender
         words = "Not paid."
         if chosen.approved_by is not None:
-            evidence = self._host.approvals.evidence(txn, chosen.approved_by)
-            assert evidence is not None, "an approval has evidence"
+            evidence = self._host.approvals.authorised(txn, chosen.approved_by)
             words = f"Paid by {evidence.means}."
         if prompts.settle(txn, voice, answered, words, _ground(person)):
             self._say(voice, answered.inbound, (Paragraph(words),))

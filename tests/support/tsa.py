@@ -74,7 +74,7 @@ class OpensslAuthority:
         named |= {"inkey": "key.pem", "out": "answer"}
         named |= {"chain": "chain.pem"} if self.above else {}
         words = [word for name, file in named.items() for word in (f"-{name}", str(folder / file))]
-        line = [program("openssl", "openssl"), "ts", "-reply", *words]
+        line = [program("openssl"), "ts", "-reply", *words]
         subprocess.run(line, check=True, capture_output=True)
         return (folder / "answer").read_bytes()
 

@@ -1,15 +1,18 @@
-"""Which Python ``./run`` makes its virtual environment with."""
+"""Which Python ``./run`` takes, and which programs ``.ci/run`` installs."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+
+from tests.support.programs import PACKAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,3 +94,41 @@ def test_the_python_that_is_asked_for_is_taken(tmp_path: Path) -> None:
     found = _chosen(tmp_path, {"python3": _PLAIN}, {"python3": _DISTRIBUTED}, "python3.14")
 
     assert found == "python3.14"
+
+
+def _lacking(path: str) -> set[str]:
+    """What ``.ci/run`` would install on a machine that has the programs in ``path`` alone."""
+    whole = (_ROOT / ".ci" / "run").read_text()
+    found = re.search(r"^lacking\(\).*?^}$", whole, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    functions = found[0].replace("/usr/sbin/", "/nowhere/")
+    result = subprocess.run(
+        ["/bin/sh", "-euc", f"choose_python() {{ echo python3; }}\n{functions}\nlacking"],
+        cwd=_ROOT,
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(result.stdout.split())
+
+
+def test_a_machine_that_has_no_program_gets_each_that_the_tests_call(tmp_path: Path) -> None:
+    for tool in ("grep", "sort"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
+    called: set[str] = set()
+    for file in (_ROOT / "tests").rglob("*.py"):
+        called.update(re.findall(r'\bprogram\("([^"]+)"', file.read_text()))
+
+    assert called <= set(PACKAGES)
+    assert _lacking(str(tmp_path)) == {package for names in PACKAGES.values() for package in names}
+
+
+def test_a_machine_that_has_all_of_them_gets_nothing(tmp_path: Path) -> None:
+    for tool in ("grep", "sort"):
+        (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
+    for name in PACKAGES:
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+
+    assert _lacking(str(tmp_path)) == set()

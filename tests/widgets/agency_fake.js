@@ -154,6 +154,7 @@ export function theCase(more = {}) {
         ],
         question: null,
         refusal: null,
+        fee: null,
         documents: [],
         prompts: [],
         form: null,

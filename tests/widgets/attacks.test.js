@@ -55,8 +55,10 @@ test("whoever opens a page of ours has no hold on it, and ours have one on each 
     const opened = async (address) => {
         const comes = context.waitForEvent("page");
         // What a page can do to a window that it has: name it, lead it elsewhere, see it close.
+        // Each has a name of its own: the page may know that of one which is closed for a while,
+        // and would lead that one on instead of opening another.
         await page.evaluate((one) => {
-            Object.assign(window, { held: window.open(one, "held", "popup") });
+            Object.assign(window, { held: window.open(one, `held at ${one}`, "popup") });
         }, address);
         const popup = await comes;
         await popup.waitForLoadState("load");

@@ -460,3 +460,30 @@ test("a page that the browser kept shows nothing of who has signed out since", a
 
     assert.equal(await one.card.count(), 0);
 });
+
+test("a case with a fee is paid by a button, and the step is where it waits", async ({ open }) => {
+    const opened = await open();
+    const fake = new AgencyFake();
+    const fee = { label: "Pay 12.00 EUR", url: `${BASE}/pay/abc` };
+    const step_list = ["form", "pay", "review", "document"].map((kind) => ({ kind, text: kind }));
+    fake.page = { ...fake.page, step_list };
+    fake.case = theCase({ state: "paying", waits_for_you: true, next: "Pay it.", fee });
+    await fake.serve(opened);
+    const one = new CasePage(opened.page);
+    await one.visit(CASE);
+    const pay = one.page.getByRole("link", { name: "Pay 12.00 EUR" });
+    await pay.waitFor();
+    const now = one.page.locator(".steps .now");
+
+    await now.getByText("pay").waitFor();
+    assert.equal(await pay.getAttribute("href"), fee.url);
+    await glance(opened.page, "case-fee");
+});
+
+test("an address that is not safe is no button to pay", async ({ open }) => {
+    const opened = await open();
+    const fee = { label: "Pay 1.00 EUR", url: "javascript:alert(1)" };
+    const { one } = await caseOf(opened, theCase({ state: "paying", fee }));
+
+    assert.equal(await one.page.getByText("Pay 1.00 EUR").count(), 0);
+});

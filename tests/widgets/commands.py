@@ -127,12 +127,9 @@ def answer(stand: Stand, *, person: str, text: str, choice: str, room: str | Non
 
 @command
 def sign_in(stand: Stand, *, person: str) -> Any:
-    """Somebody writes "!page" to the office's bot: ``{link}``, which signs in once.
-
-    With the mark, since a bare word would be the answer to a form that waits.
-    """
+    """Somebody writes "page" to the office's bot: ``{link}``, which signs in once."""
     chat = stand.visitor(person).chat
-    chat.say("!page")
+    chat.say("page")
     found = _LINK.search(chat.expect("/signin#").body)
     assert found is not None
     return {"link": found[0]}

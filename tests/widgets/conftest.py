@@ -3,8 +3,8 @@
 A file runs as one process of Node, with one browser. Its stage is started before it, by a line at
 the top of the file: ``// stage: pages`` (the pages alone), ``// stage: receipts`` (with a file of
 receipts), ``// stage: signing`` (with a session to sign), ``// stage: house`` (Synapse, the
-services, persons with clients; ``ask`` of harness.js speaks with them) or ``// stage: bank`` (the
-same with a bank instead of the office).
+services, persons with clients; ``ask`` of harness.js speaks with them), ``// stage: bank`` (the
+same with a bank instead of the office) or ``// stage: up`` (what ``veche up`` starts).
 """
 
 from __future__ import annotations

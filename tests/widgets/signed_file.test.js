@@ -111,6 +111,11 @@ test("what is false, open or of others is called so", async ({ open }) => {
         ["hidden", "Do not rely on this document", "Something was added that not all programs"],
         ["open", "not all of it is proven", "No time stamp closes it."],
         ["foreign", "who signed or when is not proven", "Nobody whom you trust knows the signer."],
+        ["added_to", "That was not checked.", "What was added after a signature was not checked."],
+        ["apart", "Nobody can tell", "It is a signature of another kind"],
+        ["zip", "Nobody can tell", "Another program made this container"],
+        ["ber", "Nobody can tell", "Check it with the program that made it."],
+        ["foreign", "who signed or when is not proven", "Nobody whom you trust knows the signer."],
     ]) {
         await choose(name ?? "");
         await said.filter({ hasText: words }).waitFor();
@@ -120,6 +125,7 @@ test("what is false, open or of others is called so", async ({ open }) => {
     await glance(page, "verify-document-unproven");
     for (const [name, words] of [
         ["document", "Nobody has signed this document."],
+        ["packed", "Nobody has signed this document."],
         ["other", "Nobody can tell"],
     ]) {
         await choose(name ?? "");

@@ -21,6 +21,7 @@ from tests.support.services import house as whole_house
 from tests.widgets import bank_commands, signing_desk
 from tests.widgets.bank_commands import Counter, organisation
 from tests.widgets.commands import COMMANDS, Stand
+from tests.widgets.up_commands import UP_COMMANDS, Newcomer
 from veche.cli import demo
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tests.widgets.commands import Command
 
 START_S_MAX: Final = 60
+UP_S_MAX: Final = 180
 ERROR_CHARACTERS_MAX: Final = 8_000
 
 
@@ -93,6 +95,26 @@ def house(folder: Path) -> Iterator[dict[str, str]]:
                 yield {"VECHE_PAGES": one.pages_url, "VECHE_CONTROL": control}
         finally:
             stand.end()
+
+
+@contextmanager
+def up(folder: Path) -> Iterator[dict[str, str]]:
+    """All that ``veche up`` starts, known by what it prints alone."""
+    port, pages_port = free_ports(2)
+    ports = ("--port", str(port), "--pages-port", str(pages_port))
+    command = (sys.executable, "-m", "veche.cli.main", "up", "--state", str(folder / "state"))
+    child = Child((*command, *ports), ROOT, folder / "up.log")
+    child.start()
+    try:
+        child.wait_for(lambda: "Stop with Ctrl-C" in child.log(), UP_S_MAX, "it is not ready")
+        newcomer = Newcomer(child.log())
+        try:
+            with _controlled(newcomer, UP_COMMANDS, child.log) as control:
+                yield {"VECHE_PAGES": newcomer.pages_url, "VECHE_CONTROL": control}
+        finally:
+            newcomer.end()
+    finally:
+        child.stop()
 
 
 @contextmanager
@@ -173,5 +195,6 @@ STAGES: Final[Mapping[str, Callable[[Path], AbstractContextManager[dict[str, str
     "large": large,
     "signing": signing,
     "house": house,
+    "up": up,
     "bank": bank,
 }

@@ -357,7 +357,6 @@ def welcome(
     *,
     pages_url: str,
     bank: DemoBank,
-    web_client_url: str | None = None,
     shop_env: Path | None = None,
 ) -> str:
     """What the person at the terminal reads once everything runs.
@@ -368,17 +367,8 @@ def welcome(
         state: The state folder.
         pages_url: Of the pages.
         bank: Where the town's bank has its account.
-        web_client_url: Of the web client, if there is one.
         shop_env: The file with the shop's keys, if there is a shop.
     """
-    client = (
-        ()
-        if web_client_url is None
-        else (
-            f"  Web client   {web_client_url}",
-            "               Hydrogen, for this demo only: any other client shows more.",
-        )
-    )
     people = [f"    {one.name:<11}{passwords[one.name]:<20}{one.part}" for one in PEOPLE]
     return "\n".join(
         (
@@ -389,7 +379,6 @@ def welcome(
             f"  Pages        {pages_url}",
             "               Services, cases and keys in a browser. To sign in there, write page to",
             "               the office's bot: it sends a link.",
-            *client,
             "",
             *_things_to_try(bank),
             *(

@@ -21,6 +21,7 @@ from veche.runtime.crypto.core.identity import fingerprint
 from veche.runtime.crypto.keys import WrongOperatorKeyError, read_operator_key
 from veche.runtime.crypto.maintenance import key_names
 from veche.runtime.crypto.store import people
+from veche.runtime.crypto.tracking import unconfirmed
 from veche.runtime.public import PageLinks
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def list_changed(arguments: argparse.Namespace) -> int:
     with database_of(config_of(arguments)) as dsn:
         found = transaction(dsn, people.changed_identities)
     sys.stdout.writelines(
-        f"{user_id}\n  before  {fingerprint(pinned)}\n  now     {fingerprint(present)}\n"
+        f"{user_id}\n  before  {fingerprint(pinned) if pinned else 'none, only devices'}\n"
+        f"  now     {fingerprint(present)}\n"
         for user_id, pinned, present in found
     )
     if not found:
@@ -74,15 +76,16 @@ def confirm_one(arguments: argparse.Namespace) -> int:
                 f"the database was sealed under operator key {', '.join(strange)}, but"
                 f" crypto.key_path holds {key.name}; nothing was changed"
             )
-        present, pinned = people.identity_of(txn, person)
-        if pinned is None or present is None or present == pinned:
+        candidates = unconfirmed(txn, person)
+        if not candidates:
             raise RefusedError(f"{person} has no new identity here: see veche identity list")
-        if "".join(typed.split()) != present:
+        found = "".join(typed.split())
+        if found not in candidates:
             raise RefusedError(
                 f"this is not the fingerprint of the identity that {person} has now: let them show"
                 " you the bot's message on their own device again; nothing was changed"
             )
-        confirm(txn, parts, person, present, "operator", database_ms(txn))
+        confirm(txn, parts, person, found, "operator", database_ms(txn))
 
     with database_of(config) as dsn:
         transaction(dsn, work)

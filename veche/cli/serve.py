@@ -23,8 +23,9 @@ from veche.cli.installed import (
     read_config,
     service_specs,
 )
+from veche.cli.offline import transaction
 from veche.protocol.errors import ConfigError, VecheError
-from veche.runtime import log, memory
+from veche.runtime import histories, log, memory
 from veche.runtime.migrate import pending
 from veche.runtime.names import look_up_apart
 
@@ -73,6 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         dsn = opened(stack, config.database)
         if missing := pending(dsn, migration_sets({name: specs[name] for name in names})):
             raise ConfigError(f"the database lacks {missing[0]}: veche db migrate -c {config.path}")
+        config = attrs.evolve(config, history=transaction(dsn, histories.current))
         return serve(config, specs)
 
 
@@ -84,7 +86,9 @@ def serve(config: Config, specs: Mapping[str, ServiceSpec[Host]]) -> int:
     from veche.runtime.host import Host  # noqa: PLC0415
 
     look_up_apart(reactor)
-    running = Running(Host(config, specs, reactor), reactor)
+    host = Host(config, specs, reactor)
+    running = Running(host, reactor)
+    host.logs.when_stopped = running.fail
     running.run()
     return running.exit_code
 
@@ -148,6 +152,12 @@ class Running:
         else:
             logger.error("the start failed", exc_info=failure.value)
         self._stop("a failed start")
+
+    def fail(self, error: VecheError) -> None:
+        """End the process: nothing may run any more."""
+        self.exit_code = 1
+        logger.error("%s", error)
+        self._stop("an error")
 
     def _stop(self, why: str) -> None:
         if self._is_stopping:

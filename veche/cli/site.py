@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from veche.protocol.errors import BadSignatureError, MalformedError
-from veche.protocol.notes import Checkpoint, VerifierKey, open_checkpoint, read_verifier_key
+from veche.protocol.merkle import extends
+from veche.protocol.notes import (
+    Checkpoint,
+    VerifierKey,
+    log_of,
+    open_checkpoint,
+    read_verifier_key,
+)
 from veche.protocol.unpadded import from_unpadded
 
 if TYPE_CHECKING:
@@ -26,15 +33,25 @@ KEYS_MAX: Final = 16
 _SERVER: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_.-]{1,40}){1,8}")
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_TOO_EARLY: Final = 503
 
 
 class SiteError(Exception):
     """A site does not answer, or not as it should."""
 
 
+class NotThereError(SiteError):
+    """It has nothing of what it is asked for."""
+
+
+class OtherHistoryError(Exception):
+    """The newest head of a site does not begin with an older one that was signed."""
+
+
 class _TooEarlyError(SiteError):
     """It will be there later."""
+
+
+_ERRORS: Final = {404: NotThereError, 503: _TooEarlyError}
 
 
 class Site:
@@ -105,7 +122,8 @@ class Site:
         Raises:
             SiteError: It says none that is signed with one of ``keys``.
         """
-        answer = self._get(f"{self._api}/heads?after={after}{self._of}")
+        query = f"after={after}{self._of}" if after else self._of[1:]
+        answer = self._get(f"{self._api}/heads{'?' if query else ''}{query}")
         note, path = answer.get("checkpoint"), answer.get("consistency")
         if not isinstance(note, str) or not isinstance(path, list):
             raise SiteError(f"{self.url} does not say what its newest head is")
@@ -113,6 +131,28 @@ class Site:
             return open_checkpoint(note, keys), [from_unpadded(str(one)) for one in path]
         except (MalformedError, BadSignatureError, ValueError) as e:
             raise SiteError(f"{self.url} says a head that is none: {e}") from e
+
+    def later(self, old: Checkpoint, keys: Sequence[VerifierKey]) -> Checkpoint:
+        """Its newest head, which begins with an older one that somebody has.
+
+        Raises:
+            OtherHistoryError: It does not, or it is shorter.
+            SiteError: The site says none that is signed with one of ``keys``.
+        """
+        try:
+            newest, path = self.newest(old.size, keys)
+        except NotThereError as e:
+            newest, _ = self.newest(0, keys)
+            if newest.size >= old.size:
+                raise
+            raise OtherHistoryError(
+                f"the newest head of {self.url} is shorter: it has {newest.size} entries, and"
+                f" {old.size} were signed"
+            ) from e
+        is_its = log_of(newest.origin) == log_of(old.origin)
+        if not is_its or not extends((old.size, old.root), (newest.size, newest.root), path):
+            raise OtherHistoryError(f"the newest head of {self.url} does not begin with it")
+        return newest
 
     def content(self, path: str, bytes_max: int = ANSWER_BYTES_MAX) -> bytes:
         """What is at a path.
@@ -126,7 +166,7 @@ class Site:
                 data: bytes = response.read(bytes_max + 1)
         except urllib.error.HTTPError as e:
             with e:
-                error = _TooEarlyError if e.code == _TOO_EARLY else SiteError
+                error = _ERRORS.get(e.code, SiteError)
                 raise error(f"{self.url}{path} answers {e.code}") from e
         except (OSError, ValueError) as e:
             raise SiteError(f"{self.url} cannot be reached: {e}") from e

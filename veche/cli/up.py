@@ -34,7 +34,6 @@ from veche.cli.homeserver import (
 from veche.cli.state import StateFolder, check_port, free_port
 from veche.cli.steps import Step, Steps
 from veche.cli.supervise import ChildEndedError, StoppedError, Supervisor
-from veche.cli.web_client import WebClient
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
 from veche.runtime.postgres import EmbeddedPostgres
 from veche.runtime.synapse_database import make_synapse_database
@@ -51,9 +50,6 @@ PORT: Final = 8008
 
 PAGES_PORT: Final = 8090
 """Where the pages are, unless another port is chosen. Links in rooms name it: it has to last."""
-
-WEB_CLIENT_PORT: Final = 8091
-"""Where the web client is, unless another port is chosen."""
 
 READY_TIMEOUT_S: Final = 60.0
 """How long the services may take until they are ready."""
@@ -91,17 +87,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="port of the pages (default: %(default)s)",
     )
     parser.add_argument(
-        "--web-client",
-        action="store_true",
-        help="serve a small Matrix client for the browser too; needs npm",
-    )
-    parser.add_argument(
-        "--web-client-port",
-        type=int,
-        default=WEB_CLIENT_PORT,
-        help="port of that client (default: %(default)s)",
-    )
-    parser.add_argument(
         "--check",
         action="store_true",
         help="start everything, have the office answer an encrypted message, stop",
@@ -121,11 +106,7 @@ def run(arguments: argparse.Namespace, *, program: Sequence[str] = PROGRAM) -> i
     """
     try:
         state = arguments.state or checkout() / "var"
-        ports = Ports(
-            arguments.port,
-            arguments.pages_port,
-            arguments.web_client_port if arguments.web_client else None,
-        )
+        ports = Ports(arguments.port, arguments.pages_port)
         up = Up(state, ports, tell, program=program)
     except VecheError as e:
         return _fail(e)
@@ -174,12 +155,10 @@ class Ports:
     Attributes:
         homeserver: Of the homeserver.
         pages: Of the pages.
-        web_client: Of the web client; None: there is none.
     """
 
     homeserver: int
     pages: int
-    web_client: int | None = None
 
     def check(self) -> None:
         """Raise if one cannot be had.
@@ -187,19 +166,10 @@ class Ports:
         Raises:
             ConfigError: One is taken, named twice, or no port.
         """
-        ports = {
-            "--port": self.homeserver,
-            "--pages-port": self.pages,
-            "--web-client-port": self.web_client,
-        }
-        taken: dict[int, str] = {}
-        for option, port in ports.items():
-            if port is None:
-                continue
-            if port in taken:
-                raise ConfigError(f"{option} and {taken[port]} are both {port}")
-            taken[port] = option
-            check_port(port, option)
+        if self.homeserver == self.pages:
+            raise ConfigError(f"--pages-port and --port are both {self.pages}")
+        check_port(self.homeserver, "--port")
+        check_port(self.pages, "--pages-port")
 
 
 class Up:
@@ -240,9 +210,8 @@ class Up:
             raise
         path = self.state.path
         self._ports = ports
-        planned = [port for port in (ports.pages, ports.web_client) if port is not None]
-        self._services_port = free_port(ports.homeserver + 1, planned)
-        port = free_port(ports.homeserver + 2, [*planned, self._services_port])
+        self._services_port = free_port(ports.homeserver + 1, [ports.pages])
+        port = free_port(ports.homeserver + 2, [ports.pages, self._services_port])
         self._bank = DemoBank(path / "bank", port)
         self._shop = DemoShop(path / "shop", self._pages_url)
         town = demo.TOWN_NAME["en"]
@@ -252,10 +221,6 @@ class Up:
         self._supervisor = Supervisor(tell)
         self._postgres = EmbeddedPostgres(path / "postgres")
         self._homeserver = Homeserver(self._plan(), self._guard)
-        self._web_client = None
-        if ports.web_client is not None:
-            url = f"http://localhost:{ports.homeserver}"
-            self._web_client = WebClient(path / "web-client", ports.web_client, url)
         self._starting: list[Child] = []
         self._database: Step | None = None
 
@@ -277,9 +242,7 @@ class Up:
         steps.take("people", self._register_people, homeserver)
         steps.take("bank", self._start_bank, homeserver)
         authority = steps.take("authority", self._make_authority)
-        services = steps.take("services", self._start_services, homeserver, tables, authority)
-        if (client := self._web_client) is not None:
-            steps.take("web client", lambda: self._start_web_client(client), services)
+        steps.take("services", self._start_services, homeserver, tables, authority)
         self._supervisor.wait(steps.have_ended)
         self._tell(f"Ready after {time.monotonic() - self._started_s:.1f} s.\n")
 
@@ -347,7 +310,6 @@ class Up:
             self.state.path,
             pages_url=self._pages_url,
             bank=self._bank,
-            web_client_url=None if self._web_client is None else self._web_client.url,
             shop_env=self._shop.write(),
         )
 
@@ -456,13 +418,6 @@ class Up:
 
     def _launch_bank(self) -> Child:
         return self._bank.launch(self._guard)
-
-    def _start_web_client(self, client: WebClient) -> None:
-        client.build()
-        output = self.state.path / "web-client.log"
-        self._supervisor.keep(
-            client.serve(output, self._guard), lambda: client.serve(output, self._guard)
-        )
 
     def _launch_services(self) -> Child:
         return self._veche("services", "run", "all", *self._config)

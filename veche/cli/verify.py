@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from veche.cli.site import Site, SiteError, site_of
+from veche.cli.site import NotThereError, OtherHistoryError, Site, SiteError, site_of
 from veche.cli.verify_acts import WORDS as ACT_WORDS
 from veche.cli.verify_acts import TwoLogsError, acts_offline, acts_online
 from veche.cli.verify_evidence import verify_evidence
@@ -26,7 +26,6 @@ from veche.protocol.act_proof import ACTS_FILE_BYTES_MAX, ActFault, ActProofErro
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 from veche.protocol.ledger_heads import read_copy
-from veche.protocol.merkle import extends
 from veche.protocol.money import as_decimal_text
 from veche.protocol.notes import VerifierKey, read_verifier_key
 from veche.protocol.receipt import (
@@ -225,26 +224,32 @@ def _online(receipt: Mapping[str, Any], keys: Sequence[VerifierKey], url: str | 
     site = Site(url) if url is not None else site_of(signers_of(receipt))
     known = [*keys, *site.keys()]
     offline = verify_receipt(receipt, known)
-    proof = site.proof(offline.receipt.id)
+    if offline.published is not None:
+        _check_history(site, known, offline.published)
+    try:
+        proof = site.proof(offline.receipt.id)
+    except NotThereError as e:
+        site.newest(0, known)  # else it is no site that could have it
+        raise _TwoLedgersError(
+            f"False: its signer's ledger of today has no such payment ({site.url}): it is another"
+            " one, or an older backup of it was restored. Keep the receipt: it proves that the"
+            " payment was made."
+        ) from e
     if proof is None:
         return _Checked(offline, "its block is not published yet: try again in 10 seconds")
     verified = verify_receipt(receipt, known, proof)
-    if offline.published is not None and verified.published is not None:
-        _check_history(site, known, offline.published, verified.published)
     return _Checked(verified, f"asked {site.url}")
 
 
-def _check_history(
-    site: Site, keys: Sequence[VerifierKey], old: Checkpoint, new: Checkpoint
-) -> None:
+def _check_history(site: Site, keys: Sequence[VerifierKey], old: Checkpoint) -> None:
     """Make sure that the head that the file has is the beginning of the newest one."""
-    newest, path = site.newest(old.size, keys)
-    is_ours = newest.size >= new.size and newest.origin == old.origin
-    if not is_ours or not extends((old.size, old.root), (newest.size, newest.root), path):
+    try:
+        site.later(old, keys)
+    except OtherHistoryError as e:
         raise _TwoLedgersError(
-            "False: the head in the file is not the beginning of the newest one. Keep both: they"
-            " prove that there are two ledgers."
-        )
+            f"False: the head in the file is not the beginning of the ledger of today: {e}. Keep"
+            " both: they prove that there are two ledgers."
+        ) from e
 
 
 def _report(checked: _Checked, given: Sequence[VerifierKey]) -> str:

@@ -6,11 +6,10 @@ import datetime as dt
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from veche.cli.site import Site, site_of
+from veche.cli.site import OtherHistoryError, Site, site_of
 from veche.cli.verify_witnesses import check_enough, witness_words
 from veche.protocol.act_proof import ActFault, ProvenActs, verify_acts
 from veche.protocol.approval import showable
-from veche.protocol.merkle import extends
 from veche.protocol.receipt import signers_of
 
 if TYPE_CHECKING:
@@ -76,13 +75,13 @@ def acts_online(
     organisation = names[0].rpartition("/")[2] if names else ""
     known = [*keys, *site.act_keys(organisation)]
     proven = verify_acts(file, known)
-    newest, path = site.newest(proven.head.size, known)
-    old, new = (proven.head.size, proven.head.root), (newest.size, newest.root)
-    if newest.origin != proven.head.origin or not extends(old, new, path):
+    try:
+        site.later(proven.head, known)
+    except OtherHistoryError as e:
         raise TwoLogsError(
-            "False: the head in the file is not the beginning of the newest one. Keep both: they"
-            " prove that there are two logs."
-        )
+            f"False: the head in the file is not the beginning of the log of today: {e}. Keep both:"
+            " they prove that there are two logs."
+        ) from e
     check_enough(proven.cosigned, keys, needed)
     return _report(proven, f"asked {site.url}", keys)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from veche.cli.site import Site, SiteError, site_of
+from veche.cli.site import OtherHistoryError, Site, site_of
 from veche.protocol.approval import showable
 from veche.protocol.errors import BadSignatureError
 from veche.protocol.ledger_heads import (
@@ -14,7 +14,6 @@ from veche.protocol.ledger_heads import (
     open_copy,
     unproven,
 )
-from veche.protocol.merkle import extends
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,22 +82,11 @@ def _online(
 
 def _check(site: Site, keys: Sequence[VerifierKey], one: Copied) -> None:
     try:
-        newest, path = site.newest(one.head.size, keys)
-    except SiteError as e:
-        newest, _ = site.newest(0, keys)
-        if newest.size >= one.head.size:
-            raise
-        raise _other_ledger(site, one) from e
-    old, new = (one.head.size, one.head.root), (newest.size, newest.root)
-    if newest.origin != one.head.origin or not extends(old, new, path):
-        raise _other_ledger(site, one)
-
-
-def _other_ledger(site: Site, one: Copied) -> TwoLedgersError:
-    return TwoLedgersError(
-        f"the newest head of {site.url} does not begin with this one, which its ledger has signed"
-        f" too:\n\n{one.note}"
-    )
+        site.later(one.head, keys)
+    except OtherHistoryError as e:
+        raise TwoLedgersError(
+            f"{e}. This head is signed by its ledger too, and is not its beginning:\n\n{one.note}"
+        ) from e
 
 
 def _left_out(count: int) -> str:

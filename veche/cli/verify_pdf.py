@@ -126,7 +126,8 @@ def verify_pdf(
         sys.stderr.write(f"{path}: Nobody can tell: {e}.\n")
         return FALSE
     except (OSError, SiteError, MalformedError) as e:
-        sys.stderr.write(f"{path}: it could not be checked: {e}\n")
+        why = (e.strerror or "it cannot be read") if isinstance(e, OSError) else e
+        sys.stderr.write(f"{path}: it could not be checked: {why}\n")
         return NOT_PROVEN
     digest = hashlib.sha256(data).digest()
     say = _json if is_json else _text
@@ -170,8 +171,8 @@ def read_roots(paths: Sequence[Path]) -> list[x509.Certificate]:
     for path, one in found:
         if not is_authority(one):
             sys.stderr.write(
-                f"{path.name}: {one.subject.rfc4514_string()} may not issue certificates (it says"
-                " so itself, or lacks keyUsage with keyCertSign): nobody else is known by it\n"
+                f"{path.name}: {one.subject.rfc4514_string()} may not issue certificates, as it"
+                " says itself: nobody else is known by it\n"
             )
     return [one for _, one in found]
 
@@ -229,8 +230,8 @@ def _asked(what: Sequence[tuple[str, bytes | None]]) -> list[bytes]:
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 -- as above
                 found.append(answer.read(LIST_BYTES_MAX))
-        except (OSError, ValueError) as e:
-            sys.stderr.write(f"{showable(address)} does not answer: {e}\n")
+        except (OSError, ValueError):
+            sys.stderr.write(f"{showable(address)} does not answer: try again later\n")
     return found
 
 

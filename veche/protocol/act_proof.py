@@ -41,6 +41,7 @@ from veche.protocol.notes import (
     NOTE_BYTES_MAX,
     SIZE_MAX,
     UnknownSignerError,
+    log_of,
     open_checkpoint,
     signer_of,
 )
@@ -69,9 +70,9 @@ _TS_MAX: Final = 253_402_300_799_999
 """The last millisecond that calendars of computers know: of the year 9999."""
 
 
-def act_origin(server_name: str, organisation: str) -> str:
-    """The name in which the log of an organisation signs."""
-    return f"{server_name}/veche/acts/v1/{organisation}"
+def act_origin(server_name: str, organisation: str, history: int = 1) -> str:
+    """The name in which the log of an organisation signs; another one in another history."""
+    return f"{server_name}/veche/acts/v{history}/{organisation}"
 
 
 class ActProof(Wire):
@@ -226,7 +227,7 @@ def _head(proof: ActsProof, origin: str, keys: Collection[VerifierKey]) -> Check
         head = open_checkpoint(proof.checkpoint, keys)
     except (MalformedError, BadSignatureError) as e:
         raise ActProofError(ActFault.BAD_HEAD, str(e)) from e
-    if head.origin != origin:
+    if log_of(head.origin) != log_of(origin):
         raise ActProofError(ActFault.BAD_HEAD, "the head is of another log")
     return head
 

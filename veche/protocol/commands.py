@@ -225,19 +225,16 @@ def command_description(
     return base64.b64encode(digest).decode(), checked(content)
 
 
-def help_doc(
-    commands: Iterable[Command], catalogue: Catalogue, language: str, *, mark: str = ""
-) -> Doc:
+def help_doc(commands: Iterable[Command], catalogue: Catalogue, language: str) -> Doc:
     """The commands of a bot, with what each does.
 
     Args:
         commands: Which.
         catalogue: Of the texts.
         language: Of the reader.
-        mark: Stands before each word: "!" where a bare word may be meant otherwise.
     """
     lines = [
-        (Mono(mark + command.word(language)), ": ", catalogue.text(language, command.description))
+        (Mono(command.word(language)), ": ", catalogue.text(language, command.description))
         for command in commands
     ]
     return (Paragraph(catalogue.text(language, "You can write at any time:")), Bullets(lines))

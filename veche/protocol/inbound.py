@@ -42,7 +42,10 @@ class DeviceStanding(enum.Enum):
     NO_IDENTITY = "no_identity"
     """The person has no cross-signing identity (older clients)."""
     IDENTITY_CHANGED = "identity_changed"
-    """The identity is not the one that was pinned."""
+    """The identity is not the one that was pinned; the device is one of before."""
+    LATE = "late"
+    """The person dealt with us before by other devices or another identity, and nobody confirmed
+    this device, or the identity that signed it."""
     VERIFIED = "verified"
     PAGE = "page"
     """None: it was said on a page of ours, at the level of the session there or of a key."""

@@ -347,6 +347,12 @@ def _line(value: str) -> str:
     return _LINE_BREAKS.sub(" ", _clean(value)).strip()
 
 
+def _fact(label: str) -> str:
+    # A label that is a question ends as one.
+    line = _line(label)
+    return line if line.endswith("?") else f"{line}:"
+
+
 def _block_text(block: Block) -> str:
     match block:
         case Heading(text=words):
@@ -358,7 +364,7 @@ def _block_text(block: Block) -> str:
         case Numbered(items=items):
             return "\n".join(f"{n}. {_spans_text(spans)}" for n, spans in enumerate(items, 1))
         case Facts(facts=facts):
-            return "\n".join(f"{_line(label)}: {_spans_text(spans)}" for label, spans in facts)
+            return "\n".join(f"{_fact(label)} {_spans_text(spans)}" for label, spans in facts)
         case Code(text=words):
             return _clean(words)
 
@@ -383,7 +389,7 @@ def _block_html(block: Block) -> str:
             return f"<ol>{_items_html(items)}</ol>"
         case Facts(facts=facts):
             lines = (
-                f"<b>{_escape(_line(label))}:</b> {_spans_html(spans)}" for label, spans in facts
+                f"<b>{_escape(_fact(label))}</b> {_spans_html(spans)}" for label, spans in facts
             )
             return f"<p>{'<br>'.join(lines)}</p>"
         case Code(text=words):

@@ -46,6 +46,7 @@ TIME_S_MAX: Final = 2**63 - 1
 _TIME_BYTES: Final = 8
 _KEY_ID_BYTES: Final = 4
 _DASH: Final = "\u2014"
+_HISTORY: Final = re.compile(r"/v[1-9][0-9]{0,8}/(?=[^/]*$)")
 _NAME: Final = re.compile(rf"[!-*,-~]{{1,{NAME_CHARACTERS_MAX}}}")
 _LINE: Final = re.compile(rf"{_DASH} ([^ +\n]{{1,{NAME_CHARACTERS_MAX}}}) ([A-Za-z0-9+/=]{{8,}})")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,15}")
@@ -95,6 +96,11 @@ class VerifierKey:
     def to_text(self) -> str:
         """As it is given to others: ``<name>+<id>+<base64>``."""
         return f"{self.name}+{self.version}+{_padded(self.kind.value + self.key)}"
+
+
+def log_of(origin: str) -> str:
+    """Which log a name is of, whatever its history: after a restored backup it has another name."""
+    return _HISTORY.sub("/v1/", origin)
 
 
 class NoteSigner:

@@ -52,6 +52,8 @@ POLL_START: Final = "org.matrix.msc3381.poll.start"
 
 TrustLabel = Literal["any", "e2ee", "verified", "signed"]
 ClosedReason = Literal["answered", "expired", "withdrawn"]
+NumberReactions = Literal["first", "always", "never"]
+"""On which questions bots place number reactions: the first two of a chat, all, or none."""
 ChoiceId = Annotated[str, Field(pattern=r"^[a-z0-9_.-]{1,64}$")]
 
 
@@ -159,7 +161,7 @@ class Answer(Wire):
     data: Annotated[dict[str, Any], Field(max_length=ANSWER_FIELDS_MAX)] | None = None
 
 
-def prompt_content(
+def prompt_content(  # noqa: PLR0913 -- what a message is made of
     prompt: Prompt,
     intro: Doc,
     catalogue: Catalogue,
@@ -168,6 +170,7 @@ def prompt_content(
     mentions: Sequence[UserId] = (),
     payload: Payload = NO_PAYLOAD,
     hints: Sequence[ApproveHint] = (),
+    has_reactions: bool = True,
 ) -> Content:
     """Content of the message that asks a prompt.
 
@@ -179,12 +182,14 @@ def prompt_content(
         mentions: Whom it rings.
         payload: What else rides beside it.
         hints: How its choices are approved.
+        has_reactions: Whether the bot places the reactions of ``reaction_keys``.
 
     Raises:
         TooLargeError: As for ``message.text``.
         MalformedError: As for ``message.text``; or the address of a page may not be shown.
     """
-    doc = (*intro, *_answering(prompt, catalogue, language))
+    can_tap = has_reactions and bool(reaction_keys(prompt))
+    doc = (*intro, *_answering(prompt, catalogue, language, can_tap=can_tap))
     for hint in hints:
         doc = (*doc, *_approving(prompt, hint, catalogue, language))
     beside: dict[str, Wire | Mapping[str, Any]] = {PROMPT_KEY: prompt, **payload}
@@ -250,7 +255,7 @@ def poll_content(prompt: Prompt, question: str, twin: EventId) -> Content:
 
 
 def reaction_keys(prompt: Prompt) -> tuple[str, ...]:
-    """The reactions that the bot places on a prompt, one a choice, in order.
+    """Return the reactions that the bot may place on a prompt, one a choice, in order.
 
     None with more than ``REACTIONS_MAX`` choices, or where an answer must be better proved: a
     reaction is not encrypted, so it may only navigate.
@@ -261,12 +266,12 @@ def reaction_keys(prompt: Prompt) -> tuple[str, ...]:
     return tuple(keycap(n) for n in range(1, len(prompt.choices) + 1))
 
 
-def _answering(prompt: Prompt, catalogue: Catalogue, language: str) -> Doc:
+def _answering(prompt: Prompt, catalogue: Catalogue, language: str, *, can_tap: bool) -> Doc:
     blocks: Doc = ()
     if prompt.choices:
         how = (
             catalogue.text(language, "To answer, reply with the number, or tap it below.")
-            if reaction_keys(prompt)
+            if can_tap
             else catalogue.text(language, "To answer, reply with the number.")
         )
         blocks = (Numbered([choice.label for choice in prompt.choices]), Paragraph(how))

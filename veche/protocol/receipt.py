@@ -32,6 +32,7 @@ from veche.protocol.notes import (
     NOTE_BYTES_MAX,
     Checkpoint,
     UnknownSignerError,
+    log_of,
     open_checkpoint,
     signer_of,
 )
@@ -336,7 +337,7 @@ def _published(
         witnesses = cosigned(read.checkpoint, checkpoint.size, keys)
     except (MalformedError, BadSignatureError) as e:
         raise ReceiptError(Fault.BAD_HEAD, str(e)) from e
-    if checkpoint.origin != origin:
+    if log_of(checkpoint.origin) != log_of(origin):
         raise ReceiptError(Fault.BAD_HEAD, "the published head is of another ledger")
     path = [from_unpadded(one) for one in read.path]
     if not includes(checkpoint.root, head, seq - 1, checkpoint.size, path):

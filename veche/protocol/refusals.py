@@ -66,6 +66,11 @@ def refusal_text(
     return (Paragraph(" ".join(shown)),)
 
 
+APPROVAL_REVOKED: Final = N_(
+    "The key that approved this was revoked meanwhile, so your answer does not count. Nothing has"
+    " changed. To go on, please begin again and approve with another key."
+)
+
 _WHY: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.OUT_OF_SCOPE: N_("This question is not for you, so your answer does not count."),
     RefusalReason.LATE: N_("This question is closed; your answer came too late."),
@@ -113,6 +118,10 @@ _UNTRUSTED: Final[Mapping[DeviceStanding, tuple[str, str]]] = {
     DeviceStanding.IDENTITY_CHANGED: (
         N_("The identity of your account has changed since you last confirmed it."),
         N_("Please confirm your new identity first, then answer again."),
+    ),
+    DeviceStanding.LATE: (
+        N_("Your answer came from a device that nobody has confirmed here yet."),
+        N_("Please confirm it first, then answer again."),
     ),
     DeviceStanding.PAGE: (
         N_("The way in which you signed in to the page is not enough for this answer."),

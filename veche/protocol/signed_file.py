@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 from veche.protocol.asic.container import bytes_before, is_container
 from veche.protocol.asic.verdict import certificates_of, judge_container
 from veche.protocol.signatures.asking import questions_about
-from veche.protocol.signatures.elsewhere import certificates_elsewhere, judge_elsewhere
-from veche.protocol.signatures.report import Finding, Reason, reported
+from veche.protocol.signatures.elsewhere import ANY_RANGE, certificates_elsewhere, judge_elsewhere
+from veche.protocol.signatures.other_forms import ARCHIVE, is_apart, is_ours, is_signed_archive
+from veche.protocol.signatures.report import Finding, Reason, Verdict, reported
 from veche.protocol.signatures.stated import addresses_of, may_sign_documents, read_certificate
 from veche.protocol.signatures.verdict import begins_signed, certificates_in, judge
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 FILE_BYTES_MAX: Final = 100 * 1024 * 1024
 PDF: Final = b"%PDF-"
+_KINDS: Final = (PDF, ARCHIVE)
+_ENCRYPTED: Final = b"/Encrypt"
+_END: Final = b"%%EOF"
+_END_BYTES: Final = 1024
+"""From its end: where readers look for the end of a PDF."""
+_PARTS: Final = (PDF, b" obj", b"startxref")
 
 __all__ = [
     "FILE_BYTES_MAX",
@@ -39,8 +46,8 @@ __all__ = [
 
 
 def is_signed_file(data: bytes) -> bool:
-    """Whether a file is of a kind that may be signed here; its first MiB is enough."""
-    return data.startswith(PDF) or is_container(data) or bytes_before(data) > 0
+    """Return whether a file is of a kind that has signatures; its first MiB is enough."""
+    return data.startswith(_KINDS) or bytes_before(data) > 0 or is_apart(data)
 
 
 def judge_file(data: bytes, by: Trusted) -> Report:
@@ -50,15 +57,38 @@ def judge_file(data: bytes, by: Trusted) -> Report:
         data: The file, at most ``FILE_BYTES_MAX``.
         by: What is trusted, and the time.
     """
-    if is_container(data):
+    if is_container(data) and is_ours(data):
         return judge_container(data, by)
-    if before := bytes_before(data):
-        detail = f"the container begins after {before} bytes"
-        return reported([Finding(Reason.BEFORE, detail=detail)])
+    if (other := _of_another_kind(data)) is not None:
+        return reported([other])
     report = judge(data, by)
     if not _may_be_of_others(data, report):
         return report
-    return judge_elsewhere(data, by) or report
+    if (others := judge_elsewhere(data, by)) is not None:
+        return others
+    return _without_signature(data) if report.verdict is Verdict.UNREADABLE else report
+
+
+def _of_another_kind(data: bytes) -> Finding | None:
+    """Return what is to be said of a file that is none of ours and no PDF; None of others."""
+    if data.startswith(ARCHIVE):
+        return Finding(Reason.FOREIGN if is_signed_archive(data) else Reason.NO_SIGNATURE)
+    if before := bytes_before(data):
+        return Finding(Reason.BEFORE, detail=f"the container begins after {before} bytes")
+    return Finding(Reason.APART) if is_apart(data) else None
+
+
+def _without_signature(pdf: bytes) -> Report:
+    """Return the report on a PDF of another form in which no signature is read."""
+    if ANY_RANGE in pdf:
+        reason = Reason.NOT_READ
+    elif _ENCRYPTED in pdf:
+        reason = Reason.LOCKED
+    else:
+        _, end, after = pdf[-_END_BYTES:].rpartition(_END)
+        is_whole = end and b" obj" not in after and all(one in pdf for one in _PARTS)
+        reason = Reason.NO_SIGNATURE if is_whole else Reason.UNREADABLE
+    return reported([Finding(reason)])
 
 
 def _may_be_of_others(pdf: bytes, report: Report) -> bool:

@@ -14,7 +14,7 @@ from pydantic import Field
 from veche.protocol.cosigned import Cosigned, cosigned
 from veche.protocol.errors import BadSignatureError
 from veche.protocol.merkle import extends
-from veche.protocol.notes import open_checkpoint
+from veche.protocol.notes import log_of, open_checkpoint
 from veche.protocol.receipt import HEAD_PATH_MAX, Hash, SignedNote
 from veche.protocol.unpadded import from_unpadded
 from veche.protocol.wire import Wire
@@ -55,7 +55,7 @@ def read_witnessed(
     """
     head = open_checkpoint(value.checkpoint, keys)
     path = [from_unpadded(one) for one in value.consistency]
-    is_older = head.origin == newest.origin and head.size > 0
+    is_older = log_of(head.origin) == log_of(newest.origin) and head.size > 0
     if not is_older or not extends((head.size, head.root), (newest.size, newest.root), path):
         raise BadSignatureError("the head does not begin with the one that witnesses have signed")
     return cosigned(value.checkpoint, head.size, keys)

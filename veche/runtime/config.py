@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping  # noqa: TC003 -- read by the models
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from veche.protocol.errors import MalformedError
 from veche.protocol.money import parse_money
+from veche.protocol.prompts import NumberReactions  # noqa: TC001 -- pydantic reads it
 from veche.runtime import postgres
 from veche.runtime.secret_files import read_secret, read_secret_bytes
 from veche.runtime.sections import (
@@ -30,7 +32,6 @@ from veche.runtime.sections import (
 from veche.runtime.witnesses.config import WitnessesSection
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Self
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Duration",
     "Fault",
     "FilePath",
+    "HeadsSection",
     "HomeserverSection",
     "ListenSection",
     "LogSection",
@@ -242,6 +244,27 @@ class ApprovalsSection(Section):
         return value
 
 
+class ChatsSection(Section):
+    """How bots ask in chats."""
+
+    number_reactions: NumberReactions = "first"
+    """Where bots place 1️⃣ 2️⃣ 3️⃣ below their questions, to be tapped. `first`: below the first two
+    questions of a chat, and below all of them once somebody has tapped one there. `always`: below
+    all; each is an event that your homeserver sends to everybody in the room. `never`: nowhere."""
+
+
+class HeadsSection(Section):
+    """What the logs of acts and the ledger have signed last, kept outside the database.
+
+    A restored backup is recognised by it. Without the files of before nobody can tell, but for what
+    others have seen: back them up apart from the database, and never restore them with it.
+    """
+
+    folder: FilePath | None = None
+    """Folder of the files, one a log; services that share a machine share it. Left out:
+    ``/var/lib/veche/heads`` if this file is below ``/etc``, else ``heads`` beside this file."""
+
+
 class RetentionSection(Section):
     """How long is kept what is over. What proves something stays: receipts, evidence, chains."""
 
@@ -268,9 +291,12 @@ KERNEL_SECTIONS: Final[Mapping[str, type[Section]]] = {
     "log": LogSection,
     "pages": PagesSection,
     "approvals": ApprovalsSection,
+    "chats": ChatsSection,
     "retention": RetentionSection,
     "witnesses": WitnessesSection,
+    "heads": HeadsSection,
 }
+_STATE_FOLDER: Final = Path("/var/lib/veche/heads")
 OPTIONAL_SECTIONS: Final = frozenset(("pages",))
 """Of the kernel, without which it has none of that."""
 
@@ -283,6 +309,7 @@ class Config:
         path: The file it was read from.
         services: The sections of the services that have one, by name.
         pages: None if there is no public site.
+        history: Which one the logs are in, as the database says; no section.
     """
 
     path: Path
@@ -294,8 +321,19 @@ class Config:
     services: Mapping[str, Section]
     pages: PagesSection | None = None
     approvals: ApprovalsSection = attrs.field(factory=ApprovalsSection)
+    chats: ChatsSection = attrs.field(factory=ChatsSection)
     retention: RetentionSection = attrs.field(factory=RetentionSection)
     witnesses: WitnessesSection = attrs.field(factory=WitnessesSection)
+    heads: HeadsSection = attrs.field(factory=HeadsSection)
+    history: int = 1
+
+    @property
+    def heads_folder(self) -> Path:
+        """Where it is kept what the logs have signed last."""
+        if self.heads.folder is not None:
+            return self.heads.folder
+        path = self.path.absolute()
+        return _STATE_FOLDER if path.is_relative_to("/etc") else path.parent / "heads"
 
     def sections(self) -> Mapping[str, Section]:
         """All sections that there are, by name."""

@@ -24,6 +24,10 @@ _BEGIN = b"BEGIN"
 _COMMIT = b"COMMIT"
 
 
+class LostError(Exception):
+    """A transaction was committed and is not kept: a bug of whoever let a failed statement pass."""
+
+
 class Cursor(_Cursor):
     """Runs the statements of one transaction.
 
@@ -88,7 +92,18 @@ class Cursor(_Cursor):
         """End the transaction; the server is not asked where there was no statement."""
         if self._is_alone or self._waiting is None or self._waiting == [_BEGIN]:
             return
-        super().execute(b";".join([*self._waiting, _COMMIT]))
+        self.end(*self._waiting)
+
+    def end(self, *waiting: bytes) -> None:
+        """Commit an open transaction, after statements that wait for it.
+
+        Raises:
+            LostError: One of its statements had failed, and whoever ran that one went on as if it
+                had not: PostgreSQL answers such a COMMIT with a ROLLBACK, which is no error to it.
+        """
+        super().execute(b";".join([*waiting, _COMMIT]))
+        if self.statusmessage == "ROLLBACK":
+            raise LostError("a statement had failed, so nothing of the transaction was kept")
 
     def roll_back(self) -> None:
         """Undo the transaction."""

@@ -32,6 +32,9 @@ CLOSE_S_MAX: Final = 30.0
 """How long ``Lane.close`` waits for a statement that runs."""
 
 _RETRY_AFTER_MS: Final = 1_000
+_TROUBLES: Final = ("08", "25006", "40", "53", "55", "57", "58")
+"""Codes, or classes of them, that blame the server, its disk or its load, and not what is written:
+PostgreSQL, appendix A."""
 
 
 class SessionLostError(UnavailableError):
@@ -45,6 +48,11 @@ def sqlstate(error: BaseException) -> str:
     return (isinstance(error, psycopg2.Error) and error.pgcode) or ""
 
 
+def is_trouble(error: BaseException) -> bool:
+    """Whether PostgreSQL may do the same later: what it was given is not to blame."""
+    return sqlstate(error).startswith(_TROUBLES)
+
+
 @contextlib.contextmanager
 def transaction(connection: Connection) -> Iterator[Cursor]:
     """A transaction on a session whose statements are committed by themselves."""
@@ -55,7 +63,7 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
         except BaseException:
             txn.execute("ROLLBACK")
             raise
-        txn.execute("COMMIT")
+        txn.end()
 
 
 def try_lock(txn: Cursor, key: int, part: int) -> bool:

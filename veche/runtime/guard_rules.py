@@ -56,9 +56,7 @@ def has_left(scene: ChatScene[Any], person: UserId) -> bool:
     """Whether somebody has no chat any more, or came with an identity that nobody confirmed."""
     if scene.chat_of(person) is None:
         return True
-    identity = identity_view(scene.txn, person)
-    is_pinned = identity.master_pinned is not None
-    return is_pinned and identity.master_key != identity.master_pinned
+    return identity_view(scene.txn, person).is_doubted
 
 
 S = TypeVar("S", bound=ChatScene[Any])

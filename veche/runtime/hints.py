@@ -6,22 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 from veche.protocol import message
 from veche.protocol.catalogue import Catalogue
-from veche.protocol.ids import effect_id
-from veche.protocol.message import Link, Mono, Paragraph, RelationKind
+from veche.protocol.message import Mono, Paragraph, RelationKind
 from veche.runtime import people
 from veche.runtime.crypto.recovery import HintKind
-from veche.runtime.crypto.tracking import master_key
 from veche.runtime.inbox.store import session_came
-from veche.runtime.outbox import Relation, is_said
+from veche.runtime.outbox import Relation
 from veche.runtime.speak import Ground, Voice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc
     from veche.runtime.acts import ActLog
-    from veche.runtime.approvals import Offer
     from veche.runtime.crypto.recovery import Hint
     from veche.runtime.database import Cursor
     from veche.runtime.inbox.store import Claim, Item
@@ -38,18 +35,15 @@ class Hints:
         self,
         bots: Mapping[UserId, BotAccount],
         log: ActLog,
-        offer_identity: Callable[[Cursor, UserId, int], Offer],
     ) -> None:
         """Make it.
 
         Args:
             bots: The bots of this process, by user id.
             log: Commits the acts: what a bot tells a person is one.
-            offer_identity: How a person confirms a new identity.
         """
         self._bots = dict(bots)
         self._log = log
-        self._offer_identity = offer_identity
 
     def wake(
         self, txn: Cursor, bot: UserId, room_id: RoomId, session_ids: Sequence[str], now_ms: int
@@ -76,17 +70,6 @@ class Hints:
         reply = Relation(RelationKind.REPLY, item.event_id)
         voice.say(claim.room_id, content, _ground(item.sender), relation=reply)
 
-    def doubted(self, txn: Cursor, claim: Claim, item: Item, now_ms: int) -> None:
-        """Tell a person whose identity is not the pinned one what follows; once a room."""
-        identity = master_key(txn, item.sender)
-        cause = f"identity {item.sender} {identity}"
-        if is_said(txn, claim.room_id, effect_id(claim.bot, cause, 1)):
-            return
-        offer = self._offer_identity(txn, item.sender, now_ms)
-        voice = Voice(txn, self._log, self._bots[claim.bot], cause, now_ms)
-        doc = _doubted_doc(offer, _language(txn, item.sender))
-        voice.say(claim.room_id, message.text(doc, mentions=[item.sender]), _ground(item.sender))
-
 
 def _language(txn: Cursor, person: UserId) -> str:
     return people.read(txn, person, default_language=_DEFAULT_LANGUAGE).language
@@ -94,41 +77,6 @@ def _language(txn: Cursor, person: UserId) -> str:
 
 def _ground(person: UserId) -> Ground:
     return Ground(person, purpose="help", basis="message of the person")
-
-
-def _doubted_doc(offer: Offer, language: str) -> Doc:
-    """What follows from a changed identity, and how the person gets on."""
-    words = Paragraph(
-        _CATALOGUE.text(
-            language,
-            "The identity of your account is another one now. If you did not reset it yourself,"
-            " somebody else may use your account: please ask a human being. What needs a verified"
-            " device does not count until your new identity is confirmed.",
-        )
-    )
-    if offer.fingerprint is None:
-        gone = _CATALOGUE.text(
-            language, "You have none at present: please set up recovery in your client first."
-        )
-        return (words, Paragraph(gone))
-    if offer.url is not None:
-        confirm = _CATALOGUE.text(
-            language,
-            "Only if you reset it yourself: confirm it with your key, within a day on this page,"
-            " later on the page of your keys.",
-        )
-        number = _CATALOGUE.text(language, "The new identity:")
-        return (
-            words,
-            Paragraph(confirm, "\n", Link(offer.url, offer.url)),
-            Paragraph(number, "\n", Mono(offer.fingerprint)),
-        )
-    seen = _CATALOGUE.text(
-        language,
-        "Only if you reset it yourself: show the office who you are, and this message on your"
-        " device. Whoever runs this service confirms the new identity by this number:",
-    )
-    return (words, Paragraph(seen, "\n", Mono(offer.fingerprint)))
 
 
 def _doc(hint: Hint, language: str) -> Doc:

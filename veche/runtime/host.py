@@ -15,10 +15,11 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime import errands as errands_module
+from veche.runtime import histories
 from veche.runtime import live as live_module
 from veche.runtime.acts import ActLog
 from veche.runtime.acts.heads import ActHeads
-from veche.runtime.approvals import Approvals, rules_of
+from veche.runtime.approvals import Approvals, RevocationIgnored, revocation_kind, rules_of
 from veche.runtime.clock import SharedClock
 from veche.runtime.config import read_secret
 from veche.runtime.crypto.bot import BotDevice, CryptoParts
@@ -28,9 +29,11 @@ from veche.runtime.crypto.locks import Locks
 from veche.runtime.crypto.opening import Opener
 from veche.runtime.crypto.tracking import Hooks, People
 from veche.runtime.database import Database
-from veche.runtime.errands import Errands
+from veche.runtime.doubts import Doubts
+from veche.runtime.errands import ErrandHandler, Errands
 from veche.runtime.gate import Gate
 from veche.runtime.hints import Hints
+from veche.runtime.histories import Logs
 from veche.runtime.inbox import store as inbox_store
 from veche.runtime.inbox.heal import Healer
 from veche.runtime.inbox.heartbeat import Heartbeat
@@ -92,6 +95,7 @@ class Host:
         rooms: Reads and keeps the state of rooms.
         act_log: Commits the acts of organisations.
         act_heads: Signs the heads of their logs; ``witnesses`` vouch for these and others.
+        logs: Makes sure that no log falls behind what it signed.
         port: Where it listens for the homeserver, once it is started.
         public_url: Origin of the pages, None if there are none.
         links: Makes links to pages, None if there are none.
@@ -130,7 +134,8 @@ class Host:
         self.client = MatrixClient(self._connections, as_token)
         self.act_log = ActLog(self.seed("pseudonym"))
         self.witnesses = Witnesses(self.database, reactor, config.witnesses)
-        self.act_heads = ActHeads(self.witnesses, self.server_name, self.seed("acts"))
+        self.logs = Logs(config.heads_folder, config.history)
+        self.act_heads = ActHeads(self.witnesses, self.server_name, self.seed("acts"), self.logs)
         self._people = People(self.database, self.client, reactor)
         self._locks = Locks(self.dsn, reactor)
         self._hooks = Hooks()
@@ -149,6 +154,8 @@ class Host:
             bot.user_id: service for service in self._services.values() for bot in service.bots
         }
         self._hints = self._make_hints()
+        self._doubts = Doubts(self.act_log, self.approvals)
+        self._people.on_doubt = self._doubts.came
         self._sender = self._make_sender()
         self._worker = self._make_worker()
         self._intake = Intake(self.database, reactor, self._owners, self._is_ours, self._worker)
@@ -164,6 +171,7 @@ class Host:
                 outbox_store.CHANNEL: self._sender.announced,
                 errands_module.CHANNEL: self._errands.wake,
                 live_module.CHANNEL: self.live.heard,
+                histories.CHANNEL: lambda _: self.logs.look(self.database, self._tasks),
                 **self._channels,
             }
         )
@@ -222,6 +230,7 @@ class Host:
         """
         # First: nobody may keep a moment of another clock.
         await self._follow_clock()
+        await self.database.run("logs", self.logs.begin)
         self._listen()
         bots = [bot for service in self._services.values() for bot in service.bots]
         await self.database.run("bots", inbox_store.add_bots, bots)
@@ -376,7 +385,7 @@ class Host:
             self.reactor,
             self.act_log,
             self.links,
-            rules_of(self._config.approvals),
+            rules_of(self._config.approvals, self._config.chats),
             key=self.seed("approvals"),
             public_url=self.public_url,
         )
@@ -407,13 +416,8 @@ class Host:
                 if path_ in routes:
                     raise ConfigError(f"two services serve /{path_}, one is {name}")
                 routes[path_] = resource
-        return PublicSite(
-            PublicRoot(routes),
-            self.reactor,
-            pages.address,
-            pages.port,
-            trust_forwarded=pages.trust_forwarded,
-        )
+        root, trusts = PublicRoot(routes), pages.trust_forwarded
+        return PublicSite(root, self.reactor, pages.address, pages.port, trust_forwarded=trusts)
 
     def _make_services(self, specs: Mapping[str, ServiceSpec[Host]]) -> dict[str, Service]:
         unknown = sorted(self._config.services.keys() - specs.keys())
@@ -443,7 +447,7 @@ class Host:
             self._people,
             self._is_ours,
             given_up=self._hints.given_up,
-            doubted=self._hints.doubted,
+            doubted=self._doubts.heard,
         )
         return Worker(
             self.database, self.reactor, self._tasks, self._owners, ports, self.rooms, self._sender
@@ -460,18 +464,17 @@ class Host:
         return healer
 
     def _make_errands(self) -> Errands:
-        handlers = {
-            kind: handler
-            for service in self._services.values()
-            for kind, handler in service.errand_handlers().items()
-        }
+        ignored = RevocationIgnored()
+        handlers: dict[str, ErrandHandler] = {revocation_kind(bot): ignored for bot in self._owners}
+        for service in self._services.values():
+            handlers.update(service.errand_handlers())
         handlers.update(self.sessions.errand_handlers())
         handlers.update(self.approvals.errand_handlers())
         return Errands(self.database, self.reactor, self._tasks, handlers, self._presence)
 
     def _make_hints(self) -> Hints:
         bots = {bot.user_id: bot for service in self._services.values() for bot in service.bots}
-        return Hints(bots, self.act_log, self.approvals.offer_identity)
+        return Hints(bots, self.act_log)
 
     def _make_devices(self) -> dict[UserId, BotDevice]:
         parts = CryptoParts(

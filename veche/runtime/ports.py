@@ -7,7 +7,7 @@ service or a device with a few lines.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
@@ -133,6 +133,10 @@ class Devices(Protocol):
         """Ask now, store the answer; returns also when a server of theirs does not answer."""
 
 
+EVERY_DEVICE: Final = "all"
+"""An audience of ``Sealer.seal_apart``: all devices of all who are in the room."""
+
+
 class Sealer(Protocol):
     """Encrypts what one bot says; lives in the process that holds the bot's device."""
 
@@ -158,6 +162,7 @@ class Sealer(Protocol):
         """The content of ``m.room.encrypted``; ``beside`` goes into it in clear.
 
         Raises ``NotPrepared`` when a reader's keys have to be asked for first: ``prepare`` does.
+        Raises ``HeldBack`` for a document while a reader's identity is in doubt.
         """
 
     def seal_now(
@@ -174,6 +179,22 @@ class Sealer(Protocol):
         Raises ``NotPrepared`` where something has to be asked for, changed or waited for first.
         """
 
+    def seal_apart(
+        self,
+        audience: str,
+        txn: Cursor,
+        room_id: RoomId,
+        event_type: str,
+        content: Mapping[str, Any],
+        beside: Mapping[str, Any],
+        now_ms: int,
+    ) -> Mapping[str, Any]:
+        """As ``seal``, for certain devices, also those that get nothing else of ours.
+
+        ``audience`` is ``EVERY_DEVICE``; or a master key, for the devices that this identity
+        signed; or the Ed25519 key of a device.
+        """
+
     async def deliver(self, room_id: RoomId) -> None:
         """Send the room keys that sealing wrote down; raises if the homeserver did not take them.
 
@@ -186,6 +207,10 @@ class Sealer(Protocol):
 
 class NotPrepared(Exception):  # noqa: N818 -- a state of the room
     """``Sealer.prepare`` must run before this room can be sealed for."""
+
+
+class HeldBack(Exception):  # noqa: N818 -- a state of the room
+    """A document waits until it is sure who reads it: a reader has an unconfirmed identity."""
 
 
 class Undeliverable(enum.Enum):

@@ -72,7 +72,7 @@ def in_sandbox(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     if not is_done and found == MemoryError.__name__:
         raise SandboxError("it takes too much memory")
     if not is_done:
-        raise SandboxError(f"it cannot be read ({found})")
+        raise SandboxError("it cannot be read") from RuntimeError(found)
     return cast("R", found)
 
 

@@ -14,6 +14,7 @@ from veche.protocol import kept_tree
 from veche.protocol.errors import NotFoundError, UnavailableError, VecheError
 from veche.protocol.notes import Checkpoint
 from veche.protocol.unpadded import unpadded
+from veche.runtime.last_signed import Signed, database_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from veche.protocol.kept_tree import Node
     from veche.protocol.notes import NoteSigner
     from veche.runtime.database import Cursor
+    from veche.runtime.last_signed import LastSigned
 
 HEAD_EVERY_MS: Final = 10_000
 ENTRIES_MAX: Final = 5_000
@@ -83,7 +85,13 @@ class SignedTree(Protocol):
         """Keep nodes that are new, and the head that has them."""
 
 
-def publish(txn: Cursor, tree: SignedTree, signer: NoteSigner, now_ms: int) -> bool:
+def publish(
+    txn: Cursor,
+    tree: SignedTree,
+    signer: NoteSigner,
+    now_ms: int,
+    last_signed: LastSigned | None = None,
+) -> bool:
     """Sign what was added to a log since its last head; whether there is more than that.
 
     Args:
@@ -91,16 +99,98 @@ def publish(txn: Cursor, tree: SignedTree, signer: NoteSigner, now_ms: int) -> b
         tree: Of the log.
         signer: In its name.
         now_ms: UTC.
+        last_signed: What it signed last, by the files outside the database: the new head is
+            written there first, so that no restored database signs another one of its size.
+
+    Raises:
+        ForkedError: The entries are not those that were signed.
+        ConfigError: What is about to be signed cannot be written.
+    """
+    tree.lock(txn)
+    origin = signer.verifier.name
+    signed = last_signed.of(origin) if last_signed is not None else None
+    grown = _grown(txn, tree, signed)
+    check(txn, tree, signed, grown)
+    if not grown.made:
+        return False
+    point = Checkpoint(origin, grown.size, _root(txn, tree, grown.size, grown.made))
+    if last_signed is not None:
+        last_signed.keep(origin, Signed(point.size, point.root, database_id(txn)))
+    tree.keep(txn, grown.made, Head(point.size, signer.sign(point.to_text())), now_ms)
+    return grown.is_more
+
+
+def check(txn: Cursor, tree: SignedTree, signed: Signed | None, grown: Grown | None = None) -> None:
+    """Make sure that a log begins with what it signed last, and is in the same database.
+
+    Args:
+        txn: A transaction.
+        tree: Of the log.
+        signed: What it signed last, by the file outside the database.
+        grown: What was added since its last head, if that is read already.
+
+    Raises:
+        ForkedError: It is not so: an older backup was restored, or the log was changed.
+    """
+    grown = grown or _grown(txn, tree, signed)
+    if signed is None:
+        return
+    if grown.size < signed.size:
+        raise ForkedError(
+            f"{tree.name} has {grown.size} {tree.entries} in the database, and has signed"
+            f" {signed.size}: the database is an older one"
+        )
+    if _root(txn, tree, signed.size, grown.made) != signed.root:
+        raise ForkedError(
+            f"{tree.name} has signed {signed.size} {tree.entries}, and those in the database are"
+            " other ones"
+        )
+    if database_id(txn) != signed.database:
+        raise ForkedError(
+            f"{tree.name} is in another database than before: it was restored, or has moved"
+        )
+
+
+def adopt(txn: Cursor, tree: SignedTree, origin: str, size: int, last_signed: LastSigned) -> None:
+    """Keep outside the database what a log has signed by what is in it.
+
+    Args:
+        txn: A transaction.
+        tree: Of the log.
+        origin: Its name.
+        size: Of its newest head.
+        last_signed: The files.
+    """
+    last_signed.keep(origin, Signed(size, _root(txn, tree, size), database_id(txn)))
+
+
+class Grown(NamedTuple):
+    """What a log has beyond its last head.
+
+    Attributes:
+        size: How many entries there are, with those.
+        made: The nodes that are new; none if there is nothing.
+        is_more: Whether there may be more entries than were read.
+    """
+
+    size: int
+    made: Mapping[Node, bytes]
+    is_more: bool
+
+
+def _grown(txn: Cursor, tree: SignedTree, signed: Signed | None) -> Grown:
+    """Read what was added since the last head: at least up to what was signed last.
 
     Raises:
         ForkedError: The entries are not those that were signed.
     """
-    tree.lock(txn)
     last = tree.newest(txn)
     size = last.size if last is not None else 0
     # With the last one that is in the tree already, to see that it is still the same.
     first = max(size - 1, 0)
-    found = tree.leaves_from(txn, first, ENTRIES_MAX)
+    # A transaction that was lost may have been about to sign more than one step.
+    limit = max(ENTRIES_MAX, signed.size - first if signed is not None else 0)
+    found = tree.leaves_from(txn, first, limit)
     places, hashes = [place for place, _ in found], [leaf for _, leaf in found]
     if places != list(range(first, first + len(places))) or (size and not places):
         raise ForkedError(f"{tree.name} has lost {tree.entries} from {first} on")
@@ -108,12 +198,8 @@ def publish(txn: Cursor, tree: SignedTree, signer: NoteSigner, now_ms: int) -> b
     kept = tree.nodes(txn, [*edge, kept_tree.Node(0, first)])
     if size and kept.get(kept_tree.Node(0, first)) != hashes.pop(0):
         raise ForkedError(f"number {first} of the {tree.entries} of {tree.name} is another one")
-    if not hashes:
-        return False
     made = kept_tree.grown(size, [kept[node] for node in edge], hashes)
-    point = _point(signer.verifier.name, size + len(hashes), kept | made)
-    tree.keep(txn, made, Head(point.size, signer.sign(point.to_text())), now_ms)
-    return len(found) == ENTRIES_MAX
+    return Grown(size + len(hashes), made, len(found) == limit)
 
 
 def extended(txn: Cursor, tree: SignedTree, after: int | None) -> tuple[Head, Sequence[str]]:
@@ -168,7 +254,7 @@ def text_of(txn: Cursor, tree: SignedTree, origin: str, size: int) -> str:
     last = tree.newest(txn)
     if last is None or not 0 < size <= last.size:
         raise NotFoundError(f"no head of {size} {tree.entries} is published")
-    return _point(origin, size, tree.nodes(txn, kept_tree.edge(size))).to_text()
+    return Checkpoint(origin, size, _root(txn, tree, size)).to_text()
 
 
 def _hashes(txn: Cursor, tree: SignedTree, spans: Sequence[Sequence[Node]]) -> list[bytes]:
@@ -176,6 +262,10 @@ def _hashes(txn: Cursor, tree: SignedTree, spans: Sequence[Sequence[Node]]) -> l
     return kept_tree.hashes_of(spans, kept)
 
 
-def _point(origin: str, size: int, kept: Mapping[Node, bytes]) -> Checkpoint:
-    root = kept_tree.root_of_edge([kept[node] for node in kept_tree.edge(size)])
-    return Checkpoint(origin, size, root)
+def _root(
+    txn: Cursor, tree: SignedTree, size: int, made: Mapping[Node, bytes] | None = None
+) -> bytes:
+    """The root that the log has at a size; ``made`` are nodes that are not kept yet."""
+    edge, new = kept_tree.edge(size), made or {}
+    kept = tree.nodes(txn, [node for node in edge if node not in new])
+    return kept_tree.root_of_edge([new[node] if node in new else kept[node] for node in edge])

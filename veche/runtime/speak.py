@@ -89,6 +89,7 @@ class Voice:
         *,
         relation: Relation | None = None,
         act: ActClass = ActClass.MESSAGE,
+        audience: str | None = None,
     ) -> EffectId:
         """Queue a message; it is encrypted where the room is.
 
@@ -98,8 +99,11 @@ class Voice:
             ground: Why the organisation may.
             relation: To an earlier event or effect.
             act: Class of the act.
+            audience: Which devices can read it, see ``Outgoing``.
         """
-        return self._queue(MESSAGE, room_id, content, ground, act=act, relation=relation)
+        return self._queue(
+            MESSAGE, room_id, content, ground, act=act, relation=relation, audience=audience
+        )
 
     def react(self, room_id: RoomId, target: EffectId, key: str, ground: Ground) -> EffectId:
         """Queue a reaction. It is never encrypted."""

@@ -41,6 +41,12 @@ def voice_of(txn: Cursor, act_log: ActLog, bot: UserId, cause: str, now_ms: int)
     return Voice(txn, act_log, account, cause, now_ms)
 
 
+def started_bots(txn: Cursor) -> list[UserId]:
+    """List the bots of all processes that were started since the present version."""
+    txn.execute("SELECT user_id FROM runtime.bot WHERE organisation IS NOT NULL ORDER BY user_id")
+    return [UserId(bot) for (bot,) in txn.fetchall()]
+
+
 def private_chats(txn: Cursor, person: UserId) -> list[tuple[UserId, RoomId]]:
     """Encrypted rooms of a person and one of our bots alone: (bot, room), the newest first.
 

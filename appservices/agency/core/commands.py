@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency.core.inputs import AskHuman, Export, PersonInput, Status, Why, Withdraw
 from veche.protocol.catalogue import N_
-from veche.protocol.commands import CANCEL, HELP, LANGUAGE, MENU, Argument, Command
+from veche.protocol.commands import (
+    CANCEL,
+    HELP,
+    LANGUAGE,
+    MENU,
+    PAGE,
+    SIGN_OUT,
+    Argument,
+    Command,
+)
 from veche.protocol.commands import STATUS as _KERNEL_STATUS
+from veche.protocol.forms.words import QUOTES
 
 if TYPE_CHECKING:
     from veche.protocol.commands import ParsedCommand
@@ -51,13 +62,35 @@ CASE_COMMANDS: Final = (STATUS, WHY, HUMAN, WITHDRAW, EXPORT)
 ROOM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MENU, BEGIN, CANCEL, LANGUAGE)
 """What is answered in the room of a case."""
 FORM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MENU, BEGIN, LANGUAGE)
-"""What a word with a mark means while a form waits for an answer; the form knows ``cancel``."""
+"""What is answered while a form waits for an answer; the form knows ``cancel``."""
+_FORM_WORDS: Final = (*CASE_COMMANDS, HELP, MENU, LANGUAGE, PAGE, SIGN_OUT)
+_ENDS: Final = "!. "
 
 
 def as_command(parsed: ParsedCommand | None) -> ParsedCommand | None:
     """A command as it is meant: "start" alone is the answer to whether one wants to."""
     is_answer = parsed is not None and parsed.command is BEGIN and not parsed.argument
     return None if is_answer else parsed
+
+
+def is_form_word(text: str, language: str) -> bool:
+    """Whether a text is no answer of a form but the bare word of a command.
+
+    Args:
+        text: What was typed, without a mark before it.
+        language: Whose words count, beside the English ones.
+    """
+    word = " ".join(unicodedata.normalize("NFKC", text).split()).casefold().rstrip(_ENDS)
+    return any(
+        word in {one.name, *one.words.get("en", ()), *one.words.get(language, ())}
+        for one in _FORM_WORDS
+    )
+
+
+def without_marks(text: str, language: str) -> str:
+    """An answer without its quotation marks, if they only keep it from being a command."""
+    inner = text.strip().strip(QUOTES)
+    return inner if inner != text.strip() and is_form_word(inner, language) else text
 
 
 def command_input(command: Command, argument: str) -> PersonInput | None:

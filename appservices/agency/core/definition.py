@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 import attrs
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 STEPS_MAX: Final = 30
 """Most steps of a service."""
+
+StepKind = Literal["form", "review", "decide", "document", "message", "wait", "pay", "sign"]
+"""What pages know a step by; each class of steps names its own."""
 
 
 @attrs.frozen
@@ -222,6 +225,7 @@ class FormStep:
         condition: Where it does not hold, the step is left out; None: never left out.
     """
 
+    kind: ClassVar[StepKind] = "form"
     fields: tuple[str, ...]
     condition: Condition | None = None
 
@@ -230,6 +234,7 @@ class FormStep:
 class ReviewStep:
     """The desk decides."""
 
+    kind: ClassVar[StepKind] = "review"
     condition: Condition | None = None
 
 
@@ -243,6 +248,7 @@ class DecideStep:
         condition: Where it does not hold, the step is left out.
     """
 
+    kind: ClassVar[StepKind] = "decide"
     decision: Decision
     reason: str | None
     condition: Condition | None = None
@@ -252,6 +258,7 @@ class DecideStep:
 class DocumentStep:
     """The document is made and delivered."""
 
+    kind: ClassVar[StepKind] = "document"
     condition: Condition | None = None
 
 
@@ -265,6 +272,7 @@ class MessageStep:
         condition: Where it does not hold, nothing is told.
     """
 
+    kind: ClassVar[StepKind] = "message"
     text: Texts
     is_after_refusal: bool = False
     condition: Condition | None = None
@@ -280,6 +288,7 @@ class WaitStep:
         condition: Where it does not hold, nobody waits.
     """
 
+    kind: ClassVar[StepKind] = "wait"
     working_days: int
     reason: Texts
     condition: Condition | None = None
@@ -301,6 +310,7 @@ class PayStep:
         condition: Where it does not hold, nothing is to be paid.
     """
 
+    kind: ClassVar[StepKind] = "pay"
     amount: Money | None
     field: str | None
     purpose: Texts
@@ -338,6 +348,7 @@ class SignStep:
         condition: Where it does not hold, there is no document.
     """
 
+    kind: ClassVar[StepKind] = "sign"
     by: tuple[Signer, ...]
     law: Texts
     due_days: int
@@ -402,7 +413,12 @@ class ServiceDefinition:
     @property
     def pays(self) -> bool:
         """Whether a fee may be asked for."""
-        return any(isinstance(step, PayStep) for step in self.steps)
+        return bool(self.fees)
+
+    @property
+    def fees(self) -> list[PayStep]:
+        """The steps at which a fee may be asked for."""
+        return [step for step in self.steps if isinstance(step, PayStep)]
 
     @property
     def signs(self) -> bool:

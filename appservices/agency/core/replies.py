@@ -85,7 +85,8 @@ def person_file(
         trust: How sure it is that the person sent it.
         problem: What was found when the file was fetched; None: nothing.
     """
-    if case.state is State.NEEDS_MORE or _asked_attachment(definition, case) is not None:
+    asked = _asked_attachment(definition, case, definition.languages[0])
+    if case.state is State.NEEDS_MORE or asked is not None:
         return Answers(Sent(content, problem), trust)
     return AddFile(content, problem)
 
@@ -98,20 +99,23 @@ def file_field(definition: ServiceDefinition, case: Case, language: str) -> Fiel
         case: As it stands.
         language: Of the field's label.
     """
-    asked = _asked_attachment(definition, case)
-    return definition.form((asked,), language).fields[0] if asked is not None else FILE_FIELD
+    return _asked_attachment(definition, case, language) or FILE_FIELD
 
 
-def _asked_attachment(definition: ServiceDefinition, case: Case) -> str | None:
-    """Id of the field that is asked now, if a file or a location answers it."""
+def asked_field(definition: ServiceDefinition, case: Case, language: str) -> Field | None:
+    """The field that a form asks for now; None: none, or all answers are shown."""
     if case.state is not State.DRAFT or case.form is None or case.form.mode is Mode.REVIEW:
         return None
     step = definition.steps[case.step]
     if not isinstance(step, FormStep) or not step.fields:
         return None
-    asked = step.fields[case.form.position]
-    kinds = {field.id: field.kind for field in definition.fields}
-    return asked if kinds[asked] in {*FILE_KINDS, FieldKind.GEO} else None
+    return definition.form((step.fields[case.form.position],), language).fields[0]
+
+
+def _asked_attachment(definition: ServiceDefinition, case: Case, language: str) -> Field | None:
+    """The field that is asked now, if a file or a location answers it."""
+    asked = asked_field(definition, case, language)
+    return asked if asked is not None and asked.kind in {*FILE_KINDS, FieldKind.GEO} else None
 
 
 def staff_choice(  # noqa: PLR0911 -- one a topic

@@ -206,9 +206,9 @@ class ActKeyRoutes:
         """The keys."""
         organisation = _known(txn, call.query.organisation)
         _keep(call)
-        key = self._host.act_heads.signer(organisation).verifier
+        keys = [one.to_text() for one in self._host.act_heads.keys(organisation)]
         witnesses = [one.to_text() for one in self._host.witnesses.keys]
-        return ActKeysView(v=1, api=API.prefix, keys=[key.to_text()], witnesses=witnesses)
+        return ActKeysView(v=1, api=API.prefix, keys=keys, witnesses=witnesses)
 
 
 def _known(txn: Cursor, organisation: str) -> str:

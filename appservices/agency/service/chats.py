@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from appservices.agency import store
 from appservices.agency.core import replies
 from appservices.agency.core.commands import (
     BEGIN,
     CASE_COMMANDS,
-    FORM_COMMANDS,
     HUMAN,
-    ROOM_COMMANDS,
     as_command,
     command_input,
+    without_marks,
 )
 from appservices.agency.core.effects import Question, Topic
 from appservices.agency.core.finding import best_named
@@ -29,6 +30,7 @@ from appservices.agency.core.texts.menu import (
 )
 from appservices.agency.core.texts.words import state_words
 from appservices.agency.service.cases import begin, definition_of, matter_of, step_file, take_step
+from appservices.agency.service.form_commands import IN_FORM_COMMANDS, ask_again, commands_now
 from appservices.agency.service.holding import PLACE, holds, is_looked_at
 from appservices.agency.service.listening import command_in
 from appservices.agency.service.reach import note_reached
@@ -58,14 +60,12 @@ if TYPE_CHECKING:
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
+    from veche.protocol.message import Doc
     from veche.runtime.prompts import Heard, Kept
 
 CHAT_COMMANDS: Final = (HELP, MENU, BEGIN, CASES, CANCEL, LANGUAGE)
 """What is answered in a chat, outside a case."""
-IN_FORM_COMMANDS: Final = (HELP, MENU, LANGUAGE)
-"""What a bare word means while a form waits for an answer."""
 _FILES: Final = frozenset({"m.file", "m.image", PLACE, "m.video", "m.audio"})
-_MARKS: Final = ("!", "/")
 _WAITING: Final = frozenset({State.DRAFT, State.NEEDS_MORE})
 """Where the person's own words are waited for."""
 _SETTLED: Final = OVER | {State.SERVED, State.DECIDED_NO}
@@ -74,7 +74,7 @@ _SETTLED: Final = OVER | {State.SERVED, State.DECIDED_NO}
 def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Welcome a person who began a chat: who speaks here, in which language, what there is."""
     welcome(scene, room_id, person)
-    if _tell_if_public(scene, room_id, person):
+    if tell_if_public(scene, room_id, person):
         return
     store.set_greeted(scene.txn, scene.voice.bot.user_id, room_id, is_greeted=True)
     default = scene.workplace.office.language
@@ -92,10 +92,13 @@ def welcome(scene: Scene, room_id: RoomId, person: UserId) -> None:
     scene.tell(room_id, (Paragraph(words),), scene.ground(person), is_quiet=True)
 
 
-def show_menu(scene: Scene, room_id: RoomId, person: UserId, page: int = 1) -> None:
-    """Show the services that one can ask for."""
+def show_menu(
+    scene: Scene, room_id: RoomId, person: UserId, page: int = 1, before: Doc = ()
+) -> None:
+    """Show the services that one can ask for, below what else is to be said."""
     definitions = [one.definition for one in scene.workplace.services.values()]
     question = menu_question(definitions, scene.context(person), page=page)
+    question = attrs.evolve(question, intro=(*before, *question.intro))
     _ask(scene, room_id, person, question, url=scene.links.services() if scene.links else None)
 
 
@@ -144,7 +147,7 @@ def _hear_among_others(scene: Scene, inbound: Inbound, person: UserId) -> None:
     if parsed is not None:
         _command(scene, inbound.room_id, person, parsed)
     else:
-        _tell_if_public(scene, inbound.room_id, person)
+        tell_if_public(scene, inbound.room_id, person)
 
 
 def hear_in_case(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
@@ -171,16 +174,17 @@ def _is_elsewhere(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
 def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
     """A person says something where it is about a case."""
     person = file.person
-    parsed = _command_in(scene, inbound, person, _commands_now(inbound, file))
+    parsed = _command_in(scene, inbound, person, commands_now(scene, inbound, file))
     about = command_input(parsed.command, parsed.argument) if parsed is not None else None
     if parsed is not None and about is None:
-        is_form = file.case.state is State.DRAFT
-        _command(scene, inbound.room_id, person, parsed, is_form=is_form)
+        _command(scene, inbound.room_id, person, parsed)
+        ask_again(scene, inbound, file, parsed.command)
         return
     if holds(scene, inbound, file):
         return
-    if about is not None:
+    if parsed is not None and about is not None:
         step_file(scene, file, about)
+        ask_again(scene, inbound, file, parsed.command)
         return
     heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
     is_waiting = file.case.state in _WAITING
@@ -200,7 +204,8 @@ def _say_freely(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
     body = content.get("body")
     if inbound.event_type == REACTION or not isinstance(body, str):
         return
-    said = replies.person_text(case, without_quote(body), inbound.trust)
+    text = without_marks(without_quote(body), scene.language_of(file.person))
+    said = replies.person_text(case, text, inbound.trust)
     if said is not None:
         step_file(scene, file, said)
         return
@@ -220,8 +225,8 @@ def _command_in(
 ) -> ParsedCommand | None:
     """The command that a person gives; those of the pages too, where there are pages.
 
-    While a form waits, ``page`` may be an answer. ``sign out`` never is: who reads that somebody
-    else is signed in as them may be in the middle of a form.
+    ``sign out`` is never an answer of a form, in no language: who reads that somebody else is
+    signed in as them may be in the middle of one.
     """
     more = kernel_commands(scene)
     if commands is IN_FORM_COMMANDS:
@@ -234,18 +239,7 @@ def kernel_commands(scene: Scene) -> tuple[Command, ...]:
     return PAGE_COMMANDS if scene.links is not None else ()
 
 
-def _commands_now(inbound: Inbound, file: CaseFile) -> tuple[Command, ...]:
-    """The commands that a text may be: few while a form waits, since it may be an answer."""
-    body = inbound.content.get("body")
-    is_marked = isinstance(body, str) and body.lstrip().startswith(_MARKS)
-    if file.case.state is State.DRAFT:
-        return FORM_COMMANDS if is_marked else IN_FORM_COMMANDS
-    return ROOM_COMMANDS
-
-
-def _command(
-    scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedCommand, *, is_form: bool = False
-) -> None:
+def _command(scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedCommand) -> None:
     """What every bot answers, whatever is going on."""
     language = scene.language_of(person)
     if answer_command(
@@ -267,7 +261,7 @@ def _command(
             )
             scene.tell(room_id, (Paragraph(words),), scene.ground(person))
         case _:
-            doc = help_doc(scene.context(person), is_form=is_form, more=kernel_commands(scene))
+            doc = help_doc(scene.context(person), more=kernel_commands(scene))
             scene.tell(room_id, doc, scene.ground(person))
 
 
@@ -452,17 +446,17 @@ def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: st
         return
     people.choose_language(scene.txn, person, language)
     doc = language_doc(scene.speech(person))
-    scene.tell(room_id, doc, scene.ground(person), is_quiet=True)
     bot = scene.voice.bot.user_id
     case_id = store.case_of_room(scene.txn, bot, room_id)
     case_id = case_id or store.draft_of_chat(scene.txn, bot, room_id, person)
     if case_id is None:
-        show_menu(scene, room_id, person)
+        show_menu(scene, room_id, person, before=doc)
     else:
+        scene.tell(room_id, doc, scene.ground(person), is_quiet=True)
         take_step(scene, case_id, Status())
 
 
-def _tell_if_public(scene: Scene, room_id: RoomId, person: UserId) -> bool:
+def tell_if_public(scene: Scene, room_id: RoomId, person: UserId) -> bool:
     """Tell a person how to begin a private chat, if others read along in this one; whether so."""
     if is_private(scene, room_id, person):
         return False

@@ -36,7 +36,7 @@ from veche.protocol.unpadded import unpadded
 from veche.runtime import errands
 from veche.runtime.errands import Errand
 from veche.runtime.matrix.media import upload_encrypted
-from veche.runtime.matrix.rooms import WITHHELD, RoomPlan, introduced, join
+from veche.runtime.matrix.rooms import WITHHELD, RoomPlan, introduced, join, leave
 from veche.runtime.matrix.store import readers
 from veche.runtime.widget import widget_state
 
@@ -110,6 +110,9 @@ class _Join(Handler):
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         bot, room_id = UserId(errand.payload["bot"]), RoomId(errand.payload["room"])
+        if (reason := errand.payload.get("reason")) is not None:
+            await leave(self._host.client, bot, room_id, reason)
+            return {}
         await join(self._host.client, bot, self._host.device_id(bot), room_id)
         # What is said there is sealed for its members, so they must be known first.
         await self._host.rooms.look(bot, room_id)
@@ -119,7 +122,7 @@ class _Join(Handler):
         scene = self._parts.scene_of(txn, errand, now_ms)
         bot, room_id = scene.voice.bot.user_id, RoomId(errand.payload["room"])
         chat = store.chat(txn, bot, room_id)
-        if chat is not None and not chat.is_greeted:
+        if chat is not None and not chat.is_greeted and "reason" not in errand.payload:
             greet(scene, room_id, chat.person)
 
 

@@ -10,6 +10,7 @@ import attrs
 from appservices.agency import store
 from appservices.agency.core.case import FeeState
 from appservices.agency.core.inputs import FeeAsked, FeeFailed, FeePaid, FeeRefunded
+from appservices.agency.core.texts.words import state_words
 from appservices.agency.service.cases import definition_of, matter_of, step_file, take_step
 from appservices.agency.service.deeds import ASK_FEE, GIVE_UP_FEE
 from appservices.agency.service.fee_invoices import invoice_of_fee
@@ -116,9 +117,11 @@ class _GiveUpFee(_FeeHandler):
         return {}
 
     def _read(self, txn: Cursor, errand: Errand) -> tuple[str | None, str]:
-        _, file = self._case(txn, errand, self._parts.host.now_ms())
-        number = errand.payload["number"]
-        return store.invoice_of_fee(txn, file.case.id, number), f"case {file.case.state.value}"
+        scene, file = self._case(txn, errand, self._parts.host.now_ms())
+        number, speech = errand.payload["number"], scene.speech(file.person)
+        state = state_words(file.case.state, speech)
+        reason = speech.text("Your case {number}: {state}.", number=file.case.number, state=state)
+        return store.invoice_of_fee(txn, file.case.id, number), reason
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
         """The institution tells of the rest by events."""

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from appservices.agency.core.definition import (
-    DecideStep,
-    DocumentStep,
-    FormStep,
-    MessageStep,
-    ReviewStep,
-    ServiceDefinition,
-    Step,
-    WaitStep,
-)
 from appservices.agency.core.finding import haystack, is_found
 from appservices.agency.core.texts.person import silence_words
-from appservices.agency.core.texts.steps import step_words
+from appservices.agency.core.texts.steps import fee_words, step_words
 from appservices.agency.service.views import (
     CatalogueView,
     ChoiceView,
@@ -27,9 +17,9 @@ from appservices.agency.service.views import (
     OfficeView,
     OneServiceView,
     ServiceView,
-    StepKind,
     StepView,
 )
+from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.errors import NotFoundError
 from veche.protocol.forms.models import FILE_KINDS, TODAY
 
@@ -37,30 +27,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.agency.core.context import Context
-    from appservices.agency.core.definition import FieldDefinition
+    from appservices.agency.core.definition import FieldDefinition, ServiceDefinition
     from appservices.agency.service.offices import Workplace
-
-_KINDS: Final[Mapping[type[Step], StepKind]] = {
-    FormStep: "form",
-    ReviewStep: "review",
-    DecideStep: "decide",
-    DocumentStep: "document",
-    MessageStep: "message",
-    WaitStep: "wait",
-}
 
 
 class Offering:
     """What all offices of a process offer."""
 
     def __init__(self, workplaces: Sequence[Workplace]) -> None:
-        """Take the offices.
+        """Take the offices, and show each service once: what cannot be shown fails at the start.
 
         Args:
             workplaces: In the order of the configuration.
         """
         self._workplaces = {one.slug: one for one in workplaces}
         self._all = functools.cache(self._whole)
+        for language in LANGUAGES:
+            for office, _ in self._all(language):
+                for service in office.services:
+                    self.read(office.office, service.service, language, 0)
 
     def office(self, slug: str, language: str) -> Workplace:
         """An office.
@@ -121,11 +106,11 @@ class Offering:
             bot=workplace.bot.user_id,
             bot_link=workplace.bot_link,
             min_trust=definition.min_trust.label,
-            cost=speech.text("It costs nothing."),
+            cost=fee_words(definition, context) or speech.text("It costs nothing."),
             time=speech.plural("at most {count} working day", "at most {count} working days", days),
             after=silence_words(definition, context) or None,
             step_list=[
-                StepView(kind=_KINDS[type(step)], text=words)
+                StepView(kind=step.kind, text=words)
                 for step in definition.steps
                 if (words := step_words(step, definition, context))
             ],
@@ -157,7 +142,7 @@ def _office(workplace: Workplace, language: str) -> tuple[OfficeView, Mapping[st
 def service_view(workplace: Workplace, definition: ServiceDefinition, language: str) -> ServiceView:
     """A service, as a list shows it."""
     deadline = definition.deadline
-    steps = dict.fromkeys(_KINDS[type(step)] for step in definition.steps)
+    steps = dict.fromkeys(step.kind for step in definition.steps)
     document = definition.document
     return ServiceView(
         office=workplace.slug,
@@ -166,7 +151,7 @@ def service_view(workplace: Workplace, definition: ServiceDefinition, language: 
         summary=definition.about.text(language) if definition.about else "",
         steps=list(steps),
         deadline=DeadlineView(working_days=deadline.working_days, rule=deadline.law.text(language)),
-        fee=None,
+        fee=fee_words(definition, workplace.context(0, language)),
         documents=[document.title.text(language)] if document else [],
         needs_key=definition.needs_key,
     )

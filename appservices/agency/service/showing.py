@@ -24,6 +24,7 @@ from appservices.agency.service.views import (
     DocumentView,
     EntryView,
     FactView,
+    FeeView,
     PromptView,
     QuestionView,
     RefusalView,
@@ -99,6 +100,7 @@ def case_view(shown: Shown, asked: Sequence[Kept], draft: Mapping[str, Any]) -> 
         if case.question is None
         else QuestionView(text=case.question.text, due_at_ms=case.question.due_at_ms),
         refusal=_refusal(shown),
+        fee=_fee(shown),
         documents=_documents(shown),
         prompts=[
             _prompt(one)
@@ -137,7 +139,7 @@ def _line(shown: Shown) -> dict[str, Any]:
         "state": case.state.value,
         "state_text": state_words(case.state, context.person),
         "is_open": case.state not in OVER,
-        "waits_for_you": case.state in WAITING,
+        "waits_for_you": case.state in WAITING or _fee(shown) is not None,
         "next": next_step(definition, case, context),
         "clock": None if due_at_ms is None else ClockView(due_at_ms=due_at_ms, rule=rule),
         "opened_at_ms": case.opened_at_ms,
@@ -188,6 +190,13 @@ def _refusal(shown: Shown) -> RefusalView | None:
         appeal=rules.appeal.text(context.language) if rules else "",
         appeal_until_ms=refusal.appeal_until_ms,
     )
+
+
+def _fee(shown: Shown) -> FeeView | None:
+    fee, speech = shown.file.case.fee, shown.context.person
+    if fee is None or fee.url is None:
+        return None
+    return FeeView(label=speech.text("Pay {amount}", amount=speech.amount(fee.amount)), url=fee.url)
 
 
 def _documents(shown: Shown) -> list[DocumentView]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from appservices.agency.core.case import TEXT_CHARACTERS_MAX
+from appservices.agency.core.definition import StepKind
 from appservices.agency.core.drafts import DRAFT_VALUES_MAX
 from appservices.agency.core.finding import QUERY_CHARACTERS_MAX
 from veche.protocol.ids import WireUlid
@@ -21,7 +22,6 @@ VERSION_CHARACTERS_MAX: Final = 40
 NAME_CHARACTERS_MAX: Final = 130
 """Longest id of an office: those of the organisation and of the office, and a sign between."""
 
-StepKind = Literal["form", "review", "decide", "document", "message", "wait"]
 PageCommand = Literal["withdraw", "human", "why", "status", "export"]
 
 
@@ -77,7 +77,7 @@ class ServiceView(Wire):
     Attributes:
         summary: What it is for; may be empty.
         steps: What happens, in this order.
-        fee: Always null: no service of this version costs anything.
+        fee: What it costs, in words; null: nothing.
         documents: Titles of what one gets.
         needs_key: Whether what is submitted is approved with a device key.
     """
@@ -258,7 +258,7 @@ class CaseLineView(Wire):
         number: What people call it.
         state_text: The state in words.
         is_open: Whether something can still happen.
-        waits_for_you: Whether the person's answer is waited for.
+        waits_for_you: Whether the person's answer, or payment, is waited for.
         next: What happens next, in a sentence.
         updated_at_ms: When something happened last.
     """
@@ -343,6 +343,18 @@ class RefusalView(Wire):
     appeal_until_ms: int
 
 
+class FeeView(Wire):
+    """A fee that can be paid now.
+
+    Attributes:
+        label: What a button to pay it says, with the amount.
+        url: The page on which it is paid.
+    """
+
+    label: str
+    url: str
+
+
 class DocumentView(Wire):
     """A document of the office.
 
@@ -395,6 +407,7 @@ class CaseView(CaseLineView):
         version: For ``after``.
         room: Address by which any client opens the room in which it is dealt with.
         is_room_own: Whether that is a room of its own; else it is the chat.
+        fee: What is to be paid now; null: nothing, or its invoice is not made yet.
         prompts: What is asked, the newest first.
         form: What is being filled in; null: nothing.
         draft: Values for its fields: what was typed here, or answered in the chat.
@@ -410,6 +423,7 @@ class CaseView(CaseLineView):
     answers: list[AnswerView]
     question: QuestionView | None
     refusal: RefusalView | None
+    fee: FeeView | None
     documents: list[DocumentView]
     prompts: list[PromptView]
     form: FormView | None

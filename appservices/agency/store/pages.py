@@ -119,6 +119,15 @@ def page_outcome(txn: Cursor, event_id: EventId) -> PageOutcome | None:
     return PageOutcome(*row) if row else None
 
 
+def all_chats_of(txn: Cursor, bot: UserId, person: UserId) -> list[RoomId]:
+    """Chats of a person with an office, whoever is in them."""
+    txn.execute(
+        "SELECT room_id FROM agency.chat WHERE bot = %s AND person = %s ORDER BY room_id",
+        (bot, person),
+    )
+    return [room_id for (room_id,) in txn.fetchall()]
+
+
 def chats_of(txn: Cursor, bot: UserId, person: UserId) -> list[RoomId]:
     """Chats of a person with an office in which both are, or the person is invited.
 

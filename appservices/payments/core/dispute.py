@@ -75,6 +75,8 @@ class DisputeInput(enum.Enum):
     """The institution decides for good."""
     WITHDRAW = "withdraw"
     """The payer does not want it any more."""
+    VOID = "void"
+    """The key of whoever decided is revoked, and nothing has moved yet."""
     MOVED = "moved"
     NOT_MOVED = "not_moved"
 
@@ -129,6 +131,10 @@ DISPUTE_TABLE: Final[
     (_S.APPEALED, _I.AGREE): (_S.ENDING, (_E.MOVE,)),
     (_S.APPEALED, _I.WITHDRAW): (_S.ENDING, (_E.MOVE,)),
     (_S.APPEALED, _I.TIME): (_S.ENDING, (_E.MOVE,)),
+    # Somebody decides it anew, with a key that counts.
+    (_S.DECIDED, _I.VOID): (_S.AT_DESK, _CLOCK),
+    (_S.APPEALED, _I.VOID): (_S.AT_DESK, _CLOCK),
+    (_S.ENDING, _I.VOID): (_S.AT_DESK, _CLOCK),
     (_S.ENDING, _I.MOVED): (_S.CLOSED, (_E.SHOW,)),
     # The payer's account takes nothing any more: then it is let go.
     (_S.ENDING, _I.NOT_MOVED): (_S.ENDING, (_E.MOVE,)),
@@ -249,6 +255,8 @@ def step_dispute(
     given, end, ruled = dispute.given_minor, dispute.end, dispute.ruled_minor
     if heard is _I.RULE:
         ruled = given_minor
+    elif heard is _I.VOID:
+        given, end, ruled = None, None, None
     elif dispute.state in RULED and heard is _I.TIME:
         given, end = ruled or 0, End.DECIDED
     elif _S.ENDING in {state, dispute.state} and heard is not _I.MOVED:

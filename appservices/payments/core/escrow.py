@@ -83,6 +83,8 @@ class EscrowInput(enum.Enum):
     NOT_MOVED = "not_moved"
     ALL_MOVED = "all_moved"
     PART_MOVED = "part_moved"
+    VOID = "void"
+    """Nothing moved: the key of somebody who decided was revoked before the writer did it."""
     ALL_BACK = "all_back"
     """All of it is the buyer's again: let go by the writer, or by the ledger's own time."""
 
@@ -144,6 +146,7 @@ ESCROW_TABLE: Final[
     (_S.ENDING, _I.ALL_BACK): (_S.RETURNED, _TOLD),
     # The seller's account takes nothing any more: then it goes back.
     (_S.ENDING, _I.NOT_MOVED): (_S.ENDING, (_E.MOVE,)),
+    (_S.ENDING, _I.VOID): (_S.FUNDED, (_E.SET_CLOCK,)),
 }
 """Whatever is not in it is refused and changes nothing."""
 WAITING: Final = frozenset({_S.PROPOSED, _S.AGREED, _S.COOLING, _S.GUARDED})

@@ -381,8 +381,11 @@ class WalletRoutes:
         summary="Stops everything of the person at once",
     )
     def freeze(self, txn: Cursor, call: Call) -> None:
-        """Freeze: it takes power away, so whoever is known as the person may."""
-        acts.freeze(self._visit(txn, call))
+        """Freeze: it takes power away, so whoever is known as the person may.
+
+        What lasts beyond the freeze is ended only by a session that may end it otherwise.
+        """
+        acts.freeze(self._visit(txn, call), may_end=call.signed_in.level >= Level.ROOM)
 
     @API.transaction(
         "payments.freeze",

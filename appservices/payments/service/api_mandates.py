@@ -156,8 +156,9 @@ def charge(scene: Scene, caller: Caller, mandate_id: str, body: ChargeBody) -> C
         reply=EVENT,
         about={"organisation": caller.id, "ours": body.ours, "mandate": mandate.id},
     )
-    if payments.payment(scene.txn, order.id) is not None:
-        raise MalformedError("body.id", "there is a payment of this id already")
+    if payments.is_number_taken(scene.txn, order.id):
+        taken = "a payment ends in the same 8 characters already: take another id"
+        raise MalformedError("body.id", taken)
     about = (UserId(given.payer), charge_form(order))
     token = acting.token_of(scene, caller.id, body.act, ActClass.PAYMENT_PULL, about)
     if token is not None:

@@ -6,8 +6,10 @@ block that moves the money: the flow steps on, receipts leave through the outbox
 gone. So a crash anywhere repeats harmlessly: the attempt is there or all of it has happened. It is
 also how a process that does not write the ledger passes its work to the one that does.
 
-What no block can have is a bug of ours: it becomes a dead letter, rests, and with it all that is
-about the same thing, until an operator has it tried again.
+What no block can have is a bug of ours, and so is an answer that cannot be written: it becomes a
+dead letter, rests, and with it all that is about the same thing, until an operator has it tried
+again. An answer is tried a few times before; meanwhile the attempt rests in its table, where it is
+in nobody's way.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from appservices.payments.store import attempts as store
 from appservices.payments.store.attempts import Attempt, add
 from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
-from veche.runtime.errands import RETRY_MS_MAX, retry_delay_ms
+from veche.runtime.errands import retry_delay_ms
+from veche.runtime.exclusive import is_trouble, sqlstate
 from veche.runtime.tasks import Tasks
 from veche.runtime.wake import Bell
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from appservices.payments.service.writer import Writer
+    from veche.runtime.approvals import Approvals
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
 
@@ -43,7 +47,9 @@ __all__ = ["Attempt", "Attempts", "add"]
 logger = logging.getLogger(__name__)
 
 AT_ONCE_MAX: Final = 1_000
-"""Attempts that wait for the writer at once, or rest after a failure."""
+"""Attempts that wait for the writer at once."""
+FAILURES_MAX: Final = 3
+"""How often an answer may fail to be written, before its attempt is a dead letter."""
 POLL_MS: Final = 5_000
 
 _done = metrics.counter(
@@ -53,6 +59,10 @@ _done = metrics.counter(
 
 class _GoneError(Exception):
     """The attempt was settled before."""
+
+
+class _LaterError(Exception):
+    """What follows from an answer cannot be written now: that is not the writer's trouble."""
 
 
 class Attempts:
@@ -71,7 +81,7 @@ class Attempts:
             host: What it lives in; it ends with it.
             writer: Decides.
             settles: By kind: writes what follows from the answer, in the block's transaction. If
-                it raises, nothing has moved, and it is tried again, later and later.
+                it raises, nothing has moved, and it is tried again, ``FAILURES_MAX`` times in all.
             tell: Tells those concerned of a dead letter, at a moment (UTC), in the transaction in
                 which it becomes one; None: nobody is told.
         """
@@ -80,9 +90,9 @@ class Attempts:
         self._settles = dict(settles)
         self._tell = tell
         self._bell = Bell(host.reactor)
-        # By what they are about: in the hands of the writer (None), or resting until a moment.
-        self._busy: dict[str, int | None] = {}
-        self._failures: dict[int, int] = {}
+        # What those are about that the writer has in its hands.
+        self._busy: set[str] = set()
+        self._paused_until_ms = 0
         # One more for the loop.
         self._tasks = Tasks(running_max=AT_ONCE_MAX + 1)
         host.hear(store.CHANNEL, lambda _: self._bell.ring())
@@ -101,77 +111,92 @@ class Attempts:
                     delay_ms = await self._round()
                 except UnavailableError as e:
                     delay_ms = e.retry_after_ms
+                except CancelledError:
+                    raise  # the process ends
+                except Exception:  # without this loop nobody is paid any more
+                    logger.exception("reading the attempts failed; trying again in 5 s")
             await self._bell.wait(delay_ms)
 
     async def _round(self) -> int:
         """Give the writer what waits; how long nothing more is to be done."""
-        now_ms = self._host.now_ms()
-        self._busy = {
-            about: until for about, until in self._busy.items() if until is None or until > now_ms
-        }
-        room = AT_ONCE_MAX - len(self._busy)
+        now_ms, room = self._host.now_ms(), AT_ONCE_MAX - len(self._busy)
+        if now_ms < self._paused_until_ms:
+            return self._paused_until_ms - now_ms
         if room <= 0:
             return POLL_MS
-        waiting = await self._host.database.run("attempts", _waiting, list(self._busy), room)
+        run, approvals = self._host.database.run, self._host.approvals
+        waiting, revoked, due_ms = await run(
+            "attempts", _waiting, approvals, list(self._busy), room, now_ms
+        )
         for attempt in waiting:
-            # Only the first of those about the same thing: the next one comes when it is over.
             if attempt.about not in self._busy:
-                self._busy[attempt.about] = None
-                self._tasks.spawn("attempt", self._try(attempt))
-        rests = [until for until in self._busy.values() if until is not None]
-        return max(0, min([POLL_MS, *(until - now_ms for until in rests)]))
+                self._busy.add(attempt.about)
+                self._tasks.spawn("attempt", self._try(attempt, is_revoked=attempt.id in revoked))
+        return POLL_MS if due_ms is None else max(0, min(POLL_MS, due_ms - now_ms))
 
-    async def _try(self, attempt: Attempt) -> None:
-        end, delay_ms = "settled", 0
+    async def _try(self, attempt: Attempt, *, is_revoked: bool) -> None:
+        end = "settled"
         try:
             settle = self._settles[attempt.kind]
             rider = partial(_settle, attempt, settle)
-            await self._writer.submit(Work(attempt.chain, rider, attempt.accounts))
+            if is_revoked:
+                refused = Outcome((), self._host.now_ms(), (), None, is_revoked=True)
+                await self._host.database.run("attempts.revoked", rider, refused)
+            else:
+                await self._writer.submit(Work(attempt.chain, rider, attempt.accounts))
         except _GoneError:
             end = "gone"
         except BrokenWorkError as e:
-            end, delay_ms = await self._bury(attempt, e)
+            end = await self._bury(attempt, str(e.__cause__ or e))
         except CancelledError:
             raise  # the process ends
         except UnavailableError as e:
-            end, delay_ms = "again", e.retry_after_ms
-        except Exception:
-            failures = self._failures.get(attempt.id, 0) + 1
-            self._failures[attempt.id] = failures
-            end, delay_ms = "failed", retry_delay_ms(failures)
-            logger.exception("attempt %s about %s failed", attempt.kind, attempt.about)
+            end = self._pause(e)
+        except Exception as e:  # noqa: BLE001 -- it is logged there
+            end = await self._failed(attempt, e)
         _done.labels(attempt.kind, end).inc()
-        if delay_ms:
-            self._busy[attempt.about] = self._host.now_ms() + min(delay_ms, RETRY_MS_MAX)
-        else:
-            self._failures.pop(attempt.id, None)
-            del self._busy[attempt.about]
+        self._busy.discard(attempt.about)
         self._bell.ring()
 
-    async def _bury(self, attempt: Attempt, error: BrokenWorkError) -> tuple[str, int]:
-        """Let it rest for a person to look at; what is to be noted, and when it is tried again."""
-        why, run = str(error.__cause__ or error), self._host.database.run
+    def _pause(self, error: UnavailableError) -> str:
+        """Try nothing for a while: it would be the same for all."""
+        self._paused_until_ms = self._host.now_ms() + error.retry_after_ms
+        return "again"
+
+    async def _failed(self, attempt: Attempt, error: Exception) -> str:
+        """Let an attempt rest whose answer could not be written; too often, and it is dead."""
+        failures, end = attempt.failures + 1, "again"
+        if not (isinstance(error, _LaterError) or is_trouble(error)):
+            end = "failed"
+            logger.error("attempt %s about %s", attempt.kind, attempt.about, exc_info=error)
+            if failures >= FAILURES_MAX:
+                return await self._bury(attempt, _why(error))
+        due_at_ms = self._host.now_ms() + retry_delay_ms(failures)
+        return await self._write(end, store.rest, attempt.id, failures, due_at_ms)
+
+    async def _bury(self, attempt: Attempt, why: str) -> str:
+        """Let it rest for a person to look at; what is to be noted."""
         now_ms = self._host.now_ms()
         try:
-            await run("attempts.bury", _bury, attempt, why, now_ms, self._tell)
+            await self._host.database.run("attempts.bury", _bury, attempt, why, now_ms, self._tell)
         except UnavailableError as e:
-            return "again", e.retry_after_ms
+            return self._pause(e)
+        except CancelledError:
+            raise  # the process ends
         except Exception:
             # That it rests counts more than that somebody hears of it.
             logger.exception("nobody is told of attempt %s about %s", attempt.kind, attempt.about)
-            return await self._bury_quietly(attempt, why, now_ms)
+            return await self._write("dead", _bury, attempt, why, now_ms, None)
         logger.error("attempt %s about %s is a dead letter", attempt.kind, attempt.about)
-        return "dead", 0
+        return "dead"
 
-    async def _bury_quietly(self, attempt: Attempt, why: str, now_ms: int) -> tuple[str, int]:
+    async def _write(self, end: str, work: Callable[..., None], *args: object) -> str:
+        """Write how an attempt ended; what is to be noted."""
         try:
-            await self._host.database.run("attempts.bury", _bury, attempt, why, now_ms, None)
+            await self._host.database.run("attempts.end", work, *args)
         except UnavailableError as e:
-            return "again", e.retry_after_ms
-        except Exception:  # then it goes on as before: later and later
-            logger.exception("attempt %s about %s cannot rest", attempt.kind, attempt.about)
-            return "failed", RETRY_MS_MAX
-        return "dead", 0
+            return self._pause(e)
+        return end
 
 
 def _bury(txn: Cursor, attempt: Attempt, why: str, now_ms: int, tell: Tell | None) -> None:
@@ -180,13 +205,33 @@ def _bury(txn: Cursor, attempt: Attempt, why: str, now_ms: int, tell: Tell | Non
         tell(txn, attempt, now_ms)
 
 
-def _waiting(txn: Cursor, but_about: Sequence[str], limit: int) -> Sequence[Attempt]:
+def _why(error: Exception) -> str:
+    """What an operator reads: not all of an error, which may hold what somebody wrote."""
+    text = f": {error}" if sqlstate(error) else ", see the log for the rest"
+    return f"its answer cannot be written: {type(error).__name__}{text}"
+
+
+def _waiting(
+    txn: Cursor, approvals: Approvals, but_about: Sequence[str], limit: int, now_ms: int
+) -> tuple[Sequence[Attempt], frozenset[int], int | None]:
+    """Return what is due, the ids of those whose key is revoked, and when the next one is due."""
     gauges.dead_letters.set(store.count_dead(txn))
-    return store.waiting(txn, but_about, limit)
+    found = store.waiting(txn, but_about, limit, now_ms)
+    return found, revoked_of(txn, approvals, found), store.next_due_ms(txn, now_ms)
+
+
+def revoked_of(txn: Cursor, approvals: Approvals, waiting: Sequence[Attempt]) -> frozenset[int]:
+    """Return the ids of attempts of which a key that approved them is revoked now."""
+    nonces = {nonce for one in waiting for nonce in one.approved_by}
+    void = approvals.revoked_among(txn, nonces)
+    return frozenset(one.id for one in waiting if not void.isdisjoint(one.approved_by))
 
 
 def _settle(attempt: Attempt, settle: Settle, txn: Cursor, outcome: Outcome) -> None:
     """The rider of an attempt: it is settled once."""
     if not store.remove(txn, attempt.id):
         raise _GoneError
-    settle(txn, attempt, outcome)
+    try:
+        settle(txn, attempt, outcome)
+    except UnavailableError as e:
+        raise _LaterError from e

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts import banks as texts
-from appservices.payments.core.texts.paying import BANK_SAYS_NO, NO_COVER
-from appservices.payments.service import bank_paid, bulk, files, peers_bank, settling
+from appservices.payments.core.texts.paying import BANK_SAYS_NO, KEY_REVOKED, NO_COVER
+from appservices.payments.service import authority, bank_paid, bulk, files, peers_bank, settling
 from appservices.payments.service.rails import NewsKind, suspense
 from appservices.payments.store import holders
 from veche.protocol.ids import UserId
@@ -93,7 +93,8 @@ def _of_payout(scene: Scene, matter: Matter, news: BankNews) -> None:
         return
     match news.kind:
         case NewsKind.NO_COVER:
-            settling.refuse(scene, matter, NO_COVER)
+            is_revoked = authority.is_stopped(scene, matter.payment)
+            settling.refuse(scene, matter, KEY_REVOKED if is_revoked else NO_COVER)
         case NewsKind.BOOKED:
             after = _step(scene, matter, Input.MOVED)
             _tell(scene, after, person, texts.booked_doc(after.view, speech))

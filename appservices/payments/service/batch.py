@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
+from contextlib import nullcontext
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
@@ -12,12 +14,15 @@ from appservices.payments.core.ledger import AccountCode, Result, TransferFlag
 from appservices.payments.core.ledger.block import seal
 from appservices.payments.core.ledger.deciding import start
 from appservices.payments.core.ledger.flags import NO_OVERDRAFT
-from appservices.payments.core.ledger.values import SALT_DIGITS
+from appservices.payments.core.ledger.values import ROWS_MAX, SALT_DIGITS
+from appservices.payments.service import gauges
 from appservices.payments.service.work import Outcome
 from appservices.payments.store.copies import sending_of
+from veche.runtime.exclusive import is_trouble, sqlstate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from appservices.payments.core.ledger import Account, Row
     from appservices.payments.core.ledger.block import Block, Content
@@ -28,24 +33,27 @@ if TYPE_CHECKING:
     from appservices.payments.store.copies import Sending
     from veche.runtime.database import Cursor
 
+    Apart = Callable[[Cursor], AbstractContextManager[None]]
     Expired = Callable[[Cursor, Sequence[Row], int], None]
 
+logger = logging.getLogger(__name__)
+
+_FAILED_BEFORE: Final = "25P02"
+"""An earlier statement of the transaction had failed (PostgreSQL, appendix A)."""
 _NO_SALT: Final = "0" * SALT_DIGITS
 _OF_PEERS: Final = frozenset({AccountCode.DUE_TO_PEER, AccountCode.DUE_FROM_PEER})
 
 
 class RiderError(Exception):
-    """A rider raised.
+    """Riders raised.
 
     Attributes:
-        entry: Whose rider.
-        cause: What it raised.
+        causes: What they raised, by whose rider it was; nothing where it is not known which one.
     """
 
-    def __init__(self, entry: Entry, cause: Exception) -> None:
-        super().__init__("a rider of the block raised")
-        self.entry = entry
-        self.cause = cause
+    def __init__(self, causes: Mapping[Entry, Exception]) -> None:
+        super().__init__("riders of the block raised")
+        self.causes = causes
 
 
 @attrs.frozen
@@ -96,7 +104,12 @@ class Batch:
 
 
 def decide(
-    book: Book, store: LedgerStore[Cursor], entries: Sequence[Entry], before: Link, now_ms: int
+    book: Book,
+    store: LedgerStore[Cursor],
+    entries: Sequence[Entry],
+    before: Link,
+    now_ms: int,
+    expiries_max: int = ROWS_MAX,
 ) -> Batch:
     """Decide works, one after the other, and seal the block.
 
@@ -106,6 +119,7 @@ def decide(
         entries: Together at most ``ROWS_MAX``.
         before: What the block follows.
         now_ms: The moment; ledger time does not go back.
+        expiries_max: How many holds may end by themselves in it.
     """
     accounts = [
         [_salted(one) for one in opened] if (opened := entry.work.accounts) else ()
@@ -115,7 +129,7 @@ def decide(
     names = book.names(chain, [one.id for some in accounts for one in some])
     book.learn(store.look_up(names))
     size = sum(entry.size for entry in entries)
-    deciding = start(book, before.seq + 1, now_ms, size)
+    deciding = start(book, before.seq + 1, now_ms, max(size, ROWS_MAX - expiries_max))
     results = []
     for entry, opened in zip(entries, accounts, strict=True):
         if opened:
@@ -173,22 +187,42 @@ def _salt() -> str:
     return secrets.token_hex(SALT_DIGITS // 2)
 
 
-def ride(batch: Batch, expired: Expired | None, txn: Cursor) -> None:
+def ride(batch: Batch, expired: Expired | None, txn: Cursor, apart: Apart | None = None) -> None:
     """Run the riders of a batch, in its transaction.
 
     Args:
         batch: Whose.
         expired: Is told of the holds that ended by themselves.
         txn: Commits the block.
+        apart: Runs each rider so that it leaves the transaction whole: then all that raise are
+            found at once, and those too that let a failed statement pass. It takes longer.
 
     Raises:
-        RiderError: One of them raised.
+        RiderError: Riders raised; without ``apart`` only the first one that did is known.
     """
+    around = apart or nullcontext
+    causes: dict[Entry, Exception] = {}
     for entry, outcome in zip(batch.entries, batch.outcomes, strict=True):
         if entry.work.rider is not None:
             try:
-                entry.work.rider(txn, outcome)
+                with around(txn):
+                    entry.work.rider(txn, outcome)
             except Exception as e:
-                raise RiderError(entry, e) from e
+                causes[entry] = e
+                if apart is None:
+                    is_anothers = sqlstate(e) == _FAILED_BEFORE
+                    raise RiderError({} if is_anothers else causes) from e
+    if causes:
+        raise RiderError(causes)
     if expired is not None and batch.expired and batch.block is not None:
-        expired(txn, batch.expired, batch.block.content.at_ms)
+        try:
+            with around(txn):
+                expired(txn, batch.expired, batch.block.content.at_ms)
+        except Exception as e:
+            if apart is None:
+                raise RiderError({}) from e
+            if is_trouble(e):
+                raise
+            # The money is free again; what waited for it has clocks of its own.
+            gauges.broken.inc()
+            logger.exception("nobody is told of the end of %s", [one.id for one in batch.expired])

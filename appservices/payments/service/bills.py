@@ -22,7 +22,7 @@ from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts.bill import BillView, ShareView, declined_doc, progress_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.core.transfers import chain
-from appservices.payments.service import attempts, files, holding
+from appservices.payments.service import attempts, authority, files, holding
 from appservices.payments.store import bills as store
 from veche.protocol.ids import RoomId
 from veche.protocol.prompts import Choice
@@ -200,6 +200,9 @@ def heard(scene: Scene, share: Matter) -> None:
     payer = share.private.payer
     if state is State.HELD:
         tell(scene, matter, progress_doc(matter.view, payer, _speech(scene, matter)))
+        nonces = [one.payment.approved_by for one in matter.shares]
+        if authority.is_revoked(scene, nonces):
+            return  # who revoked their key is about to be told that their share is not paid
         if matter.view.agreed_count == matter.view.asked_count:
             _post(scene, matter)
     elif state in DECLINED:
@@ -276,7 +279,8 @@ def _post(scene: Scene, matter: BillMatter) -> None:
             paying, _ = step(share.payment, Input.POST)
             files.save(scene, share, paying)
             posts.append(holding.posting(scene, paying))
-    attempts.add(scene.txn, POST, after.bill.id, chain(posts), scene.now_ms)
+    # Every one of them was looked at just now, and together they are final.
+    attempts.add(scene.txn, POST, after.bill.id, chain(posts), scene.now_ms, approved_by=())
 
 
 def _matter_of(scene: Scene, file: BillFile) -> BillMatter:

@@ -238,7 +238,7 @@ def _hold(scene: Scene, payout: BulkPayout) -> None:
         for one in (account, aside)
         if not one.is_opened
     ]
-    attempts.add(scene.txn, HOLD, payout.id, [transfer], scene.now_ms, accounts=new)
+    attempts.add(scene.txn, HOLD, payout.id, [transfer], scene.now_ms, approved_by=(), accounts=new)
 
 
 def _give_back(scene: Scene, payout: BulkPayout) -> BulkPayout:
@@ -269,7 +269,7 @@ def move_back(scene: Scene, payout: BulkPayout, about: str, minor: int, tries: i
         code=TransferCode.BULK_BACK,
         ref=ledger_id(Ulid(payout.id)),
     )
-    attempts.add(scene.txn, BACK, f"{about} {tries}", [transfer], scene.now_ms)
+    attempts.add(scene.txn, BACK, f"{about} {tries}", [transfer], scene.now_ms, approved_by=())
 
 
 def _merchant(scene: Scene, payout: BulkPayout) -> holders.AccountRow:

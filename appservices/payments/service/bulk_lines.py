@@ -142,7 +142,9 @@ def _begin_line(
     ids = {MAIN: main_transfer(scene, payment.id)}
     new = [] if wallet.is_opened else [opening(wallet.id, wallet.ledger, wallet.code)]
     transfers = transfers_of(payment, between, ids)
-    attempts.add(scene.txn, moving.KIND, payment.id, transfers, scene.now_ms, accounts=new)
+    attempts.add(
+        scene.txn, moving.KIND, payment.id, transfers, scene.now_ms, approved_by=(), accounts=new
+    )
 
 
 def _tell_missed(

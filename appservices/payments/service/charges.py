@@ -23,7 +23,16 @@ from appservices.payments.core.mandate import (
 from appservices.payments.core.payment import Input, Kind, Payment, State, step
 from appservices.payments.core.texts.mandate import charge_refused_doc, notice_doc
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import acting, asking, files, guarding, judging, moving, news
+from appservices.payments.service import (
+    acting,
+    asking,
+    authority,
+    files,
+    guarding,
+    judging,
+    moving,
+    news,
+)
 from appservices.payments.service.clocks import set_clock
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.mandates import order_of
@@ -99,6 +108,7 @@ def rang(scene: Scene, matter: Matter) -> None:
     period = period_number(terms.starts_at_ms, terms.period, max(scene.now_ms, terms.starts_at_ms))
     is_frozen = holders.holder(scene.txn, payment.payer).is_frozen
     is_stopped = is_frozen or judging.is_banned(scene, matter)
+    is_stopped = is_stopped or authority.is_stopped(scene, payment)
     used = Used(
         state=MandateState.PAUSED if is_stopped else mandate.state,
         count=mandate.count,

@@ -320,7 +320,8 @@ def _balances(scene: Scene, person: UserId) -> list[Balance]:
 def _history(scene: Scene, person: UserId) -> Doc:
     latest = store.paid_of(scene.txn, scene.holder(person).id, HISTORY_MAX)
     views = [files.matter_of(scene, one).view for one in latest]
-    return texts.history_doc(views, person, scene.speech(person))
+    top_ups = statement_files.top_ups_of(scene, person)
+    return texts.history_doc(views, top_ups, person, scene.speech(person))
 
 
 _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], None]]] = {

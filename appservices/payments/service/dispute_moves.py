@@ -9,7 +9,7 @@ from appservices.payments.core.ledger import AccountCode, ledger_id
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.setting_aside import HOLD, LET_GO, dispute_hold, void
 from appservices.payments.core.transfers import MAIN, Between, chain, transfers_of
-from appservices.payments.service import attempts, files, holds
+from appservices.payments.service import attempts, authority, files, holds
 from appservices.payments.service.files import Private
 from appservices.payments.service.heads import SHARD
 from appservices.payments.service.transfer_ids import main_transfer, transfer_id
@@ -31,7 +31,8 @@ def attempt_hold(scene: Scene, dispute: Dispute) -> None:
     id_ = transfer_id(scene, dispute.id, HOLD)
     hold = dispute_hold(dispute, account.id, aside.id, id_, scene.now_ms)
     new = holds.new_ones(account, aside)
-    attempts.add(scene.txn, KIND, dispute.id, [hold], scene.now_ms, accounts=new)
+    given = [dispute.approved_by] if dispute.approved_by is not None else []
+    attempts.add(scene.txn, KIND, dispute.id, [hold], scene.now_ms, approved_by=given, accounts=new)
 
 
 def held_minor(scene: Scene, dispute: Dispute) -> int:
@@ -50,10 +51,12 @@ def attempt_end(scene: Scene, case: Case) -> str | None:
     hold = transfer_id(scene, dispute.id, HOLD)
     end = [void(hold, transfer_id(scene, dispute.id, LET_GO))]
     new = []
+    given: list[str] = []
     refund_id = None
     if dispute.given_minor:
         refund = _refund(scene, case, dispute.given_minor)
         refund_id = refund.id
+        given = authority.approvals_of(scene, refund)
         payee = holds.own(scene, dispute.payee, dispute.ledger)
         payer = holds.own(scene, dispute.payer, dispute.ledger)
         ids = {MAIN: main_transfer(scene, refund.id)}
@@ -62,7 +65,9 @@ def attempt_end(scene: Scene, case: Case) -> str | None:
         new = holds.new_ones(payer)
         # Alone it may still be tried when this chain is not done: its own id.
         end[0] = void(hold, transfer_id(scene, dispute.id, f"{LET_GO} {refund.id}"))
-    attempts.add(scene.txn, KIND, dispute.id, chain(end), scene.now_ms, accounts=new)
+    attempts.add(
+        scene.txn, KIND, dispute.id, chain(end), scene.now_ms, approved_by=given, accounts=new
+    )
     return refund_id
 
 

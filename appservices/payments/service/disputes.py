@@ -27,7 +27,7 @@ from appservices.payments.core.ledger import Result
 from appservices.payments.core.setting_aside import HOLD, LET_GO, void
 from appservices.payments.core.texts.dispute import Side, dispute_problem_doc
 from appservices.payments.core.texts.paying import FAILED
-from appservices.payments.service import attempts, case_rooms, evidence, files
+from appservices.payments.service import attempts, authority, case_rooms, evidence, files
 from appservices.payments.service import dispute_asking as asking
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service import dispute_moves as moves
@@ -103,7 +103,7 @@ def answered(scene: Scene, answer: Answered) -> None:
         scene.settle(answer, speech.text("Nothing has changed."))
     elif found.act is _agree and holders.holder(scene.txn, case.dispute.payee).is_frozen:
         scene.settle(answer, speech.text("You froze your payments, so this does not count."))
-    elif (not found.is_signed or _is_signed(scene, answer)) and scene.settle(
+    elif (not found.is_signed or answer.chosen.approved_by is not None) and scene.settle(
         answer, speech.text(found.words)
     ):
         found.act(scene, case, _given(answer))
@@ -184,6 +184,8 @@ def rang(scene: Scene, dispute_id: str) -> None:
     if case.dispute.state is DisputeState.OPEN:
         due_at_ms = scene.now_ms + scene.section.dispute_decide_ms
         _step(scene, case, DisputeInput.TIME, due_at_ms=due_at_ms)
+    elif case.dispute.state in RULED and authority.is_revoked(scene, [case.dispute.ruled_by]):
+        _void(scene, case)
     elif case.dispute.state in {DisputeState.ASKED, DisputeState.AT_DESK, *RULED}:
         _step(scene, case, DisputeInput.TIME)
 
@@ -213,7 +215,7 @@ def _settle_hold(scene: Scene, case: Case, outcome: Outcome) -> None:
         # A hold of nothing is one too, and none stays open.
         hold = transfer_id(scene, dispute.id, HOLD)
         end = void(hold, transfer_id(scene, dispute.id, LET_GO))
-        attempts.add(scene.txn, moves.KIND, dispute.id, [end], scene.now_ms)
+        attempts.add(scene.txn, moves.KIND, dispute.id, [end], scene.now_ms, approved_by=())
 
 
 def _settle_end(scene: Scene, case: Case, outcome: Outcome) -> None:
@@ -224,6 +226,9 @@ def _settle_end(scene: Scene, case: Case, outcome: Outcome) -> None:
     if refund is not None:
         stepped, _ = payments.step(refund.payment, heard, why=FAILED)
         refund = files.save(scene, refund, stepped)
+    if outcome.is_revoked:
+        _void(scene, case)
+        return
     if outcome.is_done:
         _step(scene, case, DisputeInput.MOVED)
         if refund is not None:
@@ -236,9 +241,12 @@ def _settle_end(scene: Scene, case: Case, outcome: Outcome) -> None:
     _step(scene, case, DisputeInput.NOT_HELD if is_gone else DisputeInput.NOT_MOVED)
 
 
-def _is_signed(scene: Scene, answer: Answered) -> bool:
-    nonce = answer.chosen.approved_by
-    return nonce is not None and scene.approvals.evidence(scene.txn, nonce) is not None
+def _void(scene: Scene, case: Case) -> None:
+    """A decision counts no more, since the key behind it is revoked: it is decided anew."""
+    undone = attrs.evolve(case.dispute, decided_by=None, ruled_by=None, refund_id=None)
+    after = cases.Case(attrs.evolve(case.view, dispute=undone))
+    due_at_ms = min(scene.now_ms + scene.section.dispute_decide_ms, undone.ruled_until_ms)
+    _step(scene, after, DisputeInput.VOID, due_at_ms=due_at_ms)
 
 
 def _open(scene: Scene, case: Case, given: _Given) -> None:

@@ -21,6 +21,7 @@ from appservices.payments.service import (
     mandates,
     paying,
     peers_bank,
+    revoking,
     setting_aside,
     trusting,
 )
@@ -87,6 +88,7 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         BACK_AGAIN: GiveBack(parts),
         **setting_aside.handlers(parts),
         **trusting.handlers(parts),
+        **revoking.handlers(parts),
         SEND_RECEIPT: SendReceipt(parts),
         SEND_CODE: SendCode(parts),
         SEND_STATEMENT: SendStatement(parts),

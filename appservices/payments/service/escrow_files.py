@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from appservices.payments.core.escrow import Role
+from appservices.payments.core.escrow import EscrowState, Role
 from appservices.payments.core.texts.escrow import EscrowView
 from appservices.payments.core.texts.views import Party
 from appservices.payments.store import escrows as store
@@ -73,13 +73,24 @@ def add(scene: Scene, deal: Deal) -> None:
 
 
 def lock(scene: Scene, escrow_id: str) -> Deal | None:
-    """An escrow, which nobody else steps until the transaction ends; its buyer is locked first."""
+    """An escrow, which nobody else steps until the transaction ends; its buyer is locked first.
+
+    What was decided with a key that is revoked meanwhile counts no more, and is forgotten.
+    """
     buyer = store.buyer_of(scene.txn, escrow_id)
     if buyer is None:
         return None
     holders.lock_holder(scene.txn, buyer)
     file = store.lock_escrow(scene.txn, escrow_id)
-    return deal_of(scene, file) if file is not None else None
+    if file is None:
+        return None
+    if file.escrow.state is EscrowState.FUNDED:
+        nonces = [one.approved_by for one in file.escrow.voters if one.approved_by is not None]
+        void = scene.approvals.revoked_among(scene.txn, nonces)
+        if void:
+            store.forget_votes(scene.txn, escrow_id, void)
+            file = store.lock_escrow(scene.txn, escrow_id) or file
+    return deal_of(scene, file)
 
 
 def deal_of(scene: Scene, file: EscrowFile) -> Deal:

@@ -29,7 +29,8 @@ def attempt_hold(scene: Scene, escrow: Escrow) -> None:
     id_ = transfer_id(scene, escrow.id, HOLD)
     hold = escrow_hold(escrow, wallet.id, aside.id, id_, scene.now_ms)
     new = holds.new_ones(wallet, aside)
-    attempts.add(scene.txn, KIND, escrow.id, [hold], scene.now_ms, accounts=new)
+    given = [escrow.approved_by] if escrow.approved_by is not None else []
+    attempts.add(scene.txn, KIND, escrow.id, [hold], scene.now_ms, approved_by=given, accounts=new)
 
 
 def attempt_end(scene: Scene, deal: Deal) -> str | None:
@@ -40,9 +41,16 @@ def attempt_end(scene: Scene, deal: Deal) -> str | None:
     """
     escrow = deal.escrow
     hold = transfer_id(scene, escrow.id, HOLD)
+    given = [
+        one.approved_by
+        for one in escrow.voters
+        if one.approved_by is not None and one.to_seller == escrow.to_seller
+    ]
+    # Where too few decided alike, its own rule does: nobody's key is needed for that.
+    given = given if escrow.decided == escrow.to_seller else []
     if not escrow.to_seller:
         end = void(hold, transfer_id(scene, escrow.id, LET_GO))
-        attempts.add(scene.txn, KIND, escrow.id, [end], scene.now_ms)
+        attempts.add(scene.txn, KIND, escrow.id, [end], scene.now_ms, approved_by=given)
         return None
     payment = _payment(scene, deal, escrow.to_seller)
     seller = holds.own(scene, escrow.seller, escrow.ledger)
@@ -53,7 +61,9 @@ def attempt_end(scene: Scene, deal: Deal) -> str | None:
         *transfers_of(payment, Between(aside.id, seller.id), ids),
     ]
     new = holds.new_ones(seller)
-    attempts.add(scene.txn, KIND, escrow.id, chain(made), scene.now_ms, accounts=new)
+    attempts.add(
+        scene.txn, KIND, escrow.id, chain(made), scene.now_ms, approved_by=given, accounts=new
+    )
     return payment.id
 
 

@@ -26,8 +26,8 @@ from appservices.payments.core.ledger import Result
 from appservices.payments.core.payment import Kind, Payment
 from appservices.payments.core.rules import Go, Guard, Refuse, Wait
 from appservices.payments.core.texts.escrow import GUARDED, TOO_LATE, split_words
-from appservices.payments.core.texts.paying import FAILED, NO_COVER, NOT_PAYABLE
-from appservices.payments.service import case_rooms, files, guarding
+from appservices.payments.core.texts.paying import FAILED, KEY_REVOKED, NO_COVER, NOT_PAYABLE
+from appservices.payments.service import authority, case_rooms, files, guarding
 from appservices.payments.service import escrow_asking as asking
 from appservices.payments.service import escrow_files as deals
 from appservices.payments.service import escrow_moves as moves
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.escrow_files import Deal
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
+    from veche.protocol.ids import UserId
     from veche.runtime.prompts import Answered
 
 logger = logging.getLogger(__name__)
@@ -186,6 +187,27 @@ def stop_all(scene: Scene, buyer: int) -> None:
             stop(scene, deal)
 
 
+def not_funded(scene: Scene, escrow_id: str, why: str) -> None:
+    """End an escrow whose money the writer has not set aside: its attempt was taken back."""
+    deal = deals.lock(scene, escrow_id)
+    if deal is not None and deal.escrow.state is EscrowState.FUNDING:
+        _step(scene, deal, EscrowInput.NOT_MOVED, why=why)
+
+
+def refuse_revoked(scene: Scene, escrow_id: str) -> None:
+    """Stop an escrow that waits and whose approval counts no more: its key is revoked."""
+    deal = deals.lock(scene, escrow_id)
+    if deal is None or deal.escrow.state not in {EscrowState.COOLING, EscrowState.GUARDED}:
+        return
+    if authority.is_revoked(scene, [deal.escrow.approved_by]):
+        _step(scene, deal, EscrowInput.REFUSE, why=KEY_REVOKED)
+
+
+def ask_anew(scene: Scene, escrow_id: str, person: UserId) -> None:
+    """Ask somebody to decide again, whose decision counts no more: its key is revoked."""
+    asking.show_to(scene, escrow_id, person)
+
+
 def settle(scene: Scene, escrow_id: str, outcome: Outcome) -> None:
     """The writer has decided the hold of an escrow, or its end."""
     deal = deals.lock(scene, escrow_id)
@@ -198,13 +220,20 @@ def settle(scene: Scene, escrow_id: str, outcome: Outcome) -> None:
 
 def _settle_hold(scene: Scene, deal: Deal, outcome: Outcome) -> None:
     escrow = deal.escrow
+    if outcome.is_revoked:
+        _step(scene, deal, EscrowInput.NOT_MOVED, why=KEY_REVOKED)
+        return
     if not outcome.is_done:
         why = next((_WHY[one] for one in outcome.results if one in _WHY), FAILED)
         _step(scene, deal, EscrowInput.NOT_MOVED, why=why)
         return
     funded = attrs.evolve(escrow, funded_at_ms=scene.now_ms)
     after = attrs.evolve(deal, escrow=funded)
-    _step(scene, after, EscrowInput.MOVED, due_at_ms=escrow.ends_at_ms)
+    after = _step(scene, after, EscrowInput.MOVED, due_at_ms=escrow.ends_at_ms)
+    if holders.holder(scene.txn, escrow.buyer).is_frozen:
+        # They froze everything while a block had this in its hands.
+        _step(scene, after, EscrowInput.TIME, to_seller=0)
+        return
     case_rooms.want(scene, "escrow", escrow.id)
 
 
@@ -222,6 +251,15 @@ def _settle_end(scene: Scene, deal: Deal, outcome: Outcome) -> None:
         return
     if paid is not None:
         _stepped(scene, paid, payments.Input.NOT_MOVED)
+    if outcome.is_revoked:
+        undone = attrs.evolve(escrow, payment_id=None)
+        deal = attrs.evolve(deal, escrow=undone)
+        _step(scene, deal, EscrowInput.VOID, due_at_ms=escrow.ends_at_ms)
+        # Locked anew it is without the decisions that count no more.
+        again = deals.lock(scene, escrow.id)
+        if again is not None:
+            asking.show_all(scene, again)
+        return
     is_gone = not escrow.to_seller or not _GONE.isdisjoint(outcome.results)
     words = [one.word for one in outcome.results]
     logger.warning("escrow %s was not paid out: %s", escrow.id, words)
@@ -257,7 +295,7 @@ def _refuse(scene: Scene, deal: Deal, voter: Voter) -> None:
 
 def _fund(scene: Scene, deal: Deal, answer: Answered) -> None:
     nonce = answer.chosen.approved_by
-    if nonce is None or scene.approvals.evidence(scene.txn, nonce) is None:
+    if nonce is None:
         return
     if scene.settle(answer, scene.speech(answer.inbound.sender).text("Approved.")):
         approved = attrs.evolve(deal.escrow, approved_by=nonce)
@@ -267,9 +305,10 @@ def _fund(scene: Scene, deal: Deal, answer: Answered) -> None:
 def _go_on(scene: Scene, deal: Deal) -> None:
     """Do with an approved escrow what the buyer's rules say."""
     escrow = deal.escrow
-    nonce = escrow.approved_by
-    evidence = scene.approvals.evidence(scene.txn, nonce) if nonce is not None else None
-    assert evidence is not None, "what is approved has evidence"  # noqa: S101 -- our bug
+    if authority.is_revoked(scene, [escrow.approved_by]):
+        _step(scene, deal, EscrowInput.REFUSE, why=KEY_REVOKED)
+        return
+    evidence = scene.approvals.authorised(scene.txn, escrow.approved_by)
     verdict = judge_now(scene, as_payment(scene, deal), evidence.at_ms)
     seller = holders.holder(scene.txn, escrow.seller)
     match verdict:

@@ -13,7 +13,7 @@ from appservices.payments.core.commands import FREEZE, UNFREEZE
 from appservices.payments.core.rules import Reason
 from appservices.payments.core.texts.account import frozen_doc
 from appservices.payments.service import allowances, escrows, files, mandates, paying, settling
-from appservices.payments.store import bills, holders
+from appservices.payments.store import attempts, bills, holders
 from appservices.payments.store import payments as store
 from veche.protocol.approval import MandateShown
 from veche.protocol.message import Paragraph
@@ -62,19 +62,30 @@ def obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand | None, *, is_pri
     return False
 
 
-def freeze(scene: Scene, person: UserId) -> Doc:
-    """Stop everything of a person; what waits is cancelled. What they are told of it."""
+def freeze(scene: Scene, person: UserId, *, may_end: bool = True) -> Doc:
+    """Stop everything of a person; what waits is cancelled. What they are told of it.
+
+    Args:
+        scene: The transaction.
+        person: Whose.
+        may_end: Whether who asks for it may end mandates and allowances for good; if not, these
+            rest as long as everything is stopped, and nothing passes by them.
+    """
     holder = scene.holder(person)
+    unfunded = attempts.take_back_escrows(scene.txn, holder.id)
     taken_back = store.take_back_attempts(scene.txn, holder.id)
     taken_back += allowances.take_back_uses(scene, holder.id)
     bill_ids = bills.lock_bills_of(scene.txn, holder.id)
     holders.lock_holder(scene.txn, holder.id)
     # What was approved while the lock was waited for.
     taken_back += store.take_back_attempts(scene.txn, holder.id, is_locked=True)
+    unfunded += attempts.take_back_escrows(scene.txn, holder.id, is_locked=True)
     for payment_id in taken_back:
         matter = files.lock(scene, payment_id)
         if matter is not None:
             settling.refuse(scene, matter, Reason.FROZEN.value)
+    for escrow_id in unfunded:
+        escrows.not_funded(scene, escrow_id, Reason.FROZEN.value)
     holders.set_frozen(scene.txn, holder.id, scene.now_ms)
     for file in store.waiting_of(scene.txn, holder.id):
         paying.cancel(scene, files.matter_of(scene, file))
@@ -82,10 +93,13 @@ def freeze(scene: Scene, person: UserId) -> Doc:
         for share in bills.shares(scene.txn, bill_id):
             if share.payment.payer == holder.id:
                 paying.cancel(scene, files.matter_of(scene, share))
+    escrows.stop_all(scene, holder.id)
+    speech = scene.speech(person)
+    if not may_end:
+        return frozen_doc((), has_allowances=False, speech=speech, is_resting=True)
     ended = mandates.end_all(scene, holder.id)
     has_allowances = allowances.end_all(scene, holder.id)
-    escrows.stop_all(scene, holder.id)
-    return frozen_doc(ended, has_allowances=has_allowances, speech=scene.speech(person))
+    return frozen_doc(ended, has_allowances=has_allowances, speech=speech)
 
 
 def answered(scene: Scene, answer: Answered) -> None:

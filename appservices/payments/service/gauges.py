@@ -31,7 +31,8 @@ broken: Final = metrics.counter(
     "Works that the database refused though the ledger had decided them: bugs of ours.",
 )
 dead_letters: Final = metrics.gauge(
-    "veche_ledger_dead_letters", "Attempts that rest since no block can have them: bugs of ours."
+    "veche_ledger_dead_letters",
+    "Attempts that rest until an operator has them tried again: bugs of ours.",
 )
 epoch: Final = metrics.gauge(
     "veche_ledger_epoch", "The epoch in which this process writes the ledger; 0 if it does not."

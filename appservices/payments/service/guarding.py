@@ -24,6 +24,7 @@ from appservices.payments.core.texts.guardians import (
 )
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import asking
+from appservices.payments.service.authority import void_votes
 from appservices.payments.store import guards as store
 from appservices.payments.store import holders
 from veche.protocol.approval import MandateShown
@@ -100,7 +101,7 @@ def has_left(scene: Scene, holder_id: int, person: UserId) -> bool:
 
 def guardians(scene: Scene, rule: GuardRule, payment_id: str) -> list[One]:
     """The guardians of a payment in their order, as they stand now."""
-    said = store.votes(scene.txn, payment_id)
+    said = store.votes(scene.txn, payment_id, void_votes(scene, payment_id))
     kept = store.guardians_of(scene.txn, rule.id)
     found = []
     for guardian, party in zip(kept, view_of(scene, rule).guardians, strict=True):
@@ -154,6 +155,14 @@ def tell_denied(scene: Scene, matter: Matter) -> None:
         room_id = scene.chat_of(person)
         if room_id is not None:
             scene.tell(room_id, person, denied_doc(matter.view, counted, scene.speech(person)))
+
+
+def ask_again(scene: Scene, matter: Matter, holder_id: int) -> None:
+    """Ask a guardian anew, whose approval counts no more."""
+    rule = rule_of(scene, matter)
+    for one in guardians(scene, rule, matter.payment.id):
+        if one.holder == holder_id and one.standing is Standing.SILENT:
+            _ask_one(scene, matter, view_of(scene, rule), one)
 
 
 def close(scene: Scene, matter: Matter) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from veche.protocol.witnessed import WitnessedHead
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
+    from veche.runtime.last_signed import LastSigned
     from veche.runtime.signed_tree import Head, SignedTree
     from veche.runtime.witnesses.asking import Witnesses
 
@@ -81,7 +82,9 @@ class Heads:
         while is_more:
             try:
                 database, now_ms = self._host.database, self._host.now_ms()
-                is_more = await database.run("payments.heads", publish, self._signer, now_ms)
+                is_more = await database.run(
+                    "payments.heads", publish, self._signer, now_ms, self._host.logs.last_signed
+                )
                 if not is_more:
                     await database.run("payments.heads_room", self._post, now_ms)
             except CancelledError:
@@ -93,9 +96,11 @@ class Heads:
                 return
 
 
-def publish(txn: Cursor, signer: NoteSigner, now_ms: int) -> bool:
+def publish(
+    txn: Cursor, signer: NoteSigner, now_ms: int, last_signed: LastSigned | None = None
+) -> bool:
     """As ``signed_tree.publish``, of the ledger."""
-    return signed_tree.publish(txn, TREE, signer, now_ms)
+    return signed_tree.publish(txn, TREE, signer, now_ms, last_signed)
 
 
 class Vouched:

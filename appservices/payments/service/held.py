@@ -22,9 +22,8 @@ from appservices.payments.service import (
     settling,
 )
 from appservices.payments.service.clocks import set_clock
-from appservices.payments.service.heads import SHARD
 from appservices.payments.service.scene import Parts
-from appservices.payments.store import holders, ledger
+from appservices.payments.store import holders
 from veche.protocol.ids import effect_id, ulid
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
@@ -110,9 +109,8 @@ def expired(txn: Cursor, rows: Sequence[Row], at_ms: int) -> None:
         at_ms: Ledger time of the block.
     """
     for row in rows:
-        hold = ledger.row(txn, SHARD, str(row.pending_id))
-        if hold is not None and hold.ref is not None:
-            of = ulid(int(hold.ref[:_TIME], 16), bytes.fromhex(hold.ref[_TIME:]))
+        if row.ref is not None:  # as its hold's
+            of = ulid(int(row.ref[:_TIME], 16), bytes.fromhex(row.ref[_TIME:]))
             id_ = effect_id(HOLD_ENDED, of)
             errands.schedule(txn, Errand(id_, HOLD_ENDED, {"payment": of}, at_ms))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.payments.core.ledger import AccountCode, Transfer, TransferFlag, ledger_id
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.transfers import FEE, TransferCode, chain, code_of, opening
-from appservices.payments.service import attempts, invoices, peers, sharing
+from appservices.payments.service import attempts, authority, invoices, peers, sharing
 from appservices.payments.service.moving import account
 from appservices.payments.service.transfer_ids import main_transfer, transfer_id
 from appservices.payments.store import holders
@@ -79,7 +79,16 @@ def hold(scene: Scene, payment: Payment, timeout_ms: int) -> None:
         for one in between
         if not one.is_opened or one.allowance
     ]
-    attempts.add(scene.txn, HOLD, payment.id, chain(held), scene.now_ms, accounts=opened)
+    given = authority.approvals_of(scene, payment)
+    attempts.add(
+        scene.txn,
+        HOLD,
+        payment.id,
+        chain(held),
+        scene.now_ms,
+        approved_by=given,
+        accounts=opened,
+    )
 
 
 def post(scene: Scene, payment: Payment) -> None:
@@ -103,7 +112,7 @@ def post(scene: Scene, payment: Payment) -> None:
     opened = [
         opening(one.id, one.ledger, one.code) for one in passing.accounts if not one.is_opened
     ]
-    attempts.add(scene.txn, POST, payment.id, moved, scene.now_ms, accounts=opened)
+    attempts.add(scene.txn, POST, payment.id, moved, scene.now_ms, approved_by=(), accounts=opened)
 
 
 def posting(scene: Scene, payment: Payment) -> Transfer:
@@ -130,7 +139,7 @@ def void(scene: Scene, payment: Payment) -> None:
         ids = (transfer_id(scene, payment.id, part) for part in ("fee void", _FEE_HOLD))
         id_, hold_id = map(ledger_id, ids)
         voided.append(transfer._replace(id=id_, pending_id=hold_id))
-    attempts.add(scene.txn, VOID, payment.id, voided, scene.now_ms)
+    attempts.add(scene.txn, VOID, payment.id, voided, scene.now_ms, approved_by=())
 
 
 def _fees(scene: Scene, payment: Payment) -> AccountRow:

@@ -10,6 +10,7 @@ from appservices.payments.core.limits import LimitKind
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.rules import DAY_MS, Facts, Limits, Verdict, Waits, judge
 from appservices.payments.service import limiting, moving
+from appservices.payments.service.authority import void_votes
 from appservices.payments.store import facts as store
 from appservices.payments.store import guards, holders, payments
 
@@ -99,6 +100,6 @@ def _facts(scene: Scene, matter: Matter) -> Facts:
         day_minor=payments.gone_minor(txn, payment.payer, payment.ledger, day_ago_ms),
         balance_minor=balance_of(scene, payment),
         is_banned=is_banned(scene, matter),
-        is_approved=guards.is_approved(txn, payment.id),
+        is_approved=guards.is_approved(txn, payment.id, void_votes(scene, payment.id)),
         unguarded_minor=store.unguarded_minor(txn, payment, day_ago_ms),
     )

@@ -15,7 +15,7 @@ from appservices.payments.core.mandate import (
     step_mandate,
 )
 from appservices.payments.core.texts.mandate import mandate_doc, proposal_doc, shown_text
-from appservices.payments.service import news
+from appservices.payments.service import authority, news
 from appservices.payments.store import holders
 from appservices.payments.store import mandates as store
 from appservices.payments.store.mandates import Mandate
@@ -27,6 +27,7 @@ from veche.protocol.prompts import Choice, Prompt
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
+    from veche.protocol.approval import AskedApproval
     from veche.protocol.ids import RoomId
     from veche.runtime.prompts import Answered
 
@@ -35,11 +36,12 @@ WHAT: Final = "debit"
 """``what`` of the mandates that let somebody be debited."""
 GIVE: Final = "give"
 DECLINE: Final = "decline"
+RESUME: Final = "resume"
 _INPUTS: Final = {
     GIVE: MandateInput.APPROVE,
     DECLINE: MandateInput.DECLINE,
     "pause": MandateInput.PAUSE,
-    "resume": MandateInput.RESUME,
+    RESUME: MandateInput.RESUME,
     "revoke": MandateInput.END,
 }
 ENDING: Final = "revoke"
@@ -93,15 +95,7 @@ def ask(scene: Scene, mandate_id: str) -> None:
     if room_id is None:
         return
     speech = scene.speech(person)
-    cap = ShownCap(minor=order.period_max.minor, currency=order.period_max.currency)
-    shown = MandateShown(
-        what=WHAT,
-        text=shown_text(order, speech),
-        cap=cap,
-        period=order.period,
-        until_ms=order.ends_at_ms,
-    )
-    approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+    approve = _approval(scene, person, order)
     choices = (
         Choice(id=GIVE, label=speech.text("Give this mandate"), approve=approve),
         Choice(id=DECLINE, label=speech.text("Do not give it")),
@@ -133,7 +127,9 @@ def answered(scene: Scene, answer: Answered) -> None:
         return
     nonce = answer.chosen.approved_by
     state = step_mandate(mandate.state, heard)
-    if heard is MandateInput.APPROVE and nonce is None:
+    if nonce is None and (
+        heard is MandateInput.APPROVE or needs_key(scene, mandate, answer.chosen.choice)
+    ):
         return
     speech = scene.speech(answer.inbound.sender)
     if state is None:
@@ -155,12 +151,32 @@ def change(scene: Scene, mandate: Mandate, choice: str) -> MandateState | None:
     """
     heard = _INPUTS[choice]
     assert heard is not MandateInput.APPROVE, "to give one takes a key"  # noqa: S101 -- our bug
+    if needs_key(scene, mandate, choice):
+        return None
     state = step_mandate(mandate.state, heard)
     if state is not None:
         payer = UserId(order_of(scene, mandate).payer)
         scene.close(about(mandate.id), payer, _outcome(scene, payer, state))
         _set_state(scene, mandate, state)
     return state
+
+
+def needs_key(scene: Scene, mandate: Mandate, choice: str | None) -> bool:
+    """Return whether a mandate goes on only with a new approval: the key behind it is revoked."""
+    return choice == RESUME and authority.is_revoked(scene, [mandate.approved_by])
+
+
+def pause_revoked(scene: Scene, mandate: Mandate) -> None:
+    """Pause a mandate, locked, whose key is revoked; ask its payer for another key's approval."""
+    if not authority.is_revoked(scene, [mandate.approved_by]):
+        return
+    if mandate.state is MandateState.ACTIVE:
+        mandate = attrs.evolve(mandate, state=MandateState.PAUSED)
+        _set_state(scene, mandate, mandate.state)
+    person = UserId(order_of(scene, mandate).payer)
+    room_id = scene.chat_of(person)
+    if room_id is not None:
+        _show(scene, room_id, person, mandate)
 
 
 def about(mandate_id: str) -> str:
@@ -194,6 +210,17 @@ def _set_state(scene: Scene, mandate: Mandate, state: MandateState) -> None:
     tell_payee(scene, order_of(scene, mandate), state.value)
 
 
+def _approval(scene: Scene, person: UserId, order: MandateOrder) -> AskedApproval:
+    shown = MandateShown(
+        what=WHAT,
+        text=shown_text(order, scene.speech(person)),
+        cap=ShownCap(minor=order.period_max.minor, currency=order.period_max.currency),
+        period=order.period,
+        until_ms=order.ends_at_ms,
+    )
+    return scene.approvals.asked(scene.voice, person, "mandate", shown)
+
+
 def _show(scene: Scene, room_id: RoomId, person: UserId, mandate: Mandate) -> None:
     order, speech = order_of(scene, mandate), scene.speech(person)
     words = speech.text("A newer question has taken the place of this one.")
@@ -204,7 +231,10 @@ def _show(scene: Scene, room_id: RoomId, person: UserId, mandate: Mandate) -> No
         choices = (Choice(id="pause", label=speech.text("Pause it")), revoke)
         prompt = scene.prompt(person, choices, _KEPT_MS, min_trust="any")
     else:
-        choices = (Choice(id="resume", label=speech.text("Let it go on")), revoke)
+        is_void = needs_key(scene, mandate, RESUME)
+        approve = _approval(scene, person, order) if is_void else None
+        resume = Choice(id=RESUME, label=speech.text("Let it go on"), approve=approve)
+        choices = (resume, revoke)
         prompt = scene.prompt(person, choices, _KEPT_MS)
     _ask(scene, room_id, prompt, mandate, order)
 
@@ -217,7 +247,8 @@ def _ask(
     if mandate.state is MandateState.PROPOSED:
         intro = proposal_doc(order, speech)
     else:
-        intro = mandate_doc(order, mandate.state, speech)
+        is_void = needs_key(scene, mandate, RESUME)
+        intro = mandate_doc(order, mandate.state, speech, is_void=is_void)
     purpose = {"topic": TOPIC, "mandate": mandate.id}
     scene.ask(room_id, person, prompt, intro, about=about(mandate.id), purpose=purpose)
 

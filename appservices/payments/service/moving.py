@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.transfers import FEE, MAIN, Between, chain, opening, transfers_of
-from appservices.payments.service import attempts, escrow_refunds, peers, sharing
+from appservices.payments.service import attempts, authority, escrow_refunds, peers, sharing
 from appservices.payments.service.transfer_ids import main_transfer, transfer_id
 from appservices.payments.store import holders
 
@@ -55,6 +55,7 @@ def attempt(scene: Scene, payment: Payment) -> None:
         payment.id,
         chain([*taking.transfers, *made, *passing.transfers]),
         scene.now_ms,
+        approved_by=authority.approvals_of(scene, payment),
         accounts=[opening(one.id, one.ledger, one.code) for one in used],
     )
 

@@ -27,6 +27,7 @@ from appservices.payments.core.texts.peers import PEER_SILENT
 from appservices.payments.service import (
     api_refunds,
     asking,
+    authority,
     bills,
     charges,
     extras,
@@ -161,10 +162,10 @@ def answered(scene: Scene, matter: Matter, answer: Answered) -> None:
         return
     if extras.answered(scene, matter, answer):
         return
-    evidence = scene.approvals.evidence(scene.txn, nonce) if nonce is not None else None
-    if evidence is None or matter.payment.state is not State.ASKED:
+    if nonce is None or matter.payment.state is not State.ASKED:
         return
     if scene.settle(answer, speech.text("Approved.")):
+        evidence = scene.approvals.authorised(scene.txn, nonce)
         purse = answer.kept.purpose.get(choice or "")
         paid = _from_purse(scene, matter, str(purse)) if purse is not None else matter
         approved = attrs.evolve(paid.payment, approved_by=nonce)
@@ -210,15 +211,29 @@ def cancel(scene: Scene, matter: Matter) -> None:
 
 
 def post_held(scene: Scene, matter: Matter) -> None:
-    """Whoever had to say yes to a payment that is held has: it is paid.
+    """Whoever had to say yes to a payment that is held has: it is paid if its approval counts.
 
     Raises:
         SplitError: So little cannot be shared as its invoice says; nothing has changed.
     """
-    if _is_too_high(scene, matter.payment):
-        refuse_held(scene, matter, REFUND_TOO_HIGH)
+    why = REFUND_TOO_HIGH if _is_too_high(scene, matter.payment) else None
+    if authority.is_stopped(scene, matter.payment):
+        why = KEY_REVOKED
+    if why is not None:
+        refuse_held(scene, matter, why)
     else:
         _step(scene, matter, Input.POST)
+
+
+def refuse_revoked(scene: Scene, matter: Matter) -> None:
+    """End a payment that waits if a key that approved it is revoked."""
+    is_known = matter.payment.state in {State.COOLING, State.GUARDED, State.HELD}
+    if not is_known or not authority.is_stopped(scene, matter.payment):
+        return
+    if matter.payment.state is State.HELD:
+        refuse_held(scene, matter, KEY_REVOKED)
+    else:
+        charges.settle(scene, _step(scene, matter, Input.REFUSE, why=KEY_REVOKED))
 
 
 def unheard(scene: Scene, payment: Payment) -> str:
@@ -286,6 +301,9 @@ def _go_on(scene: Scene, matter: Matter, approved_at_ms: int) -> None:
     """Do with an approved payment what the rules say."""
     payment = attrs.evolve(matter.payment, approved_at_ms=approved_at_ms)
     matter = attrs.evolve(matter, payment=payment)
+    if (why := _stopped(scene, payment)) is not None:
+        _step(scene, matter, Input.REFUSE, why=why)
+        return
     match judge_now(scene, matter, approved_at_ms):
         case Go():
             _make(scene, matter)
@@ -297,6 +315,16 @@ def _go_on(scene: Scene, matter: Matter, approved_at_ms: int) -> None:
                 cancel(scene, guarded)
         case Refuse(reason=reason):
             _step(scene, matter, Input.REFUSE, why=reason.value)
+
+
+def _stopped(scene: Scene, payment: Payment) -> str | None:
+    """Why an approved payment is stopped whatever the payer's rules say; None if it is not."""
+    if authority.is_stopped(scene, payment):
+        return KEY_REVOKED
+    allowance_id = payment.allowance_id
+    spender = None if allowance_id is None else allowances.spender_of(scene.txn, allowance_id)
+    is_frozen = spender is not None and holders.holder(scene.txn, spender).is_frozen
+    return Reason.FROZEN.value if is_frozen else None
 
 
 def _make(scene: Scene, matter: Matter) -> None:
@@ -322,14 +350,11 @@ def _make(scene: Scene, matter: Matter) -> None:
 
 def _resume(scene: Scene, matter: Matter) -> None:
     """Go on with a payment that waited; a key that was revoked meanwhile approved nothing."""
-    nonce = matter.payment.approved_by
-    evidence = scene.approvals.evidence(scene.txn, nonce) if nonce is not None else None
-    assert evidence is not None, "what is approved has evidence"  # noqa: S101 -- our bug
-    keys = scene.approvals.keys_of(scene.txn, evidence.person)
-    if any(one.id == evidence.key_id and one.revoked_at_ms is not None for one in keys):
+    if authority.is_stopped(scene, matter.payment):
         _step(scene, matter, Input.REFUSE, why=KEY_REVOKED)
-    else:
-        _go_on(scene, matter, evidence.at_ms)
+        return
+    evidence = scene.approvals.authorised(scene.txn, matter.payment.approved_by)
+    _go_on(scene, matter, evidence.at_ms)
 
 
 def _deny(scene: Scene, matter: Matter) -> None:

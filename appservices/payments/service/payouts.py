@@ -14,6 +14,7 @@ from appservices.payments.core.payment import ASKED_MS, Kind, Payment, State
 from appservices.payments.core.rails.port import OrderKind
 from appservices.payments.core.rails.port import Party as BankParty
 from appservices.payments.core.texts.views import Party
+from appservices.payments.service import authority
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.rails import Wish
 from appservices.payments.store import bank as bank_store
@@ -97,7 +98,8 @@ def is_taken(scene: Scene, matter: Matter) -> bool:
 
 def attempt(scene: Scene, matter: Matter) -> None:
     """Hand a payout to the bank; what becomes of it is told as news."""
-    scene.banking.order(scene.txn, _wish(scene, matter), scene.now_ms)
+    given = authority.approvals_of(scene, matter.payment)
+    scene.banking.order(scene.txn, _wish(scene, matter), scene.now_ms, approved_by=given)
 
 
 def take_back(scene: Scene, payment: Payment) -> None:

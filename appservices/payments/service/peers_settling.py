@@ -92,7 +92,7 @@ def settle(scene: Scene, server: str, kind: str, money: Money, reference: str) -
         for one in (debit, credit)
         if not one.is_opened or one.allowance
     ]
-    attempts.add(scene.txn, KIND, id_, [transfer], scene.now_ms, accounts=accounts)
+    attempts.add(scene.txn, KIND, id_, [transfer], scene.now_ms, approved_by=(), accounts=accounts)
     return id_
 
 

@@ -181,7 +181,7 @@ def commit(scene: Scene, peer: PeerSection, question: Question, message: Mapping
             pending_id=ledger_id(transfer_id(scene, file.id, "hold")),
             ref=ledger_id(Ulid(file.id)),
         )
-        attempts.add(scene.txn, POST, file.id, [post], scene.now_ms)
+        attempts.add(scene.txn, POST, file.id, [post], scene.now_ms, approved_by=())
     return True
 
 
@@ -209,7 +209,7 @@ def cancel(scene: Scene, peer: PeerSection, question: Question, message: Mapping
             pending_id=ledger_id(transfer_id(scene, id_, "hold")),
             ref=ledger_id(Ulid(id_)),
         )
-        attempts.add(scene.txn, VOID, id_, [void], scene.now_ms)
+        attempts.add(scene.txn, VOID, id_, [void], scene.now_ms, approved_by=())
     return True
 
 
@@ -284,7 +284,7 @@ def _refusal(
     else:
         why = why or _closed(scene, peer, packet.amount.currency)
         why = why or invoices_abroad.problem(scene, peer, packet)
-    if why is None and payment_store.payment(scene.txn, packet.id) is not None:
+    if why is None and payment_store.is_number_taken(scene.txn, packet.id):
         why = DIFFERENT
     holder = peers.institution(scene, peer.server)
     if why is None and store.count_open_in(scene.txn, holder.id) >= OPEN_MAX:
@@ -325,7 +325,9 @@ def _hold(scene: Scene, peer: PeerSection, packet: Packet, payee: Holder, ledger
     accounts = [opening(due.id, due.ledger, due.code, due.allowance)]
     if not wallet.is_opened:
         accounts.append(opening(wallet.id, wallet.ledger, wallet.code))
-    attempts.add(scene.txn, HOLD, packet.id, [transfer], scene.now_ms, accounts=accounts)
+    attempts.add(
+        scene.txn, HOLD, packet.id, [transfer], scene.now_ms, approved_by=(), accounts=accounts
+    )
 
 
 def _step(

@@ -9,7 +9,7 @@ import io
 import warnings
 from typing import TYPE_CHECKING, Final
 
-from appservices.payments.core.formats import gost56042
+from appservices.payments.core.formats import epc, gost56042
 from appservices.payments.core.texts.pictures import PIXELS_MAX, PictureProblem
 from veche.protocol.errors import MalformedError
 
@@ -22,6 +22,7 @@ SIDE_MAX: Final = 2_400
 CODES_MAX: Final = 16
 """Codes of one picture that are told; it has more than one to pay long before."""
 _GOST: Final = b"ST0001"
+_EPC: Final = b"BCD"
 
 
 def codes_in(picture: bytes) -> list[str] | PictureProblem:
@@ -78,8 +79,10 @@ def _on_white(opened: Image) -> Image:
 
 
 def _text(raw: bytes, text: str) -> str:
-    """What a code says; payment codes by GOST name their encoding themselves."""
+    """What a code says; payment codes by GOST and EPC name their encoding themselves."""
     try:
-        return gost56042.decoded(raw) if raw.startswith(_GOST) else text
+        if raw.startswith(_GOST):
+            return gost56042.decoded(raw)
+        return epc.decoded(raw) if raw.startswith(_EPC) else text
     except MalformedError:
         return text

@@ -103,19 +103,32 @@ class Receipts:
 
     Attributes:
         signer: In the name of its ledger; its key verifies receipts and heads.
+        keys: Of the ledger in all its histories, the present one first.
         vouched: The heads, with what witnesses have signed.
     """
 
-    def __init__(self, server_name: str, seed: bytes, witnesses: Witnesses | None = None) -> None:
+    def __init__(
+        self,
+        server_name: str,
+        seed: bytes,
+        witnesses: Witnesses | None = None,
+        history: int = 1,
+    ) -> None:
         """Make it.
 
         Args:
             server_name: Of the homeserver, by which others find the key.
             seed: 32 secret bytes.
             witnesses: Who vouches for the heads of the ledger; None: nobody.
+            history: Which one the ledger is in.
         """
         self._seed = seed
-        self.signer = NoteSigner(f"{server_name}/veche/ledger/v1/{SHARD}", seed)
+        signers = [
+            NoteSigner(f"{server_name}/veche/ledger/v{one}/{SHARD}", seed)
+            for one in range(history, 0, -1)
+        ]
+        self.signer = signers[0]
+        self.keys = [one.verifier for one in signers]
         self.vouched = Vouched(self.signer.verifier.name, witnesses)
         # One block has many receipts, and they are made one after the other.
         self._tree: _Tree | None = None

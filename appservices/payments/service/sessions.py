@@ -20,6 +20,7 @@ from veche.runtime.exclusive import Lane, end_stalled, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from appservices.payments.core.ledger.block import Block
     from appservices.payments.store.copies import Sending
@@ -86,6 +87,10 @@ class WritersLedger(LedgerStore[Cursor], Protocol):
 
     def ride(self, riders: Callable[[Cursor], None]) -> None:
         """Keep what riders write, where no block belongs to it."""
+
+    def apart(self, txn: Cursor) -> AbstractContextManager[None]:
+        """Keep nothing of what is written in here if it raises, and all that was written before."""
+        ...
 
     def epoch(self) -> int | None:
         """The present epoch, as the session that commits sees it."""

@@ -9,6 +9,7 @@ from appservices.payments.core.ledger import Result
 from appservices.payments.core.payment import Input, Kind, State, step
 from appservices.payments.core.texts.paying import (
     FAILED,
+    KEY_REVOKED,
     NO_COVER,
     NOT_PAYABLE,
     REFUND_TOO_HIGH,
@@ -113,6 +114,8 @@ def _settle_others(scene: Scene, matter: Matter) -> None:
 
 def why_not(payment_id: str, outcome: Outcome) -> str:
     """Why the ledger moved nothing, as a code."""
+    if outcome.is_revoked:
+        return KEY_REVOKED
     for result in outcome.results:
         if result in _WHY:
             return _WHY[result]

@@ -6,10 +6,11 @@ them are committed while the other half is answered and decided anew, so that ne
 nor this process waits for the other. With less, larger blocks and sooner answers come of waiting,
 and one thread decides and commits, so that a block costs two changes of threads and not four.
 
-A rider may refuse its work: the block is taken back and decided again without it. Any other failure
-ends the shift, with its sessions and its book; the next one finds out whether the last block was
-kept. If the database refused the block (a bug of ours), fewer works come into the next ones, until
-the one to blame is alone.
+A rider may refuse its work: the block is taken back and decided again without it. If the database
+refused the block (a bug of ours), fewer works come into the next ones, until the one to blame is
+alone; holds that end by themselves come in blocks of their own meanwhile, since no work is to blame
+for them. Any other failure ends the shift, with its sessions and its book; the next one finds out
+whether the last block was kept.
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ from twisted.internet.defer import Deferred
 from appservices.payments.core.ledger.book import Book
 from appservices.payments.core.ledger.port import FencedError
 from appservices.payments.core.ledger.results import Result
-from appservices.payments.core.ledger.values import Names
+from appservices.payments.core.ledger.values import ROWS_MAX, Names
 from appservices.payments.service import gauges
 from appservices.payments.service.batch import Batch, Link, RiderError, decide, ride
 from appservices.payments.service.work import BrokenWorkError
 from veche.protocol.errors import UnavailableError
-from veche.runtime.exclusive import sqlstate
+from veche.runtime.cursor import LostError
+from veche.runtime.exclusive import is_trouble, sqlstate
 from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from twisted.internet.interfaces import IReactorTime
 
@@ -59,8 +61,6 @@ LOADED_MAX: Final = 50_000
 _STOPPED_MS: Final = 5_000
 _CONFLICTS: Final = frozenset({"40001", "40P01", "55P03"})
 """Serialization failure, deadlock, lock time-out (PostgreSQL, appendix A)."""
-_TROUBLES: Final = ("08", "25", "40", "53", "55", "57", "58")
-"""Classes of codes that blame the server, its disk or its load, and not what is written."""
 
 
 class _NotTriedError(Exception):
@@ -110,6 +110,7 @@ class Shift:
             account_at_ms=place.account_at_ms,
         )
         self._link = Link(store.shard, place.epoch, place.seq, place.head)
+        self._is_careful = False  # riders run one apart from the other
         self._is_stuck = False  # a commit failed; taken back once none waits behind it
         self._decided: list[Batch] = []
         self._commits: deque[Deferred[None]] = deque()  # of those decided, in their order
@@ -189,9 +190,11 @@ class Shift:
 
     async def _decide_and_keep(self) -> None:
         """The next block, at once; no other is being committed."""
-        entries = self._queue.take()
+        entries, expiries_max = self._take()
         try:
-            batch, error = await self._writes.call(self._decide_and_write, entries, self._now_ms())
+            batch, error = await self._writes.call(
+                self._decide_and_write, entries, self._now_ms(), expiries_max
+            )
         except Exception as e:
             cause = await self._cause_of(e)
             self._give_back(entries, cause)
@@ -201,9 +204,9 @@ class Shift:
 
     async def _decide_next(self) -> None:
         under_way = sum(entry.size for batch in self._decided for entry in batch.entries)
-        entries = self._queue.take((self._queue.size + under_way + 1) // 2)
+        entries, expiries_max = self._take((self._queue.size + under_way + 1) // 2)
         try:
-            batch = await self._reads.run(self._decide, entries, self._now_ms())
+            batch = await self._reads.run(self._decide, entries, self._now_ms(), expiries_max)
         except Exception as e:
             # The book is not whole any more, but what it had decided before is sound.
             cause = await self._cause_of(e)
@@ -212,6 +215,14 @@ class Shift:
             raise _ended(cause) from e
         self._add(batch)
         self._commits.append(Deferred.fromCoroutine(self._keep(batch)))
+
+    def _take(self, size_max: int = ROWS_MAX) -> tuple[list[Entry], int]:
+        """The works of the next block, and how many holds may end by themselves in it."""
+        queue = self._queue
+        if not queue.is_apart:
+            return queue.take(size_max), ROWS_MAX
+        queue.has_expired = self._is_due() and not queue.has_expired
+        return ([], queue.expiries_max) if queue.has_expired else (queue.take(size_max), 0)
 
     def _add(self, batch: Batch) -> None:
         self._decided.append(batch)
@@ -236,22 +247,28 @@ class Shift:
 
     async def _settle_with(self, error: Exception | None) -> None:
         """Answer the works of the block whose commit is over, or what follows from its error."""
-        if error is not None:
-            self._is_stuck = False
-        if isinstance(error, RiderError):
-            await self._without(error)
-            return
-        batch = self._decided.pop(0)
         if error is None:
+            batch = self._decided.pop(0)
             self._seen_at_ms = self._now_ms()
             self._answer(batch)
             return
+        self._is_stuck = False
+        if isinstance(error, RiderError):
+            await self._without(error)
+            return
+        if not _is_refused(error):
+            self.unknown = self._decided.pop(0)
+            raise _ended(error) from error
         cause = await self._cause_of(error)
-        if _is_refused(error):
-            self._give_back(batch.entries, cause)
+        if not _is_refused(cause):
+            raise _ended(cause) from error
+        batch = self._decided[0]
+        if isinstance(cause, LostError) and not self._is_careful:
+            self._is_careful = True
+            self._queue.put_back(batch.entries)
         else:
-            self.unknown = batch
-        raise _ended(cause) from error
+            self._search(batch.entries, [row.pending_id or "" for row in batch.expired], cause)
+        await self._take_all_back(batch.entries)
 
     async def _cause_of(self, error: Exception) -> Exception:
         """Why deciding or keeping a block failed.
@@ -270,7 +287,8 @@ class Shift:
         await self._writes.run(self._write, batch)
 
     def _answer(self, batch: Batch) -> None:
-        self._queue.praise()
+        self._queue.praise(has_works=bool(batch.entries))
+        self._is_careful = False
         if batch.block is not None:
             gauges.blocks.inc()
             self._forget_count += 1
@@ -286,34 +304,58 @@ class Shift:
             entry.end(outcome)
 
     async def _without(self, error: RiderError) -> None:
-        """Take back all that is decided, and let it wait again but for the work to blame."""
+        """Take back all that is decided, and let it wait again but for the works to blame."""
+        self._is_careful = True
+        failed = []
+        for entry, cause in error.causes.items():
+            entry.tries += 1
+            if sqlstate(cause) not in _CONFLICTS or entry.tries >= CONFLICTS_MAX:
+                failed.append(entry)
+                entry.fail(cause)
+        await self._take_all_back(failed)
+
+    async def _take_all_back(self, but: Collection[Entry]) -> None:
+        """Let all works that are decided wait again, except those that do so or are answered."""
         decided, self._decided = self._decided, []
-        cause, culprit = error.cause, error.entry
-        culprit.tries += 1
-        is_again = sqlstate(cause) in _CONFLICTS and culprit.tries < CONFLICTS_MAX
+        answered = set(but)
         for batch in decided:
-            self._queue.put_back(
-                [entry for entry in batch.entries if is_again or entry is not culprit]
-            )
-        if not is_again:
-            culprit.fail(cause)
+            self._queue.put_back([one for one in batch.entries if one not in answered])
         await self._reads.run(self._take_back, sum(batch.block is not None for batch in decided))
         self._link = decided[0].before
 
     def _give_back(self, entries: Sequence[Entry], error: Exception) -> None:
-        """Let works wait again whose block was not kept; find the one that breaks it."""
+        """Let works wait again that could not be decided; find the one that is to blame."""
         if not _is_refused(error):
             self._queue.put_back(entries)
-            return
-        culprit = self._queue.blame(entries)
-        if culprit is not None:
-            ids = [transfer.id for transfer in culprit.work.chain]
-            logger.error("the ledger does not take %s, which is a bug", ids, exc_info=error)
-            gauges.broken.inc()
-            broken = BrokenWorkError("the ledger does not take it: a mistake of ours")
-            broken.__cause__ = error
-            culprit.fail(broken)
-        elif not entries:
+        elif entries and not self._queue.is_apart:
+            self._queue.is_apart = True
+            self._queue.put_back(entries)
+        else:
+            self._search(entries, [], error)
+
+    def _search(self, entries: Sequence[Entry], holds: Sequence[str], error: Exception) -> None:
+        """Find what breaks a block: a work of it, or a hold that ends by itself in it."""
+        queue = self._queue
+        if entries and holds:
+            queue.is_apart = True
+            queue.put_back(entries)
+        elif entries:
+            culprit = queue.blame(entries)
+            if culprit is not None:
+                ids = [transfer.id for transfer in culprit.work.chain]
+                logger.error("the ledger does not take %s, which is a bug", ids, exc_info=error)
+                gauges.broken.inc()
+                broken = BrokenWorkError("the ledger does not take it: a mistake of ours")
+                broken.__cause__ = error
+                culprit.fail(broken)
+        elif holds:
+            queue.is_apart = True
+            hold_id = queue.blame_hold(holds)
+            if hold_id is not None:
+                logger.error("hold %s cannot end, which is a bug", hold_id, exc_info=error)
+                gauges.broken.inc()
+                self._book.leave_open([hold_id])
+        else:
             logger.error("holds that are over break a block, which is a bug", exc_info=error)
 
     def _is_due(self) -> bool:
@@ -331,6 +373,7 @@ class Shift:
     # In the thread of one of the sessions; the others leave the book alone meanwhile.
 
     def _load(self, _: Connection) -> None:
+        self._book.leave_open(self._queue.left_open)
         self._book.expect_above(self._store.newest_id())
         holds = self._store.holds()
         accounts = list({id_ for row in holds for id_ in (row.debit_id, row.credit_id)})
@@ -340,10 +383,12 @@ class Shift:
         for row in holds:
             self._book.open_hold(row)
 
-    def _decide(self, _: Connection, entries: Sequence[Entry], now_ms: int) -> Batch:
+    def _decide(
+        self, _: Connection, entries: Sequence[Entry], now_ms: int, expiries_max: int
+    ) -> Batch:
         with gauges.decide_s.time():
             self._forget()
-            return decide(self._book, self._store, entries, self._link, now_ms)
+            return decide(self._book, self._store, entries, self._link, now_ms, expiries_max)
 
     def _take_back(self, _: Connection, count: int) -> None:
         self._forget()
@@ -358,10 +403,10 @@ class Shift:
     # In the thread of ``writes``.
 
     def _decide_and_write(
-        self, entries: Sequence[Entry], now_ms: int
+        self, entries: Sequence[Entry], now_ms: int, expiries_max: int
     ) -> tuple[Batch, Exception | None]:
         """A batch, and what its commit raised; what deciding it raises goes through."""
-        batch = self._reads.use(self._decide, entries, now_ms)
+        batch = self._reads.use(self._decide, entries, now_ms, expiries_max)
         try:
             self._writes.use(self._write, batch)
         except Exception as e:  # noqa: BLE001 -- the reactor's thread says what it means
@@ -372,7 +417,8 @@ class Shift:
         if self._is_stuck:
             raise _NotTriedError
         self._is_stuck = True
-        riders = partial(ride, batch, self._expired) if batch.has_riders else None
+        apart = self._store.apart if self._is_careful else None
+        riders = partial(ride, batch, self._expired, apart=apart) if batch.has_riders else None
         with gauges.commit_s.time():
             if batch.block is not None:
                 self._store.commit(batch.block, riders, batch.sending)
@@ -392,7 +438,7 @@ def _is_refused(error: Exception) -> bool:
     """Whether the ledger, or the database, refused what was written: nothing of it was kept."""
     if isinstance(error, UnavailableError | FencedError):
         return False
-    return not sqlstate(error).startswith(_TROUBLES)
+    return not is_trouble(error)
 
 
 def _ended(error: Exception) -> Exception:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.ledger.values import ulid_of
-from appservices.payments.core.statement import Said, read_month, write_csv
+from appservices.payments.core.statement import Said, posted, read_month, write_csv
+from appservices.payments.core.texts.account import TopUp
 from appservices.payments.core.texts.paying import kind_words
 from appservices.payments.core.texts.statements import files_doc, nothing_doc, usage_doc
 from appservices.payments.core.transfers import TransferCode
 from appservices.payments.service import files
 from appservices.payments.service.scene import Parts
 from appservices.payments.service.statement_pdfs import make_pdf
-from appservices.payments.service.statements import statement
+from appservices.payments.service.statements import SHARD, statement
 from appservices.payments.statement_pdf import PDF_LINES_MAX
-from appservices.payments.store import holders
+from appservices.payments.store import holders, ledger
 from appservices.payments.store import payments as store
 from veche.protocol import message
 from veche.protocol.ids import RoomId, UserId, effect_id
@@ -55,6 +56,10 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     payload = {"person": person, "room": room_id, "month": f"{month:%Y-%m}"}
     id_ = effect_id(SEND_STATEMENT, inbound.event_id)
     errands.schedule(scene.txn, Errand(id_, SEND_STATEMENT, payload, scene.now_ms))
+
+
+_LOOKED_AT: Final = 200
+"""Newest rows of a wallet among which its top-ups are looked for."""
 
 
 class SendStatement(ChatErrand[Parts]):
@@ -98,6 +103,17 @@ class SendStatement(ChatErrand[Parts]):
         scene.tell(room_id, person, files_doc(speech) if sent else nothing_doc(speech))
         for one in sent:
             scene.voice.say(room_id, message.file(caption="", **one), scene.ground(person))
+
+
+def top_ups_of(scene: Scene, person: UserId) -> list[TopUp]:
+    """What came lately from banks to a person's wallets."""
+    accounts = holders.accounts(scene.txn, scene.holder(person).id, AccountCode.WALLET)
+    return [
+        TopUp(row.at_ms, posted(row, number), currency)
+        for number, currency in accounts
+        for row in ledger.latest_rows(scene.txn, SHARD, number, _LOOKED_AT)
+        if row.code == TransferCode.TOP_UP
+    ]
 
 
 def statements_of(scene: Scene, person: UserId, month: dt.date) -> list[AccountStatement]:

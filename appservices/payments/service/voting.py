@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from appservices.payments.core.escrow import EscrowState
 from appservices.payments.core.payment import State
 from appservices.payments.service import escrow_files, escrows, files, guarding, paying
+from appservices.payments.service.authority import void_votes
 from appservices.payments.store import guards as store
 from veche.protocol.guards import Standing
 
@@ -50,5 +51,11 @@ def _votes(scene: Scene, answer: Answered, matter: Matter, *, is_open: bool) -> 
         return False
     words = speech.text("Approved.") if is_yes else speech.text("Refused.")
     return scene.settle(answer, words) and store.vote(
-        scene.txn, matter.payment.id, mine.holder, nonce, is_yes=is_yes, now_ms=scene.now_ms
+        scene.txn,
+        matter.payment.id,
+        mine.holder,
+        nonce,
+        is_yes=is_yes,
+        now_ms=scene.now_ms,
+        void=void_votes(scene, matter.payment.id),
     )

@@ -48,12 +48,14 @@ class Outcome(NamedTuple):
         at_ms: Ledger time of the block.
         rows: What was recorded for it now, in its order; nothing if it had been recorded before.
         block: What holds them; None if nothing happened in it.
+        is_revoked: The ledger was not asked: a key that approved this was revoked meanwhile.
     """
 
     results: Sequence[Result]
     at_ms: int
     rows: Sequence[Row]
     block: Block | None
+    is_revoked: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -62,7 +64,7 @@ class Outcome(NamedTuple):
         A chain is whole or absent, and no transfer is ever in two: so its first one speaks for it
         (of a repeated one the others answer ``linked_event_failed``).
         """
-        return not self.results or self.results[0].is_done
+        return not self.is_revoked and (not self.results or self.results[0].is_done)
 
 
 @attrs.frozen
@@ -73,7 +75,7 @@ class Work:
         chain: At most ``ROWS_MAX`` with the accounts; ``LINKED`` ties them, whole or absent.
         rider: Runs in the transaction of the block, once its balances are written: writes what must
             be true together with them. It may run again, so it has no effect outside the database.
-            What it raises fails its work alone.
+            What it raises, or a failed statement that it lets pass, fails its work alone.
         accounts: Opened before the chain, in the same block; of peers, those that are open get the
             allowance that stands here.
     """
@@ -115,14 +117,22 @@ def _go_on(_answer: Deferred[Outcome]) -> None:
 
 
 class Queue:
-    """What waits for the writer, in order.
+    """What waits for the writer, in order, and what is known of what breaks blocks.
 
     Attributes:
         size: Transfers and accounts to open of all that waits.
+        is_apart: Works and holds that end by themselves come in blocks of their own, since a block
+            with both was refused.
+        has_expired: The last block was one of such holds: now it is the works' turn.
+        expiries_max: How many of them come together.
+        left_open: Holds that do not end by themselves, since no block can have that.
     """
 
     def __init__(self, size_max: int = QUEUE_MAX) -> None:
         self.size = 0
+        self.is_apart = self.has_expired = False
+        self.expiries_max = ROWS_MAX
+        self.left_open: set[str] = set()
         self._size_max = size_max
         self._works_max = ROWS_MAX
         self._entries: deque[Entry] = deque()
@@ -185,9 +195,30 @@ class Queue:
         self.put_back(entries)
         return None
 
-    def praise(self) -> None:
+    def blame_hold(self, hold_ids: Sequence[str]) -> str | None:
+        """One of these holds broke a block of nothing else: as ``blame``.
+
+        Args:
+            hold_ids: Of those that ended by themselves in it.
+
+        Returns:
+            The one that is to blame, which is left open; None as long as it could be any.
+        """
+        if len(hold_ids) > 1:
+            self.expiries_max = len(hold_ids) // 2
+            return None
+        self.expiries_max = ROWS_MAX
+        self.left_open.update(hold_ids)
+        return hold_ids[0]
+
+    def praise(self, *, has_works: bool = True) -> None:
         """A block was kept: the next one may be larger again."""
-        self._works_max = min(ROWS_MAX, 2 * self._works_max)
+        if has_works:
+            self._works_max = min(ROWS_MAX, 2 * self._works_max)
+        else:
+            self.expiries_max = min(ROWS_MAX, 2 * self.expiries_max)
+        if self._works_max == self.expiries_max == ROWS_MAX and has_works:
+            self.is_apart = False
 
     def refuse(self, error: Callable[[], Exception]) -> None:
         """Answer everything that waits with an error."""

@@ -84,6 +84,13 @@ def giver_of(txn: Cursor, allowance_id: str) -> int | None:
     return int(row[0]) if row else None
 
 
+def approval_of(txn: Cursor, allowance_id: str) -> str | None:
+    """Return the nonce of the giver's approval of an allowance; None if there is none."""
+    txn.execute("SELECT approved_by FROM payments.allowance WHERE id = %s", (allowance_id,))
+    row = txn.fetchone()
+    return row[0] if row else None
+
+
 def spender_of(txn: Cursor, allowance_id: str) -> int | None:
     """Number of the holder who pays by an allowance; None if there is no such allowance."""
     txn.execute("SELECT spender FROM payments.allowance WHERE id = %s", (allowance_id,))

@@ -32,6 +32,8 @@ class Attempt:
         chain: The transfers; their ids are fixed, so that trying again repeats nothing.
         accounts: To open before.
         at_ms: When it was left.
+        failures: How often what follows from its answer could not be written.
+        approved_by: Nonces of the approvals without which it may not be made.
     """
 
     id: int
@@ -40,17 +42,19 @@ class Attempt:
     chain: Sequence[Transfer]
     accounts: Sequence[Account]
     at_ms: int
+    failures: int = 0
+    approved_by: Sequence[str] = ()
 
 
 @attrs.frozen
 class DeadLetter:
-    """An attempt that no block can have: a bug of ours, for a person to look at.
+    """An attempt that no block can have, or whose result cannot be written: a bug of ours.
 
     Attributes:
         id: Of the attempt.
         kind: Of it.
         about: What it belongs to.
-        why: What the database said.
+        why: What went wrong.
         at_ms: When it was found.
         chain: The transfers as JSON: numbers and ids alone, no names.
         accounts: To open before, likewise.
@@ -72,6 +76,7 @@ def add(
     chain: Sequence[Transfer],
     now_ms: int,
     *,
+    approved_by: Sequence[str],
     accounts: Sequence[Account] = (),
 ) -> None:
     """Leave an attempt to the writer, and announce it; the same kind and ``about`` again is none.
@@ -82,31 +87,38 @@ def add(
         about: What it belongs to; attempts about the same thing are tried in order.
         chain: The transfers, with ids of their own.
         now_ms: The moment.
+        approved_by: Nonces of the approvals without which it may not be made; none where no
+            person's key decides, but an organisation's, a bank or the rules of an agreement.
         accounts: Opened before, where they are not there yet.
     """
     txn.execute(
         "WITH added AS ("
-        " INSERT INTO payments.attempt (kind, about, accounts, chain, at_ms)"
-        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (kind, about) DO NOTHING RETURNING 1)"
+        " INSERT INTO payments.attempt (kind, about, accounts, chain, at_ms, approved_by)"
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (kind, about) DO NOTHING RETURNING 1)"
         " SELECT pg_notify(%s, '') FROM added",
-        (kind, about, _written(accounts), _written(chain), now_ms, CHANNEL),
+        (kind, about, _written(accounts), _written(chain), now_ms, list(approved_by), CHANNEL),
     )
 
 
-def waiting(txn: Cursor, but_about: Collection[str], limit: int) -> list[Attempt]:
-    """Attempts in their order, but those about something that has a dead letter.
+def waiting(
+    txn: Cursor, but_about: Collection[str], limit: int, now_ms: int | None = None
+) -> list[Attempt]:
+    """Read attempts in their order: of those about the same thing only the first.
 
     Args:
         txn: Reads.
         but_about: Leaves these out.
         limit: How many at most.
+        now_ms: Leaves out those that rest at this moment; None: none of them.
     """
     txn.execute(
-        "SELECT id, kind, about, chain, accounts, at_ms FROM payments.attempt AS a"
-        " WHERE about <> ALL(%s) AND NOT EXISTS (SELECT FROM payments.dead_letter"
-        " JOIN payments.attempt AS d ON d.id = attempt_id WHERE d.about = a.about)"
+        "SELECT id, kind, about, chain, accounts, at_ms, failures, approved_by"
+        " FROM payments.attempt AS a"
+        " WHERE about <> ALL(%s) AND due_at_ms <= coalesce(%s, due_at_ms)"
+        " AND NOT EXISTS (SELECT FROM payments.dead_letter WHERE attempt_id = a.id)"
+        " AND NOT EXISTS (SELECT FROM payments.attempt WHERE about = a.about AND id < a.id)"
         " ORDER BY id LIMIT %s",
-        (list(but_about), limit),
+        (list(but_about), now_ms, limit),
     )
     return [
         Attempt(
@@ -116,9 +128,48 @@ def waiting(txn: Cursor, but_about: Collection[str], limit: int) -> list[Attempt
             [Transfer(**one) for one in chain],
             [Account(**one) for one in accounts],
             at_ms,
+            failures,
+            approved_by,
         )
-        for id_, kind, about, chain, accounts, at_ms in txn.fetchall()
+        for id_, kind, about, chain, accounts, at_ms, failures, approved_by in txn.fetchall()
     ]
+
+
+def next_due_ms(txn: Cursor, now_ms: int) -> int | None:
+    """When the first attempt that rests is due again; None if none rests."""
+    txn.execute("SELECT min(due_at_ms) FROM payments.attempt WHERE due_at_ms > %s", (now_ms,))
+    [(due_at_ms,)] = txn.fetchall()
+    return None if due_at_ms is None else int(due_at_ms)
+
+
+def rest(txn: Cursor, attempt_id: int, failures: int, due_at_ms: int) -> None:
+    """Let an attempt wait until a moment.
+
+    Args:
+        txn: Writes.
+        attempt_id: Whose; once it is gone, nothing happens.
+        failures: How often it has failed by now.
+        due_at_ms: When it is tried again.
+    """
+    txn.execute(
+        "UPDATE payments.attempt SET failures = %s, due_at_ms = %s WHERE id = %s",
+        (failures, due_at_ms, attempt_id),
+    )
+
+
+def take_back_escrows(txn: Cursor, buyer: int, *, is_locked: bool = False) -> list[str]:
+    """Take back what is to set money of a buyer aside for escrows; the ids of these.
+
+    As ``payments.take_back_attempts``, with the same order of locks.
+    """
+    but_held = " SKIP LOCKED" if is_locked else ""
+    txn.execute(
+        "DELETE FROM payments.attempt WHERE id IN (SELECT a.id FROM payments.attempt AS a"  # noqa: S608 -- a constant
+        " JOIN payments.escrow AS e ON a.about = e.id WHERE e.buyer = %s AND e.state = 'funding'"
+        f" ORDER BY a.id FOR UPDATE OF a{but_held}) RETURNING about",
+        (buyer,),
+    )
+    return sorted(escrow_id for (escrow_id,) in txn.fetchall())
 
 
 def remove(txn: Cursor, attempt_id: int) -> bool:
@@ -128,12 +179,12 @@ def remove(txn: Cursor, attempt_id: int) -> bool:
 
 
 def bury(txn: Cursor, attempt_id: int, why: str, now_ms: int) -> None:
-    """Let an attempt rest that no block can have, and all that is about the same thing.
+    """Make an attempt a dead letter: it rests, and so does all that is about the same thing.
 
     Args:
         txn: Writes.
         attempt_id: Whose; once it is gone, nothing happens.
-        why: What the database said; cut to ``WHY_CHARACTERS_MAX``.
+        why: What went wrong; cut to ``WHY_CHARACTERS_MAX``.
         now_ms: The moment.
     """
     txn.execute(
@@ -146,7 +197,10 @@ def bury(txn: Cursor, attempt_id: int, why: str, now_ms: int) -> None:
 def revive(txn: Cursor, attempt_id: int) -> bool:
     """Have a dead letter tried again, and announce it; whether there was one."""
     txn.execute(
-        "WITH gone AS (DELETE FROM payments.dead_letter WHERE attempt_id = %s RETURNING 1)"
+        "WITH gone AS ("
+        " DELETE FROM payments.dead_letter WHERE attempt_id = %s RETURNING attempt_id),"
+        " fresh AS (UPDATE payments.attempt SET failures = 0, due_at_ms = 0 FROM gone"
+        " WHERE id = attempt_id)"
         " SELECT count(pg_notify(%s, '')) FROM gone",
         (attempt_id, CHANNEL),
     )

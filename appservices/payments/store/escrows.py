@@ -9,6 +9,8 @@ import attrs
 from appservices.payments.core.escrow import Escrow, EscrowState, OnSilence, Role, Voter
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from veche.runtime.database import Cursor
 
 LISTED_MAX: Final = 20
@@ -141,6 +143,27 @@ def keep_vote(txn: Cursor, escrow_id: str, voter: Voter, now_ms: int) -> bool:
         (voter.to_seller, voter.approved_by, now_ms, escrow_id, voter.holder),
     )
     return txn.rowcount == 1
+
+
+def decided_by(txn: Cursor, holder_id: int) -> dict[str, str]:
+    """List what somebody has decided and is not done: nonces of their approvals by escrow."""
+    txn.execute(
+        "SELECT p.escrow_id, p.approved_by FROM payments.escrow_party AS p"
+        " JOIN payments.escrow AS e ON e.id = p.escrow_id"
+        " WHERE p.holder = %s AND p.approved_by IS NOT NULL AND e.state = 'funded'"
+        " ORDER BY p.escrow_id",
+        (holder_id,),
+    )
+    return dict(txn.fetchall())
+
+
+def forget_votes(txn: Cursor, escrow_id: str, nonces: Collection[str]) -> None:
+    """Forget what was decided by approvals that count no more; those who gave them decide anew."""
+    txn.execute(
+        "UPDATE payments.escrow_party SET to_seller = NULL, approved_by = NULL,"
+        " voted_at_ms = NULL WHERE escrow_id = %s AND approved_by = ANY(%s)",
+        (escrow_id, list(nonces)),
+    )
 
 
 def of_holder(txn: Cursor, holder_id: int, number: str | None = None) -> list[str]:

@@ -11,7 +11,7 @@ from veche.protocol import guards
 from veche.protocol.guards import RuleState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from veche.runtime.database import Cursor
 
@@ -161,38 +161,86 @@ def rule_of_payment(txn: Cursor, payment_id: str) -> str | None:
 
 
 def vote(
-    txn: Cursor, payment_id: str, guardian: int, nonce: str | None, *, is_yes: bool, now_ms: int
+    txn: Cursor,
+    payment_id: str,
+    guardian: int,
+    nonce: str | None,
+    *,
+    is_yes: bool,
+    now_ms: int,
+    void: Collection[str] = (),
 ) -> bool:
     """Keep what a guardian said of a payment; False if they had said something before.
+
+    Args:
+        txn: Writes.
+        payment_id: Of which payment.
+        guardian: Number of the holder.
+        nonce: Of the approval, of a yes.
+        is_yes: What they said.
+        now_ms: UTC.
+        void: Nonces that count no more: such a yes is replaced.
 
     Raises:
         psycopg2.Error: A yes without an approval, or with one that was used before.
     """
     txn.execute(
         "INSERT INTO payments.guardian_vote (payment_id, guardian, is_yes, approved_by, at_ms)"
-        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (payment_id, guardian) DO NOTHING",
-        (payment_id, guardian, is_yes, nonce, now_ms),
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (payment_id, guardian) DO UPDATE"
+        " SET is_yes = EXCLUDED.is_yes, approved_by = EXCLUDED.approved_by, at_ms = EXCLUDED.at_ms"
+        " WHERE guardian_vote.approved_by = ANY(%s)",
+        (payment_id, guardian, is_yes, nonce, now_ms, list(void)),
     )
     return txn.rowcount == 1
 
 
-def is_approved(txn: Cursor, payment_id: str) -> bool:
-    """Whether guardians were asked about a payment, and enough of them approved."""
+def yes_of(txn: Cursor, payment_id: str) -> list[str]:
+    """List the nonces by which guardians approved a payment."""
+    txn.execute(
+        "SELECT approved_by FROM payments.guardian_vote WHERE payment_id = %s AND is_yes",
+        (payment_id,),
+    )
+    return [nonce for (nonce,) in txn.fetchall()]
+
+
+def said_yes(txn: Cursor, guardian: int) -> dict[str, str]:
+    """List what still waits for guardians and one of them approved: nonces by id."""
+    txn.execute(
+        "SELECT v.payment_id, v.approved_by FROM payments.guardian_vote AS v"
+        " LEFT JOIN payments.payment AS p ON p.id = v.payment_id"
+        " LEFT JOIN payments.escrow AS e ON e.id = v.payment_id"
+        " WHERE v.guardian = %s AND v.is_yes"
+        " AND (p.state = 'guarded' OR e.state = 'guarded') ORDER BY v.payment_id",
+        (guardian,),
+    )
+    return dict(txn.fetchall())
+
+
+def is_approved(txn: Cursor, payment_id: str, void: Collection[str]) -> bool:
+    """Whether guardians were asked about a payment, and enough of them approved.
+
+    Args:
+        txn: Reads.
+        payment_id: Of which payment.
+        void: Nonces of approvals that count no more.
+    """
     txn.execute(
         "SELECT r.needed <= (SELECT count(*) FROM payments.guardian_vote AS v"
-        "  WHERE v.payment_id = g.payment_id AND v.is_yes)"
+        "  WHERE v.payment_id = g.payment_id AND v.is_yes AND v.approved_by <> ALL(%s))"
         " FROM payments.guarded AS g JOIN payments.guard_rule AS r ON r.id = g.rule_id"
         " WHERE g.payment_id = %s",
-        (payment_id,),
+        (list(void), payment_id),
     )
     row = txn.fetchone()
     return bool(row and row[0])
 
 
-def votes(txn: Cursor, payment_id: str) -> dict[int, bool]:
-    """What guardians said of a payment, by their numbers."""
+def votes(txn: Cursor, payment_id: str, void: Collection[str]) -> dict[int, bool]:
+    """What guardians said of a payment, by their numbers, but for approvals that are void."""
     txn.execute(
-        "SELECT guardian, is_yes FROM payments.guardian_vote WHERE payment_id = %s", (payment_id,)
+        "SELECT guardian, is_yes FROM payments.guardian_vote WHERE payment_id = %s"
+        " AND coalesce(approved_by <> ALL(%s), TRUE)",
+        (payment_id, list(void)),
     )
     return dict(txn.fetchall())
 

@@ -82,6 +82,8 @@ _OF_ACCOUNT: Final = f"""
     (SELECT {_ROW} FROM ledger.transfer WHERE shard = %(shard)s AND credit_id = %(account)s
         AND pos > %(after)s ORDER BY pos LIMIT %(limit)s)
     ORDER BY pos LIMIT %(limit)s"""  # noqa: S608
+# All that moved an account lately, the newest first.
+_LATEST: Final = _OF_ACCOUNT.replace("ORDER BY pos", "ORDER BY pos DESC")
 # The line of an account with a history, and what moved it after; without one, all that moved it.
 _BALANCES_AT: Final = """
     WITH line AS (
@@ -221,6 +223,17 @@ class PostgresLedger:
         with transaction(self._writes) as txn:
             riders(txn)
 
+    @contextlib.contextmanager
+    def apart(self, txn: Cursor) -> Iterator[None]:
+        """Keep nothing of what is written in here if it raises, and all that was written before."""
+        txn.execute("SAVEPOINT apart")
+        try:
+            yield
+            txn.execute("RELEASE apart")
+        except Exception:
+            txn.execute("ROLLBACK TO apart; RELEASE apart")
+            raise
+
     def epoch(self) -> int | None:
         """The present epoch, as the session that commits sees it."""
         with self._writes.cursor() as txn:
@@ -288,7 +301,7 @@ class PostgresLedger:
         if riders is not None:
             riders(txn)
             with self._refusals(()):
-                txn.execute("COMMIT")
+                txn.end()
 
     def _require_writer(self, block: Block) -> None:
         """Whoever is no longer the writer hears that, and not what is there already."""
@@ -317,6 +330,13 @@ def rows(txn: Cursor, shard: int, account_id: int, after_pos: int, limit: int) -
     """What moved an account after a position, at most ``limit`` rows, in their order."""
     values = {"shard": shard, "account": account_id, "after": after_pos, "limit": limit}
     txn.execute(_OF_ACCOUNT, values)
+    return [_row(*one) for one in txn]
+
+
+def latest_rows(txn: Cursor, shard: int, account_id: int, limit: int) -> list[Row]:
+    """What moved an account lately, at most ``limit`` rows, the newest first."""
+    values = {"shard": shard, "account": account_id, "after": -1, "limit": limit}
+    txn.execute(_LATEST, values)
     return [_row(*one) for one in txn]
 
 

@@ -194,7 +194,7 @@ def open_of_invoice(txn: Cursor, payer: int, invoice_id: str, version: int) -> s
     txn.execute(
         "SELECT id FROM payments.payment WHERE payer = %s AND invoice_id = %s"
         " AND invoice_version = %s AND state NOT IN ('paid', 'refused', 'cancelled', 'expired')"
-        " LIMIT 1",
+        " ORDER BY id LIMIT 1",
         (payer, invoice_id, version),
     )
     row = txn.fetchone()
@@ -232,7 +232,7 @@ def received(txn: Cursor, payee: int, number: str) -> PaymentFile | None:
         f"SELECT {_COLUMNS} FROM payments.payment WHERE payee = %s AND right(id, %s) = %s"  # noqa: S608 -- a constant
         # What an organisation pays out is not given back by hand.
         " AND state = 'paid' AND kind NOT IN ('refund', 'issue')"
-        " AND (instruction IS NULL OR instruction LIKE 'peer %%') LIMIT 1",
+        " AND (instruction IS NULL OR instruction LIKE 'peer %%') ORDER BY id DESC LIMIT 1",
         (payee, len(number), number),
     )
     row = txn.fetchone()
@@ -243,11 +243,26 @@ def made(txn: Cursor, holder_id: int, number: str) -> PaymentFile | None:
     """What a holder paid or was paid, by the number that people see; no payouts."""
     txn.execute(
         f"SELECT {_COLUMNS} FROM payments.payment WHERE (payer = %(holder)s OR payee = %(holder)s)"  # noqa: S608 -- a constant
-        " AND right(id, %(length)s) = %(number)s AND state = 'paid' AND kind <> 'payout' LIMIT 1",
+        " AND right(id, %(length)s) = %(number)s AND state = 'paid' AND kind <> 'payout'"
+        " ORDER BY id DESC LIMIT 1",
         {"holder": holder_id, "length": len(number), "number": number},
     )
     row = txn.fetchone()
     return _file(row) if row else None
+
+
+def is_number_taken(txn: Cursor, id_: str) -> bool:
+    """Whether people call a payment or a dispute as they would call one of this id.
+
+    To be asked of each id that is not made here: whoever chooses it could choose its number too.
+    """
+    txn.execute(
+        "SELECT EXISTS (SELECT FROM payments.payment WHERE right(id, 8) = right(%(id)s, 8))"
+        " OR EXISTS (SELECT FROM payments.dispute WHERE right(id, 8) = right(%(id)s, 8))",
+        {"id": id_},
+    )
+    [(is_taken,)] = txn.fetchall()
+    return bool(is_taken)
 
 
 def refunded_minor(txn: Cursor, payment_id: str) -> int:

@@ -134,9 +134,9 @@ def errand_id(meeting: str) -> EffectId:
 
 def _approved(scene: Scene, session: Session, nonce: str | None) -> ShownHand | None:
     """What a witness has approved of what was written by hand."""
-    evidence = None if nonce is None else scene.approvals.evidence(scene.txn, nonce)
-    if evidence is None:
+    if nonce is None:
         return None
+    evidence = scene.approvals.authorised(scene.txn, nonce)
     shown = Approval.model_validate_json(evidence.signed).shown
     told = shown.facts_of(session.id) if isinstance(shown, SignatureShown) else None
     return None if told is None else told.hand

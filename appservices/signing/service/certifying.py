@@ -46,6 +46,7 @@ from veche.protocol.signatures.cms import der_of
 from veche.protocol.signing_api import CertificateView, ProofsView
 from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime.acts import spend
+from veche.runtime.approvals import NotApprovedError
 from veche.runtime.speak import Ground
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def prepare(
     before = store.approved_of(scene.txn, approval.nonce, session.id)
     if before is not None:
         _check_same((before.party, hashlib.sha256(before.spki).digest()), member, spki)
-        scene.approvals.check_key(scene.txn, before.nonce)
+        scene.approvals.authorised(scene.txn, before.nonce)
         return _to_sign(scene, session, member, before)
     refused = _take(scene, session, member, body, key)
     if refused is not None:
@@ -204,7 +205,7 @@ def keep(scene: Scene, session: Session, member: Member, signed: Signed) -> Cert
     check_time(scene, session, able(session, member.id))
     guarding.check(scene, session, member)
     # The token may have taken its time, and the person may have lost the device meanwhile.
-    scene.approvals.check_key(scene.txn, approved.nonce)
+    scene.approvals.authorised(scene.txn, approved.nonce)
     issued = Issued(
         serial=approved.serial,
         session_id=session.id,
@@ -293,12 +294,14 @@ def _is_taken(scene: Scene, member: Member, approval: Approval | Decline) -> boo
         ApprovalMismatchError: Something else was approved under its number.
         KeyRevokedError: Its key was revoked since.
     """
-    evidence = scene.approvals.evidence(scene.txn, approval.nonce)
-    if evidence is None or scene.now_ms - evidence.at_ms > LIST_MS_MAX:
+    try:
+        evidence = scene.approvals.authorised(scene.txn, approval.nonce)
+    except NotApprovedError:
+        return False
+    if scene.now_ms - evidence.at_ms > LIST_MS_MAX:
         return False
     if (evidence.signed, evidence.person) != (signed_bytes(approval), member.user_id):
         raise ApprovalMismatchError("approval")
-    scene.approvals.check_key(scene.txn, approval.nonce)
     return True
 
 

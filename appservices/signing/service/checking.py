@@ -16,7 +16,7 @@ from veche.protocol.message import Code, Paragraph
 from veche.protocol.prompts import Choice
 from veche.protocol.signatures.report import Reason
 from veche.protocol.signatures.words import words_of
-from veche.protocol.signed_file import PDF, is_signed_file
+from veche.protocol.signed_file import is_signed_file
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
@@ -35,8 +35,6 @@ TOPIC: Final = "verify"
 CHECK: Final = "signing.check"
 """Errand: fetches a file and judges it."""
 _LASTS_MS: Final = 3_600_000
-ENCRYPTED: Final = b"/Encrypt"
-"""In the trailer of a PDF that is locked."""
 
 
 def ask(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
@@ -116,10 +114,9 @@ def _why_unreadable(data: bytes, report: Report) -> str:
         return ""
     if not data:
         return N_("This file is empty.")
-    if not is_signed_file(data):
-        return N_(
-            "This is neither a PDF nor a container with signatures (.asice): I can check only"
-            " those. Was the signature in a file of its own, or is it another file?"
-        )
-    is_locked = data.startswith(PDF) and ENCRYPTED in data
-    return N_("This PDF is locked by a password: such files are not checked.") if is_locked else ""
+    if is_signed_file(data):
+        return ""
+    return N_(
+        "This is neither a PDF nor a container with signatures (.asice): I can check only"
+        " those. Was the signature in a file of its own, or is it another file?"
+    )

@@ -96,7 +96,7 @@ def answered(scene: Scene, answered: Answered, session: Session, member: Member)
         words = scene.speech(person).text("Nothing was changed.")
         scene.tell(room_id, person, (Paragraph(words),))
     elif choice == BACK:
-        attempt(scene, room_id, person, lambda: _take_back(scene, session, member, nonce))
+        attempt(scene, room_id, person, lambda: acting.taken_back(scene, session, member.id))
     else:
         other = _other_of(scene, purpose)
         done = attempt(scene, room_id, person, lambda: _let(scene, session, member, other, nonce))
@@ -129,15 +129,7 @@ def _may_without_key(scene: Scene, session: Session, member: Member, answered: A
 
 
 def _let(scene: Scene, session: Session, member: Member, other: Other, nonce: str) -> Session:
-    if nonce:
-        scene.approvals.check_key(scene.txn, nonce)
     return acting.delegated(scene, session, member.id, other.user, other.name, approval=nonce)
-
-
-def _take_back(scene: Scene, session: Session, member: Member, nonce: str) -> Session:
-    if nonce:
-        scene.approvals.check_key(scene.txn, nonce)
-    return acting.taken_back(scene, session, member.id)
 
 
 def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId, other: Other) -> None:

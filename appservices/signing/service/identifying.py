@@ -69,9 +69,8 @@ def come(scene: Scene, one: Identification, nonce: str) -> Identification:
         IdentificationOverError: It is too late, or something else was first.
         KeyRevokedError: The key was revoked since.
     """
-    scene.approvals.check_key(scene.txn, nonce)
-    evidence = scene.approvals.evidence(scene.txn, nonce)
-    if evidence is None or evidence.key_id is None:
+    evidence = scene.approvals.authorised(scene.txn, nonce)
+    if evidence.key_id is None:
         raise IdentificationOverError
     one = step(one, IdentificationInput.COME, scene.now_ms)
     return _save(scene, attrs.evolve(one, key_id=evidence.key_id))
@@ -112,12 +111,10 @@ def identify(
     Raises:
         IdentificationOverError: It is too late, or something else was first.
         NotRegistrarError: They may identify nobody any more.
-        KeyRevokedError: One of the two keys was revoked since.
     """
     organisation = scene.section.registers_for(one.registrar)
     if not organisation:
         raise NotRegistrarError
-    scene.approvals.check_key(scene.txn, nonce)
     one = step(one, IdentificationInput.IDENTIFY, scene.now_ms)
     known = [key.id for key in scene.approvals.keys_of(scene.txn, one.person) if _is_good(key)]
     if one.key_id is None or one.key_id not in known:
@@ -156,8 +153,8 @@ def seen_of(scene: Scene, person: UserId, name: str, nonce: str) -> Identified |
         name: What the document calls them: another than their papers' is not what was seen.
         nonce: Of the approval.
     """
-    evidence = scene.approvals.evidence(scene.txn, nonce)
-    if evidence is None or evidence.key_id is None:
+    evidence = scene.approvals.authorised(scene.txn, nonce)
+    if evidence.key_id is None:
         return None
     one = store.of_key(scene.txn, scene.vault, person, evidence.key_id)
     if one is None or not one.counts(scene.now_ms) or not is_same_name(one.name, name):

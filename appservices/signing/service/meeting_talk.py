@@ -27,7 +27,6 @@ from veche.protocol.errors import RefusedError
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
 from veche.runtime import prompts
-from veche.runtime.approvals import ApprovalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,19 +107,21 @@ def answered(scene: Scene, answered: Answered) -> None:
         return
     label = answered.kept.prompt.choice(choice)
     nonce = answered.chosen.approved_by
-    if not scene.settle(answered, label.label if label is not None else ""):
+    is_settled = scene.settle(answered, label.label if label is not None else "")
+    if not is_settled and not (nonce and scene.approvals.revoked_among(scene.txn, [nonce])):
         return
     try:
         met = Met(session, member, _current(scene, session, member, purpose), room_id)
     except RefusedError as e:
         say(scene, room_id, person, member, e)
         return
+    if not is_settled:
+        _ask_again(scene, met, purpose)
+        return
     try:
         _done(scene, met, purpose, choice, nonce)
     except RefusedError as e:
         say(scene, room_id, person, member, e)
-        if isinstance(e, ApprovalError):
-            _ask_again(scene, met, purpose)
 
 
 def _done(

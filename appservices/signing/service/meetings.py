@@ -159,11 +159,9 @@ def identify(
     Raises:
         MeetingOverError: It is too late, or there is a newer link.
         NotRegistrarError: The registrar is none any more.
-        KeyRevokedError: The registrar's key was revoked since.
         RefusedError: The guest cannot act any more; nothing has changed.
     """
     meeting = step(meeting, MeetingInput.IDENTIFY, scene.now_ms)
-    scene.approvals.check_key(scene.txn, nonce)
     registrar = member.registrar
     if registrar is None or meeting.public_key is None:
         raise MeetingOverError

@@ -218,10 +218,9 @@ def _approvals(
 
 def _approval(scene: Scene, party: str, nonce: str) -> EvidenceApproval | None:
     """What was approved for a party; None: there is no evidence of it."""
-    evidence = scene.approvals.evidence(scene.txn, nonce)
-    if evidence is None:
+    told = scene.approvals.exported(scene.txn, nonce)
+    if told is None:
         return None
-    told = scene.approvals.exported(scene.txn, evidence)
     known = EvidenceApproval.model_fields.keys() & told.keys()
     values = {key: told[key] for key in known if told[key] is not None}
     return EvidenceApproval.model_validate({**values, "party": party})

@@ -80,7 +80,7 @@ def answered(scene: Scene, met: Met, topic: str, choice: str, nonce: str | None)
     """
     speech = scene.speech(met.person)
     if topic == REFUSAL and choice == CONFIRM and nonce is not None:
-        tablets.confirm_refusal(scene, met.session, met.member, met.meeting, nonce)
+        tablets.confirm_refusal(scene, met.session, met.member, met.meeting)
         return
     tablets.refuse(scene, met.session, met.member, met.meeting)
     scene.tell(met.room_id, met.person, meeting_refused_doc(met.member, speech))

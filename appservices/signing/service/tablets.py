@@ -207,21 +207,17 @@ def refuse(scene: Scene, session: Session, member: Member, meeting: Meeting) -> 
     meetings.refuse(scene, meeting)
 
 
-def confirm_refusal(
-    scene: Scene, session: Session, member: Member, meeting: Meeting, nonce: str
-) -> Session:
+def confirm_refusal(scene: Scene, session: Session, member: Member, meeting: Meeting) -> Session:
     """The registrar has said with their key that somebody declined before them.
 
     Raises:
         MeetingOverError: It is too late, or they have said something else.
-        KeyRevokedError: Their key was revoked since; nothing has changed.
         NotNowError: The session takes no signatures.
     """
     meeting = step(meeting, MeetingInput.IDENTIFY, scene.now_ms)
     said = said_of(scene, meeting)
     if said is None or said["what"] != DECLINED:
         raise MeetingOverError
-    scene.approvals.check_key(scene.txn, nonce)
     errands.cancel(scene.txn, errand_id(meeting.id))
     store.save(scene.txn, meeting, scene.now_ms)
     return acting.declined(scene, session, member.id, said["code"], said["words"], is_said_for=True)

@@ -257,7 +257,7 @@ def _check_certificate(scene: Scene, session: Session, member: Member, serial: i
     mine = [one for one in _good_certificates(scene, session, member) if one.serial == serial]
     if not mine:
         raise BadSignatureError(_NO_CERTIFICATE)
-    scene.approvals.check_key(scene.txn, mine[0].nonce)
+    scene.approvals.authorised(scene.txn, mine[0].nonce)
 
 
 def _check_newest(session: Session, body: RevisionView) -> None:
@@ -270,9 +270,7 @@ def _check_newest(session: Session, body: RevisionView) -> None:
 
 def _answers(scene: Scene, nonce: str) -> dict[str, object]:
     """What the person answered to clauses, and how they read the document."""
-    evidence = scene.approvals.evidence(scene.txn, nonce)
-    if evidence is None:
-        return {}
+    evidence = scene.approvals.authorised(scene.txn, nonce)
     shown = Approval.model_validate_json(evidence.signed).shown
     if not isinstance(shown, SignatureShown):
         return {}

@@ -280,10 +280,10 @@ class KeyRoutes:
     )
     def evidence(self, txn: Cursor, call: Call) -> EvidenceView:
         """The evidence of an approval of the person's."""
-        found = self._approvals.evidence(txn, call.path_args["nonce"])
-        if found is None or found.person != call.signed_in.person:
+        found = self._approvals.exported(txn, call.path_args["nonce"])
+        if found is None or found["person"] != call.signed_in.person:
             raise NotFoundError("There is no such approval")
-        return EvidenceView(evidence=self._approvals.exported(txn, found))
+        return EvidenceView(evidence=found)
 
     @API.transaction(
         "keys enrol",

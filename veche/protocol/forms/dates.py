@@ -70,6 +70,11 @@ def parse_date(field: Field, raw: object, context: FieldContext) -> str:
     return day.isoformat()
 
 
+def is_relative(text: str) -> bool:
+    """Whether a text names a day by today: "yesterday", "tomorrow, 18:30"."""
+    return any(word.strip(",.") in _RELATIVE for word in fold(text[:DATE_CHARACTERS_MAX]).split())
+
+
 def check_day(field: Field, day: dt.date, context: FieldContext) -> None:
     """Refuses a day out of the bounds of a field.
 

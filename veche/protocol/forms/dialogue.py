@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from veche.protocol.forms.dates import is_relative
 from veche.protocol.forms.models import CHOICE_KINDS, FieldKind, fold
 from veche.protocol.forms.parsing import parse_some, parse_value
 from veche.protocol.forms.problems import FieldError, Problem
@@ -29,6 +30,7 @@ from veche.protocol.forms.state import (
     Review,
     Said,
     Sent,
+    Taken,
     Wrong,
 )
 from veche.protocol.forms.values import is_empty
@@ -52,6 +54,7 @@ LABEL_PREFIX_CHARACTERS_MIN: Final = 2
 Step = tuple[FormState, tuple[Output, ...]]
 
 _PRESSABLE: Final = CHOICE_KINDS | {FieldKind.YES_NO}
+_DAYS: Final = frozenset({FieldKind.DATE, FieldKind.DATE_TIME})
 
 
 class Event(enum.Enum):
@@ -167,7 +170,12 @@ def _answer(turn: _Turn) -> Step:
     except FieldError as e:
         return turn.state, (Wrong(turn.field, e),)
     values = {**turn.state.values, turn.field.id: value}
-    return _done(turn, values)
+    state, said = _done(turn, values)
+    typed = turn.heard.text if isinstance(turn.heard, Said) else ""
+    is_day = turn.field.kind in _DAYS and is_relative(typed)
+    if is_day and state.mode is not Mode.REVIEW:
+        return state, (Taken(turn.field, value), *said)
+    return state, said
 
 
 def _raw(turn: _Turn) -> object:

@@ -142,7 +142,9 @@ class FieldError(ProtocolError):
         """
         shown = {name: _shown(value, language) for name, value in self.values.items()}
         message = catalogue.text(language, self.problem.value, **shown)
-        return message if self.label is None else f"{self.label.rstrip(':? ')}: {message}"
+        label = (self.label or "").rstrip(": ")
+        end = "" if label.endswith("?") else ":"
+        return message if self.label is None else f"{label}{end} {message}"
 
 
 class FormErrors(ProtocolError):  # noqa: N818  # it is several errors

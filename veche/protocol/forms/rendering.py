@@ -9,7 +9,7 @@ from veche.protocol.catalogue import N_, Catalogue, show_date, show_money, show_
 from veche.protocol.forms.models import COMMAND_ID_PREFIX, FieldChoice, FieldKind
 from veche.protocol.forms.options import is_numbered
 from veche.protocol.forms.showing import show_value
-from veche.protocol.forms.state import Ask, Cancelled, Completed, Output, Review, Wrong
+from veche.protocol.forms.state import Ask, Cancelled, Completed, Output, Review, Taken, Wrong
 from veche.protocol.forms.words import Command, shown_word, shown_yes_no
 from veche.protocol.message import (
     Block,
@@ -131,6 +131,9 @@ def output_doc(form: Form, output: Output, catalogue: Catalogue, context: FieldC
             return ask_doc(
                 output.field, output.number, output.count, catalogue, context, output.value
             )
+        case Taken(field=field, value=value):
+            label = _line_label(field, _CUTS[0])
+            return (Paragraph(label, " ", Bold(show_value(field, value, context, catalogue))),)
         case Wrong():
             return (Paragraph(output.error.text(catalogue, language)),)
         case Review():

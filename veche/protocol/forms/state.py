@@ -149,6 +149,19 @@ class Ask:
 
 
 @attrs.frozen
+class Taken:
+    """Say how an answer was understood that did not say it itself, such as "yesterday".
+
+    Attributes:
+        field: The question.
+        value: The answer.
+    """
+
+    field: Field
+    value: Value
+
+
+@attrs.frozen
 class Wrong:
     """Say what is wrong with an answer; the question stays open.
 
@@ -190,4 +203,4 @@ class Cancelled:
     """The person gave up the form; said once."""
 
 
-Output = Ask | Wrong | Review | Completed | Cancelled
+Output = Ask | Taken | Wrong | Review | Completed | Cancelled

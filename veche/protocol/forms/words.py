@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 COMMAND_CHARACTERS_MAX: Final = 250
 """Longest text that is looked at as a command."""
-_QUOTES: Final = "\"'“”„«»‘’‚`"
+QUOTES: Final = "\"'“”„«»‘’‚`"
+"""What people put around a word that is an answer and no command."""
 
 
 class Command(enum.StrEnum):
@@ -142,7 +143,7 @@ def read_command(text: str, language: str) -> tuple[Command, str] | None:
 
 def unquoted(text: str, language: str) -> str:
     """A text without its quotation marks, if they only keep it from being a command."""
-    inner = text.strip().strip(_QUOTES)
+    inner = text.strip().strip(QUOTES)
     is_quoted = inner != text.strip() and read_command(inner, language) is not None
     return inner if is_quoted else text
 

@@ -200,7 +200,7 @@ def stamper_of(stamp: Stamp, imprint: bytes) -> x509.Certificate:
     try:
         _check_token(stamp.signed, certificate)
     except ValueError as e:
-        raise SignatureFault(Reason.BROKEN, f"not encoded as it must be: {e}") from e
+        raise SignatureFault(Reason.BROKEN, "it is not encoded as it must be") from e
     return certificate
 
 

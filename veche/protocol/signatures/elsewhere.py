@@ -38,11 +38,15 @@ if TYPE_CHECKING:
 SIGNATURES_MAX: Final = 20
 CMS_BYTES_MAX: Final = 256 * 1024
 _RANGE: Final = re.compile(
-    rb"/ByteRange[\0\t\n\f\r ]*\[[\0\t\n\f\r ]*0[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})"
-    rb"[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]*\]"
+    rb"/ByteRange[\0\t\n\f\r ]*\[[\0\t\n\f\r ]*0{1,10}[\0\t\n\f\r ]+(\d{1,10})"
+    rb"[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]*\]"
 )
-_ANY_RANGE: Final = b"/ByteRange"
-_HOLE: Final = re.compile(rb"<([0-9A-Fa-f]+)>")
+ANY_RANGE: Final = b"/ByteRange"
+_HOLE: Final = re.compile(rb"<([0-9A-Fa-f\0\t\n\f\r ]+)>")
+_SPACE: Final = b"\0\t\n\f\r "
+_TEXT: Final = re.compile(rb"\(.*\)", re.DOTALL)
+_BEGINNINGS: Final = (b"\x30", b"\x04", b"\x24")
+"""First octets of signatures: of CMS, and of those that are a number alone, in DER or BER."""
 _LINE_ENDS: Final = b"\r\n"
 
 _SIGNED_DATA: Final = der.oid("1.2.840.113549.1.7.2")
@@ -50,7 +54,8 @@ _TOKEN: Final = der.oid("1.2.840.113549.1.9.16.2.14")
 _REVOCATION: Final = (der.oid("1.2.840.113583.1.1.8"), der.oid("1.2.840.113549.1.9.16.2.24"))
 """Attributes with proofs: of Adobe, which is signed, and of CAdES, which is not."""
 _UNREADABLE: Final = (ValueError, IndexError, StopIteration, UnsupportedAlgorithm)
-"""What reading raises for what is not of the form that it should have."""
+"""What reading raises for what is of another form; honest programs write that too."""
+_FORM: Final = "not encoded in the form that is read here"
 _0, _1 = 0xA0, 0xA1
 _KEY_ID: Final = 0x80
 
@@ -103,7 +108,7 @@ class _Claim:
 
     def signer(self) -> x509.Certificate:
         if self.cms.content_type != DATA or self.cms.content is not None:
-            raise SignatureFault(Reason.BROKEN, "a signature over something else")
+            raise SignatureFault(Reason.NOT_READ, "a signature over a digest or another content")
         return _checked_signer(self.cms, self.digest(self.cms.by))
 
     def stamper(self) -> x509.Certificate:
@@ -140,10 +145,12 @@ def judge_elsewhere(pdf: bytes, by: Trusted) -> Report | None:
         judge.take(one, is_last=is_whole)
         if not is_whole and not one.is_stamp:
             judge.find(Reason.EARLIER, one.name)
-    if pdf.count(_ANY_RANGE) != len(claims) + len(broken):
+    if pdf.count(ANY_RANGE) != len(claims) + len(broken):
         judge.find(Reason.OTHERS)
     if claims and claims[-1].is_stamp and pdf[claims[-1].end :].strip(_LINE_ENDS):
         judge.find(Reason.EARLIER)
+    if not broken and all(one.is_stamp for one in claims):
+        judge.find(Reason.NO_SIGNATURE)
     judge.find(Reason.ELSEWHERE)
     return judge.report(None)
 
@@ -175,17 +182,23 @@ def _claims(pdf: bytes, broken: list[Finding]) -> list[_Claim]:
             found.append(_claim(pdf, name, *(int(one) for one in match.groups())))
         except SignatureFault as e:
             broken.append(Finding(e.reason, name, str(e)))
-        except _UNREADABLE as e:
-            broken.append(Finding(Reason.BROKEN, name, f"not encoded as it must be: {e}"))
+        except _UNREADABLE:
+            broken.append(Finding(Reason.NOT_READ, name, _FORM))
     return sorted(found, key=lambda one: one.end)
 
 
 def _claim(pdf: bytes, name: str, hole: int, resume: int, rest: int) -> _Claim:
     end = resume + rest
-    digits = _HOLE.fullmatch(pdf, hole, resume) if hole < resume <= end <= len(pdf) else None
-    if digits is None or len(digits[1]) % 2 or len(digits[1]) > 2 * CMS_BYTES_MAX:
+    is_range = hole < resume <= end <= len(pdf)
+    if is_range and (resume - hole > 2 * CMS_BYTES_MAX or _TEXT.fullmatch(pdf, hole, resume)):
+        raise SignatureFault(Reason.NOT_READ, "its signature is too long, or not hexadecimal")
+    digits = _HOLE.fullmatch(pdf, hole, resume) if is_range else None
+    if digits is None:
         raise SignatureFault(Reason.RANGE, "its range leaves out something else than itself")
-    data = bytes.fromhex(digits[1].decode())
+    held = digits[1].translate(None, _SPACE).decode()
+    data = bytes.fromhex(held + "0" * (len(held) % 2))
+    if not data.startswith(_BEGINNINGS):
+        raise SignatureFault(Reason.BROKEN, "there is no signature in its place")
     _, length = der.read(data)
     if data[length:].strip(b"\0"):
         raise SignatureFault(Reason.BROKEN, "something follows the signature in its hole")
@@ -202,16 +215,16 @@ def _read(encoded: bytes) -> _Cms:
     """Read CMS of one signer with signed attributes."""
     kind, wrapped = der.members(der.read_whole(encoded, der.SEQUENCE), der.OID, _0)
     if der.tlv(der.OID, kind) != _SIGNED_DATA:
-        raise SignatureFault(Reason.BROKEN, "not a signature")
+        raise SignatureFault(Reason.NOT_READ, _FORM)
     _, _, content, *rest = der.children(der.read_whole(wrapped, der.SEQUENCE))
     held = next((part.body for part in rest if part.tag == _0), b"")
     signers = der.children(rest[-1].body)
     if rest[-1].tag != der.SET or len(signers) != 1:
-        raise SignatureFault(Reason.BROKEN, "not by one signer")
+        raise SignatureFault(Reason.NOT_READ, "not by one signer")
     parts = der.children(signers[0].body)
     _, signer, hashed, attributes, algorithm, signature, *unsigned = parts
     if attributes.tag != _0 or signature.tag != der.OCTET_STRING:
-        raise SignatureFault(Reason.BROKEN, "nothing says what was signed")
+        raise SignatureFault(Reason.NOT_READ, "no signed attributes")
     what, *enclosed = der.children(content.body)
     inner = der.read_whole(enclosed[0].body, der.OCTET_STRING) if enclosed else None
     values = values_in(attributes.body)
@@ -247,7 +260,7 @@ def _hash(body: bytes) -> Hash:
     """The hash of an AlgorithmIdentifier's contents."""
     known = algorithms.hash_in(body)
     if known is None:
-        raise SignatureFault(Reason.BROKEN, "a hash that is not taken")
+        raise SignatureFault(Reason.NOT_READ, "a hash that is not taken")
     return known
 
 
@@ -255,7 +268,7 @@ def _checked_signer(cms: _Cms, digest: bytes) -> x509.Certificate:
     try:
         return _signer_of(cms, digest)
     except _UNREADABLE as e:
-        raise SignatureFault(Reason.BROKEN, f"not encoded as it must be: {e}") from e
+        raise SignatureFault(Reason.NOT_READ, _FORM) from e
 
 
 def _signer_of(cms: _Cms, digest: bytes) -> x509.Certificate:
@@ -266,9 +279,10 @@ def _signer_of(cms: _Cms, digest: bytes) -> x509.Certificate:
     if names(cms.values, certificate) is False:
         raise SignatureFault(Reason.BROKEN, "it was made with another certificate")
     scheme = algorithms.scheme_of(cms.algorithm.body, cms.by)
-    if scheme is None:
-        raise SignatureFault(Reason.BROKEN, "an algorithm that is not taken")
-    if not algorithms.has_signed(certificate.public_key(), cms.signature, cms.attributes, scheme):
+    key = certificate.public_key()
+    if scheme is None or not algorithms.is_taken(key):
+        raise SignatureFault(Reason.NOT_READ, "an algorithm or a key that is not taken")
+    if not algorithms.has_signed(key, cms.signature, cms.attributes, scheme):
         raise SignatureFault(Reason.BROKEN, "the key of the certificate did not sign it")
     return certificate
 
@@ -284,7 +298,7 @@ def _certificate_of(cms: _Cms) -> x509.Certificate:
                 return one
         elif issuer_and_serial_of(one) == cms.signer.encoded:
             return one
-    raise SignatureFault(Reason.BROKEN, "the certificate of its signer is not there")
+    raise SignatureFault(Reason.NOT_READ, "no certificate of its signer that can be read")
 
 
 def _key_id(certificate: x509.Certificate) -> bytes | None:
@@ -298,13 +312,13 @@ def _key_id(certificate: x509.Certificate) -> bytes | None:
 def _stated(stamp: _Cms) -> tuple[tuple[Hash, bytes], int]:
     """What a stamp is over (hash and digest), and the time that it states."""
     if stamp.content_type != TST_INFO or stamp.content is None:
-        raise SignatureFault(Reason.BROKEN, "not a time stamp")
+        raise SignatureFault(Reason.NOT_READ, "not a time stamp")
     parts = der.children(der.read_whole(stamp.content, der.SEQUENCE))
     algorithm, digest = der.children(parts[2].body)
     if parts[4].tag != der.GENERALIZED_TIME:
-        raise SignatureFault(Reason.BROKEN, "not a time stamp")
+        raise SignatureFault(Reason.NOT_READ, "not a time stamp")
     try:
         at_ms = moment_ms(parts[4].body)
     except ValueError as e:
-        raise SignatureFault(Reason.BROKEN, str(e)) from e
+        raise SignatureFault(Reason.NOT_READ, _FORM) from e
     return (_hash(algorithm.body), digest.body), at_ms

@@ -24,7 +24,7 @@ from veche.protocol.signatures.certificates import (
 from veche.protocol.signatures.checking import SignatureFault
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Finding, Reason, Report, Signed, Verdict, reported
-from veche.protocol.signatures.stated import may_sign_documents, may_stamp, policies_of
+from veche.protocol.signatures.stated import allows_signing, may_stamp, policies_of
 from veche.protocol.signatures.trust import TOLERANCE
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ class Judge:
         standing = self._standing(certificate, at, one.signed_by)
         if standing.is_revoked:
             self.find(Reason.REVOKED, name)
-        elif not may_sign_documents(certificate):
+        elif not allows_signing(certificate):
             self.find(Reason.NOT_FOR_SIGNING, name)
         elif not self._is_for_this(certificate):
             self.find(Reason.OTHER_DOCUMENT, name)

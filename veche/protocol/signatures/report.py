@@ -27,7 +27,7 @@ class Verdict(enum.Enum):
     UNSIGNED = "unsigned"
     """There is no signature."""
     UNREADABLE = "unreadable"
-    """Not a PDF that all readers read alike, or too large: it says nothing of signatures in it."""
+    """It is of a form that is not checked here: that says nothing of the signatures in it."""
 
 
 class Reason(enum.Enum):
@@ -36,6 +36,10 @@ class Reason(enum.Enum):
     NO_SIGNATURE = "no_signature"
     UNREADABLE = "outside_the_sealed_profile"
     BEFORE = "bytes_before_the_container"
+    LOCKED = "locked_by_a_password"
+    NOT_READ = "signature_not_readable"
+    APART = "signature_of_another_kind"
+    FOREIGN = "container_of_another_program"
     TOO_MANY = "too_many_signatures"
     HIDDEN = "hidden_bytes"
     CHANGED = "changed_after_signing"
@@ -68,6 +72,10 @@ _BEST: Final = {
     Reason.NO_SIGNATURE: Verdict.UNSIGNED,
     Reason.UNREADABLE: Verdict.UNREADABLE,
     Reason.BEFORE: Verdict.UNREADABLE,
+    Reason.LOCKED: Verdict.UNREADABLE,
+    Reason.NOT_READ: Verdict.UNREADABLE,
+    Reason.APART: Verdict.UNREADABLE,
+    Reason.FOREIGN: Verdict.UNREADABLE,
     Reason.TOO_MANY: Verdict.UNREADABLE,
     Reason.UNKNOWN_SIGNER: Verdict.UNPROVEN,
     Reason.TIME: Verdict.UNPROVEN,
@@ -83,9 +91,9 @@ _BEST: Final = {
     Reason.CLAUSE: Verdict.SIGNED,
 }
 _WORST_FIRST: Final = (
+    Verdict.INVALID,
     Verdict.UNREADABLE,
     Verdict.UNSIGNED,
-    Verdict.INVALID,
     Verdict.UNPROVEN,
     Verdict.SIGNED,
 )

@@ -74,14 +74,18 @@ def algorithm_of(certificate: x509.Certificate) -> str:
 
 
 def may_sign_documents(certificate: x509.Certificate) -> bool:
-    """Whether its holder may sign with it: it is no authority, and its key is for signatures."""
+    """Return whether its holder may sign with it: it is no authority, and allows signing."""
+    return not is_authority(certificate) and allows_signing(certificate)
+
+
+def allows_signing(certificate: x509.Certificate) -> bool:
+    """Return whether it does not limit its key to something else than signing documents.
+
+    Without ``keyUsage`` there is no limit, and an authority may sign too (RFC 5280 §4.2.1.3).
+    """
     usage = extension(certificate, x509.KeyUsage)
-    return (
-        not is_authority(certificate)
-        and usage is not None
-        and (usage.digital_signature or usage.content_commitment)
-        and not _may_stamp(certificate)
-    )
+    is_free = usage is None or usage.digital_signature or usage.content_commitment
+    return is_free and not _may_stamp(certificate)
 
 
 def may_stamp(certificate: x509.Certificate) -> bool:
@@ -174,7 +178,8 @@ def _may_stamp(certificate: x509.Certificate) -> bool:
 
 
 def is_authority(certificate: x509.Certificate) -> bool:
-    """Whether it issues certificates."""
+    """Return whether it may issue certificates; without ``keyUsage`` nothing forbids it."""
     constraints = extension(certificate, x509.BasicConstraints)
     usage = extension(certificate, x509.KeyUsage)
-    return constraints is not None and constraints.ca and usage is not None and usage.key_cert_sign
+    is_free = usage is None or usage.key_cert_sign
+    return constraints is not None and constraints.ca and is_free

@@ -30,9 +30,14 @@ _VERDICTS: Final[Mapping[Verdict, str]] = MappingProxyType(
         Verdict.UNPROVEN: N_("Nothing was changed, but who signed or when is not proven."),
         Verdict.INVALID: N_("False: do not rely on this file."),
         Verdict.UNSIGNED: N_("Nobody has signed this file."),
-        Verdict.UNREADABLE: N_("Nobody can tell: not all programs would show this file alike."),
+        Verdict.UNREADABLE: N_("Nobody can tell: this file cannot be checked here."),
     }
 )
+_ADDED_TO: Final = N_(
+    "The signatures are intact, but something was added to the file after signing. That was not"
+    " checked."
+)
+_UNPROVEN: Final = N_("The signatures are intact, but not all of the file is proven or checked.")
 _REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
     {
         Reason.NO_SIGNATURE: N_("there is no signature in it"),
@@ -40,6 +45,18 @@ _REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.BEFORE: N_(
             "other bytes stand before the signed container in it, so not all programs find that:"
             " ask for the file once more, as it was signed"
+        ),
+        Reason.LOCKED: N_("it is locked by a password: ask for a copy without one"),
+        Reason.NOT_READ: N_(
+            "a signature in it has a form or an algorithm that is not checked here: check it with"
+            " the program that made it"
+        ),
+        Reason.APART: N_(
+            "it is a signature of another kind (CAdES or XAdES, such as .p7s, .p7m or .xml): check"
+            " it with the program that made it"
+        ),
+        Reason.FOREIGN: N_(
+            "another program made this container and signed it: check it with that program"
         ),
         Reason.TOO_MANY: N_("it has too many signatures"),
         Reason.HIDDEN: N_("something was added that not all programs show"),
@@ -61,9 +78,7 @@ _REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.ELSEWHERE: N_(
             "it was signed with another program, in a form that not all programs show alike"
         ),
-        Reason.EARLIER: N_(
-            "the signature is over an earlier state of it; what came after was not checked"
-        ),
+        Reason.EARLIER: N_("what was added after this signature was not checked"),
         Reason.CLAUSE: N_(
             "a clause that needs a signature of its own was not signed by who signed the document"
         ),
@@ -105,13 +120,21 @@ def words_of(
 
 
 def verdict_words(verdict: Verdict, locale: str) -> str:
-    """What a verdict alone says, in a sentence."""
-    return _catalogue().text(locale, _VERDICTS[verdict])
+    """Say a verdict in a sentence that is true whatever its reasons are."""
+    words = _UNPROVEN if verdict is Verdict.UNPROVEN else _VERDICTS[verdict]
+    return _catalogue().text(locale, words)
+
+
+def _headline(report: Report) -> str:
+    """Return the message id of what the whole report says."""
+    is_added_to = any(one.reason is Reason.EARLIER for one in report.findings)
+    is_intact = report.verdict is Verdict.UNPROVEN
+    return _ADDED_TO if is_added_to and is_intact else _VERDICTS[report.verdict]
 
 
 def _lines(report: Report, locale: str, anchors: Sequence[NamedAnchor]) -> Iterator[str]:
     words = _catalogue()
-    yield verdict_words(report.verdict, locale)
+    yield words.text(locale, _headline(report))
     for one in report.signers:
         yield _signer(one, locale, anchors)
     if report.files:

@@ -28,8 +28,11 @@ from veche.runtime.wake import Bell
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from veche.protocol.notes import VerifierKey
     from veche.protocol.witnessed import WitnessedHead
     from veche.runtime.database import Cursor
+    from veche.runtime.histories import Logs
+    from veche.runtime.last_signed import LastSigned
     from veche.runtime.signed_tree import Head, SignedTree
     from veche.runtime.tasks import Tasks
     from veche.runtime.witnesses.asking import Witnesses
@@ -40,14 +43,25 @@ logger = logging.getLogger(__name__)
 class ActHeads:
     """Signs the heads of all logs of acts of this server; several replicas do no harm."""
 
-    def __init__(self, witnesses: Witnesses, server_name: str, seed: bytes) -> None:
+    def __init__(
+        self,
+        witnesses: Witnesses,
+        server_name: str,
+        seed: bytes,
+        logs: Logs | None = None,
+    ) -> None:
         """Make it.
 
         Args:
             witnesses: Who vouches for the heads; its database has the logs.
             server_name: Of the homeserver.
             seed: 32 secret bytes, always the same.
+            logs: Knows what the logs signed last, and their history; None: the first, nothing.
         """
+        self._last_signed = logs.last_signed if logs is not None else None
+        self._history = logs.history if logs is not None else 1
+        if logs is not None:
+            logs.acts = self
         self._witnesses = witnesses
         self._database = witnesses.database
         self._reactor = witnesses.reactor
@@ -62,16 +76,29 @@ class ActHeads:
     def trees(self, txn: Cursor) -> dict[str, SignedTree]:
         """The logs that have a signed head, by origin."""
         found = store.signed(txn)
-        return {act_origin(self._server_name, one): store.ActTree(one) for one in found}
+        return {self._origin(one): store.ActTree(one) for one in found}
+
+    def tree_of(self, log: str) -> SignedTree | None:
+        """The log of a name (``log_of``); None: it is no log of acts of this server."""
+        organisation = log.rpartition("/")[2]
+        is_ours = log == act_origin(self._server_name, organisation)
+        return store.ActTree(organisation) if is_ours else None
 
     def witnessed(self, txn: Cursor, organisation: str, size: int) -> WitnessedHead | None:
         """Who vouches for the head of a log that has ``size`` acts, or for an older one."""
-        origin = act_origin(self._server_name, organisation)
-        return self._witnesses.beside(txn, origin, store.ActTree(organisation), size)
+        tree = store.ActTree(organisation)
+        return self._witnesses.beside(txn, self._origin(organisation), tree, size)
 
     def signer(self, organisation: str) -> NoteSigner:
         """What signs in the name of the log of an organisation."""
-        return NoteSigner(act_origin(self._server_name, organisation), self._seed)
+        return NoteSigner(self._origin(organisation), self._seed)
+
+    def keys(self, organisation: str) -> list[VerifierKey]:
+        """The keys of the log of an organisation, the present one first."""
+        names = [
+            act_origin(self._server_name, organisation, one) for one in range(self._history, 0, -1)
+        ]
+        return [NoteSigner(name, self._seed).verifier for name in names]
 
     def proof_of_case(
         self, txn: Cursor, organisation: str, subject: str, case: str, now_ms: int
@@ -108,7 +135,7 @@ class ActHeads:
             ForkedError: The log is not the one that was signed.
             UnavailableError: The organisation never acted.
         """
-        while publish(txn, self.signer(organisation), organisation, now_ms):
+        while self._publish(txn, organisation, now_ms):
             pass
         tree = store.ActTree(organisation)
         head = signed_tree.newest(txn, tree)
@@ -146,17 +173,27 @@ class ActHeads:
 
     async def _publish_all(self) -> None:
         for organisation in await self._database.run("acts.grown", store.grown):
-            signer, is_more = self.signer(organisation), True
+            is_more = True
             while is_more:
                 now_ms = int(self._reactor.seconds() * 1000)
-                is_more = await self._database.run(
-                    "acts.head", publish, signer, organisation, now_ms
-                )
+                is_more = await self._database.run("acts.head", self._publish, organisation, now_ms)
+
+    def _publish(self, txn: Cursor, organisation: str, now_ms: int) -> bool:
+        return publish(txn, self.signer(organisation), organisation, now_ms, self._last_signed)
+
+    def _origin(self, organisation: str) -> str:
+        return act_origin(self._server_name, organisation, self._history)
 
 
-def publish(txn: Cursor, signer: NoteSigner, organisation: str, now_ms: int) -> bool:
+def publish(
+    txn: Cursor,
+    signer: NoteSigner,
+    organisation: str,
+    now_ms: int,
+    last_signed: LastSigned | None = None,
+) -> bool:
     """As ``signed_tree.publish``, of the log of an organisation."""
-    return signed_tree.publish(txn, store.ActTree(organisation), signer, now_ms)
+    return signed_tree.publish(txn, store.ActTree(organisation), signer, now_ms, last_signed)
 
 
 def extended(txn: Cursor, organisation: str, after: int | None) -> tuple[Head, Sequence[str]]:

@@ -28,7 +28,8 @@ from veche.runtime.approvals.core import (
     to_sign,
     words_of,
 )
-from veche.runtime.approvals.errors import ApprovalError
+from veche.runtime.approvals.enrolling import RevocationIgnored, revocation_kind
+from veche.runtime.approvals.errors import ApprovalError, NotApprovedError
 from veche.runtime.approvals.identities import IdentityState, Offer
 from veche.runtime.approvals.limits import LimitView
 from veche.runtime.approvals.sites import base64url
@@ -61,14 +62,17 @@ __all__ = [
     "KeyKind",
     "LimitView",
     "Logged",
+    "NotApprovedError",
     "Offer",
     "Outcome",
+    "RevocationIgnored",
     "Rules",
     "Taken",
     "Verdict",
     "base64url",
     "fingerprint",
     "log_line",
+    "revocation_kind",
     "rules_of",
     "said",
     "to_sign",

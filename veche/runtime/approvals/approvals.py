@@ -25,7 +25,7 @@ from veche.runtime.approvals.parts import Parts
 from veche.runtime.approvals.sites import site_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from twisted.internet.interfaces import IReactorTime
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from veche.runtime.approvals.limits import LimitView
     from veche.runtime.approvals.store import Evidence, Logged
     from veche.runtime.approvals.taking import Outcome, Taken
-    from veche.runtime.config import ApprovalsSection
+    from veche.runtime.config import ApprovalsSection, ChatsSection
     from veche.runtime.database import Cursor, Database
     from veche.runtime.errands import ErrandHandler
     from veche.runtime.prompts import Asking, Heard
@@ -157,12 +157,22 @@ class Approvals:
             return None
         return self._parts.links.approve(choice.approve)
 
-    def evidence(self, txn: Cursor, nonce: str) -> Evidence | None:
-        """What proves that something was approved or declined; None if it was not."""
-        return store.evidence_of(txn, self._parts.vault, nonce)
+    def authorised(self, txn: Cursor, nonce: str | None) -> Evidence:
+        """Read the evidence of an approval that still counts; see ``taking.authorised``."""
+        return taking.authorised(txn, self._parts, nonce)
 
-    def exported(self, txn: Cursor, evidence: Evidence) -> dict[str, Any]:
-        """Evidence with the key, as JSON that anybody can check without us."""
+    def revoked_among(self, txn: Cursor, nonces: Collection[str]) -> frozenset[str]:
+        """Return which of these approvals were given with a key that is revoked now."""
+        return store.revoked_among(txn, nonces)
+
+    def exported(self, txn: Cursor, nonce: str) -> dict[str, Any] | None:
+        """Export what was approved or declined, with its key; None if there is nothing.
+
+        It is a record that anybody can check without us. It allows nothing: see ``authorised``.
+        """
+        evidence = store.evidence_of(txn, self._parts.vault, nonce)
+        if evidence is None:
+            return None
         key = store.key_of(txn, evidence.key_id) if evidence.key_id is not None else None
         return exported(evidence, key, self._parts.site)
 
@@ -171,10 +181,6 @@ class Approvals:
     def take(self, txn: Cursor, signed: SignedApproval, now_ms: int) -> Taken:
         """Take a signed approval; see ``taking.take``."""
         return taking.take(txn, self._parts, signed, now_ms)
-
-    def check_key(self, txn: Cursor, nonce: str) -> None:
-        """Make sure that the key behind an approval still counts; see ``taking.check_key``."""
-        taking.check_key(txn, nonce)
 
     async def take_now(self, signed: SignedApproval, language: str) -> Outcome:
         """As ``take``, in a transaction of its own.
@@ -308,9 +314,15 @@ class Approvals:
         """Ask for the approval that confirms a new identity; see ``identities.ask``."""
         return identities.ask(txn, person, now_ms)
 
-    def offer_identity(self, txn: Cursor, person: UserId, now_ms: int) -> Offer:
-        """How a person gets on whose identity was found to be another one."""
-        return identities.offer(txn, self._parts, person, now_ms)
+    def offer_identity(
+        self, txn: Cursor, person: UserId, candidate: str | None, now_ms: int
+    ) -> Offer:
+        """How a person gets on with what is to be confirmed; see ``identities.offer``."""
+        return identities.offer(txn, self._parts, person, candidate, now_ms)
+
+    def confirm_by_code(self, txn: Cursor, person: UserId, code: str, now_ms: int) -> bool:
+        """Confirm by the code that a device of before brought; see ``identities``."""
+        return identities.confirm_by_code(txn, self._parts, person, code, now_ms)
 
     def confirm_identity(self, txn: Cursor, person: UserId, identity: str, now_ms: int) -> bool:
         """Confirm a new identity as the operator; see ``identities.confirm``."""
@@ -335,8 +347,8 @@ class Approvals:
         return int(self._reactor.seconds() * 1000)
 
 
-def rules_of(section: ApprovalsSection) -> Rules:
-    """The rules that a configuration sets."""
+def rules_of(section: ApprovalsSection, chats: ChatsSection | None = None) -> Rules:
+    """Return the rules that a configuration sets; without ``chats`` the default of reactions."""
 
     def minor(amounts: Mapping[str, str]) -> dict[str, int]:
         return {
@@ -349,6 +361,7 @@ def rules_of(section: ApprovalsSection) -> Rules:
         held=frozenset(section.held),
         small_limits=minor(section.small_limits),
         code_limits=minor(section.code_limit_max),
+        reactions=chats.number_reactions if chats is not None else "first",
     )
 
 

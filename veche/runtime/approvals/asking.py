@@ -14,7 +14,7 @@ from veche.protocol.prompts import ApproveHint
 from veche.runtime import prompts
 from veche.runtime.approvals import limits, store
 from veche.runtime.approvals.core import CODE_DIGITS, DECLINE, Asked, AskedState
-from veche.runtime.crypto.tracking import is_encrypted, pin_identity
+from veche.runtime.crypto.tracking import identity_view, is_encrypted, pin_identity
 
 if TYPE_CHECKING:
     from veche.protocol.approval import Kind, Shown
@@ -62,7 +62,8 @@ def ask(txn: Cursor, parts: Parts, voice: Voice, asking: Asking, catalogue: Cata
     if asked and asking.prompt.choice(DECLINE) is None:
         raise ValueError(f"what has to be approved needs a choice {DECLINE!r}")
     hints = [_keep(txn, parts, voice, asking, *one) for one in asked]
-    return prompts.ask(txn, voice, attrs.evolve(asking, hints=hints), catalogue)
+    whole = attrs.evolve(asking, hints=hints)
+    return prompts.ask(txn, voice, whole, catalogue, parts.rules.reactions)
 
 
 def nonce_of(key: bytes, cause: str) -> str:
@@ -115,10 +116,13 @@ def _keep(
         state=AskedState.OPEN,
     )
     store.add_asked(txn, asked, voice.now_ms)
+    person = UserId(approve.person)
+    if identity_view(txn, person).is_doubted:
+        return ApproveHint(choice, None, None)
     code = _code(txn, parts, asking, approve, voice.now_ms)
     if code is not None:
         # It counts only from a device of the identity that there is now.
-        pin_identity(txn, UserId(approve.person), voice.now_ms)
+        pin_identity(txn, person, voice.now_ms)
         store.set_code(txn, approve.nonce, code)
     url = parts.links.approve(approve) if parts.links is not None else None
     return ApproveHint(choice, url, code)

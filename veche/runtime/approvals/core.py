@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from veche.protocol.approval import Approval, Kind
     from veche.protocol.ids import EffectId, RoomId, UserId
+    from veche.protocol.prompts import NumberReactions
 
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 60 * MINUTE_MS
@@ -160,12 +161,14 @@ class Rules:
         held: Kinds of acts that a new key may not approve.
         small_limits: Minor units by currency that a held key may approve as payments, all together.
         code_limits: Highest daily limit by currency that a person may set for codes.
+        reactions: On which questions bots place number reactions.
     """
 
     key_hold_ms: int
     held: frozenset[Kind]
     small_limits: Mapping[str, int]
     code_limits: Mapping[str, int]
+    reactions: NumberReactions = "first"
 
 
 @attrs.frozen

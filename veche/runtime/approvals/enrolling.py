@@ -56,7 +56,7 @@ from veche.runtime.errands import Errand
 from veche.runtime.sessions import Level
 from veche.runtime.sessions.core import Sent, level_of
 from veche.runtime.sessions.store import recipients
-from veche.runtime.voices import private_chats, voice_of
+from veche.runtime.voices import private_chats, started_bots, voice_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +70,8 @@ if TYPE_CHECKING:
 
 HOLD: Final = "approvals.hold"
 """Kind of the errand that tells a person that a hold has ended."""
+REVOKED: Final = "approvals.revoked"
+"""Begins the kind of the errand by which a bot hears that a person has revoked a key."""
 CHALLENGE_BYTES: Final = 32
 HANDLE_BYTES: Final = 32
 _HOUR_MS: Final = 3600 * 1000
@@ -277,6 +279,10 @@ def revoke(txn: Cursor, parts: Parts, person: UserId, key_id: str, now_ms: int) 
     key = attrs.evolve(key, revoked_at_ms=now_ms)
     errands.cancel(txn, hold_id(key_id))
     store.log(txn, person, Event.REVOKED, now_ms, key=key)
+    for bot in started_bots(txn):
+        id_ = effect_id(REVOKED, key_id, bot)
+        payload = {"person": person, "key": key_id}
+        errands.schedule(txn, Errand(id_, revocation_kind(bot), payload, now_ms))
     doc = texts.revoked_doc(key, language_of(txn, person))
     tell(txn, parts, person, f"revoked {key_id}", doc, now_ms)
     return key
@@ -285,6 +291,25 @@ def revoke(txn: Cursor, parts: Parts, person: UserId, key_id: str, now_ms: int) 
 def hold_id(key_id: str) -> EffectId:
     """The errand of the end of a key's hold."""
     return effect_id(HOLD, key_id)
+
+
+def revocation_kind(bot: UserId) -> str:
+    """Return the kind of the errand by which a bot hears of revoked keys."""
+    return f"{REVOKED} {bot}"
+
+
+class RevocationIgnored:
+    """The errand of a bot for which nothing waits that a key approved."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        """Do nothing outside."""
+        return {}
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Do nothing."""
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Never happens: ``perform`` refuses nothing."""
 
 
 class HoldEnded:

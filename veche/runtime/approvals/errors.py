@@ -117,6 +117,12 @@ class IdentityUnchangedError(ApprovalError):
     errcode = "ORG.VECHE.IDENTITY_UNCHANGED"
 
 
+class NotApprovedError(ApprovalError):
+    """Nothing was approved under this number, or it was declined."""
+
+    errcode = "ORG.VECHE.NOT_APPROVED"
+
+
 class KeyCounterError(ApprovalError):
     """The passkey counts fewer uses than before: there may be a copy of it."""
 

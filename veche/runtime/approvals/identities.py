@@ -1,14 +1,17 @@
 """Confirming that a new identity of an account is the person's own.
 
-An identity that changed is believed no more than a device that nobody confirmed, until one of two
+An identity that changed is believed no more than a device that nobody confirmed, until one of three
 says that it is the person's: a key of theirs, which was enrolled under the identity before (none
-can be enrolled under the new one), or the operator, who has seen the person. Time confirms nothing:
+can be enrolled under the new one); a device by which they dealt with us before, in an encrypted
+message; or the operator, who has seen the person. So is a device that came later of somebody
+without an identity. Time confirms nothing:
 a homeserver that put its own identity in the place of the person's would only have to wait.
 """
 
 from __future__ import annotations
 
 import enum
+import hmac
 from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
@@ -16,6 +19,7 @@ import attrs
 from veche.protocol.approval import AskedApproval, MandateShown
 from veche.protocol.catalogue import N_
 from veche.runtime.approvals import by_page, store, texts
+from veche.runtime.approvals.asking import code_of
 from veche.runtime.approvals.core import (
     IDENTITY_ASKED_MS,
     IDENTITY_WHAT,
@@ -26,7 +30,12 @@ from veche.runtime.approvals.core import (
 from veche.runtime.approvals.errors import IdentityUnchangedError
 from veche.runtime.approvals.parts import language_of, tell
 from veche.runtime.crypto.core.identity import fingerprint
-from veche.runtime.crypto.tracking import identity_view, renew_identity
+from veche.runtime.crypto.tracking import (
+    has_voucher,
+    identity_view,
+    renew_identity,
+    unconfirmed,
+)
 
 if TYPE_CHECKING:
     from veche.protocol.ids import UserId
@@ -34,7 +43,7 @@ if TYPE_CHECKING:
     from veche.runtime.crypto.core.trust import IdentityView
     from veche.runtime.database import Cursor
 
-By = Literal["key", "operator"]
+By = Literal["key", "device", "operator"]
 
 _UNCHANGED: Final = N_("The identity of your account is the one that we know.")
 _GONE: Final = N_(
@@ -71,15 +80,19 @@ class IdentityStanding:
 
 @attrs.frozen
 class Offer:
-    """How a person whose identity changed gets on.
+    """How a person gets on of whom a new identity or device is to be confirmed.
 
     Attributes:
         fingerprint: Of the new one; None: there is none to be confirmed.
         url: Page where a key of theirs confirms it; None: no key of theirs can.
+        code: With which a device of before confirms it; None: there is no such device.
+        device: Id of the device, if it is one of somebody without an identity; else empty.
     """
 
     fingerprint: str | None
     url: str | None
+    code: str | None = None
+    device: str = ""
 
 
 def standing(txn: Cursor, person: UserId) -> IdentityStanding:
@@ -106,16 +119,49 @@ def ask(txn: Cursor, person: UserId, now_ms: int) -> AskedApproval:
     )
 
 
-def offer(txn: Cursor, parts: Parts, person: UserId, now_ms: int) -> Offer:
-    """How a person gets on whose identity was found to be another one."""
-    view = identity_view(txn, person)
-    if view.master_key is None:
+def offer(txn: Cursor, parts: Parts, person: UserId, candidate: str | None, now_ms: int) -> Offer:
+    """How a person gets on with an identity or a device that is to be confirmed.
+
+    Args:
+        txn: Cursor.
+        parts: Of the process.
+        person: Whose.
+        candidate: One of ``tracking.unconfirmed``; None: their identity is gone.
+        now_ms: UTC.
+    """
+    if candidate is None:
         return Offer(None, None)
-    shown = fingerprint(view.master_key)
-    can_confirm = _state(view) is IdentityState.CHANGED and _has_key(txn, person)
-    if parts.links is None or not can_confirm:
-        return Offer(shown, None)
-    return Offer(shown, parts.links.approve(ask(txn, person, now_ms)))
+    device = unconfirmed(txn, person).get(candidate, "")
+    return Offer(
+        fingerprint(candidate),
+        None if device else _page(txn, parts, person, now_ms),
+        _code(parts, person, candidate) if has_voucher(txn, person) else None,
+        device,
+    )
+
+
+def confirm_by_code(txn: Cursor, parts: Parts, person: UserId, code: str, now_ms: int) -> bool:
+    """Let what a code stands for count; a device of before brought the code.
+
+    Returns:
+        False if the code stands for nothing that is to be confirmed.
+    """
+    return any(
+        hmac.compare_digest(_code(parts, person, one), code)
+        and confirm(txn, parts, person, one, "device", now_ms)
+        for one in unconfirmed(txn, person)
+    )
+
+
+def _code(parts: Parts, person: UserId, candidate: str) -> str:
+    return code_of(parts.key, f"identity {person} {candidate}")
+
+
+def _page(txn: Cursor, parts: Parts, person: UserId, now_ms: int) -> str | None:
+    """Where a key of the person's confirms their identity."""
+    if parts.links is None or not _has_key(txn, person):
+        return None
+    return parts.links.approve(ask(txn, person, now_ms))
 
 
 def is_current(txn: Cursor, asked: Asked) -> bool:
@@ -128,13 +174,14 @@ def is_current(txn: Cursor, asked: Asked) -> bool:
 
 
 def confirm(txn: Cursor, parts: Parts, person: UserId, identity: str, by: By, now_ms: int) -> bool:
-    """Pin the identity of now in the place of the one before, and tell the person.
+    """Pin what is there now in the place of what was before, or beside it, and tell the person.
 
     Args:
         txn: Of what confirms it.
         parts: Of the process.
         person: Whose.
-        identity: The master key that is confirmed.
+        identity: The master key that is confirmed; or the Ed25519 key of a device of somebody
+            without an identity.
         by: Who says so.
         now_ms: UTC.
 
@@ -155,9 +202,6 @@ def _has_key(txn: Cursor, person: UserId) -> bool:
 
 
 def _state(view: IdentityView) -> IdentityState:
-    if view.master_pinned is None:
-        return IdentityState.UNKNOWN
-    if view.master_key is None:
-        return IdentityState.GONE
-    is_same = view.master_key == view.master_pinned
-    return IdentityState.SAME if is_same else IdentityState.CHANGED
+    if view.is_doubted:
+        return IdentityState.GONE if view.master_key is None else IdentityState.CHANGED
+    return IdentityState.UNKNOWN if view.master_pinned is None else IdentityState.SAME

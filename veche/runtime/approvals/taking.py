@@ -46,6 +46,7 @@ from veche.runtime.approvals.errors import (
     KeyHeldError,
     KeyRevokedError,
     KeyUnknownError,
+    NotApprovedError,
 )
 from veche.runtime.approvals.parts import language_of, tell
 from veche.runtime.approvals.store import Evidence
@@ -77,6 +78,7 @@ _UNKNOWN: Final = N_(
     "This key is none of yours here. Please add it on the page of your keys first."
 )
 _REVOKED: Final = N_("This key was revoked. Please use another one.")
+_NOT_APPROVED: Final = N_("Nothing was approved under this number. Please approve it again.")
 _CLOCK: Final = N_("The clock of this device is wrong by more than five minutes. Please try again.")
 _HELD: Final = N_("This key is new: it may approve this from {until_ms} on.")
 _COUNTER: Final = N_(
@@ -188,20 +190,25 @@ def decline(txn: Cursor, session: Session, nonce: str, now_ms: int) -> None:
     _answer(txn, asked, question, DECLINE, trust, now_ms)
 
 
-def check_key(txn: Cursor, nonce: str) -> None:
-    """Make sure that the key which approved something was not revoked since.
+def authorised(txn: Cursor, parts: Parts, nonce: str | None) -> Evidence:
+    """Read the evidence of an approval that still counts: the only way to it for services.
 
     Args:
         txn: The transaction; until its end nobody revokes the key.
-        nonce: Of what was approved.
+        parts: Of the process.
+        nonce: Of what was approved; None never was.
 
     Raises:
-        KeyRevokedError: It was.
+        NotApprovedError: Nothing was approved under the nonce, or it was declined.
+        KeyRevokedError: The key that approved it was revoked since.
     """
-    key_id = store.key_of_evidence(txn, nonce)
-    key = store.lock_key(txn, key_id) if key_id is not None else None
+    evidence = store.evidence_of(txn, parts.vault, nonce) if nonce is not None else None
+    if evidence is None or evidence.kind == DECLINE:
+        raise NotApprovedError(_NOT_APPROVED)
+    key = store.share_key(txn, evidence.key_id) if evidence.key_id is not None else None
     if key is not None and key.revoked_at_ms is not None:
         raise KeyRevokedError(_REVOKED)
+    return evidence
 
 
 def _spent(txn: Cursor, key: Key | None, approval: Approval | Decline) -> int:

@@ -57,6 +57,10 @@ _WHY: Final[Mapping[str, str]] = {
 
 _CONFIRMED_BY: Final[Mapping[str, str]] = {
     "key": N_("You confirmed the new identity of your Matrix account with your key."),
+    "device": N_(
+        "You confirmed it by your reply, from a device that you used here before: what is new of"
+        " your Matrix account counts now."
+    ),
     "operator": N_(
         "Whoever runs this service confirmed the new identity of your Matrix account, after you"
         " showed who you are."
@@ -230,7 +234,7 @@ def identity_doc(fingerprint: str, by: str, url: str | None, language: str) -> D
 
     Args:
         fingerprint: Of it, as people are shown it.
-        by: ``key`` or ``operator``.
+        by: ``key``, ``device`` or ``operator``.
         url: Page of the keys.
         language: Of the person.
     """

@@ -1,5 +1,6 @@
 """A bot to which each person writes in a chat of their own."""
 
+from veche.runtime.chats.bounds import CHATS_MAX, answer_invitation
 from veche.runtime.chats.errands import ChatErrand, Join, OpenChat, invite
 from veche.runtime.chats.hearing import (
     choose_language,
@@ -15,6 +16,7 @@ from veche.runtime.chats.scene import ChatParts, ChatScene, Manner
 from veche.runtime.chats.store import Chat, Chats
 
 __all__ = [
+    "CHATS_MAX",
     "Chat",
     "ChatErrand",
     "ChatParts",
@@ -23,6 +25,7 @@ __all__ = [
     "Join",
     "Manner",
     "OpenChat",
+    "answer_invitation",
     "choose_language",
     "doubt",
     "invite",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.chats.scene import ChatParts
 from veche.runtime.matrix.client import MatrixError, path
-from veche.runtime.matrix.rooms import RoomPlan, introduced, join
+from veche.runtime.matrix.rooms import RoomPlan, introduced, join, leave
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,8 +64,11 @@ class Join(ChatErrand[P]):
         self._greet = greet
 
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        """Go in, learn who is there, show the widget."""
+        """Go in, learn who is there, show the widget; or leave, where there is a reason to."""
         room_id = RoomId(errand.payload["room"])
+        if (reason := errand.payload.get("reason")) is not None:
+            await leave(self._host.client, self._bot, room_id, reason)
+            return {}
         await join(self._host.client, self._bot, self._host.device_id(self._bot), room_id)
         # What is said there is sealed for its members, so they must be known first.
         await self._host.rooms.look(self._bot, room_id)
@@ -86,7 +89,7 @@ class Join(ChatErrand[P]):
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Welcome them."""
         chat = self._parts.manner.chats.read(txn, RoomId(errand.payload["room"]))
-        if chat is not None and not chat.is_greeted:
+        if chat is not None and not chat.is_greeted and "reason" not in errand.payload:
             scene = self._parts.scene(txn, errand.id, now_ms)
             self._greet(scene, chat.room_id, chat.person)
 

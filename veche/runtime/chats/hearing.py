@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from veche.protocol.answers import NoAnswer, Refused, refusal_text
 from veche.protocol.commands import language_named
-from veche.protocol.ids import effect_id
 from veche.protocol.talk import clear_doc, edit_doc, language_doc, languages_line
-from veche.runtime import errands, people
+from veche.runtime import people
+from veche.runtime.chats.bounds import answer_invitation
 from veche.runtime.chats.scene import ChatScene
-from veche.runtime.errands import Errand
 from veche.runtime.listening import came_in_clear, is_edit, is_said
 from veche.runtime.sessions import PAGE_COMMANDS
 from veche.runtime.speak import MEMBER
@@ -69,10 +68,9 @@ def _follow(scene: ChatScene[Any], inbound: Inbound) -> None:
     if inbound.state_key != inbound.bot:
         return
     if membership == "invite":
-        manner.chats.keep(scene.txn, inbound.room_id, inbound.sender, scene.now_ms)
-        payload, kind = {"room": inbound.room_id}, join_kind(manner.purpose)
-        id_ = effect_id(kind, inbound.event_id)
-        errands.schedule(scene.txn, Errand(id_, kind, payload, scene.now_ms))
+        chats = [one.room_id for one in manner.chats.of(scene.txn, inbound.sender)]
+        if answer_invitation(scene.txn, inbound, chats, join_kind(manner.purpose), {}):
+            manner.chats.keep(scene.txn, inbound.room_id, inbound.sender, scene.now_ms)
     elif membership in _GONE:
         manner.chats.drop(scene.txn, inbound.room_id)
 

@@ -9,6 +9,7 @@ import attrs
 from veche.protocol import message
 from veche.protocol.message import NO_PAYLOAD, RelationKind
 from veche.protocol.prompts import Prompt
+from veche.protocol.refusals import APPROVAL_REVOKED
 from veche.protocol.speech import Speech
 from veche.runtime import people, prompts
 from veche.runtime.crypto.tracking import is_encrypted
@@ -297,9 +298,16 @@ class ChatScene(Generic[S]):
         return kept
 
     def settle(self, answered: Answered, words: str) -> bool:
-        """Let an answer count and show ``words`` in its question; False if it came second."""
-        person = answered.inbound.sender
+        """Let an answer count and show ``words`` in its question; False if it does not count.
+
+        It does not if another was first, or if the key that approved it was revoked since: then the
+        question says so.
+        """
+        person, nonce = answered.inbound.sender, answered.chosen.approved_by
         self.stir(person)
+        if nonce is not None and self.approvals.revoked_among(self.txn, [nonce]):
+            self.close_one(answered.kept, person, self.speech(person).text(APPROVAL_REVOKED))
+            return False
         answered = attrs.evolve(answered, kept=self.whole(answered.kept))
         return prompts.settle(self.txn, self.voice, answered, words, self.ground(person))
 

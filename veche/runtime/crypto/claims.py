@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+import attrs
+from twisted.internet.defer import Deferred, FirstError, gatherResults
+
 from veche.protocol.errors import UnavailableError
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core import olm
@@ -29,6 +32,19 @@ CLAIM_RETRY_MS: Final = 300_000
 NO_KEY_MAX: Final = 50_000
 
 
+@attrs.define
+class _Batch:
+    """Devices that go into one claim, and who waits for it.
+
+    Attributes:
+        opened: Those with which it opened a session, once it is done.
+    """
+
+    devices: dict[PeerDevice, None] = attrs.field(factory=dict)
+    opened: set[PeerDevice] = attrs.field(factory=set)
+    waiting: list[Deferred[None]] = attrs.field(factory=list)
+
+
 class Claims:
     """Claims for one bot, while its writer is in this process."""
 
@@ -36,13 +52,19 @@ class Claims:
         self._writer = writer
         self._client = client
         self._no_key: dict[str, int] = {}
+        self._gathering: dict[str, _Batch] = {}
+        self._asking: set[str] = set()
 
     def is_due(self, device: PeerDevice, now_ms: int) -> bool:
         """Whether to try a device: not if it gave no key a short while ago."""
         return self._no_key.get(device.curve25519, 0) <= now_ms
 
     async def claim(self, devices: Sequence[PeerDevice], now_ms: int) -> list[PeerDevice]:
-        """Open a session with each device; returns those with which it worked.
+        """Open a session with each device; return those with which it worked.
+
+        Each server has one request at a time. What is asked for meanwhile goes into the next one,
+        so a crowd that comes at once costs few requests, and a slow server delays only its own
+        people.
 
         Args:
             devices: Any number.
@@ -51,10 +73,52 @@ class Claims:
         Raises:
             LostWriterError: Another process writes for this bot now.
         """
-        opened: list[PeerDevice] = []
+        by_server: dict[str, list[PeerDevice]] = {}
+        for device in devices:
+            by_server.setdefault(device.user_id.partition(":")[2], []).append(device)
+        works = [
+            Deferred.fromCoroutine(self._claim_of(server, some, now_ms))
+            for server, some in by_server.items()
+        ]
+        try:
+            found: list[list[PeerDevice]] = await gatherResults(works, consumeErrors=True)
+        except FirstError as e:
+            e.subFailure.raiseException()
+        return [device for some in found for device in some]
+
+    async def _claim_of(
+        self, server: str, devices: Sequence[PeerDevice], now_ms: int
+    ) -> list[PeerDevice]:
+        """Claim with all others that wait for the same server."""
+        batch = self._gathering.setdefault(server, _Batch())
+        batch.devices.update(dict.fromkeys(devices))
+        done: Deferred[None] = Deferred()
+        batch.waiting.append(done)
+        if server not in self._asking:
+            self._asking.add(server)
+            Deferred.fromCoroutine(self._ask(server, now_ms))
+        await done
+        return [device for device in devices if device in batch.opened]
+
+    async def _ask(self, server: str, now_ms: int) -> None:
+        """Claim one batch after another, until nobody waits for the server."""
+        while (batch := self._gathering.pop(server, None)) is not None:
+            try:
+                batch.opened = await self._claim_all([*batch.devices], now_ms)
+            except Exception as e:  # noqa: BLE001 -- of those who wait
+                for one in batch.waiting:
+                    one.errback(e)
+            else:
+                for one in batch.waiting:
+                    one.callback(None)
+        self._asking.discard(server)
+
+    async def _claim_all(self, devices: Sequence[PeerDevice], now_ms: int) -> set[PeerDevice]:
+        opened: set[PeerDevice] = set()
         for start in range(0, len(devices), CLAIM_DEVICES_MAX):
-            opened += await self._claim_some(devices[start : start + CLAIM_DEVICES_MAX], now_ms)
-        for device in set(devices) - set(opened):
+            some = devices[start : start + CLAIM_DEVICES_MAX]
+            opened.update(await self._claim_some(some, now_ms))
+        for device in set(devices) - opened:
             if len(self._no_key) >= NO_KEY_MAX:
                 self._no_key.clear()
             self._no_key[device.curve25519] = now_ms + CLAIM_RETRY_MS

@@ -1,7 +1,7 @@
 """Reading a room event: decrypt it, and judge the device that sent it.
 
 Any replica may do this in the transaction that handles the event: reading changes no session, only
-``crypto.message_seen`` is written.
+``crypto.message_seen`` is written; and by somebody's first message, by what they deal with us.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ class Opener:
         """What an event says, and how sure it is that its sender said it.
 
         Args:
-            txn: Of the transaction that handles the event; one row is written.
+            txn: Of the transaction that handles the event; one row is written, and at somebody's
+                first message what is pinned of them.
             bot: Which of our bots it reached.
             event: As the homeserver gave it, ``room_id``, ``event_id``, ``sender`` and ``type``
                 checked to be strings.
@@ -118,6 +119,9 @@ class Opener:
             there = sessions.first_index(txn, bot, room_id, session_id)
             raise WaitsForKey(session_id, there) from e  # an earlier key of it may come still
         standing = self._standing(row)
+        if not row.identity.is_pinned and standing is not DeviceStanding.UNKNOWN:
+            # Else an identity that comes later would be taken for the first.
+            self._people.pin(txn, UserId(row.sender), row.sender_curve25519)
         if row.seen_with is None:
             # Only now: what does not decrypt may claim any index.
             place = (room_id, session_id, index)
@@ -134,8 +138,9 @@ class Opener:
             raise NeedsDevices(UserId(row.sender))
         if row.is_cross_signed is None:
             return DeviceStanding.UNKNOWN
-        identity = trust.IdentityView(row.master_key, row.master_pinned)
-        return trust.standing_of(identity, is_cross_signed=row.is_cross_signed)
+        return trust.standing_of(
+            row.identity, is_cross_signed=row.is_cross_signed, is_pinned=row.is_pinned
+        )
 
     def _was_asked(self, row: OpeningRow) -> bool:
         """Whether the directory answered since this device was first missing in it."""

@@ -20,11 +20,11 @@ from veche.runtime.crypto import metrics
 from veche.runtime.crypto.claims import CLAIM_RETRY_MS, Claims
 from veche.runtime.crypto.core import megolm, sharing
 from veche.runtime.crypto.core.rotation import Rotation, rotation
-from veche.runtime.crypto.core.trust import NO_OLM, IdentityView
+from veche.runtime.crypto.core.trust import NO_OLM
 from veche.runtime.crypto.store import rooms, sessions
 from veche.runtime.crypto.store.rooms import Shared
 from veche.runtime.crypto.to_device import ENCRYPTED, ToDeviceQueue
-from veche.runtime.ports import NotPrepared
+from veche.runtime.ports import EVERY_DEVICE, HeldBack, NotPrepared
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor, Database
     from veche.runtime.matrix.client import MatrixClient
 
+_FILE_KEYS: Final = frozenset({"file", "url"})
+"""Either is in each content that hands out a file (Matrix spec v1.18, ``m.file`` and others)."""
 ROOMS_CACHED_MAX: Final = 2_000
 """Rooms whose outbound session stays in memory."""
 
@@ -91,6 +93,7 @@ class Sealer:
         self._cached: OrderedDict[str, _Cached] = OrderedDict()
         self._encrypted: set[str] = set()
         self._plain: set[str] = set()
+        self._apart: set[str] = set()
 
     # Before: what needs the network.
 
@@ -108,7 +111,8 @@ class Sealer:
             LostWriterError: Another process writes for this bot now.
         """
         cached = self._cached.get(room_id)
-        if cached is not None and _is_settled(cached, now_ms) and not cached.has_invited:
+        is_ready = cached is not None and _is_settled(cached, now_ms) and not cached.has_invited
+        if is_ready and room_id not in self._apart:
             return
         readers = await self._database.run(
             "crypto.readers", rooms.readers_of, room_id, self._writer.user_id
@@ -123,6 +127,9 @@ class Sealer:
     def _unreached(self, txn: Cursor, room_id: str, now_ms: int) -> list[PeerDevice]:
         readers = rooms.readers_of(txn, room_id, self._writer.user_id)
         allowed, _ = sharing.allowed_devices(_persons(readers), self._without_identity)
+        if room_id in self._apart:
+            self._apart.discard(room_id)
+            allowed = [device for one in readers for device in one.devices]
         keys = [device.curve25519 for device in allowed]
         reached = sessions.newest_olm_sessions(txn, self._writer.device_no, keys)
         return [
@@ -156,17 +163,64 @@ class Sealer:
 
         Raises:
             TooLargeError: The payload is over ``PAYLOAD_BYTES_MAX``; nothing was written.
+            HeldBack: It is a document, and a reader's identity is in doubt; nothing was written.
             NotEncryptedError: The room was never encrypted; nothing was written.
             NotPrepared: Readers changed since ``prepare``; nothing was written.
             LostWriterError: Another process writes for this bot now; nothing was written.
         """
         payload = megolm.payload_bytes(room_id, event_type, dict(content))
+        self._check_held(txn, room_id, content)
         try:
             cached, count = self._session_for(txn, room_id, now_ms)
         except BaseException:
             self._cached.pop(room_id, None)  # it may have been settled in memory
             raise
         return self._sealed(txn, room_id, cached, count, payload, content, beside)
+
+    def seal_apart(
+        self,
+        audience: str,
+        txn: Cursor,
+        room_id: RoomId,
+        event_type: str,
+        content: Mapping[str, Any],
+        beside: Mapping[str, Any],
+        now_ms: int,
+    ) -> Json:
+        """As ``seal``, in a session of its own, for an audience as ``ports.Sealer`` has it.
+
+        For what has to reach a device that nobody confirmed: how to confirm it. The session of the
+        room stays as it is, and stays unknown to that device.
+
+        Raises:
+            TooLargeError: The payload is over ``PAYLOAD_BYTES_MAX``; nothing was written.
+            NotPrepared: A device has to be reached first; nothing was written.
+            LostWriterError: Another process writes for this bot now; nothing was written.
+        """
+        payload = megolm.payload_bytes(room_id, event_type, dict(content))
+        writer = self._writer
+        if (
+            writer.is_lost
+            or rooms.sealing_row(txn, writer.device_no, writer.epoch, room_id) is None
+        ):
+            raise writer.lost()
+        self._apart.add(room_id)  # should it not be prepared
+        readers = self._fresh_readers(txn, room_id)
+        devices = [
+            one for reader in readers for one in reader.devices if _is_meant(audience, reader, one)
+        ]
+        keys = [device.curve25519 for device in devices]
+        reached = sessions.newest_olm_sessions(txn, writer.device_no, keys)
+        if any(d.curve25519 not in reached and self.claims.is_due(d, now_ms) for d in devices):
+            raise NotPrepared("a device was not reached yet")
+        self._apart.discard(room_id)
+        session = vz.GroupSession()
+        given = [device for device in devices if device.curve25519 in reached]
+        room_key = megolm.room_key_content(session, room_id)
+        gives = self.to_device.encrypt(txn, reached, given, "m.room_key", room_key)
+        self.to_device.add(txn, room_id, ENCRYPTED, gives)
+        relation = content.get("m.relates_to")
+        return megolm.encrypt(session, writer.own, payload, relation, dict(beside))
 
     def seal_now(
         self,
@@ -183,9 +237,11 @@ class Sealer:
 
         Raises:
             TooLargeError: The payload is over ``PAYLOAD_BYTES_MAX``; nothing was written.
+            HeldBack: It is a document, and a reader's identity is in doubt; nothing was written.
             NotPrepared: Use ``seal``; nothing was written.
         """
         payload = megolm.payload_bytes(room_id, event_type, dict(content))
+        self._check_held(txn, room_id, content)
         cached, writer = self._cached.get(room_id), self._writer
         if cached is None or cached.has_invited or not _is_settled(cached, now_ms):
             raise NotPrepared("the session is not settled")
@@ -195,6 +251,13 @@ class Sealer:
         if row is None or not self._is_current(cached, row, now_ms):
             raise NotPrepared("the device is busy, or the session is not what was committed")
         return self._sealed(txn, room_id, cached, row.message_count, payload, content, beside)
+
+    def _check_held(self, txn: Cursor, room_id: str, content: Mapping[str, Any]) -> None:
+        """Raise ``HeldBack`` for a document while a reader's identity is in doubt."""
+        if not _FILE_KEYS.isdisjoint(content):
+            readers = rooms.readers_of(txn, room_id, self._writer.user_id)
+            if any(one.identity.is_doubted for one in readers):
+                raise HeldBack("a reader has an identity that nobody confirmed")
 
     def _sealed(
         self,
@@ -280,10 +343,7 @@ class Sealer:
         self, txn: Cursor, room_id: str, row: SealingRow, cached: _Cached | None, now_ms: int
     ) -> tuple[_Cached, int]:
         """Rotate if need be, hand the session to whoever lacks it."""
-        readers = rooms.readers_of(txn, room_id, self._writer.user_id)
-        for one in readers:
-            if not one.is_fresh and not self._directory.is_unreachable(one.user_id):
-                raise NotPrepared(f"news of {one.user_id}")
+        readers = self._fresh_readers(txn, room_id)
         persons = _persons(readers)
         allowed, _ = sharing.allowed_devices(persons, self._without_identity)
         why, given = self._told(txn, room_id, row, cached, allowed, now_ms)
@@ -305,6 +365,13 @@ class Sealer:
         cached.has_invited = any(one.is_invited for one in readers)
         cached.again_at_ms = None if wanted.is_settled and is_known else now_ms + CLAIM_RETRY_MS
         return cached, cached.session.message_index
+
+    def _fresh_readers(self, txn: Cursor, room_id: str) -> list[Reader]:
+        readers = rooms.readers_of(txn, room_id, self._writer.user_id)
+        for one in readers:
+            if not one.is_fresh and not self._directory.is_unreachable(one.user_id):
+                raise NotPrepared(f"news of {one.user_id}")
+        return readers
 
     def _told(
         self,
@@ -416,13 +483,16 @@ def _is_committed(cached: _Cached, row: SealingRow) -> bool:
     return is_same and cached.session.message_index == row.message_count
 
 
+def _is_meant(audience: str, reader: Reader, device: PeerDevice) -> bool:
+    """Whether a device is of an audience, see ``ports.Sealer``."""
+    is_signed = device.is_cross_signed and reader.identity.master_key == audience
+    return audience in (EVERY_DEVICE, device.ed25519) or is_signed
+
+
 def _is_settled(cached: _Cached, now_ms: int) -> bool:
     is_due = cached.again_at_ms is not None and cached.again_at_ms <= now_ms
     return cached.readers is not None and not is_due
 
 
 def _persons(readers: Sequence[Reader]) -> list[sharing.Person]:
-    return [
-        sharing.Person(one.user_id, IdentityView(one.master_key, one.master_pinned), one.devices)
-        for one in readers
-    ]
+    return [sharing.Person(one.user_id, one.identity, one.devices) for one in readers]

@@ -10,22 +10,30 @@ import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 from twisted.internet.task import deferLater
 
 from veche.protocol.errors import UnavailableError
+from veche.protocol.ids import UserId
 from veche.runtime.crypto import metrics
-from veche.runtime.crypto.core.keys_query import PersonKeys, read_person, with_old_devices
+from veche.runtime.crypto.core.keys_query import (
+    PersonKeys,
+    is_vouched,
+    read_person,
+    with_old_devices,
+    with_pinned,
+)
 from veche.runtime.crypto.core.rotation import read_limits
-from veche.runtime.crypto.core.trust import IdentityView
 from veche.runtime.crypto.store import people, rooms
 from veche.runtime.matrix.client import MatrixError, path
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from twisted.internet.interfaces import IReactorTime
 
-    from veche.protocol.ids import RoomId, UserId
+    from veche.protocol.ids import RoomId
+    from veche.runtime.crypto.core.trust import IdentityView
     from veche.runtime.database import Cursor, Database
     from veche.runtime.matrix.client import MatrixClient
 
@@ -46,7 +54,12 @@ VISIBILITY_CHARACTERS_MAX: Final = 32
 
 
 class People:
-    """Keeps the key directory; one a process, for all bots."""
+    """Keeps the key directory; one a process, for all bots.
+
+    Attributes:
+        on_doubt: Called, in the transaction that stores keys of a person, with the person and the
+            time, when an identity or a device came that is not the person's until it is confirmed.
+    """
 
     def __init__(
         self,
@@ -62,6 +75,17 @@ class People:
         self._unreachable: dict[str, int] = {}
         self._answers: OrderedDict[str, int] = OrderedDict()
         self._waited_for: OrderedDict[str, None] = OrderedDict()
+        self.on_doubt: Callable[[Cursor, UserId, int], None] = _nobody_told
+
+    def pin(self, txn: Cursor, user_id: UserId, sender_key: str) -> None:
+        """Pin by what a person deals with us, unless it is: at their first message.
+
+        Args:
+            txn: Of the message.
+            user_id: Who.
+            sender_key: Curve25519 of the device that sent it.
+        """
+        people.pin(txn, user_id, int(self._reactor.seconds() * 1000), sender_key)
 
     def is_unreachable(self, user_id: str) -> bool:
         """Whether the last attempt to ask for a person failed, a short while ago."""
@@ -124,7 +148,7 @@ class People:
         answered = [user for user in user_ids if _is_answered(answer, user)]
         if answered:
             covered = {user: seqs[user] for user in answered if user in seqs}
-            await self._database.run("crypto.keys", _store, answer, covered, now_ms)
+            await self._database.run("crypto.keys", _store, answer, covered, now_ms, self.on_doubt)
             self._count_answers(answered)
         return set(user_ids) - set(answered)
 
@@ -151,14 +175,56 @@ def _is_answered(answer: object, user_id: str) -> bool:
     return not (isinstance(failures, dict) and server in failures)
 
 
-def _store(txn: Cursor, answer: object, seqs: Mapping[str, int], now_ms: int) -> None:
+def _nobody_told(txn: Cursor, user_id: UserId, now_ms: int) -> None:
+    """Where no bot speaks."""
+
+
+def _store(
+    txn: Cursor,
+    answer: object,
+    seqs: Mapping[str, int],
+    now_ms: int,
+    on_doubt: Callable[[Cursor, UserId, int], None],
+) -> None:
     for user_id in people.end_query(txn, seqs, now_ms):
         before = people.stored_keys(txn, user_id)
+        identity = people.identity_of(txn, user_id)
         known = {one.device_id: (one.curve25519, one.ed25519) for one in before.devices}
         keys = with_old_devices(read_person(answer, user_id, known), before)
-        if (keys.master_key, keys.devices) != (before.master_key, before.devices):
+        pinned = people.pinned_devices(txn, user_id) if identity.is_pinned else []
+        if attrs.evolve(identity, master_key=keys.master_key).is_doubted:
+            keys = with_pinned(keys, [one for one, _ in pinned])
+        is_changed = (keys.master_key, keys.devices) != (before.master_key, before.devices)
+        if is_changed:
             people.save_keys(txn, user_id, keys)
         _tell_changes(txn, user_id, before.master_key, keys)
+        who = UserId(user_id)
+        vouchers = [one for one, may_confirm in pinned if may_confirm]
+        is_vouched_for = is_vouched(answer, user_id, vouchers)
+        if _settle(txn, who, now_ms, is_vouched_for=is_vouched_for, is_changed=is_changed):
+            on_doubt(txn, who, now_ms)
+
+
+def _settle(
+    txn: Cursor, user_id: UserId, now_ms: int, *, is_vouched_for: bool, is_changed: bool
+) -> bool:
+    """Bring the pin up to what is there now; whether something new is there that is in doubt.
+
+    The first identity of somebody who had none counts if one of their devices vouches for it. One
+    that takes the place of another does not, whoever vouches for it: a device that was stolen may
+    be why there is another one.
+    """
+    identity = people.identity_of(txn, user_id)
+    if not identity.is_pinned:
+        return False
+    if identity.are_devices_pinned and identity.master_key is not None and is_vouched_for:
+        renew_identity(txn, user_id, identity.master_key, now_ms)
+        return False
+    if not is_changed:
+        return False
+    if not identity.is_doubted and not identity.are_devices_pinned:
+        people.pin_devices(txn, user_id)
+    return identity.is_doubted or bool(people.late_devices(txn, user_id))
 
 
 def _tell_changes(txn: Cursor, user_id: str, before: str | None, keys: PersonKeys) -> None:
@@ -175,40 +241,62 @@ def _tell_changes(txn: Cursor, user_id: str, before: str | None, keys: PersonKey
 def pin_identity(txn: Cursor, user_id: UserId, now_ms: int) -> str | None:
     """Pin the identity of a person and return the pinned master key; None if there is none.
 
-    Called in the transaction in which something is first stored about the person. One that was
-    pinned before stays; see ``renew_identity``.
+    Called in the transaction in which something is first stored about the person, who need not have
+    written in a room before. What was pinned before stays, also that there was no identity, only
+    devices; see ``renew_identity``.
     """
     return people.pin(txn, user_id, now_ms)
 
 
-def renew_identity(txn: Cursor, user_id: UserId, master_key: str, now_ms: int) -> bool:
-    """Let a changed identity take the place of the pinned one, once somebody confirmed it.
+def renew_identity(txn: Cursor, user_id: UserId, confirmed: str, now_ms: int) -> bool:
+    """Let a changed identity, or a late device, count as the person's, once somebody confirmed it.
 
     Who may, ``veche.runtime.approvals.identities`` decides.
 
     Args:
         txn: Cursor.
         user_id: Who.
-        master_key: What was confirmed.
+        confirmed: A master key; or the Ed25519 key of a device of somebody without an identity.
         now_ms: UTC.
 
     Returns:
-        False if the person has another one now, or it is pinned already: nothing has changed.
+        False if it is not there now, or pinned already: nothing has changed.
     """
-    is_renewed = people.renew_pin(txn, user_id, master_key, now_ms)
+    is_renewed = people.renew_pin(txn, user_id, confirmed, now_ms)
     if is_renewed:
-        logger.warning("the new identity of %s was confirmed", user_id)
+        logger.warning("the new identity or device of %s was confirmed", user_id)
     return is_renewed
 
 
 def identity_view(txn: Cursor, user_id: UserId) -> IdentityView:
     """The identity of a person, locked until the transaction ends."""
-    return IdentityView(*people.identity_of(txn, user_id))
+    return people.identity_of(txn, user_id)
 
 
-def master_key(txn: Cursor, user_id: UserId) -> str | None:
-    """The identity of a person as last asked, which need not be the pinned one."""
-    return people.stored_keys(txn, user_id).master_key
+def unconfirmed(txn: Cursor, user_id: UserId) -> dict[str, str]:
+    """What is there of a person and would count once confirmed; see ``renew_identity``.
+
+    The identity of now, or, of who has none, devices that came later: keys, and the ids of devices.
+    """
+    identity = people.identity_of(txn, user_id)
+    if identity.master_key is not None:
+        return {identity.master_key: ""} if identity.is_doubted else {}
+    return {ed25519: device_id for device_id, ed25519 in people.late_devices(txn, user_id)}
+
+
+def has_voucher(txn: Cursor, user_id: UserId) -> bool:
+    """Whether a person has a device that may vouch for what comes later."""
+    return any(may_confirm for _, may_confirm in people.pinned_devices(txn, user_id))
+
+
+def sender_key(txn: Cursor, bot: UserId, event: Mapping[str, Any]) -> str | None:
+    """Curve25519 of the device that sent an encrypted event which was opened."""
+    return people.sender_of(txn, bot, event["room_id"], event["content"].get("session_id"))[0]
+
+
+def may_confirm(txn: Cursor, bot: UserId, event: Mapping[str, Any]) -> bool:
+    """Whether an encrypted event came from a device that may vouch for what comes later."""
+    return people.sender_of(txn, bot, event["room_id"], event["content"].get("session_id"))[1]
 
 
 def is_encrypted(txn: Cursor, room_id: RoomId) -> bool:

@@ -61,6 +61,14 @@ POLL_MS: Final = 2_000
 LEASE_MS: Final = 30_000
 """How long a room is left to the process that asks the homeserver about it."""
 ROW_DELAYS_MS: Final = (1_000, 2_000, 4_000, 8_000)
+_DOUBTED: Final = frozenset(
+    {
+        DeviceStanding.UNSIGNED,
+        DeviceStanding.NO_IDENTITY,
+        DeviceStanding.IDENTITY_CHANGED,
+        DeviceStanding.LATE,
+    }
+)
 
 _rows = metrics.counter("veche_inbox_done_total", "Rows by how they ended.", ["end"])
 _refused = metrics.counter("veche_inbox_refused_total", "Rows refused, by reason.", ["reason"])
@@ -80,7 +88,8 @@ class Ports:
         devices: Asks for devices.
         is_ours: Whether a user id is in our namespace.
         given_up: Tells who wrote a row that nothing was done, in the transaction that gives it up.
-        doubted: Tells who wrote a row that their identity is another one than was pinned.
+        doubted: Acts on a message of a device that is not simply its person's, and says whether
+            nobody else has to hear it.
     """
 
     opener: Opener
@@ -89,7 +98,7 @@ class Ports:
     devices: Devices
     is_ours: Callable[[str], bool]
     given_up: Callable[[Cursor, Claim, Item, int], None]
-    doubted: Callable[[Cursor, Claim, Item, int], None]
+    doubted: Callable[[Cursor, Claim, Item, Inbound, int], bool]
 
 
 @attrs.frozen
@@ -337,8 +346,8 @@ class Worker:
             is_ours, hooks = self._ports.is_ours, self._ports.hooks
             batch.is_doubtful |= track(txn, hooks, is_ours, claim, item)
         inbound = self._open(txn, claim, item)
-        if inbound.standing is DeviceStanding.IDENTITY_CHANGED:
-            self._ports.doubted(txn, claim, item, now_ms)
+        if inbound.standing in _DOUBTED and self._ports.doubted(txn, claim, item, inbound, now_ms):
+            return
         self._receivers[claim.bot].receive(txn, inbound)
 
     def _wait(

@@ -86,6 +86,18 @@ class RoomPlan:
         return body
 
 
+@attrs.frozen
+class Made:
+    """A room of a plan.
+
+    Attributes:
+        is_new: Whether it was made just now; False if an earlier attempt made it.
+    """
+
+    room_id: RoomId
+    is_new: bool
+
+
 def introduced(
     name: str, commands: Sequence[Command], bot: UserId, catalogue: Catalogue, language: str
 ) -> list[Mapping[str, Any]]:
@@ -107,7 +119,7 @@ def introduced(
 
 async def create_room(
     client: MatrixClient, bot: UserId, device: DeviceId, plan: RoomPlan, unique: EffectId
-) -> RoomId:
+) -> Made:
     """Make a room, or find the one that an earlier attempt made.
 
     The alias in our exclusive namespace is what makes it idempotent: a second room cannot get it.
@@ -129,13 +141,34 @@ async def create_room(
         answer = await client.call(
             "POST", path("createRoom"), user=bot, device=device, body=plan.body(localpart)
         )
-        return RoomId(str(answer["room_id"]))
+        return Made(RoomId(str(answer["room_id"])), is_new=True)
     except MatrixError as e:
         if e.errcode != "M_ROOM_IN_USE":
             raise
     alias = f"#{localpart}:{bot.partition(':')[2]}"
     answer = await client.call("GET", path("directory", "room", alias), user=bot)
-    return RoomId(str(answer["room_id"]))
+    return Made(RoomId(str(answer["room_id"])), is_new=False)
+
+
+async def leave(client: MatrixClient, bot: UserId, room_id: RoomId, reason: str) -> None:
+    """Leave a room, or refuse the invitation to it; not being in it is fine.
+
+    Args:
+        client: To the homeserver.
+        bot: Who.
+        room_id: Which.
+        reason: Shown by clients; may be empty.
+
+    Raises:
+        MatrixError: The homeserver refused for another reason.
+        NoAnswerError: There was no answer; the same call again is right.
+    """
+    body = {"reason": reason} if reason else {}
+    try:
+        await client.call("POST", path("rooms", room_id, "leave"), user=bot, body=body)
+    except MatrixError as e:
+        if e.status not in _NOT_INVITED:
+            raise
 
 
 async def join(
@@ -197,16 +230,21 @@ class Rooms:
     ) -> RoomId:
         """As ``create_room``; when it returns, the room's encryption is pinned.
 
-        A look that was made while the homeserver was still making the room may have missed it, and
-        pushes may be late.
+        Only people whom the bot invites can read what is said in a private room. One that was just
+        made has nobody else in it, and the state that was asked for: nothing needs to be read. A
+        public one, and one that an earlier attempt made, is looked at.
 
         Raises:
             MatrixError: The homeserver refused.
             UnavailableError: There was no answer; the same call again goes on.
         """
-        room_id = await create_room(self._client, bot, device, plan, unique)
-        await self.look(bot, room_id)
-        return room_id
+        made = await create_room(self._client, bot, device, plan, unique)
+        if plan.public_alias is None:
+            at_ms = int(self._reactor.seconds() * 1000)
+            await self._database.run("made", self._keep_made, made, plan, at_ms)
+        if plan.public_alias is not None or not made.is_new:
+            await self.look(bot, made.room_id)
+        return made.room_id
 
     async def look(self, bot: UserId, room_id: RoomId) -> bool:
         """Read a room's members, encryption and history visibility, and store them.
@@ -222,7 +260,7 @@ class Rooms:
         """
         waiting = self._looking.get(room_id)
         if waiting is not None:
-            shared: Deferred[bool] = Deferred(lambda _: None)
+            shared: Deferred[bool] = Deferred()
             waiting.append(shared)
             return await shared
         self._looking[room_id] = []
@@ -262,6 +300,17 @@ class Rooms:
                 return True
         _looks.labels("overtaken").inc()
         raise UnavailableError("the room changes too fast", retry_after_ms=1_000)
+
+    def _keep_made(self, txn: Cursor, made: Made, plan: RoomPlan, made_at_ms: int) -> None:
+        """Keep of a private room whom it is for, and its state if it is new."""
+        store.close_room(txn, made.room_id)
+        if not made.is_new:
+            return
+        state = {str(one["type"]): one["content"] for one in plan.initial_state}
+        visibility = _visibility(state.get("m.room.history_visibility"))
+        encryption = _ENCRYPTED["content"]
+        changes = store.begin_look(txn, made.room_id)
+        self._store(txn, made.room_id, [], encryption, visibility, made_at_ms, changes)
 
     def _store(
         self,

@@ -132,16 +132,27 @@ def expect_member(txn: Cursor, room_id: RoomId, user_id: UserId, membership: str
     """Count with a member event of ours that is about to be sent.
 
     What is sealed after it in the same breath must be readable for who is invited, and not for who
-    is removed. The event itself sets it right when it comes back.
+    is removed. The event itself sets it right when it comes back. Into a room that the bot closed
+    it lets in whom it invites, and nobody else.
     """
     txn.execute(
-        "INSERT INTO runtime.room_member AS m (room_id, user_id, membership)"
-        " VALUES (%(room)s, %(user)s, %(membership)s)"
-        " ON CONFLICT (room_id, user_id) DO UPDATE SET membership = EXCLUDED.membership"
-        " WHERE NOT (m.membership = 'join' AND EXCLUDED.membership = 'invite')",
+        "INSERT INTO runtime.room_member AS m (room_id, user_id, membership, is_let_in)"
+        " VALUES (%(room)s, %(user)s, %(membership)s, %(membership)s = 'invite')"
+        " ON CONFLICT (room_id, user_id) DO UPDATE SET is_let_in = EXCLUDED.is_let_in,"
+        " membership = CASE WHEN m.membership = 'join' AND EXCLUDED.membership = 'invite'"
+        "  THEN m.membership ELSE EXCLUDED.membership END",
         {"room": room_id, "user": user_id, "membership": membership},
     )
     txn.execute("UPDATE runtime.room SET changes = changes + 1 WHERE room_id = %s", (room_id,))
+
+
+def close_room(txn: Cursor, room_id: RoomId) -> None:
+    """Note that a bot made a room for those alone whom it invites."""
+    txn.execute(
+        "INSERT INTO runtime.room (room_id, is_closed) VALUES (%s, TRUE)"
+        " ON CONFLICT (room_id) DO UPDATE SET is_closed = TRUE",
+        (room_id,),
+    )
 
 
 def set_doubtful(txn: Cursor, room_id: RoomId) -> None:

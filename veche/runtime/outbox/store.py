@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CHANNEL: Final = "veche_outbox"
 """Where new rows are announced: ``<bot> <room id>``."""
+AUDIENCE: Final = "audience"
+"""In the content of a row that waits, not of what is sent: ``Outgoing.audience``."""
 ROWS_MAX: Final = 10
 """Rows of one room that one transaction seals: who joins meanwhile does not read them."""
 HOUSEKEEPING_ROWS_MAX: Final = 5_000
@@ -67,6 +69,8 @@ class Outgoing:
         state_key: Of a state event; those are never encrypted.
         redacts: Of a redaction: what it removes, an effect id or an event id.
         relation: To another message.
+        audience: Which devices in the room can read it where it is not for those that always do:
+            see ``Sealer.seal_apart`` of the ports.
     """
 
     bot: UserId
@@ -77,6 +81,7 @@ class Outgoing:
     state_key: str | None = None
     redacts: EffectId | EventId | None = None
     relation: Relation | None = None
+    audience: str | None = None
 
     @functools.cached_property
     def form(self) -> Mapping[str, str]:
@@ -123,6 +128,8 @@ def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
     if act.opening is not None:
         # For the person, inside the encryption; never sent where there is none.
         content[OPENING] = act.opening
+    if outgoing.audience is not None:
+        content[AUDIENCE] = outgoing.audience  # taken out when it is sealed
     row = OutboxRow(
         effect_id=outgoing.effect_id,
         event_type=outgoing.event_type,

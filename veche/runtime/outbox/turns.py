@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ from veche.protocol.ids import EffectId, EventId, UserId
 from veche.protocol.message import RelationKind, relation
 from veche.runtime.matrix import store as rooms_store
 from veche.runtime.outbox import store
-from veche.runtime.ports import NotPrepared, Undeliverable, Undelivered
+from veche.runtime.ports import HeldBack, NotPrepared, Undeliverable, Undelivered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,9 @@ REMEMBERED_MS: Final = 23 * 3600 * 1000
 """How long the homeserver knows a transaction id (24 h, measured), less a margin."""
 RELATION_WAIT_MS: Final = 1_000
 """When to look again for the event of another queue that a row relates to."""
+
+HELD_MS: Final = 60_000
+"""When to look again whether a document may go to a person whose identity was in doubt."""
 
 MEMBER: Final = "m.room.member"
 REDACTION: Final = "m.room.redaction"
@@ -202,8 +206,12 @@ class Turns:
                 turn.wait_ms = None if turn.ready else RELATION_WAIT_MS
                 break
             except NotPrepared:
-                turn.is_all, turn.needs_preparation = False, True
+                turn.is_all, turn.needs_preparation, turn.wait_ms = False, True, None
                 break
+            except HeldBack:
+                # What comes after it goes first: it may be the warning of what it waits for.
+                turn.is_all, turn.wait_ms = False, HELD_MS
+                continue
             except _CannotSealError as e:
                 logger.exception("outbox: %s cannot be sent", row.effect_id)
                 give_up(txn, place, [row.effect_id], e.reason, e.detail)
@@ -225,11 +233,11 @@ class Turns:
         seal = place.sealer.seal_now if turn.is_room_encrypted else None
         fixed: list[store.SealedRow] = []
         for row in rows[: store.ROWS_MAX]:
-            if row.state_key is not None or row.redacts is not None:
+            if row.state_key is not None or row.redacts is not None or _is_apart(row):
                 break
             try:
                 one = self._seal(txn, place, row, now_ms, seal)
-            except (NotPrepared, _UnresolvedError, _CannotSealError):
+            except (NotPrepared, HeldBack, _UnresolvedError, _CannotSealError):
                 break
             turn.has_keys |= turn.is_room_encrypted and _is_sealable(row)
             turn.ready.append(Ready(row, one.sealed, one.sealed_type, one.redacts))
@@ -256,9 +264,12 @@ class Turns:
         if row.event_type == MEMBER and row.state_key is not None:
             expected = str(content.get("membership"))
             rooms_store.expect_member(txn, place.room_id, UserId(row.state_key), expected)
+        audience = content.pop(store.AUDIENCE, None)
         if seal is None or not _is_sealable(row):
             content.pop(OPENING, None)  # for the person alone
             return _fixed(row, {**content, **row.beside}, row.event_type, redacts)
+        if audience is not None:
+            seal = functools.partial(place.sealer.seal_apart, audience)
         try:
             sealed = seal(txn, place.room_id, row.event_type, content, row.beside, now_ms)
         except TooLargeError as e:
@@ -314,6 +325,10 @@ def _is_to_seal(row: OutboxRow) -> bool:
 
 def _is_sealable(row: OutboxRow) -> bool:
     return row.state_key is None and row.event_type not in NEVER_ENCRYPTED
+
+
+def _is_apart(row: OutboxRow) -> bool:
+    return row.content is not None and store.AUDIENCE in row.content
 
 
 def _as_sealed(row: OutboxRow, sealed: str, kind: str, device_id: str, now_ms: int) -> Ready:

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from veche.protocol.forms import Form
     from veche.protocol.ids import EffectId, RoomId, UserId
     from veche.protocol.message import Doc, Payload
-    from veche.protocol.prompts import ApproveHint, ClosedReason, Prompt
+    from veche.protocol.prompts import ApproveHint, ClosedReason, NumberReactions, Prompt
     from veche.runtime.database import Cursor
     from veche.runtime.prompts.hearing import Answered
     from veche.runtime.prompts.store import Kept
     from veche.runtime.speak import Ground, Voice
 
+SEEDED_PROMPTS_MAX: Final = 2
+"""Prompts of a chat that get number reactions before anybody tapped one there."""
 _STATES: Final[Mapping[ClosedReason, PromptState]] = {
     "answered": PromptState.ANSWERED,
     "expired": PromptState.EXPIRED,
@@ -91,19 +93,31 @@ class Closing:
     payload: Payload = NO_PAYLOAD
 
 
-def ask(txn: Cursor, voice: Voice, asking: Asking, catalogue: Catalogue) -> EffectId:
-    """Ask a prompt, place a reaction for each choice, and remember it.
+def ask(
+    txn: Cursor,
+    voice: Voice,
+    asking: Asking,
+    catalogue: Catalogue,
+    reactions: NumberReactions = "first",
+) -> EffectId:
+    """Ask a prompt, place a reaction for each choice where that helps, and remember it.
+
+    Each reaction is an event that the homeserver sends to everybody in the room, so most chats get
+    them only on their first ``SEEDED_PROMPTS_MAX`` prompts. The bot never removes them: the edited
+    message says that the prompt is closed.
 
     Args:
         txn: The transaction of ``voice``.
         voice: Who asks.
         asking: What.
         catalogue: Has the texts of ``veche.protocol``.
+        reactions: The operator's choice, ``chats.number_reactions``.
 
     Raises:
         TooLargeError: As for ``message.text``.
     """
     prompt, room_id, ground = asking.prompt, asking.room_id, asking.ground
+    keys = _seeded(txn, voice.bot.user_id, asking, reactions)
     content = prompt_content(
         prompt,
         asking.intro,
@@ -112,17 +126,18 @@ def ask(txn: Cursor, voice: Voice, asking: Asking, catalogue: Catalogue) -> Effe
         mentions=asking.mentions,
         payload=asking.payload,
         hints=asking.hints,
+        has_reactions=bool(keys),
     )
     relation = Relation(RelationKind.THREAD, asking.thread) if asking.thread else None
     effect = voice.say(room_id, content, ground, relation=relation)
-    placed = [voice.react(room_id, effect, key, ground) for key in reaction_keys(prompt)]
+    for key in keys:
+        voice.react(room_id, effect, key, ground)
     kept = prompt.model_copy(update={"form": asking.kept_form}) if asking.kept_form else prompt
     new = store.NewPrompt(
         prompt=kept,
         bot=voice.bot.user_id,
         room_id=room_id,
         effect=effect,
-        reactions=placed,
         about=asking.about,
         thread=asking.thread,
         intro=asking.intro if asking.kept_intro is None else asking.kept_intro,
@@ -132,8 +147,20 @@ def ask(txn: Cursor, voice: Voice, asking: Asking, catalogue: Catalogue) -> Effe
     return effect
 
 
+def _seeded(txn: Cursor, bot: UserId, asking: Asking, reactions: NumberReactions) -> Sequence[str]:
+    """The reactions to place on a prompt."""
+    keys = reaction_keys(asking.prompt)
+    if not keys or reactions == "never":
+        return ()
+    if reactions == "first":
+        count, is_tapped = store.reactions_of(txn, bot, asking.room_id)
+        if count >= SEEDED_PROMPTS_MAX and not is_tapped:
+            return ()
+    return keys
+
+
 def settle(txn: Cursor, voice: Voice, answered: Answered, outcome: str, ground: Ground) -> bool:
-    """Let an answer count: the prompt shows ``outcome`` from now on, its reactions go.
+    """Let an answer count: the prompt shows ``outcome`` from now on.
 
     A prompt that may be answered more than once stays as it is.
 
@@ -169,5 +196,3 @@ def _show_closed(voice: Voice, kept: Kept, closing: Closing, ground: Ground) -> 
     )
     relation = Relation(RelationKind.REPLACE, kept.effect)
     voice.say(kept.room_id, edit(content), ground, relation=relation)
-    for placed in kept.reactions:
-        voice.take_back(kept.room_id, placed, ground)

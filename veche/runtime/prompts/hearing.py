@@ -12,6 +12,7 @@ from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import ULID_PATTERN, as_event_id
 from veche.protocol.prompts import ANSWER_KEY
 from veche.protocol.wire import mapping
+from veche.runtime.listening import REACTION
 from veche.runtime.prompts import store
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def hear(
     asked = [one.asked for one in kept]
     outcome = read_answer(inbound, asked, inbound.at_ms, is_bare_text_allowed=not is_talk)
     about = next((one for one in kept if one.id == outcome.prompt_id), None)
+    if about is not None and inbound.event_type == REACTION:
+        store.set_tapped(txn, about.id)
     if about is None and events and any(one.is_open and one.is_on_its_way for one in kept):
         raise UnavailableError("the prompt is on its way", retry_after_ms=UNSENT_RETRY_MS)
     return Heard(outcome, about, [one for one in kept if one.is_open])

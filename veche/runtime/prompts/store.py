@@ -12,7 +12,7 @@ from veche.protocol.documents_json import doc_from_json, doc_to_json
 from veche.protocol.prompts import Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from veche.protocol.ids import EffectId, EventId, RoomId, UserId
     from veche.protocol.message import Doc
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HOUSEKEEPING_ROWS_MAX: Final = 1_000
 """Most questions that one call of housekeeping changes."""
+TAPPED_AMONG_MAX: Final = 50
+"""Newest prompts of a room among which a tapped one is looked for."""
 OPEN_ABOUT_MAX: Final = 100
 """Most open prompts about one matter that are looked at, the newest."""
 
@@ -33,7 +35,6 @@ class Kept:
         seq: A newer one has a higher number.
         room_id: Where it stands.
         effect: Of the message that asks it.
-        reactions: Effects of what the bot placed below it.
         intro: What stands above the choices.
         purpose: What the service that asked wants to remember.
         is_on_its_way: Its message is not sent yet, so its event has no id.
@@ -44,7 +45,6 @@ class Kept:
     seq: int
     room_id: RoomId
     effect: EffectId
-    reactions: Sequence[EffectId]
     intro: Doc
     purpose: Mapping[str, Any]
     is_on_its_way: bool
@@ -74,7 +74,6 @@ class NewPrompt:
     bot: UserId
     room_id: RoomId
     effect: EffectId
-    reactions: Sequence[EffectId]
     about: str | None
     thread: EffectId | None
     intro: Doc
@@ -84,15 +83,14 @@ class NewPrompt:
 def add(txn: Cursor, new: NewPrompt, now_ms: int) -> None:
     """Keep a prompt; the same prompt again changes nothing."""
     txn.execute(
-        "INSERT INTO runtime.prompt (prompt_id, bot, room_id, effect_id, reactions, about, thread,"
+        "INSERT INTO runtime.prompt (prompt_id, bot, room_id, effect_id, about, thread,"
         " prompt, intro, purpose, state, created_at_ms)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
         (
             new.prompt.id,
             new.bot,
             new.room_id,
             new.effect,
-            list(new.reactions),
             new.about,
             new.thread,
             new.prompt.model_dump_json(exclude_none=True),
@@ -106,7 +104,7 @@ def add(txn: Cursor, new: NewPrompt, now_ms: int) -> None:
 
 _SELECT: Final = (
     "SELECT p.seq, p.room_id, p.prompt::text, o.event_id, p.state, p.answered_by, p.effect_id,"
-    " p.reactions, p.intro, p.purpose, coalesce(o.state < 2, FALSE), p.thread"
+    " p.intro, p.purpose, coalesce(o.state < 2, FALSE), p.thread"
     " FROM runtime.prompt AS p"
     " LEFT JOIN runtime.outbox AS o ON o.room_id = p.room_id AND o.effect_id = p.effect_id"
 )
@@ -161,6 +159,28 @@ def open_about(txn: Cursor, bot: UserId, about: str) -> list[Kept]:
         (bot, about, OPEN_ABOUT_MAX),
     )
     return [_kept(row) for row in txn.fetchall()]
+
+
+def reactions_of(txn: Cursor, bot: UserId, room_id: RoomId) -> tuple[int, bool]:
+    """Return how many prompts of a bot a room had, and whether anybody tapped a reaction there.
+
+    Counted are the newest ``TAPPED_AMONG_MAX``.
+    """
+    txn.execute(
+        "SELECT count(*), coalesce(bool_or(is_tapped), FALSE) FROM (SELECT is_tapped"
+        " FROM runtime.prompt WHERE room_id = %s AND bot = %s ORDER BY seq DESC LIMIT %s) AS p",
+        (room_id, bot, TAPPED_AMONG_MAX),
+    )
+    [(count, is_tapped)] = txn.fetchall()
+    return count, is_tapped
+
+
+def set_tapped(txn: Cursor, prompt_id: str) -> None:
+    """Note that somebody answered a prompt by a reaction, whether or not that counted."""
+    txn.execute(
+        "UPDATE runtime.prompt SET is_tapped = TRUE WHERE prompt_id = %s AND NOT is_tapped",
+        (prompt_id,),
+    )
 
 
 def set_answered(
@@ -227,11 +247,11 @@ def forget(txn: Cursor, before_ms: int) -> int:
 
 def _kept(row: tuple[Any, ...]) -> Kept:
     seq, room_id, prompt, event_id, state, answered_by, *rest = row
-    effect, reactions, intro, purpose, *place = rest
+    effect, intro, purpose, *place = rest
     asked = OpenPrompt(
         prompt=Prompt.model_validate_json(prompt),
         event_id=event_id,
         state=PromptState(state),
         answered_by=frozenset([answered_by] if answered_by else []),
     )
-    return Kept(asked, seq, room_id, effect, reactions, doc_from_json(intro), purpose, *place)
+    return Kept(asked, seq, room_id, effect, doc_from_json(intro), purpose, *place)

@@ -16,13 +16,13 @@ import attrs
 
 from veche.protocol.errors import ForbiddenError, MalformedError
 from veche.protocol.ids import MATRIX_ID_CHARACTERS_MAX, UserId
-from veche.protocol.inbound import DeviceStanding, Trust
-from veche.runtime.crypto.core.trust import IdentityView, standing_of
+from veche.protocol.inbound import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from veche.protocol.ids import EffectId, RoomId
+    from veche.runtime.crypto.core.trust import IdentityView
 
 SECOND_MS: Final = 1_000
 MINUTE_MS: Final = 60 * SECOND_MS
@@ -238,21 +238,21 @@ def level_of(person: UserId, recipients: Sequence[Recipient]) -> Level | None:
     """What somebody is worth who could read a message of ours; None if that may be anybody.
 
     None where somebody else got its key too, such as a guest who was invited between the request
-    and the message, or where it is not known any more who got it: the room's session was replaced
-    meanwhile, as it is when somebody left. ``VERIFIED`` only if all who got it are devices that
+    and the message; where it is not known any more who got it: the room's session was replaced
+    meanwhile, as it is when somebody left; and while the person's identity is another one than
+    dealt with us, which nobody confirmed. ``VERIFIED`` only if all who got it are devices that
     the person's own identity signed, and that identity is the pinned one.
 
     Args:
         person: To whom the message was sent.
         recipients: Every device that got its key.
     """
-    if not recipients or any(one.user_id != person for one in recipients):
+    if not recipients or any(
+        one.user_id != person or one.identity.is_doubted for one in recipients
+    ):
         return None
     is_sure = all(
-        one.is_known
-        and one.identity.master_pinned is not None
-        and standing_of(one.identity, is_cross_signed=one.is_cross_signed)
-        is DeviceStanding.VERIFIED
+        one.is_known and one.identity.master_pinned is not None and one.is_cross_signed
         for one in recipients
     )
     return Level.VERIFIED if is_sure else Level.ROOM

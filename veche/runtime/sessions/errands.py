@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import UserId, effect_id
 from veche.runtime import people
+from veche.runtime.crypto.tracking import identity_view
 from veche.runtime.errands import Errand, schedule
 from veche.runtime.sessions import core, store, talk
 from veche.runtime.voices import private_chats, voice_of
@@ -58,7 +59,7 @@ class SendCode:
         person = sign_in.person
         sent = store.count_sent(txn, person, now_ms - core.HOUR_MS, with_code=True)
         chats = private_chats(txn, person)
-        if not chats or sent >= core.CODES_PER_HOUR_MAX:
+        if not chats or sent >= core.CODES_PER_HOUR_MAX or identity_view(txn, person).is_doubted:
             return
         bot, room_id = chats[0]
         try:

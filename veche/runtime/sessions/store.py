@@ -172,7 +172,8 @@ def recipients(txn: Cursor, sent: Sent) -> list[Recipient]:
     session_id = json.loads(row[0]).get("session_id")
     txn.execute(
         "SELECT g.user_id, d.curve25519 IS NOT NULL AND d.curve25519 = g.curve25519,"
-        " COALESCE(d.is_cross_signed, FALSE), p.master_key, p.master_pinned"
+        " COALESCE(d.is_cross_signed, FALSE), p.master_key, p.master_pinned,"
+        " p.pinned_at_ms IS NOT NULL AND p.master_pinned IS NULL"
         " FROM crypto.device AS b"
         " JOIN crypto.room_key_shared AS g ON g.device_no = b.device_no AND g.room_id = %s"
         "  AND g.session_id = %s AND g.first_index IS NOT NULL"
@@ -183,8 +184,8 @@ def recipients(txn: Cursor, sent: Sent) -> list[Recipient]:
         (sent.room_id, session_id, sent.bot, row[2]),
     )
     return [
-        Recipient(user_id, is_known, is_cross_signed, IdentityView(master_key, master_pinned))
-        for user_id, is_known, is_cross_signed, master_key, master_pinned in txn.fetchall()
+        Recipient(user_id, is_known, is_cross_signed, IdentityView(*identity))
+        for user_id, is_known, is_cross_signed, *identity in txn.fetchall()
     ]
 
 

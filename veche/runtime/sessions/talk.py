@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from veche.protocol import message
 from veche.protocol.commands import PAGE, SIGN_OUT
 from veche.protocol.ids import ulid
-from veche.runtime.crypto.tracking import is_encrypted, pin_identity
+from veche.runtime.crypto.tracking import identity_view, is_encrypted, pin_identity
 from veche.runtime.matrix.store import readers
 from veche.runtime.sessions import store, texts
 from veche.runtime.sessions.core import (
@@ -79,7 +79,8 @@ def offer_link(
 ) -> bool:
     """Say a link that signs the person in; where others can read, say why there is none.
 
-    The homeserver can read what is said in a room without encryption, and sign in with it.
+    The homeserver can read what is said in a room without encryption, and sign in with it. Nor is
+    there one while the person has an identity that nobody confirmed.
 
     Returns:
         Whether a link was said.
@@ -89,6 +90,8 @@ def offer_link(
         doc = texts.no_pages_doc(language)
     elif not is_between_two(txn, room_id, voice.bot.user_id, person):
         doc = texts.not_private_doc(language)
+    elif identity_view(txn, person).is_doubted:
+        doc = texts.doubted_doc(language)
     else:
         sent = store.count_sent(txn, person, voice.now_ms - HOUR_MS, with_code=False)
         if sent < LINKS_PER_HOUR_MAX:

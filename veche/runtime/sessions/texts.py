@@ -104,6 +104,19 @@ def not_private_doc(language: str) -> Doc:
     )
 
 
+def doubted_doc(language: str) -> Doc:
+    """Why no link is sent now, and what to do."""
+    return (
+        Paragraph(
+            CATALOGUE.text(
+                language,
+                "I send no link now: your account has an identity that you have not confirmed here."
+                " Please confirm it first; I wrote how.",
+            )
+        ),
+    )
+
+
 def no_pages_doc(language: str) -> Doc:
     """There are no pages on this server."""
     return (Paragraph(CATALOGUE.text(language, "There are no pages here; all works in the chat.")),)

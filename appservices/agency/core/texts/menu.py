@@ -9,6 +9,7 @@ from appservices.agency.core.commands import ROOM_COMMANDS
 from appservices.agency.core.definition import ReviewStep
 from appservices.agency.core.effects import Question, Topic
 from appservices.agency.core.texts.person import silence_words
+from appservices.agency.core.texts.steps import fee_words
 from veche.protocol.commands import help_doc as commands_doc
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Paragraph
 from veche.protocol.prompts import LABEL_CHARACTERS_MAX, Choice
@@ -98,6 +99,8 @@ def intro_question(definition: ServiceDefinition, context: Context) -> Question:
         (speech.text("It takes at most"), days),
         (speech.text("By the rule"), deadline.law.text(language)),
     ]
+    if (fee := fee_words(definition, context)) is not None:
+        facts.append((speech.text("It costs"), fee))
     doc: Doc = (Heading(title),)
     if definition.about is not None:
         doc = (*doc, Paragraph(definition.about.text(language)))
@@ -120,14 +123,11 @@ def intro_question(definition: ServiceDefinition, context: Context) -> Question:
     )
 
 
-def help_doc(context: Context, *, is_form: bool = False, more: Sequence[Command] = ()) -> Doc:
+def help_doc(context: Context, *, more: Sequence[Command] = ()) -> Doc:
     """What a person can write, with what each does.
 
     Args:
         context: Who the person is.
-        is_form: A form waits for an answer, which the bare word would be.
         more: Commands of the kernel that work here too.
     """
-    mark = "!" if is_form else ""
-    known = (*ROOM_COMMANDS, *more)
-    return commands_doc(known, context.catalogue, context.language, mark=mark)
+    return commands_doc((*ROOM_COMMANDS, *more), context.catalogue, context.language)

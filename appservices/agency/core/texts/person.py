@@ -311,7 +311,7 @@ def refusal_doc(definition: ServiceDefinition, refusal: Refusal, context: Contex
         Heading(speech.text("Refused")),
         Facts(
             [
-                (speech.text("Reason"), (title, " (", Mono(refusal.code), ")")),
+                (speech.text("Reason"), title),
                 (speech.text("Law"), law),
             ]
         ),

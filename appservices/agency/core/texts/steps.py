@@ -60,6 +60,15 @@ def step_words(  # noqa: PLR0911 -- one for each kind, so that the type checker 
             return ""
 
 
+def fee_words(definition: ServiceDefinition, context: Context) -> str | None:
+    """What a service costs at most; None if it costs nothing."""
+    speech = context.person
+    found = [speech.amount(step.amount) for step in definition.fees if step.amount is not None]
+    if len(found) < len(definition.fees):
+        found.append(speech.text("depends on your answers"))
+    return " + ".join(found) or None
+
+
 def _pay_words(step: PayStep, context: Context) -> str:
     speech, purpose = context.person, step.purpose.text(context.language)
     if step.amount is None:

@@ -33,6 +33,10 @@ NOTE_CHARACTERS_MAX: Final = 70
 AMOUNT_MINOR_MAX: Final = 99_999_999_999
 """999,999,999.99 EUR."""
 
+_SETS: Final = dict(
+    zip("12345678", ("utf-8", *(f"iso8859-{n}" for n in (1, 2, 4, 5, 7, 10, 15))), strict=True)
+)
+"""Codecs by what a code calls them."""
 _HEAD: Final = ("BCD", "002", "1", "SCT")
 _VERSIONS: Final = frozenset({"001", "002"})
 _LINES: Final = range(7, 13)
@@ -83,12 +87,14 @@ def read(text: str) -> EpcPayment:
     Raises:
         MalformedError: It is no such code, of another version, or a field is wrong.
     """
-    lines = re.split(r"\r\n|\n", _bounded(text))
+    lines = re.split(r"\r\n|\n", text)
+    codec = _SETS.get("".join(lines[2:3]), "")
+    lines = re.split(r"\r\n|\n", _bounded(_as_meant(text, codec), codec or "utf-8"))
     if len(lines) not in _LINES:
         raise MalformedError("code", f"a GiroCode has {_LINES.start} to {_LINES.stop - 1} lines")
     magic, version, charset, kind, *fields = lines
-    if (magic, kind) != ("BCD", "SCT") or version not in _VERSIONS or charset != "1":
-        raise MalformedError("code", "should begin with BCD, 002, 1 and SCT")
+    if (magic, kind) != ("BCD", "SCT") or version not in _VERSIONS or charset not in _SETS:
+        raise MalformedError("code", "should begin with BCD, 002, a number from 1 to 8, and SCT")
     fields += [""] * (8 - len(fields))
     bank, name, account, amount, purpose, reference, remittance, note = fields
     if version == "001" and not bank:
@@ -99,6 +105,27 @@ def read(text: str) -> EpcPayment:
     return _checked(
         EpcPayment(name, account, amount_minor, bank, purpose, reference, remittance, note)
     )
+
+
+def decoded(raw: bytes) -> str:
+    """The text of the bytes of a code, in the character set that it names.
+
+    Raises:
+        MalformedError: It names none, or has a byte that is not in it.
+    """
+    codec = _SETS.get(b"".join(raw.splitlines()[2:3]).decode("latin-1"), "")
+    try:
+        return raw.decode(codec)
+    except (LookupError, UnicodeDecodeError) as e:
+        raise MalformedError("code", "is not in the character set that it names") from e
+
+
+def _as_meant(text: str, codec: str) -> str:
+    """The text in its own set: many scanners take the bytes of any other set for Latin-1."""
+    try:
+        return text.encode("latin-1").decode(codec) if codec not in {"", "utf-8"} else text
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return text
 
 
 def _checked(payment: EpcPayment) -> EpcPayment:
@@ -119,8 +146,8 @@ def _checked(payment: EpcPayment) -> EpcPayment:
     )
 
 
-def _bounded(text: str) -> str:
+def _bounded(text: str, codec: str = "utf-8") -> str:
     # A lone surrogate has no bytes; the fields' own check names it.
-    if len(text.encode("utf-8", "replace")) > BYTES_MAX:
+    if len(text.encode(codec, "replace")) > BYTES_MAX:
         raise MalformedError("code", f"a GiroCode has at most {BYTES_MAX} bytes")
     return text

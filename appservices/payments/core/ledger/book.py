@@ -113,6 +113,11 @@ class Book:
         self._expiring: list[tuple[int, int, str]] = []  # heap: when, pos, id of the hold
         self._blocks: deque[Decided] = deque()  # not known to be committed, oldest first
         self._recent = Recent(ID_MAX)
+        self._left_open: set[str] = set()
+
+    def leave_open(self, hold_ids: Iterable[str]) -> None:
+        """Let holds not end by themselves, since no block can have that; their time is over."""
+        self._left_open.update(hold_ids)
 
     def expect_above(self, newest_id: str) -> None:
         """Ids above this one need not be looked up, until this book itself has recorded them.
@@ -315,7 +320,8 @@ class Book:
         # An entry may be of a hold that has ended, or of one that was taken back with its chain
         # and made again with another time.
         hold = self.holds.get(hold_id)
-        return hold is not None and hold.expires_at_ms == expires_at_ms
+        is_it = hold is not None and hold.expires_at_ms == expires_at_ms
+        return is_it and hold_id not in self._left_open
 
     def _drop_refunded(self, gone: Decided) -> None:
         # An open hold that gives back may end at any time: what is known of its original is kept.

@@ -84,12 +84,12 @@ def minor_of(amount: Element, currency: str, *, is_zero_fine: bool = False) -> i
 
 
 def date_of(element: Element) -> dt.date:
-    """The day of a date or time, as the bank wrote it.
+    """The day of a date or time, as the bank wrote it in the element or below it.
 
     Raises:
         BankMessageError: It is none.
     """
-    written = value(element, "Dt") or value(element, "DtTm")
+    written = value(element, "Dt") or value(element, "DtTm") or str(element.text or "").strip()
     try:
         return dt.date.fromisoformat(written[:10])
     except ValueError as e:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.payments.core.rails import orders_xml, told_xml
-from appservices.payments.core.rails.port import BankEvent, BankOrder, Booked, Closed
 from appservices.payments.core.rails.xml import BankMessageError, read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from appservices.payments.core.rails.port import BankEvent, BankOrder
 
 
 def read_events(data: bytes) -> Sequence[BankEvent]:
@@ -17,19 +18,15 @@ def read_events(data: bytes) -> Sequence[BankEvent]:
 
     Raises:
         BankMessageError: It is no message for us, breaks its schema, or does not add up: nothing
-            of it counts.
+            of it counts. A line that cannot be booked is ``Odd``, and the others count.
     """
     message, root = read(data)
     if message == told_xml.PAIN_002:
-        return list(told_xml.read_statuses(root))
+        return told_xml.read_statuses(root)
     if message == told_xml.CAMT_054:
-        return [
-            Booked(account, entry)
-            for account, entries in told_xml.read_advice(root)
-            for entry in entries
-        ]
+        return told_xml.read_advice(root)
     if message == told_xml.CAMT_053:
-        return [Closed(statement) for statement in told_xml.read_statements(root)]
+        return told_xml.read_statements(root)
     raise BankMessageError(f"{message} is for a bank, not of one", line=1, path="/Document")
 
 

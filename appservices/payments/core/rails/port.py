@@ -218,7 +218,20 @@ class Closed:
     statement: Statement
 
 
-BankEvent = Status | Booked | Closed
+@attrs.frozen
+class Odd:
+    """A part of a file that counts for nothing, or not as it was written; the rest counts.
+
+    Attributes:
+        about: The message, or the statement in it.
+        problem: Line, path, and what was made of it; no value of it.
+    """
+
+    about: str
+    problem: str
+
+
+BankEvent = Status | Booked | Closed | Odd
 
 
 @attrs.frozen

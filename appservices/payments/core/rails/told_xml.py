@@ -16,7 +16,10 @@ from appservices.payments.core.rails import fields
 from appservices.payments.core.rails.port import (
     ENTRIES_MAX,
     BankMessage,
+    Booked,
+    Closed,
     Entry,
+    Odd,
     OrderStatus,
     Statement,
     Status,
@@ -33,11 +36,11 @@ from appservices.payments.core.rails.tree import (
     put_remittance,
     sealed,
 )
-from appservices.payments.core.rails.xml import refusal
+from appservices.payments.core.rails.xml import BankMessageError, refusal
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from appservices.payments.core.rails.xml import Element
 
@@ -79,21 +82,23 @@ def write_statuses(
     return sealed(message_id, PAIN_002, root)
 
 
-def read_statuses(root: Element) -> Sequence[Status]:
+def read_statuses(root: Element) -> Sequence[Status | Odd]:
     """What a pain.002 says: of the file as a whole where it rejects it, and of each order."""
     body = fields.one(root, "CstmrPmtStsRpt")
     of = fields.value(body, "OrgnlGrpInfAndSts/OrgnlMsgId")
     group = fields.maybe(body, "OrgnlGrpInfAndSts")
-    found: list[Status] = []
+    found: list[Status | Odd] = []
     word = fields.value(body, "OrgnlGrpInfAndSts/GrpSts")
     if word:
         found.append(Status(of, "", _status(word), _reason(group)))
     for payment in fields.many(body, "OrgnlPmtInfAndSts"):
         for tx in fields.many(payment, "TxInfAndSts"):
             order_id = fields.value(tx, "OrgnlEndToEndId") or fields.value(tx, "OrgnlInstrId")
-            if not order_id:
-                raise refusal(tx, "names no order")
-            found.append(Status(of, order_id, _status(fields.value(tx, "TxSts")), _reason(tx)))
+            if order_id:
+                status = _status(fields.value(tx, "TxSts"))
+                found.append(Status(of, order_id, status, _reason(tx)))
+            else:
+                found.append(_odd(of, tx, "names no order: left out"))
     return found
 
 
@@ -113,13 +118,15 @@ def write_advice(
     return sealed(message_id, CAMT_054, root)
 
 
-def read_advice(root: Element) -> Sequence[tuple[str, Sequence[Entry]]]:
-    """Accounts and their booked lines in a camt.054."""
-    body = fields.one(root, "BkToCstmrDbtCdtNtfctn")
-    return [
-        (fields.account(one, "Acct"), _entries(one, fields.account(one, "Acct")))
-        for one in fields.many(body, "Ntfctn")
-    ]
+def read_advice(root: Element) -> Sequence[Booked | Odd]:
+    """The booked lines of a camt.054, and what cannot be booked."""
+    found: list[Booked | Odd] = []
+    for one in fields.many(fields.one(root, "BkToCstmrDbtCdtNtfctn"), "Ntfctn"):
+        account = fields.account(one, "Acct")
+        day = fields.date_of(fields.one(one, "CreDtTm"))
+        entries, odd, _ = _entries(one, account, day)
+        found += [*odd, *(Booked(account, entry) for entry in entries)]
+    return found
 
 
 def write_statement(statement: Statement, now_ms: int) -> BankMessage:
@@ -147,35 +154,35 @@ def write_statement(statement: Statement, now_ms: int) -> BankMessage:
     return sealed(statement.id, CAMT_053, root)
 
 
-def read_statements(root: Element) -> Sequence[Statement]:
-    """The statements of a camt.053.
+def read_statements(root: Element) -> Sequence[Closed | Odd]:
+    """The statements of a camt.053, and what of their lines cannot be booked.
 
     Raises:
-        BankMessageError: Opening balance and lines do not make the closing balance, the lines of
-            a batch not its sum, a currency differs, or there are over ``ENTRIES_MAX`` lines.
+        BankMessageError: All lines can be booked, and opening balance and lines do not make the
+            closing balance; balances are missing; or there are over ``ENTRIES_MAX`` lines.
     """
-    return [_statement(one) for one in fields.many(fields.one(root, "BkToCstmrStmt"), "Stmt")]
+    found: list[Closed | Odd] = []
+    for one in fields.many(fields.one(root, "BkToCstmrStmt"), "Stmt"):
+        found += _statement(one)
+    return found
 
 
-def _statement(one: Element) -> Statement:
+def _statement(one: Element) -> Sequence[Closed | Odd]:
     account = fields.account(one, "Acct")
     opening, opened_on, currency = _balance(one, _OPENING)
     closing, closed_on, closing_currency = _balance(one, _CLOSING)
-    entries = _entries(one, account)
-    for element, entry in zip(fields.many(one, "Ntry"), entries, strict=False):
-        if entry.currency != currency:
-            raise refusal(element, f"is not in {currency}, the currency of the account")
     if closing_currency != currency:
         raise refusal(one, "opens in one currency and closes in another")
-    found = opening + sum(entry.signed_minor for entry in entries)
-    if found != closing:
+    entries, odd, is_whole = _entries(one, account, closed_on, currency)
+    # With a line missing, the day's end does not add up in our books either, and says so.
+    if is_whole and opening + sum(entry.signed_minor for entry in entries) != closing:
         raise refusal(
             _balance_element(one, _CLOSING),
             "opening balance and lines do not make the closing balance",
         )
-    return Statement(
-        fields.value(one, "Id"), account, currency, opened_on, closed_on, opening, closing, entries
-    )
+    id_ = fields.value(one, "Id")
+    days = (opened_on, closed_on)
+    return [*odd, Closed(Statement(id_, account, currency, *days, opening, closing, entries))]
 
 
 def _balance(one: Element, kinds: Sequence[str]) -> tuple[int, dt.date, str]:
@@ -233,50 +240,95 @@ def _put_parties(tx: Element, entry: Entry) -> None:
             put_account(tx, f"RltdPties/{role}Acct", accounts[role])
 
 
-def _entries(parent: Element, account: str) -> Sequence[Entry]:
-    """The booked lines below ``parent``; those of a batch one by one."""
+def _entries(
+    parent: Element, account: str, day: dt.date, currency: str = ""
+) -> tuple[Sequence[Entry], Sequence[Odd], bool]:
+    """The booked lines below ``parent``, those of a batch one by one; what is odd; if it is all.
+
+    Args:
+        parent: A statement or an advice.
+        account: Whose.
+        day: Of lines that name none.
+        currency: That they are to be in; empty: in any.
+    """
     elements = fields.many(parent, "Ntry")
     if len(elements) > ENTRIES_MAX:
         raise refusal(parent, f"has more than {ENTRIES_MAX} lines")
     seen: Counter[str] = Counter()
     entries: list[Entry] = []
+    odd: list[Odd] = []
+    is_whole = True
+    id_ = fields.value(parent, "Id")
     for element in elements:
-        if fields.value(element, "Sts/Cd") == "BOOK":
-            entries += _lines(element, account, seen)
-    return entries
+        if fields.value(element, "Sts/Cd") != "BOOK":
+            continue
+        try:
+            lines, problem = _lines(element, day, currency)
+        except BankMessageError as e:
+            odd.append(Odd(id_, f"{e}: not booked"))
+            is_whole = False
+            continue
+        entries += [line if line.key else _keyed(line, account, seen) for line in lines]
+        if problem:
+            odd.append(_odd(id_, element, problem))
+    return entries, odd, is_whole
 
 
-def _lines(element: Element, account: str, seen: Counter[str]) -> Iterator[Entry]:
+def _lines(element: Element, day: dt.date, wanted: str) -> tuple[Sequence[Entry], str]:
+    """What a booked line comes to, and what is odd of it."""
     amount = fields.one(element, "Amt")
     currency = fields.currency_of(amount)
-    total = fields.minor_of(amount, currency)
+    if wanted and currency != wanted:
+        raise refusal(amount, f"is not in {wanted}, the currency of the account")
+    total = fields.minor_of(amount, currency, is_zero_fine=True)
+    if not total:
+        return (), "is of 0.00 and moves nothing: not booked"
+    problem = ""
+    if fields.maybe(element, "BookgDt") is None:
+        problem = f"says no day: booked on {day.isoformat()}"
+    own = fields.value(element, "AcctSvcrRef")
     details = [
         tx for batch in fields.many(element, "NtryDtls") for tx in fields.many(batch, "TxDtls")
     ]
-    lines = [_line(element, tx, currency, total, len(details)) for tx in details or [element]]
-    if sum(line.amount_minor for line in lines) != total:
-        raise refusal(amount, "is not the sum of its lines")
-    for line in lines:
-        yield line if line.key else _keyed(line, account, seen)
+    if len(details) <= 1:
+        tx = details[0] if details else element
+        return [_line(element, tx, currency, total, day, own)], problem
+    amounts = [_part(tx, currency) for tx in details]
+    lines = [
+        _line(element, tx, currency, part, day)
+        for tx, part in zip(details, amounts, strict=True)
+        if part
+    ]
+    whole = _line(element, element, currency, total, day, own)
+    if None in amounts or sum(line.signed_minor for line in lines) != whole.signed_minor:
+        return [whole], "has details that do not make its sum: booked as one line"
+    if 0 in amounts:
+        problem = "has a detail of 0.00, which moves nothing: not booked"
+    return lines, problem
 
 
-def _line(element: Element, tx: Element, currency: str, total: int, count: int) -> Entry:
-    is_credit = fields.value(element, "CdtDbtInd") == "CRDT"
+def _part(tx: Element, currency: str) -> int | None:
+    """The amount of one of several details; None where it says none in the line's currency."""
+    amount = fields.maybe(tx, "Amt")
+    if amount is None or amount.get("Ccy") != currency:
+        return None
+    return fields.minor_of(amount, currency, is_zero_fine=True)
+
+
+def _line(
+    element: Element, tx: Element, currency: str, minor: int, day: dt.date, own: str = ""
+) -> Entry:
+    is_credit = (fields.value(tx, "CdtDbtInd") or fields.value(element, "CdtDbtInd")) == "CRDT"
     theirs, ours = ("Dbtr", "Cdtr") if is_credit else ("Cdtr", "Dbtr")
-    amount = fields.maybe(tx, "Amt") if count else None
-    if amount is None and count > 1:
-        raise refusal(tx, "a line of several needs its amount")
-    if amount is not None and amount.get("Ccy") != currency:
-        raise refusal(amount, f"is not in {currency}")
-    own = fields.value(element, "AcctSvcrRef") if count <= 1 else ""
+    booked = fields.maybe(element, "BookgDt")
     order_id = fields.value(tx, "Refs/EndToEndId")
     reference = fields.value(tx, "RmtInf/Strd/CdtrRefInf/Ref")
     return Entry(
         key=fields.value(tx, "Refs/AcctSvcrRef") or own,
-        amount_minor=total if amount is None else fields.minor_of(amount, currency),
+        amount_minor=minor,
         is_credit=is_credit,
         currency=currency,
-        booked_on=fields.date_of(fields.one(element, "BookgDt")),
+        booked_on=day if booked is None else fields.date_of(booked),
         order_id="" if order_id == NOT_PROVIDED else order_id,
         other_name=fields.value(tx, f"RltdPties/{theirs}/Pty/Nm"),
         other_account=fields.account(tx, f"RltdPties/{theirs}Acct"),
@@ -289,6 +341,10 @@ def _line(element: Element, tx: Element, currency: str, total: int, count: int) 
         ),
         return_code=fields.value(tx, "RtrInf/Rsn/Cd"),
     )
+
+
+def _odd(about: str, element: Element, problem: str) -> Odd:
+    return Odd(about, str(refusal(element, problem)))
 
 
 def _keyed(line: Entry, account: str, seen: Counter[str]) -> Entry:

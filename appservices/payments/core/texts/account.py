@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.payments.core.commands import COMMANDS, UNFREEZE
+import attrs
+
+from appservices.payments.core.commands import COMMANDS, FREEZE, UNFREEZE
 from appservices.payments.core.texts.paying import kind_words
 from veche.protocol.commands import help_doc as commands_doc
 from veche.protocol.message import Bold, Bullets, Doc, Heading, Item, Mono, Paragraph
@@ -63,23 +65,53 @@ def balance_doc(balances: Sequence[Balance], speech: Speech) -> Doc:
     return (Paragraph(speech.text("You have:")), Bullets(lines))
 
 
-def history_doc(views: Sequence[PaymentView], person: UserId, speech: Speech) -> Doc:
-    """The latest payments of somebody, the newest first."""
-    if not views:
+@attrs.frozen
+class TopUp:
+    """Money that came from a bank.
+
+    Attributes:
+        at_ms: When, UTC.
+        minor: How much, in minor units of ``currency``.
+        currency: ISO 4217.
+    """
+
+    at_ms: int
+    minor: int
+    currency: str
+
+
+def history_doc(
+    views: Sequence[PaymentView], top_ups: Sequence[TopUp], person: UserId, speech: Speech
+) -> Doc:
+    """The latest payments and top-ups of somebody, the newest first."""
+    found = [(one.at_ms, _line(one, person, speech)) for one in views]
+    found += [(one.at_ms, _top_up_line(one, speech)) for one in top_ups]
+    if not found:
         return (Paragraph(speech.text("There are no payments of yours yet.")),)
-    lines = [_line(one, person, speech) for one in views]
+    newest = sorted(found, key=lambda one: one[0], reverse=True)[:HISTORY_MAX]
+    lines = [line for _, line in newest]
     return (Heading(speech.text("Your latest payments")), Bullets(lines))
 
 
-def frozen_doc(mandates: Sequence[str], *, has_allowances: bool, speech: Speech) -> Doc:
+def frozen_doc(
+    mandates: Sequence[str], *, has_allowances: bool, speech: Speech, is_resting: bool = False
+) -> Doc:
     """That everything is stopped, what is over for good by it, and what goes on.
 
     Args:
         mandates: Who could debit the person, and cannot any more.
         has_allowances: Allowances ended too, given to them or by them.
         speech: How the person is spoken to.
+        is_resting: Mandates and allowances are not ended, but nothing passes by them until the
+            person goes on.
     """
     ended: Doc = ()
+    if is_resting:
+        words = speech.text(
+            "Nothing is debited, and allowances cannot be used, until you unfreeze. Then they go"
+            " on. To end them for good, write:"
+        )
+        ended = (Paragraph(words, " ", Mono(FREEZE.word(speech.language)), "."),)
     if mandates:
         words = speech.text(
             "These could debit you and cannot any more, also after you go on: {names}. Whoever"
@@ -147,6 +179,11 @@ def private_doc(speech: Speech) -> Doc:
         " chat with me alone, with encryption on."
     )
     return (Paragraph(words),)
+
+
+def _top_up_line(one: TopUp, speech: Speech) -> Item:
+    amount, words = speech.money(one.minor, one.currency), speech.text("Top-up")
+    return (Bold(amount), f" · {words} · {speech.moment(one.at_ms)}")
 
 
 def _line(view: PaymentView, person: UserId, speech: Speech) -> Item:

@@ -116,7 +116,7 @@ def proposal_doc(view: AllowanceView, from_ms: int, speech: Speech) -> Doc:
     if not from_ms:
         return doc
     words = speech.text(
-        "It is above your limit for first payments to somebody, so it begins at {moment}.",
+        "It is above your limit for people who are new to you, so it begins at {moment}.",
         moment=speech.moment(from_ms),
     )
     return (*doc, Paragraph(words))

@@ -16,7 +16,13 @@ from appservices.payments.core.escrow import (
     Role,
 )
 from appservices.payments.core.escrow_order import EscrowProblem
-from appservices.payments.core.texts.paying import FAILED, NO_COVER, NOT_PAYABLE, over_words
+from appservices.payments.core.texts.paying import (
+    FAILED,
+    KEY_REVOKED,
+    NO_COVER,
+    NOT_PAYABLE,
+    over_words,
+)
 from appservices.payments.core.texts.views import Party, named, number_of, without_example
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
@@ -54,6 +60,10 @@ _REFUSALS: Final[Mapping[str, str]] = {
     NOT_PAYABLE: N_("The money could not be put aside: the other cannot be paid here."),
     NO_COVER: N_("You have not enough for it. Nothing was put aside."),
     FAILED: N_("The money could not be put aside. You can try again."),
+    KEY_REVOKED: N_(
+        "The key that approved it was revoked while it waited, so nothing was put aside. You can"
+        " propose it again and approve it with another key."
+    ),
     GUARDED: N_("Too few of your guardians approved it, so nothing was put aside."),
     TOO_LATE: N_(
         "Because of your rules it would have to wait until after its date, so nothing was put"

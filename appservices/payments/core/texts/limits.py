@@ -65,7 +65,7 @@ def _line(limit: OwnLimit, currency: str, kind: LimitKind, speech: Speech) -> st
     if kind is LimitKind.DAY:
         words = speech.text("in 24 hours goes out at most: {amount}", amount=amount)
     else:
-        words = speech.text("a first payment to somebody waits above: {amount}", amount=amount)
+        words = speech.text("what goes to somebody new waits above: {amount}", amount=amount)
     if limit.later_minor is None or limit.later_at_ms is None:
         return words
     later = speech.text(

@@ -63,10 +63,27 @@ def shown_text(order: MandateOrder, speech: Speech) -> str:
     )
 
 
-def mandate_doc(order: MandateOrder, state: MandateState, speech: Speech) -> Doc:
-    """A mandate as it stands."""
+def mandate_doc(
+    order: MandateOrder, state: MandateState, speech: Speech, *, is_void: bool = False
+) -> Doc:
+    """Show a mandate as it stands.
+
+    Args:
+        order: The mandate.
+        state: Of it.
+        speech: How the payer is spoken to.
+        is_void: The key that approved it is revoked.
+    """
     heading = speech.text("Mandate: {name}", name=order.payee_name)
-    return (Heading(heading), Paragraph(speech.text(_STATES[state])), _facts(order, speech))
+    words = [speech.text(_STATES[state])]
+    if is_void:
+        words.append(
+            speech.text(
+                "You revoked the key that approved it. To let it go on, approve it with another"
+                " key."
+            )
+        )
+    return (Heading(heading), Paragraph(" ".join(words)), _facts(order, speech))
 
 
 def notice_doc(order: MandateOrder, amount: str, title: str, at_ms: int, speech: Speech) -> Doc:

@@ -91,12 +91,12 @@ _OF_THE_ACCOUNT: Final = frozenset(
 """What is said to an account's owner alone."""
 _WAITS: Final[Mapping[Reason, str]] = {
     Reason.FIRST_PAYEE: N_(
-        "It is your first payment to them, and it is above your limit for that. Whoever hurries you"
-        " on the phone wants exactly this."
+        "They are new to you, and this is above your limit for people who are new to you. Is"
+        " somebody rushing you on the phone? It may be a scam."
     ),
     Reason.LARGE_PART: N_(
-        "With it most of your money would go out within a day. Whoever hurries you on the phone"
-        " wants exactly this."
+        "With it most of your money would go out within a day. Is somebody rushing you on the"
+        " phone? It may be a scam."
     ),
 }
 _PROBLEMS: Final[Mapping[OrderProblem, str]] = {

@@ -40,6 +40,7 @@ class Trouble(enum.Enum):
     TOO_MUCH = "too_much"
     BAD_TIP = "bad_tip"
     BAD_PLACE = "bad_place"
+    KEY_REVOKED = "key_revoked"
 
 
 _WORDS: Final[Mapping[Trouble, str]] = {
@@ -50,6 +51,10 @@ _WORDS: Final[Mapping[Trouble, str]] = {
     ),
     Trouble.NO_MANDATE: N_("You have no such mandate."),
     Trouble.TOO_LATE: N_("It is too late for that. Nothing has changed."),
+    Trouble.KEY_REVOKED: N_(
+        "You revoked the key that approved this mandate. To let it go on, approve it with another"
+        " key: you are asked in your chat."
+    ),
     Trouble.NOT_FROZEN: N_("Nothing is stopped."),
     Trouble.CODE_UNKNOWN: N_("This is no payment code of a kind that is known here."),
     Trouble.CODE_BROKEN: N_(

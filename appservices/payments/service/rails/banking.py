@@ -22,7 +22,7 @@ from appservices.payments.store import holders
 from veche.protocol.errors import MalformedError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.rails.port import Party
     from appservices.payments.service.attempts import Attempt, Settle
@@ -73,10 +73,18 @@ class Banking:
             store.keep_bank(txn, bank.name, bank.own.account, ledgers[bank.currency])
             filing.fetch_at(txn, bank.name, now_ms)
 
-    def order(self, txn: Cursor, wish: Wish, now_ms: int) -> None:
+    def order(
+        self, txn: Cursor, wish: Wish, now_ms: int, *, approved_by: Sequence[str] = ()
+    ) -> None:
         """Have a bank pay or collect, once the ledger has the hold that a payout needs.
 
         What comes of it is told as news: ``HELD`` or ``NO_COVER`` first.
+
+        Args:
+            txn: Decides that the bank shall do it.
+            wish: What.
+            now_ms: UTC.
+            approved_by: Nonces of the approvals without which nothing may move.
 
         Raises:
             MalformedError: The bank's rail does not take such an order; nothing is kept.
@@ -92,7 +100,8 @@ class Banking:
             filing.file_at(txn, bank.name, wish.id, now_ms)
             return
         books, new = self._desk.books(txn, store.ledger_of(txn, bank.name), now_ms)
-        attempts.add(txn, HOLD, wish.id, moves.hold(held, books), now_ms, accounts=new)
+        made = moves.hold(held, books)
+        attempts.add(txn, HOLD, wish.id, made, now_ms, approved_by=approved_by, accounts=new)
 
     def check(self, wish: Wish, now_ms: int) -> tuple[Bank, BankOrder]:
         """The bank and the order of a wish that it takes; nothing is kept.

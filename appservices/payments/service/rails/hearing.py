@@ -24,6 +24,7 @@ from appservices.payments.core.rails.orders import (
 from appservices.payments.core.rails.port import (
     Booked,
     Closed,
+    Odd,
     OrderKind,
     OrderStatus,
     Status,
@@ -115,6 +116,8 @@ class Hearing:
                     self._booked(event.account, event.entry)
                 case Closed():
                     self._closed(event.statement)
+                case Odd():
+                    self.alarm(event.about, event.problem)
 
     def step(
         self, order: store.OrderRow, given: OrderInput, code: str = ""
@@ -130,7 +133,9 @@ class Hearing:
         chain = moves.order_chain(order.held, effects, self.books, new_id)
         if chain:
             about = f"{order.held.id} {effects[0].name}"
-            attempts.add(self.txn, ORDER, about, chain, self.now_ms, accounts=self.new)
+            attempts.add(
+                self.txn, ORDER, about, chain, self.now_ms, approved_by=(), accounts=self.new
+            )
         if OrderEffect.ALARM in effects:
             self.alarm(order.held.id, f"{order.state.value}: {given.value} {code}".rstrip())
         return effects
@@ -263,7 +268,7 @@ class Hearing:
             signed,
         )
         about = f"{self.bank.name} {OPENING}"
-        attempts.add(self.txn, LINE, about, chain, self.now_ms, accounts=self.new)
+        attempts.add(self.txn, LINE, about, chain, self.now_ms, approved_by=(), accounts=self.new)
 
     def enter(self, order: store.OrderRow, state: OrderState, code: str) -> None:
         """Note where an order stands now, and tell it."""
@@ -287,7 +292,7 @@ class Hearing:
         """Have a line moved, once the accounts that are new are opened."""
         accounts = [*self.new, *first]
         about = f"{self.bank.name} {entry.key}"
-        attempts.add(self.txn, LINE, about, chain, self.now_ms, accounts=accounts)
+        attempts.add(self.txn, LINE, about, chain, self.now_ms, approved_by=(), accounts=accounts)
 
     def line_id(self, key: str, day: dt.date) -> Callable[[str], Ulid]:
         """The ids of a line's transfers, by their part."""
@@ -339,7 +344,7 @@ def settle_line(txn: Cursor, desk: Desk, attempt: Attempt, outcome: Outcome) -> 
         hearing.line_id(f"{key}{_SUSPENSE}", line.booked_on),
         line.signed_minor,
     )
-    attempts.add(txn, LINE, f"{name} {key}{_SUSPENSE}", chain, outcome.at_ms)
+    attempts.add(txn, LINE, f"{name} {key}{_SUSPENSE}", chain, outcome.at_ms, approved_by=())
 
 
 def _input_of(order: store.OrderRow, entry: Entry) -> OrderInput | None:

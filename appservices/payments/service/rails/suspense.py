@@ -276,7 +276,9 @@ class Decided:
         )
         kept = bank_store.unopened(txn, order.account)
         first = [] if kept is None else [opening(order.account, *kept)]
-        attempts.add(txn, DECIDED, order.id, [transfer], now_ms, accounts=[*new, *first])
+        attempts.add(
+            txn, DECIDED, order.id, [transfer], now_ms, approved_by=(), accounts=[*new, *first]
+        )
 
     def _return(self, txn: Cursor, order: SuspenseOrder, now_ms: int) -> None:
         line = bank_store.line(txn, order.bank, order.line)

@@ -81,6 +81,9 @@ def change_mandate(visit: Visit, mandate_id: str, choice: str) -> None:
     if choice in mandates.STOPPING:
         charges.take_back(scene, mandate_id, is_ended=choice == mandates.ENDING)
     mandate = mandate_store.lock_mandate(scene.txn, mandate_id)
+    if mandate is not None and mandates.needs_key(scene, mandate, choice):
+        mandates.pause_revoked(scene, mandate)  # asks for the key in the chat
+        raise visit.refused(Trouble.KEY_REVOKED)
     if mandate is None or mandates.change(scene, mandate, choice) is None:
         raise visit.refused(Trouble.TOO_LATE)
 
@@ -101,10 +104,15 @@ def set_limit(visit: Visit, wanted: LimitBody) -> None:
     limiting.change(scene, holder.id, LimitOrder(LimitKind(wanted.kind), minor, wanted.currency))
 
 
-def freeze(visit: Visit) -> None:
-    """Stop everything at once; the chat says so too."""
+def freeze(visit: Visit, *, may_end: bool) -> None:
+    """Stop everything at once; the chat says so too.
+
+    Args:
+        visit: Of the person.
+        may_end: Whether the session may end mandates and allowances for good.
+    """
     scene, person = visit.scene, visit.person
-    told, room_id = freezing.freeze(scene, person), scene.chat_of(person)
+    told, room_id = freezing.freeze(scene, person, may_end=may_end), scene.chat_of(person)
     if room_id is not None:
         scene.tell(room_id, person, told)
     stir(scene.txn, person)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _VERDICTS: Final[Mapping[str, str]] = {
     "sealed": N_("every rule holds: who signed what and when is proven"),
     "signed": N_("the signatures hold; not all of it is proven"),
-    "unproven": N_("nothing was changed; who signed or when is not proven"),
+    "unproven": N_("the signatures are intact; not all of the file is proven or checked"),
 }
 
 _NEWS: Final[Mapping[Input, str]] = {

@@ -68,7 +68,7 @@
  *   history: import("./elements/history.js").Entry[],
  *   answers: {field: string, label: string, value: string}[],
  *   question: {text: string, due_at_ms: number} | null, refusal: Refusal | null,
- *   documents: Issued[], prompts: Asked[], form: {fields: AskedField[]} | null,
+ *   fee: {label: string, url: string} | null, documents: Issued[], prompts: Asked[], form: {fields: AskedField[]} | null,
  *   draft: Answers, commands: {command: string, label: string, takes_text: boolean}[]}} Case
  */
 import { ApiError, call, download, follow, newKey } from "../kit/api.js";

@@ -125,6 +125,11 @@ function modulusBits(encoded) {
     return (digits.length - first) * 8 - Math.clz32(digits[first] ?? 0) + 24;
 }
 
+/** @param {PublicKey | undefined} key @returns {boolean} whether what it signed is believed */
+export function isTaken(key) {
+    return key !== undefined && (key.kind !== "RSA" || key.bits >= RSA_BITS_MIN);
+}
+
 /**
  * @param {PublicKey | undefined} key
  * @param {Bytes} signature
@@ -133,9 +138,9 @@ function modulusBits(encoded) {
  * @returns {Promise<boolean>} whether the key signed the data so
  */
 export async function hasSigned(key, signature, data, scheme) {
-    if (!key || !scheme || (key.kind === "RSA") === (scheme.kind === "ecdsa")) return false;
+    if (!key || !isTaken(key) || !scheme) return false;
     const isRsa = key.kind === "RSA";
-    if (isRsa && key.bits < RSA_BITS_MIN) return false;
+    if (isRsa === (scheme.kind === "ecdsa")) return false;
     const raw = isRsa ? signature : rawSignature(signature, key.kind === "P-256" ? 32 : 48);
     if (!raw) return false;
     const { hash, salt } = scheme;

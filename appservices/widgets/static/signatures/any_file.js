@@ -7,9 +7,14 @@
 import { bytesBefore, isContainer } from "../asic/container.js";
 import { judgeContainer } from "../asic/verdict.js";
 import { asText } from "../pdf/values.js";
-import { judgeElsewhere } from "./elsewhere.js";
+import { ANY_RANGE, judgeElsewhere } from "./elsewhere.js";
 import { ALGORITHMS_END, reported } from "./judging.js";
+import { isApart, isArchive, isOurs, isSignedArchive } from "./other_forms.js";
 import { beginsSigned, judge } from "./verdict.js";
+
+/** From its end: where readers look for the end of a PDF. */
+const END_BYTES = 1024;
+const PARTS = ["%PDF-", " obj", "startxref"];
 
 /**
  * @param {Bytes} bytes the file
@@ -20,16 +25,41 @@ import { beginsSigned, judge } from "./verdict.js";
  * @returns {Promise<Report>}
  */
 export async function judgeFile(bytes, roots, nowMs, lists = [], end = ALGORITHMS_END) {
-    if (isContainer(bytes)) return judgeContainer(bytes, roots, nowMs, lists, end);
-    const before = bytesBefore(bytes);
-    if (before > 0) {
-        const detail = `the container begins after ${before} bytes`;
-        return reported([{ reason: "bytes_before_the_container", field: "", detail }]);
-    }
+    if (isContainer(bytes) && isOurs(bytes)) return judgeContainer(bytes, roots, nowMs, lists, end);
+    const other = ofAnotherKind(bytes);
+    if (other) return reported([other]);
     const pdf = asText(bytes);
     const report = await judge(bytes, roots, nowMs, lists, end, pdf);
     if (!(await mayBeOfOthers(pdf, report))) return report;
-    return (await judgeElsewhere(bytes, roots, nowMs, lists, end, pdf)) ?? report;
+    const others = await judgeElsewhere(bytes, roots, nowMs, lists, end, pdf);
+    if (others) return others;
+    if (report.verdict !== "unreadable") return report;
+    return reported([finding(reasonWithoutSignature(pdf))]);
+}
+
+/** @param {string} reason @param {string} [detail] */
+function finding(reason, detail = "") {
+    return { reason, field: "", detail };
+}
+
+/** @param {Bytes} bytes @returns what is said of what is none of ours and no PDF; none of others */
+function ofAnotherKind(bytes) {
+    if (isArchive(bytes))
+        return finding(isSignedArchive(bytes) ? "container_of_another_program" : "no_signature");
+    const before = bytesBefore(bytes);
+    if (before > 0)
+        return finding("bytes_before_the_container", `the container begins after ${before} bytes`);
+    return isApart(bytes) ? finding("signature_of_another_kind") : undefined;
+}
+
+/** @param {string} pdf of another form, in which no signature is read @returns {string} */
+function reasonWithoutSignature(pdf) {
+    if (pdf.includes(ANY_RANGE)) return "signature_not_readable";
+    if (pdf.includes("/Encrypt")) return "locked_by_a_password";
+    const [, ...after] = pdf.slice(-END_BYTES).split("%%EOF");
+    const isCut = after.length === 0 || after.at(-1)?.includes(" obj");
+    const isWhole = !isCut && PARTS.every((one) => pdf.includes(one));
+    return isWhole ? "no_signature" : "outside_the_sealed_profile";
 }
 
 /** @param {string} pdf @param {Report} report @returns {Promise<boolean>} no signature of our form */

@@ -245,7 +245,7 @@ export function allowsBelow(one, authorities) {
 /** @param {Certificate} one @param {number} bit of KeyUsage */
 function hasUse(one, bit) {
     const usage = one.extensions.get(KEY_USAGE);
-    if (!usage) return false;
+    if (!usage) return true; // nothing limits it (RFC 5280 §4.2.1.3)
     const bits = der.readWhole(usage.value, der.BIT_STRING);
     return (((bits[1 + (bit >> 3)] ?? 0) >> (7 - (bit & 7))) & 1) === 1;
 }
@@ -263,8 +263,10 @@ export function isResponder(one) {
     const uses = one.extensions.get(EXTENDED_KEY_USAGE);
     if (!uses) return false;
     const held = der.children(der.readWhole(uses.value, der.SEQUENCE));
-    const isFree = !one.extensions.has(KEY_USAGE) || hasUse(one, 0);
-    return isFree && held.some(({ tag, body }) => tag === der.OID && hex(body) === OCSP_SIGNING);
+    return (
+        hasUse(one, 0) &&
+        held.some(({ tag, body }) => tag === der.OID && hex(body) === OCSP_SIGNING)
+    );
 }
 
 /** @param {Certificate} one @returns {boolean} of a responder: its issuer revokes it never */
@@ -273,9 +275,9 @@ export function needsNoList(one) {
     return said !== undefined && der.readWhole(said.value, der.NULL).length === 0;
 }
 
-/** @param {Certificate} one */
-export function maySignDocuments(one) {
-    return !isAuthority(one) && (hasUse(one, 0) || hasUse(one, 1)) && !isForStamps(one);
+/** @param {Certificate} one whose key it may not limit to something else than signing documents */
+export function allowsSigning(one) {
+    return (hasUse(one, 0) || hasUse(one, 1)) && !isForStamps(one);
 }
 
 /** @param {Certificate} one */

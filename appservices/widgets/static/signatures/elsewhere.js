@@ -25,7 +25,7 @@
  */
 import { digested, hex, isSame } from "../verify/bytes.js";
 import { asText } from "../pdf/values.js";
-import { hasSigned, hashOf, schemeOf } from "./algorithms.js";
+import { hasSigned, hashOf, isTaken, schemeOf } from "./algorithms.js";
 import { namesIn, says, valuesIn } from "./attributes.js";
 import { issuerAndSerialOf, keyIdOf, readCertificate } from "./certificate.js";
 import { DATA, SIGNED_DATA, TIME_STAMP_TOKEN, TST_INFO, momentOf } from "./cms.js";
@@ -39,9 +39,14 @@ import { Trust, readable } from "./trust.js";
 const SIGNATURES_MAX = 20;
 const CMS_BYTES_MAX = 256 * 1024;
 const RANGE =
-    /\/ByteRange[\0\t\n\f\r ]*\[[\0\t\n\f\r ]*0[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]*\]/g;
-const ANY_RANGE = "/ByteRange";
-const HOLE = /^<([0-9A-Fa-f]+)>$/;
+    /\/ByteRange[\0\t\n\f\r ]*\[[\0\t\n\f\r ]*0{1,10}[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]*\]/g;
+export const ANY_RANGE = "/ByteRange";
+const HOLE = /^<([0-9A-Fa-f\0\t\n\f\r ]+)>$/;
+const SPACE = /[\0\t\n\f\r ]/g;
+const TEXT = /^\([\s\S]*\)$/;
+/** First octets of signatures: of CMS, and of those that are a number alone, in DER or BER. */
+const BEGINNINGS = new Set([0x30, 0x04, 0x24]);
+const UNREAD = "signature_not_readable";
 const ONLY_LINE_ENDS = /^[\r\n]*$/;
 const TOKEN = hex(TIME_STAMP_TOKEN);
 /** Attributes with proofs: of Adobe, which is signed, and of CAdES, which is not. */
@@ -88,6 +93,7 @@ export async function judgeElsewhere(
     const last = claims.at(-1);
     if (last?.isStamp && !ONLY_LINE_ENDS.test(pdf.slice(last.end)))
         judge.find("signed_an_earlier_state");
+    if (broken.length === 0 && claims.every(({ isStamp }) => isStamp)) judge.find("no_signature");
     judge.find("signed_elsewhere");
     return judge.report({});
 }
@@ -125,7 +131,7 @@ function claimsIn(pdf, bytes, broken) {
 /** @param {unknown} error @returns {string} @throws {unknown} it is no fault of the file */
 function reasonOf(error) {
     if (error instanceof Fault) return error.reason;
-    if (error instanceof DerError) return "broken";
+    if (error instanceof DerError) return UNREAD;
     throw error;
 }
 
@@ -139,12 +145,14 @@ function reasonOf(error) {
 function claimOf(pdf, bytes, name, [hole, resume, rest]) {
     const end = resume + rest;
     const isRange = hole < resume && resume <= end && end <= bytes.length;
-    const isLong = resume - hole > 2 * CMS_BYTES_MAX + 2;
-    const digits = isRange && !isLong ? HOLE.exec(pdf.slice(hole, resume))?.[1] : undefined;
-    if (!digits || digits.length % 2 !== 0) throw new Fault("does_not_cover_its_revision");
-    const data = Uint8Array.from({ length: digits.length / 2 }, (_, at) =>
-        Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16),
+    const held = isRange ? pdf.slice(hole, resume) : "";
+    if (held.length > 2 * CMS_BYTES_MAX || TEXT.test(held)) throw new Fault(UNREAD);
+    const digits = HOLE.exec(held)?.[1]?.replaceAll(SPACE, "");
+    if (digits === undefined) throw new Fault("does_not_cover_its_revision");
+    const data = Uint8Array.from({ length: Math.ceil(digits.length / 2) }, (_, at) =>
+        Number.parseInt(digits.slice(2 * at, 2 * at + 2).padEnd(2, "0"), 16),
     );
+    if (!BEGINNINGS.has(data[0] ?? 0)) throw new Fault("broken");
     const [, length] = der.read(data);
     if (data.subarray(length).some((byte) => byte !== 0)) throw new Fault("broken");
     const cms = readCms(data.slice(0, length));
@@ -161,7 +169,7 @@ function claimOf(pdf, bytes, name, [hole, resume, rest]) {
         signedBy: [nameOfHash(cms.hash)],
         stampedBy: stamp && stated ? [stated.hash, stamp.hash].map(nameOfHash) : [],
         signer: async () => {
-            if (!isSame(cms.contentType, DATA) || cms.content) throw new Fault("broken");
+            if (!isSame(cms.contentType, DATA) || cms.content) throw new Fault(UNREAD);
             return signerOf(cms, await digested(cms.hash, covered));
         },
         stamper: async () => {
@@ -182,18 +190,18 @@ function needed(part) {
 /** @param {Bytes} encoded @returns {Cms} */
 function readCms(encoded) {
     const [kind, wrapped] = der.members(der.readWhole(encoded, der.SEQUENCE), der.OID, CONTEXT_0);
-    if (!isSame(der.tlv(der.OID, needed(kind)), SIGNED_DATA)) throw new Fault("broken");
+    if (!isSame(der.tlv(der.OID, needed(kind)), SIGNED_DATA)) throw new Fault(UNREAD);
     const [, , content, ...rest] = der.children(der.readWhole(needed(wrapped), der.SEQUENCE));
     const held = rest.find((one) => one.tag === CONTEXT_0)?.body ?? new Uint8Array();
     const infos = needed(rest.at(-1));
     const [info, ...others] = der.children(infos.body);
-    if (infos.tag !== der.SET || !info || others.length > 0) throw new Fault("broken");
+    if (infos.tag !== der.SET || !info || others.length > 0) throw new Fault(UNREAD);
     const [, signer, hashed, attributes, algorithm, signature, unsigned] = der.children(info.body);
     if (attributes?.tag !== CONTEXT_0 || signature?.tag !== der.OCTET_STRING)
-        throw new Fault("broken");
+        throw new Fault(UNREAD);
     const [what, enclosed] = der.children(needed(content).body);
     const hash = hashOf(needed(hashed).body);
-    if (!hash) throw new Fault("broken");
+    if (!hash) throw new Fault(UNREAD);
     const values = valuesIn(attributes.body);
     const more = unsigned ? valuesIn(unsigned.body) : new Map();
     const listed = rest.find((one) => one.tag === CONTEXT_1)?.body ?? new Uint8Array();
@@ -231,11 +239,21 @@ function listsIn(listed, attributes) {
 
 /** @param {Cms} cms @param {Bytes} own digest of what is here @returns {Promise<Certificate>} */
 async function signerOf(cms, own) {
+    try {
+        return await checkedSigner(cms, own);
+    } catch (error) {
+        throw error instanceof DerError ? new Fault(UNREAD) : error;
+    }
+}
+
+/** @param {Cms} cms @param {Bytes} own @returns {Promise<Certificate>} */
+async function checkedSigner(cms, own) {
     const certificate = readable(cms.certificates, readCertificate).find((one) => isOf(cms, one));
-    if (!certificate) throw new Fault("broken");
+    if (!certificate) throw new Fault(UNREAD);
     if (!says(cms.values, cms.contentType, own)) throw new Fault("broken");
     if ((await namesIn(cms.values, certificate)) === false) throw new Fault("broken");
     const scheme = schemeOf(cms.algorithm.body, cms.hash);
+    if (!scheme || !isTaken(certificate.key)) throw new Fault(UNREAD);
     if (!(await hasSigned(certificate.key, cms.signature, cms.attributes, scheme)))
         throw new Fault("broken");
     return certificate;
@@ -250,10 +268,10 @@ function isOf({ signer }, one) {
 
 /** @param {Cms} stamp @returns {{hash: string, imprint: Bytes, atMs: number}} */
 function statedIn(stamp) {
-    if (!isSame(stamp.contentType, TST_INFO) || !stamp.content) throw new Fault("broken");
+    if (!isSame(stamp.contentType, TST_INFO) || !stamp.content) throw new Fault(UNREAD);
     const [, , imprint, , when] = der.children(der.readWhole(stamp.content, der.SEQUENCE));
     const [algorithm, imprinted, ...more] = der.children(needed(imprint).body);
     const hash = hashOf(needed(algorithm).body);
-    if (when?.tag !== der.GENERALIZED_TIME || !hash || more.length > 0) throw new Fault("broken");
+    if (when?.tag !== der.GENERALIZED_TIME || !hash || more.length > 0) throw new Fault(UNREAD);
     return { hash, imprint: needed(imprinted).body, atMs: momentOf(when.body) };
 }

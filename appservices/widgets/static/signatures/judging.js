@@ -65,7 +65,7 @@ import {
     documentDigestOf,
     issuerOf,
     levelOf,
-    maySignDocuments,
+    allowsSigning,
     mayStamp,
     handOf,
     nameOf,
@@ -84,6 +84,10 @@ const BEST = {
     no_signature: "unsigned",
     outside_the_sealed_profile: "unreadable",
     too_many_signatures: "unreadable",
+    locked_by_a_password: "unreadable",
+    signature_not_readable: "unreadable",
+    signature_of_another_kind: "unreadable",
+    container_of_another_program: "unreadable",
     who_is_not_proven: "unproven",
     when_is_not_proven: "unproven",
     algorithm_no_longer_trusted: "unproven",
@@ -99,7 +103,7 @@ const BEST = {
     other_signatures_before: "signed",
 };
 /** @type {Verdict[]} */
-const WORST_FIRST = ["unreadable", "unsigned", "invalid", "unproven", "signed"];
+const WORST_FIRST = ["invalid", "unreadable", "unsigned", "unproven", "signed"];
 /** @type {AlgorithmsEnd} nobody has named a day for those that we take; as in Python */
 export const ALGORITHMS_END = {};
 
@@ -333,7 +337,7 @@ export class Judge {
     async isGoodSigner({ name: field, signedBy }, certificate, atMs) {
         const standing = await this.trust.standing(certificate, atMs, this.end, signedBy);
         if (standing.isRevoked) this.find("revoked", field);
-        else if (!maySignDocuments(certificate)) this.find("certificate_not_for_this", field);
+        else if (!allowsSigning(certificate)) this.find("certificate_not_for_this", field);
         else if (!this.isForThis(certificate)) this.find("certified_for_another_document", field);
         else if (!standing.isTrusted) this.find("who_is_not_proven", field);
         else if (standing.isWeak) this.find("algorithm_no_longer_trusted", field);

@@ -33,7 +33,7 @@ import { canonical, canonicalBytes } from "../kit/canonical.js";
 import { fromUnpadded, sha256, utf8 } from "./bytes.js";
 import { isActs, isObject, isOpening } from "./form.js";
 import { isExtended, isIncluded } from "./merkle.js";
-import { NoteError, cosignatures, openCheckpoint } from "./notes.js";
+import { NoteError, cosignatures, logOf, openCheckpoint } from "./notes.js";
 import { filled, parsed, signedBytes, signer } from "./signed_json.js";
 
 export const ACTS_FILE_BYTES_MAX = 2_097_152;
@@ -139,7 +139,7 @@ async function headOf(note, origin, keys) {
     const head = await openCheckpoint(note, keys).catch((error) => {
         throw error instanceof NoteError ? new ActsError("bad_head") : error;
     });
-    if (head.origin !== origin) throw new ActsError("bad_head");
+    if (logOf(head.origin) !== logOf(origin)) throw new ActsError("bad_head");
     return head;
 }
 

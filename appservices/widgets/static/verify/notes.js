@@ -63,6 +63,14 @@ export async function readKeys(text) {
 }
 
 /**
+ * @param {string} origin
+ * @returns {string} which log it is of, whatever its history
+ */
+export function logOf(origin) {
+    return origin.replace(/\/v[1-9][0-9]{0,8}\/(?=[^/]*$)/, "/v1/");
+}
+
+/**
  * @param {string} note
  * @param {Key[]} keys of logs and witnesses
  * @returns {Promise<Checkpoint>}

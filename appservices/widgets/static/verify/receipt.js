@@ -15,7 +15,7 @@ import { canonical } from "../kit/canonical.js";
 import { eightBytes, fromUnpadded, joined, sha256, utf8 } from "./bytes.js";
 import { isObject, isPublished, isReceipt } from "./form.js";
 import { isIncluded } from "./merkle.js";
-import { NoteError, cosignatures, openCheckpoint } from "./notes.js";
+import { NoteError, cosignatures, logOf, openCheckpoint } from "./notes.js";
 import { filled, parsed, signer } from "./signed_json.js";
 
 const FILE_BYTES_MAX = 65_536;
@@ -136,7 +136,7 @@ async function publishedHead(proof, origin, { seq, head }, keys) {
     const found = await openCheckpoint(checkpoint, keys).catch((error) => {
         throw error instanceof NoteError ? new ReceiptError("bad_head") : error;
     });
-    if (found.origin !== origin) throw new ReceiptError("bad_head");
+    if (logOf(found.origin) !== logOf(origin)) throw new ReceiptError("bad_head");
     if (!(await isIncluded(found.root, head, seq - 1, found.size, path.map(hash))))
         throw new ReceiptError("not_published");
     const times_s = await cosignatures(checkpoint, keys).catch((error) => {

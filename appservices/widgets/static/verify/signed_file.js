@@ -3,7 +3,7 @@
  * when it takes too long, and goes nowhere; of our server only the certificate of its authority is asked, which says nothing of the file.
  */
 import { html, nothing } from "lit";
-import { BEFORE_BYTES_MAX, bytesBefore, isContainer } from "../asic/container.js";
+import { BEFORE_BYTES_MAX, bytesBefore } from "../asic/container.js";
 import { fromBase64 } from "../kit/approval.js";
 import { VecheElement, banner, button, field, spinner } from "../kit/elements.js";
 import { showDateTime, t } from "../kit/i18n.js";
@@ -11,15 +11,10 @@ import { icon } from "../kit/icons.js";
 import { save } from "../kit/save.js";
 import { idOf } from "../signatures/algorithms.js";
 import { readCertificate } from "../signatures/certificate.js";
+import { isApart, isArchive } from "../signatures/other_forms.js";
 import { hex, sha256 } from "./bytes.js";
 import { JUDGING_S_MAX, PATIENT_S_MAX, UnjudgedError, judgeApart } from "./judging.js";
-import {
-    knownWords,
-    reasonWords,
-    shownReport,
-    stoppedWords,
-    verdictWords,
-} from "./signed_words.js";
+import { headline, knownWords, reasonWords, shownReport, stoppedWords } from "./signed_words.js";
 
 /**
  * @typedef {import("../signatures/judging.js").Report} Report
@@ -34,26 +29,15 @@ const STYLES = new Map([
     ["sealed", "success"],
     ["signed", "info"],
     ["unproven", "info"],
+    ["unreadable", "info"],
 ]);
 const PDF = "%PDF-";
-const BEGINNING_BYTES = 64;
 
-/** @param {Blob} file @returns {Promise<"pdf" | "container" | undefined>} none: no signed file */
-async function kindOf(file) {
-    const beginning = await firstOf(file, BEGINNING_BYTES);
-    if (String.fromCharCode(...beginning.subarray(0, PDF.length)) === PDF) return "pdf";
-    const is = isContainer(beginning) || bytesBefore(await firstOf(file, BEFORE_BYTES_MAX)) > 0;
-    return is ? "container" : undefined;
-}
-
-/** @param {Blob} file @param {number} count @returns {Promise<Uint8Array<ArrayBuffer>>} */
-async function firstOf(file, count) {
-    return new Uint8Array(await file.slice(0, count).arrayBuffer());
-}
-
-/** @param {Blob} file @returns {Promise<boolean>} whether it is of a kind that may be signed */
+/** @param {Blob} file @returns {Promise<boolean>} whether it is of a kind that has signatures */
 export async function isSignable(file) {
-    return (await kindOf(file)) !== undefined;
+    const first = new Uint8Array(await file.slice(0, BEFORE_BYTES_MAX).arrayBuffer());
+    const beginning = String.fromCharCode(...first.subarray(0, PDF.length));
+    return beginning === PDF || isArchive(first) || bytesBefore(first) > 0 || isApart(first);
 }
 
 /** @param {import("../signatures/judging.js").Signed} one */
@@ -357,8 +341,8 @@ export class VecheSignedFile extends VecheElement {
         if (this.stopped) return this._unjudged();
         if (!report) return this._waiting();
         const style = STYLES.get(report.verdict) ?? "critical";
-        return html`${banner(style, html`<p>${verdictWords(report.verdict)}</p>`)}
-        ${this._reasons(report)} ${this._signers(report)} ${this._original()} ${this._root()}`;
+        return html`${banner(style, html`<p>${headline(report)}</p>`)} ${this._reasons(report)}
+        ${this._signers(report)} ${this._original()} ${this._root()}`;
     }
 }
 customElements.define("veche-signed-file", VecheSignedFile);

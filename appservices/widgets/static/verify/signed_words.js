@@ -2,7 +2,20 @@
 import { t } from "../kit/i18n.js";
 import { line } from "../kit/showable.js";
 
-/** @param {import("../signatures/judging.js").Verdict} verdict @returns {string} */
+/** @param {import("../signatures/judging.js").Report} report @returns {string} what the whole says */
+export function headline({ verdict, findings }) {
+    if (verdict !== "unproven") return verdictWords(verdict);
+    return findings.some(({ reason }) => reason === "signed_an_earlier_state")
+        ? t(
+              "The signatures are intact, but something was added to the file after signing. That was not checked.",
+          )
+        : t("Nothing was changed, but who signed or when is not proven.");
+}
+
+/**
+ * @param {import("../signatures/judging.js").Verdict} verdict
+ * @returns {string} that is true whatever the reasons are
+ */
 export function verdictWords(verdict) {
     switch (verdict) {
         case "sealed":
@@ -10,13 +23,13 @@ export function verdictWords(verdict) {
         case "signed":
             return t("The signatures hold and nothing was changed, but not all of it is proven.");
         case "unproven":
-            return t("Nothing was changed, but who signed or when is not proven.");
+            return t("The signatures are intact, but not all of the file is proven or checked.");
         case "invalid":
             return t("Do not rely on this document: it was changed, or a signature is false.");
         case "unsigned":
             return t("Nobody has signed this document.");
         case "unreadable":
-            return t("Nobody can tell: not all programs would show this file alike.");
+            return t("Nobody can tell: this file cannot be checked here.");
     }
 }
 
@@ -63,6 +76,20 @@ export function reasonWords(reason) {
             return t(
                 "Other bytes stand before the signed container in it, so not all programs find that. Ask for the file once more, as it was signed.",
             );
+        case "locked_by_a_password":
+            return t("It is locked by a password. Ask for a copy without one.");
+        case "signature_not_readable":
+            return t(
+                "A signature in it has a form or an algorithm that is not checked here. Check it with the program that made it.",
+            );
+        case "signature_of_another_kind":
+            return t(
+                "It is a signature of another kind (CAdES or XAdES, such as .p7s, .p7m or .xml). Check it with the program that made it.",
+            );
+        case "container_of_another_program":
+            return t(
+                "Another program made this container and signed it. Check it with that program.",
+            );
         case "too_many_signatures":
             return t("It has too many signatures.");
         case "hidden_bytes":
@@ -100,9 +127,7 @@ export function reasonWords(reason) {
                 "It was signed with another program, in a form that not all programs show alike.",
             );
         case "signed_an_earlier_state":
-            return t(
-                "A signature is over an earlier state of it: what was added after that was not checked.",
-            );
+            return t("What was added after a signature was not checked.");
         case "algorithm_no_longer_trusted":
             return t("An algorithm in it is not trusted any more.");
         case "other_signatures_before":

@@ -139,16 +139,46 @@ def test_commands_in_a_form_do_not_answer_it(town: Town) -> None:
 
     said = fill(town, "help")
     assert "You can write at any time" in said
-    # The bare word would be the name of the child.
-    assert "• !status: " in said
+    assert "• status: " in said
+    assert "1 of 4" in said
     assert "2 of 4" in fill(town, "Anna Weber")
 
 
-def test_words_that_are_commands_elsewhere_can_be_answers(town: Town) -> None:
+@pytest.mark.parametrize("word", ["status", "Page.", "why", "human", "export", "Sign out"])
+def test_the_word_of_a_command_is_no_answer_and_the_question_is_asked_again(
+    town: Town, word: str
+) -> None:
+    town.host.have_pages()
     town.started()
 
-    assert "2 of 4" in fill(town, "Export")
-    assert "3 of 4" in fill(town, "12 March 2020")
+    said = fill(town, word)
+
+    assert "1 of 4" in said
+    assert f'put it in quotation marks: "{word.casefold().rstrip(".")}"' in said
+    assert "form" in town.open_topics()
+    assert "2 of 4" in fill(town, "Anna Weber", "12 March 2020", "back")
+
+
+def test_a_word_in_quotation_marks_is_the_answer(town: Town) -> None:
+    town.started()
+    fill(town, "„Status“", "12 March 2020", "Travel", "skip", "submit")
+
+    assert answers_of(town)["child_name"] == "Status"
+
+
+def test_more_than_the_word_of_a_command_is_an_answer(town: Town) -> None:
+    town.started()
+
+    assert "2 of 4" in fill(town, "Human Resources")
+
+
+def test_taking_a_case_back_in_a_form_asks_for_that_alone(town: Town) -> None:
+    town.started()
+
+    fill(town, "withdraw")
+
+    assert town.open_topics()[-1] == "withdraw"
+    assert town.case().state == State.DRAFT.value
 
 
 def test_with_a_mark_every_command_works_in_a_form(town: Town) -> None:

@@ -22,6 +22,7 @@ from tests.integration.appservices.agency.town import (
 from tests.support.hostile_events import hostile_contents
 from veche.protocol.ids import RoomId
 from veche.protocol.inbound import Trust
+from veche.runtime.chats import CHATS_MAX
 from veche.runtime.crypto.store import people as key_store
 from veche.runtime.matrix.client import MatrixError
 
@@ -507,3 +508,53 @@ def test_no_event_whatever_fails(town: Town, where: str) -> None:
     for kind, content in hostile_contents(prompt.event_id, prompt.prompt["id"], chance, TRIES):
         town.hear(room_id, sender, content, kind=kind)
         town.hear(room_id, sender, content, kind=kind, trust=Trust.ANY)
+
+
+def test_whoever_is_brought_into_a_chat_is_told_of_at_once(town: Town) -> None:
+    town.greeted()
+
+    said = words_of(town.move(CHAT, BOB, "invite", by=ALICE))
+
+    assert "Others are in this room. Here I only tell what there is" in said
+
+
+# Very many chats.
+
+
+def calls_of(town: Town, action: str) -> list[tuple[str, Any]]:
+    """Rooms that the office was to go into (``join``) or out of (``leave``), and the reason."""
+    return [
+        (path, body.get("reason"))
+        for _, path, body in town.host.client.calls
+        if f"/{action}" in path
+    ]
+
+
+def test_one_person_has_the_office_in_few_chats_and_is_told_why(town: Town) -> None:
+    for number in range(CHATS_MAX):
+        town.begin_chat(room_id=RoomId(f"!chat{number}:veche.test"))
+    assert len(calls_of(town, "join")) == CHATS_MAX
+    assert calls_of(town, "leave") == []
+
+    for number in range(3):
+        town.begin_chat(room_id=RoomId(f"!more{number}:veche.test"))
+
+    assert len(calls_of(town, "join")) == CHATS_MAX
+    refused = calls_of(town, "leave")
+    assert len(refused) == 3
+    assert all(f"You have {CHATS_MAX} chats with me already" in why for _, why in refused)
+    assert len(town.sql("SELECT 1 FROM agency.chat")) == CHATS_MAX
+    # Another person is not hindered.
+    assert "I am its bot" in words_of(town.begin_chat(BOB, RoomId("!bob:veche.test")))
+
+
+def test_the_office_leaves_chats_that_the_person_left_so_they_come_back_always(
+    town: Town,
+) -> None:
+    for number in range(CHATS_MAX + 3):
+        room_id = RoomId(f"!chat{number}:veche.test")
+        assert "I am its bot" in words_of(town.begin_chat(room_id=room_id))
+        town.move(room_id, ALICE, "leave")
+
+    assert len(calls_of(town, "leave")) >= CHATS_MAX
+    assert {why for _, why in calls_of(town, "leave")} == {None}

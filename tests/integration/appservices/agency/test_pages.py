@@ -866,12 +866,16 @@ def test_the_commands_of_the_pages_are_there_where_pages_are(town: Town) -> None
     assert "signed in nowhere" in out
 
 
-def test_in_a_form_the_commands_of_the_pages_need_the_mark(town: Town) -> None:
+def test_in_a_form_the_commands_of_the_pages_are_obeyed_with_the_mark_and_without(
+    town: Town,
+) -> None:
     town.host.have_pages()
     town.started()
 
-    assert "2 of 4" in words_of(town.write(CHAT, ALICE, "Page"))
-    assert f"{PAGES}/signin#" in words_of(town.write(CHAT, ALICE, "!page"))
+    for typed in ("Page", "!page"):
+        said = words_of(town.write(CHAT, ALICE, typed))
+        assert f"{PAGES}/signin#" in said
+        assert "1 of 4" in said
 
 
 def signed_in(town: Town) -> None:

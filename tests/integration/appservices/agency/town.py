@@ -232,9 +232,9 @@ class FakeHost:
         self, bot: UserId, device: DeviceId, plan: RoomPlan, unique: EffectId
     ) -> RoomId:
         """As ``Rooms.create``."""
-        room_id = await create_room(cast("Any", self.client), bot, device, plan, unique)
-        await self.look(bot, room_id)
-        return room_id
+        made = await create_room(cast("Any", self.client), bot, device, plan, unique)
+        await self.look(bot, made.room_id)
+        return made.room_id
 
     async def look(self, bot: UserId, room_id: RoomId) -> bool:
         """As ``Rooms.look``: rooms that bots make are encrypted, others as the test made them."""

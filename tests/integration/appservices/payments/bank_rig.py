@@ -26,6 +26,7 @@ from appservices.payments.store import bank as store
 from appservices.payments.store import holders
 from tests.support.postgres import database, execute
 from tests.support.processes import ROOT, TIMEOUT_S, Child, free_ports
+from tests.support.stored_keys import StoredApprovals
 from veche.protocol.ids import derived_ulid
 from veche.runtime.database import Database
 from veche.runtime.errands import CHANNEL, Errands
@@ -57,6 +58,7 @@ class Home:
         self.dsn = dsn
         self.reactor = reactor
         self.database = Database(dsn, reactor)
+        self.approvals = StoredApprovals()
         self.channels: dict[str, Callable[[str], None]] = {}
         self.ends: list[Callable[[], Awaitable[None]]] = []
 

@@ -58,6 +58,7 @@ from tests.integration.appservices.payments.scenes import ALICE, BOB, bank
 from tests.integration.veche.runtime.rig import until
 from tests.support.postgres import execute
 from tests.support.processes import TIMEOUT_S
+from tests.support.stored_keys import StoredApprovals
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
 from veche.cli import demo
 from veche.protocol.canonical import canonical
@@ -149,6 +150,7 @@ class Branch:
         bot = BotAccount(UserId("@veche_payments:veche.test"), "Bank", BANK)
         host = cast("Host", self)
         self.links: PageLinks | None = None
+        self.approvals = StoredApprovals()
         banking = banking_of(host, self.section, vault, self._hear_of_bank)
         self.parts = Parts(host, self.section, bot, vault, receipts, banking)
         self.callers = Callers(self.section.organisations, "en")

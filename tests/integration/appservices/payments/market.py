@@ -29,7 +29,7 @@ from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts, Scene
 from appservices.payments.store import holders, invoices
 from tests.integration.appservices.payments.ledgers import PAYMENTS, problems
-from tests.integration.appservices.payments.scenes import nonce
+from tests.integration.appservices.payments.scenes import KEYS, nonce
 from tests.integration.appservices.payments.scribe import Scribe
 from tests.support.postgres import database
 from veche.cli import demo
@@ -57,8 +57,7 @@ _BOT: Final = BotAccount(UserId("@veche_payments:veche.test"), "Bank", "bank")
 
 def _parts() -> Parts:
     section = PaymentsSection.model_validate({**demo.payments_section(), "grants": {}})
-    approvals = SimpleNamespace(asked=lambda *_: None)
-    host = SimpleNamespace(act_log=None, approvals=approvals, links=None)
+    host = SimpleNamespace(act_log=None, approvals=KEYS, links=None)
     none = cast("Any", None)
     receipts = Receipts("veche.test", b"r" * 32)
     return Parts(cast("Any", host), section, _BOT, Vault(b"k" * 32), receipts, none)
@@ -225,7 +224,10 @@ class Market:
         with self.at(now_ms) as scene:
             matter = self.matter(scene, payment_id)
             assert matter.payment.state is State.ASKED
-            payment = attrs.evolve(matter.payment, approved_by=nonce())
+            payer = matter.private.payer.person
+            assert payer is not None
+            given = KEYS.approve(scene.txn, payer, scene.now_ms, nonce())
+            payment = attrs.evolve(matter.payment, approved_by=given)
             paying._go_on(scene, attrs.evolve(matter, payment=payment), scene.now_ms)
 
     def held(self, *payment_ids: str, now_ms: int | None = None) -> None:

@@ -29,7 +29,6 @@ from appservices.payments.service import (
     peers_witnessing,
     setting_aside,
 )
-from appservices.payments.service.batch import Link, decide, ride
 from appservices.payments.service.files import Private
 from appservices.payments.service.peers_asking import PeerClient
 from appservices.payments.service.peers_desk import PeerDesk, PeerRefusedError
@@ -37,7 +36,6 @@ from appservices.payments.service.peers_errands import Send
 from appservices.payments.service.peers_sending import SEND
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts
-from appservices.payments.service.work import Entry, Work
 from appservices.payments.store import attempts, holders
 from appservices.payments.store import peers as store
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems
@@ -58,8 +56,7 @@ from veche.runtime.vault import Vault
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from appservices.payments.service.attempts import Attempt
-    from appservices.payments.service.work import Outcome
+    from appservices.payments.service.attempts import Settle
     from veche.protocol.peer_api import PeerHead
     from veche.runtime.database import Cursor
 
@@ -362,29 +359,20 @@ class Branch(Stage):
             bot=self.parts.bot,
         )
 
-    def _write(self, attempt: Attempt) -> None:
-        settles = {
+    def settles(self) -> dict[str, Settle]:
+        """By kind of attempt: what follows from the writer's answer."""
+        return {
             "payment": self._settle_payment,
             **setting_aside.settles(self.staged),
             **held.settles(self.staged),
             **peers_taking.settles(self.staged),
             **peers_settling.settles(self.staged),
         }
-        shard = self.shard
 
-        def rider(txn: Cursor, outcome: Outcome) -> None:
-            assert attempts.remove(txn, attempt.id)
-            settles[attempt.kind](txn, attempt, outcome)
-
-        size = len(attempt.chain) + len(attempt.accounts)
-        entry = Entry(1, Work(attempt.chain, rider, attempt.accounts), size)
-        before = Link(0, shard.epoch, shard.seq, shard.head)
-        batch = decide(shard.book, cast("Any", shard.store), [entry], before, self.now_ms)
-        if batch.block is not None:
-            shard.commit(batch.block, lambda txn: ride(batch, held.expired, txn))
-            return
-        with self.scene() as scene:
-            ride(batch, held.expired, scene.txn)
+    @property
+    def expired(self) -> Any:
+        """What is told of holds that end by themselves."""
+        return held.expired
 
 
 @contextmanager

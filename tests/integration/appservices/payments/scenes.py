@@ -21,6 +21,7 @@ from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store.mandates import Mandate
 from tests.integration.appservices.payments.ledgers import PAYMENTS
 from tests.support.postgres import database, execute
+from tests.support.stored_keys import StoredApprovals
 from veche.cli import demo
 from veche.protocol.ids import UserId, derived_ulid
 from veche.protocol.mandate import ChargeOrder, MandateOrder
@@ -46,7 +47,8 @@ _numbers = itertools.count(1)
 # What is said to nobody needs no host, no receipts and no bank.
 _NONE: Final = cast("Any", None)
 # There are no pages here, so nothing links to one.
-_HOST: Final = cast("Any", SimpleNamespace(links=None))
+KEYS: Final = StoredApprovals()
+_HOST: Final = cast("Any", SimpleNamespace(links=None, approvals=KEYS))
 _PARTS: Final = Parts(
     _HOST, PaymentsSection.model_validate(demo.payments_section()), _BOT, _VAULT, _NONE, _NONE
 )
@@ -64,9 +66,13 @@ class World:
     connection: Connection
     scene: Scene
 
+    def approved(self, person: UserId = ALICE) -> str:
+        """The nonce of something that a key of a person's has approved."""
+        return KEYS.approve(self.scene.txn, person, NOW_MS, nonce())
+
     def paying(self) -> Matter:
         """A payment of Alice's that waits for the writer."""
-        matter = self.asked(state=State.PAYING, approved_by=nonce())
+        matter = self.asked(state=State.PAYING, approved_by=self.approved())
         moving.attempt(self.scene, matter.payment)
         return matter
 
@@ -120,7 +126,7 @@ class World:
             state=MandateState.ACTIVE,
             count=0,
             sealed=_VAULT.seal(order.model_dump(mode="json", exclude_none=True)),
-            approved_by=nonce(),
+            approved_by=self.approved(),
             terms=Terms(500, "month", 500, 1, NOW_MS * 2, notice_ms=0),
         )
         assert mandate_store.add_mandate(self.scene.txn, mandate, NOW_MS)

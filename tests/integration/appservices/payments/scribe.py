@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.payments.core.ledger.book import Book
-from appservices.payments.service import held, moving, settling
+from appservices.payments.service import held, moving, setting_aside, settling
+from appservices.payments.service.attempts import revoked_of
 from appservices.payments.service.batch import Link, decide, ride
-from appservices.payments.service.work import Entry, Work
+from appservices.payments.service.work import Entry, Outcome, Work
 from appservices.payments.store import attempts as store
 from appservices.payments.store.ledger import PostgresLedger
 from veche.runtime.database import connect
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.attempts import Attempt
     from appservices.payments.service.scene import Parts
-    from appservices.payments.service.work import Outcome
     from veche.runtime.database import Connection, Cursor
 
 _ROUNDS_MAX: Final = 20
@@ -55,7 +55,7 @@ class Scribe:
         """Decide and commit until nothing waits; at least one block, in which holds may end."""
         for _ in range(_ROUNDS_MAX):
             waiting = self.waiting()
-            self.block(waiting, now_ms)
+            self.block(self._but_revoked(waiting, now_ms), now_ms)
             if not waiting:
                 return
         raise AssertionError("attempts come without an end")
@@ -89,6 +89,16 @@ class Scribe:
             firsts.setdefault(one.about, one)
         return list(firsts.values())
 
+    def _but_revoked(self, waiting: list[Attempt], now_ms: int) -> list[Attempt]:
+        """Settle those that a revoked key approved, as the service does; the others."""
+        with self._looks, self._looks.cursor() as txn:
+            revoked = revoked_of(txn, self.parts.host.approvals, waiting)
+            for one in waiting:
+                if one.id in revoked:
+                    outcome = Outcome((), now_ms, (), None, is_revoked=True)
+                    _rider(one, self._settles()[one.kind], txn, outcome)
+        return [one for one in waiting if one.id not in revoked]
+
     def _end_holds(self, now_ms: int) -> None:
         """What the service's errands do of holds that ended."""
         with self._looks, self._looks.cursor() as txn:
@@ -104,7 +114,11 @@ class Scribe:
             scene = self.parts.scene(txn, f"attempt {attempt.about}", outcome.at_ms)
             settling.settle(scene, attempt.about, outcome)
 
-        return {moving.KIND: pay, **held.settles(self.parts)}
+        return {
+            moving.KIND: pay,
+            **held.settles(self.parts),
+            **setting_aside.settles(self.parts),
+        }
 
 
 def _rider(attempt: Attempt, settle: Any, txn: Cursor, outcome: Outcome) -> None:

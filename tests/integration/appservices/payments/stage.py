@@ -29,15 +29,17 @@ from appservices.payments.service import (
     settling,
     voting,
 )
+from appservices.payments.service.attempts import revoked_of
 from appservices.payments.service.batch import Link, decide, ride
 from appservices.payments.service.files import Private
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts, Scene
-from appservices.payments.service.work import Entry, Work
+from appservices.payments.service.work import Entry, Outcome, Work
 from appservices.payments.store import attempts, holders
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems
 from tests.support.ledger import Shard
 from tests.support.postgres import database, execute
+from tests.support.stored_keys import StoredApprovals
 from veche.cli import demo
 from veche.protocol.ids import EffectId, RoomId, UserId
 from veche.protocol.message import body
@@ -50,9 +52,9 @@ from veche.runtime.vault import Vault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from appservices.payments.service.attempts import Attempt
-    from appservices.payments.service.work import Outcome
-    from veche.protocol.approval import Shown
+    from appservices.payments.service.attempts import Attempt, Settle
+    from veche.protocol.approval import AskedApproval, Shown
+    from veche.protocol.approval import Kind as ApprovalKind
     from veche.protocol.message import Doc
     from veche.protocol.prompts import Prompt
     from veche.runtime.database import Cursor
@@ -108,17 +110,18 @@ class _Voice(Voice):
         self.heard.invited.append((room_id, user_id))
 
 
-class _Approvals:
-    """Keys of persons: whatever has a nonce is signed, at the moment that the nonce begins with."""
+class _Approvals(StoredApprovals):
+    """Keys of persons in tables; what stood to be signed is kept."""
 
     def __init__(self, heard: Heard) -> None:
+        super().__init__()
         self._heard = heard
 
-    def asked(self, _voice: Voice, _person: UserId, _kind: str, shown: Shown) -> None:
+    def asked(
+        self, voice: Voice, person: UserId, kind: ApprovalKind, shown: Shown
+    ) -> AskedApproval:
         self._heard.signed[str(len(self._heard.signed))] = shown
-
-    def evidence(self, _txn: Cursor, nonce: str) -> object:
-        return SimpleNamespace(at_ms=int(nonce.partition(" ")[0]), nonce=nonce)
+        return super().asked(voice, person, kind, shown)
 
 
 @attrs.frozen
@@ -277,10 +280,13 @@ class Stage:
         """The same in a transaction of its own."""
         prompt, purpose = self.heard.asked[person]
         assert prompt.choice(choice) is not None, [one.id for one in prompt.choices]
+        nonce = _Approvals(self.heard).approve(
+            scene.txn, person, self.now_ms, f"{self.now_ms} {next(_causes)}"
+        )
         answered: Any = SimpleNamespace(
             kept=SimpleNamespace(purpose=purpose),
             inbound=SimpleNamespace(sender=person, room_id=RoomId(f"!{person[1:]}")),
-            chosen=SimpleNamespace(choice=choice, approved_by=f"{self.now_ms} {next(_causes)}"),
+            chosen=SimpleNamespace(choice=choice, approved_by=nonce),
         )
         match purpose["topic"]:
             case escrow_asking.TOPIC:
@@ -304,10 +310,14 @@ class Stage:
         while True:
             with closing(connect(self.dsn)) as connection, connection.cursor() as txn:
                 waiting = attempts.waiting(txn, [], 10)
+                revoked = revoked_of(txn, _Approvals(self.heard), waiting)
             if not waiting:
                 return
             for attempt in waiting:
-                self._write(attempt)
+                if attempt.id in revoked:
+                    self._refuse(attempt)
+                else:
+                    self._write(attempt)
 
     def balance(self, person: UserId) -> tuple[int, int]:
         """What somebody can pay with, and what is set aside."""
@@ -366,27 +376,42 @@ class Stage:
             with self.scene() as scene:
                 handler.finish(scene.txn, errand, {"names": names}, self.now_ms)
 
-    def _write(self, attempt: Attempt) -> None:
-        settles = {
-            moving.KIND: self._settle_payment,
-            **setting_aside.settles(cast("Any", _Staged(self))),
-        }
-        shard = self.shard
+    def settles(self) -> dict[str, Settle]:
+        """By kind of attempt: what follows from the writer's answer."""
+        staged = cast("Any", _Staged(self))
+        return {moving.KIND: self._settle_payment, **setting_aside.settles(staged)}
+
+    @property
+    def expired(self) -> Any:
+        """What is told of holds that end by themselves."""
+        return None
+
+    def _rider(self, attempt: Attempt) -> Callable[[Cursor, Outcome], None]:
+        settle = self.settles()[attempt.kind]
 
         def rider(txn: Cursor, outcome: Outcome) -> None:
             assert attempts.remove(txn, attempt.id)
-            settles[attempt.kind](txn, attempt, outcome)
+            settle(txn, attempt, outcome)
 
+        return rider
+
+    def _refuse(self, attempt: Attempt) -> None:
+        """Settle an attempt that a revoked key approved, as the service does."""
+        with self.scene() as scene:
+            outcome = Outcome((), self.now_ms, (), None, is_revoked=True)
+            self._rider(attempt)(scene.txn, outcome)
+
+    def _write(self, attempt: Attempt) -> None:
+        shard = self.shard
         size = len(attempt.chain) + len(attempt.accounts)
-        entry = Entry(1, Work(attempt.chain, rider, attempt.accounts), size)
+        entry = Entry(1, Work(attempt.chain, self._rider(attempt), attempt.accounts), size)
         before = Link(0, shard.epoch, shard.seq, shard.head)
         batch = decide(shard.book, cast("Any", shard.store), [entry], before, self.now_ms)
         if batch.block is not None:
-            shard.commit(batch.block, partial(ride, batch, None))
+            shard.commit(batch.block, partial(ride, batch, self.expired))
             return
-        with closing(connect(self.dsn)) as connection, connection.cursor() as txn:
-            ride(batch, None, txn)
-            connection.commit()
+        with self.scene() as scene:
+            ride(batch, self.expired, scene.txn)
 
     def _settle_payment(self, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
         scene = self.scene_of(txn, f"attempt {attempt.about}", outcome.at_ms)

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from appservices.payments.core.mandate import MANDATES_MAX, MandateState
 from appservices.payments.service import charges, files, mandates
 from appservices.payments.store import mandates as store
+from appservices.payments.store import payments
 from tests.integration.appservices.payments.branch import OFFICE, SHOP, BranchTestCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.integration.appservices.payments.scenes import ALICE
@@ -94,6 +95,22 @@ class MandateTests(BranchTestCase):
         ]
         assert events[1]["payment"] == charge["id"]
         assert problems(self.bank.dsn) == []
+
+    async def test_no_debit_has_the_number_of_somebody_else_s_payment(self) -> None:
+        id_ = await self.made()
+        self.give(id_)
+        charge = (await self.charge(id_, 300, "c1"))[1]
+        await self.rang(charge)
+        with self.bank.scene() as scene:
+            payer = scene.holder(ALICE).id
+            paid = payments.made(scene.txn, payer, charge["id"][-8:])
+        theirs = f"7ZZZZZZZZZ{charge['id'][10:]}"
+        forged = await self.charge(id_, 100, "forged", id=theirs)
+        honest = await self.charge(id_, 100, "honest", id=f"{charge['id'][:-8]}00000000")
+
+        assert paid is not None
+        assert (forged[0], forged[1]["field"]) == (400, "body.id"), forged
+        assert honest[0] == 201
 
     async def test_a_debit_beyond_it_moves_nothing(self) -> None:
         id_ = await self.made()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from appservices.payments.core.ledger import Account
+from appservices.payments.service import attempts
 from appservices.payments.service.attempts import Attempts, add
 from appservices.payments.service.writer import Writer
 from appservices.payments.store import attempts as store
@@ -20,6 +22,8 @@ from tests.integration.veche.runtime.rig import until
 from tests.support.ledger import ALICE, BOB, EUR, Shard, people, transfer
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
+from tests.support.stored_keys import StoredApprovals
+from veche.protocol.errors import UnavailableError
 from veche.runtime.database import Database, connect
 from veche.runtime.listener import Listener
 from veche.runtime.migrate import KERNEL_SETS
@@ -43,6 +47,7 @@ class Place:
     def __init__(self, dsn: str) -> None:
         self.reactor = reactor
         self.database = Database(dsn, reactor, threads=2)
+        self.approvals = StoredApprovals()
         self.channels: dict[str, Callable[[str], None]] = {}
         self.ends: list[Callable[[], Awaitable[None]]] = []
 
@@ -93,6 +98,10 @@ class AttemptTests(TestCase):
         assert problems(self.dsn) == []
 
     def settle(self, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
+        if attempt.about.startswith("bad"):
+            raise ValueError("what follows cannot be written")
+        if attempt.about.startswith("later"):
+            raise UnavailableError("not now", retry_after_ms=1)
         txn.execute("INSERT INTO told (text) VALUES (%s)", (f"{attempt.about} {outcome.is_done}",))
         if self.failures:
             self.failures -= 1
@@ -100,7 +109,7 @@ class AttemptTests(TestCase):
 
     async def leave(self, about: str, amount: int = 10, **kwargs: Any) -> None:
         chain = [transfer(ALICE, kwargs.pop("payee", BOB), amount)]
-        await self.place.database.run("add", add, "pay", about, chain, 1, **kwargs)
+        await self.place.database.run("add", add, "pay", about, chain, 1, approved_by=(), **kwargs)
 
     def told(self) -> list[object]:
         return [text for (text,) in execute(self.dsn, "SELECT text FROM told ORDER BY id")]
@@ -159,8 +168,8 @@ class AttemptTests(TestCase):
 
     async def test_what_no_block_can_have_is_a_dead_letter_until_it_is_tried_again(self) -> None:
         chain, run = [transfer(code=10**12)], self.place.database.run
-        await run("add", add, "pay", "broken", chain, 1)
-        await run("add", add, "other", "broken", [transfer()], 1)
+        await run("add", add, "pay", "broken", chain, 1, approved_by=())
+        await run("add", add, "other", "broken", [transfer()], 1, approved_by=())
         await self.leave("fine")
         self.start()
         await until(lambda: self.dead() == ["broken"] and self.left() == 2, "it does not rest")
@@ -182,9 +191,37 @@ class AttemptTests(TestCase):
         assert self.dead() == []
         self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
 
+    async def test_as_many_attempts_as_are_tried_at_once_fail_and_stop_nobody(self) -> None:
+        self.patch(attempts, "AT_ONCE_MAX", 40)  # type: ignore[no-untyped-call]  # trial's
+        for about in ("bad", "later"):
+            execute(
+                self.dsn,
+                "INSERT INTO payments.attempt (kind, about, chain, at_ms)"
+                " SELECT 'pay', %s || n, %s, 1 FROM generate_series(1, %s) AS n",
+                about,
+                json.dumps([transfer()._asdict() | {"id": "ab" * 16}]),
+                attempts.AT_ONCE_MAX // 2,
+            )
+        await self.leave("last")
+        self.start()
+        await until(lambda: self.told() == ["last True"], "nobody is paid behind them")
+
+        bad = attempts.AT_ONCE_MAX // 2
+        await until(lambda: len(self.dead()) == bad, "they are no dead letters")
+        # What only has to wait is none.
+        assert all(str(about).startswith("bad") for about in self.dead())
+        assert self.left() == attempts.AT_ONCE_MAX
+        [why] = {
+            why for (why,) in execute(self.dsn, "SELECT DISTINCT why FROM payments.dead_letter")
+        }
+        assert why == "its answer cannot be written: ValueError, see the log for the rest"
+        self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
+
     async def test_of_a_dead_letter_is_told_once_and_it_rests_whatever_comes_of_that(self) -> None:
         for about in ("broken", "silent"):
-            await self.place.database.run("add", add, "pay", about, [transfer(code=10**12)], 1)
+            await self.place.database.run(
+                "add", add, "pay", about, [transfer(code=10**12)], 1, approved_by=()
+            )
         self.start()
         await until(lambda: len(self.dead()) == 2, "they do not rest")
 
@@ -194,7 +231,9 @@ class AttemptTests(TestCase):
     async def test_an_attempt_is_read_as_it_was_left(self) -> None:
         chain = [transfer(amount=7, ref="ab" * 16)]
         account = Account(77, EUR, 1, 1)
-        await self.place.database.run("add", add, "pay", "x", chain, 5, accounts=[account])
+        await self.place.database.run(
+            "add", add, "pay", "x", chain, 5, approved_by=(), accounts=[account]
+        )
 
         [found] = await self.place.database.run("read", store.waiting, [], 10)
         assert (found.kind, found.about, found.at_ms) == ("pay", "x", 5)

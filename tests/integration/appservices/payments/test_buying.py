@@ -26,7 +26,7 @@ from appservices.payments.store import allowances, events, holders
 from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store.allowances import Allowance
 from tests.integration.appservices.payments.market import SHOP, Market
-from tests.integration.appservices.payments.scenes import EURO, nonce
+from tests.integration.appservices.payments.scenes import EURO, KEYS, nonce
 from tests.integration.appservices.payments.trust import asking_nothing, chat_with
 from veche.protocol.ids import UserId, derived_ulid
 from veche.protocol.money import Money
@@ -125,7 +125,7 @@ def allow(
             ledger=holders.currencies(scene.txn)["EUR"],
             state=AllowanceState.ACTIVE,
             sealed=purses.sealed(scene, view),
-            approved_by=nonce(),
+            approved_by=KEYS.approve(scene.txn, market.bob, market.now_ms, nonce()),
             terms=terms,
         )
         allowances.add_allowance(scene.txn, kept, market.now_ms)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appservices.payments.service import escrows, freezing
+from appservices.payments.core.limits import LimitKind, OwnLimit
+from appservices.payments.service import escrows, freezing, revoking
 from appservices.payments.service.statement_files import statements_of
 from appservices.payments.store import holders
 from tests.integration.appservices.payments.stage import (
@@ -23,10 +24,11 @@ from tests.integration.appservices.payments.stage import (
     Stage,
 )
 from tests.support.postgres import execute
+from tests.support.stored_keys import revoke_keys
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.postgres
 
@@ -480,3 +482,135 @@ def test_however_they_decide_no_money_is_made_or_lost(
         if extra > 0:
             house.pay(scene, BOB, ALICE, extra)
     house.write()
+
+
+def revoke(stage: Stage, person: UserId, *, is_heard: bool = True) -> None:
+    """Somebody revokes their keys; the bot has heard of it, or not yet."""
+    with stage.scene() as scene:
+        revoke_keys(scene.txn, person, stage.now_ms)
+    if is_heard:
+        with stage.scene() as scene:
+            revoking.stop(scene, person)
+
+
+def funding(stage: Stage) -> None:
+    """Alice has approved an escrow with Bob, which the writer has not set aside."""
+    stage.say(ALICE, "escrow", "bob 100 EUR bicycle; arbiter carol")
+    for person in (BOB, CAROL):
+        stage.answer(person, "join")
+    stage.answer(ALICE, "fund")
+    assert stage.row("escrow")["state"] == "funding"
+
+
+def cooling(stage: Stage) -> None:
+    """Alice has approved an escrow with somebody new, which waits because of her rules."""
+    stage.say(ALICE, "escrow", "dave 500 EUR bicycle")
+    stage.answer(DAVE, "join")
+    stage.answer(ALICE, "fund")
+    assert stage.row("escrow")["state"] == "cooling"
+
+
+@pytest.mark.parametrize("is_heard", [False, True])
+@pytest.mark.parametrize("begun", [funding, cooling])
+def test_a_key_that_is_revoked_before_money_is_set_aside_sets_none_aside(
+    stage: Stage, begun: Callable[[Stage], None], is_heard: bool
+) -> None:
+    with stage.scene() as scene:
+        holders.keep_own_limit(
+            scene.txn,
+            scene.holder(ALICE).id,
+            1,
+            LimitKind.FIRST_PAYEE,
+            OwnLimit(20_000),
+        )
+    begun(stage)
+    revoke(stage, ALICE, is_heard=is_heard)
+    stage.write()
+    if stage.row("escrow")["state"] == "cooling":
+        stage.now_ms = int(stage.row("escrow")["due_at_ms"])
+        stage.ring(escrows.rang, stage.row("escrow")["id"])
+        stage.write()
+
+    found = stage.row("escrow")
+    assert (found["state"], found["why"]) == ("refused", "key_revoked")
+    assert stage.balance(ALICE) == (MONEY, 0)
+    assert "approve it with another key" in stage.told(ALICE)[-1]
+
+
+def test_a_freeze_stops_an_escrow_that_is_just_being_set_aside(stage: Stage) -> None:
+    funding(stage)
+    with stage.scene() as scene:
+        freezing.freeze(scene, ALICE)
+    stage.write()
+
+    found = stage.row("escrow")
+    assert (found["state"], found["why"]) == ("refused", "frozen")
+    assert stage.balance(ALICE) == (MONEY, 0)
+
+
+def test_what_a_block_has_in_its_hands_when_everything_is_frozen_comes_back(stage: Stage) -> None:
+    funding(stage)
+    with stage.scene() as scene:
+        holders.set_frozen(scene.txn, scene.holder(ALICE).id, stage.now_ms)
+    stage.write()
+
+    assert stage.row("escrow")["state"] == "returned"
+    assert stage.balance(ALICE) == (MONEY, 0)
+
+
+def test_what_is_set_aside_goes_by_its_own_rules_whoever_revokes_a_key(stage: Stage) -> None:
+    funded(stage)
+    revoke(stage, ALICE)
+    stage.answer(BOB, ALL)
+    stage.answer(CAROL, ALL)
+    stage.write()
+
+    assert stage.row("escrow")["state"] == "released"
+
+
+@pytest.mark.parametrize("is_heard", [False, True])
+def test_a_decision_with_a_key_that_is_revoked_counts_no_more_and_is_asked_anew(
+    stage: Stage, is_heard: bool
+) -> None:
+    funded(stage)
+    stage.answer(ALICE, ALL)
+    revoke(stage, ALICE, is_heard=is_heard)
+    stage.answer(BOB, ALL)
+    assert stage.row("escrow")["state"] == "funded"
+    if is_heard:
+        stage.answer(ALICE, NONE)
+        stage.answer(CAROL, NONE)
+    else:
+        stage.answer(CAROL, ALL)
+    stage.write()
+
+    assert stage.row("escrow")["state"] == ("returned" if is_heard else "released")
+
+
+def test_a_decision_that_the_writer_has_not_done_is_undone_with_its_key(stage: Stage) -> None:
+    funded(stage)
+    stage.answer(ALICE, ALL)
+    stage.answer(BOB, ALL)
+    assert stage.row("escrow")["state"] == "ending"
+    revoke(stage, ALICE)
+    stage.write()
+    found = stage.row("escrow")
+    assert (found["state"], found["payment_id"], found["to_seller"]) == ("funded", None, None)
+    assert stage.balance(BOB) == (MONEY, 0)
+    stage.answer(ALICE, NONE)
+    stage.answer(CAROL, NONE)
+    stage.write()
+
+    assert stage.row("escrow")["state"] == "returned"
+    assert stage.balance(ALICE) == (MONEY, 0)
+
+
+def test_the_date_of_an_escrow_needs_no_key(stage: Stage) -> None:
+    funded(stage, "; return")
+    for person in (ALICE, BOB):
+        revoke(stage, person)
+    stage.now_ms = int(stage.row("escrow")["ends_at_ms"])
+    stage.ring(escrows.rang, stage.row("escrow")["id"])
+    stage.write()
+
+    assert stage.row("escrow")["state"] == "returned"

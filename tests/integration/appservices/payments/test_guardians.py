@@ -63,7 +63,7 @@ def here(dsn: str) -> Iterator[World]:
 
 def cooling(here: World, due_at_ms: int = NOW_MS) -> Matter:
     """An approved payment whose wait ends at a moment."""
-    return here.asked(state=State.COOLING, approved_by=nonce(), due_at_ms=due_at_ms)
+    return here.asked(state=State.COOLING, approved_by=here.approved(), due_at_ms=due_at_ms)
 
 
 def state_of(here: World, payment_id: str) -> tuple[State, int | None]:
@@ -79,13 +79,13 @@ def test_nothing_moves_before_enough_guardians_approved(
 ) -> None:
     txn = here.scene.txn
     kept = rule(here, BOB, CAROL)
-    payment = attrs.evolve(here.asked().payment, approved_by=nonce())
+    payment = attrs.evolve(here.asked().payment, approved_by=here.approved())
     guards.guard(txn, payment.id, kept.id)
     store.save_payment(txn, attrs.evolve(payment, state=State.GUARDED), NOW_MS)
     for one in guards.guardians_of(txn, kept.id)[:yes]:
         assert guards.vote(txn, payment.id, one.holder, nonce(), is_yes=True, now_ms=NOW_MS)
 
-    assert guards.is_approved(txn, payment.id) == (yes == 2)
+    assert guards.is_approved(txn, payment.id, ()) == (yes == 2)
     if yes == 2:
         store.save_payment(txn, attrs.evolve(payment, state=state), NOW_MS)
     else:
@@ -95,7 +95,7 @@ def test_nothing_moves_before_enough_guardians_approved(
 
 def test_the_vote_of_somebody_else_counts_for_nothing(here: World) -> None:
     txn, kept = here.scene.txn, rule(here, BOB)
-    payment = attrs.evolve(here.asked().payment, approved_by=nonce())
+    payment = attrs.evolve(here.asked().payment, approved_by=here.approved())
     guards.guard(txn, payment.id, kept.id)
     stranger = here.scene.holder(CAROL).id
     guards.vote(txn, payment.id, stranger, nonce(), is_yes=True, now_ms=NOW_MS)
@@ -194,7 +194,7 @@ def test_what_waits_for_guardians_ends_after_their_time_and_by_a_freeze(dsn: str
     with world(dsn) as here:
         kept = rule(here, BOB)
         late, frozen = (
-            here.asked(state=State.GUARDED, approved_by=nonce(), due_at_ms=NOW_MS + 5)
+            here.asked(state=State.GUARDED, approved_by=here.approved(), due_at_ms=NOW_MS + 5)
             for _ in range(2)
         )
         for one in (late, frozen):
@@ -236,7 +236,9 @@ def test_a_wait_that_a_clock_set_back_finds_early_is_waited_for_again(dsn: str) 
 
 def paid(here: World, minor: int, at_ms: int, allowance_id: str | None = None) -> str:
     """Alice paid Bob, by an approval of a moment."""
-    matter = here.asked(approved_by=nonce(), approved_at_ms=at_ms, allowance_id=allowance_id)
+    matter = here.asked(
+        approved_by=here.approved(), approved_at_ms=at_ms, allowance_id=allowance_id
+    )
     here.scene.txn.execute(
         "UPDATE payments.payment SET state = 'paid', amount = %s, approved_at_ms = %s,"
         " changed_at_ms = %s WHERE id = %s",
@@ -259,7 +261,7 @@ def test_what_went_to_somebody_counts_by_when_it_was_approved(here: World) -> No
 def test_what_came_back_and_what_others_paid_from_the_account_trusts_nobody(here: World) -> None:
     txn, asked = here.scene.txn, here.asked().payment
     first = paid(here, 100, 10)
-    matter = here.asked(Kind.REFUND, refund_of=first, approved_by=nonce())
+    matter = here.asked(Kind.REFUND, refund_of=first, approved_by=here.approved())
     txn.execute(
         "UPDATE payments.payment SET state = 'paid', amount = 60, payer = payee, payee = payer"
         " WHERE id = %s",
@@ -273,7 +275,7 @@ def test_what_came_back_and_what_others_paid_from_the_account_trusts_nobody(here
 def test_guardians_see_several_payments_as_the_sum_that_they_did_not_see(here: World) -> None:
     txn, asked, kept = here.scene.txn, here.asked().payment, rule(here, BOB)
     paid(here, 60, 11)
-    seen = here.asked(approved_by=nonce()).payment
+    seen = here.asked(approved_by=here.approved()).payment
     guards.guard(txn, seen.id, kept.id)
     guards.vote(txn, seen.id, here.scene.holder(BOB).id, nonce(), is_yes=True, now_ms=NOW_MS)
     store.save_payment(txn, attrs.evolve(seen, state=State.PAYING), NOW_MS)
@@ -293,7 +295,7 @@ def test_guardians_also_look_at_what_others_pay_from_the_account(here: World) ->
 def test_what_goes_to_several_payees_in_a_day_is_one_sum(here: World) -> None:
     chat_with(here.scene, CAROL)
     rule(here, CAROL, above=700)
-    first = here.asked(approved_by=nonce()).payment
+    first = here.asked(approved_by=here.approved()).payment
     to_other = attrs.evolve(first, payee=here.scene.organisation("water").id)
     store.save_payment(here.scene.txn, attrs.evolve(to_other, state=State.PAYING), NOW_MS)
     here.scene.txn.execute(

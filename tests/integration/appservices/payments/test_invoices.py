@@ -17,7 +17,6 @@ from tests.integration.appservices.payments.scenes import (
     EURO,
     NOW_MS,
     bank,
-    nonce,
     told,
     world,
 )
@@ -73,7 +72,7 @@ def test_an_invoice_whose_payment_failed_after_it_was_due_ends_too(dsn: str) -> 
     id_ = order("school").card.id
     with world(dsn) as here:
         invoicing.issue(here.scene, order("school"))
-        payment = here.asked(Kind.INVOICE, invoice=(id_, 1), approved_by=nonce()).payment
+        payment = here.asked(Kind.INVOICE, invoice=(id_, 1), approved_by=here.approved()).payment
         assert invoices.begin_paying(here.scene, payment) is None
     with world(dsn, DUE_AT_MS) as later:
         # Left to its payment.

@@ -308,6 +308,11 @@ def test_nobody_else_s_word_is_taken(pair: PAIR) -> None:
     assert there.take(question)["state"] == "done"
     answer = there.take(other)
     assert (answer["state"], answer["code"]) == ("refused", "different_content")
+    # Nor is there one that people would call by its number.
+    alike = f"{payment_id[:10]}ZZZZZZZZ{payment_id[-8:]}"
+    asked = {**body, "id": alike, "packet": {**body["packet"], "id": alike}}
+    answer = there.take(signer.sign_object(asked))
+    assert (answer["state"], answer["code"]) == ("refused", "different_content")
     there.write()
     assert there.balance(BOB) == had
 

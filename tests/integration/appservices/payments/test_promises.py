@@ -315,7 +315,7 @@ def test_what_is_not_decided_yet_is_taken_back_of_the_payer_alone(txn: Cursor) -
     theirs = attrs.evolve(mine, id=fresh_id(), payer=mine.payee, payee=mine.payer, approved_by="x")
     for one in (mine, theirs):
         store.add_payment(txn, one, b"sealed", NOW_MS)
-        attempts.add(txn, "payment", one.id, [Transfer("0" * 32)], NOW_MS)
+        attempts.add(txn, "payment", one.id, [Transfer("0" * 32)], NOW_MS, approved_by=())
 
     assert store.take_back_attempts(txn, payer=mine.payer) == [mine.id]
     assert store.take_back_attempts(txn, payer=mine.payer) == []

@@ -102,7 +102,7 @@ class RoleTests(TestCase):
 
 def settle(txn: Cursor, _outcome: object) -> None:
     """What riders do: write to the tables of payments, announce it."""
-    attempts.add(txn, "pay", "a", [transfer()], NOW_MS)
+    attempts.add(txn, "pay", "a", [transfer()], NOW_MS, approved_by=())
 
 
 @pytest.mark.parametrize("statement", FORBIDDEN)

@@ -73,7 +73,9 @@ class SettlingTests(BankCase):
         ]
         opened = [opening(one.id, 1, one.code, one.allowance) for one in (due_to, due_from, source)]
         for transfer in moved:
-            attempts.add(txn, "owe", f"{transfer.debit_id}", [transfer], 1, accounts=opened)
+            attempts.add(
+                txn, "owe", f"{transfer.debit_id}", [transfer], 1, approved_by=(), accounts=opened
+            )
         return account
 
     def scene(self, txn: Cursor, cause: str, now_ms: int) -> StageScene:

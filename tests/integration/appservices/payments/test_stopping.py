@@ -16,7 +16,7 @@ from appservices.payments.service import charges, freezing
 from appservices.payments.service.scene import Scene
 from appservices.payments.store import attempts, holders, invoices
 from appservices.payments.store import payments as store
-from tests.integration.appservices.payments.scenes import ALICE, NOW_MS, bank, nonce, told, world
+from tests.integration.appservices.payments.scenes import ALICE, NOW_MS, bank, told, world
 from tests.integration.appservices.payments.trust import allowance
 from tests.support.postgres import execute
 from tests.support.processes import TIMEOUT_S, wait_until
@@ -164,7 +164,7 @@ def test_what_is_approved_is_stopped_first_however_much_is_asked(dsn: str) -> No
     with world(dsn) as here:
         for _ in range(store.WAITING_MAX):
             here.asked()
-        approved = here.asked(state=State.COOLING, approved_by=nonce())
+        approved = here.asked(state=State.COOLING, approved_by=here.approved())
         found = store.waiting_of(here.scene.txn, approved.payment.payer)
         here.connection.rollback()
 

@@ -238,7 +238,7 @@ class SuspenseTests(BankCase):
             moved = Transfer(
                 id=id_, debit_id=from_, credit_id=to, amount=700, ledger=ledger, code=code
             )
-            attempts.add(txn, "by hand", "by hand", [moved], self.home.now_ms())
+            attempts.add(txn, "by hand", "by hand", [moved], self.home.now_ms(), approved_by=())
 
         await self.run_txn(settle)
         await self.until_quiet()

@@ -45,9 +45,9 @@ from tests.integration.appservices.payments.scenes import (
     ALICE,
     BOB,
     EURO,
+    KEYS,
     NOW_MS,
     bank,
-    nonce,
     world,
 )
 from tests.support.postgres import execute
@@ -79,7 +79,7 @@ def dsn() -> Iterator[str]:
 def visit(dsn: str, person: str = ALICE, now_ms: int = NOW_MS) -> Iterator[Visit]:
     """Somebody on a page, in a transaction that is committed at the end."""
     with world(dsn, now_ms) as here:
-        host = SimpleNamespace(links=PageLinks(f"https://{HOST}"))
+        host = SimpleNamespace(links=PageLinks(f"https://{HOST}"), approvals=KEYS)
         parts = attrs.evolve(here.scene.parts, host=cast("Any", host))
         yield Visit(attrs.evolve(here.scene, parts=parts), cast("Any", person), "en")
 
@@ -444,10 +444,10 @@ class TestSettings:
         self, dsn: str
     ) -> None:
         with world(dsn) as here:
-            id_ = here.asked(state=State.COOLING, approved_by=nonce()).payment.id
+            id_ = here.asked(state=State.COOLING, approved_by=here.approved()).payment.id
         with visit(dsn) as page:
             assert refusal(lambda: acts.ask_to_go_on(page))[0] == "not_frozen"
-            acts.freeze(page)
+            acts.freeze(page, may_end=True)
             assert reading.payment_of(page, id_).state == State.CANCELLED.value
             assert page.holder.is_frozen
 

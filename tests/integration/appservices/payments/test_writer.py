@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from contextlib import closing
+from random import Random
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
+import psycopg2.errors
 import pytest
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import Deferred, gatherResults
@@ -30,7 +34,7 @@ from veche.runtime.database import connect
 from veche.runtime.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from veche.runtime.database import Cursor
 
@@ -265,6 +269,96 @@ class BreakingTests(WriterCase):
             await answers.pop(1)
         await gatherResults(answers)
         assert self.posted(BOB) == 2
+
+    async def test_riders_that_raise_are_found_at_once(self) -> None:
+        before, runs = self.blocks(), []
+
+        def counting(txn: Cursor, outcome: Outcome) -> None:
+            runs.append(1)
+            note("kept")(txn, outcome)
+
+        works = [Work([transfer(amount=1)], counting if n % 2 else refusing) for n in range(40)]
+        answers = [self.writer.submit(one) for one in works]
+
+        for answer in answers[::2]:
+            with pytest.raises(RefusedError):
+                await answer
+        await gatherResults(answers[1::2])
+        assert self.notes() == ["kept True"] * 20
+        assert self.blocks() - before <= 3
+        assert len(runs) <= 5 * 20
+
+    async def test_a_rider_that_lets_a_failed_statement_pass_fails_alone(self) -> None:
+        def careless(txn: Cursor, _outcome: Outcome) -> None:
+            with contextlib.suppress(psycopg2.Error):
+                txn.execute("SELECT 1 / 0")
+
+        for place in (0, 3, 6):  # also where nobody writes after it
+            works = [Work([transfer(amount=1)], note("kept")) for _ in range(6)]
+            works.insert(place, Work([transfer(amount=100)], careless))
+            answers = [self.writer.submit(one) for one in works]
+
+            with pytest.raises(psycopg2.errors.InFailedSqlTransaction):
+                await answers.pop(place)
+            await gatherResults(answers)
+        assert self.notes() == ["kept True"] * 18
+        assert self.posted(BOB) == 18
+
+    async def test_no_work_is_to_blame_for_a_hold_that_cannot_end(self) -> None:
+        holds = [
+            transfer(amount=1, flags=TransferFlag.PENDING, timeout_ms=200 + n) for n in range(5)
+        ]
+        await self.ask(*holds)
+        execute(
+            self.dsn,
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF NEW.pending_id = TG_ARGV[0]::uuid THEN"
+            " RAISE 'not this one' USING ERRCODE = 'VL003'; END IF;"
+            " RETURN NEW; END $$; CREATE TRIGGER refuse BEFORE INSERT ON ledger.transfer"
+            f" FOR EACH ROW EXECUTE FUNCTION refuse('{holds[2].id}')",
+        )
+        await until(lambda: self.left_open() < 5, "none ends")
+        answers = [self.writer.submit(Work([transfer(amount=1)])) for _ in range(20)]
+        answers.insert(7, self.writer.submit(Work([transfer(code=10**12)])))
+
+        with pytest.raises(BrokenWorkError):
+            await answers.pop(7)
+        assert all(one.is_done for one in await gatherResults(answers))
+        await until(lambda: self.left_open() == 1, "the others do not end")
+        assert self.posted(BOB) == 20
+        execute(self.dsn, "DROP TRIGGER refuse ON ledger.transfer")
+        self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
+
+    def left_open(self) -> int:
+        [(count,)] = execute(self.dsn, "SELECT count(*) FROM ledger.hold")
+        assert isinstance(count, int)
+        return count
+
+    async def test_of_any_block_the_guilty_fail_and_the_innocent_are_paid(self) -> None:
+        chance = Random(8)  # noqa: S311 -- the same each time
+        kinds: dict[str, Callable[[], Work]] = {
+            "good": lambda: Work([transfer(amount=1)], note("kept")),
+            "plain": lambda: Work([transfer(amount=1)]),
+            "broken": lambda: Work([transfer(code=10**12)], note("never")),
+            "refused": lambda: Work([transfer()], refusing),
+            "failing": lambda: Work([transfer()], lambda txn, _: txn.execute("SELECT 1 / 0")),
+        }
+        good = paid = 0
+        for _ in range(12):
+            chosen = chance.choices(list(kinds), [8, 4, 1, 1, 1], k=chance.randint(1, 60))
+            answers = [self.writer.submit(kinds[kind]()) for kind in chosen]
+            for kind, answer in zip(chosen, answers, strict=True):
+                try:
+                    is_done = (await answer).is_done
+                except (BrokenWorkError, RefusedError, psycopg2.Error):
+                    is_done = False
+                assert is_done is (kind in {"good", "plain"}), kind
+            good += chosen.count("good")
+            paid += chosen.count("good") + chosen.count("plain")
+
+        assert self.notes() == ["kept True"] * good
+        assert self.posted(BOB) == paid
+        self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
 
 
 class MovingTests(WriterCase):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -18,10 +17,10 @@ from appservices.payments.service.scene import Scene
 from appservices.payments.store import allowances, chats, guards, holders
 from appservices.payments.store.allowances import Allowance
 from appservices.payments.store.guards import GuardRule
-from tests.integration.appservices.payments.scenes import ALICE, BOB, NOW_MS, nonce
+from tests.integration.appservices.payments.scenes import ALICE, BOB, NOW_MS
+from tests.support.stored_keys import revoke_keys
 from veche.protocol.guards import RuleState
 from veche.protocol.ids import EffectId, RoomId, UserId, derived_ulid
-from veche.runtime.approvals.store import Evidence
 from veche.runtime.crypto.tracking import pin_encrypted
 
 if TYPE_CHECKING:
@@ -29,31 +28,16 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.files import Matter
     from tests.integration.appservices.payments.scenes import World
-    from veche.runtime.database import Cursor
 
 CAROL: Final = UserId("@carol:veche.test")
 _numbers: Final = itertools.count(1)
 
 
-class Keys:
-    """Approvals of keys: each was taken at ``NOW_MS``, by a key that is revoked or not."""
-
-    def __init__(self, *, is_revoked: bool = False) -> None:
-        self._revoked_at_ms = NOW_MS if is_revoked else None
-
-    def evidence(self, txn: Cursor, of: str) -> Evidence:  # noqa: ARG002 -- of the port
-        """What was approved under a nonce."""
-        return Evidence(of, ALICE, "payment", "p256", "key", b"", {}, NOW_MS, None)
-
-    def keys_of(self, txn: Cursor, person: UserId) -> list[Any]:  # noqa: ARG002 -- of the port
-        """The one key there is."""
-        return [SimpleNamespace(id="key", revoked_at_ms=self._revoked_at_ms)]
-
-
 def with_keys(scene: Scene, *, is_revoked: bool = False) -> Scene:
-    """The same scene, in which what was approved is known."""
-    host = cast("Any", SimpleNamespace(approvals=Keys(is_revoked=is_revoked), links=None))
-    return attrs.evolve(scene, parts=attrs.evolve(scene.parts, host=host))
+    """The same scene; all keys of Alice that approved something until now may be revoked."""
+    if is_revoked:
+        revoke_keys(scene.txn, ALICE, NOW_MS)
+    return scene
 
 
 @attrs.frozen
@@ -74,9 +58,7 @@ class _Quiet(Scene):
 
 def asking_nothing(scene: Scene) -> Scene:
     """The same scene, in which nothing is said and keys are asked for nothing."""
-    keys = cast("Any", SimpleNamespace(asked=lambda *_: None))
-    host = cast("Any", SimpleNamespace(approvals=keys, links=None))
-    return _Quiet(scene.txn, scene.voice, attrs.evolve(scene.parts, host=host))
+    return _Quiet(scene.txn, scene.voice, scene.parts)
 
 
 def chat_with(scene: Scene, person: UserId) -> RoomId:
@@ -111,7 +93,7 @@ def allowance(here: World, cap: int = 1_000, *, is_given: bool = True) -> Allowa
         ledger=holders.currencies(scene.txn)["EUR"],
         state=AllowanceState.ACTIVE if is_given else AllowanceState.PROPOSED,
         sealed=purses.sealed(scene, view),
-        approved_by=nonce(),
+        approved_by=here.approved() if is_given else None,
         terms=terms,
     )
     allowances.add_allowance(scene.txn, kept, NOW_MS)
@@ -121,7 +103,7 @@ def allowance(here: World, cap: int = 1_000, *, is_given: bool = True) -> Allowa
 def use_of(here: World, by: Allowance) -> Matter:
     """A payment of 5.00 by an allowance that is approved, and whose wait is just over."""
     return here.asked(
-        state=State.COOLING, allowance_id=by.id, approved_by=nonce(), due_at_ms=NOW_MS
+        state=State.COOLING, allowance_id=by.id, approved_by=here.approved(), due_at_ms=NOW_MS
     )
 
 
@@ -147,7 +129,7 @@ def rule(
         above_minor=above,
         is_shown=True,
         sealed=guarding.sealed(scene, view),
-        approved_by=nonce(),
+        approved_by=here.approved(),
         counts_from_ms=counts_from_ms,
     )
     numbers: Sequence[int] = [scene.holder(one).id for one in guardians]

@@ -136,7 +136,7 @@ class _Hear:
         raise AssertionError("there is nothing to refuse")
 
 
-def _nobody(*_: object) -> None:
+def _nobody(*_: object) -> Any:
     raise AssertionError("nobody wrote what cannot be acted on")
 
 

@@ -15,7 +15,9 @@ from appservices.signing.core.judged import judged_file
 from appservices.signing.service.waiting import is_plain
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, SigningSite
+from tests.support import other_programs as programs
 from tests.support.containers import check_by_openssl, docx
+from tests.support.elsewhere import packed_page
 from tests.support.programs import program
 from tests.support.sign_page import FreshKey, SignPage
 from veche.protocol.asic.archive import HiddenError, new_entry
@@ -127,7 +129,7 @@ class SignedTests(AnyFileSite):
         [(name, container), _] = self.files(CAROL)
         assert name == "lease-signed.asice"
         assert self.verdict(container).verdict is Verdict.SEALED
-        openssl = program("openssl", "openssl")
+        openssl = program("openssl")
         (self.folder / "root.pem").write_bytes(
             self.parts.authorities.root.public_bytes(Encoding.PEM)
         )
@@ -252,8 +254,12 @@ class RefusedTests(AnyFileSite):
         for data, words in (
             (b"", "This file is empty."),
             (b"\x89PNG\r\n\x1a\n", "neither a PDF nor a container with signatures"),
-            (locked.getvalue(), "This PDF is locked by a password"),
+            (locked.getvalue(), "it is locked by a password: ask for a copy without one"),
             (b"PK before" + container, "other bytes"),
+            (packed_page(), "Nobody has signed this file."),
+            (programs.APART["p7s"](), "it is a signature of another kind"),
+            (programs.CONTAINERS["descriptors"](), "another program made this container"),
+            (programs.ADDED_TO["another page"](), "added to the file after signing."),
         ):
             self.send_file(CAROL, data, "verify", filename="x.pdf")
             await self.settle()

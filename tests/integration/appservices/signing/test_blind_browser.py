@@ -114,7 +114,7 @@ class _BlindBrowser(BlindSite):
             code = await self.away(main, ["verify", str(saved), "--site", self.url])
         assert (code, f"{CANARY}.odt" in said.getvalue()) == (0, True), said.getvalue()
         for number in (1, 2):
-            openssl = program("openssl", "openssl")
+            openssl = program("openssl")
             against = await self.away(check_by_openssl, openssl, self.folder, container, number)
             assert against == b""
         self._check_verified(told["verdict"], f"{CANARY}.odt", "veche-salt.bin")

@@ -163,7 +163,7 @@ class OtherStampersTests(OtherStampsSite):
     async def test_openssl_asks_here_and_gets_their_stamp(self) -> None:
         (self.folder / "file").write_bytes(b"a file")
         (self.folder / "time-root.pem").write_bytes(self.time.pem)
-        openssl = program("openssl", "openssl")
+        openssl = program("openssl")
         query = [openssl, "ts", "-query", "-data", "file", "-sha512", "-cert", "-out", "query"]
         await self.away(subprocess.run, query, cwd=self.folder, check=True, capture_output=True)
 

@@ -197,7 +197,7 @@ class SealTests(TestCase):
         assert code == 200
         (self.folder / "query").write_bytes(query)
         (self.folder / "answer").write_bytes(answer)
-        openssl = program("openssl", "openssl")
+        openssl = program("openssl")
         root = str(self.folder / "ca" / "root.pem")
         command = [openssl, "ts", "-verify", "-queryfile", "query", "-in", "answer"]
         done = await deferToThread(

@@ -152,13 +152,26 @@ def test_whoever_reset_their_identity_confirms_it_with_their_key_and_goes_on(
     boris.person.wait_for(boris.room, "^Paid by code.$")
 
     boris.person.reset_identity()
-    boris.pay_by_code(201)
+    bill = boris.bill(201)
     doubted = boris.person.wait_for(boris.room, "is another one now")
-    boris.person.wait_for(boris.room, "Please confirm your new identity first")
+    assert re.findall(r"http|(?m: [0-9]{4}$)", bill.body) == []
+    asked = boris.person.wait_for(boris.room, "Was it you?")
     assert "Only if you reset it yourself" in doubted.body
     assert boris.approve(doubted, key).body == {"outcome": "approved"}
     boris.person.wait_for(boris.room, "You confirmed the new identity")
     boris.pay_by_code(202)
+    boris.person.wait_for(boris.room, "^Paid by code.$")
+
+    # Once more; the device of before is asked too, and its reply is enough.
+    boris.person.reset_identity()
+    boris.bill(203)
+    again = boris.person.wait_for(
+        boris.room, lambda one: "Was it you?" in one.body and one.event_id != asked.event_id
+    )
+    [code] = re.findall(r"yes [0-9]{4}", again.body)
+    boris.person.send(boris.room, code)
+    boris.person.wait_for(boris.room, "You confirmed it by your reply")
+    boris.pay_by_code(204)
 
     boris.person.wait_for(boris.room, "^Paid by code.$")
 

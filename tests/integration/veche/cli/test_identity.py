@@ -132,3 +132,27 @@ def test_an_identity_is_confirmed_once(office: Office) -> None:
     assert code == 1
     assert "has no new identity here" in err
     assert len(office.told()) == 1
+
+
+def test_a_later_identity_or_device_of_who_had_none_is_listed_and_confirmed(office: Office) -> None:
+    execute(
+        office.dsn,
+        "UPDATE crypto.person SET master_key = NULL, master_pinned = NULL, pinned_at_ms = 1",
+    )
+    execute(
+        office.dsn,
+        "INSERT INTO crypto.person_device VALUES (%s, 'TABLET', 'curve', %s, FALSE)",
+        ALICE,
+        LATER,
+    )
+    listed = office.do("list")[1]
+
+    code, _, _ = office.do("confirm", ALICE, LATER)
+
+    assert f"{ALICE}\n  before  none, only devices\n" in listed
+    assert code == 0
+    assert execute(office.dsn, "SELECT device_id FROM crypto.pinned_device") == [("TABLET",)]
+    execute(office.dsn, "UPDATE crypto.person SET master_key = %s", NOW)
+    assert f"  now     {SHOWN}\n" in office.do("list")[1]
+    assert office.do("confirm", ALICE, SHOWN)[0] == 0
+    assert office.pinned() == NOW

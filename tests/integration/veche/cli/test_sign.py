@@ -267,7 +267,7 @@ class SignTests(TestCase):
 
     async def test_a_file_of_another_form_is_signed_once_it_is_written_anew(self) -> None:
         desk = self.desk
-        qpdf = program("qpdf", "qpdf")
+        qpdf = program("qpdf")
         source, anew = desk.folder / "plain.pdf", desk.folder / "new.pdf"
         source.write_bytes(PLAIN)
         packed = ["--object-streams=generate", str(source), str(desk.file)]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veche.protocol.ids import EffectId, RoomId, UserId
-    from veche.protocol.prompts import Prompt
+    from veche.protocol.prompts import NumberReactions, Prompt
     from veche.runtime.database import Cursor
     from veche.runtime.prompts import Heard, Kept
 
@@ -57,6 +57,7 @@ class PromptRoom:
         thread: EffectId | None = None,
         about: str | None = None,
         cause: str | None = None,
+        reactions: NumberReactions = "first",
         **purpose: Any,
     ) -> Prompt:
         """Ask; by default the message is sent at once."""
@@ -72,7 +73,7 @@ class PromptRoom:
             mentions=[ALICE],
             thread=thread,
         )
-        effect = prompts.ask(self.txn, self.voice(cause), asking, CATALOGUE)
+        effect = prompts.ask(self.txn, self.voice(cause), asking, CATALOGUE, reactions)
         if is_sent:
             self.send(effect)
         return prompt

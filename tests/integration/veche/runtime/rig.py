@@ -133,11 +133,14 @@ class FakeService:
         content = {"msgtype": "m.text", "body": f"gave up {item.event_id}"}
         self.say(txn, claim.bot, claim.room_id, content, cause=f"given up {item.event_id}")
 
-    def doubted(self, txn: Cursor, claim: Claim, item: Item, at_ms: int) -> None:
-        """Say so."""
+    def doubted(self, txn: Cursor, claim: Claim, item: Item, inbound: Inbound, at_ms: int) -> bool:
+        """Say so, as is done of an identity that changed; let everybody hear the message."""
         del at_ms
+        if inbound.standing is not DeviceStanding.IDENTITY_CHANGED:
+            return False
         content = {"msgtype": "m.text", "body": "who are you?"}
         self.say(txn, claim.bot, claim.room_id, content, cause=f"doubted {item.event_id}")
+        return False
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
         """Keep that."""
@@ -291,6 +294,9 @@ class FakeSealer:
         return {**hidden(event_type, numbered, f"out{self.device_id}"), **beside}
 
     seal_now = seal
+
+    def seal_apart(self, audience: str, *sealed: Any) -> Mapping[str, Any]:
+        return {**self.seal(*sealed), "audience": audience}
 
     async def deliver(self, room_id: RoomId) -> None:
         self.delivered.append(room_id)

@@ -14,15 +14,17 @@ from twisted.internet.task import Clock
 from tests.support.postgres import database
 from veche.protocol.act_proof import ACTS_BYTES_MAX, ACTS_KEY, verify_acts
 from veche.protocol.acts import ActClass, call_form
-from veche.protocol.errors import NotFoundError, UnavailableError
+from veche.protocol.errors import ConfigError, NotFoundError, UnavailableError
 from veche.protocol.ids import UserId
 from veche.protocol.merkle import extends
 from veche.protocol.notes import open_checkpoint
 from veche.protocol.unpadded import from_unpadded
-from veche.runtime import signed_tree
+from veche.runtime import histories, signed_tree
 from veche.runtime.acts import Act, ActLog, check_chain, head_store, heads, store
 from veche.runtime.acts.heads import ActHeads
 from veche.runtime.database import connect
+from veche.runtime.histories import RestoredError
+from veche.runtime.last_signed import LastSigned, Signed
 from veche.runtime.migrate import MigrationSet
 from veche.runtime.signed_tree import HEAD_EVERY_MS, ForkedError
 from veche.runtime.tasks import Tasks
@@ -31,6 +33,7 @@ from veche.runtime.witnesses.config import WitnessesSection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from veche.runtime.database import Cursor
 
@@ -65,6 +68,142 @@ def act(
     for _ in range(count):
         one = Act(organisation, ActClass.MESSAGE, person, "test", "a law", case=case, why=why)
         LOG.commit(txn, one, call_form("test", "do"), NOW_MS)
+
+
+def kept(txn: Cursor, folder: Path) -> bool:
+    """A head is signed, and kept outside the database."""
+    return heads.publish(txn, SIGNER, "lindenau", NOW_MS, LastSigned(folder))
+
+
+def sizes(txn: Cursor) -> list[int]:
+    txn.execute("SELECT size FROM runtime.act_checkpoint ORDER BY size")
+    return [size for (size,) in txn.fetchall()]
+
+
+def why(txn: Cursor, folder: Path) -> str:
+    """Why nothing may run."""
+    with pytest.raises(RestoredError) as refused:
+        logs(folder).check(txn)
+    return str(refused.value)
+
+
+def logs(folder: Path, history: int = 1) -> histories.Logs:
+    """As a process of this server has them."""
+    found = histories.Logs(folder, history)
+    ActHeads(HEADS._witnesses, "veche.test", b"s" * 32, found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("acts", "words"),
+    [(0, "has 0 acts in the database, and has signed 5"), (4, "has 4 acts"), (5, "other ones"),
+     (9, "other ones")],
+)  # fmt: skip
+def test_a_restored_log_never_signs_what_it_signed_before(
+    txn: Cursor, tmp_path: Path, acts: int, words: str
+) -> None:
+    act(txn, 3)
+    txn.execute("SAVEPOINT backup")
+    act(txn, 2)
+    kept(txn, tmp_path)
+    logs(tmp_path).check(txn)
+    txn.execute("ROLLBACK TO SAVEPOINT backup")
+    if not acts:
+        txn.connection.rollback()
+    act(txn, max(acts - 3, 0), BOB)
+
+    with pytest.raises(ForkedError, match=words):
+        kept(txn, tmp_path)
+    assert sizes(txn) == []
+    assert words in why(txn, tmp_path)
+    assert "veche db restored" in why(txn, tmp_path)
+
+
+def test_another_database_with_the_same_acts_is_a_restored_one_too(
+    txn: Cursor, tmp_path: Path
+) -> None:
+    act(txn, 3)
+    kept(txn, tmp_path)
+    last = LastSigned(tmp_path)
+    [origin] = last.origins()
+    signed = last.of(origin)
+    assert signed is not None
+    last.keep(origin, signed._replace(database="another"))
+
+    act(txn)
+    with pytest.raises(ForkedError, match="in another database"):
+        kept(txn, tmp_path)
+    assert "in another database" in why(txn, tmp_path)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("more", [0, 4])
+def test_who_ends_between_the_file_and_the_commit_goes_on(
+    txn: Cursor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, more: int
+) -> None:
+    act(txn, 8)
+    if more:
+        kept(txn, tmp_path)
+        act(txn, more)
+    monkeypatch.setattr(signed_tree, "ENTRIES_MAX", 8 if steps == 1 else 4)
+    txn.execute("SAVEPOINT about_to_sign")
+    while kept(txn, tmp_path):
+        pass
+    txn.execute("ROLLBACK TO SAVEPOINT about_to_sign")
+    logs(tmp_path).check(txn)
+
+    act(txn, 1)
+    while kept(txn, tmp_path):
+        pass
+    assert sizes(txn)[-1] == 9 + more
+
+
+def test_nothing_is_signed_that_cannot_be_kept_outside(txn: Cursor, tmp_path: Path) -> None:
+    act(txn)
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"heads\.folder"):
+        LastSigned(tmp_path / "file").keep("log", Signed(1, bytes(32), "1"))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        kept(txn, tmp_path / "file")
+    assert sizes(txn) == []
+
+    kept(txn, tmp_path)
+    [path] = tmp_path.glob("*.json")
+    for damaged in (b"", b"{", b"[]", b'{"v": 2}', path.read_bytes().replace(b"lindenau", b"x")):
+        path.write_bytes(damaged)
+        act(txn)
+        with pytest.raises(ConfigError, match="cannot be read"):
+            kept(txn, tmp_path)
+    assert sizes(txn) == [1]
+
+
+def test_a_database_of_before_a_declared_history_is_an_older_one(
+    txn: Cursor, tmp_path: Path
+) -> None:
+    act(txn, 2)
+    later = logs(tmp_path, 2).acts
+    assert later is not None
+    heads.publish(txn, later.signer("lindenau"), "lindenau", NOW_MS, LastSigned(tmp_path))
+
+    assert "has begun history 2" in why(txn, tmp_path)
+    histories.begin(txn, 2, "restored", NOW_MS)
+    logs(tmp_path, 2).check(txn)
+    assert "has begun history 2 meanwhile" in why(txn, tmp_path / "none")
+    assert [one.name for one in later.keys("lindenau")] == [
+        "veche.test/veche/acts/v2/lindenau",
+        "veche.test/veche/acts/v1/lindenau",
+    ]
+
+
+def test_what_others_found_stops_everything_until_the_operator_has_looked(
+    txn: Cursor, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        histories.stop(txn, "a peer has seen more", NOW_MS)
+
+    assert "a peer has seen more. Nothing is paid" in why(txn, tmp_path)
+    histories.go_on(txn)
+    logs(tmp_path).check(txn)
 
 
 def signed(txn: Cursor) -> bool:

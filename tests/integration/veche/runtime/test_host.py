@@ -26,13 +26,16 @@ from tests.support.calls import Answer, request
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S, free_ports, wait_until
 from tests.support.synapse import homeserver
-from veche.protocol.errors import ConfigError, UnavailableError
+from veche.protocol.acts import ActClass, call_form
+from veche.protocol.errors import ConfigError, UnavailableError, VecheError
 from veche.protocol.ids import UserId
 from veche.protocol.wire import Wire
-from veche.runtime import presence
+from veche.runtime import histories, presence
+from veche.runtime.acts import Act
 from veche.runtime.api import Api, Call
 from veche.runtime.config import Config, Section, load_config
 from veche.runtime.crypto.bot import State
+from veche.runtime.histories import RestoredError
 from veche.runtime.host import Host
 from veche.runtime.inbox.store import add_bots
 from veche.runtime.live import announce
@@ -450,6 +453,35 @@ class HostTest(TestCase):
         again = self.host()
         await again.start()
         assert self.made[-1].starts == 1
+
+    async def test_a_database_behind_what_was_signed_is_not_started_with(self) -> None:
+        host = self.host()
+        act = Act("office", ActClass.MESSAGE, None, "test", "a law")
+
+        def work(txn: Cursor) -> None:
+            host.act_log.commit(txn, act, call_form("test", "do"), 1)
+            txn.execute("SAVEPOINT backup")
+            host.act_log.commit(txn, act, call_form("test", "do"), 1)
+            host.act_heads.proof(txn, "office", "", 1)
+            txn.execute("ROLLBACK TO SAVEPOINT backup")
+
+        await host.database.run("test", work)
+        with pytest.raises(RestoredError, match="`veche db restored`"):
+            await host.start()
+
+        assert self.made[0].starts == 0
+        assert execute(self.dsn, "SELECT count(*) FROM runtime.bot") == [(0,)]
+
+    async def test_all_that_runs_ends_once_somebody_finds_that_it_was_restored(self) -> None:
+        host = self.host()
+        heard: Deferred[VecheError] = Deferred()
+        host.logs.when_stopped = heard.callback
+        await host.start()
+        await host.database.run("test", histories.stop, "a peer has seen more", 1)
+
+        assert "a peer has seen more" in str(await heard)
+        with pytest.raises(RestoredError, match="a peer has seen more"):
+            await self.host().start()
 
     async def test_another_operator_key_stops_the_start(self) -> None:
         first = self.host()

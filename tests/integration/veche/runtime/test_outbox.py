@@ -547,7 +547,9 @@ class RoomTests(SendingCase):
         second = await create_room(rig.client, bot, device, RoomPlan(), unique)
         other = await create_room(rig.client, bot, device, RoomPlan(), effect_id(bot, "other"))
 
-        assert first == second != other
+        assert first.is_new
+        assert not second.is_new
+        assert first.room_id == second.room_id != other.room_id
 
     async def test_joining_bears_repetition(self) -> None:
         rig = await self.rig()

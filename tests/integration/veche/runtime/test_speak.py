@@ -13,19 +13,14 @@ from veche.protocol.acts import OPENING, ActClass
 from veche.protocol.ids import EventId
 from veche.runtime import people
 from veche.runtime.acts import check_chain
-from veche.runtime.approvals import Offer
-from veche.runtime.crypto.core.keys_query import PersonKeys
 from veche.runtime.crypto.recovery import Hint, HintKind
-from veche.runtime.crypto.store import people as keys
 from veche.runtime.hints import Hints
-from veche.runtime.inbox.store import Claim, Item, State
 from veche.runtime.migrate import KERNEL_SETS
 from veche.runtime.speak import Ground, Voice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OFFER = Offer("abcd efgh", "https://veche.example.org/approve#x")
 WORDS = {"msgtype": "m.text", "body": "hello"}
 
 
@@ -37,8 +32,8 @@ def room() -> Iterator[PromptRoom]:
         room.close()
 
 
-def hints(offer: Offer = OFFER) -> Hints:
-    return Hints({BOT: ACCOUNT}, LOG, lambda *_: offer)
+def hints() -> Hints:
+    return Hints({BOT: ACCOUNT}, LOG)
 
 
 def openings(room: PromptRoom) -> list[Any]:
@@ -133,78 +128,6 @@ def test_a_person_is_told_it_once(room: PromptRoom) -> None:
 
 def test_a_client_that_gives_no_keys_gets_the_fingerprint(room: PromptRoom) -> None:
     assert "ABCD EFGH" in hinted(room, a_hint(HintKind.CLIENT_REFUSES))[-1]
-
-
-@pytest.mark.parametrize(
-    ("language", "word"), [("de", "konnte"), ("ru", "прочитать"), ("uk", "прочитати")]
-)
-def test_hints_are_in_the_persons_language(room: PromptRoom, language: str, word: str) -> None:
-    people.choose_language(room.txn, ALICE, language)
-
-    assert word in hinted(room, a_hint(HintKind.SEND_AGAIN))[-1]
-
-
-@pytest.mark.parametrize(
-    ("language", "words"),
-    [
-        ("en", "Nothing was done."),
-        ("de", "Es ist nichts geschehen."),
-        ("ru", "Ничего не было сделано."),
-        ("uk", "Нічого не було зроблено."),
-    ],
-)
-def test_who_wrote_what_was_given_up_is_told_once(
-    room: PromptRoom, language: str, words: str
-) -> None:
-    people.choose_language(room.txn, ALICE, language)
-    claim = Claim(ROOM, BOT, 1, is_joined=True, looked_at_ms=1)
-    item = Item(1, EventId("$bad"), ALICE, "m.room.message", {}, State.NEW, None, NOW_MS, 5)
-    for _ in range(2):
-        hints().given_up(room.txn, claim, item, NOW_MS)
-
-    [(_, _, _, content)] = room.outbox()
-    assert words in content["body"]
-    assert content["m.mentions"] == {"user_ids": [ALICE]}
-
-
-@pytest.mark.parametrize(
-    ("language", "word"),
-    [("en", "identity"), ("de", "Identität"), ("ru", "Идентичность"), ("uk", "Ідентичність")],
-)
-def test_who_has_a_new_identity_is_told_once_for_each(
-    room: PromptRoom, language: str, word: str
-) -> None:
-    people.choose_language(room.txn, ALICE, language)
-    claim = Claim(ROOM, BOT, 1, is_joined=True, looked_at_ms=1)
-    for number, identity in enumerate(("first", "first", "second")):
-        keys.mark_outdated(room.txn, [ALICE])
-        keys.save_keys(room.txn, ALICE, PersonKeys(identity, (), ()))
-        event_id = EventId(f"$event{number}")
-        item = Item(number, event_id, ALICE, "m.room.encrypted", {}, State.NEW, None, NOW_MS, 0)
-        hints().doubted(room.txn, claim, item, NOW_MS)
-
-    bodies = [content["body"] for _, _, _, content in room.outbox()]
-    assert [word in body for body in bodies] == [True, True]
-
-
-@pytest.mark.parametrize(
-    ("offer", "words", "link"),
-    [
-        (OFFER, "confirm it with your key", "https://veche.example.org/approve#x"),
-        (Offer("abcd efgh", None), "show the office who you are", "abcd efgh"),
-        (Offer(None, None), "set up recovery in your client", ""),
-    ],
-)
-def test_who_has_a_new_identity_is_told_how_to_get_on(
-    room: PromptRoom, offer: Offer, words: str, link: str
-) -> None:
-    claim = Claim(ROOM, BOT, 1, is_joined=True, looked_at_ms=1)
-    item = Item(1, EventId("$1"), ALICE, "m.room.encrypted", {}, State.NEW, None, NOW_MS, 0)
-    hints(offer).doubted(room.txn, claim, item, NOW_MS)
-
-    [(_, _, _, content)] = room.outbox()
-    assert words in content["body"]
-    assert link in content["body"]
 
 
 def test_keys_that_came_wake_the_room(room: PromptRoom) -> None:

@@ -12,6 +12,7 @@ from appservices.payments.core.rails.port import (
     Booked,
     Closed,
     NameAnswer,
+    Odd,
     OrderKind,
     Party,
     Status,
@@ -67,6 +68,8 @@ def words(bank: Bank) -> list[str]:
                 short.append(f"{side} {event.entry.return_code}".strip())
             case Closed():
                 short.append("closed")
+            case Odd():
+                short.append("odd")
             case None:
                 short.append("unreadable")
     return short

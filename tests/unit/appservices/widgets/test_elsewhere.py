@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.fields import SigSeedSubFilter
 
+from tests.support import other_programs as programs
 from tests.support.elsewhere import packed_page, sign
 from tests.support.forgery import last_contents, page
 from tests.support.node import WIDGETS, node, why_no_node
@@ -164,6 +165,25 @@ def test_page_and_command_agree_on_files_of_other_programs() -> None:
     assert not differing(list(_files()))
 
 
+def _of_other_programs() -> Iterator[File]:
+    roots = programs.roots()
+    kinds = (
+        *(programs.WHOLE, programs.ADDED_TO, programs.UNREAD, programs.MANIPULATED),
+        *(programs.CONTAINERS, programs.APART, programs.UNSIGNED),
+    )
+    for kind in kinds:
+        for name, make in kind.items():
+            yield File(name, make(), roots, programs.LATER)
+    yield File("locked", programs.locked(), roots)
+    yield File("stamped alone", programs.stamped(packed_page()), roots, programs.LATER)
+    for size in (9, 600, 900):
+        yield File(f"{size} bytes", programs.signed()[:size], roots)
+
+
+def test_page_and_command_agree_on_what_many_programs_write() -> None:
+    assert not differing(list(_of_other_programs()))
+
+
 def test_page_and_command_agree_on_proofs_in_files_of_other_programs() -> None:
     """A broken certificate is none to the one, and nobody's to the other; never good."""
     cases = list(_with_proofs())
@@ -171,7 +191,7 @@ def test_page_and_command_agree_on_proofs_in_files_of_other_programs() -> None:
     for one, report in zip(cases, by_page(cases), strict=True):
         known = judge_file(one.data, Trusted(one.roots, one.now))
         pair = {known.verdict.value, report["verdict"]}
-        assert not same(known, report) or pair == {"invalid", "unproven"}, one.name
+        assert not same(known, report) or pair.isdisjoint({"sealed", "signed"}), one.name
 
 
 def test_page_and_command_agree_on_algorithms_that_have_ended() -> None:
@@ -193,4 +213,4 @@ def test_where_one_byte_is_another_neither_believes_more_than_the_other() -> Non
     for one, report in zip(cases, reports, strict=True):
         ours_ = judge_file(one.data, Trusted(one.roots, one.now)).verdict.value
         pair = {ours_, report["verdict"]}
-        assert len(pair) == 1 or pair == {"invalid", "unproven"}, one.name
+        assert len(pair) == 1 or pair.isdisjoint({"sealed", "signed"}), one.name

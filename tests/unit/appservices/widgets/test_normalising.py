@@ -92,7 +92,7 @@ def said_by(pdf: bytes, folder: Path) -> str:
     """The text of a file as poppler finds it."""
     file = folder / "file.pdf"
     file.write_bytes(pdf)
-    command = [program("pdftotext", "poppler-utils"), "-layout", str(file), "-"]
+    command = [program("pdftotext"), "-layout", str(file), "-"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

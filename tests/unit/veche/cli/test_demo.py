@@ -35,7 +35,7 @@ SECTIONS: dict[str, type[Section]] = {
     "widgets": WidgetsSection,
 }
 PAGES_URL = "http://localhost:8124"
-ADDRESSES = ("http://localhost:8123", PAGES_URL, "http://localhost:8125")
+ADDRESSES = ("http://localhost:8123", PAGES_URL)
 DEFINITIONS = ROOT / "config" / "services"
 
 
@@ -147,7 +147,6 @@ def test_the_welcome_has_all_that_a_newcomer_needs_and_fits_the_terminal(tmp_pat
         tmp_path,
         pages_url=PAGES_URL,
         bank=bank,
-        web_client_url="http://localhost:8125",
         shop_env=tmp_path / "shop" / "env",
     )
 

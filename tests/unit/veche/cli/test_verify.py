@@ -141,7 +141,6 @@ class TestOffline:
             (b"\xff\xfe", "the file is not JSON"),
             (b"[]", "the file holds no object"),
             (b"{}", "receipt.v: Field required"),
-            (b"PK\x03\x04", "the file is not JSON"),
             (b"[" * 65_000, "the file is not JSON"),
             (b" " * 65_537, "over 65536 bytes"),
         ],
@@ -227,6 +226,17 @@ class TestOnline:
 
         assert code == 1
         assert "there are two ledgers" in err
+
+    @pytest.mark.parametrize("has_head", [False, True])
+    def test_a_ledger_that_has_lost_the_payment_is_false(self, run: Run, has_head: bool) -> None:
+        file = {**SIGNED, "unsigned": {"published": published(4, 4)}} if has_head else SIGNED
+        short = {"checkpoint": published(1, 3)["checkpoint"], "consistency": []}
+        said = {"/.well-known/veche/payments": answers()["/.well-known/veche/payments"]}
+        with site({**said, f"{API}/heads": short}) as url:
+            code, out, err = run(file, "--online", "--site", url)
+
+        assert (code, out) == (1, "")
+        assert ("it has 3 entries, and 4 were signed" if has_head else "Keep the receipt") in err
 
     def test_what_is_not_published_yet_holds_and_is_said_to_be_early(self, run: Run) -> None:
         with site({**answers(), f"{API}/proof/{an_id(409)}": 503}) as url:

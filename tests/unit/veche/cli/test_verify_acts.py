@@ -178,6 +178,20 @@ def test_a_log_that_was_rewritten_is_found_out(run: Run) -> None:
     assert "there are two logs" in err
 
 
+def test_a_log_that_is_shorter_than_what_it_signed_is_false(run: Run) -> None:
+    said, hashes = answers(), [merkle.leaf_hash(one["e"].encode()) for one in some_acts(2)]
+    shorter = Checkpoint(ORIGIN, 2, merkle.root_of_hashes(hashes))
+    said["/_veche/acts/v1/heads?organisation=lindenau"] = {
+        "checkpoint": LOG.sign(shorter.to_text()),
+        "consistency": [],
+    }
+    with site(said | {HEADS: 404}) as url:
+        code, out, err = run(FILE, "--online", "--site", url)
+
+    assert (code, out) == (1, "")
+    assert "it has 2 entries, and 3 were signed" in err
+
+
 @pytest.mark.parametrize(
     ("path", "answer"),
     [

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from tests.support import other_programs as programs
 from tests.support.bank import Bank, lists_served
 from tests.support.containers import closed as closed_container
 from tests.support.containers import contents, made, zipped
@@ -30,7 +31,7 @@ from veche.protocol.unpadded import unpadded
 from veche.runtime.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -141,6 +142,34 @@ def test_a_file_that_nobody_signed_or_can_read_is_no_proof(run: Run) -> None:
     assert run(page("x"))[0] == 1
     assert "Nobody has signed" in run(page("x"))[1]
     assert run(b"%PDF-1.7\nhello")[0] == 1
+    assert run(packed_page())[1].startswith("Nobody has signed this file.\n")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (programs.APART["p7m"], "signature of another kind"),
+        (programs.APART["XAdES"], "signature of another kind"),
+        (programs.CONTAINERS["ASiC-S"], "another program made this container"),
+        (programs.UNREAD["no signed attributes"], "has a form or an algorithm"),
+    ],
+)
+def test_each_file_that_is_not_checked_gets_words_of_its_own(
+    run: Run, make: Callable[[], bytes], words: str
+) -> None:
+    code, said = run(make())
+
+    assert code == 1
+    assert said.startswith("Nobody can tell: this file cannot be checked here.\n")
+    assert words in said
+    assert "with the program that made it" in said or "with that program" in said
+
+
+def test_what_was_added_is_told_first(run: Run) -> None:
+    code, said = run(programs.ADDED_TO["another page"]())
+
+    assert code == 3
+    assert "something was added to the file after signing" in said.splitlines()[0]
 
 
 def test_a_root_that_may_not_issue_certificates_is_told(run: Run) -> None:
@@ -156,7 +185,7 @@ def test_a_root_that_may_not_issue_certificates_is_told(run: Run) -> None:
         .serial_number(7)
         .not_valid_before(now)
         .not_valid_after(now + dt.timedelta(days=9))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
     run.root.write_bytes(careless.public_bytes(Encoding.PEM))

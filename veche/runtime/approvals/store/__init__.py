@@ -16,10 +16,10 @@ from veche.runtime.approvals.store.asked import (
     forget_open_mandate,
     forget_open_signature,
     is_pinned,
-    key_of_evidence,
     limits_of,
     lock_codes,
     lock_limit,
+    revoked_among,
     save_limit,
     seal_evidence,
     sender_device,
@@ -47,6 +47,7 @@ from veche.runtime.approvals.store.keys import (
     save_enrolment,
     set_revoked,
     set_used,
+    share_key,
 )
 
 __all__ = [
@@ -74,7 +75,6 @@ __all__ = [
     "is_known",
     "is_pinned",
     "key_of",
-    "key_of_evidence",
     "keys_of",
     "limits_of",
     "lock_codes",
@@ -83,6 +83,7 @@ __all__ = [
     "lock_limit",
     "log",
     "logged",
+    "revoked_among",
     "save_enrolment",
     "save_limit",
     "seal_evidence",
@@ -91,6 +92,7 @@ __all__ = [
     "set_revoked",
     "set_told",
     "set_used",
+    "share_key",
     "spent_by_code",
     "spent_by_key",
     "wipe_ended",

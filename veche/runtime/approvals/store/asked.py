@@ -293,11 +293,16 @@ def evidence_of(txn: Cursor, vault: Vault, nonce: str) -> Evidence | None:
     return Evidence(nonce, person, kind, means, key_id, told, *rest)
 
 
-def key_of_evidence(txn: Cursor, nonce: str) -> str | None:
-    """The key that approved something; None: it was not approved, or by a code."""
-    txn.execute("SELECT key_id FROM runtime.approval WHERE nonce = %s", (nonce,))
-    row = txn.fetchone()
-    return row[0] if row else None
+def revoked_among(txn: Cursor, nonces: Collection[str]) -> frozenset[str]:
+    """Return which of these approvals were given with a key that is revoked now."""
+    if not nonces:
+        return frozenset()
+    txn.execute(
+        "SELECT a.nonce FROM runtime.approval AS a JOIN runtime.device_key AS k USING (key_id)"
+        " WHERE a.nonce = ANY(%s) AND k.revoked_at_ms IS NOT NULL",
+        (list(nonces),),
+    )
+    return frozenset(nonce for (nonce,) in txn.fetchall())
 
 
 def seal_evidence(txn: Cursor, vault: Vault) -> int:
@@ -396,15 +401,16 @@ def approved_by_event(txn: Cursor, event_id: EventId) -> tuple[str, str, str] | 
 def sender_device(txn: Cursor, bot: UserId, room_id: RoomId, event_id: EventId) -> str | None:
     """Curve25519 key of the device that sent an encrypted event of the inbox, if that is known."""
     txn.execute(
-        "SELECT k.sender_curve25519 FROM runtime.inbox AS i"
+        "SELECT DISTINCT k.sender_curve25519 FROM runtime.inbox AS i"
         " JOIN crypto.device AS d ON d.user_id = i.bot"
         " JOIN crypto.room_key_in AS k ON k.device_no = d.device_no AND k.room_id = i.room_id"
         "  AND k.session_id = i.event->'content'->>'session_id' AND k.sender = i.sender"
-        " WHERE i.room_id = %s AND i.event_id = %s AND i.bot = %s LIMIT 1",
+        " WHERE i.room_id = %s AND i.event_id = %s AND i.bot = %s",
         (room_id, event_id, bot),
     )
-    row = txn.fetchone()
-    return str(row[0]) if row else None
+    rows = txn.fetchall()
+    # Two devices that both claim the session: nobody knows which one wrote.
+    return str(rows[0][0]) if len(rows) == 1 else None
 
 
 def is_pinned(txn: Cursor, person: UserId) -> bool:

@@ -90,6 +90,13 @@ def lock_key(txn: Cursor, key_id: str) -> Key | None:
     return _key(row) if row else None
 
 
+def share_key(txn: Cursor, key_id: str) -> Key | None:
+    """Read a key that nobody revokes until the transaction ends; others may read it too."""
+    txn.execute(f"{_KEY} WHERE key_id = %s FOR SHARE", (key_id,))
+    row = txn.fetchone()
+    return _key(row) if row else None
+
+
 def is_known(txn: Cursor, key_id: str, credential_id: bytes | None) -> bool:
     """Whether a key, or a credential, was ever enrolled by anybody."""
     txn.execute(

@@ -86,6 +86,31 @@ def with_old_devices(keys: PersonKeys, before: PersonKeys) -> PersonKeys:
     return attrs.evolve(keys, devices=sorted_devices([*keys.devices, *old]))
 
 
+def with_pinned(keys: PersonKeys, pinned: Iterable[PeerDevice]) -> PersonKeys:
+    """``keys``, with the pinned devices that the answer hides while the identity is in doubt.
+
+    Else whoever put another identity there could also keep the owner's devices from being told.
+    """
+    listed = {device.device_id for device in keys.devices}
+    hidden = [device for device in pinned if device.device_id not in listed]
+    return attrs.evolve(keys, devices=sorted_devices([*keys.devices, *hidden]))
+
+
+def is_vouched(answer: object, user_id: str, devices: Iterable[PeerDevice]) -> bool:
+    """Whether one of some devices signed the master key in an answer.
+
+    Clients do so where they set up an identity on a device. It is checked with the keys that we
+    pinned, never with those in the answer.
+
+    Args:
+        answer: Of ``POST /keys/query``, as decoded.
+        user_id: Who.
+        devices: Those by which the person dealt with us.
+    """
+    key = _object(_object(answer, "master_keys"), user_id)
+    return any(is_signed(key, user_id, f"ed25519:{one.device_id}", one.ed25519) for one in devices)
+
+
 def read_master(answer: object, user_id: str) -> tuple[bool, str | None]:
     """Whether a master key is shown for a user, and which, if it has the right form."""
     is_shown = bool(_object(_object(answer, "master_keys"), user_id))

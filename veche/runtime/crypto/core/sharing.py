@@ -55,6 +55,7 @@ def allowed_devices(
             code = withheld_code(
                 person.identity,
                 is_cross_signed=device.is_cross_signed,
+                is_pinned=device.is_pinned,
                 without_identity=without_identity,
             )
             if code is None:

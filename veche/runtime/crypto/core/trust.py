@@ -36,10 +36,29 @@ class IdentityView:
     Attributes:
         master_key: As last asked, or None.
         master_pinned: The first that the person used with us, or None.
+        are_devices_pinned: The person dealt with us without an identity: the devices of then are
+            what is pinned.
     """
 
     master_key: str | None
     master_pinned: str | None
+    are_devices_pinned: bool
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the person dealt with us before."""
+        return self.master_pinned is not None or self.are_devices_pinned
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether the identity of now is not the one that dealt with us, and nobody confirmed it.
+
+        One that was pinned and is gone counts as changed, else a server could strip it to make its
+        own device look like that of an older client.
+        """
+        if self.master_pinned is not None:
+            return self.master_key != self.master_pinned
+        return self.are_devices_pinned and self.master_key is not None
 
 
 _TRUST: Final = {
@@ -48,6 +67,7 @@ _TRUST: Final = {
     DeviceStanding.UNSIGNED: Trust.E2EE,
     DeviceStanding.NO_IDENTITY: Trust.E2EE,
     DeviceStanding.IDENTITY_CHANGED: Trust.E2EE,
+    DeviceStanding.LATE: Trust.E2EE,
     DeviceStanding.VERIFIED: Trust.VERIFIED,
 }
 
@@ -57,38 +77,43 @@ def trust_of(standing: DeviceStanding) -> Trust:
     return _TRUST[standing]
 
 
-def standing_of(identity: IdentityView, *, is_cross_signed: bool) -> DeviceStanding:
+def standing_of(
+    identity: IdentityView, *, is_cross_signed: bool, is_pinned: bool
+) -> DeviceStanding:
     """The standing of a known device.
 
-    An identity that was never pinned counts as it is (trust on first use); whoever acts on that
-    pins it in the same transaction. One that was pinned and is gone counts as changed, else a
-    server could strip it to make its own device look like that of an older client.
+    Who never dealt with us is taken as they are (trust on first use); their first message pins it.
+
+    Args:
+        identity: Of the device's owner.
+        is_cross_signed: The identity of now signed the device.
+        is_pinned: The device, with these keys, dealt with us or was signed by the pinned identity.
     """
+    if identity.is_doubted:
+        return DeviceStanding.IDENTITY_CHANGED if is_pinned else DeviceStanding.LATE
     if identity.master_key is None:
-        if identity.master_pinned is not None:
-            return DeviceStanding.IDENTITY_CHANGED
-        return DeviceStanding.NO_IDENTITY
-    if not is_cross_signed:
-        return DeviceStanding.UNSIGNED
-    if identity.master_pinned not in (None, identity.master_key):
-        return DeviceStanding.IDENTITY_CHANGED
-    return DeviceStanding.VERIFIED
+        is_new = identity.are_devices_pinned and not is_pinned
+        return DeviceStanding.LATE if is_new else DeviceStanding.NO_IDENTITY
+    return DeviceStanding.VERIFIED if is_cross_signed else DeviceStanding.UNSIGNED
 
 
 def withheld_code(
-    identity: IdentityView, *, is_cross_signed: bool, without_identity: WithoutIdentity
+    identity: IdentityView,
+    *,
+    is_cross_signed: bool,
+    is_pinned: bool,
+    without_identity: WithoutIdentity,
 ) -> str | None:
     """Why a device does not get our keys (a code of ``m.room_key.withheld``); None if it does.
 
-    MSC4153, but for people without any identity, whom the operator may serve. Whatever we refuse,
+    MSC4153, but for people without any identity, whom the operator may serve, and for people whose
+    identity is in doubt: theirs go to the devices that were theirs before. Whatever we refuse,
     we refuse because the device is not verified, so there is one code (Matrix spec v1.18,
     ``m.room_key.withheld``); that there is no channel is found out later (``NO_OLM``).
     """
-    standing = standing_of(identity, is_cross_signed=is_cross_signed)
-    if standing is DeviceStanding.UNSIGNED:
+    standing = standing_of(identity, is_cross_signed=is_cross_signed, is_pinned=is_pinned)
+    if standing in (DeviceStanding.UNSIGNED, DeviceStanding.LATE):
         return UNVERIFIED
-    if standing is DeviceStanding.NO_IDENTITY and without_identity is WithoutIdentity.WITHHOLD:
-        return UNVERIFIED
-    if standing is DeviceStanding.IDENTITY_CHANGED and not is_cross_signed:
-        return UNVERIFIED  # a pinned identity that vanished opens no door
-    return None
+    had_identity = standing is DeviceStanding.VERIFIED or identity.master_pinned is not None
+    is_served = had_identity or without_identity is WithoutIdentity.SHARE
+    return None if is_served else UNVERIFIED

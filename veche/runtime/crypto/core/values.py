@@ -91,6 +91,7 @@ class PeerDevice:
         curve25519: Identity key, unpadded base64.
         ed25519: Signing key, unpadded base64.
         is_cross_signed: Whether the self-signing key of its owner's identity signed it.
+        is_pinned: Whether it, with these keys, is one of those by which its owner dealt with us.
     """
 
     user_id: str
@@ -98,6 +99,7 @@ class PeerDevice:
     curve25519: str
     ed25519: str
     is_cross_signed: bool
+    is_pinned: bool = False
 
 
 @attrs.frozen

@@ -9,6 +9,7 @@ import attrs
 from psycopg2.extras import execute_values
 
 from veche.runtime.crypto.core.rotation import AGE_MS_MAX, MESSAGES_MAX, Limits
+from veche.runtime.crypto.core.trust import IdentityView
 from veche.runtime.crypto.core.values import Json, PeerDevice
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ class Reader:
     user_id: str
     is_invited: bool
     is_fresh: bool
-    master_key: str | None
-    master_pinned: str | None
+    identity: IdentityView
     devices: tuple[PeerDevice, ...]
 
 
@@ -88,8 +88,9 @@ class ToDeviceRow:
 _SEALING: Final = """
 SELECT o.session_id, o.message_count, o.created_at_ms, r.is_encrypted, r.rotation_ms,
     r.rotation_messages, r.history_visibility,
-    (SELECT md5(coalesce(string_agg(concat_ws(' ', m.user_id, m.membership, p.outdated_seq,
-        p.queried_seq, p.master_pinned), ',' ORDER BY m.user_id), ''))
+    (SELECT md5(coalesce(string_agg(concat_ws(' ', m.user_id, m.membership, m.is_let_in,
+        p.outdated_seq,
+        p.queried_seq), ',' ORDER BY m.user_id), ''))
     FROM runtime.room_member m LEFT JOIN crypto.person p ON p.user_id = m.user_id
     WHERE m.room_id = %(room)s AND m.membership IN ('join', 'invite'))
 FROM crypto.device d
@@ -119,25 +120,33 @@ def sealing_row(
 
 
 def readers_of(txn: Cursor, room_id: str, own_user_id: str) -> list[Reader]:
-    """Who may read what is sent to a room now, with their devices as last asked."""
+    """Who may read what is sent to a room now, with their devices as last asked.
+
+    Into a room that the bot made for certain people, whoever else came in reads nothing.
+    """
     txn.execute(
         "SELECT m.user_id, m.membership = 'invite', coalesce(p.queried_seq >= p.outdated_seq,"
-        " FALSE), p.master_key, p.master_pinned, pd.device_id, pd.curve25519, pd.ed25519,"
-        " pd.is_cross_signed"
+        " FALSE), p.master_key, p.master_pinned,"
+        " p.pinned_at_ms IS NOT NULL AND p.master_pinned IS NULL,"
+        " pd.device_id, pd.curve25519, pd.ed25519, pd.is_cross_signed, o.user_id IS NOT NULL"
         " FROM runtime.room_member m"
+        " LEFT JOIN runtime.room k ON k.room_id = m.room_id"
         " LEFT JOIN crypto.room r ON r.room_id = m.room_id"
         " LEFT JOIN crypto.person p ON p.user_id = m.user_id"
         " LEFT JOIN crypto.person_device pd ON pd.user_id = m.user_id"
+        " LEFT JOIN crypto.pinned_device o ON (o.user_id, o.device_id, o.curve25519, o.ed25519)"
+        "  = (pd.user_id, pd.device_id, pd.curve25519, pd.ed25519)"
         " WHERE m.room_id = %s AND m.user_id <> %s AND (m.membership = 'join'"
         "  OR m.membership = 'invite' AND r.history_visibility IS DISTINCT FROM 'joined')"
+        " AND (m.is_let_in OR k.is_closed IS NOT TRUE)"
         " ORDER BY m.user_id, pd.device_id",
         (room_id, own_user_id),
     )
-    devices: dict[tuple[str, bool, bool, str | None, str | None], list[PeerDevice]] = {}
+    devices: dict[tuple[str, bool, bool, IdentityView], list[PeerDevice]] = {}
     for row in txn.fetchall():
-        of_person = devices.setdefault(row[:5], [])
-        if row[5] is not None:
-            of_person.append(PeerDevice(row[0], *row[5:]))
+        of_person = devices.setdefault((*row[:3], IdentityView(*row[3:6])), [])
+        if row[6] is not None:
+            of_person.append(PeerDevice(row[0], *row[6:]))
     return [Reader(*person, tuple(own)) for person, own in devices.items()]
 
 

@@ -8,6 +8,7 @@ import attrs
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
+from veche.runtime.crypto.core.trust import IdentityView
 from veche.runtime.crypto.core.values import OLM_SESSIONS_MAX
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ class OpeningRow:
         pickle: Of the inbound session.
         sender: Who gave the session.
         is_fresh: Whether the sender's keys were asked for since the last news of them.
+        identity: Of the sender.
         is_cross_signed: Of the sender's device with just these two keys; None if there is none.
+        is_pinned: Of that device.
         seen_with: The event that came with the message index before; None if none did.
     """
 
@@ -47,9 +50,9 @@ class OpeningRow:
     sender_curve25519: str
     sender_ed25519: str
     is_fresh: bool
-    master_key: str | None
-    master_pinned: str | None
+    identity: IdentityView
     is_cross_signed: bool | None
+    is_pinned: bool
     seen_with: str | None
 
 
@@ -146,13 +149,16 @@ def opening_row(
     txn.execute(
         "SELECT d.device_no, d.device_id, d.pickled_under, k.pickle, k.sender,"
         " k.sender_curve25519, k.sender_ed25519, coalesce(p.queried_seq >= p.outdated_seq, FALSE),"
-        " p.master_key, p.master_pinned, pd.is_cross_signed, s.event_id"
+        " p.master_key, p.master_pinned, p.pinned_at_ms IS NOT NULL AND p.master_pinned IS NULL,"
+        " pd.is_cross_signed, o.user_id IS NOT NULL, s.event_id"
         " FROM crypto.device d"
         " JOIN crypto.room_key_in k ON k.device_no = d.device_no"
         " LEFT JOIN crypto.person p ON p.user_id = k.sender"
         " LEFT JOIN crypto.person_device pd"
         "  ON pd.user_id = k.sender AND pd.curve25519 = k.sender_curve25519"
         "  AND pd.ed25519 = k.sender_ed25519"
+        " LEFT JOIN crypto.pinned_device o ON (o.user_id, o.device_id, o.curve25519, o.ed25519)"
+        "  = (pd.user_id, pd.device_id, pd.curve25519, pd.ed25519)"
         " LEFT JOIN crypto.message_seen s"
         "  ON s.device_no = k.device_no AND s.room_id = k.room_id AND s.session_id = k.session_id"
         "  AND s.message_index = %s"
@@ -161,7 +167,10 @@ def opening_row(
         (message_index, bot, room_id, session_id),
     )
     row = txn.fetchone()
-    return OpeningRow(*row) if row else None
+    if row is None:
+        return None
+    values = [*row[:8], IdentityView(*row[8:11]), *row[11:]]
+    return OpeningRow(*values)
 
 
 def first_index(txn: Cursor, bot: str, room_id: str, session_id: str) -> int | None:

@@ -8,6 +8,8 @@ import { html } from "lit";
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 
+/** The step that a case waits at, by its state. @type {Record<string, string>} */
+const WAITS_AT = { paying: "pay", signing: "sign" };
 const DECIDED = new Set(["decided_yes", "decided_no", "served", "closed"]);
 
 /**
@@ -19,14 +21,17 @@ export function standing(steps, theCase) {
     const isSubmitted = Boolean(theCase.submitted_at_ms) || theCase.state !== "draft";
     const isDecided = DECIDED.has(theCase.state);
     const isServed = Boolean(theCase.documents?.length) || theCase.state === "served";
+    const waitsAt = steps.findIndex(({ kind }) => kind === WAITS_AT[theCase.state]);
     let isNowGiven = false;
-    return steps.map((step) => {
+    return steps.map((step, at) => {
         const isDone =
-            step.kind === "form"
-                ? isSubmitted
-                : step.kind === "document" || step.kind === "message"
-                  ? isServed
-                  : isDecided;
+            waitsAt >= 0
+                ? at < waitsAt
+                : step.kind === "form" || step.kind === "pay"
+                  ? isSubmitted
+                  : ["document", "message", "sign"].includes(step.kind)
+                    ? isServed
+                    : isDecided;
         if (isDone && !isNowGiven) return { step, stand: "done" };
         /** @type {Stand} */
         const stand = isNowGiven ? "next" : "now";

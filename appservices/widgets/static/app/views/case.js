@@ -270,11 +270,19 @@ class VecheCase extends View {
     /** @param {Case} one */
     _card(one) {
         const chat = safeHref(one.room);
+        const pay = safeHref(one.fee?.url);
         return html`<div class="card case-card">
             <div role="status">
                 <p class="case-state"><span class="badge ${tone(one)}">${one.state_text}</span></p>
                 <p class="case-next">${one.next}</p>
             </div>
+            ${
+                pay
+                    ? html`<p class="actions">
+                          <a class="button primary" href=${pay}>${one.fee?.label}</a>
+                      </p>`
+                    : nothing
+            }
             ${
                 one.clock
                     ? html`<p><veche-clock .dueAtMs=${one.clock.due_at_ms}></veche-clock></p>`

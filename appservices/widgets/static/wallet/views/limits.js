@@ -94,7 +94,7 @@ export class VecheOwnLimits extends WalletView {
                 label:
                     kind === "day"
                         ? t("At most in 24 hours, {currency}", { currency })
-                        : t("First payment to somebody: waits above, {currency}", { currency }),
+                        : t("To somebody new: waits above, {currency}", { currency }),
                 help: t("Now: {amount}. Empty: no limit.", { amount: shown(minor) }),
                 error: this.wrong[id],
                 control: (wiring) =>

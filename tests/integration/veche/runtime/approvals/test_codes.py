@@ -94,7 +94,7 @@ class CodeTest(CodeCase):
         bill = await self.bill(1_250)
         await self.reply(bill.code, bill, event_id="$code")
 
-        evidence = await self.transact(self.approvals.evidence, bill.asked.nonce)
+        evidence = await self.transact(self.approvals.authorised, bill.asked.nonce)
         assert json.loads(evidence.signed) == approval_of(bill.content, self.now_ms)
         assert evidence.proof == {
             "event": "$code",
@@ -102,7 +102,7 @@ class CodeTest(CodeCase):
             "device": None,
             "message": bill.code,
         }
-        exported = await self.transact(self.approvals.exported, evidence)
+        exported = await self.transact(self.approvals.exported, bill.asked.nonce)
         assert exported["reply"]["event"] == "$code"
         assert exported["public_key"] is exported["signature"] is None
 

@@ -10,15 +10,16 @@ from tests.integration.veche.runtime.approvals.till import HOLD_MS, RULES, Appro
 from tests.integration.veche.runtime.sessions.chat import ALICE, BOB, MASTER
 from tests.support.keys import BrowserKey, approval_of, decline_of
 from veche.protocol.errors import RefusedError
-from veche.runtime.approvals import AskedState, IdentityState, Rules, Verdict
+from veche.runtime.approvals import AskedState, IdentityState, Offer, Rules, Verdict
 from veche.runtime.approvals.core import IDENTITY_ASKED_MS
 from veche.runtime.approvals.errors import ApprovalOverError, IdentityUnchangedError, KeyHeldError
-from veche.runtime.crypto.tracking import pin_identity
+from veche.runtime.crypto.tracking import pin_identity, unconfirmed
 
 if TYPE_CHECKING:
     from veche.protocol.approval import AskedApproval
     from veche.protocol.ids import UserId
     from veche.runtime.approvals import Taken
+    from veche.runtime.database import Cursor
 
 NEW = "another master key"
 NEWER = "a third master key"
@@ -174,26 +175,37 @@ class ConfirmingTest(IdentityCase):
 
 
 class OfferTest(IdentityCase):
+    async def offer(self) -> Offer:
+        """What Alice is told of the identity, or the device, that is to be confirmed."""
+
+        def work(txn: Cursor) -> Offer:
+            candidate = next(iter(unconfirmed(txn, ALICE)), None)
+            return self.approvals.offer_identity(txn, ALICE, candidate, self.now_ms)
+
+        offer: Offer = await self.transact(work)
+        return offer
+
     async def test_whoever_has_a_key_gets_a_link_and_others_the_number_alone(self) -> None:
         await self.meet()
         await self.transact(pin_identity, ALICE, self.now_ms)
         await self.reset()
-        without = await self.transact(self.approvals.offer_identity, ALICE, self.now_ms)
+        without = await self.offer()
         await self.reset(MASTER)
         await self.enrol()
         await self.reset()
 
-        with_key = await self.transact(self.approvals.offer_identity, ALICE, self.now_ms)
+        with_key = await self.offer()
 
         assert (without.fingerprint, without.url) == ("anot her  mast er k ey", None)
         assert with_key.fingerprint == without.fingerprint
+        assert with_key.url is not None
         assert "/approve#" in with_key.url
 
     async def test_an_identity_that_is_gone_cannot_be_confirmed(self) -> None:
         await self.enrol()
         await self.reset(None)
 
-        offer = await self.transact(self.approvals.offer_identity, ALICE, self.now_ms)
+        offer = await self.offer()
 
         assert (offer.fingerprint, offer.url) == (None, None)
         assert await self.state() is IdentityState.GONE
@@ -205,7 +217,7 @@ class OfferTest(IdentityCase):
         await self.reset()
         pageless = self.of_rules(Rules(0, RULES.held, {}, {}), None)
 
-        offer = await self.transact(pageless.offer_identity, ALICE, self.now_ms)
+        offer = await self.transact(pageless.offer_identity, ALICE, NEW, self.now_ms)
 
         assert offer.url is None
 

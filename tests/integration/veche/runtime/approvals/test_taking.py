@@ -49,7 +49,12 @@ from veche.runtime.approvals import (
     store,
 )
 from veche.runtime.approvals.core import REFUSED_LOGGED_MAX
-from veche.runtime.approvals.errors import ApprovalOverError, KeyHeldError
+from veche.runtime.approvals.errors import (
+    ApprovalOverError,
+    KeyHeldError,
+    KeyRevokedError,
+    NotApprovedError,
+)
 from veche.runtime.inbox.pages import page_event_id
 from veche.runtime.prompts import Asking
 from veche.runtime.sessions import Agent, Level, Session
@@ -463,12 +468,7 @@ class TakeTest(ApprovalCase):
     async def exported(self, bill: Bill) -> dict[str, Any]:
         """The evidence of a bill, as a file."""
 
-        def work(txn: Cursor) -> dict[str, Any]:
-            evidence = self.approvals.evidence(txn, bill.asked.nonce)
-            assert evidence is not None
-            return self.approvals.exported(txn, evidence)
-
-        found: dict[str, Any] = await self.transact(work)
+        found: dict[str, Any] = await self.transact(self.approvals.exported, bill.asked.nonce)
         return found
 
     async def test_evidence_is_never_changed(self) -> None:
@@ -503,26 +503,56 @@ class TakeTest(ApprovalCase):
             second.asked.nonce,
         )
         with pytest.raises(ValueError, match="that of another approval"):
-            await self.transact(self.approvals.evidence, second.asked.nonce)
+            await self.transact(self.approvals.authorised, second.asked.nonce)
 
     async def test_what_an_earlier_release_kept_in_clear_is_sealed_and_counts(self) -> None:
         key = await self.enrol()
         bill = await self.bill()
         await self.approve(bill, key)
-        evidence = await self.transact(self.approvals.evidence, bill.asked.nonce)
+        evidence = await self.transact(self.approvals.authorised, bill.asked.nonce)
         self.sql("ALTER TABLE runtime.approval DISABLE TRIGGER USER")
         self.sql("UPDATE runtime.approval SET sealed = NULL, signed = %s", evidence.signed)
         self.sql("ALTER TABLE runtime.approval ENABLE TRIGGER USER")
-        assert await self.transact(self.approvals.evidence, bill.asked.nonce) == evidence
+        assert await self.transact(self.approvals.authorised, bill.asked.nonce) == evidence
         with pytest.raises(RaiseException):
             self.sql("UPDATE runtime.approval SET sealed = 'x', signed = NULL, minor = 1")
 
         assert await self.transact(self.approvals.seal_evidence, 0) == 1
 
         assert self.sql("SELECT count(*) FROM runtime.approval WHERE signed IS NULL") == [(1,)]
-        assert await self.transact(self.approvals.evidence, bill.asked.nonce) == evidence
+        assert await self.transact(self.approvals.authorised, bill.asked.nonce) == evidence
         assert await self.transact(self.approvals.seal_evidence, 0) == 0
-        await self.transact(self.approvals.check_key, bill.asked.nonce)
+
+    async def test_what_a_key_approved_counts_until_it_is_revoked(self) -> None:
+        key = await self.enrol()
+        bill, declined = await self.bill(), await self.bill()
+        await self.approve(bill, key)
+        nonce = bill.asked.nonce
+        await self.decline(a_session(Level.ROOM), declined)
+        assert (await self.transact(self.approvals.authorised, nonce)).key_id == key.id
+        assert await self.transact(self.approvals.revoked_among, [nonce]) == frozenset()
+
+        await self.transact(self.approvals.revoke, ALICE, key.id, self.now_ms)
+
+        with pytest.raises(KeyRevokedError):
+            await self.transact(self.approvals.authorised, nonce)
+        assert await self.transact(self.approvals.revoked_among, [nonce, "x"]) == {nonce}
+        assert await self.exported(bill) is not None
+        for other in (declined.asked.nonce, "never", None):
+            with pytest.raises(NotApprovedError):
+                await self.transact(self.approvals.authorised, other)
+
+    async def test_each_bot_hears_of_a_revoked_key_once(self) -> None:
+        key = await self.enrol()
+        for _ in range(2):
+            await self.transact(self.approvals.revoke, ALICE, key.id, self.now_ms)
+
+        heard = self.sql(
+            "SELECT kind, payload ->> 'key' FROM runtime.errand WHERE kind LIKE 'approvals.rev%%'"
+        )
+        bots = self.sql("SELECT user_id FROM runtime.bot WHERE organisation IS NOT NULL")
+        assert heard == [(f"approvals.revoked {bot}", key.id) for (bot,) in bots]
+        assert heard
 
     async def test_what_was_shown_is_wiped_and_evidence_stays(self) -> None:
         key = await self.enrol()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -26,7 +27,15 @@ from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice, Prompt
 from veche.protocol.wire import parse
 from veche.runtime import prompts
-from veche.runtime.approvals import Approvals, Key, KeyKind, Rules, Taken, log_line
+from veche.runtime.approvals import (
+    Approvals,
+    Key,
+    KeyKind,
+    RevocationIgnored,
+    Rules,
+    Taken,
+    log_line,
+)
 from veche.runtime.errands import Errand
 from veche.runtime.inbox.pages import page_event_id
 from veche.runtime.prompts import Answered, Asking
@@ -38,6 +47,7 @@ if TYPE_CHECKING:
 
     from veche.protocol.approval import AskedApproval, Kind, Shown
     from veche.runtime.database import Cursor
+    from veche.runtime.errands import ErrandHandler
     from veche.runtime.prompts import Heard
 
 HOUR_MS: Final = 3_600_000
@@ -307,7 +317,8 @@ class ApprovalCase(SessionCase):
 
     async def errands(self) -> list[str]:
         """Do the errands that are due; their kinds."""
-        handlers = {**self.sessions.errand_handlers(), **self.approvals.errand_handlers()}
+        own = {**self.sessions.errand_handlers(), **self.approvals.errand_handlers()}
+        handlers: defaultdict[str, ErrandHandler] = defaultdict(RevocationIgnored, own)
         rows = self.sql(
             "DELETE FROM runtime.errand WHERE due_at_ms <= %s"
             " RETURNING errand_id, kind, payload, due_at_ms",

@@ -123,7 +123,10 @@ class Guest:
         claimed = await self.call("POST", path("keys", "claim"), body={"one_time_keys": wanted})
         keys = claimed["one_time_keys"][user_id]
         account = self.side.account
-        return [(one, olm.open_session(account, one, keys[one.device_id])) for one in devices]
+        reached = [(one, olm.open_session(account, one, keys[one.device_id])) for one in devices]
+        for device, session in reached:
+            self.side.sessions.setdefault(device.curve25519, []).insert(0, session)
+        return reached
 
     async def join(self, room: RoomId) -> None:
         """Go into a room."""

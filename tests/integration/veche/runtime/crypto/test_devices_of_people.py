@@ -15,6 +15,7 @@ from twisted.internet.threads import deferToThread
 from tests.integration.veche.runtime.crypto.guests import Guest, at_once
 from tests.integration.veche.runtime.crypto.house import WAIT_S
 from tests.integration.veche.runtime.crypto.stand import Stand
+from tests.support.crypto_peers import identity
 from tests.support.postgres import execute
 from veche.protocol.ids import UserId
 from veche.protocol.inbound import DeviceStanding, Trust
@@ -203,6 +204,49 @@ class DevicesTest(Stand):
         assert len(self.shared(room).keys() - before.keys()) == 1, "the session was not changed"
         assert still == pinned != renewed
         assert (await house.read(room, third)).trust is Trust.VERIFIED
+
+    async def met(self, house: House, phone: Guest) -> RoomId:
+        """A room in which a device without an identity dealt with the bot."""
+        await phone.enter()
+        room = await house.create_room([phone.user])
+        await phone.join(room)
+        await house.look(room)
+        first = await phone.say(room, "it is me", house.bot)
+        assert (await house.read(room, first)).standing is DeviceStanding.NO_IDENTITY
+        return room
+
+    async def test_an_identity_that_the_server_adds_later_is_not_the_persons(self) -> None:
+        house = await self.house("late")
+        phone = Guest(house, "anna6", "PHONE")
+        ghost = Guest(house, "anna6", "GHOST", has_identity=True)
+        room = await self.met(house, phone)
+        await ghost.enter()
+        await ghost.publish_identity()
+        await ghost.sign()
+        await self.heard_of(house, phone.user)
+
+        said = await ghost.say(room, "pay", house.bot)
+        opened = await house.read(room, said)
+        warning = await house.event(room, await house.say(room, "effect-late", "a warning"))
+        await phone.hear()
+        await ghost.hear()
+
+        assert (opened.trust, opened.standing) == (Trust.E2EE, DeviceStanding.LATE)
+        assert (phone.read(warning), ghost.read(warning)) == ("a warning", None)
+        assert ghost.withheld == [UNVERIFIED]
+
+    async def test_an_identity_that_is_set_up_later_on_the_device_counts(self) -> None:
+        house = await self.house("honest")
+        phone = Guest(house, "anna7", "PHONE")
+        room = await self.met(house, phone)
+        phone.side.identity = identity(phone.user)
+        await phone.publish_identity()
+        await phone.sign()
+        await self.heard_of(house, phone.user)
+
+        said = await phone.say(room, "it is still me", house.bot)
+
+        assert (await house.read(room, said)).standing is DeviceStanding.VERIFIED
 
     async def pin(self, house: House, user_id: str) -> str | None:
         return await house.database.run("test", pin_identity, UserId(user_id), house.now_ms())

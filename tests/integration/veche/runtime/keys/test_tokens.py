@@ -62,7 +62,7 @@ def test_a_key_does_not_leave_its_token(hsm: SoftHsm, token: Token) -> None:
     for refused in (key.private_numbers, lambda: key.private_bytes(*[None] * 3)):  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="does not leave"):
             refused()
-    tool = program("pkcs11-tool", "opensc")
+    tool = program("pkcs11-tool")
     words = ["--module", str(hsm.module), "--token-label", token.label, "--login", "--pin", PIN]
     said = subprocess.run(
         [tool, *words, "-O", "-y", "privkey"], check=True, capture_output=True, text=True
@@ -203,7 +203,7 @@ def test_an_authority_is_made_and_used_with_its_keys_in_a_token(ca: Ca) -> None:
     request = StampRequest(DIGEST, 7)
     (ca.folder / "query").write_bytes(request.encoded())
     (ca.folder / "answer").write_bytes(stamps.answer(request.encoded(), 1, ms(NOW)))
-    openssl = [program("openssl", "openssl"), "ts", "-verify", "-queryfile", "query", "-in"]
+    openssl = [program("openssl"), "ts", "-verify", "-queryfile", "query", "-in"]
     command = [*openssl, "answer", "-CAfile", "root.pem"]
     done = subprocess.run(command, check=False, cwd=ca.folder, capture_output=True)
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ from tests.integration.veche.runtime.sessions.chat import (
     ALICE,
     BOB,
     FIREFOX,
+    MASTER,
     SERVER,
     URL,
     SessionCase,
@@ -182,19 +183,33 @@ class LevelTest(SessionCase):
 
     async def test_without_an_identity_nobody_is_verified(self) -> None:
         await self.know(master=None, PHONE=False)
-        said = await self.page(await self.chat())
-        await self.seal(said)
-        # One that appears only after the message vouches for nothing before.
-        await self.know(PHONE=True)
 
-        assert (await self.sessions.redeem_link(said.secret)).session.level is Level.ROOM
+        assert await self.level("PHONE") is Level.ROOM
 
-    async def test_an_identity_that_changed_is_not_verified(self) -> None:
+    async def test_an_identity_that_comes_or_changes_after_the_link_signs_nobody_in(self) -> None:
+        for before in (None, MASTER):
+            await self.know(BOB, master=before, PHONE=before is not None)
+            said = await self.page(await self.chat(BOB), BOB)
+            await self.seal(said, (BOB, "PHONE"))
+            await self.know(BOB, master="another", PHONE=True)
+
+            with pytest.raises(GONE):
+                await self.sessions.redeem_link(said.secret)
+            self.sql("DELETE FROM crypto.pinned_device")
+            self.sql("UPDATE crypto.person SET master_pinned = NULL, pinned_at_ms = NULL")
+
+    async def test_while_an_identity_is_in_doubt_neither_link_nor_code_is_sent(self) -> None:
         await self.know(PHONE=True)
         await self.transact(pin_identity, ALICE, self.now_ms)
         await self.know(master="another", PHONE=True)
+        room_id = await self.chat()
 
-        assert await self.level("PHONE") is Level.ROOM
+        await self.ask()
+        told = await self.page(room_id)
+
+        assert [one.body for one in await self.said()] == [told.body]
+        assert "I send no link now" in told.body
+        assert "/signin#" not in told.body
 
 
 class CodeTest(SessionCase):

@@ -177,10 +177,8 @@ def test_what_it_signed_it_knows_after_any_kill(
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[Other]:
     """Litewitness, of Debian's litetlog."""
-    server, control = program("litewitness", "litetlog"), program("witnessctl", "litetlog")
-    agent, add, keygen = (
-        program(name, "openssh-client") for name in ("ssh-agent", "ssh-add", "ssh-keygen")
-    )
+    server, control = program("litewitness"), program("witnessctl")
+    agent, add, keygen = (program(name) for name in ("ssh-agent", "ssh-add", "ssh-keygen"))
     folder = tmp_path / "other"
     folder.mkdir()
     key, socket, db = folder / "key", folder / "agent", folder / "witness.db"

@@ -313,7 +313,7 @@ class TestRefusal:
         play = claimed().do(Refuse(CLERK, "no_right", "", "You are not a parent."))
         text = said(play.outcome.effects, TellPerson)
 
-        assert "Only parents, the child and their lawyers get a copy (no_right)" in text
+        assert "Only parents, the child and their lawyers get a copy\n" in text
         assert "Law: Civil Status Act, section 26 (2)" in text
         assert "You are not a parent." in text
         assert "How to appeal: Write to the Administrative Court" in text
@@ -376,7 +376,7 @@ class TestRefusal:
         text = said(play.outcome.effects, TellPerson)
 
         assert play.state is State.DECIDED_NO
-        assert "No right to it (no_right)" in text
+        assert "Reason: No right to it\n" in text
         assert "This follows from your answers" in text
         assert "Ask the neighbours." in text
         assert play.outcome.case.history[-1].role is Role.OFFICE
@@ -471,7 +471,7 @@ class TestDeadline:
         text = said(play.outcome.effects, TellPerson)
 
         assert play.state is State.DECIDED_NO
-        assert "The office did not decide in time. (silence)" in text
+        assert "The office did not decide in time." in text
         assert "How to appeal: Write to the court." in text
         assert play.outcome.case.history[-1].happened is Happened.REFUSED_BY_SILENCE
 

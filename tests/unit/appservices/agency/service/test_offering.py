@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, get_args
 
 import pytest
 
+from appservices.agency.config import AgencySection
+from appservices.agency.core.definition import Step, StepKind
 from appservices.agency.core.drafts import DRAFT_BYTES_MAX
 from appservices.agency.service.checking import check_answers
 from appservices.agency.service.offering import Offering
+from appservices.agency.service.offices import open_workplaces
+from appservices.agency.service.scene import CATALOGUE
 from appservices.agency.service.views import CheckBody
 from tests.unit.appservices.agency.builders import EXAMPLE, NOW_MS, ROOT, context, example, service
 from tests.unit.appservices.agency.service.test_offices import opened
+from veche.cli import demo
 from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.errors import NotFoundError, TooLargeError
 
@@ -48,6 +54,48 @@ def test_one_service_is_told_whole_in_every_language(language: str) -> None:
     assert found.deadline.rule
     assert found.cost
     assert found.time
+
+
+def demo_office() -> Offering:
+    """The office of the demo, with every service that is in ``config/services``."""
+    folder = ROOT / "config/services"
+    data = demo.agency_section(folder, "https://pay.x.test", Path("/run/key"))
+    [organisation] = data["organisations"]
+    [office] = organisation["offices"]
+    office["services"] = [str(path) for path in sorted(folder.glob("*.yaml"))]
+    organisation["seal"] = {"url": "https://x.test", "key_path": "/run/key"}
+    section = AgencySection.model_validate(data)
+    return Offering(open_workplaces(section, "x.test", CATALOGUE))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_service_of_the_demo_is_listed_and_told_whole(language: str) -> None:
+    whole = demo_office()
+
+    [office] = whole.search("", language).offices
+    named = {demo.FEE_SERVICE, demo.SIGNED_SERVICE, *demo.SERVICES}
+    assert {one.service for one in office.services} == named
+    pages = [whole.read(office.office, one.service, language, NOW_MS) for one in office.services]
+    assert {kind for page in pages for kind in page.steps} >= {"form", "review", "pay", "sign"}
+    assert all(page.step_list and page.cost and page.time for page in pages)
+
+
+def test_a_service_with_a_fee_says_what_it_costs() -> None:
+    whole = demo_office()
+    [office] = whole.search("", "en").offices
+
+    costs = {
+        one.service: (one.fee, whole.read(office.office, one.service, "en", NOW_MS).cost)
+        for one in office.services
+    }
+    assert costs[demo.FEE_SERVICE] == ("12.00 EUR", "12.00 EUR")
+    assert costs[demo.SIGNED_SERVICE] == (None, "It costs nothing.")
+
+
+def test_every_kind_of_step_has_a_name_of_its_own_that_pages_know() -> None:
+    kinds = [step.kind for step in get_args(Step)]
+
+    assert sorted(kinds) == sorted(get_args(StepKind))
 
 
 def test_a_search_finds_offices_with_something_that_fits() -> None:

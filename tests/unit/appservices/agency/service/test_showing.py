@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import pytest
 
-from appservices.agency.core.case import Issued
+from appservices.agency.core.case import Fee, FeeState, Issued
 from appservices.agency.core.inputs import AskHuman, Refuse
 from appservices.agency.core.states import State
 from appservices.agency.service.showing import Shown, case_view, form_fields, line_view
@@ -63,7 +63,6 @@ def kept_prompt(topic: str, scope: tuple[UserId, ...] = (ALICE,)) -> Kept:
         seq=1,
         room_id=CHAT,
         effect=EffectId("effect"),
-        reactions=(),
         intro=(Paragraph("What is it?"),),
         purpose={"topic": topic},
         is_on_its_way=False,
@@ -209,3 +208,25 @@ def test_nothing_is_filled_in_once_it_was_sent() -> None:
     assert len(form_fields(shown(Play.opened()))) == 4
     assert ANSWERS["child_name"] not in str(form_fields(shown(Play.opened())))
     assert Play.opened().state is State.DRAFT
+
+
+def test_a_fee_that_can_be_paid_has_a_button_and_waits_for_the_person() -> None:
+    case = attrs.evolve(submitted().outcome.case, state=State.PAYING)
+    fee = Fee(1, 0, 1200, "EUR", NOW_MS, State.SUBMITTED)
+    paid = attrs.evolve(fee, state=FeeState.PAID, url="https://pay.x.test/1")
+    play = submitted()
+    found = {}
+    for name, one in {
+        "unmade": fee,
+        "asked": attrs.evolve(fee, reference="7", url="https://pay.x.test/1"),
+        "paid": paid,
+    }.items():
+        play.outcome = attrs.evolve(play.outcome, case=attrs.evolve(case, fees=(one,)))
+        found[name] = view(play, language="de")
+
+    assert found["unmade"].fee is found["paid"].fee is None
+    asked = found["asked"]
+    assert asked.fee is not None
+    assert asked.fee.url == "https://pay.x.test/1"
+    assert asked.fee.label.endswith("bezahlen")
+    assert (asked.waits_for_you, found["unmade"].waits_for_you) == (True, False)

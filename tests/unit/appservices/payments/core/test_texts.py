@@ -33,7 +33,7 @@ from appservices.payments.core.texts.views import (
 from tests.support.rendered import check_message
 from veche.protocol import message, talk
 from veche.protocol.catalogue import LANGUAGES, Catalogue
-from veche.protocol.ids import derived_ulid
+from veche.protocol.ids import UserId, derived_ulid
 from veche.protocol.invoice import InvoiceCard, InvoiceLine
 from veche.protocol.mandate import MandateOrder
 from veche.protocol.message import Bold, Doc, Mono
@@ -109,8 +109,9 @@ def documents(one: Speech) -> list[Doc]:
         account.welcome_doc("Bank", "EUR", one),
         account.help_doc(one),
         account.balance_doc([Balance("EUR", 1, 0), Balance("UAH", 0, 5)], one),
-        account.history_doc(views, person, one),
-        account.history_doc([], person, one),
+        account.history_doc(views, [], person, one),
+        account.history_doc([], [account.TopUp(1, 5, "EUR")], person, one),
+        account.history_doc([], [], person, one),
         account.frozen_doc([], has_allowances=False, speech=one),
         account.frozen_doc(["Water", "Gym"], has_allowances=True, speech=one),
         account.missed_doc("Town", "5.00 EUR", "benefit", one),
@@ -233,3 +234,14 @@ def test_the_payout_in_each_language_is_one_that_is_read(language: str) -> None:
     example = message.body(doc).splitlines()[-1].strip("`")
 
     assert isinstance(read_payout(example.partition(" ")[2], ["EUR"]), PayoutOrder)
+
+
+def test_top_ups_stand_among_the_payments_by_their_time_and_no_more_than_fit() -> None:
+    moves = [account.TopUp(at, 100 + at, "EUR") for at in range(15)]
+
+    doc = account.history_doc([], moves, ALICE.person or UserId(""), speech("en"))
+
+    lines = message.body(doc).splitlines()[1:]
+    shown = [line for line in lines if "Top-up" in line]
+    assert len(shown) == account.HISTORY_MAX
+    assert "1.14 EUR" in shown[0]

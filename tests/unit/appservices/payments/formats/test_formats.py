@@ -108,6 +108,43 @@ class TestReferences:
 
 
 class TestEpc:
+    @pytest.mark.parametrize(
+        ("charset", "codec", "name"),
+        [
+            ("1", "utf-8", "Łucja Żółć"),
+            ("2", "iso8859-1", "François Müller"),
+            ("3", "iso8859-2", "Łucja Żółć"),
+            ("4", "iso8859-4", "Ģirts Bērziņš"),
+            ("5", "iso8859-5", "Иван Кравчук"),
+            ("6", "iso8859-7", "Γιώργος Νικολάου"),
+            ("7", "iso8859-10", "Ásgeir Þórðarson"),
+            ("8", "iso8859-15", "Zoë Œuvre €"),
+        ],
+    )
+    def test_each_character_set_of_the_guideline_is_read(
+        self, charset: str, codec: str, name: str
+    ) -> None:
+        # As example 2 of EPC069-12: version 001, a bank, CR LF.
+        text = f"BCD\r\n001\r\n{charset}\r\nSCT\r\nBPOTBEB1\r\n{name}\r\n{IBAN}\r\nEUR1"
+        raw = text.encode(codec)
+
+        assert epc.decoded(raw) == text
+        assert epc.read(text).name == name
+        # Taken for Latin-1 by the scanner.
+        if charset != "1":
+            assert epc.read(raw.decode("latin-1")).name == name
+
+    def test_a_code_is_as_long_as_its_bytes(self) -> None:
+        name, text = "Ж" * 70, "Ж" * 140
+        code = f"BCD\n002\n{{}}\nSCT\n\n{name}\n{IBAN}\nEUR1\n\n\n{text}"
+        assert epc.read(code.format("5")).text == text
+        assert refused(epc.read, code.format("1")) == "code"
+
+    @pytest.mark.parametrize("charset", ["0", "9", "", "12", "utf-8"])
+    def test_another_set_is_refused(self, charset: str) -> None:
+        assert refused(epc.read, f"BCD\n002\n{charset}\nSCT\n\nA\n{IBAN}\nEUR1") == "code"
+        assert refused(epc.decoded, f"BCD\n002\n{charset}".encode()) == "code"
+
     def test_a_public_sample_is_read(self) -> None:
         text = "BCD\n002\n1\nSCT\nBPOTBEB1\nRed Cross\nBE72000000001616\nEUR1\nCHAR\n\nUrgency fund"
         assert read_code(text) == EpcPayment(
@@ -174,7 +211,7 @@ class TestEpc:
             ("BCD", "BCX", "code"),
             ("002", "003", "code"),
             ("002", "001", "bic"),
-            ("\n1\n", "\n2\n", "code"),
+            ("\n1\n", "\n9\n", "code"),
             ("SCT", "SDD", "code"),
             ("EUR1.00", "EUR1.005", "amount"),
             ("EUR1.00", "EUR1,00", "amount"),

@@ -280,7 +280,7 @@ def test_pdfsig_and_qpdf_find_the_old_and_the_new_signatures_valid(tmp_path: Pat
         assert said.count("Signature is Valid.") == old + 2, said
         (folder / "file.pdf").write_bytes(pdf)
         checked = subprocess.run(
-            [program("qpdf", "qpdf"), "--check", str(folder / "file.pdf")],
+            [program("qpdf"), "--check", str(folder / "file.pdf")],
             capture_output=True,
             text=True,
             check=False,

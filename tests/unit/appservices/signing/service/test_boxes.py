@@ -54,7 +54,7 @@ def laid() -> bytes:
 
 def words(pdf: bytes, folder: Path, *options: str) -> str:
     (folder / "file.pdf").write_bytes(pdf)
-    command = [program("pdftotext", "poppler-utils"), *options, str(folder / "file.pdf"), "-"]
+    command = [program("pdftotext"), *options, str(folder / "file.pdf"), "-"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
@@ -113,7 +113,7 @@ def test_signed_in_both_boxes_it_is_sealed_and_others_believe_it(tmp_path: Path)
     said = by_pdfsig(tmp_path, closed, office.root.certificate)
     assert said.count("Signature is Valid.") == said.count("Certificate is Trusted.") == 2
     (tmp_path / "signed.pdf").write_bytes(closed)
-    command = [program("qpdf", "qpdf"), "--check", str(tmp_path / "signed.pdf")]
+    command = [program("qpdf"), "--check", str(tmp_path / "signed.pdf")]
     subprocess.run(command, check=True, capture_output=True)
 
 
@@ -167,7 +167,7 @@ def test_what_lay_outside_of_a_page_stays_unseen(tmp_path: Path) -> None:
     out = made(upload.pdf, [Seat("Sig1", "A", "B", Place(1))], SHEET)
 
     (tmp_path / "file.pdf").write_bytes(out)
-    command = [program("pdftoppm", "poppler-utils"), "-r", "72", "-gray", "file.pdf", "page"]
+    command = [program("pdftoppm"), "-r", "72", "-gray", "file.pdf", "page"]
     subprocess.run(command, cwd=tmp_path, check=True)
     picture = (tmp_path / "page-1.pgm").read_bytes()
     assert picture.count(b"\0") < 2000
@@ -254,12 +254,12 @@ def test_boxes_on_odd_pages_are_sealed_and_others_believe_it(tmp_path: Path) -> 
     assert said.count("Signature is Valid.") == said.count("Certificate is Trusted.") == 6
     assert "- Total document signed" in said
     (tmp_path / "signed.pdf").write_bytes(closed)
-    command = [program("qpdf", "qpdf"), "--check", str(tmp_path / "signed.pdf")]
+    command = [program("qpdf"), "--check", str(tmp_path / "signed.pdf")]
     subprocess.run(command, check=True, capture_output=True)
 
 
-POPPLER = ("pdftoppm", "poppler-utils", "-r", "72", "-cropbox", "-png", "file.pdf", "page")
-MUPDF = ("mutool", "mupdf-tools", "draw", "-q", "-r", "72", "-o", "page-%d.png", "file.pdf")
+POPPLER = ("pdftoppm", "-r", "72", "-cropbox", "-png", "file.pdf", "page")
+MUPDF = ("mutool", "draw", "-q", "-r", "72", "-o", "page-%d.png", "file.pdf")
 
 
 # Of the fifth page a unit is two points: poppler does not know of it.
@@ -293,8 +293,8 @@ def without_boxes(pdf: bytes) -> bytes:
 def drawn(pdf: bytes, reader: tuple[str, ...], folder: Path) -> list[Image.Image]:
     """Pictures of the pages."""
     (folder / "file.pdf").write_bytes(pdf)
-    name, package, *options = reader
-    subprocess.run([program(name, package), *options], check=True, cwd=folder)
+    name, *options = reader
+    subprocess.run([program(name), *options], check=True, cwd=folder)
     found = []
     for path in sorted(folder.glob("page-*.png")):
         with Image.open(path) as one:

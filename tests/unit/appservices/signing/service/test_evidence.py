@@ -51,7 +51,7 @@ def report(language: str = "en", **changes: Any) -> bytes:
 
 def words(pdf: bytes, folder: Path) -> str:
     (folder / "file.pdf").write_bytes(pdf)
-    command = [program("pdftotext", "poppler-utils"), "-layout", str(folder / "file.pdf"), "-"]
+    command = [program("pdftotext"), "-layout", str(folder / "file.pdf"), "-"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
@@ -189,7 +189,7 @@ def test_a_long_session_is_reported_whole_inside_and_in_part_on_paper(tmp_path: 
 def test_pdfdetach_finds_the_record(tmp_path: Path) -> None:
     (tmp_path / "file.pdf").write_bytes(report())
 
-    command = [program("pdfdetach", "poppler-utils"), "-list", str(tmp_path / "file.pdf")]
+    command = [program("pdfdetach"), "-list", str(tmp_path / "file.pdf")]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     assert "evidence.json" in said

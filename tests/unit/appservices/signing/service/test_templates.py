@@ -77,7 +77,7 @@ def made() -> MadeDocument:
 
 def words(pdf: bytes, folder: Path) -> str:
     (folder / "file.pdf").write_bytes(pdf)
-    command = [program("pdftotext", "poppler-utils"), "-layout", str(folder / "file.pdf"), "-"]
+    command = [program("pdftotext"), "-layout", str(folder / "file.pdf"), "-"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

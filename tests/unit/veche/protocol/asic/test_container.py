@@ -146,7 +146,7 @@ def test_openssl_verifies_each_signature_over_its_manifest(
         archive.extractall(tmp_path)
     root = who.root.certificate.public_bytes(Encoding.PEM)
     (tmp_path / "root.pem").write_bytes(root)
-    openssl, folder = program("openssl", "openssl"), "META-INF"
+    openssl, folder = program("openssl"), "META-INF"
     for number in (1, 2):
         command = [openssl, "cms", "-verify", "-cades", "-binary", "-inform", "DER"]
         command += ["-in", f"{folder}/signature00{number}.p7s", "-CAfile", "root.pem"]

@@ -20,6 +20,7 @@ from veche.protocol.forms.state import (
     Pressed,
     Review,
     Sent,
+    Taken,
     Wrong,
 )
 
@@ -418,3 +419,24 @@ def test_a_sent_form_with_something_missing_goes_on_with_it(left_out: str) -> No
 
     assert isinstance(ask, Ask)
     assert ask.field.id == left_out
+
+
+@pytest.mark.parametrize(("said", "is_echoed"), [("Yesterday", True), ("24.12.1990", False)])
+def test_a_day_that_is_named_by_today_is_said_as_a_date(said: str, is_echoed: bool) -> None:
+    talk = Talk()
+    talk.hears("Anna")
+
+    *echo, asked = talk.hears(said)
+
+    assert isinstance(asked, Ask)
+    value = talk.state.values["born_on"]
+    assert echo == ([Taken(FORM.fields[1], value)] if is_echoed else [])
+    assert said not in str(value)
+
+
+def test_an_edited_day_is_in_the_review_and_not_said_twice() -> None:
+    talk = at_edit()
+
+    (review,) = talk.hears("yesterday")
+
+    assert isinstance(review, Review)

@@ -71,8 +71,17 @@ def test_a_refusal_is_an_error_of_the_protocol_with_a_stable_code() -> None:
     assert FormErrors([error]).errors == (error,)
 
 
-@pytest.mark.parametrize("label", ["Label", "Label:", "Label?", "Label ?", "Label: "])
-def test_the_label_of_a_refusal_has_one_colon(label: str) -> None:
+@pytest.mark.parametrize(
+    ("label", "begins"),
+    [
+        ("Label", "Label: "),
+        ("Label:", "Label: "),
+        ("Label: ", "Label: "),
+        ("Who?", "Who? "),
+        ("Who ?", "Who ? "),
+    ],
+)
+def test_the_label_of_a_refusal_has_one_mark(label: str, begins: str) -> None:
     assert str(FieldError.of(field("text", label=label), Problem.EMPTY)) == (
-        "Label: This answer is empty."
+        f"{begins}This answer is empty."
     )

@@ -30,7 +30,7 @@ from veche.protocol.forms.rendering import (
     output_doc,
     review_doc,
 )
-from veche.protocol.forms.state import Ask, Cancelled, Completed, Pressed, Review, Wrong
+from veche.protocol.forms.state import Ask, Cancelled, Completed, Pressed, Review, Taken, Wrong
 from veche.protocol.message import body, html, text
 
 FORM = form(
@@ -182,6 +182,7 @@ def test_every_output_has_words(language: str) -> None:
 
     for output in (
         Ask(one, 1, 3),
+        Taken(one, "Sternweg"),
         Wrong(one, error),
         Review({}, (one,)),
         Completed({}),

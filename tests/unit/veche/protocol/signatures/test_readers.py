@@ -96,7 +96,7 @@ def test_qpdf_finds_nothing_wrong_with_the_file(tmp_path: Path) -> None:
     (tmp_path / "file.pdf").write_bytes(closed())
 
     done = subprocess.run(
-        [program("qpdf", "qpdf"), "--check", str(tmp_path / "file.pdf")],
+        [program("qpdf"), "--check", str(tmp_path / "file.pdf")],
         check=False,
         capture_output=True,
         text=True,

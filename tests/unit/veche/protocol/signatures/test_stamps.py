@@ -132,7 +132,7 @@ def test_openssl_believes_our_answers(tmp_path: Path, *, with_nonce: bool) -> No
     nonce = [] if with_nonce else ["-no_nonce"]
     query = ["-query", "-data", "data", "-sha256", *nonce, "-cert", "-out", "request"]
     subprocess.run(
-        [program("openssl", "openssl"), "ts", *query], cwd=tmp_path, check=True, capture_output=True
+        [program("openssl"), "ts", *query], cwd=tmp_path, check=True, capture_output=True
     )
     request = (tmp_path / "request").read_bytes()
     (tmp_path / "answer").write_bytes(authority().answer(request, 99, ms(NOW)))
@@ -140,7 +140,7 @@ def test_openssl_believes_our_answers(tmp_path: Path, *, with_nonce: bool) -> No
     verify = ["-verify", "-queryfile", "request", "-in", "answer", "-CAfile", "root.pem"]
     attime = ["-attime", str(ms(NOW) // 1000)]
     done = subprocess.run(
-        [program("openssl", "openssl"), "ts", *verify, *attime],
+        [program("openssl"), "ts", *verify, *attime],
         cwd=tmp_path,
         check=False,
         capture_output=True,
@@ -154,7 +154,7 @@ def test_openssl_reads_our_refusals(tmp_path: Path) -> None:
     (tmp_path / "answer").write_bytes(authority().answer(_request(version=2), 1, ms(NOW)))
 
     done = subprocess.run(
-        [program("openssl", "openssl"), "ts", "-reply", "-in", "answer", "-text"],
+        [program("openssl"), "ts", "-reply", "-in", "answer", "-text"],
         cwd=tmp_path,
         check=False,
         capture_output=True,

@@ -119,15 +119,19 @@ def test_what_is_no_code_is_as_wrong_as_another_code(code: str) -> None:
 
 # Levels
 
-PINNED = IdentityView(MASTER, MASTER)
+PINNED = IdentityView(MASTER, MASTER, are_devices_pinned=False)
 SURE = Recipient(ALICE, is_known=True, is_cross_signed=True, identity=PINNED)
 
 
 @pytest.mark.parametrize(
-    ("user_id", "is_known", "is_cross_signed", "master_key", "master_pinned"),
+    ("user_id", "is_known", "is_cross_signed", "master_key", "pinned"),
     list(
         itertools.product(
-            (ALICE, MALLORY), (True, False), (True, False), (None, MASTER, OTHER), (None, MASTER)
+            (ALICE, MALLORY),
+            (True, False),
+            (True, False),
+            (None, MASTER, OTHER),
+            (None, MASTER, "devices"),
         )
     ),
 )
@@ -136,15 +140,16 @@ def test_a_level_rests_on_each_device_that_could_read_the_message(
     is_known: bool,
     is_cross_signed: bool,
     master_key: str | None,
-    master_pinned: str | None,
+    pinned: str | None,
 ) -> None:
-    identity = IdentityView(master_key, master_pinned)
+    is_devices = pinned == "devices"
+    identity = IdentityView(master_key, None if is_devices else pinned, is_devices)
     one = Recipient(user_id, is_known=is_known, is_cross_signed=is_cross_signed, identity=identity)
     is_verified = one == SURE
 
     for recipients in ([one], [SURE, one], [one, SURE]):
         level = core.level_of(ALICE, recipients)
-        if user_id != ALICE:
+        if user_id != ALICE or identity.is_doubted:
             assert level is None
         else:
             assert level is (Level.VERIFIED if is_verified else Level.ROOM)

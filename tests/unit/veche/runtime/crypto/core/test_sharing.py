@@ -6,8 +6,8 @@ from veche.runtime.crypto.core.sharing import Person, plan
 from veche.runtime.crypto.core.trust import IdentityView, WithoutIdentity
 from veche.runtime.crypto.core.values import PeerDevice
 
-NOBODY = IdentityView(None, None)
-SIGNED = IdentityView("master", None)
+NOBODY = IdentityView(None, None, are_devices_pinned=False)
+SIGNED = IdentityView("master", None, are_devices_pinned=False)
 
 
 def device(name: str, *, is_signed: bool = False) -> PeerDevice:

@@ -1,0 +1,44 @@
+"""By which approvals money may move, and whether all of them still count.
+
+A key that was revoked approves nothing. What it approved and has not moved does not move without a
+new approval; what an agreement has set aside goes on by the agreement's own rules.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from appservices.payments.store import allowances, guards, mandates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from appservices.payments.core.payment import Payment
+    from appservices.payments.service.scene import Scene
+
+
+def approvals_of(scene: Scene, payment: Payment) -> list[str]:
+    """List the nonces of the approvals without which a payment may not be made."""
+    nonces = [payment.approved_by]
+    if payment.mandate_id is not None:
+        mandate = mandates.mandate(scene.txn, payment.mandate_id)
+        nonces.append(mandate.approved_by if mandate is not None else None)
+    if payment.allowance_id is not None:
+        nonces.append(allowances.approval_of(scene.txn, payment.allowance_id))
+    return [one for one in nonces if one is not None]
+
+
+def is_revoked(scene: Scene, nonces: Iterable[str | None]) -> bool:
+    """Return whether the key of one of these approvals is revoked; None is no approval."""
+    given = [one for one in nonces if one is not None]
+    return bool(scene.approvals.revoked_among(scene.txn, given))
+
+
+def is_stopped(scene: Scene, payment: Payment) -> bool:
+    """Return whether a payment may not be made any more because a key is revoked."""
+    return is_revoked(scene, approvals_of(scene, payment))
+
+
+def void_votes(scene: Scene, payment_id: str) -> frozenset[str]:
+    """Return the approvals of a payment's guardians whose keys are revoked."""
+    return scene.approvals.revoked_among(scene.txn, guards.yes_of(scene.txn, payment_id))

@@ -1,0 +1,109 @@
+"""What follows when somebody revokes a key: what it approved and has not moved stops at once.
+
+Everything here is also looked at when it is about to move, so that nothing moves where this comes
+late. See docs/explanation/approvals.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from appservices.payments.core.escrow import EscrowState
+from appservices.payments.service import (
+    allowances,
+    authority,
+    escrow_files,
+    escrows,
+    files,
+    guarding,
+    mandates,
+    paying,
+)
+from appservices.payments.service.scene import Parts
+from appservices.payments.store import allowances as allowance_store
+from appservices.payments.store import bills, guards, holders
+from appservices.payments.store import escrows as escrow_store
+from appservices.payments.store import mandates as mandate_store
+from appservices.payments.store import payments as store
+from veche.protocol.ids import UserId
+from veche.runtime.approvals import revocation_kind
+from veche.runtime.chats import ChatErrand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.scene import Scene
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand, ErrandHandler
+
+
+def handlers(parts: Parts) -> dict[str, ErrandHandler]:
+    """Return the handler of the errand by which the bot hears of revoked keys."""
+    return {revocation_kind(parts.bot.user_id): _Revoked(parts)}
+
+
+def stop(scene: Scene, person: UserId) -> None:
+    """Stop what waits and was approved with a key that a person has revoked; tell those concerned.
+
+    Payments, shares and escrows that are not set aside end. Allowances end. Mandates pause until
+    the person approves them with another key. Decisions about escrows and of guardians are asked
+    for anew.
+    """
+    holder_id = scene.holder(person).id
+    # Whoever locks an escrow forgets such decisions, so they are looked up first.
+    decided = _void(scene, escrow_store.decided_by(scene.txn, holder_id))
+    for one in allowance_store.given_to(scene.txn, holder_id):
+        for payment_id in allowance_store.waiting_of(scene.txn, one.id, store.WAITING_MAX):
+            _refuse(scene, payment_id)
+    bill_ids = bills.lock_bills_of(scene.txn, holder_id)
+    holders.lock_holder(scene.txn, holder_id)
+    shares = [one for bill_id in bill_ids for one in bills.shares(scene.txn, bill_id)]
+    own = [one for one in shares if one.payment.payer == holder_id]
+    for file in (*own, *store.waiting_of(scene.txn, holder_id)):
+        paying.refuse_revoked(scene, files.matter_of(scene, file))
+    _stop_agreements(scene, holder_id)
+    for escrow_id in decided:
+        escrows.ask_anew(scene, escrow_id, person)
+    for id_ in _void(scene, guards.said_yes(scene.txn, holder_id)):
+        _ask_guardian(scene, id_, holder_id)
+
+
+def _stop_agreements(scene: Scene, holder_id: int) -> None:
+    """Stop what somebody has given, and may be used for more than one payment; and escrows."""
+    for given in allowance_store.given_by(scene.txn, holder_id):
+        if authority.is_revoked(scene, [given.approved_by]):
+            allowances.end(scene, given.id, holder_id)
+    for mandate in mandate_store.mandates_of(scene.txn, holder_id):
+        mandates.pause_revoked(scene, mandate)
+    for escrow_id in escrow_store.open_of_buyer(scene.txn, holder_id):
+        escrows.refuse_revoked(scene, escrow_id)
+
+
+def _void(scene: Scene, nonces: Mapping[str, str]) -> list[str]:
+    """What was approved by one of these and counts no more."""
+    void = scene.approvals.revoked_among(scene.txn, nonces.values())
+    return [id_ for id_, nonce in nonces.items() if nonce in void]
+
+
+def _refuse(scene: Scene, payment_id: str) -> None:
+    matter = files.lock(scene, payment_id)
+    if matter is not None:
+        paying.refuse_revoked(scene, matter)
+
+
+def _ask_guardian(scene: Scene, id_: str, holder_id: int) -> None:
+    matter, deal = files.lock(scene, id_), None
+    if matter is None:
+        deal = escrow_files.lock(scene, id_)
+        is_open = deal is not None and deal.escrow.state is EscrowState.GUARDED
+        matter = escrows.as_payment(scene, deal) if deal is not None and is_open else None
+    if matter is not None:
+        guarding.ask_again(scene, matter, holder_id)
+
+
+class _Revoked(ChatErrand[Parts]):
+    """A person has revoked a key."""
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Stop what it approved."""
+        stop(self._parts.scene(txn, errand.id, now_ms), UserId(errand.payload["person"]))

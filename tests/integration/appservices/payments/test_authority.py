@@ -1,0 +1,449 @@
+"""A key that is revoked, or a payer who stops everything, moves no more money: at any moment.
+
+Each story is one kind of agreement, step by step. After each of its steps in turn something happens
+to the key or the payer, then the story goes on as if nothing had: clocks ring, merchants, guardians
+and others say yes, the ledger is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from appservices.payments.core.allowance import AllowanceState, AllowanceTerms
+from appservices.payments.core.bill import Sharer
+from appservices.payments.core.limits import LimitKind, LimitOrder
+from appservices.payments.core.mandate import MandateState, Terms
+from appservices.payments.core.payment import Kind, Payment, State
+from appservices.payments.core.texts.allowance import AllowanceView
+from appservices.payments.core.texts.guardians import RuleView
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service import (
+    charges,
+    files,
+    freezing,
+    guarding,
+    limiting,
+    mandates,
+    paying,
+    purses,
+    revoking,
+)
+from appservices.payments.service.confirming import confirm
+from appservices.payments.service.files import Private
+from appservices.payments.store import allowances, guards, holders
+from appservices.payments.store import mandates as mandate_store
+from appservices.payments.store.allowances import Allowance
+from appservices.payments.store.guards import GuardRule
+from appservices.payments.store.mandates import Mandate
+from tests.integration.appservices.payments.market import BEGINS_MINOR, SHOP, Market
+from tests.integration.appservices.payments.scenes import KEYS, nonce
+from tests.integration.appservices.payments.trust import asking_nothing, chat_with
+from tests.support.stored_keys import revoke_keys
+from veche.protocol.errors import ConflictError
+from veche.protocol.guards import RuleState
+from veche.protocol.ids import derived_ulid
+from veche.protocol.invoice_api import ConfirmBody
+from veche.protocol.mandate import ChargeOrder, MandateOrder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from veche.protocol.ids import UserId
+
+    Story = Callable[[Market], Iterator[bool]]
+
+pytestmark = pytest.mark.postgres
+
+WAIT_MS: Final = 2 * 86_400_000
+SMALL: Final = 200
+LARGE: Final = 9_000
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Market]:
+    with Market.open() as one:
+        yield one
+
+
+def approved(market: Market, person: UserId) -> str:
+    """The nonce of something that a key of a person's approved."""
+    with market.at() as scene:
+        return KEYS.approve(scene.txn, person, market.now_ms, nonce())
+
+
+def asked(market: Market, payer: UserId, payee: UserId, minor: int, **more: Any) -> str:
+    """A payment that waits for the payer's approval."""
+    with market.at() as scene:
+        payment = Payment(
+            **{
+                "id": scene.voice.fresh_ulid("payment"),
+                "kind": Kind.PAY,
+                "state": State.ASKED,
+                "payer": scene.holder(payer).id,
+                "payee": scene.holder(payee).id,
+                "ledger": holders.currencies(scene.txn)["EUR"],
+                "amount_minor": minor,
+                "fee_minor": 0,
+                "asked_at_ms": market.now_ms,
+                **more,
+            }
+        )
+        assert files.add(scene, payment, Private(Party(payer, ""), Party(payee, ""), "EUR", ""))
+    return payment.id
+
+
+def ring(market: Market, payment_id: str) -> None:
+    """The clock of a payment rings, long after."""
+    with market.at(market.now_ms + WAIT_MS) as scene:
+        paying.rang(scene, market.matter(scene, payment_id))
+
+
+def write(market: Market, after_ms: int = 0) -> None:
+    market.scribe.write(market.now_ms + after_ms)
+
+
+# The stories: each yields whether the money can no longer be stopped.
+
+
+def at_once(market: Market) -> Iterator[bool]:
+    payment_id = asked(market, market.alice, market.bob, SMALL)
+    market.approve(payment_id)
+    yield False
+    write(market)
+    yield True
+
+
+def after_a_wait(market: Market) -> Iterator[bool]:
+    with market.at() as scene:
+        alice = holders.lock_holder(scene.txn, scene.holder(market.alice).id)
+        limiting.change(scene, alice.id, LimitOrder(LimitKind.FIRST_PAYEE, SMALL, "EUR"))
+    payment_id = asked(market, market.alice, market.bob, LARGE)
+    market.approve(payment_id)
+    assert market.state(payment_id) == ("cooling", None)
+    yield False
+    ring(market, payment_id)
+    yield False
+    write(market, WAIT_MS)
+    yield True
+
+
+def by_guardians(market: Market) -> Iterator[bool]:
+    with market.at() as scene:
+        view = RuleView(Party(market.alice, "A"), (Party(market.bob, "B"),), 1, 1, "EUR")
+        kept = GuardRule(
+            id=derived_ulid(market.now_ms, "rule"),
+            holder=scene.holder(market.alice).id,
+            ledger=holders.currencies(scene.txn)["EUR"],
+            state=RuleState.ACTIVE,
+            needed=1,
+            above_minor=1,
+            is_shown=True,
+            sealed=guarding.sealed(scene, view),
+            approved_by=KEYS.approve(scene.txn, market.alice, market.now_ms, nonce()),
+            counts_from_ms=None,
+        )
+        guards.add_rule(scene.txn, kept, [scene.holder(market.bob).id], market.now_ms)
+        bob = scene.holder(market.bob).id
+        chat_with(scene, market.bob)
+    due_ms = market.now_ms + 1
+    payment_id = asked(market, market.alice, market.carol, SMALL, due_at_ms=due_ms)
+    with market.at() as scene:
+        matter = market.matter(scene, payment_id)
+        given = KEYS.approve(scene.txn, market.alice, market.now_ms, nonce())
+        payment = attrs.evolve(matter.payment, approved_by=given)
+        matter = attrs.evolve(matter, payment=payment)
+        paying._go_on(asking_nothing(scene), matter, market.now_ms)
+    assert market.state(payment_id) == ("guarded", None)
+    yield False
+    with market.at() as scene:
+        matter = market.matter(scene, payment_id)
+        if matter.payment.state is State.GUARDED:
+            said = KEYS.approve(scene.txn, market.bob, market.now_ms, nonce())
+            guards.vote(scene.txn, payment_id, bob, said, is_yes=True, now_ms=market.now_ms)
+            paying.guardian_said(asking_nothing(scene), matter)
+    yield False
+    write(market)
+    yield True
+
+
+def of_an_invoice(market: Market) -> Iterator[bool]:
+    market.approve(market.asked(market.invoice()))
+    yield False
+    write(market)
+    yield True
+
+
+def once_the_merchant_says_yes(market: Market) -> Iterator[bool]:
+    invoice_id = market.invoice(confirm=True)
+    payment_id = market.asked(invoice_id)
+    market.approve(payment_id)
+    yield False
+    write(market)
+    yield False
+    with contextlib.suppress(ConflictError), market.at() as scene:
+        confirm(scene, SHOP, invoice_id, ConfirmBody(payment=payment_id))
+    yield True
+    write(market)
+    yield True
+
+
+def with_others(market: Market) -> Iterator[bool]:
+    bill_id = market.bill(Sharer(market.alice), Sharer(market.bob))
+    market.approve(market.share(bill_id, market.alice))
+    yield False
+    write(market)
+    yield False
+    market.approve(market.share(bill_id, market.bob))
+    yield False
+    write(market)
+    yield True
+
+
+def given_back(market: Market) -> Iterator[bool]:
+    first = asked(market, market.bob, market.alice, SMALL)
+    market.held(first)
+    payment_id = asked(market, market.alice, market.bob, SMALL, kind=Kind.REFUND, refund_of=first)
+    market.approve(payment_id)
+    yield False
+    write(market)
+    yield True
+
+
+def to_a_bank(market: Market) -> Iterator[bool]:
+    payment_id = asked(
+        market,
+        market.alice,
+        market.bob,
+        LARGE,
+        kind=Kind.PAYOUT,
+        state=State.COOLING,
+        due_at_ms=market.now_ms + 1,
+        approved_by=approved(market, market.alice),
+    )
+    yield False
+    if market.state(payment_id)[0] == "cooling":
+        return  # there is no bank here
+    yield False
+
+
+def debited(market: Market) -> Iterator[bool]:
+    id_ = derived_ulid(market.now_ms, "mandate")
+    euro = {"minor": SMALL, "currency": "EUR"}
+    order = MandateOrder.model_validate(
+        {
+            "id": id_,
+            "payee": SHOP.id,
+            "payee_name": "Shop",
+            "payer": market.alice,
+            "purpose": "Bread",
+            "each_max": euro,
+            "period": "month",
+            "period_max": euro,
+            "starts_at_ms": market.now_ms,
+            "ends_at_ms": market.now_ms + 10 * WAIT_MS,
+        }
+    )
+    with market.at() as scene:
+        mandate = Mandate(
+            id=id_,
+            payer=scene.holder(market.alice).id,
+            payee=scene.organisation(SHOP.id).id,
+            ledger=holders.currencies(scene.txn)["EUR"],
+            state=MandateState.ACTIVE,
+            count=0,
+            sealed=scene.vault.seal(order.model_dump(mode="json", exclude_none=True)),
+            approved_by=KEYS.approve(scene.txn, market.alice, market.now_ms, nonce()),
+            terms=Terms(
+                SMALL, "month", SMALL, market.now_ms, market.now_ms + 10 * WAIT_MS, notice_ms=0
+            ),
+        )
+        assert mandate_store.add_mandate(scene.txn, mandate, market.now_ms)
+        charge = ChargeOrder.model_validate(
+            {
+                "id": derived_ulid(market.now_ms, "charge"),
+                "mandate": id_,
+                "payee": SHOP.id,
+                "amount": euro,
+                "title": "Bread",
+                "reply": "shop.heard",
+            }
+        )
+        charges.announce(scene, charge)
+    yield False
+    ring(market, charge.id)
+    yield False
+    write(market, WAIT_MS)
+    yield True
+
+
+def by_another(market: Market) -> Iterator[bool]:
+    terms = AllowanceTerms(SMALL, "day", SMALL, 1, market.now_ms * 2)
+    view = AllowanceView(Party(market.alice, "A"), Party(market.bob, "B"), (), (), "EUR", terms)
+    with market.at() as scene:
+        kept = Allowance(
+            id=derived_ulid(market.now_ms, "allowance"),
+            giver=scene.holder(market.alice).id,
+            spender=scene.holder(market.bob).id,
+            ledger=holders.currencies(scene.txn)["EUR"],
+            state=AllowanceState.ACTIVE,
+            sealed=purses.sealed(scene, view),
+            approved_by=KEYS.approve(scene.txn, market.alice, market.now_ms, nonce()),
+            terms=terms,
+        )
+        allowances.add_allowance(scene.txn, kept, market.now_ms)
+    yield False
+    payment_id = asked(
+        market, market.alice, market.carol, SMALL, allowance_id=kept.id, due_at_ms=market.now_ms + 1
+    )
+    with market.at() as scene:
+        matter = market.matter(scene, payment_id)
+        used = KEYS.approve(scene.txn, market.bob, market.now_ms, nonce())
+        payment = attrs.evolve(matter.payment, approved_by=used)
+        paying._go_on(scene, attrs.evolve(matter, payment=payment), market.now_ms)
+    yield False
+    write(market)
+    yield True
+
+
+STORIES: Final = (
+    at_once,
+    after_a_wait,
+    by_guardians,
+    of_an_invoice,
+    once_the_merchant_says_yes,
+    with_others,
+    given_back,
+    to_a_bank,
+    debited,
+    by_another,
+)
+
+
+# What happens to the payer.
+
+
+def revoked(market: Market) -> None:
+    """The key is revoked, and the bot hears of it."""
+    unheard(market)
+    with market.at() as scene:
+        revoking.stop(scene, market.alice)
+
+
+def unheard(market: Market) -> None:
+    """The key is revoked, and the bot has not heard of it yet."""
+    with market.at() as scene:
+        revoke_keys(scene.txn, market.alice, market.now_ms)
+
+
+def frozen(market: Market) -> None:
+    with market.at() as scene:
+        freezing.freeze(scene, market.alice)
+
+
+def frozen_by_a_low_session(market: Market) -> None:
+    with market.at() as scene:
+        freezing.freeze(scene, market.alice, may_end=False)
+
+
+HAPPENINGS: Final = (revoked, unheard, frozen, frozen_by_a_low_session)
+
+
+def check(market: Market, story: Story, happenings: dict[int, Callable[[Market], None]]) -> int:
+    """Play a story to its end; the number of its steps."""
+    is_stopped, is_final, n = False, False, 0
+    for n, is_final in enumerate(story(market), 1):
+        if n in happenings:
+            is_stopped = is_stopped or not is_final
+            happenings[n](market)
+    write(market, 2 * WAIT_MS)
+    free_minor, held_minor = market.has(market.alice)
+    begun_minor = BEGINS_MINOR + (SMALL if story is given_back else 0)
+    assert held_minor == 0, "nothing stays set aside"
+    if is_stopped:
+        assert free_minor == begun_minor, "money moved that was stopped"
+    elif is_final:
+        assert free_minor < begun_minor, "what nobody stopped is paid"
+    return n
+
+
+@pytest.mark.parametrize("happening", HAPPENINGS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("story", STORIES, ids=lambda one: one.__name__)
+def test_nothing_that_was_stopped_moves_at_whatever_moment(
+    place: Market, story: Story, happening: Callable[[Market], None]
+) -> None:
+    moment, steps = 0, 1
+    while moment <= steps:
+        steps = check(place.fresh(), story, {moment: happening})
+        moment += 1
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    story=st.sampled_from(STORIES),
+    happenings=st.dictionaries(st.integers(1, 4), st.sampled_from(HAPPENINGS), max_size=3),
+)
+def test_several_things_at_several_moments_move_nothing_either(
+    place: Market, story: Story, happenings: dict[int, Callable[[Market], None]]
+) -> None:
+    check(place.fresh(), story, happenings)
+
+
+def test_a_freeze_by_a_low_session_lets_a_mandate_go_on_afterwards(place: Market) -> None:
+    market = place.fresh()
+    steps = debited(market)
+    next(steps)
+    frozen_by_a_low_session(market)
+    with market.at() as scene:
+        [mandate] = mandate_store.mandates_of(scene.txn, scene.holder(market.alice).id)
+        assert mandate.state is MandateState.ACTIVE
+        holders.set_frozen(scene.txn, scene.holder(market.alice).id, None)
+        charge = asked_charge(market, mandate.id)
+        charges.announce(scene, charge)
+    ring(market, charge.id)
+    write(market, WAIT_MS)
+
+    assert market.state(charge.id) == ("paid", None)
+    frozen(market)
+    with market.at() as scene:
+        assert mandate_store.mandates_of(scene.txn, scene.holder(market.alice).id) == []
+
+
+def test_a_mandate_rests_until_another_key_approves_it(place: Market) -> None:
+    market = place.fresh()
+    next(debited(market))
+    revoked(market)
+    with market.at() as scene:
+        [mandate] = mandate_store.mandates_of(scene.txn, scene.holder(market.alice).id)
+        assert mandate.state is MandateState.PAUSED
+        assert mandates.needs_key(scene, mandate, mandates.RESUME)
+        assert mandates.change(scene, mandate, mandates.RESUME) is None
+        fresh = KEYS.approve(scene.txn, market.alice, market.now_ms, nonce())
+        mandate_store.save_state(scene.txn, mandate.id, MandateState.ACTIVE, fresh, market.now_ms)
+        charge = asked_charge(market, mandate.id)
+        charges.announce(scene, charge)
+    ring(market, charge.id)
+    write(market, WAIT_MS)
+
+    assert market.state(charge.id) == ("paid", None)
+
+
+def asked_charge(market: Market, mandate_id: str) -> ChargeOrder:
+    """Another charge of the shop's by a mandate."""
+    return ChargeOrder.model_validate(
+        {
+            "id": derived_ulid(market.now_ms, "another charge"),
+            "mandate": mandate_id,
+            "payee": SHOP.id,
+            "amount": {"minor": SMALL, "currency": "EUR"},
+            "title": "Bread",
+            "reply": "shop.heard",
+        }
+    )
