@@ -413,13 +413,8 @@ class Host:
                 if path_ in routes:
                     raise ConfigError(f"two services serve /{path_}, one is {name}")
                 routes[path_] = resource
-        return PublicSite(
-            PublicRoot(routes),
-            self.reactor,
-            pages.address,
-            pages.port,
-            trust_forwarded=pages.trust_forwarded,
-        )
+        root, trusts = PublicRoot(routes), pages.trust_forwarded
+        return PublicSite(root, self.reactor, pages.address, pages.port, trust_forwarded=trusts)
 
     def _make_services(self, specs: Mapping[str, ServiceSpec[Host]]) -> dict[str, Service]:
         unknown = sorted(self._config.services.keys() - specs.keys())
