@@ -26,9 +26,9 @@ LARGE_TOTAL_BYTES_MAX: Final = 256 << 20
 """Bodies over ``BODY_BYTES_MAX`` that a site holds at a time, from their headers to the answer."""
 LARGE_ADDRESS_BYTES_MAX: Final = 128 << 20
 """... of one client address: two of the largest files."""
-SMALL_TOTAL_BYTES_MAX: Final = 128 << 20
+SMALL_TOTAL_BYTES_MAX: Final = 256 << 20
 """All other bodies that a site holds at a time: large ones never take the place of these."""
-SMALL_ADDRESS_BYTES_MAX: Final = 16 << 20
+SMALL_ADDRESS_BYTES_MAX: Final = 8 << 20
 """... of one client address, behind which there may be many people."""
 RETRY_AFTER_MS: Final = 5_000
 

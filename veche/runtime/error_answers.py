@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import traceback
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ from veche.protocol.errors import (
     VecheError,
 )
 
+_MAY_WAIT: Final = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _STATUS: Final = (
     (TooLargeError, 413),
     (ProtocolError, 400),
@@ -57,7 +60,11 @@ def forget(error: BaseException | None) -> None:
     would stay until the garbage collector comes.
     """
     while error is not None:
-        traceback.clear_frames(error.__traceback__)
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            # Somebody else may have the same error, and wait for something since.
+            if not frame.f_code.co_flags & _MAY_WAIT:
+                with contextlib.suppress(RuntimeError):  # it still runs
+                    frame.clear()
         error.__traceback__ = None
         before = error.__cause__ or error.__context__
         error.__cause__ = error.__context__ = None

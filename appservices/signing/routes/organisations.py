@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 from twisted.internet.defer import DeferredSemaphore
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.boxes import BoxError
 from appservices.signing.core.papers.any_files import ANY, AnyFile, any_file
@@ -45,6 +44,7 @@ from veche.runtime.api import Download
 from veche.runtime.document_cipher import DOCUMENT, decrypt, encrypt
 from veche.runtime.limits import Limit
 from veche.runtime.live import WAIT_MS_MAX
+from veche.runtime.threads import in_thread
 from veche.runtime.web import quiet
 
 if TYPE_CHECKING:
@@ -95,9 +95,8 @@ class OrganisationRoutes(CallerRoutes):
         caller, name = self._caller(call), call.body.template
         made = None
         if name is not None:
-            reactor, parts = self._host.reactor, self._parts()
-            told = (parts, name, call.body, caller, call.now_ms)
-            made = await deferToThreadPool(reactor, reactor.getThreadPool(), made_of, *told)
+            told = (self._parts(), name, call.body, caller, call.now_ms)
+            made = await in_thread(self._host.reactor, made_of, *told)
         return await self._host.database.run("signing.draft", self._new, call, made)
 
     @API.route(
@@ -297,13 +296,11 @@ class OrganisationRoutes(CallerRoutes):
 
     async def _in_thread(self, work: Callable[..., R], *args: object) -> R:
         """Do what takes time with a file, not in the threads of keys: no signature waits for it."""
-        reactor = self._host.reactor
         await self._slots.acquire()
         try:
-            done: R = await deferToThreadPool(reactor, reactor.getThreadPool(), work, *args)
+            return await in_thread(self._host.reactor, work, *args)
         finally:
             self._slots.release()
-        return done
 
     # In transactions
 

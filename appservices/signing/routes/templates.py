@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
-
-from twisted.internet.threads import deferToThreadPool
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from appservices.signing.routes.api import API
 from appservices.signing.routes.callers import CallerRoutes
@@ -26,6 +24,7 @@ from veche.protocol.batch_api import (
 from veche.protocol.json_reader import read_json
 from veche.protocol.wire import parse
 from veche.runtime.limits import Limit
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,11 +157,7 @@ class TemplateRoutes(CallerRoutes):
 
     async def _away(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do what takes its time in a thread that no key waits for."""
-        reactor: Any = self._host.reactor
-        return cast(
-            "R",
-            await deferToThreadPool(reactor, reactor.getThreadPool(), work, *args, **kwargs),
-        )
+        return await in_thread(self._host.reactor, work, *args, **kwargs)
 
 
 def _body_of(_parts: Parts, call: Call) -> BatchBody:
