@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.veche.runtime.approvals.till import ApprovalCase
 from tests.integration.veche.runtime.sessions.chat import ALICE, MASTER
+from tests.support.said import opened
 from veche.protocol.ids import EventId, RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.runtime.crypto.store import people as people_store
@@ -81,7 +82,8 @@ class DoubtsCase(ApprovalCase):
 
     def told(self) -> list[Told]:
         rows = self.sql("SELECT content FROM runtime.outbox ORDER BY seq")
-        return [Told(content["body"], content.get("audience")) for (content,) in rows]
+        said = [opened(content) for (content,) in rows]
+        return [Told(content["body"], content.get("audience")) for content in said]
 
     def code(self) -> str:
         """The code in the last question to the devices of before."""
