@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from appservices.agency import store
 from appservices.agency.service import reach
 from appservices.agency.service.chats import hear_in_case, hear_in_chat, signs_out, tell_if_public
+from appservices.agency.service.clerk_words import SAID, note_words
 from appservices.agency.service.desks import hear_at_desk
 from appservices.agency.service.documents import document_handlers
 from appservices.agency.service.errands import (
@@ -154,7 +155,7 @@ class Agency:
             hear_on_page(scene, inbound)
         elif inbound.event_type == MEMBER:
             self._membership(scene, inbound)
-        elif inbound.event_type in HEARD and inbound.state_key is None:
+        elif inbound.event_type in SAID and inbound.state_key is None:
             if store.desk_of_room(txn, inbound.bot, inbound.room_id) is not None:
                 self._hear_staff(scene, inbound)
             else:
@@ -189,6 +190,8 @@ class Agency:
         return Scene(txn, voice, workplace, host.approvals, host.links, page_act)
 
     def _hear_staff(self, scene: Scene, inbound: Inbound) -> None:
+        if inbound.event_type not in HEARD:
+            return
         member = scene.workplace.member(inbound.sender)
         # Staff mend their talk as everybody does; only persons are told that it changes nothing.
         if member is not None and counts(scene, inbound, scene.desk_ground(), is_edit_told=False):
@@ -200,11 +203,15 @@ class Agency:
         file = store.lock_case(scene.txn, case_id) if case_id else None
         if file is not None:
             # Clerks who were let in speak to the person here, not to the bot.
-            if inbound.sender == file.person and self._counts(scene, inbound, ground):
+            member = scene.workplace.member(inbound.sender)
+            if inbound.sender != file.person:
+                if member is not None:
+                    note_words(scene, inbound, file, member)
+            elif inbound.event_type in HEARD and self._counts(scene, inbound, ground):
                 hear_in_case(scene, inbound, file)
             return
         chat = store.chat(scene.txn, inbound.bot, inbound.room_id)
-        if chat is None or chat.person != inbound.sender:
+        if chat is None or chat.person != inbound.sender or inbound.event_type not in HEARD:
             return
         if self._counts(scene, inbound, ground):
             hear_in_chat(scene, inbound, chat)

@@ -7,6 +7,7 @@ from typing import Final
 from appservices.agency.bot import Agency
 from appservices.agency.config import AgencySection
 from appservices.agency.routes import routes
+from appservices.agency.service.offices import office_faults
 from veche.runtime.migrate import MigrationSet
 from veche.runtime.service import ServiceSpec
 
@@ -16,4 +17,5 @@ SERVICE: Final = ServiceSpec(
     migrations=MigrationSet("agency", "appservices.agency"),
     make=Agency,
     routes=routes,
+    check=office_faults,
 )

@@ -20,6 +20,7 @@ from appservices.payments.service import (
     peers_sending,
     peers_settling,
     peers_taking,
+    restoring,
     setting_aside,
     settling,
 )
@@ -39,7 +40,9 @@ from appservices.payments.service.scene import Parts
 from appservices.payments.service.writer import Writer
 from veche.protocol.ids import UserId
 from veche.protocol.notes import read_verifier_key
+from veche.runtime import histories
 from veche.runtime.chats import log_undelivered, receive
+from veche.runtime.histories import RestoredError
 from veche.runtime.sealing import sealer_of
 from veche.runtime.service import BotAccount
 from veche.runtime.vault import Vault
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     from veche.protocol.notes import VerifierKey
     from veche.runtime.database import Cursor
     from veche.runtime.errands import ErrandHandler
+    from veche.runtime.histories import Finding
     from veche.runtime.host import Host
     from veche.runtime.ports import Undelivered
 
@@ -157,7 +161,12 @@ class Payments:
         return self._handlers
 
     async def started(self) -> None:
-        """Stand by as the writer; let accounts have the money that they begin with."""
+        """Stand by as the writer; let accounts have the money that they begin with.
+
+        Raises:
+            RestoredError: Others know more of this ledger than the database does.
+        """
+        await self._ask_others()
         self._writer.start()
         self._host.at_stop(self._writer.stop)
         self._attempts.start()
@@ -166,6 +175,24 @@ class Payments:
         if self._parts.sealer is not None:
             self._host.at_stop(self._parts.sealer.close)
         await self._host.database.run("payments.start", self._start, self._host.now_ms())
+
+    async def restored(self) -> Sequence[Finding]:
+        """What the room of heads, other institutions and banks know, and this database does not."""
+        found = [*await restoring.in_room(self._parts), *await restoring.at_peers(self._parts)]
+        return [*found, *await self._host.database.run("payments.restored", restoring.at_banks)]
+
+    async def _ask_others(self) -> None:
+        """Make sure that others know no more of this ledger, before anything is paid."""
+        found = await restoring.in_room(self._parts)
+        if self._host.logs.is_adopted:
+            found += await restoring.at_peers(self._parts)
+        known = [one for one in found if one.missing is None]
+        for one in known:
+            await self._host.database.run(
+                "payments.restored", histories.stop, one.words, self._host.now_ms()
+            )
+        if known:
+            raise RestoredError("; ".join(one.words for one in known))
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Act on one event that reached the bot."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import secrets
 import sys
@@ -13,6 +14,7 @@ from appservices.payments.cli_commands import LedgerCommands, writing
 from appservices.payments.core.peers import In
 from appservices.payments.service.peers_bank import reference as reference_of
 from appservices.payments.service.peers_settling import KINDS, NETTED, PAID, PAY, SETTLE
+from appservices.payments.service.rails.start import bank_key
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
@@ -72,6 +74,9 @@ class Commands(LedgerCommands):
         add_config_option(one)
         one.set_defaults(run=self.run_settle)
         one = subcommands.add_parser("key", help="show the key that others write into `peers`")
+        one.add_argument(
+            "--bank", metavar="NAME", help="instead the public key by which this bank knows you"
+        )
         add_config_option(one)
         one.set_defaults(run=self.run_key)
 
@@ -121,7 +126,14 @@ class Commands(LedgerCommands):
 
     def run_key(self, arguments: argparse.Namespace) -> int:
         """Run `veche ledger key`."""
-        config, _ = self._opened(arguments)
+        config, section = self._opened(arguments)
+        if arguments.bank is not None:
+            bank = next((one for one in section.banks if one.name == arguments.bank), None)
+            if bank is None:
+                raise ConfigError(f"{arguments.bank}: it is not in payments.banks")
+            public = bytes(bank_key(bank).verify_key)
+            sys.stdout.write(f"{base64.b64encode(public).decode()}\n")
+            return 0
         seed = read_operator_key(config.crypto.key_path).seed("payments.receipts")
         verifier = Receipts(config.homeserver.server_name, seed).signer.verifier
         sys.stdout.write(f"{verifier.to_text()}\n")

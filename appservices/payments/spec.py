@@ -7,6 +7,7 @@ from typing import Final
 from appservices.payments.bot import Payments
 from appservices.payments.config import PaymentsSection
 from appservices.payments.routes import routes
+from appservices.payments.service.callers import key_faults
 from appservices.payments.service.rails.stuck_files import look
 from veche.runtime.migrate import MigrationSet
 from veche.runtime.service import ServiceSpec
@@ -17,5 +18,6 @@ SERVICE: Final = ServiceSpec(
     migrations=MigrationSet("payments", "appservices.payments"),
     make=Payments,
     routes=routes,
+    check=key_faults,
     look_in=look,
 )

@@ -12,10 +12,9 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-import attrs
 
 from appservices.payments.vendor_classes import schema_of
 
@@ -25,7 +24,7 @@ PREFIX: Final = "urn:iso:std:iso:20022:tech:xsd:"
 """
 
 
-@attrs.frozen
+@dataclass(frozen=True)
 class Vendored:
     """A schema.
 

@@ -9,9 +9,8 @@ that is to be had as a file too, and compares.
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-
-import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +37,7 @@ _CHOICE: Final = "Choice"
 _ROOT: Final = "Document"
 
 
-@attrs.frozen
+@dataclass(frozen=True)
 class _Field:
     """An element, an attribute or the text of a type.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import Field, model_validator
 
 from veche.protocol.signatures.digests import hash_named
-from veche.runtime.config import FilePath, SecretPath, Section
+from veche.runtime.config import FilePath, InputPath, SecretPath, Section
 from veche.runtime.keys.csc import ProviderSection
 from veche.runtime.sections import Duration, Names, Networks, TimeZone
 
@@ -66,7 +66,7 @@ class AnchorSection(Section):
 
     name: str = Field(min_length=1, max_length=100, examples=["Bank of Lindenau eID"])
     """What people are told it is called."""
-    certificate: FilePath
+    certificate: InputPath
     """Its certificate, PEM: a root, or the authority that issues to persons. Nobody above it is
     looked at; whether it was revoked itself you watch."""
     level: Literal["S3", "S4"] = "S3"
@@ -99,7 +99,7 @@ class SessionsSection(Section):
     """In which it speaks to somebody who has chosen no language."""
     time_zone: TimeZone = "UTC"
     """In which it tells times, and by which days end."""
-    templates: FilePath | None = None
+    templates: InputPath | None = None
     """Folder with templates of documents; left out: there are none."""
     anchors: list[AnchorSection] = Field(default=[], max_length=ANCHORS_MAX)
     """Authorities whose certificates people may sign with, from a card or at a provider; left out:
@@ -170,7 +170,7 @@ class StampsSection(Section):
         pattern=r"^https?://[^/\s?#@]+(/[^\s#]*)?$", examples=["https://tsa.example.org/rfc3161"]
     )
     """Where it is asked, by RFC 3161. By plain `http` it is given no token and no password."""
-    root: FilePath
+    root: InputPath
     """Certificate of the authority below which its certificates have to be, PEM. It is believed
     for time stamps alone: who has another certificate below it has signed nothing by that."""
     policy: str | None = Field(
@@ -209,7 +209,7 @@ class SigningSection(Section):
     """An authority elsewhere that stamps signatures of persons, seals, reports on signatures, files
     that are closed and renewed, and what is asked for at `/_veche/signing/v1/tsa`; left out: the
     one in `folder` does. While it does not answer nothing else stamps in its place."""
-    former_stamp_roots: list[FilePath] = Field(default_factory=list, max_length=20)
+    former_stamp_roots: list[InputPath] = Field(default_factory=list, max_length=20)
     """What `stamps.root` was before: certificates (PEM) of authorities that stamped here. What they
     have stamped is believed still, and they stamp nothing any more."""
     stamp_hash: Literal["sha256", "sha384", "sha512"] = "sha256"

@@ -7,7 +7,7 @@ from typing import Final
 from appservices.signing.bot import Signing
 from appservices.signing.config import SigningSection
 from appservices.signing.routes import routes
-from appservices.signing.service.probing import examine
+from appservices.signing.service.probing import examine, setting_faults
 from veche.runtime.migrate import MigrationSet
 from veche.runtime.service import ServiceSpec
 
@@ -17,5 +17,6 @@ SERVICE: Final = ServiceSpec(
     migrations=MigrationSet("signing", "appservices.signing"),
     make=Signing,
     routes=routes,
+    check=setting_faults,
     look=examine,
 )

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-import attrs
 
 HERE: Final = Path(__file__).parent
 PACKAGES: Final = HERE / "node_modules"
@@ -26,7 +25,7 @@ _COMPOUND: Final = "@vector-im/compound-design-tokens"
 _TOKENS: Final = "assets/web/css/compound-design-tokens.css"
 
 
-@attrs.frozen
+@dataclass(frozen=True)
 class Vendored:
     """What is taken of a package.
 

@@ -54,14 +54,25 @@ def new_key(kind: str) -> Key:
     return ec.generate_private_key(curves[kind])
 
 
-def new_identity(now: dt.datetime, kind: str, *, is_stamper: bool = False) -> Identity:
-    """Somebody known by an authority of its own, with an intermediate one between."""
+def new_identity(
+    now: dt.datetime, kind: str, *, is_stamper: bool = False, is_critical: bool = True
+) -> Identity:
+    """Somebody known by an authority of its own, with an intermediate one between.
+
+    Args:
+        now: The time.
+        kind: Of the key.
+        is_stamper: Whether they stamp.
+        is_critical: Whether their certificate says so as RFC 3161 §2.3 has it.
+    """
     root_key, middle_key, key = (new_key("p256"), new_key("rsa2048"), new_key(kind))
     root = _certificate(now, "Other Root", root_key, None)
     middle = _certificate(now, "Other Issuing", middle_key, (root, root_key))
     name = "Other Time" if is_stamper else "Dora Diaz"
     above = (middle, middle_key)
-    leaf = _certificate(now, name, key, above, is_leaf=True, is_stamper=is_stamper)
+    leaf = _certificate(
+        now, name, key, above, is_leaf=True, is_stamper=is_stamper, is_critical=is_critical
+    )
     return Identity(key, (leaf, middle, root))
 
 
@@ -73,6 +84,7 @@ def _certificate(
     *,
     is_leaf: bool = False,
     is_stamper: bool = False,
+    is_critical: bool = True,
 ) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     issuer, signing = (above[0].subject, above[1]) if above else (subject, key)
@@ -99,7 +111,7 @@ def _certificate(
     )
     if is_stamper:
         uses = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.TIME_STAMPING])
-        builder = builder.add_extension(uses, critical=True)
+        builder = builder.add_extension(uses, critical=is_critical)
     return builder.sign(signing, hashes.SHA256())
 
 

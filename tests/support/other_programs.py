@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import subprocess
 import tempfile
 import zipfile
@@ -29,12 +30,14 @@ from tests.support.other_writers import (
     filled,
     forged,
     hybrid,
+    indefinite,
     openssl,
     p384,
     saved,
     signed,
     stamped,
     stamper,
+    unordered,
     with_empty_field,
     with_form,
     with_metadata,
@@ -59,11 +62,13 @@ __all__ = [
     "UNSIGNED",
     "WHOLE",
     "Makers",
+    "by_pss_key",
     "dora",
     "locked",
     "roots",
     "signed",
     "stamped",
+    "stamped_laxly",
     "stamper",
 ]
 
@@ -136,7 +141,10 @@ WHOLE: Final[Makers] = {
     "whole, unstamped, of two": lambda: embedded(
         lambda data: openssl(data, dora()), page(WORDS), span="[0 {:010d} {:010d} {:010d}]"
     ),
+    "BER of indefinite length": lambda: embedded(lambda data: indefinite(openssl(data, dora()))),
+    "attributes in another order": lambda: embedded(lambda data: unordered(openssl(data, dora()))),
     "a space in the hole": by_openssl(hole=(b"<\n", b"\n>")),
+    "a space around the hole": by_openssl(hole=(b" <", b"> ")),
 }
 """Honest files: a signature that is taken covers all of each."""
 
@@ -190,18 +198,22 @@ def _with_hash(number: bytes) -> Callable[[bytes], bytes]:
 
 
 UNREAD: Final[Makers] = {
-    "BER of indefinite length": by_openssl("-stream", "-indef"),
+    "a signature that is too long": by_openssl(hole=(b"<", b"0" * 600_000 + b">")),
+    "a length of more octets than it needs": lambda: embedded(
+        lambda data: re.sub(rb"^0\x82", b"0\x83\0", openssl(data, dora()))
+    ),
     "SHA-1": by_openssl("-md", "sha1"),
     "SHA-224": by_openssl("-md", "sha224"),
     "SHA3-256": by_openssl("-md", "sha3-256"),
     "an unknown hash": lambda: embedded(_with_hash(bytes.fromhex("60864801650304027f"))),
     "no signed attributes": by_openssl("-noattr"),
     "no certificates": by_openssl("-nocerts", has_chain=False),
+    "its own content, BER": by_openssl("-stream", "-indef"),
     "its own content": by_openssl("-nodetach", "-md", "sha256"),
     "two signers": lambda: embedded(_two_signers),
     "p521": lambda: sign(packed_page(), new_identity(NOW, "p521")),
     "rsa1024": lambda: sign(packed_page(), new_identity(NOW, "rsa1024")),
-    "ed25519": lambda: embedded(_by_ed25519),
+    "ed25519": lambda: embedded(lambda data: _by_new_key(data, ("ed25519",), "-md", "sha512")),
     "adbe.x509.rsa_sha1": lambda: embedded(
         lambda _data: b"\x04\x82\x01\x00" + bytes(range(256)), kind=b"/adbe.x509.rsa_sha1"
     ),
@@ -212,24 +224,33 @@ UNREAD: Final[Makers] = {
 """Honest files, of whose signature the form or the algorithm is not taken."""
 
 
-def _by_ed25519(data: bytes) -> bytes:
+def _by_new_key(data: bytes, kind: tuple[str, ...], *last: str) -> bytes:
+    """A signature by a key that OpenSSL makes, with a certificate that it signed itself."""
     with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / "signer.pem"
-        command = ("openssl", "req", "-x509", "-newkey", "ed25519", "-noenc", "-subj", "/CN=Ed")
-        subprocess.run(
-            [*command, "-keyout", path, "-out", f"{path}.c"], check=True, capture_output=True
-        )
-        path.write_bytes(path.read_bytes() + Path(f"{path}.c").read_bytes())
-        (Path(name) / "content").write_bytes(data)
-        done = subprocess.run(
-            [
-                *("openssl", "cms", "-sign", "-binary", "-outform", "DER", "-md", "sha512"),
-                *("-signer", str(path), "-in", str(Path(name) / "content")),
-            ],
-            capture_output=True,
-            check=True,
-        )
-    return done.stdout
+        key, signer, content = (Path(name) / one for one in ("key", "signer", "content"))
+        new = ("openssl", "req", "-x509", "-newkey", *kind, "-noenc", "-subj", "/CN=Dora Diaz")
+        _run(*new, "-keyout", key, "-out", signer)
+        signer.write_bytes(key.read_bytes() + signer.read_bytes())
+        content.write_bytes(data)
+        command = ("openssl", "cms", "-sign", "-binary", "-outform", "DER", "-in", content)
+        return _run(*command, "-signer", signer, *last)
+
+
+def _run(*command: str | Path) -> bytes:
+    return subprocess.run(command, capture_output=True, check=True).stdout
+
+
+def stamped_laxly() -> bytes:
+    """A file that is stamped by somebody whose certificate is not for stamps alone."""
+    lax = new_identity(NOW, "rsa2048", is_stamper=True, is_critical=False)
+    return sign(packed_page(), dora(), stamper=lax)
+
+
+def by_pss_key() -> bytes:
+    """A file by somebody whose key is for PSS alone, as some qualified ones are."""
+    kind = ("rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048")
+    last = ("-keyopt", "rsa_padding_mode:pss")
+    return embedded(lambda data: _by_new_key(data, kind, *last))
 
 
 def flipped(pdf: bytes, needle: bytes, other: bytes) -> bytes:
@@ -246,8 +267,12 @@ MANIPULATED: Final[Makers] = {
     "a word, a space in the hole": lambda: flipped(
         WHOLE["a space in the hole"](), b"100 EUR", b"900 EUR"
     ),
-    "a word, BER": lambda: flipped(UNREAD["BER of indefinite length"](), b"100 EUR", b"900 EUR"),
+    "a word, BER": lambda: flipped(WHOLE["BER of indefinite length"](), b"100 EUR", b"900 EUR"),
     "a word, SHA-1": lambda: flipped(UNREAD["SHA-1"](), b"100 EUR", b"900 EUR"),
+    "a large hole with more than a signature": lambda: embedded(
+        lambda data: openssl(data, dora()), hole=(b"<" + b">" * 600_000, b">")
+    ),
+    "a name by its numbers": lambda: by_openssl()().replace(b"/ByteRange", b"/Byte#52ange"),
     "keyEncipherment alone": _by_other(("key_encipherment",)),
     "keyCertSign alone": _by_other(("key_cert_sign",), is_authority=True),
     "the range begins later": lambda: flipped(

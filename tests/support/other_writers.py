@@ -37,6 +37,7 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 
 from tests.support.elsewhere import DAY, Identity, _asn1, _store, new_identity, packed_page, sign
 from tests.support.forgery import increment, page
+from veche.protocol.signatures import der
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,6 +167,25 @@ def openssl(data: bytes, who: Identity, *options: str, last: tuple[str, ...] = (
             check=True,
         )
     return done.stdout
+
+
+def unordered(encoded: bytes) -> bytes:
+    """A signature whose signed attributes stand in another order than that of DER."""
+    digest = rb"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03"
+    attributes = re.search(rb"\xa0\x81.(?=0.%b)" % digest, encoded, re.DOTALL)
+    assert attributes is not None
+    at, size = attributes.end(), encoded[attributes.end() - 1]
+    first = 2 + encoded[at + 1]
+    body = encoded[at : at + size]
+    return encoded[:at] + body[first:] + body[:first] + encoded[at + size :]
+
+
+def indefinite(encoded: bytes) -> bytes:
+    """A signature whose outer elements have indefinite lengths, as NSS writes them."""
+    kind, wrapped = der.members(der.read_whole(encoded, der.SEQUENCE), der.OID, 0xA0)
+    held = der.read_whole(wrapped, der.SEQUENCE)
+    inner = b"0\x80%b\0\0" % held
+    return b"0\x80%b\xa0\x80%b\0\0\0\0" % (der.tlv(der.OID, kind), inner)
 
 
 def embedded(

@@ -43,7 +43,7 @@ def for_pages() -> dict[str, str]:
         "added_to": programs.ADDED_TO["another page"](),
         "apart": programs.APART["p7s"](),
         "zip": programs.CONTAINERS["a comment"](),
-        "ber": programs.UNREAD["BER of indefinite length"](),
+        "unread": programs.UNREAD["SHA-1"](),
         "root": office.root.certificate.public_bytes(Encoding.DER),
         "foreign_root": stranger.root.certificate.public_bytes(Encoding.PEM),
     }

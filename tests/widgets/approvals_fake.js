@@ -64,6 +64,7 @@ export function openAnswer(approval, more = {}) {
         state: "open",
         asked: approval,
         expires_at_ms: now_ms + HOUR_MS,
+        new_key_waits_ms: 12 * HOUR_MS,
         now_ms,
         keys: [],
         ...more,

@@ -203,6 +203,7 @@ test("what cannot be approved says why, and has no button", async ({ open, expec
     for (const [more, words, name] of cases) {
         const { page, approve } = await atQuestion(open, "payment", more);
         await page.getByText(words).first().waitFor();
+        if (name === "no-key") await page.getByText("may approve this after 12 hours").waitFor();
         if (name === "no-key" || name === "expired") await glance(page, `approve-${name}`);
         assert.equal(await approve.yes.filter({ hasText: "Pay" }).count(), 0, words);
     }
@@ -217,6 +218,27 @@ test("what cannot be approved says why, and has no button", async ({ open, expec
     await lost.page.getByRole("button", { name: "Try again" }).waitFor();
     await lost.approve.visit("{damaged");
     await lost.page.getByText("This link is damaged").waitFor();
+});
+
+test("a key that is too new says so before one presses, and may decline", async ({ open }) => {
+    const { page, approve, listed } = await atQuestion(open, "payment");
+    const held = { ...listed, held_until_ms: Date.UTC(2030, 0, 2, 10) };
+    await page.route(/\/approvals\/v1\/[a-z0-9]{32}/, (route) =>
+        route.fulfill({ json: openAnswer(asked("payment"), { keys: [held] }) }),
+    );
+    await page.reload();
+    await page.getByText("This key is new. It may approve this from 2 January 2030").waitFor();
+    await glance(page, "approve-new-key");
+
+    assert.equal(await approve.yes.filter({ hasText: "Pay" }).count(), 0);
+    assert.equal(await approve.no.count(), 1);
+});
+
+test("a key that is ready is taken before one that is too new", async ({ open }) => {
+    const { approve } = await atQuestion(open, "payment");
+
+    assert.equal(await approve.page.getByText("This key is new").count(), 0);
+    assert.equal(await approve.yes.filter({ hasText: "Pay" }).count(), 1);
 });
 
 test("a refusal is told in the service's words, and one can press again", async ({

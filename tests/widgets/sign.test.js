@@ -453,3 +453,20 @@ test("a link that was cut off, an old link and a device without a key say what t
     await press(bare.sign);
     await bare.page.getByRole("link", { name: "Make a key for this device" }).waitFor();
 });
+
+test("who leaves the page to make a key goes on reading where they were", async ({ open }) => {
+    const { page, sign } = await atSign(open);
+    await read(page);
+    await until(() => sign.isEnabled(), "all is read");
+    const here = page.url();
+    await page.goto(`${BASE}/keys`);
+    await page.goto(here);
+    await page.getByText("3 of 3 pages were on the screen.").waitFor();
+
+    await until(() => sign.isEnabled(), "it is still read");
+    await page.evaluate(() => sessionStorage.clear());
+    await page.goto(`${BASE}/keys`);
+    await page.goto(here);
+    await page.getByRole("heading", { name: "Lease of flat 12b" }).waitFor();
+    assert.ok(await sign.isDisabled());
+});

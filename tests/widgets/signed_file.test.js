@@ -114,7 +114,7 @@ test("what is false, open or of others is called so", async ({ open }) => {
         ["added_to", "That was not checked.", "What was added after a signature was not checked."],
         ["apart", "Nobody can tell", "It is a signature of another kind"],
         ["zip", "Nobody can tell", "Another program made this container"],
-        ["ber", "Nobody can tell", "Check it with the program that made it."],
+        ["unread", "Nobody can tell", "Check it with the program that made it."],
         ["foreign", "who signed or when is not proven", "Nobody whom you trust knows the signer."],
     ]) {
         await choose(name ?? "");
@@ -154,7 +154,7 @@ test("a container of any files is judged as a document is", async ({ open }) => 
     });
     await said.filter({ hasText: "Nobody can tell" }).waitFor();
     await page
-        .getByText("Other bytes stand before the signed container in it")
+        .getByText("Other bytes stand before the signed file in it")
         .filter({ hasText: "Ask for the file once more" })
         .waitFor();
 });

@@ -34,6 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command.add_argument("role", metavar="ROLE", help="of the database; it exists")
     add_config_option(command)
     command.set_defaults(run=run_grant)
+    # Here, since it needs what is above.
+    from veche.cli import restored  # noqa: PLC0415
+
+    restored.add_command(commands)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -32,6 +32,11 @@ CHECKS: Final[Sequence[Check[Patient]]] = (
     *database.CHECKS,
     *homeserver.CHECKS,
 )
+NOT_LOOKED_AT: Final = "not looked at, since"
+"""How a finding begins that says only that a check needs another one."""
+_OFFLINE: Final = ("secrets", "addresses", "settings", "registration")
+OFFLINE: Final = [one for one in CHECKS if one.name in _OFFLINE]
+"""Those that ``veche config check`` makes too: they ask nobody."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +95,7 @@ def diagnose(patient: P, checks: Sequence[Check[P]]) -> Iterator[Finding]:
     well: set[str] = set()
     for check in checks:
         if missing := [name for name in check.needs if name not in well]:
-            text = f"not looked at, since {' and '.join(missing)} must be mended first"
+            text = f"{NOT_LOOKED_AT} {' and '.join(missing)} must be mended first"
             yield Finding(check.name, is_ok=False, what=text)
             continue
         faults = _looked(check, patient)

@@ -14,8 +14,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final
 
-from veche import __version__
 from veche.protocol.errors import VecheError
+from veche.runtime.version import build_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,6 +69,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has enough; Python would complain when it flushes at the end.
         sys.stdout = None
         return 1
+    except Exception as e:
+        if (told := _told(e)) is None:
+            raise
+        sys.stderr.write(f"veche: {told}\n")
+        return 1
+
+
+def _told(error: Exception) -> str | None:
+    """What a file or the database refuses, as a person can read it; None: it is a bug of ours."""
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}"
+    # By name: most commands need no database, and to import it takes longer than they do.
+    if type(error).__module__.startswith("psycopg2"):
+        return f"the database refuses: {str(error).strip().splitlines()[0]}; try `veche doctor`"
+    return None
 
 
 def _parser(wanted: str) -> argparse.ArgumentParser:
@@ -76,7 +92,7 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="veche", description="Services of organisations, as rooms of Matrix."
     )
-    parser.add_argument("--version", action="version", version=f"veche {__version__}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="say which build this is")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, (module, text) in KERNEL.items():
         command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
@@ -88,6 +104,15 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
         else:
             commands.add_parser(name, help=f"see veche {name} --help")
     return parser
+
+
+class _Version(argparse.Action):
+    """Says the version once it is asked for: to find it takes git a moment."""
+
+    def __call__(self, *_: object) -> None:
+        """Say it and end."""
+        sys.stdout.write(f"veche {build_version()}\n")
+        raise SystemExit(0)
 
 
 def _fill(command: argparse.ArgumentParser, module: ModuleType) -> None:

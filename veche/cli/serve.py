@@ -25,7 +25,7 @@ from veche.cli.installed import (
 )
 from veche.cli.offline import transaction
 from veche.protocol.errors import ConfigError, VecheError
-from veche.runtime import histories, log, memory
+from veche.runtime import log, memory, signed_tree
 from veche.runtime.migrate import pending
 from veche.runtime.names import look_up_apart
 
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         dsn = opened(stack, config.database)
         if missing := pending(dsn, migration_sets({name: specs[name] for name in names})):
             raise ConfigError(f"the database lacks {missing[0]}: veche db migrate -c {config.path}")
-        config = attrs.evolve(config, history=transaction(dsn, histories.current))
+        config = attrs.evolve(config, history=transaction(dsn, signed_tree.current))
         return serve(config, specs)
 
 

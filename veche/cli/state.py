@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import glob
 import json
 import os
 import shutil
@@ -206,7 +207,8 @@ def _listener(port: int) -> str:
         if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port
     }
     links = {f"socket:[{inode}]" for inode in inodes}
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+    # Not Path.glob: it fails over a process that ends meanwhile.
+    for descriptor in map(Path, glob.iglob("/proc/[0-9]*/fd/*")):  # noqa: PTH207
         with contextlib.suppress(OSError):
             if str(descriptor.readlink()) in links:
                 process = descriptor.parents[1]

@@ -33,6 +33,8 @@ PACKETS_MAX: Final = 500
 """Packets that a statement lists."""
 NAME_CHARACTERS_MAX: Final = 255
 WORDS_CHARACTERS_MAX: Final = 140
+RECORDS_MAX: Final = 10
+"""Payments of one answer to ``records``: an answer has at most 64 KiB."""
 
 At = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 Minor = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
@@ -122,15 +124,17 @@ class Question(Wire):
         kind: ``who``: whether somebody can be paid. ``prepare``: say whether a payment will be
             taken, and keep to it. ``commit``: it is paid. ``cancel``: it is not, and will not be.
             ``statement``: what you know of what we pay you, and you us. ``invoice``: ask one of
-            your people to pay this. ``invoice_over``: it cannot be paid any more.
+            your people to pay this. ``invoice_over``: it cannot be paid any more. ``records``:
+            what was paid between us, with what proves it: my database was restored.
         address: Of ``who``: about whom.
         currency: Of ``who`` and ``statement``.
-        packet: Of ``prepare``.
         expires_at_ms: Of ``prepare``: a payment that is not prepared by then is refused.
+        packet: Of ``prepare``; of ``commit`` too, for one that has forgotten it.
         id: Of ``commit`` and ``cancel``: of the payment.
         receipt: Of ``commit``: that the ledger of who asks has it (``Receipt``).
         invoice: Of ``invoice``.
         over: Of ``invoice_over``.
+        since_ms: Of ``records``: paid then or later, UTC.
         after: Of ``statement``: how many blocks the head has that who asks knows; 0: it knows none.
     """
 
@@ -139,7 +143,9 @@ class Question(Wire):
     asker: ServerName
     asked: ServerName
     at_ms: At
-    kind: Literal["who", "prepare", "commit", "cancel", "statement", "invoice", "invoice_over"]
+    kind: Literal[
+        "who", "prepare", "commit", "cancel", "statement", "invoice", "invoice_over", "records"
+    ]
     address: Address | None = None
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     packet: Packet | None = None
@@ -148,6 +154,7 @@ class Question(Wire):
     receipt: dict[str, Any] | None = None
     invoice: PeerInvoice | None = None
     over: InvoiceOver | None = None
+    since_ms: At | None = None
     after: Annotated[int, Field(ge=0, le=SIZE_MAX)] = 0
 
 
@@ -192,6 +199,20 @@ class PeerHead(Wire):
     consistency: Annotated[list[Hash], Field(max_length=HEAD_PATH_MAX)]
 
 
+class PeerRecord(Wire):
+    """A payment between two institutions, with the proof of the one that paid.
+
+    Attributes:
+        at_ms: When who answers kept it, UTC.
+        commit: The question ``commit`` of the one that paid, as it signed it.
+        prepare: Its question ``prepare``, where that has the packet.
+    """
+
+    at_ms: At
+    commit: dict[str, Any]
+    prepare: dict[str, Any] | None = None
+
+
 class PeerAnswer(Wire):
     """An answer, beside ``signatures``.
 
@@ -207,7 +228,10 @@ class PeerAnswer(Wire):
             again. Of other questions ``known`` or ``unknown``.
         code: Of ``refused`` and ``unknown``: why, for programs.
         name: Of ``who``: what they are called.
-        receipt: Of ``done``: that the ledger of who answers has it (``Receipt``).
+        receipt: Of ``done``: that the ledger of who answers has it (``Receipt``). Of
+            ``statement``: of the newest payment of who asks to who answers, by the ledger of who
+            asks.
+        records: Of ``records``: the oldest, in their order.
         statement: Of ``statement``.
         head: Of ``statement``, once there is one.
         seen: Of ``statement``: the last head of who asks that who answers has witnessed, as a note
@@ -227,6 +251,7 @@ class PeerAnswer(Wire):
     statement: PeerStatement | None = None
     head: PeerHead | None = None
     seen: Annotated[str, Field(min_length=1, max_length=NOTE_BYTES_MAX)] | None = None
+    records: Annotated[list[PeerRecord], Field(max_length=RECORDS_MAX)] | None = None
 
 
 class Envelope(Wire):

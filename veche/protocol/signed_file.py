@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from veche.protocol.asic.container import bytes_before, is_container
 from veche.protocol.asic.verdict import certificates_of, judge_container
 from veche.protocol.signatures.asking import questions_about
-from veche.protocol.signatures.elsewhere import ANY_RANGE, certificates_elsewhere, judge_elsewhere
+from veche.protocol.signatures.elsewhere import certificates_elsewhere, judge_elsewhere
 from veche.protocol.signatures.other_forms import ARCHIVE, is_apart, is_ours, is_signed_archive
 from veche.protocol.signatures.report import Finding, Reason, Verdict, reported
 from veche.protocol.signatures.stated import addresses_of, may_sign_documents, read_certificate
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 
 FILE_BYTES_MAX: Final = 100 * 1024 * 1024
 PDF: Final = b"%PDF-"
-_KINDS: Final = (PDF, ARCHIVE)
+_HEADER_BYTES_MAX: Final = 1024
+"""How far into a file readers look for the header of a PDF."""
+_RANGE_NAME: Final = re.compile(
+    b"/" + b"".join(b"(?:%c|#%02x|#%02X)" % (one, one, one) for one in b"ByteRange")
+)
+"""With letters that are written by their numbers, or without."""
 _ENCRYPTED: Final = b"/Encrypt"
 _END: Final = b"%%EOF"
 _END_BYTES: Final = 1024
@@ -47,7 +53,10 @@ __all__ = [
 
 def is_signed_file(data: bytes) -> bool:
     """Return whether a file is of a kind that has signatures; its first MiB is enough."""
-    return data.startswith(_KINDS) or bytes_before(data) > 0 or is_apart(data)
+    beginning = data[:_HEADER_BYTES_MAX]
+    is_json = beginning.lstrip().startswith((b"{", b"["))  # Such as a receipt that names a PDF.
+    is_known = data.startswith(ARCHIVE) or (PDF in beginning and not is_json)
+    return is_known or bytes_before(data) > 0 or is_apart(data)
 
 
 def judge_file(data: bytes, by: Trusted) -> Report:
@@ -61,6 +70,14 @@ def judge_file(data: bytes, by: Trusted) -> Report:
         return judge_container(data, by)
     if (other := _of_another_kind(data)) is not None:
         return reported([other])
+    report = _judge_pdf(data, by)
+    before = data.find(PDF, 0, _HEADER_BYTES_MAX)
+    if before > 0 and report.verdict is Verdict.INVALID:
+        return reported([Finding(Reason.BEFORE, detail=f"the PDF begins after {before} bytes")])
+    return report
+
+
+def _judge_pdf(data: bytes, by: Trusted) -> Report:
     report = judge(data, by)
     if not _may_be_of_others(data, report):
         return report
@@ -80,7 +97,7 @@ def _of_another_kind(data: bytes) -> Finding | None:
 
 def _without_signature(pdf: bytes) -> Report:
     """Return the report on a PDF of another form in which no signature is read."""
-    if ANY_RANGE in pdf:
+    if _RANGE_NAME.search(pdf):
         reason = Reason.NOT_READ
     elif _ENCRYPTED in pdf:
         reason = Reason.LOCKED

@@ -23,11 +23,12 @@ from veche.runtime.sections import (
     Duration,
     Fault,
     FilePath,
+    InputPath,
     SecretPath,
     Section,
     Size,
+    file_faults,
     load,
-    secret_faults,
 )
 from veche.runtime.witnesses.config import WitnessesSection
 
@@ -47,17 +48,18 @@ __all__ = [
     "FilePath",
     "HeadsSection",
     "HomeserverSection",
+    "InputPath",
     "ListenSection",
     "LogSection",
     "PagesSection",
     "SecretPath",
     "Section",
     "Size",
+    "file_faults",
     "load",
     "load_config",
     "read_secret",
     "read_secret_bytes",
-    "secret_faults",
 ]
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from psycopg2.sql import Composable
 
+    from veche.runtime.vault import Vault
+
     Values = Sequence[Any] | Mapping[str, Any] | None
 
 _BEGIN = b"BEGIN"
@@ -36,6 +38,7 @@ class Cursor(_Cursor):
 
     Attributes:
         tokens: Commitments of acts that this transaction made and did not spend yet.
+        vault: Seals what is said by such an act; of the log that committed it.
         said: What bots say in it, where whoever runs it hands that on; None where nobody does.
         is_again: The transaction was begun before and could not be done: what was taken for granted
             may be why.
@@ -44,6 +47,7 @@ class Cursor(_Cursor):
     _waiting: list[bytes] | None = None
     _is_alone = False
     tokens: frozenset[bytes] = frozenset()
+    vault: Vault
     said: list[Any] | None = None
     is_again = False
 

@@ -8,17 +8,18 @@ under names with the next number.
 from __future__ import annotations
 
 import logging
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+import attrs
 
 from veche.protocol.errors import UnavailableError, VecheError
 from veche.protocol.notes import log_of
 from veche.runtime import signed_tree
 from veche.runtime.last_signed import LastSigned
-from veche.runtime.signed_tree import ForkedError
+from veche.runtime.signed_tree import HISTORY, ForkedError, MovedError, current, number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from veche.runtime.acts.heads import ActHeads
@@ -30,7 +31,6 @@ logger = logging.getLogger(__name__)
 
 CHANNEL: Final = "veche_stopped"
 """Where all processes hear that they have to end."""
-_NUMBER: Final = re.compile(r"/v([1-9][0-9]{0,8})/[^/]+$")
 
 
 class RestoredError(VecheError):
@@ -45,17 +45,38 @@ class RestoredError(VecheError):
         )
 
 
-def number_of(origin: str) -> int:
-    """Which history of its log a name is of."""
-    found = _NUMBER.search(origin)
-    return int(found[1]) if found else 1
+@attrs.frozen
+class Finding:
+    """Something that others know, and the database does not.
+
+    Attributes:
+        words: For the operator: a sentence without its full stop.
+        is_lost: Whether the database has lost something, so that another history has to begin.
+        settle: Makes it good, in a transaction.
+        history: Of what was found, where it is a head.
+        missing: Who was not asked, since there was no answer.
+    """
+
+    words: str
+    is_lost: bool = True
+    settle: Callable[[Cursor], None] | None = None
+    history: int = 1
+    missing: str | None = None
 
 
-def current(txn: Cursor) -> int:
-    """The number of the present history."""
-    txn.execute("SELECT coalesce(max(number), 1) FROM runtime.history")
-    [(number,)] = txn.fetchall()
-    return int(number)
+@runtime_checkable
+class Restorable(Protocol):
+    """A service that can compare its database with what others know."""
+
+    async def restored(self) -> Sequence[Finding]:
+        """Ask all of them."""
+
+
+def begun_at_ms(txn: Cursor) -> int:
+    """When the operator last compared everything and began the present history, UTC; 0: never."""
+    txn.execute("SELECT coalesce(max(at_ms), 0) FROM runtime.history")
+    [(at_ms,)] = txn.fetchall()
+    return int(at_ms)
 
 
 def begin(txn: Cursor, number: int, why: str, now_ms: int) -> None:
@@ -84,6 +105,7 @@ def why_stopped(txn: Cursor) -> list[str]:
 def go_on(txn: Cursor) -> None:
     """The operator has looked: everything may run again."""
     txn.execute("DELETE FROM runtime.stopped")
+    txn.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
 
 
 class Logs:
@@ -144,9 +166,22 @@ class Logs:
         acts = self.acts.trees(txn) if self.acts is not None else {}
         return {**acts, **self._trees}
 
+    def keep(self, txn: Cursor, number: int) -> None:
+        """Keep outside the database what is in it, as what the logs of a history have signed.
+
+        Args:
+            txn: A transaction.
+            number: Of the history.
+        """
+        for origin, tree in self.trees(txn).items():
+            head = tree.newest(txn)
+            if head is not None:
+                name = HISTORY.sub(lambda found: f"/v{number}/{found[2]}", origin)
+                signed_tree.adopt(txn, tree, name, head.size, self.last_signed)
+
     def check(self, txn: Cursor) -> None:
         """The same, and nothing is written."""
-        found = why_stopped(txn) or list(self.differences(txn).values())
+        found = why_stopped(txn) or [one.words for one in self.differences(txn)]
         if not found and current(txn) != self.history:
             found = [f"the database has begun history {current(txn)} meanwhile"]
         if found:
@@ -164,27 +199,24 @@ class Logs:
         except UnavailableError:
             return  # it is looked at again once the database is there
 
-    def differences(self, txn: Cursor) -> dict[str, str]:
-        """What logs have signed by the files outside the database, and the database does not have.
-
-        Returns:
-            In words, by the name of the log in the file.
-        """
-        found: dict[str, str] = {}
+    def differences(self, txn: Cursor) -> list[Finding]:
+        """What logs have signed by the files outside the database, and the database has not."""
+        found = []
         for origin in self.last_signed.origins():
             tree, signed = self._tree_of(log_of(origin)), self.last_signed.of(origin)
             if tree is None or signed is None or number_of(origin) < self.history:
                 continue
             if number_of(origin) > self.history:
-                found[origin] = (
+                words = (
                     f"{tree.name} has begun history {number_of(origin)}, and the database is still"
                     f" in history {self.history}: it is an older one"
                 )
+                found.append(Finding(words, history=number_of(origin)))
                 continue
             try:
                 signed_tree.check(txn, tree, signed)
             except ForkedError as e:
-                found[origin] = str(e)
+                found.append(Finding(str(e), is_lost=not isinstance(e, MovedError)))
         return found
 
     def _tree_of(self, log: str) -> SignedTree | None:

@@ -95,6 +95,7 @@ class Host:
         rooms: Reads and keeps the state of rooms.
         act_log: Commits the acts of organisations.
         act_heads: Signs the heads of their logs; ``witnesses`` vouch for these and others.
+        services: The services of this process, by name.
         logs: Makes sure that no log falls behind what it signed.
         port: Where it listens for the homeserver, once it is started.
         public_url: Origin of the pages, None if there are none.
@@ -145,17 +146,17 @@ class Host:
         self._sending = Tasks(running_max=SENDER_TASKS_MAX)
         try:
             self._make_pages()
-            self._services = self._make_services(specs)
+            self.services = self._make_services(specs)
             self._public = self._make_public(specs)
         except BaseException:
             self.database.close()  # its threads run already
             raise
         self._owners: Mapping[UserId, Service] = {
-            bot.user_id: service for service in self._services.values() for bot in service.bots
+            bot.user_id: service for service in self.services.values() for bot in service.bots
         }
-        self._hints = self._make_hints()
         self._doubts = Doubts(self.act_log, self.approvals)
         self._people.on_doubt = self._doubts.came
+        self._hints = self._make_hints()
         self._sender = self._make_sender()
         self._worker = self._make_worker()
         self._intake = Intake(self.database, reactor, self._owners, self._is_ours, self._worker)
@@ -232,7 +233,7 @@ class Host:
         await self._follow_clock()
         await self.database.run("logs", self.logs.begin)
         self._listen()
-        bots = [bot for service in self._services.values() for bot in service.bots]
+        bots = [bot for service in self.services.values() for bot in service.bots]
         await self.database.run("bots", inbox_store.add_bots, bots)
         self._listener.start()
         self._worker.start()
@@ -248,7 +249,7 @@ class Host:
         self.act_heads.start(self._tasks)
         pinging = ping(self.client, self.reactor, self._config.homeserver.appservice_id)
         self._tasks.spawn("ping", pinging)
-        for service in self._services.values():
+        for service in self.services.values():
             await service.started()
         # Last: what people do on pages needs all of it.
         if self._public is not None:
@@ -310,7 +311,7 @@ class Host:
 
     async def _name_bots(self) -> None:
         """Give each bot the name that people see, if it has another."""
-        for service in self._services.values():
+        for service in self.services.values():
             for bot in service.bots:
                 try:
                     await self._name(bot)
@@ -410,7 +411,7 @@ class Host:
             session_limit=Limit(burst=3 * pages.session_per_s, per_s=pages.session_per_s),
         )
         routes: dict[str, IResource] = {}
-        for name, service in self._services.items():
+        for name, service in self.services.items():
             make = specs[name].routes
             for path_, resource in (make(self, service) if make else {}).items():
                 if path_ in routes:
@@ -428,14 +429,16 @@ class Host:
         return {name: specs[name].make(self, one) for name, one in self._config.services.items()}
 
     def _make_sender(self) -> OutboxSender:
+        reactor, client, marks = self.reactor, self.client, Marks()
         return OutboxSender(
             self.database,
-            self.reactor,
+            reactor,
             self._sending,
-            self.client,
+            client,
             self.rooms,
-            Marks(),
+            marks,
             random.random,
+            self.act_log.outbox_vault,
         )
 
     def _make_worker(self) -> Worker:
@@ -466,14 +469,14 @@ class Host:
     def _make_errands(self) -> Errands:
         ignored = RevocationIgnored()
         handlers: dict[str, ErrandHandler] = {revocation_kind(bot): ignored for bot in self._owners}
-        for service in self._services.values():
+        for service in self.services.values():
             handlers.update(service.errand_handlers())
         handlers.update(self.sessions.errand_handlers())
         handlers.update(self.approvals.errand_handlers())
         return Errands(self.database, self.reactor, self._tasks, handlers, self._presence)
 
     def _make_hints(self) -> Hints:
-        bots = {bot.user_id: bot for service in self._services.values() for bot in service.bots}
+        bots = {bot.user_id: bot for service in self.services.values() for bot in service.bots}
         return Hints(bots, self.act_log)
 
     def _make_devices(self) -> dict[UserId, BotDevice]:

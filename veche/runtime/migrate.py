@@ -20,7 +20,7 @@ import psycopg2
 import psycopg2.errors
 
 from veche.protocol.errors import ConfigError, UnavailableError
-from veche.runtime.database import Connection, Cursor, connect
+from veche.runtime.database import Connection, Cursor, connect, no_answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,8 @@ WAIT_MS_MAX: Final = 60_000
 _FILE: Final = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
 _COMPAT: Final = re.compile(r"^-- compat: (\d{1,4})$")
 _SCHEMA: Final = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
+_PARAMETER: Final = re.compile(r'set parameter "([\w.]+)"')
+"""In PostgreSQL's words to a role that may not give a function a setting of ours."""
 _LOCK: Final = "SELECT pg_advisory_lock(hashtextextended('veche.migrate', 0))"
 _OWN_TABLE: Final = """
     CREATE SCHEMA IF NOT EXISTS veche;
@@ -144,6 +146,7 @@ def migrate(dsn: str, sets: Sequence[MigrationSet]) -> list[str]:
     """Apply what is missing, each file in its own transaction; the names of what was applied.
 
     Raises:
+        ConfigError: The role lacks a right; the text says who gives it. Files applied before stay.
         ForeignDatabaseError: PostgreSQL is too old, the encoding is not UTF8, a schema of ours
             is somebody else's, an applied file was changed, or the database belongs to a newer
             Veche. Nothing was changed.
@@ -165,7 +168,7 @@ def _connect(dsn: str) -> Connection:
     try:
         return connect(dsn, statement_timeout=STATEMENT_TIMEOUT_MS, client_min_messages="warning")
     except psycopg2.OperationalError as e:
-        raise UnavailableError("the database does not answer", retry_after_ms=2_000) from e
+        raise no_answer(e) from e
 
 
 def _lock(connection: Connection) -> None:
@@ -205,6 +208,16 @@ def _apply(connection: Connection, migration: Migration) -> None:
         raise UnavailableError(
             f"{migration}: a table is in use; try again", retry_after_ms=5_000
         ) from e
+    except psycopg2.errors.InsufficientPrivilege as e:
+        user = connection.info.user
+        raise ConfigError(f"{migration}: {user} lacks a right: {_remedy(str(e), user)}") from e
+
+
+def _remedy(said: str, user: str) -> str:
+    """What gives a role the right that it lacks, after what PostgreSQL said."""
+    if found := _PARAMETER.search(said):
+        return f"let a superuser run: GRANT SET ON PARAMETER {found[1]} TO {user}"
+    return f"{said.splitlines()[0]}; migrate as the role that owns the database"
 
 
 def _pending(txn: Cursor, sets: Sequence[MigrationSet]) -> list[Migration]:
@@ -237,10 +250,17 @@ def _check_server(txn: Cursor) -> None:
 
 
 def _has_own_table(txn: Cursor) -> bool:
-    txn.execute(
-        "SELECT array_agg(column_name::text) FROM information_schema.columns"
-        " WHERE table_schema = 'veche' AND table_name = 'migration'"
-    )
+    try:
+        txn.execute(
+            "SELECT array_agg(attname::text) FROM pg_attribute"
+            " WHERE attrelid = to_regclass('veche.migration') AND attnum > 0"
+        )
+    except psycopg2.errors.InsufficientPrivilege as e:
+        user = txn.connection.info.user
+        raise ConfigError(
+            f"permission denied: {user} may not read the tables of Veche:"
+            f" let their owner run `veche db grant {user}`"
+        ) from e
     (columns,) = txn.fetchone() or (None,)
     if columns is not None and not {"schema", "number", "sha256", "compat"} <= set(columns):
         raise ForeignDatabaseError(

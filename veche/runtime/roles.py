@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 import psycopg2
 from psycopg2 import sql
 
-from veche.protocol.errors import ConfigError, UnavailableError
-from veche.runtime.database import connect
+from veche.protocol.errors import ConfigError
+from veche.runtime.database import connect, no_answer
+from veche.runtime.migrate import pending, read_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,18 +57,22 @@ def grant(dsn: str, sets: Sequence[MigrationSet], role: str) -> list[str]:
         The schemas, in the order in which the role got them.
 
     Raises:
-        ConfigError: There is no such role, or it owns the tables itself.
+        ConfigError: There is no such role, it owns the tables itself, or a migration is missing.
         UnavailableError: The database does not answer.
     """
+    if missing := pending(dsn, sets):
+        raise ConfigError(f"{missing[0]} is not applied yet: run `veche db migrate` first")
     try:
         connection = connect(dsn)
     except psycopg2.OperationalError as e:
-        raise UnavailableError("the database does not answer", retry_after_ms=2_000) from e
+        raise no_answer(e) from e
     with closing(connection), connection, connection.cursor() as txn:
         _check(txn, role)
         txn.execute(_GUARDED)
         guarded = [name for (name,) in txn.fetchall()]
-        open_ = [one.schema for one in sets if one.schema not in guarded]
+        # A service without tables has no schema.
+        made = [one.schema for one in sets if read_migrations(one)]
+        open_ = [schema for schema in made if schema not in guarded]
         _all(txn, _READ, _OWN, role)
         for schema in open_:
             _all(txn, _CHANGE, schema, role)

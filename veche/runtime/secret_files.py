@@ -28,12 +28,9 @@ def read_secret(path: Path) -> str:
             machine may read it.
     """
     try:
-        text = read_secret_bytes(path).decode().strip()
+        return read_secret_bytes(path).decode().strip()
     except UnicodeDecodeError as e:
         raise ConfigError(f"{path}: not a text file") from e
-    if not text:
-        raise ConfigError(f"{path}: is empty")
-    return text
 
 
 def read_secret_bytes(path: Path) -> bytes:
@@ -56,4 +53,6 @@ def read_secret_bytes(path: Path) -> bytes:
         logger.warning("%s: the group may read or change this secret: chmod 600", path)
     if len(data) > SECRET_BYTES_MAX:
         raise ConfigError(f"{path}: larger than {SECRET_BYTES_MAX} bytes")
+    if not data.strip():
+        raise ConfigError(f"{path}: is empty; write the secret into it, or bring it from a backup")
     return data

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import ipaddress
+import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
@@ -41,7 +42,11 @@ if TYPE_CHECKING:
 
 NETWORKS_MAX: Final = 50
 _UNIT_SUFFIXES: Final = ("_ms", "_bytes")
-_SECRET: Final = "secret"  # noqa: S105 -- a mark, see SecretPath
+SECRET: Final = "secret"  # noqa: S105 -- a mark
+"""The mark of a ``SecretPath``."""
+INPUT: Final = "input"
+"""The mark of an ``InputPath``."""
+_PUT_THERE: Final = "put it there for the user that runs Veche, or correct the path"
 
 
 def _amount(parse: Callable[[str], int], example: str) -> BeforeValidator:
@@ -69,7 +74,9 @@ Size = Annotated[int, _amount(parse_size, "16 MiB"), Field(ge=0)]
 """For attributes named ``…_bytes``."""
 FilePath = Annotated[Path, BeforeValidator(_read_path)]
 """A path; a relative one starts at the folder of the configuration file."""
-SecretPath = Annotated[Path, BeforeValidator(_read_path), _SECRET]
+InputPath = Annotated[Path, BeforeValidator(_read_path), INPUT]
+"""The path of a file or folder that an operator has put there: it is missed if it is not there."""
+SecretPath = Annotated[Path, BeforeValidator(_read_path), SECRET]
 """The path of a file that holds a secret, for ``read_secret``."""
 
 
@@ -211,37 +218,52 @@ def load(
     return {name: section for name, section in read.items() if section is not None}
 
 
-def secret_paths(section: Section) -> Iterator[tuple[str, Path]]:
-    """Key and path of each secret that a section names, those of its parts included."""
+def marked_paths(section: Section, mark: str) -> Iterator[tuple[str, Path]]:
+    """Yield key and path of each file that a section names, those of its parts included.
+
+    Args:
+        section: Of a configuration.
+        mark: Of which fields: that of ``SecretPath`` or of ``InputPath``.
+    """
     for attribute, field in type(section).model_fields.items():
         value = getattr(section, attribute)
         key = key_of(attribute)
-        if isinstance(value, Path) and is_secret(field):
-            yield key, value
+        if _is_marked(field, mark):
+            for one in value if isinstance(value, list | tuple) else (value,):
+                if one is not None:
+                    yield key, one
         for inner_key, part in _parts(value):
-            for secret_key, path in secret_paths(part):
-                yield f"{key}{inner_key}.{secret_key}", path
+            for marked_key, path in marked_paths(part, mark):
+                yield f"{key}{inner_key}.{marked_key}", path
 
 
-def secret_faults(path: Path, sections: Mapping[str, Section]) -> list[Fault]:
-    """What is wrong with the files of the secrets that a configuration names."""
+def file_faults(path: Path, sections: Mapping[str, Section]) -> list[Fault]:
+    """What is wrong with the files that a configuration names: secrets, and what else is given."""
     faults = []
     for name, section in sections.items():
-        for key, secret in secret_paths(section):
+        for key, secret in marked_paths(section, SECRET):
             try:
                 read_secret_bytes(secret)
             except ConfigError as e:
-                faults.append(Fault(str(path), f"{name}.{key}", str(e)))
+                mend = "" if os.access(secret, os.R_OK) else _PUT_THERE
+                faults.append(Fault(str(path), f"{name}.{key}", str(e), mend))
+        for key, given in marked_paths(section, INPUT):
+            if not os.access(given, os.R_OK):
+                what = f"{given}: {'may not be read' if given.exists() else 'no such file'}"
+                faults.append(Fault(str(path), f"{name}.{key}", what, _PUT_THERE))
     return faults
 
 
 def is_secret(field: FieldInfo) -> bool:
     """Whether the field is a ``SecretPath``, or may be one."""
+    return _is_marked(field, SECRET)
 
+
+def _is_marked(field: FieldInfo, mark: str) -> bool:
     def marked(annotation: object) -> bool:
-        return annotation == _SECRET or any(map(marked, get_args(annotation)))
+        return annotation == mark or any(map(marked, get_args(annotation)))
 
-    return _SECRET in field.metadata or marked(field.annotation)
+    return mark in field.metadata or marked(field.annotation)
 
 
 def _parts(value: object) -> Iterator[tuple[str, Section]]:
@@ -332,7 +354,8 @@ def _what(error: ErrorDetails) -> str:
     if error["type"] == "string_pattern_mismatch":
         return "does not have the right form"
     what = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return what[:1].lower() + what[1:]
+    # Not the first letter of a code, such as USD.
+    return what if what[:2].isupper() else what[:1].lower() + what[1:]
 
 
 def _example(error: ErrorDetails, field: FieldInfo | None) -> str:

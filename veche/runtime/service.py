@@ -76,6 +76,8 @@ class ServiceSpec(Generic[HostT_contra]):
         routes: Makes its part of the public site, where the process has one: resources by the path
             below the root, such as ``_veche/agency/v1``; the one at the empty path gets what is for
             no other.
+        check: Says what of its section, or in files that it names, keeps it from starting. It asks
+            nobody.
         look: Says what of its own has to be looked after, and how, from its section and the Unix
             time in seconds: ``veche doctor`` tells it. It reads files, may ask those whom the
             section names, and changes nothing.
@@ -87,5 +89,6 @@ class ServiceSpec(Generic[HostT_contra]):
     migrations: MigrationSet
     make: Callable[[HostT_contra, Any], Service]
     routes: Callable[[HostT_contra, Any], Mapping[str, IResource]] | None = None
+    check: Callable[[Any], Iterable[tuple[str, str]]] | None = None
     look: Callable[[Any, float], Iterable[tuple[str, str]]] | None = None
     look_in: Callable[[Cursor, float], Iterable[tuple[str, str]]] | None = None

@@ -8,6 +8,7 @@ its tables. Source: design of Veche, acts §3.4.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from veche.protocol import kept_tree
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from veche.runtime.last_signed import LastSigned
 
 HEAD_EVERY_MS: Final = 10_000
+HISTORY: Final = re.compile(r"/v([1-9][0-9]{0,8})/([^/]+)$")
+"""In the name of a log: the number of its history, and what the log is called."""
 ENTRIES_MAX: Final = 5_000
 """Entries that one transaction adds."""
 
@@ -33,6 +36,12 @@ class ForkedError(VecheError):
     """A log is not the one that was signed: an incident, to be looked into by people."""
 
     errcode = "ORG.VECHE.LOG_FORKED"
+
+
+class MovedError(ForkedError):
+    """A log is in another database than before, and has all that it signed."""
+
+    errcode = "ORG.VECHE.LOG_MOVED"
 
 
 class Head(NamedTuple):
@@ -111,6 +120,8 @@ def publish(
     signed = last_signed.of(origin) if last_signed is not None else None
     grown = _grown(txn, tree, signed)
     check(txn, tree, signed, grown)
+    if number_of(origin) != current(txn):
+        raise ForkedError(f"{tree.name} has begun another history: this process is of the old one")
     if not grown.made:
         return False
     point = Checkpoint(origin, grown.size, _root(txn, tree, grown.size, grown.made))
@@ -118,6 +129,19 @@ def publish(
         last_signed.keep(origin, Signed(point.size, point.root, database_id(txn)))
     tree.keep(txn, grown.made, Head(point.size, signer.sign(point.to_text())), now_ms)
     return grown.is_more
+
+
+def number_of(origin: str) -> int:
+    """Which history of its log a name is of."""
+    found = HISTORY.search(origin)
+    return int(found[1]) if found else 1
+
+
+def current(txn: Cursor) -> int:
+    """The number of the present history."""
+    txn.execute("SELECT coalesce(max(number), 1) FROM runtime.history")
+    [(number,)] = txn.fetchall()
+    return int(number)
 
 
 def check(txn: Cursor, tree: SignedTree, signed: Signed | None, grown: Grown | None = None) -> None:
@@ -146,7 +170,7 @@ def check(txn: Cursor, tree: SignedTree, signed: Signed | None, grown: Grown | N
             " other ones"
         )
     if database_id(txn) != signed.database:
-        raise ForkedError(
+        raise MovedError(
             f"{tree.name} is in another database than before: it was restored, or has moved"
         )
 

@@ -127,15 +127,18 @@ class Voice:
         act = ActClass.MESSAGE if membership == "invite" else ActClass.RESTRICTION
         self._queue(MEMBER, room_id, content, ground, act=act, state_key=user_id)
 
-    def commit(self, act: ActClass, form: Mapping[str, Any], ground: Ground) -> ActToken:
-        """Commit an act that is no event: what another service of this server does for us.
+    def commit(
+        self, act: ActClass, form: Mapping[str, Any], ground: Ground, *, ph: str = ""
+    ) -> ActToken:
+        """Commit an act that is no event of ours: of another service, or of somebody of the staff.
 
         Args:
             act: Class of the act.
             form: The clear form of the effect, as whoever carries it out names it.
             ground: Why the organisation may.
+            ph: SHA-256 of the plaintext, for words.
         """
-        return self._log.commit(self._txn, self._act(act, ground), form, self.now_ms)
+        return self._log.commit(self._txn, self._act(act, ground), form, self.now_ms, ph=ph)
 
     def fresh_id(self, kind: str) -> EffectId:
         """An id for something that this cause makes; the same again if the cause is run again."""

@@ -6,6 +6,7 @@ together with the key (design of Veche, payments §4, C19).
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +45,14 @@ class Vault:
     def seal(self, value: Mapping[str, Any]) -> bytes:
         """JSON, sealed; another time the same JSON looks different."""
         return bytes(self._box.encrypt(json.dumps(dict(value)).encode()))
+
+    def seal_text(self, value: Mapping[str, Any]) -> str:
+        """Seal a value as ``seal`` does, as text: Base64."""
+        return base64.b64encode(self.seal(value)).decode()
+
+    def open_text(self, sealed: str) -> dict[str, Any]:
+        """Open what ``seal_text`` sealed; it raises as ``open`` does."""
+        return self.open(base64.b64decode(sealed))
 
     def open(self, sealed: bytes) -> dict[str, Any]:
         """What was sealed.

@@ -152,7 +152,7 @@ def _hear_among_others(scene: Scene, inbound: Inbound, person: UserId) -> None:
 
 def hear_in_case(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
     """A person says something in the room of their case."""
-    if file.is_unreached:
+    if file.is_unreached or file.is_awaited:
         matter = matter_of(scene, file)
         note_reached(matter)
         file = matter.file

@@ -57,6 +57,8 @@ def _ask_person(matter: Matter, effect: fx.AskPerson) -> None:
 
 
 def _update_card(matter: Matter, effect: fx.UpdateCard) -> None:
+    if matter.file.is_awaited:
+        return  # it is sent once they have joined, see ``reach``
     content = message.text(_with_page(matter, effect.doc), payload={CASE_KEY: effect.card})
     room_id, say = matter.file.person_room, matter.scene.voice.say
     if matter.file.card_effect is None:

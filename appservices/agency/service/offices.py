@@ -13,12 +13,13 @@ from appservices.agency.core.inputs import Staff
 from appservices.agency.core.language import ServiceFileError, read_service
 from appservices.agency.core.states import Role
 from appservices.agency.store import KeptDefinition
+from veche.protocol.catalogue import Catalogue
 from veche.protocol.errors import ConfigError
 from veche.protocol.ids import UserId
 from veche.runtime.service import BotAccount
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from appservices.agency.config import (
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
         StaffSection,
     )
     from appservices.agency.core.definition import ServiceDefinition
-    from veche.protocol.catalogue import Catalogue
 
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _ROLES: Final = {
@@ -150,6 +150,17 @@ def open_workplaces(
         for organisation in section.organisations
         for office in organisation.offices
     ]
+
+
+def office_faults(section: AgencySection) -> Iterator[tuple[str, str]]:
+    """Yield what keeps an office from opening, and what mends it: files, desks, duties."""
+    for organisation in section.organisations:
+        for office in organisation.offices:
+            try:
+                _workplace(organisation, office, "localhost", Catalogue.load())
+            except ConfigError as e:
+                what, _, mend = str(e).rpartition(": ")
+                yield (what, mend) if mend.startswith("add ") else (str(e), "")
 
 
 def _workplace(

@@ -6,9 +6,14 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
+from appservices.agency.core.effects import UpdateCard
+from appservices.agency.core.states import State
+from appservices.agency.core.texts.fees import fee_doc
+from appservices.agency.core.texts.person import card_doc, card_of
 from appservices.agency.service.cases import matter_of
+from appservices.agency.service.deeds import carry_out
 from appservices.agency.service.desk_deeds import tell_desk
-from veche.protocol.message import Link, Mono, Paragraph
+from veche.protocol.message import Heading, Link, Mono, Paragraph
 from veche.runtime import outbox
 from veche.runtime.ports import Undeliverable
 from veche.runtime.speak import MEMBER, MESSAGE
@@ -51,7 +56,7 @@ def person_moved(scene: Scene, file: CaseFile, membership: str) -> None:
     if membership in GONE:
         _note_unreached(matter)
         _tell_way_in(matter, file.person_room)
-    elif membership == "join" and file.is_unreached:
+    elif membership == "join":
         note_reached(matter)
     store.save_case(scene.txn, matter.file)
 
@@ -61,6 +66,23 @@ def note_reached(matter: Matter) -> None:
     if matter.file.is_unreached:
         matter.change(is_unreached=False)
         _tell_desk(matter, matter.context.staff.text("The person can be reached again."))
+    _note_joined(matter)
+
+
+def _note_joined(matter: Matter) -> None:
+    """Show the card that waited for a person of another homeserver, and say what they missed."""
+    was_awaited = matter.file.is_awaited
+    matter.change(has_joined=True)
+    if not was_awaited:
+        return
+    definition, case, context = matter.definition, matter.file.case, matter.context
+    doc = card_doc(definition, case, context)
+    carry_out(matter, (UpdateCard(doc, card_of(definition, case, context)),))
+    if case.fee is not None and case.fee.reference is not None:
+        matter.tell_person(fee_doc(definition, case.fee, context))
+    if case.state is State.NEEDS_MORE and case.asked_text is not None:
+        title = context.person.text("The office asks you")
+        matter.tell_person((Heading(title), Paragraph(case.asked_text)))
 
 
 def room_lost(scene: Scene, room_id: RoomId) -> None:

@@ -54,6 +54,7 @@ class CaseFile:
         desk_effect: The message that began its thread there; None while that waits for a room.
         document: ``EncryptedFile`` of the document that was made last.
         is_unreached: The desk was told that nothing arrives at the person.
+        has_joined: The person was seen to join its room.
         version: Counts the changes that were kept.
     """
 
@@ -67,7 +68,17 @@ class CaseFile:
     desk_effect: EffectId | None = None
     document: Mapping[str, Any] | None = None
     is_unreached: bool = False
+    has_joined: bool = False
     version: int = 1
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether nothing said in its room reaches the person yet.
+
+        Somebody of another homeserver is shown nothing there from before they joined.
+        """
+        is_far = self.person.partition(":")[2] != self.bot.partition(":")[2]
+        return is_far and self.room_id is not None and not self.has_joined
 
     @property
     def person_room(self) -> RoomId:
@@ -77,7 +88,7 @@ class CaseFile:
 
 _SELECT_CASE: Final = (
     "SELECT kept, bot, person, chat_id, room_id, card_effect, desk, desk_effect, document,"
-    " is_unreached, version FROM agency.case_file WHERE case_id = %s"
+    " is_unreached, has_joined, version FROM agency.case_file WHERE case_id = %s"
 )
 
 
@@ -212,8 +223,8 @@ def save_case(txn: Cursor, file: CaseFile) -> None:
     """Keep a case as it is now, and tell the pages that show it; it was locked before."""
     txn.execute(
         "UPDATE agency.case_file SET state = %s, clerk = %s, room_id = %s, card_effect = %s,"
-        " desk = %s, desk_effect = %s, document = %s, is_unreached = %s, kept = %s,"
-        " version = version + 1 WHERE case_id = %s",
+        " desk = %s, desk_effect = %s, document = %s, is_unreached = %s, has_joined = %s,"
+        " kept = %s, version = version + 1 WHERE case_id = %s",
         (
             file.case.state.value,
             file.case.clerk,
@@ -223,6 +234,7 @@ def save_case(txn: Cursor, file: CaseFile) -> None:
             file.desk_effect,
             None if file.document is None else json.dumps(file.document),
             file.is_unreached,
+            file.has_joined,
             json.dumps(case_json.to_json(file.case)),
             file.case.id,
         ),
@@ -242,8 +254,9 @@ def cases_to_wipe(txn: Cursor, bot: UserId, before_ms: int, limit: int) -> list[
     """
     txn.execute(
         "SELECT kept, bot, person, chat_id, room_id, card_effect, desk, desk_effect, document,"
-        " is_unreached, version FROM agency.case_file WHERE bot = %s AND wiped_at_ms IS NULL"
-        " AND state = ANY(%s) AND (kept #>> '{history,-1,at_ms}')::bigint < %s"
+        " is_unreached, has_joined, version FROM agency.case_file"
+        " WHERE bot = %s AND wiped_at_ms IS NULL AND state = ANY(%s)"
+        " AND (kept #>> '{history,-1,at_ms}')::bigint < %s"
         " ORDER BY (kept #>> '{history,-1,at_ms}')::bigint LIMIT %s"
         " FOR NO KEY UPDATE SKIP LOCKED",
         (bot, _OVER, before_ms, limit),

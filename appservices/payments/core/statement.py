@@ -82,6 +82,7 @@ class Said:
 
     Attributes:
         name: The other side.
+        address: Of the other side; empty where there is none.
         text: What it was for.
         reference: Structured reference, or empty.
         payment: Id of the payment that it is of; None: of none.
@@ -91,6 +92,7 @@ class Said:
     text: str = ""
     reference: str = ""
     payment: str | None = None
+    address: str = ""
 
 
 @attrs.frozen

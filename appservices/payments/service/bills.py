@@ -273,14 +273,15 @@ def take(scene: Scene, matter: BillMatter, heard: BillInput) -> BillMatter:
 def _post(scene: Scene, matter: BillMatter) -> None:
     """All shares are set aside: have the writer pay them, all or none."""
     after = take(scene, matter, BillInput.FULL)
+    held = [one for one in matter.shares if one.payment.state is State.HELD]
     posts = []
-    for share in matter.shares:
-        if share.payment.state is State.HELD:
-            paying, _ = step(share.payment, Input.POST)
-            files.save(scene, share, paying)
-            posts.append(holding.posting(scene, paying))
-    # Every one of them was looked at just now, and together they are final.
-    attempts.add(scene.txn, POST, after.bill.id, chain(posts), scene.now_ms, approved_by=())
+    for share in held:
+        paying, _ = step(share.payment, Input.POST)
+        files.save(scene, share, paying)
+        posts.append(holding.posting(scene, paying))
+    given = [nonce for one in held if (nonce := one.payment.approved_by) is not None]
+    about, moves = after.bill.id, chain(posts)
+    attempts.add(scene.txn, POST, about, moves, scene.now_ms, approved_by=given)
 
 
 def _matter_of(scene: Scene, file: BillFile) -> BillMatter:

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from veche.protocol.errors import ConflictError, ForbiddenError
+from appservices.payments.service.rails.start import bank_key
+from veche.protocol.errors import ConfigError, ConflictError, ForbiddenError
 from veche.protocol.unpadded import from_unpadded
 from veche.runtime.bearer import BearerKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from appservices.payments.config import OrganisationKeySection, OrganisationSection
+    from appservices.payments.config import (
+        OrganisationKeySection,
+        OrganisationSection,
+        PaymentsSection,
+    )
 
 
 class KeyReusedError(ConflictError):
@@ -69,6 +74,20 @@ class Callers(BearerKeys[Caller]):
         for one in organisations:
             for section in one.keys:
                 self.add(section.path, partial(_caller, one, section, one.name_in(language)))
+
+
+def key_faults(section: PaymentsSection) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the keys of organisations and banks, and what would be right."""
+    for one in section.organisations:
+        try:
+            Callers([one], section.language)
+        except ConfigError as e:
+            yield f"payments.organisations, {one.id}: {e}", "make one: openssl rand -base64 32"
+    for bank in section.banks:
+        try:
+            bank_key(bank)
+        except ConfigError as e:
+            yield f"payments.banks, {bank.name}: {e}", "make one: openssl rand -base64 32"
 
 
 def _caller(

@@ -243,7 +243,9 @@ def _settle_end(scene: Scene, case: Case, outcome: Outcome) -> None:
 
 def _void(scene: Scene, case: Case) -> None:
     """A decision counts no more, since the key behind it is revoked: it is decided anew."""
-    undone = attrs.evolve(case.dispute, decided_by=None, ruled_by=None, refund_id=None)
+    undone = attrs.evolve(
+        case.dispute, decided_by=None, ruled_by=None, refund_id=None, appealed_by=None
+    )
     after = cases.Case(attrs.evolve(case.view, dispute=undone))
     due_at_ms = min(scene.now_ms + scene.section.dispute_decide_ms, undone.ruled_until_ms)
     _step(scene, after, DisputeInput.VOID, due_at_ms=due_at_ms)

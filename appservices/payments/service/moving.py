@@ -37,7 +37,8 @@ def attempt(scene: Scene, payment: Payment) -> None:
     if payment.fee_minor:
         institution = scene.institution().id
         fees = holders.keep_account(scene.txn, institution, payment.ledger, AccountCode.FEES)
-    used = [one for one in (payer, payee, fees) if one is not None and not one.is_opened]
+    some = [one for one in (payer, payee, fees) if one is not None]
+    used = [one for one in some if not one.is_opened or one.allowance]
     first = payment.refund_of
     refund_of = main_transfer(scene, first) if first is not None else None
     passing = sharing.passing_on(scene, payment, payee.id)
@@ -56,7 +57,7 @@ def attempt(scene: Scene, payment: Payment) -> None:
         chain([*taking.transfers, *made, *passing.transfers]),
         scene.now_ms,
         approved_by=authority.approvals_of(scene, payment),
-        accounts=[opening(one.id, one.ledger, one.code) for one in used],
+        accounts=[opening(one.id, one.ledger, one.code, one.allowance) for one in used],
     )
 
 

@@ -23,7 +23,7 @@ from appservices.payments.core.texts.paying import (
     YOURSELF,
     refused_doc,
 )
-from appservices.payments.core.texts.peers import PEER_SILENT
+from appservices.payments.core.texts.peers import PEER_ROOM, PEER_SILENT
 from appservices.payments.service import (
     api_refunds,
     asking,
@@ -121,7 +121,10 @@ def begin(
     room_id = matter.payer_room(scene)
     if person is None or room_id is None:
         return
-    if payment.kind is not Kind.INVOICE and tell_hopeless(scene, matter):
+    is_invoice = payment.kind is Kind.INVOICE
+    why = _above_peer(scene, payment, is_settled=True) if is_invoice else hopeless(scene, payment)
+    if why is not None:
+        _tell_why(scene, matter, why, details, payload)
         return
     if files.add(scene, payment, matter.private) is not None:
         if payment.kind is not Kind.INVOICE or not extras.ask_first(scene, matter):
@@ -132,13 +135,27 @@ def begin(
 def tell_hopeless(scene: Scene, matter: Matter) -> bool:
     """Tell the payer that a new payment cannot be made, if that is clear; False if it is not."""
     why = hopeless(scene, matter.payment)
+    return why is not None and _tell_why(scene, matter, why)
+
+
+def _tell_why(
+    scene: Scene, matter: Matter, why: str, details: Doc = (), payload: Payload = NO_PAYLOAD
+) -> bool:
     room_id, person = matter.payer_room(scene), matter.private.asker.person
-    if why is None or room_id is None or person is None:
+    if room_id is None or person is None:
         return False
-    balance_minor = balance_of(scene, matter.payment)
-    doc = refused_doc(why, matter.view, balance_minor, scene.speech(person))
-    scene.tell(room_id, person, doc)
+    minor = at_most_minor(scene, matter.payment, why)
+    doc = (*details, *refused_doc(why, matter.view, minor, scene.speech(person)))
+    scene.tell(room_id, person, doc, payload=payload)
     return True
+
+
+def at_most_minor(scene: Scene, payment: Payment, why: str) -> int:
+    """The amount that a refusal names: what can go to the payee's institution, or the balance."""
+    if why != PEER_ROOM:
+        return balance_of(scene, payment)
+    is_invoice = payment.kind is Kind.INVOICE
+    return peers.room_minor(scene, payment, is_settled=is_invoice) or 0
 
 
 def answered(scene: Scene, matter: Matter, answer: Answered) -> None:
@@ -216,11 +233,8 @@ def post_held(scene: Scene, matter: Matter) -> None:
     Raises:
         SplitError: So little cannot be shared as its invoice says; nothing has changed.
     """
-    why = REFUND_TOO_HIGH if _is_too_high(scene, matter.payment) else None
     if authority.is_stopped(scene, matter.payment):
-        why = KEY_REVOKED
-    if why is not None:
-        refuse_held(scene, matter, why)
+        refuse_held(scene, matter, KEY_REVOKED)
     else:
         _step(scene, matter, Input.POST)
 
@@ -280,7 +294,16 @@ def hopeless(scene: Scene, payment: Payment) -> str | None:
         return NOT_PAYABLE
     if holders.holder(scene.txn, payment.payer).is_frozen:
         return Reason.FROZEN.value
-    return NO_COVER if balance_of(scene, payment) < payment.total_minor else None
+    if balance_of(scene, payment) < payment.total_minor:
+        return NO_COVER
+    # Of an invoice all is owed at once, and until it is due the two may have settled.
+    return _above_peer(scene, payment, is_settled=payment.kind is Kind.INVOICE)
+
+
+def _above_peer(scene: Scene, payment: Payment, *, is_settled: bool) -> str | None:
+    """Why a payment is too much for its payee's institution; None if it is not."""
+    room_minor = peers.room_minor(scene, payment, is_settled=is_settled)
+    return PEER_ROOM if room_minor is not None and payment.amount_minor > room_minor else None
 
 
 def _can_be_paid(scene: Scene, payment: Payment) -> bool:

@@ -99,6 +99,25 @@ def due_to(scene: Scene, server: str, ledger: int) -> AccountRow:
     return _account(scene, server, ledger, AccountCode.DUE_TO_PEER, most)
 
 
+def room_minor(scene: Scene, payment: Payment, *, is_settled: bool = False) -> int | None:
+    """What can go to the institution of a payee; None if their account is here.
+
+    Args:
+        scene: The transaction.
+        payment: To whom, in which currency.
+        is_settled: As if nothing were owed.
+    """
+    there = holders.holder(scene.txn, payment.payee)
+    if there.kind != holders.ABROAD:
+        return None
+    server = server_of_holder(scene, there)
+    peer = scene.section.peer(server)
+    most = peer.we_owe_minor(_currency(scene, payment.ledger)) if peer is not None else None
+    holder = institution(scene, server)
+    owed = 0 if is_settled else store.owed_minor(scene.txn, holder.id, payment.ledger)
+    return max(0, (most or 0) - owed)
+
+
 def due_from(scene: Scene, server: str, ledger: int) -> AccountRow:
     """The account of what another institution owes us, with what it may be at most."""
     peer, currency = scene.section.peer(server), _currency(scene, ledger)

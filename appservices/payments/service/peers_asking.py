@@ -20,7 +20,7 @@ from veche.protocol.errors import (
     UnavailableError,
 )
 from veche.protocol.json_reader import LARGE_NODES_MAX, read_json
-from veche.protocol.notes import signer_of
+from veche.protocol.notes import log_of, signer_of
 from veche.protocol.peer_api import ANSWER, QUESTION, PeerAnswer, hash_of
 from veche.protocol.wire import mapping, parse
 from veche.runtime import metrics
@@ -178,7 +178,7 @@ class PeerClient:
             BadSignatureError: It is none.
             MalformedError: It has another form.
         """
-        if signer_of(message, peer.verifiers()) != origin_of(peer.server):
+        if log_of(signer_of(message, peer.verifiers())) != origin_of(peer.server):
             raise BadSignatureError("somebody else signed the answer")
         answer = parse(PeerAnswer, message, where="message")
         is_to_us = answer.asker == self._host.server_name and answer.asked == peer.server
@@ -215,7 +215,7 @@ def read_well_known(told: Mapping[str, Any], peer: PeerSection, now_ms: int) -> 
         BadSignatureError: None of its keys signed it, or it is old, or of another institution.
         MalformedError: It has another form.
     """
-    if signer_of(told, peer.verifiers()) != origin_of(peer.server):
+    if log_of(signer_of(told, peer.verifiers())) != origin_of(peer.server):
         raise BadSignatureError("somebody else signed it")
     server, url, api, until_ms = (told.get(one) for one in ("server", "url", "peers", "until_ms"))
     if server != peer.server or type(until_ms) is not int or until_ms < now_ms:

@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.peers import Side, compare
-from appservices.payments.service import peers, peers_witnessing
+from appservices.payments.service import peers, peers_witnessing, restoring
 from appservices.payments.service.peers_asking import NoAnswerFromPeerError
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
@@ -79,7 +79,20 @@ def start(scene: Scene) -> None:
     """Begin to compare with all institutions that there is an agreement with."""
     for peer in scene.section.peers:
         for currency in peer.they_owe_max:
-            _schedule(scene, peer.server, currency, scene.now_ms + AGAIN_MS)
+            soon(scene, peer.server, currency)
+
+
+def soon(scene: Scene, server: str, currency: str) -> None:
+    """Compare now: who begins, or is asked by who begins; at most once a minute."""
+    id_ = effect_id(CHECK, "soon", server, currency, scene.now_ms // AGAIN_MS)
+    payload = {"peer": server, "currency": currency, "odd": False}
+    errands.schedule(scene.txn, Errand(id_, CHECK, payload, scene.now_ms))
+
+
+def is_long_ago(scene: Scene, server: str, currency: str) -> bool:
+    """Whether the books were last compared over a minute ago."""
+    last = store.checks(scene.txn, peers.institution(scene, server).id).get(currency)
+    return last is None or last.at_ms < scene.now_ms - AGAIN_MS
 
 
 class CheckPeer(ChatErrand[Parts]):
@@ -117,6 +130,8 @@ class CheckPeer(ChatErrand[Parts]):
                 peers_witnessing.witness(scene, peer, answer.head, result["answer"])
             if answer.seen is not None and peer is not None:
                 peers_witnessing.keep_seen(scene, peer, answer.seen)
+            if answer.receipt is not None:
+                restoring.check_proof(scene, server, answer.receipt)
             if told is not None and told.currency == currency and _is_whole(told):
                 is_even = keep(scene, server, told)
                 was_odd = bool(errand.payload.get("odd"))

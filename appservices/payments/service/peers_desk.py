@@ -14,25 +14,28 @@ from appservices.payments.service import (
     peers_checking,
     peers_taking,
     peers_witnessing,
+    restoring,
 )
 from appservices.payments.store import peers as store
 from veche.protocol.errors import BadSignatureError, ForbiddenError, MalformedError
 from veche.protocol.ids import UserId
-from veche.protocol.notes import signer_of
+from veche.protocol.notes import log_of, signer_of
 from veche.protocol.peer_api import (
     ANSWER,
     PeerAnswer,
     PeerHead,
+    PeerRecord,
     PeerStatement,
     Question,
     hash_of,
 )
 from veche.protocol.wire import parse
 from veche.runtime import metrics
+from veche.runtime.signed_tree import number_of
 from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from appservices.payments.config import PeerSection
     from appservices.payments.service.scene import Parts, Scene
@@ -75,6 +78,7 @@ class Said:
     statement: PeerStatement | None = None
     head: PeerHead | None = None
     seen: str | None = None
+    records: Sequence[PeerRecord] | None = None
 
 
 class PeerDesk:
@@ -110,6 +114,8 @@ class PeerDesk:
                 said = await self._invoice(peer, question)
             case "statement":
                 said = await self._run(self._statement, peer, question)
+            case "records":
+                said = await self._run(self._records, peer, question)
             case _:
                 said = await self._decided(peer, question, message)
         _answered.labels(question.kind, said.state).inc()
@@ -131,7 +137,7 @@ class PeerDesk:
         except BadSignatureError as e:
             raise PeerRefusedError(f"it is not signed by a key of {server} that is known") from e
         question = parse(Question, message, where="message")
-        is_to_us = question.asked == self._host.server_name and name == origin_of(server)
+        is_to_us = question.asked == self._host.server_name and log_of(name) == origin_of(server)
         if not is_to_us or abs(question.at_ms - self._host.now_ms()) > AGE_MS_MAX:
             raise PeerRefusedError("it is to somebody else, or not of this moment")
         needed = {
@@ -140,6 +146,7 @@ class PeerDesk:
             "commit": (question.id, question.receipt),
             "cancel": (question.id,),
             "statement": (question.currency,),
+            "records": (question.since_ms,),
             "invoice": (question.invoice,),
             "invoice_over": (question.over,),
         }[question.kind]
@@ -216,7 +223,8 @@ class PeerDesk:
         if question.kind == "prepare":
             peers_taking.prepare(scene, peer, question, message, is_here=is_here)
         elif question.kind == "commit":
-            done = peers_taking.commit(scene, peer, question, message)
+            is_forgetful = number_of(scene.parts.receipts.signer.verifier.name) > 1
+            done = peers_taking.commit(scene, peer, question, message, is_forgetful=is_forgetful)
         else:
             done = peers_taking.cancel(scene, peer, question, message)
         if not done:
@@ -247,9 +255,16 @@ class PeerDesk:
         told = peers_checking.statement(scene, peer.server, str(question.currency))
         head = peers_witnessing.newest(scene, question.after)
         seen = peers_witnessing.seen(scene, peer.server)
+        proof = restoring.newest_of(scene, peer.server)
+        # Who asks may have begun a moment ago: look at once whether we know the same.
+        if told is not None and peers_checking.is_long_ago(scene, peer.server, told.currency):
+            peers_checking.soon(scene, peer.server, told.currency)
         if told is None:
-            return Said("unknown", code=peers_taking.OTHER_CURRENCY, head=head, seen=seen)
-        return Said("known", statement=told, head=head, seen=seen)
+            return Said("unknown", peers_taking.OTHER_CURRENCY, receipt=proof, head=head, seen=seen)
+        return Said("known", receipt=proof, statement=told, head=head, seen=seen)
+
+    def _records(self, scene: Scene, peer: PeerSection, question: Question) -> Said:
+        return Said("known", records=restoring.records(scene, peer, question.since_ms or 0))
 
     async def _name(self, address: str) -> str | None:
         """What a person of ours is called; None if there is nobody, or they are not ours."""
@@ -275,6 +290,9 @@ class PeerDesk:
             "statement": statement.model_dump(mode="json") if statement is not None else None,
             "head": head.model_dump(mode="json") if head is not None else None,
             "seen": said.seen,
+            "records": [one.model_dump(mode="json", exclude_none=True) for one in said.records]
+            if said.records is not None
+            else None,
         }
         body = {
             "v": 1,

@@ -16,6 +16,8 @@ from appservices.payments.store import holders
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
 from veche.protocol.errors import UnavailableError
+from veche.protocol.money import Money
+from veche.protocol.notes import log_of
 from veche.protocol.peer_api import PeerAnswer
 from veche.protocol.receipt import ReceiptError, verify_receipt
 from veche.protocol.wire import parse
@@ -37,6 +39,8 @@ _BUSY_MS: Final = 500
 _HEARD: Final[Mapping[tuple[str, str], OutInput]] = {
     (PREPARE, "ready"): OutInput.YES,
     (PREPARE, "refused"): OutInput.NO,
+    # It credited this once before, and our database was restored since then: it is paid again.
+    (PREPARE, "done"): OutInput.YES,
     (COMMIT, "done"): OutInput.CREDITED,
     (CANCEL, "cancelled"): OutInput.HEARD,
     (CANCEL, "refused"): OutInput.NO,
@@ -53,20 +57,20 @@ class Send(ChatErrand[Parts]):
         read = await host.database.run("payments.peer", self._read, errand)
         if read is None:
             return {}
-        server, more = read
+        server, more, amount = read
         kind = errand.payload["kind"]
         client = self._parts.peers
         assert client is not None, "a service has one"  # noqa: S101 -- our bug
         answer, message = await client.ask(server, kind, **more)
         if answer.state == "busy":
             raise UnavailableError(f"{server} has not decided yet", retry_after_ms=_BUSY_MS)
-        if not self._counts(server, errand, answer):
+        if not self._counts(server, errand, answer, amount):
             await host.database.run("payments.peer", self._fault, errand, server, message)
             raise UnavailableError(f"{server} contradicts itself", retry_after_ms=_BUSY_MS)
         return {"answer": dict(message)}
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, dict[str, Any]] | None:
-        """Whom to ask, and what; None if there is nothing more to say."""
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, dict[str, Any], Money] | None:
+        """Whom to ask, what, and about which amount; None if there is nothing more to say."""
         scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
         kind, id_ = errand.payload["kind"], errand.payload["payment"]
         out = store.out(txn, id_)
@@ -75,17 +79,18 @@ class Send(ChatErrand[Parts]):
             return None
         server = peers.server_of_holder(scene, holders.holder(txn, out.peer))
         matter = files.matter_of(scene, file)
+        amount = Money(minor=out.amount_minor, currency=matter.private.currency)
         if kind == PREPARE:
-            return server, _prepare(scene, matter, out)
+            return server, _prepare(scene, matter, out), amount
         if kind == COMMIT:
-            return server, {"id": id_, "receipt": proving.again(scene, matter)}
-        return server, {"id": id_}
+            return server, commit_of(scene, matter, out), amount
+        return server, {"id": id_}, amount
 
-    def _counts(self, server: str, errand: Errand, answer: PeerAnswer) -> bool:
+    def _counts(self, server: str, errand: Errand, answer: PeerAnswer, amount: Money) -> bool:
         """Whether an answer is one that the question can have; that money came is proved."""
         if (errand.payload["kind"], answer.state) not in _HEARD:
             return False
-        if answer.state != "done":
+        if answer.state != "done" or errand.payload["kind"] == PREPARE:
             return True
         section = self._parts.section.peer(server)
         try:
@@ -93,8 +98,9 @@ class Send(ChatErrand[Parts]):
         except ReceiptError as e:
             logger.warning("payment %s at %s: %s", errand.payload["payment"], server, e)
             return False
-        is_of_it = proved.receipt.payment == errand.payload["payment"]
-        return is_of_it and proved.origin == origin_of(server)
+        receipt = proved.receipt
+        is_of_it = receipt.payment == errand.payload["payment"] and receipt.amount == amount
+        return is_of_it and log_of(proved.origin) == origin_of(server)
 
     def _fault(self, txn: Cursor, errand: Errand, server: str, message: Mapping[str, Any]) -> None:
         scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
@@ -143,6 +149,12 @@ def answered(
         paying.post_held(scene, matter)
     elif matter.payment.state is State.HELD and state is Out.REFUSED:
         paying.refuse_held(scene, matter, texts.why_of(answer.code))
+
+
+def commit_of(scene: Scene, matter: Matter, out: OutFile) -> dict[str, Any]:
+    """What ``commit`` of a payment says: all that it needs at one that has forgotten it."""
+    packet = _prepare(scene, matter, out)["packet"]
+    return {"id": out.id, "receipt": proving.again(scene, matter), "packet": packet}
 
 
 def _prepare(scene: Scene, matter: Matter, out: OutFile) -> dict[str, Any]:

@@ -48,6 +48,7 @@ from appservices.payments.store import peers as store
 from veche.protocol.canonical import canonical
 from veche.protocol.ids import Ulid, UserId
 from veche.protocol.money import MINOR_MAX
+from veche.protocol.notes import log_of
 from veche.protocol.peer_api import Packet, Question
 from veche.protocol.receipt import ReceiptError, verify_receipt
 from veche.protocol.wire import parse
@@ -111,6 +112,7 @@ def prepare(
     message: Mapping[str, Any],
     *,
     is_here: bool,
+    is_paid: bool = False,
 ) -> None:
     """Another institution asks whether a payment will be taken.
 
@@ -120,6 +122,7 @@ def prepare(
         question: With its packet.
         message: As it was signed.
         is_here: There is a person of the payee's id.
+        is_paid: It proves that it has paid it, and we have forgotten that we said yes.
     """
     packet = question.packet
     assert packet is not None, "it was checked"  # noqa: S101 -- our bug
@@ -127,9 +130,10 @@ def prepare(
     file = store.lock_in(scene.txn, packet.id)
     if file is not None:
         return
-    why = _refusal(scene, peer, question, packet, is_here=is_here)
+    why = _refusal(scene, peer, question, packet, is_here=is_here, is_paid=is_paid)
     holder = peers.institution(scene, peer.server)
-    sealed = scene.vault.seal({"prepare": dict(message)})
+    kept = {"prepare": dict(message)} | ({"commit": dict(message)} if is_paid else {})
+    sealed = scene.vault.seal(kept)
     payee = None if why is not None else _payee(scene, packet)
     ledger = holders.currencies(scene.txn).get(packet.amount.currency)
     new = store.InFile(
@@ -157,14 +161,37 @@ def is_same(file: InFile, packet: Packet, holder: Holder) -> bool:
     return file.peer == holder.id and file.sha256 in {None, digest}
 
 
-def commit(scene: Scene, peer: PeerSection, question: Question, message: Mapping[str, Any]) -> bool:
-    """Another institution says that a payment is made, and proves it; False if that is no proof."""
+def commit(
+    scene: Scene,
+    peer: PeerSection,
+    question: Question,
+    message: Mapping[str, Any],
+    *,
+    is_forgetful: bool = False,
+) -> bool:
+    """Another institution says that a payment is made, and proves it; False if that is no proof.
+
+    Args:
+        scene: The transaction.
+        peer: Which.
+        question: With its receipt.
+        message: As it was signed.
+        is_forgetful: Our database was restored: we may have said yes to it and not know that.
+    """
     file = store.lock_in(scene.txn, str(question.id))
     holder = peers.institution(scene, peer.server)
+    packet = question.packet
+    is_lost = file is None and is_forgetful and packet is not None and packet.id == question.id
+    if is_lost and packet is not None:
+        ledger = holders.currencies(scene.txn).get(packet.amount.currency)
+        amount_minor = packet.amount.minor
+        if _paid_at_ms(scene, peer, question, packet.id, ledger, amount_minor) is not None:
+            prepare(scene, peer, question, message, is_here=True, is_paid=True)
+            return True
     if file is None or file.peer != holder.id:
         fault(scene, holder, "commit of what was never prepared", str(question.id), message)
         return False
-    paid_at_ms = _paid_at_ms(peer, question, file)
+    paid_at_ms = _paid_at_ms(scene, peer, question, file.id, file.ledger, file.amount_minor)
     if paid_at_ms is None:
         fault(scene, holder, "commit without a receipt that holds", file.id, message)
         return False
@@ -225,6 +252,12 @@ def held(scene: Scene, id_: str, outcome: Outcome) -> None:
         why = next((_WHY[one] for one in outcome.results if one in _WHY), FAILED)
     if state is not file.state:
         store.save_in(scene.txn, id_, state, scene.now_ms, why=why)
+    told = scene.vault.open(file.sealed or b"").get("commit") if state is In.READY else None
+    server = peers.server_of_holder(scene, holders.holder(scene.txn, file.peer))
+    peer = scene.section.peer(server)
+    if told is not None and peer is not None:
+        # It had been paid before it was set aside: our database was restored.
+        commit(scene, peer, parse(Question, told), told)
 
 
 def voided(scene: Scene, id_: str, outcome: Outcome) -> None:  # noqa: ARG001 -- as the others
@@ -268,10 +301,16 @@ def fault(scene: Scene, holder: Holder, what: str, about: str, message: Mapping[
 
 
 def _refusal(
-    scene: Scene, peer: PeerSection, question: Question, packet: Packet, *, is_here: bool
+    scene: Scene,
+    peer: PeerSection,
+    question: Question,
+    packet: Packet,
+    *,
+    is_here: bool,
+    is_paid: bool,
 ) -> str | None:
     """Why a new payment is not taken, as far as that is not the writer's to say."""
-    expires_at_ms = question.expires_at_ms or 0
+    expires_at_ms = scene.now_ms + 1 if is_paid else question.expires_at_ms or 0
     reasons = (
         (peers.server_of(packet.payer.address) != peer.server, NOT_YOURS),
         (not 0 < packet.amount.minor <= MINOR_MAX, BAD_AMOUNT),
@@ -284,6 +323,8 @@ def _refusal(
     else:
         why = why or _closed(scene, peer, packet.amount.currency)
         why = why or invoices_abroad.problem(scene, peer, packet)
+    if is_paid and why == CLOSED:
+        why = None  # what is paid there is owed here, whoever contradicted whom
     if why is None and payment_store.is_number_taken(scene.txn, packet.id):
         why = DIFFERENT
     holder = peers.institution(scene, peer.server)
@@ -341,7 +382,14 @@ def _step(
         return None
 
 
-def _paid_at_ms(peer: PeerSection, question: Question, file: InFile) -> int | None:
+def _paid_at_ms(
+    scene: Scene,
+    peer: PeerSection,
+    question: Question,
+    id_: str,
+    ledger: int | None,
+    amount_minor: int | None,
+) -> int | None:
     """When the ledger of the other institution got the payment, as it was prepared.
 
     Returns:
@@ -350,11 +398,13 @@ def _paid_at_ms(peer: PeerSection, question: Question, file: InFile) -> int | No
     try:
         proved = verify_receipt(question.receipt or {}, peer.verifiers())
     except ReceiptError as e:
-        logger.warning("payment %s of %s: %s", file.id, peer.server, e)
+        logger.warning("payment %s of %s: %s", id_, peer.server, e)
         return None
     receipt = proved.receipt
-    is_of_it = receipt.payment == file.id and receipt.amount.minor == file.amount_minor
-    is_proved = is_of_it and proved.origin == origin_of(peer.server)
+    is_of_it = receipt.payment == id_ and receipt.amount.minor == amount_minor
+    of_currency = holders.currencies(scene.txn).get(receipt.amount.currency)
+    is_of_it = is_of_it and of_currency is not None and of_currency == ledger
+    is_proved = is_of_it and log_of(proved.origin) == origin_of(peer.server)
     return receipt.at_ms if is_proved else None
 
 

@@ -23,9 +23,10 @@ from veche.protocol.errors import (
     UnavailableError,
 )
 from veche.protocol.merkle import extends
-from veche.protocol.notes import open_checkpoint, open_note
+from veche.protocol.notes import log_of, open_checkpoint, open_note
 from veche.protocol.peer_api import PeerHead
 from veche.protocol.unpadded import from_unpadded
+from veche.runtime import histories
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +54,8 @@ def newest(scene: Scene, after: int) -> PeerHead | None:
     except NotFoundError:
         # It knows more than there is: it shall see that.
         head, path = heads.extended(scene.txn, None)
+    if head.note.partition("\n")[0] != scene.parts.receipts.signer.verifier.name:
+        return None  # of the history before: the present one has none yet
     return PeerHead(checkpoint=head.note, consistency=list(path))
 
 
@@ -78,8 +81,13 @@ def witness(scene: Scene, peer: PeerSection, told: PeerHead, message: Mapping[st
         peers_taking.fault(scene, holder, "a head that it did not sign", _LEDGER, message)
         return
     old = store.head(scene.txn, holder.id)
+    if old is not None and old.note.partition("\n")[0] != new.origin:
+        # Its operator gave ours the key of another history: the heads of the one before end here.
+        logger.warning("%s has begun another history; its last head was: %s", peer.server, old.note)
+        store.drop_head(scene.txn, holder.id)
+        old = None
     path = [from_unpadded(one) for one in told.consistency]
-    is_its = new.origin == origin_of(peer.server)
+    is_its = log_of(new.origin) == origin_of(peer.server)
     is_more = old is None or extends((old.size, old.root), (new.size, new.root), path)
     if not is_its or not is_more:
         size = old.size if old is not None else 0
@@ -105,17 +113,20 @@ def keep_seen(scene: Scene, peer: PeerSection, note: str) -> None:
         peer: Which.
         note: As it says that it signed it.
     """
-    theirs = [key for key in peer.verifiers() if key.name == origin_of(peer.server)]
+    if note.partition("\n")[0] != scene.parts.receipts.signer.verifier.name:
+        return  # of another history
+    theirs = [key for key in peer.verifiers() if log_of(key.name) == origin_of(peer.server)]
     try:
-        text, _ = open_note(note, theirs)
-        origin, size, _ = text.split("\n", 2)
-        is_ours = heads.root_text(scene.txn, origin, int(size)) == text
-    except (MalformedError, BadSignatureError, NotFoundError, ValueError):
-        is_ours, size = False, "0"
-    if is_ours:
-        heads_room.keep_seen(scene.txn, peers.institution(scene, peer.server).id, int(size), note)
+        open_note(note, theirs)
+        head = open_checkpoint(note, [scene.parts.receipts.signer.verifier])
+    except (MalformedError, BadSignatureError):
+        logger.exception("%s shows a head as ours that is none: keep it: %s", peer.server, note)
+        return
+    if heads.had(scene.txn, head):
+        heads_room.keep_seen(scene.txn, peers.institution(scene, peer.server).id, head.size, note)
     else:
-        logger.error("%s shows a head as ours that is none: keep it: %s", peer.server, note)
+        why = f"{peer.server} has a head of {head.size} blocks that we signed and do not have"
+        histories.stop(scene.txn, why, scene.now_ms)
 
 
 def countersigned(note: str, checkpoint: Checkpoint, signer: NoteSigner) -> str:

@@ -19,7 +19,7 @@ from appservices.payments.store import ledger
 from veche.protocol.errors import NotFoundError, UnavailableError
 from veche.protocol.ids import hex_of_ulid
 from veche.protocol.merkle import leaf_hash, levels_of, path_in
-from veche.protocol.notes import NoteSigner
+from veche.protocol.notes import NAME_CHARACTERS_MAX, NoteSigner, log_of
 from veche.protocol.unpadded import unpadded
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.work import Outcome
     from veche.protocol.ids import Ulid
     from veche.protocol.money import Money
+    from veche.protocol.notes import VerifierKey
     from veche.runtime.database import Cursor
     from veche.runtime.witnesses.asking import Witnesses
 
@@ -129,9 +130,16 @@ class Receipts:
         ]
         self.signer = signers[0]
         self.keys = [one.verifier for one in signers]
+        self._log = signers[-1].verifier.name
         self.vouched = Vouched(self.signer.verifier.name, witnesses)
         # One block has many receipts, and they are made one after the other.
         self._tree: _Tree | None = None
+
+    def verifier_of(self, origin: str) -> VerifierKey | None:
+        """The key of the ledger in any history, also one that is not known here; None: not its."""
+        if log_of(origin) != self._log or len(origin) > NAME_CHARACTERS_MAX:
+            return None
+        return NoteSigner(origin, self._seed).verifier
 
     def payer_ref(self, payer: str, payee: str) -> str:
         """The pseudonym of a payer towards a payee: always the same, another one for others."""

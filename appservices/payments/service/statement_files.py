@@ -157,6 +157,6 @@ def words_of(
         other = view.payer if view.payee.person == person else view.payee
         said = [kind_words(view.kind, speech), view.reference]
         text = ": ".join(words for words in said if words)
-        return Said(name=other.name, text=text, payment=file.payment.id)
+        return Said(name=other.name, text=text, payment=file.payment.id, address=other.address)
 
     return say

@@ -208,6 +208,20 @@ def queued(txn: Cursor, bank_name: str, limit: int) -> list[OrderRow]:
     return [_order(*row) for row in txn.fetchall()]
 
 
+def all_queued(txn: Cursor) -> list[str]:
+    """Ids of all orders that wait for a file."""
+    txn.execute("SELECT id FROM payments.bank_order WHERE state = 'queued' ORDER BY id")
+    return [str(id_) for (id_,) in txn.fetchall()]
+
+
+def doubt(txn: Cursor, order_id: str) -> None:
+    """Have no file made of an order that waits: an operator asks the bank what became of it."""
+    txn.execute(
+        "UPDATE payments.bank_order SET state = 'asked' WHERE id = %s AND state = 'queued'",
+        (order_id,),
+    )
+
+
 def orders_of_file(txn: Cursor, file_id: str) -> list[OrderRow]:
     """The orders of a file, in the order of their ids, for this transaction alone."""
     txn.execute(

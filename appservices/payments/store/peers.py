@@ -257,6 +257,18 @@ def paying_side(txn: Cursor, peer: int, ledger: int) -> Side:
     return Side(moved, held, dict(txn.fetchall()))
 
 
+def owed_minor(txn: Cursor, peer: int, ledger: int) -> int:
+    """What we owe a peer in a currency, or will for what is on its way."""
+    txn.execute(
+        "SELECT l.credits_posted + l.credits_pending - l.debits_posted FROM payments.account AS a"
+        " JOIN ledger.account AS l ON l.shard = 0 AND l.id = a.id"
+        " WHERE a.holder = %s AND a.ledger = %s AND a.code = %s",
+        (peer, ledger, int(AccountCode.DUE_TO_PEER)),
+    )
+    row = txn.fetchone()
+    return int(row[0]) if row else 0
+
+
 def paid_side(txn: Cursor, peer: int, ledger: int) -> Side:
     """What we know of what a peer pays us in a currency."""
     moved, held = _sums(txn, peer, ledger, AccountCode.DUE_FROM_PEER)
@@ -368,6 +380,39 @@ def keep_head(txn: Cursor, peer: int, witnessed: Witnessed) -> None:
         " WHERE h.size < EXCLUDED.size",
         (peer, *attrs.astuple(witnessed)),
     )
+
+
+def drop_head(txn: Cursor, peer: int) -> None:
+    """Forget the head of a peer: it has begun another history."""
+    txn.execute("DELETE FROM payments.peer_head WHERE peer = %s", (peer,))
+
+
+def records(txn: Cursor, peer: int, since_ms: int, limit: int) -> list[tuple[str, bool, int]]:
+    """The oldest payments with a peer that are paid, since a moment.
+
+    Returns:
+        Id, whether we paid it, and when it got into its state.
+    """
+    txn.execute(
+        "SELECT id, TRUE, changed_at_ms FROM payments.peer_out WHERE peer = %(peer)s"
+        " AND state IN ('committing', 'done') AND changed_at_ms >= %(since)s"
+        " UNION ALL SELECT id, FALSE, changed_at_ms FROM payments.peer_in WHERE peer = %(peer)s"
+        " AND state IN ('posting', 'done', 'stuck') AND changed_at_ms >= %(since)s"
+        " ORDER BY 3, 1 LIMIT %(limit)s",
+        {"peer": peer, "since": since_ms, "limit": limit},
+    )
+    return [(str(id_), bool(is_out), int(at_ms)) for id_, is_out, at_ms in txn.fetchall()]
+
+
+def newest_paid_in(txn: Cursor, peer: int) -> bytes | None:
+    """What a peer signed of the newest payment that it made to somebody here, sealed."""
+    txn.execute(
+        "SELECT sealed FROM payments.peer_in WHERE peer = %s"
+        " AND state IN ('posting', 'done', 'stuck') ORDER BY changed_at_ms DESC LIMIT 1",
+        (peer,),
+    )
+    row = txn.fetchone()
+    return bytes(row[0]) if row else None
 
 
 def heads(txn: Cursor) -> list[Witnessed]:

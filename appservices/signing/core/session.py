@@ -135,7 +135,7 @@ TABLE: Final[Mapping[tuple[State, Input], tuple[State, tuple[Effect, ...]]]] = {
     (State.OPEN, Input.DECLINE_IMPOSSIBLE): (State.DECLINED, (Effect.STORE, *_BREAK_OFF)),
     (State.OPEN, Input.DELEGATE): (
         State.OPEN,
-        (Effect.STORE, Effect.INVITE_DELEGATE, Effect.TELL_EVERYONE),
+        (Effect.STORE, Effect.INVITE_DELEGATE, Effect.TELL_EVERYONE, Effect.START_CLOCKS),
     ),
     (State.OPEN, Input.EXTEND): (State.OPEN, (Effect.TELL_EVERYONE, Effect.START_CLOCKS)),
     (State.OPEN, Input.REMIND): (State.OPEN, (Effect.REMIND,)),

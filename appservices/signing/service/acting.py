@@ -200,6 +200,7 @@ def delegated(
         GuardiansError: Their guardians have not agreed.
     """
     member = able(session, party)
+    check_time(scene, session, member)
     guarding.check(scene, session, member)
     check_delegation(session, member, to)
     if to == scene.voice.bot.user_id:

@@ -50,7 +50,7 @@ _LOCKS: Final = frozenset({b"/All", b"/Exclude"})
 """What locks fields that are not there yet, too."""
 _TRIAL: Final = "VecheTrial"
 _NO_CHANGES: Final = b"1"
-_FALSE: Final = frozenset({Verdict.INVALID, Verdict.UNSIGNED, Verdict.UNREADABLE})
+_NOT_READ: Final = frozenset({Verdict.UNSIGNED, Verdict.UNREADABLE})
 
 
 def read_any(
@@ -139,8 +139,10 @@ def _refused(document: Document, parts: Sequence[Revision], report: Report) -> R
         return ActingSignedError
     if _is_final(document, dictionaries(objects)):
         return FinalSignedError
-    if report.verdict in _FALSE:
+    if report.verdict is Verdict.INVALID:
         return BrokenSignedError
+    if report.verdict in _NOT_READ:
+        return OtherFormSignedError
     _try(document)
     return None
 

@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from appservices.signing.core.stampers import Stampers
-from appservices.signing.service.authorities import STAMPS, certificate_in, issuer_in
+from appservices.signing.service.authorities import (
+    STAMPS,
+    certificate_in,
+    issuer_in,
+    read_authorities,
+)
+from appservices.signing.service.sealing import Callers
 from appservices.signing.service.stamping import CLOCK_MS_MAX
 from appservices.signing.service.upkeep import SOON, look
+from veche.protocol.errors import ConfigError
 from veche.protocol.signatures.cms import CmsError
 from veche.protocol.signatures.digests import SHA256
 from veche.protocol.signatures.foreign_stamps import believed_token
@@ -62,6 +69,16 @@ def examine(section: SigningSection, now_s: float) -> Iterator[tuple[str, str]]:
         section.stamps, Stampers(own, (root,), section.stamps.policy), round(now_s * 1000)
     ):
         yield f"the authority for time stamps, {section.stamps.url}, {fault}", _MEND
+
+
+def setting_faults(section: SigningSection) -> Iterator[tuple[str, str]]:
+    """Yield what of the authorities and of organisations' keys keeps the service from starting."""
+    anchors = [] if section.sessions is None else section.sessions.anchors
+    try:
+        read_authorities(section.folder, anchors, section.stamps, section.former_stamp_roots)
+        Callers(section.seals)
+    except ConfigError as e:
+        yield f"signing: {e}", ""
 
 
 def _fault(section: StampsSection, stampers: Stampers, now_ms: int) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from cryptography import x509
 
-import veche
 from appservices.signing.core.hand import witness_of
 from appservices.signing.core.records import Level, clause_field, fields_of
 from appservices.signing.core.session import ENDED
@@ -39,6 +38,7 @@ from veche.protocol.handwriting import Drawing, HandRecord
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.unpadded import unpadded
 from veche.protocol.wire import parse
+from veche.runtime.version import build_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -108,7 +108,7 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
         policy=EvidencePolicy(
             roots=_roots(scene.parts, issued.values()),
             leaf_life_ms=_life_ms(issued.values()),
-            verifier_version=f"veche {veche.__version__}",
+            verifier_version=f"veche {build_version()}",
             verdict=verdict,
         ),
     )

@@ -45,7 +45,7 @@ class UsableKey(Wire):
     label: str
     """What the person called it."""
     held_until_ms: int | None
-    """Until then it may approve little; None once that is over."""
+    """Until then it may not approve this; None: it may."""
 
 
 class AskedAnswer(Wire):
@@ -61,6 +61,8 @@ class AskedAnswer(Wire):
     """The moment of this answer: ``at_ms`` of the approval goes by this clock."""
     keys: list[UsableKey]
     """Those that were not revoked."""
+    new_key_waits_ms: int
+    """How long a key that is made now waits before it may approve this."""
 
 
 class Outcome(Wire):
@@ -141,16 +143,17 @@ def _view(view: AskedView, now_ms: int) -> AskedAnswer:
         asked=None if asked is None else asked.model_dump(mode="json", exclude_none=True),
         expires_at_ms=view.expires_at_ms,
         now_ms=now_ms,
-        keys=[_key(key, now_ms) for key in view.keys],
+        keys=[_key(key, is_held=key.id in view.held) for key in view.keys],
+        new_key_waits_ms=view.new_key_waits_ms,
     )
 
 
-def _key(key: Key, now_ms: int) -> UsableKey:
+def _key(key: Key, *, is_held: bool) -> UsableKey:
     return UsableKey(
         id=key.id,
         kind=key.kind.value,
         credential_id=None if key.credential_id is None else base64url(key.credential_id),
         transports=list(key.transports),
         label=key.label,
-        held_until_ms=key.held_until_ms if key.held_until_ms > now_ms else None,
+        held_until_ms=key.held_until_ms if is_held else None,
     )

@@ -86,7 +86,10 @@ def look_at_registration(patient: Patient) -> Iterable[tuple[str, str]]:
     try:
         content = read_yaml_file(path).content
     except ConfigError as e:
-        yield str(e), "write it after config/registration.example.yaml"
+        yield (
+            f"homeserver.registration_path: {e}",
+            "write it after config/registration.example.yaml",
+        )
         return
     if not isinstance(content, dict):
         yield f"{path} is no registration", "write it anew"
@@ -108,12 +111,25 @@ def _registration_faults(content: Mapping[str, Any], patient: Patient) -> Iterab
                 f"its {key} is not that of {source}",
                 f"make {key} the same in {section.registration_path}; restart the homeserver",
             )
+    for kind, what in (("users", "account"), ("aliases", "alias")):
+        if not _is_exclusive(content, kind):
+            yield (
+                f"its namespaces.{kind} is not exclusive: anybody may take an {what} of ours",
+                f"take {kind} from config/registration.example.yaml; restart the homeserver",
+            )
     sender = f"@{content.get('sender_localpart')}:{section.server_name}"
     if not any(map(re.compile(_user_regex(content)).match, [sender])):
         yield (
             f"its sender {sender} is outside its own namespace",
             "correct sender_localpart or namespaces.users",
         )
+
+
+def _is_exclusive(content: Mapping[str, Any], kind: str) -> bool:
+    try:
+        return content["namespaces"][kind][0]["exclusive"] is True
+    except (KeyError, IndexError, TypeError):
+        return False
 
 
 def _user_regex(content: Mapping[str, Any]) -> str:

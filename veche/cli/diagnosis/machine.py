@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pkgutil
 import shutil
+import socket
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from veche.cli.diagnosis.finding import Check, Patient, folder_that_exists
 from veche.cli.state import check_port
 from veche.protocol.errors import ConfigError
-from veche.runtime.config import secret_faults
+from veche.runtime.config import file_faults, read_secret
 from veche.runtime.crypto.keys import read_operator_key
 
 if TYPE_CHECKING:
@@ -120,15 +122,60 @@ def look_at_port(patient: Patient) -> Iterable[tuple[str, str]]:
 
 
 def look_at_secrets(patient: Patient) -> Iterable[tuple[str, str]]:
-    """The files of the secrets: there, private, of the right form."""
-    faults = secret_faults(patient.config.path, patient.config.sections())
+    """The files that the configuration names: there, secrets private and of the right form."""
+    faults = file_faults(patient.config.path, patient.config.sections())
     for fault in faults:
-        yield f"{fault.key}: {fault.what}", "see `veche config check`"
-    if not faults:
+        yield f"{fault.key}: {fault.what}", fault.mend
+    section = patient.config.homeserver
+    broken = {fault.key for fault in faults}
+    tokens = []
+    for key in {"as_token_path", "hs_token_path"} - {one.rpartition(".")[2] for one in broken}:
+        try:
+            tokens.append(read_secret(getattr(section, key)))
+        except ConfigError as e:
+            yield f"homeserver.{key}: {e}", "make another, there and in the registration"
+    if len(tokens) != len(set(tokens)):
+        yield (
+            "homeserver.as_token_path, homeserver.hs_token_path: both have the same token",
+            "make another hs_token, there and in the registration",
+        )
+    if "crypto.key_path" not in broken:
         try:
             read_operator_key(patient.config.crypto.key_path)
         except ConfigError as e:
             yield str(e), "never replace a key that is in use: bring the old one back"
+
+
+def look_at_addresses(patient: Patient) -> Iterable[tuple[str, str]]:
+    """Whether we can listen where the configuration says."""
+    listen, pages = patient.config.listen, patient.config.pages
+    for key, section in (("listen", listen), ("pages", pages)):
+        if section is not None and (why := _why_not_here(section.address)):
+            yield (
+                f"{key}.address: {section.address} is no address of this machine: {why}",
+                "take 127.0.0.1, or 0.0.0.0 where others on the network have to reach it",
+            )
+    if urlsplit(patient.config.homeserver.url).netloc == f"{listen.address}:{listen.port}":
+        yield (
+            "homeserver.url: this is where Veche itself listens",
+            "name the port of the homeserver's client API, such as http://127.0.0.1:8008",
+        )
+    if pages is not None and listen.port == pages.port != 0:
+        yield (
+            f"listen.port, pages.port: both are {listen.port}",
+            "give each its own: one is for the homeserver alone, the other for everybody",
+        )
+
+
+def _why_not_here(address: str) -> str:
+    """Why nobody can listen on an address; empty if it can be done."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError as e:
+            return e.strerror or str(e)
+    return ""
 
 
 def _is_veche(address: str, port: int) -> bool:
@@ -153,6 +200,7 @@ EVERYWHERE: Final[Sequence[Check[object]]] = (
 
 CHECKS: Final[Sequence[Check[Patient]]] = (
     Check("disk", look_at_disk, "there is room"),
+    Check("addresses", look_at_addresses, "of this machine, each port once"),
     Check("port", look_at_port, "free, or ours"),
     Check("secrets", look_at_secrets, "all there and private"),
 )

@@ -19,6 +19,15 @@ def look_at_services(patient: Patient) -> Iterable[tuple[str, str]]:
                 yield f"{name}: {what}", mend
 
 
+def look_at_settings(patient: Patient) -> Iterable[tuple[str, str]]:
+    """What keeps a service that is configured from starting."""
+    for name, section in patient.config.services.items():
+        spec = patient.specs.get(name)
+        if spec is not None and spec.check is not None:
+            yield from spec.check(section)
+
+
 CHECKS: Final[Sequence[Check[Patient]]] = (
+    Check("settings", look_at_settings, "each service can start with its own"),
     Check("services", look_at_services, "nothing of theirs ends soon"),
 )

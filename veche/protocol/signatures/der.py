@@ -22,7 +22,11 @@ SET: Final = 0x31
 
 CHILDREN_MAX: Final = 64
 """Elements of one constructed element that are read."""
+INDEFINITE_DEPTH_MAX: Final = 16
+"""Elements of indefinite length in one another."""
 _LENGTH_BYTES_MAX: Final = 4
+_CONSTRUCTED: Final = 0x20
+_END_OF_CONTENTS: Final = b"\0\0"
 _LONG: Final = 0x80
 _TAG_OF_MANY_OCTETS: Final = 0x1F
 
@@ -113,6 +117,31 @@ def read(data: bytes, at: int = 0) -> tuple[Element, int]:
     if start + size > len(data):
         raise DerError("an element is longer than what holds it")
     return Element(tag, bytes(data[start : start + size])), start + size
+
+
+def read_indefinite(data: bytes, at: int = 0, depth: int = 0) -> tuple[bytes, int]:
+    """Return the element at ``at`` with definite lengths, and where it ends in the data.
+
+    Elements of definite length stay as they are. NSS writes signatures with indefinite lengths, and
+    so do Poppler and LibreOffice by it (X.690 §8.1.3.6).
+
+    Raises:
+        DerError: It is neither DER nor that, or too deep.
+    """
+    if data[at + 1 : at + 2] != b"\x80":
+        element, end = read(data, at)
+        return element.encoded, end
+    tag, start = data[at], at + 2
+    if depth == INDEFINITE_DEPTH_MAX or not tag & _CONSTRUCTED:
+        raise DerError("a length is indefinite where it cannot be")
+    parts: list[bytes] = []
+    at = start
+    while data[at : at + 2] != _END_OF_CONTENTS:
+        part, at = read_indefinite(data, at, depth + 1)
+        parts.append(part)
+    if tag == _CONSTRUCTED | OCTET_STRING:
+        return octets(b"".join(read_whole(one, OCTET_STRING) for one in parts)), at + 2
+    return tlv(tag, *parts), at + 2
 
 
 def read_whole(data: bytes, tag: int) -> bytes:

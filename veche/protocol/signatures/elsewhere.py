@@ -41,8 +41,8 @@ _RANGE: Final = re.compile(
     rb"/ByteRange[\0\t\n\f\r ]*\[[\0\t\n\f\r ]*0{1,10}[\0\t\n\f\r ]+(\d{1,10})"
     rb"[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]*\]"
 )
-ANY_RANGE: Final = b"/ByteRange"
-_HOLE: Final = re.compile(rb"<([0-9A-Fa-f\0\t\n\f\r ]+)>")
+_ANY_RANGE: Final = b"/ByteRange"
+_HOLE: Final = re.compile(rb"[\0\t\n\f\r ]*<([0-9A-Fa-f\0\t\n\f\r ]+)>[\0\t\n\f\r ]*")
 _SPACE: Final = b"\0\t\n\f\r "
 _TEXT: Final = re.compile(rb"\(.*\)", re.DOTALL)
 _BEGINNINGS: Final = (b"\x30", b"\x04", b"\x24")
@@ -145,7 +145,7 @@ def judge_elsewhere(pdf: bytes, by: Trusted) -> Report | None:
         judge.take(one, is_last=is_whole)
         if not is_whole and not one.is_stamp:
             judge.find(Reason.EARLIER, one.name)
-    if pdf.count(ANY_RANGE) != len(claims) + len(broken):
+    if pdf.count(_ANY_RANGE) != len(claims) + len(broken):
         judge.find(Reason.OTHERS)
     if claims and claims[-1].is_stamp and pdf[claims[-1].end :].strip(_LINE_ENDS):
         judge.find(Reason.EARLIER)
@@ -190,7 +190,8 @@ def _claims(pdf: bytes, broken: list[Finding]) -> list[_Claim]:
 def _claim(pdf: bytes, name: str, hole: int, resume: int, rest: int) -> _Claim:
     end = resume + rest
     is_range = hole < resume <= end <= len(pdf)
-    if is_range and (resume - hole > 2 * CMS_BYTES_MAX or _TEXT.fullmatch(pdf, hole, resume)):
+    is_long = resume - hole > 2 * CMS_BYTES_MAX and pdf.find(b">", hole) == resume - 1
+    if is_range and (is_long or _TEXT.fullmatch(pdf, hole, resume)):
         raise SignatureFault(Reason.NOT_READ, "its signature is too long, or not hexadecimal")
     digits = _HOLE.fullmatch(pdf, hole, resume) if is_range else None
     if digits is None:
@@ -199,10 +200,10 @@ def _claim(pdf: bytes, name: str, hole: int, resume: int, rest: int) -> _Claim:
     data = bytes.fromhex(held + "0" * (len(held) % 2))
     if not data.startswith(_BEGINNINGS):
         raise SignatureFault(Reason.BROKEN, "there is no signature in its place")
-    _, length = der.read(data)
+    encoded, length = der.read_indefinite(data)
     if data[length:].strip(b"\0"):
         raise SignatureFault(Reason.BROKEN, "something follows the signature in its hole")
-    cms = _read(data[:length])
+    cms = _read(encoded)
     is_stamp = cms.content_type == TST_INFO
     stamp = cms if is_stamp else None if cms.token is None else _read(cms.token)
     if stamp is not None:
@@ -282,7 +283,12 @@ def _signer_of(cms: _Cms, digest: bytes) -> x509.Certificate:
     key = certificate.public_key()
     if scheme is None or not algorithms.is_taken(key):
         raise SignatureFault(Reason.NOT_READ, "an algorithm or a key that is not taken")
-    if not algorithms.has_signed(key, cms.signature, cms.attributes, scheme):
+    # Signed in the order of DER, whatever the order in which they stand there (RFC 5652 §5.4).
+    ordered = der.set_of(
+        *(one.encoded for one in der.children(der.read_whole(cms.attributes, der.SET)))
+    )
+    forms = {cms.attributes, ordered}
+    if not any(algorithms.has_signed(key, cms.signature, one, scheme) for one in forms):
         raise SignatureFault(Reason.BROKEN, "the key of the certificate did not sign it")
     return certificate
 

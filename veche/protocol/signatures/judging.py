@@ -24,7 +24,12 @@ from veche.protocol.signatures.certificates import (
 from veche.protocol.signatures.checking import SignatureFault
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.report import Finding, Reason, Report, Signed, Verdict, reported
-from veche.protocol.signatures.stated import allows_signing, may_stamp, policies_of
+from veche.protocol.signatures.stated import (
+    allows_signing,
+    may_stamp,
+    names_stamping,
+    policies_of,
+)
 from veche.protocol.signatures.trust import TOLERANCE
 
 if TYPE_CHECKING:
@@ -208,7 +213,8 @@ class Judge:
         if standing.is_revoked:
             self.find(Reason.REVOKED, name, "the authority of the time stamp")
         elif not may_stamp(certificate):
-            self.find(Reason.NOT_FOR_SIGNING, name, "not for time stamps")
+            reason = Reason.TIME if names_stamping(certificate) else Reason.NOT_FOR_SIGNING
+            self.find(reason, name, "not for time stamps alone")
         elif not standing.is_trusted or moment > self._covered_at + TOLERANCE:
             self.find(Reason.TIME, name)
         elif standing.is_weak:

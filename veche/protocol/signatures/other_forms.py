@@ -27,9 +27,11 @@ _AS_TEXT: Final = re.compile(
 )
 _XML: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*<")
 _XML_SIGNATURE: Final = b"http://www.w3.org/2000/09/xmldsig#"
-_SIGNATURE_IN_ARCHIVE: Final = re.compile(
-    rb"META-INF/[^/\0]{0,80}(?:signature|timestamp|\.p7[sm]|\.sf)|_xmlsignatures/", re.IGNORECASE
-)
+_FOLDER: Final = b"META-INF/"
+_OFFICE: Final = b"_xmlsignatures/"
+_SIGNATURE: Final = re.compile(rb"[^/\0]{0,80}(?:signature|timestamp|\.p7[sm]|\.sf)", re.IGNORECASE)
+_NAMES_MAX: Final = 2000
+"""That are looked at, from the end, where the directory is."""
 _OURS: Final = b"\x14\0\0\0\0\0\0\0\x21\x28"
 """How our archives go on: a version, nothing special, stored, and a day that is always the same."""
 
@@ -48,5 +50,12 @@ def is_ours(archive: bytes) -> bool:
 
 
 def is_signed_archive(archive: bytes) -> bool:
-    """Return whether an archive names a signature among its entries."""
-    return _SIGNATURE_IN_ARCHIVE.search(archive) is not None
+    """Return whether an archive names a signature among its last entries."""
+    if _OFFICE in archive:
+        return True
+    at = len(archive)
+    for _ in range(_NAMES_MAX):
+        at = archive.rfind(_FOLDER, 0, at)
+        if at < 0 or _SIGNATURE.match(archive, at + len(_FOLDER)):
+            return at >= 0
+    return False

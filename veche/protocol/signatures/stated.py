@@ -93,6 +93,12 @@ def may_stamp(certificate: x509.Certificate) -> bool:
     return not is_authority(certificate) and _may_stamp(certificate)
 
 
+def names_stamping(certificate: x509.Certificate) -> bool:
+    """Return whether time stamps are among its uses, though not as RFC 3161 §2.3 has it."""
+    uses = extension(certificate, x509.ExtendedKeyUsage)
+    return uses is not None and ExtendedKeyUsageOID.TIME_STAMPING in uses
+
+
 def policies_of(certificate: x509.Certificate) -> tuple[str, ...]:
     """The policies that it states, as dotted numbers."""
     stated = extension(certificate, x509.CertificatePolicies)

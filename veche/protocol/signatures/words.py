@@ -43,7 +43,7 @@ _REASONS: Final[Mapping[Reason, str]] = MappingProxyType(
         Reason.NO_SIGNATURE: N_("there is no signature in it"),
         Reason.UNREADABLE: N_("it has another form than those that are checked"),
         Reason.BEFORE: N_(
-            "other bytes stand before the signed container in it, so not all programs find that:"
+            "other bytes stand before the signed file in it, so not all programs find that:"
             " ask for the file once more, as it was signed"
         ),
         Reason.LOCKED: N_("it is locked by a password: ask for a copy without one"),

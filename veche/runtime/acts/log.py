@@ -6,6 +6,7 @@ together or not at all.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +39,7 @@ from veche.protocol.errors import ActRequiredError
 from veche.protocol.ids import derived_ulid
 from veche.protocol.unpadded import unpadded
 from veche.runtime.acts import store
+from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +76,12 @@ class Act:
 
 
 class ActLog:
-    """Commits acts and gives the tokens without which nothing is sent or done."""
+    """Commits acts and gives the tokens without which nothing is sent or done.
+
+    Attributes:
+        outbox_vault: Seals what bots say until it is sent: the database, its log of writes and its
+            copies never have it in clear.
+    """
 
     def __init__(self, pseudonym_key: bytes) -> None:
         """Make the log.
@@ -84,6 +91,8 @@ class ActLog:
                 that differ between organisations.
         """
         self._pseudonym_key = pseudonym_key
+        digest = hashlib.blake2b(digest_size=32, key=pseudonym_key, person=b"veche.outbox")
+        self.outbox_vault = Vault(digest.digest())
 
     def commit(
         self, txn: Cursor, act: Act, clear_form: Mapping[str, Any], now_ms: int, *, ph: str = ""
@@ -124,6 +133,7 @@ class ActLog:
         )
         store.append(txn, act.organisation, row, place.seq + 1, unpadded(c))
         txn.tokens |= {c}
+        txn.vault = self.outbox_vault
         receipt = ActReceipt(v=1, e=row.entry, i=unpadded(hidden), proof=proof.to_text())
         private = {"salt": unpadded(salt), "opening": opening}
         return token_of_log(c, act.organisation, receipt, private)

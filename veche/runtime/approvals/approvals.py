@@ -72,12 +72,16 @@ class AskedView:
         state: With what is known of its question.
         asked: None once it is not open.
         keys: Of the person; only those that are not revoked.
+        held: Ids of those that are too new to approve this.
+        new_key_waits_ms: How long a key that is made now waits before it may approve this.
     """
 
     state: AskedState
     asked: AskedApproval | None
     expires_at_ms: int | None
     keys: Sequence[Key]
+    held: frozenset[str] = frozenset()
+    new_key_waits_ms: int = 0
 
 
 class Approvals:
@@ -212,8 +216,11 @@ class Approvals:
         if not identities.is_current(txn, asked):
             return AskedView(AskedState.CLOSED, None, asked.expires_at_ms, ())
         keys = [key for key in store.keys_of(txn, asked.person) if key.revoked_at_ms is None]
+        approval, rules = asking.approval_asked(asked, asked.shown), self._parts.rules
+        held = [key.id for key in keys if taking.is_key_held(txn, key, approval, now_ms, rules)]
+        waits_ms = rules.key_hold_ms if approval.kind in rules.held else 0
         return AskedView(
-            asked.state, asking.approval_asked(asked, asked.shown), asked.expires_at_ms, keys
+            asked.state, approval, asked.expires_at_ms, keys, frozenset(held), waits_ms
         )
 
     # Keys

@@ -25,7 +25,7 @@ from veche.protocol.inbound import DeviceStanding
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.approval import Approval, Kind
+    from veche.protocol.approval import Approval, AskedApproval, Kind
     from veche.protocol.ids import EffectId, RoomId, UserId
     from veche.protocol.prompts import NumberReactions
 
@@ -324,7 +324,7 @@ def judge(
 
 def is_held(
     key: Key,
-    approval: Approval | Decline,
+    approval: Approval | AskedApproval | Decline,
     now_ms: int,
     rules: Rules,
     spent_minor: int,

@@ -34,6 +34,7 @@ from veche.runtime.approvals.core import (
     Verdict,
     counts_on,
     identity_of,
+    is_held,
     judge,
     limit_of,
 )
@@ -56,9 +57,9 @@ from veche.runtime.sessions import Level
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.approval import Approval, SignedApproval
+    from veche.protocol.approval import Approval, AskedApproval, SignedApproval
     from veche.protocol.errors import VecheError
-    from veche.runtime.approvals.core import Asked, Key
+    from veche.runtime.approvals.core import Asked, Key, Rules
     from veche.runtime.approvals.parts import Parts
     from veche.runtime.approvals.store import Question
     from veche.runtime.database import Cursor
@@ -211,7 +212,14 @@ def authorised(txn: Cursor, parts: Parts, nonce: str | None) -> Evidence:
     return evidence
 
 
-def _spent(txn: Cursor, key: Key | None, approval: Approval | Decline) -> int:
+def is_key_held(
+    txn: Cursor, key: Key, approval: Approval | AskedApproval, now_ms: int, rules: Rules
+) -> bool:
+    """Whether a key is too new for an approval that is asked for."""
+    return is_held(key, approval, now_ms, rules, _spent(txn, key, approval))
+
+
+def _spent(txn: Cursor, key: Key | None, approval: Approval | AskedApproval | Decline) -> int:
     if key is None or isinstance(approval, Decline):
         return 0
     if not isinstance(approval.shown, PaymentShown):

@@ -210,7 +210,9 @@ class Healer:
             return False
         _heals.labels("done").inc()
         if count:
-            logger.warning("healing found %d events for %s (%s)", count, bot, reason)
+            # At the start that is what came while nobody was there; later a push was lost.
+            level = logging.INFO if reason == "start" else logging.WARNING
+            logger.log(level, "healing found %d events for %s (%s)", count, bot, reason)
         return True
 
     async def heal(self, bot: UserId, reason: str, *, age_ms: int = 0) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from veche.protocol.ids import EventId
 from veche.runtime.matrix.client import MatrixError, path
-from veche.runtime.outbox.turns import REDACTION
+from veche.runtime.outbox.store import REDACTION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from veche.runtime.outbox.turns import Ready
     from veche.runtime.ports import Receiver, Sealer
     from veche.runtime.tasks import Tasks
+    from veche.runtime.vault import Vault
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class OutboxSender:
         marks: Acknowledgements that wait to be written down.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- what it is made of
         self,
         database: Database,
         reactor: IReactorTime,
@@ -92,6 +93,7 @@ class OutboxSender:
         rooms: Rooms,
         marks: Marks,
         chance: Callable[[], float],
+        vault: Vault,
     ) -> None:
         """Make the sender; bots come by ``use``.
 
@@ -103,6 +105,7 @@ class OutboxSender:
             rooms: Reads the state of rooms.
             marks: Where acknowledgements wait to be written down.
             chance: A random number in [0, 1), for jitter.
+            vault: Opens what waits to be said: of the log of acts.
         """
         self._database = database
         self._reactor = reactor
@@ -110,7 +113,7 @@ class OutboxSender:
         self._client = client
         self._rooms = rooms
         self.marks = marks
-        self._turns = Turns(marks)
+        self._turns = Turns(marks, vault)
         self._chance = chance
         self._bell = Bell(reactor)
         self._places: dict[UserId, tuple[Sealer, Receiver]] = {}

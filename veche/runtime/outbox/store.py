@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from veche.protocol.acts import ActToken
     from veche.runtime.database import Cursor
     from veche.runtime.outbox.marks import Mark
+    from veche.runtime.vault import Vault
 
 CHANNEL: Final = "veche_outbox"
 """Where new rows are announced: ``<bot> <room id>``."""
@@ -28,6 +29,10 @@ AUDIENCE: Final = "audience"
 ROWS_MAX: Final = 10
 """Rows of one room that one transaction seals: who joins meanwhile does not read them."""
 HOUSEKEEPING_ROWS_MAX: Final = 5_000
+REDACTION: Final = "m.room.redaction"
+NEVER_ENCRYPTED: Final = frozenset(("m.reaction", REDACTION))
+"""What clients read only in clear."""
+_SEALED: Final = "sealed"  # the only key of content that is not encrypted for its room yet
 
 
 class State(enum.IntEnum):
@@ -146,7 +151,10 @@ def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
 
 
 def _insert(txn: Cursor, bot: UserId, room_id: RoomId, row: OutboxRow) -> None:
-    relation = row.relation
+    relation, content = row.relation, row.content or {}
+    if row.is_sealable:
+        # What is in clear here stays in the log of writes, also once it is overwritten.
+        content = {_SEALED: txn.vault.seal_text(content)}
     related = relation and [relation.kind.value, relation.target, relation.key]
     txn.later(
         "SELECT runtime.outbox_append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -158,7 +166,7 @@ def _insert(txn: Cursor, bot: UserId, room_id: RoomId, row: OutboxRow) -> None:
             row.state_key,
             row.redacts,
             related and _dumped(related),
-            _dumped(row.content),
+            _dumped(content),
             _dumped(row.beside),
             row.created_at_ms,
             txn.said is None,
@@ -209,9 +217,6 @@ def state_key_of(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> str | Non
     return None if row is None else row[0]
 
 
-# What the sender does.
-
-
 @attrs.frozen
 class OutboxRow:
     """A row to be sent.
@@ -236,6 +241,11 @@ class OutboxRow:
     sealed_device: str | None = None
     attempts: int = 0
     first_sent_at_ms: int | None = None
+
+    @property
+    def is_sealable(self) -> bool:
+        """Whether it can be encrypted: clients read state, and some kinds of events, in clear."""
+        return self.state_key is None and self.event_type not in NEVER_ENCRYPTED
 
 
 @attrs.frozen
@@ -272,30 +282,41 @@ def due(
     return rooms, next_at_ms
 
 
-def rows(txn: Cursor, bot: UserId, room_id: RoomId, marks: Sequence[Mark] = ()) -> RoomRows | None:
-    """The next rows of a room in order, at most ``ROWS_MAX``; None if it has no work.
+def rows(
+    txn: Cursor,
+    bot: UserId,
+    room_id: RoomId,
+    vault: Vault,
+    marks: Sequence[Mark] = (),
+    rows_max: int = ROWS_MAX,
+) -> RoomRows | None:
+    """The next rows of a room in order; None if it has no work.
 
     Args:
         txn: Of the sender.
         bot: Whose rows.
         room_id: Where.
+        vault: Opens what was said.
         marks: Acknowledgements that are written down first.
+        rows_max: How many at most.
     """
     txn.execute(
         "SELECT * FROM runtime.outbox_take("
         "%s, %s, %s, %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])",
-        (room_id, bot, ROWS_MAX + 1, *_columns(marks)),
+        (room_id, bot, rows_max + 1, *_columns(marks)),
     )
     found = txn.fetchall()
     if not found:
         return None
     mark, is_looked_at = found[0][:2]
-    read = [_row(values[2:]) for values in found[:ROWS_MAX] if values[2] is not None]
-    return RoomRows(mark, is_looked_at, read, len(found) <= ROWS_MAX)
+    read = [_row(values[2:], vault) for values in found[:rows_max] if values[2] is not None]
+    return RoomRows(mark, is_looked_at, read, len(found) <= rows_max)
 
 
-def _row(values: Sequence[Any]) -> OutboxRow:
+def _row(values: Sequence[Any], vault: Vault) -> OutboxRow:
     effect_id, event_type, state_key, redacts, relation, content, beside, *rest = values
+    if content is not None and _SEALED in content:  # not so of rows of before
+        content = vault.open_text(content[_SEALED])
     *sealed, created_at_ms = rest
     related = None
     if relation is not None:

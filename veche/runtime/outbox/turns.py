@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from veche.runtime.outbox.marks import Mark, Marks
     from veche.runtime.outbox.store import OutboxRow
     from veche.runtime.ports import Receiver, Sealer
+    from veche.runtime.vault import Vault
 
     _Seal = Callable[
         [Cursor, RoomId, str, Mapping[str, Any], Mapping[str, Any], int], Mapping[str, Any]
@@ -40,10 +41,10 @@ RELATION_WAIT_MS: Final = 1_000
 HELD_MS: Final = 60_000
 """When to look again whether a document may go to a person whose identity was in doubt."""
 
+HELD_MAX: Final = 100
+"""Documents that wait in one room; more are given up, since they can be asked for again."""
+
 MEMBER: Final = "m.room.member"
-REDACTION: Final = "m.room.redaction"
-NEVER_ENCRYPTED: Final = frozenset(("m.reaction", REDACTION))
-"""What clients read only in clear."""
 _OPTIONAL: Final = frozenset((RelationKind.REPLY, RelationKind.THREAD))
 """Relations without which a message still says what it says."""
 
@@ -144,8 +145,10 @@ class _UnresolvedError(Exception):
 class Turns:
     """Takes turns, given the acknowledgements that are not written down yet."""
 
-    def __init__(self, marks: Marks) -> None:
+    def __init__(self, marks: Marks, vault: Vault) -> None:
         self._marks = marks
+        self._vault = vault
+        self._held: dict[tuple[UserId, RoomId], int] = {}
 
     def take(
         self,
@@ -168,7 +171,9 @@ class Turns:
         Raises:
             LostWriterError: Another process speaks for the bot; nothing was changed.
         """
-        found = store.rows(txn, place.bot, place.room_id, marks)
+        held_count = self._held.pop((place.bot, place.room_id), 0)
+        rows_max = store.ROWS_MAX + held_count
+        found = store.rows(txn, place.bot, place.room_id, self._vault, marks, rows_max)
         if found is None:
             return Turn()
         rows = [row for row in found.rows if not self._marks.find(place.room_id, row.effect_id)]
@@ -192,9 +197,10 @@ class Turns:
         seal = place.sealer.seal if is_room_encrypted else None
         device_id = place.sealer.device_id
         fixed: list[store.SealedRow] = []
+        held_count, is_last = 0, turn.is_all
         for row in rows:
             # Also of rows sealed before: the process may have ended before the keys went.
-            turn.has_keys |= is_room_encrypted and _is_sealable(row)
+            turn.has_keys |= is_room_encrypted and row.is_sealable
             if row.sealed is not None and row.sealed_type is not None:
                 turn.ready.append(_as_sealed(row, row.sealed, row.sealed_type, device_id, now_ms))
                 continue
@@ -208,9 +214,13 @@ class Turns:
             except NotPrepared:
                 turn.is_all, turn.needs_preparation, turn.wait_ms = False, True, None
                 break
-            except HeldBack:
+            except HeldBack as e:
+                if held_count >= HELD_MAX:
+                    give_up(txn, place, [row.effect_id], Undeliverable.FORBIDDEN, str(e))
+                    continue
                 # What comes after it goes first: it may be the warning of what it waits for.
-                turn.is_all, turn.wait_ms = False, HELD_MS
+                held_count += 1
+                turn.is_all, turn.wait_ms = False, HELD_MS if is_last else None
                 continue
             except _CannotSealError as e:
                 logger.exception("outbox: %s cannot be sent", row.effect_id)
@@ -218,6 +228,8 @@ class Turns:
                 continue
             fixed.append(one)
             turn.ready.append(Ready(row, one.sealed, one.sealed_type, one.redacts))
+        if held_count:
+            self._held[place.bot, place.room_id] = held_count
         if fixed:
             store.set_sealed(txn, place.room_id, fixed, device_id, now_ms)
 
@@ -239,7 +251,7 @@ class Turns:
                 one = self._seal(txn, place, row, now_ms, seal)
             except (NotPrepared, HeldBack, _UnresolvedError, _CannotSealError):
                 break
-            turn.has_keys |= turn.is_room_encrypted and _is_sealable(row)
+            turn.has_keys |= turn.is_room_encrypted and row.is_sealable
             turn.ready.append(Ready(row, one.sealed, one.sealed_type, one.redacts))
             fixed.append(one)
         if not fixed:
@@ -265,7 +277,7 @@ class Turns:
             expected = str(content.get("membership"))
             rooms_store.expect_member(txn, place.room_id, UserId(row.state_key), expected)
         audience = content.pop(store.AUDIENCE, None)
-        if seal is None or not _is_sealable(row):
+        if seal is None or not row.is_sealable:
             content.pop(OPENING, None)  # for the person alone
             return _fixed(row, {**content, **row.beside}, row.event_type, redacts)
         if audience is not None:
@@ -320,11 +332,7 @@ def give_up(
 
 
 def _is_to_seal(row: OutboxRow) -> bool:
-    return row.sealed is None and _is_sealable(row)
-
-
-def _is_sealable(row: OutboxRow) -> bool:
-    return row.state_key is None and row.event_type not in NEVER_ENCRYPTED
+    return row.sealed is None and row.is_sealable
 
 
 def _is_apart(row: OutboxRow) -> bool:

@@ -8,8 +8,6 @@ from appservices.payments.core.ledger.flags import (
     BALANCING,
     CLOSED,
     CLOSING,
-    CLOSING_CREDIT,
-    CLOSING_DEBIT,
     ENDING,
     EXPIRE,
     IMPORTED,
@@ -139,9 +137,10 @@ def _refuse_state(book: Book, t: Transfer, hold: Row, flags: int) -> Result | No
         return refused
     if flags & VOID:
         return None
-    # A hold that closed an account may be posted: then it stays closed.
-    if debit.flags & CLOSED and not hold.flags & CLOSING_DEBIT:
+    # In a closed account nothing moves but voids, as in TigerBeetle: so the hold that closed it
+    # cannot be posted either. Its account is closed until it is voided, or its time is over.
+    if debit.flags & CLOSED:
         return Result.DEBIT_ACCOUNT_ALREADY_CLOSED
-    if credit.flags & CLOSED and not hold.flags & CLOSING_CREDIT:
+    if credit.flags & CLOSED:
         return Result.CREDIT_ACCOUNT_ALREADY_CLOSED
     return None

@@ -8,7 +8,7 @@ from appservices.payments.core.order import REFERENCE_CHARACTERS_MAX, OrderProbl
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.rules import Reason
 from appservices.payments.core.texts.allowance import USE_REFUSALS
-from appservices.payments.core.texts.peers import PEER_REFUSALS
+from appservices.payments.core.texts.peers import PEER_REFUSALS, PEER_ROOM, room_words
 from appservices.payments.core.texts.views import named
 from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
@@ -189,7 +189,7 @@ def refused_doc(why: str, view: PaymentView, balance_minor: int, speech: Speech)
     Args:
         why: Code: of a rule, or one of this module.
         view: The payment.
-        balance_minor: What the payer can pay with.
+        balance_minor: What the payer can pay with; of ``PEER_ROOM``: what can go there.
         speech: How the payer is spoken to.
     """
     return (Paragraph(refused_words(why, view, balance_minor, speech)),)
@@ -209,6 +209,8 @@ def refused_words(why: str, view: PaymentView, balance_minor: int, speech: Speec
             balance=speech.money(balance_minor, view.currency),
             needed=speech.money(view.amount_minor + view.fee_minor, view.currency),
         )
+    if why == PEER_ROOM:
+        return room_words(balance_minor, view.currency, speech)
     return speech.text(_REFUSALS.get(why, _REFUSALS[FAILED]))
 
 

@@ -18,6 +18,8 @@ PEER_SILENT: Final = "peer_silent"
 PEER_NO_PAYEE: Final = "peer_no_payee"
 PEER_LIMIT: Final = "peer_limit"
 """One institution owes the other as much as it may."""
+PEER_ROOM: Final = "peer_room"
+"""The payment alone is more than may still go to the other institution."""
 PEER_CURRENCY: Final = "peer_currency"
 PEER_CLOSED: Final = "peer_closed"
 PEER_NO: Final = "peer_no"
@@ -69,6 +71,17 @@ def why_of(code: str | None) -> str:
 def peer_words(why: str, speech: Speech) -> str:
     """Why somebody of another institution cannot be paid; ``why`` is a code of this module."""
     return speech.text(PEER_REFUSALS[why])
+
+
+def room_words(room_minor: int, currency: str, speech: Speech) -> str:
+    """How much can go to another institution, where somebody wants to pay more."""
+    if room_minor == 0:
+        return speech.text(PEER_REFUSALS[PEER_LIMIT])
+    return speech.text(
+        "Your institution can pay theirs {amount} at most for now. Nothing was paid. Pay less, or"
+        " try again once the two have settled.",
+        amount=speech.money(room_minor, currency),
+    )
 
 
 def no_peer_words(server: str, speech: Speech) -> str:

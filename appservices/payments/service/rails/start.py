@@ -79,12 +79,20 @@ def banking_of(
     return Banking(Desk(host.database, vault, banks, tell))
 
 
-def _rail(section: BankSection, reactor: Any) -> Rail:
+def bank_key(section: BankSection) -> SigningKey:
+    """Return the key with which we sign what a bank gets.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
     try:
-        key = SigningKey(base64.b64decode(read_secret(section.key_path), validate=True))
+        return SigningKey(base64.b64decode(read_secret(section.key_path), validate=True))
     except (binascii.Error, ValueError) as e:
         raise ConfigError(f"{section.key_path}: should be 32 random bytes in base64") from e
-    return _maker(section.rail)(section, key, reactor)
+
+
+def _rail(section: BankSection, reactor: Any) -> Rail:
+    return _maker(section.rail)(section, bank_key(section), reactor)
 
 
 def _maker(rail: str) -> RailMaker:

@@ -124,6 +124,7 @@ def _booked(line: Line) -> BookedView:
         at_ms=line.at_ms,
         minor=line.amount_minor,
         balance_minor=line.balance_minor,
+        address=line.said.address,
         name=line.said.name,
         text=line.said.text or line.said.reference,
         payment=line.said.payment,

@@ -29,7 +29,7 @@ from appservices.payments.core.texts.paying import (
 from appservices.payments.core.texts.peers import PEER_REFUSALS, no_peer_words, peer_words
 from appservices.payments.core.texts.views import Party, without_example
 from appservices.payments.core.texts.wallet import Trouble
-from appservices.payments.service import buying, files, judging, paying, payouts, purses
+from appservices.payments.service import buying, files, paying, payouts, purses
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.naming import organisation_named, payee_named, server_named
 from appservices.payments.service.wallet.visit import PaymentRefusedError
@@ -246,8 +246,8 @@ def _ask(visit: Visit, matter: Matter) -> Matter:
 def _check_hope(visit: Visit, matter: Matter) -> None:
     why = paying.hopeless(visit.scene, matter.payment)
     if why is not None:
-        balance_minor = judging.balance_of(visit.scene, matter.payment)
-        words = refused_words(why, matter.view, balance_minor, visit.speech)
+        at_most_minor = paying.at_most_minor(visit.scene, matter.payment, why)
+        words = refused_words(why, matter.view, at_most_minor, visit.speech)
         raise PaymentRefusedError(why, words, PAYEE if why in _ABOUT_PAYEE else None)
 
 

@@ -262,7 +262,8 @@ def _foreseen(visit: Visit, matter: Matter) -> ForeseenView:
         return ForeseenView(verdict="refuse", words=words, until_ms=None)
     why = paying.hopeless(scene, matter.payment)
     if why is not None:
-        words = refused_words(why, matter.view, balance_minor, speech)
+        at_most_minor = paying.at_most_minor(scene, matter.payment, why)
+        words = refused_words(why, matter.view, at_most_minor, speech)
         return ForeseenView(verdict="refuse", words=words, until_ms=None)
     if isinstance(verdict, Wait):
         words = wait_words(verdict.reason, speech)

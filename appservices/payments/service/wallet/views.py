@@ -431,6 +431,7 @@ class BookedView(Wire):
     Attributes:
         minor: Below 0: paid.
         balance_minor: After it.
+        address: Of the other side, as of a party; may be empty.
         name: The other side; may be empty.
         text: What it was for; may be empty.
         payment: Of which payment of theirs; null: of none.
@@ -439,6 +440,7 @@ class BookedView(Wire):
     at_ms: int
     minor: int
     balance_minor: int
+    address: str
     name: str
     text: str
     payment: str | None

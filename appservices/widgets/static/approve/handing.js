@@ -11,6 +11,7 @@
  * @property {number | null} expires_at_ms
  * @property {number} now_ms
  * @property {import("./keys.js").ListedKey[]} keys
+ * @property {number} new_key_waits_ms
  */
 import { ApiError, OfflineError, call } from "../kit/api.js";
 import { canonicalBytes } from "../kit/canonical.js";

@@ -40,7 +40,7 @@ async function ask(nonce, linked) {
     const mine = begun;
     show(heading(t("Approve")), el("p", { class: "spinner", role: "status" }, t("One moment…")));
     try {
-        const { asked, state, keys, expires_at_ms } = await look(nonce);
+        const { asked, state, keys, expires_at_ms, new_key_waits_ms } = await look(nonce);
         const signers = asked ? await signersOf(asked.person, keys) : [];
         if (mine !== begun) return;
         if (state !== "open" || !asked) over(state);
@@ -51,7 +51,7 @@ async function ask(nonce, linked) {
                     "It does not say what was asked. Nothing was approved. Don't use it; look into your chat.",
                 ),
             );
-        else if (isShowable(asked)) question(asked, expires_at_ms, signers);
+        else if (isShowable(asked)) question(asked, expires_at_ms, signers, new_key_waits_ms);
         else
             tell(
                 t("This page can't show it all"),

@@ -18,6 +18,7 @@ const LOOK_MS = 500;
 /** From how much on the person is told that the clock of the device is wrong. */
 const CLOCK_MS_MAX = 5 * 60_000;
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 /** Longer ones are read as text, and are not shouted. */
 const HERO_CHARACTERS_MAX = 60;
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -25,9 +26,10 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 /**
  * @param {Asked} asked
  * @param {number | null} expires_at_ms
- * @param {Signer[]} signers
+ * @param {Signer[]} signers those that can sign; if all are too new, they can only decline
+ * @param {number} new_key_waits_ms how long a key that is made now would wait
  */
-export function question(asked, expires_at_ms, signers) {
+export function question(asked, expires_at_ms, signers, new_key_waits_ms) {
     const { nonce, person, kind, shown } = asked;
     const sheet = sheetOf(asked);
     const status = el("div", { role: "alert", class: "status", tabindex: "-1" });
@@ -68,11 +70,14 @@ export function question(asked, expires_at_ms, signers) {
         }, declined),
     );
     const hasKey = signers.length > 0;
-    const pressed = [...(hasKey ? [yes] : []), ...(hasKey || canDeclineSignedIn ? [no] : [])];
+    const held = signers.map((one) => one.held_until_ms).filter((one) => one !== null);
+    const canApprove = signers.length > held.length;
+    const pressed = [...(canApprove ? [yes] : []), ...(hasKey || canDeclineSignedIn ? [no] : [])];
     show(
         ...sheetParts(sheet),
         around(asked, expires_at_ms, signers.length === 1 ? signers[0] : undefined),
-        hasKey ? choice.element : noKey(canDeclineSignedIn),
+        hasKey ? choice.element : noKey(canDeclineSignedIn, new_key_waits_ms),
+        hasKey && !canApprove ? tooNew(Math.min(...held)) : undefined,
         status,
         el("div", { class: "actions stacked" }, ...pressed),
     );
@@ -139,8 +144,23 @@ function signerChoice(signers) {
     };
 }
 
-/** @param {boolean} canDecline */
-function noKey(canDecline) {
+/** @param {number} until_ms when the first key of this device may approve this */
+function tooNew(until_ms) {
+    const words = t(
+        "This key is new. It may approve this from {time} on; come back then. You can decline now.",
+        { time: showDateTime(until_ms) },
+    );
+    return el("div", { class: "banner", role: "status" }, el("p", {}, words));
+}
+
+/** @param {boolean} canDecline @param {number} waits_ms */
+function noKey(canDecline, waits_ms) {
+    const hours = Math.ceil(waits_ms / HOUR_MS);
+    const wait = plural(
+        "A new key may approve this after {count} hour: so nobody who gets into your account can use one at once.",
+        "A new key may approve this after {count} hours: so nobody who gets into your account can use one at once.",
+        hours,
+    );
     const back = encodeURIComponent(location.pathname + location.search + location.hash);
     return el(
         "div",
@@ -152,6 +172,7 @@ function noKey(canDecline) {
                 "This device has no key of yours. A key is made once, in a minute; your chat confirms it.",
             ),
         ),
+        hours ? el("p", {}, wait) : undefined,
         el("p", {}, link(t("Make a key for this device"), `/keys#return=${back}`, "primary")),
         canDecline ? undefined : el("p", {}, t("To say no, answer in your chat.")),
     );

@@ -10,6 +10,7 @@ import { ApiError, call, isReachable, whenReachable } from "./api.js";
 import { VecheElement, button } from "./elements.js";
 import { LANGUAGES, LANGUAGE_NAMES, chooseLanguage, currentLanguage, t } from "./i18n.js";
 import { icon } from "./icons.js";
+import { colourOf, initialOf } from "./marks.js";
 import { meta } from "./page.js";
 import { end, forgetTab, session } from "./session.js";
 import { chooseTheme, themeChoice } from "./theme.js";
@@ -106,8 +107,8 @@ export class VecheBar extends VecheElement {
                 popovertarget="account"
                 aria-label=${t("Your account: {person}", { person })}
             >
-                <span class="avatar" aria-hidden="true"
-                    ><bdi>${[...person.slice(1)][0] ?? ""}</bdi></span
+                <span class="avatar ${colourOf(person)}" aria-hidden="true"
+                    ><bdi>${initialOf(person)}</bdi></span
                 >
             </button>
             <div id="account" class="menu" popover>

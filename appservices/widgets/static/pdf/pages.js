@@ -19,6 +19,7 @@ export class VechePages extends VecheElement {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({
         bytes: { attribute: false },
         label: { attribute: false },
+        known: { attribute: false },
         /** Whether another file is shown beside it: then each page says of which it is. */
         isBeside: { attribute: false },
         count: { state: true },
@@ -46,6 +47,8 @@ export class VechePages extends VecheElement {
         this._close = () => {};
         /** @type {IntersectionObserver | undefined} */
         this._observer = undefined;
+        /** @type {string[]} numbers of pages that were on the screen before */
+        this.known = [];
         /** @type {Set<number>} */
         this._seen = new Set();
         /** @type {Set<number>} pages that are drawn */
@@ -73,7 +76,7 @@ export class VechePages extends VecheElement {
         const mine = this._begun;
         this._observer?.disconnect();
         this._close();
-        this._seen.clear();
+        this._seen = new Set(this.known.map(Number));
         this._drawn.clear();
         this._drawing.clear();
         Object.assign(this, { count: 0, isFailed: false, pages: new Map(), _pdf: undefined });
@@ -87,6 +90,7 @@ export class VechePages extends VecheElement {
             }
             Object.assign(this, { _pdf: pdf, _close: close, attached });
             this.count = pdf.numPages;
+            if (this._seen.size) this._tell();
             await this.updateComplete;
             this._watch();
         } catch {
@@ -125,7 +129,12 @@ export class VechePages extends VecheElement {
         const isSeen = intersectionRatio >= SEEN || intersectionRect.height >= SEEN * room;
         if (!isSeen || this._seen.has(number)) return;
         this._seen.add(number);
-        const detail = { page: number, seen: this._seen.size, count: this.count };
+        this._tell();
+    }
+
+    _tell() {
+        const parts = [...this._seen].filter((page) => page >= 1 && page <= this.count).map(String);
+        const detail = { seen: parts.length, count: this.count, parts };
         this.dispatchEvent(new CustomEvent("veche-page-seen", { detail, bubbles: true }));
     }
 

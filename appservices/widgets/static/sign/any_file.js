@@ -26,6 +26,7 @@ export class VecheAnyFile extends VecheElement {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({
         file: { attribute: false },
         label: { attribute: false },
+        known: { attribute: false },
         /** Whether whoever looks at it has chosen it from their own device. */
         isChosen: { attribute: false },
         digest: { state: true },
@@ -52,6 +53,8 @@ export class VecheAnyFile extends VecheElement {
         this.compared = "";
         /** @type {IntersectionObserver | undefined} */
         this._observer = undefined;
+        /** @type {string[]} parts that were on the screen before */
+        this.known = [];
         /** @type {Set<string>} */
         this._seen = new Set();
     }
@@ -74,7 +77,7 @@ export class VecheAnyFile extends VecheElement {
 
     _open() {
         URL.revokeObjectURL(this.picture);
-        this._seen.clear();
+        this._seen = new Set(this.known);
         Object.assign(this, { picture: "", parts: [], isFailed: false, compared: "", digest: "" });
         const { file } = this;
         if (!file) return;
@@ -85,8 +88,11 @@ export class VecheAnyFile extends VecheElement {
         if (shape === "picture")
             this.picture = URL.createObjectURL(new Blob([file.data], { type: file.kind }));
         const parts = shape === "text" ? textParts(file.data) : [];
-        if (parts) this.parts = parts;
-        else this._fail();
+        if (!parts) this._fail();
+        else {
+            this.parts = parts;
+            if (this._seen.size) this._tell();
+        }
     }
 
     _fail() {
@@ -112,7 +118,13 @@ export class VecheAnyFile extends VecheElement {
         const isSeen = intersectionRatio >= SEEN || intersectionRect.height >= SEEN * room;
         if (!isIntersecting || !isSeen || this._seen.has(part)) return;
         this._seen.add(part);
-        const detail = { seen: this._seen.size, count: this.parts.length || PICTURE_PARTS };
+        this._tell();
+    }
+
+    _tell() {
+        const count = this.parts.length || PICTURE_PARTS;
+        const parts = [...this._seen].slice(0, count);
+        const detail = { seen: parts.length, count, parts };
         this.dispatchEvent(new CustomEvent("veche-page-seen", { detail, bubbles: true }));
     }
 

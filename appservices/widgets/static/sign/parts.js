@@ -410,6 +410,9 @@ export function problem(error) {
                 ${t("This device has no key of yours. A key is made once, in a minute; your chat confirms it.")}
             </p>
             <p>
+                ${t("A new key has to wait before it may sign, as a rule 12 hours. Your place in the document is kept in this tab.")}
+            </p>
+            <p>
                 <a class="button primary" href="/keys#return=${back}"
                     >${t("Make a key for this device")}</a
                 >

@@ -38,6 +38,7 @@ import {
     signedBefore,
     signingIn,
 } from "./parts.js";
+import { keepSeen, seenSoFar } from "./reading.js";
 import { reportButton, saveReport } from "./report.js";
 import { saving } from "./saving.js";
 import { answered, declinePaper, isBlind, levelOf, signPaper } from "./signing.js";
@@ -328,10 +329,12 @@ export class VecheSign extends VecheElement {
         if (!paper) return spinner(t("Opening the document…"));
         if (paper.file) return this._anyFile(paper.file, title);
         return html`<veche-pages
+            .known=${seenSoFar(document.sha256)}
             .bytes=${paper.whole}
             .label=${t("Pages of {title}", { title })}
             @veche-page-seen=${(/** @type {CustomEvent} */ { detail }) => {
                 this.seen = Math.min(detail.seen, document.pages);
+                keepSeen(document.sha256, detail.parts);
             }}
             @veche-pages-failed=${() => {
                 this.isBroken = true;
@@ -341,12 +344,15 @@ export class VecheSign extends VecheElement {
 
     /** @param {import("../asic/growing.js").DataFile} file @param {string} title */
     _anyFile(file, title) {
+        const { sha256 = "" } = this.view?.document ?? {};
         return html`<veche-any-file
+            .known=${seenSoFar(sha256)}
             .file=${file}
             .label=${t("What is in {title}", { title })}
             @veche-page-seen=${(/** @type {CustomEvent} */ { detail }) => {
                 this.parts = detail.count;
                 this.seen = detail.seen;
+                keepSeen(sha256, detail.parts);
             }}
             @veche-pages-failed=${() => {
                 this.isBroken = true;

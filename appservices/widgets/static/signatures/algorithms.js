@@ -105,6 +105,12 @@ export function keyOf(info) {
     const name = idIn(kind);
     const encoded = wholeBits(bits);
     if (name === RSA) return { kind: "RSA", bits: modulusBits(encoded), encoded: info.encoded };
+    if (name === PSS) {
+        // Browsers take such keys under the name of RSA alone (RFC 4055 §1.2).
+        const plain = der.sequence(der.oid("1.2.840.113549.1.1.1"), der.tlv(der.NULL));
+        const spki = der.sequence(plain, der.tlv(der.BIT_STRING, Uint8Array.of(0), encoded));
+        return { kind: "RSA", bits: modulusBits(encoded), encoded: spki };
+    }
     const known = name === EC_KEY ? CURVES.get(idIn(curve)) : undefined;
     return known && { kind: known, bits: 0, encoded };
 }

@@ -7,13 +7,24 @@
 import { bytesBefore, isContainer } from "../asic/container.js";
 import { judgeContainer } from "../asic/verdict.js";
 import { asText } from "../pdf/values.js";
-import { ANY_RANGE, judgeElsewhere } from "./elsewhere.js";
+import { judgeElsewhere } from "./elsewhere.js";
 import { ALGORITHMS_END, reported } from "./judging.js";
 import { isApart, isArchive, isOurs, isSignedArchive } from "./other_forms.js";
 import { beginsSigned, judge } from "./verdict.js";
 
-/** From its end: where readers look for the end of a PDF. */
+/** How far into a file readers look for the header of a PDF. */
+const HEADER_BYTES_MAX = 1024;
+/** From its end: where they look for its end. */
 const END_BYTES = 1024;
+const code = (/** @type {string} */ one) => one.charCodeAt(0).toString(16);
+/** With letters that are written by their numbers, or without. */
+const RANGE_NAME = new RegExp(
+    "/" +
+        Array.from(
+            "ByteRange",
+            (one) => `(?:${one}|#${code(one)}|#${code(one).toUpperCase()})`,
+        ).join(""),
+);
 const PARTS = ["%PDF-", " obj", "startxref"];
 
 /**
@@ -29,6 +40,17 @@ export async function judgeFile(bytes, roots, nowMs, lists = [], end = ALGORITHM
     const other = ofAnotherKind(bytes);
     if (other) return reported([other]);
     const pdf = asText(bytes);
+    const report = await judgePdf(pdf, bytes, { roots, nowMs, lists, end });
+    const before = pdf.slice(0, HEADER_BYTES_MAX).indexOf("%PDF-");
+    if (before > 0 && report.verdict === "invalid")
+        return reported([
+            finding("bytes_before_the_container", `the PDF begins after ${before} bytes`),
+        ]);
+    return report;
+}
+
+/** @param {string} pdf @param {Bytes} bytes @param {import("./verdict.js").By} by @returns {Promise<Report>} */
+async function judgePdf(pdf, bytes, { roots, nowMs, lists, end }) {
     const report = await judge(bytes, roots, nowMs, lists, end, pdf);
     if (!(await mayBeOfOthers(pdf, report))) return report;
     const others = await judgeElsewhere(bytes, roots, nowMs, lists, end, pdf);
@@ -54,7 +76,7 @@ function ofAnotherKind(bytes) {
 
 /** @param {string} pdf of another form, in which no signature is read @returns {string} */
 function reasonWithoutSignature(pdf) {
-    if (pdf.includes(ANY_RANGE)) return "signature_not_readable";
+    if (RANGE_NAME.test(pdf)) return "signature_not_readable";
     if (pdf.includes("/Encrypt")) return "locked_by_a_password";
     const [, ...after] = pdf.slice(-END_BYTES).split("%%EOF");
     const isCut = after.length === 0 || after.at(-1)?.includes(" obj");

@@ -258,6 +258,14 @@ function isForStamps(one) {
     return held.length === 1 && held[0] !== undefined && hex(held[0].body) === TIME_STAMPING;
 }
 
+/** @param {Certificate} one whose uses have time stamps among them, though not as RFC 3161 §2.3 has it */
+export function namesStamping(one) {
+    const uses = one.extensions.get(EXTENDED_KEY_USAGE);
+    if (!uses) return false;
+    const held = der.children(der.readWhole(uses.value, der.SEQUENCE));
+    return held.some(({ body }) => hex(body) === TIME_STAMPING);
+}
+
 /** @param {Certificate} one @returns {boolean} for signing answers, whoever has issued it */
 export function isResponder(one) {
     const uses = one.extensions.get(EXTENDED_KEY_USAGE);

@@ -23,6 +23,8 @@ export const SET = 0x31;
 
 const CHILDREN_MAX = 64;
 const LENGTH_BYTES_MAX = 4;
+const INDEFINITE_DEPTH_MAX = 16;
+const CONSTRUCTED = 0x20;
 
 /** The bytes are not the DER that was expected. */
 export class DerError extends Error {}
@@ -82,6 +84,33 @@ export function read(data, at = 0) {
     const end = start + size;
     if (end > data.length) throw new DerError("an element is longer than what holds it");
     return [{ tag, body: data.subarray(start, end), encoded: data.subarray(at, end) }, end];
+}
+
+/**
+ * The element with definite lengths, as `veche.protocol.signatures.der.read_indefinite` reads it.
+ * @param {Bytes} data
+ * @param {number} [at]
+ * @param {number} [depth]
+ * @returns {[Bytes, number]} and where it ends
+ */
+export function readIndefinite(data, at = 0, depth = 0) {
+    if (data[at + 1] !== 0x80) {
+        const [{ encoded }, end] = read(data, at);
+        return [encoded, end];
+    }
+    const tag = data[at] ?? 0;
+    if (depth === INDEFINITE_DEPTH_MAX || (tag & CONSTRUCTED) === 0)
+        throw new DerError("a length is indefinite where it cannot be");
+    const parts = [];
+    let next = at + 2;
+    while (data[next] !== 0 || data[next + 1] !== 0) {
+        const [part, end] = readIndefinite(data, next, depth + 1);
+        parts.push(part);
+        next = end;
+    }
+    const isText = tag === (CONSTRUCTED | OCTET_STRING);
+    const held = isText ? parts.map((one) => readWhole(one, OCTET_STRING)) : parts;
+    return [tlv(isText ? OCTET_STRING : tag, ...held), next + 2];
 }
 
 /** @param {Bytes} data @param {number} tag @returns {Bytes} contents of the one element it is */

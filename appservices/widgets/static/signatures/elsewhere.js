@@ -40,8 +40,8 @@ const SIGNATURES_MAX = 20;
 const CMS_BYTES_MAX = 256 * 1024;
 const RANGE =
     /\/ByteRange[\0\t\n\f\r ]*\[[\0\t\n\f\r ]*0{1,10}[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]+(\d{1,10})[\0\t\n\f\r ]*\]/g;
-export const ANY_RANGE = "/ByteRange";
-const HOLE = /^<([0-9A-Fa-f\0\t\n\f\r ]+)>$/;
+const ANY_RANGE = "/ByteRange";
+const HOLE = /^[\0\t\n\f\r ]*<([0-9A-Fa-f\0\t\n\f\r ]+)>[\0\t\n\f\r ]*$/;
 const SPACE = /[\0\t\n\f\r ]/g;
 const TEXT = /^\([\s\S]*\)$/;
 /** First octets of signatures: of CMS, and of those that are a number alone, in DER or BER. */
@@ -146,16 +146,17 @@ function claimOf(pdf, bytes, name, [hole, resume, rest]) {
     const end = resume + rest;
     const isRange = hole < resume && resume <= end && end <= bytes.length;
     const held = isRange ? pdf.slice(hole, resume) : "";
-    if (held.length > 2 * CMS_BYTES_MAX || TEXT.test(held)) throw new Fault(UNREAD);
+    const isLong = held.length > 2 * CMS_BYTES_MAX && held.indexOf(">") === held.length - 1;
+    if (isLong || TEXT.test(held)) throw new Fault(UNREAD);
     const digits = HOLE.exec(held)?.[1]?.replaceAll(SPACE, "");
     if (digits === undefined) throw new Fault("does_not_cover_its_revision");
     const data = Uint8Array.from({ length: Math.ceil(digits.length / 2) }, (_, at) =>
         Number.parseInt(digits.slice(2 * at, 2 * at + 2).padEnd(2, "0"), 16),
     );
     if (!BEGINNINGS.has(data[0] ?? 0)) throw new Fault("broken");
-    const [, length] = der.read(data);
+    const [encoded, length] = der.readIndefinite(data);
     if (data.subarray(length).some((byte) => byte !== 0)) throw new Fault("broken");
-    const cms = readCms(data.slice(0, length));
+    const cms = readCms(encoded);
     const isStamp = isSame(cms.contentType, TST_INFO);
     const stamp = isStamp ? cms : cms.token && readCms(cms.token);
     const stated = stamp && statedIn(stamp);
@@ -254,9 +255,11 @@ async function checkedSigner(cms, own) {
     if ((await namesIn(cms.values, certificate)) === false) throw new Fault("broken");
     const scheme = schemeOf(cms.algorithm.body, cms.hash);
     if (!scheme || !isTaken(certificate.key)) throw new Fault(UNREAD);
-    if (!(await hasSigned(certificate.key, cms.signature, cms.attributes, scheme)))
-        throw new Fault("broken");
-    return certificate;
+    // Signed in the order of DER, whatever the order in which they stand there (RFC 5652 §5.4).
+    const held = der.children(der.readWhole(cms.attributes, der.SET));
+    for (const form of [cms.attributes, der.setOf(...held.map((one) => one.encoded))])
+        if (await hasSigned(certificate.key, cms.signature, form, scheme)) return certificate;
+    throw new Fault("broken");
 }
 
 /** @param {Cms} cms @param {Certificate} one */

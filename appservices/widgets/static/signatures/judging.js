@@ -67,6 +67,7 @@ import {
     levelOf,
     allowsSigning,
     mayStamp,
+    namesStamping,
     handOf,
     nameOf,
     policiesOf,
@@ -285,7 +286,11 @@ export class Judge {
         const { provenMs, coveredMs } = this;
         const standing = await this.trust.standing(certificate, provenMs, this.end, stampedBy);
         if (standing.isRevoked) this.find("revoked", field);
-        else if (!mayStamp(certificate)) this.find("certificate_not_for_this", field);
+        else if (!mayStamp(certificate))
+            this.find(
+                namesStamping(certificate) ? "when_is_not_proven" : "certificate_not_for_this",
+                field,
+            );
         else if (!standing.isTrusted || atMs > coveredMs + TOLERANCE_MS)
             this.find("when_is_not_proven", field);
         else if (standing.isWeak) this.find("algorithm_no_longer_trusted", field);

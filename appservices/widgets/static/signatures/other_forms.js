@@ -18,8 +18,12 @@ const AS_TEXT =
     /^(?:[ \t\r\n]*MI[A-Za-z0-9+/]{1,6}(?:YJKoZIhvcNAQcC|GCSqGSIb3DQEHAq|BgkqhkiG9w0BBwK)|[ \t\r\n]*-----BEGIN (?:PKCS ?#?7|CMS)|[A-Z][A-Za-z-]+:[\s\S]{0,4096}?(?:multipart\/signed|application\/(?:x-)?pkcs7-))/;
 const XML = /^(?:\xef\xbb\xbf)?[ \t\r\n]*</;
 const XML_SIGNATURE = "http://www.w3.org/2000/09/xmldsig#";
-const SIGNATURE_IN_ARCHIVE =
-    /META-INF\/[^/\0]{0,80}(?:signature|timestamp|\.p7[sm]|\.sf)|_xmlsignatures\//i;
+const FOLDER = "META-INF/";
+const OFFICE = "_xmlsignatures/";
+const NAME_CHARACTERS = 100;
+const SIGNATURE = /^[^/\0]{0,80}(?:signature|timestamp|\.p7[sm]|\.sf)/i;
+/** How many names are looked at, from the end, where the directory is. */
+const NAMES_MAX = 2000;
 /** How our archives go on: a version, nothing special, stored, and a day that is always the same. */
 const OURS = "\x14\0\0\0\0\0\0\0\x21\x28";
 
@@ -42,7 +46,14 @@ export function isOurs(archive) {
     return asText(archive.subarray(ARCHIVE.length, end)) === OURS;
 }
 
-/** @param {Bytes} archive @returns {boolean} whether it names a signature among its entries */
+/** @param {Bytes} archive @returns {boolean} whether it names a signature among its last entries */
 export function isSignedArchive(archive) {
-    return SIGNATURE_IN_ARCHIVE.test(asText(archive));
+    const text = asText(archive);
+    let at = text.includes(OFFICE) ? -1 : text.lastIndexOf(FOLDER);
+    for (let left = NAMES_MAX; at >= 0 && left > 0; left -= 1) {
+        const begin = at + FOLDER.length;
+        if (SIGNATURE.test(text.slice(begin, begin + NAME_CHARACTERS))) return true;
+        at = at > 0 ? text.lastIndexOf(FOLDER, at - 1) : -1;
+    }
+    return text.includes(OFFICE);
 }

@@ -32,12 +32,17 @@ const STYLES = new Map([
     ["unreadable", "info"],
 ]);
 const PDF = "%PDF-";
+/** How far into a file readers look for that. */
+const HEADER_BYTES_MAX = 1024;
+/** Such as of a receipt that names a PDF. */
+const JSON_BEGINNING = /^[ \t\r\n\v\f]*[[{]/;
 
 /** @param {Blob} file @returns {Promise<boolean>} whether it is of a kind that has signatures */
 export async function isSignable(file) {
     const first = new Uint8Array(await file.slice(0, BEFORE_BYTES_MAX).arrayBuffer());
-    const beginning = String.fromCharCode(...first.subarray(0, PDF.length));
-    return beginning === PDF || isArchive(first) || bytesBefore(first) > 0 || isApart(first);
+    const beginning = String.fromCharCode(...first.subarray(0, HEADER_BYTES_MAX));
+    const isPdf = beginning.includes(PDF) && !JSON_BEGINNING.test(beginning);
+    return isPdf || isArchive(first) || bytesBefore(first) > 0 || isApart(first);
 }
 
 /** @param {import("../signatures/judging.js").Signed} one */

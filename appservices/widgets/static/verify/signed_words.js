@@ -74,7 +74,7 @@ export function reasonWords(reason) {
             return t("It has another form than those that are checked here.");
         case "bytes_before_the_container":
             return t(
-                "Other bytes stand before the signed container in it, so not all programs find that. Ask for the file once more, as it was signed.",
+                "Other bytes stand before the signed file in it, so not all programs find that. Ask for the file once more, as it was signed.",
             );
         case "locked_by_a_password":
             return t("It is locked by a password. Ask for a copy without one.");

@@ -147,7 +147,7 @@ export class VecheVerify extends VecheElement {
                         type="file"
                         class="file"
                         id=${id}
-                        accept=".json,application/json,.pdf,application/pdf,.asice,application/vnd.etsi.asic-e+zip"
+                        accept=".json,application/json,.pdf,application/pdf,.asice,application/vnd.etsi.asic-e+zip,.asics,.p7s,.p7m"
                         aria-describedby=${describedby}
                         aria-invalid=${invalid}
                         @change=${this._choose}

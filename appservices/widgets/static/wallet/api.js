@@ -154,6 +154,7 @@
  * @property {number} at_ms
  * @property {number} minor
  * @property {number} balance_minor
+ * @property {string} address of the other side, or empty
  * @property {string} name
  * @property {string} text
  * @property {string | null} payment

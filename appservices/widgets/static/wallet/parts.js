@@ -6,6 +6,7 @@
 import { html, nothing } from "lit";
 import { showMoney, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
+import { mark } from "../kit/marks.js";
 
 /** @param {string} state of a payment @returns {string} */
 export function stateWords(state) {
@@ -82,11 +83,6 @@ export function capWords({ period, period_max }) {
     }
 }
 
-/** @param {string} name @returns {string} the letter in a round mark */
-export function initialOf(name) {
-    return [...name.replace(/^@/, "")][0]?.toUpperCase() ?? "?";
-}
-
 /**
  * Facts by their names, in their order; those that have no value are left out.
  *
@@ -102,17 +98,6 @@ export function factList(facts) {
                         <dd>${value}</dd>`,
             )}
     </dl>`;
-}
-
-/**
- * A mark for somebody: the letter of their name, on a colour that is always the same for them.
- * @param {import("./api.js").Party} party
- */
-export function mark({ address, name }) {
-    const number = [...address].reduce((sum, one) => (sum * 31 + one.charCodeAt(0)) % 997, 7);
-    return html`<span class="mark mark-${(number % 6) + 1}" aria-hidden="true"
-        >${initialOf(name || address)}</span
-    >`;
 }
 
 /**

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.integration.appservices.agency.town import (
     new_words,
     words_of,
 )
+from veche.protocol.acts import bind, call_form, plaintext_hash
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.inbound import Trust
 
@@ -657,3 +659,55 @@ def test_a_desk_whose_room_is_lost_gets_a_new_one(town: Town) -> None:
     assert "Clerk: carol" in words_of(said, new)
     town.press(town.question("decide", new), CAROL, "approve")
     assert town.case().state == State.SERVED.value
+
+
+def acts_of(town: Town) -> list[tuple[dict[str, Any], str]]:
+    """Openings of the acts on the person, with the digests of their effects."""
+    rows = town.sql("SELECT opening, encode(bound, 'hex') FROM runtime.act WHERE opening <> ''")
+    return [(json.loads(opening), bound) for opening, bound in rows]
+
+
+def test_what_a_clerk_says_to_the_person_is_an_act_with_their_role(town: Town) -> None:
+    town.submitted()
+    town.press(town.question("claim"), CAROL, "claim")
+    room = town.case().room
+    assert room is not None
+    before = len(acts_of(town))
+    words = {"msgtype": "m.text", "body": "Please bring your passport."}
+
+    assert town.hear(room, CAROL, words) == []
+    assert town.hear(room, CAROL, {"body": "hi", "url": "mxc://x/y"}, kind="m.sticker") == []
+
+    said = acts_of(town)[before:]
+    assert len(said) == 2
+    act, bound = said[0]
+    assert (act["actor"], act["act"]) == ("role:clerk", "message")
+    assert act["subject"] == town.host.act_log.pseudonym("lindenau", ALICE)
+    assert act["ph"] == plaintext_hash(words)
+    assert CAROL not in json.dumps(act)
+    form = call_form(
+        "agency",
+        "clerk_says",
+        sender=CAROL,
+        room_id=room,
+        event_id=f"$in{town._events - 1}",
+        event_type="m.room.message",
+        ph=plaintext_hash(words),
+    )
+    assert bind(form).hex() == bound
+
+
+def test_what_nobody_of_the_staff_says_or_came_in_clear_is_no_act_of_the_office(
+    town: Town,
+) -> None:
+    town.submitted()
+    town.press(town.question("claim"), CAROL, "claim")
+    room = town.case().room
+    assert room is not None
+    before = acts_of(town)
+
+    town.hear(room, UserId("@guest:x.test"), {"msgtype": "m.text", "body": "psst"})
+    town.write(room, CAROL, "forged by the homeserver", trust=Trust.ANY)
+    town.hear(room, CAROL, {"msgtype": "m.text", "body": "x", "n": float("nan")})
+
+    assert acts_of(town) == before

@@ -14,6 +14,7 @@ from tests.integration.appservices.agency.town import (
     CHAT,
     words_of,
 )
+from veche.protocol.case import CASE_KEY
 from veche.protocol.ids import UserId
 from veche.runtime.ports import Undeliverable
 
@@ -168,3 +169,35 @@ def test_odd_memberships_harm_nothing(town: Town, membership: str) -> None:
         for room in (town.case().room, CHAT, town.desk()):
             said = town.hear(room, user, content, kind="m.room.member", state_key=user)
             assert said == []
+
+
+def cards_in(said: list[Said]) -> list[Said]:
+    return [one for one in said if CASE_KEY in one.content and one.relation is None]
+
+
+def test_a_person_of_another_server_who_joins_gets_what_was_said_before_once(town: Town) -> None:
+    far = UserId("@far:elsewhere.test")
+    town.submitted()
+    room = town.case().room
+    fresh = "UPDATE agency.case_file SET person = %s, card_effect = NULL, has_joined = false"
+    town.sql(fresh, far)
+    town.press(town.question("claim"), CAROL, "claim")
+    town.press(town.question("decide"), CAROL, "ask_more")
+    early = town.write(town.desk(), CAROL, "Which hospital?")
+
+    said = town.move(room, far, "join")
+    again = [*town.move(room, far, "join"), *town.move(room, far, "leave")]
+    back = town.move(room, far, "join")
+
+    assert cards_in(early) == []
+    assert len(cards_in(said)) == 1
+    assert "waits for your answer" in words_of(said, room)
+    assert "Which hospital?" in words_of(said, room)
+    assert cards_in([*again, *back]) == []
+    assert "Which hospital?" not in words_of([*again, *back], room)
+
+
+def test_a_person_of_ours_who_joins_gets_nothing_twice(town: Town) -> None:
+    town.submitted()
+
+    assert town.move(town.case().room, ALICE, "join") == []

@@ -23,6 +23,7 @@ from appservices.agency import store
 from appservices.agency.bot import Agency
 from appservices.agency.config import AgencySection
 from appservices.agency.service.page_acts import Visit, start_case
+from tests.support.said import opened
 from tests.unit.appservices.agency.builders import service_data
 from veche.protocol.acts import OPENING
 from veche.protocol.errors import RefusedError
@@ -398,6 +399,7 @@ class Town:
         )
         for seq, room_id, effect, kind, state_key, redacts, relation, content in rows:
             self._last_seq = seq
+            content = opened(content, b"p" * 32)  # noqa: PLW2901 -- read
             opening = content.pop(OPENING, {})
             event_id = EventId(f"${effect}")
             self.said.append(

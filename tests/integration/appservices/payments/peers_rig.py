@@ -248,7 +248,10 @@ class Branch(Stage):
         send = Send(self.staged)
         if answer.state == "busy":
             return False
-        if not send._counts(peer.server, errand, answer):
+        with self.scene() as scene:
+            read = send._read(scene.txn, errand)
+        amount = read[2] if read is not None else Money(minor=0, currency="EUR")
+        if not send._counts(peer.server, errand, answer, amount):
             with self.scene() as scene:
                 send._fault(scene.txn, errand, peer.server, message)
             return False

@@ -26,6 +26,7 @@ from tests.integration.appservices.payments.stage import (
     Stage,
 )
 from tests.support.postgres import execute
+from tests.support.stored_keys import revoke_keys
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
@@ -286,3 +287,49 @@ def test_evidence_is_neither_changed_nor_taken_away(stage: Stage) -> None:
         with pytest.raises(psycopg2.Error, match="evidence stays"):
             execute(stage.dsn, change)
     finish(stage)
+
+
+@pytest.mark.parametrize("is_appealed", [False, True])
+def test_a_decision_whose_key_is_revoked_is_made_anew(stage: Stage, is_appealed: bool) -> None:
+    number = decided(stage)
+    if is_appealed:
+        stage.say(ALICE, "dispute", f"{number} appeal the photo was overlooked")
+        assert stage.row("dispute")["state"] == "appealed"
+    with stage.scene() as scene:
+        revoke_keys(scene.txn, CLERK, stage.now_ms)
+    found = stage.row("dispute")
+    stage.now_ms = found["due_at_ms"]
+    stage.ring(disputes.rang, found["id"])
+    stage.write()
+    assert stage.row("dispute")["state"] == "at_desk"
+    assert stage.balance(BOB) == (MONEY, 5_000)
+
+    stage.say(CLERK, "dispute", f"{number} 10 EUR seen again")
+    stage.answer(CLERK, "decide")
+    found = stage.row("dispute")
+    stage.now_ms = found["due_at_ms"]
+    stage.ring(disputes.rang, found["id"])
+    stage.write()
+    assert (found["state"], stage.row("dispute")["ended_by"]) == ("decided", "decided")
+    assert balances(stage) == (-4_000, 4_000)
+
+
+def test_what_a_payee_gives_back_stays_if_their_key_is_revoked_before_it_moved(
+    stage: Stage,
+) -> None:
+    number = stage.paid(5_000)
+    stage.say(ALICE, "dispute", f"{number} it never came")
+    stage.answer(ALICE, "open")
+    stage.write()
+    stage.answer(BOB, "agree")
+    assert stage.row("dispute")["state"] == "ending"
+    with stage.scene() as scene:
+        revoke_keys(scene.txn, BOB, stage.now_ms)
+    stage.write()
+    assert stage.row("dispute")["state"] == "at_desk"
+    assert stage.balance(BOB) == (MONEY, 5_000)
+    stage.now_ms = stage.row("dispute")["due_at_ms"]
+    stage.ring(disputes.rang, stage.row("dispute")["id"])
+    stage.write()
+
+    assert balances(stage) == (-5_000, 5_000)

@@ -447,3 +447,20 @@ def asked_charge(market: Market, mandate_id: str) -> ChargeOrder:
             "reply": "shop.heard",
         }
     )
+
+
+def test_a_bill_that_is_just_being_paid_gives_back_every_share_with_a_revoked_key(
+    place: Market,
+) -> None:
+    market = place.fresh()
+    bill_id = market.bill(Sharer(market.alice), Sharer(market.bob))
+    shares = [market.share(bill_id, one) for one in (market.alice, market.bob)]
+    for share in shares:
+        market.approve(share)
+    market.scribe.block(market.scribe.waiting(), market.now_ms)
+    assert {market.state(one)[0] for one in shares} == {"paying"}
+    unheard(market)
+    write(market)
+
+    assert market.has(market.alice) == market.has(market.bob) == (BEGINS_MINOR, 0)
+    assert market.bill_state(bill_id) == "failed"

@@ -25,12 +25,14 @@ from appservices.payments.core.rails.port import (
 )
 from appservices.payments.demo_bank.__main__ import CAPITAL_MINOR, CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
+from appservices.payments.service import restoring
 from appservices.payments.service.rails import DemoRail, NewsKind, Wish, stuck_files
 from appservices.payments.service.rails.answering import FoundOut, found_out
 from appservices.payments.service.rails.filing import resume
 from appservices.payments.service.rails.stuck_files import STUCK_MS, SUBMIT, FileWord
 from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
 from tests.integration.appservices.payments.ledgers import problems
+from tests.support.postgres import execute
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import derived_ulid
 from veche.runtime.errands import CHANNEL
@@ -268,6 +270,32 @@ class TestRails(BankCase):
             await self._ask(lost, FoundOut.PAID)
         with pytest.raises(NotFoundError):
             await self._ask(derived_ulid(1, "nobody's"), FoundOut.PAID)
+
+    def test_orders_that_wait_after_a_restore_are_never_given_to_the_bank(self) -> Deferred[None]:
+        return self.go(self._doubt())
+
+    async def _doubt(self) -> None:
+        await self.top_up(100_000)
+        gone, done = await self.pay_out(10_050), await self.pay_out(20_050)
+
+        def settle(txn: Cursor) -> None:
+            for one in restoring.at_banks(txn):
+                assert one.settle is not None
+                one.settle(txn)
+            assert restoring.at_banks(txn) == []
+
+        await self.run_txn(settle)
+        await self.until_quiet()
+        for one in (gone, done):
+            await self.until_state(one, "asked")
+        await self._ask(gone, FoundOut.NEVER_GOT)
+        await self._ask(done, FoundOut.PAID)
+        await self.until_state(gone, "rejected")
+        await self.until_state(done, "settled")
+        await self.until_quiet()
+        assert self.held() == 0
+        assert self.balance(AccountCode.WALLET) == 100_000 - 20_050
+        assert execute(self.dsn, "SELECT count(*) FROM payments.bank_file") == [(0,)]
 
     async def _ask(self, id_: str, *said: FoundOut) -> None:
         def at_once(txn: Cursor) -> None:

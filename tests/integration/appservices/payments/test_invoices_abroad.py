@@ -157,6 +157,18 @@ def give_back(there: Branch, invoice_id: str, minor: int) -> str:
     return str(view.id)
 
 
+def test_an_invoice_above_the_limit_is_shown_and_not_offered_to_be_paid() -> None:
+    with two() as (here, there):
+        here.limit(we_owe_max={"EUR": "12.49"})
+        made(there)
+        assert told(here, there) == ["known"]
+
+        words = here.told(ALICE)[-1]
+        assert "Bread" in words
+        assert "can pay theirs 12.49 EUR at most for now" in words
+        assert here.rows("SELECT 1 FROM payments.payment WHERE kind = 'invoice'") == []
+
+
 def test_alice_pays_an_invoice_of_the_other_institution(pair: PAIR) -> None:
     here, there = pair
     invoice_id = made(there)

@@ -16,6 +16,7 @@ from appservices.signing.service.errands import handlers
 from appservices.signing.store import chats, sessions
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, SigningSite
 from tests.support.keys import approval_of
+from tests.support.said import opened
 from veche.protocol.approval import SignedApproval
 from veche.protocol.ids import EffectId, EventId, RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
@@ -186,7 +187,7 @@ class ChatSite(SigningSite):
             " AND event_type = 'm.room.message' ORDER BY seq",
             person,
         )
-        return [content for (content,) in rows]
+        return [opened(content, b"p" * 32) for (content,) in rows]
 
     def said(self, person: UserId) -> str:
         """The newest message to a person, edits left out."""

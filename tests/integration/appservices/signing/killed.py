@@ -161,7 +161,10 @@ class HearingSite(ChatSite):
         hooks = FakeHooks(crypto)
         rooms = Rooms(self.host.client, self.database, clock, hooks, is_ours)
         client, marks = self.host.client, Marks()
-        sender = OutboxSender(self.database, clock, tasks, client, rooms, marks, random.random)
+        vault = self.host.act_log.outbox_vault
+        sender = OutboxSender(
+            self.database, clock, tasks, client, rooms, marks, random.random, vault
+        )
         ports = Ports(
             crypto.open, crypto, hooks, crypto, is_ours, given_up=_nobody, doubted=_nobody
         )

@@ -205,6 +205,53 @@ class BlindTests(BlindSite):
         assert dave.party == "p4"
         assert (await self.away(dave.view))["you"]["can_act"]
 
+    async def _delegated_with_a_deadline(self) -> str:
+        """Alice has an hour of her own, and lets Dave act; the link."""
+        self.chat(DAVE)
+        told = signers(may_delegate=True)
+        told["parties"][0]["deadline_at_ms"] = self.host.now_ms() + 3_600_000
+        link = await self.send(**told)
+        await self.settle()
+        await self.tap(ALICE, "delegate")
+        await self.say_all(ALICE, "dave")
+        assert await self.approve(ALICE) == "approved"
+        return link
+
+    def _ring(self, person: str) -> None:
+        """The time of a party's own is over, and its clock rings."""
+        session = self.session()
+        party = next(one for one in reversed(session.members) if one.person == person)
+        [(errand_id, payload, at_ms)] = self.rows(
+            "SELECT errand_id, payload, due_at_ms FROM runtime.errand"
+            " WHERE kind = 'signing.deadline' AND payload ->> 'party' = %s",
+            party.id,
+        )
+        assert at_ms == party.deadline_at_ms
+        late = Errand(errand_id, "signing.deadline", payload, at_ms)
+        self.run_now(lambda txn: self.handlers["signing.deadline"].finish(txn, late, {}, at_ms + 1))
+
+    async def test_the_time_of_a_delegate_ends_as_that_of_the_party_would(self) -> None:
+        await self._delegated_with_a_deadline()
+
+        self._ring(ALICE)
+        assert self.states()[DAVE] == "invited"
+        self._ring(DAVE)
+        assert self.states()[DAVE] == "lapsed"
+        assert self.session().state is State.EXPIRED
+
+    async def test_nobody_lets_another_act_whose_own_time_is_over(self) -> None:
+        self.chat(DAVE)
+        told = signers(may_delegate=True)
+        told["parties"][0]["deadline_at_ms"] = self.host.now_ms() + 60_000
+        await self.send(**told)
+        await self.settle()
+        await self.tap(ALICE, "delegate")
+        await self.say_all(ALICE, "dave")
+        self.rows("UPDATE signing.party SET deadline_at_ms = 1 WHERE id = 'p1' RETURNING 1")
+        await self.approve(ALICE)
+
+        assert DAVE not in self.states()
+
     async def test_it_expires_is_extended_and_reminded_like_any_other(self) -> None:
         await self.send()
         await self.settle()

@@ -42,7 +42,10 @@ class GuideTests(ChatSite):
             **more,
         }
         out, err, code = await utils.getProcessOutputAndValue(
-            "/bin/sh", ["-e", "-c", script], env=environment, path=str(self.folder)
+            # Not ``path=``: Twisted would fork, which a process with threads may not.
+            "/bin/sh",
+            ["-e", "-c", f"cd {self.folder}\n{script}"],
+            env=environment,
         )
         assert (code, err) == (0, b""), (code, err, out)
         assert b"errcode" not in out, out

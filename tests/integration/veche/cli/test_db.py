@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from psycopg2.extensions import make_dsn
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from tests.support.postgres import database, execute
 from veche.cli import installed
@@ -104,6 +104,34 @@ def test_a_role_that_owns_nothing_gets_what_it_needs(
             execute(dsn, "DROP ROLE veche_granted")
 
 
+def test_an_owner_who_is_no_superuser_migrates_once_it_may_set_what_guards_the_ledger(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the installed services, and one of them has no table
+    more = "payments: {id: a, name: {en: A}, time_zone: UTC, currencies: [EUR]}\nwidgets: {}\n"
+    with database() as dsn:
+        execute(dsn, "CREATE ROLE veche_plain LOGIN")
+        execute(dsn, "CREATE ROLE veche_granted LOGIN")
+        try:
+            execute(dsn, f"ALTER DATABASE {parse_dsn(dsn)['dbname']} OWNER TO veche_plain")
+            owner = make_dsn(dsn, user="veche_plain")
+            command = configured(folder, f"{{url: {owner!r}}}\n{more}")
+            assert main(["db", "grant", "veche_granted", *command[2:]]) == 1
+            assert "is not applied yet: run `veche db migrate` first" in capsys.readouterr().err
+            assert main(command) == 1
+            remedy = "GRANT SET ON PARAMETER ledger.is_inside TO veche_plain"
+            assert capsys.readouterr().err.endswith(f"let a superuser run: {remedy}\n")
+
+            execute(dsn, remedy)
+            assert main(command) == 0
+            assert main(["db", "grant", "veche_granted", *command[2:]]) == 0
+        finally:
+            execute(dsn, f"ALTER DATABASE {parse_dsn(dsn)['dbname']} OWNER TO CURRENT_USER")
+            for role in ("veche_granted", "veche_plain"):
+                execute(dsn, f"DROP OWNED BY {role}")
+                execute(dsn, f"DROP ROLE {role}")
+
+
 def test_somebody_elses_database_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,4 +143,6 @@ def test_somebody_elses_database_is_refused(
 
 def test_no_server_is_a_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(configured(folder, "{url: 'host=/nowhere dbname=a'}")) == 1
-    assert capsys.readouterr().err == "veche: the database does not answer\n"
+    said = capsys.readouterr().err
+    assert said.startswith("veche: the database does not answer: connection to server on socket")
+    assert said.count("\n") == 1

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
 from tests.support.postgres import database, execute
+from tests.support.said import opened
 from veche.cli import installed
 from veche.cli.main import main
 from veche.runtime.migrate import KERNEL_SETS
@@ -86,8 +87,9 @@ class Office:
         return pinned
 
     def told(self) -> list[str]:
-        rows = execute(self.dsn, "SELECT content ->> 'body' FROM runtime.outbox")
-        return [str(body) for (body,) in rows]
+        key = OPERATOR_KEY.seed("pseudonym")
+        rows = execute(self.dsn, "SELECT content FROM runtime.outbox")
+        return [str(opened(content, key)["body"]) for (content,) in rows]
 
 
 @pytest.fixture

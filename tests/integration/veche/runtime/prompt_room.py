@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.support.prompts import ALICE, BOT, NOW_MS, ROOM, a_prompt
+from tests.support.said import opened
 from veche.protocol.catalogue import Catalogue
 from veche.protocol.ids import EventId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
@@ -146,7 +147,7 @@ class PromptRoom:
         self.txn.execute(
             "SELECT event_type, relation, redacts, content FROM runtime.outbox ORDER BY seq"
         )
-        return self.txn.fetchall()
+        return [(*row, opened(content)) for *row, content in self.txn.fetchall()]
 
     def shown(self) -> list[str]:
         """New bodies of all edits, in order."""

@@ -337,6 +337,7 @@ class Rig:
             self.rooms,
             self.marks,
             random.random,
+            ActLog(bytes(32)).outbox_vault,
         )
         self.worker = Worker(
             self.database,

@@ -183,7 +183,12 @@ def test_a_database_of_before_a_declared_history_is_an_older_one(
     act(txn, 2)
     later = logs(tmp_path, 2).acts
     assert later is not None
+    txn.execute("SAVEPOINT backup")
+    histories.begin(txn, 2, "restored", NOW_MS)
+    with pytest.raises(ForkedError, match="this process is of the old one"):
+        kept(txn, tmp_path)
     heads.publish(txn, later.signer("lindenau"), "lindenau", NOW_MS, LastSigned(tmp_path))
+    txn.execute("ROLLBACK TO SAVEPOINT backup")
 
     assert "has begun history 2" in why(txn, tmp_path)
     histories.begin(txn, 2, "restored", NOW_MS)

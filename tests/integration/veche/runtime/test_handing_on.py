@@ -23,14 +23,15 @@ from veche.protocol.message import RelationKind
 from veche.runtime.database import connect
 from veche.runtime.inbox import store
 from veche.runtime.outbox.store import CHANNEL, Relation, State
-from veche.runtime.ports import NotPrepared
+from veche.runtime.outbox.turns import HELD_MAX, HELD_MS, Place
+from veche.runtime.ports import HeldBack, NotPrepared
 
 if TYPE_CHECKING:
     from tests.integration.veche.runtime.rig import Rig
     from veche.protocol.ids import UserId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
-    from veche.runtime.outbox.turns import Spoken
+    from veche.runtime.outbox.turns import Spoken, Turn
 
 pytestmark = pytest.mark.postgres
 
@@ -159,6 +160,44 @@ class HandingOnTests(OfflineCase):
         assert spoken.turn is None
         assert spoken.rooms == {(bot, ROOM)}
         assert self.states(rig) == [State.NEW]
+
+    async def test_documents_that_wait_keep_no_warning_from_leaving(self) -> None:
+        rig, _ = await self.scene()
+        [bot] = rig.bots
+        rig.crypto.encrypted.add(ROOM)
+
+        def hold(sealer: FakeSealer, *sealed: Any) -> Any:
+            if "file" in sealed[3]:
+                raise HeldBack("in doubt")
+            return real(sealer, *sealed)
+
+        real = FakeSealer.seal
+        self.swap(FakeSealer, "seal", hold)
+        for number in range(HELD_MAX + 1):
+            document = {"msgtype": "m.file", "body": "a.pdf", "file": {}}
+            await rig.say(bot, ROOM, "", cause=f"document {number}", content=document)
+        await rig.say(bot, ROOM, "a warning", cause="warning")
+
+        ready: list[Any] = []
+        for _ in range(HELD_MAX):
+            turn = await self.turn(rig)
+            ready += turn.ready
+            if turn.wait_ms is not None:
+                break
+
+        assert (len(ready), turn.wait_ms) == (1, HELD_MS)
+        states = self.states(rig)
+        assert states.count(State.NEW) == HELD_MAX
+        assert states[-2:] == [State.GIVEN_UP, State.SEALED]
+
+    async def turn(self, rig: Rig) -> Turn:
+        """One turn of the room, prepared."""
+        [bot] = rig.bots
+        place = Place(bot, ROOM, rig.sealers[bot], rig.service)
+        turn: Turn = await rig.database.run(
+            "test", rig.sender._turns.take, place, [], 1, is_prepared=True
+        )
+        return turn
 
     async def test_a_bot_of_another_process_is_announced_to_it(self) -> None:
         rig, handed = await self.scene()

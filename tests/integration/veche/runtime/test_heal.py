@@ -104,6 +104,17 @@ class HealTests(OnlineCase):
         assert await rig.healer.heal(rig.bots[0], "test") == 0
         assert rig.bodies() == names
 
+    async def test_what_came_while_nobody_was_there_is_no_warning(self) -> None:
+        rig, alice, room = await self.scene()
+        await rig.deaf()
+        names = await self.send(alice, room, 3)
+
+        with self.assertLogs("veche.runtime.inbox.heal", "INFO") as logs:
+            rig.healer.start()
+            await until(lambda: rig.bodies() == names and logs.records, "all of them")
+
+        assert [one.levelname for one in logs.records] == ["INFO"]
+
     async def test_a_long_deafness_is_paged_back_in_order(self) -> None:
         rig, alice, room = await self.scene()
         await rig.deaf()

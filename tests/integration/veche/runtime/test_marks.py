@@ -60,7 +60,7 @@ class MarkTests(OfflineCase):
         [bot] = rig.bots
 
         def work_mark(txn: Cursor) -> int:
-            found = outbox.rows(txn, bot, ROOM)
+            found = outbox.rows(txn, bot, ROOM, rig.service.log.outbox_vault)
             assert found is not None
             return found.mark
 

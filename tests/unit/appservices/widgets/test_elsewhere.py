@@ -174,8 +174,12 @@ def _of_other_programs() -> Iterator[File]:
     for kind in kinds:
         for name, make in kind.items():
             yield File(name, make(), roots, programs.LATER)
+    yield File("a key for PSS alone", programs.by_pss_key(), roots)
+    yield File("stamped laxly", programs.stamped_laxly(), roots)
     yield File("locked", programs.locked(), roots)
     yield File("stamped alone", programs.stamped(packed_page()), roots, programs.LATER)
+    for before in (b"\r\n", b" " * 1000):
+        yield File(f"{len(before)} before", before + programs.signed(), roots)
     for size in (9, 600, 900):
         yield File(f"{size} bytes", programs.signed()[:size], roots)
 

@@ -24,7 +24,7 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def written(folder: Path, text: str) -> str:
     for name in ("as_token", "hs_token", "key"):
-        (folder / name).write_text("secret")
+        (folder / name).write_text(name.ljust(32, "."))
         (folder / name).chmod(0o600)
     path = folder / "veche.yaml"
     path.write_text(text)

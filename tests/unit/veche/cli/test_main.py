@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import psycopg2.errors
 import pytest
 
 from tests.support.processes import ROOT
@@ -141,6 +142,53 @@ def test_help_is_fast_and_imports_no_command() -> None:
 def _children_cpu_s() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def test_the_version_names_the_commit(capsys: pytest.CaptureFixture[str]) -> None:
+    git = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+
+    assert ended.value.code == 0
+    assert f"+g{commit}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "a.yaml"), "a.yaml: No such file"),
+        (psycopg2.OperationalError("server gone\nat once"), "the database refuses: server gone;"),
+        (
+            psycopg2.errors.InsufficientPrivilege("permission denied"),
+            "permission denied; try `veche",
+        ),
+    ],
+)
+def test_what_the_machine_refuses_is_a_line_and_no_traceback(
+    error: Exception, said: str, town: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_arguments: object) -> int:
+        raise error
+
+    town.run = fail  # type: ignore[attr-defined]
+
+    assert main(["town"]) == 1
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.startswith("veche: ")
+    assert told.count("\n") == 1
+
+
+def test_a_bug_of_ours_is_still_a_traceback(town: ModuleType) -> None:
+    def fail(_arguments: object) -> int:
+        raise KeyError("bug")
+
+    town.run = fail  # type: ignore[attr-defined]
+
+    with pytest.raises(KeyError):
+        main(["town"])
 
 
 def test_output_that_nobody_reads_is_no_error() -> None:

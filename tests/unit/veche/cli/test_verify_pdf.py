@@ -404,6 +404,6 @@ def test_bytes_before_a_container_are_named_and_what_to_do(
     )
 
     assert code == 1
-    assert "other bytes stand before the signed container" in said
+    assert "other bytes stand before the signed file" in said
     assert "ask for the file once more" in said
     assert "header" not in said

@@ -21,11 +21,11 @@ from veche.runtime.config import (
     SecretPath,
     Section,
     Size,
+    file_faults,
     load,
     load_config,
-    secret_faults,
 )
-from veche.runtime.sections import nearest, secret_paths
+from veche.runtime.sections import SECRET, marked_paths, nearest
 
 
 class OfficeSection(Section):
@@ -351,7 +351,7 @@ def test_secrets_are_found_wherever_they_are_named(tmp_path: Path) -> None:
     section = TownSection(
         token_path=tmp_path / "2", offices=(office,), by_name={"x": office}, folder=tmp_path / "3"
     )
-    assert {key for key, _ in secret_paths(section)} == {
+    assert {key for key, _ in marked_paths(section, SECRET)} == {
         "token_path", "offices.0.key_path", "by_name.x.key_path",
     }  # fmt: skip
 
@@ -362,7 +362,7 @@ def test_faults_of_secrets_name_the_key(tmp_path: Path) -> None:
     office = OfficeSection(name="a", key_path=tmp_path / "none")
     section = TownSection(token_path=tmp_path / "open", offices=(office,))
 
-    found = secret_faults(Path("veche.yaml"), {"town": section})
+    found = file_faults(Path("veche.yaml"), {"town": section})
 
     assert [fault.key for fault in found] == ["town.offices.0.key_path", "town.token_path"]
     assert "No such file" in found[0].what

@@ -13,9 +13,10 @@ import { VecheElement, button, field } from "../../kit/elements.js";
 import { showDateTime, showMoney, showNumber, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { save } from "../../kit/save.js";
+import { mark } from "../../kit/marks.js";
 import { signInHref } from "../../kit/shell.js";
 import { chooseInDispute, decideDispute, readEvidence, sendEvidence } from "../deals_api.js";
-import { factList, mark } from "../parts.js";
+import { factList } from "../parts.js";
 import { paymentHref } from "../route.js";
 import "./approve.js";
 

@@ -12,8 +12,9 @@ import { VecheElement, button, field } from "../../kit/elements.js";
 import { showDateTime, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { signInHref } from "../../kit/shell.js";
+import { mark } from "../../kit/marks.js";
 import { askInEscrow, chooseInEscrow } from "../deals_api.js";
-import { factList, mark } from "../parts.js";
+import { factList } from "../parts.js";
 import "./approve.js";
 
 const AMOUNT_CHARACTERS_MAX = 40;

@@ -15,7 +15,8 @@ import { icon } from "../../kit/icons.js";
 import { signInHref } from "../../kit/shell.js";
 import { readHistory, readStatement } from "../api.js";
 import { save } from "../../kit/save.js";
-import { initialOf, showSigned } from "../parts.js";
+import { mark } from "../../kit/marks.js";
+import { showSigned } from "../parts.js";
 import { paymentHref } from "../route.js";
 import { WalletView } from "../view.js";
 
@@ -216,11 +217,9 @@ export class VecheBooked extends WalletView {
     }
 
     /** @param {Booked} line @param {string} currency */
-    _line({ minor, name, text, payment, balance_minor }, currency) {
+    _line({ minor, address, name, text, payment, balance_minor }, currency) {
         const words = name || text || t("Booking");
-        const inside = html`<span class="mark mark-${minor < 0 ? 1 : 4}" aria-hidden="true"
-                >${initialOf(words)}</span
-            >
+        const inside = html`${mark({ address, name: words })}
             <span class="row-main">
                 <span class="row-title"><bdi>${words}</bdi></span>
                 ${name && text ? html`<span class="row-meta"><bdi>${text}</bdi></span>` : nothing}

@@ -10,13 +10,14 @@ import { problem } from "../../app/elements/problem.js";
 import { banner, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { session } from "../../kit/session.js";
+import { mark } from "../../kit/marks.js";
 import { signInHref } from "../../kit/shell.js";
 import { linkOf, payInvoice, readCode, readInvoice } from "../api.js";
 import { invoiceCard } from "../elements/invoice.js";
 import "../elements/order_form.js";
 import "../elements/payout_form.js";
 import "../elements/scanner.js";
-import { codeImage, mark } from "../parts.js";
+import { codeImage } from "../parts.js";
 import { paymentHref } from "../route.js";
 import { WalletView } from "../view.js";
 

@@ -8,10 +8,11 @@ import { problem } from "../../app/elements/problem.js";
 import { button } from "../../kit/elements.js";
 import { plural, showDate, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
+import { mark } from "../../kit/marks.js";
 import { signInHref } from "../../kit/shell.js";
 import { changeMandate } from "../api.js";
 import "../elements/approve.js";
-import { capWords, mark } from "../parts.js";
+import { capWords } from "../parts.js";
 import { WalletView } from "../view.js";
 
 /** @typedef {"pause" | "resume" | "revoke" | "decline"} Choice */

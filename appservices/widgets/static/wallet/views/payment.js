@@ -15,7 +15,8 @@ import "../elements/approve.js";
 import { invoiceCard } from "../elements/invoice.js";
 import "../elements/verdict.js";
 import { save } from "../../kit/save.js";
-import { factList, kindWords, mark, stateWords } from "../parts.js";
+import { mark } from "../../kit/marks.js";
+import { factList, kindWords, stateWords } from "../parts.js";
 import { paymentHref } from "../route.js";
 import { WalletView } from "../view.js";
 

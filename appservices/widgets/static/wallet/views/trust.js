@@ -14,9 +14,10 @@ import { showDate, showDateTime, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { session } from "../../kit/session.js";
 import { signInHref } from "../../kit/shell.js";
+import { mark } from "../../kit/marks.js";
 import { endAllowance, followTrust } from "../api.js";
 import "../elements/escrow.js";
-import { capWords, factList, mark, paymentRow } from "../parts.js";
+import { capWords, factList, paymentRow } from "../parts.js";
 import { paymentHref } from "../route.js";
 import { WalletView } from "../view.js";
 

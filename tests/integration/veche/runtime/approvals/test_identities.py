@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,10 +10,17 @@ import pytest
 from tests.integration.veche.runtime.approvals.till import HOLD_MS, RULES, ApprovalCase
 from tests.integration.veche.runtime.sessions.chat import ALICE, BOB, MASTER
 from tests.support.keys import BrowserKey, approval_of, decline_of
+from veche.protocol.answers import Chosen
 from veche.protocol.errors import RefusedError
+from veche.protocol.inbound import DeviceStanding
 from veche.runtime.approvals import AskedState, IdentityState, Offer, Rules, Verdict
 from veche.runtime.approvals.core import IDENTITY_ASKED_MS
-from veche.runtime.approvals.errors import ApprovalOverError, IdentityUnchangedError, KeyHeldError
+from veche.runtime.approvals.errors import (
+    ApprovalOverError,
+    IdentityUnchangedError,
+    KeyHeldError,
+    NoRoomError,
+)
 from veche.runtime.crypto.tracking import pin_identity, unconfirmed
 
 if TYPE_CHECKING:
@@ -249,3 +257,71 @@ class OperatorTest(IdentityCase):
 
         assert not done
         assert self.pinned() == MASTER
+
+
+class MomentTest(IdentityCase):
+    """An identity of the homeserver's comes at every moment of a story, and gets nothing by it."""
+
+    async def ghost_comes(self) -> None:
+        await self.know(master=NEW, PHONE=False, GHOST=True)
+
+    async def get_nothing(self) -> None:
+        """Whatever is begun while the identity is in doubt."""
+        said = await self.page(self.room())
+        assert "I send no link now" in said.body
+        count = len(await self.said())
+        await self.sessions.ask_code(ALICE, "", f"192.0.2.{count}")
+        await self.errands()
+        later = " ".join(await self.bodies()).rpartition("I send no link now")[2]
+        assert re.findall(r"/signin#|\b[0-9]{6}\b|\b[0-9]{3} [0-9]{3}\b", later) == []
+        with pytest.raises(NoRoomError):
+            await self.begin()
+        bill = await self.bill(501)
+        assert re.findall(r"http|(?m: [0-9]{4}$)", bill.body) == []
+
+    async def story(self, master: str | None, moment: int) -> None:
+        """Link, sign-in, key, code and payment; the ghost comes before one of the steps."""
+        await self.know(master=master, PHONE=master is not None)
+        await self.chat()
+        await self.transact(pin_identity, ALICE, self.now_ms)
+        link = await self.page(self.room())
+        await self.seal(link)
+        if moment == 0:
+            await self.ghost_comes()
+            with pytest.raises(RefusedError):
+                await self.sessions.redeem_link(link.secret)
+            return
+        await self.sessions.redeem_link(link.secret)
+        key = BrowserKey()
+        if master is None or moment == 1:
+            await self.ghost_comes()
+            return
+        enrolment_id, said = await self.begin(key)
+        if moment == 2:
+            await self.ghost_comes()
+            with pytest.raises(RefusedError):
+                await self.finish(enrolment_id, said.code, key)
+            return
+        await self.finish(enrolment_id, said.code, key)
+        self.wait(HOLD_MS)
+        self.sql(
+            "INSERT INTO runtime.code_limit (person, currency, minor) VALUES (%s, 'EUR', 9000)",
+            ALICE,
+        )
+        bill = await self.bill(500)
+        await self.ghost_comes()
+        for standing in (DeviceStanding.LATE, DeviceStanding.VERIFIED):
+            heard = await self.reply(bill.code, bill, standing=standing)
+            assert not isinstance(heard.outcome, Chosen), standing
+
+    async def test_whoever_is_put_in_at_any_moment_signs_in_enrols_and_pays_nowhere(self) -> None:
+        for master in (None, MASTER):
+            for moment in range(4):
+                await self.story(master, moment)
+
+                await self.get_nothing()
+                assert self.evidence() == []
+                self.sql(
+                    "TRUNCATE crypto.person, crypto.person_device, crypto.pinned_device,"
+                    " runtime.device_key, runtime.key_enrolment, runtime.code_limit CASCADE"
+                )

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from tests.integration.veche.runtime.approvals.till import Bill
     from veche.protocol.ids import UserId
     from veche.protocol.prompts import Prompt
+    from veche.runtime.approvals import AskedView
     from veche.runtime.database import Cursor
 
 MINUTE_MS = 60_000
@@ -279,6 +280,8 @@ class TakeTest(ApprovalCase):
         )
         large = await self.bill(2_001)
 
+        assert await self.held(large) == {key.id}
+        assert await self.held(small) == frozenset()
         assert (await self.approve(large, key)).verdict is Verdict.KEY_HELD
         assert (await self.approve(small, key)).outcome == "approved"
         assert (await self.approve(small_too, key)).outcome == "approved"
@@ -286,8 +289,10 @@ class TakeTest(ApprovalCase):
         assert isinstance(refused.outcome, KeyHeldError)
         assert refused.outcome.details == {"until_ms": self.now_ms + HOLD_MS}
 
+        assert await self.held(one_more) == {key.id}
         self.wait(HOLD_MS)
         later = await self.bill(2_001)
+        assert await self.held(later) == frozenset()
         assert (await self.approve(later, key)).outcome == "approved"
 
     async def test_a_new_key_may_always_decline(self) -> None:
@@ -420,6 +425,14 @@ class TakeTest(ApprovalCase):
             await self.decline(a_session(Level.LOW), bill)
         assert refused.value.required == "room"
         assert self.handed_in() == []
+
+    async def held(self, bill: Bill) -> frozenset[str]:
+        """The keys that the page calls too new for a bill."""
+        view: AskedView | None = await self.transact(
+            self.approvals.view, bill.asked.nonce, self.now_ms
+        )
+        assert view is not None
+        return view.held
 
     async def bill_without_key(self) -> Bill:
         await self.meet()

@@ -18,6 +18,7 @@ from tests.integration.veche.runtime.sessions.chat import (
     SessionCase,
 )
 from tests.support.keys import BrowserKey, Passkey, approval_of
+from tests.support.said import opened
 from veche.protocol.answers import Chosen
 from veche.protocol.approval import PaymentShown, Proof, ShownMoney, SignedApproval
 from veche.protocol.catalogue import Catalogue
@@ -216,9 +217,8 @@ class ApprovalCase(SessionCase):
 
         asked, prompt, effect = await self.transact(work)
         event_id = EventId(f"${effect}")
-        [(body,)] = self.sql(
-            "SELECT content ->> 'body' FROM runtime.outbox WHERE effect_id = %s", effect
-        )
+        [(content,)] = self.sql("SELECT content FROM runtime.outbox WHERE effect_id = %s", effect)
+        body = opened(content)["body"]
         if is_sent:
             self.sql(
                 "UPDATE runtime.outbox SET state = 2, event_id = %s WHERE effect_id = %s",

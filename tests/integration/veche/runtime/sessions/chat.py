@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
+from tests.support.said import opened
 from veche.protocol.ids import EffectId, RoomId, UserId
 from veche.runtime.acts import ActLog
 from veche.runtime.crypto.core.keys_query import PersonKeys
@@ -153,10 +154,10 @@ class SessionCase(TestCase):
     async def said(self) -> list[Said]:
         """All messages of bots that were not sealed yet, in order."""
         rows = self.sql(
-            "SELECT room_id, content ->> 'body', effect_id FROM runtime.outbox"
+            "SELECT room_id, content, effect_id FROM runtime.outbox"
             " WHERE content IS NOT NULL ORDER BY seq"
         )
-        return [Said(*row) for row in rows]
+        return [Said(room_id, opened(one)["body"], effect) for room_id, one, effect in rows]
 
     async def bodies(self) -> list[str]:
         """Their texts."""

@@ -16,6 +16,7 @@ from tests.integration.veche.runtime.sessions.chat import (
     URL,
     SessionCase,
 )
+from tests.support.said import WriteAheadLog
 from veche.protocol.errors import LimitError, MalformedError, RefusedError
 from veche.runtime import people
 from veche.runtime.crypto.tracking import pin_identity
@@ -50,6 +51,23 @@ class LinkTest(SessionCase):
         [told] = await self.said()
         assert told.room_id == said.room_id
         assert told.body == "Signed in: Firefox on Linux. Not you? Reply sign out"
+
+    async def test_neither_links_nor_codes_are_ever_written_in_clear(self) -> None:
+        await self.know(PHONE=True)
+        log, room_id = WriteAheadLog(self.dsn), await self.chat()
+        await self.page(room_id)
+        await self.ask()
+        said = await self.said()
+        await self.transact(lambda txn: txn.execute("COMMENT ON TABLE runtime.sign_in IS 'Canary'"))
+        secrets = [one.secret for one in said]
+        sentences = [line for one in said for line in one.body.splitlines() if len(line) > 20]
+        dumped = str(self.sql("SELECT o::text FROM runtime.outbox AS o"))
+        written = log.read()
+
+        assert b"Canary" in written
+        assert len(secrets) == 2
+        assert [one for one in (*secrets, *sentences) if one.encode() in written] == []
+        assert [one for one in (*secrets, *sentences) if one in dumped] == []
 
     async def test_a_link_is_good_once(self) -> None:
         said = await self.link()

@@ -396,9 +396,9 @@ class Model:
         debit, credit = hold.asked.debit_id, hold.asked.credit_id
         yield from self._why_not_imported(t, self.accounts[debit], self.accounts[credit])
         if t.flags & POST:
-            if self.is_closed(debit) and not hold.flags & CLOSE_DEBIT:
+            if self.is_closed(debit):
                 yield R.DEBIT_ACCOUNT_ALREADY_CLOSED
-            if self.is_closed(credit) and not hold.flags & CLOSE_CREDIT:
+            if self.is_closed(credit):
                 yield R.CREDIT_ACCOUNT_ALREADY_CLOSED
         if whole.refund_of != hold.asked.refund_of:
             yield R.REFUND_NOT_REVERSED

@@ -222,13 +222,22 @@ class TestClosing:
         assert shard.one() is CREATED
         assert not shard.is_closed(ALICE)
 
-    def test_a_freeze_that_is_posted_is_final(self, shard: Shard) -> None:
-        order = hold(shard, 0, flags=F.PENDING | F.CLOSING_DEBIT, timeout_ms=50)
-        assert shard.ask(end(F.POST, order)) == [CREATED]
-        shard.now_ms += 50
+    @pytest.mark.parametrize(
+        ("closing", "answer"),
+        [
+            (F.CLOSING_DEBIT, R.DEBIT_ACCOUNT_ALREADY_CLOSED),
+            (F.CLOSING_CREDIT, R.CREDIT_ACCOUNT_ALREADY_CLOSED),
+            (F.CLOSING_DEBIT | F.CLOSING_CREDIT, R.DEBIT_ACCOUNT_ALREADY_CLOSED),
+        ],
+    )
+    def test_a_freeze_is_never_posted_as_in_tigerbeetle(
+        self, shard: Shard, closing: TransferFlag, answer: Result
+    ) -> None:
+        order = hold(shard, 0, flags=F.PENDING | closing)
 
-        assert shard.one() is R.DEBIT_ACCOUNT_ALREADY_CLOSED
-        assert shard.is_closed(ALICE)
+        assert shard.ask(end(F.POST, order)) == [answer]
+        assert shard.ask(end(F.VOID, order)) == [CREATED]
+        assert shard.one() is CREATED
 
     def test_a_hold_on_a_closed_account_can_be_voided_and_not_posted(self, shard: Shard) -> None:
         before = hold(shard, 10)

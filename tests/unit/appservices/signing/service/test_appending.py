@@ -33,6 +33,7 @@ from appservices.signing.core.papers.uploads import (
 from appservices.signing.service.appending import free_names, looked_at, read_pdf
 from tests.support import elsewhere
 from tests.support.forgery import FORGED, find, increment, page
+from tests.support.other_programs import UNREAD
 from tests.support.programs import program
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import Office, ms, with_boxes
@@ -234,8 +235,9 @@ def encrypted() -> bytes:
         (acting, ActingSignedError),
         (lambda: of_dora()[:-300], UploadError),
         (lambda: of_dora() + b"\n% a remark\n", OtherFormSignedError),
+        (UNREAD["SHA-1"], OtherFormSignedError),
     ],
-    ids=["packed", "certified", "locked", "acting", "cut off", "bytes after the end"],
+    ids=["packed", "certified", "locked", "acting", "cut off", "bytes after the end", "SHA-1"],
 )
 def test_it_is_said_why_nothing_can_be_added(
     make: Callable[[], bytes], refusal: type[UploadError]

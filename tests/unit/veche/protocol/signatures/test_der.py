@@ -75,3 +75,42 @@ def test_one_element_more_than_is_read_is_refused() -> None:
     assert len(der.children(body)) == der.CHILDREN_MAX
     with pytest.raises(DerError):
         der.children(body + der.integer(1))
+
+
+@pytest.mark.parametrize(
+    ("encoded", "definite"),
+    [
+        ("0403616263", "0403616263"),
+        ("30800403616263" + "0000", "30050403616263"),
+        ("3080a0800201010000" + "0000", "3005a003020101"),
+        ("2480040161" + "04026263" + "0000", "0403616263"),
+        ("2480" + "0000", "0400"),
+    ],
+)
+def test_indefinite_lengths_are_read_as_definite_ones(encoded: str, definite: str) -> None:
+    data = bytes.fromhex(encoded)
+
+    assert der.read_indefinite(data + b"more") == (bytes.fromhex(definite), len(data))
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        "3080",
+        "308004",
+        "30800403616263",
+        "0480616200",
+        "30830000010000",
+        "2480020101" + "0000",
+        "3080" * (der.INDEFINITE_DEPTH_MAX + 1) + "0000" * (der.INDEFINITE_DEPTH_MAX + 1),
+    ],
+)
+def test_what_is_no_element_of_indefinite_length_is_refused(encoded: str) -> None:
+    with pytest.raises(der.DerError):
+        der.read_indefinite(bytes.fromhex(encoded))
+
+
+def test_as_many_indefinite_lengths_in_one_another_as_allowed_are_read() -> None:
+    most = der.INDEFINITE_DEPTH_MAX
+
+    assert der.read_indefinite(bytes.fromhex("3080" * most + "0000" * most))[1] == 4 * most

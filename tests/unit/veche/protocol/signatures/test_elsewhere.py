@@ -164,7 +164,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "it is no DER": _contents(lambda held: b"f" * len(held)),
     "it is cut": _contents(lambda held: held[:900].ljust(len(held), b"0")),
     "something follows it": _contents(lambda held: held[:-2] + b"01"),
-    "its length is indefinite": _contents(lambda held: b"3080" + held[4:]),
+    "its length is indefinite": _contents(lambda held: b"0480" + held[4:]),
     "there is no range": _flip(b"/ByteRange", b"/ByteRangf"),
 }
 

@@ -122,3 +122,32 @@ def test_a_part_of_a_file_is_not_called_unsigned(size: int) -> None:
 
     assert found.verdict is Verdict.UNREADABLE
     assert found.findings[0].reason is not Reason.NO_SIGNATURE
+
+
+@pytest.mark.parametrize("before", [b"\r\n", b"\xef\xbb\xbf", b"From: dora\n\n", b" " * 1000])
+def test_what_is_put_before_a_file_on_its_way_accuses_nobody(before: bytes) -> None:
+    found = judged(before + files.signed())
+
+    assert [one.reason for one in found.findings] == [Reason.BEFORE]
+    assert "ask for the file once more" in words_of(found, "en")
+    assert judged(before + packed_page()).verdict is Verdict.UNSIGNED
+
+
+def test_a_key_for_pss_alone_is_taken() -> None:
+    found = judged(files.by_pss_key())
+
+    assert found.verdict is Verdict.UNPROVEN
+    assert {Reason.NOT_READ, Reason.BROKEN}.isdisjoint(one.reason for one in found.findings)
+
+
+def test_a_stamp_by_a_certificate_that_is_not_for_stamps_alone_proves_no_time() -> None:
+    found = judged(files.stamped_laxly())
+
+    assert found.verdict is Verdict.UNPROVEN
+    assert Reason.TIME in {one.reason for one in found.findings}
+
+
+@pytest.mark.parametrize("before", [b'{"reference":"', b'\n [{"payee":"'])
+def test_a_receipt_that_names_a_pdf_is_still_a_receipt(before: bytes) -> None:
+    assert not is_signed_file(before + b"%PDF-1.7")
+    assert is_signed_file(b"remark %PDF-1.7")

@@ -1,0 +1,299 @@
+"""After a restored backup: what the room of heads and other institutions know, and this ledger not.
+
+Each institution keeps what the other signed of the payments between them. So one that has forgotten
+some is shown its own signatures, which nobody can invent, and books them again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.payments.core.payment import Kind, Payment, State
+from appservices.payments.core.peers import In, Out
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service import files, heads, moving, peers, peers_errands, peers_taking
+from appservices.payments.service.files import Private
+from appservices.payments.service.heads_room import address
+from appservices.payments.service.peers_asking import NoAnswerFromPeerError
+from appservices.payments.store import bank, holders, ledger, overview
+from appservices.payments.store import payments as payment_store
+from appservices.payments.store import peers as store
+from veche.protocol.catalogue import show_money
+from veche.protocol.errors import BadSignatureError, MalformedError, UnavailableError
+from veche.protocol.ids import UserId, hex_of_ulid
+from veche.protocol.ledger_heads import read_copy
+from veche.protocol.notes import open_checkpoint, signer_of
+from veche.protocol.peer_api import RECORDS_MAX, Packet, PeerRecord, Question
+from veche.protocol.receipt import Receipt, ReceiptError, verify_receipt
+from veche.protocol.wire import parse
+from veche.runtime import histories
+from veche.runtime.histories import Finding
+from veche.runtime.matrix.client import MatrixError, path
+from veche.runtime.signed_tree import number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from appservices.payments.config import PeerSection
+    from appservices.payments.service.scene import Parts, Scene
+    from veche.runtime.database import Cursor
+
+logger = logging.getLogger(__name__)
+
+INSTRUCTION: Final = "restored"
+"""What a payment was ordered by that is booked again: the receipt of this institution."""
+MARGIN_MS: Final = 24 * 3_600_000
+"""How long before the newest block others are asked for payments: what they keep comes later."""
+_LANGUAGE: Final = "en"
+_NOT_FOUND: Final = 404
+
+
+# What others are told, and tell.
+
+
+def newest_of(scene: Scene, server: str) -> dict[str, Any] | None:
+    """The receipt of the newest payment from another institution to here, as that one signed it."""
+    sealed = store.newest_paid_in(scene.txn, peers.institution(scene, server).id)
+    commit = scene.vault.open(sealed).get("commit") if sealed is not None else None
+    return commit.get("receipt") if commit is not None else None
+
+
+def check_proof(scene: Scene, server: str, value: Mapping[str, Any]) -> None:
+    """Another institution shows a receipt of ours: if we know nothing of it, everything stops."""
+    receipt = _ours(scene, value)
+    if receipt is None:
+        logger.error("%s shows a receipt as ours that is none: keep it: %s", server, value)
+    elif not _has(scene, receipt) and receipt.at_ms > histories.begun_at_ms(scene.txn):
+        why = f"{server} has our receipt of payment {receipt.payment}, which we do not have"
+        histories.stop(scene.txn, why, scene.now_ms)
+
+
+def records(scene: Scene, peer: PeerSection, since_ms: int) -> list[PeerRecord]:
+    """The oldest payments with another institution since a moment, as who paid signed them."""
+    found = []
+    holder = peers.institution(scene, peer.server)
+    for id_, is_out, at_ms in store.records(scene.txn, holder.id, since_ms, RECORDS_MAX):
+        file, out = payment_store.payment(scene.txn, id_), store.out(scene.txn, id_)
+        if is_out and file is not None and out is not None and scene.parts.peers is not None:
+            more = peers_errands.commit_of(scene, files.matter_of(scene, file), out)
+            kept = {"commit": scene.parts.peers.question(peer.server, "commit", more)}
+        else:
+            into = store.into(scene.txn, id_)
+            kept = scene.vault.open(into.sealed or b"") if into is not None else {}
+        proof = {name: kept[name] for name in ("commit", "prepare") if name in kept}
+        found.append(parse(PeerRecord, {"at_ms": at_ms, **proof}, where="record"))
+    return found
+
+
+# What the operator is shown.
+
+
+async def in_room(parts: Parts) -> list[Finding]:
+    """Heads in the public room that this ledger has signed, and does not have."""
+    alias, user = address(parts.section, parts.host.server_name), parts.bot.user_id
+    if alias is None:
+        return []
+    client = parts.host.client
+    try:
+        told = await client.call("GET", path("directory", "room", alias), user=user)
+        where = path("rooms", str(told.get("room_id")), "messages")
+        copy = await client.call("GET", where, user=user, query={"dir": "b", "limit": "50"})
+    except (MatrixError, UnavailableError) as e:
+        if not isinstance(e, MatrixError) or e.status != _NOT_FOUND:
+            logger.warning("the room %s cannot be read: %s", alias, e)
+        return []
+    posts = read_copy(json.dumps(copy).encode()) or []
+    notes = [one if isinstance(one, str) else one.checkpoint for one in posts]
+    found: list[Finding] = await parts.host.database.run(
+        "payments.restored", _strange, parts, notes, f"the room {alias}"
+    )
+    return found[:1]
+
+
+def _strange(txn: Cursor, parts: Parts, notes: Sequence[str], whose: str) -> list[Finding]:
+    """The heads that are ours, of this history or a later one, and that the ledger never had."""
+    found = []
+    signer, ours = parts.receipts.signer.verifier, parts.receipts
+    for note in notes:
+        origin = note.partition("\n")[0]
+        key = ours.verifier_of(origin)
+        if key is None or number_of(origin) < number_of(signer.name):
+            continue
+        try:
+            head = open_checkpoint(note, [key])
+        except (MalformedError, BadSignatureError):
+            continue
+        if origin != signer.name or not heads.had(txn, head):
+            words = f"{whose} has a head of {head.size} blocks that we signed and do not have"
+            found.append(Finding(words, history=number_of(origin)))
+    return found
+
+
+async def at_peers(parts: Parts) -> list[Finding]:
+    """What other institutions know of payments with us, and this ledger does not."""
+    found: list[Finding] = []
+    run = parts.host.database.run
+    since_ms = await run("payments.restored", _since)
+    for peer in parts.section.peers:
+        try:
+            known, notes = await _asked(parts, peer, since_ms)
+        except NoAnswerFromPeerError as e:
+            words = f"{peer.server} was not compared: {e}"
+            found.append(Finding(words, is_lost=False, missing=peer.server))
+            continue
+        found += await run("payments.restored", _strange, parts, notes, peer.server)
+        found += await run("payments.restored", _unknown, parts, peer, known)
+    return found
+
+
+async def _asked(
+    parts: Parts, peer: PeerSection, since_ms: int
+) -> tuple[Sequence[PeerRecord], Sequence[str]]:
+    """What another institution has kept, and the last head of ours that it has seen."""
+    client = parts.peers
+    assert client is not None, "a service has one"  # noqa: S101 -- our bug
+    kept: dict[str, PeerRecord] = {}
+    is_more = True
+    while is_more:
+        answer, _ = await client.ask(peer.server, "records", since_ms=since_ms)
+        new = [one for one in answer.records or [] if str(one.commit.get("id")) not in kept]
+        kept |= {str(one.commit.get("id")): one for one in new}
+        is_more = bool(new) and len(answer.records or []) == RECORDS_MAX
+        since_ms = max((one.at_ms for one in new), default=since_ms)
+    currency = next(iter(peer.they_owe_max))
+    answer, _ = await client.ask(peer.server, "statement", currency=currency)
+    return list(kept.values()), [answer.seen] if answer.seen is not None else []
+
+
+def _since(txn: Cursor) -> int:
+    return max(0, overview.last_block(txn, heads.SHARD).at_ms - MARGIN_MS)
+
+
+def _unknown(
+    txn: Cursor, parts: Parts, peer: PeerSection, known: Sequence[PeerRecord]
+) -> list[Finding]:
+    """The payments that another institution proves, and this one does not have."""
+    scene = parts.scene(txn, "restored", parts.host.now_ms())
+    found = []
+    for one in known:
+        is_ours = one.commit.get("asker") == peers.own_server(scene)
+        packet = _proved(scene, peer, one, is_ours=is_ours)
+        if packet is None:
+            logger.error("%s does not prove a payment that it shows: %s", peer.server, one.commit)
+            continue
+        if is_ours:
+            out = store.out(txn, packet.id)
+            is_there = out is not None and out.state in {Out.COMMITTING, Out.DONE}
+        else:
+            into = store.into(txn, packet.id)
+            is_there = into is not None and into.state in {In.POSTING, In.DONE, In.STUCK}
+        if not is_there:
+            money = show_money(packet.amount, _LANGUAGE)
+            words = (
+                f"payment {packet.id}: {packet.payer.address} paid {packet.payee.address} {money};"
+                f" {peer.server} proves it, and this ledger does not have it. It is booked again"
+            )
+            found.append(Finding(words, settle=partial(_book, parts, peer, one, packet)))
+    return found
+
+
+def _proved(scene: Scene, peer: PeerSection, one: PeerRecord, *, is_ours: bool) -> Packet | None:
+    """What was paid, if who paid it has signed that, with the receipt of its ledger; else None."""
+    keys = scene.parts.receipts.keys if is_ours else peer.verifiers()
+    try:
+        for message in (one.commit, one.prepare or one.commit):
+            signer_of(message, keys)
+        commit, asked = parse(Question, one.commit), parse(Question, one.prepare or one.commit)
+        receipt = verify_receipt(commit.receipt or {}, keys).receipt
+    except (MalformedError, BadSignatureError, ReceiptError):
+        return None
+    own = peers.own_server(scene)
+    between = (own, peer.server) if is_ours else (peer.server, own)
+    is_of_us = all((said.asker, said.asked) == between for said in (commit, asked))
+    packet = asked.packet
+    if packet is None or not is_of_us or {packet.id, receipt.payment} != {commit.id}:
+        return None
+    return packet if receipt.amount == packet.amount else None
+
+
+def at_banks(txn: Cursor) -> list[Finding]:
+    """The orders that wait for a file: a bank may have got them after the backup."""
+    words = (
+        "order {0} to a bank waits, and the bank may have got it after the backup. It is in doubt"
+        " now: look for it in the bank's statement, then `veche ledger order {0} paid|never-got`"
+    )
+    return [
+        Finding(words.format(id_), is_lost=False, settle=partial(bank.doubt, order_id=id_))
+        for id_ in bank.all_queued(txn)
+    ]
+
+
+# What follows.
+
+
+def _book(parts: Parts, peer: PeerSection, one: PeerRecord, packet: Packet, txn: Cursor) -> None:
+    """Have a payment that another institution proves booked; the writer does it once it runs."""
+    scene = parts.scene(txn, f"restored {packet.id}", parts.host.now_ms())
+    if one.commit.get("asker") == peer.server:
+        question = parse(Question, one.commit)
+        peers_taking.commit(scene, peer, question, one.commit, is_forgetful=True)
+        return
+    matter = files.lock(scene, packet.id) or _again(scene, packet)
+    if matter is None:
+        return
+    payment = attrs.evolve(
+        matter.payment, state=State.PAYING, due_at_ms=None, why=None, instruction=INSTRUCTION
+    )
+    payment_store.save_payment(txn, payment, scene.now_ms)
+    holder, now_ms = peers.institution(scene, peer.server), scene.now_ms
+    sealed = scene.vault.seal({"restored": one.model_dump(mode="json")})
+    amount = (payment.ledger, payment.amount_minor)
+    file = store.OutFile(payment.id, holder.id, Out.AGREED, *amount, now_ms, sealed, now_ms, now_ms)
+    if not store.add_out(txn, file):
+        store.save_out(txn, payment.id, Out.AGREED, sealed, now_ms)
+    moving.attempt(scene, payment)
+
+
+def _again(scene: Scene, packet: Packet) -> files.Matter | None:
+    """A payment of ours that is not known any more, as we signed it."""
+    payer = packet.payer.address
+    is_person = payer.startswith("@")
+    name = payer.partition(":")[0]
+    who = scene.holder(UserId(payer)) if is_person else peers.issuer(scene, name)
+    payee = peers.person(scene, UserId(packet.payee.address))
+    payment = Payment(
+        id=packet.id,
+        kind=Kind.PAY,
+        state=State.ASKED,
+        payer=who.id,
+        payee=payee.id,
+        ledger=holders.currencies(scene.txn)[packet.amount.currency],
+        amount_minor=packet.amount.minor,
+        fee_minor=0,
+        asked_at_ms=scene.now_ms,
+        instruction=INSTRUCTION,
+    )
+    private = Private(
+        payer=Party(payer, packet.payer.name),
+        payee=Party(packet.payee.address, packet.payee.name),
+        currency=packet.amount.currency,
+        reference=packet.reference,
+    )
+    return files.add(scene, payment, private)
+
+
+def _ours(scene: Scene, value: Mapping[str, Any]) -> Receipt | None:
+    """A receipt that this institution has signed, in whichever history; None: it has not."""
+    try:
+        return verify_receipt(value, scene.parts.receipts.keys).receipt
+    except ReceiptError:
+        return None
+
+
+def _has(scene: Scene, receipt: Receipt) -> bool:
+    return ledger.row(scene.txn, heads.SHARD, hex_of_ulid(receipt.id)) is not None

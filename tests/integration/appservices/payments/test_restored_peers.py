@@ -1,0 +1,217 @@
+"""An institution whose database was restored, at each moment of a payment, and what it is shown.
+
+A fresh branch with the same keys is the restored one: its database is of before the payment, or has
+heard of it what the test lets it hear.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from appservices.payments.service import peers_witnessing, restoring
+from appservices.payments.service.receipts import Receipts
+from tests.integration.appservices.payments.peers_rig import (
+    ALICE,
+    BOB,
+    HERE,
+    MONEY,
+    THERE,
+    Branch,
+    exchange,
+    two,
+)
+from veche.runtime import histories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from veche.protocol.peer_api import PeerRecord
+    from veche.runtime.histories import Finding
+
+pytestmark = pytest.mark.postgres
+
+
+@contextmanager
+def three(restored: str) -> Iterator[tuple[Branch, Branch, Branch]]:
+    """Both institutions, and one of them from an older backup."""
+    other = THERE if restored == HERE else HERE
+    with two() as (here, there), Branch.opened(restored, other) as old:
+        old.now_ms = here.now_ms
+        yield here, there, old
+
+
+def paid(here: Branch, there: Branch) -> str:
+    payment_id = here.paid_by_key(ALICE, BOB, 5_000)
+    exchange(here, there)
+    assert there.peer_state(payment_id) == "done"
+    return payment_id
+
+
+def shown(branch: Branch) -> list[PeerRecord]:
+    """What one shows the other of the payments between them."""
+    [peer] = branch.parts.section.peers
+    with branch.scene() as scene:
+        return restoring.records(scene, peer, 0)
+
+
+def found(old: Branch, records: Sequence[PeerRecord]) -> list[Finding]:
+    """What the restored one finds that it lacks."""
+    [peer] = old.parts.section.peers
+    with old.scene() as scene:
+        return restoring._unknown(scene.txn, old.staged, peer, records)
+
+
+def settle(old: Branch, findings: Sequence[Finding]) -> None:
+    with old.scene() as scene:
+        for one in findings:
+            assert one.settle is not None
+            one.settle(scene.txn)
+    old.write()
+
+
+@pytest.mark.parametrize("has_heard", ["nothing", "prepare"])
+def test_who_was_paid_and_forgot_it_credits_it_once(has_heard: str) -> None:
+    with three(THERE) as (here, there, old):
+        payment_id = here.paid_by_key(ALICE, BOB, 5_000)
+        question = here.ask(payment_id, "prepare")
+        assert question is not None
+        for branch in (there, old) if has_heard == "prepare" else (there,):
+            branch.take(question)
+            branch.write()
+        exchange(here, there)
+
+        missing = found(old, shown(here))
+        [words] = [one.words for one in missing]
+        assert words.startswith(
+            f"payment {payment_id}: {ALICE} paid {BOB} 50.00 EUR; {HERE} proves"
+        )
+        settle(old, missing)
+        assert old.peer_state(payment_id) == "done"
+        assert old.compared(here) == (0, 0)
+        # Again it finds nothing, and does nothing.
+        assert found(old, shown(here)) == []
+        settle(old, missing)
+        assert old.compared(here) == (0, 0)
+
+
+def test_who_paid_and_forgot_it_pays_it_once() -> None:
+    with three(HERE) as (here, there, old):
+        payment_id = paid(here, there)
+
+        missing = found(old, shown(there))
+        assert len(missing) == 1
+        settle(old, missing)
+        assert old.state(payment_id) == "paid"
+        assert old.peer_state(payment_id) == "committing"
+        exchange(old, there)
+        assert old.peer_state(payment_id) == "done"
+        assert old.compared(there) == (0, 0)
+        assert there.compared(old) == (0, 0)
+        assert found(old, shown(there)) == []
+        assert there.faults() == []
+
+
+def test_what_nobody_signed_is_not_booked() -> None:
+    with three(HERE) as (here, there, old):
+        paid(here, there)
+        [record] = shown(there)
+        prepare: dict[str, Any] = dict(record.prepare or {})
+        commit = dict(record.commit)
+        packet = prepare["packet"]
+        other = {**packet, "payer": {"address": f"@rich:{HERE}", "name": "Rich"}}
+        more = {**packet, "amount": {"minor": 50_000, "currency": "EUR"}}
+        forged = [
+            record.model_copy(update={"prepare": {**prepare, "packet": other}}),
+            record.model_copy(update={"prepare": there.resigned({**prepare, "packet": other})}),
+            record.model_copy(update={"prepare": None, "commit": {**commit, "packet": other}}),
+            record.model_copy(update={"prepare": {**prepare, "packet": more}}),
+            record.model_copy(update={"commit": there.resigned(commit)}),
+            record.model_copy(update={"commit": {**commit, "receipt": {}}}),
+            record.model_copy(update={"commit": {}}),
+            record.model_copy(update={"commit": {"asker": HERE}, "prepare": {"x": [1]}}),
+        ]
+        assert found(old, forged) == []
+
+
+def test_a_commit_of_what_was_forgotten_is_taken_only_after_a_restore() -> None:
+    with three(THERE) as (here, there, old):
+        payment_id = here.paid_by_key(ALICE, BOB, 5_000)
+        question = here.ask(payment_id, "prepare")
+        assert question is not None
+        there.take(question)
+        there.write()
+        here.hear_answer(question, there.take(question), here.to_say()[0][0])
+        here.write()
+        commit = here.ask(payment_id, "commit")
+        assert commit is not None
+
+        assert old.take(commit)["state"] == "refused"
+        assert old.faults() == ["commit of what was never prepared"]
+        later = Receipts(THERE, b"b" * 32, None, 2)
+        old.parts = attrs.evolve(old.parts, receipts=later)
+        old.take(commit)
+        old.write()
+        assert old.peer_state(payment_id) == "done"
+        assert old.take(commit)["state"] == "done"
+
+
+def test_who_is_shown_its_own_receipt_and_lacks_it_stops() -> None:
+    with three(HERE) as (here, there, old):
+        paid(here, there)
+        with there.scene() as scene:
+            receipt = restoring.newest_of(scene, HERE)
+        assert receipt is not None
+        for branch in (here, old):
+            with branch.scene() as scene:
+                restoring.check_proof(scene, THERE, receipt)
+                restoring.check_proof(scene, THERE, {**receipt, "at_ms": 1})
+                stopped = histories.why_stopped(scene.txn)
+            words = f"{THERE} has our receipt of payment {receipt['payment']}, which we do not have"
+            assert stopped == ([words] if branch is old else [])
+        with old.scene() as scene:
+            histories.go_on(scene.txn)
+            histories.begin(scene.txn, 2, "looked at", old.now_ms + 1_000_000)
+            restoring.check_proof(scene, THERE, receipt)
+            assert histories.why_stopped(scene.txn) == []
+
+
+def test_who_is_shown_its_own_head_and_lacks_it_stops() -> None:
+    with three(HERE) as (here, there, old):
+        paid(here, there)
+        here.publish()
+        seen = there.witnesses(here)
+        assert seen is not None
+        for branch in (here, old):
+            [peer] = branch.parts.section.peers
+            with branch.scene() as scene:
+                peers_witnessing.keep_seen(scene, peer, seen.note)
+                stopped = histories.why_stopped(scene.txn)
+            words = f"{THERE} has a head of {seen.size} blocks that we signed and do not have"
+            assert stopped == ([words] if branch is old else [])
+
+
+def test_another_history_begins_where_its_key_is_known() -> None:
+    with three(HERE) as (here, there, old):
+        paid(here, there)
+        here.publish()
+        first = there.witnesses(here)
+        assert first is not None
+        later = Receipts(HERE, b"a" * 32, None, 2)
+        old.parts = attrs.evolve(old.parts, receipts=later)
+        with old.scene() as scene:
+            histories.begin(scene.txn, 2, "restored", old.now_ms)
+        old.publish()
+        assert there.witnesses(old) == first
+        assert there.faults() == ["a head that it did not sign"]
+
+        [peer] = there.parts.section.peers
+        there.limit(keys=[later.signer.verifier.to_text(), *peer.keys])
+        second = there.witnesses(old)
+        assert second is not None
+        assert second.note.startswith(f"{HERE}/veche/ledger/v2/0\n")
+        assert len(there.faults()) == 1
+        assert old.balance(ALICE) == (MONEY, 0)

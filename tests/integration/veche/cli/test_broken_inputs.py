@@ -1,0 +1,201 @@
+"""No broken input ends a command in a traceback: whatever is missing, empty, locked or foreign."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from psycopg2.extensions import make_dsn, parse_dsn
+
+from tests.support.postgres import database, execute
+from veche.cli.diagnosis import machine
+from veche.cli.installed import migration_sets, service_specs
+from veche.cli.main import main
+from veche.runtime.migrate import KERNEL_SETS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Break = Callable[[Path], None]
+
+pytestmark = pytest.mark.postgres
+
+COMMANDS = {
+    "migrate": ["db", "migrate"],
+    "dry run": ["db", "migrate", "--dry-run"],
+    "grant": ["db", "grant", "nobody_of_that_name"],
+    "doctor": ["doctor"],
+    "doctor, json": ["doctor", "--json"],
+    "check": ["config", "check"],
+    "new device": ["crypto", "new-device", "--all"],
+    "rekey": ["crypto", "rekey", "--new-key", "new_key"],
+    "fingerprints": ["crypto", "fingerprints"],
+    "identities": ["identity", "list"],
+    "webhooks": ["webhooks", "list"],
+}
+FILES = ("veche.yaml", "as_token", "operator_key", "new_key", "database_password")
+START_S_MAX = 60
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def noise(path: Path) -> None:
+    path.write_bytes(bytes(range(256)) * 300)
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+def loop(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path)
+
+
+def locked(path: Path) -> None:
+    path.chmod(0)
+
+
+def short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:31])
+
+
+BREAKS = (emptied, noise, folder, gone, loop, locked, short)
+DATABASES = {
+    "no server": "host=/nowhere dbname=a",
+    "no such port": "host=127.0.0.1 port=1 dbname=a",
+    "no such role": "user=nobody_of_that_name",
+    "no such database": "dbname=nothing_of_that_name",
+    "a certificate that is none": "sslmode=verify-full host=127.0.0.1 port=1",
+    "no tables": "",
+}
+
+
+@pytest.fixture(autouse=True)
+def _without_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor imports the homeserver's modules in processes: not hundreds of times here."""
+    monkeypatch.setattr(machine, "EVERYWHERE", ())
+
+
+@pytest.fixture
+def etc(tmp_path: Path) -> Path:
+    """A configuration that only its database could be wrong of."""
+    for name in ("as_token", "hs_token", "operator_key", "new_key", "database_password"):
+        (tmp_path / name).write_text(name.ljust(32, ".")[:32])
+        (tmp_path / name).chmod(0o600)
+    configure(tmp_path, "host=/nowhere dbname=a")
+    return tmp_path
+
+
+def configure(etc: Path, dsn: str) -> None:
+    (etc / "veche.yaml").write_text(
+        "homeserver: {url: 'http://127.0.0.1:1', server_name: a.test, as_token_path: as_token,"
+        " hs_token_path: hs_token, registration_path: registration.yaml}\n"
+        f"database: {{url: {dsn!r}, password_path: database_password}}\n"
+        "listen: {port: 0}\ncrypto: {key_path: operator_key}\n"
+        "payments: {id: a, name: {en: A}, time_zone: UTC, currencies: [EUR]}\n"
+    )
+
+
+def said(words: list[str], etc: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command says; it fails, and no exception leaves it."""
+    here = [str(etc / word) if word in FILES else word for word in words]
+    option = [] if words[0] == "config" else ["-c"]
+    code = main([*here, *option, str(etc / "veche.yaml")])
+    found = capsys.readouterr()
+    assert code == 1, found
+    assert found.out + found.err != ""
+    assert "Traceback" not in found.out + found.err
+    assert "the check itself failed" not in found.out
+    return found.out + found.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("broken", BREAKS, ids=lambda one: one.__name__)
+def test_no_broken_file_is_a_traceback(
+    command: str, broken: Break, etc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in FILES:
+        kept = etc.parent / "kept"
+        shutil.copytree(etc, kept, symlinks=True)
+        broken(etc / name)
+        # The database does not answer either, so that each of them fails in the end.
+        assert said(COMMANDS[command], etc, capsys)
+        shutil.rmtree(etc, ignore_errors=True)
+        kept.rename(etc)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with database() as dsn:
+        yield dsn
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("kind", DATABASES)
+def test_no_broken_database_is_a_traceback(
+    command: str, kind: str, server: str, etc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if command in {"migrate", "dry run", "check"} and kind == "no tables":
+        pytest.skip("it would succeed")
+    if command == "check":
+        pytest.skip("it asks no database")
+    configure(etc, make_dsn(server, **parse_dsn(DATABASES[kind])))
+
+    assert said(COMMANDS[command], etc, capsys)
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one != "check"])
+def test_a_role_that_may_do_nothing_is_told_so(
+    command: str, etc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with database(*KERNEL_SETS) as dsn:
+        execute(dsn, "CREATE ROLE veche_stranger LOGIN")
+        try:
+            configure(etc, make_dsn(dsn, user="veche_stranger"))
+            assert "permission denied" in said(COMMANDS[command], etc, capsys)
+        finally:
+            execute(dsn, "DROP ROLE veche_stranger")
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (lambda etc: gone(etc / "veche.yaml"), "No such file"),
+        (lambda etc: short(etc / "operator_key"), "31 bytes"),
+        (lambda etc: emptied(etc / "as_token"), "is empty"),
+        (lambda etc: folder(etc / "hs_token"), "Is a directory"),
+        (lambda etc: configure(etc, "host=/nowhere dbname=a"), "does not answer: connection"),
+    ],
+    ids=["no file", "key", "token", "folder", "database"],
+)
+def test_what_keeps_the_services_from_starting_is_a_line(
+    broken: Break, words: str, etc: Path
+) -> None:
+    with database(*migration_sets({"payments": service_specs()["payments"]})) as dsn:
+        configure(etc, dsn)
+        broken(etc)
+        done = subprocess.run(
+            [sys.executable, "-m", "veche.cli.main", "run", "all", "-c", str(etc / "veche.yaml")],
+            capture_output=True,
+            text=True,
+            timeout=START_S_MAX,
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
