@@ -161,12 +161,7 @@ class Payments:
         return self._handlers
 
     async def started(self) -> None:
-        """Stand by as the writer; let accounts have the money that they begin with.
-
-        Raises:
-            RestoredError: Others know more of this ledger than the database does.
-        """
-        await self._ask_others()
+        """Stand by as the writer; let accounts have the money that they begin with."""
         self._writer.start()
         self._host.at_stop(self._writer.stop)
         self._attempts.start()
@@ -181,8 +176,12 @@ class Payments:
         found = [*await restoring.in_room(self._parts), *await restoring.at_peers(self._parts)]
         return [*found, *await self._host.database.run("payments.restored", restoring.at_banks)]
 
-    async def _ask_others(self) -> None:
-        """Make sure that others know no more of this ledger, before anything is paid."""
+    async def ask_others(self) -> None:
+        """Make sure that others know no more of this ledger, before anything is paid.
+
+        Raises:
+            RestoredError: They do.
+        """
         found = await restoring.in_room(self._parts)
         if self._host.logs.is_adopted:
             found += await restoring.at_peers(self._parts)

@@ -34,6 +34,7 @@ from veche.protocol.ledger_heads import open_copy, read_copy
 from veche.protocol.notes import read_verifier_key
 from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.database import connect
+from veche.runtime.signed_tree import current
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
@@ -171,10 +172,11 @@ def _compare(txn: Cursor, config: Config, path: Path) -> int:
     if copy is None:
         raise ConfigError(f"{path}: there are no heads of a ledger in it")
     seed = read_operator_key(config.crypto.key_path).seed("payments.receipts")
-    ours = Receipts(config.homeserver.server_name, seed).signer.verifier
+    keys = Receipts(config.homeserver.server_name, seed, history=current(txn)).keys
+    ours = keys[0]
     old = [read_verifier_key(text) for text in _section(config).old_receipt_keys]
     try:
-        copied = open_copy(copy, [ours, *old]).get(ours.name, [])
+        copied = open_copy(copy, [*keys, *old]).get(ours.name, [])
     except VecheError as e:
         sys.stdout.write(f"{path}: {e}\n")
         return 1

@@ -19,6 +19,7 @@ from appservices.payments.service.receipts import Receipts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
 from veche.cli.installed import add_config_option
+from veche.cli.offline import database_of, transaction
 from veche.protocol.catalogue import show_money
 from veche.protocol.errors import ConfigError, MalformedError
 from veche.protocol.ids import effect_id
@@ -27,6 +28,7 @@ from veche.runtime import errands
 from veche.runtime.clock import database_ms
 from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.errands import Errand
+from veche.runtime.signed_tree import current
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
@@ -135,8 +137,10 @@ class Commands(LedgerCommands):
             sys.stdout.write(f"{base64.b64encode(public).decode()}\n")
             return 0
         seed = read_operator_key(config.crypto.key_path).seed("payments.receipts")
-        verifier = Receipts(config.homeserver.server_name, seed).signer.verifier
-        sys.stdout.write(f"{verifier.to_text()}\n")
+        with database_of(config) as dsn:
+            history = transaction(dsn, current)
+        receipts = Receipts(config.homeserver.server_name, seed, history=history)
+        sys.stdout.write(f"{receipts.signer.verifier.to_text()}\n")
         return 0
 
 

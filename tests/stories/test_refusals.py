@@ -133,8 +133,10 @@ def test_what_an_unverified_device_began_a_verified_one_submits(strict: Town) ->
         alice = at_review(alice)
         other.send(alice.chat.room, "submit")
         refusal = alice.chat.expect(UNCHANGED)
+        told = other.wait_for(alice.chat.room, "confirm it in the settings of your client")
         number, case = alice.submit()
 
+    assert told.is_readable, "who has not confirmed a device cannot read there how to do it"
     assert "verified" in refusal.body
     assert number in case.said()[0].body
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import psycopg2
 import pytest
@@ -21,7 +23,7 @@ from tests.support.processes import TIMEOUT_S, wait_until
 from veche.runtime.postgres import binaries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres, pytest.mark.timeout(900)]
 
@@ -51,6 +53,7 @@ def test_a_restored_ledger_settles_all_that_others_know(
 
     _pay_what_the_backup_lacks(banks, alice, bob)
     [(signed,)] = here.rows("SELECT max(size) FROM ledger.checkpoint")
+    wait_until(_in_room(here, f"/0\n{signed}\n"), TIMEOUT_S, "the head is not in the room")
     here.house.stop()
     _restore(here.house.dsn, backup)
 
@@ -67,7 +70,7 @@ def test_a_restored_ledger_settles_all_that_others_know(
     for bank in banks:
         wait_until(partial(_agree, bank), 2 * TIMEOUT_S, "the books differ")
     # The payout is in the bank's statement, and nobody here knows any more whose it was.
-    assert "in suspense     -30.00 EUR" in _veche(here, "ledger", "reconcile")[1]
+    assert ": -30.00 EUR" in _veche(here, "ledger", "reconcile")[1]
     alice.has("957.50 EUR")
     bob.has("1,042.50 EUR")
     for bank in banks:
@@ -92,16 +95,46 @@ def _pay_what_the_backup_lacks(banks: tuple[Bank, Bank], alice: Client, bob: Cli
     _is_published(here)
 
 
+def _in_room(bank: Bank, words: str) -> Callable[[], bool]:
+    """Whether anybody who is in the room of the ledger's heads has read these words."""
+    server, client = bank.house.server, "/_matrix/client/v3"
+    token = server.login(server.register("reader"))
+    room = quote(f"#veche_ledger:{HERE}")
+    joined = server.call("POST", f"{client}/join/{room}", token=token, body={})
+    messages = f"{client}/rooms/{quote(joined.body['room_id'])}/messages"
+
+    def has() -> bool:
+        query = {"dir": "b", "limit": "50"}
+        copy = server.call("GET", messages, token=token, query=query).body
+        return any(words in str(one["content"].get("body")) for one in copy["chunk"])
+
+    return has
+
+
 def _is_refused(bank: Bank, words: str) -> None:
     """It does not start, signs nothing, and whoever tries is told why and what to do."""
     heads = "SELECT max(size) FROM ledger.checkpoint"
-    before, service = bank.rows(heads), bank.house.replicas[0]
+    before, folder = bank.rows(heads), _configuration(bank).parent / "heads"
+    assert words in _refusal(bank)
+    # Without the files the public room still knows it.
+    away = folder.rename(folder.with_name("away"))
+    assert f"the room #veche_ledger:{HERE} has a head of" in _refusal(bank)
+    shutil.rmtree(folder)
+    away.rename(folder)
+    assert bank.rows(heads) == before
+    assert bank.rows("SELECT count(*) FROM ledger.block WHERE epoch > 1") == [(0,)]
+
+
+def _refusal(bank: Bank) -> str:
+    """What a process says that is not to start."""
+    service = bank.house.replicas[0]
+    before = len(service.log())
     bank.house.launch()
     wait_until(lambda: not service.is_running, TIMEOUT_S, "it runs")
     assert service.exit_code == 1
-    assert words in service.log()
-    assert "veche db restored" in service.log()
-    assert bank.rows(heads) == before
+    said = service.log()[before:]
+    assert "veche db restored" in said
+    return said
 
 
 def _is_found_and_settled(bank: Bank, words: str) -> None:
@@ -155,8 +188,7 @@ def _agree(bank: Bank) -> bool:
 
 def _veche(bank: Bank, *command: str) -> tuple[int, str]:
     """Run a command in a process of its own; its code, and what it wrote."""
-    services = list(bank.house.replicas[0].command)
-    config = services[services.index("-c") + 1]
+    config = str(_configuration(bank))
     done = subprocess.run(
         [sys.executable, "-m", "veche.cli.main", *command, "-c", config],
         capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
@@ -164,9 +196,13 @@ def _veche(bank: Bank, *command: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def _configuration(bank: Bank) -> Path:
+    command = list(bank.house.replicas[0].command)
+    return Path(command[command.index("-c") + 1])
+
+
 def _give_key(bank: Bank, key: str) -> None:
-    services = list(bank.house.replicas[0].command)
-    path = Path(services[services.index("-c") + 1])
+    path = _configuration(bank)
     whole = yaml.safe_load(path.read_text())
     [peer] = whole["payments"]["peers"]
     peer["keys"].insert(0, key)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BLOCKS: Final = frozenset(
     {"Bold", "Bullets", "Facts", "Heading", "Link", "Mono", "Numbered", "Paragraph", "TextItem"}
 )
-CODES: Final = frozenset({"hint", "identification", "meeting", "one", "session"})
+CODES: Final = frozenset({"hint", "meeting", "offer", "one", "session"})
 """Whose ``code`` is for people: they type it."""
 _INTERNAL: Final = re.compile(r"\b[a-z]+_[a-z_]+\b")
 CATALOGUES: Final[Mapping[str, Catalogue]] = {

@@ -19,7 +19,7 @@ from veche.runtime.last_signed import LastSigned
 from veche.runtime.signed_tree import HISTORY, ForkedError, MovedError, current, number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from veche.runtime.acts.heads import ActHeads
@@ -70,6 +70,13 @@ class Restorable(Protocol):
 
     async def restored(self) -> Sequence[Finding]:
         """Ask all of them."""
+
+    async def ask_others(self) -> None:
+        """Make sure that others know no more than the database, before anything runs.
+
+        Raises:
+            RestoredError: They do.
+        """
 
 
 def begun_at_ms(txn: Cursor) -> int:
@@ -141,6 +148,17 @@ class Logs:
             tree: Its tables.
         """
         self._trees[origin] = tree
+
+    async def start(self, database: Database, services: Collection[object]) -> None:
+        """Make sure that the database is the one that was signed, also by what services ask others.
+
+        Raises:
+            RestoredError: It is an older one, or has moved.
+        """
+        await database.run("logs", self.begin)
+        for service in services:
+            if isinstance(service, Restorable):
+                await service.ask_others()
 
     def begin(self, txn: Cursor) -> None:
         """Make sure that this is the database that was signed; what is not known is taken from it.

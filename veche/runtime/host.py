@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.defer import Deferred, gatherResults
 
 from veche.protocol.errors import ConfigError, UnavailableError
-from veche.runtime import errands as errands_module
-from veche.runtime import histories
-from veche.runtime import live as live_module
+from veche.runtime import errands, histories, live
 from veche.runtime.acts import ActLog
 from veche.runtime.acts.heads import ActHeads
-from veche.runtime.approvals import Approvals, RevocationIgnored, revocation_kind, rules_of
+from veche.runtime.approvals import Approvals, rules_of
 from veche.runtime.clock import SharedClock
 from veche.runtime.config import read_secret
 from veche.runtime.crypto.bot import BotDevice, CryptoParts
@@ -30,7 +28,6 @@ from veche.runtime.crypto.opening import Opener
 from veche.runtime.crypto.tracking import Hooks, People
 from veche.runtime.database import Database
 from veche.runtime.doubts import Doubts
-from veche.runtime.errands import ErrandHandler, Errands
 from veche.runtime.gate import Gate
 from veche.runtime.hints import Hints
 from veche.runtime.histories import Logs
@@ -42,7 +39,6 @@ from veche.runtime.inbox.intake import Intake
 from veche.runtime.inbox.worker import Ports, Worker
 from veche.runtime.limits import Limit
 from veche.runtime.listener import Listener
-from veche.runtime.live import Live
 from veche.runtime.matrix.client import MatrixClient, MatrixError, path
 from veche.runtime.matrix.connections import Connections
 from veche.runtime.matrix.ping import ping
@@ -170,8 +166,8 @@ class Host:
             {
                 inbox_store.CHANNEL: self._worker.wake,
                 outbox_store.CHANNEL: self._sender.announced,
-                errands_module.CHANNEL: self._errands.wake,
-                live_module.CHANNEL: self.live.heard,
+                errands.CHANNEL: self._errands.wake,
+                live.CHANNEL: self.live.heard,
                 histories.CHANNEL: lambda _: self.logs.look(self.database, self._tasks),
                 **self._channels,
             }
@@ -231,7 +227,7 @@ class Host:
         """
         # First: nobody may keep a moment of another clock.
         await self._follow_clock()
-        await self.database.run("logs", self.logs.begin)
+        await self.logs.start(self.database, self.services.values())
         self._listen()
         bots = [bot for service in self.services.values() for bot in service.bots]
         await self.database.run("bots", inbox_store.add_bots, bots)
@@ -368,7 +364,7 @@ class Host:
     def _make_pages(self) -> None:
         """What services need of pages; there is some of it without a public site too."""
         pages = self._config.pages
-        self.live = Live(self.reactor)
+        self.live = live.Live(self.reactor)
         self.public_url = None if pages is None else pages.public_url.rstrip("/")
         self.links = None if pages is None else PageLinks(pages.public_url)
         self.embedders = () if pages is None else pages.embedders
@@ -429,17 +425,9 @@ class Host:
         return {name: specs[name].make(self, one) for name, one in self._config.services.items()}
 
     def _make_sender(self) -> OutboxSender:
-        reactor, client, marks = self.reactor, self.client, Marks()
-        return OutboxSender(
-            self.database,
-            reactor,
-            self._sending,
-            client,
-            self.rooms,
-            marks,
-            random.random,
-            self.act_log.outbox_vault,
-        )
+        reactor, client, vault = self.reactor, self.client, self.act_log.outbox_vault
+        parts = (self.database, reactor, self._sending, client, self.rooms, Marks())
+        return OutboxSender(*parts, random.random, vault)
 
     def _make_worker(self) -> Worker:
         opener = self._make_opener()
@@ -466,14 +454,12 @@ class Host:
         self._intake.when_to_heal(healer.soon)
         return healer
 
-    def _make_errands(self) -> Errands:
-        ignored = RevocationIgnored()
-        handlers: dict[str, ErrandHandler] = {revocation_kind(bot): ignored for bot in self._owners}
+    def _make_errands(self) -> errands.Errands:
+        handlers = self.approvals.errand_handlers(self._owners)
+        handlers.update(self.sessions.errand_handlers())
         for service in self.services.values():
             handlers.update(service.errand_handlers())
-        handlers.update(self.sessions.errand_handlers())
-        handlers.update(self.approvals.errand_handlers())
-        return Errands(self.database, self.reactor, self._tasks, handlers, self._presence)
+        return errands.Errands(self.database, self.reactor, self._tasks, handlers, self._presence)
 
     def _make_hints(self) -> Hints:
         bots = {bot.user_id: bot for service in self.services.values() for bot in service.bots}

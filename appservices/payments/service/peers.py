@@ -112,10 +112,11 @@ def room_minor(scene: Scene, payment: Payment, *, is_settled: bool = False) -> i
         return None
     server = server_of_holder(scene, there)
     peer = scene.section.peer(server)
-    most = peer.we_owe_minor(_currency(scene, payment.ledger)) if peer is not None else None
-    holder = institution(scene, server)
-    owed = 0 if is_settled else store.owed_minor(scene.txn, holder.id, payment.ledger)
-    return max(0, (most or 0) - owed)
+    currency = _currency(scene, payment.ledger)
+    most = peer.we_owe_minor(currency) if peer is not None else None
+    owed = store.owed(scene.txn, institution(scene, server).id)
+    we_owe = [one.we_owe_minor for one in owed if one.currency == currency and not is_settled]
+    return max(0, (most or 0) - sum(we_owe))
 
 
 def due_from(scene: Scene, server: str, ledger: int) -> AccountRow:

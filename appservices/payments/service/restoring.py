@@ -49,6 +49,9 @@ INSTRUCTION: Final = "restored"
 """What a payment was ordered by that is booked again: the receipt of this institution."""
 MARGIN_MS: Final = 24 * 3_600_000
 """How long before the newest block others are asked for payments: what they keep comes later."""
+_OUT_THERE: Final = frozenset({Out.AGREED, Out.COMMITTING, Out.DONE})
+_IN_THERE: Final = frozenset({In.HOLDING, In.POSTING, In.DONE, In.STUCK})
+"""States of payments that are made, or that the writer is about to make."""
 _LANGUAGE: Final = "en"
 _NOT_FOUND: Final = 404
 
@@ -188,10 +191,10 @@ def _unknown(
             continue
         if is_ours:
             out = store.out(txn, packet.id)
-            is_there = out is not None and out.state in {Out.COMMITTING, Out.DONE}
+            is_there = out is not None and out.state in _OUT_THERE
         else:
             into = store.into(txn, packet.id)
-            is_there = into is not None and into.state in {In.POSTING, In.DONE, In.STUCK}
+            is_there = into is not None and into.state in _IN_THERE
         if not is_there:
             money = show_money(packet.amount, _LANGUAGE)
             words = (

@@ -257,18 +257,6 @@ def paying_side(txn: Cursor, peer: int, ledger: int) -> Side:
     return Side(moved, held, dict(txn.fetchall()))
 
 
-def owed_minor(txn: Cursor, peer: int, ledger: int) -> int:
-    """What we owe a peer in a currency, or will for what is on its way."""
-    txn.execute(
-        "SELECT l.credits_posted + l.credits_pending - l.debits_posted FROM payments.account AS a"
-        " JOIN ledger.account AS l ON l.shard = 0 AND l.id = a.id"
-        " WHERE a.holder = %s AND a.ledger = %s AND a.code = %s",
-        (peer, ledger, int(AccountCode.DUE_TO_PEER)),
-    )
-    row = txn.fetchone()
-    return int(row[0]) if row else 0
-
-
 def paid_side(txn: Cursor, peer: int, ledger: int) -> Side:
     """What we know of what a peer pays us in a currency."""
     moved, held = _sums(txn, peer, ledger, AccountCode.DUE_FROM_PEER)

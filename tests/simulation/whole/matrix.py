@@ -243,7 +243,7 @@ class Homeserver:
             "account": lambda: {"user_id": user},
             "profile": lambda: self._profile(method, parts[2], body),
             "createRoom": lambda: {"room_id": self._create(user, body).id},
-            "directory": lambda: {"room_id": self._aliases[parts[3]]},
+            "directory": lambda: self._named(parts[3]),
             "joined_rooms": lambda: {"joined_rooms": self._joined(user)},
             "sync": lambda: self._sync(user, query.get("since")),
             "join": lambda: self._go_in(user, parts[2]),
@@ -256,6 +256,11 @@ class Homeserver:
         if who not in self.names:
             raise Refusal(404, "M_NOT_FOUND")
         return {"displayname": self.names[who]}
+
+    def _named(self, alias: str) -> Mapping[str, Any]:
+        if alias not in self._aliases:
+            raise Refusal(404, "M_NOT_FOUND")
+        return {"room_id": self._aliases[alias]}
 
     def _joined(self, user: str) -> list[str]:
         return [one.id for one in self.rooms.values() if one.membership(user) == "join"]

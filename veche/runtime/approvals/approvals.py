@@ -25,7 +25,7 @@ from veche.runtime.approvals.parts import Parts
 from veche.runtime.approvals.sites import site_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from twisted.internet.interfaces import IReactorTime
 
@@ -346,9 +346,17 @@ class Approvals:
         """
         return store.seal_evidence(txn, self._parts.vault)
 
-    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
-        """What is done later; for the host's errands."""
-        return {enrolling.HOLD: enrolling.HoldEnded(self._parts)}
+    def errand_handlers(self, bots: Iterable[UserId] = ()) -> dict[str, ErrandHandler]:
+        """Return what is done later, for the host's errands.
+
+        Args:
+            bots: Of the host. Those whose service has a handler for revoked keys take its own.
+        """
+        ignored = enrolling.RevocationIgnored()
+        return {
+            enrolling.HOLD: enrolling.HoldEnded(self._parts),
+            **{enrolling.revocation_kind(bot): ignored for bot in bots},
+        }
 
     def _now_ms(self) -> int:
         return int(self._reactor.seconds() * 1000)

@@ -202,6 +202,9 @@ def _store(
         vouchers = [one for one, may_confirm in pinned if may_confirm]
         is_vouched_for = is_vouched(answer, user_id, vouchers)
         if _settle(txn, who, now_ms, is_vouched_for=is_vouched_for, is_changed=is_changed):
+            if before.master_key is None:
+                metrics.alarms.labels("identity_changed").inc()
+                logger.warning("an identity or a device of %s came later", user_id)
             on_doubt(txn, who, now_ms)
 
 

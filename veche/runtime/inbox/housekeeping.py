@@ -15,7 +15,7 @@ from veche.runtime.approvals import ASKED_KEPT_MS, ENROLMENTS_KEPT_MS, SHOWN_KEP
 from veche.runtime.approvals import store as approvals
 from veche.runtime.config import RetentionSection
 from veche.runtime.inbox import store
-from veche.runtime.outbox import store as outbox
+from veche.runtime.outbox import tidying as outbox
 from veche.runtime.prompts import store as prompts
 from veche.runtime.sessions import store as sessions
 from veche.runtime.sessions.core import KEPT_MS as SIGN_IN_KEPT_MS

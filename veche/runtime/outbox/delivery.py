@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from veche.protocol.ids import EventId
 from veche.runtime.matrix.client import MatrixError, path
-from veche.runtime.outbox.store import REDACTION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +47,7 @@ def _target(room_id: RoomId, ready: Ready) -> str:
     row = ready.row
     if row.state_key is not None:
         return path("rooms", room_id, "state", ready.kind, row.state_key)
-    if row.event_type == REDACTION and ready.redacts is not None:
+    if ready.redacts is not None:  # of redactions alone
         return path("rooms", room_id, "redact", ready.redacts, row.effect_id)
     return path("rooms", room_id, "send", ready.kind, row.effect_id)
 

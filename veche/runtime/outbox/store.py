@@ -28,9 +28,7 @@ AUDIENCE: Final = "audience"
 """In the content of a row that waits, not of what is sent: ``Outgoing.audience``."""
 ROWS_MAX: Final = 10
 """Rows of one room that one transaction seals: who joins meanwhile does not read them."""
-HOUSEKEEPING_ROWS_MAX: Final = 5_000
-REDACTION: Final = "m.room.redaction"
-NEVER_ENCRYPTED: Final = frozenset(("m.reaction", REDACTION))
+NEVER_ENCRYPTED: Final = frozenset(("m.reaction", "m.room.redaction"))
 """What clients read only in clear."""
 _SEALED: Final = "sealed"  # the only key of content that is not encrypted for its room yet
 
@@ -318,10 +316,7 @@ def _row(values: Sequence[Any], vault: Vault) -> OutboxRow:
     if content is not None and _SEALED in content:  # not so of rows of before
         content = vault.open_text(content[_SEALED])
     *sealed, created_at_ms = rest
-    related = None
-    if relation is not None:
-        kind, target, key = relation
-        related = Relation(RelationKind(kind), target, key)
+    related = relation and Relation(RelationKind(relation[0]), *relation[1:])
     return OutboxRow(
         EffectId(effect_id),
         event_type,
@@ -481,31 +476,6 @@ def unsent(txn: Cursor, bot: UserId, room_id: RoomId) -> list[EffectId]:
         (room_id, bot),
     )
     return [EffectId(effect_id) for (effect_id,) in txn.fetchall()]
-
-
-# Housekeeping.
-
-
-def forget_bytes(txn: Cursor, before_ms: int) -> int:
-    """Drop the bytes of rows that ended before; how many, at most a batch."""
-    txn.execute(
-        "UPDATE runtime.outbox SET sealed = NULL, relation = NULL"
-        " WHERE (room_id, effect_id) IN (SELECT room_id, effect_id FROM runtime.outbox"
-        " WHERE created_at_ms < %s AND state >= 2 AND sealed IS NOT NULL LIMIT %s)",
-        (before_ms, HOUSEKEEPING_ROWS_MAX),
-    )
-    return txn.rowcount
-
-
-def forget_rows(txn: Cursor, before_ms: int) -> int:
-    """Remove old rows, ids too; how many, at most a batch."""
-    txn.execute(
-        "DELETE FROM runtime.outbox WHERE (room_id, effect_id) IN ("
-        " SELECT room_id, effect_id FROM runtime.outbox"
-        " WHERE created_at_ms < %s AND state >= 2 LIMIT %s)",
-        (before_ms, HOUSEKEEPING_ROWS_MAX),
-    )
-    return txn.rowcount
 
 
 def _dumped(content: object) -> str:

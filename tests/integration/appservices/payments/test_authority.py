@@ -464,3 +464,34 @@ def test_a_bill_that_is_just_being_paid_gives_back_every_share_with_a_revoked_ke
 
     assert market.has(market.alice) == market.has(market.bob) == (BEGINS_MINOR, 0)
     assert market.bill_state(bill_id) == "failed"
+
+
+def _spender_revoked(market: Market) -> None:
+    with market.at() as scene:
+        revoke_keys(scene.txn, market.bob, market.now_ms)
+
+
+def _spender_revoked_and_heard(market: Market) -> None:
+    _spender_revoked(market)
+    with market.at() as scene:
+        revoking.stop(scene, market.bob)
+
+
+def _spender_frozen(market: Market) -> None:
+    with market.at() as scene:
+        freezing.freeze(scene, market.bob, may_end=False)
+
+
+@pytest.mark.parametrize(
+    ("happening", "moment"),
+    [
+        (_spender_revoked, 2),
+        (_spender_revoked_and_heard, 2),
+        (_spender_frozen, 1),
+        (_spender_frozen, 2),
+    ],
+)
+def test_who_pays_from_the_account_of_another_moves_nothing_either(
+    place: Market, happening: Callable[[Market], None], moment: int
+) -> None:
+    assert check(place.fresh(), by_another, {moment: happening}) == 3

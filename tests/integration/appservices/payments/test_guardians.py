@@ -13,6 +13,7 @@ from appservices.payments.core.limits import WEAKER_MS
 from appservices.payments.core.mandate import MandateState
 from appservices.payments.core.payment import Kind, State
 from appservices.payments.service import (
+    authority,
     charges,
     files,
     freezing,
@@ -36,6 +37,7 @@ from tests.integration.appservices.payments.trust import (
     with_keys,
 )
 from tests.support.postgres import execute
+from tests.support.stored_keys import revoke_keys
 from veche.protocol.guards import RuleState
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.files import Matter
     from tests.integration.appservices.payments.scenes import World
+    from veche.protocol.ids import UserId
 
 pytestmark = pytest.mark.postgres
 
@@ -403,3 +406,35 @@ def test_what_is_banned_is_not_debited_by_a_mandate_either(dsn: str) -> None:
     execute(dsn, "DELETE FROM payments.self_ban")
 
     assert end_of(dsn, matter) == ("refused", "not_active", False)
+
+
+def test_a_guardian_whose_key_is_revoked_has_not_approved_and_approves_anew(here: World) -> None:
+    scene, txn = here.scene, here.scene.txn
+    kept = rule(here, BOB, CAROL)
+    chat_with(scene, BOB)
+    chat_with(scene, CAROL)
+    matter = here.asked(state=State.GUARDED, approved_by=here.approved(), due_at_ms=NOW_MS + 5)
+    guards.guard(txn, matter.payment.id, kept.id)
+    bob, carol = (scene.holder(one).id for one in (BOB, CAROL))
+
+    def says_yes(person: UserId, holder: int) -> bool:
+        void = authority.void_votes(scene, matter.payment.id)
+        return guards.vote(
+            txn,
+            matter.payment.id,
+            holder,
+            here.approved(person),
+            is_yes=True,
+            now_ms=NOW_MS,
+            void=void,
+        )
+
+    assert says_yes(BOB, bob)
+    assert not says_yes(BOB, bob)
+    revoke_keys(txn, BOB, NOW_MS)
+    assert says_yes(CAROL, carol)
+    assert not guarding.tally_of(scene, matter).is_approved
+    assert list(guards.said_yes(txn, bob)) == [matter.payment.id]
+
+    assert says_yes(BOB, bob)
+    assert guarding.tally_of(scene, matter).is_approved
