@@ -20,7 +20,7 @@ from appservices.payments.service import files, heads, moving, peers, peers_erra
 from appservices.payments.service.files import Private
 from appservices.payments.service.heads_room import address
 from appservices.payments.service.peers_asking import NoAnswerFromPeerError
-from appservices.payments.store import bank, holders, ledger, overview
+from appservices.payments.store import bank, holders, ledger, overview, peer_records
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
 from veche.protocol.catalogue import show_money
@@ -61,7 +61,7 @@ _NOT_FOUND: Final = 404
 
 def newest_of(scene: Scene, server: str) -> dict[str, Any] | None:
     """The receipt of the newest payment from another institution to here, as that one signed it."""
-    sealed = store.newest_paid_in(scene.txn, peers.institution(scene, server).id)
+    sealed = peer_records.newest_paid_in(scene.txn, peers.institution(scene, server).id)
     commit = scene.vault.open(sealed).get("commit") if sealed is not None else None
     return commit.get("receipt") if commit is not None else None
 
@@ -80,7 +80,7 @@ def records(scene: Scene, peer: PeerSection, since_ms: int) -> list[PeerRecord]:
     """The oldest payments with another institution since a moment, as who paid signed them."""
     found = []
     holder = peers.institution(scene, peer.server)
-    for id_, is_out, at_ms in store.records(scene.txn, holder.id, since_ms, RECORDS_MAX):
+    for id_, is_out, at_ms in peer_records.records(scene.txn, holder.id, since_ms, RECORDS_MAX):
         file, out = payment_store.payment(scene.txn, id_), store.out(scene.txn, id_)
         if is_out and file is not None and out is not None and scene.parts.peers is not None:
             more = peers_errands.commit_of(scene, files.matter_of(scene, file), out)

@@ -375,34 +375,6 @@ def drop_head(txn: Cursor, peer: int) -> None:
     txn.execute("DELETE FROM payments.peer_head WHERE peer = %s", (peer,))
 
 
-def records(txn: Cursor, peer: int, since_ms: int, limit: int) -> list[tuple[str, bool, int]]:
-    """The oldest payments with a peer that are paid, since a moment.
-
-    Returns:
-        Id, whether we paid it, and when it got into its state.
-    """
-    txn.execute(
-        "SELECT id, TRUE, changed_at_ms FROM payments.peer_out WHERE peer = %(peer)s"
-        " AND state IN ('committing', 'done') AND changed_at_ms >= %(since)s"
-        " UNION ALL SELECT id, FALSE, changed_at_ms FROM payments.peer_in WHERE peer = %(peer)s"
-        " AND state IN ('posting', 'done', 'stuck') AND changed_at_ms >= %(since)s"
-        " ORDER BY 3, 1 LIMIT %(limit)s",
-        {"peer": peer, "since": since_ms, "limit": limit},
-    )
-    return [(str(id_), bool(is_out), int(at_ms)) for id_, is_out, at_ms in txn.fetchall()]
-
-
-def newest_paid_in(txn: Cursor, peer: int) -> bytes | None:
-    """What a peer signed of the newest payment that it made to somebody here, sealed."""
-    txn.execute(
-        "SELECT sealed FROM payments.peer_in WHERE peer = %s"
-        " AND state IN ('posting', 'done', 'stuck') ORDER BY changed_at_ms DESC LIMIT 1",
-        (peer,),
-    )
-    row = txn.fetchone()
-    return bytes(row[0]) if row else None
-
-
 def heads(txn: Cursor) -> list[Witnessed]:
     """The last heads of all peers that were witnessed."""
     txn.execute("SELECT size, root, note, at_ms FROM payments.peer_head ORDER BY peer")
