@@ -27,7 +27,12 @@ def test_a_file_of_32_bytes_is_read(tmp_path: Path) -> None:
     assert read_operator_key(written(tmp_path, b"k" * 32)) == KEY
 
 
-@pytest.mark.parametrize("size", [0, 31, 33, 44, 63, 65])
+def test_an_empty_file_is_refused_and_says_what_would_be_right(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is empty; write the secret into it"):
+        read_operator_key(written(tmp_path, b""))
+
+
+@pytest.mark.parametrize("size", [31, 33, 44, 63, 65])
 def test_a_file_of_another_length_is_refused_and_says_what_would_be_right(
     tmp_path: Path, size: int
 ) -> None:
