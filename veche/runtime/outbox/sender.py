@@ -26,6 +26,7 @@ from veche.runtime.outbox import delivery, store
 from veche.runtime.outbox.answers import Do, Verdict, judge, retry_ms
 from veche.runtime.outbox.marks import Mark
 from veche.runtime.outbox.turns import Place, Spoken, Turn, Turns, give_up
+from veche.runtime.outbox.waiting import WaitingRooms
 from veche.runtime.ports import Undeliverable
 from veche.runtime.wake import Bell
 
@@ -119,7 +120,7 @@ class OutboxSender:
         self._places: dict[UserId, tuple[Sealer, Receiver]] = {}
         self._at_work: set[tuple[UserId, RoomId]] = set()
         self._again: set[tuple[UserId, RoomId]] = set()
-        self._waiting: dict[tuple[UserId, RoomId], None] = {}
+        self._waiting = WaitingRooms(WAITING_MAX)
         self._encrypted: set[RoomId] = set()
 
     def use(self, bot: UserId, sealer: Sealer, receiver: Receiver) -> None:
@@ -241,8 +242,8 @@ class OutboxSender:
             self._at_work.add(key)
             if not self._tasks.spawn("outbox room", self._send_room(bot, room_id, turn)):
                 self._at_work.discard(key)
-        elif len(self._waiting) < WAITING_MAX:
-            self._waiting[key] = None
+        else:
+            self._waiting.add(key, is_new=room_id not in self._encrypted)
 
     async def _send_room(self, bot: UserId, room_id: RoomId, turn: Turn | None) -> None:
         try:
@@ -263,10 +264,9 @@ class OutboxSender:
         self._at_work.discard(key)
         if key in self._again:
             self._again.discard(key)
-            self._waiting[key] = None
+            self._waiting.add(key, is_new=False)
         if self._waiting:
-            following = next(iter(self._waiting))
-            del self._waiting[following]
+            following = self._waiting.take()
             # Not from here: this task still counts as running.
             self._reactor.callLater(0, self._begin, *following)
             if not self._waiting:
