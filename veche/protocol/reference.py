@@ -263,6 +263,9 @@ it counts as `any` |
 | vote | `org.matrix.msc3381.poll.response` or `m.poll.response` (`m.selections`), by \
 `m.reference` |
 
+Bots place the reactions on the first two prompts of a chat, and on later ones once somebody taps
+one there. They never remove them: the edit of the prompt says that it is closed.
+
 An edit never answers. What does not count is told why: """
 
 _SHAPES: Final = """\
