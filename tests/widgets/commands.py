@@ -182,7 +182,7 @@ def desk_answers(stand: Stand, *, number: str) -> Any:
     thread = stand.desk.case(number)
     thread.choose(thread.expect("Who takes this case?"), "claim")
     shown = thread.expect("Name of the child:")
-    return [line for line in shown.body.splitlines() if ": " in line]
+    return [line for line in shown.body.splitlines() if ": " in line or "? " in line]
 
 
 @command

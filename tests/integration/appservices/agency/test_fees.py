@@ -72,7 +72,7 @@ class FakeTill:
         )
 
     async def withdraw(self, invoice_id: str, reason: str, key: str) -> None:
-        assert reason.startswith("case ")
+        assert reason.startswith("Your case ")
         assert key == f"{invoice_id}.back"
         self.withdrawn.append(invoice_id)
 
