@@ -143,15 +143,19 @@ def server() -> Iterator[str]:
         yield dsn
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("kind", DATABASES)
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (command, kind)
+        for command in COMMANDS
+        for kind in DATABASES
+        # `check` asks no database, and those that migrate want none with tables.
+        if command != "check" and not (kind == "no tables" and command in {"migrate", "dry run"})
+    ],
+)
 def test_no_broken_database_is_a_traceback(
     command: str, kind: str, server: str, etc: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if command in {"migrate", "dry run", "check"} and kind == "no tables":
-        pytest.skip("it would succeed")
-    if command == "check":
-        pytest.skip("it asks no database")
     configure(etc, make_dsn(server, **parse_dsn(DATABASES[kind])))
 
     assert said(COMMANDS[command], etc, capsys)
