@@ -1,7 +1,7 @@
 """A real client of the demo: matrix-nio logs in, writes to the office, waits for its answer.
 
-Run as a process of its own by `veche up --check`: ``python -m veche.cli.demo_client URL``, with
-the password in the environment. matrix-nio is not our code, and knows nothing of us.
+Run as a process of its own by `veche up --check`: ``python -m veche.cli.demo_client URL PERSON``,
+with the password in the environment. matrix-nio is not our code, and knows nothing of us.
 """
 
 from __future__ import annotations
@@ -47,17 +47,19 @@ class ConversationError(Exception):
 class Conversation:
     """One person who writes to the office's bot."""
 
-    def __init__(self, url: str, folder: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, url: str, person: str, folder: str, *, timeout_s: float = TIMEOUT_S) -> None:
         """Nothing is sent yet.
 
         Args:
             url: Of the homeserver.
+            person: Whose account; somebody who never wrote to the office. It answers no new device
+                of somebody whom it knows without an identity.
             folder: Where the client keeps its keys.
             timeout_s: How long all of it may take.
         """
         self._timeout_s = timeout_s
         config = AsyncClientConfig(encryption_enabled=True, store_sync_tokens=False)
-        self._client = AsyncClient(url, demo.ALICE.user_id, store_path=folder, config=config)
+        self._client = AsyncClient(url, person, store_path=folder, config=config)
         self._room_id = ""
         self._prompts: set[str] = set()
         self._step = "log in"
@@ -175,14 +177,15 @@ class Conversation:
 def main() -> int:
     """Hold the conversation and print the answer; exit code 1 and the reason if it failed."""
     logging.disable(logging.CRITICAL)  # nio logs each event that it cannot decrypt yet
+    url, person = sys.argv[1:]
     password = os.environ[demo.PASSWORD_VARIABLE]
     with tempfile.TemporaryDirectory(prefix="veche-client-") as folder:
         try:
-            answer = asyncio.run(Conversation(sys.argv[1], folder).hold(password))
+            answer = asyncio.run(Conversation(url, person, folder).hold(password))
         except ConversationError as e:
             sys.stdout.write(f"{e}\n")
             return 1
-    sys.stdout.write(f"  {demo.ALICE.display_name}: {GREETING}\n  {demo.OFFICE_BOT}: {answer}\n")
+    sys.stdout.write(f"  {person}: {GREETING}\n  {demo.OFFICE_BOT}: {answer}\n")
     return 0
 
 

@@ -7,6 +7,7 @@ does not need the other. Whatever ends it, SIGKILL too, none of the others outli
 from __future__ import annotations
 
 import errno
+import secrets
 import sys
 import time
 from contextlib import ExitStack
@@ -264,11 +265,15 @@ class Up:
             ChildEndedError: There was no such answer; the message says what happened.
         """
         started_s = time.monotonic()
+        # An account of its own: the people of the demo use theirs by their own devices.
+        name, password = f"check_{secrets.token_hex(4)}", secrets.token_hex()
+        register_person(self._plan(), name, password)
+        person = f"@{name}:{demo.SERVER_NAME}"
         client = Child(
             "client",
-            [sys.executable, "-m", "veche.cli.demo_client", self._plan().url],
+            [sys.executable, "-m", "veche.cli.demo_client", self._plan().url, person],
             output=self.state.path / "client.log",
-            environment={demo.PASSWORD_VARIABLE: self._passwords()[demo.ALICE.name]},
+            environment={demo.PASSWORD_VARIABLE: password},
             guard=self._guard,
         )
         try:

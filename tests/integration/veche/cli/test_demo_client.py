@@ -127,7 +127,9 @@ def test_the_client_asks_and_reads_the_answer_encrypted_and_leaves_nothing_behin
     async def talk() -> str:
         running = asyncio.create_task(office.run())
         try:
-            conversation = Conversation(homeserver.url, folder(tmp_path / "alice"))
+            conversation = Conversation(
+                homeserver.url, demo.ALICE.user_id, folder(tmp_path / "alice")
+            )
             return await conversation.hold(PASSWORD)
         finally:
             running.cancel()
@@ -139,7 +141,9 @@ def test_the_client_asks_and_reads_the_answer_encrypted_and_leaves_nothing_behin
 
 
 def test_an_office_that_does_not_come_is_told(homeserver: Homeserver, tmp_path: Path) -> None:
-    conversation = Conversation(homeserver.url, folder(tmp_path / "alice"), timeout_s=4)
+    conversation = Conversation(
+        homeserver.url, demo.ALICE.user_id, folder(tmp_path / "alice"), timeout_s=4
+    )
 
     with pytest.raises(ConversationError, match=r"waited 4 s in vain to see @veche_org_"):
         asyncio.run(conversation.hold(PASSWORD))
@@ -148,7 +152,7 @@ def test_an_office_that_does_not_come_is_told(homeserver: Homeserver, tmp_path: 
 
 def test_a_wrong_password_ends_the_process_with_a_reason(homeserver: Homeserver) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "veche.cli.demo_client", homeserver.url],
+        [sys.executable, "-m", "veche.cli.demo_client", homeserver.url, demo.ALICE.user_id],
         cwd=ROOT,
         env={**os.environ, demo.PASSWORD_VARIABLE: "guessed"},
         capture_output=True,

@@ -46,7 +46,7 @@ def test_the_office_answers_on_the_first_start_and_on_the_next(tmp_path: Path) -
         ended = check(tmp_path / "state")
 
         assert ended.returncode == 0, ended.stdout + ended.stderr
-        assert "Alice: hello" in ended.stdout
+        assert ":lindenau.localhost: hello" in ended.stdout
         assert "1. Copy of a birth certificate" in ended.stdout
         assert re.search(
             r"^Encrypted answer \d+\.\d s after the start\.$", ended.stdout, re.MULTILINE
