@@ -132,4 +132,5 @@ def test_a_wrong_clock_does_not_silence_a_webhook(seed: int) -> None:
 
 
 def is_found() -> bool:
-    return any(world(seed).problems for seed in range(1, 2 * FOUND_WITHIN, 2))
+    # A hold is rarely let go: of the first hundred towns two show that it is not.
+    return any(world(seed).problems for seed in range(1, 4 * FOUND_WITHIN, 2))
