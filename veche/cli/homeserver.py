@@ -95,7 +95,7 @@ def postgres_database(dsn: str) -> dict[str, Any]:
     Args:
         dsn: libpq's connection string or URL, of a database with encoding UTF8 and locale C.
     """
-    return {"name": "psycopg2", "args": {"dsn": dsn, "cp_min": 2, "cp_max": 5}}
+    return {"name": "psycopg2", "args": {"dsn": dsn, "cp_min": 5, "cp_max": 10}}
 
 
 def sqlite_database(folder: Path) -> dict[str, Any]:
