@@ -26,7 +26,6 @@ from veche.runtime.outbox import delivery, store
 from veche.runtime.outbox.answers import Do, Verdict, judge, retry_ms
 from veche.runtime.outbox.marks import Mark
 from veche.runtime.outbox.turns import Place, Spoken, Turn, Turns, give_up
-from veche.runtime.outbox.waiting import WaitingRooms
 from veche.runtime.ports import Undeliverable
 from veche.runtime.wake import Bell
 
@@ -120,7 +119,7 @@ class OutboxSender:
         self._places: dict[UserId, tuple[Sealer, Receiver]] = {}
         self._at_work: set[tuple[UserId, RoomId]] = set()
         self._again: set[tuple[UserId, RoomId]] = set()
-        self._waiting = WaitingRooms(WAITING_MAX)
+        self._waiting: dict[tuple[UserId, RoomId], None] = {}
         self._encrypted: set[RoomId] = set()
 
     def use(self, bot: UserId, sealer: Sealer, receiver: Receiver) -> None:
@@ -242,8 +241,8 @@ class OutboxSender:
             self._at_work.add(key)
             if not self._tasks.spawn("outbox room", self._send_room(bot, room_id, turn)):
                 self._at_work.discard(key)
-        else:
-            self._waiting.add(key, is_new=room_id not in self._encrypted)
+        elif len(self._waiting) < WAITING_MAX:
+            self._waiting[key] = None
 
     async def _send_room(self, bot: UserId, room_id: RoomId, turn: Turn | None) -> None:
         try:
@@ -264,9 +263,10 @@ class OutboxSender:
         self._at_work.discard(key)
         if key in self._again:
             self._again.discard(key)
-            self._waiting.add(key, is_new=False)
+            self._waiting[key] = None
         if self._waiting:
-            following = self._waiting.take()
+            following = next(iter(self._waiting))
+            del self._waiting[following]
             # Not from here: this task still counts as running.
             self._reactor.callLater(0, self._begin, *following)
             if not self._waiting:
