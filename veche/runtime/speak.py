@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 MESSAGE: Final = "m.room.message"
 REACTION: Final = "m.reaction"
 MEMBER: Final = "m.room.member"
-REDACTION: Final = "m.room.redaction"
 
 
 @attrs.frozen
@@ -109,10 +108,6 @@ class Voice:
         """Queue a reaction. It is never encrypted."""
         relation = Relation(RelationKind.ANNOTATION, target, key)
         return self._queue(REACTION, room_id, {}, ground, relation=relation)
-
-    def take_back(self, room_id: RoomId, target: EffectId, ground: Ground) -> None:
-        """Queue the redaction of what this bot said or placed before."""
-        self._queue(REDACTION, room_id, {}, ground, redacts=target)
 
     def set_membership(
         self, room_id: RoomId, user_id: UserId, membership: str, ground: Ground

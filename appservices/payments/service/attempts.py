@@ -6,9 +6,9 @@ block that moves the money: the flow steps on, receipts leave through the outbox
 gone. So a crash anywhere repeats harmlessly: the attempt is there or all of it has happened. It is
 also how a process that does not write the ledger passes its work to the one that does.
 
-What no block can have is a bug of ours, and so is an answer that cannot be written: it becomes a
-dead letter, rests, and with it all that is about the same thing, until an operator has it tried
-again. An answer is tried a few times before; meanwhile the attempt rests in its table, where it is
+An attempt that no block can have, or whose answer cannot be written, shows a bug of ours. It
+becomes a dead letter and rests, with everything about the same thing, until an operator has it
+tried again. An answer is tried a few times before; meanwhile the attempt rests in its table, where it is
 in nobody's way.
 """
 

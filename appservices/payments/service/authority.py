@@ -1,7 +1,7 @@
 """By which approvals money may move, and whether all of them still count.
 
-A key that was revoked approves nothing. What it approved and has not moved does not move without a
-new approval; what an agreement has set aside goes on by the agreement's own rules.
+A revoked key approves nothing. Money that it approved, and that has not moved, needs a new
+approval. Money that an agreement has set aside goes on by the agreement's own rules.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand | None, *, is_pri
 
 
 def freeze(scene: Scene, person: UserId, *, may_end: bool = True) -> Doc:
-    """Stop everything of a person; what waits is cancelled. What they are told of it.
+    """Stop everything of a person, cancel what waits, and return what they are told of it.
 
     Args:
         scene: The transaction.

@@ -228,7 +228,7 @@ def cancel(scene: Scene, matter: Matter) -> None:
 
 
 def post_held(scene: Scene, matter: Matter) -> None:
-    """Whoever had to say yes to a payment that is held has: it is paid if its approval counts.
+    """Pay a held payment to which everybody has said yes, if its approval counts.
 
     Raises:
         SplitError: So little cannot be shared as its invoice says; nothing has changed.
@@ -256,7 +256,7 @@ def unheard(scene: Scene, payment: Payment) -> str:
 
 
 def refuse_held(scene: Scene, matter: Matter, why: str) -> None:
-    """Whoever had to say yes to a payment that is held has not: the money goes back."""
+    """Give the money of a held payment back to which somebody has not said yes."""
     _let_go(scene, _step(scene, matter, Input.REFUSE, why=why))
 
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 INSTRUCTION: Final = "restored"
-"""What a payment was ordered by that is booked again: the receipt of this institution."""
+"""Orders a payment that is booked again: by the receipt of this institution."""
 MARGIN_MS: Final = 24 * 3_600_000
 """How long before the newest block others are asked for payments: what they keep comes later."""
 _OUT_THERE: Final = frozenset({Out.AGREED, Out.COMMITTING, Out.DONE})
@@ -157,7 +157,7 @@ async def at_peers(parts: Parts) -> list[Finding]:
 async def _asked(
     parts: Parts, peer: PeerSection, since_ms: int
 ) -> tuple[Sequence[PeerRecord], Sequence[str]]:
-    """What another institution has kept, and the last head of ours that it has seen."""
+    """Ask another institution what it has kept, and for the last head of ours that it has seen."""
     client = parts.peers
     assert client is not None, "a service has one"  # noqa: S101 -- our bug
     kept: dict[str, PeerRecord] = {}

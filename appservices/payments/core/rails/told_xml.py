@@ -275,7 +275,7 @@ def _entries(
 
 
 def _lines(element: Element, day: dt.date, wanted: str) -> tuple[Sequence[Entry], str]:
-    """What a booked line comes to, and what is odd of it."""
+    """Return the events that a booked line makes, and what is odd about it."""
     amount = fields.one(element, "Amt")
     currency = fields.currency_of(amount)
     if wanted and currency != wanted:

@@ -45,10 +45,9 @@ def test_the_same_cause_twice_says_nothing_twice(room: PromptRoom) -> None:
         voice = room.voice("the cause")
         first = voice.say(ROOM, WORDS, GROUND)
         voice.react(ROOM, first, "1️⃣", GROUND)
-        voice.take_back(ROOM, first, GROUND)
         voice.set_membership(ROOM, ALICE, "invite", GROUND)
 
-    kinds = ["m.room.message", "m.reaction", "m.room.redaction", "m.room.member"]
+    kinds = ["m.room.message", "m.reaction", "m.room.member"]
     assert [row[0] for row in room.outbox()] == kinds
 
 
