@@ -8,8 +8,8 @@ also how a process that does not write the ledger passes its work to the one tha
 
 An attempt that no block can have, or whose answer cannot be written, shows a bug of ours. It
 becomes a dead letter and rests, with everything about the same thing, until an operator has it
-tried again. An answer is tried a few times before; meanwhile the attempt rests in its table, where it is
-in nobody's way.
+tried again. An answer is tried a few times before that. Meanwhile the attempt rests in its table,
+where it is in nobody's way.
 """
 
 from __future__ import annotations
