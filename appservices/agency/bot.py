@@ -30,30 +30,30 @@ from appservices.agency.service.signatory import Signatory
 from appservices.agency.service.signatures import SigningNews, signature_handlers
 from appservices.agency.service.till import Till
 from appservices.agency.service.wiping import Wiping
+from veche.api.sealing_client import sealer_of
+from veche.bots import answer_invitation
+from veche.chat.attention import HEARD
+from veche.chat.sending import MEMBER, Voice
+from veche.messaging import jobs as errands
+from veche.messaging.inbox import pages
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
 from veche.protocol.inbound import Trust
-from veche.runtime import errands
-from veche.runtime.chats import answer_invitation
 from veche.runtime.config import read_secret
-from veche.runtime.errands import Errand
-from veche.runtime.inbox import pages
-from veche.runtime.listening import HEARD
-from veche.runtime.sealing import sealer_of
-from veche.runtime.speak import MEMBER, Voice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.agency.config import AgencySection
     from appservices.agency.service.offices import Workplace
+    from veche.chat.sending import Ground
+    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.service import BotAccount
     from veche.protocol.ids import EffectId, EventId, RoomId, UserId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
-    from veche.runtime.host import Host
     from veche.runtime.ports import Undelivered
-    from veche.runtime.service import BotAccount
-    from veche.runtime.speak import Ground
+    from veche.server.host import Host
 
 logger = logging.getLogger(__name__)
 

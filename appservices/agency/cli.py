@@ -15,8 +15,8 @@ from appservices.agency.core.tree import SERVICE_FILE_CHARACTERS_MAX
 from appservices.agency.documents import TEMPLATE_BYTES_MAX, make_document
 from appservices.agency.sample import sample_data
 from appservices.agency.trial import Trial, World
-from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.errors import ConfigError, VecheError
+from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 
 if TYPE_CHECKING:
     import argparse

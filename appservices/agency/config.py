@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from veche.api.sealing_client import SealSection
 from veche.runtime.config import Duration, FilePath, SecretPath, Section
-from veche.runtime.sealing import SealSection
-from veche.runtime.sections import Names, TimeZone
+from veche.runtime.config.sections import Names, TimeZone
 
 OFFICES_MAX = 50
 SERVICES_MAX = 100

@@ -17,7 +17,7 @@ import attrs
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import TooLargeError
 from veche.protocol.forms.models import FILE_BYTES_MAX
-from veche.runtime.typesetting import ARCHIVE, TypesettingError, check_source, typeset
+from veche.runtime.files.typesetting import ARCHIVE, TypesettingError, check_source, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

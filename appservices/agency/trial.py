@@ -86,7 +86,7 @@ if TYPE_CHECKING:
 
     from appservices.agency.core.case import Case
     from appservices.agency.core.definition import ServiceDefinition
-    from veche.protocol.catalogue import Catalogue
+    from veche.protocol.texts.catalogue import Catalogue
 
 PERSON: Final = UserId("@person:example.org")
 STAFF: Final = {

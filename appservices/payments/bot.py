@@ -38,15 +38,15 @@ from appservices.payments.service.rails import banking_of
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts
 from appservices.payments.service.writer import Writer
+from veche.acts import histories
+from veche.acts.histories import RestoredError
+from veche.api.sealing_client import sealer_of
+from veche.bots import log_undelivered, receive
+from veche.messaging.service import BotAccount
+from veche.messaging.webhooks import Webhooks
 from veche.protocol.ids import UserId
-from veche.protocol.notes import read_verifier_key
-from veche.runtime import histories
-from veche.runtime.chats import log_undelivered, receive
-from veche.runtime.histories import RestoredError
-from veche.runtime.sealing import sealer_of
-from veche.runtime.service import BotAccount
 from veche.runtime.vault import Vault
-from veche.runtime.webhooks import Webhooks
+from veche.transparency.notes import read_verifier_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,13 +56,13 @@ if TYPE_CHECKING:
     from appservices.payments.service.rails import BankNews
     from appservices.payments.service.sessions import Sessions
     from appservices.payments.service.work import Outcome
+    from veche.acts.histories import Finding
+    from veche.messaging.jobs import ErrandHandler
     from veche.protocol.inbound import Inbound
-    from veche.protocol.notes import VerifierKey
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
-    from veche.runtime.histories import Finding
-    from veche.runtime.host import Host
     from veche.runtime.ports import Undelivered
+    from veche.server.host import Host
+    from veche.transparency.notes import VerifierKey
 
 logger = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from appservices.payments.service.rails.stuck_files import STUCK_MS, FileWord, p
 from appservices.payments.store import overview, waiting_files
 from appservices.payments.store.suspense import has_decided
 from veche.cli.installed import add_config_option
-from veche.protocol.catalogue import show_money
 from veche.protocol.errors import ConfigError, ConflictError, NotFoundError
 from veche.protocol.money import Money
-from veche.runtime.clock import database_ms
+from veche.protocol.texts.catalogue import show_money
+from veche.runtime.database.clock import database_ms
 
 if TYPE_CHECKING:
     import argparse

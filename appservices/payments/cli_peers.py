@@ -18,17 +18,17 @@ from appservices.payments.service.rails.start import bank_key
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
+from veche.acts.signed_tree import current
 from veche.cli.installed import add_config_option
 from veche.cli.offline import database_of, transaction
-from veche.protocol.catalogue import show_money
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.errors import ConfigError, MalformedError
 from veche.protocol.ids import effect_id
 from veche.protocol.money import Money, parse_money
-from veche.runtime import errands
-from veche.runtime.clock import database_ms
+from veche.protocol.texts.catalogue import show_money
 from veche.runtime.crypto.keys import read_operator_key
-from veche.runtime.errands import Errand
-from veche.runtime.signed_tree import current
+from veche.runtime.database.clock import database_ms
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:

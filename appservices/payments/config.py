@@ -12,15 +12,15 @@ from appservices.payments.core.formats.plain import iban
 from appservices.payments.core.peers import PREPARED_MS_MAX
 from appservices.payments.core.rules import DAY_MS, HOUR_MS
 from appservices.payments.core.ubl import Seller
-from veche.protocol.envelope import is_verification_key
+from veche.api.sealing_client import SealSection
+from veche.contracts.payments.invoice_tax import SCHEME, VAT_ID, Endpoint
 from veche.protocol.errors import MalformedError
-from veche.protocol.invoice_tax import SCHEME, VAT_ID, Endpoint
 from veche.protocol.money import MINOR_MAX, Money, minor_digits, parse_money
-from veche.protocol.notes import VerifierKey, read_verifier_key
-from veche.protocol.unpadded import from_unpadded
+from veche.protocol.unpadded_base64 import from_unpadded
 from veche.runtime.config import SecretPath, Section
-from veche.runtime.sealing import SealSection
-from veche.runtime.sections import Duration, Names, Networks, TimeZone
+from veche.runtime.config.sections import Duration, Names, Networks, TimeZone
+from veche.transparency.envelope import is_verification_key
+from veche.transparency.notes import VerifierKey, read_verifier_key
 
 BOT_LOCALPART: Final = "veche_payments"
 CURRENCIES_MAX: Final = 20

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.typesetting import typeset
-from veche.protocol.catalogue import show_date, show_money
 from veche.protocol.errors import TooLargeError
 from veche.protocol.money import Money
+from veche.protocol.texts.catalogue import show_date, show_money
 
 if TYPE_CHECKING:
     import datetime as dt

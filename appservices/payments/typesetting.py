@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from veche.protocol.canonical import canonical
-from veche.runtime import typesetting
+from veche.runtime.files import typesetting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,29 +18,29 @@ from appservices.signing.service.scene import Parts
 from appservices.signing.service.sealing import Callers, Seals
 from appservices.signing.service.stamping import OtherStamps
 from appservices.signing.service.upkeep import look
+from veche.bots import log_undelivered, receive
+from veche.documents.pki.digests import SHA256
+from veche.messaging.service import BotAccount
+from veche.messaging.webhooks import Webhooks
 from veche.protocol.errors import ConfigError
 from veche.protocol.ids import UserId
-from veche.protocol.notes import NoteSigner
-from veche.protocol.signatures.digests import SHA256
-from veche.runtime.chats import log_undelivered, receive
+from veche.runtime.config.secret_files import read_secret
 from veche.runtime.keys.pool import THREADS, SigningPool
 from veche.runtime.keys.stampers import RemoteStamper
-from veche.runtime.outbound import Outbound
-from veche.runtime.secret_files import read_secret
-from veche.runtime.service import BotAccount
 from veche.runtime.vault import Vault
-from veche.runtime.webhooks import Webhooks
+from veche.runtime.web.outbound import Outbound
+from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.config import SigningSection, StampsSection
     from appservices.signing.service.authorities import Authorities
+    from veche.messaging.jobs import ErrandHandler
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
-    from veche.runtime.host import Host
     from veche.runtime.ports import Undelivered
+    from veche.server.host import Host
 
 logger = logging.getLogger(__name__)
 

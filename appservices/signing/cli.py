@@ -39,8 +39,7 @@ from appservices.signing.stamps_command import (
     stamps_hash,
 )
 from veche.cli.homeserver import write_private
-from veche.protocol.errors import ConfigError
-from veche.protocol.signatures.certificates import (
+from veche.documents.pki.certificates import (
     Authority,
     Fresh,
     Holder,
@@ -51,7 +50,8 @@ from veche.protocol.signatures.certificates import (
     seal_certificate,
     stamps_certificate,
 )
-from veche.protocol.signatures.digests import HASHES, SHA256, hash_named
+from veche.documents.pki.digests import HASHES, SHA256, hash_named
+from veche.protocol.errors import ConfigError
 from veche.runtime.keys.places import (
     IN_TOKEN,
     KEY,
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
     from appservices.signing.service.key_makers import KeyMaker
-    from veche.protocol.signatures.digests import Hash
+    from veche.documents.pki.digests import Hash
 
 PASSPHRASE_CHARACTERS_MIN: Final = 12
 SEAL_AGAIN: Final = dt.timedelta(days=366)

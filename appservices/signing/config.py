@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
-from veche.protocol.signatures.digests import hash_named
+from veche.documents.pki.digests import hash_named
 from veche.runtime.config import FilePath, InputPath, SecretPath, Section
+from veche.runtime.config.sections import Duration, Names, Networks, TimeZone
 from veche.runtime.keys.csc import ProviderSection
-from veche.runtime.sections import Duration, Names, Networks, TimeZone
 
 if TYPE_CHECKING:
-    from veche.protocol.signatures.digests import Hash
+    from veche.documents.pki.digests import Hash
 
 BOT_LOCALPART: Final = "veche_signing"
 HOUR_MS: Final = 3_600_000

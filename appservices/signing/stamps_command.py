@@ -16,9 +16,9 @@ from cryptography.x509.oid import NameOID
 
 from appservices.signing.service.authorities import CERTIFICATE, ROOT, STAMPS
 from veche.cli.homeserver import write_private
+from veche.documents.pki.certificates import Holder, stamps_certificate
+from veche.documents.pki.digests import hash_named
 from veche.protocol.errors import ConfigError
-from veche.protocol.signatures.certificates import Holder, stamps_certificate
-from veche.protocol.signatures.digests import hash_named
 
 if TYPE_CHECKING:
     import argparse
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-    from veche.protocol.signatures.certificates import Authority, Fresh
-    from veche.protocol.signatures.digests import Hash
+    from veche.documents.pki.certificates import Authority, Fresh
+    from veche.documents.pki.digests import Hash
 
 FORMER: Final = "former"
 """Folder with certificates of authorities and seals that sign no more."""

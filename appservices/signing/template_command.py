@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
+from appservices.signing.api.batches import BatchRow
 from appservices.signing.service.filling import fill
 from appservices.signing.service.templates import (
     check_folder,
@@ -16,10 +17,9 @@ from appservices.signing.service.templates import (
     read_folder,
     sample,
 )
-from veche.protocol.batch_api import BatchRow
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.errors import ConfigError
 from veche.protocol.forms import FieldContext
+from veche.protocol.texts.catalogue import LANGUAGES
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.widgets.config import WidgetsSection
 from appservices.widgets.routes import approvals, identity, keys, sessions
 from appservices.widgets.routes.pages import Facts, Pages
-from veche.protocol.catalogue import Catalogue
+from veche.messaging.service import ServiceSpec
+from veche.protocol.texts.catalogue import Catalogue
+from veche.runtime.database.migrate import MigrationSet
 from veche.runtime.matrix.registration import PREFIX
-from veche.runtime.migrate import MigrationSet
-from veche.runtime.service import ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from twisted.web.resource import IResource
 
+    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.service import BotAccount
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
-    from veche.runtime.host import Host
     from veche.runtime.ports import Undelivered
-    from veche.runtime.service import BotAccount
+    from veche.server.host import Host
 
 PACKAGE: Final = "appservices.widgets"
 WALLET_SERVICE: Final = "payments"

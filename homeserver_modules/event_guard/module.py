@@ -48,7 +48,7 @@ _REFUSED: Final = Counter(
 _FAILED: Final = Counter(
     "veche_event_guard_failed", "Events that the guard could not judge.", ["callback", "outcome"]
 )
-_FAMILIES: Final = "veche.protocol.families"
+_FAMILIES: Final = "veche.contracts.families"
 
 Verdict = Literal["NOT_SPAM"] | Codes | tuple[Codes, dict[str, Any]]
 

@@ -18,7 +18,7 @@ from twisted.web.http_headers import Headers
 from tests.support.processes import ROOT
 from veche.protocol.ids import DeviceId, UserId
 from veche.runtime.matrix.client import MatrixClient
-from veche.runtime.matrix.connections import Connections
+from veche.runtime.web.http_client import Connections
 
 REQUESTS: Final = 2_000
 WARM_UP: Final = 200

@@ -32,8 +32,8 @@ from appservices.payments.core.ledger.values import ROWS_MAX
 from appservices.payments.service.work import Work
 from appservices.payments.service.writer import Writer
 from tests.integration.appservices.payments.ledgers import PAYMENTS, sql
-from veche.runtime.migrate import KERNEL_SETS, migrate
-from veche.runtime.postgres import EmbeddedPostgres, binaries
+from veche.runtime.database.embedded import EmbeddedPostgres, binaries
+from veche.runtime.database.migrate import KERNEL_SETS, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

@@ -30,10 +30,10 @@ from tests.benchmarks import first_page
 from tests.benchmarks.pages_server import PATH, ROWS
 from tests.support.postgres import database
 from tests.support.processes import ROOT
+from veche.access.sessions import Agent, Level, Session, core, store
 from veche.protocol.ids import UserId
 from veche.runtime.database import connect
-from veche.runtime.migrate import KERNEL_SETS
-from veche.runtime.sessions import Agent, Level, Session, core, store
+from veche.runtime.database.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -30,10 +30,10 @@ from tests.integration.appservices.payments.ledgers import PAYMENTS
 from tests.integration.appservices.payments.scenes import ALICE, BOB
 from tests.support.processes import ROOT
 from veche.protocol.canonical import canonical
-from veche.protocol.envelope import sign, signing_key
-from veche.runtime.migrate import KERNEL_SETS, migrate
-from veche.runtime.postgres import EmbeddedPostgres
+from veche.runtime.database.embedded import EmbeddedPostgres
+from veche.runtime.database.migrate import KERNEL_SETS, migrate
 from veche.runtime.web import new_app, new_site
+from veche.transparency.envelope import sign, signing_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

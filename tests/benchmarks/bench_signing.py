@@ -45,18 +45,18 @@ from appservices.signing.service.uploads import normalised
 from tests.benchmarks import browser_signing, stamping
 from tests.support.signing import NOW, Office, with_boxes
 from tests.support.uploads import changed, large_picture, nothing, plain, text_field
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.increment import Increment
-from veche.protocol.signatures.checking import open_signature, signer_of
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.trust import Trust
-from veche.protocol.signatures.verdict import Trusted, judge, signatures_of
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.increment import Increment
+from veche.documents.pki.trust import Trust
+from veche.documents.signatures.checking import open_signature, signer_of
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.verdict import Trusted, judge, signatures_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.support.signing import Person
-    from veche.protocol.signatures.checking import Opened
+    from veche.documents.signatures.checking import Opened
 
 RUNS: Final = 60
 LARGE_RUNS: Final = 7

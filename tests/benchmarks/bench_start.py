@@ -43,7 +43,7 @@ def run() -> dict[str, float]:
         began_s = time.perf_counter()
         town.server.start()
         figures["synapse_start_baseline_s"] = time.perf_counter() - began_s
-    imports = [_import_s("veche.runtime.host") for _ in range(IMPORTS)]
+    imports = [_import_s("veche.server.host") for _ in range(IMPORTS)]
     figures["services_import_s"] = statistics.median(imports)
     bare = [_import_s("twisted.internet.reactor") for _ in range(IMPORTS)]
     figures["twisted_import_baseline_s"] = statistics.median(bare)

@@ -15,14 +15,14 @@ from klein import Klein
 from twisted.internet import reactor as global_reactor  # noqa: TID251 -- a program of its own
 from twisted.web.server import Site
 
+from veche.access.sessions import Level, Sessions
+from veche.acts import ActLog
+from veche.api import Api, Call
+from veche.api.gate import Gate
 from veche.protocol.wire import Wire
-from veche.runtime.acts import ActLog
-from veche.runtime.api import Api, Call
 from veche.runtime.database import Database
-from veche.runtime.gate import Gate
-from veche.runtime.limits import Limit
-from veche.runtime.public import PublicRoot, PublicSite
-from veche.runtime.sessions import Level, Sessions
+from veche.runtime.web.limits import Limit
+from veche.runtime.web.public import PublicRoot, PublicSite
 
 if TYPE_CHECKING:
     from twisted.web.iweb import IRequest

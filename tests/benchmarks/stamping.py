@@ -29,7 +29,7 @@ from tests.support import echo
 from tests.support.processes import ROOT
 from tests.support.services import house
 from veche.cli.serve import serve
-from veche.protocol.signatures.stamps import StampRequest
+from veche.documents.pki.stamps import StampRequest
 from veche.runtime import log
 from veche.runtime.config import load_config
 

@@ -19,13 +19,13 @@ ROLES = ("bot", "routes", "module", "connector", "service", "store", "config", "
 PLANTED = ("appservices/planted", "homeserver_modules/planted")
 
 FORBIDDEN = [
-    ("veche/runtime/web.py", "appservices.planted.core", "kernel"),
+    ("veche/runtime/web/server.py", "appservices.planted.core", "kernel"),
     ("veche/cli/main.py", "appservices.planted.service", "kernel"),
     ("veche/protocol/errors.py", "homeserver_modules.event_guard.core", "kernel"),
     ("veche/protocol/errors.py", "veche.runtime.web", "kernel-layers"),
     ("veche/protocol/errors.py", "veche.cli.main", "kernel-layers"),
-    ("veche/runtime/web.py", "veche.cli.main", "kernel-layers"),
-    ("veche/runtime/service.py", "veche.runtime.host", "services"),
+    ("veche/runtime/web/server.py", "veche.cli.main", "kernel-layers"),
+    ("veche/messaging/service.py", "veche.server.host", "services"),
     ("appservices/planted/bot.py", "homeserver_modules.event_guard.core", "siblings"),
     ("homeserver_modules/planted/module.py", "appservices.planted.core", "siblings"),
     ("appservices/planted/bot.py", "appservices.agency.config", "features"),
@@ -50,15 +50,15 @@ FORBIDDEN = [
     ("appservices/planted/core.py", "twisted.internet.defer", "pure"),
     ("appservices/agency/core/__init__.py", "os", "pure"),
     ("homeserver_modules/event_guard/core.py", "asyncio", "pure"),
-    ("veche/runtime/web.py", "synapse.types", "synapse"),
+    ("veche/runtime/web/server.py", "synapse.types", "synapse"),
     ("appservices/planted/bot.py", "synapse.module_api", "synapse"),
     ("appservices/planted/service.py", "signedjson.sign", "signedjson"),
-    ("appservices/planted/service.py", "veche.runtime.approvals.store", "evidence"),
-    ("appservices/payments/service/paying.py", "veche.runtime.approvals.taking", "evidence"),
+    ("appservices/planted/service.py", "veche.access.approvals.store", "evidence"),
+    ("appservices/payments/service/paying.py", "veche.access.approvals.taking", "evidence"),
     ("appservices/planted/store.py", "psycopg2", "psycopg2"),
     ("veche/cli/main.py", "psycopg2.extensions", "psycopg2"),
-    ("veche/runtime/web.py", "vodozemac", "vodozemac"),
-    ("veche/runtime/web.py", "pkcs11", "pkcs11"),
+    ("veche/runtime/web/server.py", "vodozemac", "vodozemac"),
+    ("veche/runtime/web/server.py", "pkcs11", "pkcs11"),
 ]
 
 

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 
 from appservices.payments.store.memory_ledger import MemoryLedger
 from tests.support.ledger_rules import are_bound, are_held, broken_rules, is_conserved
-from veche.runtime.exclusive import SessionLostError
+from veche.runtime.database.exclusive import SessionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

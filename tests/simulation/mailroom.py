@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from veche.runtime.webhooks.store import WAIT_MS_MAX
+from veche.messaging.webhooks.store import WAIT_MS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from appservices.payments.core.payment import Kind, Payment, State
 from tests.simulation.mailroom import Mailroom
 from tests.simulation.office import LEDGER, NOTICE_MS, Mandate, Office
 from veche.protocol.ids import derived_ulid
-from veche.protocol.merkle import includes, inclusion_proof, leaf_hash
+from veche.transparency.merkle import includes, inclusion_proof, leaf_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,7 +24,7 @@ from tests.support.services import House, Place, house
 from veche.cli import demo
 from veche.cli.main import main
 from veche.protocol.prompts import PROMPT_KEY
-from veche.runtime.migrate import MigrationSet
+from veche.runtime.database.migrate import MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

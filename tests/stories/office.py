@@ -14,9 +14,9 @@ from tests.support.people import Kind, Message, Person
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
 from tests.support.services import OFFICE, House, house
-from veche.protocol.case import CASE_KEY
+from veche.contracts.agency.case import CASE_KEY
 from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY
-from veche.protocol.typed import keycap
+from veche.protocol.texts.typed_choice import keycap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

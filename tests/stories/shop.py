@@ -13,8 +13,8 @@ from nacl.signing import SigningKey
 
 from tests.support.calls import REQUEST_S_MAX, request
 from veche.cli.demo_shop import ID, DemoShop
-from veche.protocol.envelope import sign, signing_key
-from veche.protocol.unpadded import from_unpadded
+from veche.protocol.unpadded_base64 import from_unpadded
+from veche.transparency.envelope import sign, signing_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

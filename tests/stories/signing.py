@@ -18,7 +18,7 @@ from veche.cli import demo
 from veche.cli.demo_authority import DemoAuthority
 from veche.cli.main import main
 from veche.protocol.prompts import PROMPT_KEY
-from veche.runtime.migrate import MigrationSet
+from veche.runtime.database.migrate import MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ import pikepdf
 import pytest
 
 from tests.stories.office import Applicant, Desk, Room, Town, Way, case_number
-from veche.protocol import envelope
-from veche.protocol.document import DOCUMENT_KEY
+from veche.contracts.agency.document import DOCUMENT_KEY
+from veche.transparency import envelope
 
 if TYPE_CHECKING:
     from tests.support.people import Message

@@ -11,7 +11,7 @@ from tests.support.people import Kind, Person
 from tests.support.services import Place, house
 from tests.support.synapse_federation import federated_homeserver
 from veche.cli import demo
-from veche.protocol.case import CASE_KEY
+from veche.contracts.agency.case import CASE_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,10 +18,10 @@ from tests.support.services import AGENCY, OFFICE, House, house
 from veche.cli import demo
 from veche.cli.demo_authority import DemoAuthority
 from veche.cli.main import main
-from veche.protocol.signatures.certificates import Level
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.verdict import Trusted, judge
-from veche.runtime.migrate import MigrationSet
+from veche.documents.pki.certificates import Level
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.verdict import Trusted, judge
+from veche.runtime.database.migrate import MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -27,7 +27,7 @@ import yaml
 from tests.support.processes import ROOT, Child, free_ports, wait_until
 from tests.support.programs import program
 from veche.cli.homeserver import HomeserverPlan, is_healthy, write_configuration
-from veche.runtime.postgres import OS_USER, EmbeddedPostgres, binaries
+from veche.runtime.database.embedded import OS_USER, EmbeddedPostgres, binaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

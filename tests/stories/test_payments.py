@@ -15,9 +15,9 @@ from tests.support.processes import TIMEOUT_S, wait_until
 from veche.cli import demo
 from veche.cli.main import main
 from veche.cli.site import Site
+from veche.contracts.payments.receipt import RECEIPT_KEY
 from veche.protocol.ids import derived_ulid
-from veche.protocol.receipt import RECEIPT_KEY
-from veche.protocol.typed import keycap
+from veche.protocol.texts.typed_choice import keycap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

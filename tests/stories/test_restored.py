@@ -20,7 +20,7 @@ from appservices.payments.demo_bank.bank import demo_iban
 from tests.stories.bank import Bank, Client, DemoBank
 from tests.stories.peers import HERE, THERE, two_banks
 from tests.support.processes import TIMEOUT_S, wait_until
-from veche.runtime.postgres import binaries
+from veche.runtime.database.embedded import binaries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

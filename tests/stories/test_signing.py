@@ -14,18 +14,18 @@ from tests.support.blind_page import BlindPage, Requester
 from tests.support.forgery import page as pdf_page
 from tests.support.services import OFFICE
 from veche.cli.main import main
-from veche.protocol.document import DOCUMENT_KEY
-from veche.protocol.sign_request import SIGN_RESULT_KEY
-from veche.protocol.signatures.certificates import Level
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.verdict import Trusted, judge
+from veche.contracts.agency.document import DOCUMENT_KEY
+from veche.contracts.signing.card import SIGN_RESULT_KEY
+from veche.documents.pki.certificates import Level
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.people import Message
-    from veche.protocol.signatures.report import Report
+    from veche.documents.signatures.report import Report
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 

@@ -14,9 +14,9 @@ from tests.stories.test_signing import result, send, verdict_of
 from tests.support.calls import request
 from tests.support.keys import unpadded_base64
 from tests.support.sign_page import API
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.words import words_of
 from veche.protocol.prompts import PROMPT_KEY
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.words import words_of
 
 if TYPE_CHECKING:
     from pathlib import Path

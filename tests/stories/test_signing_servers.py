@@ -10,7 +10,7 @@ from tests.stories.signing import in_town
 from tests.stories.test_signing import result, send, verdict_of
 from tests.support.people import Kind, Person
 from tests.support.synapse_federation import federated_homeserver
-from veche.protocol.signatures.report import Verdict
+from veche.documents.signatures.report import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path

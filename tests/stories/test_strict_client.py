@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.people import Kind
-from veche.protocol.document import DOCUMENT_KEY
+from veche.contracts.agency.document import DOCUMENT_KEY
 
 if TYPE_CHECKING:
     from tests.stories.office import Desk, Town

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from veche.protocol import merkle
-from veche.protocol.act_proof import ACTS_KEY, act_origin
 from veche.protocol.acts import (
     ActClass,
     Opening,
@@ -15,8 +13,10 @@ from veche.protocol.acts import (
     inner,
     make_entry,
 )
-from veche.protocol.notes import Checkpoint, Cosigner, NoteSigner
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
+from veche.transparency import merkle
+from veche.transparency.act_proof import ACTS_KEY, act_origin
+from veche.transparency.notes import Checkpoint, Cosigner, NoteSigner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

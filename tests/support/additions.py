@@ -1,6 +1,6 @@
 """Attacks on signed PDF files by a signer: something more comes with a good signature, or a stamp.
 
-Each check of a revision (``veche.protocol.pdf.grammar``) has one that it alone refuses, or that is
+Each check of a revision (``veche.documents.pdf.grammar``) has one that it alone refuses, or that is
 refused for its reason.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.support.attackers import HONEST, with_objects, with_stamp_objects
 from tests.support.forgery import FORGED, again, find, newest, page
-from veche.protocol.signatures.cms import CMS_BYTES_MAX
+from veche.documents.pki.cms import CMS_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support.forgery import increment, objects, page
 from tests.support.signing import Office, Person, ms, with_boxes
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Proofs, prepare_closing, prepare_signature
-from veche.protocol.pdf.structure import revisions
-from veche.protocol.pdf.values import PdfError
-from veche.protocol.signatures.cms import Signer
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import Proofs, prepare_closing, prepare_signature
+from veche.documents.pdf.structure import revisions
+from veche.documents.pdf.values import PdfError
+from veche.documents.pki.cms import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

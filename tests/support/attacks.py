@@ -35,8 +35,8 @@ from tests.support.attackers import (
 from tests.support.far_objects import COVER, LOOK, covered, fewer_objects
 from tests.support.forgery import FORGED, again, find, increment, newest, page, stream
 from tests.support.signing import with_boxes
-from veche.protocol.pdf.structure import SIZE_MAX
-from veche.protocol.signatures import der
+from veche.documents.pdf.structure import SIZE_MAX
+from veche.documents.pki import der
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,20 +20,20 @@ import attrs
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from appservices.signing.api.blind import veiled
 from tests.support.calls import Answer, request
 from tests.support.keys import unpadded_base64
 from tests.support.sign_page import API, FreshKey, SignPage
 from tests.support.signing import with_boxes
-from veche.protocol.blind_api import veiled
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.pages import page_count
-from veche.protocol.pdf.signing import Proofs, prepare_closing, room_for_stamp
-from veche.protocol.pdf.values import PdfError
-from veche.protocol.signatures.digests import SHA256, hash_named
-from veche.protocol.signatures.judging import StampRoot
-from veche.protocol.signatures.report import Reason
-from veche.protocol.signatures.verdict import Trusted, judge, signatures_of
-from veche.protocol.unpadded import from_unpadded
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.pages import page_count
+from veche.documents.pdf.signing import Proofs, prepare_closing, room_for_stamp
+from veche.documents.pdf.values import PdfError
+from veche.documents.pki.digests import SHA256, hash_named
+from veche.documents.signatures.judging import StampRoot
+from veche.documents.signatures.report import Reason
+from veche.documents.signatures.verdict import Trusted, judge, signatures_of
+from veche.protocol.unpadded_base64 import from_unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from babel.messages.pofile import read_po
 
-from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.texts.catalogue import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

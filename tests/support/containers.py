@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from veche.protocol.asic.container import (
+from veche.documents.asic.container import (
     DataFile,
     new_container,
     prepare,
     prepare_closing,
     read_container,
 )
-from veche.protocol.asic.manifest import row_of, write_rows
-from veche.protocol.signatures.cms import Signer
+from veche.documents.asic.manifest import row_of, write_rows
+from veche.documents.pki.cms import Signer
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.signing import Office, Person
-    from veche.protocol.pdf.signing import Proofs
-    from veche.protocol.signatures.certificates import Authority
+    from veche.documents.pdf.signing import Proofs
+    from veche.documents.pki.certificates import Authority
 
 LEASE = DataFile("lease.txt", "text/plain", b"Pay 100 EUR a month to Bob.\n" * 40)
 PLAN = DataFile("plans/Квартира 12.svg", "image/svg+xml", b"<svg/>")

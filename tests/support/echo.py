@@ -11,29 +11,30 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from veche.chat.sending import Ground, Voice
 from veche.cli.homeserver import APPSERVICE_ID
 from veche.cli.serve import serve
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
+from veche.messaging.service import BotAccount, ServiceSpec
 from veche.protocol import message
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
-from veche.runtime import errands, log
+from veche.runtime import log
 from veche.runtime.config import Section, load_config
-from veche.runtime.errands import Errand
+from veche.runtime.database.migrate import MigrationSet
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.rooms import join
-from veche.runtime.migrate import MigrationSet
-from veche.runtime.service import BotAccount, ServiceSpec
-from veche.runtime.speak import Ground, Voice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from veche.messaging.jobs import ErrandHandler
     from veche.protocol.errors import RefusedError
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
-    from veche.runtime.host import Host
     from veche.runtime.ports import Undelivered
+    from veche.server.host import Host
 
 JOIN: Final = "echo.join"
 PROGRAM: Final = (sys.executable, "-m", "tests.support.echo")

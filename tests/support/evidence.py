@@ -14,19 +14,19 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.signing import NOW, Office, ms, new_key
+from veche.contracts.signing.evidence import Evidence
+from veche.documents.pdf.appearance import Look
+from veche.documents.pki.cms import der_of
+from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.canonical import canonical
-from veche.protocol.evidence import Evidence
-from veche.protocol.pdf.appearance import Look
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.verdict import Trusted, judge
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from tests.support.signing import Person
-    from veche.protocol.signatures.report import Report
+    from veche.documents.signatures.report import Report
 
 SESSION = "01KAV3Z8K4Q6V5W7X9Y0A1B2C3"
 
@@ -144,7 +144,7 @@ def _parties(report: Report) -> list[dict[str, Any]]:
 
 
 def _approval(party: dict[str, Any], digest: str, certificate: Certificate) -> dict[str, Any]:
-    """Signed by a device key, as ``veche.runtime.approvals`` exports it."""
+    """Signed by a device key, as ``veche.access.approvals`` exports it."""
     key = new_key()
     public = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     fresh = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

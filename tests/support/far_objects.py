@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from tests.support.attackers import office
 from tests.support.forgery import find, increment, page, stream
 from tests.support.signing import with_boxes
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Proofs, prepare_closing
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import Proofs, prepare_closing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

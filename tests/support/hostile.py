@@ -13,8 +13,8 @@ import attrs
 
 from tests.support import attackers, containers
 from tests.support.forgery import increment, page, stream
-from veche.protocol.asic.container import DataFile
-from veche.protocol.pdf.values import VALUES_MAX
+from veche.documents.asic.container import DataFile
+from veche.documents.pdf.values import VALUES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

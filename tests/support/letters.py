@@ -1,4 +1,4 @@
-"""Makes ``veche/protocol/pdf/letters.json`` from the font that typst brings.
+"""Makes ``veche/documents/pdf/letters.json`` from the font that typst brings.
 
 Run it (``python -m tests.support.letters``) only to add characters: another font has another
 digest, and files with the former one would not be judged as before.
@@ -17,7 +17,7 @@ from typing import Any, Final
 import pikepdf
 import typst
 
-from veche.protocol.pdf import letters
+from veche.documents.pdf import letters
 
 _RANGES: Final = (
     (0x20, 0x7F),

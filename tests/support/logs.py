@@ -6,9 +6,9 @@ from hashlib import sha256
 
 import attrs
 
-from veche.protocol import merkle
-from veche.protocol.notes import Checkpoint, NoteSigner
-from veche.protocol.witness import AddCheckpoint
+from veche.transparency import merkle
+from veche.transparency.notes import Checkpoint, NoteSigner
+from veche.transparency.witness_protocol import AddCheckpoint
 
 ORIGIN = "town.example/veche/acts/v1/townhall"
 SEED = b"l" * 32

@@ -37,7 +37,7 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 
 from tests.support.elsewhere import DAY, Identity, _asn1, _store, new_identity, packed_page, sign
 from tests.support.forgery import increment, page
-from veche.protocol.signatures import der
+from veche.documents.pki import der
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from twisted.internet import reactor as global_reactor  # noqa: TID251 -- a prog
 from twisted.web.proxy import ReverseProxyResource
 
 from appservices.widgets.routes.pages import Facts, Pages
-from veche.protocol.catalogue import Catalogue
+from veche.protocol.texts.catalogue import Catalogue
 from veche.runtime.web import new_site
 
 FACTS = Facts(

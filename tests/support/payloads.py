@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from veche.contracts.reference import EXAMPLES
 from veche.protocol.acts import (
     EMPTY_HEAD,
     ActClass,
@@ -14,8 +15,7 @@ from veche.protocol.acts import (
     make_entry,
     next_head,
 )
-from veche.protocol.reference import EXAMPLES
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

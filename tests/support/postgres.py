@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 -- a type, named like one
     from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-    from veche.runtime.migrate import MigrationSet
+    from veche.runtime.database.migrate import MigrationSet
 
 START_S_MAX: Final = 180
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- a file system in memory, where Linux has it
@@ -124,7 +124,7 @@ def _made_once(name: str, options: str, fill: Callable[[str], None]) -> str:
 
 
 def _migrated(dsn: str, sets: tuple[MigrationSet, ...]) -> None:
-    from veche.runtime.migrate import migrate  # noqa: PLC0415 -- most tests do without
+    from veche.runtime.database.migrate import migrate  # noqa: PLC0415 -- most tests do without
 
     migrate(dsn, list(sets))
 

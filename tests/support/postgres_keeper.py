@@ -14,7 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
-from veche.runtime.postgres import EmbeddedPostgres
+from veche.runtime.database.embedded import EmbeddedPostgres
 
 
 def main(folder: Path) -> None:

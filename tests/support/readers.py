@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from veche.protocol.pdf.grammar import SignatureField
+    from veche.documents.pdf.grammar import SignatureField
 
 
 def by_pyhanko(

@@ -14,10 +14,10 @@ import attrs
 from appservices.payments.core.ledger import Row, ledger_id
 from appservices.payments.core.ledger.block import FIRST_HEAD, Block, Content, leaves, seal
 from appservices.payments.core.ledger.values import PLACES
-from veche.protocol import merkle
 from veche.protocol.ids import ulid
-from veche.protocol.notes import Checkpoint, NoteSigner, VerifierKey
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
+from veche.transparency import merkle
+from veche.transparency.notes import Checkpoint, NoteSigner, VerifierKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -19,17 +19,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from tests.support.processes import free_ports
 from tests.support.programs import program
 from tests.support.signing import Office, new_key
-from veche.protocol.signatures import der
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.digests import HASHES, SHA256
-from veche.protocol.signatures.ocsp import NONCE, subject_and_key_of
+from veche.documents.pki import der
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.digests import HASHES, SHA256
+from veche.documents.pki.ocsp import NONCE, subject_and_key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from veche.protocol.signatures.certificates import Authority
-    from veche.protocol.signatures.digests import Hash
+    from veche.documents.pki.certificates import Authority
+    from veche.documents.pki.digests import Hash
 
     Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.postgres import execute
-from veche.runtime.acts import ActLog
+from veche.acts import ActLog
 
 
 def opened(content: Any, key: bytes = bytes(32)) -> dict[str, Any]:

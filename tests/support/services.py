@@ -26,9 +26,9 @@ from tests.support.synapse import Homeserver
 from tests.support.synapse_federation import federation_settings
 from veche.cli import demo
 from veche.cli.homeserver import HomeserverPlan, is_healthy, postgres_database
-from veche.runtime.migrate import KERNEL_SETS, MigrationSet, migrate
-from veche.runtime.postgres import EmbeddedPostgres
-from veche.runtime.synapse_database import make_synapse_database
+from veche.runtime.database.embedded import EmbeddedPostgres
+from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet, migrate
+from veche.runtime.database.synapse_database import make_synapse_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -24,20 +24,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.calls import Answer, request
 from tests.support.keys import approval_of, canonical_json, decline_of, unpadded_base64
-from veche.protocol.asic.container import DataFile, is_container, prepare
-from veche.protocol.asic.growing import begun, grown
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import NewField, Proofs, prepare_signature, room_for_signature
-from veche.protocol.signatures.cms import Signer
-from veche.protocol.signatures.digests import SHA256
-from veche.protocol.signatures.stamps import StampRequest
-from veche.protocol.unpadded import from_unpadded
+from veche.documents.asic.container import DataFile, is_container, prepare
+from veche.documents.asic.growing import begun, grown
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import NewField, Proofs, prepare_signature, room_for_signature
+from veche.documents.pki.cms import Signer
+from veche.documents.pki.digests import SHA256
+from veche.documents.pki.stamps import StampRequest
+from veche.protocol.unpadded_base64 import from_unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tests.support.keys import BrowserKey, Passkey
-    from veche.protocol.signatures.digests import Hash
+    from veche.documents.pki.digests import Hash
 
 API: Final = "/_veche/signing/v1"
 _NONCE_BYTES: Final = 12

@@ -15,28 +15,22 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import Box, Proofs, lay_boxes, prepare_closing, prepare_signature
+from veche.documents.pki import certificates
+from veche.documents.pki.certificates import Authority, Fresh, Holder, Level
+from veche.documents.pki.cms import Signer, der_of
+from veche.documents.pki.digests import SHA256
+from veche.documents.pki.stamps import StampAuthority, StampRequest
 from veche.protocol.ids import UserId
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import (
-    Box,
-    Proofs,
-    lay_boxes,
-    prepare_closing,
-    prepare_signature,
-)
-from veche.protocol.signatures import certificates
-from veche.protocol.signatures.certificates import Authority, Fresh, Holder, Level
-from veche.protocol.signatures.cms import Signer, der_of
-from veche.protocol.signatures.digests import SHA256
-from veche.protocol.signatures.stamps import StampAuthority, StampRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cryptography.x509 import Certificate
 
-    from veche.protocol.pdf.appearance import Look
-    from veche.protocol.signatures.digests import Hash
+    from veche.documents.pdf.appearance import Look
+    from veche.documents.pki.digests import Hash
 
 NOW: Final = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
 YEAR: Final = dt.timedelta(days=365)

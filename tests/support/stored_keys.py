@@ -9,13 +9,13 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from veche.runtime.approvals import Approvals, Evidence, Key, KeyKind, Rules, store
+from veche.access.approvals import Approvals, Evidence, Key, KeyKind, Rules, store
 
 if TYPE_CHECKING:
+    from veche.chat.sending import Voice
     from veche.protocol.approval import AskedApproval, Kind, Shown
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
-    from veche.runtime.speak import Voice
 
 _NONE: Final = cast("Any", None)
 _RULES: Final = Rules(key_hold_ms=0, held=frozenset(), small_limits={}, code_limits={})

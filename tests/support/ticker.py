@@ -13,22 +13,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from veche.cli.serve import serve
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
+from veche.messaging.service import ServiceSpec
 from veche.protocol.ids import effect_id
-from veche.runtime import errands, log
+from veche.runtime import log
 from veche.runtime.config import Section, load_config
-from veche.runtime.errands import Errand
-from veche.runtime.migrate import MigrationSet
-from veche.runtime.service import ServiceSpec
+from veche.runtime.database.migrate import MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from veche.messaging.jobs import ErrandHandler
     from veche.protocol.errors import RefusedError
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
-    from veche.runtime.host import Host
     from veche.runtime.ports import Undelivered
+    from veche.server.host import Host
 
 TICK: Final = "ticker.tick"
 EVERY_MS: Final = 500

@@ -13,35 +13,37 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.widgets.spec import SERVICE as WIDGETS
 from tests.support.echo import JOIN, Join
+from veche.access.sessions import PAGE_COMMANDS, answer_command
+from veche.chat import prompts
+from veche.chat.prompts import Answered, Asking
+from veche.chat.sending import Ground, Voice
 from veche.cli.homeserver import APPSERVICE_ID
 from veche.cli.serve import serve
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
+from veche.messaging.service import BotAccount, ServiceSpec
 from veche.protocol import message
 from veche.protocol.answers import Chosen, NoAnswer, Refused, refusal_text
 from veche.protocol.approval import PaymentShown, ShownMoney
-from veche.protocol.catalogue import Catalogue
 from veche.protocol.commands import parse_command
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice, Prompt
-from veche.runtime import errands, log, prompts
+from veche.protocol.texts.catalogue import Catalogue
+from veche.runtime import log
 from veche.runtime.config import Section, load_config
-from veche.runtime.errands import Errand
-from veche.runtime.migrate import MigrationSet
-from veche.runtime.prompts import Answered, Asking
-from veche.runtime.service import BotAccount, ServiceSpec
-from veche.runtime.sessions import PAGE_COMMANDS, answer_command
-from veche.runtime.speak import Ground, Voice
+from veche.runtime.database.migrate import MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from veche.chat.prompts import Heard
+    from veche.messaging.jobs import ErrandHandler
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
-    from veche.runtime.host import Host
     from veche.runtime.ports import Undelivered
-    from veche.runtime.prompts import Heard
+    from veche.server.host import Host
 
 PROGRAM: Final = (sys.executable, "-m", "tests.support.till")
 """Starts it."""

@@ -18,7 +18,7 @@ from appservices.agency.service.scene import CATALOGUE as AGENCY
 from appservices.payments.service.scene import CATALOGUE as PAYMENTS
 from appservices.signing.service.scene import CATALOGUE as SIGNING
 from tests.support.processes import ROOT
-from veche.protocol.catalogue import LANGUAGES, Catalogue
+from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

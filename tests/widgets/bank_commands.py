@@ -15,8 +15,8 @@ from tests.stories.bank import BOT, Bank, DemoBank
 from tests.support.calls import request
 from tests.widgets.commands import Command, shown
 from veche.cli import demo
+from veche.contracts.payments.mandate import CHARGE_ERRAND, MANDATE_ERRAND
 from veche.protocol.ids import ulid
-from veche.protocol.mandate import CHARGE_ERRAND, MANDATE_ERRAND
 
 if TYPE_CHECKING:
     from tests.support.people import Message, Person

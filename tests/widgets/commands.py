@@ -14,7 +14,7 @@ import attrs
 
 from tests.stories.office import Applicant, Desk, Room, Way, case_number
 from tests.support.services import OFFICE, House
-from veche.protocol.case import CASE_KEY
+from veche.contracts.agency.case import CASE_KEY
 
 if TYPE_CHECKING:
     from tests.support.people import Message, Person

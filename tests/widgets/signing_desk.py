@@ -24,39 +24,21 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
+from appservices.signing.api.declining import DeclineBody
+from appservices.signing.api.waiting import (
+    AskedListView,
+    AskListBody,
+    PrivateParty,
+    WaitingList,
+    WaitingParty,
+)
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import Level, Member, parties_sha256
 from tests.support import uploads
 from tests.support.containers import LEASE, odt
 from tests.support.signing import Office, with_boxes
-from veche.protocol.approval import (
-    Approval,
-    AskedApproval,
-    Decline,
-    ShownClause,
-    ShownDocument,
-    SignatureShown,
-    documents_sha256,
-    signed_bytes,
-)
-from veche.protocol.asic.container import new_container, read_container
-from veche.protocol.canonical import canonical
-from veche.protocol.declining_api import DeclineBody
-from veche.protocol.document_code import code_of
-from veche.protocol.ids import UserId
-from veche.protocol.p256 import verify
-from veche.protocol.pdf.appearance import Look
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.pages import page_count
-from veche.protocol.pdf.signing import form_fields
-from veche.protocol.pdf.values import array
-from veche.protocol.pdf.values import number as coordinate
-from veche.protocol.signatures import certificates
-from veche.protocol.signatures.certificates import STAMP_POLICY, Fresh, Holder
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.stamps import StampAuthority
-from veche.protocol.signatures.verdict import Trusted, judge
-from veche.protocol.signing_api import (
+from veche.contracts.signing.document_code import code_of
+from veche.contracts.signing.signing_api import (
     AskBody,
     AskedView,
     CertificateBody,
@@ -71,15 +53,33 @@ from veche.protocol.signing_api import (
     StageView,
     YouView,
 )
-from veche.protocol.unpadded import from_unpadded, unpadded
-from veche.protocol.waiting_api import (
-    AskedListView,
-    AskListBody,
-    PrivateParty,
-    WaitingList,
-    WaitingParty,
+from veche.documents.asic.container import new_container, read_container
+from veche.documents.pdf.appearance import Look
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.pages import page_count
+from veche.documents.pdf.signing import form_fields
+from veche.documents.pdf.values import array
+from veche.documents.pdf.values import number as coordinate
+from veche.documents.pki import certificates
+from veche.documents.pki.certificates import STAMP_POLICY, Fresh, Holder
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.stamps import StampAuthority
+from veche.documents.signatures.verdict import Trusted, judge
+from veche.protocol.approval import (
+    Approval,
+    AskedApproval,
+    Decline,
+    ShownClause,
+    ShownDocument,
+    SignatureShown,
+    documents_sha256,
+    signed_bytes,
 )
-from veche.runtime.document_cipher import DOCUMENT, decrypt, encrypt, fresh_key, increment_of
+from veche.protocol.canonical import canonical
+from veche.protocol.ids import UserId
+from veche.protocol.p256 import verify
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.runtime.files.document_cipher import DOCUMENT, decrypt, encrypt, fresh_key, increment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

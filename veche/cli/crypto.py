@@ -18,8 +18,8 @@ from veche.cli.homeserver import write_private
 from veche.cli.installed import add_config_option
 from veche.cli.offline import config_of, database_of, transaction
 from veche.protocol.errors import ConfigError, RefusedError
-from veche.protocol.unpadded import from_unpadded
-from veche.runtime.clock import database_ms
+from veche.protocol.unpadded_base64 import from_unpadded
+from veche.runtime.config.sections import nearest
 from veche.runtime.crypto import maintenance
 from veche.runtime.crypto.keys import (
     CARRYING_BYTES,
@@ -27,7 +27,7 @@ from veche.runtime.crypto.keys import (
     read_operator_key,
 )
 from veche.runtime.crypto.maintenance import BotKeys, NoSuchBotError, Rekeyed
-from veche.runtime.sections import nearest
+from veche.runtime.database.clock import database_ms
 
 if TYPE_CHECKING:
     import argparse

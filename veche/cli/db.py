@@ -13,9 +13,9 @@ from veche.cli.installed import (
     read_config,
     service_specs,
 )
-from veche.runtime.migrate import migrate, pending
-from veche.runtime.postgres import EmbeddedPostgres, is_running
-from veche.runtime.roles import grant
+from veche.runtime.database.embedded import EmbeddedPostgres, is_running
+from veche.runtime.database.migrate import migrate, pending
+from veche.runtime.database.roles import grant
 
 if TYPE_CHECKING:
     import argparse

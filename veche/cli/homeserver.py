@@ -24,7 +24,7 @@ import yaml
 from veche.cli.child import Child, how, tail
 from veche.cli.guard import STOP_TIMEOUT_S
 from veche.protocol.errors import UnavailableError, VecheError
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 from veche.runtime.matrix.registration import registration_document
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """`veche identity`: new identities of persons, confirmed by the operator who has seen the person.
 
-A person with a key confirms it themselves; see ``veche.runtime.approvals.identities``.
+A person with a key confirms it themselves; see ``veche.access.approvals.identities``.
 """
 
 from __future__ import annotations
@@ -8,21 +8,21 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from veche.access.approvals import rules_of
+from veche.access.approvals.identities import confirm
+from veche.access.approvals.parts import Parts
+from veche.acts import ActLog
 from veche.cli.installed import add_config_option
 from veche.cli.offline import config_of, database_of, transaction
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import UserId
-from veche.runtime.acts import ActLog
-from veche.runtime.approvals import rules_of
-from veche.runtime.approvals.identities import confirm
-from veche.runtime.approvals.parts import Parts
-from veche.runtime.clock import database_ms
 from veche.runtime.crypto.core.identity import fingerprint
 from veche.runtime.crypto.keys import WrongOperatorKeyError, read_operator_key
 from veche.runtime.crypto.maintenance import key_names
 from veche.runtime.crypto.store import people
 from veche.runtime.crypto.tracking import unconfirmed
-from veche.runtime.public import PageLinks
+from veche.runtime.database.clock import database_ms
+from veche.runtime.web.public import PageLinks
 
 if TYPE_CHECKING:
     import argparse

@@ -7,16 +7,16 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from veche.messaging.service import ENTRY_POINTS, ServiceSpec
 from veche.protocol.errors import ConfigError
 from veche.runtime.config import Config, load_config
-from veche.runtime.migrate import KERNEL_SETS, MigrationSet
-from veche.runtime.service import ENTRY_POINTS, ServiceSpec
+from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection, Mapping, Sequence
 
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 PATH_VARIABLE: Final = "VECHE_CONFIG"
 DEFAULT_PATHS: Final = (Path("veche.yaml"), Path("/etc/veche/veche.yaml"))

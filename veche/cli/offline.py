@@ -9,7 +9,7 @@ from veche.cli.db import opened
 from veche.cli.installed import config_path, read_config, service_specs
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime.database import connect, is_unavailable
-from veche.runtime.migrate import KERNEL_SETS, pending
+from veche.runtime.database.migrate import KERNEL_SETS, pending
 
 if TYPE_CHECKING:
     import argparse

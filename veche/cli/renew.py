@@ -18,23 +18,23 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from veche.cli.verify_pdf import TIMEOUT_S, fetch_answers, fetch_lists, read_file, read_roots
+from veche.documents.pki.asking import questions_about
+from veche.documents.pki.cms import CMS_BYTES_MAX, CmsError
+from veche.documents.pki.digests import HASHES, SHA256, hash_named
+from veche.documents.pki.stamps import StampRequest, read_token
+from veche.documents.pki.stated import addresses_of, read_certificate
+from veche.documents.renewal import Stamper
+from veche.documents.signatures.foreign_stamps import token_of_anybody
+from veche.documents.signed_file import FILE_BYTES_MAX, file_questions, lasting_addresses
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
-from veche.protocol.renewal import Stamper
-from veche.protocol.signatures.asking import questions_about
-from veche.protocol.signatures.cms import CMS_BYTES_MAX, CmsError
-from veche.protocol.signatures.digests import HASHES, SHA256, hash_named
-from veche.protocol.signatures.foreign_stamps import token_of_anybody
-from veche.protocol.signatures.stamps import StampRequest, read_token
-from veche.protocol.signatures.stated import addresses_of, read_certificate
-from veche.protocol.signed_file import FILE_BYTES_MAX, file_questions, lasting_addresses
-from veche.runtime.renewing import Known, renew_file
-from veche.runtime.sandbox import SandboxError, in_sandbox
+from veche.runtime.files.renewing import Known, renew_file
+from veche.runtime.files.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from veche.protocol.signatures.digests import Hash
+    from veche.documents.pki.digests import Hash
 
 NONCE_BITS: Final = 64
 _RETRY_AFTER_MS: Final = 5_000

@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from veche.acts import histories, signed_tree
+from veche.acts.histories import Finding, Restorable
 from veche.cli.db import opened
 from veche.cli.installed import add_config_option, migration_sets, service_specs
 from veche.cli.offline import config_of, transaction
 from veche.cli.reactor_run import run_to_end
 from veche.protocol.errors import ConfigError, RefusedError
-from veche.runtime import histories, signed_tree
-from veche.runtime.clock import database_ms
 from veche.runtime.crypto import maintenance
-from veche.runtime.histories import Finding, Restorable
-from veche.runtime.migrate import pending
+from veche.runtime.database.clock import database_ms
+from veche.runtime.database.migrate import pending
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from veche.acts.histories import Logs
     from veche.runtime.database import Cursor
-    from veche.runtime.histories import Logs
 
 _GO_ON: Final = (
     "\nRead all of it. To settle it as it says, and let everything run again:"
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         config = attrs.evolve(config, history=transaction(dsn, signed_tree.current))
 
         async def work(reactor: Any) -> None:
-            from veche.runtime.host import Host  # noqa: PLC0415 -- imports the reactor
+            from veche.server.host import Host  # noqa: PLC0415 -- imports the reactor
 
             host = Host(config, specs, reactor)
             try:

@@ -13,14 +13,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from veche.api.sealing_client import Sealer
 from veche.cli.reactor_run import run_to_end
 from veche.cli.verify_pdf import read_file
-from veche.protocol.asic.archive import ArchiveError
-from veche.protocol.asic.container import DataFile
+from veche.documents.asic.archive import ArchiveError
+from veche.documents.asic.container import DataFile
+from veche.documents.signed_file import FILE_BYTES_MAX, PDF
 from veche.protocol.errors import ConfigError
-from veche.protocol.signed_file import FILE_BYTES_MAX, PDF
 from veche.runtime.config import read_secret
-from veche.runtime.sealing import Sealer
 
 if TYPE_CHECKING:
     import argparse

@@ -14,6 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
+from veche.acts import signed_tree
 from veche.cli.db import opened
 from veche.cli.installed import (
     add_config_option,
@@ -25,9 +26,9 @@ from veche.cli.installed import (
 )
 from veche.cli.offline import transaction
 from veche.protocol.errors import ConfigError, VecheError
-from veche.runtime import log, memory, signed_tree
-from veche.runtime.migrate import pending
-from veche.runtime.names import look_up_apart
+from veche.runtime import log, memory
+from veche.runtime.database.migrate import pending
+from veche.runtime.web.dns import look_up_apart
 
 if TYPE_CHECKING:
     import argparse
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 
     from twisted.python.failure import Failure
 
+    from veche.messaging.service import ServiceSpec
     from veche.runtime.config import Config
-    from veche.runtime.host import Host
-    from veche.runtime.service import ServiceSpec
+    from veche.server.host import Host
 
 STOP_S_MAX: Final = 20.0
 """How long stopping may take before the process ends anyway; what is unsent waits in tables."""
@@ -48,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 
 class HostLike(Protocol):
-    """What is run: ``veche.runtime.host.Host``."""
+    """What is run: ``veche.server.host.Host``."""
 
     async def start(self) -> None:
         """Serve; raises if that is impossible."""
@@ -83,7 +84,7 @@ def serve(config: Config, specs: Mapping[str, ServiceSpec[Host]]) -> int:
     # Here and not above, since importing the reactor installs it, and klein imports it.
     from twisted.internet import reactor  # noqa: PLC0415, TID251 -- the composition root
 
-    from veche.runtime.host import Host  # noqa: PLC0415
+    from veche.server.host import Host  # noqa: PLC0415
 
     look_up_apart(reactor)
     host = Host(config, specs, reactor)

@@ -7,25 +7,25 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from veche.contracts.signing.own_certificate_api import AnnounceBody
+from veche.contracts.signing.signing_api import SessionView
+from veche.documents.pdf.document import FILE_BYTES_MAX
+from veche.documents.pki.cms import CmsError
+from veche.documents.pki.stamps import StampRequest
+from veche.documents.sealing_api import StampersView
+from veche.documents.signatures.foreign_stamps import token_of_anybody
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError, RefusedError, UnavailableError
-from veche.protocol.own_certificate_api import AnnounceBody
-from veche.protocol.pdf.document import FILE_BYTES_MAX
-from veche.protocol.sealing_api import StampersView
-from veche.protocol.signatures.cms import CmsError
-from veche.protocol.signatures.foreign_stamps import token_of_anybody
-from veche.protocol.signatures.stamps import StampRequest
-from veche.protocol.signing_api import SessionView
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 from veche.protocol.wire import mapping, parse
-from veche.runtime.matrix.connections import Connections
+from veche.runtime.web.http_client import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from veche.protocol.signing_api import SignatureBody
+    from veche.contracts.signing.signing_api import SignatureBody
     from veche.protocol.wire import Wire
-    from veche.runtime.matrix.connections import Answer
+    from veche.runtime.web.http_client import Answer
 
 API: Final = "/_veche/signing/v1"
 TIMEOUT_S: Final = 60.0

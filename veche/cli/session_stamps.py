@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from veche.documents.pdf.signing import Proofs
+from veche.documents.pki.cms import CmsError, der_of
+from veche.documents.pki.stamps import read_token
+from veche.documents.pki.stated import may_stamp, read_certificate
+from veche.documents.pki.trust import Trust
+from veche.documents.signatures.checking import SignatureFault, stamper_of
 from veche.protocol.errors import UnavailableError
-from veche.protocol.pdf.signing import Proofs
-from veche.protocol.signatures.checking import SignatureFault, stamper_of
-from veche.protocol.signatures.cms import CmsError, der_of
-from veche.protocol.signatures.stamps import read_token
-from veche.protocol.signatures.stated import may_stamp, read_certificate
-from veche.protocol.signatures.trust import Trust
-from veche.protocol.unpadded import from_unpadded
+from veche.protocol.unpadded_base64 import from_unpadded
 
 if TYPE_CHECKING:
     from cryptography import x509
 
     from veche.cli.session_client import SessionClient
-    from veche.protocol.signing_api import SessionView
+    from veche.contracts.signing.signing_api import SessionView
 
 _RETRY_AFTER_MS: Final = 5_000
 

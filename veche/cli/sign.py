@@ -21,11 +21,12 @@ from cryptography import x509
 from veche.cli.reactor_run import run_to_end
 from veche.cli.session_client import SessionClient
 from veche.cli.sign_session import Held, SessionSigning, ask_link, check_can_sign, read_link
+from veche.documents.pdf.document import FILE_BYTES_MAX
+from veche.documents.pdf.values import PdfError
+from veche.documents.pki.provider import KeyHome
 from veche.protocol.approval import showable
 from veche.protocol.errors import ConfigError, RefusedError
-from veche.protocol.pdf.document import FILE_BYTES_MAX
-from veche.protocol.pdf.values import PdfError
-from veche.protocol.signatures.provider import KeyHome
+from veche.runtime.config.secret_files import read_secret
 from veche.runtime.keys.csc import ProviderClient, ProviderSection, RemoteKey, chosen
 from veche.runtime.keys.local import key_in_file, key_in_token
 from veche.runtime.keys.pades import sign_pdf
@@ -33,8 +34,7 @@ from veche.runtime.keys.places import open_token
 from veche.runtime.keys.pool import SigningPool
 from veche.runtime.keys.revocation import fetched_proofs
 from veche.runtime.keys.stampers import RemoteStamper
-from veche.runtime.outbound import Outbound
-from veche.runtime.secret_files import read_secret
+from veche.runtime.web.outbound import Outbound
 
 if TYPE_CHECKING:
     import argparse
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from veche.protocol.csc import Remote
-    from veche.protocol.signatures.provider import Credential, SignatureProvider
+    from veche.documents.csc import Remote
+    from veche.documents.pki.provider import Credential, SignatureProvider
     from veche.runtime.keys.revocation import Fetch, Fetched
 
 TIMEOUT_S: Final = 30.0

@@ -25,32 +25,32 @@ from veche.cli.session_client import SessionClient, SessionRefusedError
 from veche.cli.session_stamps import SessionStamps
 from veche.cli.site import LOOPBACK
 from veche.cli.verify_pdf import judge_encoded
-from veche.protocol.approval import showable
-from veche.protocol.document_code import code_of, order_sha256
-from veche.protocol.errors import MalformedError, RefusedError
-from veche.protocol.pdf.appearance import Look
-from veche.protocol.pdf.signing import NewField, Proofs
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.judging import StampRoot
-from veche.protocol.signatures.provider import KeyHome
-from veche.protocol.signatures.report import Reason
-from veche.protocol.signatures.stated import read_certificate
-from veche.protocol.signing_api import (
+from veche.contracts.signing.document_code import code_of, order_sha256
+from veche.contracts.signing.signing_api import (
     INCREMENT_BYTES_MAX,
     ClauseClaim,
     RevisionView,
     SignatureBody,
 )
-from veche.protocol.unpadded import from_unpadded, unpadded
-from veche.runtime.document_cipher import DOCUMENT, decrypt, encrypt, increment_of
+from veche.documents.pdf.appearance import Look
+from veche.documents.pdf.signing import NewField, Proofs
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.provider import KeyHome
+from veche.documents.pki.stated import read_certificate
+from veche.documents.signatures.judging import StampRoot
+from veche.documents.signatures.report import Reason
+from veche.protocol.approval import showable
+from veche.protocol.errors import MalformedError, RefusedError
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.runtime.files.document_cipher import DOCUMENT, decrypt, encrypt, increment_of
+from veche.runtime.files.sandbox import in_sandbox
 from veche.runtime.keys.pades import Place, sign_revision
-from veche.runtime.sandbox import in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from veche.protocol.signatures.provider import Credential, SignatureProvider
-    from veche.protocol.signing_api import SessionView
+    from veche.contracts.signing.signing_api import SessionView
+    from veche.documents.pki.provider import Credential, SignatureProvider
     from veche.runtime.keys.pool import SigningPool
     from veche.runtime.keys.revocation import Fetch
 

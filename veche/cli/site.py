@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from veche.protocol.errors import BadSignatureError, MalformedError
-from veche.protocol.merkle import extends
-from veche.protocol.notes import (
+from veche.protocol.unpadded_base64 import from_unpadded
+from veche.transparency.merkle import extends
+from veche.transparency.notes import (
     Checkpoint,
     VerifierKey,
     log_of,
     open_checkpoint,
     read_verifier_key,
 )
-from veche.protocol.unpadded import from_unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -36,8 +36,8 @@ from veche.cli.state import StateFolder, check_port, free_port
 from veche.cli.steps import Step, Steps
 from veche.cli.supervise import ChildEndedError, StoppedError, Supervisor
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
-from veche.runtime.postgres import EmbeddedPostgres
-from veche.runtime.synapse_database import make_synapse_database
+from veche.runtime.database.embedded import EmbeddedPostgres
+from veche.runtime.database.synapse_database import make_synapse_database
 
 if TYPE_CHECKING:
     import argparse

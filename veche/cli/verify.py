@@ -22,13 +22,8 @@ from veche.cli.verify_evidence import verify_evidence
 from veche.cli.verify_heads import FalseHeadsError, UnknownLedgerError, verify_heads
 from veche.cli.verify_pdf import add_distrust, verify_pdf
 from veche.cli.verify_witnesses import TooFewWitnessesError, check_enough, witness_words
-from veche.protocol.act_proof import ACTS_FILE_BYTES_MAX, ActFault, ActProofError, read_acts
-from veche.protocol.approval import showable
-from veche.protocol.errors import MalformedError
-from veche.protocol.ledger_heads import read_copy
-from veche.protocol.money import as_decimal_text
-from veche.protocol.notes import VerifierKey, read_verifier_key
-from veche.protocol.receipt import (
+from veche.contracts.payments.ledger_heads import read_copy
+from veche.contracts.payments.receipt import (
     Fault,
     ReceiptError,
     Verified,
@@ -36,13 +31,18 @@ from veche.protocol.receipt import (
     signers_of,
     verify_receipt,
 )
-from veche.protocol.signed_file import is_signed_file
+from veche.documents.signed_file import is_signed_file
+from veche.protocol.approval import showable
+from veche.protocol.errors import MalformedError
+from veche.protocol.money import as_decimal_text
+from veche.transparency.act_proof import ACTS_FILE_BYTES_MAX, ActFault, ActProofError, read_acts
+from veche.transparency.notes import VerifierKey, read_verifier_key
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
-    from veche.protocol.notes import Checkpoint
+    from veche.transparency.notes import Checkpoint
 
 HOLDS: Final = 0
 FALSE: Final = 1

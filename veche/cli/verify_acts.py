@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from veche.cli.site import OtherHistoryError, Site, site_of
 from veche.cli.verify_witnesses import check_enough, witness_words
-from veche.protocol.act_proof import ActFault, ProvenActs, verify_acts
+from veche.contracts.payments.receipt import signers_of
 from veche.protocol.approval import showable
-from veche.protocol.receipt import signers_of
+from veche.transparency.act_proof import ActFault, ProvenActs, verify_acts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.protocol.act_proof import ActOpening
-    from veche.protocol.notes import VerifierKey
+    from veche.transparency.act_proof import ActOpening
+    from veche.transparency.notes import VerifierKey
 
 WORDS: Final[Mapping[ActFault, str]] = MappingProxyType(
     {

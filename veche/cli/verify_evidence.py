@@ -20,20 +20,20 @@ from veche.cli.verify_pdf import (
     site_authorities,
     verify_pdf,
 )
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.documents.pdf.values import PdfError
+from veche.documents.pki.cms import der_of
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signed_file import FILE_BYTES_MAX, judge_file
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
-from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.pdf.values import PdfError
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signed_file import FILE_BYTES_MAX, judge_file
-from veche.runtime.sandbox import SandboxError, in_sandbox
+from veche.runtime.files.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from veche.protocol.evidence import Evidence
+    from veche.contracts.signing.evidence import Evidence
 
 
 def verify_evidence(

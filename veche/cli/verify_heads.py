@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from veche.cli.site import OtherHistoryError, Site, site_of
-from veche.protocol.approval import showable
-from veche.protocol.errors import BadSignatureError
-from veche.protocol.ledger_heads import (
+from veche.contracts.payments.ledger_heads import (
     LedgerHeads,
     TwoLedgersError,
     is_chain,
     open_copy,
     unproven,
 )
+from veche.protocol.approval import showable
+from veche.protocol.errors import BadSignatureError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.protocol.ledger_heads import Copied
-    from veche.protocol.notes import VerifierKey
+    from veche.contracts.payments.ledger_heads import Copied
+    from veche.transparency.notes import VerifierKey
 
 ASKED_MAX: Final = 200
 """Heads for which a site is asked."""

@@ -17,28 +17,28 @@ from urllib.parse import urlsplit
 from cryptography import x509
 
 from veche.cli.site import Site, SiteError
+from veche.contracts.signing.own_certificate_api import AuthoritiesView
+from veche.documents.pki.asking import KIND
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.digests import HASHES
+from veche.documents.pki.stated import CURVE_NAMES, is_authority
+from veche.documents.signatures.anchors import NamedAnchor, anchor_of
+from veche.documents.signatures.judging import ALGORITHMS_END, StampRoot, Trusted
+from veche.documents.signatures.report import Reason, Report, Verdict
+from veche.documents.signatures.words import words_of
+from veche.documents.signed_file import FILE_BYTES_MAX, file_addresses, file_questions, judge_file
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
-from veche.protocol.own_certificate_api import AuthoritiesView
-from veche.protocol.signatures.anchors import NamedAnchor, anchor_of
-from veche.protocol.signatures.asking import KIND
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.digests import HASHES
-from veche.protocol.signatures.judging import ALGORITHMS_END, StampRoot, Trusted
-from veche.protocol.signatures.report import Reason, Report, Verdict
-from veche.protocol.signatures.stated import CURVE_NAMES, is_authority
-from veche.protocol.signatures.words import words_of
-from veche.protocol.signed_file import FILE_BYTES_MAX, file_addresses, file_questions, judge_file
-from veche.protocol.unpadded import from_unpadded
+from veche.protocol.unpadded_base64 import from_unpadded
 from veche.protocol.wire import parse
-from veche.runtime.sandbox import SandboxError, in_sandbox
+from veche.runtime.files.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from veche.protocol.signatures.asking import Question
-    from veche.protocol.signatures.report import Signed
+    from veche.documents.pki.asking import Question
+    from veche.documents.signatures.report import Signed
 
 SEALED: Final = 0
 FALSE: Final = 1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from veche.protocol.cosigned import are_enough
+from veche.transparency.cosignatures import are_enough
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from veche.protocol.cosigned import Cosigned
-    from veche.protocol.notes import VerifierKey
+    from veche.transparency.cosignatures import Cosigned
+    from veche.transparency.notes import VerifierKey
 
 
 class TooFewWitnessesError(Exception):

@@ -8,15 +8,15 @@ from urllib.parse import urlsplit
 
 from veche.cli.installed import add_config_option
 from veche.cli.offline import config_of, database_of, transaction
+from veche.messaging.webhooks import DISABLED, store
 from veche.protocol.errors import NotFoundError
-from veche.runtime.clock import database_ms
-from veche.runtime.webhooks import DISABLED, store
+from veche.runtime.database.clock import database_ms
 
 if TYPE_CHECKING:
     import argparse
 
+    from veche.messaging.webhooks import Webhook
     from veche.runtime.database import Cursor
-    from veche.runtime.webhooks import Webhook
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

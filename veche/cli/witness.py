@@ -13,20 +13,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from veche.protocol.envelope import KEY_BYTES
+from veche.acts.witness.config import load_witness_config
 from veche.protocol.errors import ConfigError
-from veche.protocol.notes import Cosigner
-from veche.protocol.witness import BODY_BYTES_MAX
 from veche.runtime import log
-from veche.runtime.limits import Limit
-from veche.runtime.names import look_up_apart
-from veche.runtime.secret_files import read_secret_bytes
-from veche.runtime.witness.config import load_witness_config
+from veche.runtime.config.secret_files import read_secret_bytes
+from veche.runtime.web.dns import look_up_apart
+from veche.runtime.web.limits import Limit
+from veche.transparency.envelope import KEY_BYTES
+from veche.transparency.notes import Cosigner
+from veche.transparency.witness_protocol import BODY_BYTES_MAX
 
 if TYPE_CHECKING:
     import argparse
 
-    from veche.runtime.witness.config import WitnessConfig
+    from veche.acts.witness.config import WitnessConfig
 
 logger = logging.getLogger(__name__)
 
@@ -105,11 +105,11 @@ class WitnessHost:
             WitnessFolderError: What is there cannot be read.
         """
         # They import klein, and that the reactor.
-        from veche.runtime.health import HealthRoutes  # noqa: PLC0415
+        from veche.acts.witness.folder import WitnessFolder  # noqa: PLC0415
+        from veche.acts.witness.routes import HEADERS, WitnessRoutes  # noqa: PLC0415
+        from veche.acts.witness.witness import Witness  # noqa: PLC0415
         from veche.runtime.web import new_site  # noqa: PLC0415
-        from veche.runtime.witness.folder import WitnessFolder  # noqa: PLC0415
-        from veche.runtime.witness.routes import HEADERS, WitnessRoutes  # noqa: PLC0415
-        from veche.runtime.witness.witness import Witness  # noqa: PLC0415
+        from veche.runtime.web.health import HealthRoutes  # noqa: PLC0415
 
         section, listen = self._config.witness, self._config.listen
         keys = section.keys()

@@ -31,7 +31,7 @@ from canonicaljson import encode_canonical_json
 from pydantic import Field
 
 from veche.protocol.errors import ActRequiredError
-from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.protocol.wire import Wire
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from veche.protocol.inbound import Inbound, Trust
 from veche.protocol.message import RelationKind
 from veche.protocol.prompts import ANSWER_KEY, Answer, Choice, Prompt
 from veche.protocol.refusals import RefusalReason, refusal_text
-from veche.protocol.typed import (
+from veche.protocol.texts.typed_choice import (
     Closeness,
     Match,
     NoMatch,

@@ -3,7 +3,7 @@
 A service asks for one in a choice of a prompt (``AskedApproval``); the page of the person's key
 shows it, signs canonical JSON of it with the moment, and hands in a ``SignedApproval``. Whoever
 holds that and the public key can check it without us. Pure: which approvals are asked for, and
-which keys a person has, ``veche.runtime.approvals`` knows.
+which keys a person has, ``veche.access.approvals`` knows.
 
 Source: design of Veche, protocol §4. ECDSA over P-256 with SHA-256, as WebCrypto writes it (r and
 s of 32 bytes each), or a passkey's assertion whose challenge is the SHA-256 of the same bytes.
@@ -22,7 +22,7 @@ from veche.protocol.canonical import INTEGER_MAX, canonical
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import WireUserId
 from veche.protocol.money import Money
-from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.protocol.wire import Wire
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from veche.protocol.catalogue import LANGUAGE_NAMES, LANGUAGES, N_, Catalogue
-from veche.protocol.locales import locale_of
 from veche.protocol.message import Bullets, Content, Doc, Mono, Paragraph, checked
+from veche.protocol.texts.catalogue import LANGUAGE_NAMES, LANGUAGES, N_, Catalogue
+from veche.protocol.texts.locales import locale_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

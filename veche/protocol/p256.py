@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from veche.protocol.errors import BadSignatureError, MalformedError
-from veche.protocol.unpadded import from_unpadded
+from veche.protocol.unpadded_base64 import from_unpadded
 
 PUBLIC_KEY_BYTES: Final = 65
 SIGNATURE_BYTES: Final = 64

@@ -30,14 +30,14 @@ from veche.protocol.message import (
     checked,
     text,
 )
-from veche.protocol.typed import KEYCAPS_MAX, folded, keycap, typed_number
+from veche.protocol.texts.typed_choice import KEYCAPS_MAX, folded, keycap, typed_number
 from veche.protocol.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.protocol.catalogue import Catalogue
     from veche.protocol.ids import EventId, UserId
+    from veche.protocol.texts.catalogue import Catalogue
 
 CHOICES_MAX: Final = 20
 SCOPE_MAX: Final = 50

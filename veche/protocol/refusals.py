@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Final
 
-from veche.protocol.catalogue import N_, Catalogue
 from veche.protocol.inbound import DeviceStanding, Trust
 from veche.protocol.message import Doc, Link, Paragraph
+from veche.protocol.texts.catalogue import N_, Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

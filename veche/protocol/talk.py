@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veche.protocol.catalogue import LANGUAGE_NAMES, LANGUAGES
 from veche.protocol.commands import LANGUAGE
 from veche.protocol.message import Bullets, Mono, Paragraph
+from veche.protocol.texts.catalogue import LANGUAGE_NAMES, LANGUAGES
 
 if TYPE_CHECKING:
     from veche.protocol.message import Doc
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 def language_doc(speech: Speech) -> Doc:

@@ -6,7 +6,6 @@ import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency.core.inputs import AskHuman, Export, PersonInput, Status, Why, Withdraw
-from veche.protocol.catalogue import N_
 from veche.protocol.commands import (
     CANCEL,
     HELP,
@@ -19,6 +18,7 @@ from veche.protocol.commands import (
 )
 from veche.protocol.commands import STATUS as _KERNEL_STATUS
 from veche.protocol.forms.words import QUOTES
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from veche.protocol.commands import ParsedCommand

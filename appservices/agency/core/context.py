@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 from veche.protocol.forms import FieldContext
-from veche.protocol.speech import Speech
+from veche.protocol.texts.localizer import Speech
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
     from appservices.agency.core.clock import Calendar
-    from veche.protocol.catalogue import Catalogue
+    from veche.protocol.texts.catalogue import Catalogue
 
 
 @attrs.frozen

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.agency.core.case import Fee, HistoryEntry, Issued, Timer
+    from veche.contracts.agency.case import CaseCard
     from veche.protocol.approval import AskedApproval
-    from veche.protocol.case import CaseCard
     from veche.protocol.forms import Form
     from veche.protocol.ids import Ulid, UserId
     from veche.protocol.message import Doc

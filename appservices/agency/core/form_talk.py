@@ -14,7 +14,7 @@ from veche.protocol.forms.state import Ask, FormState, Mode, Output, Review, Wro
 from veche.protocol.inbound import Trust
 from veche.protocol.message import Doc, Numbered, body
 from veche.protocol.prompts import CHOICES_MAX, LABEL_CHARACTERS_MAX, Choice
-from veche.protocol.typed import folded
+from veche.protocol.texts.typed_choice import folded
 
 if TYPE_CHECKING:
     from appservices.agency.core.context import Context

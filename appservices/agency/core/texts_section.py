@@ -8,7 +8,7 @@ import attrs
 
 from appservices.agency.core.definition import Texts
 from appservices.agency.core.problems import one_of
-from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.texts.catalogue import LANGUAGES
 
 if TYPE_CHECKING:
     from appservices.agency.core.tree import Item, Section

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from twisted.web.resource import IResource
 
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 __all__ = ["API", "routes"]
 

@@ -1,7 +1,7 @@
 """The logs of acts: keys and signed heads for anybody, and for a person the acts on them.
 
 What anybody may ask tells of no person: a head is a size and a hash. The acts on a person come as
-the file that proves them (``veche.protocol.act_proof``), which is checked where it is read.
+the file that proves them (``veche.transparency.act_proof``), which is checked where it is read.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field
 
-from veche.protocol.act_proof import ACTS_KEY
+from veche.access.sessions import Level
+from veche.acts import head_store, heads
+from veche.api import Api, Download
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import NotFoundError
-from veche.protocol.notes import SIZE_MAX
 from veche.protocol.wire import Wire
-from veche.protocol.witnessed import WitnessedHead
-from veche.runtime.acts import head_store, heads
-from veche.runtime.api import Api, Download
-from veche.runtime.limits import Limit
-from veche.runtime.sessions import Level
+from veche.runtime.web.limits import Limit
+from veche.transparency.act_proof import ACTS_KEY
+from veche.transparency.notes import SIZE_MAX
+from veche.transparency.witness_proofs import WitnessedHead
 
 if TYPE_CHECKING:
     from appservices.agency.routes.api import Offices
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 API: Final = Api("/_veche/acts/v1", "Veche: the logs of what organisations do to persons")
 WELL_KNOWN: Final = Api("/.well-known/veche/acts", "Veche: how the logs of acts are checked")

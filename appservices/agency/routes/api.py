@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from appservices.agency.service.showing import API_PREFIX
-from veche.runtime.api import Api
+from veche.api import Api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -33,24 +33,24 @@ from appservices.agency.service.views import (
     StartView,
     VersionQuery,
 )
+from veche.access.sessions import Level
+from veche.api import Download
+from veche.api.long_polling import Follower
+from veche.messaging.inbox import pages
 from veche.protocol.errors import MalformedError, NotFoundError, UnavailableError
-from veche.runtime.api import Download
-from veche.runtime.follower import Follower
-from veche.runtime.inbox import pages
-from veche.runtime.limits import Limit
+from veche.runtime.crypto.media import download_encrypted
 from veche.runtime.matrix.client import MatrixError
-from veche.runtime.matrix.media import download_encrypted
-from veche.runtime.sessions import Level
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appservices.agency.routes.api import Offices
     from appservices.agency.service.scene import Scene
+    from veche.api import Call
     from veche.protocol.ids import EventId, UserId
-    from veche.runtime.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 logger = logging.getLogger(__name__)
 

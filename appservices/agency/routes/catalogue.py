@@ -13,12 +13,12 @@ from appservices.agency.service.views import (
     CheckView,
     OneServiceView,
 )
-from veche.runtime.limits import Limit
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from appservices.agency.routes.api import Offices
-    from veche.runtime.api import Call
-    from veche.runtime.host import Host
+    from veche.api import Call
+    from veche.server.host import Host
 
 CHECK_LIMIT: Final = Limit(burst=60, per_s=20)
 """Checks of one client address: a page asks for one as somebody leaves a field."""

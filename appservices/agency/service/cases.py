@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from appservices.agency.core.machine import Outcome
     from appservices.agency.service.offices import OpenService
     from appservices.agency.service.scene import Scene
+    from veche.chat.prompts import Answered
     from veche.protocol.ids import RoomId, UserId
-    from veche.runtime.prompts import Answered
 
 OPEN_CASES_MAX: Final = 20
 """Cases that one person may have open with one office; less than a list shows."""

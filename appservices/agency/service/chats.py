@@ -35,21 +35,21 @@ from appservices.agency.service.holding import PLACE, holds, is_looked_at
 from appservices.agency.service.listening import command_in
 from appservices.agency.service.reach import note_reached
 from appservices.agency.service.scene import CATALOGUE, AskedOf, chat_matter
+from veche.access.sessions import PAGE_COMMANDS, answer_command
+from veche.chat import people, prompts
+from veche.chat.attention import REACTION
+from veche.chat.prompts import Answered
 from veche.protocol.answers import Chosen, NoAnswer, Refused, refusal_text
-from veche.protocol.catalogue import LANGUAGE_NAMES, LANGUAGES, language_of
 from veche.protocol.commands import CANCEL, HELP, LANGUAGE, MENU, SIGN_OUT, language_named
 from veche.protocol.commands import STATUS as CASES
 from veche.protocol.inbound import DeviceStanding, Trust
 from veche.protocol.message import Bold, Bullets, Heading, Link, Mono, Paragraph, Span
 from veche.protocol.prompts import Choice
 from veche.protocol.talk import language_doc
-from veche.protocol.typed import without_quote
-from veche.runtime import people, prompts
+from veche.protocol.texts.catalogue import LANGUAGE_NAMES, LANGUAGES, language_of
+from veche.protocol.texts.typed_choice import without_quote
 from veche.runtime.crypto.tracking import is_encrypted
-from veche.runtime.listening import REACTION
 from veche.runtime.matrix.store import readers
-from veche.runtime.prompts import Answered
-from veche.runtime.sessions import PAGE_COMMANDS, answer_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,11 +57,11 @@ if TYPE_CHECKING:
     from appservices.agency.service.offices import OpenService
     from appservices.agency.service.scene import Scene
     from appservices.agency.store import CaseFile, Chat
+    from veche.chat.prompts import Heard, Kept
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
-    from veche.runtime.prompts import Heard, Kept
 
 CHAT_COMMANDS: Final = (HELP, MENU, BEGIN, CASES, CANCEL, LANGUAGE)
 """What is answered in a chat, outside a case."""

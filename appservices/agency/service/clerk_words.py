@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.agency.service.cases import definition_of
 from appservices.agency.service.matter import Matter
+from veche.chat.attention import HEARD, came_in_clear
 from veche.protocol.acts import ActClass, call_form, plaintext_hash
-from veche.runtime.listening import HEARD, came_in_clear
 
 if TYPE_CHECKING:
     from appservices.agency.service.offices import StaffMember

@@ -14,13 +14,13 @@ from appservices.agency import store
 from appservices.agency.core import effects as fx
 from appservices.agency.service import desk_deeds
 from appservices.agency.service.fee_invoices import act_of_fee
+from veche.contracts.agency.case import CASE_KEY
+from veche.contracts.agency.document import DOCUMENT_KEY, IssuedDocument
+from veche.messaging.outbox import Relation
 from veche.protocol import message
 from veche.protocol.acts import ActClass
-from veche.protocol.case import CASE_KEY
-from veche.protocol.document import DOCUMENT_KEY, IssuedDocument
 from veche.protocol.message import RelationKind
-from veche.protocol.unpadded import unpadded
-from veche.runtime.outbox import Relation
+from veche.protocol.unpadded_base64 import unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

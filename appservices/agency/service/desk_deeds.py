@@ -18,11 +18,11 @@ from appservices.agency.core.texts.desk import (
     file_docs,
     reply_question,
 )
+from veche.messaging.outbox import Relation
 from veche.protocol import message
 from veche.protocol.message import RelationKind
 from veche.protocol.prompts import SCOPE_MAX
 from veche.runtime.matrix.store import readers
-from veche.runtime.outbox import Relation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

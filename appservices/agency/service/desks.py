@@ -12,23 +12,24 @@ from appservices.agency.service.cases import take_step
 from appservices.agency.service.desk_deeds import POST_WAITING
 from appservices.agency.service.listening import command_in, place_of, thread_of
 from appservices.agency.service.scene import CATALOGUE
+from veche.chat import prompts
+from veche.chat.prompts import Answered
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.answers import Chosen, Refused, is_reply, refusal_text
-from veche.protocol.catalogue import N_
 from veche.protocol.commands import HELP, Argument, Command, help_doc
 from veche.protocol.message import Bullets, Paragraph
-from veche.protocol.typed import without_quote
-from veche.runtime import errands, prompts
-from veche.runtime.errands import Errand
-from veche.runtime.prompts import Answered
+from veche.protocol.texts.catalogue import N_
+from veche.protocol.texts.typed_choice import without_quote
 
 if TYPE_CHECKING:
     from appservices.agency.service.offices import StaffMember
     from appservices.agency.service.scene import Scene
+    from veche.chat.prompts import Heard, Kept
     from veche.protocol.commands import ParsedCommand
     from veche.protocol.ids import EffectId, RoomId
     from veche.protocol.inbound import Inbound
-    from veche.protocol.speech import Speech
-    from veche.runtime.prompts import Heard, Kept
+    from veche.protocol.texts.localizer import Speech
 
 ASSIGN: Final = Command(
     "assign",

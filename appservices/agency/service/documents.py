@@ -18,18 +18,18 @@ from appservices.agency.documents import Document, make_document
 from appservices.agency.service.cases import definition_of, step_file
 from appservices.agency.service.deeds import MAKE_DOCUMENT
 from appservices.agency.service.errands import Handler, Parts, case_of
+from veche.api.sealing_client import SealError
 from veche.protocol.errors import RefusedError, TooLargeError
 from veche.protocol.ids import UserId
-from veche.runtime.matrix.media import upload_encrypted
-from veche.runtime.sealing import SealError
-from veche.runtime.typesetting import TypesettingError
+from veche.runtime.crypto.media import upload_encrypted
+from veche.runtime.files.typesetting import TypesettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from veche.api.sealing_client import Sealer
+    from veche.messaging.jobs import Errand, ErrandHandler
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand, ErrandHandler
-    from veche.runtime.sealing import Sealer
 
 
 def document_handlers(parts: Parts, sealers: Mapping[str, Sealer]) -> dict[str, ErrandHandler]:

@@ -27,18 +27,19 @@ from appservices.agency.service.desks import DESK_COMMANDS
 from appservices.agency.service.page_acts import OPEN_CHAT
 from appservices.agency.service.page_hearing import begin_on_page
 from appservices.agency.service.scene import CATALOGUE
-from veche.protocol import envelope, message
-from veche.protocol.act_proof import ACTS_KEY
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
+from veche.protocol import message
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId
-from veche.protocol.unpadded import unpadded
-from veche.runtime import errands
-from veche.runtime.errands import Errand
-from veche.runtime.matrix.media import upload_encrypted
+from veche.protocol.unpadded_base64 import unpadded
+from veche.runtime.crypto.media import upload_encrypted
 from veche.runtime.matrix.rooms import WITHHELD, RoomPlan, introduced, join, leave
 from veche.runtime.matrix.store import readers
 from veche.runtime.widget import widget_state
+from veche.transparency import envelope
+from veche.transparency.act_proof import ACTS_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,10 +47,10 @@ if TYPE_CHECKING:
     from appservices.agency.service.offices import Workplace
     from appservices.agency.service.scene import Scene
     from appservices.agency.store import CaseFile
+    from veche.messaging.jobs import ErrandHandler
     from veche.protocol.commands import Command
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 JOIN: Final = "agency.join"
 MAKE_DESK: Final = "agency.desk"

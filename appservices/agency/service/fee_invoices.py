@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appservices.agency.core.definition import PayStep
+from veche.contracts.payments.invoice import InvoiceLine
+from veche.contracts.payments.invoice_api import InvoiceBody, invoice_form
 from veche.protocol.acts import ActClass
-from veche.protocol.invoice import InvoiceLine
-from veche.protocol.invoice_api import InvoiceBody, invoice_form
 
 if TYPE_CHECKING:
     from appservices.agency.core.case import Fee

@@ -15,11 +15,11 @@ from appservices.agency.service.cases import definition_of, matter_of, step_file
 from appservices.agency.service.deeds import ASK_FEE, GIVE_UP_FEE
 from appservices.agency.service.fee_invoices import invoice_of_fee
 from appservices.agency.service.hearing import hear_on
-from veche.protocol.act_offer import ActOffer
+from veche.contracts.payments.act_offer import ActOffer
+from veche.contracts.payments.invoice_api import PAID, REFUNDED
 from veche.protocol.acts import ActReceipt
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import UserId
-from veche.protocol.invoice_api import PAID, REFUNDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from appservices.agency.service.scene import Scene
     from appservices.agency.service.till import Till
     from appservices.agency.store import CaseFile
-    from veche.protocol.invoice_api import InvoiceBody, InvoiceEvent
+    from veche.contracts.payments.invoice_api import InvoiceBody, InvoiceEvent
+    from veche.messaging.jobs import Errand, ErrandHandler
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand, ErrandHandler
 
 logger = logging.getLogger(__name__)
 

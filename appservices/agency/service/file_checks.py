@@ -14,27 +14,27 @@ from appservices.agency.core.replies import person_file
 from appservices.agency.service.cases import definition_of, step_file
 from appservices.agency.service.chats import hear_in_case, hear_in_chat
 from appservices.agency.service.holding import CHECK_FILE, FILE_SLOW, slow_id
+from veche.messaging import jobs as errands
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
 from veche.protocol.forms import Problem
 from veche.protocol.forms.magic import HEAD_BYTES, true_mimetype
 from veche.protocol.forms.models import FILE_BYTES_MAX
 from veche.protocol.ids import UserId
 from veche.protocol.message import Paragraph
-from veche.runtime import errands
 from veche.runtime.crypto.attachments import open_head, read_file_key
 from veche.runtime.matrix.client import MatrixError
-from veche.runtime.matrix.connections import AnswerTooLargeError
 from veche.runtime.threads import in_thread
+from veche.runtime.web.http_client import AnswerTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.service.errands import Parts
     from appservices.agency.service.scene import Scene
+    from veche.messaging.jobs import Errand, ErrandHandler
     from veche.protocol.errors import RefusedError
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand, ErrandHandler
 
 FETCHED_AT_ONCE: Final = 4
 """Files that are in memory at once."""

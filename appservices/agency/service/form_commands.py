@@ -25,7 +25,7 @@ from appservices.agency.service.deeds import carry_out
 from veche.protocol.commands import HELP, LANGUAGE, MENU
 from veche.protocol.forms import FieldKind
 from veche.protocol.message import Mono, Paragraph
-from veche.protocol.typed import folded
+from veche.protocol.texts.typed_choice import folded
 
 if TYPE_CHECKING:
     from appservices.agency.service.scene import Scene

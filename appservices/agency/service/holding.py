@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 from appservices.agency import store
 from appservices.agency.core.replies import file_field
 from appservices.agency.service.cases import definition_of
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.forms import FieldError, parse_value
 from veche.protocol.ids import effect_id
 from veche.protocol.message import Paragraph
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from appservices.agency.service.scene import Scene

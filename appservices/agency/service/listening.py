@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from veche.chat import prompts
+from veche.chat.attention import REACTION, came_in_clear, is_edit
+from veche.messaging import outbox
 from veche.protocol.commands import read_command
 from veche.protocol.ids import as_event_id
 from veche.protocol.message import RelationKind
 from veche.protocol.prompts import ANSWER_KEY
 from veche.protocol.talk import clear_doc, edit_doc
 from veche.protocol.wire import mapping
-from veche.runtime import outbox, prompts
-from veche.runtime.listening import REACTION, came_in_clear, is_edit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.agency.service.scene import Scene
+    from veche.chat.sending import Ground
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import EffectId
     from veche.protocol.inbound import Inbound
-    from veche.runtime.speak import Ground
 
 _ANSWERS: Final = (ANSWER_KEY, "org.matrix.msc4139.used_prompt", "m.used_prompt")
 

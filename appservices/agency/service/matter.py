@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.agency.service.scene import AskedOf
-from veche.runtime import errands, prompts
-from veche.runtime.errands import Errand
-from veche.runtime.speak import Ground
+from veche.chat import prompts
+from veche.chat.sending import Ground
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

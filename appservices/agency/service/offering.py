@@ -19,9 +19,9 @@ from appservices.agency.service.views import (
     ServiceView,
     StepView,
 )
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.errors import NotFoundError
 from veche.protocol.forms.models import FILE_KINDS, TODAY
+from veche.protocol.texts.catalogue import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

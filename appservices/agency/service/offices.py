@@ -13,10 +13,10 @@ from appservices.agency.core.inputs import Staff
 from appservices.agency.core.language import ServiceFileError, read_service
 from appservices.agency.core.states import Role
 from appservices.agency.store import KeptDefinition
-from veche.protocol.catalogue import Catalogue
+from veche.messaging.service import BotAccount
 from veche.protocol.errors import ConfigError
 from veche.protocol.ids import UserId
-from veche.runtime.service import BotAccount
+from veche.protocol.texts.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

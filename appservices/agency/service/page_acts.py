@@ -27,6 +27,12 @@ from appservices.agency.service.page_hearing import PAGE_KEY
 from appservices.agency.service.refusing import AnswerRefusedError, FormRefusedError
 from appservices.agency.service.scene import CATALOGUE
 from appservices.agency.service.showing import Shown, form_fields
+from veche.access.sessions import Level
+from veche.chat import prompts
+from veche.messaging import jobs as errands
+from veche.messaging.inbox import pages
+from veche.messaging.inbox.pages import PageAct
+from veche.messaging.jobs import Errand
 from veche.protocol.answers import Chosen, Refused, read_answer
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import (
@@ -44,12 +50,7 @@ from veche.protocol.message import RelationKind, body
 from veche.protocol.prompts import ANSWER_KEY
 from veche.protocol.refusals import RefusalReason as AnswerRefusal
 from veche.protocol.refusals import refusal_text
-from veche.runtime import errands, prompts
-from veche.runtime.errands import Errand
-from veche.runtime.inbox import pages
-from veche.runtime.inbox.pages import PageAct
 from veche.runtime.matrix.store import readers
-from veche.runtime.sessions import Level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,12 +60,12 @@ if TYPE_CHECKING:
     from appservices.agency.service.scene import Scene
     from appservices.agency.service.views import AnswerBody, CommandBody
     from appservices.agency.store import CaseFile
+    from veche.access.sessions import Session
+    from veche.chat.prompts import Kept
+    from veche.messaging.inbox.pages import Outcome
     from veche.protocol.forms import FieldError
     from veche.protocol.ids import EventId, RoomId, UserId
     from veche.runtime.database import Cursor
-    from veche.runtime.inbox.pages import Outcome
-    from veche.runtime.prompts import Kept
-    from veche.runtime.sessions import Session
 
 _SURE: Final = frozenset({"withdraw", "export"})
 """Commands, and choices about withdrawing, for which a session must be of the highest level

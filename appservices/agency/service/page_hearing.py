@@ -15,20 +15,20 @@ from appservices.agency.core.commands import CASE_COMMANDS, command_input
 from appservices.agency.core.effects import RefusalReason
 from appservices.agency.service.cases import begin, step_file
 from appservices.agency.service.chats import chosen, is_private, refuse_answer
+from veche.chat import prompts
+from veche.chat.prompts import Answered
 from veche.protocol.answers import Chosen, Refused
 from veche.protocol.message import Paragraph
 from veche.protocol.refusals import RefusalReason as AnswerRefusal
 from veche.protocol.wire import mapping
-from veche.runtime import prompts
-from veche.runtime.prompts import Answered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.service.scene import Scene
+    from veche.chat.prompts import Kept
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
-    from veche.runtime.prompts import Kept
 
 PAGE_KEY: Final = "org.veche.page"
 """What a page wants that is no answer: ``{"service"}`` or ``{"case", "command", "text"}``."""

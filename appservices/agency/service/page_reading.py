@@ -13,8 +13,8 @@ from appservices.agency.service.cases import definition_of
 from appservices.agency.service.scene import CATALOGUE
 from appservices.agency.service.showing import Shown, case_view, line_view
 from appservices.agency.service.views import HomesView, HomeView
+from veche.chat import prompts
 from veche.protocol.errors import NotFoundError
-from veche.runtime import prompts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

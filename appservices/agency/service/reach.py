@@ -13,10 +13,10 @@ from appservices.agency.core.texts.person import card_doc, card_of
 from appservices.agency.service.cases import matter_of
 from appservices.agency.service.deeds import carry_out
 from appservices.agency.service.desk_deeds import tell_desk
+from veche.chat.sending import MEMBER, MESSAGE
+from veche.messaging import outbox
 from veche.protocol.message import Heading, Link, Mono, Paragraph
-from veche.runtime import outbox
 from veche.runtime.ports import Undeliverable
-from veche.runtime.speak import MEMBER, MESSAGE
 
 if TYPE_CHECKING:
     from appservices.agency.service.matter import Matter

@@ -11,7 +11,7 @@ from veche.protocol.forms import FieldError, FormErrors
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.protocol.catalogue import Catalogue
+    from veche.protocol.texts.catalogue import Catalogue
 
 
 class AnswerRefusedError(RefusedError):

@@ -9,13 +9,13 @@ import attrs
 from appservices.agency import store
 from appservices.agency.core.texts.approval import release_shown
 from appservices.agency.store import PageOutcome
+from veche.chat import people, prompts
+from veche.chat.prompts import Answered, Closing
+from veche.chat.sending import Ground
+from veche.messaging.outbox import Relation
 from veche.protocol import message
-from veche.protocol.catalogue import Catalogue
 from veche.protocol.message import RelationKind
-from veche.runtime import people, prompts
-from veche.runtime.outbox import Relation
-from veche.runtime.prompts import Answered, Closing
-from veche.runtime.speak import Ground
+from veche.protocol.texts.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from appservices.agency.core.context import Context
     from appservices.agency.core.effects import Question
     from appservices.agency.service.offices import Workplace
+    from veche.access.approvals import Approvals
+    from veche.chat.prompts import Kept
+    from veche.chat.sending import Voice
     from veche.protocol.ids import EffectId, EventId, RoomId, UserId
     from veche.protocol.message import Doc
-    from veche.protocol.speech import Speech
-    from veche.runtime.approvals import Approvals
+    from veche.protocol.texts.localizer import Speech
     from veche.runtime.database import Cursor
-    from veche.runtime.prompts import Kept
-    from veche.runtime.public import PageLinks
-    from veche.runtime.speak import Voice
+    from veche.runtime.web.public import PageLinks
 
 CATALOGUE = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.agency")
 """Every text that the agency and what it uses can say."""

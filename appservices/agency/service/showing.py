@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from appservices.agency.core.definition import FieldDefinition, ServiceDefinition
     from appservices.agency.service.offices import Workplace
     from appservices.agency.store import CaseFile
-    from veche.runtime.prompts import Kept
+    from veche.chat.prompts import Kept
 
 API_PREFIX: Final = "/_veche/agency/v1"
 WAITING: Final = frozenset({State.DRAFT, State.NEEDS_MORE})

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from veche.protocol.session_api import (
-    EMPTY,
-    FileView,
-    SessionEvents,
-    SessionState,
-)
+from veche.contracts.signing.session_api import EMPTY, FileView, SessionEvents, SessionState
 from veche.runtime.crypto.attachments import FILE_BYTES_MAX
 from veche.runtime.live import WAIT_MS_MAX
-from veche.runtime.service_client import TIMEOUT_S, ServiceClient
+from veche.runtime.web.service_client import TIMEOUT_S, ServiceClient
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
-    from veche.protocol.session_api import SessionBody
+    from veche.contracts.signing.session_api import SessionBody
 
 API: Final = "/_veche/signing/v1"
 _PDF: Final = "application/pdf"

@@ -18,13 +18,18 @@ from appservices.agency.service.deeds import ASK_SIGNATURES, FETCH_SIGNED, GIVE_
 from appservices.agency.service.documents import keep_made
 from appservices.agency.service.errands import Handler, case_of
 from appservices.agency.service.hearing import hear_on
+from veche.contracts.signing.session_api import (
+    TITLE_CHARACTERS_MAX,
+    PartyOrder,
+    SessionBody,
+    StageOrder,
+)
+from veche.contracts.signing.signing_api import NAME_CHARACTERS_MAX
 from veche.protocol.errors import RefusedError, TooLargeError
 from veche.protocol.ids import UserId
-from veche.protocol.session_api import TITLE_CHARACTERS_MAX, PartyOrder, SessionBody, StageOrder
-from veche.protocol.signing_api import NAME_CHARACTERS_MAX
+from veche.runtime.crypto.media import upload_encrypted
+from veche.runtime.files.typesetting import TypesettingError
 from veche.runtime.matrix.client import MatrixError, path
-from veche.runtime.matrix.media import upload_encrypted
-from veche.runtime.typesetting import TypesettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,9 +37,9 @@ if TYPE_CHECKING:
     from appservices.agency.core.inputs import Input
     from appservices.agency.service.errands import Parts
     from appservices.agency.service.signatory import Signatory
-    from veche.protocol.session_api import SessionEvent
+    from veche.contracts.signing.session_api import SessionEvent
+    from veche.messaging.jobs import Errand, ErrandHandler
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand, ErrandHandler
 
 logger = logging.getLogger(__name__)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from veche.protocol.invoice_api import EventsView, InvoiceView, WithdrawBody
+from veche.contracts.payments.invoice_api import EventsView, InvoiceView, WithdrawBody
 from veche.runtime.live import WAIT_MS_MAX
-from veche.runtime.service_client import TIMEOUT_S, ServiceClient
+from veche.runtime.web.service_client import TIMEOUT_S, ServiceClient
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
-    from veche.protocol.invoice_api import InvoiceBody
+    from veche.contracts.payments.invoice_api import InvoiceBody
 
 API: Final = "/_veche/payments/v1"
 _BUSY: Final = "ORG.VECHE.INVOICE_STATE"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import attrs
 from appservices.agency.core import case_json
 from appservices.agency.core.states import OVER
 from appservices.agency.store.cases import CaseFile, case_topic
-from veche.runtime.inbox.pages import topic_of
+from veche.messaging.inbox.pages import topic_of
 from veche.runtime.live import announce
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.payments.core.tax import Taxed
-    from veche.protocol.invoice_tax import LineTax
+    from veche.contracts.payments.invoice_tax import LineTax
 
 _Rate = tuple[str, int]
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.payments.api.disputes import WORDS_CHARACTERS_MAX
 from appservices.payments.core.order import OrderProblem, read_amount
 from veche.protocol.approval import showable
-from veche.protocol.dispute_api import WORDS_CHARACTERS_MAX
 from veche.protocol.errors import MalformedError
 from veche.protocol.money import parse_money
 

@@ -1,6 +1,6 @@
 """Guardians: persons whom a payer chose, some of whom have to approve payments above an amount.
 
-How a rule comes to count is the same as elsewhere: ``veche.protocol.guards``. Source: design of
+How a rule comes to count is the same as elsewhere: ``veche.protocol.guardians``. Source: design of
 Veche, safety §2 F8, payments §8.1.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.payments.core.order import OrderProblem, read_amount
-from veche.protocol.guards import GuardProblem, is_off, needs_fewer, read_named
+from veche.protocol.guardians import GuardProblem, is_off, needs_fewer, read_named
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from appservices.payments.core.split import Part, Rest, Split, check, divide
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.protocol.invoice_terms import InvoiceShare
+    from veche.contracts.payments.invoice_terms import InvoiceShare
 
 PER_MILLE: Final = 1_000
 KEPT: Final = ""

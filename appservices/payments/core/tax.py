@@ -16,7 +16,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from veche.protocol.invoice_tax import LineTax
+    from veche.contracts.payments.invoice_tax import LineTax
 
 WHOLE: Final = 10_000
 """Hundredths of a percent in all of it."""

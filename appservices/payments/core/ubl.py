@@ -18,7 +18,7 @@ from veche.protocol.money import Money, as_decimal_text, minor_digits
 if TYPE_CHECKING:
     from appservices.payments.core.rails.xml import Element
     from appservices.payments.core.tax import Amount, Taxed
-    from veche.protocol.invoice_tax import Buyer, Endpoint, LineTax
+    from veche.contracts.payments.invoice_tax import Buyer, Endpoint, LineTax
 
 DIGITS_MAX: Final = 2
 """Most decimals of an amount on an invoice of the norm (BR-DEC-…)."""

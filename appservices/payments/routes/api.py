@@ -5,6 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from appservices.payments.service.describing import PAYMENTS_PATH
-from veche.runtime.api import Api
+from veche.api import Api
 
 API: Final = Api(PAYMENTS_PATH, "Veche: payments, and proofs of them", body_bytes_max=1 << 20)

@@ -10,7 +10,7 @@ from appservices.payments.service.callers import KeyReusedError
 from appservices.payments.service.known_people import unknown_among
 from veche.protocol.canonical import canonical
 from veche.protocol.wire import Wire, parse
-from veche.runtime.limits import Limit
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from appservices.payments.service.callers import Caller, Callers
     from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Parts, Scene
-    from veche.runtime.api import Call
+    from veche.api import Call
+    from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
-    from veche.runtime.webhooks import Webhooks
+    from veche.server.host import Host
 
 WRITE_LIMIT: Final = Limit(burst=500, per_s=50)
 """Requests of one client address that change something."""

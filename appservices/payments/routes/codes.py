@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from appservices.payments.api.codes import CodeQuery, CodeView, NamedCodeQuery, NamedCodeView
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import CallerRoutes
 from appservices.payments.service.invoice_codes import code_of, named_code
-from veche.protocol.code_api import CodeQuery, CodeView, NamedCodeQuery, NamedCodeView
-from veche.runtime.api import Download
-from veche.runtime.drawing import draw_png, draw_svg
+from veche.api import Download
+from veche.runtime.files.qr_codes import draw_png, draw_svg
 
 if TYPE_CHECKING:
     from appservices.payments.service.invoice_codes import Code
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
 from appservices.payments.service.confirming import answer_quote, confirm, read_quote, refuse
+from veche.contracts.payments.invoice_api import (
+    ConfirmBody,
+    InvoiceView,
+    QuoteBody,
+    QuoteView,
+    RefuseBody,
+)
 from veche.protocol.ids import WireUlid
-from veche.protocol.invoice_api import ConfirmBody, InvoiceView, QuoteBody, QuoteView, RefuseBody
 from veche.protocol.wire import Wire
 
 if TYPE_CHECKING:
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 

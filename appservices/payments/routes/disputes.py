@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from appservices.payments.core.evidence import FILE_BYTES_MAX, plain_name
-from appservices.payments.routes.api import API
-from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes, digest_of
-from appservices.payments.service import api_disputes
-from appservices.payments.service.evidence_files import EvidenceFiles
-from veche.protocol.dispute_api import (
+from appservices.payments.api.disputes import (
     DisputeAnswerBody,
     DisputeAppealBody,
     DisputeFileQuery,
     DisputeList,
     DisputeView,
 )
+from appservices.payments.core.evidence import FILE_BYTES_MAX, plain_name
+from appservices.payments.routes.api import API
+from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes, digest_of
+from appservices.payments.service import api_disputes
+from appservices.payments.service.evidence_files import EvidenceFiles
+from veche.api import Download
 from veche.protocol.errors import MalformedError
-from veche.runtime.api import Download
-from veche.runtime.limits import Limit
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from appservices.payments.core.evidence import Evidence
     from appservices.payments.routes.calls import Institution
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 ANY: Final = "application/octet-stream"
 FILE_LIMIT: Final = Limit(burst=20, per_s=2)

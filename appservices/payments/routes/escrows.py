@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.payments.api.escrows import DecideBody, EscrowBody, EscrowView
+from appservices.payments.api.mandates import EndBody
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes, digest_of
 from appservices.payments.service import api_escrows
-from veche.protocol.escrow_api import DecideBody, EscrowBody, EscrowView
-from veche.protocol.mandate_api import EndBody
 
 if TYPE_CHECKING:
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 

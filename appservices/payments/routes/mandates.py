@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.payments.api.mandates import (
+    ChargeBody,
+    ChargeView,
+    EndBody,
+    MandateBody,
+    MandateView,
+)
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
 from appservices.payments.service import api_mandates
-from veche.protocol.mandate_api import ChargeBody, ChargeView, EndBody, MandateBody, MandateView
 
 if TYPE_CHECKING:
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 

@@ -10,7 +10,7 @@ from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
 from appservices.payments.service.organisations import make_invoice, read_invoice, withdraw_invoice
 from appservices.payments.store import events
-from veche.protocol.invoice_api import (
+from veche.contracts.payments.invoice_api import (
     CURSOR_MAX,
     EventsView,
     InvoiceBody,
@@ -22,7 +22,7 @@ from veche.runtime.live import WAIT_MS_MAX
 from veche.runtime.web import quiet
 
 if TYPE_CHECKING:
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 

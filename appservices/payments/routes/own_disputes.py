@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.payments.api.disputes import DisputeFileQuery
 from appservices.payments.core.evidence import FILE_BYTES_MAX
 from appservices.payments.core.texts.evidence import EvidenceProblem
 from appservices.payments.routes.persons import ACT_LIMIT, API, FILE_LIMIT
@@ -19,17 +20,16 @@ from appservices.payments.service.wallet.dispute_views import (
     WordsBody,
 )
 from appservices.payments.service.wallet.views import VersionQuery
-from veche.protocol.dispute_api import DisputeFileQuery
+from veche.access.sessions import Level
+from veche.api import Download
 from veche.protocol.errors import MalformedError
-from veche.runtime.api import Download
-from veche.runtime.sessions import Level
 
 if TYPE_CHECKING:
     from appservices.payments.core.evidence import Evidence
     from appservices.payments.routes.persons import Institution
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 ANY: Final = "application/octet-stream"
 """How files come and go: what they are is said beside, and nothing here opens them."""

@@ -8,15 +8,15 @@ from appservices.payments.routes.persons import API, FILE_LIMIT
 from appservices.payments.routes.visits import visit_of
 from appservices.payments.service import receipt_pdfs, tax_invoices
 from appservices.payments.service.wallet import reading
-from veche.runtime.api import Download
-from veche.runtime.sessions import Level
+from veche.access.sessions import Level
+from veche.api import Download
 
 if TYPE_CHECKING:
     from appservices.payments.routes.persons import Institution
     from appservices.payments.service.receipt_pdfs import ReceiptPage
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 
 class PaperRoutes:

@@ -6,11 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from appservices.payments.routes.api import API
-from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
-from appservices.payments.service import bulk_orders
-from veche.protocol.json_reader import LARGE_NODES_MAX, read_json
-from veche.protocol.payout_api import (
+from appservices.payments.api.payouts import (
     LINES_MAX,
     ApprovePayoutBody,
     PayoutBody,
@@ -18,12 +14,16 @@ from veche.protocol.payout_api import (
     PayoutView,
     StopPayoutBody,
 )
+from appservices.payments.routes.api import API
+from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
+from appservices.payments.service import bulk_orders
+from veche.protocol.json_reader import LARGE_NODES_MAX, read_json
 from veche.protocol.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 

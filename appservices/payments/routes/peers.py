@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from appservices.payments.api.peers import Envelope
 from appservices.payments.service.peers_asking import API_PATH, QUESTIONS
 from appservices.payments.store import peers as store
-from veche.protocol.peer_api import Envelope
+from veche.api import Api
 from veche.protocol.wire import Wire
-from veche.runtime.api import Api
-from veche.runtime.limits import Limit
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from appservices.payments.service.peers_desk import PeerDesk
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 API: Final = Api(API_PATH, "Veche: between institutions")

@@ -38,12 +38,12 @@ from appservices.payments.service.wallet.views import (
     WalletView,
 )
 from appservices.payments.service.wallet.visit import Visit
+from veche.access.sessions import Level
+from veche.api import Api, Download
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import UserId
-from veche.protocol.speech import Speech
-from veche.runtime.api import Api, Download
-from veche.runtime.limits import Limit
-from veche.runtime.sessions import Level
+from veche.protocol.texts.localizer import Speech
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,9 +52,9 @@ if TYPE_CHECKING:
     from appservices.payments.core.payout import PayoutOrder
     from appservices.payments.core.statement import AccountStatement
     from appservices.payments.service.scene import Parts, Scene
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 API: Final = Api("/_veche/wallet/v1", "Veche: a person's wallet, and invoices by their link")
 ACT_LIMIT: Final = Limit(burst=60, per_s=2)

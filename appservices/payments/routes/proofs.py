@@ -13,19 +13,19 @@ from pydantic import Field
 
 from appservices.payments.routes.api import API
 from appservices.payments.service import heads
+from veche.api import Api
+from veche.contracts.payments.receipt import Published
 from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import ULID_PATTERN
-from veche.protocol.notes import SIZE_MAX
-from veche.protocol.receipt import Published
 from veche.protocol.wire import Wire, parse
-from veche.protocol.witnessed import WitnessedHead
-from veche.runtime.api import Api
-from veche.runtime.limits import Limit
+from veche.runtime.web.limits import Limit
+from veche.transparency.notes import SIZE_MAX
+from veche.transparency.witness_proofs import WitnessedHead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 WELL_KNOWN: Final = Api("/.well-known/veche/payments", "Veche: where an institution takes payments")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.payments.api.refunds import PaymentView, RefundBody, RefundsView, RefundView
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes, digest_of
 from appservices.payments.service import api_refunds
-from veche.protocol.refund_api import PaymentView, RefundBody, RefundsView, RefundView
 
 if TYPE_CHECKING:
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 

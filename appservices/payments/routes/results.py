@@ -14,12 +14,12 @@ from appservices.payments.routes.visits import scene_of
 from appservices.payments.service.scene import CATALOGUE
 from appservices.payments.service.wallet import invoices
 from appservices.payments.service.wallet.views import StatusView
-from veche.protocol.speech import Speech
-from veche.runtime.limits import Limit
+from veche.protocol.texts.localizer import Speech
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from appservices.payments.routes.persons import Institution
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 STATUS_LIMIT: Final = Limit(burst=120, per_s=10)

@@ -8,10 +8,10 @@ from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import CallerRoutes
 from appservices.payments.service import credit_notes, tax_invoices
 from appservices.payments.service.organisations import invoice_of
-from veche.runtime.api import Download
+from veche.api import Download
 
 if TYPE_CHECKING:
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 

@@ -18,15 +18,15 @@ from appservices.payments.service.wallet.views import (
     PaymentView,
     VersionQuery,
 )
-from veche.runtime.sessions import Level
+from veche.access.sessions import Level
 
 if TYPE_CHECKING:
     from appservices.payments.core.escrow_order import EscrowOrder
     from appservices.payments.routes.persons import Institution
+    from veche.api import Call
     from veche.protocol.ids import UserId
-    from veche.runtime.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 
 class TrustRoutes:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from appservices.payments.service.scene import CATALOGUE, wallet_topic
 from appservices.payments.service.wallet import acts
 from appservices.payments.service.wallet.visit import Visit
+from veche.api.long_polling import Follower
 from veche.protocol.errors import UnavailableError
-from veche.runtime.follower import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appservices.payments.service.scene import Parts, Scene
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 CHAT_MS_MAX: Final = 5_000
 """How long one waits for a chat that is being made."""

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
-from veche.protocol.webhook import ResumeBody, WebhookBody, WebhooksView, WebhookView
+from veche.messaging.webhooks.models import ResumeBody, WebhookBody, WebhooksView, WebhookView
 
 if TYPE_CHECKING:
     from appservices.payments.service.callers import Caller
     from appservices.payments.service.scene import Scene
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 SCOPE: Final = "webhook"

@@ -21,10 +21,10 @@ from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import allowances, naming
 from appservices.payments.service.scene import Parts
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import RoomId, UserId, effect_id
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from appservices.payments.core.texts.allowance import AllowanceView
     from appservices.payments.service.files import Private
     from appservices.payments.service.scene import Scene
+    from veche.chat.prompts import Answered
     from veche.protocol.ids import RoomId
     from veche.protocol.message import Doc
-    from veche.runtime.prompts import Answered
 
 TOPIC: Final = "allowance"
 WHAT: Final = "allowance"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from appservices.payments.api.disputes import DisputeFileView, DisputeList, DisputeView
 from appservices.payments.core.dispute import LIVE, REQUEST, UNSEEN, DisputeState, DisputeStateError
 from appservices.payments.core.dispute_order import DisputeProblem, read_words
 from appservices.payments.core.texts.evidence import EvidenceProblem
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service import disputes, evidence
 from appservices.payments.store import disputes as store
-from veche.protocol.dispute_api import DisputeFileView, DisputeList, DisputeView
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid
 from veche.protocol.money import Money
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from appservices.payments.api.disputes import DisputeAnswerBody, DisputeAppealBody
     from appservices.payments.core.evidence import Evidence
     from appservices.payments.service.callers import Caller
     from appservices.payments.service.dispute_files import Case
     from appservices.payments.service.scene import Scene
-    from veche.protocol.dispute_api import DisputeAnswerBody, DisputeAppealBody
 
 logger = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from appservices.payments.api.escrows import EscrowView, EscrowVoteView
 from appservices.payments.core.escrow import (
     ANSWER_MS,
     LIFE_MS_MAX,
@@ -35,15 +36,14 @@ from appservices.payments.service.organisations import check_currency, check_per
 from appservices.payments.store import escrows as store
 from appservices.payments.store import holders
 from veche.protocol.errors import ConflictError, ForbiddenError, MalformedError, NotFoundError
-from veche.protocol.escrow_api import EscrowView, EscrowVoteView
 from veche.protocol.ids import Ulid, UserId
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:
+    from appservices.payments.api.escrows import DecideBody, EscrowBody
     from appservices.payments.service.callers import Caller
     from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Scene
-    from veche.protocol.escrow_api import DecideBody, EscrowBody
 
 logger = logging.getLogger(__name__)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from appservices.payments.api.mandates import ChargeView, MandateView
 from appservices.payments.core.mandate import (
     MANDATES_MAX,
     ChargeError,
@@ -22,20 +23,19 @@ from appservices.payments.service.organisations import check_currency, check_per
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import mandates as store
 from appservices.payments.store import payments
+from veche.contracts.payments.mandate import ChargeOrder, MandateOrder, charge_form
 from veche.protocol.acts import ActClass
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid, UserId
-from veche.protocol.mandate import ChargeOrder, MandateOrder, charge_form
-from veche.protocol.mandate_api import ChargeView, MandateView
 from veche.protocol.money import Money
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
+    from appservices.payments.api.mandates import ChargeBody, MandateBody
     from appservices.payments.service.callers import Caller
     from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.mandates import Mandate
-    from veche.protocol.mandate_api import ChargeBody, MandateBody
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from appservices.payments.api.refunds import REFUNDS_MAX, PaymentView, RefundsView, RefundView
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.service import credit_notes, files, giving_back
 from appservices.payments.service.files import Private
@@ -17,14 +18,13 @@ from appservices.payments.store import payments as payment_store
 from appservices.payments.store import refunds as store
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.money import Money
-from veche.protocol.refund_api import REFUNDS_MAX, PaymentView, RefundsView, RefundView
 
 if TYPE_CHECKING:
+    from appservices.payments.api.refunds import RefundBody
     from appservices.payments.service.callers import Caller
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.refunds import RefundRow
-    from veche.protocol.refund_api import RefundBody
 
 logger = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from appservices.payments.core.texts.views import ChosenView, PaymentView
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
+    from veche.contracts.payments.invoice import InvoiceOrder
     from veche.protocol.approval import AskedApproval
-    from veche.protocol.invoice import InvoiceOrder
     from veche.protocol.message import Doc, Payload
     from veche.protocol.prompts import TrustLabel
 

@@ -24,10 +24,10 @@ from appservices.payments.service import gauges
 from appservices.payments.service.work import BrokenWorkError, Outcome, Work
 from appservices.payments.store import attempts as store
 from appservices.payments.store.attempts import Attempt, add
+from veche.messaging.jobs import retry_delay_ms
 from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
-from veche.runtime.errands import retry_delay_ms
-from veche.runtime.exclusive import is_trouble, sqlstate
+from veche.runtime.database.exclusive import is_trouble, sqlstate
 from veche.runtime.tasks import Tasks
 from veche.runtime.wake import Bell
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from appservices.payments.service.writer import Writer
-    from veche.runtime.approvals import Approvals
+    from veche.access.approvals import Approvals
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
     Settle = Callable[[Cursor, Attempt, Outcome], None]
     Tell = Callable[[Cursor, Attempt, int], None]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.rails import BankNews
     from appservices.payments.service.scene import Parts, Scene
     from veche.protocol.message import Doc
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
+    from veche.chat.prompts import Answered
     from veche.protocol.inbound import Inbound
-    from veche.runtime.prompts import Answered
 
 TOPIC: Final = "ban"
 WHAT: Final = "ban"

@@ -10,9 +10,9 @@ from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts.bill import end_doc
 from appservices.payments.core.texts.paying import BILL_OVER
 from appservices.payments.service import asking, bills, files, holding, paying, settling
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from appservices.payments.core.bill import Bill

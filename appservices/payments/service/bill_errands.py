@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from appservices.payments.service import bill_ends, billing
 from appservices.payments.service.naming import known_name
 from appservices.payments.service.scene import Parts
+from veche.bots import ChatErrand
 from veche.protocol.ids import UserId
-from veche.runtime.chats import ChatErrand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from veche.messaging.jobs import Errand
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand
 
 
 class LookUpSharers(ChatErrand[Parts]):

@@ -29,17 +29,17 @@ from appservices.payments.service.naming import user_named
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import bills as store
 from appservices.payments.store import holders
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import RoomId, UserId, effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.bill_order import BillOrder
     from appservices.payments.service.scene import Scene
+    from veche.chat.prompts import Answered
     from veche.protocol.inbound import Inbound
-    from veche.runtime.prompts import Answered
 
 PER_DAY_MAX: Final = 50
 """Bills that somebody begins in 24 hours."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.bills import BillFile
     from veche.protocol.message import Doc
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
     from veche.runtime.vault import Vault
 
 TOPIC: Final = "bill"

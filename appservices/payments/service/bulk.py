@@ -32,10 +32,10 @@ from appservices.payments.service import acting, attempts
 from appservices.payments.service.transfer_ids import main_transfer
 from appservices.payments.store import bulk as store
 from appservices.payments.store import events, holders
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand, retry_delay_ms
 from veche.protocol.acts import ActClass
 from veche.protocol.ids import Ulid, derived_ulid, effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand, retry_delay_ms
 
 if TYPE_CHECKING:
     from appservices.payments.service.attempts import Attempt, Settle

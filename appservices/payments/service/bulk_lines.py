@@ -19,10 +19,10 @@ from appservices.payments.service.scene import Parts
 from appservices.payments.service.transfer_ids import main_transfer
 from appservices.payments.store import bulk as store
 from appservices.payments.store import chats, holders
-from veche.protocol.act_offer import ActGround
+from veche.bots import ChatErrand
+from veche.contracts.payments.act_offer import ActGround
 from veche.protocol.acts import ActClass
 from veche.protocol.ids import UserId
-from veche.runtime.chats import ChatErrand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from appservices.payments.core.bulk import BulkLine, BulkPayout
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.bulk import LineFile
+    from veche.messaging.jobs import Errand
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand
 
 LINES_AT_ONCE: Final = 50
 """Lines of one errand: what one transaction begins."""

@@ -10,6 +10,15 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.payments.api.payouts import (
+    AHEAD_MS_MAX,
+    KEY_ID,
+    PAGE_LINES_MAX,
+    SIGNED_MS_MAX,
+    PayoutLinesView,
+    PayoutLineView,
+    PayoutView,
+)
 from appservices.payments.core.bulk import BulkPayout, LineState, PayoutInput, PayoutState
 from appservices.payments.core.formats.plain import iban
 from appservices.payments.core.rules import DAY_MS
@@ -18,7 +27,6 @@ from appservices.payments.store import bulk as store
 from appservices.payments.store import holders
 from appservices.payments.store.bulk import NewLine
 from veche.protocol.canonical import canonical
-from veche.protocol.envelope import verify
 from veche.protocol.errors import (
     ActRequiredError,
     BadSignatureError,
@@ -29,22 +37,14 @@ from veche.protocol.errors import (
 )
 from veche.protocol.ids import ulid
 from veche.protocol.money import MINOR_MAX, Money
-from veche.protocol.payout_api import (
-    AHEAD_MS_MAX,
-    KEY_ID,
-    PAGE_LINES_MAX,
-    SIGNED_MS_MAX,
-    PayoutLinesView,
-    PayoutLineView,
-    PayoutView,
-)
+from veche.transparency.envelope import verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.payments.api.payouts import ApprovePayoutBody, PayoutBody, PayoutLine
     from appservices.payments.service.callers import Caller
     from appservices.payments.service.scene import Scene
-    from veche.protocol.payout_api import ApprovePayoutBody, PayoutBody, PayoutLine
 
 logger = logging.getLogger(__name__)
 

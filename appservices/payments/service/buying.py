@@ -18,8 +18,8 @@ from appservices.payments.service import allowances, invoicing, judging, paying,
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.news import EVENT
 from appservices.payments.store import holders
+from veche.contracts.payments.invoice import InvoiceCard, InvoiceOrder
 from veche.protocol.ids import UserId, ulid
-from veche.protocol.invoice import InvoiceCard, InvoiceOrder
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:

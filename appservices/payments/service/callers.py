@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from appservices.payments.service.rails.start import bank_key
+from veche.api.bearer import BearerKeys
 from veche.protocol.errors import ConfigError, ConflictError, ForbiddenError
-from veche.protocol.unpadded import from_unpadded
-from veche.runtime.bearer import BearerKeys
+from veche.protocol.unpadded_base64 import from_unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -24,8 +24,8 @@ from appservices.payments.service.case_talk import COMMANDS
 from appservices.payments.service.scene import CATALOGUE, Parts
 from appservices.payments.service.standing import clerks_of
 from appservices.payments.store import case_rooms as store
+from veche.bots import ChatErrand
 from veche.protocol.ids import RoomId
-from veche.runtime.chats import ChatErrand
 from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.rooms import WITHHELD, RoomPlan, introduced
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.case_rooms import Kind
+    from veche.messaging.jobs import Errand
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand
 
 _NOT_THERE: Final = frozenset({403, 404})
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Final
 from appservices.payments.core.texts.case_rooms import moved_doc
 from appservices.payments.service.scene import PURPOSE
 from appservices.payments.store import case_rooms as store
+from veche.chat.sending import Ground
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
+from veche.messaging.outbox import Relation
 from veche.protocol import message
 from veche.protocol.ids import effect_id
 from veche.protocol.message import RelationKind
-from veche.protocol.speech import Speech
-from veche.runtime import errands
-from veche.runtime.errands import Errand
+from veche.protocol.texts.localizer import Speech
 from veche.runtime.matrix.store import readers
-from veche.runtime.outbox import Relation
-from veche.runtime.speak import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -25,15 +25,15 @@ from appservices.payments.service import (
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service.sent_files import is_file
 from appservices.payments.store import case_rooms as store
+from veche.bots import refuse
+from veche.chat import prompts
+from veche.chat.attention import came_in_clear, is_edit, is_said
+from veche.chat.prompts import Answered
+from veche.chat.sending import MEMBER
 from veche.protocol.answers import Chosen
 from veche.protocol.commands import HELP, read_command
 from veche.protocol.talk import clear_doc
 from veche.protocol.wire import mapping
-from veche.runtime import prompts
-from veche.runtime.chats import refuse
-from veche.runtime.listening import came_in_clear, is_edit, is_said
-from veche.runtime.prompts import Answered
-from veche.runtime.speak import MEMBER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -38,11 +38,11 @@ from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.mandates import order_of
 from appservices.payments.store import holders, payments
 from appservices.payments.store import mandates as store
+from veche.acts import token_in_log
+from veche.contracts.payments.mandate import ChargeOrder, charge_form
 from veche.protocol.acts import ActClass
 from veche.protocol.errors import ActRequiredError
 from veche.protocol.ids import effect_id
-from veche.protocol.mandate import ChargeOrder, charge_form
-from veche.runtime.acts import token_in_log
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene

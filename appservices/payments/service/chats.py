@@ -62,26 +62,26 @@ from appservices.payments.service.naming import (
 from appservices.payments.service.settling import tell_untold
 from appservices.payments.store import chats, events, holders
 from appservices.payments.store import payments as store
+from veche.access.sessions import answer_command
+from veche.bots import choose_language, doubt, is_stale, page_commands, refuse
+from veche.chat.prompts import Answered
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.answers import Chosen
 from veche.protocol.commands import read_command
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.talk import languages_line
-from veche.runtime import errands
-from veche.runtime.chats import choose_language, doubt, is_stale, page_commands, refuse
-from veche.runtime.errands import Errand
-from veche.runtime.prompts import Answered
-from veche.runtime.sessions import answer_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.payments.core.order import Order
     from appservices.payments.service.scene import Scene
+    from veche.chat.prompts import Heard
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
-    from veche.runtime.prompts import Heard
 
 LOOK_UP: Final = "payments.payee"
 """Errand: finds out whether somebody can be paid, and what they are called."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from appservices.payments.core.invoice import Invoice

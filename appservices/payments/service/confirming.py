@@ -17,16 +17,16 @@ from appservices.payments.core.texts.paying import NOT_CONFIRMED
 from appservices.payments.service import extras, files, paying
 from appservices.payments.service.organisations import view_of
 from appservices.payments.store import invoices, quotes
+from veche.contracts.payments.invoice_api import QuoteView
+from veche.contracts.payments.invoice_terms import QuoteOption
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
-from veche.protocol.invoice_api import QuoteView
-from veche.protocol.invoice_terms import QuoteOption
 
 if TYPE_CHECKING:
     from appservices.payments.service.callers import Caller
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.quotes import QuoteRow
-    from veche.protocol.invoice_api import ConfirmBody, InvoiceView, QuoteBody, RefuseBody
+    from veche.contracts.payments.invoice_api import ConfirmBody, InvoiceView, QuoteBody, RefuseBody
 
 logger = logging.getLogger(__name__)
 

@@ -20,19 +20,19 @@ from appservices.payments.service import tax_invoices
 from appservices.payments.service.tax_invoices import NoTaxInvoiceError
 from appservices.payments.store import credit_notes as store
 from appservices.payments.store import invoices, payments
+from veche.contracts.payments.invoice_tax import LineTax
 from veche.protocol.errors import MalformedError, NotFoundError
-from veche.protocol.invoice_tax import LineTax
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from appservices.payments.api.refunds import RefundBody
     from appservices.payments.core.ubl import TaxInvoice
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.credit_notes import Refunded
     from appservices.payments.store.invoices import InvoiceFile
-    from veche.protocol.refund_api import RefundBody
 
 INVOICE: Final = "invoice"
 CREDIT_NOTE: Final = "credit-note"

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.payments.config import PaymentsSection
-    from veche.protocol.notes import NoteSigner, VerifierKey
+    from veche.transparency.notes import NoteSigner, VerifierKey
 
 PAYMENTS_PATH: Final = "/_veche/payments/v1"
 GOOD_MS: Final = 24 * 3_600_000

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from appservices.payments.store.case_rooms import Place
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc, Span
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
     Choices = Callable[[], tuple[Choice, ...]]
     """Made anew for each place: a key approves one question."""

@@ -35,10 +35,10 @@ from appservices.payments.service.settling import tell_made
 from appservices.payments.service.transfer_ids import transfer_id
 from appservices.payments.store import disputes as store
 from appservices.payments.store import holders
-from veche.protocol.catalogue import N_
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from appservices.payments.service.dispute_files import Case
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
+    from veche.chat.prompts import Answered
     from veche.protocol.ids import RoomId, UserId
-    from veche.runtime.prompts import Answered
 
 logger = logging.getLogger(__name__)
 

@@ -52,18 +52,23 @@ from appservices.payments.service.scene import Parts
 from appservices.payments.service.settling import OPEN_CHAT
 from appservices.payments.service.statement_files import SEND_STATEMENT, SendStatement
 from appservices.payments.service.topups import SEND_CODE, SendCode
+from veche.bots import ChatErrand, Join, OpenChat, invite, join_kind
+from veche.contracts.payments.invoice import INVOICE_ERRAND, WITHDRAW_ERRAND, InvoiceOrder
+from veche.contracts.payments.mandate import (
+    CHARGE_ERRAND,
+    MANDATE_ERRAND,
+    ChargeOrder,
+    MandateOrder,
+)
 from veche.protocol.errors import ActRequiredError
 from veche.protocol.ids import RoomId, UserId
-from veche.protocol.invoice import INVOICE_ERRAND, WITHDRAW_ERRAND, InvoiceOrder
-from veche.protocol.mandate import CHARGE_ERRAND, MANDATE_ERRAND, ChargeOrder, MandateOrder
-from veche.runtime.chats import ChatErrand, Join, OpenChat, invite, join_kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.service.scene import Scene
+    from veche.messaging.jobs import Errand, ErrandHandler
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand, ErrandHandler
 
 logger = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from appservices.payments.store.case_rooms import Place
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 TOPIC: Final = "escrow"
 FUND: Final = "escrow.fund"

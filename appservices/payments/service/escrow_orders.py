@@ -43,11 +43,11 @@ from appservices.payments.service.naming import known_name, user_named
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import escrows as store
 from appservices.payments.store import holders
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

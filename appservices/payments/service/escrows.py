@@ -36,9 +36,9 @@ from appservices.payments.service.judging import judge_now
 from appservices.payments.service.settling import tell_made
 from appservices.payments.store import escrows as store
 from appservices.payments.store import holders
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from appservices.payments.service.escrow_files import Deal
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
+    from veche.chat.prompts import Answered
     from veche.protocol.ids import UserId
-    from veche.runtime.prompts import Answered
 
 logger = logging.getLogger(__name__)
 

@@ -34,10 +34,10 @@ from appservices.payments.service.standing import holders_of
 from appservices.payments.store import disputes as store
 from appservices.payments.store import evidence as rows
 from appservices.payments.store.evidence import EvidenceRow
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol import message
 from veche.protocol.ids import RoomId, UserId, effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
     from veche.runtime.database import Cursor
 
 SENT: Final = "evidence"

@@ -15,14 +15,14 @@ from twisted.internet.defer import DeferredSemaphore
 from appservices.payments.core.evidence import FILE_BYTES_MAX
 from veche.protocol.errors import MalformedError, NotFoundError, UnavailableError
 from veche.protocol.forms.magic import HEAD_BYTES, true_mimetype
+from veche.runtime.crypto.media import download_encrypted, upload_encrypted
 from veche.runtime.matrix.client import MatrixError
-from veche.runtime.matrix.connections import AnswerTooLargeError
-from veche.runtime.matrix.media import download_encrypted, upload_encrypted
+from veche.runtime.web.http_client import AnswerTooLargeError
 
 if TYPE_CHECKING:
     from appservices.payments.core.evidence import Evidence
     from veche.protocol.ids import UserId
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 AT_ONCE: Final = 2
 """Files that pages and programs of organisations have in memory at once."""

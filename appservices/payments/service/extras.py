@@ -25,10 +25,10 @@ from appservices.payments.service import asking, files, holding, news
 from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store import quotes as store
 from appservices.payments.store.quotes import QuoteRow
+from veche.contracts.payments.invoice import INVOICE_KEY
 from veche.protocol.approval import showable
 from veche.protocol.canonical import INTEGER_MAX
 from veche.protocol.ids import effect_id
-from veche.protocol.invoice import INVOICE_KEY
 from veche.protocol.message import NO_PAYLOAD
 from veche.protocol.prompts import Choice
 
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from appservices.payments.core.payment import Payment
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
+    from veche.chat.prompts import Answered
+    from veche.contracts.payments.invoice import InvoiceOrder
+    from veche.contracts.payments.invoice_terms import QuoteOption
     from veche.protocol.inbound import Inbound
-    from veche.protocol.invoice import InvoiceOrder
-    from veche.protocol.invoice_terms import QuoteOption
     from veche.protocol.message import Doc, Payload
-    from veche.runtime.prompts import Answered
 
 TIP: Final = "tip."
 OPTION: Final = "option."

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.store import events, holders
-from veche.runtime.webhooks import Rules
+from veche.messaging.webhooks import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.payments.config import PaymentsSection
-    from veche.protocol.invoice_api import InvoiceEvent
+    from veche.contracts.payments.invoice_api import InvoiceEvent
     from veche.runtime.database import Cursor
     from veche.runtime.vault import Vault
 
@@ -19,7 +19,7 @@ NAME: Final = "payments"
 
 
 class PaymentFeed:
-    """See ``veche.runtime.webhooks.Feed``."""
+    """See ``veche.messaging.webhooks.Feed``."""
 
     name = NAME
     channel = events.CHANNEL

@@ -21,11 +21,11 @@ from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
+    from veche.chat.prompts import Answered
     from veche.protocol.commands import ParsedCommand
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
-    from veche.runtime.prompts import Answered
 
 TOPIC: Final = "unfreeze"
 WHAT: Final = "unfreeze"

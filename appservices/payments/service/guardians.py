@@ -14,22 +14,22 @@ from appservices.payments.service.settling import open_chat
 from appservices.payments.store import guards as store
 from appservices.payments.store import holders
 from appservices.payments.store.guards import GuardRule
+from veche.bots import ChatErrand
+from veche.bots.guardian_rules import COMING, OF_OWNER, GuardRules
 from veche.protocol.approval import MandateShown
-from veche.protocol.guards import Guardian, RuleState
+from veche.protocol.guardians import Guardian, RuleState
 from veche.protocol.ids import UserId
 from veche.protocol.prompts import Choice
-from veche.runtime.chats import ChatErrand
-from veche.runtime.guard_rules import COMING, OF_OWNER, GuardRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.texts.guardians import RuleView
+    from veche.messaging.jobs import Errand
     from veche.protocol.ids import RoomId
     from veche.protocol.message import Doc
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand
 
 COUNT: Final = "payments.guard"
 """Errand: the wait of a weaker rule is over."""

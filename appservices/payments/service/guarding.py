@@ -27,10 +27,10 @@ from appservices.payments.service import asking
 from appservices.payments.service.authority import void_votes
 from appservices.payments.store import guards as store
 from appservices.payments.store import holders
+from veche.bots import guardian_rules as guard_rules
 from veche.protocol.approval import MandateShown
-from veche.protocol.guards import Standing, Tally, tally
+from veche.protocol.guardians import Standing, Tally, tally
 from veche.protocol.prompts import Choice
-from veche.runtime import guard_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,22 +17,22 @@ from twisted.internet.task import deferLater
 from appservices.payments.core.ledger.values import PLACES
 from appservices.payments.store import ledger
 from appservices.payments.store.heads import LedgerTree
+from veche.acts import signed_tree
+from veche.contracts.payments.receipt import Published
 from veche.protocol.errors import NotFoundError, UnavailableError
 from veche.protocol.ids import hex_of_ulid
-from veche.protocol.receipt import Published
-from veche.runtime import signed_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from appservices.payments.service.writer import Writer
-    from veche.protocol.notes import Checkpoint, NoteSigner, VerifierKey
-    from veche.protocol.witnessed import WitnessedHead
+    from veche.acts.last_signed import LastSigned
+    from veche.acts.signed_tree import Head, SignedTree
+    from veche.acts.witnesses.asking import Witnesses
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
-    from veche.runtime.last_signed import LastSigned
-    from veche.runtime.signed_tree import Head, SignedTree
-    from veche.runtime.witnesses.asking import Witnesses
+    from veche.server.host import Host
+    from veche.transparency.notes import Checkpoint, NoteSigner, VerifierKey
+    from veche.transparency.witness_proofs import WitnessedHead
 
 logger = logging.getLogger(__name__)
 

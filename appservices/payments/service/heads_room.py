@@ -15,19 +15,19 @@ from appservices.payments.core.texts.heads import head_doc, room_name, room_topi
 from appservices.payments.service import heads
 from appservices.payments.service.scene import CATALOGUE, PURPOSE
 from appservices.payments.store import heads_room as store
-from veche.protocol import message
-from veche.protocol.ids import RoomId, effect_id
-from veche.protocol.ledger_heads import (
+from veche.chat.sending import Ground
+from veche.contracts.payments.ledger_heads import (
     HEADS_KEY,
     WITNESSED_BYTES_MAX,
     WITNESSED_MAX,
     LedgerHeads,
 )
-from veche.protocol.speech import Speech
-from veche.runtime import errands
-from veche.runtime.errands import Errand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
+from veche.protocol import message
+from veche.protocol.ids import RoomId, effect_id
+from veche.protocol.texts.localizer import Speech
 from veche.runtime.matrix.rooms import RoomPlan
-from veche.runtime.speak import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -24,10 +24,10 @@ from appservices.payments.service import (
 from appservices.payments.service.clocks import set_clock
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id, ulid
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.payment import Payment
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.holders import AccountRow
-    from veche.protocol.invoice import InvoiceOrder
+    from veche.contracts.payments.invoice import InvoiceOrder
 
 HOLD: Final = "payment.hold"
 POST: Final = "payment.post"

@@ -22,12 +22,12 @@ from veche.protocol.ids import Ulid
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:
+    from appservices.payments.api.codes import CodeFormat, NamedCodeQuery
     from appservices.payments.config import BankSection
     from appservices.payments.service.callers import Caller
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
-    from veche.protocol.code_api import CodeFormat, NamedCodeQuery
-    from veche.protocol.invoice import InvoiceCard
+    from veche.contracts.payments.invoice import InvoiceCard
 
 EMV_TAG: Final = "26"
 EMV_SCHEME: Final = "org.veche"

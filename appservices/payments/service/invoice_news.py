@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.service import peers
 from appservices.payments.store import holders
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from appservices.payments.core.invoice import Invoice

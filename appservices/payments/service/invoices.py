@@ -16,8 +16,8 @@ from appservices.payments.core.texts.paying import INVOICE_OVER, INVOICE_PAID
 from appservices.payments.service import asking, files, guarding, invoice_news, news
 from appservices.payments.store import invoices as store
 from appservices.payments.store import payments
+from veche.contracts.payments.invoice import InvoiceOrder
 from veche.protocol.ids import effect_id
-from veche.protocol.invoice import InvoiceOrder
 
 if TYPE_CHECKING:
     from appservices.payments.core.invoice import Invoice

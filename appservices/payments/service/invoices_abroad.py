@@ -12,6 +12,7 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.payments.api.peers import PeerAnswer
 from appservices.payments.core.invoice import PAID_STATES, InvoiceInput, InvoiceState
 from appservices.payments.core.texts.invoice import withdrawn_doc
 from appservices.payments.service import invoices, invoicing, peers
@@ -19,24 +20,23 @@ from appservices.payments.service.invoice_news import INVOICE
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import events, holders
 from appservices.payments.store import invoices as store
+from veche.bots import ChatErrand
+from veche.contracts.payments.invoice import InvoiceOrder
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import UserId
-from veche.protocol.invoice import InvoiceOrder
-from veche.protocol.peer_api import PeerAnswer
 from veche.protocol.wire import parse
-from veche.runtime.chats import ChatErrand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.payments.api.peers import Packet, PeerInvoice, Question
     from appservices.payments.config import PeerSection
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
-    from veche.protocol.invoice import InvoiceCard
-    from veche.protocol.peer_api import Packet, PeerInvoice, Question
+    from veche.contracts.payments.invoice import InvoiceCard
+    from veche.messaging.jobs import Errand
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand
 
 logger = logging.getLogger(__name__)
 

@@ -22,14 +22,14 @@ from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import disputes, holders, payments
 from appservices.payments.store import invoices as store
+from veche.contracts.payments.invoice import INVOICE_KEY
 from veche.protocol.canonical import canonical
 from veche.protocol.ids import UserId
-from veche.protocol.invoice import INVOICE_KEY
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
-    from veche.protocol.invoice import InvoiceOrder
+    from veche.contracts.payments.invoice import InvoiceOrder
 
 logger = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from appservices.payments.service.peers import server_of
 from appservices.payments.store import chats
+from veche.chat.people.names import chosen_name
 from veche.protocol.ids import UserId
 from veche.runtime.matrix.client import MatrixError
-from veche.runtime.matrix.connections import NoAnswerError
-from veche.runtime.people.names import chosen_name
+from veche.runtime.web.http_client import NoAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

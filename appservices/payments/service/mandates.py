@@ -19,17 +19,17 @@ from appservices.payments.service import authority, news
 from appservices.payments.store import holders
 from appservices.payments.store import mandates as store
 from appservices.payments.store.mandates import Mandate
+from veche.contracts.payments.mandate import MandateOrder
 from veche.protocol.approval import MandateShown, ShownCap
 from veche.protocol.ids import UserId
-from veche.protocol.mandate import MandateOrder
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice, Prompt
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
+    from veche.chat.prompts import Answered
     from veche.protocol.approval import AskedApproval
     from veche.protocol.ids import RoomId
-    from veche.runtime.prompts import Answered
 
 TOPIC: Final = "mandate"
 WHAT: Final = "debit"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veche.protocol.names import name_of, named, person_named
+from veche.chat.people.names import chosen_name
+from veche.protocol.texts.person_names import name_of, named, person_named
 from veche.runtime.matrix.registration import is_of_namespace
-from veche.runtime.people.names import chosen_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection

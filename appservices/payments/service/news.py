@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import events
 from appservices.payments.store.events import News
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

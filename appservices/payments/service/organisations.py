@@ -14,6 +14,10 @@ from appservices.payments.service.news import EVENT
 from appservices.payments.service.pay_links import pay_url
 from appservices.payments.store import events, payments
 from appservices.payments.store import invoices as store
+from veche.acts import spend
+from veche.contracts.payments.invoice import InvoiceCard, InvoiceOrder
+from veche.contracts.payments.invoice_api import InvoiceView, invoice_form
+from veche.contracts.payments.invoice_terms import InvoiceTerms
 from veche.protocol.acts import ActClass
 from veche.protocol.errors import (
     MalformedError,
@@ -21,12 +25,8 @@ from veche.protocol.errors import (
     RefusedError,
 )
 from veche.protocol.ids import Ulid, UserId, ulid
-from veche.protocol.invoice import InvoiceCard, InvoiceOrder
-from veche.protocol.invoice_api import InvoiceView, invoice_form
-from veche.protocol.invoice_terms import InvoiceTerms
 from veche.protocol.money import MINOR_MAX, Money
 from veche.protocol.wire import parse
-from veche.runtime.acts import spend
 from veche.runtime.matrix.registration import is_of_namespace
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
+    from veche.contracts.payments.invoice_api import InvoiceBody
     from veche.protocol.acts import ActReceipt
-    from veche.protocol.invoice_api import InvoiceBody
 
 logger = logging.getLogger(__name__)
 

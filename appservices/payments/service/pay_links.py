@@ -9,11 +9,11 @@ from appservices.payments.core.formats import links
 from appservices.payments.core.formats.links import HASH_CHARACTERS, PayLink, PersonLink
 from veche.protocol.canonical import canonical
 from veche.protocol.ids import Ulid
-from veche.runtime.drawing import draw_svg
+from veche.runtime.files.qr_codes import draw_svg
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
-    from veche.protocol.invoice import InvoiceCard
+    from veche.contracts.payments.invoice import InvoiceCard
     from veche.protocol.money import Money
 
 

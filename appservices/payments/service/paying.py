@@ -52,9 +52,9 @@ from veche.protocol.message import NO_PAYLOAD
 if TYPE_CHECKING:
     from appservices.payments.service.files import Private
     from appservices.payments.service.scene import Scene
+    from veche.chat.prompts import Answered
     from veche.protocol.ids import UserId
     from veche.protocol.message import Doc, Payload
-    from veche.runtime.prompts import Answered
 
 
 def new(

@@ -13,12 +13,12 @@ from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.service import paying, payouts
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import payments as store
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.money import Money
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,6 +10,7 @@ import logging
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.payments.api.peers import ANSWER, QUESTION, PeerAnswer, hash_of
 from appservices.payments.core.peers import AGE_MS_MAX, origin_of
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import (
@@ -20,18 +21,17 @@ from veche.protocol.errors import (
     UnavailableError,
 )
 from veche.protocol.json_reader import LARGE_NODES_MAX, read_json
-from veche.protocol.notes import log_of, signer_of
-from veche.protocol.peer_api import ANSWER, QUESTION, PeerAnswer, hash_of
 from veche.protocol.wire import mapping, parse
 from veche.runtime import metrics
-from veche.runtime.outbound import Outbound, place_of
+from veche.runtime.web.outbound import Outbound, place_of
+from veche.transparency.notes import log_of, signer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.config import PaymentsSection, PeerSection
-    from veche.protocol.notes import NoteSigner
-    from veche.runtime.host import Host
+    from veche.server.host import Host
+    from veche.transparency.notes import NoteSigner
 
 logger = logging.getLogger(__name__)
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.payments.api.peers import PACKETS_MAX, PeerAnswer, PeerFlow, PeerStatement
 from appservices.payments.core.peers import Side, compare
 from appservices.payments.service import peers, peers_witnessing, restoring
 from appservices.payments.service.peers_asking import NoAnswerFromPeerError
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.protocol.peer_api import PACKETS_MAX, PeerAnswer, PeerFlow, PeerStatement
 from veche.protocol.wire import parse
-from veche.runtime import errands, metrics
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
+from veche.runtime import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

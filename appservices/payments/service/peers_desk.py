@@ -6,6 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from appservices.payments.api.peers import (
+    ANSWER,
+    PeerAnswer,
+    PeerHead,
+    PeerRecord,
+    PeerStatement,
+    Question,
+    hash_of,
+)
 from appservices.payments.core.peers import AGE_MS_MAX, In, origin_of
 from appservices.payments.service import (
     invoices_abroad,
@@ -17,31 +26,22 @@ from appservices.payments.service import (
     restoring,
 )
 from appservices.payments.store import peers as store
+from veche.acts.signed_tree import number_of
 from veche.protocol.errors import BadSignatureError, ForbiddenError, MalformedError
 from veche.protocol.ids import UserId
-from veche.protocol.notes import log_of, signer_of
-from veche.protocol.peer_api import (
-    ANSWER,
-    PeerAnswer,
-    PeerHead,
-    PeerRecord,
-    PeerStatement,
-    Question,
-    hash_of,
-)
 from veche.protocol.wire import parse
 from veche.runtime import metrics
-from veche.runtime.signed_tree import number_of
 from veche.runtime.wake import Bell
+from veche.transparency.notes import log_of, signer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appservices.payments.api.peers import Packet
     from appservices.payments.config import PeerSection
     from appservices.payments.service.scene import Parts, Scene
-    from veche.protocol.peer_api import Packet
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 DECIDE_MS_MAX: Final = 3_000
 """How long an answer waits for the writer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.payments.api.peers import PeerAnswer
 from appservices.payments.core.payment import State
 from appservices.payments.core.peers import Out, OutInput, PeerStateError, origin_of, step_out
 from appservices.payments.core.texts import peers as texts
@@ -15,13 +16,12 @@ from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
+from veche.bots import ChatErrand
+from veche.contracts.payments.receipt import ReceiptError, verify_receipt
 from veche.protocol.errors import UnavailableError
 from veche.protocol.money import Money
-from veche.protocol.notes import log_of
-from veche.protocol.peer_api import PeerAnswer
-from veche.protocol.receipt import ReceiptError, verify_receipt
 from veche.protocol.wire import parse
-from veche.runtime.chats import ChatErrand
+from veche.transparency.notes import log_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.peers import OutFile
+    from veche.messaging.jobs import Errand
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from appservices.payments.service import peers
 from appservices.payments.service.clocks import set_clock
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,8 +16,8 @@ from appservices.payments.service import attempts, peers
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
+from veche.bots import ChatErrand
 from veche.protocol.money import Money
-from veche.runtime.chats import ChatErrand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
     from appservices.payments.store.holders import AccountRow
+    from veche.messaging.jobs import Errand
     from veche.protocol.ids import Ulid
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand
 
 logger = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.payments.api.peers import Packet, Question
 from appservices.payments.core.ledger import (
     Result,
     Transfer,
@@ -45,13 +46,12 @@ from appservices.payments.store import disputes, holders
 from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
+from veche.contracts.payments.receipt import ReceiptError, verify_receipt
 from veche.protocol.canonical import canonical
 from veche.protocol.ids import Ulid, UserId
 from veche.protocol.money import MINOR_MAX
-from veche.protocol.notes import log_of
-from veche.protocol.peer_api import Packet, Question
-from veche.protocol.receipt import ReceiptError, verify_receipt
 from veche.protocol.wire import parse
+from veche.transparency.notes import log_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,28 +12,28 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.payments.api.peers import PeerHead
 from appservices.payments.core.peers import origin_of
 from appservices.payments.service import heads, peers, peers_taking
 from appservices.payments.store import heads_room
 from appservices.payments.store import peers as store
+from veche.acts import histories
 from veche.protocol.errors import (
     BadSignatureError,
     MalformedError,
     NotFoundError,
     UnavailableError,
 )
-from veche.protocol.merkle import extends
-from veche.protocol.notes import log_of, open_checkpoint, open_note
-from veche.protocol.peer_api import PeerHead
-from veche.protocol.unpadded import from_unpadded
-from veche.runtime import histories
+from veche.protocol.unpadded_base64 import from_unpadded
+from veche.transparency.merkle import extends
+from veche.transparency.notes import log_of, open_checkpoint, open_note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.config import PeerSection
     from appservices.payments.service.scene import Scene
-    from veche.protocol.notes import Checkpoint, NoteSigner
+    from veche.transparency.notes import Checkpoint, NoteSigner
 
 logger = logging.getLogger(__name__)
 

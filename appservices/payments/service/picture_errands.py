@@ -12,13 +12,13 @@ from appservices.payments.service.wallet.codes import is_payable
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import EventId, RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
-from veche.runtime.sandbox import SandboxError, in_sandbox
+from veche.runtime.files.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from veche.messaging.jobs import Errand
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand
 
 
 class ReadPicture(LookAtFile):

@@ -22,10 +22,10 @@ from appservices.payments.service.sent_files import (
     payload_of,
 )
 from appservices.payments.store import disputes as store
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.wire import mapping
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from appservices.payments.service import peers
 from appservices.payments.service.receipts import Told
 from appservices.payments.service.transfer_ids import main_transfer
+from veche.contracts.payments.receipt import PAYEE_CHARACTERS_MAX, RECEIPT_KEY
 from veche.protocol.ids import Ulid
 from veche.protocol.money import Money
-from veche.protocol.receipt import PAYEE_CHARACTERS_MAX, RECEIPT_KEY
 
 if TYPE_CHECKING:
     from typing import Any

@@ -10,13 +10,13 @@ from appservices.payments.service import credit_notes, files, tax_invoices
 from appservices.payments.service.receipt_pdfs import make_receipt, read_receipt
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import payments as store
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol import message
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId, effect_id
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
-from veche.runtime.matrix.media import upload_encrypted
+from veche.runtime.crypto.media import upload_encrypted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Parts, Scene
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 @attrs.frozen

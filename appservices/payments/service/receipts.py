@@ -18,19 +18,19 @@ from appservices.payments.service.heads import SHARD, Vouched
 from appservices.payments.store import ledger
 from veche.protocol.errors import NotFoundError, UnavailableError
 from veche.protocol.ids import hex_of_ulid
-from veche.protocol.merkle import leaf_hash, levels_of, path_in
-from veche.protocol.notes import NAME_CHARACTERS_MAX, NoteSigner, log_of
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
+from veche.transparency.merkle import leaf_hash, levels_of, path_in
+from veche.transparency.notes import NAME_CHARACTERS_MAX, NoteSigner, log_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.payments.service.work import Outcome
+    from veche.acts.witnesses.asking import Witnesses
     from veche.protocol.ids import Ulid
     from veche.protocol.money import Money
-    from veche.protocol.notes import VerifierKey
     from veche.runtime.database import Cursor
-    from veche.runtime.witnesses.asking import Witnesses
+    from veche.transparency.notes import VerifierKey
 
 _REF_BYTES: Final = 16
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from appservices.payments.api.peers import RECORDS_MAX, Packet, PeerRecord, Question
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.peers import In, Out
 from appservices.payments.core.texts.views import Party
@@ -23,18 +24,17 @@ from appservices.payments.service.peers_asking import NoAnswerFromPeerError
 from appservices.payments.store import bank, holders, ledger, overview, peer_records
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
-from veche.protocol.catalogue import show_money
+from veche.acts import histories
+from veche.acts.histories import Finding
+from veche.acts.signed_tree import number_of
+from veche.contracts.payments.ledger_heads import read_copy
+from veche.contracts.payments.receipt import Receipt, ReceiptError, verify_receipt
 from veche.protocol.errors import BadSignatureError, MalformedError, UnavailableError
 from veche.protocol.ids import UserId, hex_of_ulid
-from veche.protocol.ledger_heads import read_copy
-from veche.protocol.notes import open_checkpoint, signer_of
-from veche.protocol.peer_api import RECORDS_MAX, Packet, PeerRecord, Question
-from veche.protocol.receipt import Receipt, ReceiptError, verify_receipt
+from veche.protocol.texts.catalogue import show_money
 from veche.protocol.wire import parse
-from veche.runtime import histories
-from veche.runtime.histories import Finding
 from veche.runtime.matrix.client import MatrixError, path
-from veche.runtime.signed_tree import number_of
+from veche.transparency.notes import open_checkpoint, signer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

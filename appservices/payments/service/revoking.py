@@ -25,16 +25,16 @@ from appservices.payments.store import bills, guards, holders
 from appservices.payments.store import escrows as escrow_store
 from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store import payments as store
+from veche.access.approvals import revocation_kind
+from veche.bots import ChatErrand
 from veche.protocol.ids import UserId
-from veche.runtime.approvals import revocation_kind
-from veche.runtime.chats import ChatErrand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.service.scene import Scene
+    from veche.messaging.jobs import Errand, ErrandHandler
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand, ErrandHandler
 
 
 def handlers(parts: Parts) -> dict[str, ErrandHandler]:

@@ -9,8 +9,8 @@ import attrs
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.commands import COMMANDS
 from appservices.payments.store import chats, holders
-from veche.protocol.catalogue import Catalogue
-from veche.runtime.chats import ChatParts, ChatScene, Manner
+from veche.bots import ChatParts, ChatScene, Manner
+from veche.protocol.texts.catalogue import Catalogue
 from veche.runtime.live import announce
 from veche.runtime.widget import widget_state
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from appservices.payments.service.rails import Banking
     from appservices.payments.service.receipts import Receipts
     from appservices.payments.store.holders import Holder
+    from veche.api.sealing_client import Sealer
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
-    from veche.runtime.sealing import Sealer
 
 CATALOGUE: Final = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.payments")
 """Every text that payments and what they use can say."""

@@ -16,25 +16,25 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from twisted.internet.defer import DeferredSemaphore
 
 from appservices.payments.service.scene import Parts
+from veche.bots import ChatErrand
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
 from veche.protocol.forms.files import parse_file
 from veche.protocol.forms.models import Field, FieldKind
 from veche.protocol.forms.problems import FieldError, Problem
 from veche.protocol.forms.values import FieldContext
 from veche.protocol.wire import mapping
-from veche.runtime.chats import ChatErrand
 from veche.runtime.crypto.attachments import decrypt_file, read_file_key
 from veche.runtime.matrix.client import MatrixError
-from veche.runtime.matrix.connections import AnswerTooLargeError
 from veche.runtime.threads import in_thread
+from veche.runtime.web.http_client import AnswerTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.service.scene import Scene
+    from veche.messaging.jobs import Errand
     from veche.protocol.inbound import Inbound
     from veche.runtime.crypto.attachments import FileKey
-    from veche.runtime.errands import Errand
 
 FETCHED_AT_ONCE: Final = 2
 """Files of one kind of errand that are in memory at once."""

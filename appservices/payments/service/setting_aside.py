@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from appservices.payments.service.attempts import Attempt
     from appservices.payments.service.scene import Parts, Scene
     from appservices.payments.service.work import Outcome
+    from veche.messaging.jobs import Errand, ErrandHandler
     from veche.protocol.errors import RefusedError
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand, ErrandHandler
 
     Ring = Callable[[Scene, str], None]
     Settled = Callable[[Scene, str, Outcome], None]

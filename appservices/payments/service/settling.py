@@ -33,9 +33,9 @@ from appservices.payments.service import (
 )
 from appservices.payments.service.paying import tell_refused, tell_unconfirmed
 from appservices.payments.store import chats
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

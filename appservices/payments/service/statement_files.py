@@ -19,12 +19,12 @@ from appservices.payments.service.statements import SHARD, statement
 from appservices.payments.statement_pdf import PDF_LINES_MAX
 from appservices.payments.store import holders, ledger
 from appservices.payments.store import payments as store
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol import message
 from veche.protocol.ids import RoomId, UserId, effect_id
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
-from veche.runtime.matrix.media import upload_encrypted
+from veche.runtime.crypto.media import upload_encrypted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.statement import AccountStatement, LedgerRow
     from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
     from veche.runtime.database import Cursor
 
 SEND_STATEMENT: Final = "payments.statement"

@@ -12,10 +12,10 @@ from appservices.payments.core.ubl import Seller, TaxInvoice
 from appservices.payments.service import files, invoices
 from appservices.payments.store import invoices as store
 from appservices.payments.store import payments
+from veche.contracts.payments.invoice_tax import Buyer, LineTax
 from veche.protocol.approval import NAME_CHARACTERS_MAX, showable
 from veche.protocol.errors import ConflictError
 from veche.protocol.ids import Ulid
-from veche.protocol.invoice_tax import Buyer, LineTax
 from veche.protocol.money import Money, as_decimal_text
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
-    from veche.protocol.invoice import InvoiceCard, InvoiceOrder
+    from veche.contracts.payments.invoice import InvoiceCard, InvoiceOrder
 
 MIMETYPE: Final = "application/xml"
 _LIVE: Final = frozenset({InvoiceState.ISSUED, InvoiceState.OBJECTED, *PAID_STATES})

@@ -10,14 +10,14 @@ from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.texts.banks import no_bank_doc, top_up_code_doc, top_up_doc
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol import message
 from veche.protocol.errors import VecheError
 from veche.protocol.ids import RoomId, UserId, effect_id, ulid
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.drawing import draw_png
-from veche.runtime.errands import Errand
-from veche.runtime.matrix.media import upload_encrypted
+from veche.runtime.crypto.media import upload_encrypted
+from veche.runtime.files.qr_codes import draw_png
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

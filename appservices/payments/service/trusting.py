@@ -13,16 +13,16 @@ from appservices.payments.service import (
     guarding,
     voting,
 )
-from veche.runtime.guard_rules import TOPICS
+from veche.bots.guardian_rules import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.payments.service.scene import Parts, Scene
+    from veche.chat.prompts import Answered
+    from veche.messaging.jobs import ErrandHandler
     from veche.protocol.ids import UserId
     from veche.protocol.inbound import Inbound
-    from veche.runtime.errands import ErrandHandler
-    from veche.runtime.prompts import Answered
 
 ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], None]]] = {
     "guardians": guardian_orders.order,

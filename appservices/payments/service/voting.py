@@ -9,12 +9,12 @@ from appservices.payments.core.payment import State
 from appservices.payments.service import escrow_files, escrows, files, guarding, paying
 from appservices.payments.service.authority import void_votes
 from appservices.payments.store import guards as store
-from veche.protocol.guards import Standing
+from veche.protocol.guardians import Standing
 
 if TYPE_CHECKING:
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
-    from veche.runtime.prompts import Answered
+    from veche.chat.prompts import Answered
 
 
 def answered(scene: Scene, answer: Answered) -> None:

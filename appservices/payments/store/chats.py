@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from veche.runtime.chats import Chats
+from veche.bots import Chats
 
 if TYPE_CHECKING:
     from veche.runtime.database import Cursor

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from veche.protocol.invoice_api import EVENTS_MAX, InvoiceEvent
+from veche.contracts.payments.invoice_api import EVENTS_MAX, InvoiceEvent
 from veche.runtime.live import announce
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.payments.core.guards import GuardTerms
-from veche.protocol import guards
-from veche.protocol.guards import RuleState
+from veche.protocol import guardians as guards
+from veche.protocol.guardians import RuleState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from veche.protocol.kept_tree import Node
-from veche.protocol.merkle import leaf_hash
-from veche.runtime.signed_tree import Head
+from veche.acts.signed_tree import Head
+from veche.transparency.merkle import leaf_hash
+from veche.transparency.tree_nodes import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -10,7 +10,7 @@ import json
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from veche.protocol.merkle import root
+from veche.transparency.merkle import root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from veche.protocol.refund_api import REFUNDS_MAX
+from appservices.payments.api.refunds import REFUNDS_MAX
 
 if TYPE_CHECKING:
     from veche.runtime.database import Cursor

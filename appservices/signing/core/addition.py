@@ -18,29 +18,29 @@ import attrs
 from cryptography import x509
 
 from appservices.signing.core.judged import trusted
-from veche.protocol.asic.archive import ArchiveError
-from veche.protocol.asic.container import prepare, read_container
-from veche.protocol.asic.growing import added
-from veche.protocol.asic.verdict import judge_container
-from veche.protocol.errors import BadSignatureError
-from veche.protocol.pdf.appearance import lines_of
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.grammar import NOTHING
-from veche.protocol.pdf.values import PdfError, dictionary, read_value
-from veche.protocol.signatures.certificates import document_digest_of
-from veche.protocol.signatures.checking import (
+from veche.documents.asic.archive import ArchiveError
+from veche.documents.asic.container import prepare, read_container
+from veche.documents.asic.growing import added
+from veche.documents.asic.verdict import judge_container
+from veche.documents.pdf.appearance import lines_of
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.grammar import NOTHING
+from veche.documents.pdf.values import PdfError, dictionary, read_value
+from veche.documents.pki.certificates import document_digest_of
+from veche.documents.pki.cms import CmsError, der_of
+from veche.documents.pki.digests import SHA256
+from veche.documents.pki.stamps import read_token
+from veche.documents.pki.trust import is_list_of_any
+from veche.documents.signatures.checking import (
     Opened,
     SignatureFault,
     open_encoded,
     open_signature,
     signer_of,
 )
-from veche.protocol.signatures.cms import CmsError, der_of
-from veche.protocol.signatures.digests import SHA256
-from veche.protocol.signatures.report import Reason
-from veche.protocol.signatures.stamps import read_token
-from veche.protocol.signatures.trust import is_list_of_any
-from veche.protocol.signatures.verdict import judge, signatures_of
+from veche.documents.signatures.report import Reason
+from veche.documents.signatures.verdict import judge, signatures_of
+from veche.protocol.errors import BadSignatureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from appservices.signing.core.stampers import Stampers
-    from veche.protocol.pdf.grammar import SignatureField
-    from veche.protocol.pdf.structure import Revision
-    from veche.protocol.signatures.digests import Hash
+    from veche.documents.pdf.grammar import SignatureField
+    from veche.documents.pdf.structure import Revision
+    from veche.documents.pki.digests import Hash
 
 STAMP_AGE_MS_MAX: Final = 5 * 60_000
 """How old the time stamp of a signature may be when it is handed in."""

@@ -1,20 +1,20 @@
-"""How a signature looks: the words in its box. How they are drawn: ``veche.protocol.pdf``."""
+"""How a signature looks: the words in its box. How they are drawn: ``veche.documents.pdf``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from appservices.signing.core.papers.sheet import level_word, role_word
-from veche.protocol.pdf.appearance import Look, picture, size_of
-from veche.protocol.pdf.letters import letters
-from veche.protocol.pdf.signing import can_be_shown
+from veche.documents.pdf.appearance import Look, picture, size_of
+from veche.documents.pdf.letters import letters
+from veche.documents.pdf.signing import can_be_shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from veche.protocol.catalogue import Catalogue
-    from veche.protocol.pdf.document import Document
-    from veche.protocol.pdf.values import Value
+    from veche.documents.pdf.document import Document
+    from veche.documents.pdf.values import Value
+    from veche.protocol.texts.catalogue import Catalogue
 
 __all__ = ["appearance", "look_of", "look_that_fits", "name_to_show"]
 
@@ -55,7 +55,7 @@ def appearance(rectangle: Value, lines: Sequence[str]) -> bytes:
 
     Args:
         rectangle: ``/Rect`` of its box.
-        lines: Name, role, level, time, as ``veche.protocol.pdf.appearance.lines_of`` has them.
+        lines: Name, role, level, time, as ``veche.documents.pdf.appearance.lines_of`` has them.
 
     Raises:
         PdfError: No signature can be shown in such a box.

@@ -17,15 +17,15 @@ import attrs
 from pydantic import Field
 
 from appservices.signing.core.places import Area, PageSize, Side, area_at, box_in, is_on
+from veche.documents.pdf.appearance import HEIGHT_MAX, HEIGHT_MIN, WIDTH_MAX, WIDTH_MIN
 from veche.protocol.errors import MalformedError
-from veche.protocol.pdf.appearance import HEIGHT_MAX, HEIGHT_MIN, WIDTH_MAX, WIDTH_MIN
 from veche.protocol.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.places import Place
-    from veche.protocol.pdf.signing import Box
+    from veche.documents.pdf.signing import Box
 
 BOXES_MAX: Final = 200
 FOOT_SEATS_MAX: Final = 6

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from veche.protocol.catalogue import N_
 from veche.protocol.commands import HELP, LANGUAGE, MENU, Argument, Command
+from veche.protocol.texts.catalogue import N_
 
 SIGN: Final = Command(
     "sign",

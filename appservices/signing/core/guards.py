@@ -1,7 +1,7 @@
 """Guardians of signatures: persons, some of whom have to agree before somebody's signature counts.
 
-How a rule comes to count is the same as elsewhere: ``veche.protocol.guards``. Source: features of
-Veche, H2.
+How a rule comes to count is the same as elsewhere: ``veche.protocol.guardians``. Source:
+features of Veche, H2.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from veche.protocol.guards import Guardian, GuardProblem, Named, is_off, needs_fewer, read_named
+from veche.protocol.guardians import Guardian, GuardProblem, Named, is_off, needs_fewer, read_named
 
 if TYPE_CHECKING:
     from veche.protocol.ids import UserId

@@ -13,17 +13,17 @@ import attrs
 from appservices.signing.core.errors import ByHandError
 from appservices.signing.core.parties import PartyState, Role
 from appservices.signing.core.records import Level
+from veche.contracts.signing.handwriting import HandRecord
 from veche.protocol.approval import ShownHand
-from veche.protocol.handwriting import HandRecord
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.core.guests import Papers
     from appservices.signing.core.records import Member, Session
+    from veche.contracts.signing.handwriting import Drawing
     from veche.protocol.approval import ShownClause
-    from veche.protocol.handwriting import Drawing
 
 WITHDRAWN: Final = "withdrawn"
 """What the record of a session says once what was written counts no more."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from veche.protocol.signatures.verdict import Trusted, judge
-from veche.protocol.signed_file import judge_file
+from veche.documents.signatures.verdict import Trusted, judge
+from veche.documents.signed_file import judge_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from veche.protocol.signatures.report import Report
+    from veche.documents.signatures.report import Report
 
 
 def judged(pdf: bytes, roots: Sequence[bytes], now_ms: int) -> Report:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from veche.protocol.pdf.appearance import HEIGHT_MAX, HEIGHT_MIN, WIDTH_MAX, WIDTH_MIN
-from veche.protocol.pdf.signing import Box
+from veche.documents.pdf.appearance import HEIGHT_MAX, HEIGHT_MIN, WIDTH_MAX, WIDTH_MIN
+from veche.documents.pdf.signing import Box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

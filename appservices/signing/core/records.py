@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.signing.core.parties import Party, Plan, Role, Stage
-from veche.protocol.document_code import code_of, order_sha256
+from veche.contracts.signing.document_code import code_of, order_sha256
+from veche.documents.pdf.grammar import OF_CLAUSE
 from veche.protocol.ids import UserId
-from veche.protocol.pdf.grammar import OF_CLAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from veche.documents.pki import der
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.stated import may_stamp, read_certificate
+from veche.documents.pki.trust import Trust
 from veche.protocol.errors import BadSignatureError
-from veche.protocol.signatures import der
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.stated import may_stamp, read_certificate
-from veche.protocol.signatures.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cryptography.x509 import Certificate
 
-    from veche.protocol.signatures.checking import Opened
-    from veche.protocol.signatures.stamps import Stamp
+    from veche.documents.pki.stamps import Stamp
+    from veche.documents.signatures.checking import Opened
 
 
 @attrs.frozen

@@ -30,18 +30,18 @@ from appservices.signing.core.parties import (
     check_plan,
 )
 from appservices.signing.core.records import CLAUSES_MAX, CONSENTING, UNFAIR_MAX, ClauseKind, Level
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.errors import ConfigError
 from veche.protocol.forms import Field as FormField
 from veche.protocol.forms import FieldKind, Form, show_value
 from veche.protocol.forms.models import FIELDS_MAX
+from veche.protocol.texts.catalogue import LANGUAGES
 from veche.protocol.wire import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from veche.protocol.catalogue import Catalogue
     from veche.protocol.forms import FieldContext, Value
+    from veche.protocol.texts.catalogue import Catalogue
 
 TEMPLATE_BYTES_MAX: Final = 256 * 1024
 """Largest source, and largest ``template.yaml``."""

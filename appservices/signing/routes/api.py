@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from veche.runtime.api import Api
+from veche.api import Api
 
 API: Final = Api(
     "/_veche/signing/v1", "Veche: signatures, seals, time stamps", body_bytes_max=1 << 20

@@ -8,24 +8,24 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final, Protocol
 
+from appservices.signing.api.blind import DOCUMENT_BYTES_MAX, BlindBody, BlindState, LinkView
+from appservices.signing.api.deletion import DeletionView
 from appservices.signing.routes.api import API
 from appservices.signing.service import acting, blind, forgetting
 from appservices.signing.store import sessions
-from veche.protocol.blind_api import DOCUMENT_BYTES_MAX, BlindBody, BlindState, LinkView
+from veche.access.sessions import Level
 from veche.protocol.canonical import canonical
-from veche.protocol.deletion_api import DeletionView
 from veche.protocol.errors import LimitError, NotFoundError
 from veche.protocol.wire import Wire
-from veche.runtime.document_cipher import OVERHEAD_BYTES
-from veche.runtime.limits import Buckets, Limit
-from veche.runtime.sessions import Level
+from veche.runtime.files.document_cipher import OVERHEAD_BYTES
+from veche.runtime.web.limits import Buckets, Limit
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Parts, Scene
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 LIMIT: Final = Limit(burst=240, per_s=1)
 """For one client address: a hundred documents are drafted and sent in one go."""

@@ -9,11 +9,11 @@ from veche.protocol.errors import NotFoundError
 if TYPE_CHECKING:
     from appservices.signing.service.scene import Parts, Scene
     from appservices.signing.service.sealing import Callers
-    from veche.runtime.api import Call
+    from veche.api import Call
+    from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
     from veche.runtime.keys.pool import SigningPool
-    from veche.runtime.webhooks import Webhooks
+    from veche.server.host import Host
 
 NO_SESSIONS: Final = "Nobody signs here: the section `signing` has no `sessions`"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.signing.api.delegation import AskDelegationBody, AskedDelegationView, DelegateBody
 from appservices.signing.core.errors import DelegationError
 from appservices.signing.routes.api import API
 from appservices.signing.routes.parties import ASK_LIMIT, PartyCalls
@@ -11,13 +12,12 @@ from appservices.signing.service import delegating
 from appservices.signing.service.delegating import Other
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.views import session_view
-from veche.protocol.delegation_api import AskDelegationBody, AskedDelegationView, DelegateBody
+from veche.contracts.signing.signing_api import SessionView
 from veche.protocol.errors import VecheError
-from veche.protocol.signing_api import SessionView
 
 if TYPE_CHECKING:
+    from veche.api import Call
     from veche.protocol.ids import UserId
-    from veche.runtime.api import Call
     from veche.runtime.database import Cursor
 
 

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from appservices.signing.api.waiting import AskedListView, AskListBody, WaitingView
 from appservices.signing.routes.api import API
 from appservices.signing.routes.parties import ASK_LIMIT, known_party
 from appservices.signing.service.tokens import PartyToken, read_list_header
 from appservices.signing.service.waiting import LeftOut, ask_all, is_good, list_view
 from veche.protocol.errors import NotFoundError, SignInError
 from veche.protocol.ids import UserId
-from veche.protocol.waiting_api import AskedListView, AskListBody, WaitingView
-from veche.runtime.limits import Limit
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from appservices.signing.routes.parties import Signing
     from appservices.signing.service.scene import Scene
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 LIST_LIMIT: Final = Limit(burst=20, per_s=0.5)
 """Lists for one client address: each reads hundreds of documents' rows."""

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.signing.api.meeting import ClaimBody, ClaimedView, MeetingView, ScreenView
 from appservices.signing.routes.api import API
 from appservices.signing.routes.parties import ASK_LIMIT, READ_LIMIT, Nothing
 from appservices.signing.service import meeting_talk, meetings
 from appservices.signing.store import meetings as store
 from veche.protocol.errors import NotFoundError
-from veche.protocol.meeting_api import ClaimBody, ClaimedView, MeetingView, ScreenView
 
 if TYPE_CHECKING:
     from appservices.signing.core.meeting import Meeting
     from appservices.signing.core.records import Member, Session
     from appservices.signing.routes.parties import Signing
     from appservices.signing.service.scene import Scene
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 

@@ -25,9 +25,8 @@ from appservices.signing.service.scene import CATALOGUE, requester_topic
 from appservices.signing.service.template_drafts import draft_of, made_of, options_of
 from appservices.signing.service.uploads import read_upload
 from appservices.signing.store import blobs
-from veche.protocol.canonical import canonical
-from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, RefusedError
-from veche.protocol.session_api import (
+from veche.api import Download
+from veche.contracts.signing.session_api import (
     EventsQuery,
     ExtendBody,
     FileQuery,
@@ -38,14 +37,15 @@ from veche.protocol.session_api import (
     SessionEvents,
     SessionState,
 )
-from veche.protocol.signatures.words import words_of
-from veche.protocol.unpadded import unpadded
-from veche.runtime.api import Download
-from veche.runtime.document_cipher import DOCUMENT, decrypt, encrypt
-from veche.runtime.limits import Limit
+from veche.documents.signatures.words import words_of
+from veche.protocol.canonical import canonical
+from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, RefusedError
+from veche.protocol.unpadded_base64 import unpadded
+from veche.runtime.files.document_cipher import DOCUMENT, decrypt, encrypt
 from veche.runtime.live import WAIT_MS_MAX
 from veche.runtime.threads import in_thread
 from veche.runtime.web import quiet
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     from appservices.signing.service.files import Kept
     from appservices.signing.service.scene import Scene
     from appservices.signing.service.template_drafts import Made
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 WRITE_LIMIT: Final = Limit(burst=500, per_s=50)
 """Requests of one client address that change something."""

@@ -8,12 +8,12 @@ from appservices.signing.routes.api import API
 from appservices.signing.routes.parties import ASK_LIMIT, PartyCalls
 from appservices.signing.service import own_certificates
 from appservices.signing.service.views import session_view
-from veche.protocol.own_certificate_api import AnnounceBody, OwnApprovalBody
-from veche.protocol.signing_api import SessionView
+from veche.contracts.signing.own_certificate_api import AnnounceBody, OwnApprovalBody
+from veche.contracts.signing.signing_api import SessionView
 
 if TYPE_CHECKING:
+    from veche.api import Call
     from veche.protocol.errors import VecheError
-    from veche.runtime.api import Call
     from veche.runtime.database import Cursor
 
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.signing.api.owned import RemindedView
 from appservices.signing.routes.api import API
 from appservices.signing.routes.blind import LIMIT, Nothing
 from appservices.signing.routes.parties import READ_LIMIT, Files
 from appservices.signing.service import acting, owned
 from appservices.signing.service.views import session_view
+from veche.access.sessions import Level
+from veche.api import Download
+from veche.contracts.signing.session_api import ExtendBody
+from veche.contracts.signing.signing_api import SessionView
 from veche.protocol.errors import NotFoundError
-from veche.protocol.owned_api import RemindedView
-from veche.protocol.session_api import ExtendBody
-from veche.protocol.signing_api import SessionView
-from veche.runtime.api import Download
-from veche.runtime.sessions import Level
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Session
     from appservices.signing.routes.blind import Signing
     from appservices.signing.service.scene import Scene
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 
 class OwnedRoutes:

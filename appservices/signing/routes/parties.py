@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from appservices.signing.api.blind import ClosingBody, DoubtBody
+from appservices.signing.api.declining import DeclineBody
 from appservices.signing.core.session import State
 from appservices.signing.routes.api import API
 from appservices.signing.service import acting, blind_closing, certifying, keeping, taking
@@ -16,10 +18,9 @@ from appservices.signing.service.declining import decline
 from appservices.signing.service.tokens import SEED, is_token, read_header
 from appservices.signing.service.views import session_view
 from appservices.signing.store import blobs, sessions
-from veche.protocol.blind_api import ClosingBody, DoubtBody
-from veche.protocol.declining_api import DeclineBody
-from veche.protocol.errors import LimitError, NotFoundError, SignInError, VecheError
-from veche.protocol.signing_api import (
+from veche.access.approvals import said
+from veche.api import Download
+from veche.contracts.signing.signing_api import (
     AskBody,
     AskedView,
     CertificateBody,
@@ -27,10 +28,9 @@ from veche.protocol.signing_api import (
     SessionView,
     SignatureBody,
 )
+from veche.protocol.errors import LimitError, NotFoundError, SignInError, VecheError
 from veche.protocol.wire import Wire
-from veche.runtime.api import Download
-from veche.runtime.approvals import said
-from veche.runtime.limits import Buckets, Limit
+from veche.runtime.web.limits import Buckets, Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Parts, Scene
     from appservices.signing.service.tokens import PartyToken
-    from veche.protocol.signing_api import RevisionView
-    from veche.runtime.api import Call
+    from veche.api import Call
+    from veche.contracts.signing.signing_api import RevisionView
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
     from veche.runtime.keys.pool import SigningPool
+    from veche.server.host import Host
 
 READ_LIMIT: Final = Limit(burst=400, per_s=20)
 """Views and files for one client address."""

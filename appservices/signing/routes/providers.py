@@ -18,9 +18,7 @@ from appservices.signing.service import remote_signing
 from appservices.signing.service.own_certificates import moment
 from appservices.signing.service.remote_signing import Ready, check_same
 from appservices.signing.store import provider_orders
-from veche.protocol.csc import ProviderRefusedError
-from veche.protocol.errors import LimitError, NotFoundError
-from veche.protocol.provider_api import (
+from veche.contracts.signing.provider_api import (
     CredentialsView,
     DigestBody,
     FieldsView,
@@ -29,24 +27,26 @@ from veche.protocol.provider_api import (
     OrderView,
     PartyBody,
 )
-from veche.protocol.signatures.stated import read_certificate
-from veche.protocol.unpadded import from_unpadded
+from veche.documents.csc import ProviderRefusedError
+from veche.documents.pki.stated import read_certificate
+from veche.protocol.errors import LimitError, NotFoundError
+from veche.protocol.unpadded_base64 import from_unpadded
+from veche.runtime.config.secret_files import read_secret
 from veche.runtime.keys.csc import Authorisation, ProviderClient, Waiting
 from veche.runtime.keys.revocation import fetched_proofs
-from veche.runtime.limits import Buckets, Limit
-from veche.runtime.outbound import Outbound
-from veche.runtime.secret_files import read_secret
+from veche.runtime.web.limits import Buckets, Limit
+from veche.runtime.web.outbound import Outbound
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.routes.parties import Signing
     from appservices.signing.service.scene import Scene
     from appservices.signing.store.provider_orders import ProviderOrder
-    from veche.protocol.csc import Remote
-    from veche.protocol.provider_api import CredentialView
-    from veche.runtime.api import Call
+    from veche.api import Call
+    from veche.contracts.signing.provider_api import CredentialView
+    from veche.documents.csc import Remote
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 logger = logging.getLogger(__name__)
 

@@ -10,19 +10,19 @@ from appservices.signing.routes.api import API
 from appservices.signing.service.lists import LIST
 from appservices.signing.service.own_certificates import authority_views, stamper_views
 from appservices.signing.store import certificates
+from veche.api import Download
+from veche.contracts.signing.own_certificate_api import AuthoritiesView
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.stamps import REQUEST_BYTES_MAX
+from veche.documents.sealing_api import StampersView
 from veche.protocol.errors import NotFoundError
-from veche.protocol.own_certificate_api import AuthoritiesView
-from veche.protocol.sealing_api import StampersView
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.stamps import REQUEST_BYTES_MAX
-from veche.protocol.unpadded import unpadded
-from veche.runtime.api import Download
-from veche.runtime.limits import Limit
+from veche.protocol.unpadded_base64 import unpadded
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.sealing import Seals
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Database
     from veche.runtime.keys.pool import SigningPool
 

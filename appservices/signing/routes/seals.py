@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from appservices.signing.routes.api import API
 from appservices.signing.store import seals as store
-from veche.protocol.sealing_api import SealBody, SealedView, SealView, StampBody, StampView
-from veche.protocol.signatures.stamps import StampRequest
-from veche.protocol.unpadded import from_unpadded, unpadded
-from veche.runtime.limits import Limit
+from veche.documents.pki.stamps import StampRequest
+from veche.documents.sealing_api import SealBody, SealedView, SealView, StampBody, StampView
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from appservices.signing.service.sealing import Callers, Seals
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Database
     from veche.runtime.keys.pool import SigningPool
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appservices.signing.routes.api import API
-from appservices.signing.routes.meetings import MeetingCalls
-from appservices.signing.routes.parties import ASK_LIMIT, READ_LIMIT, Files
-from appservices.signing.service import meetings, tablet_talk, tablets
-from veche.protocol.meeting_api import (
+from appservices.signing.api.meeting import (
     HandBody,
     MeetingView,
     RefusalBody,
     TabletBody,
     TabletView,
 )
-from veche.runtime.api import Download
+from appservices.signing.routes.api import API
+from appservices.signing.routes.meetings import MeetingCalls
+from appservices.signing.routes.parties import ASK_LIMIT, READ_LIMIT, Files
+from appservices.signing.service import meetings, tablet_talk, tablets
+from veche.api import Download
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.routes.parties import Signing
     from appservices.signing.service.scene import Scene
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 
 class TabletRoutes(MeetingCalls):

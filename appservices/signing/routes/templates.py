@@ -5,13 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from appservices.signing.routes.api import API
-from appservices.signing.routes.callers import CallerRoutes
-from appservices.signing.routes.organisations import WRITE_LIMIT
-from appservices.signing.service import batches
-from appservices.signing.service.filling import templates_of
-from appservices.signing.service.organisations import Asked
-from veche.protocol.batch_api import (
+from appservices.signing.api.batches import (
     BATCH_BYTES_MAX,
     BatchBody,
     BatchRowsQuery,
@@ -21,10 +15,16 @@ from veche.protocol.batch_api import (
     TableQuery,
     TemplatesView,
 )
+from appservices.signing.routes.api import API
+from appservices.signing.routes.callers import CallerRoutes
+from appservices.signing.routes.organisations import WRITE_LIMIT
+from appservices.signing.service import batches
+from appservices.signing.service.filling import templates_of
+from appservices.signing.service.organisations import Asked
 from veche.protocol.json_reader import read_json
 from veche.protocol.wire import parse
-from veche.runtime.limits import Limit
 from veche.runtime.threads import in_thread
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from appservices.signing.service.filling import Named
     from appservices.signing.service.scene import Parts
     from appservices.signing.store.batches import Row
-    from veche.runtime.api import Call
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 P = ParamSpec("P")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from appservices.signing.routes.api import API
 from appservices.signing.routes.callers import NO_SESSIONS, CallerRoutes
 from appservices.signing.routes.organisations import WRITE_LIMIT
+from veche.messaging.webhooks.models import ResumeBody, WebhookBody, WebhooksView, WebhookView
 from veche.protocol.errors import NotFoundError
-from veche.protocol.webhook import ResumeBody, WebhookBody, WebhooksView, WebhookView
 
 if TYPE_CHECKING:
-    from veche.runtime.api import Call
+    from veche.api import Call
+    from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
-    from veche.runtime.webhooks import Webhooks
 
 
 class WebhookRoutes(CallerRoutes):

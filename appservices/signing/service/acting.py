@@ -29,8 +29,8 @@ from appservices.signing.core.session import DECLINE, LAPSE, SIGN, Input, NotNow
 from appservices.signing.service import by_hand, guarding
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.store import certificates, events, meetings, sessions, signatures
+from veche.access.approvals import fingerprint
 from veche.protocol.errors import MalformedError
-from veche.runtime.approvals import fingerprint
 
 if TYPE_CHECKING:
     from appservices.signing.core.guests import Identified

@@ -26,24 +26,24 @@ from appservices.signing.core.papers.uploads import (
     UploadError,
 )
 from appservices.signing.service.uploads import checked_signed, is_pdf, read_upload
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.grammar import active_names, dictionaries
-from veche.protocol.pdf.pages import page_count
-from veche.protocol.pdf.signing import NewField, Proofs, form_fields, is_signed, prepare_signature
-from veche.protocol.pdf.structure import revisions
-from veche.protocol.pdf.values import PdfError, is_reference, referred
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.verdict import signatures_of
-from veche.runtime.sandbox import SandboxError, in_sandbox
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.grammar import active_names, dictionaries
+from veche.documents.pdf.pages import page_count
+from veche.documents.pdf.signing import NewField, Proofs, form_fields, is_signed, prepare_signature
+from veche.documents.pdf.structure import revisions
+from veche.documents.pdf.values import PdfError, is_reference, referred
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.verdict import signatures_of
+from veche.runtime.files.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from appservices.signing.core.papers.any_files import AnyFile
     from appservices.signing.core.papers.uploads import Refusal, Upload
-    from veche.protocol.pdf.structure import Revision
-    from veche.protocol.pdf.values import Dictionary, Value
-    from veche.protocol.signatures.report import Report
+    from veche.documents.pdf.structure import Revision
+    from veche.documents.pdf.values import Dictionary, Value
+    from veche.documents.signatures.report import Report
 
 _PACKED: Final = re.compile(rb"/(ObjStm|XRef)\b")
 _LOCKS: Final = frozenset({b"/All", b"/Exclude"})

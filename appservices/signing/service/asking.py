@@ -21,10 +21,10 @@ from appservices.signing.core.records import (
 from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.told import told_digest
+from veche.access.approvals import SIGNATURE_ASKED_MS
+from veche.contracts.signing.signing_api import AskedView
 from veche.protocol.approval import ShownClause, ShownDocument, SignatureShown
-from veche.protocol.signing_api import AskedView
-from veche.protocol.unpadded import unpadded
-from veche.runtime.approvals import SIGNATURE_ASKED_MS
+from veche.protocol.unpadded_base64 import unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from appservices.signing.core.errors import GuardiansError
     from appservices.signing.core.records import Clause, Member, Session
     from appservices.signing.service.scene import Scene
+    from veche.contracts.signing.signing_api import AskBody, ClauseAnswer
     from veche.protocol.approval import ShownHand
-    from veche.protocol.signing_api import AskBody, ClauseAnswer
 
 _WITH_FIELD: Final = frozenset({Role.SIGNER, Role.CLERK, Role.WITNESS})
 

@@ -18,12 +18,12 @@ from appservices.signing.core.anchors import Anchor
 from appservices.signing.core.records import OWN_LEVELS, Level
 from appservices.signing.core.stampers import Stampers
 from appservices.signing.service.lists import LIST, FolderLists, is_listed
+from veche.documents.pki.certificates import Authority
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.stated import is_authority, read_certificate
+from veche.documents.signatures.anchors import NamedAnchor
+from veche.documents.signatures.judging import StampRoot
 from veche.protocol.errors import ConfigError
-from veche.protocol.signatures.anchors import NamedAnchor
-from veche.protocol.signatures.certificates import Authority
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.judging import StampRoot
-from veche.protocol.signatures.stated import is_authority, read_certificate
 from veche.runtime.keys.places import has_signed, open_key
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.threads import deferToThreadPool
 
+from appservices.signing.api.batches import BatchRow
 from appservices.signing.core.parties import PlanError
 from appservices.signing.core.template import TemplateError
 from appservices.signing.service import drafting, filling
@@ -26,14 +27,13 @@ from appservices.signing.service.template_drafts import Made, Options, draft_of
 from appservices.signing.service.templates import make_document
 from appservices.signing.store import batches as store
 from appservices.signing.store.batches import MADE, WAITING, Row
-from veche.protocol.batch_api import BatchRow
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import MalformedError, UnavailableError, VecheError
 from veche.protocol.ids import effect_id
 from veche.protocol.wire import parse
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

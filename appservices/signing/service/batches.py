@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.signing.core.table import TableError, read_head, read_row, read_table
-from appservices.signing.service import drafting, filling
-from appservices.signing.service.filling import FillingError, Problem
-from appservices.signing.service.organisations import Asked, name_of
-from appservices.signing.store import batches as store
-from appservices.signing.store.batches import FAILED, MADE, WAITING, Batch, Row
-from veche.protocol.batch_api import (
+from appservices.signing.api.batches import (
     PAGE_ROWS_MAX,
     PROBLEMS_MAX,
     ROWS_MAX,
@@ -28,6 +22,14 @@ from veche.protocol.batch_api import (
     BatchView,
     RowProblem,
 )
+from appservices.signing.core.table import TableError, read_head, read_row, read_table
+from appservices.signing.service import drafting, filling
+from appservices.signing.service.filling import FillingError, Problem
+from appservices.signing.service.organisations import Asked, name_of
+from appservices.signing.store import batches as store
+from appservices.signing.store.batches import FAILED, MADE, WAITING, Batch, Row
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.errors import (
     ConflictError,
     MalformedError,
@@ -35,15 +37,13 @@ from veche.protocol.errors import (
 )
 from veche.protocol.ids import effect_id
 from veche.protocol.wire import mapping, parse
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appservices.signing.api.batches import TableQuery
     from appservices.signing.service.filling import Named
     from appservices.signing.service.scene import Parts, Scene
-    from veche.protocol.batch_api import TableQuery
     from veche.runtime.database import Cursor
 
 SOW: Final = "signing.batch"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.signing.api.blind import MATTER_BYTES_MAX, BlindState, LinkView
 from appservices.signing.core.guests import is_guest
 from appservices.signing.core.parties import PlanError, Role, Stage
 from appservices.signing.core.records import (
@@ -32,8 +33,7 @@ from appservices.signing.service.inviting import Invited
 from appservices.signing.service.naming import user_named
 from appservices.signing.service.tokens import SEED, token_of
 from appservices.signing.store import blobs, sessions
-from veche.protocol.asic.container import MIME
-from veche.protocol.blind_api import MATTER_BYTES_MAX, BlindState, LinkView
+from veche.documents.asic.container import MIME
 from veche.protocol.errors import (
     ConflictError,
     MalformedError,
@@ -41,14 +41,14 @@ from veche.protocol.errors import (
     RefusedError,
 )
 from veche.protocol.ids import UserId
-from veche.protocol.unpadded import from_unpadded
-from veche.runtime.document_cipher import OVERHEAD_BYTES
+from veche.protocol.unpadded_base64 import from_unpadded
+from veche.runtime.files.document_cipher import OVERHEAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from appservices.signing.api.blind import BlindBody, BlindClause, BlindParty
     from appservices.signing.service.scene import Scene
-    from veche.protocol.blind_api import BlindBody, BlindClause, BlindParty
 
 NO_SUCH: Final = "There is no such document here, or it is not yours to see"
 

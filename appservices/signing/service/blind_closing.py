@@ -22,16 +22,16 @@ from appservices.signing.service import ending, telling
 from appservices.signing.store import events, renewals, revisions
 from appservices.signing.store.revisions import Revision
 from veche.protocol.errors import BadSignatureError, MalformedError, RefusedError
-from veche.protocol.unpadded import from_unpadded
-from veche.runtime.document_cipher import OVERHEAD_BYTES
+from veche.protocol.unpadded_base64 import from_unpadded
+from veche.runtime.files.document_cipher import OVERHEAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.signing.api.blind import DoubtBody
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Parts, Scene
-    from veche.protocol.blind_api import DoubtBody
-    from veche.protocol.signing_api import RevisionView
+    from veche.contracts.signing.signing_api import RevisionView
 
 DOUBTED: Final = "doubted"
 DOUBTS_MAX: Final = 10

@@ -30,15 +30,15 @@ from appservices.signing.core.papers.uploads import (
 )
 from appservices.signing.core.places import PageSize
 from appservices.signing.service.drawing import Frame, Insert, drawn, page_sizes, read_pages
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.letters import letters
+from veche.documents.pdf.signing import lay_boxes
+from veche.documents.pdf.values import PdfError
 from veche.protocol.canonical import canonical
-from veche.protocol.catalogue import Catalogue
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.letters import letters
-from veche.protocol.pdf.signing import lay_boxes
-from veche.protocol.pdf.values import PdfError
+from veche.protocol.texts.catalogue import Catalogue
 from veche.protocol.wire import parse
-from veche.runtime.sandbox import SandboxError, in_sandbox
-from veche.runtime.typesetting import labelled, typeset
+from veche.runtime.files.sandbox import SandboxError, in_sandbox
+from veche.runtime.files.typesetting import labelled, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.boxes import Seat, Seating
     from appservices.signing.core.papers.sheet import Sheet
     from appservices.signing.service.drawing import Pages
-    from veche.protocol.pdf.signing import Box
+    from veche.documents.pdf.signing import Box
 
 PAPERS: Final = "appservices.signing.core.papers"
 """Where the texts are."""

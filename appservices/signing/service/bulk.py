@@ -19,12 +19,12 @@ from appservices.signing.service import drafting
 from appservices.signing.service.laying import boxed
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import blobs, sessions
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId, derived_ulid, effect_id
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.document_cipher import fresh_key
-from veche.runtime.errands import Errand
+from veche.runtime.files.document_cipher import fresh_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

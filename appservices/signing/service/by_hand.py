@@ -19,9 +19,9 @@ from appservices.signing.core.records import Level
 from appservices.signing.service import cards
 from appservices.signing.store import certificates, meetings, signatures
 from appservices.signing.store.signatures import Signature
+from veche.messaging import jobs as errands
 from veche.protocol.approval import Approval, SignatureShown
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session

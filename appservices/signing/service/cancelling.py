@@ -16,9 +16,9 @@ from veche.protocol.prompts import Choice
 if TYPE_CHECKING:
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Scene
+    from veche.chat.prompts import Answered
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
-    from veche.runtime.prompts import Answered
 
 TOPIC: Final = "cancel"
 _BACK: Final = "back"

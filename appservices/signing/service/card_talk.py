@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
+    from veche.chat.prompts import Answered
     from veche.protocol.ids import RoomId
     from veche.protocol.inbound import Inbound
-    from veche.runtime.prompts import Answered
 
 WHY: Final = "decline"
 MORE: Final = "decline-words"

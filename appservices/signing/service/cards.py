@@ -15,11 +15,9 @@ from appservices.signing.service import guest_cards
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.service.told import clause_view
 from appservices.signing.store import sessions
-from veche.protocol.errors import TooLargeError
-from veche.protocol.forms.magic import PDF
-from veche.protocol.message import text
-from veche.protocol.prompts import Choice, prompt_content
-from veche.protocol.sign_request import (
+from veche.chat import prompts
+from veche.chat.prompts import Closing
+from veche.contracts.signing.card import (
     CARD_PARTIES_MAX,
     SIGN_REQUEST_KEY,
     SignDocument,
@@ -27,17 +25,20 @@ from veche.protocol.sign_request import (
     SignRequest,
     SignStage,
 )
-from veche.protocol.unpadded import unpadded
-from veche.runtime import errands, prompts
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
+from veche.protocol.errors import TooLargeError
+from veche.protocol.forms.magic import PDF
+from veche.protocol.message import text
+from veche.protocol.prompts import Choice, prompt_content
+from veche.protocol.unpadded_base64 import unpadded
 from veche.runtime.crypto.tracking import pin_identity
-from veche.runtime.errands import Errand
-from veche.runtime.prompts import Closing
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
+    from veche.chat.prompts import Kept
     from veche.protocol.ids import EffectId, RoomId, UserId
-    from veche.runtime.prompts import Kept
 
 TOPIC: Final = "sign"
 _HINT_AT: Final = 2

@@ -36,26 +36,26 @@ from appservices.signing.service.identifying import seen_of
 from appservices.signing.service.scene import PURPOSE
 from appservices.signing.store import certificates as store
 from appservices.signing.store.certificates import Approved, Issued
+from veche.access.approvals import NotApprovedError
+from veche.acts import spend
+from veche.chat.sending import Ground
+from veche.contracts.signing.signing_api import CertificateView, ProofsView
+from veche.documents.pki import certificates
+from veche.documents.pki.certificates import Fresh, Hand, Holder
+from veche.documents.pki.cms import der_of
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.approval import Approval, SignatureShown, signed_bytes
 from veche.protocol.errors import ConflictError, LimitError, MalformedError, VecheError
 from veche.protocol.p256 import verify
-from veche.protocol.signatures import certificates
-from veche.protocol.signatures.certificates import Fresh, Hand, Holder
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signing_api import CertificateView, ProofsView
-from veche.protocol.unpadded import from_unpadded, unpadded
-from veche.runtime.acts import spend
-from veche.runtime.approvals import NotApprovedError
-from veche.runtime.speak import Ground
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 
 if TYPE_CHECKING:
     from appservices.signing.core.guests import Identified
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.scene import Scene
+    from veche.contracts.signing.signing_api import CertificateBody
     from veche.protocol.approval import Decline
-    from veche.protocol.signing_api import CertificateBody
 
 CERTIFICATES_PER_HOUR_MAX: Final = 30
 """Approvals of one person that are taken for them; one may be of several documents."""

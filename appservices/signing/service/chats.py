@@ -23,28 +23,29 @@ from appservices.signing.service import (
     template_talk,
 )
 from appservices.signing.store import chats
+from veche.access.sessions import answer_command
+from veche.bots import choose_language, doubt, page_commands, refuse
+from veche.bots.guardian_rules import TOPICS
+from veche.chat import prompts
+from veche.chat.prompts import Answered
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.answers import Chosen, NoAnswer, is_reply
 from veche.protocol.commands import LANGUAGE, read_command
 from veche.protocol.ids import effect_id
 from veche.protocol.prompts import ANSWER_KEY
 from veche.protocol.talk import languages_line
-from veche.protocol.typed import without_quote
+from veche.protocol.texts.typed_choice import without_quote
 from veche.protocol.wire import mapping
-from veche.runtime import errands, prompts
-from veche.runtime.chats import choose_language, doubt, page_commands, refuse
-from veche.runtime.errands import Errand
-from veche.runtime.guard_rules import TOPICS
-from veche.runtime.prompts import Answered
-from veche.runtime.sessions import answer_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.signing.service.scene import Scene
+    from veche.chat.prompts import Heard, Kept
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
-    from veche.runtime.prompts import Heard, Kept
 
 _TALK_CHARACTERS_MAX: Final = 20_000
 

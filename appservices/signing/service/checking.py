@@ -9,26 +9,26 @@ from appservices.signing.core.judged import judged_file
 from appservices.signing.core.papers.uploads import UploadTooLargeError, refusal_text
 from appservices.signing.service import reading
 from appservices.signing.service.scene import CATALOGUE, Parts
-from veche.protocol.catalogue import N_
+from veche.bots import ChatErrand
+from veche.documents.signatures.report import Reason
+from veche.documents.signatures.words import words_of
+from veche.documents.signed_file import is_signed_file
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Code, Paragraph
 from veche.protocol.prompts import Choice
-from veche.protocol.signatures.report import Reason
-from veche.protocol.signatures.words import words_of
-from veche.protocol.signed_file import is_signed_file
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
-from veche.runtime.sandbox import SandboxError, in_sandbox
+from veche.protocol.texts.catalogue import N_
+from veche.runtime.files.sandbox import SandboxError, in_sandbox
 from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.service.scene import Scene
+    from veche.documents.signatures.report import Report
     from veche.protocol.inbound import Inbound
-    from veche.protocol.signatures.report import Report
     from veche.runtime.database import Cursor
 
 TOPIC: Final = "verify"

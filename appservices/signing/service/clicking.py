@@ -23,15 +23,15 @@ from appservices.signing.service.draft_talk import WORDS
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.store import sessions
 from appservices.signing.store.signatures import Signature
+from veche.access.approvals import IdentityState
+from veche.access.approvals.core import CodeVerdict, judge_code, typed_code
+from veche.chat import prompts
 from veche.protocol.answers import is_reply, refusal_text
 from veche.protocol.errors import RefusedError
 from veche.protocol.inbound import DeviceStanding
 from veche.protocol.message import Paragraph
 from veche.protocol.refusals import RefusalReason
-from veche.protocol.typed import without_quote
-from veche.runtime import prompts
-from veche.runtime.approvals import IdentityState
-from veche.runtime.approvals.core import CodeVerdict, judge_code, typed_code
+from veche.protocol.texts.typed_choice import without_quote
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session

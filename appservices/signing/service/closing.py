@@ -30,18 +30,18 @@ from appservices.signing.service.telling import requester_of
 from appservices.signing.store import blobs, revisions
 from appservices.signing.store.revisions import Revision
 from appservices.signing.store.seals import add_seal
+from veche.acts import spend
+from veche.bots import ChatErrand
+from veche.chat.sending import Ground
+from veche.documents.asic import container
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import prepare_closing, room_for_stamp
+from veche.documents.pki.stamps import StampRequest
+from veche.documents.signatures.report import Verdict
 from veche.protocol.acts import ActClass, call_form
-from veche.protocol.asic import container
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import prepare_closing, room_for_stamp
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.stamps import StampRequest
-from veche.protocol.unpadded import unpadded
-from veche.runtime.acts import spend
-from veche.runtime.chats import ChatErrand
-from veche.runtime.document_cipher import DOCUMENT, encrypt, increment_of
-from veche.runtime.sandbox import in_sandbox
-from veche.runtime.speak import Ground
+from veche.protocol.unpadded_base64 import unpadded
+from veche.runtime.files.document_cipher import DOCUMENT, encrypt, increment_of
+from veche.runtime.files.sandbox import in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,11 +49,11 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Session
     from appservices.signing.service.files import Grow, Kept
     from appservices.signing.service.scene import Scene
-    from veche.protocol.evidence import Evidence
-    from veche.protocol.pdf.signing import Prepared
-    from veche.protocol.signatures.report import Report
+    from veche.contracts.signing.evidence import Evidence
+    from veche.documents.pdf.signing import Prepared
+    from veche.documents.signatures.report import Report
+    from veche.messaging.jobs import Errand
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from veche.protocol.approval import Decline, SignatureShown
 from veche.protocol.errors import VecheError
 
 if TYPE_CHECKING:
+    from appservices.signing.api.declining import DeclineBody
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
-    from veche.protocol.declining_api import DeclineBody
 
 
 def decline(

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from appservices.signing.api.delegation import AskedDelegationView
 from appservices.signing.core.errors import ApprovalMismatchError, DelegationError
 from appservices.signing.service import acting, guarding
 from appservices.signing.service.scene import CATALOGUE
+from veche.access.approvals import SIGNATURE_ASKED_MS
+from veche.contracts.signing.evidence import delegation_of
 from veche.protocol.approval import Approval, MandateShown
-from veche.protocol.delegation_api import AskedDelegationView
 from veche.protocol.errors import VecheError
-from veche.protocol.evidence import delegation_of
-from veche.protocol.speech import Speech
-from veche.runtime.approvals import SIGNATURE_ASKED_MS
+from veche.protocol.texts.localizer import Speech
 
 if TYPE_CHECKING:
     from appservices.signing.core.errors import GuardiansError

@@ -22,6 +22,10 @@ from appservices.signing.service.delegating import Other
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.party_asking import KEEP, Question, ask, attempt, matter_of
 from appservices.signing.service.scene import CATALOGUE, Parts
+from veche.access.approvals import DECLINE
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.answers import refusal_text
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId, effect_id
@@ -29,21 +33,17 @@ from veche.protocol.inbound import DeviceStanding
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
 from veche.protocol.refusals import RefusalReason
-from veche.protocol.unpadded import from_unpadded, unpadded
-from veche.runtime import errands
-from veche.runtime.approvals import DECLINE
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
+    from veche.chat.prompts import Answered
     from veche.protocol.approval import AskedApproval
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
-    from veche.runtime.prompts import Answered
 
 WHOM: Final = "delegate"
 ALLOW: Final = "delegation"

@@ -21,13 +21,8 @@ from appservices.signing.service.files import read_kept, read_told
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.telling import requester_of
 from appservices.signing.store import blobs, sessions, signatures
-from veche.protocol import message
-from veche.protocol.asic.container import MIME
-from veche.protocol.errors import TooLargeError
-from veche.protocol.forms.magic import PDF
-from veche.protocol.ids import UserId, effect_id
-from veche.protocol.message import Paragraph
-from veche.protocol.sign_request import (
+from veche.bots import ChatErrand
+from veche.contracts.signing.card import (
     CARD_PARTIES_MAX,
     SIGN_FILE_KEY,
     SIGN_RESULT_KEY,
@@ -35,13 +30,18 @@ from veche.protocol.sign_request import (
     SignFile,
     SignResult,
 )
-from veche.protocol.unpadded import unpadded
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.document_cipher import DOCUMENT, decrypt
-from veche.runtime.errands import Errand
+from veche.documents.asic.container import MIME
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
+from veche.protocol import message
+from veche.protocol.errors import TooLargeError
+from veche.protocol.forms.magic import PDF
+from veche.protocol.ids import UserId, effect_id
+from veche.protocol.message import Paragraph
+from veche.protocol.unpadded_base64 import unpadded
+from veche.runtime.crypto.media import upload_encrypted
+from veche.runtime.files.document_cipher import DOCUMENT, decrypt
 from veche.runtime.matrix.client import MatrixError
-from veche.runtime.matrix.media import upload_encrypted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,18 +26,18 @@ from appservices.signing.service.laying import boxed, misplaced, sizes_of
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.scene import CATALOGUE, Parts
 from appservices.signing.store import blobs, sessions
+from veche.bots import ChatErrand
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.message import Paragraph
-from veche.runtime.chats import ChatErrand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.order import Wanted
     from appservices.signing.core.records import Session
+    from veche.messaging.jobs import Errand
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand
 
 
 class Find(ChatErrand[Parts]):

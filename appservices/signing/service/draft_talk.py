@@ -39,12 +39,12 @@ from appservices.signing.core.until import read_until
 from appservices.signing.service import acting, bulk, drafting
 from appservices.signing.service.naming import user_named
 from appservices.signing.store import sessions
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.approval import showable
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,11 +52,11 @@ if TYPE_CHECKING:
     from appservices.signing.core.order import PartyOrder, Wanted
     from appservices.signing.core.records import Member
     from appservices.signing.service.scene import Scene
+    from veche.chat.prompts import Answered
+    from veche.documents.signatures.report import Report
     from veche.protocol.ids import RoomId
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
-    from veche.protocol.signatures.report import Report
-    from veche.runtime.prompts import Answered
 
 TOPIC: Final = "draft"
 FIND: Final = "signing.find"

@@ -41,21 +41,21 @@ from appservices.signing.service.appending import free_names
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.service.inviting import Invited, with_witnesses, written_member
 from appservices.signing.store import blobs, sessions
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.pages import page_count
+from veche.documents.pdf.signing import form_fields
+from veche.documents.pdf.values import PdfError
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.pages import page_count
-from veche.protocol.pdf.signing import form_fields
-from veche.protocol.pdf.values import PdfError
-from veche.runtime.document_cipher import DOCUMENT, encrypt, fresh_key
+from veche.runtime.files.document_cipher import DOCUMENT, encrypt, fresh_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.core.papers.any_files import AnyFile
     from appservices.signing.service.scene import Scene
+    from veche.documents.signatures.report import Report
     from veche.protocol.ids import RoomId, Ulid
-    from veche.protocol.signatures.report import Report
 
 DEADLINE_MS: Final = 14 * 86_400_000
 """How long parties have if nobody says otherwise."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pikepdf
 
-    from veche.protocol.pdf.signing import Box
+    from veche.documents.pdf.signing import Box
 
 _DEPTH_MAX: Final = 32
 """Of the tree of pages, from a page upwards."""

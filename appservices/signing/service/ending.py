@@ -9,9 +9,9 @@ import attrs
 from appservices.signing.core.parties import PartyState
 from appservices.signing.core.session import ENDED
 from appservices.signing.store import renewals
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session

@@ -34,15 +34,15 @@ from appservices.signing.service.renewals import LOOK, RENEW, Look, Renew
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.tablet_talk import Over
 from appservices.signing.service.template_talk import FILL, Fill
+from veche.bots import ChatErrand, Join, OpenChat, invite, join_kind
 from veche.protocol.ids import RoomId, UserId
-from veche.runtime.chats import ChatErrand, Join, OpenChat, invite, join_kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.service.scene import Scene
+    from veche.messaging.jobs import Errand, ErrandHandler
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand, ErrandHandler
 
 
 def handlers(parts: Parts) -> dict[str, ErrandHandler]:

@@ -17,13 +17,10 @@ from anyascii import anyascii
 
 from appservices.signing.core.papers.evidence import report_data
 from appservices.signing.service.boxes import PAPERS
-from veche.protocol.canonical import canonical
-from veche.protocol.catalogue import Catalogue
-from veche.protocol.errors import TooLargeError
-from veche.protocol.evidence import JSON_BYTES_MAX
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.letters import letters
-from veche.protocol.pdf.signing import (
+from veche.contracts.signing.evidence import JSON_BYTES_MAX
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.letters import letters
+from veche.documents.pdf.signing import (
     Box,
     Proofs,
     form_fields,
@@ -33,15 +30,18 @@ from veche.protocol.pdf.signing import (
     room_for_signature,
     room_for_stamp,
 )
-from veche.protocol.signatures.stamps import StampRequest
-from veche.protocol.unpadded import from_unpadded
-from veche.runtime.typesetting import ARCHIVE, TypesettingError, typeset
+from veche.documents.pki.stamps import StampRequest
+from veche.protocol.canonical import canonical
+from veche.protocol.errors import TooLargeError
+from veche.protocol.texts.catalogue import Catalogue
+from veche.protocol.unpadded_base64 import from_unpadded
+from veche.runtime.files.typesetting import ARCHIVE, TypesettingError, typeset
 
 if TYPE_CHECKING:
     from typing import Any
 
     from appservices.signing.service.sealing import Seals
-    from veche.protocol.evidence import Evidence
+    from veche.contracts.signing.evidence import Evidence
 
 SEAL_FIELD: Final = "Seal"
 CLOSING_FIELD: Final = "Closed"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.signing.store import batches, events, sessions
-from veche.protocol.session_api import SessionEvent
+from veche.contracts.signing.session_api import SessionEvent
+from veche.messaging.webhooks import Rules
 from veche.protocol.wire import mapping
-from veche.runtime.webhooks import Rules
 
 if TYPE_CHECKING:
     from appservices.signing.config import SessionsSection
@@ -23,7 +23,7 @@ ROW_FAILED: Final = "row_failed"
 
 
 class SigningFeed:
-    """See ``veche.runtime.webhooks.Feed``; an owner is the id of an organisation."""
+    """See ``veche.messaging.webhooks.Feed``; an owner is the id of an organisation."""
 
     name = NAME
     channel = events.CHANNEL

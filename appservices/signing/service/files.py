@@ -16,10 +16,10 @@ import attrs
 
 from appservices.signing.service.keeping import check_kept, is_forgotten
 from appservices.signing.store import blobs, revisions, sessions
-from veche.protocol.asic.container import DataFile
-from veche.protocol.asic.growing import begun, grown
+from veche.documents.asic.container import DataFile
+from veche.documents.asic.growing import begun, grown
 from veche.protocol.errors import RefusedError
-from veche.runtime.document_cipher import DOCUMENT, decrypt, increment_of
+from veche.runtime.files.document_cipher import DOCUMENT, decrypt, increment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,6 +12,12 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
+from appservices.signing.api.batches import (
+    TemplateFieldView,
+    TemplatePartyView,
+    TemplatesView,
+    TemplateView,
+)
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Clause
 from appservices.signing.core.template import Filling, TemplateError
@@ -19,12 +25,6 @@ from appservices.signing.service import drafting
 from appservices.signing.service.inviting import Invited
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.service.templates import DEFINITION, SOURCE, read_folder
-from veche.protocol.batch_api import (
-    TemplateFieldView,
-    TemplatePartyView,
-    TemplatesView,
-    TemplateView,
-)
 from veche.protocol.errors import MalformedError, NotFoundError
 from veche.protocol.forms import FieldContext, FormErrors, parse_values
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from appservices.signing.api.batches import RowParty
     from appservices.signing.core.records import Session
     from appservices.signing.core.template import Template, TemplateParty
     from appservices.signing.service.scene import Parts
     from appservices.signing.service.templates import FolderTemplate, MadeDocument
-    from veche.protocol.batch_api import RowParty
+    from veche.contracts.signing.session_api import PartyOrder
     from veche.protocol.forms import Form
-    from veche.protocol.session_api import PartyOrder
 
 _REGION: Final = "ZZ"
 _NO_SUCH: Final = "There is no such template here"

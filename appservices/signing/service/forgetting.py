@@ -31,10 +31,10 @@ from appservices.signing.service.keeping import (
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import blobs, renewals, revisions, sessions
 from appservices.signing.store.kept import DELETION_ASKED, EXPIRING
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

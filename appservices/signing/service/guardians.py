@@ -11,21 +11,21 @@ from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.scene import Parts, Scene
 from appservices.signing.store import guards as store
 from appservices.signing.store.guards import GuardRule
+from veche.bots import ChatErrand
+from veche.bots.guardian_rules import COMING, OF_OWNER, GuardRules
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.approval import MandateShown
-from veche.protocol.guards import Guardian, GuardProblem, RuleState
+from veche.protocol.guardians import Guardian, GuardProblem, RuleState
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.prompts import Choice
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
-from veche.runtime.guard_rules import COMING, OF_OWNER, GuardRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
     from veche.runtime.database import Cursor
 
 NAME: Final = "signing.guardians"

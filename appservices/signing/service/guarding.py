@@ -24,12 +24,12 @@ from appservices.signing.core.texts.guardians import (
 )
 from appservices.signing.store import guards as store
 from appservices.signing.store.guards import Asked
+from veche.access.approvals import DECLINE
+from veche.bots.guardian_rules import has_left
 from veche.protocol.approval import MandateShown
-from veche.protocol.guards import Guardian, Standing, tally
+from veche.protocol.guardians import Guardian, Standing, tally
 from veche.protocol.ids import UserId
 from veche.protocol.prompts import Choice
-from veche.runtime.approvals import DECLINE
-from veche.runtime.guard_rules import has_left
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
     from appservices.signing.store.guards import GuardRule
-    from veche.protocol.guards import Tally
-    from veche.runtime.prompts import Answered
+    from veche.chat.prompts import Answered
+    from veche.protocol.guardians import Tally
 
 TOPIC: Final = "guard"
 WHAT: Final = "guard"

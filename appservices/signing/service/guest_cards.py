@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.texts.cards import state_words
 from appservices.signing.core.texts.meeting import guest_doc
+from veche.chat import prompts
 from veche.protocol.prompts import Choice
-from veche.runtime import prompts
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session

@@ -37,30 +37,31 @@ from appservices.signing.service.draft_talk import WORDS
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import identifications as store
+from veche.access.approvals import DECLINE
+from veche.access.approvals.core import typed_code
+from veche.bots import ChatErrand
+from veche.chat import prompts
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.answers import is_reply
 from veche.protocol.approval import MandateShown, showable
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
-from veche.protocol.typed import without_quote
-from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.texts.typed_choice import without_quote
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.protocol.wire import mapping
-from veche.runtime import errands, prompts
-from veche.runtime.approvals import DECLINE
-from veche.runtime.approvals.core import typed_code
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.identification import Identification
     from appservices.signing.service.scene import Scene
+    from veche.chat.prompts import Answered
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
     from veche.runtime.database import Cursor
-    from veche.runtime.prompts import Answered
 
 HERE: Final = "identify-here"
 DIGITS: Final = "identify-digits"

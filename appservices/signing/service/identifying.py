@@ -23,16 +23,16 @@ from appservices.signing.core.identification import (
 )
 from appservices.signing.service.scene import PURPOSE
 from appservices.signing.store import identifications as store
+from veche.acts import spend
+from veche.chat.sending import Ground
+from veche.contracts.signing.evidence import identification_of
 from veche.protocol.acts import ActClass, call_form
-from veche.protocol.evidence import identification_of
-from veche.runtime.acts import spend
-from veche.runtime.speak import Ground
 
 if TYPE_CHECKING:
     from appservices.signing.core.guests import Papers
     from appservices.signing.service.scene import Scene
+    from veche.access.approvals import Key
     from veche.protocol.ids import UserId
-    from veche.runtime.approvals import Key
 
 PRESENT: Final = "present"
 """``what`` of the mandate by which a person says that they stand before somebody begins with it."""

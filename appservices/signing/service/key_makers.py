@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from veche.cli.homeserver import write_private
+from veche.runtime.config.secret_files import read_secret
 from veche.runtime.keys.places import (
     IN_TOKEN,
     KEY,
@@ -22,7 +23,6 @@ from veche.runtime.keys.places import (
     open_token,
     token_text,
 )
-from veche.runtime.secret_files import read_secret
 
 if TYPE_CHECKING:
     from pathlib import Path

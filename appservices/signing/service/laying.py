@@ -20,8 +20,8 @@ from appservices.signing.service import drafting
 from appservices.signing.service.boxes import with_signature_boxes
 from appservices.signing.service.drawing import read_pages
 from appservices.signing.service.scene import CATALOGUE
-from veche.runtime.document_cipher import DOCUMENT, decrypt
-from veche.runtime.sandbox import SandboxError, in_sandbox
+from veche.runtime.files.document_cipher import DOCUMENT, decrypt
+from veche.runtime.files.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,9 +11,9 @@ from appservices.signing.core.meeting import about_of
 from appservices.signing.core.texts.meeting import over_doc
 from appservices.signing.core.texts.talk import refused_words
 from appservices.signing.service.draft_talk import WORDS
-from veche.protocol.evidence import IDENTIFIED
+from veche.access.approvals import fingerprint
+from veche.contracts.signing.evidence import IDENTIFIED
 from veche.protocol.message import Paragraph
-from veche.runtime.approvals import fingerprint
 
 if TYPE_CHECKING:
     from appservices.signing.core.meeting import Meeting

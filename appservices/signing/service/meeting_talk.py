@@ -22,11 +22,11 @@ from appservices.signing.service import guest_cards, meetings, tablet_talk
 from appservices.signing.service.guest_cards import HERE, TOPIC
 from appservices.signing.service.meeting_asking import NAME, Met, ask, say, what_of
 from appservices.signing.store import meetings as store
+from veche.chat import prompts
 from veche.protocol.approval import MandateShown, showable
 from veche.protocol.errors import RefusedError
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
-from veche.runtime import prompts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from appservices.signing.core.meeting import Meeting
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
+    from veche.chat.prompts import Answered
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
-    from veche.runtime.prompts import Answered
 
 WHICH: Final = "meet-papers"
 ATTEST: Final = "meet-attest"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import segno
 
+from appservices.signing.api.meeting import ClaimedView, MeetingView, ScreenView
 from appservices.signing.core.errors import (
     MeetingOverError,
     NotRegistrarError,
@@ -27,26 +28,25 @@ from appservices.signing.service import acting
 from appservices.signing.service.tokens import MEETING_SEED, SEED, key_text, meeting_token, token_of
 from appservices.signing.store import meetings as store
 from appservices.signing.store import sessions
+from veche.access.approvals import fingerprint
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol import message
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import RoomId, Ulid, UserId, effect_id
-from veche.protocol.meeting_api import ClaimedView, MeetingView, ScreenView
 from veche.protocol.p256 import public_key, verify
-from veche.protocol.unpadded import from_unpadded
-from veche.runtime import errands
-from veche.runtime.approvals import fingerprint
-from veche.runtime.drawing import draw_png
-from veche.runtime.errands import Errand
-from veche.runtime.matrix.media import upload_encrypted
+from veche.protocol.unpadded_base64 import from_unpadded
+from veche.runtime.crypto.media import upload_encrypted
+from veche.runtime.files.qr_codes import draw_png
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.signing.api.meeting import ClaimBody
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Parts, Scene
     from veche.protocol.errors import RefusedError
-    from veche.protocol.meeting_api import ClaimBody
     from veche.runtime.database import Cursor
 
 PICTURE: Final = "signing.meeting"

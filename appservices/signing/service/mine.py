@@ -35,15 +35,15 @@ from appservices.signing.service import (
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.told import told_digest
 from appservices.signing.store import certificates, listed, sessions, signatures
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol import message
 from veche.protocol.errors import MalformedError, RefusedError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
-from veche.protocol.unpadded import unpadded
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
-from veche.runtime.matrix.media import upload_encrypted
+from veche.protocol.unpadded_base64 import unpadded
+from veche.runtime.crypto.media import upload_encrypted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from appservices.signing.store.signatures import Signature
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
     from veche.runtime.database import Cursor
 
 EXPORT: Final = "signing.export"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.records import NAME_CHARACTERS_MAX
-from veche.protocol import names
+from veche.chat.people.names import chosen_name
+from veche.protocol.texts import person_names as names
 from veche.runtime.matrix.registration import is_of_namespace
-from veche.runtime.people.names import chosen_name
 
 if TYPE_CHECKING:
     from veche.protocol.ids import UserId
@@ -45,5 +45,5 @@ async def known_name(client: MatrixClient, bot: UserId, user_id: UserId) -> str 
 
 
 def name_of(person: UserId, chosen: str) -> str:
-    """The name of a person, as it is shown where they sign; see ``veche.protocol.names``."""
+    """The name of a person as it is shown where they sign; see ``texts.person_names``."""
     return names.name_of(person, chosen, NAME_CHARACTERS_MAX)

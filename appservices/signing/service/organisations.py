@@ -14,18 +14,18 @@ from appservices.signing.service import drafting, keeping
 from appservices.signing.service.inviting import Invited
 from appservices.signing.service.views import party_views
 from appservices.signing.store import sessions
+from veche.contracts.signing.session_api import SessionState
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, RefusedError
 from veche.protocol.ids import UserId
-from veche.protocol.session_api import SessionState
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Scene
+    from veche.contracts.signing.session_api import PartyOrder, SessionBody
     from veche.protocol.ids import Ulid
-    from veche.protocol.session_api import PartyOrder, SessionBody
 
 _NO_SUCH = "Your organisation has no such session"
 

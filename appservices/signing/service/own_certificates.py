@@ -27,14 +27,14 @@ from appservices.signing.service.scene import PURPOSE
 from appservices.signing.store import certificates as store
 from appservices.signing.store import provider_orders
 from appservices.signing.store.certificates import Announced, Issued
+from veche.acts import spend
+from veche.chat.sending import Ground
+from veche.contracts.signing.own_certificate_api import AuthorityView, OwnCertificateView
+from veche.documents.pki.cms import der_of
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.approval import Approval, SignatureShown, showable
 from veche.protocol.errors import LimitError, NotFoundError, VecheError
-from veche.protocol.own_certificate_api import AuthorityView, OwnCertificateView
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.unpadded import from_unpadded, unpadded
-from veche.runtime.acts import spend
-from veche.runtime.speak import Ground
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.scene import Scene
     from appservices.signing.store.signatures import Signature
+    from veche.contracts.signing.own_certificate_api import AnnounceBody
     from veche.protocol.approval import SignedApproval
-    from veche.protocol.own_certificate_api import AnnounceBody
 
 APPROVED_MS: Final = 3_600_000
 """How long an approved certificate may be signed with: a card may have to be looked for."""

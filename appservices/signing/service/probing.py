@@ -23,14 +23,14 @@ from appservices.signing.service.authorities import (
 from appservices.signing.service.sealing import Callers
 from appservices.signing.service.stamping import CLOCK_MS_MAX
 from appservices.signing.service.upkeep import SOON, look
+from veche.documents.pki.cms import CmsError
+from veche.documents.pki.digests import SHA256
+from veche.documents.pki.stamps import StampRequest, read_token
+from veche.documents.signatures.foreign_stamps import believed_token
 from veche.protocol.errors import ConfigError
-from veche.protocol.signatures.cms import CmsError
-from veche.protocol.signatures.digests import SHA256
-from veche.protocol.signatures.foreign_stamps import believed_token
-from veche.protocol.signatures.stamps import StampRequest, read_token
+from veche.runtime.config.secret_files import read_secret
 from veche.runtime.keys.stampers import NONCE_BITS
-from veche.runtime.outbound import ANSWER_BYTES_MAX
-from veche.runtime.secret_files import read_secret
+from veche.runtime.web.outbound import ANSWER_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

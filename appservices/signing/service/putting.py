@@ -28,19 +28,19 @@ from appservices.signing.store import revisions
 from appservices.signing.store.revisions import Revision
 from appservices.signing.store.seals import add_seal, has_seal
 from appservices.signing.store.signatures import Signature
+from veche.acts import spend
+from veche.bots import ChatErrand
+from veche.chat.sending import Ground
+from veche.documents.asic import container
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import NewField, Proofs, prepare_signature, room_for_signature
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.acts import ActClass, call_form
-from veche.protocol.asic import container
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import effect_id
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import NewField, Proofs, prepare_signature, room_for_signature
-from veche.protocol.unpadded import from_unpadded, unpadded
-from veche.runtime import errands
-from veche.runtime.acts import spend
-from veche.runtime.chats import ChatErrand
-from veche.runtime.document_cipher import encrypt, increment_of
-from veche.runtime.errands import Errand
-from veche.runtime.speak import Ground
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.runtime.files.document_cipher import encrypt, increment_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.files import Grow, Kept
     from appservices.signing.service.scene import Scene
-    from veche.protocol.pdf.signing import Prepared
+    from veche.documents.pdf.signing import Prepared
     from veche.runtime.database import Cursor
 
 BASIS = "policy of the organisation for its seal"

@@ -25,21 +25,21 @@ from appservices.signing.service.appending import read_any
 from appservices.signing.service.naming import known_name, name_of
 from appservices.signing.service.scene import CATALOGUE, Parts
 from appservices.signing.store import blobs
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
-from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.protocol.wire import mapping
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
 from veche.runtime.crypto.attachments import read_file_key
-from veche.runtime.document_cipher import DOCUMENT, encrypt
-from veche.runtime.errands import Errand
+from veche.runtime.crypto.media import download_encrypted
+from veche.runtime.files.document_cipher import DOCUMENT, encrypt
 from veche.runtime.matrix.client import MatrixError
-from veche.runtime.matrix.connections import AnswerTooLargeError
-from veche.runtime.matrix.media import download_encrypted
 from veche.runtime.threads import in_thread
+from veche.runtime.web.http_client import AnswerTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from appservices.signing.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
     from veche.runtime.database import Cursor
 
 READ: Final = "signing.read"

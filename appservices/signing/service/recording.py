@@ -16,9 +16,7 @@ from appservices.signing.service.evidence import closed_report, evidence_report,
 from appservices.signing.service.own_certificates import named
 from appservices.signing.service.told import told_digest
 from appservices.signing.store import certificates, events, signatures
-from veche.protocol.asic.container import signature_name
-from veche.protocol.canonical import canonical
-from veche.protocol.evidence import (
+from veche.contracts.signing.evidence import (
     EVENTS_MAX,
     Evidence,
     EvidenceApproval,
@@ -34,9 +32,11 @@ from veche.protocol.evidence import (
     EvidencePolicy,
     EvidenceStage,
 )
-from veche.protocol.handwriting import Drawing, HandRecord
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.unpadded import unpadded
+from veche.contracts.signing.handwriting import Drawing, HandRecord
+from veche.documents.asic.container import signature_name
+from veche.documents.pki.cms import der_of
+from veche.protocol.canonical import canonical
+from veche.protocol.unpadded_base64 import unpadded
 from veche.protocol.wire import parse
 from veche.runtime.version import build_version
 

@@ -21,9 +21,9 @@ from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.own_certificates import check_still_taken, moment, own_view
 from appservices.signing.store import certificates, provider_orders
 from appservices.signing.store.provider_orders import ProviderOrder
-from veche.protocol.provider_api import CredentialView, OrderView
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.unpadded import unpadded
+from veche.contracts.signing.provider_api import CredentialView, OrderView
+from veche.documents.pki.cms import der_of
+from veche.protocol.unpadded_base64 import unpadded
 from veche.runtime.keys.csc import Waiting
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.scene import Scene
     from appservices.signing.store.certificates import Issued
-    from veche.protocol.csc import Remote
+    from veche.documents.csc import Remote
 
 ORDER_MS: Final = 4 * 60_000
 """How long an order can be finished: a signature shows when it was prepared, and its time stamp has

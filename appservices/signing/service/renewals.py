@@ -23,17 +23,17 @@ from appservices.signing.service.keeping import is_forgotten
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import events, renewals, revisions
 from appservices.signing.store.revisions import Revision
-from veche.protocol.asic.growing import added
+from veche.bots import ChatErrand
+from veche.documents.asic.growing import added
+from veche.documents.pki.stamps import StampRequest
+from veche.documents.renewal import Stamper
+from veche.documents.signed_file import lasting_addresses
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.protocol.renewal import Stamper
-from veche.protocol.signatures.stamps import StampRequest
-from veche.protocol.signed_file import lasting_addresses
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.document_cipher import encrypt, increment_of
-from veche.runtime.errands import Errand
-from veche.runtime.renewing import Known, renew_file
-from veche.runtime.sandbox import in_sandbox
+from veche.runtime.files.document_cipher import encrypt, increment_of
+from veche.runtime.files.renewing import Known, renew_file
+from veche.runtime.files.sandbox import in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.files import Kept
     from appservices.signing.service.scene import Scene
+    from veche.documents.signatures.report import Report
     from veche.protocol.errors import RefusedError
-    from veche.protocol.signatures.report import Report
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from appservices.signing.store import certificates as store
+from veche.documents.pki.certificates import Revoked, revocation_list
 from veche.protocol.errors import NotFoundError
-from veche.protocol.signatures.certificates import Revoked, revocation_list
 
 if TYPE_CHECKING:
     from appservices.signing.service.authorities import Authorities

@@ -10,10 +10,10 @@ from appservices.signing.config import SessionsSection
 from appservices.signing.core.commands import COMMANDS
 from appservices.signing.service.tokens import SEED, key_text, token_of
 from appservices.signing.store import chats, events, sessions
-from veche.protocol.catalogue import Catalogue
-from veche.protocol.documents_json import doc_from_json, doc_to_json
-from veche.protocol.unpadded import from_unpadded, unpadded
-from veche.runtime.chats import ChatParts, ChatScene, Manner
+from veche.bots import ChatParts, ChatScene, Manner
+from veche.protocol.message_json import doc_from_json, doc_to_json
+from veche.protocol.texts.catalogue import Catalogue
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.runtime.live import announce
 from veche.runtime.widget import widget_state
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.sealing import Seals
+    from veche.chat.prompts import Asking, Kept
     from veche.runtime.database import Cursor
     from veche.runtime.keys.pool import SigningPool
-    from veche.runtime.prompts import Asking, Kept
 
 CATALOGUE: Final = Catalogue.load(
     "veche.protocol",

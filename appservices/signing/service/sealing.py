@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from veche.api.bearer import BearerKeys
+from veche.documents.pdf.signing import Proofs
+from veche.documents.pki.certificates import STAMP_POLICY
+from veche.documents.pki.cms import Signer, der_of
+from veche.documents.pki.stamps import StampAuthority, StampRequest
+from veche.documents.sealing_api import SealedView, SealView
 from veche.protocol.errors import ForbiddenError, NotFoundError, RefusedError
-from veche.protocol.pdf.signing import Proofs
-from veche.protocol.sealing_api import SealedView, SealView
-from veche.protocol.signatures.certificates import STAMP_POLICY
-from veche.protocol.signatures.cms import Signer, der_of
-from veche.protocol.signatures.stamps import StampAuthority, StampRequest
-from veche.protocol.unpadded import unpadded
-from veche.runtime.bearer import BearerKeys
+from veche.protocol.unpadded_base64 import unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from appservices.signing.config import SealSection
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.stamping import OtherStamps
-    from veche.protocol.signatures.certificates import Authority
+    from veche.documents.pki.certificates import Authority
 
 SERIAL_BITS: Final = 120
 """Of a time stamp: from chance alone, so that two processes never give the same."""

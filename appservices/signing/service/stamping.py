@@ -22,12 +22,11 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread
 
-from veche.protocol.errors import RefusedError, UnavailableError
-from veche.protocol.pdf.signing import Proofs
-from veche.protocol.signatures import der
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.digests import SHA256
-from veche.protocol.signatures.stamps import (
+from veche.documents.pdf.signing import Proofs
+from veche.documents.pki import der
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.digests import SHA256
+from veche.documents.pki.stamps import (
     RequestError,
     StampRequest,
     granted,
@@ -35,12 +34,13 @@ from veche.protocol.signatures.stamps import (
     read_token,
     refusal,
 )
-from veche.protocol.signatures.stated import read_certificate
-from veche.protocol.signatures.trust import Trust
+from veche.documents.pki.stated import read_certificate
+from veche.documents.pki.trust import Trust
+from veche.protocol.errors import RefusedError, UnavailableError
 from veche.runtime import metrics
 from veche.runtime.keys.revocation import fetched_proofs
 from veche.runtime.keys.stampers import RemoteStamper, place_of
-from veche.runtime.matrix.connections import NoAnswerError
+from veche.runtime.web.http_client import NoAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from appservices.signing.core.stampers import Stampers
-    from veche.runtime.outbound import Outbound
+    from veche.runtime.web.outbound import Outbound
 
 logger = logging.getLogger(__name__)
 

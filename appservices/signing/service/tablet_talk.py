@@ -25,11 +25,11 @@ from appservices.signing.service.by_hand import withdrawn
 from appservices.signing.service.meeting_asking import Met, ask
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import meetings as store
+from veche.bots import ChatErrand
+from veche.contracts.signing.evidence import DECLINED
 from veche.protocol.approval import MandateShown
-from veche.protocol.evidence import DECLINED
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
-from veche.runtime.chats import ChatErrand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from appservices.signing.core.meeting import Meeting
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
+    from veche.messaging.jobs import Errand
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand
 
 WHICH: Final = "meet-papers"
 """Topic of the question for the papers: that of a phone."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.signing.api.meeting import TabletView
 from appservices.signing.core.errors import MeetingOverError, NotRegistrarError, NotYourTurnError
 from appservices.signing.core.guests import is_same_name
 from appservices.signing.core.hand import Written, record_of, witness_of
@@ -25,23 +26,22 @@ from appservices.signing.service.asking import shown_clauses
 from appservices.signing.service.by_hand import OVER, errand_id, withdrawn
 from appservices.signing.service.views import session_view
 from appservices.signing.store import meetings as store
+from veche.contracts.signing.handwriting import Drawing
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.approval import ShownClause
 from veche.protocol.errors import MalformedError, NotFoundError
-from veche.protocol.handwriting import Drawing
-from veche.protocol.meeting_api import TabletView
-from veche.protocol.unpadded import from_unpadded
+from veche.protocol.unpadded_base64 import from_unpadded
 from veche.protocol.wire import parse
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from appservices.signing.api.meeting import HandBody, RefusalBody, TabletBody
     from appservices.signing.core.guests import Papers
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
-    from veche.protocol.meeting_api import HandBody, RefusalBody, TabletBody
 
 Found = tuple[Meeting, "Session", "Member"]
 AGREED: Final = "agreed"

@@ -36,20 +36,20 @@ from appservices.signing.service.own_certificates import check_still_taken
 from appservices.signing.store import certificates, revisions
 from appservices.signing.store.revisions import Revision
 from appservices.signing.store.signatures import TOGETHER, Signature
+from veche.documents.asic.archive import ArchiveError
+from veche.documents.pdf.document import Document
+from veche.documents.signatures.verdict import signatures_of
 from veche.protocol.approval import Approval, SignatureShown
-from veche.protocol.asic.archive import ArchiveError
 from veche.protocol.errors import BadSignatureError, VecheError
-from veche.protocol.pdf.document import Document
-from veche.protocol.signatures.verdict import signatures_of
-from veche.protocol.unpadded import from_unpadded
-from veche.runtime.document_cipher import decrypt, increment_of
+from veche.protocol.unpadded_base64 import from_unpadded
+from veche.runtime.files.document_cipher import decrypt, increment_of
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Parts, Scene
     from appservices.signing.store.certificates import Issued
+    from veche.contracts.signing.signing_api import RevisionView
     from veche.protocol.approval import SignedApproval
-    from veche.protocol.signing_api import RevisionView
 
 _NO_CERTIFICATE: Final = "You have no certificate for this document: please sign again."
 

@@ -14,7 +14,7 @@ from appservices.signing.service.organisations import Asked, name_of, owned
 from appservices.signing.service.templates import make_document
 from appservices.signing.store import blobs, sessions
 from veche.protocol.errors import ConflictError, RefusedError
-from veche.runtime.document_cipher import DOCUMENT, encrypt
+from veche.runtime.files.document_cipher import DOCUMENT, encrypt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from appservices.signing.service.filling import Filled, Named
     from appservices.signing.service.scene import Parts, Scene
     from appservices.signing.service.templates import MadeDocument
-    from veche.protocol.session_api import SessionBody
+    from veche.contracts.signing.session_api import SessionBody
 
 
 @attrs.frozen

@@ -30,14 +30,14 @@ from appservices.signing.service.naming import known_name, name_of, user_named
 from appservices.signing.service.scene import CATALOGUE, Parts
 from appservices.signing.service.templates import make_document, read_folder
 from appservices.signing.store import blobs, sessions
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.forms import FieldContext, dialogue
 from veche.protocol.forms.rendering import output_doc
 from veche.protocol.forms.state import Cancelled, Completed, FormState, Review, Said, Wrong
 from veche.protocol.ids import RoomId, UserId
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.document_cipher import DOCUMENT, encrypt
-from veche.runtime.errands import Errand
+from veche.runtime.files.document_cipher import DOCUMENT, encrypt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

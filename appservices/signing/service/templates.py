@@ -24,14 +24,14 @@ from appservices.signing.core.template import (
 )
 from appservices.signing.service.boxes import FIELDS, with_named_boxes
 from appservices.signing.service.drawing import page_sizes
+from veche.documents.pdf.grammar import OF_CLAUSE
+from veche.documents.pdf.values import PdfError
 from veche.protocol.canonical import canonical
-from veche.protocol.catalogue import Catalogue
 from veche.protocol.errors import MalformedError, TooLargeError
 from veche.protocol.forms import FieldContext, FieldKind
-from veche.protocol.pdf.grammar import OF_CLAUSE
-from veche.protocol.pdf.values import PdfError
+from veche.protocol.texts.catalogue import Catalogue
 from veche.protocol.wire import Wire, parse
-from veche.runtime.typesetting import (
+from veche.runtime.files.typesetting import (
     ARCHIVE,
     TypesettingError,
     check_source,
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.places import PageSize
     from appservices.signing.core.template import TemplateField
+    from veche.documents.pdf.signing import Box
     from veche.protocol.forms import Value
-    from veche.protocol.pdf.signing import Box
 
 DEFINITION: Final = "template.yaml"
 SOURCE: Final = "template.typ"

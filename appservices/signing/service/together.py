@@ -19,10 +19,10 @@ from appservices.signing.core.texts.news import result_doc, signature_doc, yours
 from appservices.signing.service import keeping
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import listed, sessions, signatures
+from veche.bots import ChatErrand
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import UserId, effect_id
-from veche.runtime import errands
-from veche.runtime.chats import ChatErrand
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veche.protocol.signing_api import ClauseView
-from veche.protocol.unpadded import unpadded
+from veche.contracts.signing.signing_api import ClauseView
+from veche.protocol.unpadded_base64 import unpadded
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Clause

@@ -27,12 +27,12 @@ from appservices.signing.core.papers.uploads import (
     UploadTooLargeError,
     XfaError,
 )
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.grammar import active_names, dictionaries, has_other_signatures
-from veche.protocol.pdf.pages import page_count
-from veche.protocol.pdf.structure import revisions
-from veche.protocol.pdf.values import PdfError, is_reference, referred
-from veche.runtime.sandbox import SandboxError, in_sandbox
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.grammar import active_names, dictionaries, has_other_signatures
+from veche.documents.pdf.pages import page_count
+from veche.documents.pdf.structure import revisions
+from veche.documents.pdf.values import PdfError, is_reference, referred
+from veche.runtime.files.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     import pikepdf
 
     from appservices.signing.core.papers.uploads import Refusal
-    from veche.protocol.pdf.document import PdfObject
-    from veche.protocol.pdf.values import Dictionary
+    from veche.documents.pdf.document import PdfObject
+    from veche.documents.pdf.values import Dictionary
 
 _BEGINNING: Final = re.compile(rb"\s{0,64}%PDF-\d")
 _ROOT_KEPT: Final = frozenset(

@@ -18,9 +18,9 @@ from appservices.signing.service.own_certificates import (
 )
 from appservices.signing.service.told import clause_view, told_digest
 from appservices.signing.store import blobs, meetings, revisions, signatures
-from veche.protocol.handwriting import Drawing
-from veche.protocol.provider_api import ProviderView
-from veche.protocol.signing_api import (
+from veche.contracts.signing.handwriting import Drawing
+from veche.contracts.signing.provider_api import ProviderView
+from veche.contracts.signing.signing_api import (
     DocumentView,
     PartyView,
     RevisionView,
@@ -29,7 +29,7 @@ from veche.protocol.signing_api import (
     WrittenView,
     YouView,
 )
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:

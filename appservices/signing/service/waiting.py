@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.signing.api.waiting import (
+    AskedListView,
+    LeftOutView,
+    PrivateParty,
+    WaitingList,
+    WaitingParty,
+    WaitingView,
+)
 from appservices.signing.core.errors import ApprovalMismatchError, ClauseError
 from appservices.signing.core.hand import writer_of
 from appservices.signing.core.records import Level
@@ -19,28 +27,20 @@ from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.asking import check_level, facts_of
 from appservices.signing.service.tokens import LIST_SEED, SEED, key_text, list_link, token_of
 from appservices.signing.store import sessions
+from veche.access.approvals import SIGNATURE_ASKED_MS
 from veche.protocol.approval import DOCUMENTS_MAX, SignatureShown, documents_sha256
 from veche.protocol.errors import RefusedError
-from veche.protocol.unpadded import from_unpadded, unpadded
-from veche.protocol.waiting_api import (
-    AskedListView,
-    LeftOutView,
-    PrivateParty,
-    WaitingList,
-    WaitingParty,
-    WaitingView,
-)
-from veche.runtime.approvals import SIGNATURE_ASKED_MS
-from veche.runtime.document_cipher import encrypt
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.runtime.files.document_cipher import encrypt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from appservices.signing.api.waiting import AskListBody
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
     from appservices.signing.service.tokens import ListLink
     from veche.protocol.ids import UserId
-    from veche.protocol.waiting_api import AskListBody
 
 LINK_MS: Final = 24 * 3_600_000
 """How long a link opens the list."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from veche.runtime.chats import Chats
+from veche.bots import Chats
 
 CHATS: Final = Chats("signing")
 """Whose chat with the bot a room is."""

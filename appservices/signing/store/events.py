@@ -17,7 +17,7 @@ CHANNEL: Final = "veche_signing_event"
 IS_WAITING: Final = (
     "EXISTS (SELECT FROM signing.event AS e WHERE e.requester = w.owner AND e.n > w.cursor)"
 )
-"""Whether a target of a webhook has an event to hear of; see ``veche.runtime.webhooks.Feed``."""
+"""Whether a target of a webhook has an event to hear of; see ``veche.messaging.webhooks.Feed``."""
 _COLUMNS: Final = "n, session_id, at_ms, what, party, sealed, batch_id, batch_row"
 
 

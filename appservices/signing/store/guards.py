@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from veche.protocol import guards
-from veche.protocol.guards import RuleState
+from veche.protocol import guardians as guards
+from veche.protocol.guardians import RuleState
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:

@@ -24,9 +24,9 @@ from appservices.signing.core.records import (
     SessionEffect,
 )
 from appservices.signing.core.session import State
-from veche.protocol.handwriting import HandRecord
+from veche.contracts.signing.handwriting import HandRecord
 from veche.protocol.ids import EffectId, RoomId, Ulid, UserId
-from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from veche.access.approvals import NOTHING_ASKED, ApprovalError, base64url, said
+from veche.access.sessions import Level
+from veche.api import Api, Call
 from veche.protocol.approval import SignedApproval
 from veche.protocol.errors import NotFoundError
 from veche.protocol.wire import Wire
-from veche.runtime.api import Api, Call
-from veche.runtime.approvals import NOTHING_ASKED, ApprovalError, base64url, said
-from veche.runtime.limits import Limit
-from veche.runtime.sessions import Level
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
-    from veche.runtime.approvals import Approvals, AskedView, Key
+    from veche.access.approvals import Approvals, AskedView, Key
     from veche.runtime.database import Cursor
 
 API: Final = Api("/_veche/approvals/v1", "Approving with a key")

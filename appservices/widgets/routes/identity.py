@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from appservices.widgets.routes.keys import API, CHANGE_LIMIT, in_language
+from veche.access.sessions import Level
 from veche.protocol.wire import Wire
-from veche.runtime.sessions import Level
 
 if TYPE_CHECKING:
-    from veche.runtime.api import Call
-    from veche.runtime.approvals import Approvals
+    from veche.access.approvals import Approvals
+    from veche.api import Call
     from veche.runtime.database import Cursor
 
 

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from veche.protocol.approval import AUTHENTICATOR_CHARACTERS_MAX, KeyId, Proof
-from veche.protocol.canonical import INTEGER_MAX
-from veche.protocol.errors import MalformedError, NotFoundError
-from veche.protocol.unpadded import from_unpadded
-from veche.protocol.wire import Wire
-from veche.runtime.api import Api, Call
-from veche.runtime.approvals import (
+from veche.access.approvals import (
     ENROLMENT_MS,
     KEYS_MAX,
     LABEL_CHARACTERS_MAX,
@@ -25,13 +19,19 @@ from veche.runtime.approvals import (
     to_sign,
     words_of,
 )
-from veche.runtime.limits import Limit
-from veche.runtime.sessions import Level
+from veche.access.sessions import Level
+from veche.api import Api, Call
+from veche.protocol.approval import AUTHENTICATOR_CHARACTERS_MAX, KeyId, Proof
+from veche.protocol.canonical import INTEGER_MAX
+from veche.protocol.errors import MalformedError, NotFoundError
+from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.wire import Wire
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from veche.runtime.approvals import Approvals, Enrolment, Key, LimitView, Logged
+    from veche.access.approvals import Approvals, Enrolment, Key, LimitView, Logged
     from veche.runtime.database import Cursor
 
 API: Final = Api("/_veche/keys/v1", "My keys")

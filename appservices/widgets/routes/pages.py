@@ -21,8 +21,8 @@ from twisted.web.resource import Resource
 from appservices.widgets.core.documents import DOCUMENTS, Document, document_at, permissions, policy
 from appservices.widgets.core.modules import closure, csp_hash, import_map, later, sri
 from appservices.widgets.routes.static import TYPES, read_static, tree_hash
-from veche.protocol.catalogue import LANGUAGES, N_, Catalogue, language_of
 from veche.protocol.errors import ConfigError
+from veche.protocol.texts.catalogue import LANGUAGES, N_, Catalogue, language_of
 from veche.runtime.web import quiet
 
 if TYPE_CHECKING:

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field
 
-from veche.protocol.catalogue import LANGUAGES, language_of
+from veche.access.sessions import Level, OpenIdToken
+from veche.access.sessions.core import CODE_DIGITS, IDLE_MS_MAX, OFFER_MS
+from veche.api import Api, Call
+from veche.chat import people
 from veche.protocol.errors import MalformedError
+from veche.protocol.texts.catalogue import LANGUAGES, language_of
 from veche.protocol.wire import Wire
-from veche.runtime import people
-from veche.runtime.api import Api, Call
-from veche.runtime.limits import Limit
-from veche.runtime.sessions import Level, OpenIdToken
-from veche.runtime.sessions.core import CODE_DIGITS, IDLE_MS_MAX, OFFER_MS
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
+    from veche.access.sessions import Session, Sessions, SignedIn
     from veche.runtime.database import Cursor
-    from veche.runtime.sessions import Session, Sessions, SignedIn
 
 API: Final = Api("/_veche/sessions/v1", "Signing in on pages")
 

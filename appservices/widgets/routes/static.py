@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from babel.messages.pofile import read_po
 
-from veche.protocol.catalogue import LANGUAGES
-from veche.protocol.locales import locale_of
+from veche.protocol.texts.catalogue import LANGUAGES
+from veche.protocol.texts.locales import locale_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +52,7 @@ def read_static() -> Mapping[str, bytes]:
 
 def font_json() -> bytes:
     """The font in which signatures are shown, for pages that lay it."""
-    return (resources.files("veche.protocol.pdf") / "letters.json").read_bytes()
+    return (resources.files("veche.documents.pdf") / "letters.json").read_bytes()
 
 
 def locale_json(language: str) -> bytes:

@@ -21,22 +21,22 @@ from tests.support.hostile_json import hostile_bodies
 from tests.support.postgres import database
 from tests.support.processes import TIMEOUT_S
 from tests.support.web import served
+from veche.access.sessions import Agent, Level, Session, Sessions, core, store
+from veche.acts import ActLog
+from veche.api import Api
+from veche.api.gate import Gate
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import UserId
 from veche.protocol.json_reader import read_json
 from veche.protocol.wire import parse
-from veche.runtime.acts import ActLog
-from veche.runtime.api import Api
 from veche.runtime.database import Database
-from veche.runtime.gate import Gate
-from veche.runtime.limits import Limit
-from veche.runtime.migrate import KERNEL_SETS
-from veche.runtime.sessions import Agent, Level, Session, Sessions, core, store
+from veche.runtime.database.migrate import KERNEL_SETS
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from veche.runtime.api import Route
+    from veche.api import Route
 
 pytestmark = [pytest.mark.postgres]
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.postgres import database, execute, synapse_database
 from tests.support.processes import ROOT, wait_until
-from veche.runtime.migrate import MigrationSet
+from veche.runtime.database.migrate import MigrationSet
 
 pytestmark = pytest.mark.postgres
 

@@ -21,7 +21,7 @@ from tests.support.echo import answer_to, bot_of
 from tests.support.people import ClientError
 from tests.support.processes import wait_until
 from veche.cli.demo import SERVER_NAME
-from veche.runtime.inbox.store import State
+from veche.messaging.inbox.store import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

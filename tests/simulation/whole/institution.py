@@ -39,7 +39,7 @@ from tests.simulation.whole.postgres import (
     WorldListener,
     WorldSessions,
 )
-from veche.protocol.notes import NoteSigner
+from veche.messaging.service import ServiceSpec
 from veche.runtime.config import (
     ApprovalsSection,
     Config,
@@ -52,11 +52,11 @@ from veche.runtime.config import (
     Section,
 )
 from veche.runtime.crypto.keys import read_operator_key
-from veche.runtime.host import Host
-from veche.runtime.migrate import MigrationSet
-from veche.runtime.service import ServiceSpec
+from veche.runtime.database.migrate import MigrationSet
 from veche.runtime.vault import Vault
 from veche.runtime.web import new_site
+from veche.server.host import Host
+from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from tests.simulation.whole.wires import Wires
     from veche.protocol.ids import UserId
     from veche.runtime.database import Database
-    from veche.runtime.listener import Listener
+    from veche.runtime.database.listener import Listener
 
 SITE_PORT: Final = 8090
 BANK_PORT: Final = 8480

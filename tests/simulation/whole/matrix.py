@@ -19,7 +19,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from veche.protocol.inbound import DeviceStanding, Trust
-from veche.runtime.matrix.connections import Connections, NoAnswerError
+from veche.runtime.web.http_client import Connections, NoAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from tests.simulation.whole.institution import CURRENCY
+from veche.access.sessions import store
+from veche.access.sessions.core import Agent, Level, Session, token_hash
 from veche.protocol.ids import UserId, derived_ulid
-from veche.runtime.sessions import store
-from veche.runtime.sessions.core import Agent, Level, Session, token_hash
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

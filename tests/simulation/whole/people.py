@@ -23,11 +23,11 @@ from appservices.payments.demo_bank.bank import demo_iban
 from tests.simulation.whole.institution import CURRENCY, SITE_PORT
 from tests.simulation.whole.matrix import shown
 from tests.support.keys import BrowserKey, approval_of, decline_of, fragment_base64, point_of
+from veche.contracts.payments.receipt import RECEIPT_KEY
 from veche.protocol.canonical import canonical
-from veche.protocol.envelope import sign, signing_key
 from veche.protocol.prompts import ANSWER_KEY, PROMPT_KEY
-from veche.protocol.receipt import RECEIPT_KEY
-from veche.runtime.matrix.connections import Answer, Connections, NoAnswerError
+from veche.runtime.web.http_client import Answer, Connections, NoAnswerError
+from veche.transparency.envelope import sign, signing_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence

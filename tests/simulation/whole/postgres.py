@@ -19,14 +19,14 @@ from twisted.internet.defer import Deferred
 from appservices.payments.service.sessions import PostgresSessions
 from veche.protocol.errors import UnavailableError
 from veche.runtime.database import CommitUnknownError, Database, connect
-from veche.runtime.exclusive import Lane, SessionLostError, try_lock
+from veche.runtime.database.exclusive import Lane, SessionLostError, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from random import Random
 
     from tests.simulation.whole.computer import Computer
-    from veche.runtime.cursor import Connection, Cursor
+    from veche.runtime.database.cursor import Connection, Cursor
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -31,12 +31,12 @@ from tests.simulation.whole.postgres import Faults
 from tests.simulation.whole.wires import Weather, Wires
 from tests.simulation.whole.wishes import Wishes
 from tests.support.postgres import database
+from veche.access.approvals import store as keys
+from veche.access.approvals.core import Key, KeyKind
 from veche.cli import demo
 from veche.protocol.ids import UserId
-from veche.runtime.approvals import store as keys
-from veche.runtime.approvals.core import Key, KeyKind
 from veche.runtime.database import connect
-from veche.runtime.migrate import KERNEL_SETS, MigrationSet
+from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from canonicaljson import encode_canonical_json
 from nacl.signing import SigningKey
 
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

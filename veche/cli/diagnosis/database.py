@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+from veche.acts.witnesses import store as witnesses
 from veche.cli.diagnosis.finding import Check, Patient
 from veche.cli.installed import migration_sets
 from veche.protocol.errors import ConfigError, VecheError
 from veche.runtime.database import connect, is_unavailable
-from veche.runtime.migrate import ForeignDatabaseError, pending
-from veche.runtime.witnesses import store as witnesses
+from veche.runtime.database.migrate import ForeignDatabaseError, pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

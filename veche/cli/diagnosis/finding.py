@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from veche.messaging.service import ServiceSpec
     from veche.runtime.config import Config
-    from veche.runtime.host import Host
-    from veche.runtime.service import ServiceSpec
+    from veche.server.host import Host
 
 P = TypeVar("P")
 

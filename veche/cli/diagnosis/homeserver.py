@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from veche.cli.diagnosis.finding import Answer, Check, Patient
 from veche.cli.diagnosis.machine import SYNAPSE_MIN
+from veche.messaging.inbox.heartbeat import SILENT_MS_MAX
+from veche.messaging.inbox.store import unheard_since
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime.config import read_secret
+from veche.runtime.config.yaml_file import read_yaml_file
 from veche.runtime.crypto.core.keys_query import read_person
 from veche.runtime.crypto.store import devices
 from veche.runtime.database import connect
-from veche.runtime.inbox.heartbeat import SILENT_MS_MAX
-from veche.runtime.inbox.store import unheard_since
-from veche.runtime.yaml_file import read_yaml_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

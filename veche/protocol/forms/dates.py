@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 from babel import localedata
 from babel.languages import get_official_languages
 
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.forms.models import TODAY, fold
 from veche.protocol.forms.problems import FieldError, Problem
 from veche.protocol.forms.values import FieldContext, plain_of
-from veche.protocol.locales import locale_of
+from veche.protocol.texts.catalogue import LANGUAGES
+from veche.protocol.texts.locales import locale_of
 
 if TYPE_CHECKING:
     from veche.protocol.forms.models import Field

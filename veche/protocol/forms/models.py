@@ -17,8 +17,8 @@ from typing import Annotated, Final, Self
 import pydantic
 
 from veche.protocol.errors import MalformedError
-from veche.protocol.folding import folded_text
 from veche.protocol.money import MINOR_MAX, minor_digits
+from veche.protocol.texts.folding import folded_text
 from veche.protocol.wire import Wire
 
 FIELDS_MAX: Final = 50

@@ -15,8 +15,8 @@ from veche.protocol.canonical import INTEGER_MAX
 from veche.protocol.errors import MalformedError
 from veche.protocol.forms.problems import FieldError, Problem
 from veche.protocol.forms.values import FieldContext, plain_of
-from veche.protocol.locales import locale_of
 from veche.protocol.money import CURRENCIES, MINOR_MAX, Money, minor_digits
+from veche.protocol.texts.locales import locale_of
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:

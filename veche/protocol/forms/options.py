@@ -6,12 +6,12 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from veche.protocol.catalogue import LANGUAGES, country_name
 from veche.protocol.forms.models import CHOICES_MAX, fold
 from veche.protocol.forms.problems import FieldError, Problem
 from veche.protocol.forms.values import PLAIN_CHARACTERS_MAX, FieldContext, lines_of, plain_of
 from veche.protocol.forms.words import shown_yes_no, yes_or_no
-from veche.protocol.locales import locale_of
+from veche.protocol.texts.catalogue import LANGUAGES, country_name
+from veche.protocol.texts.locales import locale_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,9 +7,9 @@ import enum
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from veche.protocol.catalogue import N_, Catalogue, show_date, show_money, show_number
 from veche.protocol.errors import ProtocolError
 from veche.protocol.money import Money
+from veche.protocol.texts.catalogue import N_, Catalogue, show_date, show_money, show_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

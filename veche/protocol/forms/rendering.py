@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Final, assert_never
 
-from veche.protocol.catalogue import N_, Catalogue, show_date, show_money, show_number
 from veche.protocol.forms.models import COMMAND_ID_PREFIX, FieldChoice, FieldKind
 from veche.protocol.forms.options import is_numbered
 from veche.protocol.forms.showing import show_value
@@ -23,6 +22,7 @@ from veche.protocol.message import (
     html,
 )
 from veche.protocol.money import Money
+from veche.protocol.texts.catalogue import N_, Catalogue, show_date, show_money, show_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from veche.protocol.catalogue import (
+from veche.protocol.forms.contacts import show_iban, show_phone
+from veche.protocol.forms.models import FieldKind
+from veche.protocol.forms.places import show_geo
+from veche.protocol.forms.values import FieldContext, Value
+from veche.protocol.forms.words import shown_yes_no
+from veche.protocol.money import Money
+from veche.protocol.texts.catalogue import (
     N_,
     Catalogue,
     country_name,
@@ -16,12 +22,6 @@ from veche.protocol.catalogue import (
     show_money,
     show_number,
 )
-from veche.protocol.forms.contacts import show_iban, show_phone
-from veche.protocol.forms.models import FieldKind
-from veche.protocol.forms.places import show_geo
-from veche.protocol.forms.values import FieldContext, Value
-from veche.protocol.forms.words import shown_yes_no
-from veche.protocol.money import Money
 
 if TYPE_CHECKING:
     from veche.protocol.forms.models import Field

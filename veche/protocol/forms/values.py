@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.forms.problems import FieldError, Problem
+from veche.protocol.texts.catalogue import LANGUAGES
 
 if TYPE_CHECKING:
     import datetime as dt

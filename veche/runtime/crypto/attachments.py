@@ -16,7 +16,7 @@ import attrs
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from veche.protocol.errors import MalformedError, TooLargeError
-from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

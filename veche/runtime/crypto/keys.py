@@ -19,8 +19,8 @@ import nacl.exceptions
 import nacl.secret
 
 from veche.protocol.errors import ConfigError
+from veche.runtime.config.secret_files import read_secret_bytes
 from veche.runtime.crypto.core.identity import Identity
-from veche.runtime.secret_files import read_secret_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import attrs
 import vodozemac as vz
 
 from veche.protocol.errors import RefusedError
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 from veche.runtime.crypto.channel import resync as resync_device
 from veche.runtime.crypto.core.identity import fingerprint
 from veche.runtime.crypto.start import replace_device

@@ -254,7 +254,7 @@ def pin_identity(txn: Cursor, user_id: UserId, now_ms: int) -> str | None:
 def renew_identity(txn: Cursor, user_id: UserId, confirmed: str, now_ms: int) -> bool:
     """Let a changed identity, or a late device, count as the person's, once somebody confirmed it.
 
-    Who may, ``veche.runtime.approvals.identities`` decides.
+    Who may, ``veche.access.approvals.identities`` decides.
 
     Args:
         txn: Cursor.

@@ -14,19 +14,19 @@ import attrs
 from pydantic import Field, field_validator
 from twisted.internet.task import deferLater
 
-from veche.protocol import csc
-from veche.protocol.csc import ProviderRefusedError, Version, said
+from veche.documents import csc
+from veche.documents.csc import ProviderRefusedError, Version, said
+from veche.documents.pki.provider import Credential, KeyHome, check_key, checked
 from veche.protocol.errors import ConfigError, MalformedError, UnavailableError
 from veche.protocol.json_reader import read_json
-from veche.protocol.signatures.provider import Credential, KeyHome, check_key, checked
 from veche.protocol.wire import mapping
-from veche.runtime.outbound import Outbound, Place
-from veche.runtime.sections import SecretPath, Section
+from veche.runtime.config.sections import SecretPath, Section
+from veche.runtime.web.outbound import Outbound, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from veche.protocol.csc import Remote
+    from veche.documents.csc import Remote
 
 P = ParamSpec("P")
 R = TypeVar("R")

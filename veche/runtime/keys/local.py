@@ -9,8 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from veche.protocol.errors import ConfigError
-from veche.protocol.signatures.provider import (
+from veche.documents.pki.provider import (
     DIGEST,
     Credential,
     KeyHome,
@@ -18,6 +17,7 @@ from veche.protocol.signatures.provider import (
     check_key,
     checked,
 )
+from veche.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
 
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import (
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import (
     SIGNATURE_BYTES_MAX,
     Box,
     NewField,
@@ -24,19 +24,19 @@ from veche.protocol.pdf.signing import (
     prepare_closing,
     prepare_signature,
 )
-from veche.protocol.pdf.values import PdfError
-from veche.protocol.signatures.cms import Signer, der_of, read_signed_data
-from veche.protocol.signatures.stamps import read_token
-from veche.protocol.signatures.stated import may_stamp, read_certificate
+from veche.documents.pdf.values import PdfError
+from veche.documents.pki.cms import Signer, der_of, read_signed_data
+from veche.documents.pki.stamps import read_token
+from veche.documents.pki.stated import may_stamp, read_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cryptography.x509 import Certificate
 
-    from veche.protocol.pdf.appearance import Look
-    from veche.protocol.pdf.signing import Prepared
-    from veche.protocol.signatures.provider import SignatureProvider
+    from veche.documents.pdf.appearance import Look
+    from veche.documents.pdf.signing import Prepared
+    from veche.documents.pki.provider import SignatureProvider
     from veche.runtime.keys.pool import SigningPool
     from veche.runtime.keys.revocation import Fetch
 

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_ds
 from pydantic import Field
 
 from veche.protocol.errors import ConfigError
-from veche.runtime.secret_files import read_secret
-from veche.runtime.sections import FilePath, SecretPath, Section, load
+from veche.runtime.config.secret_files import read_secret
+from veche.runtime.config.sections import FilePath, SecretPath, Section, load
 
 if TYPE_CHECKING:
     from pathlib import Path

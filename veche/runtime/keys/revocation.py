@@ -16,19 +16,19 @@ import attrs
 from cryptography import x509
 from twisted.internet.defer import Deferred, gatherResults
 
-from veche.protocol.errors import MalformedError, RefusedError, UnavailableError
-from veche.protocol.signatures import asking, ocsp
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.provider import name_of
-from veche.protocol.signatures.stated import (
+from veche.documents.pki import asking, ocsp
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.provider import name_of
+from veche.documents.pki.stated import (
     addresses_of,
     may_sign_documents,
     read_certificate,
     responders_of,
 )
-from veche.protocol.signatures.trust import Trust
+from veche.documents.pki.trust import Trust
+from veche.protocol.errors import MalformedError, RefusedError, UnavailableError
 from veche.runtime.keys.stampers import place_of
-from veche.runtime.outbound import OutboundRefusedError
+from veche.runtime.web.outbound import OutboundRefusedError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from veche.runtime.outbound import Outbound
+    from veche.runtime.web.outbound import Outbound
 
 ASKED_MAX: Final = 8
 """Certificates that are asked about."""

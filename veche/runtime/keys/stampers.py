@@ -6,18 +6,18 @@ import secrets
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from veche.documents.pki.cms import CmsError
+from veche.documents.pki.digests import SHA256
+from veche.documents.pki.stamps import StampRequest
+from veche.documents.signatures.foreign_stamps import believed_token
 from veche.protocol.errors import MalformedError, UnavailableError
-from veche.protocol.signatures.cms import CmsError
-from veche.protocol.signatures.digests import SHA256
-from veche.protocol.signatures.foreign_stamps import believed_token
-from veche.protocol.signatures.stamps import StampRequest
-from veche.runtime.outbound import Place
+from veche.runtime.web.outbound import Place
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from veche.protocol.signatures.digests import Hash
-    from veche.runtime.outbound import Outbound
+    from veche.documents.pki.digests import Hash
+    from veche.runtime.web.outbound import Outbound
 
 NONCE_BITS: Final = 64
 _RETRY_AFTER_MS: Final = 5_000

@@ -14,13 +14,13 @@ from urllib.parse import quote, urlencode
 
 from veche.protocol.errors import UnavailableError, VecheError
 from veche.runtime import metrics
-from veche.runtime.matrix.connections import NoAnswerError
+from veche.runtime.web.http_client import NoAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from veche.protocol.ids import DeviceId, UserId
-    from veche.runtime.matrix.connections import Answer, Connections
+    from veche.runtime.web.http_client import Answer, Connections
 
 CLIENT: Final = "/_matrix/client/v3"
 ANSWER_BYTES_MAX: Final = 64 << 20

@@ -16,8 +16,8 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.policies import TimeoutMixin
 
 from veche.runtime.matrix.transactions import METHODS, TRANSACTION_BYTES_MAX, kind_of
-from veche.runtime.matrix.writing import Writer
 from veche.runtime.web import ARRIVAL_S_MAX, IDLE_S_MAX, observe_answer
+from veche.runtime.web.writing import Writer
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IReactorTime
 
-    from veche.protocol.catalogue import Catalogue
     from veche.protocol.commands import Command
     from veche.protocol.ids import DeviceId, EffectId
+    from veche.protocol.texts.catalogue import Catalogue
     from veche.runtime.database import Cursor, Database
     from veche.runtime.matrix.client import MatrixClient
     from veche.runtime.ports import RoomHooks

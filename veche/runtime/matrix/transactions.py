@@ -24,8 +24,8 @@ from twisted.web.server import NOT_DONE_YET
 
 from veche.protocol.errors import ForbiddenError, UnavailableError
 from veche.runtime import metrics
-from veche.runtime.bodies import LargeBody
 from veche.runtime.web import quiet
+from veche.runtime.web.bodies import LargeBody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,7 +13,7 @@ from appservices.agency.core.texts.steps import fee_words
 from veche.protocol.commands import help_doc as commands_doc
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Paragraph
 from veche.protocol.prompts import LABEL_CHARACTERS_MAX, Choice
-from veche.protocol.typed import folded
+from veche.protocol.texts.typed_choice import folded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,15 +12,15 @@ from appservices.agency.core.texts.fees import due_words, next_words, unpaid_wor
 from appservices.agency.core.texts.signing import next_words as sign_words
 from appservices.agency.core.texts.signing import why_signing_doc
 from appservices.agency.core.texts.words import happened_words, role_words, state_words
-from veche.protocol.case import RULE_CHARACTERS_MAX, CaseCard, CaseClock
-from veche.protocol.catalogue import N_
+from veche.contracts.agency.case import RULE_CHARACTERS_MAX, CaseCard, CaseClock
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from appservices.agency.core.case import Case, Issued, Refusal
     from appservices.agency.core.context import Context
     from appservices.agency.core.definition import ServiceDefinition
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 STATUS_ENTRIES_MAX: Final = 15
 """Entries of the history that ``status`` shows, the newest; the export has them all."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency.core.states import Happened, Role, State
-from veche.protocol.catalogue import N_
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 _STATES: Final[Mapping[State, str]] = {

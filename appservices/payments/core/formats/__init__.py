@@ -1,6 +1,6 @@
 """Payment codes and references of the world, read and written: plain texts, no pictures.
 
-``veche/runtime/drawing.py`` draws them.
+``veche/runtime/files/qr_codes.py`` draws them.
 """
 
 from appservices.payments.core.formats.emv import EmvPayment, Template, pix

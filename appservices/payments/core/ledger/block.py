@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from appservices.payments.core.ledger.leaf import burned_leaf, event_leaf, row_leaf
 from appservices.payments.core.ledger.values import Burned, Row
-from veche.protocol.merkle import root
+from veche.transparency.merkle import root
 
 if TYPE_CHECKING:
     from appservices.payments.core.ledger.values import Event

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.texts.views import Balance, PaymentView
     from veche.protocol.commands import Command
     from veche.protocol.ids import UserId
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 HISTORY_MAX: Final = 10
 """Payments that the history in the chat shows."""

@@ -13,8 +13,8 @@ from appservices.payments.core.allowance import (
     UseProblem,
 )
 from appservices.payments.core.texts.views import named
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.allowance import AllowanceTerms
     from appservices.payments.core.mandate import Period
     from appservices.payments.core.texts.views import Party, PaymentView
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 _CAPS: Final[Mapping[Period, str]] = {
     "day": N_("at most {amount} a day"),

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 from appservices.payments.core.payout import OWNER_CHARACTERS_MAX, PayoutProblem
 from appservices.payments.core.rails.orders import NEVER_GOT
 from appservices.payments.core.texts.views import named
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.rails.port import Party
     from appservices.payments.core.texts.views import PaymentView
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 IBAN_EXAMPLE: Final = "DE02 1203 0000 0000 2020 51"
 """Of the examples that ISO 13616 readers are tried with; nobody's."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.bans import ALL, DAYS_MAX, PAYOUTS, BanProblem
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Bullets, Doc, Heading, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 _PROBLEMS: Final[Mapping[BanProblem, str]] = {
     BanProblem.USAGE: N_("Write what you forbid yourself, and for how long:"),

@@ -10,8 +10,8 @@ from appservices.payments.core.bill import BillState
 from appservices.payments.core.bill_order import WEIGHT_MAX as PARTS_EACH_MAX
 from appservices.payments.core.bill_order import BillProblem
 from appservices.payments.core.split import PARTS_MAX
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.order import OrderProblem
     from appservices.payments.core.texts.views import Party
     from veche.protocol.message import Item
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 _PROBLEMS: Final[Mapping[BillProblem, str]] = {
     BillProblem.NOBODY: N_("Who pays a share? Name them after the amount, each with an @:"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.texts.dispute import DisputeView
     from appservices.payments.core.texts.escrow import EscrowView
     from veche.protocol.message import Span
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 def dispute_name(number: str, speech: Speech) -> str:

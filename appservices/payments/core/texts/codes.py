@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from veche.protocol.message import Doc
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 def other_doc(facts: Sequence[tuple[str, str]], amount: str, words: str, speech: Speech) -> Doc:

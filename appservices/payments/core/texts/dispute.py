@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.payments.api.disputes import WORDS_CHARACTERS_MAX
 from appservices.payments.core.dispute import (
     OPEN_MAX,
     Dispute,
@@ -15,14 +16,13 @@ from appservices.payments.core.dispute import (
 )
 from appservices.payments.core.dispute_order import DisputeProblem
 from appservices.payments.core.texts.views import Party, named, number_of, without_example
-from veche.protocol.catalogue import N_
-from veche.protocol.dispute_api import WORDS_CHARACTERS_MAX
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 _EXAMPLE_MINOR: Final = 500

@@ -24,13 +24,13 @@ from appservices.payments.core.texts.paying import (
     over_words,
 )
 from appservices.payments.core.texts.views import Party, named, number_of, without_example
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 GUARDED: Final = "guarded"
 """Too few guardians approved it, or in time."""

@@ -6,13 +6,13 @@ import enum
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.evidence import FILE_BYTES_MAX, FILES_MAX, Evidence, size_words
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Doc, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 _MEGABYTE: Final = 1_000_000
 

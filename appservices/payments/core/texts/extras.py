@@ -8,7 +8,7 @@ from veche.protocol.message import Bold, Doc, Mono, Paragraph
 
 if TYPE_CHECKING:
     from appservices.payments.core.texts.views import PaymentView
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 def place_doc(details: Doc, speech: Speech) -> Doc:

@@ -8,7 +8,7 @@ from veche.protocol.message import Doc, Mono, Paragraph
 
 if TYPE_CHECKING:
     from appservices.payments.core.texts.views import PaymentView
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 def stuck_payment_doc(view: PaymentView, speech: Speech) -> Doc:

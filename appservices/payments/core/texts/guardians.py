@@ -8,17 +8,17 @@ import attrs
 
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.texts.views import named
-from veche.protocol.catalogue import N_
-from veche.protocol.guard_words import COMING, PROBLEMS
-from veche.protocol.guards import GUARDIANS_MAX, GuardProblem, RuleState
+from veche.protocol.guardian_texts import COMING, PROBLEMS
+from veche.protocol.guardians import GUARDIANS_MAX, GuardProblem, RuleState
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.texts.views import Party, PaymentView
-    from veche.protocol.guards import Tally
-    from veche.protocol.speech import Speech
+    from veche.protocol.guardians import Tally
+    from veche.protocol.texts.localizer import Speech
 
 _NAME_CHARACTERS: Final = 50
 """Of a name in a rule: what is signed has room for all of them, with their addresses."""

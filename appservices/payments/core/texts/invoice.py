@@ -9,8 +9,8 @@ from veche.protocol.approval import showable
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Mono, Paragraph
 
 if TYPE_CHECKING:
-    from veche.protocol.invoice import InvoiceCard, InvoiceLine
-    from veche.protocol.speech import Speech
+    from veche.contracts.payments.invoice import InvoiceCard, InvoiceLine
+    from veche.protocol.texts.localizer import Speech
 
 LINES_SHOWN_MAX: Final = 20
 """Lines that a message shows; of a longer invoice the rest are only counted."""

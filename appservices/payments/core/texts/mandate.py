@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.mandate import ChargeProblem, MandateState
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.mandate import Period
-    from veche.protocol.mandate import MandateOrder
-    from veche.protocol.speech import Speech
+    from veche.contracts.payments.mandate import MandateOrder
+    from veche.protocol.texts.localizer import Speech
 
 _MINUTE_MS: Final = 60_000
 _HOUR_MINUTES: Final = 60

@@ -10,14 +10,14 @@ from appservices.payments.core.rules import Reason
 from appservices.payments.core.texts.allowance import USE_REFUSALS
 from appservices.payments.core.texts.peers import PEER_REFUSALS, PEER_ROOM, room_words
 from appservices.payments.core.texts.views import named
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.texts.views import ChosenView, PaymentView
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 NO_COVER: Final = "no_cover"
 NOT_PAYABLE: Final = "payee_not_payable"

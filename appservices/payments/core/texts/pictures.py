@@ -5,13 +5,13 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Final
 
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Doc, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 PICTURE_BYTES_MAX: Final = 10 * 1024 * 1024
 PIXELS_MAX: Final = 40_000_000

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.texts.views import Party, PaymentView
-    from veche.protocol.invoice import InvoiceLine
-    from veche.protocol.speech import Speech
+    from veche.contracts.payments.invoice import InvoiceLine
+    from veche.protocol.texts.localizer import Speech
 
 
 def receipt_file_doc(url: str | None, speech: Speech) -> Doc:

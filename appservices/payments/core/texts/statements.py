@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from veche.protocol.message import Doc, Mono, Paragraph
 
 if TYPE_CHECKING:
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 def files_doc(speech: Speech) -> Doc:

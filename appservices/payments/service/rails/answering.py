@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.core.rails.orders import NEVER_GOT, OrderInput, OrderState
 from appservices.payments.service.rails.hearing import Hearing
 from appservices.payments.store import bank as store
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.errors import ConflictError, NotFoundError
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

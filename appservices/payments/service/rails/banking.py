@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from appservices.payments.service.rails.banks import Bank, Desk
     from appservices.payments.service.rails.wish import Wish
     from appservices.payments.service.work import Outcome
+    from veche.messaging.jobs import ErrandHandler
     from veche.protocol.ids import Ulid
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
 
 HOLD: Final = "bank.hold"
 """Kind of attempts that make the hold of a payout."""

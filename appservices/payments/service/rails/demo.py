@@ -24,7 +24,7 @@ from appservices.payments.core.rails.port import (
 from veche.protocol.errors import MalformedError, UnavailableError
 from veche.protocol.json_reader import read_json
 from veche.protocol.money import MINOR_MAX
-from veche.runtime.matrix.connections import NoAnswerError
+from veche.runtime.web.http_client import NoAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         BankOrder,
         Submitted,
     )
-    from veche.runtime.matrix.connections import Answer, Connections
+    from veche.runtime.web.http_client import Answer, Connections
 
 TIMEOUT_S: Final = 30.0
 ANSWER_BYTES_MAX: Final = 2 * BANK_FILE_MAX

@@ -19,19 +19,19 @@ from appservices.payments.service.rails.hearing import Hearing
 from appservices.payments.service.rails.stuck_files import SUBMIT, FileWord
 from appservices.payments.store import bank as store
 from appservices.payments.store import waiting_files
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.rails.port import BankOrder
     from appservices.payments.service.rails.banks import Bank, Desk
+    from veche.messaging.jobs import ErrandHandler
     from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from appservices.payments.service.rails.banking import Banking
 from appservices.payments.service.rails.banks import Bank, Desk
 from appservices.payments.service.rails.demo import DemoRail
 from veche.protocol.errors import ConfigError
-from veche.runtime.matrix.connections import Connections
-from veche.runtime.secret_files import read_secret
+from veche.runtime.config.secret_files import read_secret
+from veche.runtime.web.http_client import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from appservices.payments.core.rails.port import Rail
     from appservices.payments.service.rails.banks import BankNews
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
     from veche.runtime.vault import Vault
+    from veche.server.host import Host
 
 ENTRY_POINTS: Final = "veche.rails"
 """Group of entry points by which rails of others are found."""

@@ -14,9 +14,9 @@ from appservices.payments.service.gauges import files_waiting
 from appservices.payments.service.rails.hearing import Hearing
 from appservices.payments.store import bank as bank_store
 from appservices.payments.store import waiting_files as store
+from veche.messaging import jobs as errands
 from veche.protocol.errors import ConflictError, NotFoundError
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -22,10 +22,10 @@ from appservices.payments.service.rails.banks import BankNews, NewsKind
 from appservices.payments.service.rails.wish import Wish
 from appservices.payments.store import bank as bank_store
 from appservices.payments.store import suspense as store
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid, effect_id, ulid
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

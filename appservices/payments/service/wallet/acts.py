@@ -25,9 +25,9 @@ from appservices.payments.service.wallet.orders import own_locked
 from appservices.payments.service.wallet.visit import PaymentRefusedError
 from appservices.payments.store import holders
 from appservices.payments.store import mandates as mandate_store
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from appservices.payments.service.wallet.views import LimitBody

@@ -17,8 +17,8 @@ from appservices.payments.service.statement_pdfs import make_pdf, statement_id
 from appservices.payments.service.statements import statement
 from appservices.payments.service.wallet.views import BookedView, HistoryView
 from appservices.payments.store import holders
+from veche.api import Download
 from veche.protocol.errors import MalformedError
-from veche.runtime.api import Download
 
 if TYPE_CHECKING:
     from appservices.payments.core.statement import AccountStatement, Line

@@ -44,7 +44,7 @@ from appservices.payments.service.wallet.views import (
 from appservices.payments.store import events
 from appservices.payments.store import invoices as invoice_store
 from veche.protocol.errors import MalformedError, NotFoundError
-from veche.runtime.drawing import draw_svg
+from veche.runtime.files.qr_codes import draw_svg
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from appservices.payments.api.disputes import WORDS_CHARACTERS_MAX, DisputeFileView
 from appservices.payments.service.wallet.asks import AskView
 from appservices.payments.service.wallet.views import PartyView, Typed
-from veche.protocol.dispute_api import WORDS_CHARACTERS_MAX, DisputeFileView
 from veche.protocol.money import Money
 from veche.protocol.wire import Wire
 

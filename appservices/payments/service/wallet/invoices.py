@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.wallet.visit import Visit
     from appservices.payments.store.invoices import InvoiceFile
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 _TROUBLES: Final = {
     InvoiceState.OBJECTED: Trouble.INVOICE_OBJECTED,

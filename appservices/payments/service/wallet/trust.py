@@ -17,7 +17,7 @@ from appservices.payments.service.wallet.trust_views import (
 )
 from appservices.payments.store import allowances as allowance_store
 from appservices.payments.store import guards, payments
-from veche.protocol.guards import RuleState
+from veche.protocol.guardians import RuleState
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:

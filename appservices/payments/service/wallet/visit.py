@@ -10,10 +10,10 @@ import attrs
 from appservices.payments.core.texts.wallet import Trouble, trouble_words
 from appservices.payments.service import keyed
 from appservices.payments.service.scene import CATALOGUE
+from veche.chat import prompts
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConflictError, NotFoundError, RefusedError
-from veche.protocol.speech import Speech
-from veche.runtime import prompts
+from veche.protocol.texts.localizer import Speech
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -20,11 +20,11 @@ from appservices.signing.core.papers.uploads import (
     SignedAlreadyError,
     UploadTooLargeError,
 )
+from veche.documents.asic.archive import NAME_CHARACTERS_MAX, HiddenError, check_name, twin_of
+from veche.documents.asic.container import bytes_before, is_container
 from veche.protocol.approval import showable
-from veche.protocol.asic.archive import NAME_CHARACTERS_MAX, HiddenError, check_name, twin_of
-from veche.protocol.asic.container import bytes_before, is_container
-from veche.protocol.catalogue import N_
 from veche.protocol.forms.magic import HEAD_BYTES, PDF, true_mimetype
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

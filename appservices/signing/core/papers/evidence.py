@@ -9,16 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.core.papers.sheet import EFFECTS, level_word, role_word, stage_words
-from veche.protocol.catalogue import N_, show_date_time
-from veche.protocol.evidence import record_in
-from veche.protocol.handwriting import HEIGHT, WIDTH
-from veche.protocol.unpadded import from_unpadded
+from veche.contracts.signing.evidence import record_in
+from veche.contracts.signing.handwriting import HEIGHT, WIDTH
+from veche.protocol.texts.catalogue import N_, show_date_time
+from veche.protocol.unpadded_base64 import from_unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.catalogue import Catalogue
-    from veche.protocol.evidence import (
+    from veche.contracts.signing.evidence import (
         Evidence,
         EvidenceDocument,
         EvidenceEvent,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
         EvidenceParty,
         EvidenceStage,
     )
+    from veche.protocol.texts.catalogue import Catalogue
 
 EVENTS_SHOWN_MAX: Final = 300
 """Events that are printed; all of them are in the record."""

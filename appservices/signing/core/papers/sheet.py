@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from veche.protocol.catalogue import N_
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.protocol.catalogue import Catalogue
+    from veche.protocol.texts.catalogue import Catalogue
 
 ROLES: Final[Mapping[str, str]] = {
     "signer": N_("Signer"),

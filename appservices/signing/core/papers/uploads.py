@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from veche.protocol.catalogue import N_
 from veche.protocol.errors import ProtocolError, TooLargeError
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from veche.protocol.catalogue import Catalogue
-    from veche.protocol.signatures.report import Report
+    from veche.documents.signatures.report import Report
+    from veche.protocol.texts.catalogue import Catalogue
 
 UPLOAD_BYTES_MAX: Final = 50 * 1024 * 1024
 PAGES_MAX: Final = 2000

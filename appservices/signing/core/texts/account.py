@@ -23,9 +23,9 @@ from appservices.signing.core.texts.words import (
     signed_names,
     titled,
 )
-from veche.protocol.catalogue import N_
 from veche.protocol.commands import help_doc as commands_doc
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Link, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Level, Member, Session
     from veche.protocol.commands import Command
     from veche.protocol.ids import RoomId, UserId
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 _YOURS: Final[Mapping[PartyState, str]] = {
     PartyState.WAITING: N_("others come first"),

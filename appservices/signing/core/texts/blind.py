@@ -11,7 +11,7 @@ from veche.protocol.message import Bold, Bullets, Doc, Heading, Link, Mono, Para
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 def new_doc(page: str | None, speech: Speech) -> Doc:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.guests import Papers
 from appservices.signing.core.texts.words import REASONS, number_of
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Heading, Link, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.meeting import Meeting
     from appservices.signing.core.records import Member, Session
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 SAW: Final[Mapping[Papers, str]] = {
     Papers.PASSPORT: N_("{name}, who showed a passport"),

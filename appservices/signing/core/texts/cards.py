@@ -21,16 +21,16 @@ from appservices.signing.core.texts.words import (
     stood,
     titled,
 )
-from veche.protocol.catalogue import N_
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.words import verdict_words
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Link, Mono, Paragraph
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.words import verdict_words
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Member, Paper, Session
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 LISTED_MAX: Final = 20
 """Most parties that a card lists; of more it says how many there are."""

@@ -9,7 +9,7 @@ from veche.protocol.message import Bold, Doc, Link, Paragraph
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Session
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 def no_key_doc(page: str | None, speech: Speech) -> Doc:

@@ -16,9 +16,9 @@ from appservices.signing.core.texts.words import (
     in_person,
     named,
 )
-from veche.protocol.catalogue import N_
+from veche.documents.signatures.words import words_of
 from veche.protocol.message import Bullets, Code, Doc, Facts, Heading, Item, Mono, Paragraph
-from veche.protocol.signatures.words import words_of
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from appservices.signing.core.papers.any_files import AnyFile
     from appservices.signing.core.places import Place
     from appservices.signing.core.records import Level, Member, Session
-    from veche.protocol.signatures.report import Report
-    from veche.protocol.speech import Speech
+    from veche.documents.signatures.report import Report
+    from veche.protocol.texts.localizer import Speech
 
 _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.EMPTY: N_("Somebody has to sign. Write who, such as:"),

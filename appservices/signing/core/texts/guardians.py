@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.records import NAME_CHARACTERS_MAX
 from appservices.signing.core.texts.words import titled
-from veche.protocol.catalogue import N_
-from veche.protocol.guard_words import COMING, PROBLEMS
-from veche.protocol.guards import GUARDIANS_MAX, GuardProblem, RuleState
+from veche.protocol.guardian_texts import COMING, PROBLEMS
+from veche.protocol.guardians import GUARDIANS_MAX, GuardProblem, RuleState
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Link, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.guards import RuleView
     from appservices.signing.core.records import Member, Session
-    from veche.protocol.guards import Guardian, Tally
-    from veche.protocol.speech import Speech
+    from veche.protocol.guardians import Guardian, Tally
+    from veche.protocol.texts.localizer import Speech
 
 _NAME_CHARACTERS: Final = min(50, NAME_CHARACTERS_MAX)
 """Of a name in a rule: what is signed has room for all of them, with their addresses."""

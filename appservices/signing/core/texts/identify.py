@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.guests import Papers
     from appservices.signing.core.identification import Identification
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 _MINUTE_MS: Final = 60_000
 

@@ -9,7 +9,7 @@ from veche.protocol.message import Bold, Doc, Mono, Paragraph
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Session
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 def result_lines(until_ms: int | None, speech: Speech, *, is_deleted: bool = False) -> Doc:

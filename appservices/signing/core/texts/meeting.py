@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 from appservices.signing.core.guests import Papers
 from appservices.signing.core.texts.by_hand import tablet_doc, writer_doc
 from appservices.signing.core.texts.words import number_of
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Bullets, Doc, Heading, Link, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.records import Member, Session
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 PAPERS: Final[Mapping[Papers, str]] = {
     Papers.PASSPORT: N_("A passport"),

@@ -19,14 +19,14 @@ from appservices.signing.core.texts.words import (
     signed_names,
     titled,
 )
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Facts, Heading, Item, Link, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Level, Member, Session
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 _VERDICTS: Final[Mapping[str, str]] = {

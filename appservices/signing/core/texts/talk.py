@@ -18,15 +18,15 @@ from appservices.signing.core.records import Level
 from appservices.signing.core.session import NotNowError
 from appservices.signing.core.texts import blind
 from appservices.signing.core.texts.words import LEVELS, SESSIONS, named, number_of, titled
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Bold, Doc, Heading, Link, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Member, Session
     from veche.protocol.errors import VecheError
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 KEY_REVOKED: Final = "ORG.VECHE.KEY_REVOKED"
 """Of the runtime, which checks keys."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.core.records import Level, Session
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 
 def signed_doc(name: str | None, held: Sequence[Session], level: Level, speech: Speech) -> Doc:

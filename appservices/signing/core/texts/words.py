@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 from appservices.signing.core.parties import CAN_ACT, PartyState, Role
 from appservices.signing.core.records import OWN_LEVELS, Level, Mode, SessionEffect
 from appservices.signing.core.session import State
-from veche.protocol.catalogue import N_
 from veche.protocol.message import Mono
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Member, Session
     from veche.protocol.message import Item
-    from veche.protocol.speech import Speech
+    from veche.protocol.texts.localizer import Speech
 
 NUMBER_CHARACTERS: Final = 8
 _TO_SIGN: Final = frozenset({PartyState.WAITING, *CAN_ACT})

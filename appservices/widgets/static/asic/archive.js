@@ -1,5 +1,5 @@
 /**
- * ZIP archives of which no two programs think differently, as `veche.protocol.asic.archive` reads
+ * ZIP archives of which no two programs think differently, as `veche.documents.asic.archive` reads
  * them. Pure.
  *
  * @typedef {import("../signatures/der.js").Bytes} Bytes

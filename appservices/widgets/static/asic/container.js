@@ -1,5 +1,5 @@
 /**
- * Containers, as `veche.protocol.asic.container` reads them. Pure.
+ * Containers, as `veche.documents.asic.container` reads them. Pure.
  *
  * @typedef {import("../signatures/der.js").Bytes} Bytes
  * @typedef {import("./archive.js").Entry} Entry

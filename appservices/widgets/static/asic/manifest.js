@@ -1,5 +1,5 @@
 /**
- * Manifests of containers, read by writing them again, as `veche.protocol.asic.manifest` does. Pure.
+ * Manifests of containers, read by writing them again, as `veche.documents.asic.manifest` does. Pure.
  *
  * @typedef {import("../signatures/der.js").Bytes} Bytes
  * @typedef {import("../signatures/digests.js").Hash} Hash

@@ -1,5 +1,5 @@
 /**
- * The strict verdict on a container, as `veche.protocol.asic.verdict` comes to it. Pure.
+ * The strict verdict on a container, as `veche.documents.asic.verdict` comes to it. Pure.
  *
  * @typedef {import("../signatures/der.js").Bytes} Bytes
  * @typedef {import("../signatures/certificate.js").Certificate} Certificate

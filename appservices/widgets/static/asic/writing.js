@@ -1,5 +1,5 @@
 /**
- * ZIP archives written as `veche.protocol.asic.archive` writes what is not packed. Pure.
+ * ZIP archives written as `veche.documents.asic.archive` writes what is not packed. Pure.
  *
  * @typedef {import("../signatures/der.js").Bytes} Bytes
  *

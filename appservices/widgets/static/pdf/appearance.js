@@ -1,5 +1,5 @@
 /**
- * What a signature looks like in its box, as `veche.protocol.pdf.appearance` draws it: the same
+ * What a signature looks like in its box, as `veche.documents.pdf.appearance` draws it: the same
  * bytes. All numbers are whole hundredths of a point. Pure.
  *
  * @typedef {import("./values.js").Value} Value

@@ -1,5 +1,5 @@
 /**
- * A PDF file as its revisions, as `veche.protocol.pdf.document` and `structure` read it. Pure.
+ * A PDF file as its revisions, as `veche.documents.pdf.document` and `structure` read it. Pure.
  *
  * @typedef {import("./values.js").Value} Value
  * @typedef {import("./values.js").PdfDictionary} PdfDictionary

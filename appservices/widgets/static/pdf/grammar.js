@@ -1,5 +1,5 @@
 /**
- * What a revision after the first signature may be, as `veche.protocol.pdf.grammar` has it: one more
+ * What a revision after the first signature may be, as `veche.documents.pdf.grammar` has it: one more
  * signature, with its proofs. Pure.
  *
  * @typedef {import("./values.js").Value} Value

@@ -1,5 +1,5 @@
 /**
- * A revision in the making, as `veche.protocol.pdf.increment` makes it: the same bytes. Pure.
+ * A revision in the making, as `veche.documents.pdf.increment` makes it: the same bytes. Pure.
  *
  * @typedef {import("./values.js").Value} Value
  * @typedef {import("./values.js").PdfDictionary} PdfDictionary

@@ -1,12 +1,12 @@
 /**
- * The one font in which signatures are shown, as `veche.protocol.pdf.letters` lays it: known by its
+ * The one font in which signatures are shown, as `veche.documents.pdf.letters` lays it: known by its
  * digest, so that what is in a file says all that is needed of it. Pure.
  *
  * @typedef {import("./values.js").Value} Value
  * @typedef {import("./values.js").PdfDictionary} PdfDictionary
  * @typedef {import("./document.js").PdfObject} PdfObject
  *
- * @typedef {object} Known the font, as `veche/protocol/pdf/letters.json` has it
+ * @typedef {object} Known the font, as `veche/documents/pdf/letters.json` has it
  * @property {string} characters of its glyphs, from 1
  * @property {number[]} widths of each, in thousandths of the font's size
  * @property {Record<string, string>} descriptor
@@ -32,7 +32,7 @@ import {
 export const RESOURCE = "/VecheLetters";
 const GLYPHS = "/VecheGlyphs";
 const OBJECTS = 5;
-/** SHA-256 over the five objects, as `veche.protocol.pdf.letters.digest_of` computes it. */
+/** SHA-256 over the five objects, as `veche.documents.pdf.letters.digest_of` computes it. */
 const DIGEST = "9907f1763e9d831212460543d33aa6abd50c4ebd20b4e757302cafc02a65e00e";
 /** @type {PdfDictionary} */
 const SYSTEM = new Map([

@@ -1,5 +1,5 @@
 /**
- * The revisions that signing adds to a file, as `veche.protocol.pdf.signing` makes them: boxes, a
+ * The revisions that signing adds to a file, as `veche.documents.pdf.signing` makes them: boxes, a
  * signature with its proofs, a closing stamp; the same bytes. Pure.
  *
  * @typedef {import("../signatures/digests.js").Hash} Hash

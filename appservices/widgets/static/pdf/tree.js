@@ -1,5 +1,5 @@
 /**
- * The pages of a file, in their order; as `veche.protocol.pdf.pages` reads them. Pure.
+ * The pages of a file, in their order; as `veche.documents.pdf.pages` reads them. Pure.
  *
  * @typedef {import("./document.js").PdfDocument} PdfDocument
  */

@@ -1,5 +1,5 @@
 /**
- * The values of PDF, read strictly and written back, as `veche.protocol.pdf.values` does. Pure.
+ * The values of PDF, read strictly and written back, as `veche.documents.pdf.values` does. Pure.
  *
  * A file is text here, a character a byte. A value is its tokens: a string as it stands in the file,
  * an array, or a map from names (with their slash) to values.

@@ -1,4 +1,4 @@
-/** Shapes of `veche.protocol.signing_api`. Hashes and DER are in unpadded base64. */
+/** Shapes of `veche.contracts.signing.signing_api`. Hashes and DER are in unpadded base64. */
 
 export type Level = "S0" | "S1" | "S2" | "S3" | "S4";
 

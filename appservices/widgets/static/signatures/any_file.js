@@ -1,5 +1,5 @@
 /**
- * Signed files of each kind, as `veche.protocol.signed_file` judges them. Pure.
+ * Signed files of each kind, as `veche.documents.signed_file` judges them. Pure.
  *
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("./judging.js").Report} Report

@@ -1,5 +1,5 @@
 /**
- * Signed attributes as other programs write them, as `veche.protocol.signatures.attributes` reads
+ * Signed attributes as other programs write them, as `veche.documents.pki.attributes` reads
  * them: read and judged, not built again. Pure.
  *
  * @typedef {import("./der.js").Bytes} Bytes

@@ -1,5 +1,5 @@
 /**
- * CMS signatures and time stamps, read as `veche.protocol.signatures.cms` and `stamps` do. Pure.
+ * CMS signatures and time stamps, read as `veche.documents.pki.cms` and `stamps` do. Pure.
  *
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("./certificate.js").Certificate} Certificate

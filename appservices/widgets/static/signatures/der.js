@@ -1,5 +1,5 @@
 /**
- * The little DER that signatures need, as `veche.protocol.signatures.der` reads and writes it. Pure.
+ * The little DER that signatures need, as `veche.documents.pki.der` reads and writes it. Pure.
  *
  * @typedef {Uint8Array<ArrayBuffer>} Bytes
  *
@@ -87,7 +87,7 @@ export function read(data, at = 0) {
 }
 
 /**
- * The element with definite lengths, as `veche.protocol.signatures.der.read_indefinite` reads it.
+ * The element with definite lengths, as `veche.documents.pki.der.read_indefinite` reads it.
  * @param {Bytes} data
  * @param {number} [at]
  * @param {number} [depth]

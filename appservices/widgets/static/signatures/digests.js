@@ -1,5 +1,5 @@
 /**
- * The hashes by which time stamps are made and read, as `veche.protocol.signatures.digests` has them:
+ * The hashes by which time stamps are made and read, as `veche.documents.pki.digests` has them:
  * people sign by SHA-256 alone. Pure.
  *
  * @typedef {import("./der.js").Bytes} Bytes

@@ -1,5 +1,5 @@
 /**
- * What is the same for signatures in any kind of file, as `veche.protocol.signatures.judging` has it:
+ * What is the same for signatures in any kind of file, as `veche.documents.signatures.judging` has it:
  * who, when, and is it proven. Pure.
  *
  * @typedef {import("./der.js").Bytes} Bytes

@@ -1,5 +1,5 @@
 /**
- * Signatures by a key, which lives in this page as a rule, as `veche.protocol.signatures.cms` builds them. Pure.
+ * Signatures by a key, which lives in this page as a rule, as `veche.documents.pki.cms` builds them. Pure.
  *
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("./certificate.js").Certificate} Certificate

@@ -1,5 +1,5 @@
 /**
- * Answers of OCSP responders, as `veche.protocol.signatures.ocsp` reads them (RFC 6960 §4). Pure.
+ * Answers of OCSP responders, as `veche.documents.pki.ocsp` reads them (RFC 6960 §4). Pure.
  *
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("./certificate.js").Certificate} Certificate

@@ -1,6 +1,6 @@
 /**
  * Files with signatures of forms that are not checked here, told apart as by
- * `veche.protocol.signatures.other_forms`. Pure.
+ * `veche.documents.signatures.other_forms`. Pure.
  *
  * @typedef {import("./der.js").Bytes} Bytes
  */

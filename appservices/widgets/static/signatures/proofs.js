@@ -1,5 +1,5 @@
 /**
- * The two forms of proof that a certificate was not revoked, as `veche.protocol.signatures.proofs`
+ * The two forms of proof that a certificate was not revoked, as `veche.documents.pki.revocation`
  * has them: lists, and answers of OCSP responders. Pure.
  *
  * @typedef {import("./der.js").Bytes} Bytes

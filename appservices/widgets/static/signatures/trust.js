@@ -1,5 +1,5 @@
 /**
- * Whether a certificate was good at a moment, as `veche.protocol.signatures.trust` has it. Pure.
+ * Whether a certificate was good at a moment, as `veche.documents.pki.trust` has it. Pure.
  *
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("./certificate.js").Certificate} Certificate

@@ -1,5 +1,5 @@
 /**
- * The strict verdict on a signed PDF, as `veche.protocol.signatures.verdict` comes to it. Pure.
+ * The strict verdict on a signed PDF, as `veche.documents.signatures.verdict` comes to it. Pure.
  *
  * @typedef {import("./der.js").Bytes} Bytes
  * @typedef {import("./certificate.js").Certificate} Certificate

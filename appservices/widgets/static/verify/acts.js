@@ -1,7 +1,7 @@
 /**
  * What a file of acts proves: the organisation's signature, the signed head of its log, what each act
  * commits to, its place in the log, and that the acts follow one another. The same verdicts as
- * `veche.protocol.act_proof`; a test compares them. Pure.
+ * `veche.transparency.act_proof`; a test compares them. Pure.
  *
  * @typedef {"not_acts" | "unknown_signer" | "wrong_signature" | "bad_head" | "other_act"
  *   | "not_in_log" | "other_order"} Fault

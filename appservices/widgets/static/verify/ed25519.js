@@ -1,7 +1,7 @@
 /**
  * Signatures of Ed25519 by the one rule that holds everywhere: key and R are canonical points of
  * prime order, S is below the group's order, and the equation holds. Libraries differ in what they
- * take beside these; `veche.protocol.envelope` follows the same rule. Pure.
+ * take beside these; `veche.transparency.envelope` follows the same rule. Pure.
  */
 import { isSame } from "./bytes.js";
 

@@ -1,4 +1,4 @@
-/** Proofs in Merkle trees of RFC 6962, as `veche.protocol.merkle` checks them. Pure. */
+/** Proofs in Merkle trees of RFC 6962, as `veche.transparency.merkle` checks them. Pure. */
 import { isSame, sha256 } from "./bytes.js";
 
 const LEAF = Uint8Array.of(0);

@@ -1,5 +1,5 @@
 /**
- * Signed notes and checkpoints of C2SP, as `veche.protocol.notes` reads them. Pure.
+ * Signed notes and checkpoints of C2SP, as `veche.transparency.notes` reads them. Pure.
  *
  * @typedef {object} Key
  * @property {string} name whose it is; a ledger's is its origin

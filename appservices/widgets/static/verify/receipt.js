@@ -1,6 +1,6 @@
 /**
  * What a receipt proves: signature, then the entry of the ledger, then its block, then the published
- * head. The same verdicts as `veche.protocol.receipt`; a test compares them. Pure.
+ * head. The same verdicts as `veche.contracts.payments.receipt`; a test compares them. Pure.
  *
  * @typedef {"not_a_receipt" | "unknown_signer" | "wrong_signature" | "other_entry" | "not_in_block"
  *   | "bad_head" | "not_published"} Fault

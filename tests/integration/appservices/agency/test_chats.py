@@ -20,9 +20,9 @@ from tests.integration.appservices.agency.town import (
     words_of,
 )
 from tests.support.hostile_events import hostile_contents
+from veche.bots import CHATS_MAX
 from veche.protocol.ids import RoomId
 from veche.protocol.inbound import Trust
-from veche.runtime.chats import CHATS_MAX
 from veche.runtime.crypto.store import people as key_store
 from veche.runtime.matrix.client import MatrixError
 

@@ -17,9 +17,15 @@ from tests.integration.appservices.agency.town import (
     new_words,
     words_of,
 )
+from veche.contracts.payments.invoice_api import (
+    PAID,
+    REFUNDED,
+    EventsView,
+    InvoiceEvent,
+    InvoiceView,
+)
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import derived_ulid
-from veche.protocol.invoice_api import PAID, REFUNDED, EventsView, InvoiceEvent, InvoiceView
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
 
     from appservices.agency.service.till import Till
     from tests.integration.appservices.agency.town import Said, Town
-    from veche.protocol.invoice_api import InvoiceBody
+    from veche.contracts.payments.invoice_api import InvoiceBody
 
 PAY: Final = {
     "step": "pay",

@@ -26,13 +26,13 @@ from tests.integration.appservices.agency.town import (
     opened_file,
     words_of,
 )
+from veche.access.sessions import Agent, Level, Session
+from veche.access.sessions import store as session_store
+from veche.chat import prompts
+from veche.messaging.inbox import pages
 from veche.protocol.errors import ConflictError, LevelTooLowError, NotFoundError, UnavailableError
 from veche.protocol.ids import EventId, RoomId
 from veche.protocol.inbound import Trust
-from veche.runtime import prompts
-from veche.runtime.inbox import pages
-from veche.runtime.sessions import Agent, Level, Session
-from veche.runtime.sessions import store as session_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,7 +14,7 @@ from tests.integration.appservices.agency.town import (
     CHAT,
     words_of,
 )
-from veche.protocol.case import CASE_KEY
+from veche.contracts.agency.case import CASE_KEY
 from veche.protocol.ids import UserId
 from veche.runtime.ports import Undeliverable
 

@@ -22,18 +22,18 @@ from tests.integration.appservices.agency.town import (
     opened_file,
     words_of,
 )
-from veche.protocol import envelope
-from veche.protocol.act_proof import ActProofError, verify_acts
+from veche.acts import check_chain
 from veche.protocol.errors import UnavailableError
-from veche.protocol.unpadded import from_unpadded
-from veche.runtime.acts import check_chain
+from veche.protocol.unpadded_base64 import from_unpadded
 from veche.runtime.matrix.client import MatrixError
+from veche.transparency import envelope
+from veche.transparency.act_proof import ActProofError, verify_acts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.integration.appservices.agency.town import Said, Town
-    from veche.runtime.errands import Errand
+    from veche.messaging.jobs import Errand
 
 
 def fill(town: Town, *answers: str) -> list[Said]:

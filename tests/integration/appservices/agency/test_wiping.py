@@ -25,9 +25,9 @@ from tests.integration.appservices.agency.town import (
     new_words,
     opened_file,
 )
+from veche.acts import check_chain
 from veche.protocol.errors import NotFoundError, UnavailableError
 from veche.protocol.ids import RoomId, UserId
-from veche.runtime.acts import check_chain
 from veche.runtime.database import connect
 from veche.runtime.tasks import Tasks
 

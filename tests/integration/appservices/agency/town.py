@@ -25,29 +25,29 @@ from appservices.agency.config import AgencySection
 from appservices.agency.service.page_acts import Visit, start_case
 from tests.support.said import opened
 from tests.unit.appservices.agency.builders import service_data
+from veche.access.approvals import Approvals, rules_of
+from veche.access.sessions import Agent, Level, Session
+from veche.acts import ActLog
+from veche.acts.heads import ActHeads
+from veche.acts.witnesses.asking import Witnesses
+from veche.messaging.inbox.pages import TRUST_KEY
+from veche.messaging.jobs import Errand
 from veche.protocol.acts import OPENING
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import DeviceId, EffectId, EventId, RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.protocol.prompts import PROMPT_KEY
-from veche.runtime.acts import ActLog
-from veche.runtime.acts.heads import ActHeads
-from veche.runtime.approvals import Approvals, rules_of
 from veche.runtime.config import ApprovalsSection
+from veche.runtime.config.witnesses import WitnessesSection
 from veche.runtime.crypto.attachments import encrypt_file
 from veche.runtime.crypto.tracking import pin_encrypted
 from veche.runtime.database import connect
-from veche.runtime.errands import Errand
-from veche.runtime.inbox.pages import TRUST_KEY
+from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.matrix.client import MatrixError
-from veche.runtime.matrix.connections import AnswerTooLargeError
 from veche.runtime.matrix.rooms import create_room
-from veche.runtime.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.ports import Undeliverable, Undelivered
-from veche.runtime.public import PageLinks
-from veche.runtime.sessions import Agent, Level, Session
-from veche.runtime.witnesses.asking import Witnesses
-from veche.runtime.witnesses.config import WitnessesSection
+from veche.runtime.web.http_client import AnswerTooLargeError
+from veche.runtime.web.public import PageLinks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence

@@ -27,14 +27,14 @@ from appservices.payments.store import holders
 from tests.support.postgres import database, execute
 from tests.support.processes import ROOT, TIMEOUT_S, Child, free_ports
 from tests.support.stored_keys import StoredApprovals
+from veche.messaging.jobs import CHANNEL, Errands
 from veche.protocol.ids import derived_ulid
 from veche.runtime.database import Database
-from veche.runtime.errands import CHANNEL, Errands
-from veche.runtime.listener import Listener
-from veche.runtime.matrix.connections import Connections, NoAnswerError
-from veche.runtime.migrate import KERNEL_SETS, MigrationSet
+from veche.runtime.database.listener import Listener
+from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.tasks import Tasks
 from veche.runtime.vault import Vault
+from veche.runtime.web.http_client import Connections, NoAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

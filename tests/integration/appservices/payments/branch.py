@@ -60,28 +60,28 @@ from tests.support.postgres import execute
 from tests.support.processes import TIMEOUT_S
 from tests.support.stored_keys import StoredApprovals
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
+from veche.acts import ActLog
+from veche.api.gate import Gate
 from veche.cli import demo
+from veche.messaging.jobs import CHANNEL as ERRANDS
+from veche.messaging.jobs import Errands
+from veche.messaging.service import BotAccount
+from veche.messaging.webhooks import Webhooks
 from veche.protocol.canonical import canonical
-from veche.protocol.envelope import sign, signing_key
 from veche.protocol.ids import RoomId, Ulid, UserId, derived_ulid
 from veche.runtime import live as live_module
-from veche.runtime.acts import ActLog
 from veche.runtime.crypto.tracking import pin_encrypted
 from veche.runtime.database import Database, connect
-from veche.runtime.errands import CHANNEL as ERRANDS
-from veche.runtime.errands import Errands
-from veche.runtime.gate import Gate
-from veche.runtime.listener import Listener
+from veche.runtime.database.listener import Listener
+from veche.runtime.database.presence import Presence
 from veche.runtime.live import Live
 from veche.runtime.matrix.client import MatrixError
-from veche.runtime.matrix.connections import NoAnswerError
 from veche.runtime.matrix.store import expect_member
-from veche.runtime.presence import Presence
-from veche.runtime.service import BotAccount
 from veche.runtime.tasks import Tasks
 from veche.runtime.vault import Vault
 from veche.runtime.web import new_site
-from veche.runtime.webhooks import Webhooks
+from veche.runtime.web.http_client import NoAnswerError
+from veche.transparency.envelope import sign, signing_key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -89,10 +89,10 @@ if TYPE_CHECKING:
     from appservices.payments.service.attempts import Attempt
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
+    from veche.messaging.jobs import ErrandHandler
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
-    from veche.runtime.host import Host
-    from veche.runtime.public import PageLinks
+    from veche.runtime.web.public import PageLinks
+    from veche.server.host import Host
 
 reactor: Any = default_reactor
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.scene import Parts, Scene
     from tests.integration.appservices.payments.stage import Stage
+    from veche.messaging.jobs import ErrandHandler
     from veche.protocol.inbound import Inbound
-    from veche.runtime.errands import ErrandHandler
 
 LATE_MS: Final = 1 << 50
 """Later than any file is waited for."""

@@ -10,7 +10,7 @@ from appservices.payments.store import oracle
 from appservices.payments.store.ledger import PostgresLedger
 from tests.support.postgres import database
 from veche.runtime.database import connect
-from veche.runtime.migrate import KERNEL_SETS, MigrationSet
+from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

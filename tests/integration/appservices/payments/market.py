@@ -33,11 +33,11 @@ from tests.integration.appservices.payments.scenes import KEYS, nonce
 from tests.integration.appservices.payments.scribe import Scribe
 from tests.support.postgres import database
 from veche.cli import demo
+from veche.contracts.payments.invoice import InvoiceOrder
+from veche.messaging.service import BotAccount
 from veche.protocol.ids import RoomId, UserId, derived_ulid
-from veche.protocol.invoice import InvoiceOrder
 from veche.runtime.database import connect
-from veche.runtime.migrate import KERNEL_SETS
-from veche.runtime.service import BotAccount
+from veche.runtime.database.migrate import KERNEL_SETS
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:

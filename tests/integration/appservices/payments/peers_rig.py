@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
+from appservices.payments.api.peers import hash_of
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.texts.views import Party
@@ -42,22 +43,21 @@ from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, pro
 from tests.integration.appservices.payments.stage import Stage, StageScene
 from tests.support.ledger import Shard
 from tests.support.postgres import database, execute
+from veche.chat.sending import Voice
 from veche.cli import demo
+from veche.messaging.service import BotAccount
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.money import Money
-from veche.protocol.notes import NoteSigner
-from veche.protocol.peer_api import hash_of
 from veche.runtime.database import connect
-from veche.runtime.migrate import KERNEL_SETS
-from veche.runtime.service import BotAccount
-from veche.runtime.speak import Voice
+from veche.runtime.database.migrate import KERNEL_SETS
 from veche.runtime.vault import Vault
+from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from appservices.payments.api.peers import PeerHead
     from appservices.payments.service.attempts import Settle
-    from veche.protocol.peer_api import PeerHead
     from veche.runtime.database import Cursor
 
 HERE: Final = "here.test"

@@ -22,13 +22,13 @@ from appservices.payments.store.mandates import Mandate
 from tests.integration.appservices.payments.ledgers import PAYMENTS
 from tests.support.postgres import database, execute
 from tests.support.stored_keys import StoredApprovals
+from veche.chat.sending import Voice
 from veche.cli import demo
+from veche.contracts.payments.mandate import ChargeOrder, MandateOrder
+from veche.messaging.service import BotAccount
 from veche.protocol.ids import UserId, derived_ulid
-from veche.protocol.mandate import ChargeOrder, MandateOrder
 from veche.runtime.database import connect
-from veche.runtime.migrate import KERNEL_SETS
-from veche.runtime.service import BotAccount
-from veche.runtime.speak import Voice
+from veche.runtime.database.migrate import KERNEL_SETS
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:

@@ -40,25 +40,25 @@ from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, pro
 from tests.support.ledger import Shard
 from tests.support.postgres import database, execute
 from tests.support.stored_keys import StoredApprovals
+from veche.chat.sending import Ground, Voice
 from veche.cli import demo
+from veche.messaging.service import BotAccount
 from veche.protocol.ids import EffectId, RoomId, UserId
 from veche.protocol.message import body
 from veche.runtime.database import connect
-from veche.runtime.migrate import KERNEL_SETS
-from veche.runtime.service import BotAccount
-from veche.runtime.speak import Ground, Voice
+from veche.runtime.database.migrate import KERNEL_SETS
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from appservices.payments.service.attempts import Attempt, Settle
+    from veche.chat.prompts import Answered
     from veche.protocol.approval import AskedApproval, Shown
     from veche.protocol.approval import Kind as ApprovalKind
     from veche.protocol.message import Doc
     from veche.protocol.prompts import Prompt
     from veche.runtime.database import Cursor
-    from veche.runtime.prompts import Answered
 
 ALICE: Final = UserId("@alice:veche.test")
 BOB: Final = UserId("@bob:veche.test")

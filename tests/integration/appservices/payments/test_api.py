@@ -23,14 +23,14 @@ from tests.integration.appservices.payments.ledgers import problems
 from tests.integration.appservices.payments.scenes import ALICE, BOB
 from tests.support.hostile_json import hostile_bodies
 from tests.support.postgres import execute
+from veche.acts import Act
+from veche.contracts.payments.invoice import INVOICE_ERRAND, InvoiceOrder, order_form
+from veche.contracts.payments.invoice_api import InvoiceBody, invoice_form
+from veche.contracts.payments.mandate import ChargeOrder, charge_form
+from veche.messaging.jobs import Errand
 from veche.protocol.acts import ActClass, read_entry
 from veche.protocol.ids import EffectId, UserId, derived_ulid
-from veche.protocol.invoice import INVOICE_ERRAND, InvoiceOrder, order_form
-from veche.protocol.invoice_api import InvoiceBody, invoice_form
-from veche.protocol.mandate import ChargeOrder, charge_form
-from veche.runtime.acts import Act
-from veche.runtime.errands import Errand
-from veche.runtime.public import PageLinks
+from veche.runtime.web.public import PageLinks
 
 pytestmark = pytest.mark.postgres
 

@@ -25,8 +25,8 @@ from tests.support.processes import TIMEOUT_S
 from tests.support.stored_keys import StoredApprovals
 from veche.protocol.errors import UnavailableError
 from veche.runtime.database import Database, connect
-from veche.runtime.listener import Listener
-from veche.runtime.migrate import KERNEL_SETS
+from veche.runtime.database.listener import Listener
+from veche.runtime.database.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.attempts import Attempt
     from appservices.payments.service.work import Outcome
     from veche.runtime.database import Cursor
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 reactor: Any = default_reactor
 

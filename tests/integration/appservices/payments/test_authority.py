@@ -45,11 +45,11 @@ from tests.integration.appservices.payments.market import BEGINS_MINOR, SHOP, Ma
 from tests.integration.appservices.payments.scenes import KEYS, nonce
 from tests.integration.appservices.payments.trust import asking_nothing, chat_with
 from tests.support.stored_keys import revoke_keys
+from veche.contracts.payments.invoice_api import ConfirmBody
+from veche.contracts.payments.mandate import ChargeOrder, MandateOrder
 from veche.protocol.errors import ConflictError
-from veche.protocol.guards import RuleState
+from veche.protocol.guardians import RuleState
 from veche.protocol.ids import derived_ulid
-from veche.protocol.invoice_api import ConfirmBody
-from veche.protocol.mandate import ChargeOrder, MandateOrder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

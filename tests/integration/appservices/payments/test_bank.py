@@ -33,10 +33,10 @@ from appservices.payments.service.rails.stuck_files import STUCK_MS, SUBMIT, Fil
 from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.support.postgres import execute
+from veche.messaging.jobs import CHANNEL
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import derived_ulid
-from veche.runtime.errands import CHANNEL
-from veche.runtime.matrix.connections import Connections
+from veche.runtime.web.http_client import Connections
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -20,9 +20,9 @@ from tests.integration.veche.runtime.rig import until
 from tests.stories.bank import DemoBank
 from tests.support.postgres import execute
 from tests.support.said import opened
+from veche.acts import check_chain
 from veche.protocol.acts import ActClass
 from veche.protocol.ids import UserId
-from veche.runtime.acts import check_chain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

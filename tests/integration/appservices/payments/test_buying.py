@@ -10,6 +10,7 @@ import attrs
 import pytest
 from pydantic import ValidationError
 
+from appservices.payments.api.refunds import RefundBody
 from appservices.payments.config import OrganisationSection
 from appservices.payments.core.allowance import AllowanceState, AllowanceTerms
 from appservices.payments.core.guards import DUE_MS
@@ -30,7 +31,6 @@ from tests.integration.appservices.payments.scenes import EURO, KEYS, nonce
 from tests.integration.appservices.payments.trust import asking_nothing, chat_with
 from veche.protocol.ids import UserId, derived_ulid
 from veche.protocol.money import Money
-from veche.protocol.refund_api import RefundBody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

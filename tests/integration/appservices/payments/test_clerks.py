@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from appservices.payments.api.disputes import DisputeAnswerBody
+from appservices.payments.api.escrows import EscrowBody
 from appservices.payments.service import api_disputes, api_escrows, case_errands, escrows
 from appservices.payments.service.api_disputes import NoEvidenceError
 from appservices.payments.service.callers import Caller
@@ -17,9 +19,7 @@ from appservices.payments.store import events
 from tests.integration.appservices.payments.stage import ALICE, BOB, CAROL, CLERK, MONEY, Stage
 from tests.support.postgres import execute
 from veche.protocol.approval import MandateShown
-from veche.protocol.dispute_api import DisputeAnswerBody
 from veche.protocol.errors import NotFoundError
-from veche.protocol.escrow_api import EscrowBody
 from veche.protocol.ids import RoomId, UserId
 
 if TYPE_CHECKING:

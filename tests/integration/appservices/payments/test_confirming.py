@@ -29,14 +29,14 @@ from appservices.payments.service.wallet.extras import chosen_view
 from appservices.payments.service.wallet.visit import Visit
 from tests.integration.appservices.payments.market import BEGINS_MINOR, SHOP, Market
 from tests.integration.appservices.payments.test_bills import beside
+from veche.contracts.payments.invoice_api import ConfirmBody, InvoiceBody, QuoteBody, RefuseBody
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
-from veche.protocol.invoice_api import ConfirmBody, InvoiceBody, QuoteBody, RefuseBody
 from veche.protocol.money import MINOR_MAX, Money
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from veche.protocol.invoice_api import InvoiceView
+    from veche.contracts.payments.invoice_api import InvoiceView
 
 pytestmark = pytest.mark.postgres
 

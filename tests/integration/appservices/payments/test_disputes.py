@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from appservices.payments.api.disputes import DisputeAnswerBody
 from appservices.payments.core.dispute import DisputeStateError
 from appservices.payments.service import api_disputes, disputes, freezing
 from appservices.payments.service.callers import Caller
@@ -25,7 +26,6 @@ from tests.integration.appservices.payments.stage import (
     Stage,
 )
 from tests.support.postgres import execute
-from veche.protocol.dispute_api import DisputeAnswerBody
 from veche.protocol.errors import MalformedError, NotFoundError
 
 pytestmark = pytest.mark.postgres

@@ -24,7 +24,7 @@ from tests.integration.appservices.payments.stage import (
     Stage,
 )
 from tests.support.postgres import execute
-from veche.protocol.guards import RuleState
+from veche.protocol.guardians import RuleState
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:

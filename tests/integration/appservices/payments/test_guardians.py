@@ -38,7 +38,7 @@ from tests.integration.appservices.payments.trust import (
 )
 from tests.support.postgres import execute
 from tests.support.stored_keys import revoke_keys
-from veche.protocol.guards import RuleState
+from veche.protocol.guardians import RuleState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,25 +28,25 @@ from tests.support.postgres import database
 from tests.support.processes import TIMEOUT_S
 from tests.support.web import served
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
+from veche.acts import signed_tree
+from veche.acts.signed_tree import ForkedError
+from veche.acts.witnesses import store as witness_store
+from veche.acts.witnesses.asking import Witnesses
+from veche.api import Api
+from veche.api.gate import Gate
 from veche.cli import demo
-from veche.protocol.cosigned import Cosigned
+from veche.contracts.payments.receipt import Fault, ReceiptError, Verified, verify_receipt
 from veche.protocol.errors import BadSignatureError, NotFoundError, UnavailableError
 from veche.protocol.ids import Ulid, hex_of_ulid, ulid
-from veche.protocol.merkle import extends
 from veche.protocol.money import Money
-from veche.protocol.notes import Cosigner, open_checkpoint, read_verifier_key, signer_of
-from veche.protocol.receipt import Fault, ReceiptError, Verified, verify_receipt
-from veche.protocol.unpadded import from_unpadded
-from veche.protocol.witnessed import read_witnessed
-from veche.runtime import signed_tree
-from veche.runtime.api import Api
+from veche.protocol.unpadded_base64 import from_unpadded
+from veche.runtime.config.witnesses import WitnessesSection
 from veche.runtime.database import Database, connect
-from veche.runtime.gate import Gate
-from veche.runtime.migrate import KERNEL_SETS, MigrationSet
-from veche.runtime.signed_tree import ForkedError
-from veche.runtime.witnesses import store as witness_store
-from veche.runtime.witnesses.asking import Witnesses
-from veche.runtime.witnesses.config import WitnessesSection
+from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
+from veche.transparency.cosignatures import Cosigned
+from veche.transparency.merkle import extends
+from veche.transparency.notes import Cosigner, open_checkpoint, read_verifier_key, signer_of
+from veche.transparency.witness_proofs import read_witnessed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

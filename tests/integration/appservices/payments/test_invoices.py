@@ -21,9 +21,9 @@ from tests.integration.appservices.payments.scenes import (
     world,
 )
 from tests.support.postgres import execute
+from veche.contracts.payments.invoice import InvoiceOrder
+from veche.contracts.payments.invoice_api import InvoiceBody
 from veche.protocol.ids import derived_ulid
-from veche.protocol.invoice import InvoiceOrder
-from veche.protocol.invoice_api import InvoiceBody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from appservices.payments.api.peers import hash_of
+from appservices.payments.api.refunds import RefundBody
 from appservices.payments.service import (
     api_refunds,
     invoices,
@@ -32,11 +34,9 @@ from tests.integration.appservices.payments.peers_rig import (
     two,
 )
 from tests.support.postgres import execute
+from veche.contracts.payments.invoice_api import InvoiceBody
+from veche.contracts.payments.receipt import verify_receipt
 from veche.protocol.errors import MalformedError
-from veche.protocol.invoice_api import InvoiceBody
-from veche.protocol.peer_api import hash_of
-from veche.protocol.receipt import verify_receipt
-from veche.protocol.refund_api import RefundBody
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:

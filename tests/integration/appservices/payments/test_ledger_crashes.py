@@ -22,8 +22,8 @@ from tests.integration.appservices.payments.ledger_load import PEOPLE, Journal
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems, sql
 from tests.support.ledger import EUR, Shard, transfer
 from tests.support.processes import ROOT, Child, wait_until
-from veche.runtime.migrate import KERNEL_SETS, migrate
-from veche.runtime.postgres import EmbeddedPostgres
+from veche.runtime.database.embedded import EmbeddedPostgres
+from veche.runtime.database.migrate import KERNEL_SETS, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,7 @@ from tests.integration.appservices.payments.scenes import ALICE, BOB
 from tests.integration.veche.runtime.rig import until
 from tests.support.processes import ROOT
 from tests.support.receiver import Receiver
-from veche.runtime.public import PageLinks
+from veche.runtime.web.public import PageLinks
 
 pytestmark = pytest.mark.postgres
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from appservices.payments.api.peers import PeerHead, hash_of
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.peers import origin_of
 from appservices.payments.core.texts.views import Party
@@ -42,11 +43,10 @@ from tests.integration.appservices.payments.peers_rig import (
     two,
 )
 from tests.support.postgres import execute
+from veche.contracts.payments.receipt import verify_receipt
 from veche.protocol.errors import BadSignatureError
 from veche.protocol.ids import UserId, derived_ulid
-from veche.protocol.notes import Checkpoint, NoteSigner, open_note, read_verifier_key
-from veche.protocol.peer_api import PeerHead, hash_of
-from veche.protocol.receipt import verify_receipt
+from veche.transparency.notes import Checkpoint, NoteSigner, open_note, read_verifier_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

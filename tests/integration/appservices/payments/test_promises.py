@@ -20,7 +20,7 @@ from appservices.payments.store.mandates import Mandate
 from tests.support.postgres import database
 from veche.protocol.ids import RoomId, UserId, derived_ulid
 from veche.runtime.database import connect
-from veche.runtime.migrate import KERNEL_SETS, MigrationSet
+from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

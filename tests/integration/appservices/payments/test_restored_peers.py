@@ -24,13 +24,13 @@ from tests.integration.appservices.payments.peers_rig import (
     exchange,
     two,
 )
-from veche.runtime import histories
+from veche.acts import histories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from veche.protocol.peer_api import PeerRecord
-    from veche.runtime.histories import Finding
+    from appservices.payments.api.peers import PeerRecord
+    from veche.acts.histories import Finding
 
 pytestmark = pytest.mark.postgres
 

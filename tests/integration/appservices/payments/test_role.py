@@ -23,10 +23,10 @@ from tests.support.ledger import ALICE, BOB, Shard, people, transfer
 from tests.support.postgres import database
 from tests.support.processes import TIMEOUT_S
 from veche.protocol.errors import ConfigError
-from veche.protocol.notes import NoteSigner
 from veche.runtime.database import connect
-from veche.runtime.migrate import KERNEL_SETS
-from veche.runtime.roles import grant
+from veche.runtime.database.migrate import KERNEL_SETS
+from veche.runtime.database.roles import grant
+from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,11 +19,11 @@ from appservices.payments.store import holders
 from tests.integration.appservices.payments.bank_rig import BANK, BankCase
 from tests.integration.appservices.payments.peers_rig import HERE, THERE, key_of
 from tests.integration.appservices.payments.stage import Heard, StageScene
+from veche.chat.sending import Voice
 from veche.cli import demo
+from veche.messaging.service import BotAccount
 from veche.protocol.ids import UserId, derived_ulid
 from veche.protocol.money import Money
-from veche.runtime.service import BotAccount
-from veche.runtime.speak import Voice
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:

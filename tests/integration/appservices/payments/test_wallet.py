@@ -51,10 +51,10 @@ from tests.integration.appservices.payments.scenes import (
     world,
 )
 from tests.support.postgres import execute
+from veche.contracts.payments.invoice import InvoiceOrder
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid, derived_ulid
-from veche.protocol.invoice import InvoiceOrder
-from veche.runtime.public import PageLinks
+from veche.runtime.web.public import PageLinks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

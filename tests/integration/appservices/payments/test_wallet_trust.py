@@ -22,7 +22,7 @@ from tests.integration.appservices.payments.trust import (
     use_of,
 )
 from veche.protocol.errors import NotFoundError
-from veche.protocol.guards import RuleState
+from veche.protocol.guardians import RuleState
 from veche.protocol.ids import derived_ulid
 
 if TYPE_CHECKING:

@@ -22,20 +22,20 @@ from tests.support.postgres import execute
 from tests.support.processes import ROOT, TIMEOUT_S
 from tests.support.receiver import Receiver
 from veche.cli import demo
-from veche.protocol.envelope import verify
+from veche.contracts.payments.invoice_api import InvoiceEvent
+from veche.messaging.webhooks import DISABLED, TooManyWebhooksError, Webhook, Webhooks, store
+from veche.messaging.webhooks.models import WEBHOOKS_MAX, Delivery, WebhookBody
 from veche.protocol.errors import BadSignatureError, ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import derived_ulid
-from veche.protocol.invoice_api import InvoiceEvent
-from veche.protocol.notes import NoteSigner
-from veche.protocol.webhook import WEBHOOKS_MAX, Delivery, WebhookBody
-from veche.runtime.listener import Listener
-from veche.runtime.outbound import OutboundRefusedError, place_of
+from veche.runtime.database.listener import Listener
 from veche.runtime.vault import Vault
-from veche.runtime.webhooks import DISABLED, TooManyWebhooksError, Webhook, Webhooks, store
+from veche.runtime.web.outbound import OutboundRefusedError, place_of
+from veche.transparency.envelope import verify
+from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
-    from veche.runtime.host import Host
+    from veche.server.host import Host
 
 reactor: Any = default_reactor
 

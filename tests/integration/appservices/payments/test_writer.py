@@ -31,7 +31,7 @@ from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.runtime.database import connect
-from veche.runtime.migrate import KERNEL_SETS
+from veche.runtime.database.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

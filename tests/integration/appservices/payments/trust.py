@@ -19,7 +19,7 @@ from appservices.payments.store.allowances import Allowance
 from appservices.payments.store.guards import GuardRule
 from tests.integration.appservices.payments.scenes import ALICE, BOB, NOW_MS
 from tests.support.stored_keys import revoke_keys
-from veche.protocol.guards import RuleState
+from veche.protocol.guardians import RuleState
 from veche.protocol.ids import EffectId, RoomId, UserId, derived_ulid
 from veche.runtime.crypto.tracking import pin_encrypted
 

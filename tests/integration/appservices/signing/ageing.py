@@ -11,7 +11,7 @@ from appservices.signing.cli import open_authority
 from appservices.signing.service.authorities import STAMPS, read_authorities
 from appservices.signing.service.sealing import Seals
 from tests.support.signing import YEAR
-from veche.protocol.signatures.certificates import Holder, stamps_certificate
+from veche.documents.pki.certificates import Holder, stamps_certificate
 
 if TYPE_CHECKING:
     from appservices.signing.service.scene import Parts

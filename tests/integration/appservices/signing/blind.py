@@ -12,16 +12,16 @@ from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
 from tests.support.blind_page import BlindPage, Requester
 from tests.support.forgery import page
 from tests.unit.veche.runtime.test_gate import session as session_of
+from veche.access.sessions import Level
 from veche.protocol.errors import SignInError
 from veche.protocol.ids import UserId
-from veche.runtime.sessions import Level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cryptography import x509
 
-    from veche.runtime.sessions import Session
+    from veche.access.sessions import Session
 
 CANARY: Final = "Zeisig"
 """A word that is in everything that the service must not learn."""

@@ -17,12 +17,12 @@ from appservices.signing.store import chats, sessions
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, SigningSite
 from tests.support.keys import approval_of
 from tests.support.said import opened
+from veche.messaging.jobs import Errand
 from veche.protocol.approval import SignedApproval
 from veche.protocol.ids import EffectId, EventId, RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.runtime.crypto.attachments import decrypt_file, encrypt_file, read_file_key
 from veche.runtime.crypto.tracking import pin_encrypted
-from veche.runtime.errands import Errand
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.store import expect_member
 

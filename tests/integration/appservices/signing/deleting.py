@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from appservices.signing.service import forgetting
 from tests.integration.appservices.signing.chats import ChatSite
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.runtime.errands import Errand
 
 DAY_MS: Final = 86_400_000
 

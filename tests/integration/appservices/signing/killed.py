@@ -29,26 +29,26 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- a pro
 from appservices.signing.bot import Signing
 from tests.integration.appservices.signing.chats import BOT, ChatSite, Homeserver
 from tests.integration.veche.runtime.rig import FakeCrypto, FakeHooks, is_ours
+from veche.messaging import jobs as errands
+from veche.messaging.inbox.worker import Ports, Worker, _Outcome
+from veche.messaging.jobs import CHANNEL, Errand, Errands
+from veche.messaging.outbox.marks import Marks
+from veche.messaging.outbox.sender import OutboxSender
 from veche.protocol.ids import effect_id
 from veche.protocol.inbound import Trust
-from veche.runtime import errands
 from veche.runtime.database import Database
-from veche.runtime.errands import CHANNEL, Errand, Errands
-from veche.runtime.inbox.worker import Ports, Worker, _Outcome
-from veche.runtime.listener import Listener
+from veche.runtime.database.listener import Listener
+from veche.runtime.database.presence import Presence
 from veche.runtime.matrix.rooms import Rooms
-from veche.runtime.outbox.marks import Marks
-from veche.runtime.outbox.sender import OutboxSender
-from veche.runtime.presence import Presence
 from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from veche.messaging.jobs import ErrandHandler
     from veche.protocol.ids import UserId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
     from veche.runtime.ports import Undelivered
 
 P = ParamSpec("P")

@@ -27,9 +27,9 @@ from tests.integration.appservices.signing.chats import BOT
 from tests.integration.appservices.signing.killed import HearingSite, KeptMedia
 from tests.integration.veche.runtime.rig import event, hidden, is_ours, until
 from tests.support.processes import ROOT, TIMEOUT_S
-from veche.runtime.errands import store as errands
-from veche.runtime.inbox.intake import Intake
-from veche.runtime.inbox.store import State
+from veche.messaging.inbox.intake import Intake
+from veche.messaging.inbox.store import State
+from veche.messaging.jobs import store as errands
 from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:

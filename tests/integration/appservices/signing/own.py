@@ -27,12 +27,12 @@ from tests.support.csc_server import ACCESS
 from tests.support.keys import approval_of
 from veche.cli import sign as command
 from veche.cli.homeserver import write_private
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import prepare_closing, room_for_stamp
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.stamps import StampRequest
 from veche.protocol.errors import VecheError
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import prepare_closing, room_for_stamp
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.stamps import StampRequest
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,10 +12,10 @@ from typing import Any, cast
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- a process of its own
 
 from appservices.signing.service.feed import SigningFeed
-from veche.protocol.notes import NoteSigner
+from veche.messaging.webhooks import Rules, Webhooks
 from veche.runtime.database import Database
 from veche.runtime.vault import Vault
-from veche.runtime.webhooks import Rules, Webhooks
+from veche.transparency.notes import NoteSigner
 
 reactor: Any = default_reactor
 

@@ -49,22 +49,22 @@ from tests.support.sign_page import API as SIGNING_API
 from tests.support.sign_page import SignPage
 from tests.support.signing import with_boxes
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
+from veche.access.approvals import Approvals, Key, KeyKind, Rules, store
+from veche.acts import ActLog
+from veche.acts.heads import ActHeads
+from veche.acts.witnesses.asking import Witnesses
+from veche.api.gate import Gate
 from veche.cli.homeserver import write_private
+from veche.messaging.service import BotAccount
 from veche.protocol.ids import UserId
-from veche.runtime.acts import ActLog
-from veche.runtime.acts.heads import ActHeads
-from veche.runtime.approvals import Approvals, Key, KeyKind, Rules, store
+from veche.runtime.config.witnesses import WitnessesSection
 from veche.runtime.database import Database, connect
-from veche.runtime.gate import Gate
+from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.keys.pool import SigningPool
 from veche.runtime.live import Live
-from veche.runtime.migrate import KERNEL_SETS, MigrationSet
-from veche.runtime.public import PageLinks
-from veche.runtime.service import BotAccount
 from veche.runtime.vault import Vault
 from veche.runtime.web import new_site
-from veche.runtime.witnesses.asking import Witnesses
-from veche.runtime.witnesses.config import WitnessesSection
+from veche.runtime.web.public import PageLinks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -72,8 +72,8 @@ if TYPE_CHECKING:
     from appservices.signing.core.papers.any_files import AnyFile
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Scene
+    from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
-    from veche.runtime.webhooks import Webhooks
 
 reactor: Any = default_reactor
 SIGNING: Final = MigrationSet("signing", "appservices.signing")

@@ -23,18 +23,18 @@ from appservices.signing.store import blobs
 from tests.integration.appservices.signing.site import ALICE, SigningSite
 from tests.support.bank import DAY, Bank, lists_served
 from tests.support.tsa import OpensslAuthority, stamps_served
+from veche.documents.pki.certificates import STAMP_POLICY
+from veche.documents.pki.stamps import StampAuthority
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signed_file import judge_file
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import EffectId
-from veche.protocol.signatures.certificates import STAMP_POLICY
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.stamps import StampAuthority
-from veche.protocol.signed_file import judge_file
-from veche.runtime.document_cipher import DOCUMENT, decrypt
-from veche.runtime.errands import Errand
+from veche.runtime.files.document_cipher import DOCUMENT, decrypt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
-    from veche.protocol.signatures.report import Report
+    from veche.documents.signatures.report import Report
     from veche.runtime.database import Cursor
 
 reactor: Any = default_reactor

@@ -12,11 +12,11 @@ from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, SigningSite
 from tests.support.sign_page import SignPage
 from tests.unit.appservices.signing.service.test_appending import locked_all, of_dora, packed
-from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import form_fields
-from veche.protocol.sign_request import SIGN_REQUEST_KEY
-from veche.protocol.signatures.report import Verdict
+from veche.contracts.signing.card import SIGN_REQUEST_KEY
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import form_fields
+from veche.documents.signatures.report import Verdict
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session

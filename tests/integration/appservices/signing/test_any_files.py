@@ -20,14 +20,14 @@ from tests.support.containers import check_by_openssl, docx
 from tests.support.elsewhere import packed_page
 from tests.support.programs import program
 from tests.support.sign_page import FreshKey, SignPage
-from veche.protocol.asic.archive import HiddenError, new_entry
-from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.sign_request import SIGN_REQUEST_KEY
-from veche.protocol.signatures.report import Verdict
+from veche.contracts.signing.card import SIGN_REQUEST_KEY
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.documents.asic.archive import HiddenError, new_entry
+from veche.documents.signatures.report import Verdict
 
 if TYPE_CHECKING:
+    from veche.documents.signatures.report import Report
     from veche.protocol.ids import UserId
-    from veche.protocol.signatures.report import Report
 
 pytestmark = pytest.mark.postgres
 

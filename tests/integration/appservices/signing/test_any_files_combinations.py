@@ -14,12 +14,12 @@ from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, kept_k
 from tests.integration.appservices.signing.test_meetings import MeetingSite
 from tests.support.containers import docx
 from tests.support.keys import BrowserKey
-from veche.protocol.evidence_checks import check_evidence, read_evidence
+from veche.access.approvals import store
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.documents.pki.certificates import Level
+from veche.documents.signatures.report import Verdict
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.protocol.signatures.certificates import Level
-from veche.protocol.signatures.report import Verdict
-from veche.runtime.approvals import store
-from veche.runtime.errands import Errand
 
 pytestmark = pytest.mark.postgres
 FILE = docx()

@@ -27,10 +27,10 @@ from tests.integration.appservices.signing.site import (
 )
 from tests.support.keys import approval_of, decline_of
 from tests.support.sign_page import FreshKey, SignPage
-from veche.protocol import evidence
-from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.sign_request import SIGN_REQUEST_KEY
-from veche.protocol.unpadded import unpadded
+from veche.contracts.signing import evidence
+from veche.contracts.signing.card import SIGN_REQUEST_KEY
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.protocol.unpadded_base64 import unpadded
 
 if TYPE_CHECKING:
     from veche.protocol.ids import UserId

@@ -15,10 +15,10 @@ from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
 from tests.support.blind_page import sign_only
 from tests.support.keys import unpadded_base64
 from tests.support.sign_page import SignPage
-from veche.protocol.evidence_checks import check_evidence, read_evidence
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.documents.signatures.report import Verdict
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import Ulid, effect_id
-from veche.protocol.signatures.report import Verdict
-from veche.runtime.errands import Errand
 
 pytestmark = pytest.mark.postgres
 

@@ -28,7 +28,7 @@ from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_si
 from tests.support.blind_page import BlindPage, RefusedPageError, claims, sign_only
 from tests.support.keys import unpadded_base64
 from tests.support.sign_page import FreshKey
-from veche.protocol.unpadded import from_unpadded
+from veche.protocol.unpadded_base64 import from_unpadded
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:

@@ -26,14 +26,14 @@ from tests.support.node import chromium, firefox, why_no_browser, why_no_firefox
 from tests.support.programs import program
 from tests.support.readers import by_openssl, by_pyhanko
 from veche.cli.main import main
-from veche.protocol.asic.container import MIME, read_container
-from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.pdf.document import Document
-from veche.protocol.signatures.certificates import Holder, stamps_certificate
-from veche.protocol.signatures.digests import SHA512
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.verdict import Trusted, judge, signatures_of
-from veche.protocol.signed_file import judge_file
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.documents.asic.container import MIME, read_container
+from veche.documents.pdf.document import Document
+from veche.documents.pki.certificates import Holder, stamps_certificate
+from veche.documents.pki.digests import SHA512
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.verdict import Trusted, judge, signatures_of
+from veche.documents.signed_file import judge_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

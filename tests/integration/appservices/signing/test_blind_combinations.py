@@ -20,10 +20,10 @@ from tests.support.blind_page import BlindPage, url64
 from tests.support.csc_server import CODE, PIN, Holder, Provider, served
 from tests.support.keys import Passkey, approval_of
 from tests.support.sign_page import SignList, sign_all
-from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.unpadded import from_unpadded, unpadded
-from veche.runtime.approvals import store
+from veche.access.approvals import store
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.documents.signatures.report import Verdict
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Session

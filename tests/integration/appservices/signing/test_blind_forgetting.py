@@ -15,8 +15,8 @@ from appservices.signing.store.kept import EXPIRING
 from tests.integration.appservices.signing.blind import BlindSite
 from tests.integration.appservices.signing.deleting import DAY_MS, DeletingSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, two_signers
-from veche.protocol.evidence_checks import read_evidence
-from veche.protocol.signatures.report import Verdict
+from veche.contracts.signing.evidence_checks import read_evidence
+from veche.documents.signatures.report import Verdict
 
 pytestmark = pytest.mark.postgres
 

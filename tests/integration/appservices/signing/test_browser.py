@@ -28,11 +28,11 @@ from tests.integration.appservices.signing.site import (
     two_signers,
 )
 from tests.support.node import chromium, firefox, why_no_browser, why_no_firefox
-from veche.protocol.asic.verdict import judge_container
+from veche.access.approvals import Key, KeyKind, store
+from veche.documents.asic.verdict import judge_container
+from veche.documents.signatures.report import Reason
+from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.ids import RoomId, Ulid
-from veche.protocol.signatures.report import Reason
-from veche.protocol.signatures.verdict import Trusted, judge
-from veche.runtime.approvals import Key, KeyKind, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,15 +15,15 @@ from appservices.signing.service.by_hand import OVER as OVER_ERRAND
 from tests.integration.appservices.signing.by_hand import NAME, OVER, HandSite
 from tests.integration.appservices.signing.site import ALICE, CAROL, PDF, kept_key
 from tests.support.keys import BrowserKey
-from veche.protocol.evidence import EvidenceClause
-from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.handwriting import LENGTH_MIN, POINTS_MAX, Drawing
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.words import words_of
-from veche.runtime.approvals import store
+from veche.access.approvals import store
+from veche.contracts.signing.evidence import EvidenceClause
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.contracts.signing.handwriting import LENGTH_MIN, POINTS_MAX, Drawing
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.words import words_of
 
 if TYPE_CHECKING:
-    from veche.protocol.evidence import Evidence
+    from veche.contracts.signing.evidence import Evidence
     from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres

@@ -18,7 +18,7 @@ from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite, 
 from tests.integration.veche.runtime.rig import until
 from tests.support.keys import approval_of
 from tests.support.sign_page import FreshKey
-from veche.protocol.signatures.certificates import Authority
+from veche.documents.pki.certificates import Authority
 from veche.runtime.keys.places import TokenKey
 from veche.runtime.keys.tokens import TokenError
 

@@ -19,18 +19,18 @@ from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.hostile_events import hostile_contents
 from tests.support.sign_page import SignPage
+from veche.contracts.signing.card import SIGN_FILE_KEY, SIGN_REQUEST_KEY, SIGN_RESULT_KEY
+from veche.documents.pki.certificates import Level as CertificateLevel
+from veche.documents.signatures.report import Verdict
 from veche.protocol.inbound import DeviceStanding, Trust
-from veche.protocol.sign_request import SIGN_FILE_KEY, SIGN_REQUEST_KEY, SIGN_RESULT_KEY
-from veche.protocol.signatures.certificates import Level as CertificateLevel
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from veche.messaging.jobs import Errand
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import Errand
 
 pytestmark = pytest.mark.postgres
 

@@ -12,11 +12,11 @@ from appservices.signing.core.records import UNFAIR_MAX, Clause, ClauseKind
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, PDF, SigningSite, two_signers
 from tests.support.sign_page import FreshKey, SignPage
-from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import form_fields
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.words import words_of
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import form_fields
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,12 +10,12 @@ from appservices.signing.core.judged import judged
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.keys import BrowserKey, approval_of
-from veche.protocol.evidence_checks import check_evidence, read_evidence
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 
 if TYPE_CHECKING:
     from tests.support.calls import Answer
     from tests.support.sign_page import SignPage
-    from veche.protocol.evidence import Evidence
+    from veche.contracts.signing.evidence import Evidence
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 

@@ -20,10 +20,10 @@ from tests.integration.appservices.signing.deleting import DAY_MS, DeletingSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.sign_page import SignPage
 from veche.cli.main import main
+from veche.contracts.signing.card import SIGN_REQUEST_KEY
+from veche.contracts.signing.evidence_checks import read_evidence
+from veche.messaging.jobs import Errand
 from veche.protocol.errors import GoneError
-from veche.protocol.evidence_checks import read_evidence
-from veche.protocol.sign_request import SIGN_REQUEST_KEY
-from veche.runtime.errands import Errand
 
 pytestmark = pytest.mark.postgres
 

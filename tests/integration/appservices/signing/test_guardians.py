@@ -15,7 +15,7 @@ from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, two_signers
 from tests.support.keys import BrowserKey, approval_of
 from tests.support.sign_page import FreshKey, ask_all
-from veche.protocol.signatures.report import Verdict
+from veche.documents.signatures.report import Verdict
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Session

@@ -12,14 +12,14 @@ from appservices.signing.core.judged import judged
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, OFFICE, PDF, two_signers
 from tests.support.keys import BrowserKey
-from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.signatures.certificates import Level
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.words import words_of
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.documents.pki.certificates import Level
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.words import words_of
 
 if TYPE_CHECKING:
-    from veche.protocol.evidence import Evidence
-    from veche.protocol.signatures.report import Report
+    from veche.contracts.signing.evidence import Evidence
+    from veche.documents.signatures.report import Report
 
 pytestmark = pytest.mark.postgres
 

@@ -19,8 +19,8 @@ from tests.integration.appservices.signing.site import ALICE, CAROL, PDF
 from tests.support.containers import docx
 from tests.support.keys import approval_of
 from tests.support.sign_page import FreshKey
-from veche.protocol.sign_request import SIGN_RESULT_KEY
-from veche.protocol.signatures.report import Verdict
+from veche.contracts.signing.card import SIGN_RESULT_KEY
+from veche.documents.signatures.report import Verdict
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Session

@@ -34,11 +34,11 @@ from tests.support.blind_page import sign_only
 from tests.support.containers import docx
 from tests.support.keys import approval_of
 from tests.support.sign_page import FreshKey, SignPage, ask_all
+from veche.contracts.signing.card import SIGN_REQUEST_KEY
+from veche.documents.signatures.report import Verdict
+from veche.messaging import jobs as errands
+from veche.messaging.jobs import Errand
 from veche.protocol.ids import effect_id
-from veche.protocol.sign_request import SIGN_REQUEST_KEY
-from veche.protocol.signatures.report import Verdict
-from veche.runtime import errands
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from tests.support.blind_page import BlindPage

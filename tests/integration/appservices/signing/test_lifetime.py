@@ -28,18 +28,18 @@ from tests.integration.appservices.signing.test_sealing import SIGNING, _at
 from tests.support.forgery import page
 from tests.support.postgres import database
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
+from veche.api.gate import Gate
+from veche.api.sealing_client import Sealer
 from veche.cli.homeserver import write_private
 from veche.cli.main import main
 from veche.cli.seal import seal
 from veche.cli.verify_pdf import NOT_PROVEN
-from veche.protocol.asic.archive import ArchiveError
-from veche.protocol.asic.container import DataFile
+from veche.documents.asic.archive import ArchiveError
+from veche.documents.asic.container import DataFile
+from veche.documents.pki.certificates import Holder, stamps_certificate
 from veche.protocol.errors import ConfigError
-from veche.protocol.signatures.certificates import Holder, stamps_certificate
 from veche.runtime.database import Database
-from veche.runtime.gate import Gate
 from veche.runtime.keys.pool import SigningPool
-from veche.runtime.sealing import Sealer
 from veche.runtime.web import new_site
 
 pytestmark = pytest.mark.postgres

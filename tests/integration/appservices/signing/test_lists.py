@@ -9,7 +9,7 @@ import pytest
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.sign_page import SignPage
-from veche.protocol.sign_request import SIGN_REQUEST_KEY
+from veche.contracts.signing.card import SIGN_REQUEST_KEY
 
 if TYPE_CHECKING:
     from veche.protocol.ids import UserId

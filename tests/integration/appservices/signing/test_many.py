@@ -26,11 +26,11 @@ from tests.support.forgery import page
 from tests.support.keys import approval_of, unpadded_base64
 from tests.support.sign_page import API, FreshKey, SignList, ask_all, sign_all
 from tests.support.signing import with_boxes
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.documents.signatures.report import Verdict
 from veche.protocol.approval import DOCUMENTS_MAX, documents_sha256
-from veche.protocol.evidence_checks import check_evidence, read_evidence
 from veche.protocol.message import URL_CHARACTERS_MAX
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.unpadded import from_unpadded
+from veche.protocol.unpadded_base64 import from_unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

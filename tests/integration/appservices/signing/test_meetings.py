@@ -22,11 +22,11 @@ from tests.integration.appservices.signing.site import (
 from tests.support.calls import Answer, request
 from tests.support.keys import BrowserKey, fragment_base64, unpadded_base64
 from tests.support.sign_page import API, SignPage
-from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.signatures.certificates import Level
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.words import words_of
-from veche.runtime.approvals import store
+from veche.access.approvals import store
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.documents.pki.certificates import Level
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.words import words_of
 
 pytestmark = pytest.mark.postgres
 WHO = 'me, "Bob Brown"'

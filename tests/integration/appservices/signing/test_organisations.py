@@ -25,7 +25,7 @@ from tests.integration.appservices.signing.site import (
 from tests.support.forgery import page
 from tests.support.sign_page import API
 from veche.runtime.database import connect
-from veche.runtime.document_cipher import DOCUMENT, encrypt
+from veche.runtime.files.document_cipher import DOCUMENT, encrypt
 
 pytestmark = pytest.mark.postgres
 

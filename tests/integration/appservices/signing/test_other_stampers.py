@@ -28,16 +28,16 @@ from tests.support.sign_page import token_of
 from tests.support.signing import ms
 from veche.cli.homeserver import write_private
 from veche.cli.main import main
-from veche.protocol.pdf.document import Document
-from veche.protocol.signatures.certificates import STAMP_POLICY
-from veche.protocol.signatures.checking import open_signature
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.digests import SHA256
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.report import Reason, Verdict
-from veche.protocol.signatures.stamps import StampAuthority, StampRequest, read_token
-from veche.protocol.signatures.verdict import signatures_of
-from veche.protocol.signed_file import judge_file
+from veche.documents.pdf.document import Document
+from veche.documents.pki.certificates import STAMP_POLICY
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.digests import SHA256
+from veche.documents.pki.stamps import StampAuthority, StampRequest, read_token
+from veche.documents.signatures.checking import open_signature
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signatures.report import Reason, Verdict
+from veche.documents.signatures.verdict import signatures_of
+from veche.documents.signed_file import judge_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,16 +32,16 @@ from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import ms
 from tests.support.tsa import OpensslAuthority
 from tests.unit.appservices.widgets.test_signed_files import VERDICT
+from veche.api.sealing_client import Sealer
 from veche.cli.homeserver import write_private
 from veche.cli.main import main
-from veche.protocol.asic.container import DataFile
+from veche.documents.asic.container import DataFile
+from veche.documents.pki.certificates import STAMP_POLICY
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.digests import SHA512
+from veche.documents.pki.stamps import StampAuthority, StampRequest, read_request
+from veche.documents.signatures.report import Reason, Verdict
 from veche.protocol.errors import UnavailableError
-from veche.protocol.signatures.certificates import STAMP_POLICY
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.digests import SHA512
-from veche.protocol.signatures.report import Reason, Verdict
-from veche.protocol.signatures.stamps import StampAuthority, StampRequest, read_request
-from veche.runtime.sealing import Sealer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

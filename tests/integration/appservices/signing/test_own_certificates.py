@@ -24,11 +24,11 @@ from tests.support.bank import DAY, Bank
 from tests.support.csc_server import CODE, PIN, Holder, Provider, served
 from tests.support.keys import approval_of
 from tests.support.softhsm import soft_hsm
+from veche.contracts.signing.evidence_checks import check_evidence
+from veche.documents.pki.cms import der_of
+from veche.documents.signatures.report import Verdict
 from veche.protocol.errors import MalformedError
-from veche.protocol.evidence_checks import check_evidence
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 from veche.runtime.keys.places import open_token
 
 if TYPE_CHECKING:

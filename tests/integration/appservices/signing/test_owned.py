@@ -21,10 +21,10 @@ from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.calls import request
 from tests.support.node import chromium, why_no_browser
 from tests.support.sign_page import API, SignPage
-from veche.protocol.evidence_checks import read_evidence
-from veche.protocol.sign_request import SIGN_REQUEST_KEY
-from veche.protocol.unpadded import from_unpadded, unpadded
-from veche.runtime.document_cipher import DOCUMENT, decrypt
+from veche.contracts.signing.card import SIGN_REQUEST_KEY
+from veche.contracts.signing.evidence_checks import read_evidence
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.runtime.files.document_cipher import DOCUMENT, decrypt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

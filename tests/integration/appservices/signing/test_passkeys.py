@@ -13,10 +13,10 @@ from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_signers
 from tests.support.node import chromium, why_no_browser
-from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.signatures.report import Verdict
-from veche.runtime.approvals import Key, KeyKind, base64url, fingerprint, passkeys, store
-from veche.runtime.approvals.sites import Site, site_of
+from veche.access.approvals import Key, KeyKind, base64url, fingerprint, passkeys, store
+from veche.access.approvals.sites import Site, site_of
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.documents.signatures.report import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,8 +11,8 @@ from appservices.signing.store import chats
 from tests.integration.appservices.signing.chats import BOT, ChatSite
 from tests.integration.appservices.signing.site import ALICE, PDF, SigningSite, two_signers
 from veche.protocol.ids import RoomId
-from veche.runtime.limits import Limit
 from veche.runtime.matrix.store import expect_member
+from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
     from veche.runtime.database import Cursor

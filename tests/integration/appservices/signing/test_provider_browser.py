@@ -15,7 +15,7 @@ from tests.integration.appservices.signing.site import ALICE, BOB
 from tests.integration.appservices.signing.test_browser import enrol
 from tests.support.csc_server import CODE, PIN
 from tests.support.node import engine, why_no_browser
-from veche.protocol.signatures.report import Verdict
+from veche.documents.signatures.report import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,11 +15,11 @@ from appservices.signing.service import remote_signing
 from tests.integration.appservices.signing.provider_site import ProviderSite
 from tests.integration.appservices.signing.site import ALICE
 from tests.support.csc_server import ACCESS, CODE, PIN, Holder
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Proofs, prepare_signature
-from veche.protocol.signatures.cms import Signer
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import Proofs, prepare_signature
+from veche.documents.pki.cms import Signer
+from veche.documents.signatures.report import Verdict
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

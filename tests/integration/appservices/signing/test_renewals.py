@@ -23,16 +23,16 @@ from appservices.signing.store import renewals
 from tests.integration.appservices.signing.ageing import in_years
 from tests.integration.appservices.signing.site import ALICE, SigningSite
 from tests.support.signing import YEAR
-from veche.protocol.asic.container import read_container
+from veche.documents.asic.container import read_container
+from veche.documents.pki.certificates import Holder, Revoked, stamps_certificate
+from veche.documents.pki.digests import SHA512
+from veche.documents.renewal import NotRenewedError
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signatures.report import Reason, Report, Verdict
+from veche.documents.signed_file import judge_file
+from veche.messaging.jobs import Errand
 from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import EffectId
-from veche.protocol.renewal import NotRenewedError
-from veche.protocol.signatures.certificates import Holder, Revoked, stamps_certificate
-from veche.protocol.signatures.digests import SHA512
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.report import Reason, Report, Verdict
-from veche.protocol.signed_file import judge_file
-from veche.runtime.errands import Errand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

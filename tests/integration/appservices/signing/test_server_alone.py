@@ -24,22 +24,22 @@ from appservices.signing.service.recording import record_of
 from tests.integration.appservices.signing.site import ALICE, SigningSite, two_signers
 from tests.support.keys import BrowserKey, approval_of, canonical_json, unpadded_base64
 from tests.support.sign_page import FreshKey
-from veche.protocol.act_proof import ActsProof
-from veche.protocol.evidence_checks import check_evidence
-from veche.protocol.merkle import includes
-from veche.protocol.notes import open_checkpoint
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Proofs, prepare_closing, prepare_signature
-from veche.protocol.signatures import certificates
-from veche.protocol.signatures.certificates import Fresh, Holder, Level
-from veche.protocol.signatures.cms import Signer, der_of
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.stamps import StampRequest
-from veche.protocol.signatures.verdict import Trusted, judge
-from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.contracts.signing.evidence_checks import check_evidence
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import Proofs, prepare_closing, prepare_signature
+from veche.documents.pki import certificates
+from veche.documents.pki.certificates import Fresh, Holder, Level
+from veche.documents.pki.cms import Signer, der_of
+from veche.documents.pki.stamps import StampRequest
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.verdict import Trusted, judge
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.transparency.act_proof import ActsProof
+from veche.transparency.merkle import includes
+from veche.transparency.notes import open_checkpoint
 
 if TYPE_CHECKING:
-    from veche.protocol.evidence import Evidence
+    from veche.contracts.signing.evidence import Evidence
     from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres

@@ -31,13 +31,13 @@ from tests.integration.appservices.signing.site import SIGNING
 from tests.support.forgery import page
 from tests.support.postgres import database, execute
 from tests.support.signing import with_boxes
+from veche.chat.sending import Voice
+from veche.documents.pdf.values import PdfError
+from veche.messaging.service import BotAccount
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import UserId
-from veche.protocol.pdf.values import PdfError
 from veche.runtime.database import connect
-from veche.runtime.migrate import KERNEL_SETS
-from veche.runtime.service import BotAccount
-from veche.runtime.speak import Voice
+from veche.runtime.database.migrate import KERNEL_SETS
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:

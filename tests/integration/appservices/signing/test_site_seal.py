@@ -16,12 +16,12 @@ from appservices.signing.service.sealing import Seals
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, PDF
 from tests.support.sign_page import SignPage
-from veche.protocol.sign_request import SIGN_REQUEST_KEY
-from veche.protocol.signatures.certificates import Level, Revoked
-from veche.protocol.signatures.verdict import Trusted, judge
+from veche.contracts.signing.card import SIGN_REQUEST_KEY
+from veche.documents.pki.certificates import Level, Revoked
+from veche.documents.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
-    from veche.protocol.signatures.report import Report
+    from veche.documents.signatures.report import Report
 
 pytestmark = pytest.mark.postgres
 

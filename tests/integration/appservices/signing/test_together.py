@@ -12,7 +12,7 @@ from appservices.signing.service import together, waiting
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_signers
 from tests.support.sign_page import SignList, sign_all
-from veche.protocol.sign_request import SIGN_RESULT_KEY
+from veche.contracts.signing.card import SIGN_RESULT_KEY
 
 if TYPE_CHECKING:
     from veche.protocol.ids import UserId

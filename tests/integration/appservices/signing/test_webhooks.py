@@ -33,12 +33,12 @@ from tests.integration.veche.runtime.rig import until
 from tests.support.postgres import database, execute
 from tests.support.processes import ROOT, TIMEOUT_S
 from tests.support.receiver import Receiver
-from veche.protocol.envelope import verify
-from veche.protocol.notes import read_verifier_key
-from veche.protocol.session_api import SessionEvent
-from veche.protocol.webhook import WEBHOOKS_MAX, Delivery
-from veche.runtime.listener import Listener
-from veche.runtime.migrate import KERNEL_SETS, read_migrations
+from veche.contracts.signing.session_api import SessionEvent
+from veche.messaging.webhooks.models import WEBHOOKS_MAX, Delivery
+from veche.runtime.database.listener import Listener
+from veche.runtime.database.migrate import KERNEL_SETS, read_migrations
+from veche.transparency.envelope import verify
+from veche.transparency.notes import read_verifier_key
 
 pytestmark = pytest.mark.postgres
 

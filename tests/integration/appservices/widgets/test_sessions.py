@@ -17,7 +17,7 @@ import pytest
 from tests.support.calls import Answer, request
 from tests.support.processes import wait_until
 from tests.support.services import OFFICE, House, house
-from veche.runtime.sessions import core
+from veche.access.sessions import core
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from tests.support.postgres import database, execute
 from veche.cli.diagnosis import machine
 from veche.cli.installed import migration_sets, service_specs
 from veche.cli.main import main
-from veche.runtime.migrate import KERNEL_SETS
+from veche.runtime.database.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,14 +21,14 @@ from tests.support.postgres import database, execute
 from veche.cli import crypto, installed
 from veche.cli.main import main
 from veche.protocol.ids import UserId
-from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.runtime.crypto.core.identity import new_identity
 from veche.runtime.crypto.keys import OperatorKey, WrongOperatorKeyError, read_operator_key
 from veche.runtime.crypto.start import take_over
 from veche.runtime.crypto.store.devices import LOCK_NAME
 from veche.runtime.crypto.writer import LostWriterError
-from veche.runtime.migrate import KERNEL_SETS
-from veche.runtime.postgres import is_running
+from veche.runtime.database.embedded import is_running
+from veche.runtime.database.migrate import KERNEL_SETS
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from tests.support.postgres import database
 from tests.support.processes import ROOT, TIMEOUT_S
 from tests.support.synapse import homeserver
 from veche.runtime.crypto import channel
+from veche.runtime.database.migrate import KERNEL_SETS
 from veche.runtime.matrix.client import path
-from veche.runtime.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from tests.support.synapse import Homeserver

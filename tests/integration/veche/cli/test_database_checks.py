@@ -19,10 +19,10 @@ from veche.cli.diagnosis.database import (
     look_at_witnesses,
 )
 from veche.cli.diagnosis.homeserver import look_at_pushes
-from veche.protocol.notes import Cosigner
+from veche.runtime.config.witnesses import WitnessesSection
 from veche.runtime.database import connect
-from veche.runtime.migrate import KERNEL_SETS, migrate
-from veche.runtime.witnesses.config import WitnessesSection
+from veche.runtime.database.migrate import KERNEL_SETS, migrate
+from veche.transparency.notes import Cosigner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

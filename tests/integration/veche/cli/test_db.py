@@ -13,7 +13,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from tests.support.postgres import database, execute
 from veche.cli import installed
 from veche.cli.main import main
-from veche.runtime.postgres import EmbeddedPostgres, is_running
+from veche.runtime.database.embedded import EmbeddedPostgres, is_running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

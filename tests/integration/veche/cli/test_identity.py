@@ -11,7 +11,7 @@ from tests.support.postgres import database, execute
 from tests.support.said import opened
 from veche.cli import installed
 from veche.cli.main import main
-from veche.runtime.migrate import KERNEL_SETS
+from veche.runtime.database.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -39,20 +39,15 @@ from tests.unit.appservices.widgets.test_signed_files import File, by_command, b
 from veche.cli import sign as command
 from veche.cli.homeserver import write_private
 from veche.cli.main import main
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import stored
+from veche.documents.pki.certificates import PERSON_LIFE, STAMP_POLICY, Level, person_certificate
+from veche.documents.pki.certificates import Holder as Named
+from veche.documents.pki.stamps import StampAuthority
+from veche.documents.signatures.report import Reason, Verdict
+from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.errors import VecheError
 from veche.protocol.ids import UserId
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import stored
-from veche.protocol.signatures.certificates import (
-    PERSON_LIFE,
-    STAMP_POLICY,
-    Level,
-    person_certificate,
-)
-from veche.protocol.signatures.certificates import Holder as Named
-from veche.protocol.signatures.report import Reason, Verdict
-from veche.protocol.signatures.stamps import StampAuthority
-from veche.protocol.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

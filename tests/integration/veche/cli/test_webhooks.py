@@ -9,7 +9,7 @@ import pytest
 from tests.support.postgres import database, execute
 from veche.cli import installed
 from veche.cli.main import main
-from veche.runtime.migrate import KERNEL_SETS
+from veche.runtime.database.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from pathlib import Path

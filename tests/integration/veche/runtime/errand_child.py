@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- this is a program
 from twisted.internet.defer import Deferred
 
+from veche.messaging.jobs import CHANNEL, Errand, Errands
 from veche.runtime.database import Database
-from veche.runtime.errands import CHANNEL, Errand, Errands
-from veche.runtime.listener import Listener
-from veche.runtime.presence import Presence
+from veche.runtime.database.listener import Listener
+from veche.runtime.database.presence import Presence
 from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:

@@ -6,25 +6,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.support.prompts import ALICE, BOT, NOW_MS, ROOM, a_prompt
 from tests.support.said import opened
-from veche.protocol.catalogue import Catalogue
+from veche.acts import ActLog
+from veche.chat import prompts
+from veche.chat.prompts import Answered, Asking, Closing
+from veche.chat.prompts import store as prompt_store
+from veche.chat.sending import Ground, Voice
+from veche.messaging.service import BotAccount
 from veche.protocol.ids import EventId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.protocol.message import Paragraph
-from veche.runtime import prompts
-from veche.runtime.acts import ActLog
+from veche.protocol.texts.catalogue import Catalogue
 from veche.runtime.database import connect
-from veche.runtime.prompts import Answered, Asking, Closing
-from veche.runtime.prompts import store as prompt_store
-from veche.runtime.service import BotAccount
-from veche.runtime.speak import Ground, Voice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from veche.chat.prompts import Heard, Kept
     from veche.protocol.ids import EffectId, RoomId, UserId
     from veche.protocol.prompts import NumberReactions, Prompt
     from veche.runtime.database import Cursor
-    from veche.runtime.prompts import Heard, Kept
 
 CATALOGUE: Final = Catalogue.load("veche.protocol", "veche.protocol.forms")
 GROUND: Final = Ground(ALICE, "test", "request of the person")

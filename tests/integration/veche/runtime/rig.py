@@ -22,39 +22,39 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
+from veche.acts import Act, ActLog
+from veche.messaging import outbox
+from veche.messaging.inbox import store
+from veche.messaging.inbox.heal import Healer
+from veche.messaging.inbox.intake import Intake
+from veche.messaging.inbox.worker import Ports, Worker
+from veche.messaging.outbox import store as outbox_store
+from veche.messaging.outbox.marks import Marks
+from veche.messaging.outbox.sender import OutboxSender
+from veche.messaging.service import BotAccount
 from veche.protocol.acts import ActClass
 from veche.protocol.ids import DeviceId, RoomId, UserId, effect_id
 from veche.protocol.inbound import DeviceStanding, Trust
-from veche.runtime import outbox
-from veche.runtime.acts import Act, ActLog
 from veche.runtime.database import Database
-from veche.runtime.inbox import store
-from veche.runtime.inbox.heal import Healer
-from veche.runtime.inbox.intake import Intake
-from veche.runtime.inbox.worker import Ports, Worker
-from veche.runtime.listener import Listener
+from veche.runtime.database.listener import Listener
+from veche.runtime.database.migrate import MigrationSet
 from veche.runtime.matrix.client import MatrixClient, MatrixError, path
-from veche.runtime.matrix.connections import Connections
 from veche.runtime.matrix.pushes import Pushes
 from veche.runtime.matrix.rooms import Rooms
 from veche.runtime.matrix.transactions import Transactions
-from veche.runtime.migrate import MigrationSet
-from veche.runtime.outbox import store as outbox_store
-from veche.runtime.outbox.marks import Marks
-from veche.runtime.outbox.sender import OutboxSender
 from veche.runtime.ports import NeedsDevices, WaitsForKey
-from veche.runtime.service import BotAccount
 from veche.runtime.tasks import Tasks
 from veche.runtime.web import new_site
+from veche.runtime.web.http_client import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from veche.messaging.inbox.store import Claim, Item
+    from veche.messaging.outbox import Relation
     from veche.protocol.ids import EffectId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
-    from veche.runtime.inbox.store import Claim, Item
-    from veche.runtime.outbox import Relation
     from veche.runtime.ports import Undelivered
 
 reactor: Any = default_reactor

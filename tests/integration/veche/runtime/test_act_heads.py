@@ -12,24 +12,23 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from tests.support.postgres import database
-from veche.protocol.act_proof import ACTS_BYTES_MAX, ACTS_KEY, verify_acts
+from veche.acts import Act, ActLog, check_chain, head_store, heads, histories, signed_tree, store
+from veche.acts.heads import ActHeads
+from veche.acts.histories import RestoredError
+from veche.acts.last_signed import LastSigned, Signed
+from veche.acts.signed_tree import HEAD_EVERY_MS, ForkedError
+from veche.acts.witnesses.asking import Witnesses
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.errors import ConfigError, NotFoundError, UnavailableError
 from veche.protocol.ids import UserId
-from veche.protocol.merkle import extends
-from veche.protocol.notes import open_checkpoint
-from veche.protocol.unpadded import from_unpadded
-from veche.runtime import histories, signed_tree
-from veche.runtime.acts import Act, ActLog, check_chain, head_store, heads, store
-from veche.runtime.acts.heads import ActHeads
+from veche.protocol.unpadded_base64 import from_unpadded
+from veche.runtime.config.witnesses import WitnessesSection
 from veche.runtime.database import connect
-from veche.runtime.histories import RestoredError
-from veche.runtime.last_signed import LastSigned, Signed
-from veche.runtime.migrate import MigrationSet
-from veche.runtime.signed_tree import HEAD_EVERY_MS, ForkedError
+from veche.runtime.database.migrate import MigrationSet
 from veche.runtime.tasks import Tasks
-from veche.runtime.witnesses.asking import Witnesses
-from veche.runtime.witnesses.config import WitnessesSection
+from veche.transparency.act_proof import ACTS_BYTES_MAX, ACTS_KEY, verify_acts
+from veche.transparency.merkle import extends
+from veche.transparency.notes import open_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

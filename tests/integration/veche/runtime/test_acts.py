@@ -10,15 +10,15 @@ import psycopg2
 import pytest
 
 from tests.support.postgres import database
+from veche.acts import Act, ActLog, check_chain, message_form, spend, store
+from veche.messaging import outbox
+from veche.messaging.outbox import Outgoing, Relation
 from veche.protocol.acts import ActClass, ActToken, call_form
 from veche.protocol.errors import ActRequiredError
 from veche.protocol.ids import EffectId, RoomId, UserId
 from veche.protocol.message import RelationKind
-from veche.runtime import outbox
-from veche.runtime.acts import Act, ActLog, check_chain, message_form, spend, store
 from veche.runtime.database import connect
-from veche.runtime.migrate import MigrationSet
-from veche.runtime.outbox import Outgoing, Relation
+from veche.runtime.database.migrate import MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,7 +18,7 @@ from tests.support.processes import TIMEOUT_S, free_ports
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import DeviceId, UserId
 from veche.runtime.matrix.client import MatrixClient, MatrixError
-from veche.runtime.matrix.connections import AnswerTooLargeError, Connections, NoAnswerError
+from veche.runtime.web.http_client import AnswerTooLargeError, Connections, NoAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

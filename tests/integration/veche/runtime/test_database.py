@@ -27,7 +27,7 @@ from veche.protocol.errors import RefusedError, UnavailableError
 from veche.runtime import database as module
 from veche.runtime import metrics
 from veche.runtime.database import ATTEMPTS_MAX, CommitUnknownError, Cursor, Database, connect
-from veche.runtime.postgres import EmbeddedPostgres
+from veche.runtime.database.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

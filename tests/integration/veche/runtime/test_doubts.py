@@ -11,12 +11,12 @@ import pytest
 from tests.integration.veche.runtime.approvals.till import ApprovalCase
 from tests.integration.veche.runtime.sessions.chat import ALICE, MASTER
 from tests.support.said import opened
+from veche.access.identity_doubts import _CATALOGUE, _YES, Doubts
+from veche.messaging.inbox.store import Claim, Item, State
 from veche.protocol.ids import EventId, RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.runtime.crypto.store import people as people_store
 from veche.runtime.crypto.tracking import identity_view, pin_identity, unconfirmed
-from veche.runtime.doubts import _CATALOGUE, _YES, Doubts
-from veche.runtime.inbox.store import Claim, Item, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

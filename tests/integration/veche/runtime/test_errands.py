@@ -17,22 +17,22 @@ from twisted.internet.defer import Deferred
 from tests.integration.veche.runtime.rig import OfflineCase, now_ms, pause, reactor, until
 from tests.support.postgres import execute
 from tests.support.processes import ROOT, Child
-from veche.protocol.errors import NotYetError, RefusedError, UnavailableError
-from veche.protocol.ids import EffectId
-from veche.runtime import metrics
-from veche.runtime.crypto.writer import LostWriterError
-from veche.runtime.errands import (
+from veche.messaging.jobs import (
     CHANNEL,
     PAYLOAD_BYTES_MAX,
     Errand,
     Errands,
     cancel,
-    errands,
     schedule,
     store,
 )
-from veche.runtime.listener import Listener
-from veche.runtime.presence import Presence
+from veche.messaging.jobs import jobs as errands
+from veche.protocol.errors import NotYetError, RefusedError, UnavailableError
+from veche.protocol.ids import EffectId
+from veche.runtime import metrics
+from veche.runtime.crypto.writer import LostWriterError
+from veche.runtime.database.listener import Listener
+from veche.runtime.database.presence import Presence
 from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class ErrandTests(OfflineCase):
                 raise failures.pop(0)
 
         handler.perform_now = fail
-        with self.assertLogs("veche.runtime.errands", "ERROR") as logs:
+        with self.assertLogs("veche.messaging.jobs", "ERROR") as logs:
             await self.schedule(rig, "a")
             await until(lambda: self.ended() == [("a", "a")], "done in the end")
 
@@ -197,7 +197,7 @@ class ErrandTests(OfflineCase):
             raise RefusedError("never")
 
         handler.perform_now = refuse
-        with self.assertLogs("veche.runtime.errands", "WARNING") as logs:
+        with self.assertLogs("veche.messaging.jobs", "WARNING") as logs:
             await self.schedule(rig, "a")
             await until(lambda: self.ended() == [("a", "refused: never")], "refused")
 
@@ -237,7 +237,7 @@ class ErrandTests(OfflineCase):
         rig, handler = await self.begin()
         execute(self.dsn, "INSERT INTO ended VALUES ('a', 'in the way')")
 
-        with self.assertLogs("veche.runtime.errands", "ERROR"):
+        with self.assertLogs("veche.messaging.jobs", "ERROR"):
             await self.schedule(rig, "a")
             await until(lambda: len(handler.attempts) > 1, "tried again")
             assert self.left() == ["a"]

@@ -10,7 +10,7 @@ import pytest
 from tests.support.postgres import database
 from tests.support.processes import TIMEOUT_S, wait_until
 from veche.runtime.database import connect
-from veche.runtime.exclusive import end_stalled, try_lock
+from veche.runtime.database.exclusive import end_stalled, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

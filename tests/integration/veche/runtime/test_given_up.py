@@ -18,9 +18,9 @@ from tests.integration.veche.runtime.rig import (
     until,
 )
 from tests.support.postgres import execute
+from veche.messaging.inbox import pages, store, worker
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.inbound import Trust
-from veche.runtime.inbox import pages, store, worker
 
 if TYPE_CHECKING:
     from tests.integration.veche.runtime.rig import Rig
@@ -53,7 +53,7 @@ class GivenUpTests(OfflineCase):
 
     async def given_up(self, rig: Rig, *events: dict[str, Any]) -> list[str]:
         """Have events fail; effects that tell of it."""
-        with self.assertLogs("veche.runtime.inbox.worker", "ERROR"):
+        with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             await rig.intake.take(list(events))
             await until(lambda: self.refused(rig) >= len(events), "given up")
         return self.told()
@@ -104,7 +104,7 @@ class GivenUpTests(OfflineCase):
             ALICE,
         )
         act = pages.PageAct(rig.bots[0], ROOM, ALICE, WORDS, Trust.VERIFIED, "key")
-        with self.assertLogs("veche.runtime.inbox.worker", "ERROR"):
+        with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             row = await rig.database.run("test", pages.hand_in, act, now_ms())
             await until(lambda: self.refused(rig), "given up")
 
@@ -129,7 +129,7 @@ class GivenUpTests(OfflineCase):
             return 1
 
         self.swap(pages, "fail", count)
-        with self.assertLogs("veche.runtime.inbox.worker", "ERROR"):
+        with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             await rig.intake.take([event(ROOM, ALICE, "bad")])
             await until(is_counting.is_set, "a failure being counted")
         stopping = as_deferred(rig.tasks.stop())

@@ -18,20 +18,20 @@ from tests.integration.veche.runtime.rig import (
     new_bot,
     now_ms,
 )
+from veche.messaging.inbox import store
+from veche.messaging.outbox.store import CHANNEL, Relation, State
+from veche.messaging.outbox.turns import HELD_MAX, HELD_MS, Place
 from veche.protocol.ids import RoomId
 from veche.protocol.message import RelationKind
 from veche.runtime.database import connect
-from veche.runtime.inbox import store
-from veche.runtime.outbox.store import CHANNEL, Relation, State
-from veche.runtime.outbox.turns import HELD_MAX, HELD_MS, Place
 from veche.runtime.ports import HeldBack, NotPrepared
 
 if TYPE_CHECKING:
     from tests.integration.veche.runtime.rig import Rig
+    from veche.messaging.outbox.turns import Spoken, Turn
     from veche.protocol.ids import UserId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
-    from veche.runtime.outbox.turns import Spoken, Turn
 
 pytestmark = pytest.mark.postgres
 

@@ -12,13 +12,13 @@ from tests.integration.veche.runtime.online import OnlineCase, online
 from tests.integration.veche.runtime.proxy import LOSE_REQUEST, PASS, Proxy
 from tests.integration.veche.runtime.rig import as_deferred, now_ms, pause, until
 from tests.support.postgres import execute
+from veche.messaging.inbox import heal
+from veche.messaging.inbox.heartbeat import Heartbeat
+from veche.messaging.inbox.store import Source, lease_heal
 from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
-from veche.runtime.inbox import heal
-from veche.runtime.inbox.heartbeat import Heartbeat
-from veche.runtime.inbox.store import Source, lease_heal
+from veche.runtime.database.presence import Presence
 from veche.runtime.matrix.client import path
-from veche.runtime.presence import Presence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -109,7 +109,7 @@ class HealTests(OnlineCase):
         await rig.deaf()
         names = await self.send(alice, room, 3)
 
-        with self.assertLogs("veche.runtime.inbox.heal", "INFO") as logs:
+        with self.assertLogs("veche.messaging.inbox.heal", "INFO") as logs:
             rig.healer.start()
             await until(lambda: rig.bodies() == names and logs.records, "all of them")
 
@@ -143,7 +143,7 @@ class HealTests(OnlineCase):
         await rig.deaf()
         await self.send(alice, room, heal.TIMELINE_LIMIT + heal.PAGE_LIMIT + 50)
 
-        with self.assertLogs("veche.runtime.inbox.heal", "ERROR"):
+        with self.assertLogs("veche.messaging.inbox.heal", "ERROR"):
             count = await rig.healer.heal(rig.bots[0], "test")
 
         assert count >= heal.TIMELINE_LIMIT + 20

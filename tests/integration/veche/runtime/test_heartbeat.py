@@ -15,9 +15,7 @@ from tests.integration.veche.runtime.rig import (
     new_bot,
 )
 from tests.support.postgres import database, execute
-from veche.protocol.errors import UnavailableError
-from veche.runtime.database import Database
-from veche.runtime.inbox.heartbeat import (
+from veche.messaging.inbox.heartbeat import (
     AGAIN_MS,
     BEAT,
     LOOK_MS,
@@ -26,6 +24,8 @@ from veche.runtime.inbox.heartbeat import (
     Heartbeat,
     PushWatch,
 )
+from veche.protocol.errors import UnavailableError
+from veche.runtime.database import Database
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.metrics import REGISTRY
 from veche.runtime.tasks import Tasks

@@ -26,21 +26,21 @@ from tests.support.calls import Answer, request
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S, free_ports, wait_until
 from tests.support.synapse import homeserver
+from veche.acts import Act, histories
+from veche.acts.histories import RestoredError
+from veche.api import Api, Call
+from veche.messaging.inbox.store import add_bots
+from veche.messaging.service import BotAccount, ServiceSpec
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
 from veche.protocol.ids import UserId
 from veche.protocol.wire import Wire
-from veche.runtime import histories, presence
-from veche.runtime.acts import Act
-from veche.runtime.api import Api, Call
 from veche.runtime.config import Config, Section, load_config
 from veche.runtime.crypto.bot import State
-from veche.runtime.histories import RestoredError
-from veche.runtime.host import Host
-from veche.runtime.inbox.store import add_bots
+from veche.runtime.database import presence
+from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.live import announce
-from veche.runtime.migrate import KERNEL_SETS, MigrationSet
-from veche.runtime.service import BotAccount, ServiceSpec
+from veche.server.host import Host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from twisted.web.resource import IResource
 
     from tests.support.synapse import Homeserver
+    from veche.messaging.jobs import ErrandHandler
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
     from veche.runtime.ports import Undelivered
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]

@@ -23,18 +23,13 @@ from tests.integration.veche.runtime.rig import (
     until,
 )
 from tests.support.postgres import execute
+from veche.messaging.inbox import store
+from veche.messaging.inbox.worker import KEY_WAIT_MS, ROW_DELAYS_MS
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.database import connect
-from veche.runtime.inbox import store
-from veche.runtime.inbox.housekeeping import (
-    EVENT_KEPT_MS,
-    IDS_KEPT_MS,
-    KEY_KEPT_MS,
-    Housekeeping,
-)
-from veche.runtime.inbox.worker import KEY_WAIT_MS, ROW_DELAYS_MS
 from veche.runtime.matrix import store as rooms
+from veche.server.housekeeping import EVENT_KEPT_MS, IDS_KEPT_MS, KEY_KEPT_MS, Housekeeping
 
 if TYPE_CHECKING:
     from tests.integration.veche.runtime.rig import Rig
@@ -270,7 +265,7 @@ class WorkerTests(OfflineCase):
                 raise RuntimeError("a bug")
 
         rig.service.fail = fail_twice
-        with self.assertLogs("veche.runtime.inbox.worker", "ERROR"):
+        with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             await rig.intake.take([event(ROOM, ALICE, "ask it")])
             await until(rig.outbox, "the answer")
 
@@ -287,7 +282,7 @@ class WorkerTests(OfflineCase):
                 raise KeyError("a bug")
 
         rig.service.fail = fail
-        with self.assertLogs("veche.runtime.inbox.worker", "ERROR") as logs:
+        with self.assertLogs("veche.messaging.inbox.worker", "ERROR") as logs:
             await rig.intake.take([event(ROOM, ALICE, name) for name in ("a", "b", "bad", "c")])
             await until(lambda: rig.bodies() == ["a", "b", "c"], "the others, in order")
 
@@ -305,7 +300,7 @@ class WorkerTests(OfflineCase):
                 raise KeyError("a bug")
 
         rig.service.fail = fail
-        with self.assertLogs("veche.runtime.inbox.worker", "ERROR"):
+        with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             await rig.intake.take([event(ROOM, ALICE, name) for name in ("a", "b", "bad", "c")])
             await until(lambda: rig.inbox()[-2][3] == 1, "a failure")
 
@@ -375,7 +370,7 @@ class WorkerTests(OfflineCase):
                 raise QueryCanceled("statement timeout")
 
         rig.service.fail = stuck
-        with self.assertLogs("veche.runtime.inbox.worker", "ERROR"):
+        with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             await rig.intake.take([event(ROOM, ALICE, "stuck"), event(ROOM, ALICE, "next")])
             await until(lambda: rig.bodies() == ["next"], "the next")
 
@@ -697,7 +692,7 @@ class HousekeepingTests(OfflineCase):
 
 
 def worker_module() -> Any:
-    from veche.runtime.inbox import worker  # noqa: PLC0415 -- its constants are patched
+    from veche.messaging.inbox import worker  # noqa: PLC0415 -- its constants are patched
 
     return worker
 

@@ -10,7 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
-from veche.runtime.listener import Listener
+from veche.runtime.database.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ class ListenerTests(TestCase):
         def fail(_payload: str) -> None:
             raise ValueError("broken")
 
-        with self.assertLogs("veche.runtime.listener", "ERROR") as logs:
+        with self.assertLogs("veche.runtime.database.listener", "ERROR") as logs:
             self.started(fails=fail)
             await self.until(lambda: len(self.heard) >= 4)
             self.heard.clear()
@@ -95,7 +95,7 @@ class ListenerTests(TestCase):
 
     async def test_it_keeps_trying_while_nobody_is_there(self) -> None:
         lost = Listener("host=/nowhere dbname=none", reactor, {"a": lambda _: None})
-        with self.assertLogs("veche.runtime.listener", "WARNING") as logs:
+        with self.assertLogs("veche.runtime.database.listener", "WARNING") as logs:
             lost.start()
             await self.until(lambda: len(logs.output) >= 2)
             await lost.stop()

@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
 from veche.runtime.database import Database
-from veche.runtime.listener import Listener
+from veche.runtime.database.listener import Listener
 from veche.runtime.live import CHANNEL, TOPIC_BYTES_MAX, Live, announce
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.veche.runtime.rig import SERVER_NAME, OfflineCase, event, now_ms
+from veche.messaging.inbox import store
+from veche.messaging.outbox import store as outbox
+from veche.messaging.outbox.marks import Mark
 from veche.protocol.ids import EventId, RoomId
-from veche.runtime.inbox import store
-from veche.runtime.outbox import store as outbox
-from veche.runtime.outbox.marks import Mark
 
 if TYPE_CHECKING:
     from tests.integration.veche.runtime.rig import Rig
+    from veche.messaging.inbox.store import Claim, Item
     from veche.runtime.database import Cursor
-    from veche.runtime.inbox.store import Claim, Item
 
 pytestmark = pytest.mark.postgres
 

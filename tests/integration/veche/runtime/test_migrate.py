@@ -14,8 +14,8 @@ from psycopg2.extensions import make_dsn
 
 from tests.support.postgres import database, execute
 from veche.protocol.errors import ConfigError, UnavailableError
-from veche.runtime import migrate as module
-from veche.runtime.migrate import (
+from veche.runtime.database import migrate as module
+from veche.runtime.database.migrate import (
     KERNEL_SETS,
     ForeignDatabaseError,
     MigrationSet,

@@ -13,9 +13,9 @@ from twisted.trial.unittest import TestCase
 from tests.support.foreign import Names, answer, certificate, foreign
 from tests.support.processes import TIMEOUT_S
 from veche.protocol.errors import UnavailableError
-from veche.runtime import outbound
-from veche.runtime.matrix.connections import AnswerTooLargeError, NoAnswerError
-from veche.runtime.outbound import (
+from veche.runtime.web import outbound
+from veche.runtime.web.http_client import AnswerTooLargeError, NoAnswerError
+from veche.runtime.web.outbound import (
     ANSWER_BYTES_MAX,
     LOOKUPS_MAX,
     Outbound,
@@ -26,7 +26,7 @@ from veche.runtime.outbound import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from veche.runtime.outbound import Network
+    from veche.runtime.web.outbound import Network
 
 LOOPBACK = ip_network("127.0.0.0/8")
 PUBLIC = "93.184.215.14"

@@ -21,18 +21,18 @@ from tests.integration.veche.runtime.rig import (
     until,
 )
 from tests.support.postgres import execute
+from veche.acts import Act, ActLog, message_form
+from veche.messaging import outbox
+from veche.messaging.outbox import Outgoing, Relation, sender, store, turns
 from veche.protocol.acts import ACT, OPENING, ActClass
 from veche.protocol.errors import ActRequiredError, MalformedError
 from veche.protocol.ids import DeviceId, EffectId, EventId, RoomId, effect_id
 from veche.protocol.message import RelationKind
-from veche.runtime import outbox
-from veche.runtime.acts import Act, ActLog, message_form
+from veche.runtime.crypto.media import download_encrypted, upload_encrypted
 from veche.runtime.matrix.client import MatrixError, path
-from veche.runtime.matrix.connections import AnswerTooLargeError, Connections
-from veche.runtime.matrix.media import download_encrypted, upload_encrypted
 from veche.runtime.matrix.rooms import RoomPlan, create_room, join
 from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX
-from veche.runtime.outbox import Outgoing, Relation, sender, store, turns
+from veche.runtime.web.http_client import AnswerTooLargeError, Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -221,7 +221,7 @@ class SendingTests(SendingCase):
         lost = Relation(RelationKind.REPLACE, EffectId("never"))
         reply = Relation(RelationKind.REPLY, EffectId("never"))
 
-        with self.assertLogs("veche.runtime.outbox.turns", "ERROR"):
+        with self.assertLogs("veche.messaging.outbox.turns", "ERROR"):
             edit = await rig.say(bot, room, "edit", cause="e", relation=lost)
             await rig.say(bot, room, "reply", cause="r", relation=reply)
             await self.all_sent(rig)
@@ -450,7 +450,7 @@ class AnswerTests(SendingCase):
     async def test_content_that_is_too_large_is_given_up(self) -> None:
         rig, bot, alice, room = await self.scene()
 
-        with self.assertLogs("veche.runtime.outbox.sender", "ERROR"):
+        with self.assertLogs("veche.messaging.outbox.sender", "ERROR"):
             await rig.say(bot, room, "x" * 70_000, cause="1")
             await rig.say(bot, room, "small", cause="2")
             found = await self.undelivered(rig)
@@ -463,7 +463,7 @@ class AnswerTests(SendingCase):
         device = rig.sealers[bot].device_id
         await rig.client.call("DELETE", path("devices", device), user=bot, body={})
 
-        with self.assertLogs("veche.runtime.outbox.sender", "ERROR"):
+        with self.assertLogs("veche.messaging.outbox.sender", "ERROR"):
             await rig.say(bot, room, "hello", cause="1")
             await until(lambda: rig.sealers[bot].is_device_lost, "told")
             await until(self.rests, "it is tried again soon")

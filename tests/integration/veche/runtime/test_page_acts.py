@@ -22,6 +22,8 @@ from tests.integration.veche.runtime.rig import (
     until,
 )
 from tests.support.postgres import execute
+from veche.messaging.inbox import pages, store, worker
+from veche.messaging.inbox.pages import PageAct, PageRow, hand_in, outcome, page_event_id
 from veche.protocol.errors import (
     ConflictError,
     MalformedError,
@@ -33,16 +35,15 @@ from veche.protocol.errors import (
 from veche.protocol.ids import EventId, RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Trust
 from veche.runtime import live as live_module
-from veche.runtime.inbox import housekeeping, pages, store, worker
-from veche.runtime.inbox.pages import PageAct, PageRow, hand_in, outcome, page_event_id
-from veche.runtime.listener import Listener
+from veche.runtime.database.listener import Listener
 from veche.runtime.live import Live
+from veche.server import housekeeping
 
 if TYPE_CHECKING:
     from tests.integration.veche.runtime.rig import Rig
+    from veche.messaging.inbox.pages import Outcome
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Database
-    from veche.runtime.inbox.pages import Outcome
 
 pytestmark = pytest.mark.postgres
 reactor: Any = default_reactor
@@ -325,7 +326,7 @@ class OrderTests(PageCase):
                 raise KeyError("a bug")
 
         rig.service.fail = fail
-        with self.assertLogs("veche.runtime.inbox.worker", "ERROR"):
+        with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             await self.hand_in(rig, self.act(rig, "bad", "k1"))
             await until(lambda: rig.inbox()[-1][3] == 1, "a failure")
 
@@ -379,7 +380,7 @@ class EndTests(PageCase):
                 raise RuntimeError("a bug")
 
         rig.service.fail = fail_twice
-        with self.assertLogs("veche.runtime.inbox.worker", "ERROR"):
+        with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             await self.hand_in(rig, self.act(rig, "ask it"))
             await until(rig.outbox, "the answer")
 
@@ -395,7 +396,7 @@ class EndTests(PageCase):
                 raise KeyError("a bug")
 
         rig.service.fail = fail
-        with self.assertLogs("veche.runtime.inbox.worker", "ERROR"):
+        with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             row = await self.hand_in(rig, self.act(rig, "bad", "k1"))
             await self.hand_in(rig, self.act(rig, "good", "k2"))
             await until(lambda: rig.bodies() == ["good"], "the good one")
@@ -439,7 +440,7 @@ class SettledTests(PageCase):
                 raise KeyError("a bug")
 
         rig.service.fail = fail
-        with self.assertLogs("veche.runtime.inbox.worker", "ERROR"):
+        with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             row = await self.hand_in(rig, self.act(rig, "bad"))
             assert await settled(rig.database, live, row.event_id) == "refused"
 

@@ -18,8 +18,8 @@ from tests.integration.veche.runtime.test_database import small_disk
 from tests.support.postgres import execute
 from tests.support.processes import ROOT, STOP_S_MAX, wait_until
 from veche.protocol.errors import ConfigError, UnavailableError
-from veche.runtime import postgres as module
-from veche.runtime.postgres import (
+from veche.runtime.database import embedded as module
+from veche.runtime.database.embedded import (
     SOCKET_PATH_BYTES_MAX,
     EmbeddedPostgres,
     create_database,
@@ -179,7 +179,7 @@ def test_it_starts_although_the_pid_file_is_damaged(folder: Path, content: str) 
 def test_a_server_that_outlived_its_owner_is_stopped_and_started_anew(folder: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path;"
-        "from veche.runtime.postgres import EmbeddedPostgres;"
+        "from veche.runtime.database.embedded import EmbeddedPostgres;"
         "server = EmbeddedPostgres(Path(sys.argv[1]), is_durable=False); server.start();"
         "print(server.pid, flush=True); os.kill(os.getpid(), 9)"
     )
@@ -322,7 +322,7 @@ def test_anybody_else_runs_it_as_himself(folder: Path) -> None:
     code = (
         # Python itself may be in root's folder, so root starts it and then becomes nobody.
         "import os, pwd, sys; from pathlib import Path; import psycopg2\n"
-        "from veche.runtime.postgres import EmbeddedPostgres\n"
+        "from veche.runtime.database.embedded import EmbeddedPostgres\n"
         "nobody = pwd.getpwnam('nobody')\n"
         "os.setgroups([]); os.setgid(nobody.pw_gid); os.setuid(nobody.pw_uid)\n"
         "with EmbeddedPostgres(Path(sys.argv[1]), is_durable=False) as server:\n"

@@ -9,22 +9,22 @@ import pytest
 from tests.integration.veche.runtime.prompt_room import PromptRoom
 from tests.support.postgres import database
 from tests.support.prompts import ALICE, MALLORY, ROOM, a_prompt, in_thread, replied, words
+from veche.chat import prompts
+from veche.chat.prompts import Closing
+from veche.chat.prompts.store import OPEN_ABOUT_MAX
 from veche.protocol.answers import PROMPTS_MAX, Chosen, NoAnswer, RefusalReason, Refused
 from veche.protocol.errors import UnavailableError
 from veche.protocol.forms import Field, FieldKind, Form
 from veche.protocol.ids import EffectId, RoomId
 from veche.protocol.inbound import Trust
 from veche.protocol.message import Paragraph
-from veche.runtime import prompts
-from veche.runtime.migrate import MigrationSet
-from veche.runtime.prompts import Closing
-from veche.runtime.prompts.store import OPEN_ABOUT_MAX
+from veche.runtime.database.migrate import MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from veche.chat.prompts import Heard
     from veche.protocol.prompts import NumberReactions, Prompt
-    from veche.runtime.prompts import Heard
 
 THREAD = EffectId("1" * 32)
 NASTY = "\0\ud800 \u202e"

@@ -22,19 +22,19 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
+from veche.access.sessions import Agent, Level, Session, Sessions, core, store
+from veche.acts import ActLog
+from veche.api import Api, Call
+from veche.api.gate import Gate
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import UserId
 from veche.protocol.wire import Wire
-from veche.runtime.acts import ActLog
-from veche.runtime.api import Api, Call
-from veche.runtime.bodies import BODY_BYTES_MAX
 from veche.runtime.database import Database
-from veche.runtime.gate import Gate
-from veche.runtime.limits import Limit
+from veche.runtime.database.migrate import KERNEL_SETS
 from veche.runtime.live import Live, announce
-from veche.runtime.migrate import KERNEL_SETS
-from veche.runtime.public import HEADERS, PublicRoot, PublicSite
-from veche.runtime.sessions import Agent, Level, Session, Sessions, core, store
+from veche.runtime.web.bodies import BODY_BYTES_MAX
+from veche.runtime.web.limits import Limit
+from veche.runtime.web.public import HEADERS, PublicRoot, PublicSite
 
 if TYPE_CHECKING:
     from veche.runtime.database import Cursor

@@ -9,10 +9,10 @@ import pytest
 from tests.integration.veche.runtime.prompt_room import PromptRoom
 from tests.support.postgres import database
 from tests.support.prompts import ALICE, NOW_MS, a_prompt
+from veche.chat.prompts import store
 from veche.protocol.answers import Refused
 from veche.protocol.refusals import RefusalReason
-from veche.runtime.migrate import KERNEL_SETS
-from veche.runtime.prompts import store
+from veche.runtime.database.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

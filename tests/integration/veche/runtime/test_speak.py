@@ -9,14 +9,14 @@ import pytest
 from tests.integration.veche.runtime.prompt_room import ACCOUNT, GROUND, LOG, PromptRoom
 from tests.support.postgres import database
 from tests.support.prompts import ALICE, BOT, MALLORY, NOW_MS, ROOM
+from veche.acts import check_chain
+from veche.chat import people
+from veche.chat.hints import Hints
+from veche.chat.sending import Ground, Voice
 from veche.protocol.acts import OPENING, ActClass
 from veche.protocol.ids import EventId
-from veche.runtime import people
-from veche.runtime.acts import check_chain
 from veche.runtime.crypto.recovery import Hint, HintKind
-from veche.runtime.hints import Hints
-from veche.runtime.migrate import KERNEL_SETS
-from veche.runtime.speak import Ground, Voice
+from veche.runtime.database.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

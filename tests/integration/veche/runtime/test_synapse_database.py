@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.postgres import empty_synapse_database, execute
-from veche.runtime.synapse_database import make_synapse_database
+from veche.runtime.database.synapse_database import make_synapse_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,8 +21,8 @@ from tests.integration.veche.runtime.rig import (
 from tests.support.postgres import database, execute, synapse_database
 from tests.support.processes import free_ports
 from tests.support.synapse_workers import homeserver_with_workers
+from veche.messaging.inbox.store import Source
 from veche.protocol.ids import RoomId
-from veche.runtime.inbox.store import Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

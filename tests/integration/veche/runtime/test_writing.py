@@ -12,7 +12,7 @@ from twisted.trial.unittest import TestCase
 
 from tests.integration.veche.runtime.rig import until
 from tests.support.processes import TIMEOUT_S
-from veche.runtime.matrix.writing import Writer
+from veche.runtime.web.writing import Writer
 
 reactor: Any = default_reactor
 

@@ -24,11 +24,11 @@ from appservices.agency.core.inputs import (
 from appservices.agency.core.language import read_service
 from appservices.agency.core.machine import Outcome, open_case, step
 from appservices.agency.core.states import Role, State, TimerKind
-from veche.protocol.catalogue import Catalogue
 from veche.protocol.forms.state import Filled, Said
 from veche.protocol.ids import Ulid, derived_ulid
 from veche.protocol.inbound import Trust
 from veche.protocol.message import Doc, body
+from veche.protocol.texts.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

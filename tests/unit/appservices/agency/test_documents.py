@@ -20,7 +20,7 @@ from appservices.agency.documents import (
 )
 from tests.unit.appservices.agency.builders import ANSWERS, EXAMPLE, NOW_MS, Play, approved, claimed
 from veche.protocol.errors import MalformedError, TooLargeError
-from veche.runtime.typesetting import TypesettingError
+from veche.runtime.files.typesetting import TypesettingError
 
 if TYPE_CHECKING:
     from pathlib import Path

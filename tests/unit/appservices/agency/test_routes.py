@@ -10,10 +10,10 @@ import pytest
 from appservices.agency.routes import API
 from appservices.agency.spec import SERVICE
 from tests.unit.appservices.agency.builders import ROOT
-from veche.runtime.openapi import document
+from veche.api.openapi import document
 
 if TYPE_CHECKING:
-    from veche.runtime.api import Route
+    from veche.api import Route
 
 PAGE = (ROOT / "docs/reference/http-agency.md").read_text()
 LINES = {

@@ -4,7 +4,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import appservices.payments.routes  # noqa: F401 -- declares the routes
 from appservices.payments.routes.api import API
-from veche.runtime.openapi import document
+from veche.api.openapi import document
 
 
 def test_the_document_is_valid() -> None:

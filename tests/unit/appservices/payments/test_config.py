@@ -11,7 +11,7 @@ from appservices.payments.config import PaymentsSection
 from appservices.payments.core.dispute import HOLD_MORE_MS
 from veche.cli import demo
 from veche.protocol.money import Money
-from veche.protocol.notes import NoteSigner
+from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appservices.payments.routes import API
-from veche.runtime.openapi import document
+from veche.api.openapi import document
 
 if TYPE_CHECKING:
-    from veche.runtime.api import Route
+    from veche.api import Route
 
 ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs/reference/http-payments.md").read_text()

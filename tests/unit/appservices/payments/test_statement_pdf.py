@@ -9,8 +9,8 @@ import pytest
 
 from appservices.payments.core.statement import AccountStatement, Line, Said
 from appservices.payments.statement_pdf import PDF_LINES_MAX, statement_pdf
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.errors import TooLargeError
+from veche.protocol.texts.catalogue import LANGUAGES
 
 AT_MS = 1_790_000_000_000
 DAY = dt.date(2026, 9, 21)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from appservices.payments.routes.persons import API
-from veche.runtime.sessions import Level
+from veche.access.sessions import Level
 
 if TYPE_CHECKING:
-    from veche.runtime.api import Route
+    from veche.api import Route
 
 PAGE: Final = (Path(__file__).parents[4] / "docs/reference/http-wallet.md").read_text()
 PUBLIC: Final = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from appservices.signing.routes import API
-from veche.runtime.openapi import document
+from veche.api.openapi import document
 
 
 def test_the_openapi_document_is_valid_and_has_every_route() -> None:

@@ -1,4 +1,4 @@
-"""The pages come to the same verdicts on files of acts as ``veche.protocol.act_proof``."""
+"""The pages come to the same verdicts on files of acts as ``veche.transparency.act_proof``."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from tests.support.acts import (
     witnessed,
 )
 from tests.support.node import WIDGETS, node, why_no_node
-from veche.protocol.act_proof import ACTS_KEY, ACTS_MAX, ActProofError, read_acts, verify_acts
 from veche.protocol.acts import ActClass
-from veche.protocol.notes import Cosigner, NoteSigner
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
+from veche.transparency.act_proof import ACTS_KEY, ACTS_MAX, ActProofError, read_acts, verify_acts
+from veche.transparency.notes import Cosigner, NoteSigner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from veche.protocol.notes import VerifierKey
+    from veche.transparency.notes import VerifierKey
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 

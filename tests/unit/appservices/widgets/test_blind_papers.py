@@ -22,12 +22,12 @@ from tests.support.programs import program
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import Office
 from tests.unit.appservices.widgets.test_signing_twins import by_page
-from veche.protocol.pdf.appearance import Look
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.pages import page_count
-from veche.protocol.pdf.signing import can_be_shown, form_fields
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.verdict import Trusted, judge
+from veche.documents.pdf.appearance import Look
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.pages import page_count
+from veche.documents.pdf.signing import can_be_shown, form_fields
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,24 +18,24 @@ from tests.support.signing import NOW, YEAR, Office, ms
 from tests.unit.appservices.widgets.test_signed_files import same
 from tests.unit.veche.protocol import test_renewal as renewals
 from tests.unit.veche.protocol.asic import test_container as files
-from veche.protocol.asic.archive import ArchiveError
-from veche.protocol.asic.container import (
+from veche.documents.asic.archive import ArchiveError
+from veche.documents.asic.container import (
     BEFORE_BYTES_MAX,
     bytes_before,
     new_container,
     prepare_closing,
 )
-from veche.protocol.asic.verdict import judge_container
-from veche.protocol.signatures.digests import SHA512
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.report import Finding, Reason, Verdict
-from veche.protocol.signatures.words import words_of
-from veche.protocol.signed_file import is_signed_file, judge_file
+from veche.documents.asic.verdict import judge_container
+from veche.documents.pki.digests import SHA512
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signatures.report import Finding, Reason, Verdict
+from veche.documents.signatures.words import words_of
+from veche.documents.signed_file import is_signed_file, judge_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from veche.protocol.signatures.report import Report
+    from veche.documents.signatures.report import Report
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 

@@ -23,8 +23,8 @@ from tests.unit.veche.protocol import test_renewal as years
 from tests.unit.veche.protocol.signatures import test_elsewhere as files
 from tests.unit.veche.protocol.signatures import test_elsewhere_proofs as proofs
 from tests.unit.veche.protocol.signatures import test_verdict as ours
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signed_file import judge_file
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signed_file import judge_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -19,20 +19,20 @@ from tests.support.responders import Answering
 from tests.support.signing import Office
 from tests.unit.appservices.widgets.test_signing_twins import _stamps, by_page
 from tests.unit.veche.protocol.signatures import test_proofs as stamps
-from veche.protocol.asic.archive import new_entry
-from veche.protocol.asic.container import DataFile, prepare, prepare_closing, read_container
-from veche.protocol.asic.growing import added, begun, grown
-from veche.protocol.asic.verdict import judge_container
-from veche.protocol.signatures.cms import Signer, der_of, with_proofs
-from veche.protocol.signatures.digests import SHA256, SHA512
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.report import Verdict
+from veche.documents.asic.archive import new_entry
+from veche.documents.asic.container import DataFile, prepare, prepare_closing, read_container
+from veche.documents.asic.growing import added, begun, grown
+from veche.documents.asic.verdict import judge_container
+from veche.documents.pki.cms import Signer, der_of, with_proofs
+from veche.documents.pki.digests import SHA256, SHA512
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signatures.report import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from veche.protocol.pdf.signing import Proofs
-    from veche.protocol.signatures.digests import Hash
+    from veche.documents.pdf.signing import Proofs
+    from veche.documents.pki.digests import Hash
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 

@@ -33,11 +33,11 @@ from tests.support.node import why_no_node
 from tests.support.programs import program
 from tests.support.signing import Office, with_boxes
 from tests.unit.appservices.widgets.test_signing_twins import by_page
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.grammar import active_names
-from veche.protocol.pdf.pages import page_count
-from veche.protocol.pdf.signing import form_fields
-from veche.protocol.pdf.structure import revisions
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.grammar import active_names
+from veche.documents.pdf.pages import page_count
+from veche.documents.pdf.signing import form_fields
+from veche.documents.pdf.structure import revisions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

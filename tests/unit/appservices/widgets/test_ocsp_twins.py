@@ -14,11 +14,11 @@ from tests.support.signing import NOW, ms
 from tests.unit.appservices.widgets.test_elsewhere import File, differing
 from tests.unit.appservices.widgets.test_signing_twins import by_page
 from tests.unit.veche.protocol.signatures import test_ocsp as answers
-from veche.protocol.signatures.certificates import DAY
-from veche.protocol.signatures.cms import der_of
+from veche.documents.pki.certificates import DAY
+from veche.documents.pki.cms import der_of
 
 if TYPE_CHECKING:
-    from veche.protocol.signatures.trust import Standing
+    from veche.documents.pki.trust import Standing
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 

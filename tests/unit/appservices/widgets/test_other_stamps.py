@@ -17,19 +17,19 @@ from tests.support.node import why_no_node
 from tests.support.signing import NOW, Office, ms
 from tests.unit.appservices.widgets.test_signing_twins import by_page
 from veche.cli.session_stamps import SessionStamps
+from veche.documents.pdf.signing import Proofs
+from veche.documents.pki.certificates import STAMP_POLICY, Revoked, revocation_list
+from veche.documents.pki.cms import CmsError, der_of
+from veche.documents.pki.stamps import StampAuthority, StampRequest, read_token
+from veche.documents.signatures.foreign_stamps import believed_token
 from veche.protocol.errors import UnavailableError
-from veche.protocol.pdf.signing import Proofs
-from veche.protocol.signatures.certificates import STAMP_POLICY, Revoked, revocation_list
-from veche.protocol.signatures.cms import CmsError, der_of
-from veche.protocol.signatures.foreign_stamps import believed_token
-from veche.protocol.signatures.stamps import StampAuthority, StampRequest, read_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cryptography.x509 import Certificate
 
-    from veche.protocol.signatures.certificates import Authority
+    from veche.documents.pki.certificates import Authority
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 

@@ -1,4 +1,4 @@
-"""The page that verifies receipts comes to the same verdicts as ``veche.protocol.receipt``."""
+"""The page that verifies receipts comes to the same verdicts as the Python that does."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.receipts import all_cases
 from tests.unit.veche.protocol.test_receipt import verdict
-from veche.protocol.envelope import verify_ed25519
 from veche.protocol.errors import MalformedError
-from veche.protocol.notes import read_verifier_key
+from veche.transparency.envelope import verify_ed25519
+from veche.transparency.notes import read_verifier_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

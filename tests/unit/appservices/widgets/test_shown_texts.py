@@ -9,12 +9,12 @@ from typing import Any, Final
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from appservices.signing.api.blind import veiled
 from tests.support.node import why_no_node
 from tests.unit.appservices.widgets.test_signing_twins import by_page
 from veche.protocol.approval import showable
-from veche.protocol.blind_api import veiled
 from veche.protocol.canonical import canonical
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 

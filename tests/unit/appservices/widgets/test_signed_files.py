@@ -26,21 +26,21 @@ from tests.unit.appservices.signing.service import test_appending as appended
 from tests.unit.veche.protocol import test_renewal as renewals
 from tests.unit.veche.protocol.pdf import test_appearance as pictures
 from tests.unit.veche.protocol.signatures import test_verdict as files
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import prepare_signature
+from veche.documents.pdf.structure import SIZE_MAX
+from veche.documents.pdf.values import VALUES_MAX
+from veche.documents.pki import certificates, der
+from veche.documents.pki.certificates import Revoked
+from veche.documents.pki.cms import Signer
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.ids import UserId
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import prepare_signature
-from veche.protocol.pdf.structure import SIZE_MAX
-from veche.protocol.pdf.values import VALUES_MAX
-from veche.protocol.signatures import certificates, der
-from veche.protocol.signatures.certificates import Revoked
-from veche.protocol.signatures.cms import Signer
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from veche.protocol.signatures.report import Report
+    from veche.documents.signatures.report import Report
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 

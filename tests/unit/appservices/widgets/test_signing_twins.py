@@ -34,11 +34,11 @@ from tests.support.node import ROOT, WIDGETS, node, why_no_node
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.responders import Answering
 from tests.support.signing import NOW, Office, ms, with_boxes
-from veche.protocol.document_code import code_of
-from veche.protocol.pdf.appearance import Look
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.pages import page_count
-from veche.protocol.pdf.signing import (
+from veche.contracts.signing.document_code import code_of
+from veche.documents.pdf.appearance import Look
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.pages import page_count
+from veche.documents.pdf.signing import (
     Box,
     NewField,
     Proofs,
@@ -46,21 +46,21 @@ from veche.protocol.pdf.signing import (
     prepare_closing,
     prepare_signature,
 )
-from veche.protocol.signatures import der
-from veche.protocol.signatures.certificates import STAMP_POLICY
-from veche.protocol.signatures.cms import Signer, der_of
-from veche.protocol.signatures.digests import HASHES
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.stamps import StampAuthority, StampRequest, read_token
-from veche.protocol.signatures.verdict import Trusted, judge
-from veche.protocol.unpadded import unpadded
-from veche.runtime.document_cipher import decrypt, encrypt, increment_of
+from veche.documents.pki import der
+from veche.documents.pki.certificates import STAMP_POLICY
+from veche.documents.pki.cms import Signer, der_of
+from veche.documents.pki.digests import HASHES
+from veche.documents.pki.stamps import StampAuthority, StampRequest, read_token
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.verdict import Trusted, judge
+from veche.protocol.unpadded_base64 import unpadded
+from veche.runtime.files.document_cipher import decrypt, encrypt, increment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from veche.protocol.signatures.digests import Hash
+    from veche.documents.pki.digests import Hash
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 

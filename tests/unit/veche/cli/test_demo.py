@@ -20,7 +20,7 @@ from veche.cli import demo
 from veche.cli.demo_bank import ACCOUNT, DemoBank
 from veche.cli.demo_shop import DemoShop
 from veche.cli.homeserver import HomeserverPlan, configuration, registration
-from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.texts.catalogue import LANGUAGES
 from veche.runtime.config import KERNEL_SECTIONS, Section, load
 from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.matrix.registration import is_of_namespace

@@ -15,10 +15,10 @@ from veche.cli.installed import (
     read_config,
     service_specs,
 )
+from veche.messaging.service import ENTRY_POINTS, ServiceSpec
 from veche.protocol.errors import ConfigError
 from veche.runtime.config import Config, Section
-from veche.runtime.migrate import KERNEL_SETS, MigrationSet
-from veche.runtime.service import ENTRY_POINTS, ServiceSpec
+from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

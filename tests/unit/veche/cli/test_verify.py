@@ -23,11 +23,11 @@ from tests.support.receipts import (
 from veche.cli import verify
 from veche.cli.main import main
 from veche.cli.site import Site, SiteError, site_of
-from veche.protocol import merkle
+from veche.contracts.payments.receipt import Fault
 from veche.protocol.ids import hex_of_ulid
-from veche.protocol.notes import Cosigner
-from veche.protocol.receipt import Fault
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
+from veche.transparency import merkle
+from veche.transparency.notes import Cosigner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -19,10 +19,10 @@ from tests.support.acts import (
 from tests.unit.veche.cli.test_verify import site
 from veche.cli import verify_acts
 from veche.cli.main import main
-from veche.protocol import merkle
-from veche.protocol.act_proof import ACTS_FILE_BYTES_MAX, ActFault
-from veche.protocol.notes import Checkpoint
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
+from veche.transparency import merkle
+from veche.transparency.act_proof import ACTS_FILE_BYTES_MAX, ActFault
+from veche.transparency.notes import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable

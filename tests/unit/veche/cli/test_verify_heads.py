@@ -18,8 +18,8 @@ from tests.unit.veche.protocol.test_ledger_heads import (
     seen,
 )
 from veche.cli.main import main
-from veche.protocol import merkle
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
+from veche.transparency import merkle
 
 if TYPE_CHECKING:
     from pathlib import Path

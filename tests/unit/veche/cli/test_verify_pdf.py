@@ -27,8 +27,8 @@ from tests.support.elsewhere import new_key as key_of
 from tests.support.forgery import FORGED, find, increment, page
 from tests.support.signing import Office, new_key, with_boxes
 from veche.cli.main import main
-from veche.protocol.unpadded import unpadded
-from veche.runtime.sandbox import SandboxError, in_sandbox
+from veche.protocol.unpadded_base64 import unpadded
+from veche.runtime.files.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tests.support.acts import AT_MS, LOG, ORIGIN, OTHER_LOG, acts_file, an_act, some_acts
-from veche.protocol.act_proof import (
+from veche.protocol.acts import ActClass
+from veche.protocol.unpadded_base64 import unpadded
+from veche.transparency.act_proof import (
     ACTS_FILE_BYTES_MAX,
     ACTS_KEY,
     ACTS_MAX,
@@ -17,9 +19,7 @@ from veche.protocol.act_proof import (
     read_acts,
     verify_acts,
 )
-from veche.protocol.acts import ActClass
-from veche.protocol.notes import NoteSigner
-from veche.protocol.unpadded import unpadded
+from veche.transparency.notes import NoteSigner
 
 KEYS = (LOG.verifier,)
 ACTS = some_acts(5)

@@ -29,7 +29,7 @@ from veche.protocol.acts import (
     verify_act_token,
 )
 from veche.protocol.errors import ActRequiredError, MalformedError
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 from veche.protocol.wire import parse
 
 AT_MS = 1_763_999_999_000

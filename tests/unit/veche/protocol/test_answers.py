@@ -33,7 +33,7 @@ from veche.protocol.answers import (
 from veche.protocol.forms import Field, FieldKind, Form
 from veche.protocol.ids import EventId, Ulid, UserId
 from veche.protocol.inbound import Trust
-from veche.protocol.typed import keycap
+from veche.protocol.texts.typed_choice import keycap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -39,7 +39,7 @@ from veche.protocol.approval import (
 from veche.protocol.canonical import INTEGER_MAX, canonical
 from veche.protocol.errors import BadSignatureError, MalformedError
 from veche.protocol.p256 import public_key, verify
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 from veche.protocol.wire import parse
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.catalogues import catalogue_problems, used_messages
-from veche.protocol.catalogue import (
+from veche.protocol.errors import ConfigError
+from veche.protocol.texts.catalogue import (
     LANGUAGE_NAMES,
     LANGUAGES,
     N_,
@@ -19,7 +20,6 @@ from veche.protocol.catalogue import (
     show_date,
     show_date_time,
 )
-from veche.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ msgstr[2] "{count} дел"
 """,
 }
 CODE = """
-from veche.protocol.catalogue import N_
+from veche.protocol.texts.catalogue import N_
 LATER = N_("Later")
 def show(catalogue, language, speaker, which):
     catalogue.text(language, "Hello, {name}!", name="x")
@@ -249,7 +249,7 @@ def test_every_problem_of_a_catalogue_is_found(
 ) -> None:
     later = '\nmsgid "Later"\nmsgstr "x"\n'
     entries = {"en": "", "de": later, "uk": later, "ru": entry}
-    name = package(entries, "from veche.protocol.catalogue import N_\nLATER = N_('Later')\n")
+    name = package(entries, "from veche.protocol.texts.catalogue import N_\nLATER = N_('Later')\n")
 
     problems = catalogue_problems(name)
 

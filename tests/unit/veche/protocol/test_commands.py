@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from tests.support.prompts import BOT
 from veche.protocol import message
-from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.commands import (
     BACK,
     CANCEL,
@@ -29,6 +28,7 @@ from veche.protocol.commands import (
     parse_command,
     read_command,
 )
+from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 
 CATALOGUE = Catalogue.load("veche.protocol")
 

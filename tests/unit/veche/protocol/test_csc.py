@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.support.signing import Office
-from veche.protocol import csc
-from veche.protocol.csc import Field, ProviderRefusedError, Version
+from veche.documents import csc
+from veche.documents.csc import Field, ProviderRefusedError, Version
+from veche.documents.pki.cms import der_of
 from veche.protocol.errors import MalformedError
-from veche.protocol.signatures.cms import der_of
 
 ROOT = base64.b64encode(der_of(Office().root.certificate)).decode()
 

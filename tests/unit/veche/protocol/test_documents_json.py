@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.protocol.documents_json import doc_from_json, doc_to_json
 from veche.protocol.errors import MalformedError
 from veche.protocol.message import (
     Bold,
@@ -25,6 +24,7 @@ from veche.protocol.message import (
     body,
     html,
 )
+from veche.protocol.message_json import doc_from_json, doc_to_json
 
 WORDS = st.text(max_size=20)
 SPANS = st.one_of(

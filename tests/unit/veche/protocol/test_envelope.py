@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.protocol import envelope
-from veche.protocol.envelope import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, verify_ed25519
 from veche.protocol.errors import BadSignatureError, MalformedError, TooLargeError
+from veche.transparency import envelope
+from veche.transparency.envelope import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, verify_ed25519
 
 TOWN = "town.example"
 KEY = envelope.signing_key("1", b"k" * 32)

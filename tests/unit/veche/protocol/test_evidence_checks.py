@@ -15,11 +15,11 @@ from tests.support import evidence as made
 from tests.support.forgery import page
 from tests.support.keys import Passkey
 from tests.support.signing import Office, with_boxes
+from veche.contracts.signing.evidence import Evidence
+from veche.contracts.signing.evidence_checks import check_evidence
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import MalformedError
-from veche.protocol.evidence import Evidence
-from veche.protocol.evidence_checks import check_evidence
-from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 import veche
-from veche.protocol.acts import ActReceipt
-from veche.protocol.case import NAME_CHARACTERS_MAX, RULE_CHARACTERS_MAX, CaseCard
-from veche.protocol.document import (
+from veche.contracts.agency.case import NAME_CHARACTERS_MAX, RULE_CHARACTERS_MAX, CaseCard
+from veche.contracts.agency.document import (
     FILE_KEYS_MAX,
     KIND_CHARACTERS_MAX,
     TITLE_CHARACTERS_MAX,
     IssuedDocument,
 )
+from veche.contracts.families import FAMILIES
+from veche.contracts.reference import EXAMPLES, events_page
+from veche.protocol.acts import ActReceipt
 from veche.protocol.errors import MalformedError
-from veche.protocol.families import FAMILIES
-from veche.protocol.reference import EXAMPLES, events_page
 from veche.protocol.wire import Wire, parse
 
 PAGE = Path(veche.__file__).parent.parent / "docs" / "reference" / "events.md"
@@ -145,7 +145,7 @@ def test_a_document_at_its_bounds_is_read() -> None:
 
 def test_the_reference_is_what_the_models_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == events_page(), (
-        "write it anew: python -c 'from veche.protocol.reference import events_page; "
+        "write it anew: python -c 'from veche.contracts.reference import events_page; "
         'print(events_page(), end="")\' > docs/reference/events.md'
     )
 

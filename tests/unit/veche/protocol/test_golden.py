@@ -10,16 +10,16 @@ import pytest
 from tests.support.golden import check_golden
 from tests.support.prompts import ALICE, BOT, NOW_MS, a_prompt, referring, said, standing
 from tests.support.rendered import check_message
+from veche.contracts.families import FAMILIES
+from veche.contracts.reference import EXAMPLES
 from veche.protocol import message
 from veche.protocol.answers import Chosen, RefusalReason, read_answer, refusal_text
-from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.commands import KERNEL_COMMANDS, LANGUAGE, command_description, help_doc
-from veche.protocol.families import FAMILIES
 from veche.protocol.forms import Field, FieldKind, Form
 from veche.protocol.ids import EventId
 from veche.protocol.message import Bold, Bullets, Code, Facts, Heading, Link, Mono, Paragraph
 from veche.protocol.prompts import Prompt, closed_content, poll_content, prompt_content
-from veche.protocol.reference import EXAMPLES
+from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:

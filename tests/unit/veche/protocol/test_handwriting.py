@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.protocol.errors import MalformedError
-from veche.protocol.handwriting import (
+from veche.contracts.signing.handwriting import (
     HEIGHT,
     LENGTH_MIN,
     POINTS_MAX,
@@ -19,7 +18,8 @@ from veche.protocol.handwriting import (
     Drawing,
     HandRecord,
 )
-from veche.protocol.unpadded import unpadded
+from veche.protocol.errors import MalformedError
+from veche.protocol.unpadded_base64 import unpadded
 from veche.protocol.wire import parse
 
 DIGEST = "A" * 43

@@ -4,8 +4,9 @@ from hashlib import sha256
 
 import pytest
 
-from veche.protocol import kept_tree, merkle
-from veche.protocol.kept_tree import Node, grown, hashes_of
+from veche.transparency import merkle
+from veche.transparency import tree_nodes as kept_tree
+from veche.transparency.tree_nodes import Node, grown, hashes_of
 
 SIZE = 140
 LEAVES = [sha256(b"%d" % n).digest() for n in range(SIZE)]

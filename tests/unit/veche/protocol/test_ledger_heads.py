@@ -7,9 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from veche.protocol import merkle
-from veche.protocol.errors import BadSignatureError
-from veche.protocol.ledger_heads import (
+from veche.contracts.payments.ledger_heads import (
     COPY_BYTES_MAX,
     HEADS_KEY,
     LedgerHeads,
@@ -19,8 +17,10 @@ from veche.protocol.ledger_heads import (
     read_copy,
     unproven,
 )
-from veche.protocol.notes import Checkpoint, NoteSigner
-from veche.protocol.unpadded import unpadded
+from veche.protocol.errors import BadSignatureError
+from veche.protocol.unpadded_base64 import unpadded
+from veche.transparency import merkle
+from veche.transparency.notes import Checkpoint, NoteSigner
 
 ORIGIN: Final = "here.test/veche/ledger/v1/0"
 SIGNER: Final = NoteSigner(ORIGIN, b"a" * 32)

@@ -9,8 +9,8 @@ import pytest
 from babel.dates import format_date, get_timezone_name
 from babel.numbers import format_decimal
 
-from veche.protocol.catalogue import LANGUAGES
-from veche.protocol.locales import locale_of
+from veche.protocol.texts.catalogue import LANGUAGES
+from veche.protocol.texts.locales import locale_of
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

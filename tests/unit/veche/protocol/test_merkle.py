@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.protocol.merkle import (
+from veche.transparency.merkle import (
     EMPTY_ROOT,
     consistency_proof,
     extends,

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.protocol.catalogue import LANGUAGES, show_money, show_number
 from veche.protocol.errors import MalformedError
 from veche.protocol.money import (
     AMOUNT_CHARACTERS_MAX,
@@ -14,6 +13,7 @@ from veche.protocol.money import (
     minor_digits,
     parse_money,
 )
+from veche.protocol.texts.catalogue import LANGUAGES, show_money, show_number
 from veche.protocol.wire import parse
 
 

@@ -19,10 +19,10 @@ from tests.support.elsewhere import new_identity, packed_page, sign
 from tests.support.signing import NOW
 from tests.unit.veche.protocol.asic import test_container
 from tests.unit.veche.protocol.signatures import test_verdict
-from veche.protocol.asic.archive import ArchiveError
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signed_file import file_addresses, judge_file
+from veche.documents.asic.archive import ArchiveError
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signatures.report import Verdict
+from veche.documents.signed_file import file_addresses, judge_file
 
 if TYPE_CHECKING:
     from cryptography import x509

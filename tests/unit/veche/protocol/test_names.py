@@ -4,7 +4,7 @@ import pytest
 
 from veche.protocol.approval import NAME_CHARACTERS_MAX
 from veche.protocol.ids import UserId
-from veche.protocol.names import name_of
+from veche.protocol.texts.person_names import name_of
 
 EVE = UserId("@eve:veche.test")
 

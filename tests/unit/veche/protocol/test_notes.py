@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.protocol import envelope
 from veche.protocol.errors import BadSignatureError, MalformedError
-from veche.protocol.notes import (
+from veche.transparency import envelope
+from veche.transparency.notes import (
     NOTE_BYTES_MAX,
     SIGNATURES_MAX,
     SIZE_MAX,

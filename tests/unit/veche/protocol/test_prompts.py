@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from tests.support.prompts import ALICE, LABELS, NOW_MS, a_prompt
 from tests.support.rendered import check_message
 from veche.protocol import message
-from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.errors import MalformedError
 from veche.protocol.forms import Field, FieldKind, Form
 from veche.protocol.ids import EventId, UserId
@@ -31,6 +30,7 @@ from veche.protocol.prompts import (
     prompt_content,
     reaction_keys,
 )
+from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 from veche.protocol.wire import parse
 
 CATALOGUE = Catalogue.load("veche.protocol")

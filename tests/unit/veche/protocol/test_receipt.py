@@ -11,10 +11,8 @@ from appservices.payments.core.ledger import ledger_id
 from appservices.payments.core.ledger import values as ledger_values
 from tests.support import receipts
 from tests.support.receipts import BLOCKS, ORIGIN, SIGNER, Case, a_receipt, an_id, published
-from veche.protocol import receipt as receipt_module
-from veche.protocol.ids import hex_of_ulid
-from veche.protocol.notes import read_verifier_key
-from veche.protocol.receipt import (
+from veche.contracts.payments import receipt as receipt_module
+from veche.contracts.payments.receipt import (
     RECEIPT_BYTES_MAX,
     Fault,
     Receipt,
@@ -24,8 +22,10 @@ from veche.protocol.receipt import (
     signers_of,
     verify_receipt,
 )
-from veche.protocol.unpadded import from_unpadded
+from veche.protocol.ids import hex_of_ulid
+from veche.protocol.unpadded_base64 import from_unpadded
 from veche.protocol.wire import parse
+from veche.transparency.notes import read_verifier_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

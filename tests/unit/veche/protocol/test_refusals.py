@@ -9,8 +9,8 @@ from tests.support.prompts import a_prompt
 from tests.support.rendered import check_message
 from veche.protocol import message
 from veche.protocol.answers import RefusalReason, refusal_text
-from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.inbound import DeviceStanding
+from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 
 if TYPE_CHECKING:
     from veche.protocol.prompts import TrustLabel

@@ -16,23 +16,23 @@ from tests.support.containers import closed as closed_container
 from tests.support.containers import made
 from tests.support.forgery import FORGED, find, increment, page
 from tests.support.signing import NOW, YEAR, Office, fresh, ms, with_boxes
-from veche.protocol.asic.container import prepare_closing, read_container
-from veche.protocol.pdf.signing import Proofs
-from veche.protocol.renewal import NotRenewedError, Stamper, renew, renew_before_ms
-from veche.protocol.signatures import certificates
-from veche.protocol.signatures.certificates import Authority, Holder, Revoked
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.digests import SHA256, SHA384, SHA512
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.report import Reason, Verdict
-from veche.protocol.signed_file import judge_file
+from veche.documents.asic.container import prepare_closing, read_container
+from veche.documents.pdf.signing import Proofs
+from veche.documents.pki import certificates
+from veche.documents.pki.certificates import Authority, Holder, Revoked
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.digests import SHA256, SHA384, SHA512
+from veche.documents.renewal import NotRenewedError, Stamper, renew, renew_before_ms
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signatures.report import Reason, Verdict
+from veche.documents.signed_file import judge_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.protocol.asic.container import Prepared
-    from veche.protocol.signatures.digests import Hash
-    from veche.protocol.signatures.report import Report
+    from veche.documents.asic.container import Prepared
+    from veche.documents.pki.digests import Hash
+    from veche.documents.signatures.report import Report
 
 DAY = dt.timedelta(days=1)
 P256_ENDS = {"secp256r1": NOW + 20 * YEAR}

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from veche.contracts.payments.invoice import InvoiceCard
+from veche.contracts.payments.invoice_api import InvoiceBody
+from veche.contracts.payments.mandate import ChargeOrder, MandateOrder
 from veche.protocol.errors import MalformedError
-from veche.protocol.invoice import InvoiceCard
-from veche.protocol.invoice_api import InvoiceBody
-from veche.protocol.mandate import ChargeOrder, MandateOrder
 from veche.protocol.wire import parse
 
 ID = "01" + "0" * 24

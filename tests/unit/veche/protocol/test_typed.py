@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veche.protocol.prompts import Choice
-from veche.protocol.typed import (
+from veche.protocol.texts.typed_choice import (
     KEYCAPS_MAX,
     TYPED_CHARACTERS_MAX,
     Closeness,

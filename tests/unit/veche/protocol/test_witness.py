@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.logs import ORIGIN, TestLog
-from veche.protocol.merkle import EMPTY_ROOT
-from veche.protocol.notes import Checkpoint, Cosigner, NoteSigner, cosignatures, open_note
-from veche.protocol.witness import (
+from veche.transparency.merkle import EMPTY_ROOT
+from veche.transparency.notes import Checkpoint, Cosigner, NoteSigner, cosignatures, open_note
+from veche.transparency.witness_protocol import (
     BODY_BYTES_MAX,
     PROOF_MAX,
     AddCheckpoint,

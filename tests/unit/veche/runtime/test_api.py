@@ -16,6 +16,9 @@ from twisted.internet.task import Clock
 from tests.support.web import WebTestCase
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
 from tests.unit.veche.runtime.test_web import Connection
+from veche.access.sessions import Level
+from veche.api import KEY_CHARACTERS_MAX, QUERY_BYTES_MAX, Api, Call, Download, accepted_language
+from veche.api.gate import Gate
 from veche.protocol.errors import (
     ConflictError,
     MalformedError,
@@ -25,17 +28,7 @@ from veche.protocol.errors import (
     UnavailableError,
 )
 from veche.protocol.wire import Wire
-from veche.runtime.api import (
-    KEY_CHARACTERS_MAX,
-    QUERY_BYTES_MAX,
-    Api,
-    Call,
-    Download,
-    accepted_language,
-)
-from veche.runtime.gate import Gate
-from veche.runtime.limits import Limit
-from veche.runtime.sessions import Level
+from veche.runtime.web.limits import Limit
 
 API = Api("/_veche/things/v1", "Things")
 

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from tests.unit.veche.runtime.test_web import Connection, json_of
 from veche.protocol.errors import LimitError, SignInError, UnavailableError
-from veche.runtime.bodies import (
+from veche.runtime.web.bodies import (
     BODY_BYTES_MAX,
     DRAINED_BYTES_MAX,
     LARGE_ADDRESS_BYTES_MAX,

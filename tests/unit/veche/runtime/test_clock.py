@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from veche.protocol.errors import UnavailableError
-from veche.runtime.clock import LOOK_MS, SLACK_S, Reading, SharedClock, database_ms
+from veche.runtime.database.clock import LOOK_MS, SLACK_S, Reading, SharedClock, database_ms
 from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from veche.runtime.config import (
     load,
     load_config,
 )
-from veche.runtime.sections import SECRET, marked_paths, nearest
+from veche.runtime.config.sections import SECRET, marked_paths, nearest
 
 
 class OfficeSection(Section):

@@ -5,10 +5,10 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
+from veche.acts.witness.config import WitnessSection
 from veche.cli.installed import service_specs
 from veche.runtime.config import KERNEL_SECTIONS, Duration, FilePath, SecretPath, Section, Size
-from veche.runtime.config_page import configuration_page
-from veche.runtime.witness.config import WitnessSection
+from veche.runtime.config.reference import configuration_page
 
 PAGE = Path(__file__).parents[4] / "docs" / "reference" / "configuration.md"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from veche.runtime.errands import RETRY_MS_MAX, retry_delay_ms
+from veche.messaging.jobs import RETRY_MS_MAX, retry_delay_ms
 
 
 @pytest.mark.parametrize(

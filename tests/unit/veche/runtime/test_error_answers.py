@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from veche.protocol.errors import RefusedError
-from veche.runtime.error_answers import forget
+from veche.runtime.web.error_answers import forget
 
 
 def refuse(error: Exception, _file: bytes) -> None:

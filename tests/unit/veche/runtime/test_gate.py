@@ -11,11 +11,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.web.http_headers import Headers
 
+from veche.access.sessions import Agent, Level, Session
+from veche.api.gate import TOKEN_CHARACTERS_MAX, Gate, Visitor
 from veche.protocol.errors import ForbiddenError, LevelTooLowError, LimitError, SignInError
 from veche.protocol.ids import UserId
-from veche.runtime.gate import TOKEN_CHARACTERS_MAX, Gate, Visitor
-from veche.runtime.limits import Limit
-from veche.runtime.sessions import Agent, Level, Session
+from veche.runtime.web.limits import Limit
 
 ALICE: Final = UserId("@alice:veche.test")
 FREE: Final = Limit(burst=1_000, per_s=1_000)

@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 
 from tests.support.web import WebTestCase
 from veche.protocol.errors import UnavailableError
-from veche.runtime.health import CHECK_S_MAX, KEPT_S, HealthRoutes
+from veche.runtime.web.health import CHECK_S_MAX, KEPT_S, HealthRoutes
 
 
 async def well() -> None:
@@ -44,7 +44,7 @@ class HealthTests(WebTestCase):
         async def broken() -> None:
             raise ValueError("detail")
 
-        with self.assertLogs("veche.runtime.health", "ERROR") as logs:
+        with self.assertLogs("veche.runtime.web.health", "ERROR") as logs:
             code, body = self.ready(database=broken)
         assert (code, body["checks"]) == (503, {"database": "failed"})
         assert "detail" in logs.output[0]

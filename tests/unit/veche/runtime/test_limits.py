@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.runtime.limits import Buckets, Limit
+from veche.runtime.web.limits import Buckets, Limit
 
 
 def test_a_burst_passes_and_then_one_at_a_time() -> None:

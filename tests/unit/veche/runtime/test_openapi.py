@@ -10,9 +10,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import Field
 
 from tests.unit.veche.runtime.test_api import API
+from veche.api import Api, Call
+from veche.api.openapi import document
 from veche.protocol.wire import Wire
-from veche.runtime.api import Api, Call
-from veche.runtime.openapi import document
 
 
 def operation(path: str, method: str) -> Any:

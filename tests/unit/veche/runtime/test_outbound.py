@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.runtime.outbound import is_host, is_public, without_port
+from veche.runtime.web.outbound import is_host, is_public, without_port
 
 
 @pytest.mark.parametrize(

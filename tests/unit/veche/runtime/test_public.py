@@ -19,7 +19,7 @@ from twisted.web.resource import Resource
 from tests.support.web import WebTestCase
 from veche.protocol.errors import ConfigError
 from veche.protocol.wire import Wire
-from veche.runtime.public import (
+from veche.runtime.web.public import (
     DRAIN_S_MAX,
     HEADERS,
     UNKNOWN,

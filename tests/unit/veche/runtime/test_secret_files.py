@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from veche.protocol.errors import ConfigError
-from veche.runtime.secret_files import SECRET_BYTES_MAX, read_secret, read_secret_bytes
+from veche.runtime.config.secret_files import SECRET_BYTES_MAX, read_secret, read_secret_bytes
 
 
 def secret(folder: Path, data: bytes, mode: int = 0o600) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pikepdf
 import pytest
 
-from veche.runtime.typesetting import (
+from veche.runtime.files.typesetting import (
     ARCHIVE,
     TypesettingError,
     check_source,

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.runtime.units import parse_duration, parse_size, show_duration, show_size
+from veche.runtime.config.units import parse_duration, parse_size, show_duration, show_size
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ from veche.protocol.errors import (
 )
 from veche.protocol.wire import Wire
 from veche.runtime import metrics
-from veche.runtime.bodies import BODY_BYTES_MAX, DRAINED_BYTES_MAX, LargeBody
 from veche.runtime.log import REQUEST_ID
 from veche.runtime.web import (
     ARRIVAL_S_MAX,
@@ -34,6 +33,7 @@ from veche.runtime.web import (
     new_site,
     shown_path,
 )
+from veche.runtime.web.bodies import BODY_BYTES_MAX, DRAINED_BYTES_MAX, LargeBody
 
 
 class Thing(Wire):

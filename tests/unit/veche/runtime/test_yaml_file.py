@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from veche.protocol.errors import ConfigError
-from veche.runtime.yaml_file import DEPTH_MAX, YAML_BYTES_MAX, read_yaml, read_yaml_file
+from veche.runtime.config.yaml_file import DEPTH_MAX, YAML_BYTES_MAX, read_yaml, read_yaml_file
 
 
 def read(text: str) -> Any:

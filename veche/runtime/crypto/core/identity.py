@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import nacl.signing
 
-from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.runtime.crypto.core.signing import signed_bytes, with_signature
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import vodozemac as vz
 
-from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.runtime.crypto.core.signing import is_key, is_signed
 from veche.runtime.crypto.core.values import (
     EVENT_BYTES_MAX,

@@ -12,7 +12,7 @@ import nacl.exceptions
 import nacl.signing
 from canonicaljson import encode_canonical_json
 
-from veche.protocol.unpadded import from_unpadded
+from veche.protocol.unpadded_base64 import from_unpadded
 from veche.runtime.crypto.core.values import KEY_CHARACTERS, Json
 
 _KEY_BYTES: Final = 32

@@ -12,17 +12,17 @@ from twisted.internet.defer import Deferred, gatherResults
 from tests.integration.veche.runtime.approvals.till import HOUR_MS, RULES, ApprovalCase
 from tests.integration.veche.runtime.sessions.chat import ALICE, BOB
 from tests.support.keys import BrowserKey, approval_of, signature_shown
+from veche.access.approvals import CodeLimit, LimitView, Verdict, said, store
+from veche.access.approvals.core import LIMIT_ASKED_MS, LIMIT_HOLD_MS, TRIES_MAX
+from veche.access.approvals.errors import LimitTooHighError
 from veche.protocol.answers import Chosen, NoAnswer, RefusalReason, Refused
 from veche.protocol.errors import MalformedError, NotFoundError
 from veche.protocol.inbound import DeviceStanding
-from veche.runtime.approvals import CodeLimit, LimitView, Verdict, said, store
-from veche.runtime.approvals.core import LIMIT_ASKED_MS, LIMIT_HOLD_MS, TRIES_MAX
-from veche.runtime.approvals.errors import LimitTooHighError
 
 if TYPE_CHECKING:
     from tests.integration.veche.runtime.approvals.till import Bill
+    from veche.chat.prompts import Heard
     from veche.protocol.approval import AskedApproval
-    from veche.runtime.prompts import Heard
 
 DAY_MS = 24 * HOUR_MS
 

@@ -16,9 +16,7 @@ from tests.integration.veche.runtime.approvals.till import (
 )
 from tests.integration.veche.runtime.sessions.chat import ALICE, BOB, URL
 from tests.support.keys import BrowserKey, Passkey
-from veche.protocol.approval import Proof
-from veche.protocol.errors import BadSignatureError, MalformedError, NotFoundError
-from veche.runtime.approvals import (
+from veche.access.approvals import (
     ENROLMENT_MS,
     KEYS_MAX,
     LABEL_CHARACTERS_MAX,
@@ -27,9 +25,9 @@ from veche.runtime.approvals import (
     store,
     words_of,
 )
-from veche.runtime.approvals import said as said_in
-from veche.runtime.approvals.core import ENROLMENTS_PER_HOUR_MAX, TRIES_MAX
-from veche.runtime.approvals.errors import (
+from veche.access.approvals import said as said_in
+from veche.access.approvals.core import ENROLMENTS_PER_HOUR_MAX, TRIES_MAX
+from veche.access.approvals.errors import (
     EnrolmentOverError,
     KeyCodeError,
     KeyKnownError,
@@ -37,6 +35,8 @@ from veche.runtime.approvals.errors import (
     PasskeysError,
     TooManyKeysError,
 )
+from veche.protocol.approval import Proof
+from veche.protocol.errors import BadSignatureError, MalformedError, NotFoundError
 
 
 def wrong(code: str) -> str:

@@ -10,23 +10,23 @@ import pytest
 from tests.integration.veche.runtime.approvals.till import HOLD_MS, RULES, ApprovalCase
 from tests.integration.veche.runtime.sessions.chat import ALICE, BOB, MASTER
 from tests.support.keys import BrowserKey, approval_of, decline_of
-from veche.protocol.answers import Chosen
-from veche.protocol.errors import RefusedError
-from veche.protocol.inbound import DeviceStanding
-from veche.runtime.approvals import AskedState, IdentityState, Offer, Rules, Verdict
-from veche.runtime.approvals.core import IDENTITY_ASKED_MS
-from veche.runtime.approvals.errors import (
+from veche.access.approvals import AskedState, IdentityState, Offer, Rules, Verdict
+from veche.access.approvals.core import IDENTITY_ASKED_MS
+from veche.access.approvals.errors import (
     ApprovalOverError,
     IdentityUnchangedError,
     KeyHeldError,
     NoRoomError,
 )
+from veche.protocol.answers import Chosen
+from veche.protocol.errors import RefusedError
+from veche.protocol.inbound import DeviceStanding
 from veche.runtime.crypto.tracking import pin_identity, unconfirmed
 
 if TYPE_CHECKING:
+    from veche.access.approvals import Taken
     from veche.protocol.approval import AskedApproval
     from veche.protocol.ids import UserId
-    from veche.runtime.approvals import Taken
     from veche.runtime.database import Cursor
 
 NEW = "another master key"

@@ -27,6 +27,26 @@ from tests.integration.veche.runtime.approvals.till import (
 from tests.integration.veche.runtime.sessions.chat import ACCOUNT, ALICE, BOB, URL
 from tests.support.keys import BrowserKey, Passkey, approval_of, decline_of, unpadded_base64
 from tests.support.processes import ROOT
+from veche.access.approvals import (
+    ASKED_KEPT_MS,
+    SHOWN_KEPT_MS,
+    Approvals,
+    AskedState,
+    Rules,
+    Verdict,
+    store,
+)
+from veche.access.approvals.core import REFUSED_LOGGED_MAX
+from veche.access.approvals.errors import (
+    ApprovalOverError,
+    KeyHeldError,
+    KeyRevokedError,
+    NotApprovedError,
+)
+from veche.access.sessions import Agent, Level, Session
+from veche.chat.prompts import Asking
+from veche.chat.sending import Voice
+from veche.messaging.inbox.pages import page_event_id
 from veche.protocol.answers import Chosen
 from veche.protocol.approval import SignedApproval
 from veche.protocol.errors import (
@@ -39,34 +59,14 @@ from veche.protocol.errors import (
 from veche.protocol.ids import Ulid
 from veche.protocol.inbound import Trust
 from veche.protocol.wire import parse
-from veche.runtime.approvals import (
-    ASKED_KEPT_MS,
-    SHOWN_KEPT_MS,
-    Approvals,
-    AskedState,
-    Rules,
-    Verdict,
-    store,
-)
-from veche.runtime.approvals.core import REFUSED_LOGGED_MAX
-from veche.runtime.approvals.errors import (
-    ApprovalOverError,
-    KeyHeldError,
-    KeyRevokedError,
-    NotApprovedError,
-)
-from veche.runtime.inbox.pages import page_event_id
-from veche.runtime.prompts import Asking
-from veche.runtime.sessions import Agent, Level, Session
-from veche.runtime.speak import Voice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.integration.veche.runtime.approvals.till import Bill
+    from veche.access.approvals import AskedView
     from veche.protocol.ids import UserId
     from veche.protocol.prompts import Prompt
-    from veche.runtime.approvals import AskedView
     from veche.runtime.database import Cursor
 
 MINUTE_MS = 60_000
@@ -120,7 +120,7 @@ class TakeTest(ApprovalCase):
 
         await self.approve(bill, key)
 
-        # The header of a request has no space (``veche.runtime.api``).
+        # The header of a request has no space (``veche.api``).
         ours = page_event_id(ALICE, f"approval {bill.asked.nonce}")
         assert self.sql("SELECT event_id FROM runtime.page_act") == [(ours,)]
 

@@ -19,16 +19,7 @@ from tests.integration.veche.runtime.sessions.chat import (
 )
 from tests.support.keys import BrowserKey, Passkey, approval_of
 from tests.support.said import opened
-from veche.protocol.answers import Chosen
-from veche.protocol.approval import PaymentShown, Proof, ShownMoney, SignedApproval
-from veche.protocol.catalogue import Catalogue
-from veche.protocol.ids import EventId, RoomId, UserId
-from veche.protocol.inbound import DeviceStanding, Inbound, Trust
-from veche.protocol.message import Paragraph
-from veche.protocol.prompts import Choice, Prompt
-from veche.protocol.wire import parse
-from veche.runtime import prompts
-from veche.runtime.approvals import (
+from veche.access.approvals import (
     Approvals,
     Key,
     KeyKind,
@@ -37,19 +28,28 @@ from veche.runtime.approvals import (
     Taken,
     log_line,
 )
-from veche.runtime.errands import Errand
-from veche.runtime.inbox.pages import page_event_id
-from veche.runtime.prompts import Answered, Asking
-from veche.runtime.public import PageLinks
-from veche.runtime.speak import Ground, Voice
+from veche.chat import prompts
+from veche.chat.prompts import Answered, Asking
+from veche.chat.sending import Ground, Voice
+from veche.messaging.inbox.pages import page_event_id
+from veche.messaging.jobs import Errand
+from veche.protocol.answers import Chosen
+from veche.protocol.approval import PaymentShown, Proof, ShownMoney, SignedApproval
+from veche.protocol.ids import EventId, RoomId, UserId
+from veche.protocol.inbound import DeviceStanding, Inbound, Trust
+from veche.protocol.message import Paragraph
+from veche.protocol.prompts import Choice, Prompt
+from veche.protocol.texts.catalogue import Catalogue
+from veche.protocol.wire import parse
+from veche.runtime.web.public import PageLinks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from veche.chat.prompts import Heard
+    from veche.messaging.jobs import ErrandHandler
     from veche.protocol.approval import AskedApproval, Kind, Shown
     from veche.runtime.database import Cursor
-    from veche.runtime.errands import ErrandHandler
-    from veche.runtime.prompts import Heard
 
 HOUR_MS: Final = 3_600_000
 HOLD_MS: Final = 12 * HOUR_MS

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.veche.runtime.crypto.desk import Desk, Server
 from tests.support.postgres import database
-from veche.runtime.migrate import KERNEL_SETS
+from veche.runtime.database.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,9 +19,9 @@ from veche.runtime.crypto.opening import Opened, Opener
 from veche.runtime.crypto.tracking import Hooks, People
 from veche.runtime.database import Database
 from veche.runtime.matrix.client import MatrixClient, MatrixError, path
-from veche.runtime.matrix.connections import Connections
 from veche.runtime.matrix.rooms import join
 from veche.runtime.ports import NeedsDevices, NotPrepared, WaitsForKey
+from veche.runtime.web.http_client import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

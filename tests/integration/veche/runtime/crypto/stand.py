@@ -17,7 +17,7 @@ from tests.support.people import Person
 from tests.support.postgres import database
 from tests.support.processes import TIMEOUT_S
 from tests.support.synapse import homeserver
-from veche.runtime.migrate import KERNEL_SETS
+from veche.runtime.database.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
     from tests.support.synapse import Homeserver

@@ -20,7 +20,7 @@ from veche.runtime.crypto.start import take_over
 from veche.runtime.crypto.store import devices
 from veche.runtime.crypto.writer import FAILURES_MAX, LostWriterError
 from veche.runtime.database import Database
-from veche.runtime.migrate import KERNEL_SETS
+from veche.runtime.database.migrate import KERNEL_SETS
 
 pytestmark = pytest.mark.postgres
 

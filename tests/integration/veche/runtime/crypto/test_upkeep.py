@@ -12,7 +12,7 @@ from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
 from tests.support.crypto_peers import ANNA, BOT, ROOM, Side
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.protocol.ids import RoomId, UserId
-from veche.protocol.unpadded import from_unpadded
+from veche.protocol.unpadded_base64 import from_unpadded
 from veche.runtime.crypto import maintenance
 from veche.runtime.crypto.claims import CLAIM_RETRY_MS
 from veche.runtime.crypto.core.identity import new_identity

@@ -27,22 +27,22 @@ from tests.support.forgery import page
 from tests.support.processes import free_ports
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import Office, fresh, ms, with_boxes
-from veche.protocol import csc as protocol
-from veche.protocol.csc import ProviderRefusedError
+from veche.documents import csc as protocol
+from veche.documents.csc import ProviderRefusedError
+from veche.documents.pki import certificates
+from veche.documents.pki.certificates import Holder as Named
+from veche.documents.pki.certificates import Level
+from veche.documents.pki.provider import KeyHome, KeyUnfitError
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.protocol.ids import UserId
-from veche.protocol.signatures import certificates
-from veche.protocol.signatures.certificates import Holder as Named
-from veche.protocol.signatures.certificates import Level
-from veche.protocol.signatures.provider import KeyHome, KeyUnfitError
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.verdict import Trusted, judge
 from veche.runtime.keys import csc
 from veche.runtime.keys.csc import ProviderClient, ProviderSection, RemoteKey, chosen
 from veche.runtime.keys.pades import sign_pdf
 from veche.runtime.keys.pool import SigningPool
 from veche.runtime.keys.revocation import Fetched
-from veche.runtime.outbound import OutboundRefusedError
+from veche.runtime.web.outbound import OutboundRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

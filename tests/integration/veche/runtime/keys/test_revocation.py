@@ -21,16 +21,16 @@ from tests.support.forgery import page
 from tests.support.readers import by_pyhanko
 from tests.support.responders import openssl_responder, responder_of
 from tests.support.signing import new_key, with_boxes
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Proofs, prepare_signature
-from veche.protocol.signatures.asking import KIND
-from veche.protocol.signatures.certificates import Authority
-from veche.protocol.signatures.cms import Signer, der_of
-from veche.protocol.signatures.digests import SHA256
-from veche.protocol.signatures.proofs import is_answer
-from veche.protocol.signatures.trust import Standing, Trust
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import Proofs, prepare_signature
+from veche.documents.pki.asking import KIND
+from veche.documents.pki.certificates import Authority
+from veche.documents.pki.cms import Signer, der_of
+from veche.documents.pki.digests import SHA256
+from veche.documents.pki.revocation import is_answer
+from veche.documents.pki.trust import Standing, Trust
 from veche.runtime.keys.revocation import Fetched, NoProofError, fetched_proofs
-from veche.runtime.outbound import Outbound
+from veche.runtime.web.outbound import Outbound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -19,26 +19,26 @@ from twisted.trial.unittest import TestCase
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
 from tests.support.said import opened
+from veche.access.sessions import Sessions, talk
+from veche.acts import ActLog
+from veche.chat.sending import Voice
+from veche.messaging.inbox import store as inbox_store
+from veche.messaging.jobs import Errand
+from veche.messaging.service import BotAccount
 from veche.protocol.ids import EffectId, RoomId, UserId
-from veche.runtime.acts import ActLog
 from veche.runtime.crypto.core.keys_query import PersonKeys
 from veche.runtime.crypto.core.values import PeerDevice
 from veche.runtime.crypto.store import people as key_store
 from veche.runtime.database import Database
-from veche.runtime.errands import Errand
-from veche.runtime.inbox import store as inbox_store
-from veche.runtime.migrate import KERNEL_SETS
-from veche.runtime.public import PageLinks
-from veche.runtime.service import BotAccount
-from veche.runtime.sessions import Sessions, talk
-from veche.runtime.speak import Voice
+from veche.runtime.database.migrate import KERNEL_SETS
+from veche.runtime.web.public import PageLinks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from veche.access.sessions import Session, SignedIn
+    from veche.access.sessions.openid import OpenIdChecker
     from veche.runtime.database import Cursor
-    from veche.runtime.sessions import Session, SignedIn
-    from veche.runtime.sessions.openid import OpenIdChecker
 
 SERVER: Final = "example.org"
 ALICE: Final = UserId(f"@alice:{SERVER}")

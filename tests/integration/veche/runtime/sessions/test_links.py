@@ -17,10 +17,10 @@ from tests.integration.veche.runtime.sessions.chat import (
     SessionCase,
 )
 from tests.support.said import WriteAheadLog
+from veche.access.sessions import Level, SignInRefusedError, WrongCodeError, core
+from veche.chat import people
 from veche.protocol.errors import LimitError, MalformedError, RefusedError
-from veche.runtime import people
 from veche.runtime.crypto.tracking import pin_identity
-from veche.runtime.sessions import Level, SignInRefusedError, WrongCodeError, core
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence

@@ -17,13 +17,13 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.foreign import Names, answer, certificate, foreign
 from tests.support.processes import TIMEOUT_S
+from veche.access.sessions import OpenIdToken, SignInRefusedError, openid
+from veche.access.sessions.discovery import Discovery, DnsSrv
+from veche.access.sessions.openid import USERINFO, Homeservers
 from veche.protocol.errors import MalformedError, UnavailableError
-from veche.runtime import outbound
 from veche.runtime.matrix.client import MatrixError
-from veche.runtime.outbound import ANSWER_BYTES_MAX, Outbound
-from veche.runtime.sessions import OpenIdToken, SignInRefusedError, openid
-from veche.runtime.sessions.discovery import Discovery, DnsSrv
-from veche.runtime.sessions.openid import USERINFO, Homeservers
+from veche.runtime.web import outbound
+from veche.runtime.web.outbound import ANSWER_BYTES_MAX, Outbound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,15 +9,15 @@ import pytest
 from twisted.internet.defer import Deferred, gatherResults
 
 from tests.integration.veche.runtime.sessions.chat import ALICE, BOB, BOT, FIREFOX, SessionCase
+from veche.access.sessions import Agent, Level, OpenIdToken, SignInRefusedError, core, store
 from veche.protocol.errors import NotFoundError, SignInError, UnavailableError
 from veche.runtime.crypto.store import people as key_store
-from veche.runtime.inbox.housekeeping import Housekeeping
-from veche.runtime.sessions import Agent, Level, OpenIdToken, SignInRefusedError, core, store
 from veche.runtime.tasks import Tasks
+from veche.server.housekeeping import Housekeeping
 
 if TYPE_CHECKING:
+    from veche.access.sessions import SignedIn
     from veche.protocol.ids import UserId
-    from veche.runtime.sessions import SignedIn
 
 
 @attrs.define

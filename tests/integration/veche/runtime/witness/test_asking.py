@@ -14,32 +14,32 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
-from veche.protocol.act_proof import ACTS_KEY, verify_acts
+from veche.acts import Act, ActLog, heads
+from veche.acts.head_store import ActTree
+from veche.acts.heads import ActHeads
+from veche.acts.witness.folder import WitnessFolder
+from veche.acts.witness.routes import WitnessRoutes
+from veche.acts.witness.witness import Witness
+from veche.acts.witnesses import store
+from veche.acts.witnesses.asking import Witnesses
 from veche.protocol.acts import ActClass, call_form
-from veche.protocol.cosigned import are_enough
 from veche.protocol.ids import UserId
-from veche.protocol.notes import Cosigner, NoteSigner, cosignatures, open_checkpoint
-from veche.protocol.witnessed import read_witnessed
-from veche.runtime.acts import Act, ActLog, heads
-from veche.runtime.acts.head_store import ActTree
-from veche.runtime.acts.heads import ActHeads
+from veche.runtime.config.witnesses import WitnessesSection
 from veche.runtime.database import Database
-from veche.runtime.limits import Limit
-from veche.runtime.migrate import MigrationSet
+from veche.runtime.database.migrate import MigrationSet
 from veche.runtime.web import new_site
-from veche.runtime.witness.folder import WitnessFolder
-from veche.runtime.witness.routes import WitnessRoutes
-from veche.runtime.witness.witness import Witness
-from veche.runtime.witnesses import store
-from veche.runtime.witnesses.asking import Witnesses
-from veche.runtime.witnesses.config import WitnessesSection
+from veche.runtime.web.limits import Limit
+from veche.transparency.act_proof import ACTS_KEY, verify_acts
+from veche.transparency.cosignatures import are_enough
+from veche.transparency.notes import Cosigner, NoteSigner, cosignatures, open_checkpoint
+from veche.transparency.witness_proofs import read_witnessed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.notes import VerifierKey
-    from veche.runtime import signed_tree
+    from veche.acts import signed_tree
     from veche.runtime.database import Cursor
+    from veche.transparency.notes import VerifierKey
 
 reactor: Any = default_reactor
 pytestmark = pytest.mark.postgres
@@ -194,7 +194,7 @@ class AskingTests(TestCase):
         await self.town.do(2)
         url = self.second.port.getHost().port
         await self.second.close()
-        with self.assertLogs("veche.runtime.witnesses.asking", "WARNING") as logs:
+        with self.assertLogs("veche.acts.witnesses.asking", "WARNING") as logs:
             await self.town.do(3)
             await self.town.do(1)
         away = await self.town.vouched()
@@ -216,7 +216,7 @@ class AskingTests(TestCase):
         await self.town.do(4)
         other = Town(self)
         other.use([self.first], 1)
-        with self.assertLogs("veche.runtime.witness", "WARNING") as logs:
+        with self.assertLogs("veche.acts.witness", "WARNING") as logs:
             await other.do(4)
             await other.show()
         same_size = await other.failing()

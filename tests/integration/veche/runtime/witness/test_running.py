@@ -20,16 +20,16 @@ import yaml
 from tests.support.logs import ORIGIN, TestLog
 from tests.support.processes import ROOT, free_ports, wait_until
 from tests.support.programs import program
+from veche.acts.witness.folder import name_of
 from veche.cli.main import main
-from veche.protocol.notes import NoteSigner, cosignatures, read_verifier_key
-from veche.protocol.witness import PATH, SIZE_TYPE
-from veche.runtime.witness.folder import name_of
+from veche.transparency.notes import NoteSigner, cosignatures, read_verifier_key
+from veche.transparency.witness_protocol import PATH, SIZE_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from veche.protocol.notes import VerifierKey
+    from veche.transparency.notes import VerifierKey
 
 START_S_MAX = 60
 KILLS = 12

@@ -16,7 +16,7 @@ from appservices.agency.core.finding import (
 )
 from appservices.agency.core.language import read_service
 from tests.unit.appservices.agency.builders import ROOT, example, service
-from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.texts.catalogue import LANGUAGES
 
 ADDRESS: Final = read_service((ROOT / "config/services/change-of-address.yaml").read_text())
 PARKING: Final = service(keywords={"en": "car, garage"})

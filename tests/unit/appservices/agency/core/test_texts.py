@@ -79,11 +79,11 @@ from tests.unit.appservices.agency.builders import (
     service,
     service_data,
 )
-from veche.protocol.case import CASE_KEY
-from veche.protocol.catalogue import LANGUAGES
+from veche.contracts.agency.case import CASE_KEY
 from veche.protocol.ids import UserId, derived_ulid
 from veche.protocol.message import body, edit, html, text
 from veche.protocol.prompts import closed_content, prompt_content
+from veche.protocol.texts.catalogue import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ from appservices.agency.service.views import CheckBody
 from tests.unit.appservices.agency.builders import EXAMPLE, NOW_MS, ROOT, context, example, service
 from tests.unit.appservices.agency.service.test_offices import opened
 from veche.cli import demo
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.errors import NotFoundError, TooLargeError
+from veche.protocol.texts.catalogue import LANGUAGES
 
 ADDRESS: Final = ROOT / "config/services/change-of-address.yaml"
 OFFICE: Final = "lindenau_records"

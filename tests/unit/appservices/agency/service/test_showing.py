@@ -22,11 +22,11 @@ from tests.unit.appservices.agency.builders import (
     submitted,
 )
 from tests.unit.appservices.agency.service.test_offices import opened
+from veche.chat.prompts import Kept
 from veche.protocol.answers import OpenPrompt
 from veche.protocol.ids import EffectId, EventId, RoomId, UserId
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Prompt
-from veche.runtime.prompts import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

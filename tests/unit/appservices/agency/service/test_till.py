@@ -12,12 +12,12 @@ from twisted.web.resource import Resource
 
 from appservices.agency.service.till import Till
 from tests.support.web import served
+from veche.contracts.payments.invoice import InvoiceLine
+from veche.contracts.payments.invoice_api import InvoiceBody
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.protocol.ids import derived_ulid
-from veche.protocol.invoice import InvoiceLine
-from veche.protocol.invoice_api import InvoiceBody
 from veche.protocol.money import Money
-from veche.runtime.service_client import ERROR_CHARACTERS_MAX, RETRY_AFTER_MS
+from veche.runtime.web.service_client import ERROR_CHARACTERS_MAX, RETRY_AFTER_MS
 
 if TYPE_CHECKING:
     from twisted.web.iweb import IRequest

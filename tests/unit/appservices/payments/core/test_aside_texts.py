@@ -28,10 +28,10 @@ from appservices.payments.core.texts.dispute import DisputeView, Side
 from appservices.payments.core.texts.escrow import ADDRESSES_CHARACTERS_MAX, EscrowView
 from appservices.payments.core.texts.views import Party
 from veche.protocol.approval import TEXT_CHARACTERS_MAX, showable
-from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.commands import read_command
 from veche.protocol.message import body
-from veche.protocol.speech import Speech
+from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
+from veche.protocol.texts.localizer import Speech
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

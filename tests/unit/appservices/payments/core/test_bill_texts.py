@@ -14,9 +14,9 @@ from appservices.payments.core.texts.views import Party
 from tests.support.rendered import check_message
 from tests.unit.appservices.payments.core.test_texts import ALICE, BOB, NOW_MS, speech, view
 from veche.protocol import message
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.commands import read_command
 from veche.protocol.message import Doc
+from veche.protocol.texts.catalogue import LANGUAGES
 
 RICH = Party("@rich:veche.test", "Rich")
 OVER = (BillState.PAID, BillState.EXPIRED, BillState.FAILED, BillState.CANCELLED)

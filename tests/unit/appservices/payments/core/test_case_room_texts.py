@@ -15,9 +15,9 @@ from appservices.payments.core.texts import case_rooms as texts
 from appservices.payments.core.texts.dispute import Side
 from appservices.payments.core.texts.views import Party
 from tests.unit.appservices.payments.core.test_aside_texts import dispute, escrow, speech
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.commands import HELP, read_command
 from veche.protocol.message import Bold, Doc, Facts, body
+from veche.protocol.texts.catalogue import LANGUAGES
 
 NUMBER = "1Q2W3E4R"
 

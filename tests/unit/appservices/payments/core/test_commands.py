@@ -12,9 +12,9 @@ from appservices.payments.core.commands import (
     RECEIPT,
     REFUND,
 )
-from veche.protocol.catalogue import LANGUAGES
+from veche.access.sessions import PAGE_COMMANDS
 from veche.protocol.commands import Command, read_command
-from veche.runtime.sessions import PAGE_COMMANDS
+from veche.protocol.texts.catalogue import LANGUAGES
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from appservices.payments.core.credit import credited, fits, left_of
 from appservices.payments.core.tax import Amount, taxed
-from veche.protocol.invoice_tax import LineTax
+from veche.contracts.payments.invoice_tax import LineTax
 
 FULL: Final = LineTax(category="S", basis_points=1900)
 LOW: Final = LineTax(category="S", basis_points=700)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from appservices.payments.api.disputes import WORDS_CHARACTERS_MAX
 from appservices.payments.core.dispute_order import (
     DisputeOrder,
     DisputeProblem,
@@ -9,7 +10,6 @@ from appservices.payments.core.dispute_order import (
     read_dispute,
     read_words,
 )
-from veche.protocol.dispute_api import WORDS_CHARACTERS_MAX
 
 
 @pytest.mark.parametrize(

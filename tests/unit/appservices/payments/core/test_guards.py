@@ -8,7 +8,7 @@ import pytest
 
 from appservices.payments.core.guards import GuardOrder, GuardTerms, is_weaker, read_guards
 from appservices.payments.core.order import OrderProblem
-from veche.protocol.guards import (
+from veche.protocol.guardians import (
     GUARDIANS_MAX,
     RULE_TABLE,
     GuardProblem,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from appservices.payments.core.shares import Passed, passed_on, taken_back
 from appservices.payments.core.split import DEPTH_MAX, PARTS_MAX, SplitError, SplitProblem
-from veche.protocol.invoice_terms import InvoiceShare
+from veche.contracts.payments.invoice_terms import InvoiceShare
 
 TOTALS = st.integers(1, 2**53 - 1)
 PER_MILLES = st.lists(st.integers(1, 200), max_size=5)

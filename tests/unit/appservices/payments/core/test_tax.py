@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appservices.payments.core.tax import WHOLE, Amount, Taxed, taxed
+from veche.contracts.payments.invoice_tax import LineTax
 from veche.protocol.errors import MalformedError
-from veche.protocol.invoice_tax import LineTax
 from veche.protocol.wire import parse
 
 FULL = LineTax(category="S", basis_points=1900)

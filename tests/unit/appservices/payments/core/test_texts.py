@@ -31,14 +31,14 @@ from appservices.payments.core.texts.views import (
     named,
 )
 from tests.support.rendered import check_message
+from veche.contracts.payments.invoice import InvoiceCard, InvoiceLine
+from veche.contracts.payments.mandate import MandateOrder
 from veche.protocol import message, talk
-from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.ids import UserId, derived_ulid
-from veche.protocol.invoice import InvoiceCard, InvoiceLine
-from veche.protocol.mandate import MandateOrder
 from veche.protocol.message import Bold, Doc, Mono
 from veche.protocol.money import Money
-from veche.protocol.speech import Speech
+from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
+from veche.protocol.texts.localizer import Speech
 
 NOW_MS = 1_764_000_000_000
 CATALOGUE = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.payments")

@@ -25,11 +25,11 @@ from appservices.payments.core.texts.views import Party, PaymentView
 from appservices.payments.service.allowance_orders import purse_of
 from appservices.payments.service.scene import CATALOGUE
 from veche.protocol.approval import NAME_CHARACTERS_MAX, TEXT_CHARACTERS_MAX
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.commands import read_command
-from veche.protocol.guards import Tally
+from veche.protocol.guardians import Tally
 from veche.protocol.message import body
-from veche.protocol.speech import Speech
+from veche.protocol.texts.catalogue import LANGUAGES
+from veche.protocol.texts.localizer import Speech
 
 if TYPE_CHECKING:
     from veche.protocol.commands import Command

@@ -20,7 +20,7 @@ from appservices.payments.core.ubl import (
     write_invoice,
 )
 from tests.support.tax_rules import against_rules, against_schema, said_against, texts
-from veche.protocol.invoice_tax import Buyer, Endpoint, LineTax
+from veche.contracts.payments.invoice_tax import Buyer, Endpoint, LineTax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

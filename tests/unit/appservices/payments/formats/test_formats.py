@@ -29,7 +29,7 @@ from appservices.payments.core.formats.epc import EPC_VERSION_MAX
 from appservices.payments.core.formats.plain import CODE_CHARACTERS_MAX
 from veche.protocol.errors import MalformedError, TooLargeError
 from veche.protocol.ids import Ulid, ulid
-from veche.runtime.drawing import draw_png, draw_svg
+from veche.runtime.files.qr_codes import draw_png, draw_svg
 
 IBAN = "DE89370400440532013000"
 HIDDEN = ["\n", "\r", "\t", "\x00", "\u202e", "\u2066", "\u200f", "\u2028", "\ud800", "\u200b"]

@@ -25,7 +25,7 @@ from appservices.payments.core.ledger.values import Burned, Event, EventKind
 from appservices.payments.store.memory_ledger import MemoryLedger
 from tests.support.ledger import ALICE, BOB, Shard, end, new_id, people
 from veche.protocol.ids import ulid
-from veche.protocol.merkle import root
+from veche.transparency.merkle import root
 
 ids = st.binary(min_size=16, max_size=16).map(bytes.hex)
 numbers = st.integers(0, AMOUNT_MAX)

@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 
 from appservices.payments.routes.calls import digest_of, request_digest
+from veche.api import Call
 from veche.protocol.wire import Wire
-from veche.runtime.api import Call
 
 
 class Body(Wire):

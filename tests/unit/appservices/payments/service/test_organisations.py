@@ -8,8 +8,8 @@ import pytest
 
 from appservices.payments.config import OrganisationSection
 from appservices.payments.service.callers import Callers
+from veche.api.bearer import KEY_CHARACTERS_MIN
 from veche.protocol.errors import ConfigError, ForbiddenError, SignInError
-from veche.runtime.bearer import KEY_CHARACTERS_MIN
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import pytest
 
+from appservices.payments.api.peers import ANSWER, hash_of
 from appservices.payments.config import PaymentsSection
 from appservices.payments.service.peers_asking import (
     AT_ONCE_MAX,
@@ -18,10 +19,9 @@ from appservices.payments.service.peers_asking import (
     PeerClient,
 )
 from veche.cli import demo
-from veche.protocol.notes import NoteSigner
-from veche.protocol.peer_api import ANSWER, hash_of
-from veche.runtime.matrix.connections import Answer, NoAnswerError
-from veche.runtime.outbound import OutboundRefusedError
+from veche.runtime.web.http_client import Answer, NoAnswerError
+from veche.runtime.web.outbound import OutboundRefusedError
+from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

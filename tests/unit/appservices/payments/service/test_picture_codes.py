@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 from appservices.payments.core.texts.pictures import PIXELS_MAX, PictureProblem
 from appservices.payments.service.picture_codes import SIDE_MAX, codes_in
 from tests.support.drawn_codes import beside, drawn, saved
-from veche.runtime.sandbox import in_sandbox
+from veche.runtime.files.sandbox import in_sandbox
 
 LINK: Final = "https://pay.example/pay#to=@bob:pay.example&am=3.20&cu=EUR&for=coffee"
 OTHER: Final = "https://pay.example/pay#to=@eve:pay.example&am=3.20&cu=EUR&for=coffee"

@@ -25,15 +25,15 @@ from appservices.signing.core.addition import (
 from appservices.signing.core.stampers import Stampers
 from tests.support.forgery import find, increment, page
 from tests.support.signing import NOW, Office, Person, ms, with_boxes
+from veche.documents.pdf import signing
+from veche.documents.pdf.appearance import Look
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import prepare_signature
+from veche.documents.pki.cms import Signer, der_of
+from veche.documents.pki.digests import SHA256, SHA512
+from veche.documents.signatures.checking import open_signature, signer_of
+from veche.documents.signatures.verdict import signatures_of
 from veche.protocol.errors import BadSignatureError
-from veche.protocol.pdf import signing
-from veche.protocol.pdf.appearance import Look
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import prepare_signature
-from veche.protocol.signatures.checking import open_signature, signer_of
-from veche.protocol.signatures.cms import Signer, der_of
-from veche.protocol.signatures.digests import SHA256, SHA512
-from veche.protocol.signatures.verdict import signatures_of
 
 
 @functools.cache
@@ -272,7 +272,7 @@ def test_a_signature_that_the_end_could_not_prove_is_refused() -> None:
 def test_a_first_signature_that_does_not_certify_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("veche.protocol.pdf.signing.is_signed", lambda _document: True)
+    monkeypatch.setattr("veche.documents.pdf.signing.is_signed", lambda _document: True)
     assert "first_signature_does_not_certify" in shown_refusal("Alice Adams")
 
 

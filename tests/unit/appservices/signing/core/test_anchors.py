@@ -13,7 +13,7 @@ from appservices.signing.core.errors import OwnCertificateError
 from appservices.signing.core.records import Level
 from tests.support.bank import DAY, QUALIFIED, Bank
 from tests.support.signing import NOW, Office
-from veche.protocol.signatures.cms import der_of
+from veche.documents.pki.cms import der_of
 
 KEY: Final = ec.generate_private_key(ec.SECP256R1())
 BANK: Final = Bank("Bank", NOW)

@@ -23,9 +23,9 @@ from appservices.signing.core.papers.uploads import (
     UploadTooLargeError,
 )
 from tests.support.containers import odt
+from veche.documents.asic.container import DataFile, is_container, new_container
+from veche.documents.asic.growing import begun
 from veche.protocol.approval import showable
-from veche.protocol.asic.container import DataFile, is_container, new_container
-from veche.protocol.asic.growing import begun
 
 ZIP = b"PK\x03\x04"
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -20,12 +20,12 @@ from appservices.signing.core.boxes import (
 from appservices.signing.core.parties import Role
 from appservices.signing.core.places import PageSize, Place, Side
 from appservices.signing.core.records import Level
-from veche.protocol.catalogue import LANGUAGES, Catalogue
+from veche.documents.pdf.appearance import Look
+from veche.documents.pdf.letters import letters
+from veche.documents.pdf.signing import Box
+from veche.documents.signatures.verdict import SIGNATURES_MAX
 from veche.protocol.errors import MalformedError
-from veche.protocol.pdf.appearance import Look
-from veche.protocol.pdf.letters import letters
-from veche.protocol.pdf.signing import Box
-from veche.protocol.signatures.verdict import SIGNATURES_MAX
+from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 
 A4 = PageSize(595.28, 841.89)
 CATALOGUE = Catalogue.load("appservices.signing.core.papers")

@@ -22,10 +22,10 @@ from appservices.signing.core.texts.cards import card_doc, is_in_force, result_w
 from appservices.signing.core.texts.news import file_caption, result_doc
 from appservices.signing.core.texts.words import counted, headed
 from appservices.signing.service.scene import CATALOGUE
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.ids import Ulid
 from veche.protocol.message import body, edit, text
-from veche.protocol.speech import Speech
+from veche.protocol.texts.catalogue import LANGUAGES
+from veche.protocol.texts.localizer import Speech
 
 PAGE = "https://sign.example.org/sign#s=1"
 

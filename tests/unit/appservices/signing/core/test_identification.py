@@ -14,7 +14,7 @@ from appservices.signing.core.identification import (
     IdentificationState,
     step,
 )
-from veche.protocol.evidence import identification_of
+from veche.contracts.signing.evidence import identification_of
 from veche.protocol.ids import Ulid, UserId
 
 NEW = Identification(

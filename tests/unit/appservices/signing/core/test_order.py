@@ -33,7 +33,7 @@ from appservices.signing.core.places import (
 )
 from appservices.signing.core.texts.draft import GUEST_ORDER, ORDERS
 from appservices.signing.service.scene import CATALOGUE
-from veche.protocol.catalogue import LANGUAGES
+from veche.protocol.texts.catalogue import LANGUAGES
 
 GUEST = Wanted("Bob Brown", is_guest=True)
 WRITER = attrs.evolve(GUEST, is_by_hand=True)

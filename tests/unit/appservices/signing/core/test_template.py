@@ -17,8 +17,8 @@ from appservices.signing.core.template import (
     document_data,
     read_template,
 )
-from veche.protocol.catalogue import Catalogue
 from veche.protocol.forms import FieldContext
+from veche.protocol.texts.catalogue import Catalogue
 
 FOLDER = Path(__file__).parents[5] / "config/signing"
 LEASE = (FOLDER / "lease-of-a-flat/template.yaml").read_bytes()

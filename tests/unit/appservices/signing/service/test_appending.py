@@ -37,18 +37,18 @@ from tests.support.other_programs import UNREAD
 from tests.support.programs import program
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import Office, ms, with_boxes
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import NewField, prepare_signature
-from veche.protocol.signatures.cms import Signer, der_of
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.report import Reason, Verdict
-from veche.protocol.signatures.verdict import judge
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import NewField, prepare_signature
+from veche.documents.pki.cms import Signer, der_of
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signatures.report import Reason, Verdict
+from veche.documents.signatures.verdict import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from veche.protocol.signatures.report import Report
+    from veche.documents.signatures.report import Report
 
 
 @functools.cache

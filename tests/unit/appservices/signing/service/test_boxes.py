@@ -26,13 +26,13 @@ from tests.support import uploads
 from tests.support.programs import program
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import Office
+from veche.documents.pdf.appearance import Look
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.pages import page_count, page_number
+from veche.documents.pdf.signing import Box, form_fields
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.errors import MalformedError
-from veche.protocol.pdf.appearance import Look
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.pages import page_count, page_number
-from veche.protocol.pdf.signing import Box, form_fields
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

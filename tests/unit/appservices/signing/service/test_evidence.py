@@ -16,13 +16,13 @@ from tests.support import evidence as made
 from tests.support.forgery import page
 from tests.support.programs import program
 from tests.support.signing import NOW, Office, fresh, ms, new_key, with_boxes
-from veche.protocol.catalogue import LANGUAGES
-from veche.protocol.evidence import Evidence
-from veche.protocol.evidence_checks import check_evidence, read_evidence
-from veche.protocol.signatures.certificates import Authority, Holder, seal_certificate
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.verdict import Trusted, judge
-from veche.protocol.unpadded import from_unpadded
+from veche.contracts.signing.evidence import Evidence
+from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
+from veche.documents.pki.certificates import Authority, Holder, seal_certificate
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.verdict import Trusted, judge
+from veche.protocol.texts.catalogue import LANGUAGES
+from veche.protocol.unpadded_base64 import from_unpadded
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:

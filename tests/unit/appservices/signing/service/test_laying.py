@@ -10,8 +10,8 @@ from appservices.signing.core.parties import Party, Role, Stage
 from appservices.signing.core.records import Level, Matter, Member, Session, SessionEffect
 from appservices.signing.core.session import State
 from appservices.signing.service.laying import rules_of, seats_of
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.ids import Ulid
+from veche.protocol.texts.catalogue import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,8 +17,8 @@ from tests.support.bank import DAY, Bank
 from tests.support.signing import ms
 from tests.support.tsa import stamps_served
 from veche.cli.homeserver import write_private
-from veche.protocol.signatures.certificates import STAMP_POLICY
-from veche.protocol.signatures.stamps import StampAuthority
+from veche.documents.pki.certificates import STAMP_POLICY
+from veche.documents.pki.stamps import StampAuthority
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -28,13 +28,13 @@ from appservices.signing.service.templates import (
 from appservices.signing.service.uploads import normalised
 from tests.support.programs import program
 from tests.support.signing import NOW, Office
+from veche.documents.pdf.appearance import Look
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import form_fields
+from veche.documents.signatures.report import Verdict
+from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.errors import ConfigError, VecheError
 from veche.protocol.forms import FieldContext, parse_values
-from veche.protocol.pdf.appearance import Look
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import form_fields
-from veche.protocol.signatures.report import Verdict
-from veche.protocol.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
     from appservices.signing.service.templates import FolderTemplate, MadeDocument

@@ -16,8 +16,8 @@ from appservices.signing.service.upkeep import SOON, STAMPS_LIFE, look
 from appservices.signing.spec import SERVICE
 from tests.unit.veche.cli.diagnosis.patients import patient
 from veche.cli.diagnosis.services import look_at_services
+from veche.documents.pki.certificates import Revoked
 from veche.protocol.errors import ConfigError
-from veche.protocol.signatures.certificates import Revoked
 
 if TYPE_CHECKING:
     from pathlib import Path

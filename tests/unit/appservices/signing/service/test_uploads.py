@@ -35,12 +35,12 @@ from tests.support.catalogues import catalogue_problems
 from tests.support.forgery import increment, page
 from tests.support.programs import program
 from tests.support.signing import Office, with_boxes
-from veche.protocol.catalogue import LANGUAGES, Catalogue
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.grammar import active_names
-from veche.protocol.pdf.pages import page_count
-from veche.protocol.pdf.signing import form_fields
-from veche.protocol.pdf.structure import revisions
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.grammar import active_names
+from veche.documents.pdf.pages import page_count
+from veche.documents.pdf.signing import form_fields
+from veche.documents.pdf.structure import revisions
+from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable

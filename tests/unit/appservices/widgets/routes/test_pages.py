@@ -19,8 +19,8 @@ from appservices.widgets.core.modules import IMPORTS, csp_hash, sri
 from appservices.widgets.routes import pages as pages_module
 from appservices.widgets.routes.pages import Facts, Library, Pages
 from appservices.widgets.routes.static import TYPES, locale_json, read_static, tree_hash
-from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.errors import ConfigError
+from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

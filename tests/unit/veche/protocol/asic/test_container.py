@@ -32,15 +32,15 @@ from tests.support.containers import (
 from tests.support.programs import program
 from tests.support.responders import Answering
 from tests.support.signing import NOW, YEAR, Office, ms
-from veche.protocol.asic.archive import ArchiveError, HiddenError, read_archive, write_archive
-from veche.protocol.asic.container import DataFile, new_container, prepare, prepare_closing
-from veche.protocol.asic.verdict import certificates_of, judge_container
-from veche.protocol.pdf.signing import Proofs
-from veche.protocol.signatures import certificates
-from veche.protocol.signatures.certificates import Level, Revoked
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.report import Reason, Report, Verdict
-from veche.protocol.signatures.words import words_of
+from veche.documents.asic.archive import ArchiveError, HiddenError, read_archive, write_archive
+from veche.documents.asic.container import DataFile, new_container, prepare, prepare_closing
+from veche.documents.asic.verdict import certificates_of, judge_container
+from veche.documents.pdf.signing import Proofs
+from veche.documents.pki import certificates
+from veche.documents.pki.certificates import Level, Revoked
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signatures.report import Reason, Report, Verdict
+from veche.documents.signatures.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

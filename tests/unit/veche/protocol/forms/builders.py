@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from veche.protocol.catalogue import Catalogue
 from veche.protocol.forms import (
     Field,
     FieldContext,
@@ -18,6 +17,7 @@ from veche.protocol.forms import (
     Value,
     parse_value,
 )
+from veche.protocol.texts.catalogue import Catalogue
 
 CATALOGUE = Catalogue.load("veche.protocol", "veche.protocol.forms")
 TODAY = dt.date(2026, 3, 15)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.veche.protocol.forms.builders import TODAY, field, person, read, refusal
-from veche.protocol.catalogue import LANGUAGES, show_date, show_date_time
 from veche.protocol.forms import FieldError, Problem, parse_value
 from veche.protocol.forms.dates import DATE_CHARACTERS_MAX, YEAR_MAX, YEAR_MIN
+from veche.protocol.texts.catalogue import LANGUAGES, show_date, show_date_time
 
 CHRISTMAS_EVE = "2026-12-24"
 

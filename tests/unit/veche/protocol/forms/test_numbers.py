@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.unit.veche.protocol.forms.builders import person, read, refusal
 from veche.protocol.canonical import INTEGER_MAX
-from veche.protocol.catalogue import LANGUAGES, show_number
 from veche.protocol.forms import Problem
 from veche.protocol.forms.numbers import DIGITS_MAX, read_decimal
 from veche.protocol.money import MINOR_MAX
+from veche.protocol.texts.catalogue import LANGUAGES, show_number
 
 if TYPE_CHECKING:
     from decimal import Decimal

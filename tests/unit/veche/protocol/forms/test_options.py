@@ -9,7 +9,6 @@ import pytest
 from babel import Locale
 
 from tests.unit.veche.protocol.forms.builders import field, person, read, refusal
-from veche.protocol.catalogue import LANGUAGES, country_name
 from veche.protocol.forms import FieldError, Problem, parse_value
 from veche.protocol.forms.models import CHOICES_MAX
 from veche.protocol.forms.options import (
@@ -19,6 +18,7 @@ from veche.protocol.forms.options import (
     country_codes,
     is_numbered,
 )
+from veche.protocol.texts.catalogue import LANGUAGES, country_name
 
 
 def labelled(*labels: str) -> list[dict[str, str]]:

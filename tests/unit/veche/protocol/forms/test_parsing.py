@@ -20,7 +20,6 @@ from tests.unit.veche.protocol.forms.builders import (
     refusal,
 )
 from veche.protocol.canonical import plain
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.forms import (
     Field,
     FieldContext,
@@ -37,6 +36,7 @@ from veche.protocol.forms import (
 from veche.protocol.forms.models import FIELDS_MAX, NEEDED_SERVICES
 from veche.protocol.forms.parsing import FIELD_NAME_SHOWN_MAX, PARSERS
 from veche.protocol.forms.values import PLAIN_CHARACTERS_MAX
+from veche.protocol.texts.catalogue import LANGUAGES
 
 GOOD: dict[str, tuple[object, ...]] = {
     "text": ("Hello, world",),

@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.catalogues import catalogue_problems
 from tests.unit.veche.protocol.forms.builders import CATALOGUE, field
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.errors import ProtocolError
 from veche.protocol.forms import FieldError, FormErrors, Problem
 from veche.protocol.money import Money
+from veche.protocol.texts.catalogue import LANGUAGES
 
 NARROW_SPACE = "\u202f"
 VALUES = {

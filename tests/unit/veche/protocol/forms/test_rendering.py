@@ -13,7 +13,6 @@ from tests.unit.veche.protocol.forms.builders import (
     form,
     person,
 )
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.forms import Field, FieldError, Form, Problem, parse_value
 from veche.protocol.forms.dialogue import start, step
 from veche.protocol.forms.models import (
@@ -32,6 +31,7 @@ from veche.protocol.forms.rendering import (
 )
 from veche.protocol.forms.state import Ask, Cancelled, Completed, Pressed, Review, Taken, Wrong
 from veche.protocol.message import body, html, text
+from veche.protocol.texts.catalogue import LANGUAGES
 
 FORM = form(
     {"id": "street", "label": "Your street and number", "required": True},

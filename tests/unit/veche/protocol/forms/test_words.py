@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.protocol.catalogue import LANGUAGES
 from veche.protocol.forms.models import fold
 from veche.protocol.forms.words import (
     COMMAND_CHARACTERS_MAX,
@@ -23,6 +22,7 @@ from veche.protocol.forms.words import (
     unquoted,
     yes_or_no,
 )
+from veche.protocol.texts.catalogue import LANGUAGES
 
 ALL = [(c, l, w) for c, by in WORDS.items() for l, words in by.items() for w in words]  # noqa: E741
 

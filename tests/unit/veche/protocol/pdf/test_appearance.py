@@ -23,8 +23,8 @@ from tests.support import letters as made_letters
 from tests.support.golden import check_golden
 from tests.support.programs import program
 from tests.support.signing import NOW, Office, ms, with_boxes
-from veche.protocol.pdf import letters as font
-from veche.protocol.pdf.appearance import (
+from veche.documents.pdf import letters as font
+from veche.documents.pdf.appearance import (
     CHARACTERS_MAX,
     HEIGHT_MAX,
     HEIGHT_MIN,
@@ -37,19 +37,19 @@ from veche.protocol.pdf.appearance import (
     size_of,
     turn_of,
 )
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.letters import MissingLetterError, letters
-from veche.protocol.pdf.signing import Box, Proofs, can_be_shown, lay_boxes, prepare_signature
-from veche.protocol.pdf.values import PdfError, text
-from veche.protocol.signatures.cms import Signer
-from veche.protocol.signatures.report import Reason, Verdict
-from veche.protocol.signatures.verdict import Trusted, judge
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.letters import MissingLetterError, letters
+from veche.documents.pdf.signing import Box, Proofs, can_be_shown, lay_boxes, prepare_signature
+from veche.documents.pdf.values import PdfError, text
+from veche.documents.pki.cms import Signer
+from veche.documents.signatures.report import Reason, Verdict
+from veche.documents.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from veche.protocol.pdf.values import Value
-    from veche.protocol.signatures.report import Report
+    from veche.documents.pdf.values import Value
+    from veche.documents.signatures.report import Report
 
 LOOK: Final = Look("Landlady", "advanced signature")
 LINES: Final = ("Alice Adams", "Landlady", "advanced signature", "2026-11-26 12:00 UTC")

@@ -9,9 +9,9 @@ import pikepdf
 import pytest
 
 from tests.support.forgery import page, stream
-from veche.protocol.pdf.attachments import attachment
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.values import PdfError
+from veche.documents.pdf.attachments import attachment
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.values import PdfError
 
 
 def with_file(content: bytes, *, tree: bytes = b"<</Names[(a.json)6 0 R]>>") -> Document:

@@ -13,9 +13,9 @@ from tests.support.bank import Bank
 from tests.support.responders import Responder
 from tests.support.signing import NOW, new_key
 from tests.unit.veche.protocol.signatures import test_ocsp as answers
-from veche.protocol.signatures import der
-from veche.protocol.signatures.asking import check_answer, question_about, questions_about
-from veche.protocol.signatures.ocsp import OcspError, read_answer
+from veche.documents.pki import der
+from veche.documents.pki.asking import check_answer, question_about, questions_about
+from veche.documents.pki.ocsp import OcspError, read_answer
 
 NONCE = b"0123456789abcdef"
 

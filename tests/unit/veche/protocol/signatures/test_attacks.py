@@ -14,10 +14,10 @@ from tests.support import additions, attackers, attacks
 from tests.support.far_objects import TABLES, covered
 from tests.support.forgery import page
 from tests.support.signing import NOW
-from veche.protocol.pdf.structure import SIZE_MAX
-from veche.protocol.pdf.values import VALUES_MAX
-from veche.protocol.signatures.report import Reason, Report, Verdict
-from veche.protocol.signatures.verdict import Trusted, judge
+from veche.documents.pdf.structure import SIZE_MAX
+from veche.documents.pdf.values import VALUES_MAX
+from veche.documents.signatures.report import Reason, Report, Verdict
+from veche.documents.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.protocol.signatures import der
-from veche.protocol.signatures.der import DerError
+from veche.documents.pki import der
+from veche.documents.pki.der import DerError
 
 
 @given(st.binary(max_size=70_000))

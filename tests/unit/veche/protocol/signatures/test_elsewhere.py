@@ -15,9 +15,9 @@ from pyhanko.sign.fields import SigSeedSubFilter
 from tests.support.elsewhere import DAY, Identity, new_identity, packed_page, sign
 from tests.support.forgery import FORGED, page
 from tests.support.signing import Office, with_boxes
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.report import Reason, Report, Verdict
-from veche.protocol.signed_file import file_addresses, judge_file
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signatures.report import Reason, Report, Verdict
+from veche.documents.signed_file import file_addresses, judge_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

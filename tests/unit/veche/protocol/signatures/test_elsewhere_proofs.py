@@ -19,13 +19,13 @@ from tests.support.elsewhere import new_key as key_of
 from tests.support.forgery import last_contents
 from tests.support.responders import Responder, Said
 from tests.unit.veche.protocol.signatures.test_elsewhere import NOW
-from veche.protocol.signatures import der
-from veche.protocol.signatures.certificates import DAY
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.proofs import archived, to_cms
-from veche.protocol.signatures.report import Reason, Report, Verdict
-from veche.protocol.signed_file import judge_file
+from veche.documents.pki import der
+from veche.documents.pki.certificates import DAY
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.revocation import archived, to_cms
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signatures.report import Reason, Report, Verdict
+from veche.documents.signed_file import judge_file
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -10,18 +10,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.support.bank import Bank
 from tests.support.signing import NOW, Office, ms
 from tests.support.tsa import OpensslAuthority
-from veche.protocol.signatures import der
-from veche.protocol.signatures.certificates import STAMP_POLICY
-from veche.protocol.signatures.checking import SignatureFault, stamper_of
-from veche.protocol.signatures.cms import CmsError, der_of
-from veche.protocol.signatures.foreign_stamps import believed_token, token_of_anybody
-from veche.protocol.signatures.stamps import (
+from veche.documents.pki import der
+from veche.documents.pki.certificates import STAMP_POLICY
+from veche.documents.pki.cms import CmsError, der_of
+from veche.documents.pki.stamps import (
     RequestError,
     StampAuthority,
     StampRequest,
     read_token,
     refusal,
 )
+from veche.documents.signatures.checking import SignatureFault, stamper_of
+from veche.documents.signatures.foreign_stamps import believed_token, token_of_anybody
 
 if TYPE_CHECKING:
     from pathlib import Path

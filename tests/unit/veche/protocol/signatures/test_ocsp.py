@@ -22,28 +22,17 @@ from tests.support.elsewhere import new_key as key_of
 from tests.support.forgery import page
 from tests.support.responders import HOUR, Answering, Responder, Said, responder_of, wrapped
 from tests.support.signing import NOW, YEAR, Office, Person, new_key, with_boxes
-from veche.protocol.asic.container import read_container
-from veche.protocol.pdf.signing import Proofs
-from veche.protocol.signatures import der
-from veche.protocol.signatures.certificates import (
-    DAY,
-    Authority,
-    Holder,
-    root_certificate,
-)
-from veche.protocol.signatures.cms import der_of, read_signed_data
-from veche.protocol.signatures.digests import SHA384, SHA512
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.ocsp import (
-    FRESH_FOR,
-    OcspError,
-    Status,
-    is_about,
-    read_answer,
-)
-from veche.protocol.signatures.report import Reason, Verdict
-from veche.protocol.signatures.trust import Standing, Trust, is_list_of_any
-from veche.protocol.signed_file import judge_file
+from veche.documents.asic.container import read_container
+from veche.documents.pdf.signing import Proofs
+from veche.documents.pki import der
+from veche.documents.pki.certificates import DAY, Authority, Holder, root_certificate
+from veche.documents.pki.cms import der_of, read_signed_data
+from veche.documents.pki.digests import SHA384, SHA512
+from veche.documents.pki.ocsp import FRESH_FOR, OcspError, Status, is_about, read_answer
+from veche.documents.pki.trust import Standing, Trust, is_list_of_any
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signatures.report import Reason, Verdict
+from veche.documents.signed_file import judge_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

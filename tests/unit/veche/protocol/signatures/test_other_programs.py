@@ -10,11 +10,11 @@ import pytest
 
 from tests.support import other_programs as files
 from tests.support.elsewhere import packed_page
-from veche.protocol.catalogue import LANGUAGES
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.report import Reason, Report, Verdict
-from veche.protocol.signatures.words import words_of
-from veche.protocol.signed_file import is_signed_file, judge_file
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signatures.report import Reason, Report, Verdict
+from veche.documents.signatures.words import words_of
+from veche.documents.signed_file import is_signed_file, judge_file
+from veche.protocol.texts.catalogue import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

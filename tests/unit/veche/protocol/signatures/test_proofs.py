@@ -9,14 +9,14 @@ from tests.support.containers import LEASE, bound_to, signed
 from tests.support.forgery import last_contents, page
 from tests.support.responders import Answering
 from tests.support.signing import NOW, Office, with_boxes
-from veche.protocol.asic.container import new_container, read_container
-from veche.protocol.signatures import der
-from veche.protocol.signatures.cms import CmsError, read_signed_data, with_proofs
-from veche.protocol.signatures.judging import Trusted
-from veche.protocol.signatures.proofs import to_values
-from veche.protocol.signatures.report import Reason, Verdict
-from veche.protocol.signatures.stamps import read_token
-from veche.protocol.signatures.verdict import judge
+from veche.documents.asic.container import new_container, read_container
+from veche.documents.pki import der
+from veche.documents.pki.cms import CmsError, read_signed_data, with_proofs
+from veche.documents.pki.revocation import to_values
+from veche.documents.pki.stamps import read_token
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signatures.report import Reason, Verdict
+from veche.documents.signatures.verdict import judge
 
 VALUES = der.oid("1.2.840.113549.1.9.16.2.24")
 

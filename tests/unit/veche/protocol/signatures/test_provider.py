@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from veche.protocol.signatures.provider import DIGEST, KeyUnfitError, check_key, checked
+from veche.documents.pki.provider import DIGEST, KeyUnfitError, check_key, checked
 
 HASH = hashlib.sha256(b"what is signed").digest()
 

@@ -13,12 +13,12 @@ from pyhanko.sign.diff_analysis import ModificationLevel
 from tests.support.programs import program
 from tests.support.readers import by_openssl, by_pdfsig, by_pyhanko
 from tests.support.signing import Office, with_boxes
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Proofs
-from veche.protocol.signatures.checking import open_signature
-from veche.protocol.signatures.cms import der_of
-from veche.protocol.signatures.digests import SHA512
-from veche.protocol.signatures.verdict import signatures_of
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import Proofs
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.digests import SHA512
+from veche.documents.signatures.checking import open_signature
+from veche.documents.signatures.verdict import signatures_of
 
 if TYPE_CHECKING:
     from pathlib import Path

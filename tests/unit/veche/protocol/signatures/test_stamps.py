@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from tests.support.programs import program
 from tests.support.signing import NOW, Office, ms
-from veche.protocol.signatures import der
-from veche.protocol.signatures.certificates import STAMP_POLICY
-from veche.protocol.signatures.cms import CmsError
-from veche.protocol.signatures.stamps import (
+from veche.documents.pki import der
+from veche.documents.pki.certificates import STAMP_POLICY
+from veche.documents.pki.cms import CmsError
+from veche.documents.pki.stamps import (
     REQUEST_BYTES_MAX,
     RequestError,
     StampAuthority,

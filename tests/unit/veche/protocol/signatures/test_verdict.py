@@ -29,22 +29,22 @@ from tests.support.forgery import (
     stream,
 )
 from tests.support.signing import NOW, YEAR, Office, ms, with_boxes
-from veche.protocol.pdf.document import Document
-from veche.protocol.pdf.signing import Proofs, prepare_signature
-from veche.protocol.pdf.values import PdfError
-from veche.protocol.signatures import certificates
-from veche.protocol.signatures.certificates import Level, Revoked
-from veche.protocol.signatures.cms import Signer
-from veche.protocol.signatures.report import Reason, Verdict
-from veche.protocol.signatures.verdict import Trusted, judge
-from veche.protocol.signatures.words import words_of
+from veche.documents.pdf.document import Document
+from veche.documents.pdf.signing import Proofs, prepare_signature
+from veche.documents.pdf.values import PdfError
+from veche.documents.pki import certificates
+from veche.documents.pki.certificates import Level, Revoked
+from veche.documents.pki.cms import Signer
+from veche.documents.signatures.report import Reason, Verdict
+from veche.documents.signatures.verdict import Trusted, judge
+from veche.documents.signatures.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from veche.protocol.signatures.certificates import Authority
+    from veche.documents.pki.certificates import Authority
 
-from veche.protocol.signatures.report import Report
+from veche.documents.signatures.report import Report
 
 LATER = NOW + dt.timedelta(minutes=5)
 

@@ -6,11 +6,11 @@ import attrs
 import pytest
 
 from tests.support.signing import NOW, YEAR, ms
-from veche.protocol.catalogue import LANGUAGES
-from veche.protocol.signatures.anchors import NamedAnchor
-from veche.protocol.signatures.certificates import Level
-from veche.protocol.signatures.report import Finding, Reason, Report, Signed, Verdict, reported
-from veche.protocol.signatures.words import words_of
+from veche.documents.pki.certificates import Level
+from veche.documents.signatures.anchors import NamedAnchor
+from veche.documents.signatures.report import Finding, Reason, Report, Signed, Verdict, reported
+from veche.documents.signatures.words import words_of
+from veche.protocol.texts.catalogue import LANGUAGES
 
 ALICE = Signed("Sig1", "Alice Adams", "@alice:example.org", Level.HIGH, ms(NOW), True, bytes(32))
 TOWN = Signed("Seal", "Lindenau", "", Level.SEAL, None, False, bytes(32))

@@ -11,20 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.keys import BrowserKey, signature_shown
-from veche.protocol.approval import (
-    CLOCK_MS_MAX,
-    Approval,
-    Decline,
-    MandateShown,
-    PaymentShown,
-    ReleaseShown,
-    ShownCap,
-    ShownMoney,
-    shown_bytes,
-)
-from veche.protocol.ids import UserId
-from veche.protocol.inbound import DeviceStanding
-from veche.runtime.approvals.core import (
+from veche.access.approvals.core import (
     ENROLMENT,
     ENROLMENT_MS,
     LIMIT_HOLD_MS,
@@ -54,6 +41,19 @@ from veche.runtime.approvals.core import (
     typed_code,
     words_of,
 )
+from veche.protocol.approval import (
+    CLOCK_MS_MAX,
+    Approval,
+    Decline,
+    MandateShown,
+    PaymentShown,
+    ReleaseShown,
+    ShownCap,
+    ShownMoney,
+    shown_bytes,
+)
+from veche.protocol.ids import UserId
+from veche.protocol.inbound import DeviceStanding
 
 ALICE, BOB = UserId("@alice:example.org"), UserId("@bob:example.org")
 NOW_MS = 1_764_000_000_000

@@ -18,11 +18,11 @@ from tests.support.keys import (
     fragment_base64,
     unpadded_base64,
 )
+from veche.access.approvals.passkeys import check_assertion, creation_options, made
+from veche.access.approvals.sites import Site, known_transports, site_of
 from veche.protocol.approval import Assertion
 from veche.protocol.errors import BadSignatureError
 from veche.protocol.ids import UserId
-from veche.runtime.approvals.passkeys import check_assertion, creation_options, made
-from veche.runtime.approvals.sites import Site, known_transports, site_of
 
 SITE = Site("https://veche.example.org", "veche.example.org")
 CHALLENGE = hashlib.sha256(b"what").digest()

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from veche.protocol.catalogue import LANGUAGES
+from veche.access.approvals.core import Key, KeyKind, Rules, fingerprint, label_of
+from veche.access.approvals.texts import enrolled_doc
 from veche.protocol.ids import UserId
 from veche.protocol.message import body
-from veche.runtime.approvals.core import Key, KeyKind, Rules, fingerprint, label_of
-from veche.runtime.approvals.texts import enrolled_doc
+from veche.protocol.texts.catalogue import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

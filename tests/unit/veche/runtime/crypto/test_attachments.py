@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.crypto_peers import damaged, refuses
 from veche.protocol.errors import MalformedError, TooLargeError
-from veche.protocol.unpadded import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.runtime.crypto import attachments
 from veche.runtime.crypto.attachments import (
     CHUNK_BYTES,

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.protocol.ids import UserId
-from veche.runtime.inbox.events import (
+from veche.messaging.inbox.events import (
     HEALED_INVITE,
     ID_CHARACTERS_MAX,
     TRACKED,
@@ -19,6 +18,7 @@ from veche.runtime.inbox.events import (
     read_event,
     read_events,
 )
+from veche.protocol.ids import UserId
 
 BOT = UserId("@veche_bot:example.org")
 ALICE = "@alice:example.org"

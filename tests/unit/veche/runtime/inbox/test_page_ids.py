@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.integration.veche.runtime.rig import event, is_ours
+from veche.messaging.inbox.events import ID_CHARACTERS_MAX, read_event, read_events
+from veche.messaging.inbox.pages import is_page, page_event_id
 from veche.protocol.ids import UserId
-from veche.runtime.inbox.events import ID_CHARACTERS_MAX, read_event, read_events
-from veche.runtime.inbox.pages import is_page, page_event_id
 
 ALICE, BOB = UserId("@alice:veche.test"), UserId("@bob:veche.test")
 KEYS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=64)

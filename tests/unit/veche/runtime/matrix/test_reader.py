@@ -8,12 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.runtime.matrix.connections import (
-    HEAD_BYTES_MAX,
-    Answer,
-    AnswerReader,
-    AnswerTooLargeError,
-)
+from veche.runtime.web.http_client import HEAD_BYTES_MAX, Answer, AnswerReader, AnswerTooLargeError
 
 PLAIN = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a":1}'
 CHUNKED = (

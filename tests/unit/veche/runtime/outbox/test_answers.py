@@ -8,10 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.protocol.errors import UnavailableError
-from veche.runtime.matrix.client import MatrixError
-from veche.runtime.matrix.connections import AnswerTooLargeError, NoAnswerError
-from veche.runtime.outbox.answers import (
+from veche.messaging.outbox.answers import (
     DEVICE_RETRY_MS,
     LIMITED_MS_MAX,
     RETRY_MS_MAX,
@@ -20,7 +17,10 @@ from veche.runtime.outbox.answers import (
     judge,
     retry_ms,
 )
+from veche.protocol.errors import UnavailableError
+from veche.runtime.matrix.client import MatrixError
 from veche.runtime.ports import Undeliverable
+from veche.runtime.web.http_client import AnswerTooLargeError, NoAnswerError
 
 
 def refused(status: int, errcode: str, **more: Any) -> MatrixError:

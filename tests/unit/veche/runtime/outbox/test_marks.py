@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from veche.messaging.outbox.marks import Mark, Marks
 from veche.protocol.ids import EffectId, EventId, RoomId, UserId
-from veche.runtime.outbox.marks import Mark, Marks
 
 ROOM, BOT = RoomId("!room"), UserId("@veche_bot:example.org")
 

@@ -10,12 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.protocol.errors import MalformedError
-from veche.protocol.ids import EffectId, RoomId, UserId
-from veche.protocol.inbound import Trust
-from veche.runtime.crypto.core.trust import IdentityView
-from veche.runtime.sessions import core
-from veche.runtime.sessions.core import (
+from veche.access.sessions import core
+from veche.access.sessions.core import (
     IDLE_MS_MAX,
     OFFER_MS,
     TRIES_MAX,
@@ -27,6 +23,10 @@ from veche.runtime.sessions.core import (
     SignIn,
     Verdict,
 )
+from veche.protocol.errors import MalformedError
+from veche.protocol.ids import EffectId, RoomId, UserId
+from veche.protocol.inbound import Trust
+from veche.runtime.crypto.core.trust import IdentityView
 
 NOW_MS = 1_764_000_000_000
 ALICE = UserId("@alice:example.org")

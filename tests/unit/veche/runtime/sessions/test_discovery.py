@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from veche.access.sessions.discovery import name_servers, parse_server_name
 from veche.protocol.errors import MalformedError
-from veche.runtime.sessions.discovery import name_servers, parse_server_name
 
 if TYPE_CHECKING:
     from pathlib import Path

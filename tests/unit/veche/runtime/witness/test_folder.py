@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.logs import ORIGIN, TestLog
-from veche.protocol.errors import ConfigError
-from veche.runtime.witness.folder import (
+from veche.acts.witness.folder import (
     FORKS_MAX,
     KeptHead,
     WitnessFolder,
     WitnessFolderError,
     name_of,
 )
+from veche.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path

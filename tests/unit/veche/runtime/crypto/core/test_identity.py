@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.support.crypto_peers import BOT, Side, identity
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 from veche.runtime.crypto.core import account as accounts
 from veche.runtime.crypto.core.identity import (
     Identity,

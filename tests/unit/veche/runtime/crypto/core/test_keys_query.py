@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from tests.support.crypto_peers import ANNA, Side, damaged, identity
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 from veche.runtime.crypto.core.keys_query import read_master, read_person, with_old_devices
 from veche.runtime.crypto.core.values import DEVICES_PER_PERSON_MAX, ID_CHARACTERS_MAX, Json
 

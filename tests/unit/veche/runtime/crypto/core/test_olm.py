@@ -10,7 +10,7 @@ import pytest
 import vodozemac as vz
 
 from tests.support.crypto_peers import ANNA, BOT, ROOM, Side, damaged, identity, refuses
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 from veche.runtime.crypto.core import olm
 from veche.runtime.crypto.core.values import (
     EVENT_BYTES_MAX,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.crypto_peers import ANNA, Side
-from veche.protocol.unpadded import unpadded
+from veche.protocol.unpadded_base64 import unpadded
 from veche.runtime.crypto.core.signing import is_key, is_signed, signed_bytes, with_signature
 
 

@@ -1,0 +1,1 @@
+"""Who is signed in, whose key it is, and what a person approved."""

@@ -1,0 +1,385 @@
+"""The keys of all persons and what they approve: the object that services and pages speak to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from veche.access.approvals import (
+    asking,
+    by_page,
+    codes,
+    enrolling,
+    identities,
+    limits,
+    store,
+    taking,
+    texts,
+)
+from veche.access.approvals.core import AskedState, Enrolment, Key, KeyKind, Rules
+from veche.access.approvals.errors import ApprovalError
+from veche.access.approvals.evidence import exported
+from veche.access.approvals.parts import Parts
+from veche.access.approvals.sites import site_of
+from veche.protocol.money import parse_money
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from twisted.internet.interfaces import IReactorTime
+
+    from veche.access.approvals.identities import IdentityStanding, Offer
+    from veche.access.approvals.limits import LimitView
+    from veche.access.approvals.store import Evidence, Logged
+    from veche.access.approvals.taking import Outcome, Taken
+    from veche.access.sessions import Session
+    from veche.acts import ActLog
+    from veche.chat.prompts import Asking, Heard
+    from veche.chat.sending import Voice
+    from veche.messaging.jobs import ErrandHandler
+    from veche.protocol.approval import (
+        AskedApproval,
+        Kind,
+        MandateShown,
+        Proof,
+        Shown,
+        SignatureShown,
+        SignedApproval,
+    )
+    from veche.protocol.errors import VecheError
+    from veche.protocol.ids import EffectId, UserId
+    from veche.protocol.inbound import Inbound
+    from veche.protocol.prompts import Prompt
+    from veche.protocol.texts.catalogue import Catalogue
+    from veche.runtime.config import ApprovalsSection, ChatsSection
+    from veche.runtime.database import Cursor, Database
+    from veche.runtime.web.public import PageLinks
+
+ENROLMENTS_KEPT_MS: Final = 24 * 3600 * 1000
+"""How long the row of an enrolment stays; longer than the hour in which they are counted."""
+SHOWN_KEPT_MS: Final = 24 * 3600 * 1000
+"""How long what was shown stays of what was never approved."""
+ASKED_KEPT_MS: Final = 90 * 24 * 3600 * 1000
+"""How long it is known how an approval ended; evidence is kept for ever."""
+
+
+@attrs.frozen
+class AskedView:
+    """An approval as its page sees it.
+
+    Attributes:
+        state: With what is known of its question.
+        asked: None once it is not open.
+        keys: Of the person; only those that are not revoked.
+        held: Ids of those that are too new to approve this.
+        new_key_waits_ms: How long a key that is made now waits before it may approve this.
+    """
+
+    state: AskedState
+    asked: AskedApproval | None
+    expires_at_ms: int | None
+    keys: Sequence[Key]
+    held: frozenset[str] = frozenset()
+    new_key_waits_ms: int = 0
+
+
+class Approvals:
+    """Keys, approvals and limits; all of it is rows, so that every process knows them.
+
+    Methods that take a ``txn`` are part of the caller's transaction.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        reactor: IReactorTime,
+        act_log: ActLog,
+        links: PageLinks | None,
+        rules: Rules,
+        *,
+        key: bytes,
+        public_url: str | None = None,
+    ) -> None:
+        """Make it.
+
+        Args:
+            database: Where it all is.
+            reactor: Clock.
+            act_log: Commits the acts: what a bot tells a person is one.
+            links: Addresses of the pages; None if there are none: then there are no keys.
+            rules: Of the operator.
+            key: 32 secret bytes from outside the database, from which nonces and codes come.
+            public_url: Origin of the pages, None if there are none.
+        """
+        self._database = database
+        self._reactor = reactor
+        self._parts = Parts(act_log, links, rules, key, site_of(public_url))
+
+    @property
+    def has_passkeys(self) -> bool:
+        """Whether browsers make passkeys for our address."""
+        return self._parts.site is not None
+
+    # For services
+
+    def asked(self, voice: Voice, person: UserId, kind: Kind, shown: Shown) -> AskedApproval:
+        """What a person is to approve, for ``Choice.approve``; see ``asking.asked_approval``."""
+        return asking.asked_approval(self._parts, voice, person, kind, shown)
+
+    def ask_signature(
+        self, txn: Cursor, person: UserId, shown: SignatureShown, now_ms: int
+    ) -> AskedApproval:
+        """Ask for the approval of a signature; see ``by_page.ask_signature``."""
+        return by_page.ask_signature(txn, person, shown, now_ms)
+
+    def ask_mandate(
+        self, txn: Cursor, person: UserId, shown: MandateShown, now_ms: int
+    ) -> AskedApproval:
+        """Ask for a mandate that a page hands to the service; see ``by_page.ask_mandate``."""
+        return by_page.ask_mandate(txn, person, shown, now_ms)
+
+    def ask(self, txn: Cursor, voice: Voice, question: Asking, catalogue: Catalogue) -> EffectId:
+        """As ``prompts.ask``, for every prompt: choices to be approved are kept; see ``asking``."""
+        return asking.ask(txn, self._parts, voice, question, catalogue)
+
+    def hear(
+        self,
+        txn: Cursor,
+        inbound: Inbound,
+        *,
+        thread: EffectId | None = None,
+        is_dialogue: bool = False,
+    ) -> Heard:
+        """As ``prompts.hear``, where payments are asked for: codes are answers; see ``codes``."""
+        return codes.hear(txn, self._parts, inbound, thread=thread, is_dialogue=is_dialogue)
+
+    def page_of(self, prompt: Prompt | None, choice_id: str | None) -> str | None:
+        """The page where a choice is approved; None if it needs none, or there are no pages."""
+        choice = prompt.choice(choice_id) if prompt is not None else None
+        if choice is None or choice.approve is None or self._parts.links is None:
+            return None
+        return self._parts.links.approve(choice.approve)
+
+    def authorised(self, txn: Cursor, nonce: str | None) -> Evidence:
+        """Read the evidence of an approval that still counts; see ``taking.authorised``."""
+        return taking.authorised(txn, self._parts, nonce)
+
+    def revoked_among(self, txn: Cursor, nonces: Collection[str]) -> frozenset[str]:
+        """Return which of these approvals were given with a key that is revoked now."""
+        return store.revoked_among(txn, nonces)
+
+    def exported(self, txn: Cursor, nonce: str) -> dict[str, Any] | None:
+        """Export what was approved or declined, with its key; None if there is nothing.
+
+        It is a record that anybody can check without us. It allows nothing: see ``authorised``.
+        """
+        evidence = store.evidence_of(txn, self._parts.vault, nonce)
+        if evidence is None:
+            return None
+        key = store.key_of(txn, evidence.key_id) if evidence.key_id is not None else None
+        return exported(evidence, key, self._parts.site)
+
+    # Approving
+
+    def take(self, txn: Cursor, signed: SignedApproval, now_ms: int) -> Taken:
+        """Take a signed approval; see ``taking.take``."""
+        return taking.take(txn, self._parts, signed, now_ms)
+
+    async def take_now(self, signed: SignedApproval, language: str) -> Outcome:
+        """As ``take``, in a transaction of its own.
+
+        Args:
+            signed: As it was received.
+            language: Of the errors.
+
+        Raises:
+            VecheError: It was refused; nothing has changed but the log.
+        """
+        taken = await self._database.run("approval", self.take, signed, self._now_ms())
+        if isinstance(taken.outcome, str):
+            return taken.outcome
+        raise said(taken.outcome, language)
+
+    def decline(self, txn: Cursor, session: Session, nonce: str, now_ms: int) -> None:
+        """Say no without a key; see ``taking.decline``."""
+        taking.decline(txn, session, nonce, now_ms)
+
+    def view(self, txn: Cursor, nonce: str, now_ms: int) -> AskedView | None:
+        """What was asked under a nonce; None if nothing was."""
+        found = store.asked_of(txn, nonce, now_ms)
+        if found is None:
+            return None
+        asked = found[0]
+        if asked.state is not AskedState.OPEN or asked.shown is None:
+            return AskedView(asked.state, None, asked.expires_at_ms, ())
+        if not identities.is_current(txn, asked):
+            return AskedView(AskedState.CLOSED, None, asked.expires_at_ms, ())
+        keys = [key for key in store.keys_of(txn, asked.person) if key.revoked_at_ms is None]
+        approval, rules = asking.approval_asked(asked, asked.shown), self._parts.rules
+        held = [key.id for key in keys if taking.is_key_held(txn, key, approval, now_ms, rules)]
+        waits_ms = rules.key_hold_ms if approval.kind in rules.held else 0
+        return AskedView(
+            asked.state, approval, asked.expires_at_ms, keys, frozenset(held), waits_ms
+        )
+
+    # Keys
+
+    def begin(
+        self,
+        txn: Cursor,
+        person: UserId,
+        kind: KeyKind,
+        label: str,
+        public: bytes | None,
+        now_ms: int,
+    ) -> tuple[Enrolment, dict[str, Any] | None]:
+        """Begin to enrol a key; with what the browser is told to make it, if it is a passkey.
+
+        See ``enrolling.begin``.
+        """
+        enrolment = enrolling.begin(txn, self._parts, person, kind, label, public, now_ms)
+        site = self._parts.site
+        if kind is not KeyKind.WEBAUTHN or site is None:
+            return enrolment, None
+        return enrolment, enrolling.options(txn, site, enrolment, self._parts.key)
+
+    def credential(
+        self,
+        txn: Cursor,
+        person: UserId,
+        enrolment_id: str,
+        made: Mapping[str, str],
+        transports: Sequence[str],
+        now_ms: int,
+    ) -> Enrolment:
+        """Take the passkey that the browser made; see ``enrolling.credential``."""
+        return enrolling.credential(
+            txn, self._parts, person, enrolment_id, made, transports, now_ms
+        )
+
+    async def finish(
+        self, person: UserId, enrolment_id: str, code: str, proof: Proof, language: str
+    ) -> Key:
+        """Enrol the key, if the code is right and the key signed.
+
+        Raises:
+            ApprovalError: It is refused; a wrong code counts.
+            BadSignatureError: The key did not sign for this.
+        """
+        got = await self._database.run(
+            "key code",
+            enrolling.finish,
+            self._parts,
+            person,
+            enrolment_id,
+            code,
+            proof,
+            self._now_ms(),
+        )
+        if isinstance(got, Key):
+            return got
+        raise said(got, language)
+
+    def enrol_guest(
+        self, txn: Cursor, person: UserId, public: bytes, label: str, now_ms: int
+    ) -> Key:
+        """Enrol the key of somebody without an account; see ``enrolling.enrol_guest``."""
+        return enrolling.enrol_guest(txn, person, public, label, now_ms)
+
+    def revoke(self, txn: Cursor, person: UserId, key_id: str, now_ms: int) -> Key:
+        """Revoke a key; see ``enrolling.revoke``."""
+        return enrolling.revoke(txn, self._parts, person, key_id, now_ms)
+
+    def keys_of(self, txn: Cursor, person: UserId) -> list[Key]:
+        """A person's keys, those that were revoked too, the newest first."""
+        return store.keys_of(txn, person)
+
+    def log(self, txn: Cursor, person: UserId, before: int | None) -> list[Logged]:
+        """Lines of a person's log before one, the newest first, ``store.LOG_PAGE`` at most."""
+        return store.logged(txn, person, before)
+
+    # Limits
+
+    def limits_of(self, txn: Cursor, person: UserId, now_ms: int) -> list[LimitView]:
+        """A person's daily limits for codes."""
+        return limits.views(txn, self._parts.rules, person, now_ms)
+
+    def change_limit(
+        self, txn: Cursor, person: UserId, currency: str, minor: int, now_ms: int
+    ) -> AskedApproval | None:
+        """Lower a limit, or ask for the approval that raises it; see ``limits.change``."""
+        return limits.change(txn, self._parts, person, currency, minor, now_ms)
+
+    # Identities
+
+    def identity(self, txn: Cursor, person: UserId) -> IdentityStanding:
+        """How a person's identity stands to the one that was pinned."""
+        return identities.standing(txn, person)
+
+    def ask_identity(self, txn: Cursor, person: UserId, now_ms: int) -> AskedApproval:
+        """Ask for the approval that confirms a new identity; see ``identities.ask``."""
+        return identities.ask(txn, person, now_ms)
+
+    def offer_identity(
+        self, txn: Cursor, person: UserId, candidate: str | None, now_ms: int
+    ) -> Offer:
+        """How a person gets on with what is to be confirmed; see ``identities.offer``."""
+        return identities.offer(txn, self._parts, person, candidate, now_ms)
+
+    def confirm_by_code(self, txn: Cursor, person: UserId, code: str, now_ms: int) -> bool:
+        """Confirm by the code that a device of before brought; see ``identities``."""
+        return identities.confirm_by_code(txn, self._parts, person, code, now_ms)
+
+    def confirm_identity(self, txn: Cursor, person: UserId, identity: str, now_ms: int) -> bool:
+        """Confirm a new identity as the operator; see ``identities.confirm``."""
+        return identities.confirm(txn, self._parts, person, identity, "operator", now_ms)
+
+    # For the host
+
+    def seal_evidence(self, txn: Cursor, _before_ms: int) -> int:
+        """Seal what an earlier release has kept in clear: some of it; how many.
+
+        Args:
+            txn: Of housekeeping.
+            _before_ms: All of it is, however new.
+        """
+        return store.seal_evidence(txn, self._parts.vault)
+
+    def errand_handlers(self, bots: Iterable[UserId] = ()) -> dict[str, ErrandHandler]:
+        """Return what is done later, for the host's errands.
+
+        Args:
+            bots: Of the host. Those whose service has a handler for revoked keys take its own.
+        """
+        ignored = enrolling.RevocationIgnored()
+        return {
+            enrolling.HOLD: enrolling.HoldEnded(self._parts),
+            **{enrolling.revocation_kind(bot): ignored for bot in bots},
+        }
+
+    def _now_ms(self) -> int:
+        return int(self._reactor.seconds() * 1000)
+
+
+def rules_of(section: ApprovalsSection, chats: ChatsSection | None = None) -> Rules:
+    """Return the rules that a configuration sets; without ``chats`` the default of reactions."""
+
+    def minor(amounts: Mapping[str, str]) -> dict[str, int]:
+        return {
+            currency: parse_money(amount, currency=currency).minor
+            for currency, amount in amounts.items()
+        }
+
+    return Rules(
+        key_hold_ms=section.key_hold_ms,
+        held=frozenset(section.held),
+        small_limits=minor(section.small_limits),
+        code_limits=minor(section.code_limit_max),
+        reactions=chats.number_reactions if chats is not None else "first",
+    )
+
+
+def said(error: VecheError, language: str) -> VecheError:
+    """An error in a language."""
+    return error.told(texts.CATALOGUE, language) if isinstance(error, ApprovalError) else error

@@ -1,0 +1,188 @@
+"""SQL of the signed heads of logs of acts: the trees over their entries, and the checkpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from veche.acts.signed_tree import Head
+from veche.transparency.merkle import leaf_hash
+from veche.transparency.tree_nodes import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from veche.runtime.database import Cursor
+
+_GROWN: Final = """
+    SELECT h.organisation FROM runtime.act_head AS h WHERE h.size > coalesce(
+        (SELECT max(c.size) FROM runtime.act_checkpoint AS c
+         WHERE c.organisation = h.organisation), 0)
+    ORDER BY h.organisation"""
+_HEAD: Final = "SELECT size, note FROM runtime.act_checkpoint WHERE organisation = %s"
+_NODES: Final = """
+    SELECT level, at, hash FROM runtime.act_node
+    JOIN unnest(%s::smallint[], %s::bigint[]) AS wanted (level, at) USING (level, at)
+    WHERE organisation = %s"""
+_KEEP_NODES: Final = """
+    INSERT INTO runtime.act_node (organisation, level, at, hash)
+    SELECT %s, * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])"""
+# The newest ones, should there be more.
+_ACTS: Final = """
+    SELECT idx, entry, bound, salt, opening FROM runtime.act
+    WHERE organisation = %(organisation)s AND subject = %(subject)s AND idx < %(before)s
+        AND bound IS NOT NULL AND opening IS NOT NULL
+        AND (%(case)s::text IS NULL OR opening::json ->> 'case' = %(case)s)
+    ORDER BY idx DESC LIMIT %(limit)s"""
+_COUNTS: Final = """
+    SELECT s.organisation, s.seq FROM runtime.act_subject AS s
+    JOIN unnest(%s::text[], %s::text[]) AS wanted (organisation, subject)
+        USING (organisation, subject)
+    ORDER BY s.organisation"""
+
+
+class Provable(NamedTuple):
+    """An act whose private part is there.
+
+    Attributes:
+        idx: Its place in the log, from 0.
+        entry: What is public of it.
+        bound: What binds it to its effect.
+        salt: Of its commitment.
+        opening: Canonical JSON.
+    """
+
+    idx: int
+    entry: str
+    bound: bytes
+    salt: bytes
+    opening: str
+
+
+class ActTree:
+    """The log of an organisation as a tree (``SignedTree``).
+
+    Attributes:
+        name: For errors.
+        entries: What is in it.
+    """
+
+    entries = "acts"
+
+    def __init__(self, organisation: str) -> None:
+        """Make it; it keeps nothing."""
+        self.name = f"the log of {organisation}"
+        self._organisation = organisation
+
+    def lock(self, txn: Cursor) -> None:
+        """Sign for the log alone until the transaction ends."""
+        txn.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"acts {self._organisation}",)
+        )
+
+    def newest(self, txn: Cursor) -> Head | None:
+        """The newest signed head."""
+        txn.execute(f"{_HEAD} ORDER BY size DESC LIMIT 1", (self._organisation,))
+        row = txn.fetchone()
+        return Head(*row) if row else None
+
+    def head_of(self, txn: Cursor, size: int) -> Head | None:
+        """The head that was signed at a size."""
+        txn.execute(f"{_HEAD} AND size = %s", (self._organisation, size))
+        row = txn.fetchone()
+        return Head(*row) if row else None
+
+    def first_after(self, txn: Cursor, size: int) -> int | None:
+        """When the first head beyond a size was signed."""
+        txn.execute(
+            "SELECT at_ms FROM runtime.act_checkpoint WHERE organisation = %s AND size > %s"
+            " ORDER BY size LIMIT 1",
+            (self._organisation, size),
+        )
+        row = txn.fetchone()
+        return int(row[0]) if row else None
+
+    def leaves_from(self, txn: Cursor, place: int, limit: int) -> list[tuple[int, bytes]]:
+        """Places and leaf hashes of entries."""
+        txn.execute(
+            "SELECT idx, entry FROM runtime.act WHERE organisation = %s AND idx >= %s"
+            " ORDER BY idx LIMIT %s",
+            (self._organisation, place, limit),
+        )
+        return [(idx, leaf_hash(entry.encode())) for idx, entry in txn.fetchall()]
+
+    def nodes(self, txn: Cursor, wanted: Iterable[Node]) -> dict[Node, bytes]:
+        """The nodes that are kept."""
+        names = sorted(set(wanted))
+        levels, places = [one.level for one in names], [one.at for one in names]
+        txn.execute(_NODES, (levels, places, self._organisation))
+        return {Node(level, at): bytes(digest) for level, at, digest in txn.fetchall()}
+
+    def keep(self, txn: Cursor, made: Mapping[Node, bytes], head: Head, now_ms: int) -> None:
+        """Keep nodes that are new, and the head that has them."""
+        levels, places = [node.level for node in made], [node.at for node in made]
+        txn.execute(_KEEP_NODES, (self._organisation, levels, places, list(made.values())))
+        txn.execute(
+            "INSERT INTO runtime.act_checkpoint (organisation, size, note, at_ms)"
+            " VALUES (%s, %s, %s, %s)",
+            (self._organisation, head.size, head.note, now_ms),
+        )
+
+
+def grown(txn: Cursor) -> list[str]:
+    """The organisations with acts that no signed head has yet."""
+    txn.execute(_GROWN)
+    return [organisation for (organisation,) in txn.fetchall()]
+
+
+def signed(txn: Cursor) -> list[str]:
+    """The organisations whose log has a signed head."""
+    txn.execute("SELECT DISTINCT organisation FROM runtime.act_checkpoint ORDER BY organisation")
+    return [organisation for (organisation,) in txn.fetchall()]
+
+
+def has_log(txn: Cursor, organisation: str) -> bool:
+    """Whether an organisation has ever acted."""
+    txn.execute("SELECT 1 FROM runtime.act_head WHERE organisation = %s", (organisation,))
+    return txn.fetchone() is not None
+
+
+def actors(txn: Cursor) -> dict[str, str]:
+    """The organisations that have ever acted, with the name of one of their bots."""
+    txn.execute(
+        "SELECT h.organisation, coalesce(min(b.display_name), h.organisation)"
+        " FROM runtime.act_head AS h LEFT JOIN runtime.bot AS b USING (organisation)"
+        " GROUP BY h.organisation ORDER BY h.organisation"
+    )
+    return dict(txn.fetchall())
+
+
+def counts(txn: Cursor, subjects: Mapping[str, str]) -> dict[str, int]:
+    """How many acts organisations did to a person; those that did none are absent.
+
+    Args:
+        txn: A transaction.
+        subjects: What each of them calls the person.
+    """
+    txn.execute(_COUNTS, (list(subjects), list(subjects.values())))
+    return dict(txn.fetchall())
+
+
+def acts_on(
+    txn: Cursor, organisation: str, subject: str, before: int, limit: int, case: str | None = None
+) -> list[Provable]:
+    """Acts on a person, in their order; the newest, should there be more than a limit.
+
+    Args:
+        txn: A transaction.
+        organisation: Whose acts.
+        subject: Pseudonym of the person.
+        before: Only acts below this place.
+        limit: Most of them.
+        case: Only acts in this case.
+    """
+    values = {"organisation": organisation, "subject": subject, "case": case}
+    txn.execute(_ACTS, {**values, "before": before, "limit": limit})
+    return [
+        Provable(idx, entry, bytes(bound), bytes(salt), opening)
+        for idx, entry, bound, salt, opening in reversed(txn.fetchall())
+    ]

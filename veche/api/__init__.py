@@ -1,0 +1,21 @@
+"""JSON APIs for pages: each route is declared once, with the models of what comes and goes."""
+
+from veche.api.json_api import (
+    KEY_CHARACTERS_MAX,
+    QUERY_BYTES_MAX,
+    Api,
+    Call,
+    Download,
+    Route,
+    accepted_language,
+)
+
+__all__ = [
+    "KEY_CHARACTERS_MAX",
+    "QUERY_BYTES_MAX",
+    "Api",
+    "Call",
+    "Download",
+    "Route",
+    "accepted_language",
+]

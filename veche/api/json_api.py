@@ -1,0 +1,440 @@
+"""JSON APIs for pages: each route is declared once, with the models of what comes and goes.
+
+A feature has one ``Api`` and classes whose methods are its routes; from the same declarations come
+checks, answers and the OpenAPI document. A route is one of two kinds::
+
+    @API.transaction("agency.cases", "GET", "/cases", answer=Cases, level=Level.ROOM, summary="…")
+    def cases(self, txn: Cursor, call: Call) -> Cases: ...          # all in one transaction
+
+    @API.route("GET", "/cases/<case_id>", answer=Case, level=Level.ROOM, summary="…")
+    async def case(self, call: Call) -> Case: ...                   # long polls, other servers
+
+Of the first kind, who asks is found out in the same transaction: a read is one trip.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, runtime_checkable
+from urllib.parse import quote, unquote
+
+import attrs
+from pydantic import ValidationError
+
+from veche.api.openapi import document
+from veche.api.route import Download, Route
+from veche.protocol.errors import MalformedError, NotFoundError, SignInError, TooLargeError
+from veche.protocol.json_reader import LARGE_NODES_MAX, NODES_MAX, read_json
+from veche.protocol.texts.catalogue import LANGUAGES, language_of
+from veche.protocol.wire import parse, reason
+from veche.runtime.threads import in_thread
+from veche.runtime.web import BoundedRequest, header, hide_path, new_app
+from veche.runtime.web.bodies import BODY_BYTES_MAX, LargeBody
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from twisted.web.iweb import IRequest
+    from twisted.web.resource import IResource
+
+    from veche.access.sessions import Session
+    from veche.api.gate import Gate, Visitor
+    from veche.protocol.wire import Wire
+    from veche.runtime.database import Cursor
+
+__all__ = ["Api", "Call", "Download", "Route"]
+
+KEY_CHARACTERS_MAX: Final = 64
+"""Longest ``Idempotency-Key``."""
+QUERY_BYTES_MAX: Final = 4_096
+ACCEPT_LANGUAGE_CHARACTERS_MAX: Final = 200
+
+_KEY: Final = re.compile(rf"[!-~]{{1,{KEY_CHARACTERS_MAX}}}")
+_JSON: Final = "application/json"
+_METHODS: Final = frozenset(("GET", "POST", "PUT", "DELETE"))
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+@attrs.frozen
+class Call:
+    """One request, checked.
+
+    Attributes:
+        request: As it came.
+        session: Who asks; None only where the route is open to anybody and no token was sent.
+        body: Of the route's model of bodies, or bytes where it takes those, else None.
+        query: Of the route's model of queries, else None.
+        path_args: The arguments in the path, decoded.
+        language: Code of a catalogue: of ``?lang=``, of the session, or of ``Accept-Language``.
+        address: Who asks, as ``client_address``.
+        idempotency_key: At most ``KEY_CHARACTERS_MAX`` printable characters; None only where the
+            route does not need it.
+        now_ms: When it came, UTC.
+        route: Method and path, as declared.
+    """
+
+    request: IRequest
+    session: Session | None
+    body: Any
+    query: Any
+    path_args: Mapping[str, str]
+    language: str
+    address: str
+    idempotency_key: str | None
+    now_ms: int
+    route: str = ""
+
+    @property
+    def signed_in(self) -> Session:
+        """The session, where the route asks for a level."""
+        if self.session is None:
+            raise SignInError("Please sign in")
+        return self.session
+
+    @property
+    def key(self) -> str:
+        """The idempotency key, where the route needs one."""
+        if self.idempotency_key is None:
+            raise MalformedError("Idempotency-Key", "is missing")
+        return self.idempotency_key
+
+    def header(self, name: str) -> str:
+        """Of the request, whatever its bytes; empty if there is none."""
+        return header(self.request, name.encode()) or ""
+
+
+@runtime_checkable
+class Admitting(Protocol):
+    """Routes that know who asks by other means than a session: by a key, or the token of a link."""
+
+    async def admit(self, call: Call) -> None:
+        """Raise the error of whoever may not send a large body; it is not read yet."""
+
+
+class Api:
+    """The API of one feature.
+
+    Attributes:
+        prefix: Path below the origin, such as ``/_veche/agency/v1``.
+        title: For its documentation.
+        body_bytes_max: Most bytes of a JSON body, where a route does not say another number and
+            who asks is known before the body is read.
+        routes: As declared.
+    """
+
+    def __init__(self, prefix: str, title: str, *, body_bytes_max: int = BODY_BYTES_MAX) -> None:
+        """Begin to declare.
+
+        Args:
+            prefix: Path below the origin, such as ``/_veche/agency/v1``.
+            title: For its documentation.
+            body_bytes_max: Most bytes of a JSON body; see above.
+        """
+        self.prefix = prefix
+        self.title = title
+        self.body_bytes_max = body_bytes_max
+        self.routes: list[Route] = []
+
+    @property
+    def mount(self) -> str:
+        """Where the resource belongs, for ``ServiceSpec.routes``."""
+        return self.prefix.strip("/")
+
+    def route(self, method: str, path: str, **declared: Any) -> Callable[[F], F]:
+        """Declare a coroutine ``(self, call) -> answer`` as a route; ``declared`` as in ``Route``.
+
+        Who asks is found out in a transaction of its own.
+        """
+        return self._declare(None, method, path, declared)
+
+    def transaction(self, name: str, method: str, path: str, **declared: Any) -> Callable[[F], F]:
+        """Declare a function ``(self, txn, call) -> answer`` as a route that is one transaction.
+
+        Args:
+            name: Of the transaction, for logs and metrics; one of few fixed words.
+            method: HTTP method.
+            path: As in ``Route``.
+            **declared: As in ``Route``.
+        """
+        return self._declare(name, method, path, declared)
+
+    def resource(self, gate: Gate, *owners: object) -> IResource:
+        """The routes, bound to what serves them.
+
+        Args:
+            gate: Of the process.
+            *owners: Objects of the classes whose methods are the routes.
+
+        Raises:
+            ValueError: A route is of no owner's class.
+        """
+        bound = [_Bound(self, gate, route, _owner(route, owners)) for route in self.routes]
+        app = new_app()
+        for number, one in enumerate(bound):
+            app.route(one.route.path or "/", methods=[one.route.method], endpoint=f"{number}")(
+                one.endpoint()
+            )
+        text = json.dumps(document(self)).encode()
+
+        def openapi(_routes: object, request: IRequest) -> bytes:
+            request.setHeader(b"content-type", _JSON.encode())
+            return text
+
+        app.route("/openapi.json", methods=["GET"], endpoint="openapi")(openapi)
+        # Bound to an object, klein hands errors to the handler in the form that it expects.
+        holder: Any = type("Routes", (), {"app": app})()
+        resource: Any = holder.app.resource()
+        large = (one.large_body() for one in bound)
+        resource.large_bodies = [one for one in large if one.bytes_max > BODY_BYTES_MAX]
+        return resource  # type: ignore[no-any-return]  # klein: not annotated
+
+    def _declare(
+        self, transaction: str | None, method: str, path: str, declared: Mapping[str, Any]
+    ) -> Callable[[F], F]:
+        if method not in _METHODS:
+            raise ValueError(f"no method {method}")
+
+        def keep(function: F) -> F:
+            if inspect.iscoroutinefunction(function) != (transaction is None):
+                raise ValueError(f"{function.__name__}: a transaction is no coroutine")
+            route = Route(
+                method=method, path=path, function=function, transaction=transaction, **declared
+            )
+            if route.takes_other_sites and not route.is_harmless:
+                raise ValueError(f"{function.__name__}: pages of other origins only read")
+            self.routes.append(route)
+            return function
+
+        return keep
+
+
+@attrs.frozen
+class _Bound:
+    """A route and what serves it."""
+
+    api: Api
+    gate: Gate
+    route: Route
+    owner: object
+
+    def endpoint(self) -> Callable[..., Any]:
+        """What klein calls."""
+
+        async def answer(_routes: object, request: IRequest, **path_args: str) -> bytes:
+            if self.route.hides_path:
+                hide_path(request, self.api.prefix + self.route.path)
+            if self.route.takes_other_sites:
+                # First of all, so that they can read a refusal, and when to ask again.
+                request.setHeader(b"access-control-allow-origin", b"*")
+            return _render(request, self.route, await self._answer(request, path_args))
+
+        return answer
+
+    @property
+    def bytes_max(self) -> int:
+        """Most bytes of a body."""
+        route, most = self.route, self.route.body_bytes_max
+        if route.takes is not None:
+            return route.takes_bytes_max
+        if most is None and (route.level is not None or self._admits is not None):
+            most = self.api.body_bytes_max
+        return most or BODY_BYTES_MAX
+
+    def large_body(self) -> LargeBody:
+        """What the site has to know before it reads a body."""
+        path = _pattern(self.api.prefix + self.route.path)
+        return LargeBody(self.route.method.encode(), path, self.bytes_max, self._admit)
+
+    @property
+    def _admits(self) -> Admitting | None:
+        is_known = not self.route.takes_session and isinstance(self.owner, Admitting)
+        return self.owner if is_known else None  # type: ignore[return-value]  # just looked at
+
+    async def _admit(self, request: BoundedRequest, path: bytes) -> None:
+        visitor = request.visitor = self._visitor(request)
+        await self.gate.session(visitor, self.route.level)
+        found = _pattern(self.api.prefix + self.route.path).fullmatch(path)
+        if self._admits is not None and found is not None:
+            args = {
+                name: unquote(value.decode("latin-1")) for name, value in found.groupdict().items()
+            }
+            _check_path(args)
+            await self._admits.admit(
+                Call(request, None, None, None, args, "", visitor.address, None, visitor.now_ms)
+            )
+
+    def _visitor(self, request: IRequest) -> Visitor:
+        route = self.route
+        visitor = self.gate.visitor(
+            request,
+            route.name,
+            route.limit,
+            takes_session=route.takes_session,
+            takes_other_sites=route.takes_other_sites,
+        )
+        if visitor.token is None and route.level is not None:
+            raise SignInError("Please sign in")  # before the body says anything
+        return visitor
+
+    async def _answer(self, request: IRequest, path_args: Mapping[str, str]) -> Any:
+        route, gate = self.route, self.gate
+        # Who sends a large body is known already.
+        known: Visitor | None = getattr(request, "visitor", None)
+        visitor = self._visitor(request) if known is None else gate.still(known)
+        _check_path(path_args)
+        call = _read(request, route, visitor, path_args)
+        call = attrs.evolve(call, body=await self._body(request))
+        if route.transaction is not None:
+            return await gate.database.run(route.transaction, self._work, visitor, call)
+        session = await gate.session(visitor, route.level)
+        return await route.function(self.owner, _of(call, session))
+
+    async def _body(self, request: IRequest) -> Wire | bytes | None:
+        model, takes = self.route.body, self.route.takes
+        if model is None and takes is None:
+            return None
+        # Pages of others can have a browser send every type but a few without being asked first.
+        kind = (header(request, b"content-type") or "").partition(";")[0].strip().lower()
+        wanted = takes or _JSON
+        if kind != wanted:
+            raise MalformedError("Content-Type", f"should be {wanted}")
+        content: bytes = request.content.read(self.bytes_max + 1)
+        if len(content) > self.bytes_max:
+            raise TooLargeError(f"The body is over {self.bytes_max} bytes. Please send less.")
+        if model is None:
+            return content
+        if len(content) > BODY_BYTES_MAX:
+            return await in_thread(self.gate.reactor, _parsed_body, model, content, LARGE_NODES_MAX)
+        return _parsed_body(model, content, NODES_MAX)
+
+    def _work(self, txn: Cursor, visitor: Visitor, call: Call) -> Any:
+        session = self.gate.session_in(txn, visitor, self.route.level)
+        return self.route.function(self.owner, txn, _of(call, session))
+
+
+def _pattern(path: str) -> re.Pattern[bytes]:
+    """Matches the paths that a declared one stands for."""
+    parts = re.split(r"<(?:\w+:)?(\w+)>", path)
+    # Every second one is the name of an argument.
+    parts[0::2] = map(re.escape, parts[0::2])
+    parts[1::2] = [f"(?P<{name}>[^/]+)" for name in parts[1::2]]
+    return re.compile("".join(parts).encode())
+
+
+def _check_path(path_args: Mapping[str, str]) -> None:
+    if "\0" in "".join(path_args.values()):
+        raise NotFoundError("There is no such thing")  # no database takes it
+
+
+def _parsed_body(model: type[Wire], content: bytes, nodes_max: int) -> Wire:
+    return parse(model, read_json(content, nodes_max=nodes_max))
+
+
+def _owner(route: Route, owners: tuple[object, ...]) -> object:
+    name = route.function.__name__
+    for owner in owners:
+        if getattr(type(owner), name, None) is route.function:
+            return owner
+    raise ValueError(f"nothing serves {route.method} {route.path}")
+
+
+def _read(request: IRequest, route: Route, visitor: Visitor, path_args: Mapping[str, str]) -> Call:
+    """The request without its body, as far as it can be read without knowing who asks."""
+    values = _query(request)
+    chosen = language_of(values.get("lang", ""))
+    return Call(
+        request=request,
+        session=None,
+        body=None,
+        query=_parsed(route.query, values) if route.query is not None else None,
+        path_args=path_args,
+        language=chosen or "",
+        address=visitor.address,
+        idempotency_key=_key(request, is_needed=route.needs_key),
+        now_ms=visitor.now_ms,
+        route=f"{route.method} {route.path}",
+    )
+
+
+def _of(call: Call, session: Session | None) -> Call:
+    """The call of a session, in its language unless the query said another."""
+    language = call.language or (language_of(session.language or "") if session else None)
+    accepted = "" if language else call.header("accept-language")
+    return attrs.evolve(call, session=session, language=language or accepted_language(accepted))
+
+
+def accepted_language(header: str | None) -> str:
+    """The catalogue that fits ``Accept-Language`` best (RFC 9110, 12.5.4); else the first one."""
+    best, best_weight = LANGUAGES[0], 0.0
+    for item in (header or "")[:ACCEPT_LANGUAGE_CHARACTERS_MAX].split(","):
+        tag, _, parameter = item.partition(";")
+        language = language_of(tag)
+        weight = _weight(parameter)
+        if language is not None and weight > best_weight:
+            best, best_weight = language, weight
+    return best
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if name.strip().lower() != "q":
+        return 1.0
+    found = re.fullmatch(r"[01](?:\.\d{0,3})?", value.strip())
+    return float(found[0]) if found else 0.0
+
+
+def _query(request: IRequest) -> dict[str, str]:
+    """The values of the query, one of each name."""
+    query = request.uri.partition(b"?")[2]
+    if len(query) > QUERY_BYTES_MAX:
+        raise MalformedError("query", f"over {QUERY_BYTES_MAX} bytes")
+    if not query:
+        return {}
+    if any(len(values) > 1 for values in request.args.values()):
+        raise MalformedError("query", "a name is there twice")
+    try:
+        found = {name.decode(): values[0].decode() for name, values in request.args.items()}
+    except UnicodeDecodeError as e:
+        raise MalformedError("query", "not UTF-8") from e
+    if "\0" in "".join(found.values()):
+        raise MalformedError("query", "a character that no text may hold")
+    return found
+
+
+def _parsed(model: type[Wire], values: Mapping[str, str]) -> Wire:
+    try:
+        return model.model_validate_strings(dict(values))
+    except ValidationError as e:
+        first = e.errors(include_input=False, include_url=False)[0]
+        raise MalformedError(".".join(["query", *map(str, first["loc"])]), reason(first)) from e
+
+
+def _key(request: IRequest, *, is_needed: bool) -> str | None:
+    key = header(request, b"idempotency-key")
+    if key is None and not is_needed:
+        return None
+    if key is None:
+        raise MalformedError("Idempotency-Key", "is missing")
+    if not _KEY.fullmatch(key):
+        raise MalformedError(
+            "Idempotency-Key", f"should have 1 to {KEY_CHARACTERS_MAX} printable characters"
+        )
+    return key
+
+
+def _render(request: IRequest, route: Route, answer: Any) -> bytes:
+    if answer is None:
+        request.setResponseCode(204)
+        return b""
+    request.setResponseCode(route.status)
+    if isinstance(answer, Download):
+        disposition = f"attachment; filename*=UTF-8''{quote(answer.filename, safe='')}"
+        request.setHeader(b"content-disposition", disposition.encode())
+        request.setHeader(b"content-type", answer.content_type.encode())
+        return answer.content
+    request.setHeader(b"content-type", _JSON.encode())
+    text: str = answer.model_dump_json()
+    return text.encode()

@@ -1,0 +1,94 @@
+"""What a route of an API is, as it is declared; ``api`` serves it, ``openapi`` describes it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from veche.access.sessions import Level
+    from veche.protocol.wire import Wire
+    from veche.runtime.web.limits import Limit
+
+_ARGUMENT: Final = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+@attrs.frozen
+class Download:
+    """A file as an answer, to be kept and not shown.
+
+    Attributes:
+        content: The file.
+        content_type: Such as ``application/pdf``.
+        filename: What it is called there.
+    """
+
+    content: bytes
+    content_type: str
+    filename: str
+
+
+@attrs.frozen
+class Route:
+    """A route, as declared.
+
+    Attributes:
+        path: Below the prefix of its API, such as ``/cases/<case_id>``; empty for the prefix.
+        body: Model of the body, None: there is none.
+        takes: Content type of a body that is not JSON: it is taken as bytes. None: it is JSON.
+        body_bytes_max: Most bytes of a JSON body; None: as its API says.
+        takes_bytes_max: Most bytes of a body that is not JSON.
+        takes_model: What the route makes of such a body, for the documentation; None: a file.
+        query: Model of the query, whose values are read from text.
+        answer: What a success is; None: nothing, with status 204.
+        level: What the session has to have at least; None: open to anybody.
+        limit: For one client address, beside those for all routes.
+        needs_key: It asks for an ``Idempotency-Key``.
+        takes_session: False: whoever asks is nobody, also with a token. Only where it is open to
+            anybody; so that one can sign in whose session has ended.
+        takes_other_sites: Scripts of pages of any origin may ask, and read the answer. Only of what
+            is read by whoever knows the address, without a session, key or body.
+        hides_path: An argument of the path is a secret, so logs show the path as declared.
+        transaction: Name of the transaction that is all of it; None: it is a coroutine.
+        function: Of the class of routes.
+    """
+
+    method: str
+    path: str
+    summary: str
+    answer: type[Wire] | type[Download] | None
+    function: Callable[..., Any]
+    body: type[Wire] | None = None
+    body_bytes_max: int | None = None
+    takes: str | None = None
+    takes_bytes_max: int = 0
+    takes_model: type[Wire] | None = None
+    query: type[Wire] | None = None
+    level: Level | None = None
+    limit: Limit | None = None
+    needs_key: bool = False
+    takes_session: bool = True
+    takes_other_sites: bool = False
+    hides_path: bool = False
+    transaction: str | None = None
+    status: int = 200
+
+    @property
+    def name(self) -> str:
+        """Of the function."""
+        return self.function.__qualname__
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether it only reads, and who asks makes no difference to it."""
+        is_anybody = self.level is None and not self.takes_session
+        return is_anybody and self.method == "GET" and not self.needs_key
+
+    @property
+    def arguments(self) -> list[str]:
+        """Of the path."""
+        return _ARGUMENT.findall(self.path)

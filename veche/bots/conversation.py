@@ -1,0 +1,323 @@
+"""One transaction of a bot that people chat with: who speaks, to whom, in which language."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar
+
+import attrs
+
+from veche.chat import people, prompts
+from veche.chat.prompts import Asking, Closing
+from veche.chat.sending import Ground, Voice
+from veche.messaging.outbox import Relation
+from veche.protocol import message
+from veche.protocol.message import NO_PAYLOAD, RelationKind
+from veche.protocol.prompts import Prompt
+from veche.protocol.refusals import APPROVAL_REVOKED
+from veche.protocol.texts.localizer import Speech
+from veche.runtime.crypto.tracking import is_encrypted
+from veche.runtime.matrix.store import expect_member, readers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from veche.access.approvals import Approvals
+    from veche.bots.store import Chats
+    from veche.chat.prompts import Answered, Kept
+    from veche.messaging.service import BotAccount
+    from veche.protocol.commands import Command
+    from veche.protocol.ids import EffectId, RoomId, UserId
+    from veche.protocol.message import Doc, Payload
+    from veche.protocol.prompts import Choice, TrustLabel
+    from veche.protocol.texts.catalogue import Catalogue
+    from veche.runtime.database import Cursor
+    from veche.runtime.vault import Vault
+    from veche.runtime.web.public import PageLinks
+    from veche.server.host import Host
+
+AT_REQUEST: Final = "request of the person"
+"""Basis of what is said to somebody who wrote to the bot, or whom its matters concern."""
+
+
+class BotSection(Protocol):
+    """What the section of a bot says of how it speaks."""
+
+    @property
+    def language(self) -> str:
+        """In which it speaks to somebody who has chosen no language."""
+
+    @property
+    def time_zone(self) -> str:
+        """In which it tells times."""
+
+    def name_in(self, language: str) -> str:
+        """What it is called in a language."""
+
+
+@attrs.frozen
+class Manner:
+    """What of a bot is the same in every installation.
+
+    Attributes:
+        purpose: Code of what it is for: of its acts, and before the kinds of its errands.
+        catalogue: Every text that it and what it uses can say.
+        commands: What it answers, in the order in which help shows them.
+        chats: Whose chat with it a room is.
+    """
+
+    purpose: str
+    catalogue: Catalogue
+    commands: Sequence[Command]
+    chats: Chats
+
+
+S = TypeVar("S", bound=BotSection)
+
+
+@attrs.frozen
+class ChatParts(Generic[S]):
+    """What all transactions of a bot share.
+
+    Attributes:
+        manner: What of it is the same everywhere.
+        host: Client, database, devices, approvals.
+        section: Its configuration.
+        bot: Who speaks.
+        vault: Seals what the database keeps of persons.
+    """
+
+    manner: ClassVar[Manner]
+    host: Host
+    section: S
+    bot: BotAccount
+    vault: Vault
+
+    def scene(self, txn: Cursor, cause: str, now_ms: int) -> ChatScene[S]:
+        """The scene of a transaction.
+
+        Args:
+            txn: The transaction.
+            cause: Id of what makes the bot act, see ``Voice``.
+            now_ms: The moment of the cause, UTC.
+        """
+        raise NotImplementedError
+
+    def voice(self, txn: Cursor, cause: str, now_ms: int) -> Voice:
+        """The bot speaking; see ``scene``."""
+        return Voice(txn, self.host.act_log, self.bot, cause, now_ms)
+
+    def widget(self, language: str) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002 -- for those that have one
+        """State that shows a page in the chats; none where the bot has none."""
+        return ()
+
+
+@attrs.frozen
+class ChatScene(Generic[S]):
+    """One transaction.
+
+    Attributes:
+        txn: The transaction.
+        voice: The bot, because of one cause.
+        parts: What all transactions share.
+    """
+
+    txn: Cursor
+    voice: Voice
+    parts: ChatParts[S]
+
+    @property
+    def now_ms(self) -> int:
+        """Moment of the cause, UTC."""
+        return self.voice.now_ms
+
+    @property
+    def section(self) -> S:
+        """The bot's configuration."""
+        return self.parts.section
+
+    @property
+    def vault(self) -> Vault:
+        """Seals what the database keeps of persons."""
+        return self.parts.vault
+
+    @property
+    def approvals(self) -> Approvals:
+        """Keys of persons, and what they approve."""
+        return self.parts.host.approvals
+
+    @property
+    def links(self) -> PageLinks | None:
+        """Addresses of the pages; None if there are none here."""
+        return self.parts.host.links
+
+    def prompt(
+        self,
+        person: UserId,
+        choices: Sequence[Choice],
+        lasts_ms: int,
+        *,
+        min_trust: TrustLabel = "e2ee",
+        is_single_use: bool = True,
+    ) -> Prompt:
+        """A new question to one person.
+
+        Args:
+            person: Who alone may answer.
+            choices: What they may answer.
+            lasts_ms: How long they may.
+            min_trust: How sure the answer has to be theirs.
+            is_single_use: One answer ends it.
+        """
+        return Prompt(
+            v=1,
+            id=self.voice.fresh_ulid("prompt"),
+            scope=(person,),
+            single_use=is_single_use,
+            expires_at_ms=self.now_ms + lasts_ms,
+            min_trust=min_trust,
+            choices=tuple(choices),
+        )
+
+    def language_of(self, person: UserId) -> str:
+        """The language that a person chose, else that of the bot."""
+        return people.read(self.txn, person, default_language=self.section.language).language
+
+    def speech(self, person: UserId) -> Speech:
+        """How to speak to a person."""
+        catalogue = self.parts.manner.catalogue
+        return Speech(self.language_of(person), self.section.time_zone, catalogue)
+
+    def ground(self, person: UserId) -> Ground:
+        """On what ground the bot speaks to a person."""
+        return Ground(person=person, purpose=self.parts.manner.purpose, basis=AT_REQUEST)
+
+    # Chats
+
+    def chat_of(self, person: UserId) -> RoomId | None:
+        """The newest chat of a person in which they were welcomed, and are alone with the bot."""
+        known = [one for one in self.parts.manner.chats.of(self.txn, person) if one.is_greeted]
+        return next((one.room_id for one in known if self.is_alone(one.room_id, person)), None)
+
+    def is_alone(self, room_id: RoomId, person: UserId) -> bool:
+        """Whether a chat is private, and the person is in it or invited."""
+        present = {user_id for user_id, _ in readers(self.txn, room_id)}
+        return person in present and self.is_private(room_id, person)
+
+    def is_private(self, room_id: RoomId, person: UserId) -> bool:
+        """Whether a chat is encrypted and nobody but the person reads along."""
+        present = {user_id for user_id, _ in readers(self.txn, room_id)}
+        others = present - {person, self.voice.bot.user_id}
+        return is_encrypted(self.txn, room_id) and not others
+
+    def let_in(self, room_id: RoomId, person: UserId) -> None:
+        """Invite a person into a room of the bot's; what is said from now on is for them too."""
+        self.voice.set_membership(room_id, person, "invite", self.ground(person))
+        # The invitation is on its way, so what follows it may be said.
+        expect_member(self.txn, room_id, person, "invite")
+
+    # Speaking
+
+    def stir(self, person: UserId) -> None:
+        """Have whatever shows a person's matters look again; each word to them does."""
+
+    def tell(
+        self,
+        room_id: RoomId,
+        person: UserId,
+        doc: Doc,
+        *,
+        payload: Payload = NO_PAYLOAD,
+        is_quiet: bool = False,
+    ) -> EffectId:
+        """Say something to a person.
+
+        Args:
+            room_id: Where.
+            person: To whom; it rings them.
+            doc: What.
+            payload: What rides beside it.
+            is_quiet: Whether it notifies nobody.
+        """
+        self.stir(person)
+        if is_quiet:
+            content = message.notice(doc, payload=payload)
+        else:
+            content = message.text(doc, mentions=[person], payload=payload)
+        return self.voice.say(room_id, content, self.ground(person))
+
+    def change(
+        self, room_id: RoomId, person: UserId, said: EffectId, content: message.Content
+    ) -> None:
+        """Put other words in the place of what was said."""
+        relation = Relation(RelationKind.REPLACE, said)
+        self.voice.say(room_id, message.edit(content), self.ground(person), relation=relation)
+
+    def ask(
+        self,
+        room_id: RoomId,
+        person: UserId,
+        prompt: Prompt,
+        intro: Doc,
+        *,
+        about: str,
+        purpose: Mapping[str, str],
+        payload: Payload = NO_PAYLOAD,
+    ) -> EffectId:
+        """Ask a person something; what has to be approved is kept.
+
+        Args:
+            room_id: Where.
+            person: Whom.
+            prompt: What.
+            intro: What stands above its choices.
+            about: The matter, by which it is found again.
+            purpose: What its answer is about.
+            payload: What rides beside it.
+        """
+        self.stir(person)
+        asking = Asking(
+            room_id=room_id,
+            prompt=prompt,
+            intro=intro,
+            language=self.language_of(person),
+            ground=self.ground(person),
+            about=about,
+            purpose=purpose,
+            mentions=[person],
+            payload=payload,
+        )
+        catalogue = self.parts.manner.catalogue
+        return self.approvals.ask(self.txn, self.voice, self.kept(asking), catalogue)
+
+    def kept(self, asking: Asking) -> Asking:
+        """A question as it is kept: for those that keep less than is said."""
+        return asking
+
+    def whole(self, kept: Kept) -> Kept:
+        """A question as it was asked; undoes ``kept``."""
+        return kept
+
+    def settle(self, answered: Answered, words: str) -> bool:
+        """Let an answer count and show ``words`` in its question; False if it does not count.
+
+        It does not if another was first, or if the key that approved it was revoked since: then the
+        question says so.
+        """
+        person, nonce = answered.inbound.sender, answered.chosen.approved_by
+        self.stir(person)
+        if nonce is not None and self.approvals.revoked_among(self.txn, [nonce]):
+            self.close_one(answered.kept, person, self.speech(person).text(APPROVAL_REVOKED))
+            return False
+        answered = attrs.evolve(answered, kept=self.whole(answered.kept))
+        return prompts.settle(self.txn, self.voice, answered, words, self.ground(person))
+
+    def close(self, about: str, person: UserId, words: str) -> None:
+        """End the open questions to a person about a matter."""
+        self.stir(person)
+        for kept in prompts.open_about(self.txn, self.voice.bot.user_id, about):
+            self.close_one(kept, person, words)
+
+    def close_one(self, kept: Kept, person: UserId, words: str) -> None:
+        """End one question to a person."""
+        whole, ground = self.whole(kept), self.ground(person)
+        prompts.close(self.txn, self.voice, whole, Closing(words), ground)

@@ -1,0 +1,145 @@
+"""What reaches a bot that people chat with, and what is said of it whatever the bot is for."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from veche.access.sessions import PAGE_COMMANDS
+from veche.bots.bounds import answer_invitation
+from veche.bots.conversation import ChatScene
+from veche.chat import people
+from veche.chat.attention import came_in_clear, is_edit, is_said
+from veche.chat.sending import MEMBER
+from veche.messaging import jobs as errands
+from veche.protocol.answers import NoAnswer, Refused, refusal_text
+from veche.protocol.commands import language_named
+from veche.protocol.talk import clear_doc, edit_doc, language_doc, languages_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from veche.chat.prompts import Heard
+    from veche.protocol.commands import Command
+    from veche.protocol.ids import RoomId, UserId
+    from veche.protocol.inbound import Inbound
+    from veche.protocol.message import Doc
+    from veche.protocol.texts.localizer import Speech
+    from veche.runtime.ports import Undelivered
+
+logger = logging.getLogger(__name__)
+
+_GONE: Final = frozenset({"leave", "ban"})
+
+C = TypeVar("C", bound=ChatScene[Any])
+C_contra = TypeVar("C_contra", bound=ChatScene[Any], contravariant=True)
+
+
+class Hear(Protocol[C_contra]):
+    """Acts on what a person says in their chat."""
+
+    def __call__(self, scene: C_contra, inbound: Inbound, /, *, is_greeted: bool) -> None:
+        """Act.
+
+        Args:
+            scene: The transaction.
+            inbound: What; a message, a file, or an answer to a question.
+            is_greeted: They were welcomed there.
+        """
+
+
+def join_kind(purpose: str) -> str:
+    """The kind of the errands by which a bot goes into chats that persons began."""
+    return purpose + errands.JOIN_SUFFIX
+
+
+def receive(scene: C, inbound: Inbound, hear: Hear[C]) -> None:
+    """Act on one event that reached the bot."""
+    if inbound.event_type == MEMBER:
+        _follow(scene, inbound)
+    elif is_said(inbound):
+        chat = scene.parts.manner.chats.read(scene.txn, inbound.room_id)
+        if chat is not None and chat.person == inbound.sender:
+            hear(scene, inbound, is_greeted=chat.is_greeted)
+
+
+def _follow(scene: ChatScene[Any], inbound: Inbound) -> None:
+    """Follow an invitation to a chat; forget a chat that the bot was shown out of."""
+    membership, manner = inbound.content.get("membership"), scene.parts.manner
+    if inbound.state_key != inbound.bot:
+        return
+    if membership == "invite":
+        chats = [one.room_id for one in manner.chats.of(scene.txn, inbound.sender)]
+        if answer_invitation(scene.txn, inbound, chats, join_kind(manner.purpose), {}):
+            manner.chats.keep(scene.txn, inbound.room_id, inbound.sender, scene.now_ms)
+    elif membership in _GONE:
+        manner.chats.drop(scene.txn, inbound.room_id)
+
+
+def log_undelivered(undelivered: Undelivered) -> None:
+    """Note that something that was said never arrives."""
+    logger.warning(
+        "%s in %s never arrives: %s",
+        undelivered.effect_id,
+        undelivered.room_id,
+        undelivered.reason.value,
+    )
+
+
+def page_commands(scene: ChatScene[Any]) -> tuple[Command, ...]:
+    """What every bot answers where there are pages."""
+    return PAGE_COMMANDS if scene.links is not None else ()
+
+
+def doubt(
+    scene: ChatScene[Any],
+    inbound: Inbound,
+    private_doc: Callable[[Speech], Doc],
+) -> Doc | None:
+    """Why nothing is done of what was said; None if it counts.
+
+    Args:
+        scene: The transaction.
+        inbound: What was said.
+        private_doc: That others read along.
+    """
+    speech = scene.speech(inbound.sender)
+    if not scene.is_private(inbound.room_id, inbound.sender):
+        return private_doc(speech)
+    if came_in_clear(scene.txn, inbound):
+        return clear_doc(speech)
+    return edit_doc(speech) if is_edit(inbound) else None
+
+
+def is_stale(heard: Heard) -> bool:
+    """Whether words reply to nothing, and would fit only a question that takes no more answers."""
+    return isinstance(heard.outcome, NoAnswer) and heard.outcome.stale is not None
+
+
+def refuse(scene: ChatScene[Any], heard: Heard, inbound: Inbound) -> bool:
+    """Say why an answer does not count; False if it was none."""
+    outcome = heard.outcome
+    refused = outcome.stale if isinstance(outcome, NoAnswer) else outcome
+    if not isinstance(refused, Refused):
+        return False
+    prompt = heard.kept.prompt if heard.kept else None
+    doc = refusal_text(
+        refused.reason,
+        scene.parts.manner.catalogue,
+        scene.language_of(inbound.sender),
+        prompt,
+        standing=inbound.standing,
+        approve_url=scene.approvals.page_of(prompt, refused.choice),
+    )
+    scene.tell(inbound.room_id, inbound.sender, doc)
+    return True
+
+
+def choose_language(scene: ChatScene[Any], room_id: RoomId, person: UserId, named: str) -> None:
+    """Speak another language with a person from now on, or say which there are."""
+    language = language_named(named) if named else None
+    if language is None:
+        scene.tell(room_id, person, (languages_line(),))
+        return
+    people.choose_language(scene.txn, person, language)
+    scene.tell(room_id, person, language_doc(scene.speech(person)), is_quiet=True)

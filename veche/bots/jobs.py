@@ -1,0 +1,131 @@
+"""What a bot that people chat with does outside transactions: going into chats, making them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from veche.bots.conversation import ChatParts
+from veche.protocol.ids import RoomId, UserId
+from veche.runtime.matrix.client import MatrixError, path
+from veche.runtime.matrix.rooms import RoomPlan, introduced, join, leave
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from veche.bots.conversation import ChatScene
+    from veche.messaging.jobs import Errand
+    from veche.protocol.errors import RefusedError
+    from veche.runtime.database import Cursor
+    from veche.server.host import Host
+
+_GONE = frozenset({403, 404})
+
+P = TypeVar("P", bound=ChatParts[Any])
+
+
+class ChatErrand(Generic[P]):
+    """Base: nothing to do outside transactions, nothing special when it is refused."""
+
+    def __init__(self, parts: P) -> None:
+        """Make it.
+
+        Args:
+            parts: What all transactions of the bot share.
+        """
+        self._parts = parts
+
+    @property
+    def _host(self) -> Host:
+        return self._parts.host
+
+    @property
+    def _bot(self) -> UserId:
+        return self._parts.bot.user_id
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+        """Do it, outside transactions; it may be done again."""
+        return {}
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """The errand can never be done; it was logged."""
+
+
+class Join(ChatErrand[P]):
+    """Goes into a chat that a person began, and welcomes them."""
+
+    def __init__(self, parts: P, greet: Callable[[Any, RoomId, UserId], None]) -> None:
+        """Make it.
+
+        Args:
+            parts: What all transactions of the bot share.
+            greet: Welcomes a person: scene, room, person.
+        """
+        super().__init__(parts)
+        self._greet = greet
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Go in, learn who is there, show the widget; or leave, where there is a reason to."""
+        room_id = RoomId(errand.payload["room"])
+        if (reason := errand.payload.get("reason")) is not None:
+            await leave(self._host.client, self._bot, room_id, reason)
+            return {}
+        await join(self._host.client, self._bot, self._host.device_id(self._bot), room_id)
+        # What is said there is sealed for its members, so they must be known first.
+        await self._host.rooms.look(self._bot, room_id)
+        await self._show_widget(room_id)
+        return {}
+
+    async def _show_widget(self, room_id: RoomId) -> None:
+        """Show the widget, where whoever made the room lets the bot."""
+        for one in self._parts.widget(self._parts.section.language):
+            where = path("rooms", room_id, "state", one["type"], one["state_key"])
+            try:
+                await self._host.client.call("PUT", where, user=self._bot, body=one["content"])
+            except MatrixError as e:
+                if e.status not in _GONE:
+                    raise
+                return
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Welcome them."""
+        chat = self._parts.manner.chats.read(txn, RoomId(errand.payload["room"]))
+        if chat is not None and not chat.is_greeted and "reason" not in errand.payload:
+            scene = self._parts.scene(txn, errand.id, now_ms)
+            self._greet(scene, chat.room_id, chat.person)
+
+
+class OpenChat(ChatErrand[P]):
+    """Makes a chat with somebody who has none; what goes on there is for ``finish`` of a bot."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Make the room, unless they have got one meanwhile."""
+        called = f"{self._parts.manner.purpose}.chat"
+        language, room_id = await self._host.database.run(called, self._read, errand)
+        if room_id is not None:
+            return {"room": room_id}
+        manner = self._parts.manner
+        name = self._parts.section.name_in(language)
+        state = introduced(name, manner.commands, self._bot, manner.catalogue, language)
+        state.extend(self._parts.widget(language))
+        device = self._host.device_id(self._bot)
+        plan = RoomPlan(initial_state=state)
+        return {"room": await self._host.rooms.create(self._bot, device, plan, errand.id)}
+
+    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, RoomId | None]:
+        """The language of the person, and the chat that they have got meanwhile."""
+        scene = self._parts.scene(txn, errand.id, self._host.now_ms())
+        person = UserId(errand.payload["person"])
+        known = [one.room_id for one in self._parts.manner.chats.of(txn, person)]
+        private = next((one for one in known if scene.is_alone(one, person)), None)
+        return scene.language_of(person), private
+
+
+def invite(scene: ChatScene[Any], room_id: RoomId, person: UserId) -> bool:
+    """Have a person in the chat that was made for them; whether they were welcomed there."""
+    chats = scene.parts.manner.chats
+    known = chats.read(scene.txn, room_id)
+    if known is not None:
+        return known.is_greeted
+    chats.keep(scene.txn, room_id, person, scene.now_ms)
+    scene.let_in(room_id, person)
+    return False

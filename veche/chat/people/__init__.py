@@ -1,0 +1,5 @@
+"""What persons chose for all services of this server: their language."""
+
+from veche.chat.people.store import Person, choose_language, read
+
+__all__ = ["Person", "choose_language", "read"]

@@ -1,0 +1,1 @@
+"""Signed files: PDF, CMS, time stamps, ASiC, and the verdict on them. Pure."""

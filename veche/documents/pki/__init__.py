@@ -1,0 +1,1 @@
+"""Certificates, signatures over bytes, time stamps and revocation: read strictly, in DER."""

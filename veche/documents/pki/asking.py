@@ -1,0 +1,109 @@
+"""Questions to OCSP responders, and what makes their answers worth keeping.
+
+Certificates are named in questions by SHA-1, which every responder knows (RFC 5019 §2.1.1); nothing
+is signed by it.
+
+Source: RFC 6960 §4.1 (questions), RFC 8954 (nonces).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from veche.documents.pki import der, ocsp
+from veche.documents.pki.cms import der_of
+from veche.documents.pki.stated import responders_of
+from veche.documents.pki.trust import Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cryptography.x509 import Certificate
+
+KIND: Final = "application/ocsp-request"
+"""Content type of a question."""
+NONCE_BYTES: Final = 32
+"""As RFC 8954 §2.1 recommends; a responder may leave it out of its answer."""
+_2: Final = 0xA2
+_SHA1: Final = der.sequence(der.oid("1.3.14.3.2.26"), der.tlv(der.NULL))
+
+
+@attrs.frozen
+class Question:
+    """Whether a certificate was revoked.
+
+    Attributes:
+        address: Of the responder, as the certificate says it.
+        encoded: What is sent there, DER.
+    """
+
+    address: str
+    encoded: bytes
+
+
+def question_about(certificate: Certificate, issuer: Certificate, nonce: bytes = b"") -> bytes:
+    """DER of the question whether a certificate was revoked.
+
+    Args:
+        certificate: Which.
+        issuer: Who has issued it.
+        nonce: 1 to 32 bytes that the answer has to repeat, if its responder can; empty: none.
+    """
+    made = [hashlib.sha1(one, usedforsecurity=False) for one in ocsp.subject_and_key_of(issuer)]
+    digests = [der.octets(one.digest()) for one in made]
+    about = der.sequence(_SHA1, *digests, der.integer(certificate.serial_number))
+    asked = der.sequence(der.sequence(about))
+    if not nonce:
+        return der.sequence(der.sequence(asked))
+    extension = der.sequence(ocsp.NONCE, der.octets(der.octets(nonce)))
+    return der.sequence(der.sequence(asked, der.tlv(_2, der.sequence(extension))))
+
+
+def questions_about(
+    certificates: Iterable[Certificate], known: Sequence[Certificate]
+) -> list[Question]:
+    """What to ask whom about certificates, each once; about those of unknown issuers, nothing.
+
+    Args:
+        certificates: Whoever made them chose the addresses.
+        known: Those among which their issuers are.
+    """
+    trust = Trust((), map(der_of, known), ())
+    found = [
+        Question(address, question_about(one, issuer))
+        for one in certificates
+        if (issuer := trust.issuer_of(one)) is not None and issuer != one
+        for address in responders_of(one)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def check_answer(
+    answer: ocsp.Answer,
+    asked: tuple[Certificate, Certificate],
+    known: Sequence[Certificate],
+    nonce: bytes,
+) -> None:
+    """Make sure that an answer is to a question, by somebody who may answer, and says something.
+
+    Args:
+        answer: That came.
+        asked: The certificate, and who has issued it.
+        known: Others, among which the responder's may be.
+        nonce: Of the question.
+
+    Raises:
+        OcspError: It is not; the message says why.
+    """
+    if answer.nonce is not None and nonce and answer.nonce != der.octets(nonce):
+        raise ocsp.OcspError("the answer is to another question")
+    said = [one for one in answer.states if ocsp.is_about(one.about, *asked)]
+    if not said:
+        raise ocsp.OcspError("the answer is about another certificate")
+    if all(one.status is ocsp.Status.UNKNOWN for one in said):
+        raise ocsp.OcspError("the responder does not know the certificate")
+    if Trust((), map(der_of, known), ()).may_acquit(answer, asked[1]) is None:
+        raise ocsp.OcspError("who answers is no responder of the certificate's issuer")

@@ -1,0 +1,1 @@
+"""Everything that is queued: the inbox, the outbox, jobs and webhooks."""

@@ -1,0 +1,258 @@
+"""What people do on pages: rows of the inbox, as if their client had sent them.
+
+So a page act is durable, keeps the order of its room, is done once, and by whichever process holds
+the bot. Its event has an id that no homeserver gives (``page:…``, which the intake refuses),
+derived from the person and the idempotency key; its trust is what the page's session or the
+approval's signature proved, and is written beside it by us alone. Once it is done its content is
+wiped.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import attrs
+
+from veche.messaging.inbox import store
+from veche.messaging.inbox.events import PAGE
+from veche.protocol.errors import (
+    ConflictError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    TooLargeError,
+    UnavailableError,
+)
+from veche.protocol.ids import EventId
+from veche.protocol.inbound import Trust
+from veche.runtime import live as live_module
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from veche.messaging.inbox.store import Claim, Item
+    from veche.protocol.ids import RoomId, UserId
+    from veche.runtime.database import Cursor
+
+KEY_CHARACTERS_MAX: Final = 64
+CONTENT_BYTES_MAX: Final = 32_768
+"""As for what a client sends (protocol, "Fallback")."""
+TRUST_KEY: Final = "org.veche.page_trust"
+"""Beside the content, where no event of a homeserver has it."""
+SETTLED_MS: Final = 5_000
+_RETRY_AFTER_MS: Final = 1_000
+_MESSAGE: Final = "m.room.message"
+_KEY: Final = re.compile(r"[!-~]+(?: [!-~]+)?")
+
+Outcome = Literal["waiting", "done", "refused"]
+
+
+@attrs.frozen
+class PageAct:
+    """Something that a person does on a page.
+
+    Attributes:
+        bot: Which of our bots hears it.
+        room_id: Where the bot would hear it; both are in there.
+        person: Who does it, as the session or the approval proved.
+        content: Of an ``m.room.message``, as a client would send it.
+        trust: Level of what it says.
+        key: Idempotency key: 1 to ``KEY_CHARACTERS_MAX`` printable ASCII characters. One with a
+            space in the middle is ours: no page can take it first, since theirs have none.
+    """
+
+    bot: UserId
+    room_id: RoomId
+    person: UserId
+    content: Mapping[str, Any]
+    trust: Trust
+    key: str
+
+
+@attrs.frozen
+class PageRow:
+    """What became of handing in.
+
+    Attributes:
+        event_id: Of the act, for ``outcome``.
+        is_new: False if it was handed in before.
+    """
+
+    event_id: EventId
+    is_new: bool
+
+
+def page_event_id(person: UserId, key: str) -> EventId:
+    """The id of what a person did under an idempotency key."""
+    data = f"{person}\n{key}".encode()
+    digest = hashlib.blake2b(data, digest_size=16, person=b"veche.page").digest()
+    return EventId(PAGE + base64.b32encode(digest).decode().rstrip("=").lower())
+
+
+def hand_in(txn: Cursor, act: PageAct, now_ms: int) -> PageRow:
+    """Put an act into the inbox and wake its worker; the same act again changes nothing.
+
+    Args:
+        txn: Of the request.
+        act: What was done.
+        now_ms: UTC.
+
+    Raises:
+        ConflictError: Under this key something else was done.
+        MalformedError: The key is none.
+        TooLargeError: The content is over ``CONTENT_BYTES_MAX``.
+        RefusedError: The bot is not in the room, or the person is neither in there nor invited.
+        UnavailableError: Who is in the room is being read from the homeserver.
+    """
+    event_id = page_event_id(act.person, _checked(act.key))
+    event = _event(act, event_id)
+    digest = hashlib.blake2b(f"{act.bot}\n{act.room_id}\n{event}".encode(), digest_size=32).digest()
+    txn.execute(
+        "INSERT INTO runtime.page_act (event_id, room_id, bot, digest, created_at_ms)"
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (event_id, act.room_id, act.bot, digest, now_ms),
+    )
+    if txn.rowcount == 0:
+        txn.execute("SELECT digest FROM runtime.page_act WHERE event_id = %s", (event_id,))
+        [(known,)] = txn.fetchall()
+        if bytes(known) != digest:
+            raise ConflictError("This key was used for something else; nothing has changed")
+        return PageRow(event_id, is_new=False)
+    _append(txn, act, event_id, event, now_ms)
+    return PageRow(event_id, is_new=True)
+
+
+def outcome(txn: Cursor, event_id: EventId) -> Outcome:
+    """What became of an act.
+
+    Raises:
+        NotFoundError: No such act was handed in, or longer ago than keys are kept.
+    """
+    txn.execute(
+        "SELECT i.state FROM runtime.page_act AS p JOIN runtime.inbox AS i"
+        " ON i.room_id = p.room_id AND i.event_id = p.event_id AND i.bot = p.bot"
+        " WHERE p.event_id = %s",
+        (event_id,),
+    )
+    row = txn.fetchone()
+    if row is None:
+        raise NotFoundError("Nothing is known of this act")
+    state = store.State(row[0])
+    if state is store.State.DONE:
+        return "done"
+    return "refused" if state is store.State.REFUSED else "waiting"
+
+
+def topic_of(event_id: EventId) -> str:
+    """The live topic of the end of an act."""
+    return f"inbox {event_id}"
+
+
+# For the worker.
+
+
+def is_page(event_id: str) -> bool:
+    """Whether a row came from a page."""
+    return event_id.startswith(PAGE)
+
+
+def trust_of(item: Item) -> Trust:
+    """The level that was proved when the row was handed in."""
+    return Trust(item.event[TRUST_KEY])
+
+
+def ended(txn: Cursor, claim: Claim, items: Sequence[Item], seqs: Sequence[int]) -> None:
+    """Wipe those rows of pages that are done with, and tell who waits for them.
+
+    Args:
+        txn: The transaction that ends them.
+        claim: Their room.
+        items: Rows of the room, of whichever kind.
+        seqs: Which of them have ended.
+    """
+    event_ids = [one.event_id for one in items if one.seq in seqs and is_page(one.event_id)]
+    if not event_ids:
+        return
+    txn.execute(
+        "UPDATE runtime.inbox SET event = NULL"
+        " WHERE room_id = %s AND bot = %s AND event_id = ANY(%s)",
+        (claim.room_id, claim.bot, event_ids),
+    )
+    for event_id in event_ids:
+        live_module.announce(txn, topic_of(event_id))
+
+
+def fail(txn: Cursor, claim: Claim, item: Item, now_ms: int, delays_ms: Sequence[int]) -> int:
+    """As ``store.fail``; a row of a page that is given up with it has ended."""
+    failures = store.fail(txn, claim, item, now_ms, delays_ms)
+    if failures >= store.FAILURES_MAX:
+        ended(txn, claim, [item], [item.seq])
+    return failures
+
+
+def _checked(key: str) -> str:
+    if len(key) > KEY_CHARACTERS_MAX or not _KEY.fullmatch(key):
+        raise MalformedError("key", f"should have 1 to {KEY_CHARACTERS_MAX} printable characters")
+    return key
+
+
+def _event(act: PageAct, event_id: EventId) -> str:
+    """The row's event; equal for equal acts."""
+    content = json.dumps(act.content, separators=(",", ":"), sort_keys=True)
+    if len(content.encode()) > CONTENT_BYTES_MAX:
+        raise TooLargeError(f"The answer is over {CONTENT_BYTES_MAX} bytes")
+    event = {
+        "event_id": event_id,
+        "room_id": act.room_id,
+        "sender": act.person,
+        "type": _MESSAGE,
+        "content": act.content,
+        TRUST_KEY: int(act.trust),
+    }
+    return json.dumps(event, separators=(",", ":"), sort_keys=True)
+
+
+def _append(txn: Cursor, act: PageAct, event_id: EventId, event: str, now_ms: int) -> None:
+    """One more row of the room, which it refuses as the homeserver would refuse the message."""
+    _check_room(txn, act)
+    txn.execute(
+        "INSERT INTO runtime.inbox"
+        " (room_id, event_id, bot, sender, event_type, event, source, received_at_ms)"
+        " VALUES (%s, %s, %s, %s, %s, %s::json, %s, %s)",
+        (
+            act.room_id,
+            event_id,
+            act.bot,
+            act.person,
+            _MESSAGE,
+            event,
+            int(store.Source.PAGE),
+            now_ms,
+        ),
+    )
+    store.wake_room(txn, act.room_id, act.bot, now_ms)
+
+
+def _check_room(txn: Cursor, act: PageAct) -> None:
+    txn.execute(
+        "SELECT r.looked_at_ms IS NOT NULL, p.membership IN ('join', 'invite')"
+        " FROM runtime.room_bot AS b JOIN runtime.room_member AS m"
+        "  ON m.room_id = b.room_id AND m.user_id = b.bot AND m.membership = 'join'"
+        " LEFT JOIN runtime.room AS r ON r.room_id = b.room_id"
+        " LEFT JOIN runtime.room_member AS p ON p.room_id = b.room_id AND p.user_id = %s"
+        " WHERE b.room_id = %s AND b.bot = %s",
+        (act.person, act.room_id, act.bot),
+    )
+    row = txn.fetchone()
+    if row is None:
+        raise RefusedError("The other side is not in this room any more")
+    is_known, is_there = row
+    if is_there:
+        return
+    if not is_known:
+        raise UnavailableError("The room is being read", retry_after_ms=_RETRY_AFTER_MS)
+    raise RefusedError("You are not in this room any more")

@@ -1,0 +1,269 @@
+"""Errands: work that must be done and cannot be done in a transaction, and timers.
+
+An errand is a row, written in the transaction of its cause. Its handler *performs* it outside
+transactions, as often as it takes, and *finishes* it in the transaction that removes the row. So a
+perform must bear repetition, and a finish happens once. Several replicas share the rows; a lease
+number makes an attempt that was overtaken finish nothing. What a process was at that is gone is
+begun again at once, where others can see that it is gone; else once its lease is over.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+
+from veche.messaging.jobs import store
+from veche.protocol.errors import NotYetError, RefusedError, UnavailableError
+from veche.runtime import metrics
+from veche.runtime.crypto.writer import LostWriterError
+from veche.runtime.wake import Bell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from twisted.internet.interfaces import IReactorTime
+
+    from veche.messaging.jobs.store import Errand, Leased
+    from veche.protocol.ids import EffectId
+    from veche.runtime.database import Cursor, Database
+    from veche.runtime.database.presence import Presence
+    from veche.runtime.tasks import Tasks
+
+logger = logging.getLogger(__name__)
+
+BATCH_MAX: Final = 8
+"""Errands that one process performs at once, of those that may cost memory or CPU."""
+JOINS_MAX: Final = 32
+"""Chats that one process joins at once: it only waits for the homeserver, as the people do."""
+JOIN_SUFFIX: Final = ".join"
+"""How the kinds of errands end that join a chat."""
+PERFORM_TIMEOUT_S: Final = 120.0
+RETRY_MS_MIN: Final = 1_000
+RETRY_MS_MAX: Final = 300_000
+POLL_MS: Final = 5_000
+LOOK_MS: Final = 5_000
+"""How often it is looked for errands of processes that are gone."""
+HAND_ON_MS: Final = 3_000
+"""How long an errand is left to the process that speaks for its bot."""
+OTHERS_MAX: Final = 1_000
+NOT_YET_ATTEMPTS: Final = 5
+"""Attempts after which what was not granted yet counts as refused: some 15 s later."""
+
+_done = metrics.counter("veche_errands_total", "Errands by how they ended.", ["kind", "end"])
+
+
+class ErrandHandler(Protocol):
+    """Does the errands of one kind."""
+
+    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+        """Do it, outside transactions; it may be done again.
+
+        Returns:
+            What ``finish`` needs.
+
+        Raises:
+            RefusedError: It can never be done.
+            NotYetError: It cannot be done; asked ``NOT_YET_ATTEMPTS`` times, it never can.
+            Exception: Any other error: it is tried again, later and later.
+        """
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+        """Record that it is done, in the transaction that removes it."""
+
+    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+        """Record that it can never be done, in the transaction that removes it."""
+
+
+class Errands:
+    """The loop that does errands of the kinds it has handlers for."""
+
+    def __init__(
+        self,
+        database: Database,
+        reactor: IReactorTime,
+        tasks: Tasks,
+        handlers: Mapping[str, ErrandHandler],
+        presence: Presence | None = None,
+        *,
+        at_once_max: int = BATCH_MAX,
+    ) -> None:
+        """Make the loop.
+
+        Args:
+            database: Where the errands are.
+            reactor: Clock.
+            tasks: Carries the loop and the errands at work.
+            handlers: By kind.
+            presence: By what others see that this process lives; None: they do not.
+            at_once_max: How many errands it performs at once.
+        """
+        self._presence = presence
+        self._at_once_max = at_once_max
+        self._looked_at_ms: int | None = None
+        self._database = database
+        self._reactor = reactor
+        self._tasks = tasks
+        self._handlers = dict(handlers)
+        self._bell = Bell(reactor)
+        self._working = 0
+        self._others: dict[EffectId, int] = {}
+
+    def wake(self, kind: str = "") -> None:
+        """Look for errands now; ``kind`` is what was announced, empty for anything."""
+        if not kind or kind in self._handlers:
+            self._bell.ring()
+
+    def start(self) -> None:
+        """Begin; ends with the tasks."""
+        if self._handlers:
+            self._tasks.spawn("errands", self._loop())
+
+    async def _loop(self) -> None:
+        while True:
+            delay_ms = POLL_MS
+            try:
+                delay_ms = await self._round()
+            except UnavailableError as e:
+                delay_ms = e.retry_after_ms
+            await self._bell.wait(delay_ms)
+
+    async def _round(self) -> int:
+        """Start what is due; how long nothing more is."""
+        room = self._at_once_max - self._working
+        if room <= 0:
+            return POLL_MS
+        now_ms = self._now_ms()
+        self._others = {one: until for one, until in self._others.items() if until > now_ms}
+        kinds = list(self._handlers)
+        if self._looked_at_ms is None or not 0 <= now_ms - self._looked_at_ms < LOOK_MS:
+            await self._database.run("errands of others", store.free, kinds, now_ms)
+            self._looked_at_ms = now_ms
+        worker = self._presence.shown_number if self._presence is not None else None
+        leased, next_at_ms = await self._database.run(
+            "errands", store.lease, kinds, list(self._others), now_ms, room, worker
+        )
+        for one in leased:
+            self._working += 1
+            if not self._tasks.spawn(f"errand {one.errand.kind}", self._do(one)):
+                self._working -= 1
+        if len(leased) == room:
+            return 0 if self._working < self._at_once_max else POLL_MS
+        return POLL_MS if next_at_ms is None else max(0, min(POLL_MS, next_at_ms - now_ms))
+
+    async def _do(self, leased: Leased) -> None:
+        try:
+            await self._attempt(leased)
+        finally:
+            self._working -= 1
+            self._bell.ring()
+
+    async def _attempt(self, leased: Leased) -> None:
+        errand = leased.errand
+        handler = self._handlers[errand.kind]
+        try:
+            work = Deferred.fromCoroutine(handler.perform(errand))
+            work.addTimeout(PERFORM_TIMEOUT_S, self._reactor)
+            result = await work
+            await self._database.run(
+                "errand finished", _finish, handler, leased, result, self._now_ms()
+            )
+            _done.labels(errand.kind, "done").inc()
+        except RefusedError as e:
+            if isinstance(e, NotYetError) and leased.attempts < NOT_YET_ATTEMPTS:
+                await self._again(leased, e)
+                return
+            # Whatever refused it, nobody does it any more: that must not pass in silence.
+            logger.warning(
+                "errand %s %s is refused: %s", errand.kind, errand.id, e.errcode, exc_info=e
+            )
+            await self._database.run("errand refused", _refuse, handler, leased, e, self._now_ms())
+            _done.labels(errand.kind, "refused").inc()
+        except CancelledError:
+            raise  # the process ends; the lease does too
+        except Exception as e:  # noqa: BLE001 -- whatever it is, the errand stays to be done
+            await self._again(leased, e)
+
+    async def _again(self, leased: Leased, error: Exception) -> None:
+        delay_ms = retry_delay_ms(leased.attempts)
+        if isinstance(error, LostWriterError):
+            await self._hand_on(leased)
+            return
+        if isinstance(error, NotYetError):
+            logger.info("errand %s %s: not yet", leased.errand.kind, leased.errand.id)
+        elif isinstance(error, UnavailableError):
+            delay_ms = max(delay_ms, min(error.retry_after_ms, RETRY_MS_MAX))
+            logger.info("errand %s %s: %s", leased.errand.kind, leased.errand.id, error.errcode)
+        elif isinstance(error, DeferredTimeoutError):
+            logger.warning("errand %s %s took too long", leased.errand.kind, leased.errand.id)
+        else:
+            logger.error(
+                "errand %s %s failed, attempt %d",
+                leased.errand.kind,
+                leased.errand.id,
+                leased.attempts,
+                exc_info=error,
+            )
+        _done.labels(leased.errand.kind, "again").inc()
+        await self._database.run("errand again", store.delay, leased, self._now_ms() + delay_ms)
+
+    async def _hand_on(self, leased: Leased) -> None:
+        """Leave an errand to the process that speaks for its bot; nothing has failed."""
+        now_ms = self._now_ms()
+        if len(self._others) < OTHERS_MAX:
+            self._others[leased.errand.id] = now_ms + HAND_ON_MS
+        await self._database.run("errand handed on", store.hand_on, leased, now_ms)
+
+    def _now_ms(self) -> int:
+        return int(self._reactor.seconds() * 1000)
+
+
+class ErrandLoops:
+    """The loops of one process: chats are joined at once, however many heavy errands wait."""
+
+    def __init__(
+        self,
+        database: Database,
+        reactor: IReactorTime,
+        tasks: Tasks,
+        handlers: Mapping[str, ErrandHandler],
+        presence: Presence,
+    ) -> None:
+        """Make them; the arguments are those of ``Errands``."""
+        joins = {kind: one for kind, one in handlers.items() if kind.endswith(JOIN_SUFFIX)}
+        others = {kind: one for kind, one in handlers.items() if kind not in joins}
+        self._loops = (
+            Errands(database, reactor, tasks, joins, presence, at_once_max=JOINS_MAX),
+            Errands(database, reactor, tasks, others, presence),
+        )
+
+    def wake(self, kind: str = "") -> None:
+        """As ``Errands.wake``."""
+        for loop in self._loops:
+            loop.wake(kind)
+
+    def start(self) -> None:
+        """Begin; ends with the tasks."""
+        for loop in self._loops:
+            loop.start()
+
+
+def retry_delay_ms(attempts: int) -> int:
+    """How long to wait after the ``attempts``-th failure: 1 s, doubling to 5 min."""
+    return min(RETRY_MS_MAX, RETRY_MS_MIN << min(attempts - 1, 20))
+
+
+def _finish(
+    txn: Cursor, handler: ErrandHandler, leased: Leased, result: Mapping[str, Any], now_ms: int
+) -> None:
+    if store.remove(txn, leased):
+        handler.finish(txn, leased.errand, result, now_ms)
+
+
+def _refuse(
+    txn: Cursor, handler: ErrandHandler, leased: Leased, error: RefusedError, now_ms: int
+) -> None:
+    if store.remove(txn, leased):
+        handler.refused(txn, leased.errand, error, now_ms)

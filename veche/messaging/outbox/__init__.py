@@ -1,0 +1,21 @@
+"""What leaves for the homeserver: written with its cause, sealed once, sent until acknowledged."""
+
+from veche.messaging.outbox.store import (
+    Outgoing,
+    Relation,
+    append,
+    effect_of,
+    event_of,
+    is_said,
+    state_key_of,
+)
+
+__all__ = [
+    "Outgoing",
+    "Relation",
+    "append",
+    "effect_of",
+    "event_of",
+    "is_said",
+    "state_key_of",
+]

@@ -1,0 +1,483 @@
+"""SQL of the outbox."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from veche import acts
+from veche.protocol.acts import ACT, OPENING
+from veche.protocol.ids import EffectId, EventId, RoomId, UserId
+from veche.protocol.message import RelationKind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from veche.messaging.outbox.marks import Mark
+    from veche.protocol.acts import ActToken
+    from veche.runtime.database import Cursor
+    from veche.runtime.vault import Vault
+
+CHANNEL: Final = "veche_outbox"
+"""Where new rows are announced: ``<bot> <room id>``."""
+AUDIENCE: Final = "audience"
+"""In the content of a row that waits, not of what is sent: ``Outgoing.audience``."""
+ROWS_MAX: Final = 10
+"""Rows of one room that one transaction seals: who joins meanwhile does not read them."""
+NEVER_ENCRYPTED: Final = frozenset(("m.reaction", "m.room.redaction"))
+"""What clients read only in clear."""
+_SEALED: Final = "sealed"  # the only key of content that is not encrypted for its room yet
+
+
+class State(enum.IntEnum):
+    """What became of a row; below 2 it is to be done."""
+
+    NEW = 0
+    SEALED = 1
+    """Its bytes are fixed; it may have been sent."""
+    SENT = 2
+    GIVEN_UP = 3
+
+
+@attrs.frozen
+class Relation:
+    """How a message relates to another.
+
+    Attributes:
+        kind: Edit, reaction, reference, thread or reply.
+        target: An event id (``$…``), else an effect id, which becomes its event's id when the
+            message is sealed.
+        key: Of a reaction.
+    """
+
+    kind: RelationKind
+    target: EffectId | EventId
+    key: str | None = None
+
+
+@attrs.frozen
+class Outgoing:
+    """Something a bot says or does in a room.
+
+    Attributes:
+        bot: Who.
+        room_id: Where; one bot's rows of a room leave in the order in which they were appended.
+        effect_id: Derived from the cause; the same again is the same message.
+        event_type: Before encryption.
+        content: Before encryption, without ``m.relates_to``; of a redaction only ``reason``.
+        state_key: Of a state event; those are never encrypted.
+        redacts: Of a redaction: what it removes, an effect id or an event id.
+        relation: To another message.
+        audience: Which devices in the room can read it where it is not for those that always do:
+            see ``Sealer.seal_apart`` of the ports.
+    """
+
+    bot: UserId
+    room_id: RoomId
+    effect_id: EffectId
+    event_type: str
+    content: Mapping[str, Any]
+    state_key: str | None = None
+    redacts: EffectId | EventId | None = None
+    relation: Relation | None = None
+    audience: str | None = None
+
+    @functools.cached_property
+    def form(self) -> Mapping[str, str]:
+        """Its clear form: what the token of its act binds. Worked out once."""
+        relation = self.relation
+        to = {
+            "state_key": self.state_key,
+            "redacts": self.redacts,
+            "relation": [relation.kind.value, relation.target, relation.key] if relation else None,
+        }
+        return acts.message_form(
+            self.bot,
+            self.room_id,
+            self.effect_id,
+            self.event_type,
+            self.content,
+            to={key: value for key, value in to.items() if value is not None},
+        )
+
+
+@attrs.frozen
+class Said:
+    """What a transaction appended that hands it on itself: the row, for a bot and room."""
+
+    bot: UserId
+    room_id: RoomId
+    row: OutboxRow
+
+
+def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
+    """Have something said, once the transaction commits; the same effect id again does nothing.
+
+    Args:
+        txn: The transaction of the cause; what it says is in ``txn.said`` too if that is a list.
+        outgoing: What.
+        act: Token for exactly this message (``Outgoing.form``); it is spent.
+        now_ms: Moment, UTC.
+
+    Raises:
+        ActRequiredError: The token is for another message, or was spent.
+    """
+    acts.spend(txn, act, outgoing.form)
+    content = dict(outgoing.content)
+    if act.opening is not None:
+        # For the person, inside the encryption; never sent where there is none.
+        content[OPENING] = act.opening
+    if outgoing.audience is not None:
+        content[AUDIENCE] = outgoing.audience  # taken out when it is sealed
+    row = OutboxRow(
+        effect_id=outgoing.effect_id,
+        event_type=outgoing.event_type,
+        state_key=outgoing.state_key,
+        redacts=outgoing.redacts,
+        relation=outgoing.relation,
+        content=content,
+        beside={ACT: act.receipt.model_dump(mode="json")},
+        created_at_ms=now_ms,
+    )
+    _insert(txn, outgoing.bot, outgoing.room_id, row)
+    if txn.said is not None:
+        txn.said.append(Said(outgoing.bot, outgoing.room_id, row))
+
+
+def _insert(txn: Cursor, bot: UserId, room_id: RoomId, row: OutboxRow) -> None:
+    relation, content = row.relation, row.content or {}
+    if row.is_sealable:
+        # What is in clear here stays in the log of writes, also once it is overwritten.
+        content = {_SEALED: txn.vault.seal_text(content)}
+    related = relation and [relation.kind.value, relation.target, relation.key]
+    txn.later(
+        "SELECT runtime.outbox_append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            room_id,
+            row.effect_id,
+            bot,
+            row.event_type,
+            row.state_key,
+            row.redacts,
+            related and _dumped(related),
+            _dumped(content),
+            _dumped(row.beside),
+            row.created_at_ms,
+            txn.said is None,
+        ),
+    )
+
+
+def announce(txn: Cursor, bot: UserId, room_id: RoomId) -> None:
+    """Let the process that has the bot's device know that there is something to send."""
+    txn.later("SELECT pg_notify(%s, %s)", (CHANNEL, f"{bot} {room_id}"))
+
+
+def event_of(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> EventId | None:
+    """The event that an effect became; None if it was not sent yet, or never will be."""
+    txn.execute(
+        "SELECT event_id FROM runtime.outbox WHERE room_id = %s AND effect_id = %s",
+        (room_id, effect_id),
+    )
+    row = txn.fetchone()
+    return None if row is None or row[0] is None else EventId(row[0])
+
+
+def is_said(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> bool:
+    """Whether something was said already; forgotten as long after as rows are kept."""
+    txn.execute(
+        "SELECT 1 FROM runtime.outbox WHERE room_id = %s AND effect_id = %s", (room_id, effect_id)
+    )
+    return txn.fetchone() is not None
+
+
+def effect_of(txn: Cursor, room_id: RoomId, event_id: EventId) -> EffectId | None:
+    """The effect that became an event; None if it is none of ours."""
+    txn.execute(
+        "SELECT effect_id FROM runtime.outbox WHERE room_id = %s AND event_id = %s",
+        (room_id, event_id),
+    )
+    row = txn.fetchone()
+    return None if row is None else EffectId(row[0])
+
+
+def state_key_of(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> str | None:
+    """The state key of what was said, such as who was invited; None if it is no state."""
+    txn.execute(
+        "SELECT state_key FROM runtime.outbox WHERE room_id = %s AND effect_id = %s",
+        (room_id, effect_id),
+    )
+    row = txn.fetchone()
+    return None if row is None else row[0]
+
+
+@attrs.frozen
+class OutboxRow:
+    """A row to be sent.
+
+    Attributes:
+        content: None once it is sealed.
+        sealed: Body of the request, None before.
+        sealed_device: Device with which it was sealed.
+        first_sent_at_ms: When it may have been sent first.
+    """
+
+    effect_id: EffectId
+    event_type: str
+    state_key: str | None
+    redacts: EffectId | EventId | None
+    relation: Relation | None
+    content: Mapping[str, Any] | None
+    beside: Mapping[str, Any]
+    created_at_ms: int
+    sealed: str | None = None
+    sealed_type: str | None = None
+    sealed_device: str | None = None
+    attempts: int = 0
+    first_sent_at_ms: int | None = None
+
+    @property
+    def is_sealable(self) -> bool:
+        """Whether it can be encrypted: clients read state, and some kinds of events, in clear."""
+        return self.state_key is None and self.event_type not in NEVER_ENCRYPTED
+
+
+@attrs.frozen
+class RoomRows:
+    """The next rows of a room.
+
+    Attributes:
+        mark: Of the room's work.
+        is_looked_at: The room's state is known.
+        is_all: There are no more.
+    """
+
+    mark: int
+    is_looked_at: bool
+    rows: Sequence[OutboxRow]
+    is_all: bool
+
+
+def due(
+    txn: Cursor, bots: Collection[UserId], now_ms: int, limit: int
+) -> tuple[list[tuple[UserId, RoomId]], int | None]:
+    """Rooms that are due, and when the first of the others is."""
+    txn.execute(
+        "SELECT bot, room_id FROM runtime.outbox_work WHERE bot = ANY(%s) AND next_at_ms <= %s"
+        " ORDER BY next_at_ms LIMIT %s",
+        (list(bots), now_ms, limit),
+    )
+    rooms = [(UserId(bot), RoomId(room_id)) for bot, room_id in txn.fetchall()]
+    txn.execute(
+        "SELECT min(next_at_ms) FROM runtime.outbox_work WHERE bot = ANY(%s) AND next_at_ms > %s",
+        (list(bots), now_ms),
+    )
+    [(next_at_ms,)] = txn.fetchall()
+    return rooms, next_at_ms
+
+
+def rows(
+    txn: Cursor,
+    bot: UserId,
+    room_id: RoomId,
+    vault: Vault,
+    marks: Sequence[Mark] = (),
+    rows_max: int = ROWS_MAX,
+) -> RoomRows | None:
+    """The next rows of a room in order; None if it has no work.
+
+    Args:
+        txn: Of the sender.
+        bot: Whose rows.
+        room_id: Where.
+        vault: Opens what was said.
+        marks: Acknowledgements that are written down first.
+        rows_max: How many at most.
+    """
+    txn.execute(
+        "SELECT * FROM runtime.outbox_take("
+        "%s, %s, %s, %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])",
+        (room_id, bot, rows_max + 1, *_columns(marks)),
+    )
+    found = txn.fetchall()
+    if not found:
+        return None
+    mark, is_looked_at = found[0][:2]
+    read = [_row(values[2:], vault) for values in found[:rows_max] if values[2] is not None]
+    return RoomRows(mark, is_looked_at, read, len(found) <= rows_max)
+
+
+def _row(values: Sequence[Any], vault: Vault) -> OutboxRow:
+    effect_id, event_type, state_key, redacts, relation, content, beside, *rest = values
+    if content is not None and _SEALED in content:  # not so of rows of before
+        content = vault.open_text(content[_SEALED])
+    *sealed, created_at_ms = rest
+    related = relation and Relation(RelationKind(relation[0]), *relation[1:])
+    return OutboxRow(
+        EffectId(effect_id),
+        event_type,
+        state_key,
+        redacts,
+        related,
+        content,
+        beside,
+        created_at_ms,
+        *sealed,
+    )
+
+
+def target(
+    txn: Cursor, room_id: RoomId, effect_id: EffectId
+) -> tuple[State, EventId | None] | None:
+    """State and event of an effect, None if there is none."""
+    txn.execute(
+        "SELECT state, event_id FROM runtime.outbox WHERE room_id = %s AND effect_id = %s",
+        (room_id, effect_id),
+    )
+    row = txn.fetchone()
+    return None if row is None else (State(row[0]), row[1])
+
+
+@attrs.frozen
+class SealedRow:
+    """What is fixed when a row is sealed."""
+
+    effect_id: EffectId
+    sealed: str
+    sealed_type: str
+    redacts: str | None
+
+
+def set_sealed(
+    txn: Cursor, room_id: RoomId, sealed: Sequence[SealedRow], device: str, now_ms: int
+) -> None:
+    """Fix the bytes of rows; their plain content is gone with it."""
+    txn.later(
+        "SELECT runtime.outbox_seal(%s, %s::text[], %s::text[], %s::text[], %s::text[], %s, %s)",
+        (
+            room_id,
+            [row.effect_id for row in sealed],
+            [row.sealed for row in sealed],
+            [row.sealed_type for row in sealed],
+            [row.redacts for row in sealed],
+            device,
+            now_ms,
+        ),
+    )
+
+
+def set_said_sealed(
+    txn: Cursor, room_id: RoomId, sealed: Sequence[SealedRow], device: str, now_ms: int
+) -> None:
+    """As ``set_sealed``, of rows that this transaction appended and that redact nothing."""
+    txn.later(
+        "SELECT runtime.outbox_seal_said(%s, %s::text[], %s::text[], %s::text[], %s, %s)",
+        (
+            room_id,
+            [row.effect_id for row in sealed],
+            [row.sealed for row in sealed],
+            [row.sealed_type for row in sealed],
+            device,
+            now_ms,
+        ),
+    )
+
+
+def mark_sent(txn: Cursor, marks: Sequence[Mark]) -> None:
+    """Write down what was sent, in a transaction that does nothing else."""
+    txn.alone(
+        "SELECT runtime.outbox_mark(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])",
+        _columns(marks),
+    )
+
+
+def note_sent(txn: Cursor, marks: Sequence[Mark]) -> None:
+    """Write down what was sent, and let ``end_sent`` say later that nothing is left."""
+    if marks:
+        rooms, bots, effects, events, _ = _columns(marks)
+        txn.later(
+            "SELECT runtime.outbox_mark("
+            "%s::text[], %s::text[], %s::text[], %s::text[], '{}'::bigint[])",
+            (rooms, bots, effects, events),
+        )
+
+
+def end_sent(txn: Cursor, marks: Sequence[Mark]) -> None:
+    """Write down where nothing is left to be sent.
+
+    At the end of a transaction: who has said something in such a room meanwhile waits until then.
+    """
+    last = [mark for mark in marks if mark.done_mark is not None]
+    if last:
+        rooms, bots, _, _, done_marks = _columns(last)
+        txn.later(
+            "SELECT runtime.outbox_end(%s::text[], %s::text[], %s::bigint[])",
+            (rooms, bots, done_marks),
+        )
+
+
+def _columns(marks: Sequence[Mark]) -> tuple[list[Any], ...]:
+    return (
+        [mark.room_id for mark in marks],
+        [mark.bot for mark in marks],
+        [mark.effect_id for mark in marks],
+        [mark.event_id for mark in marks],
+        [mark.done_mark for mark in marks],
+    )
+
+
+def end_work(txn: Cursor, bot: UserId, room_id: RoomId, mark: int) -> None:
+    """Note that a room has nothing left, unless something came since ``mark``."""
+    txn.execute(
+        "DELETE FROM runtime.outbox_work WHERE room_id = %s AND bot = %s AND mark = %s",
+        (room_id, bot, mark),
+    )
+
+
+def retry(txn: Cursor, bot: UserId, room_id: RoomId, effect_id: EffectId, next_at_ms: int) -> None:
+    """Try a row again later; its room's later rows wait."""
+    txn.execute(
+        "UPDATE runtime.outbox SET attempts = attempts + 1 WHERE room_id = %s AND effect_id = %s",
+        (room_id, effect_id),
+    )
+    delay(txn, bot, room_id, next_at_ms)
+
+
+def delay(txn: Cursor, bot: UserId, room_id: RoomId, next_at_ms: int) -> None:
+    """Leave a room alone until then."""
+    txn.execute(
+        "UPDATE runtime.outbox_work SET next_at_ms = %s WHERE room_id = %s AND bot = %s",
+        (next_at_ms, room_id, bot),
+    )
+
+
+def give_up(
+    txn: Cursor, room_id: RoomId, effect_ids: Iterable[EffectId], failure: str
+) -> list[tuple[UserId, EffectId, str]]:
+    """Give rows up that were not sent; (bot, effect id, event type) of those."""
+    txn.execute(
+        "UPDATE runtime.outbox SET state = %s, failure = %s, content = NULL, beside = NULL"
+        " WHERE room_id = %s AND effect_id = ANY(%s) AND state < 2"
+        " RETURNING bot, effect_id, event_type",
+        (int(State.GIVEN_UP), failure, room_id, list(effect_ids)),
+    )
+    return [(UserId(bot), EffectId(effect), kind) for bot, effect, kind in txn.fetchall()]
+
+
+def unsent(txn: Cursor, bot: UserId, room_id: RoomId) -> list[EffectId]:
+    """All rows of a bot in a room that were not sent."""
+    txn.execute(
+        "SELECT effect_id FROM runtime.outbox"
+        " WHERE room_id = %s AND bot = %s AND state < 2 ORDER BY seq",
+        (room_id, bot),
+    )
+    return [EffectId(effect_id) for (effect_id,) in txn.fetchall()]
+
+
+def _dumped(content: object) -> str:
+    # A float or NaN is a bug that must show here, not at the homeserver.
+    return json.dumps(content, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,1 @@
+"""Texts for people: catalogues, languages, names, and what a person typed."""

@@ -1,0 +1,62 @@
+"""Which witnesses are asked, and how many are enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Self
+
+from pydantic import Field, model_validator
+
+from veche.runtime.config.sections import Duration, Networks, Section, WitnessKey
+from veche.transparency.notes import read_verifier_key
+
+if TYPE_CHECKING:
+    from veche.transparency.notes import VerifierKey
+
+WITNESSES_MAX: Final = 8
+"""A note has room for 16 signatures, one of which is the log's."""
+
+
+class OneWitnessSection(Section):
+    """A witness that is asked."""
+
+    key: WitnessKey
+    """With which it signs, ``<name>+<id>+<base64>``, as its operator gave it to you."""
+    url: str = Field(
+        pattern=r"^https?://[^/\s?#@]+(/[A-Za-z0-9._~/-]*)?$", examples=["https://w.example.org"]
+    )
+    """Where it is asked: the address before ``/add-checkpoint``."""
+
+    @property
+    def verifier(self) -> VerifierKey:
+        """The key."""
+        return read_verifier_key(self.key)
+
+
+class WitnessesSection(Section):
+    """Witnesses of the logs of acts and of the ledger.
+
+    Others who sign each head, if it begins with the one before. Without any, nobody but you vouches
+    that a log has one history.
+    """
+
+    of: tuple[OneWitnessSection, ...] = Field(default=(), max_length=WITNESSES_MAX, strict=False)
+    """Who is asked."""
+    needed: int = Field(default=1, ge=1, le=WITNESSES_MAX)
+    """How many of them must have signed a head that is shown as witnessed. Fewer never stop an act
+    or a payment: the head is published without, and after ``late`` that is an alarm."""
+    late_ms: Duration = Field(default=10 * 60 * 1000, examples=["10 min"])
+    """How long a head may lack the signatures that are needed."""
+    networks: Networks = ()
+    """Networks, beside the public Internet, in which witnesses may be asked; only then also by
+    ``http://``."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.of and self.needed > len(self.of):
+            raise ValueError("needed is more than there are witnesses")
+        names = [one.verifier.name for one in self.of]
+        if len(set(names)) != len(names):
+            raise ValueError("two witnesses have the same name")
+        if not self.networks and any(one.url.startswith("http://") for one in self.of):
+            raise ValueError("a witness is asked by https://, unless networks lists where it is")
+        return self

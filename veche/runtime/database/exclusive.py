@@ -1,0 +1,288 @@
+"""A session with PostgreSQL of one's own, used from one thread: for whoever holds a lock by it.
+
+``Database`` lends any connection to any transaction, and connects again by itself. A ``Lane`` does
+neither: its session is the same until it is lost, and it says so. With it goes what lives in a
+session, such as an advisory lock. Never through a pooler that hands a session to several clients.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+
+import psycopg2
+from twisted.internet.defer import Deferred
+
+from veche.protocol.errors import UnavailableError
+from veche.runtime.database.transactions import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from twisted.internet.interfaces import IReactorFromThreads
+
+    from veche.runtime.database.transactions import Connection, Cursor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+CLOSE_S_MAX: Final = 30.0
+"""How long ``Lane.close`` waits for a statement that runs."""
+
+_RETRY_AFTER_MS: Final = 1_000
+_TROUBLES: Final = ("08", "25006", "40", "53", "55", "57", "58")
+"""Codes, or classes of them, that blame the server, its disk or its load, and not what is written:
+PostgreSQL, appendix A."""
+
+
+class SessionLostError(UnavailableError):
+    """The session with the database is over, and its locks are. What ran is done or not."""
+
+    errcode = "ORG.VECHE.SESSION_LOST"
+
+
+def sqlstate(error: BaseException) -> str:
+    """The code that PostgreSQL gave to an error, such as ``40P01``; empty if it gave none."""
+    return (isinstance(error, psycopg2.Error) and error.pgcode) or ""
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Whether PostgreSQL may do the same later: what it was given is not to blame."""
+    return sqlstate(error).startswith(_TROUBLES)
+
+
+@contextlib.contextmanager
+def transaction(connection: Connection) -> Iterator[Cursor]:
+    """A transaction on a session whose statements are committed by themselves."""
+    with connection.cursor() as txn:
+        txn.execute("BEGIN")
+        try:
+            yield txn
+        except BaseException:
+            txn.execute("ROLLBACK")
+            raise
+        txn.end()
+
+
+def try_lock(txn: Cursor, key: int, part: int) -> bool:
+    """Take an advisory lock for the session, unless another session has it.
+
+    Args:
+        txn: Of the session that keeps it, until it is over.
+        key: What is locked, 32 bits with a sign.
+        part: Which one of them, likewise.
+    """
+    txn.execute("SELECT pg_try_advisory_lock(%s, %s)", (key, part))
+    [(is_taken,)] = txn.fetchall()
+    return bool(is_taken)
+
+
+def end_stalled(txn: Cursor, key: int, part: int, table: str, stall_ms: int) -> list[int]:
+    """End the session of who holds a lock, if its client has done nothing for a while.
+
+    A process that is stopped, or a machine that is, keeps its lock and perhaps a transaction. A
+    session that works, or waits for the disk, is no such thing: only one that waits for its client.
+
+    Args:
+        txn: Of another session of the same user.
+        key: As for ``try_lock``.
+        part: Likewise.
+        table: That only holders of the lock change: who did and does not end the transaction has
+            held it, even if the lock itself was lost.
+        stall_ms: For how long nothing may come from the client.
+
+    Returns:
+        Process ids of the sessions that were ended.
+    """
+    # Materialized, since PostgreSQL may ask the conditions of one WHERE in any order: it did ask
+    # `pg_terminate_backend` first, of every session that there was.
+    txn.execute(
+        "WITH stalled AS MATERIALIZED ("
+        "SELECT pid FROM pg_stat_activity WHERE pid IN (SELECT pid FROM pg_locks WHERE granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND (locktype = 'advisory' AND objsubid = 2 AND classid::bigint = %s"
+        " AND objid::bigint = %s"
+        " OR locktype = 'relation' AND relation = %s::regclass AND mode = 'RowExclusiveLock'))"
+        " AND (state <> 'active' OR wait_event = 'ClientRead')"
+        " AND state_change < clock_timestamp() - %s * interval '1 millisecond'"
+        " AND pid <> pg_backend_pid())"
+        " SELECT pid FROM stalled WHERE pg_terminate_backend(pid)",
+        (key & 0xFFFFFFFF, part & 0xFFFFFFFF, table, stall_ms),
+    )
+    return [pid for (pid,) in txn.fetchall()]
+
+
+class Lane:
+    """One session, one thread, one piece of work after another.
+
+    Each statement is a transaction of its own, but between the ``BEGIN`` and ``COMMIT`` of a work.
+
+    """
+
+    def __init__(self, name: str, dsn: str, reactor: IReactorFromThreads) -> None:
+        """Nothing is connected before ``open``.
+
+        Args:
+            name: Of the thread, and what PostgreSQL's list of sessions calls it.
+            dsn: Where to connect.
+            reactor: Gets the results.
+        """
+        self._reactor = reactor
+        self._name = name
+        self._dsn = dsn
+        self._connection: Connection | None = None
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def connection(self) -> Connection:
+        """The session, for those who use it in ``run`` alone.
+
+        Raises:
+            SessionLostError: There is none.
+        """
+        if self._connection is None:
+            raise _lost("there is no session with the database")
+        return self._connection
+
+    async def open(self, **settings: str | int) -> None:
+        """Begin a session; one that there was is closed.
+
+        Args:
+            **settings: Of the session, beside those of ``connect``.
+
+        Raises:
+            SessionLostError: The server does not answer or refuses.
+        """
+        await self._do(self._open, settings)
+
+    async def run(
+        self,
+        work: Callable[Concatenate[Connection, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Do something with the session. It goes on to its end even if nobody awaits it.
+
+        Args:
+            work: Called with the connection, then the other arguments.
+            *args: For ``work``.
+            **kwargs: For ``work``.
+
+        Raises:
+            SessionLostError: The session is over. Whether a transaction was committed that was
+                about to be is not known.
+            Exception: Anything else that the work raises; a transaction it left is rolled back.
+        """
+        return await self._do(self._run, lambda connection: work(connection, *args, **kwargs))
+
+    async def call(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do something in the thread, which uses sessions by ``use`` alone.
+
+        So whoever needs two sessions, one after the other, changes threads once.
+
+        Args:
+            work: Called with the arguments.
+            *args: For ``work``.
+            **kwargs: For ``work``.
+
+        Raises:
+            Exception: Whatever the work raises.
+        """
+        return await self._do(work, *args, **kwargs)
+
+    def use(
+        self,
+        work: Callable[Concatenate[Connection, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """As ``run``, but at once, in the thread of another session.
+
+        The caller sees to it that nobody uses this one meanwhile.
+        """
+        return self._run(lambda connection: work(connection, *args, **kwargs))
+
+    async def close(self) -> None:
+        """End the session once what runs has ended; another may be begun."""
+        await self._do(self._drop)
+
+    def end(self) -> None:
+        """End the session and the thread, for good; it blocks until what runs has ended."""
+        self._jobs.put(self._drop)
+        self._jobs.put(None)
+        self._thread.join(CLOSE_S_MAX)
+
+    async def _do(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        # Its canceller does nothing: the thread cannot be stopped, and its result is dropped.
+        result: Deferred[R] = Deferred(lambda _: None)
+
+        def job() -> None:
+            try:
+                value = work(*args, **kwargs)
+            except BaseException as e:  # noqa: BLE001 -- the thread's edge: told to the caller
+                self._reactor.callFromThread(_fail, result, e)
+            else:
+                self._reactor.callFromThread(_end, result, value)
+
+        self._jobs.put(job)
+        return await result
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            del job  # it holds the caller's arguments
+
+    def _open(self, settings: dict[str, str | int]) -> None:
+        self._drop()
+        try:
+            # It may be idle for as long as there is nothing to do.
+            connection = connect(
+                self._dsn, application_name=self._name, idle_session_timeout=0, **settings
+            )
+        except psycopg2.OperationalError as e:
+            raise _lost("the database does not answer") from e
+        connection.autocommit = True
+        self._connection = connection
+
+    def _run(self, work: Callable[[Connection], R]) -> R:
+        connection = self.connection
+        try:
+            return work(connection)
+        except BaseException as e:
+            if not self._is_clean(connection):
+                raise _lost("the session with the database broke") from e
+            raise
+
+    def _is_clean(self, connection: Connection) -> bool:
+        """Roll back what is open; False if the session is over."""
+        try:
+            with connection.cursor() as txn:
+                txn.execute("ROLLBACK")
+        except psycopg2.Error:
+            self._drop()
+            return False
+        return True
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg2.Error):
+                connection.close()
+
+
+def _lost(what: str) -> SessionLostError:
+    return SessionLostError(what, retry_after_ms=_RETRY_AFTER_MS)
+
+
+def _end(result: Deferred[R], value: R) -> None:
+    if not result.called:
+        result.callback(value)
+
+
+def _fail(result: Deferred[R], error: BaseException) -> None:
+    if not result.called:
+        result.errback(error)

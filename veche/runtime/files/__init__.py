@@ -1,0 +1,1 @@
+"""Work on files of others: in sandboxes, by typst, encrypted."""

@@ -1,0 +1,430 @@
+"""The one HTTP client for addresses that others name: webhooks, callbacks, other homeservers.
+
+Whoever names an address can name one of our own network, or a name that is that only when we look
+it up a second time. So a name is resolved once, every address is judged, and the connection is made
+to an address that was judged, never to the name. No redirects, no proxies, no cookies; one deadline
+and one bound on the bytes of the answer.
+
+Source: RFC 6890 and the IANA registries of special-purpose addresses; OWASP, "Server-Side Request
+Forgery Prevention".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionDone
+from twisted.internet.interfaces import IResolutionReceiver
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from veche.protocol.errors import MalformedError, RefusedError
+from veche.runtime import metrics
+from veche.runtime.web.http_client import Answer, AnswerReader, AnswerTooLargeError, NoAnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
+
+TIMEOUT_S: Final = 10.0
+"""From the first look-up to the last byte of the answer."""
+ANSWER_BYTES_MAX: Final = 64 * 1024
+ADDRESSES_MAX: Final = 4
+"""Addresses of one name that are tried."""
+HOST_CHARACTERS_MAX: Final = 253
+LABEL_CHARACTERS_MAX: Final = 63
+RUNNING_MAX: Final = 50
+"""Requests at a time; one more is refused: slow servers of others must not hold all we have."""
+LOOKUPS_MAX: Final = 48
+"""Names that are looked up at a time: each holds a thread (``names``) until the system gives up,
+whatever our deadline."""
+_JSON: Final = "application/json"
+_BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""``token68`` of RFC 9110 §11.2."""
+_PORT: Final = re.compile(r":[0-9]{1,5}$")
+_LABEL: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{LABEL_CHARACTERS_MAX}}}")
+_RETRY_AFTER_MS: Final = 5_000
+_HTTPS, _HTTP = 443, 80
+_REDIRECTS: Final = range(300, 400)
+_NO_NAME: Final = "this is no path or name"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# What Python's is_global lets pass and is not for us: anycast relays and addresses that carry
+# another address inside, which a gateway might unpack.
+_NEVER_4: Final = tuple(map(ipaddress.IPv4Network, ("192.88.99.0/24", "224.0.0.0/4")))
+_GLOBAL_6: Final = ipaddress.IPv6Network("2000::/3")
+_NEVER_6: Final = tuple(
+    map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"))
+)
+
+_refused = metrics.counter(
+    "veche_outbound_refused_total", "Requests to others that were refused, by why.", ["reason"]
+)
+
+
+class OutboundRefusedError(RefusedError):
+    """An address that somebody named is none that we connect to, or it answered with a redirect."""
+
+    errcode = "ORG.VECHE.OUTBOUND_REFUSED"
+
+
+@attrs.frozen
+class Place:
+    """Where to ask.
+
+    Attributes:
+        host: Name or address to connect to.
+        port: TCP port.
+        name: Of the certificate, and in the header ``Host``.
+        is_tls: Whether by TLS; plain HTTP is for tests and networks of the operator.
+    """
+
+    host: str
+    port: int
+    name: str
+    is_tls: bool = True
+
+
+class Outbound:
+    """Asks servers that somebody named."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        allowed: Collection[Network] = (),
+        trust_root: Any = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """Make the client.
+
+        Args:
+            reactor: Clock, names and network.
+            allowed: Networks that the operator lists: they may be asked although they are not of
+                the public Internet.
+            trust_root: Who signs certificates; None: those whom the system trusts.
+            timeout_s: From the first look-up to the last byte of an answer.
+        """
+        self._reactor = reactor
+        self._allowed = tuple(allowed)
+        self._trust_root = trust_root
+        self._timeout_s = timeout_s
+        self._running = 0
+        self._looking_up = 0
+
+    async def get(self, place: Place, target: str) -> Answer:
+        """Ask with ``GET``; the answer whatever its status, but for redirects.
+
+        Args:
+            place: Where.
+            target: Path and query, quoted: printable ASCII without spaces.
+
+        Raises:
+            OutboundRefusedError: No address of the name may be connected to, or a redirect came.
+            NoAnswerError: No answer, not in time, or too many requests run already.
+            AnswerTooLargeError: It is over ``ANSWER_BYTES_MAX``.
+        """
+        head = "Accept: application/json\r\n"
+        return await self._ask(place, target, "GET", head, b"")
+
+    async def post(
+        self,
+        place: Place,
+        target: str,
+        body: bytes,
+        kind: str = _JSON,
+        bearer: str = "",
+        *,
+        password: str = "",
+    ) -> Answer:
+        """Send something with ``POST``; the answer whatever its status, but for redirects.
+
+        Args:
+            place: Where.
+            target: Path and query, quoted: printable ASCII without spaces.
+            body: JSON, or of another kind.
+            kind: Content type of the body.
+            bearer: By what the other server knows us; empty for nothing.
+            password: ``user:password``, if it knows us by that (RFC 7617); empty for nothing.
+
+        Raises:
+            OutboundRefusedError: As for ``get``; also if ``bearer`` cannot stand in a header.
+            NoAnswerError: As for ``get``; whether it was read there is unknown.
+            AnswerTooLargeError: As for ``get``.
+        """
+        if bearer and not _BEARER.fullmatch(bearer):
+            raise OutboundRefusedError("this is no key for a header")
+        head = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        if bearer:
+            head += f"Authorization: Bearer {bearer}\r\n"
+        elif password:
+            head += f"Authorization: Basic {b64encode(password.encode()).decode()}\r\n"
+        return await self._ask(place, target, "POST", head, body)
+
+    async def check(self, place: Place) -> None:
+        """Look a server up, to say at once that it is none that is ever asked.
+
+        Raises:
+            OutboundRefusedError: No address of the name may be connected to.
+            NoAnswerError: There is no such name now, or too many are looked up.
+        """
+        if not is_host(without_port(place.name)) or not is_host(place.host):
+            raise OutboundRefusedError(_NO_NAME)
+        looking = Deferred.fromCoroutine(self._addresses(place.host))
+        try:
+            await looking.addTimeout(TIMEOUT_S, self._reactor)
+        except DeferredTimeoutError as e:
+            raise NoAnswerError("the name is not found", retry_after_ms=_RETRY_AFTER_MS) from e
+
+    async def _ask(self, place: Place, target: str, method: str, head: str, body: bytes) -> Answer:
+        if not target.startswith("/") or not target.isascii() or not target.isprintable():
+            raise OutboundRefusedError("this is no path")
+        if " " in target or not is_host(without_port(place.name)) or not is_host(place.host):
+            raise OutboundRefusedError(_NO_NAME)
+        if self._running >= RUNNING_MAX:
+            _refused.labels("busy").inc()
+            raise NoAnswerError("too many requests to others", retry_after_ms=_RETRY_AFTER_MS)
+        self._running += 1
+        try:
+            request = (
+                f"{method} {target} HTTP/1.1\r\nHost: {place.name}\r\n{head}"
+                "User-Agent: Veche\r\nConnection: close\r\n\r\n"
+            ).encode("ascii")
+            work = Deferred.fromCoroutine(self._exchange(place, request + body))
+            answer = await work.addTimeout(self._timeout_s, self._reactor)
+        except DeferredTimeoutError as e:
+            _refused.labels("slow").inc()
+            raise NoAnswerError(
+                "the other server does not answer", retry_after_ms=_RETRY_AFTER_MS
+            ) from e
+        finally:
+            self._running -= 1
+        if answer.status in _REDIRECTS:
+            _refused.labels("redirect").inc()
+            raise OutboundRefusedError("the other server redirects")
+        return answer
+
+    async def _exchange(self, place: Place, request: bytes) -> Answer:
+        failure: Exception | None = None
+        for address in await self._addresses(place.host):
+            endpoint = self._endpoint(place, address)
+            try:
+                exchange: Any = await endpoint.connect(_Exchanges(request))
+            except ConnectingCancelledError as e:
+                raise CancelledError from e  # as whoever gave up expects it
+            except (ConnectError, OSError) as e:
+                failure = e
+                continue
+            answer: Answer = await exchange.answer
+            return answer
+        raise NoAnswerError("no connection", retry_after_ms=_RETRY_AFTER_MS) from failure
+
+    async def _addresses(self, host: str) -> Sequence[_Ip]:
+        """The addresses of a name that may be connected to."""
+        if self._looking_up >= LOOKUPS_MAX:
+            _refused.labels("busy").inc()
+            raise NoAnswerError("too many names are looked up", retry_after_ms=_RETRY_AFTER_MS)
+        self._looking_up += 1
+        found = await _resolved(self._reactor, host, self._looked_up)
+        if not found:
+            raise NoAnswerError("there is no such server", retry_after_ms=_RETRY_AFTER_MS)
+        good = [one for one in found if is_public(one) or self._is_allowed(one)]
+        if not good:
+            _refused.labels("address").inc()
+            raise OutboundRefusedError("this server has no address of the public Internet")
+        return good[:ADDRESSES_MAX]
+
+    def _looked_up(self) -> None:
+        self._looking_up -= 1
+
+    def _is_allowed(self, address: _Ip) -> bool:
+        return any(
+            address.version == network.version and address in network for network in self._allowed
+        )
+
+    def _endpoint(self, place: Place, address: _Ip) -> IStreamClientEndpoint:
+        kind = TCP4ClientEndpoint if address.version == 4 else TCP6ClientEndpoint  # noqa: PLR2004
+        endpoint: IStreamClientEndpoint = kind(
+            self._reactor, str(address), place.port, timeout=TIMEOUT_S
+        )
+        if not place.is_tls:
+            return endpoint
+        name = without_port(place.name).strip("[]")
+        options = optionsForClientTLS(name, trustRoot=self._trust_root)
+        return wrapClientTLS(options, endpoint)
+
+
+def is_public(address: _Ip) -> bool:
+    """Whether an address is of the public Internet, and only of that.
+
+    Those that hold another address inside (IPv4-mapped, NAT64, 6to4, Teredo) never are: what a
+    gateway makes of them is not ours to know.
+    """
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.is_global and not any(address in one for one in _NEVER_4)
+    return (
+        address in _GLOBAL_6 and address.is_global and not any(address in one for one in _NEVER_6)
+    )
+
+
+async def _resolved(reactor: Any, host: str, when_done: Callable[[], None]) -> list[_Ip]:
+    """All addresses of a name; an address is its own.
+
+    Also what only looks like a name, such as ``2130706433`` or ``0x7f.1``, becomes the address that
+    the system would connect to. ``when_done`` is called once the thread is free, also if nobody
+    waits for the result any more.
+    """
+    receiver = _Receiver(when_done)
+    reactor.nameResolver.resolveHostName(receiver, host.strip("[]"))
+    return [
+        ipaddress.ip_address(str(getattr(one, "host", "")).partition("%")[0])
+        for one in await receiver.complete
+    ]
+
+
+@implementer(IResolutionReceiver)
+class _Receiver:
+    """Collects the addresses of a name."""
+
+    def __init__(self, when_done: Callable[[], None]) -> None:
+        self._when_done = when_done
+        self._found: list[IAddress] = []
+        self.complete: Deferred[list[IAddress]] = Deferred()
+
+    def resolutionBegan(self, resolutionInProgress: Any) -> None:  # noqa: N803 -- Twisted's
+        """It begins; it cannot be ended early."""
+
+    def addressResolved(self, address: IAddress) -> None:
+        """One was found."""
+        self._found.append(address)
+
+    def resolutionComplete(self) -> None:
+        """There are no more."""
+        self._when_done()
+        if not self.complete.called:
+            self.complete.callback(self._found)
+
+
+class _Exchanges(Factory):
+    """Makes the one exchange of a connection."""
+
+    noisy = False
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+
+    def buildProtocol(self, addr: IAddress | None) -> _Exchange:  # noqa: ARG002 -- Twisted's
+        """The exchange."""
+        return _Exchange(self._request)
+
+
+class _Exchange(Protocol):
+    """One request and its answer on a connection of their own."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+        self._reader = AnswerReader(ANSWER_BYTES_MAX)
+        self.answer: Deferred[Answer] = Deferred(lambda _: self._abort())
+
+    def connectionMade(self) -> None:
+        """Ask."""
+        self._transport.write(self._request)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read on."""
+        if self.answer.called:
+            return
+        try:
+            answer = self._reader.read(data)
+        except AnswerTooLargeError as e:
+            _refused.labels("large").inc()
+            self._fail(e)
+        except ValueError:
+            self._fail(NoAnswerError("this is no HTTP", retry_after_ms=_RETRY_AFTER_MS))
+        else:
+            if answer is not None:
+                self._abort()
+                self.answer.callback(answer)
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 -- Twisted's
+        """The end of the connection may be the end of the answer."""
+        if self.answer.called:
+            return
+        answer = self._reader.end() if reason.check(ConnectionDone) else None
+        if answer is not None:
+            self.answer.callback(answer)
+        else:
+            self._fail(NoAnswerError("the connection broke", retry_after_ms=_RETRY_AFTER_MS))
+
+    @property
+    def _transport(self) -> Any:
+        return self.transport
+
+    def _fail(self, error: Exception) -> None:
+        self._abort()
+        if not self.answer.called:
+            self.answer.errback(error)
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self._transport.abortConnection()
+
+
+def without_port(name: str) -> str:
+    """The name of a certificate without its port."""
+    found = _PORT.search(name)
+    return name[: found.start()] if found and name.rpartition("]")[2].count(":") == 1 else name
+
+
+def is_host(host: str) -> bool:
+    """Whether it can be the name of a host, or an address (RFC 1035 §2.3.1, §2.3.4).
+
+    What the resolver or TLS could not encode must not come to them.
+    """
+    if any(c in host for c in "[]:"):
+        return _is_address_6(host)
+    labels = host.removesuffix(".").split(".")
+    return len(host) <= HOST_CHARACTERS_MAX and all(map(_LABEL.fullmatch, labels))
+
+
+def _is_address_6(text: str) -> bool:
+    inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        return ipaddress.IPv6Address(inner).scope_id is None
+    except ValueError:
+        return False
+
+
+def place_of(url: str) -> tuple[Place, str]:
+    """Where a target is, and what is asked for there.
+
+    Raises:
+        MalformedError: It has another form than ``https://host[:port]/path?query``.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as e:
+        raise MalformedError("body.url", "should be an address such as https://host/path") from e
+    bare = f"[{host}]" if ":" in host else host
+    is_right = parts.scheme in {"http", "https"} and is_host(bare) and port != 0
+    if not is_right or parts.username is not None or parts.fragment:
+        raise MalformedError("body.url", "should be an address such as https://host/path")
+    is_tls = parts.scheme == "https"
+    usual = _HTTPS if is_tls else _HTTP
+    name = bare if port in {None, usual} else f"{bare}:{port}"
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Place(bare, port or usual, name, is_tls=is_tls), target

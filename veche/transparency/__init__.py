@@ -1,0 +1,1 @@
+"""Logs that anybody can check: Merkle trees, signed notes, checkpoints, cosignatures. Pure."""
