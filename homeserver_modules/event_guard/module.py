@@ -13,7 +13,6 @@ our bots. Everybody else's events pass, so that a fault here never stops a conve
 
 from __future__ import annotations
 
-import importlib
 import logging
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -25,6 +24,7 @@ from synapse.module_api.errors import Codes, ConfigError, SynapseError
 from homeserver_modules.event_guard import core
 from homeserver_modules.event_guard.config import EventGuardConfig
 from veche.protocol.errors import MalformedError, UnavailableError, VecheError
+from veche.protocol.families import load_families
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,7 +48,6 @@ _REFUSED: Final = Counter(
 _FAILED: Final = Counter(
     "veche_event_guard_failed", "Events that the guard could not judge.", ["callback", "outcome"]
 )
-_FAMILIES: Final = "veche.contracts.families"
 
 Verdict = Literal["NOT_SPAM"] | Codes | tuple[Codes, dict[str, Any]]
 
@@ -186,7 +185,7 @@ class EventGuard:
     def _load(self) -> core.Families:
         # Not at import: a library that is missing must not keep Synapse from starting.
         if self._families is None:
-            self._families = importlib.import_module(_FAMILIES).FAMILIES
+            self._families = load_families()
         return self._families
 
     def _is_ours(self, user_id: str) -> bool:

@@ -28,7 +28,6 @@ from veche.transparency.notes import SIZE_MAX, NoteSigner
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from veche.acts.histories import Logs
     from veche.acts.last_signed import LastSigned
     from veche.acts.signed_tree import Head, SignedTree
     from veche.acts.witnesses.asking import Witnesses
@@ -48,7 +47,8 @@ class ActHeads:
         witnesses: Witnesses,
         server_name: str,
         seed: bytes,
-        logs: Logs | None = None,
+        last_signed: LastSigned | None = None,
+        history: int = 1,
     ) -> None:
         """Make it.
 
@@ -56,12 +56,11 @@ class ActHeads:
             witnesses: Who vouches for the heads; its database has the logs.
             server_name: Of the homeserver.
             seed: 32 secret bytes, always the same.
-            logs: Knows what the logs signed last, and their history; None: the first, nothing.
+            last_signed: Keeps what the logs signed last outside the database; None: nothing does.
+            history: The number of the one that the logs are in.
         """
-        self._last_signed = logs.last_signed if logs is not None else None
-        self._history = logs.history if logs is not None else 1
-        if logs is not None:
-            logs.acts = self
+        self._last_signed = last_signed
+        self._history = history
         self._witnesses = witnesses
         self._database = witnesses.database
         self._reactor = witnesses.reactor

@@ -10,6 +10,7 @@ import attrs
 
 from veche.protocol.errors import ForbiddenError, LevelTooLowError, LimitError, SignInError
 from veche.runtime.web import header
+from veche.runtime.web.caller import Caller
 from veche.runtime.web.limits import Buckets, Limit
 from veche.runtime.web.public import client_address
 
@@ -45,21 +46,6 @@ class Authenticator(Protocol):
 
     def authenticated(self, txn: Cursor, token: str, now_ms: int) -> Session:
         """As ``authenticate``, in a transaction of the caller."""
-
-
-@attrs.frozen
-class Visitor:
-    """Who asks, as far as one sees without the database.
-
-    Attributes:
-        address: As ``client_address``.
-        token: Of a session, or None.
-        now_ms: When, UTC.
-    """
-
-    address: str
-    token: str | None
-    now_ms: int
 
 
 class Gate:
@@ -98,7 +84,11 @@ class Gate:
         self._tokens = Buckets(session_limit)
         self._routes: dict[Limit, Buckets] = {}
 
-    def visitor(
+    def now_ms(self) -> int:
+        """Return the moment, UTC."""
+        return int(self.reactor.seconds() * 1000)
+
+    def caller(
         self,
         request: IRequest,
         route: str,
@@ -106,7 +96,7 @@ class Gate:
         *,
         takes_session: bool = True,
         takes_other_sites: bool = False,
-    ) -> Visitor:
+    ) -> Caller:
         """Let a request in.
 
         Args:
@@ -134,31 +124,31 @@ class Gate:
         if token is not None:
             # Not the token itself: memory is dumped more easily than a digest is turned round.
             _check(self._tokens.spend(hashlib.sha256(token.encode()).hexdigest(), now_s))
-        return Visitor(address, token, int(now_s * 1000))
+        return Caller(address, token, int(now_s * 1000))
 
-    def still(self, visitor: Visitor) -> Visitor:
+    def still(self, caller: Caller) -> Caller:
         """Return who was let in before, at the present moment."""
-        return attrs.evolve(visitor, now_ms=int(self.reactor.seconds() * 1000))
+        return attrs.evolve(caller, now_ms=self.now_ms())
 
-    async def session(self, visitor: Visitor, level: Level | None) -> Session | None:
+    async def session(self, caller: Caller, level: Level | None) -> Session | None:
         """Who asks, at ``level`` at least; None only if that is None and no token was sent.
 
         Raises:
             SignInError: The token is missing, or none of a session.
             LevelTooLowError: The session is below ``level``.
         """
-        if visitor.token is None:
+        if caller.token is None:
             _check_open(level)
             return None
-        session = await self._sessions.authenticate(visitor.token, visitor.now_ms)
+        session = await self._sessions.authenticate(caller.token, caller.now_ms)
         return _at_least(session, level)
 
-    def session_in(self, txn: Cursor, visitor: Visitor, level: Level | None) -> Session | None:
+    def session_in(self, txn: Cursor, caller: Caller, level: Level | None) -> Session | None:
         """As ``session``, in the transaction of the route."""
-        if visitor.token is None:
+        if caller.token is None:
             _check_open(level)
             return None
-        session = self._sessions.authenticated(txn, visitor.token, visitor.now_ms)
+        session = self._sessions.authenticated(txn, caller.token, caller.now_ms)
         return _at_least(session, level)
 
 

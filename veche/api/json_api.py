@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from twisted.web.resource import IResource
 
     from veche.access.sessions import Session
-    from veche.api.gate import Gate, Visitor
+    from veche.api.gate import Gate
     from veche.protocol.wire import Wire
     from veche.runtime.database import Cursor
+    from veche.runtime.web.caller import Caller
 
 __all__ = ["Api", "Call", "Download", "Route"]
 
@@ -254,8 +255,8 @@ class _Bound:
         return self.owner if is_known else None  # type: ignore[return-value]  # just looked at
 
     async def _admit(self, request: BoundedRequest, path: bytes) -> None:
-        visitor = request.visitor = self._visitor(request)
-        await self.gate.session(visitor, self.route.level)
+        caller = request.caller = self._caller(request)
+        await self.gate.session(caller, self.route.level)
         found = _pattern(self.api.prefix + self.route.path).fullmatch(path)
         if self._admits is not None and found is not None:
             args = {
@@ -263,33 +264,33 @@ class _Bound:
             }
             _check_path(args)
             await self._admits.admit(
-                Call(request, None, None, None, args, "", visitor.address, None, visitor.now_ms)
+                Call(request, None, None, None, args, "", caller.address, None, caller.now_ms)
             )
 
-    def _visitor(self, request: IRequest) -> Visitor:
+    def _caller(self, request: IRequest) -> Caller:
         route = self.route
-        visitor = self.gate.visitor(
+        caller = self.gate.caller(
             request,
             route.name,
             route.limit,
             takes_session=route.takes_session,
             takes_other_sites=route.takes_other_sites,
         )
-        if visitor.token is None and route.level is not None:
+        if caller.token is None and route.level is not None:
             raise SignInError("Please sign in")  # before the body says anything
-        return visitor
+        return caller
 
     async def _answer(self, request: IRequest, path_args: Mapping[str, str]) -> Any:
         route, gate = self.route, self.gate
         # Who sends a large body is known already.
-        known: Visitor | None = getattr(request, "visitor", None)
-        visitor = self._visitor(request) if known is None else gate.still(known)
+        known: Caller | None = getattr(request, "caller", None)
+        caller = self._caller(request) if known is None else gate.still(known)
         _check_path(path_args)
-        call = _read(request, route, visitor, path_args)
+        call = _read(request, route, caller, path_args)
         call = attrs.evolve(call, body=await self._body(request))
         if route.transaction is not None:
-            return await gate.database.run(route.transaction, self._work, visitor, call)
-        session = await gate.session(visitor, route.level)
+            return await gate.database.run(route.transaction, self._work, caller, call)
+        session = await gate.session(caller, route.level)
         return await route.function(self.owner, _of(call, session))
 
     async def _body(self, request: IRequest) -> Wire | bytes | None:
@@ -310,8 +311,8 @@ class _Bound:
             return await in_thread(self.gate.reactor, _parsed_body, model, content, LARGE_NODES_MAX)
         return _parsed_body(model, content, NODES_MAX)
 
-    def _work(self, txn: Cursor, visitor: Visitor, call: Call) -> Any:
-        session = self.gate.session_in(txn, visitor, self.route.level)
+    def _work(self, txn: Cursor, caller: Caller, call: Call) -> Any:
+        session = self.gate.session_in(txn, caller, self.route.level)
         return self.route.function(self.owner, txn, _of(call, session))
 
 
@@ -341,7 +342,7 @@ def _owner(route: Route, owners: tuple[object, ...]) -> object:
     raise ValueError(f"nothing serves {route.method} {route.path}")
 
 
-def _read(request: IRequest, route: Route, visitor: Visitor, path_args: Mapping[str, str]) -> Call:
+def _read(request: IRequest, route: Route, caller: Caller, path_args: Mapping[str, str]) -> Call:
     """The request without its body, as far as it can be read without knowing who asks."""
     values = _query(request)
     chosen = language_of(values.get("lang", ""))
@@ -352,9 +353,9 @@ def _read(request: IRequest, route: Route, visitor: Visitor, path_args: Mapping[
         query=_parsed(route.query, values) if route.query is not None else None,
         path_args=path_args,
         language=chosen or "",
-        address=visitor.address,
+        address=caller.address,
         idempotency_key=_key(request, is_needed=route.needs_key),
-        now_ms=visitor.now_ms,
+        now_ms=caller.now_ms,
         route=f"{route.method} {route.path}",
     )
 

@@ -14,10 +14,11 @@ from veche.runtime.web import quiet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from veche.access.sessions import Session
+    from veche.access.sessions import Session, Sessions
+    from veche.api.gate import Gate
     from veche.api.json_api import Call
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
+    from veche.runtime.live import Live
 
 V = TypeVar("V")
 
@@ -27,10 +28,14 @@ class Follower:
     """Waits with an answer until there is something new: a long poll.
 
     Attributes:
-        host: Of the process.
+        gate: Before the API; its database is read.
+        live: Those who wait for news.
+        sessions: Of persons on pages.
     """
 
-    host: Host
+    gate: Gate
+    live: Live
+    sessions: Sessions
 
     async def news(
         self, name: str, call: Call, topic: str, read: Callable[[Cursor, bool], V | None]
@@ -48,7 +53,7 @@ class Follower:
             LimitError: Too many wait.
         """
         quiet(call.request)
-        live, session = self.host.live, call.signed_in
+        session = call.signed_in
         topics = [topic, sessions_topic(session.person)]
 
         def read_checked(txn: Cursor, is_last: bool) -> V | None:
@@ -57,14 +62,14 @@ class Follower:
 
         async def look(left_ms: int) -> V | None:
             is_last = left_ms <= 0 or call.query.after is None
-            return await self.host.database.run(name, read_checked, is_last)
+            return await self.gate.database.run(name, read_checked, is_last)
 
-        found = await live.follow(topics, WAIT_MS_MAX, look, owner=session.id)
+        found = await self.live.follow(topics, WAIT_MS_MAX, look, owner=session.id)
         if found is None:
             raise LookupError(f"{name} answered nothing when it had to")
         return found
 
     def _check(self, txn: Cursor, session: Session) -> None:
-        mine = self.host.sessions.sessions_of(txn, session.person, self.host.now_ms())
+        mine = self.sessions.sessions_of(txn, session.person, self.gate.now_ms())
         if session.id not in {one.id for one in mine}:
             raise SignInError("Please sign in again")

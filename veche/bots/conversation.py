@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from veche.access.approvals import Approvals
+    from veche.bots.ports import BotPorts
     from veche.bots.store import Chats
     from veche.chat.prompts import Answered, Kept
     from veche.messaging.service import BotAccount
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
     from veche.runtime.vault import Vault
     from veche.runtime.web.public import PageLinks
-    from veche.server.host import Host
 
 AT_REQUEST: Final = "request of the person"
 """Basis of what is said to somebody who wrote to the bot, or whom its matters concern."""
@@ -87,7 +87,7 @@ class ChatParts(Generic[S]):
     """
 
     manner: ClassVar[Manner]
-    host: Host
+    host: BotPorts
     section: S
     bot: BotAccount
     vault: Vault

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from veche.bots.conversation import ChatScene
+    from veche.bots.ports import BotPorts
     from veche.messaging.jobs import Errand
     from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 _GONE = frozenset({403, 404})
 
@@ -35,7 +35,7 @@ class ChatErrand(Generic[P]):
         self._parts = parts
 
     @property
-    def _host(self) -> Host:
+    def _host(self) -> BotPorts:
         return self._parts.host
 
     @property

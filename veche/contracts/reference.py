@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import BaseModel
 
-from veche.contracts.families import FAMILIES
 from veche.contracts.payments import receipt
 from veche.protocol import answers, commands, message, prompts
+from veche.protocol.families import load_families
 from veche.protocol.texts import typed_choice as typed
 from veche.transparency import envelope
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from veche.protocol.wire import Wire
+
+FAMILIES: Final = load_families()
 
 EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {

@@ -133,7 +133,7 @@ class Host:
         self.act_log = ActLog(self.seed("pseudonym"))
         self.witnesses = Witnesses(self.database, reactor, config.witnesses)
         self.logs = Logs(config.heads_folder, config.history)
-        self.act_heads = ActHeads(self.witnesses, self.server_name, self.seed("acts"), self.logs)
+        self.act_heads = self.logs.acts = self._make_act_heads()
         self._people = People(self.database, self.client, reactor)
         self._locks = Locks(self.dsn, reactor)
         self._hooks = Hooks()
@@ -355,6 +355,12 @@ class Host:
 
     def _make_database(self) -> Database:
         return Database(self.dsn, self.reactor, threads=self._config.database.threads)
+
+    def _make_act_heads(self) -> ActHeads:
+        logs = self.logs
+        return ActHeads(
+            self.witnesses, self.server_name, self.seed("acts"), logs.last_signed, logs.history
+        )
 
     def _make_listener(self, channels: Mapping[str, Callable[[str], None]]) -> Listener:
         return Listener(self.dsn, self.reactor, channels, self._presence.show)

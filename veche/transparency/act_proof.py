@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import attrs
 from pydantic import Field
 
-from veche.contracts.payments.receipt import HEAD_PATH_MAX, Hash
 from veche.protocol.acts import (
     ENTRY_BYTES_MAX,
     commitment,
@@ -39,6 +38,7 @@ from veche.protocol.errors import (
 from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.protocol.wire import Wire, mapping, parse
 from veche.transparency.envelope import ENVELOPE_BYTES_MAX
+from veche.transparency.fields import HEAD_PATH_MAX, Hash
 from veche.transparency.merkle import includes
 from veche.transparency.notes import (
     NOTE_BYTES_MAX,

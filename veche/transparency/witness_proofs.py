@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from veche.contracts.payments.receipt import HEAD_PATH_MAX, Hash, SignedNote
 from veche.protocol.errors import BadSignatureError
 from veche.protocol.unpadded_base64 import from_unpadded
 from veche.protocol.wire import Wire
 from veche.transparency.cosignatures import Cosigned, cosigned
+from veche.transparency.fields import HEAD_PATH_MAX, Hash, SignedNote
 from veche.transparency.merkle import extends
 from veche.transparency.notes import log_of, open_checkpoint
 

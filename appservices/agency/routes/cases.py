@@ -73,7 +73,7 @@ class CaseRoutes:
         """
         self._host = host
         self._offices = offices
-        self._follower = Follower(host)
+        self._follower = Follower(host.gate, host.live, host.sessions)
 
     # What is read
 

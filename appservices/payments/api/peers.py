@@ -16,12 +16,12 @@ from pydantic import Field
 
 from veche.contracts.payments.invoice import InvoiceCard
 from veche.contracts.payments.invoice_api import REASON_CHARACTERS_MAX
-from veche.contracts.payments.receipt import HEAD_PATH_MAX, Hash
 from veche.protocol.canonical import INTEGER_MAX, canonical
 from veche.protocol.ids import WireUlid
 from veche.protocol.money import Money
 from veche.protocol.unpadded_base64 import unpadded
 from veche.protocol.wire import Wire
+from veche.transparency.fields import HEAD_PATH_MAX, Hash
 from veche.transparency.notes import NOTE_BYTES_MAX, SIZE_MAX
 
 if TYPE_CHECKING:

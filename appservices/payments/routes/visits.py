@@ -72,7 +72,9 @@ async def news(host: Host, parts: Parts, call: Call, view_of: Callable[[Visit], 
         return None if view.version == call.query.after and not is_last else view
 
     topic = wallet_topic(call.signed_in.person)
-    return await Follower(host).news("payments.wallet", call, topic, read)
+    return await Follower(host.gate, host.live, host.sessions).news(
+        "payments.wallet", call, topic, read
+    )
 
 
 def visit_of(parts: Parts, txn: Cursor, call: Call) -> Visit:

@@ -13,7 +13,9 @@ from tests.support.payloads import VALID, WRONG_FIELD, malformed, nested
 from tests.support.postgres import synapse_database
 from tests.support.synapse import Homeserver, homeserver
 from tests.support.synapse_workers import homeserver_with_workers
-from veche.contracts.families import FAMILIES
+from veche.protocol.families import load_families
+
+FAMILIES = load_families()
 
 pytestmark = pytest.mark.synapse
 

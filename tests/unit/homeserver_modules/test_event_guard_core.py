@@ -15,8 +15,10 @@ from homeserver_modules.event_guard.core import (
     room_request_has_payload,
 )
 from tests.support.payloads import VALID, WRONG_FIELD, malformed, nested
-from veche.contracts.families import FAMILIES
 from veche.protocol.errors import MalformedError
+from veche.protocol.families import load_families
+
+FAMILIES = load_families()
 
 MESSAGE = "m.room.message"
 ENCRYPTED = "m.room.encrypted"

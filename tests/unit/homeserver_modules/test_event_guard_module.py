@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import homeserver_modules.event_guard as package
 from homeserver_modules.event_guard import EventGuard
+from homeserver_modules.event_guard.core import Families
 from homeserver_modules.event_guard.module import REFUSED_MEMBERSHIPS_MAX, RETRY_AFTER_MS
 from tests.support.payloads import VALID, malformed
 
@@ -211,10 +212,14 @@ class FaultTests(GuardCase):
 
 
 class StartTests(SynchronousTestCase):
+    @staticmethod
+    def missing() -> Families:
+        raise ImportError("a library is missing")
+
     def test_models_that_do_not_load_do_not_keep_synapse_from_starting(self) -> None:
         module = "homeserver_modules.event_guard.module"
         case: Any = self
-        case.patch(importlib.import_module(module), "_FAMILIES", "veche.protocol.missing")
+        case.patch(importlib.import_module(module), "load_families", self.missing)
         with self.assertLogs(module, logging.ERROR) as logs:
             EventGuard(EventGuard.parse_config({}), create_autospec(ModuleApi))
         assert "refuses all payloads" in logs.output[0]

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import attrs
 from pydantic import Field
 
-from veche.contracts.payments.receipt import HEAD_PATH_MAX, Hash
 from veche.protocol.errors import MalformedError, VecheError
 from veche.protocol.unpadded_base64 import from_unpadded
 from veche.protocol.wire import Wire, parse
+from veche.transparency.fields import HEAD_PATH_MAX, Hash
 from veche.transparency.merkle import extends
 from veche.transparency.notes import NOTE_BYTES_MAX, SIZE_MAX, open_checkpoint, open_note
 

@@ -29,9 +29,9 @@ from veche.protocol.money import Money
 from veche.protocol.unpadded_base64 import from_unpadded
 from veche.protocol.wire import Wire, mapping, parse
 from veche.transparency.cosignatures import Cosigned, cosigned
+from veche.transparency.fields import HEAD_PATH_MAX, Hash, SignedNote
 from veche.transparency.merkle import includes
 from veche.transparency.notes import (
-    NOTE_BYTES_MAX,
     Checkpoint,
     UnknownSignerError,
     log_of,
@@ -50,8 +50,6 @@ RECEIPT_BYTES_MAX: Final = 65_536
 ENTRY_CHARACTERS_MAX: Final = 1_024
 PATH_MAX: Final = 32
 """Longest inclusion proof in a block."""
-HEAD_PATH_MAX: Final = 63
-"""Longest inclusion proof in a published head."""
 PAYEE_CHARACTERS_MAX: Final = 255
 REFERENCE_CHARACTERS_MAX: Final = 140
 SERVER: Final = r"^[!-~]{1,230}$"
@@ -62,8 +60,6 @@ PLACES: Final = 8_192
 _NOT_MOVED: Final = 2 | 8 | 512
 """Flags of entries that move nothing: holds, and what ends them without a payment."""
 
-Hash = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$")]
-SignedNote = Annotated[str, Field(min_length=1, max_length=NOTE_BYTES_MAX)]
 At = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 
 

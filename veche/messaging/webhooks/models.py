@@ -13,10 +13,10 @@ from typing import Annotated, Final, Generic, Literal, TypeVar
 
 from pydantic import Field
 
-from veche.contracts.payments.invoice_api import CURSOR_MAX
 from veche.protocol.ids import WireUlid
 from veche.protocol.wire import Wire
 
+CURSOR_MAX: Final = 2**53 - 1
 URL_CHARACTERS_MAX: Final = 500
 WEBHOOKS_MAX: Final = 10
 """Targets of one organisation."""

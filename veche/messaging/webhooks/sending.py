@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from veche.messaging.webhooks.models import WebhookBody
     from veche.messaging.webhooks.store import Leased, Webhook
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
+    from veche.runtime.process import Process
     from veche.transparency.notes import NoteSigner
 
 logger = logging.getLogger(__name__)
@@ -62,32 +62,32 @@ _disabled = metrics.gauge(
 
 
 class Webhooks:
-    """Sends events to their targets, while the host lives."""
+    """Sends events to their targets, while its process lives."""
 
-    def __init__(self, host: Host, feed: Feed, signer: NoteSigner, rules: Rules) -> None:
+    def __init__(self, process: Process, feed: Feed, signer: NoteSigner, rules: Rules) -> None:
         """Make it in the constructor of a service, since it listens to a channel.
 
         Args:
-            host: What it lives in; it ends with it.
+            process: It ends with it.
             feed: The events of the service.
             signer: In its name.
             rules: Of its operator.
         """
-        self._host = host
+        self._process = process
         self._feed = feed
         self._signer = signer
         self._rules = rules
         networks = [ip_network(one) for one in rules.networks]
-        self._outbound = Outbound(host.reactor, allowed=networks)
-        self._bell = Bell(host.reactor)
+        self._outbound = Outbound(process.reactor, allowed=networks)
+        self._bell = Bell(process.reactor)
         self._busy: set[str] = set()
         # One more for the loop.
         self._tasks = Tasks(running_max=AT_ONCE_MAX + 1)
-        host.hear(feed.channel, lambda _: self._bell.ring())
-        host.at_stop(self._tasks.stop)
+        process.hear(feed.channel, lambda _: self._bell.ring())
+        process.at_stop(self._tasks.stop)
 
     def start(self) -> None:
-        """Begin with what was left over; ends with the host."""
+        """Begin with what was left over; ends with the process."""
         self._tasks.spawn("webhooks", self._loop())
 
     async def check(self, url: str) -> None:
@@ -190,7 +190,7 @@ class Webhooks:
         room = AT_ONCE_MAX - len(self._busy)
         if room <= 0:
             return POLL_MS
-        found, delay_ms = await self._host.database.run("webhooks", self._lease, room)
+        found, delay_ms = await self._process.database.run("webhooks", self._lease, room)
         for leased in found:
             self._busy.add(leased.webhook.id)
             self._tasks.spawn("webhook", self._serve(leased))
@@ -198,7 +198,7 @@ class Webhooks:
 
     def _lease(self, txn: Cursor, room: int) -> tuple[list[Leased], int]:
         """The targets of this round, and how long it is until the next one is due."""
-        now_ms, feed = self._host.now_ms(), self._feed.name
+        now_ms, feed = self._process.now_ms(), self._feed.name
         found = store.lease(txn, self._feed, self._busy, now_ms, now_ms + LEASE_MS, room)
         taken = [*self._busy, *(one.webhook.id for one in found)]
         next_at_ms = store.next_due(txn, self._feed, taken) if len(found) < room else None
@@ -207,13 +207,13 @@ class Webhooks:
 
     async def _serve(self, leased: Leased) -> None:
         """Send one target what it has not taken yet, as far as its turn goes."""
-        run, webhook = self._host.database.run, leased.webhook
+        run, webhook = self._process.database.run, leased.webhook
         try:
             organisation, waiting = await run("webhook", self._read, webhook)
             for event in waiting:
                 if not await self._send(leased, organisation, event):
                     return
-            await run("webhook", store.release, leased, self._host.now_ms())
+            await run("webhook", store.release, leased, self._process.now_ms())
         except UnavailableError as e:
             # Its lease ends by itself.
             logger.info("webhook %s: %s", webhook.id, e)
@@ -228,7 +228,7 @@ class Webhooks:
 
     async def _send(self, leased: Leased, organisation: str, event: Any) -> bool:
         """Send one event; whether the next one may follow."""
-        webhook, run = leased.webhook, self._host.database.run
+        webhook, run = leased.webhook, self._process.database.run
         body = self._envelope(webhook, organisation, event)
         why = ""
         try:
@@ -244,7 +244,7 @@ class Webhooks:
         except Exception:
             logger.exception("webhook %s", webhook.id)
             why = "failed"
-        now_ms = self._host.now_ms()
+        now_ms = self._process.now_ms()
         if not why:
             _sent.labels(self._feed.name, "taken").inc()
             return bool(await run("webhook", store.taken, leased, event.n, now_ms + LEASE_MS))
@@ -274,7 +274,7 @@ class Webhooks:
             institution=self._rules.institution,
             organisation=organisation,
             webhook=webhook.id,
-            at_ms=self._host.now_ms(),
+            at_ms=self._process.now_ms(),
             nonce=secrets.token_urlsafe(16),
             event=event,
         )

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from twisted.web.iweb import IRequest
     from twisted.web.resource import IResource
 
-    from veche.api.gate import Visitor
     from veche.runtime.web.bodies import LargeBody
+    from veche.runtime.web.caller import Caller
 
 logger = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ class BoundedRequest(Request):
 
     log_level = logging.INFO
     logged_path: bytes | None = None
-    visitor: Visitor | None = None
+    caller: Caller | None = None
     request_id = ""
     _received_bytes = 0
     _received_at_s = 0.0

@@ -89,7 +89,7 @@ def why(txn: Cursor, folder: Path) -> str:
 def logs(folder: Path, history: int = 1) -> histories.Logs:
     """As a process of this server has them."""
     found = histories.Logs(folder, history)
-    ActHeads(HEADS._witnesses, "veche.test", b"s" * 32, found)
+    ActHeads(HEADS._witnesses, "veche.test", b"s" * 32, found.last_signed, found.history)
     return found
 
 

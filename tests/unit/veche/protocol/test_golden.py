@@ -10,11 +10,11 @@ import pytest
 from tests.support.golden import check_golden
 from tests.support.prompts import ALICE, BOT, NOW_MS, a_prompt, referring, said, standing
 from tests.support.rendered import check_message
-from veche.contracts.families import FAMILIES
 from veche.contracts.reference import EXAMPLES
 from veche.protocol import message
 from veche.protocol.answers import Chosen, RefusalReason, read_answer, refusal_text
 from veche.protocol.commands import KERNEL_COMMANDS, LANGUAGE, command_description, help_doc
+from veche.protocol.families import load_families
 from veche.protocol.forms import Field, FieldKind, Form
 from veche.protocol.ids import EventId
 from veche.protocol.message import Bold, Bullets, Code, Facts, Heading, Link, Mono, Paragraph
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from veche.protocol.message import Content
+
+FAMILIES = load_families()
 
 GOLDEN = Path(__file__).parent / "golden"
 CATALOGUE = Catalogue.load("veche.protocol")

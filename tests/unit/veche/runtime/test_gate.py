@@ -12,9 +12,10 @@ from twisted.internet.task import Clock
 from twisted.web.http_headers import Headers
 
 from veche.access.sessions import Agent, Level, Session
-from veche.api.gate import TOKEN_CHARACTERS_MAX, Gate, Visitor
+from veche.api.gate import TOKEN_CHARACTERS_MAX, Gate
 from veche.protocol.errors import ForbiddenError, LevelTooLowError, LimitError, SignInError
 from veche.protocol.ids import UserId
+from veche.runtime.web.caller import Caller
 from veche.runtime.web.limits import Limit
 
 ALICE: Final = UserId("@alice:veche.test")
@@ -87,21 +88,21 @@ class Door:
         route: str = "r",
         limit: Limit | None = None,
         **headers: bytes,
-    ) -> Visitor:
+    ) -> Caller:
         given = {name.replace("_", "-").encode(): [value] for name, value in headers.items()}
         if authorization:
             given[b"authorization"] = list(authorization)
         request: Any = FakeRequest(given, host)
-        return self.gate.visitor(request, route, limit)
+        return self.gate.caller(request, route, limit)
 
     def pass_(self, token: str | None, level: Level | None, *, in_txn: bool) -> Session | None:
-        visitor = Visitor("192.0.2.1", token, 0)
+        caller = Caller("192.0.2.1", token, 0)
         txn: Any = None
         if in_txn:
-            return self.gate.session_in(txn, visitor, level)
+            return self.gate.session_in(txn, caller, level)
         got: list[Any] = []
         failed: list[Any] = []
-        work = Deferred.fromCoroutine(self.gate.session(visitor, level))
+        work = Deferred.fromCoroutine(self.gate.session(caller, level))
         work.addCallbacks(got.append, failed.append)
         if failed:
             failed[0].raiseException()

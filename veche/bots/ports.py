@@ -1,0 +1,45 @@
+"""What a process gives the bots that it carries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from veche.runtime.process import Process
+
+if TYPE_CHECKING:
+    from veche.access.approvals import Approvals
+    from veche.acts import ActLog
+    from veche.acts.heads import ActHeads
+    from veche.protocol.ids import DeviceId, UserId
+    from veche.runtime.matrix.client import MatrixClient
+    from veche.runtime.matrix.rooms import Rooms
+    from veche.runtime.web.public import PageLinks
+
+
+class BotPorts(Process, Protocol):
+    """The port of a process to its bots.
+
+    Attributes:
+        client: To the homeserver.
+        rooms: Reads and keeps the state of rooms.
+        act_log: Commits the acts of organisations.
+        act_heads: Signs the heads of their logs.
+        approvals: Keys of persons, and what they approve with them.
+        links: Makes links to pages, None if there are none.
+        public_url: Origin of the pages, None if there are none.
+    """
+
+    client: MatrixClient
+    rooms: Rooms
+    act_log: ActLog
+    act_heads: ActHeads
+    approvals: Approvals
+    links: PageLinks | None
+    public_url: str | None
+
+    def device_id(self, bot: UserId) -> DeviceId:
+        """Return the device of a bot.
+
+        Raises:
+            UnavailableError: Another process speaks for the bot now.
+        """
