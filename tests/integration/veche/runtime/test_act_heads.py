@@ -89,7 +89,8 @@ def why(txn: Cursor, folder: Path) -> str:
 def logs(folder: Path, history: int = 1) -> histories.Logs:
     """As a process of this server has them."""
     found = histories.Logs(folder, history)
-    ActHeads(HEADS._witnesses, "veche.test", b"s" * 32, found.last_signed, found.history)
+    seed = b"s" * 32
+    found.acts = ActHeads(HEADS._witnesses, "veche.test", seed, found.last_signed, history)
     return found
 
 
