@@ -27,14 +27,14 @@ from appservices.payments.service.statements import SHARD, statement
 from appservices.payments.statement_pdf import statement_pdf
 from appservices.payments.store import attempts, holders, oracle, overview
 from veche.acts.signed_tree import current
-from veche.cli.db import opened
-from veche.cli.installed import add_config_option, config_path, read_config, service_specs
 from veche.contracts.payments.ledger_heads import open_copy, read_copy
 from veche.protocol.errors import ConfigError, VecheError
 from veche.protocol.texts.catalogue import LANGUAGES
 from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.database import connect
 from veche.runtime.vault import Vault
+from veche.server.installed import add_config_option, config_path, read_config, service_specs
+from veche.server.offline import opened
 from veche.transparency.notes import read_verifier_key
 
 if TYPE_CHECKING:

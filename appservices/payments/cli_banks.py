@@ -14,11 +14,11 @@ from appservices.payments.service.rails.filing import resume
 from appservices.payments.service.rails.stuck_files import STUCK_MS, FileWord, problem_of, say
 from appservices.payments.store import overview, waiting_files
 from appservices.payments.store.suspense import has_decided
-from veche.cli.installed import add_config_option
 from veche.protocol.errors import ConfigError, ConflictError, NotFoundError
 from veche.protocol.money import Money
 from veche.protocol.texts.catalogue import show_money
 from veche.runtime.database.clock import database_ms
+from veche.server.installed import add_config_option
 
 if TYPE_CHECKING:
     import argparse

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from veche.cli.db import opened
 from veche.runtime.database import connect
+from veche.server.offline import opened
 
 if TYPE_CHECKING:
     import argparse

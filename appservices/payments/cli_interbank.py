@@ -23,12 +23,12 @@ from appservices.payments.core.rails.xml import BankMessageError
 from appservices.payments.service.interbank import DAYS_MAX, Books, known, of_days, sheets
 from appservices.payments.service.interbank_files import Tally, messages
 from appservices.payments.store import holders
-from veche.cli.installed import add_config_option
 from veche.protocol.errors import ConfigError, TooLargeError
 from veche.protocol.money import Money
 from veche.protocol.texts.catalogue import show_money
 from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.vault import Vault
+from veche.server.installed import add_config_option
 
 if TYPE_CHECKING:
     import argparse

@@ -19,8 +19,6 @@ from appservices.payments.service.receipts import Receipts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
 from veche.acts.signed_tree import current
-from veche.cli.installed import add_config_option
-from veche.cli.offline import database_of, transaction
 from veche.messaging import jobs as errands
 from veche.messaging.jobs import Errand
 from veche.protocol.errors import ConfigError, MalformedError
@@ -30,6 +28,8 @@ from veche.protocol.texts.catalogue import show_money
 from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.database.clock import database_ms
 from veche.runtime.vault import Vault
+from veche.server.installed import add_config_option
+from veche.server.offline import database_of, transaction
 
 if TYPE_CHECKING:
     import argparse

@@ -14,13 +14,13 @@ from appservices.payments.service.rails import suspense
 from appservices.payments.service.rails.suspense import Note
 from appservices.payments.store import holders
 from appservices.payments.store import suspense as store
-from veche.cli.installed import add_config_option
 from veche.protocol.errors import ConfigError, ConflictError, MalformedError, NotFoundError
 from veche.protocol.money import Money
 from veche.protocol.texts.catalogue import show_money
 from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.database.clock import database_ms
 from veche.runtime.vault import Vault
+from veche.server.installed import add_config_option
 
 if TYPE_CHECKING:
     import argparse

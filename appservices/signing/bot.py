@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
+    from veche.runtime.process import Process
     from veche.server.host import Host
 
 logger = logging.getLogger(__name__)
@@ -136,7 +137,7 @@ class Signing:
 
 
 def other_stamps(
-    host: Host, section: StampsSection | None, authorities: Authorities
+    host: Process, section: StampsSection | None, authorities: Authorities
 ) -> OtherStamps | None:
     """The authority elsewhere that stamps for this site; None: this site does it itself.
 

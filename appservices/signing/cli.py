@@ -38,7 +38,6 @@ from appservices.signing.stamps_command import (
     read_certificate,
     stamps_hash,
 )
-from veche.cli.homeserver import write_private
 from veche.documents.pki.certificates import (
     Authority,
     Fresh,
@@ -52,6 +51,7 @@ from veche.documents.pki.certificates import (
 )
 from veche.documents.pki.digests import HASHES, SHA256, hash_named
 from veche.protocol.errors import ConfigError
+from veche.runtime.config.secret_files import write_private
 from veche.runtime.keys.places import (
     IN_TOKEN,
     KEY,

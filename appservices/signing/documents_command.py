@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from appservices.signing.config import SigningSection
 from appservices.signing.service.keeping import deletion_of, kept_ms
 from appservices.signing.store import kept as store
-from veche.cli.installed import add_config_option
-from veche.cli.offline import config_of, database_of, transaction
 from veche.protocol.errors import ConfigError
+from veche.server.installed import add_config_option
+from veche.server.offline import config_of, database_of, transaction
 
 if TYPE_CHECKING:
     import argparse

@@ -16,10 +16,10 @@ from appservices.signing.service.authorities import (
 )
 from appservices.signing.service.revoking import REASONS, revoke, revoked_by
 from appservices.signing.stamps_command import former_certificates
-from veche.cli.installed import add_config_option
-from veche.cli.offline import config_of, database_of, transaction
 from veche.documents.pki.certificates import Revoked
 from veche.protocol.errors import ConfigError, NotFoundError
+from veche.server.installed import add_config_option
+from veche.server.offline import config_of, database_of, transaction
 
 if TYPE_CHECKING:
     import argparse

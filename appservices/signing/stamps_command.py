@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from appservices.signing.service.authorities import CERTIFICATE, ROOT, STAMPS
-from veche.cli.homeserver import write_private
 from veche.documents.pki.certificates import Holder, stamps_certificate
 from veche.documents.pki.digests import hash_named
 from veche.protocol.errors import ConfigError
+from veche.runtime.config.secret_files import write_private
 
 if TYPE_CHECKING:
     import argparse

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.stories.bank import in_bank
 from tests.support.calls import request
-from veche.cli.demo_shop import DemoShop
+from veche.cli.demo.shop import DemoShop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,7 +21,7 @@ from tests.support.keys import approval_of
 from tests.support.people.person import WAIT_S
 from tests.support.processes import ROOT, TIMEOUT_S, Child, free_ports, wait_until
 from tests.support.services import House, Place, house
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.cli.main import main
 from veche.protocol.prompts import PROMPT_KEY
 from veche.runtime.database.migrate import MigrationSet

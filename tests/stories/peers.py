@@ -10,7 +10,7 @@ from appservices.payments.service.receipts import Receipts
 from tests.stories.bank import in_bank
 from tests.support.processes import free_ports
 from tests.support.services import Place
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.runtime.crypto.keys import read_operator_key
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 from nacl.signing import SigningKey
 
 from tests.support.calls import REQUEST_S_MAX, request
-from veche.cli.demo_shop import ID, DemoShop
+from veche.cli.demo.shop import ID, DemoShop
 from veche.protocol.unpadded_base64 import from_unpadded
 from veche.transparency.envelope import sign, signing_key
 

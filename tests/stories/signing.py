@@ -14,8 +14,8 @@ from tests.support.customers import Customer
 from tests.support.processes import ROOT
 from tests.support.services import AGENCY, House, Place, house
 from tests.support.sign_page import SignPage
-from veche.cli import demo
-from veche.cli.demo_authority import DemoAuthority
+from veche.cli.demo import world as demo
+from veche.cli.demo.authority import DemoAuthority
 from veche.cli.main import main
 from veche.protocol.prompts import PROMPT_KEY
 from veche.runtime.database.migrate import MigrationSet

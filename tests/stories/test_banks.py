@@ -14,9 +14,9 @@ from appservices.payments.demo_bank.bank import demo_iban
 from tests.stories.bank import Bank, Client, DemoBank, in_bank
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
-from veche.cli.demo import ALICE
-from veche.cli.demo_shop import ID as SHOP
-from veche.cli.demo_shop import DemoShop
+from veche.cli.demo.shop import ID as SHOP
+from veche.cli.demo.shop import DemoShop
+from veche.cli.demo.world import ALICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from tests.stories.shop import Shop
 from tests.support.drawn_codes import beside, drawn, saved
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
-from veche.cli.demo_shop import DemoShop
+from veche.cli.demo.shop import DemoShop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

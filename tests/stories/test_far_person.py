@@ -10,7 +10,7 @@ from tests.stories.office import case_number
 from tests.support.people import Kind, Person
 from tests.support.services import Place, house
 from tests.support.synapse_federation import federated_homeserver
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.contracts.agency.case import CASE_KEY
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from tests.stories.office import Desk, Room, case_number
 from tests.support.calls import request
 from tests.support.processes import ROOT
 from tests.support.services import AGENCY, OFFICE, House, house
-from veche.cli import demo
-from veche.cli.demo_authority import DemoAuthority
+from veche.cli.demo import world as demo
+from veche.cli.demo.authority import DemoAuthority
 from veche.cli.main import main
 from veche.documents.pki.certificates import Level
 from veche.documents.signatures.report import Verdict

@@ -26,7 +26,7 @@ import yaml
 
 from tests.support.processes import ROOT, Child, free_ports, wait_until
 from tests.support.programs import program
-from veche.cli.homeserver import HomeserverPlan, is_healthy, write_configuration
+from veche.cli.processes.homeserver import HomeserverPlan, is_healthy, write_configuration
 from veche.runtime.database.embedded import OS_USER, EmbeddedPostgres, binaries
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from tests.stories.shop import Shop
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
 from tests.support.tax_rules import said_against, texts
-from veche.cli import demo
-from veche.cli.demo_shop import ID, NETWORKS, DemoShop
+from veche.cli.demo import world as demo
+from veche.cli.demo.shop import ID, NETWORKS, DemoShop
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,9 @@ import pytest
 from tests.stories.bank import BOT, Bank, Client, code_in, in_bank
 from tests.support.keys import approval_of
 from tests.support.processes import TIMEOUT_S, wait_until
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.cli.main import main
-from veche.cli.site import Site
+from veche.cli.verify.published import Site
 from veche.contracts.payments.receipt import RECEIPT_KEY
 from veche.protocol.ids import derived_ulid
 from veche.protocol.texts.typed_choice import keycap

@@ -15,7 +15,7 @@ from tests.support.calls import request
 from tests.support.people import ClientError
 from tests.support.processes import ROOT
 from tests.support.services import OFFICE
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.protocol.prompts import ANSWER_KEY
 
 if TYPE_CHECKING:

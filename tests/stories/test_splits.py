@@ -13,7 +13,7 @@ from tests.support.calls import request
 from tests.support.keys import approval_of
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
-from veche.cli import demo
+from veche.cli.demo import world as demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

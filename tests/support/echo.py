@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from veche.chat.sending import Ground, Voice
-from veche.cli.homeserver import APPSERVICE_ID
+from veche.cli.processes.homeserver import APPSERVICE_ID
 from veche.cli.serve import serve
 from veche.messaging import jobs as errands
 from veche.messaging.jobs import Errand

@@ -24,8 +24,8 @@ from tests.support.postgres import database, execute, synapse_database
 from tests.support.processes import LOG_TAIL_CHARACTERS_MAX, ROOT, Child, free_ports
 from tests.support.synapse import Homeserver
 from tests.support.synapse_federation import federation_settings
-from veche.cli import demo
-from veche.cli.homeserver import HomeserverPlan, is_healthy, postgres_database
+from veche.cli.demo import world as demo
+from veche.cli.processes.homeserver import HomeserverPlan, is_healthy, postgres_database
 from veche.runtime.database.embedded import EmbeddedPostgres
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet, migrate
 from veche.runtime.database.synapse_database import make_synapse_database

@@ -12,7 +12,7 @@ import attrs
 import pkcs11
 
 from tests.support.programs import program
-from veche.cli.homeserver import write_private
+from veche.runtime.config.secret_files import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ import attrs
 from tests.support.calls import Answer, request
 from tests.support.people import PASSWORD
 from tests.support.processes import ROOT, Child, free_ports
-from veche.cli.homeserver import (
+from veche.cli.processes.homeserver import (
     HomeserverPlan,
     command,
     is_healthy,

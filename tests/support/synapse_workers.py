@@ -11,7 +11,7 @@ import yaml
 from tests.support.calls import Answer, request
 from tests.support.processes import free_ports
 from tests.support.synapse import SERVER_NAME, Homeserver
-from veche.cli.homeserver import HomeserverPlan, is_healthy, postgres_database
+from veche.cli.processes.homeserver import HomeserverPlan, is_healthy, postgres_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

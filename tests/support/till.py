@@ -17,7 +17,7 @@ from veche.access.sessions import PAGE_COMMANDS, answer_command
 from veche.chat import prompts
 from veche.chat.prompts import Answered, Asking
 from veche.chat.sending import Ground, Voice
-from veche.cli.homeserver import APPSERVICE_ID
+from veche.cli.processes.homeserver import APPSERVICE_ID
 from veche.cli.serve import serve
 from veche.messaging import jobs as errands
 from veche.messaging.jobs import Errand

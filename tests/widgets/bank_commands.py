@@ -14,7 +14,7 @@ import attrs
 from tests.stories.bank import BOT, Bank, DemoBank
 from tests.support.calls import request
 from tests.widgets.commands import Command, shown
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.contracts.payments.mandate import CHARGE_ERRAND, MANDATE_ERRAND
 from veche.protocol.ids import ulid
 

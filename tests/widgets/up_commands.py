@@ -11,7 +11,7 @@ from appservices.widgets.core.documents import PATHS
 from tests.stories.office import Applicant, Room, Way
 from tests.support.people import Person
 from tests.widgets import commands
-from veche.cli import demo
+from veche.cli.demo import world as demo
 
 if TYPE_CHECKING:
     from tests.widgets.commands import Command

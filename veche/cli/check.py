@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from veche.acts.witness.config import WitnessSection
 from veche.cli.diagnosis.finding import Patient
 from veche.cli.doctor import NOT_LOOKED_AT, OFFLINE, diagnose
-from veche.cli.installed import config_path, read_config, service_specs
 from veche.runtime.config import KERNEL_SECTIONS
 from veche.runtime.config.reference import configuration_page
+from veche.server.installed import config_path, read_config, service_specs
 
 if TYPE_CHECKING:
     import argparse

@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from mnemonic import Mnemonic
 
-from veche.cli.homeserver import write_private
-from veche.cli.installed import add_config_option
-from veche.cli.offline import config_of, database_of, transaction
 from veche.protocol.errors import ConfigError, RefusedError
 from veche.protocol.unpadded_base64 import from_unpadded
+from veche.runtime.config.secret_files import write_private
 from veche.runtime.config.sections import nearest
 from veche.runtime.crypto import maintenance
 from veche.runtime.crypto.keys import (
@@ -28,6 +26,8 @@ from veche.runtime.crypto.keys import (
 )
 from veche.runtime.crypto.maintenance import BotKeys, NoSuchBotError, Rekeyed
 from veche.runtime.database.clock import database_ms
+from veche.server.installed import add_config_option
+from veche.server.offline import config_of, database_of, transaction
 
 if TYPE_CHECKING:
     import argparse

@@ -6,21 +6,20 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from veche.cli.installed import (
+from veche.cli import restored
+from veche.runtime.database.migrate import migrate, pending
+from veche.runtime.database.roles import grant
+from veche.server.installed import (
     add_config_option,
     config_path,
     migration_sets,
     read_config,
     service_specs,
 )
-from veche.runtime.database.embedded import EmbeddedPostgres, is_running
-from veche.runtime.database.migrate import migrate, pending
-from veche.runtime.database.roles import grant
+from veche.server.offline import opened
 
 if TYPE_CHECKING:
     import argparse
-
-    from veche.runtime.config import DatabaseSection
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command.add_argument("role", metavar="ROLE", help="of the database; it exists")
     add_config_option(command)
     command.set_defaults(run=run_grant)
-    # Here, since it needs what is above.
-    from veche.cli import restored  # noqa: PLC0415
-
     restored.add_command(commands)
 
 
@@ -64,11 +60,3 @@ def run_grant(arguments: argparse.Namespace) -> int:
         schemas = grant(opened(stack, config.database), sets, arguments.role)
     sys.stdout.write(f"{arguments.role} may work with {', '.join(schemas)}\n")
     return 0
-
-
-def opened(stack: ExitStack, section: DatabaseSection) -> str:
-    """The connection string; a server of our own in a folder runs until ``stack`` is left."""
-    if section.folder is not None and not is_running(section.folder):
-        server = stack.enter_context(EmbeddedPostgres(section.folder))
-        return server.create_database("veche")
-    return section.dsn()

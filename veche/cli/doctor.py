@@ -17,8 +17,8 @@ import attrs
 
 from veche.cli.diagnosis import database, homeserver, machine, services
 from veche.cli.diagnosis.finding import Check, Finding, Patient
-from veche.cli.installed import add_config_option, config_path, read_config, service_specs
 from veche.protocol.errors import ConfigError, VecheError
+from veche.server.installed import add_config_option, config_path, read_config, service_specs
 
 if TYPE_CHECKING:
     import argparse

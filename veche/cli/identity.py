@@ -12,8 +12,6 @@ from veche.access.approvals import rules_of
 from veche.access.approvals.identities import confirm
 from veche.access.approvals.parts import Parts
 from veche.acts import ActLog
-from veche.cli.installed import add_config_option
-from veche.cli.offline import config_of, database_of, transaction
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import UserId
 from veche.runtime.crypto.core.identity import fingerprint
@@ -23,6 +21,8 @@ from veche.runtime.crypto.store import people
 from veche.runtime.crypto.tracking import unconfirmed
 from veche.runtime.database.clock import database_ms
 from veche.runtime.web.public import PageLinks
+from veche.server.installed import add_config_option
+from veche.server.offline import config_of, database_of, transaction
 
 if TYPE_CHECKING:
     import argparse

@@ -27,7 +27,7 @@ INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as shells expect it."""
 
 KERNEL: Final[Mapping[str, tuple[str, str]]] = {
-    "up": ("veche.cli.up", "start everything on this machine, with a demo"),
+    "up": ("veche.cli.up.command", "start everything on this machine, with a demo"),
     "run": ("veche.cli.serve", "run services until they are stopped"),
     "doctor": ("veche.cli.doctor", "find what is wrong here, and how to mend it"),
     "config": ("veche.cli.check", "check a configuration file, or print the reference"),
@@ -38,10 +38,10 @@ KERNEL: Final[Mapping[str, tuple[str, str]]] = {
         "veche.cli.webhooks",
         "see where organisations have their events sent, and send again",
     ),
-    "sign": ("veche.cli.sign", "sign a PDF with a token, a provider or a key of yours"),
-    "seal": ("veche.cli.seal", "put an organisation's seal on any file"),
-    "renew": ("veche.cli.renew", "put another time stamp on signed files, for years to come"),
-    "verify": ("veche.cli.verify", "verify a receipt of a payment, or a signed file"),
+    "sign": ("veche.cli.sign.command", "sign a PDF with a token, a provider or a key of yours"),
+    "seal": ("veche.cli.sign.seal", "put an organisation's seal on any file"),
+    "renew": ("veche.cli.sign.renew", "put another time stamp on signed files, for years to come"),
+    "verify": ("veche.cli.verify.command", "verify a receipt of a payment, or a signed file"),
     "witness": ("veche.cli.witness", "sign heads of logs of others, if they only grow"),
     "bench": ("veche.cli.bench", "measure, beside a baseline"),
 }

@@ -14,14 +14,13 @@ import attrs
 
 from veche.acts import histories, signed_tree
 from veche.acts.histories import Finding, Restorable
-from veche.cli.db import opened
-from veche.cli.installed import add_config_option, migration_sets, service_specs
-from veche.cli.offline import config_of, transaction
 from veche.cli.reactor_run import run_to_end
 from veche.protocol.errors import ConfigError, RefusedError
 from veche.runtime.crypto import maintenance
 from veche.runtime.database.clock import database_ms
 from veche.runtime.database.migrate import pending
+from veche.server.installed import add_config_option, migration_sets, service_specs
+from veche.server.offline import config_of, opened, transaction
 
 if TYPE_CHECKING:
     import argparse

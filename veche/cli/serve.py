@@ -15,8 +15,11 @@ from twisted.internet.interfaces import IReadDescriptor
 from zope.interface import implementer
 
 from veche.acts import signed_tree
-from veche.cli.db import opened
-from veche.cli.installed import (
+from veche.protocol.errors import ConfigError, VecheError
+from veche.runtime import log, memory
+from veche.runtime.database.migrate import pending
+from veche.runtime.web.dns import look_up_apart
+from veche.server.installed import (
     add_config_option,
     chosen_services,
     config_path,
@@ -24,11 +27,7 @@ from veche.cli.installed import (
     read_config,
     service_specs,
 )
-from veche.cli.offline import transaction
-from veche.protocol.errors import ConfigError, VecheError
-from veche.runtime import log, memory
-from veche.runtime.database.migrate import pending
-from veche.runtime.web.dns import look_up_apart
+from veche.server.offline import opened, transaction
 
 if TYPE_CHECKING:
     import argparse

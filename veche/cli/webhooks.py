@@ -6,11 +6,11 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from veche.cli.installed import add_config_option
-from veche.cli.offline import config_of, database_of, transaction
 from veche.messaging.webhooks import DISABLED, store
 from veche.protocol.errors import NotFoundError
 from veche.runtime.database.clock import database_ms
+from veche.server.installed import add_config_option
+from veche.server.offline import config_of, database_of, transaction
 
 if TYPE_CHECKING:
     import argparse

@@ -6,12 +6,11 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from appservices.payments.core.dispute import WORDS_CHARACTERS_MAX
 from veche.protocol.ids import WireUlid
 from veche.protocol.money import Money
 from veche.protocol.wire import Wire
 
-WORDS_CHARACTERS_MAX: Final = 500
-"""Longest reason, answer or decision."""
 FILENAME_CHARACTERS_MAX: Final = 255
 
 

@@ -28,6 +28,8 @@ HOLD_MS_MAX: Final = 89 * DAY_MS
 """Longest time from the first answer to the last decision."""
 APPEAL_MS_MIN: Final = DAY_MS
 """Least time for those who decide an appeal: where less is left, there is none."""
+WORDS_CHARACTERS_MAX: Final = 500
+"""Longest reason, answer or decision."""
 OPEN_MAX: Final = 10
 """Disputes of one payer that are not over."""
 DISPUTABLE: Final = frozenset({Kind.PAY, Kind.INVOICE, Kind.MANDATE})

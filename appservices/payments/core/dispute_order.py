@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.payments.api.disputes import WORDS_CHARACTERS_MAX
+from appservices.payments.core.dispute import WORDS_CHARACTERS_MAX
 from appservices.payments.core.order import OrderProblem, read_amount
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError

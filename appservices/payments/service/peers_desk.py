@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from appservices.payments.api.peers import Packet
     from appservices.payments.config import PeerSection
     from appservices.payments.service.scene import Parts, Scene
+    from veche.bots.ports import BotPorts
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 DECIDE_MS_MAX: Final = 3_000
 """How long an answer waits for the writer."""
@@ -84,7 +84,7 @@ class Said:
 class PeerDesk:
     """Answers other institutions."""
 
-    def __init__(self, host: Host, parts: Parts) -> None:
+    def __init__(self, host: BotPorts, parts: Parts) -> None:
         """Make it in the constructor of a service, since it listens to a channel.
 
         Args:

@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from veche.cli.homeserver import write_private
-from veche.runtime.config.secret_files import read_secret
+from veche.runtime.config.secret_files import read_secret, write_private
 from veche.runtime.keys.places import (
     IN_TOKEN,
     KEY,

@@ -33,7 +33,7 @@ from tests.simulation.whole.wishes import Wishes
 from tests.support.postgres import database
 from veche.access.approvals import store as keys
 from veche.access.approvals.core import Key, KeyKind
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.protocol.ids import UserId
 from veche.runtime.database import connect
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from veche.acts.witnesses import store as witnesses
 from veche.cli.diagnosis.finding import Check, Patient
-from veche.cli.installed import migration_sets
 from veche.protocol.errors import ConfigError, VecheError
 from veche.runtime.database import connect, is_unavailable
 from veche.runtime.database.migrate import ForeignDatabaseError, pending
+from veche.server.installed import migration_sets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

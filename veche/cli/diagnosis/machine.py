@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from veche.cli.diagnosis.finding import Check, Patient, folder_that_exists
-from veche.cli.state import check_port
+from veche.cli.up.state import check_port
 from veche.protocol.errors import ConfigError
 from veche.runtime.config import file_faults, read_secret
 from veche.runtime.crypto.keys import read_operator_key

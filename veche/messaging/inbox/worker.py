@@ -22,8 +22,6 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 import attrs
-import psycopg2
-from psycopg2.errors import QueryCanceled
 from twisted.internet.defer import CancelledError
 
 from veche.messaging.inbox import pages, store
@@ -35,6 +33,7 @@ from veche.protocol.errors import MalformedError, UnavailableError, VecheError
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.protocol.json_reader import read_content
 from veche.runtime import metrics
+from veche.runtime.database import DATABASE_FAILURES, is_cancelled
 from veche.runtime.ports import NeedsDevices, RefusedEvent, WaitsForKey
 from veche.runtime.wake import Bell
 
@@ -331,8 +330,8 @@ class Worker:
             logger.warning("event %s refused: %s", item.event_id, e.reason)
             _refused.labels(e.reason).inc()
             batch.refused.append(item.seq)
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as e:
-            if isinstance(e, QueryCanceled):
+        except DATABASE_FAILURES as e:
+            if is_cancelled(e):
                 raise _failed(claim, item, batch) from e
             raise  # of the database: the transaction runs again
         except Exception as e:

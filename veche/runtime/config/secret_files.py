@@ -56,3 +56,17 @@ def read_secret_bytes(path: Path) -> bytes:
     if not data.strip():
         raise ConfigError(f"{path}: is empty; write the secret into it, or bring it from a backup")
     return data
+
+
+def write_private(path: Path, content: str | bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        # A secret that a power cut takes away could not be made again.
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -2,20 +2,24 @@
 
 from veche.runtime.database.transactions import (
     ATTEMPTS_MAX,
+    DATABASE_FAILURES,
     CommitUnknownError,
     Connection,
     Cursor,
     Database,
     connect,
+    is_cancelled,
     is_unavailable,
 )
 
 __all__ = [
     "ATTEMPTS_MAX",
+    "DATABASE_FAILURES",
     "CommitUnknownError",
     "Connection",
     "Cursor",
     "Database",
     "connect",
+    "is_cancelled",
     "is_unavailable",
 ]

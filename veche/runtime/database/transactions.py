@@ -18,6 +18,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import psycopg2
+from psycopg2.errors import QueryCanceled
 from psycopg2.extensions import make_dsn, parse_dsn
 from twisted.internet.defer import Deferred
 
@@ -32,7 +33,16 @@ if TYPE_CHECKING:
 
     _Job = Callable[["_Session"], None]
 
-__all__ = ["CommitUnknownError", "Connection", "Cursor", "Database", "connect", "is_unavailable"]
+__all__ = [
+    "DATABASE_FAILURES",
+    "CommitUnknownError",
+    "Connection",
+    "Cursor",
+    "Database",
+    "connect",
+    "is_cancelled",
+    "is_unavailable",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +58,9 @@ STATEMENT_TIMEOUT_MS: Final = 30_000
 IDLE_TIMEOUT_MS: Final = 60_000
 """How long the server waits for the next statement of an open transaction."""
 CONNECT_TIMEOUT_S: Final = 5
+
+DATABASE_FAILURES: Final = (psycopg2.OperationalError, psycopg2.InterfaceError)
+"""Failures of the database and not of a statement: the transaction may run again."""
 
 _RETRY_AFTER_MS: Final = 2_000
 _RETRY_AFTER_FULL_MS: Final = 30_000
@@ -153,6 +166,11 @@ def no_answer(error: psycopg2.OperationalError) -> UnavailableError:
     """Return what to tell an operator whose ``connect`` failed: why, as PostgreSQL says it."""
     reason = str(error).strip().partition("\n")[0]
     return UnavailableError(f"the database does not answer: {reason}", retry_after_ms=2_000)
+
+
+def is_cancelled(error: Exception) -> bool:
+    """Return whether PostgreSQL ended a statement that took too long."""
+    return isinstance(error, QueryCanceled)
 
 
 def is_unavailable(error: BaseException) -> bool:

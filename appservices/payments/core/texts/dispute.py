@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.payments.api.disputes import WORDS_CHARACTERS_MAX
 from appservices.payments.core.dispute import (
     OPEN_MAX,
+    WORDS_CHARACTERS_MAX,
     Dispute,
     DisputeState,
     End,

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from appservices.payments.api.disputes import WORDS_CHARACTERS_MAX, DisputeFileView
+from appservices.payments.api.disputes import DisputeFileView
+from appservices.payments.core.dispute import WORDS_CHARACTERS_MAX
 from appservices.payments.service.wallet.asks import AskView
 from appservices.payments.service.wallet.views import PartyView, Typed
 from veche.protocol.money import Money

@@ -22,7 +22,7 @@ from tests.support.calls import Answer, request
 from tests.support.keys import BrowserKey, approval_of
 from tests.support.processes import ROOT, wait_until
 from tests.support.services import OFFICE, House, house
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.cli.main import main
 
 if TYPE_CHECKING:

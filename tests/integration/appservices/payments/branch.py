@@ -62,7 +62,7 @@ from tests.support.stored_keys import StoredApprovals
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
 from veche.acts import ActLog
 from veche.api.gate import Gate
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.messaging.jobs import CHANNEL as ERRANDS
 from veche.messaging.jobs import Errands
 from veche.messaging.service import BotAccount

@@ -32,7 +32,7 @@ from tests.integration.appservices.payments.ledgers import PAYMENTS, problems
 from tests.integration.appservices.payments.scenes import KEYS, nonce
 from tests.integration.appservices.payments.scribe import Scribe
 from tests.support.postgres import database
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.contracts.payments.invoice import InvoiceOrder
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import RoomId, UserId, derived_ulid

@@ -44,7 +44,7 @@ from tests.integration.appservices.payments.stage import Stage, StageScene
 from tests.support.ledger import Shard
 from tests.support.postgres import database, execute
 from veche.chat.sending import Voice
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.money import Money

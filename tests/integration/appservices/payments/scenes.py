@@ -23,7 +23,7 @@ from tests.integration.appservices.payments.ledgers import PAYMENTS
 from tests.support.postgres import database, execute
 from tests.support.stored_keys import StoredApprovals
 from veche.chat.sending import Voice
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.contracts.payments.mandate import ChargeOrder, MandateOrder
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import UserId, derived_ulid

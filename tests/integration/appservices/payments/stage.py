@@ -41,7 +41,7 @@ from tests.support.ledger import Shard
 from tests.support.postgres import database, execute
 from tests.support.stored_keys import StoredApprovals
 from veche.chat.sending import Ground, Voice
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import EffectId, RoomId, UserId
 from veche.protocol.message import body

@@ -34,7 +34,7 @@ from veche.acts.witnesses import store as witness_store
 from veche.acts.witnesses.asking import Witnesses
 from veche.api import Api
 from veche.api.gate import Gate
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.contracts.payments.receipt import Fault, ReceiptError, Verified, verify_receipt
 from veche.protocol.errors import BadSignatureError, NotFoundError, UnavailableError
 from veche.protocol.ids import Ulid, hex_of_ulid, ulid

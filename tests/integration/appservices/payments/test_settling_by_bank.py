@@ -20,7 +20,7 @@ from tests.integration.appservices.payments.bank_rig import BANK, BankCase
 from tests.integration.appservices.payments.peers_rig import HERE, THERE, key_of
 from tests.integration.appservices.payments.stage import Heard, StageScene
 from veche.chat.sending import Voice
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import UserId, derived_ulid
 from veche.protocol.money import Money

@@ -21,7 +21,7 @@ from tests.integration.veche.runtime.rig import until
 from tests.support.postgres import execute
 from tests.support.processes import ROOT, TIMEOUT_S
 from tests.support.receiver import Receiver
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.contracts.payments.invoice_api import InvoiceEvent
 from veche.messaging.webhooks import DISABLED, TooManyWebhooksError, Webhook, Webhooks, store
 from veche.messaging.webhooks.models import WEBHOOKS_MAX, Delivery, WebhookBody

@@ -25,14 +25,14 @@ from tests.integration.veche.runtime.rig import WAIT_S_MAX
 from tests.support.bank import QUALIFIED, Bank, lists_served
 from tests.support.csc_server import ACCESS
 from tests.support.keys import approval_of
-from veche.cli import sign as command
-from veche.cli.homeserver import write_private
+from veche.cli.sign import command
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import prepare_closing, room_for_stamp
 from veche.documents.pki.cms import der_of
 from veche.documents.pki.stamps import StampRequest
 from veche.protocol.errors import VecheError
 from veche.protocol.unpadded_base64 import unpadded
+from veche.runtime.config.secret_files import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from appservices.signing.config import SignerSection
 from tests.integration.appservices.signing.own import OwnSite
 from tests.support.csc_server import ACCESS, Holder, Provider, served
-from veche.cli.homeserver import write_private
+from veche.runtime.config.secret_files import write_private
 
 
 class ProviderSite(OwnSite):

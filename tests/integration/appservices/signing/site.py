@@ -54,9 +54,9 @@ from veche.acts import ActLog
 from veche.acts.heads import ActHeads
 from veche.acts.witnesses.asking import Witnesses
 from veche.api.gate import Gate
-from veche.cli.homeserver import write_private
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import UserId
+from veche.runtime.config.secret_files import write_private
 from veche.runtime.config.witnesses import WitnessesSection
 from veche.runtime.database import Database, connect
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet

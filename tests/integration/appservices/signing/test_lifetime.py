@@ -30,14 +30,14 @@ from tests.support.postgres import database
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
 from veche.api.gate import Gate
 from veche.api.sealing_client import Sealer
-from veche.cli.homeserver import write_private
 from veche.cli.main import main
-from veche.cli.seal import seal
-from veche.cli.verify_pdf import NOT_PROVEN
+from veche.cli.sign.seal import seal
+from veche.cli.verify.signed_files import NOT_PROVEN
 from veche.documents.asic.archive import ArchiveError
 from veche.documents.asic.container import DataFile
 from veche.documents.pki.certificates import Holder, stamps_certificate
 from veche.protocol.errors import ConfigError
+from veche.runtime.config.secret_files import write_private
 from veche.runtime.database import Database
 from veche.runtime.keys.pool import SigningPool
 from veche.runtime.web import new_site

@@ -26,7 +26,6 @@ from tests.support.programs import program
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.sign_page import token_of
 from tests.support.signing import ms
-from veche.cli.homeserver import write_private
 from veche.cli.main import main
 from veche.documents.pdf.document import Document
 from veche.documents.pki.certificates import STAMP_POLICY
@@ -38,6 +37,7 @@ from veche.documents.signatures.judging import Trusted
 from veche.documents.signatures.report import Reason, Verdict
 from veche.documents.signatures.verdict import signatures_of
 from veche.documents.signed_file import judge_file
+from veche.runtime.config.secret_files import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable

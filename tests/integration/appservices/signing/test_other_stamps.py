@@ -33,7 +33,6 @@ from tests.support.signing import ms
 from tests.support.tsa import OpensslAuthority
 from tests.unit.appservices.widgets.test_signed_files import VERDICT
 from veche.api.sealing_client import Sealer
-from veche.cli.homeserver import write_private
 from veche.cli.main import main
 from veche.documents.asic.container import DataFile
 from veche.documents.pki.certificates import STAMP_POLICY
@@ -42,6 +41,7 @@ from veche.documents.pki.digests import SHA512
 from veche.documents.pki.stamps import StampAuthority, StampRequest, read_request
 from veche.documents.signatures.report import Reason, Verdict
 from veche.protocol.errors import UnavailableError
+from veche.runtime.config.secret_files import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -287,7 +287,7 @@ class OwnCertificates(OwnSite):
         stolen = self.key_files(other, self.bank.issue("Mallory", other))
         view = await self.away(self.page(session, "p2").view)
         assert view["you"]["own"]["is_approved"] is False
-        with mock.patch("veche.cli.sign_session.APPROVAL_S_MAX", 0):
+        with mock.patch("veche.cli.sign.session.APPROVAL_S_MAX", 0):
             said = await self.refused(session, *stolen, approves=False)
 
         assert "in time" in said

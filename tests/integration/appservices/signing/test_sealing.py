@@ -38,7 +38,6 @@ from tests.support.signing import ms, with_boxes
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
 from veche.api.gate import Gate
 from veche.api.sealing_client import Sealer, SealError
-from veche.cli.homeserver import write_private
 from veche.documents.pki.certificates import Holder, Level, stamps_certificate
 from veche.documents.pki.digests import SHA256, SHA512
 from veche.documents.pki.stamps import StampRequest
@@ -46,6 +45,7 @@ from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.verdict import Trusted, judge, list_addresses
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.protocol.unpadded_base64 import unpadded
+from veche.runtime.config.secret_files import write_private
 from veche.runtime.database import Database
 from veche.runtime.database.migrate import MigrationSet
 from veche.runtime.web import new_site

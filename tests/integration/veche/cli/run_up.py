@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from veche.cli import up
+from veche.cli.up import command as up
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()

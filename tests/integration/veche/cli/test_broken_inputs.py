@@ -13,9 +13,9 @@ from psycopg2.extensions import make_dsn, parse_dsn
 
 from tests.support.postgres import database, execute
 from veche.cli.diagnosis import machine
-from veche.cli.installed import migration_sets, service_specs
 from veche.cli.main import main
 from veche.runtime.database.migrate import KERNEL_SETS
+from veche.server.installed import migration_sets, service_specs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,7 +18,7 @@ from tests.integration.veche.runtime.crypto.desk import Desk, Server, run
 from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
 from tests.support.crypto_peers import ANNA, BOT, Side
 from tests.support.postgres import database, execute
-from veche.cli import crypto, installed
+from veche.cli import crypto
 from veche.cli.main import main
 from veche.protocol.ids import UserId
 from veche.protocol.unpadded_base64 import from_unpadded, unpadded
@@ -30,6 +30,7 @@ from veche.runtime.crypto.writer import LostWriterError
 from veche.runtime.database.embedded import is_running
 from veche.runtime.database.migrate import KERNEL_SETS
 from veche.runtime.vault import Vault
+from veche.server import installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from tests.support.postgres import database, execute
-from veche.cli import installed
 from veche.cli.main import main
 from veche.runtime.database.embedded import EmbeddedPostgres, is_running
+from veche.server import installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from nio import AsyncClient, AsyncClientConfig, InviteMemberEvent, RoomMessageTe
 
 from tests.support.calls import request
 from tests.support.processes import ROOT, free_ports
-from veche.cli import demo
-from veche.cli.demo_client import GREETING, Conversation, ConversationError
-from veche.cli.homeserver import Homeserver, HomeserverPlan
+from veche.cli.demo import world as demo
+from veche.cli.demo.client import GREETING, Conversation, ConversationError
+from veche.cli.processes.homeserver import Homeserver, HomeserverPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,7 +152,7 @@ def test_an_office_that_does_not_come_is_told(homeserver: Homeserver, tmp_path: 
 
 def test_a_wrong_password_ends_the_process_with_a_reason(homeserver: Homeserver) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "veche.cli.demo_client", homeserver.url, demo.ALICE.user_id],
+        [sys.executable, "-m", "veche.cli.demo.client", homeserver.url, demo.ALICE.user_id],
         cwd=ROOT,
         env={**os.environ, demo.PASSWORD_VARIABLE: "guessed"},
         capture_output=True,

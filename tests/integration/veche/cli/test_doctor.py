@@ -17,12 +17,12 @@ from tests.support.postgres import database, execute
 from tests.support.processes import ROOT, Child, free_ports
 from tests.support.synapse import Homeserver
 from tests.support.synapse import homeserver as running_homeserver
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.cli.diagnosis.finding import Patient
 from veche.cli.doctor import CHECKS, diagnose
-from veche.cli.homeserver import is_healthy
-from veche.cli.installed import read_config, service_specs
 from veche.cli.main import main
+from veche.cli.processes.homeserver import is_healthy
+from veche.server.installed import read_config, service_specs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

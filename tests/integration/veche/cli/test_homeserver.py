@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.calls import Answer, request
 from tests.support.processes import free_ports
-from veche.cli.homeserver import (
+from veche.cli.processes.homeserver import (
     Homeserver,
     HomeserverError,
     HomeserverPlan,

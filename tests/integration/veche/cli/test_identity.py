@@ -9,9 +9,9 @@ import pytest
 from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
 from tests.support.postgres import database, execute
 from tests.support.said import opened
-from veche.cli import installed
 from veche.cli.main import main
 from veche.runtime.database.migrate import KERNEL_SETS
+from veche.server import installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

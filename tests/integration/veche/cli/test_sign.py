@@ -36,9 +36,8 @@ from tests.support.signing import Office, fresh, ms, with_boxes
 from tests.support.softhsm import soft_hsm
 from tests.support.tsa import OpensslAuthority, stamps_served
 from tests.unit.appservices.widgets.test_signed_files import File, by_command, by_page, same
-from veche.cli import sign as command
-from veche.cli.homeserver import write_private
 from veche.cli.main import main
+from veche.cli.sign import command
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import stored
 from veche.documents.pki.certificates import PERSON_LIFE, STAMP_POLICY, Level, person_certificate
@@ -48,6 +47,7 @@ from veche.documents.signatures.report import Reason, Verdict
 from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.errors import VecheError
 from veche.protocol.ids import UserId
+from veche.runtime.config.secret_files import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.processes import ROOT, wait_until
-from veche.cli.child import OUTPUT_BYTES_MAX, Child
-from veche.cli.guard import Guard
-from veche.cli.supervise import RESTARTS_MAX, ChildEndedError, Supervisor
+from veche.cli.processes.child import OUTPUT_BYTES_MAX, Child
+from veche.cli.processes.guard import Guard
+from veche.cli.processes.supervise import RESTARTS_MAX, ChildEndedError, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,8 +140,8 @@ def test_waiting_for_a_child_that_goes_on_ends_in_time(tmp_path: Path) -> None:
 PARENT = """
 import sys, subprocess, time
 from pathlib import Path
-from veche.cli.child import Child
-from veche.cli.guard import Guard
+from veche.cli.processes.child import Child
+from veche.cli.processes.guard import Guard
 folder = Path(sys.argv[1])
 guard = Guard()
 polite = Child("polite", ["sleep", "600"], output=folder / "polite", guard=guard)

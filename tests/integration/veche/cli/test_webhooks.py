@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.postgres import database, execute
-from veche.cli import installed
 from veche.cli.main import main
 from veche.runtime.database.migrate import KERNEL_SETS
+from veche.server import installed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.dispute import HOLD_MORE_MS
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.protocol.money import Money
 from veche.transparency.notes import NoteSigner
 

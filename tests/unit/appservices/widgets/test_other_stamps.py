@@ -16,7 +16,7 @@ from appservices.signing.core.stampers import Stampers
 from tests.support.node import why_no_node
 from tests.support.signing import NOW, Office, ms
 from tests.unit.appservices.widgets.test_signing_twins import by_page
-from veche.cli.session_stamps import SessionStamps
+from veche.cli.sign.session_stamps import SessionStamps
 from veche.documents.pdf.signing import Proofs
 from veche.documents.pki.certificates import STAMP_POLICY, Revoked, revocation_list
 from veche.documents.pki.cms import CmsError, der_of

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from veche.cli import installed
 from veche.cli.main import main
+from veche.server import installed
 
 CONFIG = """\
 homeserver:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from veche.cli import installed
 from veche.cli.main import main
+from veche.server import installed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,10 +16,10 @@ from appservices.payments.service.callers import Callers
 from appservices.widgets.config import WidgetsSection
 from homeserver_modules.event_guard import EventGuard
 from tests.support.processes import ROOT
-from veche.cli import demo
-from veche.cli.demo_bank import ACCOUNT, DemoBank
-from veche.cli.demo_shop import DemoShop
-from veche.cli.homeserver import HomeserverPlan, configuration, registration
+from veche.cli.demo import world as demo
+from veche.cli.demo.bank import ACCOUNT, DemoBank
+from veche.cli.demo.shop import DemoShop
+from veche.cli.processes.homeserver import HomeserverPlan, configuration, registration
 from veche.protocol.texts.catalogue import LANGUAGES
 from veche.runtime.config import KERNEL_SECTIONS, Section, load
 from veche.runtime.crypto.keys import read_operator_key

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.veche.cli.diagnosis.patients import patient
-from veche.cli import installed
 from veche.cli.diagnosis import machine
 from veche.cli.diagnosis.finding import Check, Finding, folder_that_exists
 from veche.cli.diagnosis.machine import EVERYWHERE
 from veche.cli.doctor import CHECKS, diagnose, show
 from veche.cli.main import main
 from veche.protocol.errors import RefusedError
+from veche.server import installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

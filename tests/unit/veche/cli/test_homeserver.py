@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import yaml
 
-from veche.cli.homeserver import (
+from veche.cli.processes.homeserver import (
     EVENT_GUARD,
     HomeserverPlan,
     configuration,
@@ -16,8 +16,8 @@ from veche.cli.homeserver import (
     secret,
     sqlite_database,
     write_configuration,
-    write_private,
 )
+from veche.runtime.config.secret_files import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from veche.cli import installed as module
-from veche.cli.installed import (
+from veche.messaging.service import ENTRY_POINTS, ServiceSpec
+from veche.protocol.errors import ConfigError
+from veche.runtime.config import Config, Section
+from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
+from veche.server import installed as module
+from veche.server.installed import (
     PATH_VARIABLE,
     chosen_services,
     config_path,
@@ -15,10 +19,6 @@ from veche.cli.installed import (
     read_config,
     service_specs,
 )
-from veche.messaging.service import ENTRY_POINTS, ServiceSpec
-from veche.protocol.errors import ConfigError
-from veche.runtime.config import Config, Section
-from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from veche.cli.state import FORMAT, StateFolder, check_port, free_port
+from veche.cli.up.state import FORMAT, StateFolder, check_port, free_port
 from veche.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def test_a_folder_in_use_is_refused_and_its_user_named(tmp_path: Path) -> None:
 def test_a_folder_is_ours_again_once_the_last_heir_of_a_dead_owner_is_gone(tmp_path: Path) -> None:
     # The guard of an `up` that was killed holds the lock while it stops the children.
     script = (
-        "import subprocess, sys; from pathlib import Path; from veche.cli.state import StateFolder;"
+        "import subprocess, sys; from pathlib import Path;"
+        "from veche.cli.up.state import StateFolder;"
         f"state = StateFolder(Path({str(tmp_path)!r}));"
         "heir = subprocess.Popen(['sleep', '1'], pass_fds=[state.lock])"
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from veche.cli.steps import BlockedError, Step, Steps
+from veche.cli.up.steps import BlockedError, Step, Steps
 from veche.protocol.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.cli.child import OUTPUT_LINES_MAX, how, tail
-from veche.cli.guard import end_when_alone, signal_group
-from veche.cli.supervise import (
+from veche.cli.processes.child import OUTPUT_LINES_MAX, how, tail
+from veche.cli.processes.guard import end_when_alone, signal_group
+from veche.cli.processes.supervise import (
     BACKOFF_S_MAX,
     HEALTHY_S,
     RESTARTS_MAX,

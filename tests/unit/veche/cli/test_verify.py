@@ -20,9 +20,9 @@ from tests.support.receipts import (
     ledger_of,
     published,
 )
-from veche.cli import verify
 from veche.cli.main import main
-from veche.cli.site import Site, SiteError, site_of
+from veche.cli.verify import command as verify
+from veche.cli.verify.published import Site, SiteError, site_of
 from veche.contracts.payments.receipt import Fault
 from veche.protocol.ids import hex_of_ulid
 from veche.protocol.unpadded_base64 import unpadded

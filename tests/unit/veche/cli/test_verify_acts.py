@@ -17,8 +17,8 @@ from tests.support.acts import (
     witnessed,
 )
 from tests.unit.veche.cli.test_verify import site
-from veche.cli import verify_acts
 from veche.cli.main import main
+from veche.cli.verify import acts as verify_acts
 from veche.protocol.unpadded_base64 import unpadded
 from veche.transparency import merkle
 from veche.transparency.act_proof import ACTS_FILE_BYTES_MAX, ActFault

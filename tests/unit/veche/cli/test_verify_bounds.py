@@ -16,7 +16,7 @@ from tests.support.hostile import (
     large_pdf,
     measured,
 )
-from veche.cli.verify_pdf import FALSE, NOT_PROVEN
+from veche.cli.verify.signed_files import FALSE, NOT_PROVEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable

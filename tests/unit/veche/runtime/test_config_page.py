@@ -6,9 +6,9 @@ import pytest
 from pydantic import Field
 
 from veche.acts.witness.config import WitnessSection
-from veche.cli.installed import service_specs
 from veche.runtime.config import KERNEL_SECTIONS, Duration, FilePath, SecretPath, Section, Size
 from veche.runtime.config.reference import configuration_page
+from veche.server.installed import service_specs
 
 PAGE = Path(__file__).parents[4] / "docs" / "reference" / "configuration.md"
 

@@ -16,7 +16,6 @@ from appservices.signing.service.sealing import Seals
 from tests.support.programs import program
 from tests.support.signing import NOW, ms
 from tests.support.softhsm import PIN, SoftHsm, soft_hsm
-from veche.cli.homeserver import write_private
 from veche.cli.main import main
 from veche.documents.pki.certificates import STAMP_POLICY
 from veche.documents.pki.cms import read_signed_data
@@ -24,6 +23,7 @@ from veche.documents.pki.stamps import StampAuthority, StampRequest
 from veche.documents.signatures.checking import signer_of
 from veche.protocol.errors import ConfigError
 from veche.protocol.unpadded_base64 import from_unpadded
+from veche.runtime.config.secret_files import write_private
 from veche.runtime.keys.places import TokenKey, TokenSection, open_key, token_text
 from veche.runtime.keys.tokens import RESTART_S, PinRefusedError, Token, TokenError
 

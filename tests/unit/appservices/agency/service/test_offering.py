@@ -17,7 +17,7 @@ from appservices.agency.service.scene import CATALOGUE
 from appservices.agency.service.views import CheckBody
 from tests.unit.appservices.agency.builders import EXAMPLE, NOW_MS, ROOT, context, example, service
 from tests.unit.appservices.agency.service.test_offices import opened
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.protocol.errors import NotFoundError, TooLargeError
 from veche.protocol.texts.catalogue import LANGUAGES
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from appservices.payments.api.disputes import WORDS_CHARACTERS_MAX
+from appservices.payments.core.dispute import WORDS_CHARACTERS_MAX
 from appservices.payments.core.dispute_order import (
     DisputeOrder,
     DisputeProblem,

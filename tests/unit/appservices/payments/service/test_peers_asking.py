@@ -18,7 +18,7 @@ from appservices.payments.service.peers_asking import (
     NoAnswerFromPeerError,
     PeerClient,
 )
-from veche.cli import demo
+from veche.cli.demo import world as demo
 from veche.runtime.web.http_client import Answer, NoAnswerError
 from veche.runtime.web.outbound import OutboundRefusedError
 from veche.transparency.notes import NoteSigner

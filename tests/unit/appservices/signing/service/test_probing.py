@@ -16,9 +16,9 @@ from appservices.signing.spec import SERVICE
 from tests.support.bank import DAY, Bank
 from tests.support.signing import ms
 from tests.support.tsa import stamps_served
-from veche.cli.homeserver import write_private
 from veche.documents.pki.certificates import STAMP_POLICY
 from veche.documents.pki.stamps import StampAuthority
+from veche.runtime.config.secret_files import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from veche.cli.site import Site, SiteError
+from veche.cli.verify.published import Site, SiteError
 from veche.contracts.signing.own_certificate_api import AuthoritiesView
 from veche.documents.pki.asking import KIND
 from veche.documents.pki.cms import der_of

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from veche.cli.child import Child, how
-from veche.cli.guard import STOP_TIMEOUT_S, signal_group
+from veche.cli.processes.child import Child, how
+from veche.cli.processes.guard import STOP_TIMEOUT_S, signal_group
 from veche.protocol.errors import VecheError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import datetime as dt
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from veche.cli.site import OtherHistoryError, Site, site_of
-from veche.cli.verify_witnesses import check_enough, witness_words
+from veche.cli.verify.published import OtherHistoryError, Site, site_of
+from veche.cli.verify.witnesses import check_enough, witness_words
 from veche.contracts.payments.receipt import signers_of
 from veche.protocol.approval import showable
 from veche.transparency.act_proof import ActFault, ProvenActs, verify_acts

@@ -5,17 +5,17 @@ from __future__ import annotations
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from veche.cli.db import opened
-from veche.cli.installed import config_path, read_config, service_specs
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime.database import connect, is_unavailable
+from veche.runtime.database.embedded import EmbeddedPostgres, is_running
 from veche.runtime.database.migrate import KERNEL_SETS, pending
+from veche.server.installed import config_path, read_config, service_specs
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from veche.runtime.config import Config
+    from veche.runtime.config import Config, DatabaseSection
     from veche.runtime.database import Cursor
 
 R = TypeVar("R")
@@ -26,6 +26,14 @@ _RETRY_MS: Final = 2_000
 def config_of(arguments: argparse.Namespace) -> Config:
     """The configuration that a command was given, or that of this machine."""
     return read_config(config_path(arguments.config), service_specs())
+
+
+def opened(stack: ExitStack, section: DatabaseSection) -> str:
+    """The connection string; a server of our own in a folder runs until ``stack`` is left."""
+    if section.folder is not None and not is_running(section.folder):
+        server = stack.enter_context(EmbeddedPostgres(section.folder))
+        return server.create_database("veche")
+    return section.dsn()
 
 
 @contextmanager

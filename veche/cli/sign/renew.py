@@ -17,7 +17,13 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from veche.cli.verify_pdf import TIMEOUT_S, fetch_answers, fetch_lists, read_file, read_roots
+from veche.cli.verify.signed_files import (
+    TIMEOUT_S,
+    fetch_answers,
+    fetch_lists,
+    read_file,
+    read_roots,
+)
 from veche.documents.pki.asking import questions_about
 from veche.documents.pki.cms import CMS_BYTES_MAX, CmsError
 from veche.documents.pki.digests import HASHES, SHA256, hash_named

@@ -19,8 +19,8 @@ import attrs
 from cryptography import x509
 
 from veche.cli.reactor_run import run_to_end
-from veche.cli.session_client import SessionClient
-from veche.cli.sign_session import Held, SessionSigning, ask_link, check_can_sign, read_link
+from veche.cli.sign.session import Held, SessionSigning, ask_link, check_can_sign, read_link
+from veche.cli.sign.session_client import SessionClient
 from veche.documents.pdf.document import FILE_BYTES_MAX
 from veche.documents.pdf.values import PdfError
 from veche.documents.pki.provider import KeyHome

@@ -41,7 +41,7 @@ class Guard:
                 children use.
         """
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "veche.cli.guard"],
+            [sys.executable, "-m", "veche.cli.processes.guard"],
             stdin=subprocess.PIPE,
             pass_fds=tuple(held),
             start_new_session=True,

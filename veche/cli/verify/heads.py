@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from veche.cli.site import OtherHistoryError, Site, site_of
+from veche.cli.verify.published import OtherHistoryError, Site, site_of
 from veche.contracts.payments.ledger_heads import (
     LedgerHeads,
     TwoLedgersError,

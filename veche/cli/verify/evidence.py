@@ -10,8 +10,8 @@ import datetime as dt
 import sys
 from typing import TYPE_CHECKING
 
-from veche.cli.site import Site, SiteError
-from veche.cli.verify_pdf import (
+from veche.cli.verify.published import Site, SiteError
+from veche.cli.verify.signed_files import (
     FALSE,
     NOT_PROVEN,
     SEALED,

@@ -23,7 +23,7 @@ from veche.protocol.unpadded_base64 import from_unpadded
 if TYPE_CHECKING:
     from cryptography import x509
 
-    from veche.cli.session_client import SessionClient
+    from veche.cli.sign.session_client import SessionClient
     from veche.contracts.signing.signing_api import SessionView
 
 _RETRY_AFTER_MS: Final = 5_000

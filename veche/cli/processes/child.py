@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from veche.cli.guard import LAUNCHER, STOP_TIMEOUT_S, Guard, signal_group
+from veche.cli.processes.guard import LAUNCHER, STOP_TIMEOUT_S, Guard, signal_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

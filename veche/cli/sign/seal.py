@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from veche.api.sealing_client import Sealer
 from veche.cli.reactor_run import run_to_end
-from veche.cli.verify_pdf import read_file
+from veche.cli.verify.signed_files import read_file
 from veche.documents.asic.archive import ArchiveError
 from veche.documents.asic.container import DataFile
 from veche.documents.signed_file import FILE_BYTES_MAX, PDF

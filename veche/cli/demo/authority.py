@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from veche.cli.homeserver import write_private
+from veche.runtime.config.secret_files import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from veche.cli.site import NotThereError, OtherHistoryError, Site, SiteError, site_of
-from veche.cli.verify_acts import WORDS as ACT_WORDS
-from veche.cli.verify_acts import TwoLogsError, acts_offline, acts_online
-from veche.cli.verify_evidence import verify_evidence
-from veche.cli.verify_heads import FalseHeadsError, UnknownLedgerError, verify_heads
-from veche.cli.verify_pdf import add_distrust, verify_pdf
-from veche.cli.verify_witnesses import TooFewWitnessesError, check_enough, witness_words
+from veche.cli.verify.acts import WORDS as ACT_WORDS
+from veche.cli.verify.acts import TwoLogsError, acts_offline, acts_online
+from veche.cli.verify.evidence import verify_evidence
+from veche.cli.verify.heads import FalseHeadsError, UnknownLedgerError, verify_heads
+from veche.cli.verify.published import NotThereError, OtherHistoryError, Site, SiteError, site_of
+from veche.cli.verify.signed_files import add_distrust, verify_pdf
+from veche.cli.verify.witnesses import TooFewWitnessesError, check_enough, witness_words
 from veche.contracts.payments.ledger_heads import read_copy
 from veche.contracts.payments.receipt import (
     Fault,

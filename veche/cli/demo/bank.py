@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from nacl.signing import SigningKey
 
-from veche.cli.child import Child
-from veche.cli.homeserver import write_private
+from veche.cli.processes.child import Child
+from veche.runtime.config.secret_files import write_private
 
 if TYPE_CHECKING:
-    from veche.cli.guard import Guard
+    from veche.cli.processes.guard import Guard
 
 PROGRAM: Final = (sys.executable, "-m", "appservices.payments.demo_bank")
 """The bank's program; it opens the account by itself."""

@@ -1,6 +1,6 @@
 """A real client of the demo: matrix-nio logs in, writes to the office, waits for its answer.
 
-Run as a process of its own by `veche up --check`: ``python -m veche.cli.demo_client URL PERSON``,
+Run as a process of its own by `veche up --check`: ``python -m veche.cli.demo.client URL PERSON``,
 with the password in the environment. matrix-nio is not our code, and knows nothing of us.
 """
 
@@ -24,7 +24,7 @@ from nio import (
     SyncResponse,
 )
 
-from veche.cli import demo
+from veche.cli.demo import world as demo
 
 TIMEOUT_S: Final = 50.0
 """How long all of it may take."""

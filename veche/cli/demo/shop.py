@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from nacl.signing import SigningKey
 
-from veche.cli.homeserver import write_private
+from veche.runtime.config.secret_files import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import http.client
 import json
-import os
 import secrets
 import sys
 import time
@@ -21,17 +20,18 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import yaml
 
-from veche.cli.child import Child, how, tail
-from veche.cli.guard import STOP_TIMEOUT_S
+from veche.cli.processes.child import Child, how, tail
+from veche.cli.processes.guard import STOP_TIMEOUT_S
 from veche.protocol.errors import UnavailableError, VecheError
 from veche.protocol.unpadded_base64 import unpadded
+from veche.runtime.config.secret_files import write_private
 from veche.runtime.matrix.registration import registration_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from veche.cli.guard import Guard
+    from veche.cli.processes.guard import Guard
 
 START_TIMEOUT_S: Final = 60.0
 """How long Synapse may take until it answers ``/health``; its first start makes the schema."""
@@ -112,20 +112,6 @@ def secret(path: Path) -> str:
     if not path.exists():
         write_private(path, secrets.token_urlsafe(_SECRET_BYTES) + "\n")
     return path.read_text().strip()
-
-
-def write_private(path: Path, content: str | bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        file.flush()
-        # A secret that a power cut takes away could not be made again.
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def registration(plan: HomeserverPlan, url: str) -> dict[str, Any]:

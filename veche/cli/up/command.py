@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from veche.cli import demo
-from veche.cli.child import Child, how, tail
-from veche.cli.demo_authority import DemoAuthority
-from veche.cli.demo_bank import DemoBank
-from veche.cli.demo_shop import DemoShop
-from veche.cli.guard import Guard
-from veche.cli.homeserver import (
+from veche.cli.demo import world as demo
+from veche.cli.demo.authority import DemoAuthority
+from veche.cli.demo.bank import DemoBank
+from veche.cli.demo.shop import DemoShop
+from veche.cli.processes.child import Child, how, tail
+from veche.cli.processes.guard import Guard
+from veche.cli.processes.homeserver import (
     Homeserver,
     HomeserverPlan,
     has_person,
@@ -30,12 +30,12 @@ from veche.cli.homeserver import (
     postgres_database,
     register_person,
     write_configuration,
-    write_private,
 )
-from veche.cli.state import StateFolder, check_port, free_port
-from veche.cli.steps import Step, Steps
-from veche.cli.supervise import ChildEndedError, StoppedError, Supervisor
+from veche.cli.processes.supervise import ChildEndedError, StoppedError, Supervisor
+from veche.cli.up.state import StateFolder, check_port, free_port
+from veche.cli.up.steps import Step, Steps
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
+from veche.runtime.config.secret_files import write_private
 from veche.runtime.database.embedded import EmbeddedPostgres
 from veche.runtime.database.synapse_database import make_synapse_database
 
@@ -271,7 +271,7 @@ class Up:
         person = f"@{name}:{demo.SERVER_NAME}"
         client = Child(
             "client",
-            [sys.executable, "-m", "veche.cli.demo_client", self._plan().url, person],
+            [sys.executable, "-m", "veche.cli.demo.client", self._plan().url, person],
             output=self.state.path / "client.log",
             environment={demo.PASSWORD_VARIABLE: password},
             guard=self._guard,

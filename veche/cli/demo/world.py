@@ -12,17 +12,18 @@ from urllib.parse import urlsplit
 import attrs
 import yaml
 
-from veche.cli.demo_shop import NETWORKS
-from veche.cli.homeserver import APPSERVICE_ID, HomeserverPlan, write_private
+from veche.cli.demo.shop import NETWORKS
+from veche.cli.processes.homeserver import APPSERVICE_ID, HomeserverPlan
+from veche.runtime.config.secret_files import write_private
 from veche.runtime.crypto.keys import OPERATOR_KEY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from veche.cli.demo_authority import DemoAuthority
-    from veche.cli.demo_bank import DemoBank
-    from veche.cli.demo_shop import DemoShop
+    from veche.cli.demo.authority import DemoAuthority
+    from veche.cli.demo.bank import DemoBank
+    from veche.cli.demo.shop import DemoShop
 
 SERVER_NAME: Final = "lindenau.localhost"
 """Ends the ids of the demo's people. Names under ``.localhost`` belong to nobody (RFC 6761)."""
@@ -231,7 +232,7 @@ def services_configuration(
         # A town that is an hour old would be tried out tomorrow.
         sections["approvals"] = {"key_hold": "0 s"}
         sections["widgets"] = {"homeservers": [*HOMESERVERS, f"http://localhost:{plan.port}"]}
-    head = "# Written by `veche up` at each start; change veche/cli/demo.py, not this file.\n"
+    head = "# Written by `veche up` at each start; change veche/cli/demo/world.py, not this file.\n"
     return head + yaml.safe_dump(sections, allow_unicode=True, sort_keys=False)
 
 

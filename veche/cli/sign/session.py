@@ -21,10 +21,10 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 from twisted.internet.task import deferLater
 
-from veche.cli.session_client import SessionClient, SessionRefusedError
-from veche.cli.session_stamps import SessionStamps
-from veche.cli.site import LOOPBACK
-from veche.cli.verify_pdf import judge_encoded
+from veche.cli.sign.session_client import SessionClient, SessionRefusedError
+from veche.cli.sign.session_stamps import SessionStamps
+from veche.cli.verify.published import LOOPBACK
+from veche.cli.verify.signed_files import judge_encoded
 from veche.contracts.signing.document_code import code_of, order_sha256
 from veche.contracts.signing.signing_api import (
     INCREMENT_BYTES_MAX,

@@ -1,0 +1,1 @@
+"""`veche up`: everything on this machine, with a demo."""

@@ -1,0 +1,1 @@
+"""`veche verify`: whether receipts, acts and signed files hold, without our services."""
