@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 OFFERS_MAX: Final = 5
 """New devices of one person that one event tells of."""
 
-_CATALOGUE: Final = Catalogue.load("veche.runtime")
+_CATALOGUE: Final = Catalogue.load("veche.access")
 _DEFAULT_LANGUAGE: Final = "en"
 _YES: Final = re.compile(r"\s*(?:yes|ja|да|так)[\s,:]+(\d{4})\s*[.!]?\s*", re.IGNORECASE)
 _OF_BEFORE: Final = frozenset({DeviceStanding.IDENTITY_CHANGED, DeviceStanding.NO_IDENTITY})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CHATS_MAX: Final = 10
 """Chats of one person with one bot."""
 
-_CATALOGUE: Final = Catalogue.load("veche.runtime")
+_CATALOGUE: Final = Catalogue.load("veche.bots")
 _DEFAULT_LANGUAGE: Final = "en"
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from veche.runtime.crypto.recovery import Hint
     from veche.runtime.database import Cursor
 
-_CATALOGUE: Final = Catalogue.load("veche.runtime")
+_CATALOGUE: Final = Catalogue.load("veche.chat")
 _DEFAULT_LANGUAGE: Final = "en"
 
 

@@ -17,7 +17,7 @@ from veche.protocol.commands import (
     Command,
 )
 from veche.protocol.commands import STATUS as _KERNEL_STATUS
-from veche.protocol.forms.words import QUOTES
+from veche.protocol.forms import QUOTES
 from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import Field
 
 from veche.access.sessions import Level
-from veche.acts import head_store, heads
+from veche.acts import actors, counts, has_log, heads
 from veche.api import Api, Download
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import NotFoundError
@@ -159,11 +159,11 @@ class ActsOfPersonRoutes:
     )
     def actors(self, txn: Cursor, call: Call) -> ActorsView:
         """Who has acted, and how often."""
-        names = head_store.actors(txn) | {
+        names = actors(txn) | {
             one.organisation: one.name(call.language) for one in self._offices.workplaces.values()
         }
         person, pseudonym = call.signed_in.person, self._host.act_log.pseudonym
-        found = head_store.counts(txn, {one: pseudonym(one, person) for one in names})
+        found = counts(txn, {one: pseudonym(one, person) for one in names})
         views = [ActorView(organisation=one, name=names[one], acts=found[one]) for one in found]
         return ActorsView(organisations=views)
 
@@ -212,7 +212,7 @@ class ActKeyRoutes:
 
 
 def _known(txn: Cursor, organisation: str) -> str:
-    if not head_store.has_log(txn, organisation):
+    if not has_log(txn, organisation):
         raise NotFoundError("There is no such organisation here")
     return organisation
 

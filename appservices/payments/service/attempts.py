@@ -27,7 +27,7 @@ from appservices.payments.store.attempts import Attempt, add
 from veche.messaging.jobs import retry_delay_ms
 from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
-from veche.runtime.database.exclusive import is_trouble, sqlstate
+from veche.runtime.database import is_trouble, sqlstate
 from veche.runtime.tasks import Tasks
 from veche.runtime.wake import Bell
 

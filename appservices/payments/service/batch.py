@@ -18,7 +18,7 @@ from appservices.payments.core.ledger.values import ROWS_MAX, SALT_DIGITS
 from appservices.payments.service import gauges
 from appservices.payments.service.work import Outcome
 from appservices.payments.store.copies import sending_of
-from veche.runtime.database.exclusive import is_trouble, sqlstate
+from veche.runtime.database import is_trouble, sqlstate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

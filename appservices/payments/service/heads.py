@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from appservices.payments.service.writer import Writer
-    from veche.acts.last_signed import LastSigned
+    from veche.acts import LastSigned
     from veche.acts.signed_tree import Head, SignedTree
     from veche.acts.witnesses.asking import Witnesses
     from veche.runtime.database import Cursor

@@ -18,7 +18,7 @@ from twisted.internet.defer import DeferredSemaphore
 from appservices.payments.service.scene import Parts
 from veche.bots import ChatErrand
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
-from veche.protocol.forms.files import parse_file
+from veche.protocol.forms import parse_file
 from veche.protocol.forms.models import Field, FieldKind
 from veche.protocol.forms.problems import FieldError, Problem
 from veche.protocol.forms.values import FieldContext

@@ -15,8 +15,7 @@ from appservices.payments.core.ledger.port import LedgerStore
 from appservices.payments.service import gauges
 from appservices.payments.store import shards
 from appservices.payments.store.ledger import PostgresLedger
-from veche.runtime.database import Cursor
-from veche.runtime.database.exclusive import Lane, end_stalled, try_lock
+from veche.runtime.database import Cursor, Lane, end_stalled, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

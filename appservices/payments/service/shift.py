@@ -31,8 +31,7 @@ from appservices.payments.service import gauges
 from appservices.payments.service.batch import Batch, Link, RiderError, decide, ride
 from appservices.payments.service.work import BrokenWorkError
 from veche.protocol.errors import UnavailableError
-from veche.runtime.database.cursor import LostError
-from veche.runtime.database.exclusive import is_trouble, sqlstate
+from veche.runtime.database import LostError, is_trouble, sqlstate
 from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:

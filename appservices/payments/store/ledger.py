@@ -26,7 +26,7 @@ from appservices.payments.core.ledger.values import (
 )
 from appservices.payments.store import shards
 from appservices.payments.store.copies import sending_of
-from veche.runtime.database.exclusive import transaction
+from veche.runtime.database import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from cryptography import x509
 
+from appservices.signing.core.growing import added
 from appservices.signing.core.judged import trusted
 from veche.documents.asic.archive import ArchiveError
 from veche.documents.asic.container import prepare, read_container
-from veche.documents.asic.growing import added
 from veche.documents.asic.verdict import judge_container
 from veche.documents.pdf.appearance import lines_of
 from veche.documents.pdf.document import Document

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.signing.core.papers.sheet import level_word, role_word
+from veche.documents.pdf import signature_font
 from veche.documents.pdf.appearance import Look, picture, size_of
-from veche.documents.pdf.letters import letters
 from veche.documents.pdf.signing import can_be_shown
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ def look_of(catalogue: Catalogue, language: str, role: str, level: str, *, title
         level: ``Level.value``.
         title: What the document calls them, such as "Landlord"; empty: by the role.
     """
-    called = title if title and letters().can_show(title) else role_word(catalogue, language, role)
+    called = (
+        title
+        if title and signature_font().can_show(title)
+        else role_word(catalogue, language, role)
+    )
     return Look(called, level_word(catalogue, language, level))
 
 
@@ -47,7 +51,7 @@ def name_to_show(name: str, account: str) -> str:
 
     Whoever checks a file accepts these two: the certificate has both.
     """
-    return name if name and letters().can_show(name) else account
+    return name if name and signature_font().can_show(name) else account
 
 
 def appearance(rectangle: Value, lines: Sequence[str]) -> bytes:
@@ -61,4 +65,4 @@ def appearance(rectangle: Value, lines: Sequence[str]) -> bytes:
         PdfError: No signature can be shown in such a box.
         MissingLetterError: The font lacks a character.
     """
-    return picture(size_of(rectangle), lines, letters())
+    return picture(size_of(rectangle), lines, signature_font())

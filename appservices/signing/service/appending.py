@@ -26,9 +26,9 @@ from appservices.signing.core.papers.uploads import (
     UploadError,
 )
 from appservices.signing.service.uploads import checked_signed, is_pdf, read_upload
+from veche.documents.pdf import page_count
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.grammar import active_names, dictionaries
-from veche.documents.pdf.pages import page_count
 from veche.documents.pdf.signing import NewField, Proofs, form_fields, is_signed, prepare_signature
 from veche.documents.pdf.structure import revisions
 from veche.documents.pdf.values import PdfError, is_reference, referred

@@ -30,8 +30,8 @@ from appservices.signing.core.papers.uploads import (
 )
 from appservices.signing.core.places import PageSize
 from appservices.signing.service.drawing import Frame, Insert, drawn, page_sizes, read_pages
+from veche.documents.pdf import signature_font
 from veche.documents.pdf.document import Document
-from veche.documents.pdf.letters import letters
 from veche.documents.pdf.signing import lay_boxes
 from veche.documents.pdf.values import PdfError
 from veche.protocol.canonical import canonical
@@ -160,7 +160,7 @@ def _insert(
 
 def _printed(words: str) -> str:
     """The words, or a spelling in Latin letters where the font has none of theirs."""
-    return words if letters().can_show(words) else anyascii(words)
+    return words if signature_font().can_show(words) else anyascii(words)
 
 
 def _qr(link: str) -> str:

@@ -41,8 +41,8 @@ from appservices.signing.service.appending import free_names
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.service.inviting import Invited, with_witnesses, written_member
 from appservices.signing.store import blobs, sessions
+from veche.documents.pdf import page_count
 from veche.documents.pdf.document import Document
-from veche.documents.pdf.pages import page_count
 from veche.documents.pdf.signing import form_fields
 from veche.documents.pdf.values import PdfError
 from veche.protocol.approval import showable

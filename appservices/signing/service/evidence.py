@@ -18,8 +18,8 @@ from anyascii import anyascii
 from appservices.signing.core.papers.evidence import report_data
 from appservices.signing.service.boxes import PAPERS
 from veche.contracts.signing.evidence import JSON_BYTES_MAX
+from veche.documents.pdf import signature_font
 from veche.documents.pdf.document import Document
-from veche.documents.pdf.letters import letters
 from veche.documents.pdf.signing import (
     Box,
     Proofs,
@@ -130,7 +130,7 @@ def _set(source: bytes, report: dict[str, Any], record: str, made_at_ms: int) ->
 def _spelt(value: Any) -> Any:
     """The data with Latin letters in place of those that the font has not."""
     if isinstance(value, str):
-        return "".join(one if letters().can_show(one) else anyascii(one) for one in value)
+        return "".join(one if signature_font().can_show(one) else anyascii(one) for one in value)
     if isinstance(value, list):
         return [_spelt(one) for one in value]
     return {key: _spelt(one) for key, one in value.items()} if isinstance(value, dict) else value

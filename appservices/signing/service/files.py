@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.signing.core.growing import begun, grown
 from appservices.signing.service.keeping import check_kept, is_forgotten
 from appservices.signing.store import blobs, revisions, sessions
 from veche.documents.asic.container import DataFile
-from veche.documents.asic.growing import begun, grown
 from veche.protocol.errors import RefusedError
 from veche.runtime.files.document_cipher import DOCUMENT, decrypt, increment_of
 

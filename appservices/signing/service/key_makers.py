@@ -26,7 +26,7 @@ from veche.runtime.keys.places import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from veche.runtime.keys.tokens import Token
+    from veche.runtime.keys import Token
 
 LABELS_MAX: Final = 100
 PREFIX: Final = "veche-"

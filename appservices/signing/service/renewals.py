@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from twisted.internet.threads import deferToThreadPool
 
+from appservices.signing.core.growing import added
 from appservices.signing.core.texts.blind import renew_doc
 from appservices.signing.service import delivery, ending
 from appservices.signing.service.files import read_kept
@@ -24,7 +25,6 @@ from appservices.signing.service.scene import Parts
 from appservices.signing.store import events, renewals, revisions
 from appservices.signing.store.revisions import Revision
 from veche.bots import ChatErrand
-from veche.documents.asic.growing import added
 from veche.documents.pki.stamps import StampRequest
 from veche.documents.renewal import Stamper
 from veche.documents.signed_file import lasting_addresses

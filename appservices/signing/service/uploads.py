@@ -27,9 +27,9 @@ from appservices.signing.core.papers.uploads import (
     UploadTooLargeError,
     XfaError,
 )
+from veche.documents.pdf import page_count
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.grammar import active_names, dictionaries, has_other_signatures
-from veche.documents.pdf.pages import page_count
 from veche.documents.pdf.structure import revisions
 from veche.documents.pdf.values import PdfError, is_reference, referred
 from veche.runtime.files.sandbox import SandboxError, in_sandbox

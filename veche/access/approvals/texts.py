@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from veche.access.approvals.store import Logged
     from veche.protocol.message import Doc
 
-CATALOGUE: Final = Catalogue.load("veche.runtime")
+CATALOGUE: Final = Catalogue.load("veche.access")
 _MINUTES: Final = ENROLMENT_MS // MINUTE_MS
 
 KIND_WORDS: Final[Mapping[str, str]] = {

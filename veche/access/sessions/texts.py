@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from veche.access.sessions.core import Agent
     from veche.protocol.message import Doc
 
-CATALOGUE: Final = Catalogue.load("veche.runtime")
+CATALOGUE: Final = Catalogue.load("veche.access")
 _MINUTES: Final = OFFER_MS // MINUTE_MS
 
 

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from veche.documents.pdf.appearance import lines_of, picture, picture_entries, size_of, turn_of
-from veche.documents.pdf.letters import DIGEST, MissingLetterError, digest_of, laid_letters, letters
+from veche.documents.pdf.letters import (
+    DIGEST,
+    MissingLetterError,
+    digest_of,
+    laid_letters,
+    signature_font,
+)
 from veche.documents.pdf.signing import SIGNATURE, STAMP
 from veche.documents.pdf.values import (
     PdfError,
@@ -258,7 +264,7 @@ class _Addition:
         turn = turn_of(holder)
         lines, size = lines_of(signature), size_of(holder.get(b"/Rect"), turn)
         try:
-            content = picture(size, lines, letters())
+            content = picture(size, lines, signature_font())
         except MissingLetterError as e:
             raise PdfError(f"the picture of a signature cannot be drawn: {e}") from e
         entries = picture_entries(size, self._font(), turn)

@@ -97,7 +97,7 @@ class Letters:
 
 
 @functools.cache
-def letters() -> Letters:
+def signature_font() -> Letters:
     """The letters of the font."""
     known = _known()
     pairs = list(zip(known["characters"], known["widths"], strict=True))

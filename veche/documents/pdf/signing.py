@@ -24,7 +24,7 @@ from veche.documents.pdf.appearance import (
     turn_of,
 )
 from veche.documents.pdf.increment import Increment, references
-from veche.documents.pdf.letters import RESOURCE, laid_letters, lay_letters, letters
+from veche.documents.pdf.letters import RESOURCE, laid_letters, lay_letters, signature_font
 from veche.documents.pdf.pages import page_number
 from veche.documents.pdf.values import (
     PdfError,
@@ -256,7 +256,7 @@ def can_be_shown(document: Document, field: str, texts: Sequence[str]) -> bool:
         has_font = laid_letters(form, document.resolve) is not None
     except PdfError:
         return False
-    fit = all(0 < len(one) <= CHARACTERS_MAX and letters().can_show(one) for one in texts)
+    fit = all(0 < len(one) <= CHARACTERS_MAX and signature_font().can_show(one) for one in texts)
     return has_font and fit and b"/AP" not in held
 
 
@@ -267,7 +267,7 @@ def _draw(document: Document, increment: Increment, box: Dictionary, signature: 
     font = referred(laid_letters(form, document.resolve), "the font of signatures in /DR")
     turn = turn_of(box)
     size = size_of(box.get(b"/Rect"), turn)
-    content = picture(size, lines_of(signature), letters())
+    content = picture(size, lines_of(signature), signature_font())
     return increment.add_stream(content, picture_entries(size, font, turn))
 
 

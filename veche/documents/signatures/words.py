@@ -98,7 +98,7 @@ _LEVELS: Final[Mapping[Level | None, str]] = MappingProxyType(
 
 @functools.cache
 def _catalogue() -> Catalogue:
-    return Catalogue.load("veche.protocol")
+    return Catalogue.load("veche.documents")
 
 
 def words_of(

@@ -1,5 +1,14 @@
 """PostgreSQL: transactions, migrations, notifications and locks."""
 
+from veche.runtime.database.cursor import LostError
+from veche.runtime.database.exclusive import (
+    Lane,
+    end_stalled,
+    is_trouble,
+    sqlstate,
+    transaction,
+    try_lock,
+)
 from veche.runtime.database.transactions import (
     ATTEMPTS_MAX,
     DATABASE_FAILURES,
@@ -19,7 +28,14 @@ __all__ = [
     "Connection",
     "Cursor",
     "Database",
+    "Lane",
+    "LostError",
     "connect",
+    "end_stalled",
     "is_cancelled",
+    "is_trouble",
     "is_unavailable",
+    "sqlstate",
+    "transaction",
+    "try_lock",
 ]

@@ -1,5 +1,6 @@
 /**
- * A container that grows in the hands of many, as `veche.documents.asic.growing` makes it: one file,
+ * A container that grows in the hands of many, as `appservices.signing.core.growing` makes it: one
+ * file,
  * and what each signature has added; what closes it and renews it. Pure.
  *
  * @typedef {import("../signatures/der.js").Bytes} Bytes

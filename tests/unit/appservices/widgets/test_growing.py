@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from appservices.signing.core.growing import added, begun, grown
 from appservices.signing.core.papers.any_files import kind_of, safe_name
 from tests.support.node import why_no_node
 from tests.support.responders import Answering
@@ -21,7 +22,6 @@ from tests.unit.appservices.widgets.test_signing_twins import _stamps, by_page
 from tests.unit.veche.protocol.signatures import test_proofs as stamps
 from veche.documents.asic.archive import new_entry
 from veche.documents.asic.container import DataFile, prepare, prepare_closing, read_container
-from veche.documents.asic.growing import added, begun, grown
 from veche.documents.asic.verdict import judge_container
 from veche.documents.pki.cms import Signer, der_of, with_proofs
 from veche.documents.pki.digests import SHA256, SHA512

@@ -90,10 +90,6 @@ def all_languages(**changed: str) -> dict[str, str]:
 # --- the kernel's own ---------------------------------------------------------------------------
 
 
-def test_every_text_of_the_kernel_is_translated() -> None:
-    assert catalogue_problems("veche.protocol") == []
-
-
 def test_the_kernel_speaks() -> None:
     used = used_messages("veche.protocol")
 

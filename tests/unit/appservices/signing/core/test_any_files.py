@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appservices.signing.core.growing import begun
 from appservices.signing.core.papers.any_files import (
     ANY,
     FILENAME_CHARACTERS_MAX,
@@ -24,7 +25,6 @@ from appservices.signing.core.papers.uploads import (
 )
 from tests.support.containers import odt
 from veche.documents.asic.container import DataFile, is_container, new_container
-from veche.documents.asic.growing import begun
 from veche.protocol.approval import showable
 
 ZIP = b"PK\x03\x04"

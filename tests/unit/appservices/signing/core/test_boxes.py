@@ -21,7 +21,7 @@ from appservices.signing.core.parties import Role
 from appservices.signing.core.places import PageSize, Place, Side
 from appservices.signing.core.records import Level
 from veche.documents.pdf.appearance import Look
-from veche.documents.pdf.letters import letters
+from veche.documents.pdf.letters import signature_font
 from veche.documents.pdf.signing import Box
 from veche.documents.signatures.verdict import SIGNATURES_MAX
 from veche.protocol.errors import MalformedError
@@ -164,7 +164,7 @@ def test_every_role_and_level_is_shown_in_each_language_with_letters_of_the_font
         for role in Role:
             for level in Level:
                 look = look_of(CATALOGUE, language, role.value, level.value)
-                assert letters().can_show(look.reason)
+                assert signature_font().can_show(look.reason)
                 assert look.role != role.value
                 assert look.level != level.value
     assert look_of(CATALOGUE, "en", "signer", "S4") == Look(

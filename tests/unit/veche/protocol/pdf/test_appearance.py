@@ -38,7 +38,7 @@ from veche.documents.pdf.appearance import (
     turn_of,
 )
 from veche.documents.pdf.document import Document
-from veche.documents.pdf.letters import MissingLetterError, letters
+from veche.documents.pdf.letters import MissingLetterError, signature_font
 from veche.documents.pdf.signing import Box, Proofs, can_be_shown, lay_boxes, prepare_signature
 from veche.documents.pdf.values import PdfError, text
 from veche.documents.pki.cms import Signer
@@ -143,13 +143,15 @@ def test_the_picture_of_the_tests_below_is_fine_unless_changed() -> None:
         ),
         pytest.param(
             lambda data: data.replace(
-                letters().encoded("advanced signature"), letters().encoded("qualified unsigned"), 1
+                signature_font().encoded("advanced signature"),
+                signature_font().encoded("qualified unsigned"),
+                1,
             ),
             id="other level",
         ),
         pytest.param(
             lambda data: data.replace(
-                letters().encoded("Alice Adams"), letters().encoded("Alice Adamo"), 1
+                signature_font().encoded("Alice Adams"), signature_font().encoded("Alice Adamo"), 1
             ),
             id="other name",
         ),
@@ -379,7 +381,9 @@ def test_a_signature_that_lacks_a_line_is_not_shown(entries: dict[bytes, bytes])
 
 @given(
     st.lists(
-        st.text(st.sampled_from(sorted(letters().glyphs)), min_size=1, max_size=CHARACTERS_MAX),
+        st.text(
+            st.sampled_from(sorted(signature_font().glyphs)), min_size=1, max_size=CHARACTERS_MAX
+        ),
         min_size=4,
         max_size=4,
     ),
@@ -387,21 +391,21 @@ def test_a_signature_that_lacks_a_line_is_not_shown(entries: dict[bytes, bytes])
     st.integers(HEIGHT_MIN, HEIGHT_MAX),
 )
 def test_every_line_stays_in_its_box(lines: list[str], width: int, height: int) -> None:
-    drawn = picture((width, height), lines, letters())
+    drawn = picture((width, height), lines, signature_font())
 
     at = 0.0
     sizes = re.findall(rb" ([\d.]+) Tf\n([\d.-]+) ([\d.-]+) Td", drawn)
     assert len(sizes) == 4
     for line, (size, _, move) in zip(lines, sizes, strict=True):
         at += float(move)
-        assert 0 < float(size) * letters().width(line) / 1000 <= width / 100 - 8
+        assert 0 < float(size) * signature_font().width(line) / 1000 <= width / 100 - 8
         assert 0 < at < height / 100 - float(size) * 0.6
 
 
 def test_a_character_without_a_picture_is_named() -> None:
-    assert not letters().can_show("王")
+    assert not signature_font().can_show("王")
     with pytest.raises(MissingLetterError, match="王"):
-        picture(SIZE, ["王", "a", "b", "c"], letters())
+        picture(SIZE, ["王", "a", "b", "c"], signature_font())
 
 
 def test_the_font_has_the_letters_of_our_languages() -> None:
@@ -413,7 +417,7 @@ def test_the_font_has_the_letters_of_our_languages() -> None:
         "Łódź Žižkov Şişli Győr Čeština Ăâîșț",
         "@alice.adams:example.org",
     ):
-        assert letters().can_show(words)
+        assert signature_font().can_show(words)
 
 
 def test_the_font_is_the_one_that_typst_brings() -> None:
@@ -438,7 +442,7 @@ def test_pictures_are_drawn_as_ever() -> None:
                 name: {
                     "size": size,
                     "lines": lines,
-                    "picture": picture(size, lines, letters()).decode(),
+                    "picture": picture(size, lines, signature_font()).decode(),
                 }
                 for name, (size, lines) in cases.items()
             },
