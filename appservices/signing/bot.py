@@ -25,7 +25,7 @@ from veche.messaging.webhooks import Webhooks
 from veche.protocol.errors import ConfigError
 from veche.protocol.ids import UserId
 from veche.runtime.config.secret_files import read_secret
-from veche.runtime.keys.pool import THREADS, SigningPool
+from veche.runtime.keys import THREADS, SigningPool
 from veche.runtime.keys.stampers import RemoteStamper
 from veche.runtime.vault import Vault
 from veche.runtime.web.outbound import Outbound

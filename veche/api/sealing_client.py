@@ -11,7 +11,7 @@ from pydantic import Field
 from twisted.internet.threads import deferToThreadPool
 
 from veche.documents.asic import container
-from veche.documents.pdf.document import Document
+from veche.documents.pdf import Document, PdfError
 from veche.documents.pdf.signing import (
     Box,
     Proofs,
@@ -22,7 +22,6 @@ from veche.documents.pdf.signing import (
     room_for_signature,
     room_for_stamp,
 )
-from veche.documents.pdf.values import PdfError
 from veche.documents.sealing_api import SealBody, SealedView, SealView, StampBody, StampView
 from veche.protocol.errors import RefusedError
 from veche.protocol.unpadded_base64 import from_unpadded, unpadded

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from veche.access.approvals import Approvals
     from veche.acts import ActLog
     from veche.acts.heads import ActHeads
+    from veche.acts.histories import Logs
     from veche.protocol.ids import DeviceId, UserId
     from veche.runtime.matrix.client import MatrixClient
     from veche.runtime.matrix.rooms import Rooms
@@ -24,6 +25,7 @@ class BotPorts(Process, Protocol):
         rooms: Reads and keeps the state of rooms.
         act_log: Commits the acts of organisations.
         act_heads: Signs the heads of their logs.
+        logs: Makes sure that no log falls behind what it signed.
         approvals: Keys of persons, and what they approve with them.
         links: Makes links to pages, None if there are none.
         public_url: Origin of the pages, None if there are none.
@@ -33,6 +35,7 @@ class BotPorts(Process, Protocol):
     rooms: Rooms
     act_log: ActLog
     act_heads: ActHeads
+    logs: Logs
     approvals: Approvals
     links: PageLinks | None
     public_url: str | None

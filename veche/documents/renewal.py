@@ -17,7 +17,7 @@ from cryptography import x509
 
 from veche.documents.asic import container
 from veche.documents.asic.archive import ArchiveError
-from veche.documents.pdf.document import Document
+from veche.documents.pdf import Document, PdfError
 from veche.documents.pdf.signing import (
     Prepared,
     Proofs,
@@ -25,7 +25,6 @@ from veche.documents.pdf.signing import (
     prepare_closing,
     room_for_stamp,
 )
-from veche.documents.pdf.values import PdfError
 from veche.documents.pki.cms import CmsError
 from veche.documents.pki.digests import SHA256
 from veche.documents.pki.ocsp import OcspError, read_answer

@@ -47,10 +47,10 @@ if TYPE_CHECKING:
     from appservices.agency.service.offices import Workplace
     from appservices.agency.service.scene import Scene
     from appservices.agency.store import CaseFile
+    from veche.bots.ports import BotPorts
     from veche.messaging.jobs import ErrandHandler
     from veche.protocol.commands import Command
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 JOIN: Final = "agency.join"
 MAKE_DESK: Final = "agency.desk"
@@ -72,7 +72,7 @@ class Parts:
         workplaces: By bot.
     """
 
-    host: Host
+    host: BotPorts
     scene: Callable[[Cursor, UserId, str, int], Scene]
     workplaces: Mapping[UserId, Workplace]
 

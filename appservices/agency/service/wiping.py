@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
+    from veche.runtime.process import Process
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ _wiped = metrics.counter("veche_agency_wiped_total", "Cases whose content was wi
 class Wiping:
     """The hourly loop; several replicas do no harm to one another."""
 
-    def __init__(self, host: Host, kept_ms: Mapping[UserId, int]) -> None:
+    def __init__(self, host: Process, kept_ms: Mapping[UserId, int]) -> None:
         """Make it.
 
         Args:

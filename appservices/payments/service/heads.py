@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from veche.acts.signed_tree import Head, SignedTree
     from veche.acts.witnesses.asking import Witnesses
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
+    from veche.bots.ports import BotPorts
     from veche.transparency.notes import Checkpoint, NoteSigner, VerifierKey
     from veche.transparency.witness_proofs import WitnessedHead
 
@@ -45,7 +45,7 @@ class Heads:
 
     def __init__(
         self,
-        host: Host,
+        host: BotPorts,
         writer: Writer,
         signer: NoteSigner,
         post: Callable[[Cursor, int], None],
@@ -121,7 +121,7 @@ class Vouched:
         """Of the witnesses."""
         return self._witnesses.keys if self._witnesses is not None else ()
 
-    def start(self, host: Host) -> None:
+    def start(self, host: BotPorts) -> None:
         """Begin to show them the heads; ends with the host."""
         if self._witnesses is not None:
             self._witnesses.start(host.spawn, self._trees)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.config import PaymentsSection, PeerSection
-    from veche.server.host import Host
+    from veche.runtime.process import Process
     from veche.transparency.notes import NoteSigner
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class NoAnswerFromPeerError(UnavailableError):
 class PeerClient:
     """Asks other institutions."""
 
-    def __init__(self, host: Host, section: PaymentsSection, signer: NoteSigner) -> None:
+    def __init__(self, host: Process, section: PaymentsSection, signer: NoteSigner) -> None:
         """Make it.
 
         Args:

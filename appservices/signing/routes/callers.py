@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from veche.api import Call
     from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
-    from veche.runtime.keys.pool import SigningPool
+    from veche.runtime.keys import SigningPool
     from veche.server.host import Host
 
 NO_SESSIONS: Final = "Nobody signs here: the section `signing` has no `sessions`"

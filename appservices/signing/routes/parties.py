@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from veche.api import Call
     from veche.contracts.signing.signing_api import RevisionView
     from veche.runtime.database import Cursor
-    from veche.runtime.keys.pool import SigningPool
+    from veche.runtime.keys import SigningPool
     from veche.server.host import Host
 
 READ_LIMIT: Final = Limit(burst=400, per_s=20)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from appservices.signing.service.sealing import Seals
     from veche.api import Call
     from veche.runtime.database import Database
-    from veche.runtime.keys.pool import SigningPool
+    from veche.runtime.keys import SigningPool
 
 PUBLIC_LIMIT: Final = Limit(burst=100, per_s=20)
 """Certificates and lists for one client address."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from appservices.signing.service.sealing import Callers, Seals
     from veche.api import Call
     from veche.runtime.database import Database
-    from veche.runtime.keys.pool import SigningPool
+    from veche.runtime.keys import SigningPool
 
 SEAL_LIMIT: Final = Limit(burst=500, per_s=100)
 """Seals, and stamps, of one client address."""

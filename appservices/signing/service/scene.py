@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from appservices.signing.service.sealing import Seals
     from veche.chat.prompts import Asking, Kept
     from veche.runtime.database import Cursor
-    from veche.runtime.keys.pool import SigningPool
+    from veche.runtime.keys import SigningPool
 
 CATALOGUE: Final = Catalogue.load(
     "veche.protocol",

@@ -21,17 +21,16 @@ from cryptography import x509
 from veche.cli.reactor_run import run_to_end
 from veche.cli.sign.session import Held, SessionSigning, ask_link, check_can_sign, read_link
 from veche.cli.sign.session_client import SessionClient
-from veche.documents.pdf.document import FILE_BYTES_MAX
-from veche.documents.pdf.values import PdfError
+from veche.documents.pdf import FILE_BYTES_MAX, PdfError
 from veche.documents.pki.provider import KeyHome
 from veche.protocol.approval import showable
 from veche.protocol.errors import ConfigError, RefusedError
 from veche.runtime.config.secret_files import read_secret
+from veche.runtime.keys import SigningPool
 from veche.runtime.keys.csc import ProviderClient, ProviderSection, RemoteKey, chosen
 from veche.runtime.keys.local import key_in_file, key_in_token
 from veche.runtime.keys.pades import sign_pdf
 from veche.runtime.keys.places import open_token
-from veche.runtime.keys.pool import SigningPool
 from veche.runtime.keys.revocation import fetched_proofs
 from veche.runtime.keys.stampers import RemoteStamper
 from veche.runtime.web.outbound import Outbound

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from veche.contracts.signing.signing_api import SessionView
     from veche.documents.pki.provider import Credential, SignatureProvider
-    from veche.runtime.keys.pool import SigningPool
+    from veche.runtime.keys import SigningPool
     from veche.runtime.keys.revocation import Fetch
 
 APPROVAL_S_MAX: Final = 15 * 60

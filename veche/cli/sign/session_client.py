@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from veche.contracts.signing.own_certificate_api import AnnounceBody
 from veche.contracts.signing.signing_api import SessionView
-from veche.documents.pdf.document import FILE_BYTES_MAX
+from veche.documents.pdf import FILE_BYTES_MAX
 from veche.documents.pki.cms import CmsError
 from veche.documents.pki.stamps import StampRequest
 from veche.documents.sealing_api import StampersView

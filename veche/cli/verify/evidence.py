@@ -21,7 +21,7 @@ from veche.cli.verify.signed_files import (
     verify_pdf,
 )
 from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
-from veche.documents.pdf.values import PdfError
+from veche.documents.pdf import PdfError
 from veche.documents.pki.cms import der_of
 from veche.documents.signatures.judging import Trusted
 from veche.documents.signed_file import FILE_BYTES_MAX, judge_file

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from veche.runtime.keys.pool import THREADS, SigningPool
+
 if TYPE_CHECKING:
     # For types alone: PKCS#11 is not installed everywhere.
     from veche.runtime.keys.tokens import Token as Token
+
+__all__ = ["THREADS", "SigningPool"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
 
-from veche.documents.pdf.document import Document
+from veche.documents.pdf import Document, PdfError
 from veche.documents.pdf.signing import (
     SIGNATURE_BYTES_MAX,
     Box,
@@ -24,7 +24,6 @@ from veche.documents.pdf.signing import (
     prepare_closing,
     prepare_signature,
 )
-from veche.documents.pdf.values import PdfError
 from veche.documents.pki.cms import Signer, der_of, read_signed_data
 from veche.documents.pki.stamps import read_token
 from veche.documents.pki.stated import may_stamp, read_certificate

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from appservices.payments.core.rails.port import Rail
     from appservices.payments.service.rails.banks import BankNews
     from veche.runtime.database import Cursor
+    from veche.runtime.process import Process
     from veche.runtime.vault import Vault
-    from veche.server.host import Host
 
 ENTRY_POINTS: Final = "veche.rails"
 """Group of entry points by which rails of others are found."""
@@ -55,7 +55,7 @@ class RailMaker(Protocol):
 
 
 def banking_of(
-    host: Host,
+    host: Process,
     section: PaymentsSection,
     vault: Vault,
     tell: Callable[[Cursor, BankNews], None],

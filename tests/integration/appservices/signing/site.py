@@ -60,7 +60,7 @@ from veche.runtime.config.secret_files import write_private
 from veche.runtime.config.witnesses import WitnessesSection
 from veche.runtime.database import Database, connect
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
-from veche.runtime.keys.pool import SigningPool
+from veche.runtime.keys import SigningPool
 from veche.runtime.live import Live
 from veche.runtime.vault import Vault
 from veche.runtime.web import new_site

@@ -39,7 +39,7 @@ from veche.documents.pki.certificates import Holder, stamps_certificate
 from veche.protocol.errors import ConfigError
 from veche.runtime.config.secret_files import write_private
 from veche.runtime.database import Database
-from veche.runtime.keys.pool import SigningPool
+from veche.runtime.keys import SigningPool
 from veche.runtime.web import new_site
 
 pytestmark = pytest.mark.postgres
