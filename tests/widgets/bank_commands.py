@@ -17,14 +17,23 @@ from tests.widgets.commands import Command, shown
 from veche.cli import demo
 from veche.protocol.ids import ulid
 from veche.protocol.mandate import CHARGE_ERRAND, MANDATE_ERRAND
+from veche.runtime.database import connect
 
 if TYPE_CHECKING:
     from tests.support.people import Message, Person
+    from veche.runtime.database import Connection
 
 API: Final = "/_veche/payments/v1"
 _LINK: Final = re.compile(r"https?://\S+/signin#\S+")
 _CODE: Final = re.compile(r"\b(\d{3}) ?(\d{3})\b")
 _DAY_MS: Final = 86_400_000
+_GATE: Final = """
+CREATE OR REPLACE FUNCTION payments.wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NEW; END $$;
+CREATE OR REPLACE TRIGGER gate BEFORE UPDATE ON payments.payment FOR EACH ROW
+WHEN (NEW.state = 'paid') EXECUTE FUNCTION payments.wait_at_gate();
+"""
+"""What makes whoever writes that something is paid wait while another session has the lock 7."""
 
 COMMANDS: Final[dict[str, Command]] = {}
 
@@ -43,11 +52,13 @@ class Counter:
         bank: Everything that runs.
         elsewhere: The bank where it has its account.
         key: Of the organisation that makes invoices.
+        held: While it is there, no payment becomes paid.
     """
 
     bank: Bank
     elsewhere: DemoBank
     key: str
+    held: Connection | None = None
     _rooms: dict[str, tuple[Person, str]] = attrs.field(factory=dict)
 
     def person(self, name: str) -> tuple[Person, str]:
@@ -182,6 +193,24 @@ def charge(counter: Counter, *, mandate: str, minor: int, title: str) -> Any:
     }
     counter.bank.order(CHARGE_ERRAND, order)
     return {"id": order["id"]}
+
+
+@command
+def hold_payments(counter: Counter) -> Any:
+    """Let no payment become paid until ``let_payments_go``: those that are approved are paying."""
+    counter.held = connect(counter.bank.house.dsn)
+    with counter.held, counter.held.cursor() as txn:
+        txn.execute(_GATE)
+        txn.execute("SELECT pg_advisory_lock(7)")
+    return {}
+
+
+@command
+def let_payments_go(counter: Counter) -> Any:
+    """Let the payments that wait become paid."""
+    assert counter.held is not None
+    counter.held.close()
+    return {}
 
 
 @command

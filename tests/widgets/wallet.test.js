@@ -200,7 +200,11 @@ test("an invoice is paid from the account of somebody who allows it, by a press"
     const theirs = page.getByRole("button", { name: "From the account of @alice:" });
     await theirs.waitFor();
     await glance(page, "wallet-purse");
+    // It is seen on its way first: then nothing of bob's own wallet changes when it is paid.
+    await ask("hold_payments");
     await wallet.approve(theirs);
+    await wallet.state.getByText("is being paid").waitFor();
+    await ask("let_payments_go");
     await wallet.state.getByText("paid", { exact: true }).waitFor();
     const told = await ask("wait_for", { person: "alice", text: "from your account" });
     assert.match(told.body, /bob paid 4\.25 EUR/);
