@@ -75,6 +75,16 @@ def execute(dsn: str, statement: str, *values: object) -> list[tuple[object, ...
         connection.close()
 
 
+def waiting_count(dsn: str) -> int:
+    """Count the connections to this database that wait for a lock; other tests' do not count."""
+    statement = (
+        "SELECT count(DISTINCT pid)::int FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE NOT granted AND datname = current_database()"
+    )
+    [(count,)] = execute(dsn, statement)
+    return int(str(count))
+
+
 @contextmanager
 def _created(template: str, options: str = "") -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
