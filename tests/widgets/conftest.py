@@ -4,7 +4,9 @@ A file runs as one process of Node, with one browser. Its stage is started befor
 the top of the file: ``// stage: pages`` (the pages alone), ``// stage: receipts`` (with a file of
 receipts), ``// stage: signing`` (with a session to sign), ``// stage: house`` (Synapse, the
 services, persons with clients; ``ask`` of harness.js speaks with them), ``// stage: bank`` (the
-same with a bank instead of the office) or ``// stage: up`` (what ``veche up`` starts).
+same with a bank instead of the office) or ``// stage: up`` (what ``veche up`` starts). A line
+``// long`` right above a test leaves it to ``./run test --long``, where ``process.env.VECHE_LONG``
+is 1.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ RUN_S_MAX: Final = 600
 """How long all tests of one file may take."""
 STAGE_S_MAX: Final = 240
 """How long their stage may take to come and go."""
-_TEST: Final = re.compile(r'^test\(\s*"((?:[^"\\]|\\.)+)"', re.MULTILINE)
+_TEST: Final = re.compile(r'^(// long\n)?test\(\s*"((?:[^"\\]|\\.)+)"', re.MULTILINE)
 _STAGE: Final = re.compile(r"^// stage: (\w+)$", re.MULTILINE)
 
 
@@ -52,7 +54,10 @@ class JavaScriptFile(pytest.File):
         text = self.path.read_text(encoding="utf-8")
         for match in _TEST.finditer(text):
             line = text.count("\n", 0, match.start())
-            yield JavaScriptTest.from_parent(self, name=json.loads(f'"{match[1]}"'), line=line)
+            test = JavaScriptTest.from_parent(self, name=json.loads(f'"{match[2]}"'), line=line)
+            if match[1]:
+                test.add_marker(pytest.mark.long)
+            yield test
 
     def setup(self) -> None:
         """Run those tests of the file that are asked for."""
