@@ -278,7 +278,6 @@ _SHAPES: Final = """\
 - `org.matrix.msc4391.command_description`, a state event for each command. State key: padded base64
   of SHA-256 of the command and the bot's id. It names parameters both in the MSC's words (`type`,
   `required`) and in those of mautrix-go's `cmdschema` (`schema`, `optional`), which clients follow.
-- `org.matrix.msc3381.poll.start` for votes of many, after the same prompt in text (`twin`).
 """
 
 
