@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from veche.acts import LastSigned
     from veche.acts.signed_tree import Head, SignedTree
     from veche.acts.witnesses.asking import Witnesses
-    from veche.runtime.database import Cursor
     from veche.bots.ports import BotPorts
+    from veche.runtime.database import Cursor
     from veche.transparency.notes import Checkpoint, NoteSigner, VerifierKey
     from veche.transparency.witness_proofs import WitnessedHead
 

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from veche.documents.pdf.document import PdfObject
     from veche.documents.pdf.values import Dictionary
 
+SANDBOX_IMPORTS: Final = ("pikepdf",)
+"""What the sandbox imports once for all of its children (``veche/runtime/files/sandbox.py``)."""
 _BEGINNING: Final = re.compile(rb"\s{0,64}%PDF-\d")
 _ROOT_KEPT: Final = frozenset(
     {

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.defer import CancelledError
 
 from veche.messaging.jobs import retry_delay_ms
+from veche.messaging.leases import LeaseLoop
 from veche.messaging.webhooks import store
 from veche.messaging.webhooks.feed import TooManyWebhooksError
 from veche.messaging.webhooks.models import WEBHOOKS_MAX, Delivery, WebhooksView, WebhookView
+from veche.messaging.webhooks.store import Leased
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, UnavailableError
 from veche.runtime import metrics
 from veche.runtime.tasks import Tasks
-from veche.runtime.wake import Bell
 from veche.runtime.web.outbound import Outbound, OutboundRefusedError, place_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from veche.messaging.webhooks.feed import Feed, Rules
     from veche.messaging.webhooks.models import WebhookBody
-    from veche.messaging.webhooks.store import Leased, Webhook
+    from veche.messaging.webhooks.store import Webhook
     from veche.runtime.database import Cursor
     from veche.runtime.process import Process
     from veche.transparency.notes import NoteSigner
@@ -61,7 +62,7 @@ _disabled = metrics.gauge(
 )
 
 
-class Webhooks:
+class Webhooks(LeaseLoop[Leased]):
     """Sends events to their targets, while its process lives."""
 
     def __init__(self, process: Process, feed: Feed, signer: NoteSigner, rules: Rules) -> None:
@@ -79,16 +80,13 @@ class Webhooks:
         self._rules = rules
         networks = [ip_network(one) for one in rules.networks]
         self._outbound = Outbound(process.reactor, allowed=networks)
-        self._bell = Bell(process.reactor)
-        self._busy: set[str] = set()
         # One more for the loop.
-        self._tasks = Tasks(running_max=AT_ONCE_MAX + 1)
-        process.hear(feed.channel, lambda _: self._bell.ring())
-        process.at_stop(self._tasks.stop)
-
-    def start(self) -> None:
-        """Begin with what was left over; ends with the process."""
-        self._tasks.spawn("webhooks", self._loop())
+        tasks = Tasks(running_max=AT_ONCE_MAX + 1)
+        super().__init__(
+            "webhooks", process.reactor, tasks, at_once_max=AT_ONCE_MAX, poll_ms=POLL_MS
+        )
+        process.hear(feed.channel, self.wake)
+        process.at_stop(tasks.stop)
 
     async def check(self, url: str) -> None:
         """Refuse a target that would never be sent anything.
@@ -177,49 +175,35 @@ class Webhooks:
 
     # Sending
 
-    async def _loop(self) -> None:
-        while True:
-            delay_ms = POLL_MS
-            try:
-                delay_ms = await self._round()
-            except UnavailableError as e:
-                delay_ms = e.retry_after_ms
-            await self._bell.wait(delay_ms)
+    def key(self, row: Leased) -> str:
+        """The target."""
+        return row.webhook.id
 
-    async def _round(self) -> int:
-        room = AT_ONCE_MAX - len(self._busy)
-        if room <= 0:
-            return POLL_MS
-        found, delay_ms = await self._process.database.run("webhooks", self._lease, room)
-        for leased in found:
-            self._busy.add(leased.webhook.id)
-            self._tasks.spawn("webhook", self._serve(leased))
-        return delay_ms
+    async def take(self, room: int) -> tuple[Sequence[Leased], int]:
+        """Lease targets for which something waits."""
+        return await self._process.database.run("webhooks", self._lease, room)
 
-    def _lease(self, txn: Cursor, room: int) -> tuple[list[Leased], int]:
+    def _lease(self, txn: Cursor, room: int) -> tuple[Sequence[Leased], int]:
         """The targets of this round, and how long it is until the next one is due."""
-        now_ms, feed = self._process.now_ms(), self._feed.name
-        found = store.lease(txn, self._feed, self._busy, now_ms, now_ms + LEASE_MS, room)
-        taken = [*self._busy, *(one.webhook.id for one in found)]
+        now_ms, feed, busy = self._process.now_ms(), self._feed.name, self.busy
+        found = store.lease(txn, self._feed, busy, now_ms, now_ms + LEASE_MS, room)
+        taken = [*busy, *(one.webhook.id for one in found)]
         next_at_ms = store.next_due(txn, self._feed, taken) if len(found) < room else None
         _disabled.labels(feed).set(store.disabled_count(txn, feed))
-        return found, POLL_MS if next_at_ms is None else min(POLL_MS, max(0, next_at_ms - now_ms))
+        return found, POLL_MS if next_at_ms is None else next_at_ms - now_ms
 
-    async def _serve(self, leased: Leased) -> None:
+    async def work(self, row: Leased) -> None:
         """Send one target what it has not taken yet, as far as its turn goes."""
-        run, webhook = self._process.database.run, leased.webhook
+        run, webhook = self._process.database.run, row.webhook
         try:
             organisation, waiting = await run("webhook", self._read, webhook)
             for event in waiting:
-                if not await self._send(leased, organisation, event):
+                if not await self._send(row, organisation, event):
                     return
-            await run("webhook", store.release, leased, self._process.now_ms())
+            await run("webhook", store.release, row, self._process.now_ms())
         except UnavailableError as e:
             # Its lease ends by itself.
             logger.info("webhook %s: %s", webhook.id, e)
-        finally:
-            self._busy.discard(webhook.id)
-            self._bell.ring()
 
     def _read(self, txn: Cursor, webhook: Webhook) -> tuple[str, Sequence[Any]]:
         feed, owner = self._feed, webhook.owner

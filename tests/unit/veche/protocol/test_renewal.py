@@ -22,7 +22,13 @@ from veche.documents.pki import certificates
 from veche.documents.pki.certificates import Authority, Holder, Revoked
 from veche.documents.pki.cms import der_of
 from veche.documents.pki.digests import SHA256, SHA384, SHA512
-from veche.documents.renewal import NotRenewedError, Stamper, renew, renew_before_ms
+from veche.documents.renewal import (
+    NotRenewedError,
+    Stamper,
+    begin_renewal,
+    finish_renewal,
+    renew_before_ms,
+)
 from veche.documents.signatures.judging import Trusted
 from veche.documents.signatures.report import Reason, Verdict
 from veche.documents.signed_file import judge_file
@@ -84,6 +90,13 @@ class Town:
 
     def at(self, data: bytes, years: float, *, is_online: bool = True) -> Report:
         return judge_file(data, self.by(NOW + years * YEAR, is_online=is_online))
+
+
+def renew(data: bytes, by: Trusted, stamper: Stamper) -> bytes:
+    """The file with another stamp over all of it."""
+    renewal = begin_renewal(data, by, stamper.certificates, stamper.by)
+    renewed, _ = finish_renewal(renewal, by, stamper.token(renewal.digest))
+    return renewed
 
 
 @functools.cache
