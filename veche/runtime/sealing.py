@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import Field
-from twisted.internet.threads import deferToThreadPool
 
 from veche.protocol.asic import container
 from veche.protocol.errors import RefusedError
@@ -28,6 +27,7 @@ from veche.protocol.sealing_api import SealBody, SealedView, SealView, StampBody
 from veche.protocol.unpadded import from_unpadded, unpadded
 from veche.runtime.config import SecretPath, Section, read_secret
 from veche.runtime.service_client import ServiceClient
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -139,8 +139,7 @@ class Sealer:
         await self._client.close()
 
     async def _work(self, work: Callable[..., T], *args: Any) -> T:
-        pool = self._reactor.getThreadPool()
-        done: T = await deferToThreadPool(self._reactor, pool, work, *args)
+        done: T = await in_thread(self._reactor, work, *args)
         return done
 
 

@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.agency import store
 from appservices.agency.core.definition import Signer, SignStep
@@ -24,6 +23,7 @@ from veche.protocol.session_api import TITLE_CHARACTERS_MAX, PartyOrder, Session
 from veche.protocol.signing_api import NAME_CHARACTERS_MAX
 from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.media import upload_encrypted
+from veche.runtime.threads import in_thread
 from veche.runtime.typesetting import TypesettingError
 
 if TYPE_CHECKING:
@@ -104,9 +104,8 @@ class _AskSignatures(_SigningHandler):
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         wanted = await self._host.database.run("agency.sign", self._read, errand)
         try:
-            made: Document = await deferToThreadPool(
+            made: Document = await in_thread(
                 self._host.reactor,
-                self._host.reactor.getThreadPool(),
                 make_document,
                 wanted.template.encode(),
                 wanted.data,
