@@ -1,6 +1,6 @@
 """What a browser test may ask of the bank: as ``commands``, for persons with accounts.
 
-Names of persons are those of ``tests.stories.bank``: who is granted money there begins with it.
+Whoever is granted money begins with it. A name belongs to one file, since all files have one bank.
 """
 
 from __future__ import annotations
@@ -35,6 +35,14 @@ WHEN (NEW.state = 'paid') EXECUTE FUNCTION payments.wait_at_gate();
 """
 """What makes whoever writes that something is paid wait while another session has the lock 7."""
 
+GRANTED: Final = (
+    *("alice", "bob", "rich", "wary"),  # wallet.test.js
+    *("anna", "ben"),  # shop.test.js
+    *("dora", "emil"),  # wallet_disputes.test.js
+    *("frida", "georg"),  # wallet_escrows.test.js
+)
+"""Who begins with money: 1,000 EUR each; the others with none."""
+
 COMMANDS: Final[dict[str, Command]] = {}
 
 
@@ -46,7 +54,7 @@ def command(function: Any) -> Any:
 
 @attrs.define
 class Counter:
-    """The bank, and who is known to the tests of one file.
+    """The bank, and who is known to the tests of the file that is played.
 
     Attributes:
         bank: Everything that runs.
@@ -60,9 +68,18 @@ class Counter:
     key: str
     held: Connection | None = None
     _rooms: dict[str, tuple[Person, str]] = attrs.field(factory=dict)
+    _gone: set[str] = attrs.field(factory=set)
+
+    def begin(self) -> None:
+        """Know nobody: the next file has persons of its own, and those of the last one end."""
+        self._gone.update(self._rooms)
+        while self._rooms:
+            _, (person, _) = self._rooms.popitem()
+            person.stop()
 
     def person(self, name: str) -> tuple[Person, str]:
         """Somebody with their chat with the bot; who is new begins one."""
+        assert name not in self._gone, f"{name} is of another file: take another name"
         if name not in self._rooms:
             person = self.bank.house.person(name)
             self._rooms[name] = (person, person.create_dm(BOT))

@@ -2,7 +2,7 @@
 // stage: bank
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { STEP_MS_MAX, makeKey, signIn } from "./journeys.js";
+import { makeKey, signIn } from "./journeys.js";
 import { BASE, ask, glance, look, test, until } from "./harness.js";
 import { ApprovePage } from "./pages/approve.js";
 import { KeysPage } from "./pages/keys.js";
@@ -131,7 +131,6 @@ test("an invoice is shown to whoever has its link, and paid once", async ({ open
         title: "Certificate",
     });
     const other = new WalletPage(stranger.page);
-    stranger.page.setDefaultTimeout(STEP_MS_MAX);
     await stranger.page.goto(pay_url);
     for (const words of ["Town of Lindenau", "26.50 EUR", "Postage", "Civil Status Fees Act"])
         await stranger.page.getByText(words).first().waitFor();

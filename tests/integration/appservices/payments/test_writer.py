@@ -376,7 +376,7 @@ class MovingTests(WriterCase):
         execute(
             self.dsn,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name LIKE 'ledger-%%'",
+            " WHERE application_name LIKE 'ledger-%%' AND datname = current_database()",
         )
 
         outcomes = await gatherResults(answers)
