@@ -114,7 +114,8 @@ test("a page says how long a new key waits here, and one person has one colour",
     await page.waitForLoadState("networkidle");
     const found = await page.evaluate(async () => {
         const all = performance.getEntriesByType("resource").map((one) => one.name);
-        const at = (/** @type {string} */ end) => import(all.find((one) => one.endsWith(end)) ?? end);
+        const at = (/** @type {string} */ end) =>
+            import(all.find((one) => one.endsWith(end)) ?? end);
         const { problem } = await at("/sign/parts.js");
         const { NoKeyError } = await at("/sign/signing.js");
         const { colourOf, mark } = await at("/kit/marks.js");
