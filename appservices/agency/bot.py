@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from appservices.agency import store
 from appservices.agency.service import reach
 from appservices.agency.service.chats import hear_in_case, hear_in_chat, signs_out, tell_if_public
-from appservices.agency.service.clerk_words import SAID, note_words
+from appservices.agency.service.clerk_words import note_words
 from appservices.agency.service.desks import hear_at_desk
 from appservices.agency.service.documents import document_handlers
 from appservices.agency.service.errands import (
@@ -37,7 +37,7 @@ from veche.runtime.chats import answer_invitation
 from veche.runtime.config import read_secret
 from veche.runtime.errands import Errand
 from veche.runtime.inbox import pages
-from veche.runtime.listening import HEARD
+from veche.runtime.listening import HEARD, SAID
 from veche.runtime.sealing import sealer_of
 from veche.runtime.speak import MEMBER, Voice
 

@@ -43,6 +43,7 @@ from tests.support.stored_keys import StoredApprovals
 from veche.cli import demo
 from veche.protocol.ids import EffectId, RoomId, UserId
 from veche.protocol.message import body
+from veche.runtime.acts import ActLog
 from veche.runtime.database import connect
 from veche.runtime.migrate import KERNEL_SETS
 from veche.runtime.service import BotAccount
@@ -218,7 +219,7 @@ class Stage:
             connection.commit()
 
     def scene_of(self, txn: Cursor, cause: str, now_ms: int) -> StageScene:
-        voice = _Voice(txn, _NONE, _BOT, cause, now_ms)
+        voice = _Voice(txn, ActLog(bytes(32)), _BOT, cause, now_ms)
         voice.heard = self.heard
         return StageScene(txn, voice, self.parts, self.heard)
 
