@@ -7,15 +7,13 @@ that ``writer`` checks.
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg2
 from twisted.internet.defer import DeferredLock
-from twisted.internet.threads import deferToThreadPool
 
 from veche.runtime.crypto.store.devices import LOCK_NAME
-from veche.runtime.database import connect
+from veche.runtime.exclusive import Lane, SessionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,10 +35,10 @@ class Locks:
     """
 
     def __init__(self, dsn: str, reactor: Any, *, bots_max: int = BOTS_PER_PROCESS_MAX) -> None:
-        self._dsn = dsn
-        self._reactor = reactor
+        self._lane = Lane("crypto-locks", dsn, reactor)
         self._turn = DeferredLock()
-        self._connection: Connection | None = None
+        self._is_open = False
+        self._is_closed = False
         self._held: set[str] = set()
         self._bots_max = bots_max
 
@@ -53,70 +51,62 @@ class Locks:
         """
         if user_id in self._held or len(self._held) >= self._bots_max:
             return False
-        return await self._call(self._try_take, user_id, on_error=False)
+        return bool(await self._call(self._try_take, user_id))
 
     async def is_held(self, user_id: str) -> bool:
         """Whether we still have the lock: asks the connection."""
         if user_id not in self._held:
             return False
-        return await self._call(self._ping, on_error=False) and user_id in self._held
+        return bool(await self._call(_ping, user_id)) and user_id in self._held
 
     async def release(self, user_id: str) -> None:
         """Give a lock back; nothing if it was lost."""
         if user_id in self._held:
             self._held.discard(user_id)
-            await self._call(self._release, user_id, on_error=None)
+            await self._call(_release, user_id)
 
     async def close(self) -> None:
-        """Give everything back."""
-        await self._call(self._drop, on_error=None)
+        """Give everything back; nothing is taken any more."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._held.clear()
+            self._lane.end()
 
-    async def _call(self, work: Callable[..., R], *args: str, on_error: R) -> R:
+    async def _call(self, work: Callable[[Connection, str], R], user_id: str) -> R | None:
+        """Use the session of the locks, one after another; None if there is none."""
         await self._turn.acquire()
         try:
-            pool = self._reactor.getThreadPool()
-            return cast("R", await deferToThreadPool(self._reactor, pool, work, *args))
-        except psycopg2.Error as e:
+            if self._is_closed:
+                return None
+            if not self._is_open:
+                await self._lane.open()
+                self._is_open = True
+            return await self._lane.run(work, user_id)
+        except (SessionLostError, psycopg2.Error) as e:
             logger.warning("the connection of the crypto locks broke: %s", e.__class__.__name__)
-            self._drop()
-            return on_error
+            self._is_open = False
+            self._held.clear()
+            return None
         finally:
             self._turn.release()
 
-    def _try_take(self, user_id: str) -> bool:
-        connection = self._connected()
+    def _try_take(self, connection: Connection, user_id: str) -> bool:
         with connection.cursor() as txn:
             txn.execute(
                 "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (LOCK_NAME + user_id,)
             )
             [(is_taken,)] = txn.fetchall()
         if is_taken:
-            self._held.add(user_id)
+            self._held.add(user_id)  # here, since who awaits it may have gone
         return bool(is_taken)
 
-    def _release(self, user_id: str) -> None:
-        if self._connection is not None:
-            with self._connection.cursor() as txn:
-                txn.execute(
-                    "SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (LOCK_NAME + user_id,)
-                )
 
-    def _ping(self) -> bool:
-        if self._connection is None:
-            return False
-        with self._connection.cursor() as txn:
-            txn.execute("SELECT 1")
-        return True
+def _release(connection: Connection, user_id: str) -> None:
+    with connection.cursor() as txn:
+        txn.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (LOCK_NAME + user_id,))
 
-    def _connected(self) -> Connection:
-        if self._connection is None:
-            self._connection = connect(self._dsn, idle_session_timeout=0)
-            self._connection.autocommit = True
-        return self._connection
 
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        self._held.clear()
-        if connection is not None:
-            with suppress(psycopg2.Error):
-                connection.close()
+def _ping(connection: Connection, _: str) -> bool:
+    with connection.cursor() as txn:
+        txn.execute("SELECT 1")
+    return True
