@@ -264,7 +264,9 @@ it counts as `any` |
 `m.reference` |
 
 Bots place the reactions on the first two prompts of a chat, and on later ones once somebody taps
-one there. They never remove them: the edit of the prompt says that it is closed.
+one there. While a bot writes to many rooms at once they come up to 20 seconds later, and not at all
+on a prompt that was answered meanwhile. Bots never remove them: the edit of the prompt says that it
+is closed.
 
 An edit never answers. What does not count is told why: """
 

@@ -119,9 +119,11 @@ class Attempts(LeaseLoop[tuple[Attempt, bool]]):
         try:
             settle = self._settles[attempt.kind]
             rider = partial(_settle, attempt, settle)
-            if is_revoked:
-                refused = Outcome((), self._host.now_ms(), (), None, is_revoked=True)
-                await self._host.database.run("attempts.revoked", rider, refused)
+            if attempt.flaw is not None:
+                end = await self._bury(attempt, attempt.flaw)
+            elif is_revoked or not (attempt.chain or attempt.accounts):
+                nothing = Outcome((), self._host.now_ms(), (), None, is_revoked=is_revoked)
+                await self._host.database.run("attempts.unmoved", rider, nothing)
             else:
                 await self._writer.submit(Work(attempt.chain, rider, attempt.accounts))
         except _GoneError:
@@ -146,7 +148,7 @@ class Attempts(LeaseLoop[tuple[Attempt, bool]]):
         failures, end = attempt.failures + 1, "again"
         if not (isinstance(error, _LaterError) or is_trouble(error)):
             end = "failed"
-            logger.error("attempt %s about %s", attempt.kind, attempt.about, exc_info=error)
+            logger.error("attempt %d (%s) failed", attempt.id, attempt.kind, exc_info=error)
             if failures >= FAILURES_MAX:
                 return await self._bury(attempt, _why(error))
         due_at_ms = self._host.now_ms() + retry_delay_ms(failures)
@@ -163,9 +165,9 @@ class Attempts(LeaseLoop[tuple[Attempt, bool]]):
             raise  # the process ends
         except Exception:
             # That it rests counts more than that somebody hears of it.
-            logger.exception("nobody is told of attempt %s about %s", attempt.kind, attempt.about)
+            logger.exception("nobody is told of attempt %d (%s)", attempt.id, attempt.kind)
             return await self._write("dead", _bury, attempt, why, now_ms, None)
-        logger.error("attempt %s about %s is a dead letter", attempt.kind, attempt.about)
+        logger.error("attempt %d (%s) is a dead letter: %s", attempt.id, attempt.kind, why)
         return "dead"
 
     async def _write(self, end: str, work: Callable[..., None], *args: object) -> str:
