@@ -7,13 +7,15 @@ that ``writer`` checks.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import psycopg2
 from twisted.internet.defer import DeferredLock
+from twisted.internet.threads import deferToThreadPool
 
 from veche.runtime.crypto.store.devices import LOCK_NAME
-from veche.runtime.exclusive import Lane, SessionLostError
+from veche.runtime.database import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +37,10 @@ class Locks:
     """
 
     def __init__(self, dsn: str, reactor: Any, *, bots_max: int = BOTS_PER_PROCESS_MAX) -> None:
-        self._lane = Lane("crypto-locks", dsn, reactor)
+        self._dsn = dsn
+        self._reactor = reactor
         self._turn = DeferredLock()
-        self._is_open = False
-        self._is_closed = False
+        self._connection: Connection | None = None
         self._held: set[str] = set()
         self._bots_max = bots_max
 
@@ -51,62 +53,70 @@ class Locks:
         """
         if user_id in self._held or len(self._held) >= self._bots_max:
             return False
-        return bool(await self._call(self._try_take, user_id))
+        return await self._call(self._try_take, user_id, on_error=False)
 
     async def is_held(self, user_id: str) -> bool:
         """Whether we still have the lock: asks the connection."""
         if user_id not in self._held:
             return False
-        return bool(await self._call(_ping, user_id)) and user_id in self._held
+        return await self._call(self._ping, on_error=False) and user_id in self._held
 
     async def release(self, user_id: str) -> None:
         """Give a lock back; nothing if it was lost."""
         if user_id in self._held:
             self._held.discard(user_id)
-            await self._call(_release, user_id)
+            await self._call(self._release, user_id, on_error=None)
 
     async def close(self) -> None:
-        """Give everything back; nothing is taken any more."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._held.clear()
-            self._lane.end()
+        """Give everything back."""
+        await self._call(self._drop, on_error=None)
 
-    async def _call(self, work: Callable[[Connection, str], R], user_id: str) -> R | None:
-        """Use the session of the locks, one after another; None if there is none."""
+    async def _call(self, work: Callable[..., R], *args: str, on_error: R) -> R:
         await self._turn.acquire()
         try:
-            if self._is_closed:
-                return None
-            if not self._is_open:
-                await self._lane.open()
-                self._is_open = True
-            return await self._lane.run(work, user_id)
-        except (SessionLostError, psycopg2.Error) as e:
+            pool = self._reactor.getThreadPool()
+            return cast("R", await deferToThreadPool(self._reactor, pool, work, *args))
+        except psycopg2.Error as e:
             logger.warning("the connection of the crypto locks broke: %s", e.__class__.__name__)
-            self._is_open = False
-            self._held.clear()
-            return None
+            self._drop()
+            return on_error
         finally:
             self._turn.release()
 
-    def _try_take(self, connection: Connection, user_id: str) -> bool:
+    def _try_take(self, user_id: str) -> bool:
+        connection = self._connected()
         with connection.cursor() as txn:
             txn.execute(
                 "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (LOCK_NAME + user_id,)
             )
             [(is_taken,)] = txn.fetchall()
         if is_taken:
-            self._held.add(user_id)  # here, since who awaits it may have gone
+            self._held.add(user_id)
         return bool(is_taken)
 
+    def _release(self, user_id: str) -> None:
+        if self._connection is not None:
+            with self._connection.cursor() as txn:
+                txn.execute(
+                    "SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (LOCK_NAME + user_id,)
+                )
 
-def _release(connection: Connection, user_id: str) -> None:
-    with connection.cursor() as txn:
-        txn.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (LOCK_NAME + user_id,))
+    def _ping(self) -> bool:
+        if self._connection is None:
+            return False
+        with self._connection.cursor() as txn:
+            txn.execute("SELECT 1")
+        return True
 
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = connect(self._dsn, idle_session_timeout=0)
+            self._connection.autocommit = True
+        return self._connection
 
-def _ping(connection: Connection, _: str) -> bool:
-    with connection.cursor() as txn:
-        txn.execute("SELECT 1")
-    return True
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        self._held.clear()
+        if connection is not None:
+            with suppress(psycopg2.Error):
+                connection.close()
