@@ -29,12 +29,13 @@ def figures() -> dict[str, float]:
         return {}
     with (
         tempfile.TemporaryDirectory(prefix="veche-bench-") as folder,
-        signing(Path(folder)) as where,
+        signing(Path(folder)) as stage,
     ):
+        stage.begin()
         done = subprocess.run(
             [str(node()), str(_PROGRAM), str(RUNS)],
             cwd=ROOT,
-            env={**os.environ, "CHROMIUM": str(chromium()), **where},
+            env={**os.environ, "CHROMIUM": str(chromium()), **stage.environment},
             stdout=subprocess.PIPE,
             text=True,
             timeout=RUN_S_MAX,
