@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import services
+from tests.support.long import LONG, is_long
 from tests.support.people import why_not_rust
 from tests.support.processes import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from xdist.remote import Producer
 
 LONGEST_FIRST: Final = ("stories", "widgets", "integration")
 """Folders whose files start homeservers and browsers: a long file that comes last leaves the other
@@ -25,15 +29,42 @@ settings.register_profile(
 settings.load_profile("veche")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options that are ours."""
+    parser.addoption("--long", action="store_true", help="run what takes long too, with many seeds")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell the processes of tests what kind of run this is, before any test is collected."""
+    if config.getoption("long"):
+        os.environ[LONG] = "1"
+
+
 def pytest_report_header() -> list[str]:
     """What cannot be tested on this machine, and why."""
     reason = why_not_rust()
     return [f"skipped: {reason}"] if reason else []
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest; with ``--no-loadscope-reorder`` files are given out so."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, unless it is asked for, and begin with the longest of the rest.
+
+    With ``--no-loadscope-reorder`` files are given out in that order.
+    """
+    if not is_long() and (left_out := [one for one in items if one.get_closest_marker("long")]):
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [one for one in items if not one.get_closest_marker("long")]
     items.sort(key=_turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> object:
+    """Give out file by file where `./run` asks for that, but what shares a house together."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.support.sharing import ByHouse  # noqa: PLC0415 -- xdist is there then alone
+
+    return ByHouse(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

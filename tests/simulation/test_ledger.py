@@ -3,7 +3,7 @@
 Messages are dropped, doubled, late; processes are killed, stopped and go on; clocks are wrong by a
 day; sessions are lost before and right after a commit; the lock is lost unawares. In some worlds
 there is a bank, which has bad habits, in others a town that uses the payments service.
-``VECHE_LONG=1`` makes thousands of worlds, ``VECHE_SEED=N`` makes one.
+``./run test --long`` makes thousands of worlds, ``VECHE_SEED=N`` makes one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from appservices.payments.service import shift, writer
 from appservices.payments.store.memory_ledger import MemoryLedger
 from tests.integration.appservices.payments.ledgers import ledger, problems
 from tests.simulation.world import World
+from tests.support.long import seeds
 from tests.support.processes import ROOT
 
 if TYPE_CHECKING:
@@ -30,20 +31,12 @@ if TYPE_CHECKING:
     from appservices.payments.core.ledger.port import LedgerStore
     from appservices.payments.core.ledger.values import Known
 
-IS_LONG = bool(os.environ.get("VECHE_LONG"))
 LONG = 3_000
 SHORT = 20
 PIPELINE_FROM = 3
 """So that blocks are decided while others are committed, though few wait."""
 FOUND_WITHIN = 40
 """In so many worlds at most a mistake that was made on purpose has to show."""
-
-
-def seeds() -> range:
-    one = os.environ.get("VECHE_SEED")
-    if one is not None:
-        return range(int(one), int(one) + 1)
-    return range(LONG if IS_LONG else SHORT)
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +60,7 @@ def told(made: World, seed: int) -> str:
     return "\n".join([*made.problems, f"again by: {command}", *made.history[-40:]])
 
 
-@pytest.mark.parametrize("seed", seeds())
+@pytest.mark.parametrize("seed", seeds(ordinary=SHORT, long=LONG))
 def test_nothing_is_lost_and_nothing_is_done_twice(seed: int) -> None:
     made = world(seed)
 
@@ -82,7 +75,7 @@ def test_a_seed_makes_the_same_world_again() -> None:
     assert first.digest == again.digest != other.digest
 
 
-@pytest.mark.skipif(not IS_LONG, reason="takes two more processes; VECHE_LONG=1 runs it")
+@pytest.mark.long
 def test_a_seed_makes_the_same_world_in_any_process() -> None:
     code = (
         "from appservices.payments.service import shift; from tests.simulation.world import World;"

@@ -4,18 +4,18 @@ Its processes are as they are wired at start, on a real PostgreSQL; clock, netwo
 made up. They are killed between any two steps, before a transaction and right after its commit;
 they are stopped and go on; their clocks are wrong. Pushes of the homeserver are lost, come twice
 and in another order, connections break before and after what was asked arrived, the bank answers
-late, twice and wrongly. ``VECHE_LONG=1`` makes many worlds, ``VECHE_SEED=N`` makes one.
+late, twice and wrongly. ``./run test --long`` makes many worlds, ``VECHE_SEED=N`` makes one.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.simulation.whole.world import World
+from tests.support.long import seeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,13 +26,6 @@ pytestmark = pytest.mark.postgres
 LONG = 2_000
 SHORT = 1
 """Of one institution; one of two is made below, twice."""
-
-
-def seeds() -> range:
-    one = os.environ.get("VECHE_SEED")
-    if one is not None:
-        return range(int(one), int(one) + 1)
-    return range(LONG if os.environ.get("VECHE_LONG") else SHORT)
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +41,7 @@ def told(made: World) -> str:
     return "\n".join([*made.problems, f"again by: {command}", *made.history[-60:]])
 
 
-@pytest.mark.parametrize("seed", seeds())
+@pytest.mark.parametrize("seed", seeds(ordinary=SHORT, long=LONG))
 def test_whatever_goes_wrong_everything_comes_to_its_one_end(seed: int, tmp_path: Path) -> None:
     with World.made(seed, tmp_path) as world:
         world.run()

@@ -40,6 +40,8 @@ MEMORY_BYTES_MIN: Final = 12 * 2**30
 """Of the machine and of that file system, for the server's files, some 2 GiB, to be there."""
 FOR_SYNAPSE: Final = " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
 _numbers = itertools.count(1)
+_idle: Final[dict[str, list[Connection]]] = {}
+"""Connections to our databases that nobody uses now."""
 
 
 @contextmanager
@@ -66,13 +68,29 @@ def empty_synapse_database() -> Iterator[str]:
 
 def execute(dsn: str, statement: str, *values: object) -> list[tuple[object, ...]]:
     """Rows of one statement, committed."""
-    connection = psycopg2.connect(dsn)
+    # Those of our databases are kept: a new one has PostgreSQL read its catalogue again, which
+    # costs more than most statements.
+    idle = _idle.get(dsn, [])
+    connection = idle.pop() if idle else psycopg2.connect(dsn)
     try:
         with connection, connection.cursor() as txn:
             txn.execute(statement, values)
             return txn.fetchall() if txn.description else []
     finally:
-        connection.close()
+        if dsn in _idle and not connection.closed:
+            idle.append(connection)
+        else:
+            connection.close()
+
+
+def waiting_count(dsn: str) -> int:
+    """Count the connections to this database that wait for a lock; other tests' do not count."""
+    statement = (
+        "SELECT count(DISTINCT pid)::int FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE NOT granted AND datname = current_database()"
+    )
+    [(count,)] = execute(dsn, statement)
+    return int(str(count))
 
 
 @contextmanager
@@ -81,9 +99,14 @@ def _created(template: str, options: str = "") -> Iterator[str]:
     with _administration() as txn:
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {}" + options)
         txn.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+    dsn = _dsn_of(name)
+    idle = _idle[dsn] = []
     try:
-        yield _dsn_of(name)
+        yield dsn
     finally:
+        del _idle[dsn]
+        for connection in idle:
+            connection.close()
         with _administration() as txn:
             txn.execute(
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))

@@ -17,6 +17,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, runtime_checkable
 from urllib.parse import quote, unquote
 
@@ -172,24 +173,35 @@ class Api:
             ValueError: A route is of no owner's class.
         """
         bound = [_Bound(self, gate, route, _owner(route, owners)) for route in self.routes]
-        app = new_app()
-        for number, one in enumerate(bound):
-            app.route(one.route.path or "/", methods=[one.route.method], endpoint=f"{number}")(
-                one.endpoint()
-            )
-        text = json.dumps(document(self)).encode()
-
-        def openapi(_routes: object, request: IRequest) -> bytes:
-            request.setHeader(b"content-type", _JSON.encode())
-            return text
-
-        app.route("/openapi.json", methods=["GET"], endpoint="openapi")(openapi)
-        # Bound to an object, klein hands errors to the handler in the form that it expects.
-        holder: Any = type("Routes", (), {"app": app})()
-        resource: Any = holder.app.resource()
+        resource: Any = self._holder_class(bound).app.resource()
         large = (one.large_body() for one in bound)
         resource.large_bodies = [one for one in large if one.bytes_max > BODY_BYTES_MAX]
         return resource  # type: ignore[no-any-return]  # klein: not annotated
+
+    @cached_property
+    def _holder_class(self) -> Any:
+        """The class of objects to which klein binds the routes.
+
+        Its table of paths takes longer to build than all else that a resource needs.
+        """
+        app = new_app()
+        for number, route in enumerate(self.routes):
+            app.route(route.path or "/", methods=[route.method], endpoint=f"{number}")(
+                _endpoint(number)
+            )
+
+        def openapi(_routes: object, request: IRequest) -> bytes:
+            request.setHeader(b"content-type", _JSON.encode())
+            return self._document
+
+        app.route("/openapi.json", methods=["GET"], endpoint="openapi")(openapi)
+        # Bound to an object, klein hands errors to the handler in the form that it expects.
+        return attrs.make_class("Routes", ["bound"], slots=False, class_body={"app": app})
+
+    @cached_property
+    def _document(self) -> bytes:
+        # Made when it is first asked for: no start of a process waits for it.
+        return json.dumps(document(self)).encode()
 
     def _declare(
         self, transaction: str | None, method: str, path: str, declared: Mapping[str, Any]
@@ -206,6 +218,8 @@ class Api:
             if route.takes_other_sites and not route.is_harmless:
                 raise ValueError(f"{function.__name__}: pages of other origins only read")
             self.routes.append(route)
+            for made in ("_holder_class", "_document"):
+                vars(self).pop(made, None)
             return function
 
         return keep
@@ -220,18 +234,14 @@ class _Bound:
     route: Route
     owner: object
 
-    def endpoint(self) -> Callable[..., Any]:
-        """What klein calls."""
-
-        async def answer(_routes: object, request: IRequest, **path_args: str) -> bytes:
-            if self.route.hides_path:
-                hide_path(request, self.api.prefix + self.route.path)
-            if self.route.takes_other_sites:
-                # First of all, so that they can read a refusal, and when to ask again.
-                request.setHeader(b"access-control-allow-origin", b"*")
-            return _render(request, self.route, await self._answer(request, path_args))
-
-        return answer
+    async def respond(self, request: IRequest, path_args: Mapping[str, str]) -> bytes:
+        """Answer a request."""
+        if self.route.hides_path:
+            hide_path(request, self.api.prefix + self.route.path)
+        if self.route.takes_other_sites:
+            # First of all, so that they can read a refusal, and when to ask again.
+            request.setHeader(b"access-control-allow-origin", b"*")
+        return _render(request, self.route, await self._answer(request, path_args))
 
     @property
     def bytes_max(self) -> int:
@@ -313,6 +323,16 @@ class _Bound:
     def _work(self, txn: Cursor, visitor: Visitor, call: Call) -> Any:
         session = self.gate.session_in(txn, visitor, self.route.level)
         return self.route.function(self.owner, txn, _of(call, session))
+
+
+def _endpoint(number: int) -> Callable[..., Any]:
+    """What klein calls for a route."""
+
+    async def answer(routes: Any, request: IRequest, **path_args: str) -> bytes:
+        answered: bytes = await routes.bound[number].respond(request, path_args)
+        return answered
+
+    return answer
 
 
 def _pattern(path: str) -> re.Pattern[bytes]:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import psycopg2
+import psycopg2.errors
 import pytest
 
 from tests.support.postgres import database, execute, synapse_database
@@ -69,6 +70,21 @@ def test_each_database_is_fresh_and_dropped() -> None:
         assert first != second
         assert found == []
     assert not is_up(first)
+
+
+def test_statements_share_a_connection_and_leave_nothing_open() -> None:
+    with database() as dsn:
+        pids = {execute(dsn, "SELECT pg_backend_pid()")[0] for _ in range(2)}
+        execute(dsn, "CREATE TABLE one (id int PRIMARY KEY); INSERT INTO one VALUES (1)")
+        with pytest.raises(psycopg2.errors.UniqueViolation):
+            execute(dsn, "INSERT INTO one VALUES (1)")
+        execute(dsn, "INSERT INTO one VALUES (2)")
+        mine = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        [(count,)] = execute(dsn, f"{mine} AND state LIKE 'idle in transaction%%'")
+        found = execute(dsn, "SELECT id FROM one ORDER BY id")
+    assert len(pids) == 1
+    assert count == 0
+    assert found == [(1,), (2,)]
 
 
 def test_a_database_is_dropped_under_whoever_still_uses_it() -> None:

@@ -1,13 +1,12 @@
 """The process is killed again and again, at any moment: each thing ordered is done once.
 
 Real processes at a real database, ledger and bank. The moments follow from a seed, though what the
-process was at then does not: ``VECHE_LONG=1`` takes more seeds, ``VECHE_SEED=N`` one.
+process was at then does not: ``./run test --long`` takes more seeds, ``VECHE_SEED=N`` one.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import sqlite3
@@ -32,6 +31,7 @@ from tests.integration.appservices.payments.ledgers import problems
 from tests.integration.appservices.payments.scenes import ALICE, BOB
 from tests.stories.bank import DemoBank
 from tests.support.calls import Answer, request
+from tests.support.long import seeds
 from tests.support.postgres import execute
 from tests.support.processes import ROOT, TIMEOUT_S, Child, wait_until
 from tests.support.said import opened
@@ -48,7 +48,6 @@ TO_BANK: Final = 40
 """So many of them go to an account at a bank."""
 DEATHS: Final = 4
 LIVES_S: Final = (0.0, 4.0)
-SHORT, LONG = 1, 40
 AT_ONCE_S: Final = 120.0
 """Less than a lease of an errand: nothing waits for a process that is dead."""
 NOT_NOW: Final = (429, 503)
@@ -57,13 +56,6 @@ TOO_LATE: Final = "ORG.VECHE.TOO_LATE"
 DEPOSIT_MINOR: Final = 77_700
 MINOR: Final = 11
 """Of each line: what the bank has no habit for."""
-
-
-def seeds() -> range:
-    one = os.environ.get("VECHE_SEED")
-    if one is not None:
-        return range(int(one), int(one) + 1)
-    return range(LONG if os.environ.get("VECHE_LONG") else SHORT)
 
 
 class House:
@@ -160,7 +152,7 @@ def invoice(at_ms: int, **more: Any) -> dict[str, Any]:
     return {"addressee": ALICE, "title": "Bread", "lines": [line], "due_at_ms": due_at_ms, **more}
 
 
-@pytest.mark.parametrize("house", seeds(), indirect=True)
+@pytest.mark.parametrize("house", seeds(ordinary=1, long=40), indirect=True)
 def test_each_order_is_carried_out_once_however_often_the_process_is_killed(house: House) -> None:
     place = house.place
     house.begin(dies=False)

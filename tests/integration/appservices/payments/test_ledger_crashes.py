@@ -1,6 +1,6 @@
 """The ledger in processes that are killed and stopped at random: nothing lost, nothing twice.
 
-``VECHE_LONG=1`` kills fifty times instead of a few, and stops at one more moment.
+``./run test --long`` kills fifty times instead of a few, and stops at one more moment.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from appservices.payments.core.ledger.results import BURNING
 from tests.integration.appservices.payments.ledger_load import PEOPLE, Journal
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems, sql
 from tests.support.ledger import EUR, Shard, transfer
+from tests.support.long import many
 from tests.support.processes import ROOT, Child, wait_until
 from veche.runtime.migrate import KERNEL_SETS, migrate
 from veche.runtime.postgres import EmbeddedPostgres
@@ -32,9 +33,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.postgres
 
 WAIT_S_MAX = 120
-IS_LONG = bool(os.environ.get("VECHE_LONG"))
-KILLS = 50 if IS_LONG else 4
-MOMENTS = ["before", "copied", "inside"] if IS_LONG else ["before", "inside"]
+KILLS = many(ordinary=4, long=50)
+MOMENTS = ["before", pytest.param("copied", marks=pytest.mark.long), "inside"]
 MODULE = "tests.integration.appservices.payments.ledger_load"
 SOURCE = 100
 ASKED_AGAIN_MAX = 200

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from appservices.payments.core.ledger.values import AMOUNT_MAX, Names
 from appservices.payments.store.memory_ledger import MemoryLedger
 from tests.integration.appservices.payments.ledgers import ledger, opened, problems, sql
 from tests.support.ledger import ALICE, BOB, FEES, Shard, end, new_id, people, transfer
+from tests.support.long import seeds
 from tests.unit.appservices.payments.ledger.walk import Walk
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def test_the_largest_amounts_are_kept(store: LedgerStore[Any]) -> None:
     assert shard.sums(ALICE) == (0, AMOUNT_MAX, 0, AMOUNT_MAX)
 
 
-@pytest.mark.parametrize("seed", range(1, 200 if os.environ.get("VECHE_LONG") else 4))
+@pytest.mark.parametrize("seed", seeds(ordinary=3, long=199, first=1))
 def test_histories_that_no_person_would_think_of_are_kept_by_postgres(seed: int) -> None:
     with ledger() as (dsn, store):
         walk = Walk(Random(seed), store)  # noqa: S311 -- a history, not a secret

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.papers.any_files import AnyFile
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Scene
-    from veche.runtime.database import Cursor
+    from veche.runtime.database import Connection, Cursor
     from veche.runtime.webhooks import Webhooks
 
 reactor: Any = default_reactor
@@ -111,9 +111,15 @@ class SigningSite(TestCase):
         """Open the database and a port, behind which there is nothing yet."""
         self.database = self._database()
         self.addCleanup(self.database.close)
+        self._idle: list[Connection] = []
+        self.addCleanup(self._close_idle)
         self._port = reactor.listenTCP(0, new_site(Resource(), reactor), interface="127.0.0.1")
         self.addCleanup(self._port.stopListening)
         self.url = f"http://127.0.0.1:{self._port.getHost().port}"
+
+    def _close_idle(self) -> None:
+        for one in self._idle:
+            one.close()
 
     def _database(self) -> Database:
         return Database(self.dsn, reactor, threads=4)
@@ -230,10 +236,12 @@ class SigningSite(TestCase):
 
     def run_now(self, work: Callable[..., Any], *args: Any) -> Any:
         """Run a transaction at once, in this thread."""
-        with connect(self.dsn) as connection, connection.cursor() as txn:
-            done = work(txn, *args)
-            connection.commit()
-            return done
+        connection = self._idle.pop() if self._idle else connect(self.dsn)
+        try:
+            with connection, connection.cursor() as txn:
+                return work(txn, *args)
+        finally:
+            self._idle.append(connection)
 
     def scene_of(self, txn: Cursor) -> Scene:
         """A transaction of the bot."""

@@ -1,6 +1,6 @@
 """Signed files with something wrong in them: no crash, no hang, none is green.
 
-A few hundred in each run; 100,000 with ``VECHE_LONG=1``, ``VECHE_SEED=N`` from another seed.
+A few hundred in each run; 100,000 with ``./run test --long``, ``VECHE_SEED=N`` from another seed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.containers import contents
 from tests.support.elsewhere import new_identity, packed_page, sign
+from tests.support.long import many
 from tests.support.signing import NOW
 from tests.unit.veche.protocol.asic import test_container
 from tests.unit.veche.protocol.signatures import test_verdict
@@ -27,7 +28,6 @@ from veche.protocol.signed_file import file_addresses, judge_file
 if TYPE_CHECKING:
     from cryptography import x509
 
-IS_LONG: Final = bool(os.environ.get("VECHE_LONG"))
 COUNTS: Final = {"pdf": 20_000, "container": 40_000, "elsewhere": 40_000}
 """Of each kind of file, if it may take long."""
 COUNT: Final = 60
@@ -96,7 +96,7 @@ def _plain(pdf: bytes) -> bytes:
     return bare.rstrip(b"\r\n")
 
 
-@pytest.mark.timeout(7200 if IS_LONG else 300)
+@pytest.mark.timeout(many(ordinary=300, long=7200))
 @pytest.mark.parametrize("kind", COUNTS)
 def test_no_mutated_file_is_green_or_takes_long(kind: str) -> None:
     honest, root = _files()[kind]
@@ -104,7 +104,7 @@ def test_no_mutated_file_is_green_or_takes_long(kind: str) -> None:
     best = Verdict.SIGNED if kind == "elsewhere" else Verdict.SEALED
     assert judge_file(honest, by).verdict is best
     slowest_s = 0.0
-    for number in range(COUNTS[kind] if IS_LONG else COUNT):
+    for number in range(many(ordinary=COUNT, long=COUNTS[kind])):
         chance = random.Random(f"{SEED} {kind} {number}")  # noqa: S311 -- the same each time
         data = mutated(honest, chance)
         began_s = time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from random import Random
 
@@ -14,14 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from appservices.payments.core.ledger import Result
 from appservices.payments.core.ledger.replay import replay
 from appservices.payments.store.memory_ledger import MemoryLedger
+from tests.support.long import many
 from tests.unit.appservices.payments.ledger.walk import Walk, book_is_empty
 
-IS_LONG = bool(os.environ.get("VECHE_LONG"))
-TRANSFERS = 1_000_000 if IS_LONG else 25_000
+TRANSFERS = many(ordinary=25_000, long=1_000_000)
 STEPS_A_WORLD = 60
 
 
-@pytest.mark.timeout(3_600 if IS_LONG else 300)
+@pytest.mark.timeout(many(ordinary=300, long=3_600))
 def test_book_and_model_agree_and_every_answer_is_given() -> None:
     reached: Counter[Result] = Counter()
     transfers = seed = 0
@@ -70,8 +69,8 @@ class Machine(RuleBasedStateMachine):
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    max_examples=500 if IS_LONG else 25,
-    stateful_step_count=50 if IS_LONG else 20,
+    max_examples=many(ordinary=25, long=500),
+    stateful_step_count=many(ordinary=20, long=50),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
