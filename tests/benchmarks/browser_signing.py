@@ -34,7 +34,7 @@ def figures() -> dict[str, float]:
         done = subprocess.run(
             [str(node()), str(_PROGRAM), str(RUNS)],
             cwd=ROOT,
-            env={**os.environ, "CHROMIUM": str(chromium()), **where},
+            env={**os.environ, "CHROMIUM": str(chromium()), **where.environment},
             stdout=subprocess.PIPE,
             text=True,
             timeout=RUN_S_MAX,
