@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from appservices.agency import store
 from appservices.agency.service import reach
 from appservices.agency.service.chats import hear_in_case, hear_in_chat, signs_out, tell_if_public
-from appservices.agency.service.clerk_words import SAID, note_words
+from appservices.agency.service.clerk_words import note_words
 from appservices.agency.service.desks import hear_at_desk
 from appservices.agency.service.documents import document_handlers
 from appservices.agency.service.errands import (
@@ -32,7 +32,7 @@ from appservices.agency.service.till import Till
 from appservices.agency.service.wiping import Wiping
 from veche.api.sealing_client import sealer_of
 from veche.bots import answer_invitation
-from veche.chat.attention import HEARD
+from veche.chat.attention import HEARD, SAID
 from veche.chat.sending import MEMBER, Voice
 from veche.messaging import jobs as errands
 from veche.messaging.inbox import pages

@@ -16,7 +16,7 @@ from typing import Final
 
 from tests.support.node import chromium, node, why_no_browser
 from tests.support.processes import ROOT
-from tests.widgets.stage import signing
+from tests.widgets.stage import pages, signing
 
 RUNS: Final = 15
 RUN_S_MAX: Final = 300
@@ -29,13 +29,14 @@ def figures() -> dict[str, float]:
         return {}
     with (
         tempfile.TemporaryDirectory(prefix="veche-bench-") as folder,
+        pages(Path(folder)) as shown,
         signing(Path(folder)) as stage,
     ):
         stage.begin()
         done = subprocess.run(
             [str(node()), str(_PROGRAM), str(RUNS)],
             cwd=ROOT,
-            env={**os.environ, "CHROMIUM": str(chromium()), **stage.environment},
+            env={**os.environ, "CHROMIUM": str(chromium()), **shown, **stage.environment},
             stdout=subprocess.PIPE,
             text=True,
             timeout=RUN_S_MAX,

@@ -258,3 +258,16 @@ def test_the_operator_is_told_which_block_was_changed_by_hand(
 
     assert bank.veche("ledger", "check") == 1
     assert "does not hold what was committed" in capsys.readouterr().out
+
+
+def test_an_ordinary_restart_warns_of_nothing(bank: Bank, alice: Client) -> None:
+    [service] = bank.house.replicas
+    bank.house.stop()
+    before = len(service.log())
+    bank.house.start()
+    alice.say("balance")
+    alice.expect("You have:")
+
+    lines = service.log()[before:].splitlines()
+    assert [line for line in lines if " WARNING " in line or " ERROR " in line] == []
+    assert len(lines) > 1

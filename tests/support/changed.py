@@ -45,7 +45,8 @@ _BROWSER_SUFFIXES: Final = frozenset({".js", ".ts", ".css", ".html", ".svg"})
 _NAMED: Final = re.compile(r"\b(?:veche|homeserver_modules|appservices|tests)(?:\.\w+)+")
 _STARTED: Final = 'with_name("veche")'
 """How a test says the path of our command."""
-_SELF: Final = "tests.support.changed"
+_NAMING_ANY: Final = frozenset({"tests.support.changed", "tests.support.fork_server"})
+"""Modules that name what others choose to start."""
 _COMMAND: Final = "veche.cli.main"
 _LOADING: Final = (_COMMAND, "veche.server.installed")
 """Modules that load what entry points name."""
@@ -149,7 +150,7 @@ class Reach:
 
     def _add_names(self) -> None:
         for module, text in self._sources.items():
-            if module == _SELF:
+            if module in _NAMING_ANY:
                 continue
             named = set(_NAMED.findall(text)) | ({_COMMAND} if _STARTED in text else set())
             for name in named:

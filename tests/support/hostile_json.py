@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import random
+import re
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    import random
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from veche.api import Api
     from veche.protocol.wire import Wire
+
+EACH_MAX: Final = 24
+"""Bodies that one route is sent."""
+TRIES_MAX: Final = 20
+NOBODYS: Final = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 RAW: Final = (
     b"",
@@ -66,6 +77,97 @@ def hostile_bodies(model: type[Wire], chance: random.Random) -> Iterator[bytes]:
             yield _written({**good, name: value})
     for _ in range(20):
         yield _written({name: chance.choice(VALUES) for name in model.model_fields})
+
+
+def broken(
+    api: Api, url: str, headers: Mapping[str, str], known: Mapping[str, str] | None = None
+) -> tuple[list[str], Counter[int]]:
+    """Send hostile bodies to each route of an API that takes JSON.
+
+    Return what was an error of ours, and how often each status was answered.
+
+    Args:
+        api: Whose routes.
+        url: Where it is served.
+        headers: Of each request, such as who asks.
+        known: Arguments of paths that there are; all others are nobody's.
+    """
+    chance = random.Random(7)  # noqa: S311 -- no secret
+    found, answered = [], Counter[int]()
+    for route in api.routes:
+        if route.body is None:
+            continue
+        path = re.sub(
+            r"<(?:\w+:)?(\w+)>", lambda name: (known or {}).get(name[1], NOBODYS), route.path
+        )
+        bodies = list(hostile_bodies(route.body, chance))
+        for number, data in enumerate(chance.sample(bodies, min(EACH_MAX, len(bodies)))):
+            one = urllib.request.Request(  # noqa: S310 -- ours
+                url + api.prefix + path, data=data, method=route.method
+            )
+            for name, value in {**headers, "idempotency-key": f"hostile{number}"}.items():
+                one.add_header(name, value)
+            one.add_header("content-type", "application/json")
+            status, body = answer_of(one)
+            answered[status] += 1
+            if status == 500:
+                found.append(f"{route.method} {route.path} {data[:300]!r}: {body!r}")
+    return found, answered
+
+
+def answer_of(one: urllib.request.Request) -> tuple[int, bytes]:
+    """Status and body; who asks too often asks again once they may."""
+    for _ in range(TRIES_MAX):
+        try:
+            with urllib.request.urlopen(one) as answer:  # noqa: S310 -- ours
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as e:
+            with e:
+                status, body = e.code, e.read()
+        if status != 429:
+            break
+        time.sleep(json.loads(body)["retry_after_ms"] / 1000)
+    return status, body
+
+
+def hostile_contents() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Types and contents of events in which one field is what it should not be."""
+    for kind, good in _EVENTS.items():
+        for path in _places(good):
+            for value in VALUES:
+                yield kind, _with(good, path, value)
+
+
+_EVENTS: Final[Mapping[str, dict[str, Any]]] = {
+    "m.room.message": {
+        "msgtype": "m.text",
+        "body": "pay @bob:veche.test 5 EUR",
+        "format": "org.matrix.custom.html",
+        "formatted_body": "<b>pay</b>",
+        "m.relates_to": {"m.in_reply_to": {"event_id": "$a"}, "rel_type": "m.thread"},
+        "m.mentions": {"user_ids": ["@bob:veche.test"]},
+        "org.veche.answer": {"prompt": NOBODYS, "choice": "pay", "value": {"a": 1}},
+        "file": {"url": "mxc://a/b", "key": {"k": "a"}, "iv": "a", "hashes": {"sha256": "a"}},
+        "info": {"mimetype": "image/png", "size": 5},
+        "m.new_content": {"msgtype": "m.text", "body": "pay"},
+    },
+    "m.reaction": {"m.relates_to": {"rel_type": "m.annotation", "event_id": "$a", "key": "1"}},
+    "m.room.redaction": {"redacts": "$a"},
+    "m.poll.response": {"m.relates_to": {"event_id": "$a"}, "m.selections": ["1"]},
+}
+
+
+def _places(content: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for name, value in content.items():
+        yield (name,)
+        if isinstance(value, dict):
+            yield from ((name, *inner) for inner in _places(value))
+
+
+def _with(content: Mapping[str, Any], path: tuple[str, ...], value: object) -> dict[str, Any]:
+    name, *inner = path
+    changed = _with(content[name], tuple(inner), value) if inner else value
+    return {**content, name: changed}
 
 
 def _written(value: object) -> bytes:

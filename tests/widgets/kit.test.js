@@ -103,3 +103,41 @@ test("a clock of this machine that is wrong closes no question", async ({ open }
 
     await widget.frame.getByRole("button", { name: "Travel" }).waitFor();
 });
+
+test("a page says how long a new key waits here, and one person has one colour", async ({
+    open,
+    expect,
+}) => {
+    expect(/404/); // this stage has no services to ask
+    const { page } = await open();
+    await page.goto(`${BASE}/sign`);
+    await page.waitForLoadState("networkidle");
+    const found = await page.evaluate(async () => {
+        const all = performance.getEntriesByType("resource").map((one) => one.name);
+        const at = (/** @type {string} */ end) =>
+            import(all.find((one) => one.endsWith(end)) ?? end);
+        const { problem } = await at("/sign/parts.js");
+        const { NoKeyError } = await at("/sign/signing.js");
+        const { colourOf, mark } = await at("/kit/marks.js");
+        const { render } = await at("/lit-html.js").catch(() => import("lit"));
+        /** @param {unknown} what */
+        const drawn = (what) => {
+            const box = document.createElement("div");
+            render(what, box);
+            return box;
+        };
+        const said = [0, 1, 30].map((one) => drawn(problem(new NoKeyError(one * 3_600_000))));
+        const names = ["Alice", "Alice Adams", ""];
+        const alice = names.map((name) => drawn(mark({ address: "@alice:a.test", name })));
+        return {
+            said: said.map((one) => one.textContent ?? ""),
+            colours: alice.map((one) => one.querySelector(".mark")?.className ?? ""),
+            colour: colourOf("@alice:a.test"),
+        };
+    });
+    const [none, one, many] = found.said;
+    assert.doesNotMatch(none ?? "x hour", /hour/);
+    assert.match(one ?? "", /after 1 hour:/);
+    assert.match(many ?? "", /after 30 hours:/);
+    assert.deepEqual([...new Set(found.colours)], [`mark ${found.colour}`]);
+});

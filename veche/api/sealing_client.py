@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import Field
-from twisted.internet.threads import deferToThreadPool
 
 from veche.documents.asic import container
-from veche.documents.pdf import Document, PdfError
+from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import (
     Box,
     Proofs,
@@ -22,10 +21,12 @@ from veche.documents.pdf.signing import (
     room_for_signature,
     room_for_stamp,
 )
+from veche.documents.pdf.values import PdfError
 from veche.documents.sealing_api import SealBody, SealedView, SealView, StampBody, StampView
 from veche.protocol.errors import RefusedError
 from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.runtime.config import SecretPath, Section, read_secret
+from veche.runtime.threads import in_thread
 from veche.runtime.web.service_client import ServiceClient
 
 if TYPE_CHECKING:
@@ -138,8 +139,7 @@ class Sealer:
         await self._client.close()
 
     async def _work(self, work: Callable[..., T], *args: Any) -> T:
-        pool = self._reactor.getThreadPool()
-        done: T = await deferToThreadPool(self._reactor, pool, work, *args)
+        done: T = await in_thread(self._reactor, work, *args)
         return done
 
 

@@ -25,6 +25,8 @@ HEARD: Final = frozenset(
     }
 )
 """Types of the events that can be an answer."""
+SAID: Final = HEARD | {"m.sticker", "m.poll.start", "org.matrix.msc3381.poll.start"}
+"""Types of the events by which somebody says something."""
 
 
 def is_said(inbound: Inbound) -> bool:

@@ -81,6 +81,8 @@ def _told(error: Exception) -> str | None:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}"
+    if isinstance(error, ValueError) and str(error) == "embedded null byte":
+        return "a path of the configuration has the character NUL in it: write it without"
     # By name: most commands need no database, and to import it takes longer than they do.
     if type(error).__module__.startswith("psycopg2"):
         return f"the database refuses: {str(error).strip().splitlines()[0]}; try `veche doctor`"

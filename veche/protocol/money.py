@@ -70,7 +70,7 @@ _SEPARATORS: Final = " .,'\u2019"
 _SIGNS: Final = r"+\-\u2212\u2013"
 _CURRENCY: Final = rf"(?:[^\W\d_]{{1,12}}\.?)?[^\w\s.,'\u2019{_SIGNS}]?"
 _TYPED: Final = re.compile(
-    rf"(?P<sign>[{_SIGNS}]?) ?(?P<before>{_CURRENCY}) ?(?P<inner>[{_SIGNS}]?) ?"
+    rf"(?P<sign>[{_SIGNS}]?) ?(?P<before>{_CURRENCY}) ?(?P<inner>(?:[{_SIGNS}] ?)?)"
     rf"(?P<number>[0-9](?:[{_SEPARATORS}]?[0-9])*) ?(?P<after>{_CURRENCY})"
 )
 
@@ -152,9 +152,9 @@ def parse_money(
     Raises:
         AmountError: It is no amount, in doubt, or of another currency.
     """
-    plain = re.sub(r"\s", " ", unicodedata.normalize("NFKC", typed)).strip()
+    plain = re.sub(r"\s+", " ", unicodedata.normalize("NFKC", typed)).strip()
     found = _TYPED.fullmatch(plain) if len(plain) <= AMOUNT_CHARACTERS_MAX else None
-    sign = (found["sign"] + found["inner"]) if found else ""
+    sign = (found["sign"] + found["inner"].strip()) if found else ""
     if not found or (found["before"] and found["after"]) or len(sign) > may_be_negative:
         raise AmountError(where, AmountProblem.NOT_AN_AMOUNT)
     code = _code(found["before"] or found["after"], currency, among, where)

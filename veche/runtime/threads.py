@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from twisted.internet.threads import deferToThreadPool
+from twisted.internet.threads import deferToThreadPool  # noqa: TID251 -- made safe here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,15 +21,23 @@ async def in_thread(reactor: Any, work: Callable[P, R], *args: P.args, **kwargs:
     garbage collector comes.
     """
     outcome: list[Any] = []
+    await deferToThreadPool(
+        reactor, reactor.getThreadPool(), lambda: keep(outcome, work, *args, **kwargs)
+    )
+    done: R = taken(outcome)
+    return done
 
-    def run() -> None:
-        try:
-            outcome.append(work(*args, **kwargs))
-        except Exception as e:  # noqa: BLE001 -- the thread's edge: raised below
-            outcome.append(e)
 
-    await deferToThreadPool(reactor, reactor.getThreadPool(), run)
+def keep(outcome: list[Any], work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Do some work in a thread of any pool, and put what it comes to into a list for ``taken``."""
+    try:
+        outcome.append(work(*args, **kwargs))
+    except Exception as e:  # noqa: BLE001 -- the thread's edge: raised by ``taken``
+        outcome.append(e)
+
+
+def taken(outcome: list[Any]) -> Any:
+    """Return, or raise, what the work of ``keep`` came to; the list has it no more."""
     if isinstance(outcome[0], Exception):
         raise outcome.pop()
-    done: R = outcome.pop()
-    return done
+    return outcome.pop()

@@ -7,11 +7,11 @@ committed. The bot reads along, and commits each as soon as it hears it.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from appservices.agency.service.cases import definition_of
 from appservices.agency.service.matter import Matter
-from veche.chat.attention import HEARD, came_in_clear
+from veche.chat.attention import SAID, came_in_clear
 from veche.protocol.acts import ActClass, call_form, plaintext_hash
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
 
 logger = logging.getLogger(__name__)
-
-SAID: Final = HEARD | {"m.sticker", "m.poll.start", "org.matrix.msc3381.poll.start"}
-"""Types of the events by which somebody says something."""
 
 
 def note_words(scene: Scene, inbound: Inbound, file: CaseFile, member: StaffMember) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.agency import store
 from appservices.agency.core.document_data import document_data
@@ -23,6 +22,7 @@ from veche.protocol.errors import RefusedError, TooLargeError
 from veche.protocol.ids import UserId
 from veche.runtime.crypto.media import upload_encrypted
 from veche.runtime.files.typesetting import TypesettingError
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,9 +53,8 @@ class _MakeDocument(Handler):
         pending = await self._host.database.run("agency.document", self._read, errand)
         template, data, issued_at_ms = pending
         try:
-            made: Document = await deferToThreadPool(
+            made: Document = await in_thread(
                 self._host.reactor,
-                self._host.reactor.getThreadPool(),
                 make_document,
                 template.encode(),
                 data,

@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.agency import store
 from appservices.agency.core.definition import Signer, SignStep
@@ -30,6 +29,7 @@ from veche.protocol.ids import UserId
 from veche.runtime.crypto.media import upload_encrypted
 from veche.runtime.files.typesetting import TypesettingError
 from veche.runtime.matrix.client import MatrixError, path
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,9 +109,8 @@ class _AskSignatures(_SigningHandler):
     async def perform(self, errand: Errand) -> Mapping[str, Any]:
         wanted = await self._host.database.run("agency.sign", self._read, errand)
         try:
-            made: Document = await deferToThreadPool(
+            made: Document = await in_thread(
                 self._host.reactor,
-                self._host.reactor.getThreadPool(),
                 make_document,
                 wanted.template.encode(),
                 wanted.data,

@@ -7,6 +7,7 @@ nothing are talk, whatever they look like.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.commands import DISPUTE, ESCROW
@@ -23,13 +24,15 @@ from appservices.payments.service import (
     evidence,
 )
 from appservices.payments.service import dispute_files as cases
+from appservices.payments.service.scene import PURPOSE
 from appservices.payments.service.sent_files import is_file
 from appservices.payments.store import case_rooms as store
 from veche.bots import refuse
 from veche.chat import prompts
-from veche.chat.attention import came_in_clear, is_edit, is_said
+from veche.chat.attention import SAID, came_in_clear, is_edit, is_said
 from veche.chat.prompts import Answered
-from veche.chat.sending import MEMBER
+from veche.chat.sending import MEMBER, Ground
+from veche.protocol.acts import ActClass, call_form, plaintext_hash
 from veche.protocol.answers import Chosen
 from veche.protocol.commands import HELP, read_command
 from veche.protocol.talk import clear_doc
@@ -45,11 +48,14 @@ if TYPE_CHECKING:
     from veche.protocol.commands import Command
     from veche.protocol.inbound import Inbound
 
+logger = logging.getLogger(__name__)
+
 COMMANDS: Final[Mapping[Kind, tuple[Command, ...]]] = {
     "dispute": (DISPUTE, HELP),
     "escrow": (ESCROW, HELP),
 }
 """What is answered in the rooms of each kind."""
+_BASIS: Final = "dispute of its sides"
 _GONE: Final = frozenset({"leave", "ban"})
 _VOICE: Final = ("org.matrix.msc3245.voice.v2", "org.matrix.msc3245.voice", "m.voice")
 
@@ -63,13 +69,48 @@ def receive(scene: Scene, inbound: Inbound) -> bool:
         is_gone = mapping(inbound.content).get("membership") in _GONE
         if inbound.state_key == inbound.bot and is_gone:
             store.set_left(scene.txn, place.room_id)
-    elif is_said(inbound) and not is_edit(inbound):
+        return True
+    if place.kind == "dispute":
+        _note_desk_words(scene, inbound, place)
+    if is_said(inbound) and not is_edit(inbound):
         # Whoever does not take part is not heard, however they came in.
         if place.kind == "dispute":
             _in_dispute(scene, inbound, place)
         else:
             _in_escrow(scene, inbound, place)
     return True
+
+
+def _note_desk_words(scene: Scene, inbound: Inbound, place: Place) -> None:
+    """Commit what the dispute desk says to both sides, in its own words: an act on each of them.
+
+    What came in clear into the encrypted room may be by anybody, so it is no word of the desk.
+    """
+    case = cases.lock(scene, place.matter_id)
+    is_desk = case is not None and case.side_of(inbound.sender, scene) is Side.DESK
+    if case is None or not is_desk or inbound.event_type not in SAID:
+        return
+    if came_in_clear(scene.txn, inbound):
+        return
+    try:
+        ph = plaintext_hash(inbound.content)
+    except ValueError:
+        # No canonical JSON: of such words no digest can be told.
+        logger.warning("%s has no canonical form: its words are in no act", inbound.event_id)
+        return
+    form = call_form(
+        "payments",
+        "desk_says",
+        sender=inbound.sender,
+        room_id=inbound.room_id,
+        event_id=inbound.event_id,
+        event_type=inbound.event_type,
+        ph=ph,
+    )
+    for person in (case.view.payer.person, case.view.payee.person):
+        if person is not None:
+            ground = Ground(person, PURPOSE, _BASIS, "role:dispute_desk", case.dispute.id)
+            scene.voice.commit(ActClass.MESSAGE, form, ground, ph=ph)
 
 
 def _in_dispute(scene: Scene, inbound: Inbound, place: Place) -> None:

@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 from typing import TYPE_CHECKING, Any
 
-from appservices.payments.core.payout import PayoutOrder
+from appservices.payments.core.payout import OWNER_CHARACTERS_MAX, PayoutOrder
 from appservices.payments.core.texts.banks import paid_out_doc
 from appservices.payments.service import paying, payouts
 from appservices.payments.service.rails import suspense
@@ -18,6 +18,8 @@ from appservices.payments.service.scene import Parts
 from appservices.payments.store import bank as bank_store
 from appservices.payments.store import holders
 from veche.bots import ChatErrand
+from veche.contracts.payments.receipt import REFERENCE_CHARACTERS_MAX
+from veche.protocol.approval import showable
 from veche.protocol.errors import ConflictError, NotFoundError
 from veche.protocol.ids import UserId
 from veche.protocol.money import Money
@@ -57,12 +59,14 @@ def _ask(scene: Scene, asked: Mapping[str, str]) -> str | None:
     if room_id is None:
         return "they have no chat with the bot"
     currency = {n: code for code, n in holders.currencies(scene.txn).items()}[line.ledger]
-    said = scene.vault.open(line.sealed)
+    # What a bank passes on may be by anybody.
+    told = scene.vault.open(line.sealed)
+    said = {name: " ".join(showable(text).split()) for name, text in told.items()}
     wanted = PayoutOrder(
         Money(minor=-line.signed_minor, currency=currency),
         said.get("account") or line.key,
-        said.get("name") or line.key,
-        said.get("reference") or said.get("text") or "",
+        (said.get("name") or line.key)[:OWNER_CHARACTERS_MAX],
+        (said.get("reference") or said.get("text") or "")[:REFERENCE_CHARACTERS_MAX],
     )
     order = {
         "bank": line.bank,

@@ -6,13 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.payments.core.texts.receipts import receipt_page
 from appservices.payments.service import invoices, proving
 from appservices.payments.store import invoices as store
 from appservices.payments.typesetting import typeset
 from veche.protocol.canonical import canonical
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +66,7 @@ async def make_receipt(parts: Parts, page: ReceiptPage, now_ms: int) -> bytes:
     reactor = parts.host.reactor
     data = {**page.shown, "receipt": page.signed.decode()}
     make = partial(typeset, "receipt.typ", data, now_ms)
-    made: bytes = await deferToThreadPool(reactor, reactor.getThreadPool(), make)
+    made: bytes = await in_thread(reactor, make)
     if parts.sealer is None:
         return made
     return await parts.sealer.seal(made, page.payment_id, now_ms)

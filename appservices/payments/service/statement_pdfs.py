@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from twisted.internet.threads import deferToThreadPool
-
 from appservices.payments.statement_pdf import statement_pdf
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from appservices.payments.core.statement import AccountStatement
@@ -36,7 +35,7 @@ async def make_pdf(parts: Parts, found: AccountStatement, language: str, now_ms:
         language=language,
         made_at_ms=now_ms,
     )
-    made: bytes = await deferToThreadPool(reactor, reactor.getThreadPool(), make)
+    made: bytes = await in_thread(reactor, make)
     if parts.sealer is None:
         return made
     return await parts.sealer.seal(made, statement_id(found), now_ms)

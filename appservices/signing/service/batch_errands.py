@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.threads import deferToThreadPool
-
 from appservices.signing.api.batches import BatchRow
 from appservices.signing.core.parties import PlanError
 from appservices.signing.core.template import TemplateError
@@ -34,6 +32,7 @@ from veche.protocol.canonical import canonical
 from veche.protocol.errors import MalformedError, UnavailableError, VecheError
 from veche.protocol.ids import effect_id
 from veche.protocol.wire import parse
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,9 +71,8 @@ class MakeRow(ChatErrand[Parts]):
         read = await host.database.run("signing.batch", self._read, errand)
         if read is None:
             return {}
-        pool = host.reactor.getThreadPool()
         try:
-            made = await deferToThreadPool(host.reactor, pool, _make, self._parts, *read)
+            made = await in_thread(host.reactor, _make, self._parts, *read)
         except FillingError as e:
             return {"problems": e.problems}
         except TemplateError:

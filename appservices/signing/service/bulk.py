@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.boxes import BoxError
 from appservices.signing.core.papers.uploads import UploadError, UploadTooLargeError
@@ -25,6 +24,7 @@ from veche.messaging.jobs import Errand
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId, derived_ulid, effect_id
 from veche.runtime.files.document_cipher import fresh_key
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,10 +58,10 @@ class Make(ChatErrand[Parts]):
         if read is None:
             return {}
         draft, cipher, language = read
-        links, pool = host.links, host.reactor.getThreadPool()
+        links = host.links
         link = "" if links is None else links.verify()
         try:
-            pdf = await deferToThreadPool(host.reactor, pool, boxed, draft, cipher, language, link)
+            pdf = await in_thread(host.reactor, boxed, draft, cipher, language, link)
         except (BoxError, UploadError, UploadTooLargeError):
             return {"failed": True}
         return {"draft": draft, "pdf": pdf}

@@ -14,7 +14,6 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.judged import judged, judged_file
 from appservices.signing.core.session import Input
@@ -42,6 +41,7 @@ from veche.protocol.acts import ActClass, call_form
 from veche.protocol.unpadded_base64 import unpadded
 from veche.runtime.files.document_cipher import DOCUMENT, encrypt, increment_of
 from veche.runtime.files.sandbox import in_sandbox
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -108,24 +108,22 @@ class Close(ChatErrand[Parts]):
             NotClosedError: The closed file does not hold.
         """
         reactor, parts = self._host.reactor, self._parts
-        pool, now_ms = reactor.getThreadPool(), self._host.now_ms()
+        now_ms = self._host.now_ms()
         if kept.session.is_blind:
-            return await deferToThreadPool(reactor, pool, _closed_by_page, parts, kept.session)
+            return await in_thread(reactor, _closed_by_page, parts, kept.session)
         if not kept.revisions:
-            unsigned = await deferToThreadPool(reactor, pool, kept.whole)
+            unsigned = await in_thread(reactor, kept.whole)
             return Closed(hashlib.sha256(unsigned).digest())
-        prepared, grow = await deferToThreadPool(reactor, pool, _prepare, parts, kept)
+        prepared, grow = await in_thread(reactor, _prepare, parts, kept)
         request = StampRequest(prepared.digest, by=parts.signing.stamped_by)
         token = await parts.pool.run(parts.seals.stamp, request, now_ms)
         increment = prepared.filled(token)
-        whole: bytes = await deferToThreadPool(reactor, pool, grow, increment)
+        whole: bytes = await in_thread(reactor, grow, increment)
         roots = parts.authorities.trusted
         judge: Callable[[bytes, Sequence[bytes], int], Report] = judged
         if kept.session.has_container:
             judge = judged_file
-        report: Report = await deferToThreadPool(
-            reactor, pool, in_sandbox, judge, whole, roots, now_ms
-        )
+        report: Report = await in_thread(reactor, in_sandbox, judge, whole, roots, now_ms)
         if report.verdict in _FALSE:
             reasons = ", ".join(one.reason.value for one in report.findings)
             raise NotClosedError(f"the closed file is {report.verdict.value}: {reasons}")

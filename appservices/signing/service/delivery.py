@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.threads import deferToThreadPool
-
 from appservices.signing.core.papers.any_files import container_name
 from appservices.signing.core.parties import Role
 from appservices.signing.core.session import State
@@ -42,6 +40,7 @@ from veche.protocol.unpadded_base64 import unpadded
 from veche.runtime.crypto.media import upload_encrypted
 from veche.runtime.files.document_cipher import DOCUMENT, decrypt
 from veche.runtime.matrix.client import MatrixError
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +100,7 @@ class Deliver(ChatErrand[Parts]):
         reactor = self._parts.host.reactor
         if not kept.is_here:
             return {"size_bytes": kept.size}
-        pdf = await deferToThreadPool(reactor, reactor.getThreadPool(), kept.whole)
+        pdf = await in_thread(reactor, kept.whole)
         kind = signed_kind(kept.session)
         return {"file": await upload(self._parts, pdf), "size_bytes": len(pdf), "kind": kind}
 
@@ -132,10 +131,9 @@ class SendFile(ChatErrand[Parts]):
         host = self._parts.host
         session_id = errand.payload["session"]
         kept: Kept = await host.database.run("signing.file", read_kept, self._parts, session_id)
-        pool = host.reactor.getThreadPool()
         # Nobody's program shows what is in a container: they get the file that is in it.
         read = kept.document_alone if kept.session.has_container else kept.whole
-        data = await deferToThreadPool(host.reactor, pool, read)
+        data = await in_thread(host.reactor, read)
         file, matter = await upload(self._parts, data), kept.session.matter
         return {
             "file": file,

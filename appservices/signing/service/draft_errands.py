@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.boxes import BoxError
 from appservices.signing.core.errors import NotRegistrarError
@@ -30,6 +29,7 @@ from veche.bots import ChatErrand
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.message import Paragraph
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,9 +64,8 @@ class Find(ChatErrand[Parts]):
         read = await host.database.run("signing.sizes", self._read, errand)
         if read is None:
             return {"names": names}
-        pool = host.reactor.getThreadPool()
         try:
-            sizes = await deferToThreadPool(host.reactor, pool, sizes_of, *read)
+            sizes = await in_thread(host.reactor, sizes_of, *read)
         except UploadError as e:
             return {"problem": e}
         return {"names": names, "sizes": sizes}
@@ -171,10 +170,9 @@ class Freeze(ChatErrand[Parts]):
         if read is None:
             return {}
         session, cipher, language = read
-        pool = host.reactor.getThreadPool()
         try:
-            pdf = await deferToThreadPool(
-                host.reactor, pool, boxed, session, cipher, language, self._check_link()
+            pdf = await in_thread(
+                host.reactor, boxed, session, cipher, language, self._check_link()
             )
         except BoxError as e:
             return {"misplaced": e}

@@ -14,7 +14,6 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.appearance import look_of, look_that_fits
 from appservices.signing.core.parties import Role
@@ -41,6 +40,7 @@ from veche.protocol.errors import RefusedError
 from veche.protocol.ids import effect_id
 from veche.protocol.unpadded_base64 import from_unpadded, unpadded
 from veche.runtime.files.document_cipher import encrypt, increment_of
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,12 +66,9 @@ class PutSeal(ChatErrand[Parts]):
         if member is None:
             return {}
         reactor = self._host.reactor
-        pool = reactor.getThreadPool()
         # Of an errand that an earlier release has ordered: when it was due.
         at_ms = errand.payload.get("at_ms", errand.due_at_ms)
-        prepared, grow = await deferToThreadPool(
-            reactor, pool, _prepare, self._parts, kept, member, at_ms
-        )
+        prepared, grow = await in_thread(reactor, _prepare, self._parts, kept, member, at_ms)
         # What is sealed is known in the log before the seal leaves the key.
         run = self._host.database.run
         await run("signing.seal_record", self._record, errand, kept, prepared.digest)
@@ -80,7 +77,7 @@ class PutSeal(ChatErrand[Parts]):
             self._parts.seals.seal, member.person, prepared.digest, now_ms
         )
         increment = prepared.filled(from_unpadded(sealed.signature))
-        sha256 = await deferToThreadPool(reactor, pool, _sha256, grow, increment)
+        sha256 = await in_thread(reactor, _sha256, grow, increment)
         return {"increment": increment, "sha256": sha256, "revision": kept.session.revision}
 
     def _record(self, txn: Cursor, errand: Errand, kept: Kept, digest: bytes) -> None:

@@ -14,7 +14,6 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.growing import added
 from appservices.signing.core.texts.blind import renew_doc
@@ -34,6 +33,7 @@ from veche.protocol.ids import effect_id
 from veche.runtime.files.document_cipher import encrypt, increment_of
 from veche.runtime.files.renewing import Known, renew_file
 from veche.runtime.files.sandbox import in_sandbox
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,10 +118,8 @@ class Renew(ChatErrand[Parts]):
         )
         if kept.session.is_blind:
             return {}
-        pool, now_ms = self._host.reactor.getThreadPool(), self._host.now_ms()
-        renewed = await deferToThreadPool(
-            self._host.reactor, pool, renew_kept, self._parts, kept, now_ms
-        )
+        now_ms = self._host.now_ms()
+        renewed = await in_thread(self._host.reactor, renew_kept, self._parts, kept, now_ms)
         return {"revision": kept.session.revision, "renewed": renewed}
 
     def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:

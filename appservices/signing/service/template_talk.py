@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import attrs
-from twisted.internet.threads import deferToThreadPool
 
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import SessionEffect
@@ -38,6 +37,7 @@ from veche.protocol.forms.rendering import output_doc
 from veche.protocol.forms.state import Cancelled, Completed, FormState, Review, Said, Wrong
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.files.document_cipher import DOCUMENT, encrypt
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -206,9 +206,8 @@ class Fill(ChatErrand[Parts]):
         folder = read_folder(_folder(self._parts, kept["name"]))
         context = _context(self._parts, host.now_ms(), kept)
         filling = Filling(FormState.from_json(kept["state"]).values, names, context)
-        pool = host.reactor.getThreadPool()
         try:
-            made = await deferToThreadPool(host.reactor, pool, make_document, folder, filling)
+            made = await in_thread(host.reactor, make_document, folder, filling)
         except TemplateError as e:
             return {"problem": str(e)}
         return {"made": made, "folder": folder, "names": names}

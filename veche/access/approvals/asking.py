@@ -123,7 +123,7 @@ def _keep(
     if code is not None:
         # It counts only from a device of the identity that there is now.
         pin_identity(txn, person, voice.now_ms)
-        store.set_code(txn, approve.nonce, code)
+        store.allow_code(txn, approve.nonce)
     url = parts.links.approve(approve) if parts.links is not None else None
     return ApproveHint(choice, url, code)
 

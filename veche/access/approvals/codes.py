@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from veche.access.approvals import limits, store
-from veche.access.approvals.asking import shown_of
+from veche.access.approvals.asking import code_of, shown_of
 from veche.access.approvals.core import (
     TRIES_MAX,
     AskedState,
@@ -113,7 +113,7 @@ def _hear_code(
     codes = {one.prompt_id: one for one in store.lock_codes(txn, inbound.sender, [*meant])}
     if not codes:
         return None
-    right = [one for one in codes.values() if one.code == typed]
+    right = [one for one in codes.values() if code_of(parts.key, one.nonce) == typed]
     if len(right) > 1:
         return Heard(Refused(None, RefusalReason.AMBIGUOUS), None, open_)
     if not right and next(iter(meant)) not in codes:
@@ -146,7 +146,7 @@ def _judge(txn: Cursor, parts: Parts, inbound: Inbound, code: Code, typed: str) 
     if standing is DeviceStanding.VERIFIED and not store.is_pinned(txn, person):
         standing = DeviceStanding.IDENTITY_CHANGED
     verdict = judge_code(
-        expected=code.code,
+        expected=code_of(parts.key, code.nonce),
         typed=typed,
         tries=code.tries,
         standing=standing,

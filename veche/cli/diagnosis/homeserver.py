@@ -6,6 +6,7 @@ import re
 from contextlib import closing
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from veche.cli.diagnosis.finding import Answer, Check, Patient
 from veche.cli.diagnosis.machine import SYNAPSE_MIN
@@ -117,6 +118,16 @@ def _registration_faults(content: Mapping[str, Any], patient: Patient) -> Iterab
                 f"its namespaces.{kind} is not exclusive: anybody may take an {what} of ours",
                 f"take {kind} from config/registration.example.yaml; restart the homeserver",
             )
+    listen, url = patient.config.listen, content.get("url")
+    parts = urlsplit(url if isinstance(url, str) else "")
+    is_here = parts.hostname in {"127.0.0.1", "localhost", "::1"}
+    if not parts.hostname or (
+        is_here and listen.port and parts.netloc.rpartition(":")[2] != f"{listen.port}"
+    ):
+        yield (
+            f"its url, {url}, is not where Veche listens: the homeserver sends nothing here",
+            f"write url: http://127.0.0.1:{listen.port}; restart the homeserver",
+        )
     sender = f"@{content.get('sender_localpart')}:{section.server_name}"
     if not any(map(re.compile(_user_regex(content)).match, [sender])):
         yield (

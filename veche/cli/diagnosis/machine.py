@@ -27,6 +27,8 @@ PYTHON_MIN: Final = (3, 11)
 SYNAPSE_MIN: Final = (1, 163)
 IMPORT_S_MAX: Final = 60
 
+TOKEN_CHARACTERS_MIN: Final = 16
+"""Of the tokens between homeserver and Veche; whoever guesses one is every bot."""
 OWNERS: Final[Mapping[str, str]] = {
     "veche": "veche",
     "homeserver_modules": "veche",
@@ -123,6 +125,12 @@ def look_at_port(patient: Patient) -> Iterable[tuple[str, str]]:
 
 def look_at_secrets(patient: Patient) -> Iterable[tuple[str, str]]:
     """The files that the configuration names: there, secrets private and of the right form."""
+    heads = patient.config.heads_folder
+    if heads.exists() and not heads.is_dir():
+        yield (
+            f"heads.folder: {heads} is no folder",
+            "name a folder in which Veche may write what its logs have signed last",
+        )
     faults = file_faults(patient.config.path, patient.config.sections())
     for fault in faults:
         yield f"{fault.key}: {fault.what}", fault.mend
@@ -134,6 +142,11 @@ def look_at_secrets(patient: Patient) -> Iterable[tuple[str, str]]:
             tokens.append(read_secret(getattr(section, key)))
         except ConfigError as e:
             yield f"homeserver.{key}: {e}", "make another, there and in the registration"
+    if any(len(one) < TOKEN_CHARACTERS_MIN for one in tokens):
+        yield (
+            "homeserver.as_token_path, homeserver.hs_token_path: a token is short enough to guess",
+            "make another, there and in the registration: openssl rand -hex 32",
+        )
     if len(tokens) != len(set(tokens)):
         yield (
             "homeserver.as_token_path, homeserver.hs_token_path: both have the same token",
@@ -155,7 +168,8 @@ def look_at_addresses(patient: Patient) -> Iterable[tuple[str, str]]:
                 f"{key}.address: {section.address} is no address of this machine: {why}",
                 "take 127.0.0.1, or 0.0.0.0 where others on the network have to reach it",
             )
-    if urlsplit(patient.config.homeserver.url).netloc == f"{listen.address}:{listen.port}":
+    ours = {f"{one.address}:{one.port}" for one in (listen, pages) if one is not None}
+    if urlsplit(patient.config.homeserver.url).netloc in ours:
         yield (
             "homeserver.url: this is where Veche itself listens",
             "name the port of the homeserver's client API, such as http://127.0.0.1:8008",

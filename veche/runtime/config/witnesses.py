@@ -52,7 +52,7 @@ class WitnessesSection(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.of and self.needed > len(self.of):
+        if self.needed > max(1, len(self.of)):
             raise ValueError("needed is more than there are witnesses")
         names = [one.verifier.name for one in self.of]
         if len(set(names)) != len(names):

@@ -59,6 +59,8 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+_DIGITS_MAX: Final = 4_000
+"""Of a whole number; Python refuses to read very long ones at all."""
 _INTEGER: Final = re.compile(r"^[-+]?[0-9]+$")
 _FLOAT: Final = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
 _VALUES: Final[Mapping[str, Any]] = {
@@ -157,6 +159,8 @@ class _Builder:
         if text in _VALUES:
             return _VALUES[text]
         if _INTEGER.match(text):
+            if len(text) > _DIGITS_MAX:
+                raise self._error(node, f"a number has at most {_DIGITS_MAX} digits")
             return int(text)
         return float(text) if _FLOAT.match(text) else text
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import psycopg2
 from twisted.internet.defer import DeferredLock
-from twisted.internet.threads import deferToThreadPool
 
 from veche.runtime.crypto.store.devices import LOCK_NAME
 from veche.runtime.database import connect
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,8 +74,7 @@ class Locks:
     async def _call(self, work: Callable[..., R], *args: str, on_error: R) -> R:
         await self._turn.acquire()
         try:
-            pool = self._reactor.getThreadPool()
-            return cast("R", await deferToThreadPool(self._reactor, pool, work, *args))
+            return cast("R", await in_thread(self._reactor, work, *args))
         except psycopg2.Error as e:
             logger.warning("the connection of the crypto locks broke: %s", e.__class__.__name__)
             self._drop()

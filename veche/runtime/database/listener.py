@@ -11,10 +11,10 @@ from psycopg2.extensions import quote_ident
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
 from veche.runtime.database.transactions import Connection, connect
+from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,7 +107,7 @@ class Listener:
                 connection.close()
             return connection
 
-        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+        return await in_thread(self._reactor, work)
 
     async def _listen(self, connection: Connection) -> None:
         reader = _Reader(connection, self._call)

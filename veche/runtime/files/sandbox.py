@@ -74,7 +74,7 @@ def in_sandbox(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         with ours:
             with theirs:
                 _server.fork(_imports(work), (theirs.fileno(), lasting))
-            ours.settimeout(ends_s - time.monotonic())
+            ours.settimeout(_left_s(ends_s))
             ours.sendall(pickle.dumps((work, args, kwargs)))
             said = _receive(ours, ends_s)
     except TimeoutError as e:
@@ -155,11 +155,16 @@ def _receive_exactly(of: socket.socket, length: int, ends_s: float) -> bytearray
     said = bytearray(length)
     rest = memoryview(said)
     while rest:
-        of.settimeout(max(0.001, ends_s - time.monotonic()))
+        of.settimeout(_left_s(ends_s))
         if not (count := of.recv_into(rest)):
             raise ConnectionError("it has ended")
         rest = rest[count:]
     return said
+
+
+def _left_s(ends_s: float) -> float:
+    # To a socket, 0 says that it may never block, and less is an error.
+    return max(0.001, ends_s - time.monotonic())
 
 
 def _serve() -> NoReturn:

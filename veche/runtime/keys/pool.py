@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
+from veche.runtime.threads import in_thread, keep, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,21 +66,23 @@ class SigningPool:
             self._is_started = True
             self._pool.start()
         self._waiting += 1
-        found: Deferred[R] = Deferred()
+        found: Deferred[None] = Deferred()
+        outcome: list[Any] = []
 
         def ended(is_done: bool, result: Any) -> None:
             self._reactor.callFromThread(self._ended, found, is_done, result)
 
-        self._pool.callInThreadWithCallback(ended, work, *args, **kwargs)
-        return await found
+        self._pool.callInThreadWithCallback(ended, lambda: keep(outcome, work, *args, **kwargs))
+        await found
+        done: R = taken(outcome)
+        return done
 
     async def close(self) -> None:
         """End the threads once what they do is done."""
         if self._is_started:
-            pool = self._reactor.getThreadPool()
-            await deferToThreadPool(self._reactor, pool, self._pool.stop)
+            await in_thread(self._reactor, self._pool.stop)
 
-    def _ended(self, found: Deferred[R], is_done: bool, result: Any) -> None:
+    def _ended(self, found: Deferred[None], is_done: bool, result: Any) -> None:
         # Not where it is awaited: whoever asked may have gone, and the thread is held all the same.
         self._waiting -= 1
         if is_done:

@@ -71,7 +71,7 @@ const TYPED = new RegExp(
  * @returns {number | undefined} minor units; undefined if it is no amount, or in doubt
  */
 export function parseAmount(typed, currency) {
-    const plain = typed.normalize("NFKC").replace(/\s/gu, " ").trim();
+    const plain = typed.normalize("NFKC").replace(/\s+/gu, " ").trim();
     const found = [...plain].length > CHARACTERS_MAX ? null : TYPED.exec(plain);
     const { before = "", number = "", after = "" } = found?.groups ?? {};
     const written = (before || after).replace(/\.$/u, "");

@@ -6,13 +6,12 @@
  * @typedef {import("./api.js").Session} Session
  */
 import { html, nothing } from "lit";
-import { clock, look, signedBy } from "../approve/handing.js";
-import { signersOf } from "../approve/keys.js";
+import { clock, signedBy } from "../approve/handing.js";
 import { button, closeDialog, dialog, field } from "../kit/elements.js";
 import { t } from "../kit/i18n.js";
 import { utf8 } from "../verify/bytes.js";
 import { digest } from "./paper.js";
-import { MismatchError, NoKeyError } from "./signing.js";
+import { MismatchError, signerFor } from "./signing.js";
 
 export const DELEGATE = "delegate";
 const NAME_CHARACTERS_MAX = 300;
@@ -29,8 +28,7 @@ export async function delegatePaper({ view, session }, to) {
     const wanted = await whatOf(view, user);
     if (asked.shown.what !== wanted || !isWhoWasTyped(to, user))
         throw new MismatchError("approval");
-    const [signer] = await signersOf(asked.person, (await look(asked.nonce)).keys);
-    if (!signer) throw new NoKeyError("no key");
+    const signer = await signerFor(asked);
     const { kind, nonce, person, shown } = asked;
     const { signed } = await signedBy(signer, { v: 1, kind, nonce, person, shown });
     return session.delegate({ party, ...(user && { to: user }), approval: signed });

@@ -17,8 +17,7 @@
  *     nobody's page has closed the file yet
  * @typedef {(line: Line, outcome: Outcome) => void} Tell
  */
-import { clock, look, signedBy } from "../approve/handing.js";
-import { signersOf } from "../approve/keys.js";
+import { clock, signedBy } from "../approve/handing.js";
 import { roleWords } from "../approve/signing_words.js";
 import { ApiError } from "../kit/api.js";
 import { base64, fromBase64 } from "../kit/approval.js";
@@ -33,13 +32,13 @@ import { openLink, refreshed } from "./opening.js";
 import { PaperError, digest, openPaper } from "./paper.js";
 import {
     MismatchError,
-    NoKeyError,
     SIGNING,
     certify,
     factsOf,
     handed,
     isBlind,
     levelOf,
+    signerFor,
 } from "./signing.js";
 import { checkStamping } from "./stamping.js";
 import { boxWords } from "./words.js";
@@ -139,8 +138,7 @@ async function ask(lines, isRead, key) {
     );
     const rest = lines.filter(({ view }) => !left.has(view.session));
     if (!(await isWhatIsListed(asked.shown, rest, read, key))) throw new MismatchError("approval");
-    const [signer] = await signersOf(asked.person, (await look(asked.nonce)).keys);
-    if (!signer) throw new NoKeyError("no key");
+    const signer = await signerFor(asked);
     return { asked, left, signer };
 }
 

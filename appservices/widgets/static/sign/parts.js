@@ -19,6 +19,7 @@ import { effectWords, levelWords, roleWords } from "../approve/signing_words.js"
 import { copyWords, explained, isGuest, overWords, partyStateWords, stepWords } from "./words.js";
 
 const GROUP = /.{4}/g;
+const HOUR_MS = 3_600_000;
 
 /** @param {View} view @returns {[string, unknown]} how the reader signs */
 const kindRow = (view) => [t("Kind of signature"), levelWords(levelOf(view))];
@@ -404,14 +405,18 @@ export function problem(error) {
     if (error === undefined) return nothing;
     if (!(error instanceof NoKeyError)) return banner("critical", html`<p>${explained(error)}</p>`);
     const back = encodeURIComponent(location.pathname + location.search + location.hash);
+    const hours = Math.ceil(error.waits_ms / HOUR_MS);
+    const wait = plural(
+        "A new key may approve this after {count} hour: so nobody who gets into your account can use one at once.",
+        "A new key may approve this after {count} hours: so nobody who gets into your account can use one at once.",
+        hours,
+    );
     return banner(
         "info",
         html`<p>
                 ${t("This device has no key of yours. A key is made once, in a minute; your chat confirms it.")}
             </p>
-            <p>
-                ${t("A new key has to wait before it may sign, as a rule 12 hours. Your place in the document is kept in this tab.")}
-            </p>
+            <p>${hours ? wait : nothing} ${t("Your place in the document is kept in this tab.")}</p>
             <p>
                 <a class="button primary" href="/keys#return=${back}"
                     >${t("Make a key for this device")}</a

@@ -55,7 +55,13 @@ export const SIGNING = { name: "ECDSA", hash: "SHA-256" };
 const TAIL = "tail_not_time_stamped";
 
 /** This device has no key of the person. */
-export class NoKeyError extends Error {}
+export class NoKeyError extends Error {
+    /** @param {number} waits_ms how long a key that is made now would wait */
+    constructor(waits_ms) {
+        super("no key");
+        this.waits_ms = waits_ms;
+    }
+}
 
 /** What the service asks to be approved, or gives, is not what stands on the page. */
 export class MismatchError extends Error {}
@@ -162,9 +168,15 @@ async function ask({ view, session }, choices, key) {
     const body = { party: view.you.party, level: levelOf(view), ...choices, ...(key && { key }) };
     const { asked, now_ms } = await session.ask(body);
     clock.set(now_ms);
-    const [signer] = await signersOf(asked.person, (await look(asked.nonce)).keys);
-    if (!signer) throw new NoKeyError("no key");
-    return { asked, signer };
+    return { asked, signer: await signerFor(asked) };
+}
+
+/** @param {Asked} asked @returns {Promise<Signer>} a key of this device that may approve it */
+export async function signerFor(asked) {
+    const { keys, new_key_waits_ms } = await look(asked.nonce);
+    const [signer] = await signersOf(asked.person, keys);
+    if (!signer) throw new NoKeyError(new_key_waits_ms);
+    return signer;
 }
 
 /**

@@ -19,6 +19,7 @@ import pytest
 from appservices.agency.routes import API as OFFICES_API
 from tests.stories.office import Desk, Room
 from tests.support.calls import Answer, request
+from tests.support.hostile_json import broken
 from tests.support.keys import BrowserKey, approval_of
 from tests.support.processes import ROOT, wait_until
 from tests.support.services import OFFICE, House, house
@@ -231,6 +232,26 @@ def test_the_catalogue_is_open_and_found_by_words_in_any_language(town: House) -
         "change-of-address"
     }
     assert (nothing["count"], nothing["offices"]) == (0, [])
+
+
+def test_no_body_is_an_error_of_ours_and_the_next_good_request_is_answered(
+    town: House, alice: Visitor
+) -> None:
+    case_id = alice.page.start(COPY)
+    before = len(town.log())
+    known = {"case_id": case_id, "office": RECORDS, "service": COPY}
+
+    found, answered = broken(
+        OFFICES_API, town.pages_url, {"authorization": f"Bearer {alice.page.token}"}, known
+    )
+
+    assert found == []
+    assert answered[200], answered
+    assert "Traceback" not in town.log()[before:]
+    status = 429
+    while status == 429:  # it asked a lot
+        status = alice.page.call("GET", f"/cases/{case_id}").status
+    assert status == 200
 
 
 def test_a_service_is_described_with_its_form(town: House) -> None:
@@ -505,7 +526,7 @@ def test_an_answer_that_is_too_large_is_refused(alice: Visitor) -> None:
 
     answer = alice.page.call("POST", f"/cases/{case_id}/answers", {"prompt": prompt, "data": data})
 
-    assert answer.status == 413
+    assert (answer.status, answer.errcode) == (400, "ORG.VECHE.FORM")
     assert alice.page.get(f"/cases/{case_id}")["state"] == "draft"
 
 

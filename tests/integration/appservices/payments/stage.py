@@ -40,6 +40,7 @@ from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, pro
 from tests.support.ledger import Shard
 from tests.support.postgres import database, execute
 from tests.support.stored_keys import StoredApprovals
+from veche.acts import ActLog
 from veche.chat.sending import Ground, Voice
 from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
@@ -218,7 +219,7 @@ class Stage:
             connection.commit()
 
     def scene_of(self, txn: Cursor, cause: str, now_ms: int) -> StageScene:
-        voice = _Voice(txn, _NONE, _BOT, cause, now_ms)
+        voice = _Voice(txn, ActLog(bytes(32)), _BOT, cause, now_ms)
         voice.heard = self.heard
         return StageScene(txn, voice, self.parts, self.heard)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -165,6 +166,32 @@ def test_talk_changes_nothing(stage: Stage, words: str) -> None:
 
     assert stage.row("dispute")["state"] == "open"
     assert len(stage.heard.said) == told
+    withdrawn(stage)
+
+
+def test_what_the_desk_says_is_an_act_on_both_sides(stage: Stage) -> None:
+    disputed(stage)
+    room_id = opened(stage, "dispute")
+
+    def acts() -> list[dict[str, Any]]:
+        rows = execute(stage.dsn, "SELECT opening FROM runtime.act")
+        return [json.loads(str(opening)) for (opening,) in rows]
+
+    before = acts()
+    for person in (ALICE, BOB, STRANGER, JUDGE, CAROL):
+        assert hear(stage, person, room_id, "it is as I say")
+    clear = DeviceStanding.NOT_ENCRYPTED
+    assert hear(stage, CLERK, room_id, "in clear", standing=clear)
+    assert len(acts()) == len(before)
+    edit = {"msgtype": "m.text", "body": "x", "m.relates_to": {"rel_type": "m.replace"}}
+    for content in ("Please send the receipt.", edit, {"msgtype": "m.notice", "body": "y"}):
+        assert hear(stage, CLERK, room_id, content)
+
+    made = [one for one in acts() if one not in before]
+    assert len(made) == 6
+    assert {one["actor"] for one in made} == {"role:dispute_desk"}
+    assert {one["case"] for one in made} == {stage.row("dispute")["id"]}
+    assert len({one["subject"] for one in made}) == 2
     withdrawn(stage)
 
 

@@ -16,7 +16,7 @@ from appservices.signing.service.errands import handlers
 from appservices.signing.store import chats, sessions
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, SigningSite
 from tests.support.keys import approval_of
-from tests.support.said import opened
+from tests.support.said import WriteAheadLog, link_secrets, opened
 from veche.messaging.jobs import Errand
 from veche.protocol.approval import SignedApproval
 from veche.protocol.ids import EffectId, EventId, RoomId, UserId
@@ -71,7 +71,14 @@ class ChatSite(SigningSite):
 
     def setUp(self) -> None:
         super().setUp()
+        self.writes = WriteAheadLog(self.dsn)
+        self.addCleanup(self._check_links)
         self._speak(Homeserver())
+
+    def _check_links(self) -> None:
+        """No link that a bot has said is in the database's log of writes."""
+        written = self.writes.read()
+        assert [one for one in link_secrets(self.dsn, b"p" * 32) if one.encode() in written] == []
 
     def _speak(self, server: Homeserver) -> None:
         """What the bot needs to speak to persons."""

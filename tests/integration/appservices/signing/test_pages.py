@@ -8,15 +8,19 @@ from typing import Any
 
 import pytest
 
+from appservices.signing.routes import API
 from tests.integration.appservices.signing.site import (
     ALICE,
     BOB,
+    TOWN_KEY,
     SigningSite,
     approver,
     two_signers,
 )
+from tests.support.hostile_json import broken
 from tests.support.keys import BrowserKey, approval_of, unpadded_base64
 from tests.support.sign_page import FreshKey, SignPage
+from veche.access.sessions import Level as SessionLevel
 
 pytestmark = pytest.mark.postgres
 
@@ -50,6 +54,22 @@ class PageTests(SigningSite):
         ]
         acts = self.rows("SELECT entry FROM runtime.act")
         assert sum('"k":"certificate"' in entry for (entry,) in acts) == 2
+
+    async def test_no_body_is_an_error_of_ours_and_the_next_good_request_is_answered(self) -> None:
+        session = self.sent(**two_signers())
+        alice = self.page(session, "p1")
+        for who in (
+            {"veche-party": f"{alice.party} {alice.token}"},
+            {"authorization": f"Bearer {TOWN_KEY}"},
+            {"authorization": f"Bearer {SessionLevel.VERIFIED.label}"},
+        ):
+            known = {"session": session.id, "organisation": "town"}
+            found, _ = await self.away(broken, API, self.url, who, known)
+            logged = self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
+            assert (found, logged) == ([], [])
+        signed = await self.away(self.page(session, "p2").view)
+
+        assert signed["state"] == "open"
 
     async def test_who_is_second_signs_the_newer_file_with_the_same_certificate(self) -> None:
         session = self.sent(**two_signers())

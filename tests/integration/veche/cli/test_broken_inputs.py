@@ -38,6 +38,60 @@ COMMANDS = {
     "identities": ["identity", "list"],
     "webhooks": ["webhooks", "list"],
 }
+WHY = ("--why", "because")
+FEATURES = {
+    "restored": ["db", "restored"],
+    "resync": ["crypto", "resync", "--all"],
+    "export": ["crypto", "export-master", "@a:a.test"],
+    "confirm": ["identity", "confirm", "@a:a.test", "x"],
+    "resume events": ["webhooks", "resume", "x"],
+    "documents": ["documents"],
+    "ledger": ["ledger", "check"],
+    "head": ["ledger", "head"],
+    "statement": ["ledger", "statement", "@a:a.test", "2026-01"],
+    "dead": ["ledger", "dead"],
+    "retry": ["ledger", "dead", "--retry", "1"],
+    "reconcile": ["ledger", "reconcile"],
+    "order": ["ledger", "order", "x", "paid"],
+    "file": ["ledger", "file", "x", "again"],
+    "resume": ["ledger", "resume", "x"],
+    "suspense": ["ledger", "suspense"],
+    "to": ["ledger", "suspense", "x", "--to", "@a:a.test", *WHY],
+    "payer": ["ledger", "suspense", "x", "--payer", "@a:a.test", *WHY],
+    "loss": ["ledger", "suspense", "x", "--loss", *WHY],
+    "settle": ["ledger", "settle", "b.test", "paid", "1.00 EUR"],
+    "day": ["ledger", "export", "b.test", "2026-01-31"],
+}
+"""Those that read a configuration and a database, beside the ones above."""
+WITHOUT_DATABASE = {
+    "key": ["ledger", "key", "--bank", "x"],
+    "no day": ["ledger", "export", "b.test", "2026-02-30"],
+    "no month": ["ledger", "statement", "@a:a.test", "2026-13"],
+    "no payer": ["ledger", "suspense", "x", "--payer", "a", *WHY],
+    "no why": ["ledger", "suspense", "x", "--loss"],
+}
+OFFLINE = {
+    "renew": ["renew", "IT", "--tsa", "http://127.0.0.1:1", "--root", "IT"],
+    "verify": ["verify", "IT", "--root", "IT"],
+    "believe": ["verify", "IT", "--key", "IT"],
+    "witness key": ["witness", "key", "w.test/1", "--out", "IT"],
+    "seal of an authority": [
+        *("ca", "seal", "id", "N", "--site", "http://127.0.0.1:1", "--folder", "IT"),
+        *("--passphrase-path", "IT"),
+    ],
+    "lists": ["ca", "lists", "--folder", "IT", "--passphrase-path", "IT"],
+    "revoke": [
+        *("ca", "revoke", "1", "--reason", "key_compromise", "--folder", "IT"),
+        *("--passphrase-path", "IT"),
+    ],
+    "authority": ["ca", "show", "--folder", "IT"],
+    "service": ["service", "check", "IT"],
+    "try": ["service", "try", "IT"],
+    "template": ["template", "check", "IT"],
+    "try a template": ["template", "try", "IT", "IT"],
+    "fill": ["template", "fill", "IT", "IT", "IT"],
+}
+"""Those that read files alone: each of these is the broken one."""
 FILES = ("veche.yaml", "as_token", "operator_key", "new_key", "database_password")
 START_S_MAX = 60
 
@@ -159,6 +213,47 @@ def test_no_broken_database_is_a_traceback(
     configure(etc, make_dsn(server, **parse_dsn(DATABASES[kind])))
 
     assert said(COMMANDS[command], etc, capsys)
+
+
+@pytest.mark.parametrize("command", FEATURES)
+def test_no_command_of_a_feature_ends_in_a_traceback(
+    command: str, server: str, etc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind in ("no such port", "no such database", "no tables"):
+        configure(etc, make_dsn(server, **parse_dsn(DATABASES[kind])))
+        assert said(FEATURES[command], etc, capsys)
+    for broken in BREAKS:
+        (etc / "veche.yaml").unlink(missing_ok=True)
+        configure(etc, "host=/nowhere dbname=a")
+        broken(etc / "veche.yaml")
+        assert said(FEATURES[command], etc, capsys)
+        if (etc / "veche.yaml").is_dir():
+            (etc / "veche.yaml").rmdir()
+
+
+@pytest.mark.parametrize("command", WITHOUT_DATABASE)
+def test_a_wrong_word_is_told_before_any_database_is_asked(
+    command: str, server: str, etc: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(etc, make_dsn(server))
+    assert said(WITHOUT_DATABASE[command], etc, capsys)
+
+
+@pytest.mark.parametrize("command", OFFLINE)
+def test_no_broken_file_of_an_offline_command_is_a_traceback(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for broken in BREAKS:
+        it = tmp_path / broken.__name__
+        it.write_bytes(b"x" * 40)
+        broken(it)
+        if command in {"witness key", "try a template"} and broken is gone:
+            continue  # it is the name of what is made
+        code = main([str(it) if word == "IT" else word for word in OFFLINE[command]])
+        found = capsys.readouterr()
+        assert code not in {0, 2}, (broken.__name__, found)
+        assert found.out + found.err != ""
+        assert "Traceback" not in found.out + found.err
 
 
 @pytest.mark.parametrize("command", [one for one in COMMANDS if one != "check"])

@@ -208,6 +208,28 @@ MISTAKES: dict[str, tuple[Mistake, tuple[str, ...]]] = {
         several(changed("\npayments:", KEY), secret("shop_key", b"short")),
         ("payments.organisations", "shop", "32 characters", "openssl rand"),
     ),
+    "a registration without an address": (
+        changed(r"\nurl: .*", "\nurl: null", "registration.yaml"),
+        ("its url, None", "8009"),
+    ),
+    "another port in the registration": (
+        changed(r"\nurl: .*", "\nurl: http://127.0.0.1:9999", "registration.yaml"),
+        ("its url, http://127.0.0.1:9999", "8009"),
+    ),
+    "the address of our pages for the homeserver's": (
+        changed("url: http://127.0.0.1:8008", "url: http://127.0.0.1:8090"),
+        ("homeserver.url", "8008"),
+    ),
+    "a token that can be guessed": (
+        several(
+            written("as_token", b"x"), changed("as_token: a+", "as_token: x", "registration.yaml")
+        ),
+        ("as_token_path", "openssl rand"),
+    ),
+    "a folder of heads that is a file": (
+        added("heads: {folder: as_token}\n"),
+        ("heads.folder", "is no folder"),
+    ),
     "no folder of the authorities": (
         added("signing: {folder: ca}\n"),
         ("signing", "ca"),

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import gc
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from veche.protocol.errors import RefusedError
+from veche.runtime.keys.pool import SigningPool
 from veche.runtime.threads import in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 reactor: Any = default_reactor
 
@@ -32,6 +37,14 @@ class ThreadTests(TestCase):
         assert await in_thread(reactor, divmod, 7, 2) == (3, 1)
 
     async def test_work_that_fails_keeps_nothing_of_what_it_was_given(self) -> None:
+        await self.check(lambda file: in_thread(reactor, refuse, file))
+
+    async def test_a_signature_that_fails_keeps_nothing_of_what_it_was_given(self) -> None:
+        pool = SigningPool(reactor)
+        self.addCleanup(lambda: Deferred.fromCoroutine(pool.close()))
+        await self.check(lambda file: pool.run(refuse, file))
+
+    async def check(self, run: Callable[[File], Coroutine[Any, Any, None]]) -> None:
         gc.collect()
         gc.disable()
         self.addCleanup(gc.enable)
@@ -39,7 +52,7 @@ class ThreadTests(TestCase):
         known = weakref.ref(file)
 
         with pytest.raises(RefusedError, match="not this file") as refused:
-            await in_thread(reactor, refuse, file)
+            await run(file)
 
         del file, refused
         assert known() is None

@@ -61,6 +61,7 @@ def test_each_key_and_item_has_its_line() -> None:
         ("a: 1\n---\nb: 2\n", r"a\.yaml:2: not YAML: but found another document"),
         ("? [a]\n: 1\n", r"a\.yaml:1: a key must be a text"),
         ("a: \x00", r"a\.yaml: not YAML"),
+        (f"a: {'9' * 5000}", r"a\.yaml:1: a number has at most 4000 digits"),
     ],
 )
 def test_what_would_surprise_is_refused_with_its_line(text: str, message: str) -> None:

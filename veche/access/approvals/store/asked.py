@@ -82,7 +82,6 @@ class Code:
     """The code of an open approval of a payment.
 
     Attributes:
-        code: Four digits.
         tries: Wrong ones before.
         shown: Canonical JSON.
     """
@@ -91,7 +90,6 @@ class Code:
     person: UserId
     prompt_id: str
     choice: str
-    code: str
     tries: int
     shown: bytes
 
@@ -360,21 +358,21 @@ def spent_by_code(txn: Cursor, person: UserId, currency: str, since_ms: int) -> 
 # Codes and limits
 
 
-def set_code(txn: Cursor, nonce: str, code: str) -> None:
-    """Let an approval be given by a code too."""
-    txn.execute("UPDATE runtime.approval_asked SET code = %s WHERE nonce = %s", (code, nonce))
+def allow_code(txn: Cursor, nonce: str) -> None:
+    """Let an approval be given by a code too, which is kept nowhere: it follows from the nonce."""
+    txn.execute("UPDATE runtime.approval_asked SET code = '' WHERE nonce = %s", (nonce,))
 
 
 def lock_codes(txn: Cursor, person: UserId, prompt_ids: Collection[str]) -> list[Code]:
     """The codes of a person's open approvals among prompts, locked until the transaction ends."""
     txn.execute(
-        "SELECT nonce, person, prompt_id, choice, code, code_tries, shown"
+        "SELECT nonce, person, prompt_id, choice, code_tries, shown"
         " FROM runtime.approval_asked WHERE prompt_id = ANY(%s) AND person = %s"
         " AND state = 'open' AND code IS NOT NULL ORDER BY nonce FOR UPDATE",
         (list(prompt_ids), person),
     )
     return [
-        Code(row[0], UserId(row[1]), row[2], row[3], row[4], row[5], str(row[6]).encode())
+        Code(row[0], UserId(row[1]), row[2], row[3], row[4], str(row[5]).encode())
         for row in txn.fetchall()
     ]
 

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from tests.integration.veche.runtime.approvals.till import HOUR_MS, RULES, ApprovalCase
 from tests.integration.veche.runtime.sessions.chat import ALICE, BOB
 from tests.support.keys import BrowserKey, approval_of, signature_shown
+from tests.support.said import columns_with
 from veche.access.approvals import CodeLimit, LimitView, Verdict, said, store
 from veche.access.approvals.core import LIMIT_ASKED_MS, LIMIT_HOLD_MS, TRIES_MAX
 from veche.access.approvals.errors import LimitTooHighError
@@ -81,6 +82,15 @@ class CodeTest(CodeCase):
         assert self.evidence() == [(bill.asked.nonce, "payment", "code")]
         assert (await self.limit()).spent_minor == 1_250
         assert (await self.log_lines())[-1] == "Approved by a code in the chat: a payment."
+
+    async def test_the_code_is_never_written_in_clear(self) -> None:
+        await self.allow()
+        bill = await self.bill(1_250)
+        _, enrolment = await self.begin()
+
+        assert columns_with(self.dsn, bill.asked.nonce) != []
+        assert columns_with(self.dsn, bill.code) == []
+        assert columns_with(self.dsn, enrolment.code) == []
 
     async def test_the_code_may_be_the_next_message(self) -> None:
         await self.allow()

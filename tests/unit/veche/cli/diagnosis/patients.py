@@ -30,7 +30,7 @@ def patient(folder: Path, url: str = NOBODY, *, now_s: float = NOW_S, more: str 
         now_s: What its clock says.
         more: Sections of its configuration.
     """
-    for name, data in (("as_token", b"as"), ("hs_token", b"hs"), ("key", bytes(32))):
+    for name, data in (("as_token", b"as" * 8), ("hs_token", b"hs" * 8), ("key", bytes(32))):
         (folder / name).write_bytes(data)
         (folder / name).chmod(0o600)
     path = folder / "veche.yaml"

@@ -36,8 +36,8 @@ ALIASES = {"exclusive": True, "regex": r"#veche_.*:example\.org"}
 REGISTRATION: dict[str, Any] = {
     "id": "veche",
     "url": "http://127.0.0.1:8009",
-    "as_token": "as",
-    "hs_token": "hs",
+    "as_token": "as" * 8,
+    "hs_token": "hs" * 8,
     "sender_localpart": "veche_",
     "rate_limited": False,
     "namespaces": {
@@ -170,7 +170,7 @@ def test_a_registration_that_is_missing_or_none_is_named(tmp_path: Path) -> None
 def test_a_token_that_the_homeserver_knows_is_fine(tmp_path: Path) -> None:
     with homeserver({WHOAMI: (200, {"user_id": "@veche_:example.org"})}) as server:
         assert list(look_at_loading(patient(tmp_path, server.url))) == []
-    assert server.asked[0].authorization == "Bearer as"
+    assert server.asked[0].authorization == f"Bearer {'as' * 8}"
 
 
 def test_a_registration_that_was_not_loaded_is_named(tmp_path: Path) -> None:
