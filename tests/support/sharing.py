@@ -21,8 +21,13 @@ class ByHouse(LoadFileScheduling):  # type: ignore[misc]  # without types
     """Gives out file by file, and all browser tests of one house together: it starts once."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file: str = super()._split_scope(nodeid)
-        return _houses().get(file, file)
+        return scope_of(nodeid)
+
+
+def scope_of(nodeid: str) -> str:
+    """Which tests one process runs together: those that have the same answer."""
+    file = nodeid.partition("::")[0]
+    return _houses().get(file, file)
 
 
 @functools.cache

@@ -65,7 +65,7 @@ test("a key of the browser is made with a code from the chat, and approves", asy
     await approve.yes.click();
     await approve.page.getByRole("heading", { name: "Approved" }).waitFor();
     await glance(approve.page, "approve-done");
-    await approve.page.getByRole("button", { name: "Close" }).click();
+    await approve.close();
     await page.getByText("Up to 35.50 EUR a day from").waitFor();
     assert.equal(await page.getByRole("button", { name: "Approve with my key" }).count(), 0);
 });

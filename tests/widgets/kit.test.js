@@ -1,7 +1,7 @@
 // stage: pages
 import assert from "node:assert/strict";
 import { showWidget } from "./client.js";
-import { BASE, test } from "./harness.js";
+import { BASE, glance, look, test } from "./harness.js";
 import { card, prompt } from "./room.js";
 
 const PAGES = [
@@ -140,4 +140,24 @@ test("a page says how long a new key waits here, and one person has one colour",
     assert.match(one ?? "", /after 1 hour:/);
     assert.match(many ?? "", /after 30 hours:/);
     assert.deepEqual([...new Set(found.colours)], [`mark ${found.colour}`]);
+});
+
+test("a button without a name and pale words are found by the looks of the tests", async ({
+    open,
+}) => {
+    const { page } = await open();
+    await page.goto(`${BASE}/signin`);
+    await page.getByRole("heading").first().waitFor();
+    await page.evaluate(() => {
+        document.querySelector("main")?.append(document.createElement("button"));
+    });
+    await assert.rejects(() => glance(page, "kit-nameless"), /button-name/);
+    await page.evaluate(() => {
+        const pale = document.createElement("p");
+        pale.textContent = "pale words";
+        pale.style.color = "#777777";
+        pale.style.background = "#999999";
+        document.querySelector("main > button:last-of-type")?.replaceWith(pale);
+    });
+    await assert.rejects(() => look(page, "kit-pale"), /color-contrast/);
 });

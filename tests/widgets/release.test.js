@@ -112,7 +112,7 @@ test("what a key approves is what was filled in, and the case goes on by itself"
     assert.deepEqual(await given(approve), SHOWN);
     await approve.yes.click();
     await approve.page.getByRole("heading", { name: "Approved" }).waitFor();
-    await approve.page.getByRole("button", { name: "Close" }).click();
+    await approve.close();
     await download(one);
     await one.button(QUESTION).waitFor({ state: "detached" });
     await answeredInChat("olga", QUESTION);
@@ -130,7 +130,7 @@ test("who declines changes an answer, and approves that", async ({ open }) => {
     const first = await approving(one);
     await first.no.click();
     await first.page.getByRole("heading", { name: "Declined" }).waitFor();
-    await first.page.getByRole("button", { name: "Close" }).click();
+    await first.close();
     await one.form.waitFor();
     assert.equal(await one.field("Your name").inputValue(), MOVED["Your name"]);
     await answeredInChat("pavel", "No, change an answer");

@@ -24,6 +24,14 @@ export class ApprovePage {
         const values = await this.facts.locator("dd").allInnerTexts();
         return names.map((name, at) => [name, values[at] ?? ""]);
     }
+
+    /** Presses the button that closes the tab. */
+    async close() {
+        const closed = this.page.waitForEvent("close");
+        // Whether the press is over before the tab is gone, is luck; that it goes is waited for.
+        const press = this.page.getByRole("button", { name: "Close" }).click();
+        await Promise.all([closed, press.catch(() => {})]);
+    }
 }
 
 /** @param {unknown} asked */
