@@ -16,6 +16,8 @@ from tests.support.processes import ROOT
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from xdist.remote import Producer
+
 LONGEST_FIRST: Final = ("stories", "widgets", "integration")
 """Folders whose files start homeservers and browsers: a long file that comes last leaves the other
 cores of the machine with nothing to do."""
@@ -53,6 +55,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [one for one in items if not one.get_closest_marker("long")]
     items.sort(key=_turn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> object:
+    """Give out file by file where `./run` asks for that, but what shares a house together."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.support.sharing import ByHouse  # noqa: PLC0415 -- xdist is there then alone
+
+    return ByHouse(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -174,7 +174,7 @@ class Payments:
     async def restored(self) -> Sequence[Finding]:
         """What the room of heads, other institutions and banks know, and this database does not."""
         found = [*await restoring.in_room(self._parts), *await restoring.at_peers(self._parts)]
-        return [*found, *await self._host.database.run("payments.restored", restoring.at_banks)]
+        return [*found, *await self.banking.restored()]
 
     async def ask_others(self) -> None:
         """Make sure that others know no more of this ledger, before anything is paid.
@@ -185,7 +185,8 @@ class Payments:
         found = await restoring.in_room(self._parts)
         if self._host.logs.is_adopted:
             found += await restoring.at_peers(self._parts)
-        known = [one for one in found if one.missing is None]
+            found += await self.banking.restored()
+        known = [one for one in found if one.is_lost]
         for one in known:
             await self._host.database.run(
                 "payments.restored", histories.stop, one.words, self._host.now_ms()

@@ -7,7 +7,6 @@ is tried again by ``veche ledger dead --retry``.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import sys
 import time
 from contextlib import ExitStack, closing
@@ -160,7 +159,7 @@ def run_dead(arguments: argparse.Namespace) -> int:
     for one in letters:
         at = dt.datetime.fromtimestamp(one.at_ms / 1000, dt.UTC).isoformat(timespec="seconds")
         sys.stdout.write(f"{one.id} {one.kind} {one.about} {at}\n  {one.why.strip()}\n")
-        sys.stdout.writelines(f"  {json.dumps(transfer)}\n" for transfer in one.chain)
+        sys.stdout.writelines(f"  {transfer}\n" for transfer in one.chain)
     if not letters:
         sys.stdout.write("There are no dead letters.\n")
     return 1 if letters else 0

@@ -57,6 +57,15 @@ class Commands(LedgerCommands):
             "--back", action="store_true", help="have the bank give it back to where it came from"
         )
         what.add_argument(
+            "--payer",
+            metavar="PERSON",
+            help="it went out for them, by an order that a restored backup has forgotten: the bot"
+            " asks them to approve it again",
+        )
+        what.add_argument(
+            "--loss", action="store_true", help="it went out, and the institution bears it"
+        )
+        what.add_argument(
             "--match",
             action="store_true",
             help="these lines settle one another, or were settled by hand",
@@ -73,10 +82,13 @@ class Commands(LedgerCommands):
         """Run `veche ledger suspense`: of the list, 1 if there is something in it; else 0."""
         config, _ = self._opened(arguments)
         vault = Vault(read_operator_key(config.crypto.key_path).seed("payments"))
-        is_decision = arguments.to is not None or arguments.back or arguments.match
+        whom = arguments.to if arguments.to is not None else arguments.payer
+        is_decision = any((whom is not None, arguments.back, arguments.match, arguments.loss))
         if not is_decision:
             if arguments.lines:
-                raise ConfigError("say what becomes of the line: --to, --back or --match")
+                raise ConfigError(
+                    "say what becomes of the line: --to, --back, --payer, --loss or --match"
+                )
             with ExitStack() as stack:
                 txn = self._reading(stack, config)
                 return _show_decided(txn, vault) if arguments.decided else _show(txn, vault)
@@ -88,7 +100,9 @@ class Commands(LedgerCommands):
                 _decide(txn, vault, arguments)
             except (ConflictError, NotFoundError, MalformedError) as e:
                 raise ConfigError(str(e)) from e
-        if arguments.match:
+        if arguments.payer is not None:
+            sys.stdout.write("The bot asks them; it is in suspense until they approve it.\n")
+        elif arguments.match:
             sys.stdout.write("They are not in suspense any more.\n")
         else:
             sys.stdout.write("The services do it; `veche ledger suspense` shows it then.\n")
@@ -96,15 +110,22 @@ class Commands(LedgerCommands):
 
 
 def _decide(txn: Cursor, vault: Vault, arguments: argparse.Namespace) -> None:
-    note = Note(arguments.why.strip(), getpass.getuser(), arguments.to or "")
+    note = Note(arguments.why.strip(), getpass.getuser(), arguments.to or arguments.payer or "")
     lines = suspense.find(txn, arguments.lines, arguments.bank)
     now_ms = database_ms(txn)
     if arguments.match:
         suspense.match(txn, vault, lines, note, now_ms)
         return
     if len(lines) > 1:
-        raise ConfigError("with --to and --back: one line at a time")
-    if arguments.back:
+        raise ConfigError("one line at a time; only --match takes several")
+    if arguments.loss:
+        suspense.bear(txn, vault, lines[0], note, now_ms)
+    elif arguments.payer is not None:
+        if not arguments.payer.startswith("@"):
+            raise ConfigError(f"--payer {arguments.payer}: write a Matrix id in full")
+        _account(txn, vault, arguments.payer, lines[0].ledger)
+        suspense.ask_payer(txn, vault, lines[0], arguments.payer, note, now_ms)
+    elif arguments.back:
         suspense.give_back(txn, vault, lines[0], note, now_ms)
     elif rf.is_reference(arguments.to):
         reference = rf.read(arguments.to)

@@ -38,7 +38,8 @@ MESSAGES_MAX: Final = 100
 """Messages of one Megolm session, as in every client (`rotation_period_msgs`)."""
 TIMEOUT_S: Final = 60
 WAIT_S_MAX: Final = 30.0
-_SYNC_MS: Final = 20_000
+_SYNC_MS: Final = 30_000
+"""How long a /sync waits for news, as in Element and the Rust SDK."""
 _TYPES_NONE: Final[Mapping[str, Any]] = {"types": []}
 _ENCRYPTION: Final[Mapping[str, Any]] = {
     "type": "m.room.encryption",

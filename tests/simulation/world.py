@@ -338,7 +338,7 @@ class World:
             self.problems.append(f"{number} was settled without a note")
 
 
-def _expire(txn: Any, rows: Any, _at_ms: int) -> None:
+def _expire(txn: Any, rows: Any, _at_ms: int, _apart: Any) -> None:
     txn.expire(rows)
 
 

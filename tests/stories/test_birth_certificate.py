@@ -24,7 +24,6 @@ TITLE: Final = "Copy of a birth certificate"
 FORM: Final = {"child_name": "Anna Weber", "born_on": "2020-03-12", "reason": "travel"}
 CHAT_BY_HAND: Final = [
     "Welcome. This is Vital Records Office. I am its bot, a program.",
-    "• Which language do you prefer?",
     "I speak English with you now. Write “language” to change it.",
     TITLE,
     "1 of 4 · Name of the child",
@@ -110,7 +109,7 @@ def test_alice_gets_her_certificate(town: Town, desk: Desk, way: Way) -> None:
 
     assert "Day of birth: 12 March 2020" in answers.body
     check_document(alice, case, document)
-    chat = [*CHAT_BY_HAND[:6], "Day of birth: There is no such day.", *CHAT_BY_HAND[4:]]
+    chat = [*CHAT_BY_HAND[:5], "Day of birth: There is no such day.", *CHAT_BY_HAND[3:]]
     check_once(alice, case, thread, chat)
 
 
@@ -125,7 +124,7 @@ def test_a_client_that_knows_forms_answers_all_at_once(town: Town, desk: Desk) -
     document = decide(case, thread)
 
     check_document(alice, case, document)
-    check_once(alice, case, thread, CHAT_BY_HAND[:5])
+    check_once(alice, case, thread, CHAT_BY_HAND[:4])
 
 
 def test_what_is_wrong_in_a_whole_form_is_asked_again(town: Town) -> None:

@@ -40,10 +40,6 @@ MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- a file system in memory, where
 MEMORY_BYTES_MIN: Final = 12 * 2**30
 """Of the machine and of that file system, for the server's files, some 2 GiB, to be there."""
 FOR_SYNAPSE: Final = " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
-WAITS_FOR_A_LOCK: Final = (
-    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
-"""Whether somebody in this database waits for somebody else."""
 _numbers = itertools.count(1)
 _idle: Final[dict[str, dict[object, list[Any]]]] = {}
 """Connections to our databases that nobody uses now, by what makes them."""
@@ -105,6 +101,16 @@ def _kept(dsn: str, connect: Callable[[str], C]) -> Iterator[C]:
             idle.append(connection)
         else:
             connection.close()
+
+
+def waiting_count(dsn: str) -> int:
+    """Count the connections to this database that wait for a lock; other tests' do not count."""
+    statement = (
+        "SELECT count(DISTINCT pid)::int FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE NOT granted AND datname = current_database()"
+    )
+    [(count,)] = execute(dsn, statement)
+    return int(str(count))
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from tests.support import fork_server
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import IO
@@ -83,6 +85,8 @@ def _ports_lock() -> IO[bytes]:
 class Child:
     """A child process whose output goes to a file.
 
+    A homeserver, the services and programs of the tests are forked by a fork server (see there).
+
     Attributes:
         command: Program and arguments.
         log_path: Where its output is appended.
@@ -92,20 +96,31 @@ class Child:
     folder: Path
     log_path: Path
     environment: Mapping[str, str] = attrs.field(factory=dict)
-    _process: subprocess.Popen[bytes] | None = None
+    _process: subprocess.Popen[bytes] | fork_server.Process | None = None
 
     def start(self) -> None:
         """Start it; ``kill`` runs at the end of this process at the latest."""
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                list(self.command),
-                cwd=self.folder,
-                env={**os.environ, **self.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        with self.log_path.open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            output = log.fileno()
+            if modules := fork_server.modules_of(self.command):
+                self._process = fork_server.fork(
+                    modules,
+                    self.command,
+                    folder=self.folder,
+                    environment=self.environment,
+                    standard=(nothing.fileno(), output, output),
+                    kind=fork_server.Process,
+                )
+            else:
+                self._process = subprocess.Popen(
+                    list(self.command),
+                    cwd=self.folder,
+                    env={**os.environ, **self.environment},
+                    stdin=nothing,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
         atexit.register(self.kill)
 
     @property

@@ -22,7 +22,7 @@ from tests.support.signing import Office, new_key
 from veche.protocol.signatures import der
 from veche.protocol.signatures.cms import der_of
 from veche.protocol.signatures.digests import HASHES, SHA256
-from veche.protocol.signatures.ocsp import NONCE, subject_and_key_of
+from veche.protocol.signatures.ocsp import subject_and_key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 HOUR: Final = dt.timedelta(hours=1)
 _OIDS: Final = {"sha1": der.oid("1.3.14.3.2.26"), **{one.name: one.oid for one in HASHES}}
 _NULL: Final = der.tlv(der.NULL)
+NONCE: Final = der.oid("1.3.6.1.5.5.7.48.1.2")
 
 
 @attrs.frozen
@@ -106,6 +107,7 @@ class Responder:
         is_by_key: bool = False,
         nonce: bytes = b"",
         extensions: bytes = b"",
+        version: bytes = b"",
     ) -> bytes:
         """DER of an answer that was made at a time."""
         name, key = subject_and_key_of(self.certificate)
@@ -113,6 +115,7 @@ class Responder:
         if nonce:
             extensions += der.sequence(NONCE, der.octets(der.octets(nonce)))
         data = der.sequence(
+            version,
             der.tlv(0xA2, digest) if is_by_key else der.tlv(0xA1, name),
             moment(at),
             der.sequence(*(one.encoded() for one in said)),

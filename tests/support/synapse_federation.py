@@ -55,6 +55,7 @@ def federation_settings(folder: Path, client: int, federation: int) -> dict[str,
     folder.mkdir(parents=True, exist_ok=True)
     _write_certificate(folder)
     return {
+        "send_federation": True,
         "listeners": [_listener(client, "client"), _listener(federation, "federation")],
         "tls_certificate_path": str(folder / "tls.crt"),
         "tls_private_key_path": str(folder / "tls.key"),

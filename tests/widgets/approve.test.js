@@ -303,6 +303,8 @@ test("a clock that is wrong is told, and the service's time is signed", async ({
 test("an approval whose answer was lost is known to be given", async ({ open, expect }) => {
     expect(/ERR_/);
     let isThere = false;
+    /** @type {Record<string, unknown>[]} none until the key is made */
+    const keys = [];
     const { page, approve, listed } = await atQuestion(
         open,
         "payment",
@@ -311,7 +313,7 @@ test("an approval whose answer was lost is known to be given", async ({ open, ex
             [LOOK]: () => ({
                 body: isThere
                     ? openAnswer(null, { state: "approved", expires_at_ms: null })
-                    : openAnswer(asked("payment"), { keys: [listedNow()] }),
+                    : openAnswer(asked("payment"), { keys }),
             }),
             [HAND]: () => {
                 isThere = true;
@@ -319,9 +321,7 @@ test("an approval whose answer was lost is known to be given", async ({ open, ex
             },
         },
     );
-    function listedNow() {
-        return listed;
-    }
+    keys.push(listed);
     await approve.visit(NONCE);
     await page.reload();
     await approve.yes.click();

@@ -1,6 +1,6 @@
 """What a browser test may ask of the bank: as ``commands``, for persons with accounts.
 
-Names of persons are those of ``tests.stories.bank``: who is granted money there begins with it.
+Whoever is granted money begins with it. A name belongs to one file, since all files have one bank.
 """
 
 from __future__ import annotations
@@ -17,14 +17,31 @@ from tests.widgets.commands import Command, shown
 from veche.cli import demo
 from veche.protocol.ids import ulid
 from veche.protocol.mandate import CHARGE_ERRAND, MANDATE_ERRAND
+from veche.runtime.database import connect
 
 if TYPE_CHECKING:
     from tests.support.people import Message, Person
+    from veche.runtime.database import Connection
 
 API: Final = "/_veche/payments/v1"
 _LINK: Final = re.compile(r"https?://\S+/signin#\S+")
 _CODE: Final = re.compile(r"\b(\d{3}) ?(\d{3})\b")
 _DAY_MS: Final = 86_400_000
+_GATE: Final = """
+CREATE OR REPLACE FUNCTION payments.wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NEW; END $$;
+CREATE OR REPLACE TRIGGER gate BEFORE UPDATE ON payments.payment FOR EACH ROW
+WHEN (NEW.state = 'paid') EXECUTE FUNCTION payments.wait_at_gate();
+"""
+"""What makes whoever writes that something is paid wait while another session has the lock 7."""
+
+GRANTED: Final = (
+    *("alice", "bob", "rich", "wary"),  # wallet.test.js
+    *("anna", "ben"),  # shop.test.js
+    *("dora", "emil"),  # wallet_disputes.test.js
+    *("frida", "georg"),  # wallet_escrows.test.js
+)
+"""Who begins with money: 1,000 EUR each; the others with none."""
 
 COMMANDS: Final[dict[str, Command]] = {}
 
@@ -37,21 +54,32 @@ def command(function: Any) -> Any:
 
 @attrs.define
 class Counter:
-    """The bank, and who is known to the tests of one file.
+    """The bank, and who is known to the tests of the file that is played.
 
     Attributes:
         bank: Everything that runs.
         elsewhere: The bank where it has its account.
         key: Of the organisation that makes invoices.
+        held: While it is there, no payment becomes paid.
     """
 
     bank: Bank
     elsewhere: DemoBank
     key: str
+    held: Connection | None = None
     _rooms: dict[str, tuple[Person, str]] = attrs.field(factory=dict)
+    _gone: set[str] = attrs.field(factory=set)
+
+    def begin(self) -> None:
+        """Know nobody: the next file has persons of its own, and those of the last one end."""
+        self._gone.update(self._rooms)
+        while self._rooms:
+            _, (person, _) = self._rooms.popitem()
+            person.stop()
 
     def person(self, name: str) -> tuple[Person, str]:
         """Somebody with their chat with the bot; who is new begins one."""
+        assert name not in self._gone, f"{name} is of another file: take another name"
         if name not in self._rooms:
             person = self.bank.house.person(name)
             self._rooms[name] = (person, person.create_dm(BOT))
@@ -182,6 +210,24 @@ def charge(counter: Counter, *, mandate: str, minor: int, title: str) -> Any:
     }
     counter.bank.order(CHARGE_ERRAND, order)
     return {"id": order["id"]}
+
+
+@command
+def hold_payments(counter: Counter) -> Any:
+    """Let no payment become paid until ``let_payments_go``: those that are approved are paying."""
+    counter.held = connect(counter.bank.house.dsn)
+    with counter.held, counter.held.cursor() as txn:
+        txn.execute(_GATE)
+        txn.execute("SELECT pg_advisory_lock(7)")
+    return {}
+
+
+@command
+def let_payments_go(counter: Counter) -> Any:
+    """Let the payments that wait become paid."""
+    assert counter.held is not None
+    counter.held.close()
+    return {}
 
 
 @command

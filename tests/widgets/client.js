@@ -7,8 +7,8 @@
 import { readFile } from "node:fs/promises";
 import http from "node:http";
 import path from "node:path";
-import { after } from "node:test";
 import { BASE } from "./harness.js";
+import { after } from "./registry.js";
 
 /** The room in which host.js shows the widget. */
 export const ROOM = "!case";

@@ -42,7 +42,7 @@ def command(function: Any) -> Any:
 
 @attrs.define
 class Stand:
-    """The house, and who is known to the tests of one file.
+    """The house, and who is known to the tests of the file that is played.
 
     Attributes:
         house: Everything that runs.
@@ -68,9 +68,11 @@ class Stand:
         applicant = self.visitor(person)
         return applicant.chat if room is None else Room(applicant.person, room)
 
-    def end(self) -> None:
-        """Nothing goes on; clients end with the house."""
-        self._visitors.clear()
+    def begin(self) -> None:
+        """Know nobody: the next file has persons of its own, and those of the last one end."""
+        while self._visitors:
+            _, applicant = self._visitors.popitem()
+            applicant.person.stop()
 
 
 # Persons and what they say

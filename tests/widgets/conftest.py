@@ -1,33 +1,33 @@
 """Browser tests as tests of pytest: each ``test("a claim", …)`` of a ``*.test.js`` is one.
 
-A file runs as one process of Node, with one browser. Its stage is started before it, by a line at
-the top of the file: ``// stage: pages`` (the pages alone), ``// stage: receipts`` (with a file of
-receipts), ``// stage: signing`` (with a session to sign), ``// stage: house`` (Synapse, the
-services, persons with clients; ``ask`` of harness.js speaks with them), ``// stage: bank`` (the
-same with a bank instead of the office) or ``// stage: up`` (what ``veche up`` starts). A line
-``// long`` right above a test leaves it to ``./run test --long``, where ``process.env.VECHE_LONG``
-is 1.
+All files of a worker are played by one process of Node, with one browser (``driver.js``). What a
+file needs, a line at its top says: ``// stage: pages`` (the pages alone), ``// stage: receipts``
+(with a file of receipts), ``// stage: large`` (with the largest files), ``// stage: signing``
+(with a session to sign), ``// stage: house`` (Synapse, the services, persons with clients; ``ask``
+of harness.js speaks with them), ``// stage: bank`` (the same with a bank instead of the office) or
+``// stage: up`` (what ``veche up`` starts). The first file that needs a stage starts it, and the
+worker keeps it for the others: persons are new in each file. A line ``// long`` right above a test
+leaves it to ``./run test --long``, where ``process.env.VECHE_LONG`` is 1.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import pytest
 
-from tests.support.node import engine, node, why_no_browser
-from tests.support.processes import ROOT
-from tests.widgets.stage import STAGES
+from tests.support.node import why_no_browser
+from tests.widgets.driver import Driver, Played
+from tests.widgets.stage import STAGES, Stages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-HERE: Final = ROOT / "tests" / "widgets"
 RUN_S_MAX: Final = 600
 """How long all tests of one file may take."""
 STAGE_S_MAX: Final = 240
@@ -43,10 +43,40 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return None
 
 
+@attrs.frozen
+class Worker:
+    """What a worker of pytest keeps for all files of browser tests."""
+
+    stages: Stages
+    driver: Driver
+    stack: ExitStack
+
+
+_WORKER: Final = pytest.StashKey[Worker]()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End what was kept."""
+    if (worker := session.config.stash.get(_WORKER, None)) is not None:
+        worker.stack.close()
+
+
+def _worker(config: pytest.Config) -> Worker:
+    worker = config.stash.get(_WORKER, None)
+    if worker is None:
+        # What `tmp_path_factory` gives; no fixture reaches a file that is not Python.
+        factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
+        folder, stack = factory.mktemp("widgets"), ExitStack()
+        worker = Worker(Stages(folder, stack), Driver(folder / "driver.log"), stack)
+        stack.callback(worker.driver.stop)
+        config.stash[_WORKER] = worker
+    return worker
+
+
 class JavaScriptFile(pytest.File):
     """One file of browser tests."""
 
-    _results: dict[str, dict[str, Any]]
+    _results: dict[str, Played]
     _output = ""
 
     def collect(self) -> Iterator[pytest.Item]:
@@ -66,13 +96,12 @@ class JavaScriptFile(pytest.File):
         stage = _STAGE.search(self.path.read_text(encoding="utf-8"))
         if stage is None or stage[1] not in STAGES:
             pytest.fail(f"{self.path.name} needs a line `// stage: …`: {', '.join(STAGES)}")
-        # What `tmp_path_factory` gives; no fixture reaches a file that is not Python.
-        factory: pytest.TempPathFactory = self.config._tmp_path_factory  # type: ignore[attr-defined]
-        folder = factory.mktemp(self.path.name.partition(".")[0])
-        with STAGES[stage[1]](folder) as environment:
-            self._run(folder / "results", environment)
+        worker = _worker(self.config)
+        environment = worker.stages.begin(stage[1])
+        wanted = [i.name for i in self.session.items if i.parent is self]
+        self._results, self._output = worker.driver.play(self.path, wanted, environment, RUN_S_MAX)
 
-    def result(self, name: str) -> dict[str, Any] | None:
+    def result(self, name: str) -> Played | None:
         """What became of a test; None if it did not end."""
         return self._results.get(name)
 
@@ -80,32 +109,6 @@ class JavaScriptFile(pytest.File):
     def output(self) -> str:
         """What the process of Node wrote."""
         return self._output
-
-    def _run(self, results: Path, environment: dict[str, str]) -> None:
-        wanted = [i.name for i in self.session.items if i.parent is self]
-        patterns = [f"--test-name-pattern=/^{re.escape(name)}$/" for name in wanted]
-        command = [
-            str(node()),
-            f"--test-reporter={HERE / 'reporter.js'}",
-            f"--test-reporter-destination={results}",
-            *patterns,
-            str(self.path),
-        ]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=ROOT,
-                env={**os.environ, "CHROMIUM": str(engine()), **environment},
-                capture_output=True,
-                text=True,
-                timeout=RUN_S_MAX,
-                check=False,
-            )
-            self._output = done.stdout + done.stderr
-        except subprocess.TimeoutExpired as e:
-            self._output = f"not done after {RUN_S_MAX} s: {e.stdout!r}"
-        lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
-        self._results = {one["name"]: one for one in map(json.loads, lines)}
 
 
 class JavaScriptTest(pytest.Item):
@@ -124,10 +127,9 @@ class JavaScriptTest(pytest.Item):
         result = self.parent.result(self.name)
         if result is None:
             raise JavaScriptError(f"it did not end:\n{self.parent.output}")
-        if result["skipped"]:
-            pytest.skip(result["message"] or "skipped")
-        if not result["passed"]:
-            raise JavaScriptError(f"{result['message']}\n{self.parent.output}".rstrip())
+        self.user_properties.append(("seconds", result.seconds))
+        if result.message:
+            raise JavaScriptError(f"{result.message}\n{self.parent.output}".rstrip())
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The message and stack of JavaScript alone."""

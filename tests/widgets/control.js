@@ -1,8 +1,15 @@
 /** Where the pages of a test are, and who stands behind them. */
 
 /** Where the pages are, http://localhost:PORT: a name, since passkeys refuse addresses. */
-export const BASE = process.env.VECHE_PAGES ?? "http://localhost:8090";
-const CONTROL = process.env.VECHE_CONTROL;
+export let BASE = "";
+let control = "";
+
+/** Takes both from the environment, before a file is imported. */
+export function settle() {
+    BASE = process.env.VECHE_PAGES ?? "http://localhost:8090";
+    control = process.env.VECHE_CONTROL ?? "";
+}
+settle();
 
 /**
  * Asks the Python side of the test, which has the persons and the services (tests/widgets/stage.py).
@@ -11,8 +18,8 @@ const CONTROL = process.env.VECHE_CONTROL;
  * @returns {Promise<any>}
  */
 export async function ask(command, args = {}) {
-    if (!CONTROL) throw new Error("this test has no house: write `// stage: house` at the top");
-    const response = await fetch(`${CONTROL}/${command}`, {
+    if (!control) throw new Error("this test has no house: write `// stage: house` at the top");
+    const response = await fetch(`${control}/${command}`, {
         method: "POST",
         body: JSON.stringify(args),
     });

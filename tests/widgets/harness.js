@@ -19,25 +19,26 @@
  * @property {(pattern: RegExp) => void} expect a complaint that belongs to the test
  */
 import assert from "node:assert/strict";
-import { after, test as nodeTest } from "node:test";
 import { launch, launchFilming } from "./browser.js";
 import { BASE } from "./control.js";
+import { after, tests } from "./registry.js";
 
 export { addAuthenticator } from "./authenticator.js";
 export { BASE, ask } from "./control.js";
-export { assertAccessible, glance, look, shoot } from "./looks.js";
+export { assertAccessible, glance, look, lookAtAll, shoot } from "./looks.js";
 export { press, until } from "./press.js";
 
-const TEST_MS_MAX = 300_000;
+/** How long one step of a page may take on a machine that is busy with other things. */
+const STEP_MS_MAX = 60_000;
 const SCENE_MS_MAX = 5_000;
 const SCENE_CHARACTERS_MAX = 3_000;
 
 /** @type {Promise<import("playwright-core").Browser> | undefined} */
 let launched;
 
-/** @returns {Promise<import("playwright-core").Browser>} one for all tests of a file */
+/** @returns {Promise<import("playwright-core").Browser>} one for all tests of a worker */
 export function browser() {
-    launched ??= launch();
+    launched ??= launch().then((one) => one.on("disconnected", () => (launched = undefined)));
     return launched;
 }
 
@@ -61,7 +62,7 @@ after(async () => {
  * @param {(stage: Stage) => Promise<void>} play
  */
 export function test(name, play) {
-    nodeTest(name, { timeout: TEST_MS_MAX }, async () => {
+    tests.set(name, async () => {
         /** @type {Opened[]} */
         const opened = [];
         /** @type {RegExp[]} */
@@ -113,6 +114,8 @@ async function scenes(opened) {
 async function openProfile({ camera, ...options } = {}) {
     const where = camera ? await filming(camera) : await browser();
     const context = await where.newContext({ locale: "en-GB", ...options });
+    // Of the pages that a page opens too.
+    context.setDefaultTimeout(STEP_MS_MAX);
     /** @type {string[]} */
     const problems = [];
     context.on("console", (message) => {

@@ -5,7 +5,7 @@
  * @typedef {{status: number, body: unknown}} Answer
  */
 import http from "node:http";
-import { after } from "node:test";
+import { after } from "./registry.js";
 
 const CORS = {
     "Access-Control-Allow-Origin": "*",

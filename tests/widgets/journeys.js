@@ -9,16 +9,12 @@ import { CasePage } from "./pages/case.js";
 import { KeysPage } from "./pages/keys.js";
 import { ServicePage, ServicesPage } from "./pages/services.js";
 
-/** How long one step of a page may take on a machine that is busy with other things. */
-export const STEP_MS_MAX = 60_000;
-
 /**
  * Signs in with the link that the bot sends.
  * @param {Opened} opened
  * @param {string} person
  */
 export async function signIn({ page }, person) {
-    page.setDefaultTimeout(STEP_MS_MAX);
     const { link } = await ask("sign_in", { person });
     await page.goto(link);
     await page.getByRole("heading", { name: "You are signed in" }).waitFor();

@@ -1,6 +1,6 @@
 // stage: house
 import assert from "node:assert/strict";
-import { BASE, addAuthenticator, ask, glance, look, test } from "./harness.js";
+import { BASE, addAuthenticator, ask, glance, lookAtAll, test } from "./harness.js";
 import { ApprovePage } from "./pages/approve.js";
 import { KeysPage } from "./pages/keys.js";
 
@@ -52,7 +52,7 @@ test("a key of the browser is made with a code from the chat, and approves", asy
     const { words, body } = await makeKey(keys, "hanna");
     assert.ok(body.includes(words), body);
     await keys.log.filter({ hasText: "Chrome on Linux" }).first().waitFor();
-    await look(page, "keys-made");
+    await lookAtAll(page, "keys-made");
 
     await page.reload();
     await keys.keys.getByText("This device").waitFor();

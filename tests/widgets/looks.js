@@ -9,9 +9,9 @@ import path from "node:path";
 import { AxeBuilder } from "./browser.js";
 
 const AXE_AGAIN_MAX = 5;
-const SHOTS =
-    process.env.VECHE_SCREENSHOTS ??
-    path.join(import.meta.dirname, "..", "..", ".artifacts", "screenshots");
+/** The folder for pictures: none is taken where none is named. */
+const SHOTS = process.env.VECHE_SCREENSHOTS ?? "";
+const IS_LONG = process.env.VECHE_LONG === "1";
 
 /**
  * Fails if axe finds anything at all on the page, and in the frames in it.
@@ -38,11 +38,12 @@ async function assertClean(axe) {
 }
 
 /**
- * Keeps a picture of the page, to be looked at.
+ * Keeps a picture of the page, to be looked at, where they are asked for.
  * @param {Page} page
  * @param {string} name without the ending
  */
 export async function shoot(page, name) {
+    if (!SHOTS) return;
     await mkdir(SHOTS, { recursive: true });
     await page.screenshot({ path: path.join(SHOTS, `${name}.png`), fullPage: true });
 }
@@ -63,18 +64,27 @@ const LOOKS = /** @type {Look[]} */ ([
     LIGHT,
     { ...NARROW, axe: "all" },
     { suffix: "dark", colorScheme: "dark", axe: "colours" },
+]);
+const CONTRASTS = /** @type {Look[]} */ ([
     { suffix: "contrast", colorScheme: "light", contrast: "more", axe: "colours" },
     { suffix: "contrast-dark", colorScheme: "dark", contrast: "more", axe: "colours" },
 ]);
 
 /**
- * The looks a page must bear: light, narrow, dark, both with high contrast. A picture and axe for
- * each: all its rules where places change, those of colours where colours do. Once a page, in the
- * state that shows most of it; `glance` is enough for its other states.
+ * The looks a page must bear: light, narrow, dark; in a long run light and dark with high contrast
+ * too. axe judges each: by all its rules where places change, by those of colours where colours do.
+ * Once a page, in the state that shows most of it; `glance` is enough for its other states.
  * @param {Page} page ready to be looked at, without frames
  * @param {string} name
  */
-export const look = (page, name) => lookAt(page, name, LOOKS);
+export const look = (page, name) => lookAt(page, name, IS_LONG ? [...LOOKS, ...CONTRASTS] : LOOKS);
+
+/**
+ * The same with high contrast in every run, for a page that has most of the kit's parts.
+ * @param {Page} page ready to be looked at, without frames
+ * @param {string} name
+ */
+export const lookAtAll = (page, name) => lookAt(page, name, [...LOOKS, ...CONTRASTS]);
 
 /**
  * The two looks of another state of a page: light, with all rules of axe, and narrow.

@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { ask, glance, look, test, until } from "./harness.js";
-import { STEP_MS_MAX, begin, makeKey, signIn } from "./journeys.js";
+import { begin, makeKey, signIn } from "./journeys.js";
 import { ApprovePage } from "./pages/approve.js";
 import { CasePage } from "./pages/case.js";
 import { HomePage } from "./pages/home.js";
 import { KeysPage } from "./pages/keys.js";
 import { SignInPage } from "./pages/signin.js";
 
+const IS_LONG = process.env.VECHE_LONG === "1";
 const TITLE = "New address";
 const OFFICE = "Vital Records Office";
 /** Of the message that has the code of a sign-in. */
@@ -42,7 +43,6 @@ async function approving(one) {
     const popup = one.page.waitForEvent("popup");
     await one.button(QUESTION).click();
     const approve = new ApprovePage(await popup);
-    approve.page.setDefaultTimeout(STEP_MS_MAX);
     await approve.hero.waitFor();
     return approve;
 }
@@ -169,10 +169,11 @@ test("who has no key makes one on the way, and comes back to approve", async ({ 
 });
 
 test("a clock that is ten minutes wrong is told, and everything works", async ({ open }) => {
-    for (const [person, minutes, words] of /** @type {const} */ ([
+    const clocks = /** @type {const} */ ([
         ["sara", 10, "The clock of this device is 10 minutes fast."],
         ["tom", -10, "The clock of this device is 10 minutes slow."],
-    ])) {
+    ]);
+    for (const [person, minutes, words] of IS_LONG ? clocks : clocks.slice(1)) {
         const opened = await open();
         const { page } = opened;
         await setWrong(opened, minutes * MINUTE_MS);
@@ -202,7 +203,7 @@ test("a clock that is wrong by days shows the right days", async ({ open }) => {
     const { case: id } = await ask("start_case", { person: "uma" });
     /** @type {string[][]} */
     const seen = [];
-    for (const days of [0, 4, -400]) {
+    for (const days of IS_LONG ? [0, 4, -400] : [0, -400]) {
         const opened = await open();
         const { page } = opened;
         if (days) await setWrong(opened, days * DAY_MS);
@@ -216,5 +217,5 @@ test("a clock that is wrong by days shows the right days", async ({ open }) => {
     }
 
     assert.match(String(seen[0]), /^due in \d working days,due in \d working days$/);
-    assert.deepEqual(seen, [seen[0], seen[0], seen[0]]);
+    assert.deepEqual(seen, Array(seen.length).fill(seen[0]));
 });

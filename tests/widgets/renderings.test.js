@@ -10,7 +10,6 @@ const BORN = "Day of birth";
 
 /** @param {import("./harness.js").Opened} opened @param {string} person @returns {Promise<string>} number */
 async function applyOnPage({ page }, person) {
-    page.setDefaultTimeout(120_000);
     const { link } = await ask("sign_in", { person });
     await page.goto(link);
     await page.getByRole("heading", { name: "You are signed in" }).waitFor();
@@ -29,7 +28,6 @@ async function applyOnPage({ page }, person) {
 
 /** @param {import("./harness.js").Opened} opened @param {string} person @returns {Promise<string>} number */
 async function applyInWidget(opened, person) {
-    opened.page.setDefaultTimeout(120_000);
     await ask("open_form", { person });
     const known = await ask("messages", { person });
     const timeline = known.filter((/** @type {any} */ { type }) => type === "m.room.message");

@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after } from "node:test";
 import { fake } from "./approvals_fake.js";
 import { film } from "./camera.js";
 import { BASE, look, test } from "./harness.js";
+import { after } from "./registry.js";
 
 const CODE = "https://pay.example/pay#to=@bob:pay.example&am=3.20&cu=EUR&for=coffee";
 const folder = await mkdtemp(path.join(tmpdir(), "veche-camera-"));

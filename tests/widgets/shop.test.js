@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { STEP_MS_MAX, makeKey, signIn } from "./journeys.js";
+import { makeKey, signIn } from "./journeys.js";
 import { BASE, ask, test } from "./harness.js";
 import { ApprovePage } from "./pages/approve.js";
 import { KeysPage } from "./pages/keys.js";
@@ -38,21 +38,20 @@ async function withKey(opened, person) {
 /** @param {import("./harness.js").Opened} opened @param {string} payUrl */
 async function atShop({ context }, payUrl) {
     const shop = new ShopPage(await context.newPage());
-    shop.page.setDefaultTimeout(STEP_MS_MAX);
     await shop.visit(await shopPage(payUrl));
     return shop;
 }
 
 test("whoever pays, wherever, the shop's page hears the same of it", async ({ open }) => {
-    const [bob, alice, stranger] = [await open(), await open(), await open()];
-    await withKey(bob, "bob");
-    await withKey(alice, "alice");
-    const onPage = await invoice("bob", "Page");
-    const inChat = await invoice("bob", "Chat");
-    const byOther = await invoice("bob", "Other");
+    const [ben, anna, stranger] = [await open(), await open(), await open()];
+    await withKey(ben, "ben");
+    await withKey(anna, "anna");
+    const onPage = await invoice("ben", "Page");
+    const inChat = await invoice("ben", "Chat");
+    const byOther = await invoice("ben", "Other");
 
     // In the tab that the shop's page opens.
-    const first = await atShop(bob, onPage.pay_url);
+    const first = await atShop(ben, onPage.pay_url);
     const asked = first.page.waitForRequest(STATUS);
     const tab = await first.open();
     assert.equal(tab.url(), onPage.pay_url);
@@ -60,7 +59,7 @@ test("whoever pays, wherever, the shop's page hears the same of it", async ({ op
     const headers = await (await asked).allHeaders();
     assert.deepEqual([headers.cookie, headers.authorization], [undefined, undefined]);
     await tab.getByRole("link", { name: "Sign in and pay" }).waitFor();
-    await signIn({ ...bob, page: tab }, "bob"); // what is signed in elsewhere, the tab does not have
+    await signIn({ ...ben, page: tab }, "ben"); // what is signed in elsewhere, the tab does not have
     await tab.goto(onPage.pay_url);
     const wallet = new WalletPage(tab);
     await wallet.payThis.click();
@@ -72,18 +71,18 @@ test("whoever pays, wherever, the shop's page hears the same of it", async ({ op
     const second = await atShop(stranger, inChat.pay_url);
     const idle = await second.open();
     await idle.getByRole("link", { name: "Sign in and pay" }).waitFor();
-    const { body } = await ask("wait_for", { person: "bob", text: "Chat" });
+    const { body } = await ask("wait_for", { person: "ben", text: "Chat" });
     const link = /http\S+\/approve#\S+/.exec(body)?.[0];
     assert.ok(link, body);
-    await bob.page.goto(link);
-    await new ApprovePage(bob.page).yes.click();
+    await ben.page.goto(link);
+    await new ApprovePage(ben.page).yes.click();
     await second.said.getByText("Thank you, it is paid.").waitFor();
 
     // By somebody who was not asked.
     const third = await atShop(stranger, byOther.pay_url);
     await third.open();
-    await alice.page.goto(byOther.pay_url);
-    const other = new WalletPage(alice.page);
+    await anna.page.goto(byOther.pay_url);
+    const other = new WalletPage(anna.page);
     await other.payThis.click();
     await other.approve(other.approveButton);
     await third.said.getByText("Thank you, it is paid.").waitFor();
@@ -105,16 +104,15 @@ test("whoever is not signed in follows the shop's link to the end: signs in, and
     open,
 }) => {
     const opened = await open();
-    await withKey(opened, "bob"); // in another tab: the one that the shop opens is not signed in
-    const { user } = await ask("person", { person: "bob" });
-    const wanted = await invoice("bob", "Loaves");
+    await withKey(opened, "ben"); // in another tab: the one that the shop opens is not signed in
+    const { user } = await ask("person", { person: "ben" });
+    const wanted = await invoice("ben", "Loaves");
     const shop = await atShop(opened, wanted.pay_url);
     const tab = await shop.open();
-    tab.setDefaultTimeout(STEP_MS_MAX);
     await tab.getByRole("link", { name: "Sign in and pay" }).click();
     const page = new SignInPage(tab);
     await page.askCode(user);
-    const { code } = await ask("code", { person: "bob" });
+    const { code } = await ask("code", { person: "ben" });
     await page.code.fill(code);
     await tab.waitForURL(wanted.pay_url);
     const wallet = new WalletPage(tab);
@@ -132,8 +130,8 @@ test("what is withdrawn or was never there fails, and what nobody pays is pendin
 }) => {
     expect(/status of 404/); // of the link that is altered
     const opened = await open();
-    await ask("person", { person: "bob" });
-    const one = await invoice("bob", "Later");
+    await ask("person", { person: "ben" });
+    const one = await invoice("ben", "Later");
     const shop = await atShop(opened, one.pay_url);
     await (await shop.open()).close();
     await shop.leaveAndReturn();
@@ -158,8 +156,8 @@ test("what is withdrawn or was never there fails, and what nobody pays is pendin
 test("a shop's page reads nothing but the status, as nobody", async ({ open, expect }) => {
     expect(/CORS|ERR_FAILED|status of 40[345]/); // what it tries
     const opened = await open();
-    await signIn(opened, "alice");
-    const { pay_url } = await invoice("alice", "Read");
+    await signIn(opened, "anna");
+    const { pay_url } = await invoice("anna", "Read");
     const shop = await atShop(opened, pay_url);
     const status = statusOf(pay_url);
     const wallet = `${BASE}/_veche/wallet/v1`;
@@ -189,8 +187,8 @@ test("a shop's page reads nothing but the status, as nobody", async ({ open, exp
 test("as a widget in a client it opens the same tab, and frames none", async ({ open, expect }) => {
     expect(/frame-ancestors/);
     const { page, context } = await open();
-    await ask("person", { person: "bob" });
-    const one = await invoice("bob", "Widget");
+    await ask("person", { person: "ben" });
+    const one = await invoice("ben", "Widget");
     const address = await shopPage(one.pay_url);
     await page.goto(`${await shopPage(one.pay_url)}client`);
     await page.evaluate(([shop, flags]) => {
@@ -226,8 +224,8 @@ test("no tab is opened for what is no invoice, or where nobody pressed anything"
     open,
 }) => {
     const { page, context } = await open();
-    await ask("person", { person: "bob" });
-    const { pay_url } = await invoice("bob", "None");
+    await ask("person", { person: "ben" });
+    const { pay_url } = await invoice("ben", "None");
     const shop = new ShopPage(page);
     await page.addInitScript(
         ([script, right]) => {
@@ -250,7 +248,7 @@ test("no tab is opened for what is no invoice, or where nobody pressed anything"
                     `http://bank.example/pay${hash}`,
                     `${origin}/pay?next=1${hash}`,
                     `${origin}/pay${hash}0`,
-                    `${origin}/pay#to=@bob:lindenau.localhost`,
+                    `${origin}/pay#to=@ben:lindenau.localhost`,
                     `${origin}/wallet${hash}`,
                     "pay",
                 ].map(refusal);

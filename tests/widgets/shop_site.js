@@ -5,12 +5,11 @@
 import { readFile } from "node:fs/promises";
 import http from "node:http";
 import path from "node:path";
-import { after } from "node:test";
 import { BASE } from "./harness.js";
+import { after } from "./registry.js";
 
 const GUIDE = path.join(import.meta.dirname, "../../docs/guides/merchants/own-page.md");
 
-const POLICY = `default-src 'none'; script-src 'unsafe-inline' ${BASE}; connect-src ${BASE}`;
 const EMPTY = '<!doctype html><link rel="icon" href="data:,"><title>A client</title><body>';
 
 /** @type {http.Server[]} */
@@ -40,12 +39,13 @@ export async function shopPage(payUrl, digest) {
     const html = (tag.replace("sha384-…", digest ?? "") + (await sample(/```html\n([^]*?)```/)))
         .replace("https://bank.example.org/pay#…", payUrl)
         .replaceAll("https://bank.example.org", BASE);
+    const policy = `default-src 'none'; script-src 'unsafe-inline' ${BASE}; connect-src ${BASE}`;
     const server = http.createServer((request, response) => {
         const isClient = request.url === "/client"; // an empty page, for frames
         const isPage = request.url === "/";
         response.writeHead(isPage || isClient ? 200 : 204, {
             "Content-Type": "text/html; charset=utf-8",
-            ...(isPage && { "Content-Security-Policy": POLICY }),
+            ...(isPage && { "Content-Security-Policy": policy }),
         });
         response.end(isPage ? html : isClient ? EMPTY : "");
     });

@@ -1,13 +1,15 @@
 // stage: up
 import assert from "node:assert/strict";
 import { BASE, ask, glance, test } from "./harness.js";
-import { STEP_MS_MAX, begin, signIn } from "./journeys.js";
+import { begin, makeKey, signIn } from "./journeys.js";
 import { AppPage } from "./pages/app.js";
 import { CasePage } from "./pages/case.js";
+import { KeysPage } from "./pages/keys.js";
+import { WalletPage } from "./pages/wallet.js";
 
 const FEE_SERVICE = "land-register-extract";
 
-test("what `./run up` serves can be used: every page opens, every service starts, a fee is paid", async ({
+test("what `./run up` serves can be used: every page opens, every service starts, a key pays a fee", async ({
     open,
 }) => {
     const opened = await open();
@@ -42,10 +44,23 @@ test("what `./run up` serves can be used: every page opens, every service starts
     await one.form.getByLabel("It is mine").check();
     await one.send.click();
     const pay = page.getByRole("link", { name: "Pay 12.00 EUR" });
-    await pay.waitFor({ timeout: STEP_MS_MAX });
+    await pay.waitFor();
     await pay.click();
     await page.getByText("Extract from the land register").first().waitFor();
     await page.getByText("12.00 EUR").first().waitFor();
     await glance(page, "up-pay");
+    const payUrl = page.url();
+
+    await new KeysPage(page).visit();
+    await makeKey(page, "alice");
+    await page.goto(payUrl);
+    const wallet = new WalletPage(page);
+    await wallet.payThis.click();
+    await wallet.approve(wallet.approveButton);
+    await wallet.state.getByText("paid", { exact: true }).waitFor();
+    const { body } = await ask("told_by_bank", { person: "alice", text: "Paid" });
+    assert.match(body, /12\.00 EUR/);
+    await page.goto(feeCase);
+    await one.state.getByText("submitted, waits for the office").waitFor();
     assert.deepEqual(refused, []);
 });

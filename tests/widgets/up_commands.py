@@ -14,9 +14,11 @@ from tests.widgets import commands
 from veche.cli import demo
 
 if TYPE_CHECKING:
+    from tests.support.people import Message
     from tests.widgets.commands import Command
 
 _LOG_IN: Final = re.compile(r"^ {4}(\w+) +([a-z0-9]{5}(?:-[a-z0-9]{5}){2}) ", re.MULTILINE)
+_CODE: Final = re.compile(r"\b(\d{3}) ?(\d{3})\b")
 _ADDRESS: Final = re.compile(r"^  (Homeserver|Pages) +(http://\S+)$", re.MULTILINE)
 
 
@@ -30,6 +32,7 @@ class Newcomer:
 
     printed: str
     _visitors: dict[str, Applicant] = attrs.field(factory=dict)
+    _payments: dict[str, Room] = attrs.field(factory=dict)
 
     @property
     def pages_url(self) -> str:
@@ -37,7 +40,7 @@ class Newcomer:
         return self._address("Pages")
 
     def visitor(self, name: str) -> Applicant:
-        """One of the people, with a chat with the office that is named."""
+        """One of the people, with chats with the office and the bank that are named."""
         if name not in self._visitors:
             password = dict(_LOG_IN.findall(self.printed))[name]
             user = f"@{name}:{demo.SERVER_NAME}"
@@ -45,11 +48,19 @@ class Newcomer:
                 "nio", self._address("Homeserver"), user, password, is_verified=True
             )
             assert demo.OFFICE_BOT in self.printed
+            assert demo.PAYMENTS_BOT in self.printed
             chat = Room(person, person.create_dm(demo.OFFICE_BOT))
             applicant = Applicant(person, chat, Way.STRUCTURED)
             applicant.choose("Which language do you prefer?", "en")
-            self._visitors[name] = applicant
+            payments = Room(person, person.create_dm(demo.PAYMENTS_BOT))
+            person.wait_for(payments.room, lambda one: one.sender == demo.PAYMENTS_BOT)
+            self._visitors[name], self._payments[name] = applicant, payments
         return self._visitors[name]
+
+    def payments(self, name: str) -> Room:
+        """The chat with the bank of one of the people."""
+        self.visitor(name)
+        return self._payments[name]
 
     def end(self) -> None:
         """End the clients."""
@@ -66,7 +77,30 @@ def paths(stand: Any, **arguments: Any) -> Any:  # noqa: ARG001 -- of the protoc
     return sorted(path for path in PATHS if not path.endswith("widget"))
 
 
+def told_by_bank(stand: Any, **arguments: Any) -> Any:
+    """The next message of the bank to a ``person`` with a ``text``: ``{body}``."""
+    return {"body": _told_by_bank(stand, arguments["person"], arguments["text"]).body}
+
+
+def code(stand: Any, **arguments: Any) -> Any:
+    """The six digits beside a ``text``; the bank tells them, in the newest chat: ``{code}``."""
+    found = _CODE.search(_told_by_bank(stand, arguments["person"], arguments["text"]).body)
+    assert found is not None
+    return {"code": found[1] + found[2]}
+
+
+def _told_by_bank(stand: Newcomer, name: str, text: str) -> Message:
+    chat = stand.payments(name)
+
+    def is_it(message: Message) -> bool:
+        return message.sender == demo.PAYMENTS_BOT and text in message.body
+
+    return chat.person.wait_for(chat.room, is_it)
+
+
 UP_COMMANDS: Final[dict[str, Command]] = {
     "paths": paths,
-    **{name: commands.COMMANDS[name] for name in ("sign_in", "code", "follow_case")},
+    "told_by_bank": told_by_bank,
+    "code": code,
+    **{name: commands.COMMANDS[name] for name in ("sign_in", "follow_case")},
 }

@@ -2,7 +2,7 @@
 // stage: bank
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { STEP_MS_MAX, makeKey, signIn } from "./journeys.js";
+import { makeKey, signIn } from "./journeys.js";
 import { BASE, ask, glance, look, test, until } from "./harness.js";
 import { ApprovePage } from "./pages/approve.js";
 import { KeysPage } from "./pages/keys.js";
@@ -131,7 +131,6 @@ test("an invoice is shown to whoever has its link, and paid once", async ({ open
         title: "Certificate",
     });
     const other = new WalletPage(stranger.page);
-    stranger.page.setDefaultTimeout(STEP_MS_MAX);
     await stranger.page.goto(pay_url);
     for (const words of ["Town of Lindenau", "26.50 EUR", "Postage", "Civil Status Fees Act"])
         await stranger.page.getByText(words).first().waitFor();
@@ -200,7 +199,11 @@ test("an invoice is paid from the account of somebody who allows it, by a press"
     const theirs = page.getByRole("button", { name: "From the account of @alice:" });
     await theirs.waitFor();
     await glance(page, "wallet-purse");
+    // It is seen on its way first: then nothing of bob's own wallet changes when it is paid.
+    await ask("hold_payments");
     await wallet.approve(theirs);
+    await wallet.state.getByText("is being paid").waitFor();
+    await ask("let_payments_go");
     await wallet.state.getByText("paid", { exact: true }).waitFor();
     const told = await ask("wait_for", { person: "alice", text: "from your account" });
     assert.match(told.body, /bob paid 4\.25 EUR/);

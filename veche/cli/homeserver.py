@@ -162,6 +162,8 @@ def configuration(plan: HomeserverPlan) -> dict[str, Any]:
         "trusted_key_servers": [],
         # Nothing leaves this machine: no other server is asked or told.
         "federation_domain_whitelist": [],
+        # Else it works out for each event to whom it should go.
+        "send_federation": False,
         "app_service_config_files": [str(plan.registration_path)] if has_service else [],
         "database": dict(plan.database or sqlite_database(folder)),
         "listeners": [_listener(plan.port)],

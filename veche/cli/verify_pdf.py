@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from veche.protocol.signatures.asking import Question
     from veche.protocol.signatures.report import Signed
 
+SANDBOX_IMPORTS: Final = ()
+"""What the sandbox imports once for all of its children (``veche/runtime/sandbox.py``)."""
 SEALED: Final = 0
 FALSE: Final = 1
 NOT_PROVEN: Final = 3

@@ -5,7 +5,7 @@ The English text in the code is the message id. A package keeps its translations
 with the code (tests/support/catalogues.py).
 
 What knows CLDR is imported where something is shown: modules that only mark texts with ``N_`` are
-loaded by each child of the sandbox, and it would be most of what that takes.
+loaded by the sandbox too, and it would be most of what that takes.
 """
 
 from __future__ import annotations

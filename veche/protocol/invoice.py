@@ -18,8 +18,6 @@ from veche.protocol.wire import Wire
 
 INVOICE_KEY: Final = "org.veche.invoice"
 LINES_MAX: Final = 200
-NOTICE_CHARACTERS_MAX: Final = 35
-"""Longest number of a notice: that of a fine, a fee or a tax with the office that asks for it."""
 
 
 class InvoiceLine(Wire):

@@ -27,6 +27,11 @@ _MARKS: Final = (b",", b":", b"[", b"{")
 """Before each value and key but the first stands one of them."""
 _TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 """A text; possessive and with its end optional, so that no document takes long to search."""
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[][{}]|[^][{}"]++', re.DOTALL)
+_RELAYED_DEPTH_MAX: Final = DEPTH_MAX + 3
+"""An object, a list in it, and in that the events, whose contents may have ``DEPTH_MAX``."""
+_DIGITS: Final = 20
+"""No integer that is small enough has so many."""
 _STANDARD_TEXTS: Final = ("msgtype", "body", "format", "formatted_body", "membership", "algorithm")
 _RELATION_TEXTS: Final = ("rel_type", "event_id", "key")
 _RELATION: Final = "m.relates_to"
@@ -61,6 +66,30 @@ def read_json(
         raise MalformedError(where, "not JSON") from e
     check_json(content, where, any_text=any_text)
     return content
+
+
+def read_relayed(data: bytes, *, where: str = "body") -> Any:
+    """Read JSON in which one server passes on what many people wrote.
+
+    What one of them wrote must not keep the others' from being read: so a number that ``read_json``
+    refuses, and what is nested too deeply, is None here. Texts may hold anything.
+
+    Args:
+        data: UTF-8; the caller bounds its length.
+        where: What to call it in an error.
+
+    Raises:
+        MalformedError: It is not JSON at all.
+    """
+    try:
+        try:
+            content = _RELAYED.decode(data.decode())
+            is_deep = _is_deep(content)
+        except RecursionError:
+            is_deep = True
+        return _RELAYED.decode(_shallow(data).decode()) if is_deep else content
+    except ValueError as e:
+        raise MalformedError(where, "not JSON") from e
 
 
 def check_json(content: object, where: str, *, any_text: bool = False) -> None:
@@ -117,6 +146,47 @@ def is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _is_deep(content: object) -> bool:
+    level = [content]
+    for _ in range(_RELAYED_DEPTH_MAX):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)
+
+
+def _shallow(data: bytes) -> bytes:
+    """Return a document without what is nested too deeply: null stands there."""
+    parts, depth = [], 0
+    for token in _TOKEN.findall(data):
+        depth += token in b"[{"
+        if depth <= _RELAYED_DEPTH_MAX:
+            parts.append(token)
+        elif depth == _RELAYED_DEPTH_MAX + 1 and token in b"[{":
+            parts.append(b"null")
+        depth -= token in b"]}"
+    return b"".join(parts)
+
+
+def _integer(text: str) -> int | None:
+    value = int(text) if len(text) < _DIGITS else None
+    return value if value is not None and abs(value) <= INTEGER_MAX else None
+
+
+def _float(text: str) -> float | None:
+    value = float(text)
+    return value if abs(value) <= INTEGER_MAX else None
+
+
+_RELAYED: Final = json.JSONDecoder(
+    parse_int=_integer, parse_float=_float, parse_constant=lambda _: None
+)
 
 
 def _object(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:

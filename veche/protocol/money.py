@@ -7,9 +7,10 @@ wrong in a payment file.
 
 from __future__ import annotations
 
+import enum
 import re
 import unicodedata
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from babel.numbers import list_currencies
 from pydantic import Field
@@ -17,6 +18,9 @@ from pydantic import Field
 from veche.protocol.canonical import INTEGER_MAX
 from veche.protocol.errors import MalformedError
 from veche.protocol.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MINOR_MAX: Final = INTEGER_MAX
 """Largest amount in minor units that travels as JSON."""
@@ -32,38 +36,70 @@ _DIGITS_OTHER: Final = (
 )  # fmt: skip
 CURRENCIES: Final = frozenset(list_currencies())
 """Codes of all currencies there are or were (ISO 4217)."""
-_SIGNS: Final = {
-    "€": "EUR",
-    "₴": "UAH",
-    "грн": "UAH",
-    "₽": "RUB",
-    "руб": "RUB",
-    "zł": "PLN",
-    "kč": "CZK",
+_WRITTEN: Final = {
+    "EUR": "€ euro euros евро євро",
+    "UAH": "₴ грн hryvnia hryvnias гривна гривны гривен гривну гривня гривні гривень гривню",
+    "RUB": "₽ руб ruble rubles rouble roubles rubel рубль рубля рублей рублі рублів",
+    "PLN": "zł zloty zlotys złoty złote złotych злотый злотых злотий злоті злотих",
+    "CZK": "kč",
+    "USD": "us$",
+    "GEL": "₾",
+    "ILS": "₪",
+    "INR": "₹",
+    "KZT": "₸",
+    "TRY": "₺",
 }
-"""Signs that stand for one currency only; "$" and "£" do not."""
-_NAMES: Final = {
-    **dict.fromkeys(("euro", "euros", "евро", "євро"), "EUR"),
-    **dict.fromkeys(("гривна", "гривны", "гривен", "гривня", "гривні", "гривень"), "UAH"),
-    **dict.fromkeys(("zloty", "złoty", "złotych"), "PLN"),
+"""Signs and names that stand for one currency, in small letters."""
+_SHARED: Final = {
+    "USD AUD CAD HKD NZD SGD": "$ dollar dollars доллар доллара долларов долар долари доларів",
+    "GBP EGP GIP": "£ pound pounds pfund фунт фунта фунтов фунти фунтів",
+    "JPY CNY": "¥ yen yuan",
+    "CHF XAF XOF": "franc francs franken франк франка франков франки франків",
+    "CZK DKK ISK NOK SEK": "kr krona kronor krone kroner kronen крона кроны крон крони",
 }
-"""Names of currencies that stand for one only; a dollar, a pound or a rouble is of several."""
+"""Signs and names of several currencies: which one is meant, only the place says."""
+_CODES: Final = {
+    word: frozenset(codes.split())
+    for table in (_WRITTEN, _SHARED)
+    for codes, words in table.items()
+    for word in words.split()
+}
 
 _GROUP_DIGITS: Final = 3
 _SEPARATORS: Final = " .,'\u2019"
+_SIGNS: Final = r"+\-\u2212\u2013"
+_CURRENCY: Final = rf"(?:[^\W\d_]{{1,12}}\.?)?[^\w\s.,'\u2019{_SIGNS}]?"
 _TYPED: Final = re.compile(
-    r"(?P<before>[^\W\d_]{1,3}|[€₴₽])? ?"
-    rf"(?P<number>[0-9](?:[{_SEPARATORS}]?[0-9])*)"
-    rf" ?(?P<after>(?i:{'|'.join(_NAMES)})|[^\W\d_]{{1,3}}|[€₴₽])?"
+    rf"(?P<sign>[{_SIGNS}]?) ?(?P<before>{_CURRENCY}) ?(?P<inner>[{_SIGNS}]?) ?"
+    rf"(?P<number>[0-9](?:[{_SEPARATORS}]?[0-9])*) ?(?P<after>{_CURRENCY})"
 )
 
 
-class TooManyDecimalsError(MalformedError):
-    """A typed amount has more decimals than its currency."""
+class AmountProblem(enum.Enum):
+    """Why a typed amount is refused; the value says what would be right."""
+
+    NOT_AN_AMOUNT = "write an amount such as 12.50"
+    IN_DOUBT = "is that a thousand? Write it as 1234 or 1234.00"
+    TOO_MANY_DECIMALS = "{currency} has fewer decimals"
+    TOO_LARGE = "the amount is too large"
+    NO_CURRENCY = "write the currency too, such as 12.50 EUR"
+    UNKNOWN_CURRENCY = "no such currency; write its code, such as EUR"
+    SHARED_NAME = "several currencies are called so; write the code, such as USD"
+    OTHER_CURRENCY = "the amount must be in {currency}"
 
 
-class AmountTooLargeError(MalformedError):
-    """A typed amount is over ``MINOR_MAX``."""
+class AmountError(MalformedError):
+    """A typed amount that is refused.
+
+    Attributes:
+        problem: Why.
+        currency: Of the amount; None if it is not known.
+    """
+
+    def __init__(self, where: str, problem: AmountProblem, currency: str | None = None) -> None:
+        super().__init__(where, problem.value.format(currency=currency))
+        self.problem = problem
+        self.currency = currency
 
 
 WireMinor = Annotated[int, Field(ge=-MINOR_MAX, le=MINOR_MAX)]
@@ -89,39 +125,52 @@ def minor_digits(currency: str) -> int:
         MalformedError: There is no such currency.
     """
     if currency not in CURRENCIES:
-        raise MalformedError("currency", "no such currency; write its code, such as EUR")
+        raise AmountError("currency", AmountProblem.UNKNOWN_CURRENCY)
     return _DIGITS_OTHER.get(currency, 2)
 
 
-def parse_money(typed: str, *, currency: str | None = None, where: str = "amount") -> Money:
-    """The amount that a person typed: "12.50 EUR", "1 234,50 €", "EUR 12".
+def parse_money(
+    typed: str,
+    *,
+    currency: str | None = None,
+    among: Collection[str] = (),
+    where: str = "amount",
+    may_be_negative: bool = False,
+) -> Money:
+    """Read the amount that a person typed: "12.50 EUR", "1 234,50 €", "100 гривен", "EUR 12".
 
     Both decimal signs are read, whatever the person's language, and "1,234" is refused, since it
     is a thousand for one reader and one and a bit for another.
 
     Args:
-        typed: At most ``AMOUNT_CHARACTERS_MAX`` characters; no sign.
+        typed: At most ``AMOUNT_CHARACTERS_MAX`` characters.
         currency: The only currency that will do, which then need not be typed; None: any, typed.
+        among: Currencies that are in use here. "$" is read if it can mean exactly one of them.
         where: What to call the amount in an error.
+        may_be_negative: Whether a sign may be typed.
 
     Raises:
-        TooManyDecimalsError: It has more than its currency has.
-        AmountTooLargeError: It is over ``MINOR_MAX``.
-        MalformedError: It is no amount, in doubt, or of another currency.
+        AmountError: It is no amount, in doubt, or of another currency.
     """
     plain = re.sub(r"\s", " ", unicodedata.normalize("NFKC", typed)).strip()
     found = _TYPED.fullmatch(plain) if len(plain) <= AMOUNT_CHARACTERS_MAX else None
-    if not found or (found["before"] and found["after"]):
-        raise MalformedError(where, "write an amount such as 12.50")
-    code = _code(found["before"] or found["after"] or "", currency, where)
+    sign = (found["sign"] + found["inner"]) if found else ""
+    if not found or (found["before"] and found["after"]) or len(sign) > may_be_negative:
+        raise AmountError(where, AmountProblem.NOT_AN_AMOUNT)
+    code = _code(found["before"] or found["after"], currency, among, where)
     digits = minor_digits(code)
     whole, decimals = _split(found["number"], digits, where)
     if len(decimals) > digits:
-        raise TooManyDecimalsError(where, f"{code} has {digits} decimals")
+        raise AmountError(where, AmountProblem.TOO_MANY_DECIMALS, code)
     minor = int(whole + decimals.ljust(digits, "0"))
     if minor > MINOR_MAX:
-        raise AmountTooLargeError(where, "the amount is too large")
-    return Money(minor=minor, currency=code)
+        raise AmountError(where, AmountProblem.TOO_LARGE, code)
+    return Money(minor=minor if sign in {"", "+"} else -minor, currency=code)
+
+
+def is_currency_name(word: str) -> bool:
+    """Return whether a word is a sign or a name of one currency or of several."""
+    return word.casefold().rstrip(".") in _CODES
 
 
 def as_decimal_text(money: Money) -> str:
@@ -131,13 +180,20 @@ def as_decimal_text(money: Money) -> str:
     return f"{sign}{size[:-digits]}.{size[-digits:]}" if digits else f"{sign}{size}"
 
 
-def _code(written: str, currency: str | None, where: str) -> str:
-    known = {**_SIGNS, **_NAMES}
-    code = known.get(written.casefold(), written.upper()) if written else currency
-    if not code:
-        raise MalformedError(where, "write the currency too, such as 12.50 EUR")
+def _code(written: str, currency: str | None, among: Collection[str], where: str) -> str:
+    if not written and currency is None:
+        raise AmountError(where, AmountProblem.NO_CURRENCY)
+    word = written.rstrip(".")
+    codes = _CODES.get(word.casefold(), frozenset({word.upper() or str(currency)}))
+    if len(codes) > 1:
+        codes &= {currency} if currency else set(among)
+    if len(codes) != 1:
+        raise AmountError(where, AmountProblem.SHARED_NAME)
+    (code,) = codes
+    if code not in CURRENCIES:
+        raise AmountError(where, AmountProblem.UNKNOWN_CURRENCY)
     if currency is not None and code != currency:
-        raise MalformedError(where, f"the amount must be in {currency}")
+        raise AmountError(where, AmountProblem.OTHER_CURRENCY, currency)
     return code
 
 
@@ -149,7 +205,7 @@ def _split(number: str, digits: int, where: str) -> tuple[str, str]:
         # "1,234": decimals only of a currency that has three, groups only of one that has none.
         has_decimals = digits == _GROUP_DIGITS
         if digits not in (0, _GROUP_DIGITS):
-            raise MalformedError(where, "is that a thousand? Write it as 1234 or 1234.00")
+            raise AmountError(where, AmountProblem.IN_DOUBT)
     whole, decimals = number, ""
     if has_decimals:
         whole, _, decimals = number.rpartition(marks[-1])
@@ -158,5 +214,5 @@ def _split(number: str, digits: int, where: str) -> tuple[str, str]:
         len(groups[0]) <= _GROUP_DIGITS and all(len(g) == _GROUP_DIGITS for g in groups[1:])
     )
     if not is_grouped or (not decimals.isdecimal() and has_decimals):
-        raise MalformedError(where, "write an amount such as 1234.50")
+        raise AmountError(where, AmountProblem.NOT_AN_AMOUNT)
     return "".join(groups), decimals

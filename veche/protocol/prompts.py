@@ -27,7 +27,6 @@ from veche.protocol.message import (
     Paragraph,
     Payload,
     body,
-    checked,
     text,
 )
 from veche.protocol.typed import KEYCAPS_MAX, folded, keycap, typed_number
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from veche.protocol.catalogue import Catalogue
-    from veche.protocol.ids import EventId, UserId
+    from veche.protocol.ids import UserId
 
 CHOICES_MAX: Final = 20
 SCOPE_MAX: Final = 50
@@ -48,7 +47,6 @@ REACTIONS_MAX: Final = KEYCAPS_MAX
 PROMPT_KEY: Final = "org.veche.prompt"
 ANSWER_KEY: Final = "org.veche.answer"
 MSC4139_PROMPTS: Final = "org.matrix.msc4139.prompts"
-POLL_START: Final = "org.matrix.msc3381.poll.start"
 
 TrustLabel = Literal["any", "e2ee", "verified", "signed"]
 ClosedReason = Literal["answered", "expired", "withdrawn"]
@@ -225,33 +223,6 @@ def closed_content(
     )
     doc = (*intro, Paragraph(Bold(outcome)))
     return text(doc, payload={PROMPT_KEY: closed, **payload})
-
-
-def poll_content(prompt: Prompt, question: str, twin: EventId) -> Content:
-    """Content of a poll (event type ``POLL_START``), for votes of many.
-
-    Most clients show no poll, so the same prompt is always asked in text first.
-
-    Args:
-        prompt: With 2 to ``CHOICES_MAX`` choices.
-        question: One sentence.
-        twin: The event that asks it in text.
-
-    Raises:
-        ValueError: There are not enough choices.
-        TooLargeError: As for ``message.text``.
-    """
-    if len(prompt.choices) <= 1:
-        raise ValueError("a poll needs two choices")
-    plain = " ".join([question, *(f"{n} {c.label}" for n, c in enumerate(prompt.choices, 1))])
-    poll = {
-        "kind": "org.matrix.msc3381.poll.disclosed",
-        "max_selections": 1,
-        "question": {"org.matrix.msc1767.text": question, "body": question, "msgtype": "m.text"},
-        "answers": [{"id": c.id, "org.matrix.msc1767.text": c.label} for c in prompt.choices],
-    }
-    ours = prompt.model_copy(update={"twin": twin}).model_dump(mode="json", exclude_none=True)
-    return checked({"org.matrix.msc1767.text": plain, POLL_START: poll, PROMPT_KEY: ours})
 
 
 def reaction_keys(prompt: Prompt) -> tuple[str, ...]:

@@ -264,7 +264,9 @@ it counts as `any` |
 `m.reference` |
 
 Bots place the reactions on the first two prompts of a chat, and on later ones once somebody taps
-one there. They never remove them: the edit of the prompt says that it is closed.
+one there. While a bot writes to many rooms at once they come up to 20 seconds later, and not at all
+on a prompt that was answered meanwhile. Bots never remove them: the edit of the prompt says that it
+is closed.
 
 An edit never answers. What does not count is told why: """
 
@@ -276,7 +278,6 @@ _SHAPES: Final = """\
 - `org.matrix.msc4391.command_description`, a state event for each command. State key: padded base64
   of SHA-256 of the command and the bot's id. It names parameters both in the MSC's words (`type`,
   `required`) and in those of mautrix-go's `cmdschema` (`schema`, `optional`), which clients follow.
-- `org.matrix.msc3381.poll.start` for votes of many, after the same prompt in text (`twin`).
 """
 
 

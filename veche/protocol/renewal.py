@@ -117,31 +117,15 @@ def check_renewable(report: Report) -> None:
         raise NotRenewedError(f"the file is not renewed: {names or report.verdict.value}")
 
 
-def renew(data: bytes, by: Trusted, stamper: Stamper) -> bytes:
-    """The file with another stamp over all of it.
+def begin_renewal(
+    data: bytes, by: Trusted, certificates: Sequence[bytes], hashed: Hash = SHA256
+) -> Renewal:
+    """Judge a file that is to be renewed, and prepare what is stamped.
 
     Args:
         data: A file that is closed.
         by: What is trusted, and the time; with the newest lists of the authorities, of the stamps
             before, and of the new one.
-        stamper: Who stamps.
-
-    Raises:
-        NotRenewedError: The file is not proven, or would not be proven for longer.
-    """
-    renewal = begin_renewal(data, by, stamper.certificates, stamper.by)
-    renewed, _ = finish_renewal(renewal, by, stamper.token(renewal.digest))
-    return renewed
-
-
-def begin_renewal(
-    data: bytes, by: Trusted, certificates: Sequence[bytes], hashed: Hash = SHA256
-) -> Renewal:
-    """The first half of ``renew``: judge the file, and prepare what is stamped.
-
-    Args:
-        data: A file that is closed.
-        by: As for ``renew``.
         certificates: Of who will stamp it and those above, DER.
         hashed: The hash of what is stamped.
 
@@ -171,11 +155,11 @@ def begin_renewal(
 
 
 def finish_renewal(renewal: Renewal, by: Trusted, token: bytes) -> tuple[bytes, Report]:
-    """The second half of ``renew``: put the stamp in, and judge the file again.
+    """Put the stamp in that was asked for, and judge the file again.
 
     Args:
         renewal: That was begun.
-        by: As for ``renew``.
+        by: As for ``begin_renewal``.
         token: A time stamp over its digest.
 
     Returns:

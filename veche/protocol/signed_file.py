@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from veche.protocol.signatures.judging import Trusted
     from veche.protocol.signatures.report import Report
 
+SANDBOX_IMPORTS: Final = ()
+"""What the sandbox imports once for all of its children (``veche/runtime/sandbox.py``)."""
 FILE_BYTES_MAX: Final = 100 * 1024 * 1024
 PDF: Final = b"%PDF-"
 _HEADER_BYTES_MAX: Final = 1024

@@ -5,6 +5,10 @@ the row that records it. The database remembers each file's digest, and the olde
 still work with it: a file whose first line is ``-- compat: N`` says that code which does not know
 migration N of its schema must not run any more. Without that line the previous release goes on
 working, which is what every step should aim at.
+
+The current SQL functions of a package stand in one file, ``functions.sql``. It is applied again
+whenever it has changed, in the transaction of the last migration that is due. So a new body needs
+no migration; another signature does: it drops the function, whose grants it has to give again.
 """
 
 from __future__ import annotations
@@ -91,6 +95,25 @@ class Migration:
         return f"{self.schema}/{self.number:04}_{self.name}"
 
 
+@attrs.frozen
+class Functions:
+    """The current SQL functions of one package."""
+
+    schema: str
+    sql: str
+
+    @property
+    def sha256(self) -> bytes:
+        """Digest of the file."""
+        return hashlib.sha256(self.sql.encode()).digest()
+
+    def __str__(self) -> str:
+        return f"{self.schema}/functions"
+
+
+_Step = Migration | Functions
+
+
 class ForeignDatabaseError(ConfigError):
     """The database is not one that this Veche may change."""
 
@@ -123,6 +146,14 @@ def read_migrations(migration_set: MigrationSet) -> list[Migration]:
     return migrations
 
 
+def read_functions(migration_set: MigrationSet) -> Functions | None:
+    """Read the SQL functions of a package; None if it has none."""
+    file = files(migration_set.package) / "functions.sql"
+    if not file.is_file():
+        return None
+    return Functions(migration_set.schema, file.read_text(encoding="utf-8"))
+
+
 def _migration(migration_set: MigrationSet, number: int, name: str, sql: str) -> Migration:
     compat = _COMPAT.match(sql.partition("\n")[0])
     migration = Migration(migration_set.schema, number, name, sql, int(compat[1]) if compat else 0)
@@ -132,14 +163,17 @@ def _migration(migration_set: MigrationSet, number: int, name: str, sql: str) ->
 
 
 def pending(dsn: str, sets: Sequence[MigrationSet]) -> list[str]:
-    """Names of the migrations that ``migrate`` would apply, in order; nothing is changed.
+    """Names of what code needs that ``migrate`` would apply, in order; nothing is changed.
+
+    Functions that were applied before, and others after them, are not needed: a newer release has
+    run ``migrate``.
 
     Raises:
         ForeignDatabaseError: As for ``migrate``.
         UnavailableError: The database does not answer.
     """
     with closing(_connect(dsn)) as connection, connection, connection.cursor() as txn:
-        return [str(migration) for migration in _pending(txn, sets)]
+        return [str(step) for step in _pending(txn, sets, is_current=False)]
 
 
 def migrate(dsn: str, sets: Sequence[MigrationSet]) -> list[str]:
@@ -157,11 +191,11 @@ def migrate(dsn: str, sets: Sequence[MigrationSet]) -> list[str]:
     with closing(_connect(dsn)) as connection:
         _lock(connection)
         with connection, connection.cursor() as txn:
-            missing = _pending(txn, sets)
+            missing = _pending(txn, sets, is_current=True)
             txn.execute(_OWN_TABLE)
-        for migration in missing:
-            _apply(connection, migration)
-        return [str(migration) for migration in missing]
+        for steps in _by_transaction(missing):
+            _apply(connection, steps)
+        return [str(step) for step in missing]
 
 
 def _connect(dsn: str) -> Connection:
@@ -187,30 +221,48 @@ def _lock(connection: Connection) -> None:
         ) from e
 
 
-def _apply(connection: Connection, migration: Migration) -> None:
+def _by_transaction(steps: Sequence[_Step]) -> list[list[_Step]]:
+    """Each migration alone, and functions with the migration of their schema before them."""
+    found: list[list[_Step]] = []
+    for step in steps:
+        if isinstance(step, Functions) and found and found[-1][0].schema == step.schema:
+            found[-1].append(step)
+        else:
+            found.append([step])
+    return found
+
+
+def _apply(connection: Connection, steps: Sequence[_Step]) -> None:
+    step = steps[0]
     try:
         with connection, connection.cursor() as txn:
-            if migration.number == 1 and not re.search(r"\bCREATE SCHEMA\b", migration.sql):
-                txn.execute(f"CREATE SCHEMA {migration.schema}")
-            txn.execute(migration.sql)
-            txn.execute(
-                "INSERT INTO veche.migration (schema, number, name, sha256, compat)"
-                " VALUES (%s, %s, %s, %s, %s)",
-                (
-                    migration.schema,
-                    migration.number,
-                    migration.name,
-                    migration.sha256,
-                    migration.compat,
-                ),
-            )
+            for step in steps:
+                _apply_in(txn, step)
     except psycopg2.errors.LockNotAvailable as e:
-        raise UnavailableError(
-            f"{migration}: a table is in use; try again", retry_after_ms=5_000
-        ) from e
+        raise UnavailableError(f"{step}: a table is in use; try again", retry_after_ms=5_000) from e
     except psycopg2.errors.InsufficientPrivilege as e:
         user = connection.info.user
-        raise ConfigError(f"{migration}: {user} lacks a right: {_remedy(str(e), user)}") from e
+        raise ConfigError(f"{step}: {user} lacks a right: {_remedy(str(e), user)}") from e
+
+
+def _apply_in(txn: Cursor, step: _Step) -> None:
+    if isinstance(step, Functions):
+        txn.execute(step.sql)
+        # Beside the migrations, where every role that runs services may read.
+        txn.execute(
+            "INSERT INTO veche.migration (schema, number, name, sha256, compat)"
+            " SELECT %s, count(*) + 1, 'functions', %s, 0 FROM veche.migration WHERE schema = %s",
+            (str(step), step.sha256, str(step)),
+        )
+        return
+    if step.number == 1 and not re.search(r"\bCREATE SCHEMA\b", step.sql):
+        txn.execute(f"CREATE SCHEMA {step.schema}")
+    txn.execute(step.sql)
+    txn.execute(
+        "INSERT INTO veche.migration (schema, number, name, sha256, compat)"
+        " VALUES (%s, %s, %s, %s, %s)",
+        (step.schema, step.number, step.name, step.sha256, step.compat),
+    )
 
 
 def _remedy(said: str, user: str) -> str:
@@ -220,10 +272,11 @@ def _remedy(said: str, user: str) -> str:
     return f"{said.splitlines()[0]}; migrate as the role that owns the database"
 
 
-def _pending(txn: Cursor, sets: Sequence[MigrationSet]) -> list[Migration]:
+def _pending(txn: Cursor, sets: Sequence[MigrationSet], *, is_current: bool) -> list[_Step]:
+    """What is missing; with ``is_current``, functions too that others have replaced since."""
     _check_server(txn)
     is_ours = _has_own_table(txn)
-    missing: list[Migration] = []
+    missing: list[_Step] = []
     for migration_set in sets:
         applied = _applied(txn, migration_set.schema) if is_ours else {}
         migrations = read_migrations(migration_set)
@@ -231,6 +284,13 @@ def _pending(txn: Cursor, sets: Sequence[MigrationSet]) -> list[Migration]:
         if not applied:
             _check_free(txn, migration_set.schema)
         missing += [migration for migration in migrations if migration.number not in applied]
+        functions = read_functions(migration_set)
+        is_newer = len(applied) > len(migrations)
+        if functions is not None and not is_newer:
+            before = _applied(txn, str(functions)) if is_ours else {}
+            known = [digest for _, (_, digest, _) in sorted(before.items())]
+            if functions.sha256 not in (known[-1:] if is_current else known):
+                missing.append(functions)
     return missing
 
 

@@ -1,9 +1,9 @@
 """The one HTTP client for addresses that others name: webhooks, callbacks, other homeservers.
 
 Whoever names an address can name one of our own network, or a name that is that only when we look
-it up a second time. So a name is resolved once, every address is judged, and the connection is made
-to an address that was judged, never to the name. No redirects, no proxies, no cookies; one deadline
-and one bound on the bytes of the answer.
+it up a second time. So the endpoint factory of Twisted's Agent resolves a name once, judges every
+address, and connects to an address that was judged, never to the name. No redirects, no proxies, no
+cookies; one deadline and one bound on the bytes of the answer.
 
 Source: RFC 6890 and the IANA registries of special-purpose addresses; OWASP, "Server-Side Request
 Forgery Prevention".
@@ -14,33 +14,40 @@ from __future__ import annotations
 import ipaddress
 import re
 from base64 import b64encode
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import attrs
+from treq.content import collect
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionDone
-from twisted.internet.interfaces import IResolutionReceiver
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.error import ConnectError, ConnectingCancelledError
+from twisted.internet.interfaces import IResolutionReceiver, IStreamClientEndpoint
 from twisted.internet.ssl import optionsForClientTLS
-from twisted.python.failure import Failure
+from twisted.internet.task import Cooperator
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.web._newclient import ParseError, RequestTransmissionFailed, ResponseFailed
+from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from veche.protocol.errors import MalformedError, RefusedError
 from veche.runtime import metrics
 from veche.runtime.matrix.connections import (
+    HEAD_BYTES_MAX,
     Answer,
-    AnswerReader,
     AnswerTooLargeError,
     NoAnswerError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
+    from twisted.internet.interfaces import IAddress, IProtocolFactory
+    from twisted.web.client import URI
 
 TIMEOUT_S: Final = 10.0
 """From the first look-up to the last byte of the answer."""
@@ -142,8 +149,7 @@ class Outbound:
             NoAnswerError: No answer, not in time, or too many requests run already.
             AnswerTooLargeError: It is over ``ANSWER_BYTES_MAX``.
         """
-        head = "Accept: application/json\r\n"
-        return await self._ask(place, target, "GET", head, b"")
+        return await self._ask(place, target, b"GET", {"Accept": _JSON})
 
     async def post(
         self,
@@ -172,12 +178,12 @@ class Outbound:
         """
         if bearer and not _BEARER.fullmatch(bearer):
             raise OutboundRefusedError("this is no key for a header")
-        head = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+        head = {"Content-Type": kind}
         if bearer:
-            head += f"Authorization: Bearer {bearer}\r\n"
+            head["Authorization"] = f"Bearer {bearer}"
         elif password:
-            head += f"Authorization: Basic {b64encode(password.encode()).decode()}\r\n"
-        return await self._ask(place, target, "POST", head, body)
+            head["Authorization"] = f"Basic {b64encode(password.encode()).decode()}"
+        return await self._ask(place, target, b"POST", head, body)
 
     async def check(self, place: Place) -> None:
         """Look a server up, to say at once that it is none that is ever asked.
@@ -194,7 +200,14 @@ class Outbound:
         except DeferredTimeoutError as e:
             raise NoAnswerError("the name is not found", retry_after_ms=_RETRY_AFTER_MS) from e
 
-    async def _ask(self, place: Place, target: str, method: str, head: str, body: bytes) -> Answer:
+    async def _ask(
+        self,
+        place: Place,
+        target: str,
+        method: bytes,
+        head: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> Answer:
         if not target.startswith("/") or not target.isascii() or not target.isprintable():
             raise OutboundRefusedError("this is no path")
         if " " in target or not is_host(without_port(place.name)) or not is_host(place.host):
@@ -203,12 +216,9 @@ class Outbound:
             _refused.labels("busy").inc()
             raise NoAnswerError("too many requests to others", retry_after_ms=_RETRY_AFTER_MS)
         self._running += 1
+        endpoints = _Endpoints(self, place)
         try:
-            request = (
-                f"{method} {target} HTTP/1.1\r\nHost: {place.name}\r\n{head}"
-                "User-Agent: Veche\r\nConnection: close\r\n\r\n"
-            ).encode("ascii")
-            work = Deferred.fromCoroutine(self._exchange(place, request + body))
+            work = Deferred.fromCoroutine(self._exchange(endpoints, target, method, head, body))
             answer = await work.addTimeout(self._timeout_s, self._reactor)
         except DeferredTimeoutError as e:
             _refused.labels("slow").inc()
@@ -222,19 +232,49 @@ class Outbound:
             raise OutboundRefusedError("the other server redirects")
         return answer
 
-    async def _exchange(self, place: Place, request: bytes) -> Answer:
+    async def _exchange(
+        self,
+        endpoints: _Endpoints,
+        target: str,
+        method: bytes,
+        head: Mapping[str, str],
+        body: bytes | None,
+    ) -> Answer:
+        place = endpoints.place
+        pool = HTTPConnectionPool(self._reactor, persistent=False)
+        agent = Agent.usingEndpointFactory(self._reactor, endpoints, pool)
+        headers = Headers({"Host": [place.name], "User-Agent": ["Veche"]})
+        for name, value in head.items():
+            headers.addRawHeader(name, value)
+        url = f"{'https' if place.is_tls else 'http'}://{place.name}{target}".encode()
+        cooperator = Cooperator(scheduler=lambda work: self._reactor.callLater(0, work))
+        sent = None if body is None else FileBodyProducer(BytesIO(body), cooperator)
+        try:
+            response = await agent.request(method, url, headers, sent)
+            await collect(response, endpoints.take)
+        except (ResponseFailed, RequestTransmissionFailed, ParseError) as e:
+            if any(one.check(CancelledError) for one in getattr(e, "reasons", ())):
+                raise CancelledError from e  # as whoever gave up expects it
+            endpoints.check_size()
+            raise NoAnswerError("this is no HTTP", retry_after_ms=_RETRY_AFTER_MS) from e
+        finally:
+            endpoints.close()
+        raw = response.headers.getAllRawHeaders()
+        endpoints.check_size()
+        return Answer(
+            response.code, {name.lower(): values[-1] for name, values in raw}, bytes(endpoints.body)
+        )
+
+    async def connect(self, place: Place, factory: IProtocolFactory) -> Any:
+        """Connect to the first address of a server that may be connected to and answers."""
         failure: Exception | None = None
         for address in await self._addresses(place.host):
-            endpoint = self._endpoint(place, address)
             try:
-                exchange: Any = await endpoint.connect(_Exchanges(request))
+                return await self._endpoint(place, address).connect(factory)
             except ConnectingCancelledError as e:
                 raise CancelledError from e  # as whoever gave up expects it
             except (ConnectError, OSError) as e:
                 failure = e
-                continue
-            answer: Answer = await exchange.answer
-            return answer
         raise NoAnswerError("no connection", retry_after_ms=_RETRY_AFTER_MS) from failure
 
     async def _addresses(self, host: str) -> Sequence[_Ip]:
@@ -323,69 +363,64 @@ class _Receiver:
             self.complete.callback(self._found)
 
 
-class _Exchanges(Factory):
-    """Makes the one exchange of a connection."""
+@implementer(IAgentEndpointFactory, IStreamClientEndpoint)
+class _Endpoints:
+    """Connects to a judged address of a server, whatever the agent asks for, and counts bytes."""
 
-    noisy = False
+    def __init__(self, outbound: Outbound, place: Place) -> None:
+        self._outbound = outbound
+        self.place = place
+        self.body = bytearray()
+        self._connection: Any = None
 
-    def __init__(self, request: bytes) -> None:
-        self._request = request
+    def endpointForURI(self, _: URI) -> _Endpoints:
+        return self
 
-    def buildProtocol(self, addr: IAddress | None) -> _Exchange:  # noqa: ARG002 -- Twisted's
-        """The exchange."""
-        return _Exchange(self._request)
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:  # noqa: N803 -- Twisted's
+        return Deferred.fromCoroutine(self._connect(protocolFactory))
+
+    async def _connect(self, factory: IProtocolFactory) -> Any:
+        wrapping = WrappingFactory(factory)
+        wrapping.noisy = False
+        wrapping.protocol = _Bounded
+        self._connection = await self._outbound.connect(self.place, wrapping)
+        return self._connection.wrappedProtocol
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.abortConnection()
+
+    def take(self, data: bytes) -> None:
+        """Take some of the answer's body."""
+        self.body += data
+        if len(self.body) > ANSWER_BYTES_MAX:
+            self.close()
+
+    def check_size(self) -> None:
+        """Refuse an answer that is over its bound."""
+        if getattr(self._connection, "left", 0) < 0 or len(self.body) > ANSWER_BYTES_MAX:
+            _refused.labels("large").inc()
+            raise AnswerTooLargeError(
+                f"the answer has more than {ANSWER_BYTES_MAX} bytes", retry_after_ms=_RETRY_AFTER_MS
+            )
 
 
-class _Exchange(Protocol):
-    """One request and its answer on a connection of their own."""
+class _Bounded(ProtocolWrapper):
+    """A connection that ends once more than an answer and its head have come.
 
-    def __init__(self, request: bytes) -> None:
-        self._request = request
-        self._reader = AnswerReader(ANSWER_BYTES_MAX)
-        self.answer: Deferred[Answer] = Deferred(lambda _: self._abort())
+    Attributes:
+        left: How many bytes may still come.
+    """
 
-    def connectionMade(self) -> None:
-        """Ask."""
-        self._transport.write(self._request)
+    left = ANSWER_BYTES_MAX + HEAD_BYTES_MAX
 
     def dataReceived(self, data: bytes) -> None:
-        """Read on."""
-        if self.answer.called:
-            return
-        try:
-            answer = self._reader.read(data)
-        except AnswerTooLargeError as e:
-            _refused.labels("large").inc()
-            self._fail(e)
-        except ValueError:
-            self._fail(NoAnswerError("this is no HTTP", retry_after_ms=_RETRY_AFTER_MS))
+        self.left -= len(data)
+        if self.left < 0:
+            self.abortConnection()
         else:
-            if answer is not None:
-                self._abort()
-                self.answer.callback(answer)
-
-    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 -- Twisted's
-        """The end of the connection may be the end of the answer."""
-        if self.answer.called:
-            return
-        answer = self._reader.end() if reason.check(ConnectionDone) else None
-        if answer is not None:
-            self.answer.callback(answer)
-        else:
-            self._fail(NoAnswerError("the connection broke", retry_after_ms=_RETRY_AFTER_MS))
-
-    @property
-    def _transport(self) -> Any:
-        return self.transport
-
-    def _fail(self, error: Exception) -> None:
-        self._abort()
-        if not self.answer.called:
-            self.answer.errback(error)
-
-    def _abort(self) -> None:
-        if self.transport is not None:
-            self._transport.abortConnection()
+            super().dataReceived(data)  # type: ignore[no-untyped-call]  # Twisted: not annotated
 
 
 def without_port(name: str) -> str:

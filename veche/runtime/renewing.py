@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from veche.protocol.renewal import Renewal, Stamper
     from veche.protocol.signatures.report import Report
+
+SANDBOX_IMPORTS: Final = ()
+"""What the sandbox imports once for all of its children (``veche/runtime/sandbox.py``)."""
 
 
 @attrs.frozen

@@ -72,24 +72,31 @@ _SETTLED: Final = OVER | {State.SERVED, State.DECIDED_NO}
 
 
 def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
-    """Welcome a person who began a chat: who speaks here, in which language, what there is."""
-    welcome(scene, room_id, person)
-    if tell_if_public(scene, room_id, person):
+    """Welcome a person who began a chat: who speaks here, in which language, what there is.
+
+    It is one message: where a crowd comes at once, each event more keeps the others waiting.
+    """
+    hello = _hello(scene, person)
+    if tell_if_public(scene, room_id, person, before=hello):
         return
     store.set_greeted(scene.txn, scene.voice.bot.user_id, room_id, is_greeted=True)
     default = scene.workplace.office.language
     if people.read(scene.txn, person, default_language=default).has_chosen:
-        show_menu(scene, room_id, person)
+        show_menu(scene, room_id, person, before=hello)
     else:
-        _ask_language(scene, room_id, person)
+        _ask_language(scene, room_id, person, before=hello)
 
 
 def welcome(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Say who speaks here."""
+    scene.tell(room_id, _hello(scene, person), scene.ground(person), is_quiet=True)
+
+
+def _hello(scene: Scene, person: UserId) -> Doc:
     speech = scene.speech(person)
     name = scene.workplace.office.name(speech.language)
     words = speech.text("Welcome. This is {office}. I am its bot, a program.", office=name)
-    scene.tell(room_id, (Paragraph(words),), scene.ground(person), is_quiet=True)
+    return (Paragraph(words),)
 
 
 def show_menu(
@@ -431,12 +438,13 @@ def _ask(
     scene.ask(room_id, question, [person], asked)
 
 
-def _ask_language(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def _ask_language(scene: Scene, room_id: RoomId, person: UserId, before: Doc = ()) -> None:
     """In each language at once, since none is known yet."""
     lines = [(Bold(CATALOGUE.text(code, "Which language do you prefer?")),) for code in LANGUAGES]
     choices = tuple(Choice(id=code, label=LANGUAGE_NAMES[code]) for code in LANGUAGES)
     expires_at_ms = scene.now_ms + MENU_MS
-    question = Question(Topic.LANGUAGE, (Bullets(lines),), expires_at_ms, choices=choices)
+    intro = (*before, Bullets(lines))
+    question = Question(Topic.LANGUAGE, intro, expires_at_ms, choices=choices)
     _ask(scene, room_id, person, question)
 
 
@@ -456,7 +464,7 @@ def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: st
         take_step(scene, case_id, Status())
 
 
-def tell_if_public(scene: Scene, room_id: RoomId, person: UserId) -> bool:
+def tell_if_public(scene: Scene, room_id: RoomId, person: UserId, before: Doc = ()) -> bool:
     """Tell a person how to begin a private chat, if others read along in this one; whether so."""
     if is_private(scene, room_id, person):
         return False
@@ -474,7 +482,7 @@ def tell_if_public(scene: Scene, room_id: RoomId, person: UserId) -> bool:
     services = scene.workplace.services.values()
     titles = [one.definition.title.text(speech.language) for one in services]
     how = speech.text("To go on, please start a new direct chat with me alone, with encryption on.")
-    doc = (Paragraph(why), Bullets(titles), Paragraph(how))
+    doc = (*before, Paragraph(why), Bullets(titles), Paragraph(how))
     scene.tell(room_id, doc, scene.ground(person))
     return True
 

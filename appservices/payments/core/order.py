@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from veche.protocol.approval import showable
-from veche.protocol.errors import MalformedError
 from veche.protocol.money import (
-    AmountTooLargeError,
+    AmountError,
+    AmountProblem,
     Money,
-    TooManyDecimalsError,
+    is_currency_name,
     parse_money,
 )
 
@@ -28,7 +28,6 @@ REFERENCE_CHARACTERS_MAX: Final = 70
 AMOUNT_MINOR_MAX: Final = 2**53 - 1
 _AMOUNT_WORDS_MAX: Final = 5
 """Most words that an amount is typed in: "1 000 000,00 EUR" has four."""
-_IN_DOUBT: Final = re.compile(r"\D*\d{1,3}[.,]\d{3}\D*")
 _FOR: Final = frozenset({"for", "für", "fuer", "за", "на"})
 """Words between an amount and what it is for."""
 _WORDS_MIN: Final = 2
@@ -37,14 +36,6 @@ _TO: Final = frozenset({"to", "an", "кому", "для", "до"})
 """Words before who is paid, where somebody says first how much."""
 _PAYEE_WORDS_MAX: Final = 5
 """Most words that are looked at for a payee of several, which is none."""
-_MANY: Final = frozenset(
-    {
-        *("dollar", "dollars", "bucks", "pound", "pounds", "franken", "francs", "kronen", "rubel"),
-        *("доллар", "доллара", "долларов", "фунт", "фунта", "фунтов", "франков"),
-        *("рубль", "рубля", "рублей", "долар", "долари", "доларів", "фунтів", "рублів"),
-    }
-)
-"""Names of money that several countries have, so that they say no currency."""
 _NEGATIVE: Final = re.compile(r"[-\N{MINUS SIGN}\N{EN DASH}]\d")
 
 
@@ -68,6 +59,15 @@ class OrderProblem(enum.Enum):
     OTHER_CURRENCY = "other_currency"
     LONG_REFERENCE = "long_reference"
     HIDDEN_CHARACTERS = "hidden_characters"
+
+
+_PROBLEMS: Final = {
+    AmountProblem.IN_DOUBT: OrderProblem.AMOUNT_IN_DOUBT,
+    AmountProblem.TOO_MANY_DECIMALS: OrderProblem.TOO_MANY_DECIMALS,
+    AmountProblem.TOO_LARGE: OrderProblem.TOO_LARGE,
+    AmountProblem.SHARED_NAME: OrderProblem.OTHER_CURRENCY,
+}
+"""What is wrong with something that is an amount; others are no amounts, or may be longer ones."""
 
 
 @attrs.frozen
@@ -117,7 +117,7 @@ def with_currency(typed: str, currencies: Sequence[str]) -> tuple[str, str] | No
     """
     words = typed.split()
     word = words[_WORDS_MIN] if len(words) > _WORDS_MIN else ""
-    if _CODE.fullmatch(word) or word.casefold() in _MANY:
+    if _CODE.fullmatch(word) or is_currency_name(word):
         return None
     mended = " ".join([*words[:_WORDS_MIN], next(iter(currencies)), *words[_WORDS_MIN:]])
     return (mended, word) if isinstance(read_order(mended, currencies), Order) else None
@@ -177,9 +177,9 @@ def read_amount(
     for count in range(min(_AMOUNT_WORDS_MAX, len(words)), 0, -1):
         typed = " ".join(words[:count])
         try:
-            amount = parse_money(typed)
-        except MalformedError as e:
-            problem = problem or _problem_of(e)
+            amount = parse_money(typed, among=currencies)
+        except AmountError as e:
+            problem = problem or _PROBLEMS.get(e.problem)
             continue
         return _checked(amount, words[count:], currencies)
     return problem or _without_currency(words, currencies)
@@ -194,32 +194,23 @@ def _without_currency(
         return problem
     try:
         amount = parse_money(words[0], currency=next(iter(currencies)))
-    except MalformedError as e:
-        return _problem_of(e) or OrderProblem.BAD_AMOUNT
+    except AmountError as e:
+        return _PROBLEMS.get(e.problem, OrderProblem.BAD_AMOUNT)
     return _checked(amount, words[1:], currencies)
 
 
 def _doubt(words: Sequence[str], currencies: Collection[str]) -> OrderProblem | None:
     """Why the first of some words cannot be an amount whose currency was left out."""
     first, second = words[0], words[1] if len(words) > 1 else ""
-    if _IN_DOUBT.fullmatch(first):
-        return OrderProblem.AMOUNT_IN_DOUBT
     if _NEGATIVE.match(first):
         return OrderProblem.NOT_ABOVE_ZERO
     if second[:1].isdigit() or not first[:1].isdigit():
         return OrderProblem.BAD_AMOUNT
     is_code = _CODE.fullmatch(second) and second.casefold() not in _FOR
-    if (is_code and second not in currencies) or second.casefold() in _MANY:
+    if (is_code and second not in currencies) or is_currency_name(second):
         # "5 BTC" and "5 dollars" are not five euros for something called so.
         return OrderProblem.OTHER_CURRENCY
     return OrderProblem.NO_CURRENCY if len(currencies) > 1 else None
-
-
-def _problem_of(error: MalformedError) -> OrderProblem | None:
-    """What is wrong with something that is an amount; None if it is none, or may be another."""
-    if isinstance(error, TooManyDecimalsError):
-        return OrderProblem.TOO_MANY_DECIMALS
-    return OrderProblem.TOO_LARGE if isinstance(error, AmountTooLargeError) else None
 
 
 def _checked(

@@ -6,6 +6,7 @@ key on the page for that, or by a code in the chat. What is asked here stands in
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from appservices.payments.config import OrganisationSection
@@ -100,17 +101,18 @@ class WalletRoutes:
         """The wallet."""
         return await news(self._host, self._parts, call, reading.wallet_view)
 
-    @API.transaction(
-        "payments.wallet",
+    @API.route(
         "GET",
         "/payments/<payment_id>",
+        query=VersionQuery,
         answer=PaymentView,
         level=Level.ROOM,
-        summary="One payment that the person makes, made or got",
+        summary="One payment that the person makes, made or got; waits for news after a version",
     )
-    def payment(self, txn: Cursor, call: Call) -> PaymentView:
-        """A payment."""
-        return reading.payment_of(self._visit(txn, call), call.path_args["payment_id"])
+    async def payment(self, call: Call) -> PaymentView:
+        """Show a payment."""
+        read = partial(reading.payment_of, payment_id=call.path_args["payment_id"])
+        return await news(self._host, self._parts, call, read)
 
     @API.transaction(
         "payments.receipt",

@@ -28,8 +28,8 @@ from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
 from veche.runtime.errands import retry_delay_ms
 from veche.runtime.exclusive import is_trouble, sqlstate
+from veche.runtime.leases import LeaseLoop
 from veche.runtime.tasks import Tasks
-from veche.runtime.wake import Bell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -65,7 +65,7 @@ class _LaterError(Exception):
     """What follows from an answer cannot be written now: that is not the writer's trouble."""
 
 
-class Attempts:
+class Attempts(LeaseLoop[tuple[Attempt, bool]]):
     """Gives attempts to the writer while it is of this process."""
 
     def __init__(
@@ -89,59 +89,41 @@ class Attempts:
         self._writer = writer
         self._settles = dict(settles)
         self._tell = tell
-        self._bell = Bell(host.reactor)
-        # What those are about that the writer has in its hands.
-        self._busy: set[str] = set()
         self._paused_until_ms = 0
         # One more for the loop.
-        self._tasks = Tasks(running_max=AT_ONCE_MAX + 1)
-        host.hear(store.CHANNEL, lambda _: self._bell.ring())
-        host.at_stop(self._tasks.stop)
-        writer.when_changed(lambda _: self._bell.ring())
+        tasks = Tasks(running_max=AT_ONCE_MAX + 1)
+        super().__init__("attempts", host.reactor, tasks, at_once_max=AT_ONCE_MAX, poll_ms=POLL_MS)
+        host.hear(store.CHANNEL, self.wake)
+        host.at_stop(tasks.stop)
+        writer.when_changed(lambda _: self.wake())
 
-    def start(self) -> None:
-        """Begin with what was left over; ends with the host."""
-        self._tasks.spawn("attempts", self._loop())
+    def key(self, row: tuple[Attempt, bool]) -> str:
+        """What the writer has in its hands at most once."""
+        return row[0].about
 
-    async def _loop(self) -> None:
-        while True:
-            delay_ms = POLL_MS
-            if self._writer.is_leading:
-                try:
-                    delay_ms = await self._round()
-                except UnavailableError as e:
-                    delay_ms = e.retry_after_ms
-                except CancelledError:
-                    raise  # the process ends
-                except Exception:  # without this loop nobody is paid any more
-                    logger.exception("reading the attempts failed; trying again in 5 s")
-            await self._bell.wait(delay_ms)
-
-    async def _round(self) -> int:
-        """Give the writer what waits; how long nothing more is to be done."""
-        now_ms, room = self._host.now_ms(), AT_ONCE_MAX - len(self._busy)
-        if now_ms < self._paused_until_ms:
-            return self._paused_until_ms - now_ms
-        if room <= 0:
-            return POLL_MS
+    async def take(self, room: int) -> tuple[Sequence[tuple[Attempt, bool]], int]:
+        """Read what waits for the writer, and what of it is revoked; how long nothing more is."""
+        now_ms = self._host.now_ms()
+        if not self._writer.is_leading or now_ms < self._paused_until_ms:
+            return [], POLL_MS if not self._writer.is_leading else self._paused_until_ms - now_ms
         run, approvals = self._host.database.run, self._host.approvals
         waiting, revoked, due_ms = await run(
-            "attempts", _waiting, approvals, list(self._busy), room, now_ms
+            "attempts", _waiting, approvals, list(self.busy), room, now_ms
         )
-        for attempt in waiting:
-            if attempt.about not in self._busy:
-                self._busy.add(attempt.about)
-                self._tasks.spawn("attempt", self._try(attempt, is_revoked=attempt.id in revoked))
-        return POLL_MS if due_ms is None else max(0, min(POLL_MS, due_ms - now_ms))
+        found = [(one, one.id in revoked) for one in waiting]
+        return found, POLL_MS if due_ms is None else due_ms - now_ms
 
-    async def _try(self, attempt: Attempt, *, is_revoked: bool) -> None:
-        end = "settled"
+    async def work(self, row: tuple[Attempt, bool]) -> None:
+        """Let the writer decide an attempt, and note how it ended."""
+        (attempt, is_revoked), end = row, "settled"
         try:
             settle = self._settles[attempt.kind]
             rider = partial(_settle, attempt, settle)
-            if is_revoked:
-                refused = Outcome((), self._host.now_ms(), (), None, is_revoked=True)
-                await self._host.database.run("attempts.revoked", rider, refused)
+            if attempt.flaw is not None:
+                end = await self._bury(attempt, attempt.flaw)
+            elif is_revoked or not (attempt.chain or attempt.accounts):
+                nothing = Outcome((), self._host.now_ms(), (), None, is_revoked=is_revoked)
+                await self._host.database.run("attempts.unmoved", rider, nothing)
             else:
                 await self._writer.submit(Work(attempt.chain, rider, attempt.accounts))
         except _GoneError:
@@ -155,8 +137,6 @@ class Attempts:
         except Exception as e:  # noqa: BLE001 -- it is logged there
             end = await self._failed(attempt, e)
         _done.labels(attempt.kind, end).inc()
-        self._busy.discard(attempt.about)
-        self._bell.ring()
 
     def _pause(self, error: UnavailableError) -> str:
         """Try nothing for a while: it would be the same for all."""
@@ -168,7 +148,7 @@ class Attempts:
         failures, end = attempt.failures + 1, "again"
         if not (isinstance(error, _LaterError) or is_trouble(error)):
             end = "failed"
-            logger.error("attempt %s about %s", attempt.kind, attempt.about, exc_info=error)
+            logger.error("attempt %d (%s) failed", attempt.id, attempt.kind, exc_info=error)
             if failures >= FAILURES_MAX:
                 return await self._bury(attempt, _why(error))
         due_at_ms = self._host.now_ms() + retry_delay_ms(failures)
@@ -185,9 +165,9 @@ class Attempts:
             raise  # the process ends
         except Exception:
             # That it rests counts more than that somebody hears of it.
-            logger.exception("nobody is told of attempt %s about %s", attempt.kind, attempt.about)
+            logger.exception("nobody is told of attempt %d (%s)", attempt.id, attempt.kind)
             return await self._write("dead", _bury, attempt, why, now_ms, None)
-        logger.error("attempt %s about %s is a dead letter", attempt.kind, attempt.about)
+        logger.error("attempt %d (%s) is a dead letter: %s", attempt.id, attempt.kind, why)
         return "dead"
 
     async def _write(self, end: str, work: Callable[..., None], *args: object) -> str:

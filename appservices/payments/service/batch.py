@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
     Apart = Callable[[Cursor], AbstractContextManager[None]]
-    Expired = Callable[[Cursor, Sequence[Row], int], None]
+    Expired = Callable[[Cursor, Sequence[Row], int, Apart | None], None]
 
 logger = logging.getLogger(__name__)
 
@@ -217,12 +217,13 @@ def ride(batch: Batch, expired: Expired | None, txn: Cursor, apart: Apart | None
     if expired is not None and batch.expired and batch.block is not None:
         try:
             with around(txn):
-                expired(txn, batch.expired, batch.block.content.at_ms)
+                expired(txn, batch.expired, batch.block.content.at_ms, apart)
         except Exception as e:
             if apart is None:
                 raise RiderError({}) from e
             if is_trouble(e):
                 raise
-            # The money is free again; what waited for it has clocks of its own.
+            # Not even the attempt to do it later is left. The money is free again, and what waited
+            # for it has clocks of its own.
             gauges.broken.inc()
             logger.exception("nobody is told of the end of %s", [one.id for one in batch.expired])

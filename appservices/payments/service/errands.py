@@ -38,6 +38,7 @@ from appservices.payments.service.held import HOLD_ENDED, HoldEnded
 from appservices.payments.service.invoice_news import TELL as TELL_INVOICE
 from appservices.payments.service.invoices_abroad import Tell
 from appservices.payments.service.naming import known_name
+from appservices.payments.service.paid_out import AskPayer
 from appservices.payments.service.payout_orders import CHECK_NAME, CheckName
 from appservices.payments.service.peers_checking import CHECK as CHECK_PEER
 from appservices.payments.service.peers_checking import CheckPeer
@@ -47,6 +48,7 @@ from appservices.payments.service.peers_settling import SETTLE as SETTLE_PEER
 from appservices.payments.service.peers_settling import SettlePeer
 from appservices.payments.service.picture_errands import ReadPicture
 from appservices.payments.service.pictures import READ as READ_PICTURE
+from appservices.payments.service.rails.suspense import ASK_PAYER
 from appservices.payments.service.receipt_files import SEND_RECEIPT, SendReceipt
 from appservices.payments.service.scene import Parts
 from appservices.payments.service.settling import OPEN_CHAT
@@ -93,6 +95,7 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         SEND_CODE: SendCode(parts),
         SEND_STATEMENT: SendStatement(parts),
         CHECK_NAME: CheckName(parts),
+        ASK_PAYER: AskPayer(parts),
         READ_PICTURE: ReadPicture(parts),
         INVOICE_ERRAND: _Issue(parts),
         WITHDRAW_ERRAND: _Withdraw(parts),

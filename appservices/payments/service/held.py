@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,7 @@ from appservices.payments.core.texts.bill import set_aside_doc
 from appservices.payments.core.texts.extras import confirming_doc
 from appservices.payments.core.texts.paying import BILL_OVER
 from appservices.payments.service import (
+    attempts,
     bill_ends,
     bills,
     files,
@@ -28,12 +30,14 @@ from veche.protocol.ids import effect_id, ulid
 from veche.runtime import errands
 from veche.runtime.chats import ChatErrand
 from veche.runtime.errands import Errand
+from veche.runtime.exclusive import is_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from appservices.payments.core.ledger import Row
     from appservices.payments.service.attempts import Attempt, Settle
+    from appservices.payments.service.batch import Apart
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
@@ -43,6 +47,8 @@ logger = logging.getLogger(__name__)
 
 HOLD_ENDED: Final = "payments.hold_ended"
 """Errand: a hold ended by itself."""
+ENDED: Final = "hold.ended"
+"""Attempt: what follows the end of a hold could not be written in its block."""
 CONFIRM: Final = "confirm"
 """State of which the issuer hears if they have to confirm."""
 _TIME: Final = 12
@@ -57,7 +63,8 @@ def settles(parts: Parts) -> dict[str, Settle]:
         holding.VOID: gave_back,
         bills.POST: bill_ends.settle,
     }
-    return {kind: partial(_settle, parts, deed) for kind, deed in deeds.items()}
+    found: dict[str, Settle] = {k: partial(_settle, parts, deed) for k, deed in deeds.items()}
+    return {**found, ENDED: settle_ended}
 
 
 def settle(scene: Scene, payment_id: str, outcome: Outcome) -> None:
@@ -98,8 +105,8 @@ def gave_back(scene: Scene, payment_id: str, outcome: Outcome) -> None:  # noqa:
         logger.info("nothing of payment %s was given back: %s", payment_id, words)
 
 
-def expired(txn: Cursor, rows: Sequence[Row], at_ms: int) -> None:
-    """Holds ended by themselves: what waited for somebody's yes is over, in a moment.
+def expired(txn: Cursor, rows: Sequence[Row], at_ms: int, apart: Apart | None = None) -> None:
+    """End what waited for somebody's yes, in a moment, since holds ended by themselves.
 
     Not in the block itself: money does not move any more, and the block locks nothing for it.
 
@@ -107,12 +114,31 @@ def expired(txn: Cursor, rows: Sequence[Row], at_ms: int) -> None:
         txn: The transaction of the block.
         rows: Of the ends.
         at_ms: Ledger time of the block.
+        apart: Runs what follows one end so that a failure spoils no other; what fails is left as an
+            attempt that moves nothing, which is tried again and then is a dead letter.
     """
     for row in rows:
-        if row.ref is not None:  # as its hold's
-            of = ulid(int(row.ref[:_TIME], 16), bytes.fromhex(row.ref[_TIME:]))
-            id_ = effect_id(HOLD_ENDED, of)
-            errands.schedule(txn, Errand(id_, HOLD_ENDED, {"payment": of}, at_ms))
+        if row.ref is None:  # as its hold's
+            continue
+        try:
+            with (apart or nullcontext)(txn):
+                _tell_ended(txn, row.ref, at_ms)
+        except Exception as e:
+            if apart is None or is_trouble(e):
+                raise
+            logger.exception("nobody is told of the end of hold %s: trying again", row.id)
+            attempts.add(txn, ENDED, row.ref, (), at_ms, approved_by=())
+
+
+def settle_ended(txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
+    """Do what ``expired`` could not do for the end of a hold."""
+    _tell_ended(txn, attempt.about, outcome.at_ms)
+
+
+def _tell_ended(txn: Cursor, ref: str, at_ms: int) -> None:
+    of = ulid(int(ref[:_TIME], 16), bytes.fromhex(ref[_TIME:]))
+    id_ = effect_id(HOLD_ENDED, of)
+    errands.schedule(txn, Errand(id_, HOLD_ENDED, {"payment": of}, at_ms))
 
 
 def ended(scene: Scene, payment_id: str) -> None:

@@ -17,14 +17,18 @@ from appservices.payments.core.texts.views import Party
 from appservices.payments.service import authority
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.rails import Wish
+from appservices.payments.service.rails.suspense import Charge, find
 from appservices.payments.store import bank as bank_store
 from appservices.payments.store import holders
-from veche.protocol.errors import MalformedError, NotFoundError
+from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from appservices.payments.core.payout import PayoutOrder
     from appservices.payments.service.scene import Scene
+    from appservices.payments.store.suspense import SuspenseLine
     from veche.protocol.ids import RoomId, UserId
 
 PER_DAY_MAX: Final = 20
@@ -43,6 +47,7 @@ def new(
     order: PayoutOrder,
     bank: str,
     said: tuple[str, str] | None = None,
+    kept: Mapping[str, str] | None = None,
 ) -> Matter:
     """A payout that a person asks for; not kept yet.
 
@@ -53,6 +58,7 @@ def new(
         order: What they ask for.
         bank: By which bank.
         said: What it says of the owner's name, as ``name_doc`` takes it; None: it is not asked yet.
+        kept: The bank's line, if the bank has paid it already, and the operator's note.
     """
     currency = order.amount.currency
     payment = Payment(
@@ -73,7 +79,7 @@ def new(
         currency=currency,
         reference=order.reference,
         room_id=room_id,
-        order={"bank": bank, **({} if said is None else {"said": said})},
+        order={"bank": bank, **({} if said is None else {"said": said}), **(kept or {})},
     )
     return Matter(payment, private, scene.now_ms)
 
@@ -88,17 +94,25 @@ def said_of(matter: Matter) -> tuple[str, str] | None:
 
 
 def is_taken(scene: Scene, matter: Matter) -> bool:
-    """Whether the bank would take the order of a payout."""
+    """Whether the bank would take the order of a payout, or its line waits to be charged."""
     try:
+        if _line(matter) is not None:
+            _open_line(scene, matter)
+            return True
         scene.banking.check(_wish(scene, matter), scene.now_ms)
-    except (MalformedError, NotFoundError):
+    except (ConflictError, MalformedError, NotFoundError):
         return False
     return True
 
 
 def attempt(scene: Scene, matter: Matter) -> None:
-    """Hand a payout to the bank; what becomes of it is told as news."""
+    """Hand a payout to the bank, unless it has paid; what becomes of it is told as news."""
     given = authority.approvals_of(scene, matter.payment)
+    if _line(matter) is not None:
+        note = bytes.fromhex((matter.private.order or {})["note"])
+        charged = Charge(Ulid(matter.payment.id), _account(scene, matter), given, note)
+        scene.banking.charge(scene.txn, _open_line(scene, matter), charged, scene.now_ms)
+        return
     scene.banking.order(scene.txn, _wish(scene, matter), scene.now_ms, approved_by=given)
 
 
@@ -107,20 +121,43 @@ def take_back(scene: Scene, payment: Payment) -> None:
     bank_store.drop_order(scene.txn, payment.id)
 
 
+def _line(matter: Matter) -> str | None:
+    """The key of the line by which the bank has paid a payout already; None: it has not."""
+    line: str | None = (matter.private.order or {}).get("line")
+    return line
+
+
+def _open_line(scene: Scene, matter: Matter) -> SuspenseLine:
+    """The line of such a payout.
+
+    Raises:
+        NotFoundError: It is not in suspense any more.
+        ConflictError: Something else is decided about it.
+    """
+    [line] = find(scene.txn, [_line(matter) or ""], (matter.private.order or {})["bank"])
+    return line
+
+
+def _account(scene: Scene, matter: Matter) -> int:
+    """The account in the ledger that a payout is paid from."""
+    payment, order = matter.payment, matter.private.order or {}
+    # A line of a payout in bulk is paid from what was set aside for it.
+    number: int | None = order.get("account")
+    if number is None:
+        code = AccountCode.WALLET
+        number = holders.keep_account(scene.txn, payment.payer, payment.ledger, code).id
+    return number
+
+
 def _wish(scene: Scene, matter: Matter) -> Wish:
     payment, private = matter.payment, matter.private
     assert private.order is not None, "a payout has its bank"  # noqa: S101 -- our bug
     words = private.reference
-    # A line of a payout in bulk is paid from what was set aside for it.
-    account_id = private.order.get("account")
-    if account_id is None:
-        code = AccountCode.WALLET
-        account_id = holders.keep_account(scene.txn, payment.payer, payment.ledger, code).id
     return Wish(
         id=Ulid(payment.id),
         bank=private.order["bank"],
         kind=OrderKind.PAYOUT,
-        account=account_id,
+        account=_account(scene, matter),
         other=BankParty(private.payee.name, private.payee.address),
         amount_minor=payment.amount_minor,
         reference=rf.read(words) if rf.is_reference(words) else "",

@@ -16,6 +16,8 @@ from veche.protocol.errors import MalformedError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+SANDBOX_IMPORTS: Final = ("zxingcpp", "PIL.PngImagePlugin", "PIL.JpegImagePlugin")
+"""What the sandbox imports once for all of its children (``veche/runtime/sandbox.py``)."""
 KINDS: Final = ("PNG", "JPEG", "WEBP", "GIF")
 SIDE_MAX: Final = 2_400
 """Larger pictures are made smaller: a code has at most 177 modules a side."""

@@ -20,7 +20,7 @@ from appservices.payments.service import files, heads, moving, peers, peers_erra
 from appservices.payments.service.files import Private
 from appservices.payments.service.heads_room import address
 from appservices.payments.service.peers_asking import NoAnswerFromPeerError
-from appservices.payments.store import bank, holders, ledger, overview, peer_records
+from appservices.payments.store import holders, ledger, overview, peer_records
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
 from veche.protocol.catalogue import show_money
@@ -222,18 +222,6 @@ def _proved(scene: Scene, peer: PeerSection, one: PeerRecord, *, is_ours: bool) 
     if packet is None or not is_of_us or {packet.id, receipt.payment} != {commit.id}:
         return None
     return packet if receipt.amount == packet.amount else None
-
-
-def at_banks(txn: Cursor) -> list[Finding]:
-    """The orders that wait for a file: a bank may have got them after the backup."""
-    words = (
-        "order {0} to a bank waits, and the bank may have got it after the backup. It is in doubt"
-        " now: look for it in the bank's statement, then `veche ledger order {0} paid|never-got`"
-    )
-    return [
-        Finding(words.format(id_), is_lost=False, settle=partial(bank.doubt, order_id=id_))
-        for id_ in bank.all_queued(txn)
-    ]
 
 
 # What follows.

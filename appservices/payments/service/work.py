@@ -66,6 +66,11 @@ class Outcome(NamedTuple):
         """
         return not self.is_revoked and (not self.results or self.results[0].is_done)
 
+    @property
+    def word(self) -> str:
+        """Why its chain is not recorded, as the ledger says it; empty: the ledger was not asked."""
+        return self.results[0].word if self.results else ""
+
 
 @attrs.frozen
 class Work:

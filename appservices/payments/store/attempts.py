@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from pydantic import TypeAdapter, ValidationError
 
 from appservices.payments.core.ledger import Account, Transfer
 
@@ -19,6 +20,7 @@ CHANNEL: Final = "veche_attempt"
 WHY_CHARACTERS_MAX: Final = 1_000
 DEAD_LETTERS_MAX: Final = 1_000
 """Most that are shown at once."""
+_KEPT: Final = TypeAdapter(tuple[list[Transfer], list[Account]])
 
 
 @attrs.frozen
@@ -34,6 +36,7 @@ class Attempt:
         at_ms: When it was left.
         failures: How often what follows from its answer could not be written.
         approved_by: Nonces of the approvals without which it may not be made.
+        flaw: Why its transfers or accounts cannot be read, and are left out; None if they can.
     """
 
     id: int
@@ -44,6 +47,7 @@ class Attempt:
     at_ms: int
     failures: int = 0
     approved_by: Sequence[str] = ()
+    flaw: str | None = None
 
 
 @attrs.frozen
@@ -56,8 +60,7 @@ class DeadLetter:
         about: What it belongs to.
         why: What went wrong.
         at_ms: When it was found.
-        chain: The transfers as JSON: numbers and ids alone, no names.
-        accounts: To open before, likewise.
+        chain: The transfers, each as JSON: numbers and ids alone, no names.
     """
 
     id: int
@@ -65,8 +68,7 @@ class DeadLetter:
     about: str
     why: str
     at_ms: int
-    chain: Any
-    accounts: Any
+    chain: Sequence[str]
 
 
 def add(
@@ -112,7 +114,7 @@ def waiting(
         now_ms: Leaves out those that rest at this moment; None: none of them.
     """
     txn.execute(
-        "SELECT id, kind, about, chain, accounts, at_ms, failures, approved_by"
+        "SELECT id, kind, about, chain::text, accounts::text, at_ms, failures, approved_by"
         " FROM payments.attempt AS a"
         " WHERE about <> ALL(%s) AND due_at_ms <= coalesce(%s, due_at_ms)"
         " AND NOT EXISTS (SELECT FROM payments.dead_letter WHERE attempt_id = a.id)"
@@ -120,19 +122,19 @@ def waiting(
         " ORDER BY id LIMIT %s",
         (list(but_about), now_ms, limit),
     )
-    return [
-        Attempt(
-            id_,
-            kind,
-            about,
-            [Transfer(**one) for one in chain],
-            [Account(**one) for one in accounts],
-            at_ms,
-            failures,
-            approved_by,
-        )
-        for id_, kind, about, chain, accounts, at_ms, failures, approved_by in txn.fetchall()
-    ]
+    return [_read(*row) for row in txn.fetchall()]
+
+
+def _read(id_: int, kind: str, about: str, chain: str, accounts: str, *more: Any) -> Attempt:
+    """Return the attempt of a row; a damaged one holds up no other, and says what is wrong."""
+    try:
+        transfers, opened = _KEPT.validate_json(f"[{chain}, {accounts}]", strict=True)
+    except ValidationError as e:
+        first = e.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        flaw = f"its [chain, accounts] cannot be read: {where}: {first['msg']}"
+        return attrs.evolve(Attempt(id_, kind, about, (), (), *more), flaw=flaw)
+    return Attempt(id_, kind, about, transfers, opened, *more)
 
 
 def next_due_ms(txn: Cursor, now_ms: int) -> int | None:
@@ -211,7 +213,9 @@ def revive(txn: Cursor, attempt_id: int) -> bool:
 def dead_letters(txn: Cursor) -> list[DeadLetter]:
     """The oldest dead letters, at most ``DEAD_LETTERS_MAX``, in their order."""
     txn.execute(
-        "SELECT a.id, kind, about, why, d.at_ms, chain, accounts FROM payments.dead_letter AS d"
+        "SELECT a.id, kind, about, why, d.at_ms, CASE jsonb_typeof(chain) WHEN 'array'"
+        " THEN ARRAY(SELECT jsonb_array_elements(chain)::text) ELSE ARRAY[chain::text] END"
+        " FROM payments.dead_letter AS d"
         " JOIN payments.attempt AS a ON a.id = attempt_id ORDER BY a.id LIMIT %s",
         (DEAD_LETTERS_MAX,),
     )

@@ -126,10 +126,9 @@ def ledger_of(txn: Cursor, name: str) -> int:
 
 
 def cursor_of(txn: Cursor, name: str) -> str:
-    """What was fetched of a bank up to now."""
+    """What was fetched of a bank up to now; empty: nothing."""
     txn.execute("SELECT cursor FROM payments.bank WHERE name = %s", (name,))
-    [(cursor,)] = txn.fetchall()
-    return str(cursor)
+    return "".join(cursor for (cursor,) in txn.fetchall())
 
 
 def move_cursor(txn: Cursor, name: str, before: str, after: str) -> bool:
@@ -295,6 +294,12 @@ def add_line(txn: Cursor, line: LineRow, now_ms: int) -> bytes | None:
     )
     [(digest,)] = txn.fetchall()
     return bytes(digest)
+
+
+def has_line(txn: Cursor, bank_name: str, key: str) -> bool:
+    """Whether a line is known."""
+    txn.execute("SELECT FROM payments.bank_line WHERE bank = %s AND key = %s", (bank_name, key))
+    return txn.rowcount == 1
 
 
 def set_line_state(txn: Cursor, bank_name: str, key: str, state: str) -> None:

@@ -18,6 +18,8 @@ ORDERED, DONE, REFUSED = "ordered", "done", "refused"
 """States of what was decided: it waits for ledger or bank, is done, or could not be."""
 ASSIGN, RETURN, MATCH = "assign", "return", "match"
 """Kinds: it is somebody's, it goes back by the bank, lines settle one another."""
+CHARGE, LOSS = "charge", "loss"
+"""Kinds, of money that went out: whose order it was approved it again, the institution bears it."""
 _COLUMNS: Final = "id, bank, line, kind, state, account, expected_id, sealed, at_ms"
 
 

@@ -1,9 +1,9 @@
-"""Judging files as the sandbox does it: a child that loads little of ours."""
+"""Judging files as the sandbox does it, which loads little of ours."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from veche.protocol.signatures.verdict import Trusted, judge
 from veche.protocol.signed_file import judge_file
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from veche.protocol.signatures.report import Report
+
+SANDBOX_IMPORTS: Final = ()
+"""What the sandbox imports once for all of its children (``veche/runtime/sandbox.py``)."""
 
 
 def judged(pdf: bytes, roots: Sequence[bytes], now_ms: int) -> Report:

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from veche.protocol.pdf.values import Dictionary, Value
     from veche.protocol.signatures.report import Report
 
+SANDBOX_IMPORTS: Final = ()
+"""What the sandbox imports once for all of its children (``veche/runtime/sandbox.py``)."""
 _PACKED: Final = re.compile(rb"/(ObjStm|XRef)\b")
 _LOCKS: Final = frozenset({b"/All", b"/Exclude"})
 """What locks fields that are not there yet, too."""

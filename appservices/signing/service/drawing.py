@@ -1,7 +1,7 @@
 """The pages of a stranger's document: what they measure, and frames drawn on them.
 
-This is what the sandbox does for the page of signatures, in a module that loads little: each child
-has to load all of it anew, which takes as long as the work.
+This is what the sandbox does for the page of signatures, in a module that loads little: what the
+sandbox loads stays in its memory.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from veche.protocol.pdf.signing import Box
 
+SANDBOX_IMPORTS: Final = ("pikepdf",)
+"""What the sandbox imports once for all of its children (``veche/runtime/sandbox.py``)."""
 _DEPTH_MAX: Final = 32
 """Of the tree of pages, from a page upwards."""
 

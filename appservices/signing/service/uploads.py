@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from veche.protocol.pdf.document import PdfObject
     from veche.protocol.pdf.values import Dictionary
 
+SANDBOX_IMPORTS: Final = ("pikepdf",)
+"""What the sandbox imports once for all of its children (``veche/runtime/sandbox.py``)."""
 _BEGINNING: Final = re.compile(rb"\s{0,64}%PDF-\d")
 _ROOT_KEPT: Final = frozenset(
     {

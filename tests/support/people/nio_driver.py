@@ -1,4 +1,4 @@
-"""A person with matrix-nio; ``main`` runs in a process of a nursery (tests.support.nursery)."""
+"""A person with matrix-nio: a program that a fork server starts (``fork_server.py``)."""
 
 from __future__ import annotations
 
@@ -323,3 +323,7 @@ async def main() -> None:
     """Serve calls until stdin ends."""
     logging.basicConfig(level=logging.WARNING)
     await NioDriver().serve()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

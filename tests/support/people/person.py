@@ -12,6 +12,7 @@ import platform
 import re
 import secrets
 import shutil
+import subprocess
 import tempfile
 import threading
 import time
@@ -22,7 +23,7 @@ import attrs
 import pytest
 
 from tests.support.calls import request
-from tests.support.nursery import Client, bear
+from tests.support.fork_server import Client, fork_client
 from tests.support.processes import STOP_S_MAX, wait_until
 
 if TYPE_CHECKING:
@@ -370,7 +371,7 @@ class Person:
         process.stdin.close()
         try:
             process.wait(STOP_S_MAX)
-        except TimeoutError:
+        except subprocess.TimeoutExpired:
             process.kill()
             process.wait(STOP_S_MAX)
 
@@ -399,7 +400,7 @@ class Person:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._ended = ""
         with self._log().open("ab") as log:
-            self._process = bear(f"tests.support.people.{self.kind.value}", log)
+            self._process = fork_client(f"tests.support.people.{self.kind.value}", log)
         reader = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
         reader.start()
         result = self._call(
@@ -464,7 +465,7 @@ class Person:
             raise self._error(f"the client reads no more: {self._ended}", room)
 
     def _is_running(self) -> bool:
-        return self._process is not None and self._process.is_running
+        return self._process is not None and self._process.poll() is None
 
     def _error(self, what: str, room: str | None = None) -> ClientError:
         return ClientError(f"{what}\n{self.transcript(room)}")

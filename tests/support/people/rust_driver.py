@@ -1,7 +1,7 @@
 """A person with the Rust SDK of Element X, strict: it believes cross-signed devices only.
 
-``main`` runs in a process of the nursery (tests/support/nursery.py). Its store is in memory: a
-device ends with its process.
+A fork server starts this program (``fork_server.py``). Its store is in memory: a device ends with
+its process.
 """
 
 from __future__ import annotations
@@ -310,3 +310,7 @@ async def main() -> None:
     """Serve calls until stdin ends."""
     logging.basicConfig(level=logging.WARNING)
     await RustDriver().serve()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

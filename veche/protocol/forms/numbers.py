@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from veche.protocol import money
 from veche.protocol.canonical import INTEGER_MAX
 from veche.protocol.errors import MalformedError
 from veche.protocol.forms.problems import FieldError, Problem
 from veche.protocol.forms.values import FieldContext, plain_of
-from veche.protocol.locales import locale_of
-from veche.protocol.money import CURRENCIES, MINOR_MAX, Money, minor_digits
+from veche.protocol.money import CURRENCIES, MINOR_MAX, AmountProblem, Money, minor_digits
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
@@ -37,18 +37,16 @@ _EXACT: Final = re.compile(r"-?[0-9]{1,28}(\.[0-9]{1,28})?")
 _SIGN: Final = re.compile(r"^\s*([-+\u2212\u2013])\s*(?=[0-9])")
 _NUMBER: Final = re.compile(r"[0-9](?:[0-9 .,'\u2019]{0,80}[0-9])?")
 _GROUP_DIGITS: Final = 3
-
-_CURRENCY: Final = r"[^\W\d_]{0,6}\.?[^\w\s.,'+\-\u2212\u2013]?"
-_AMOUNT: Final = re.compile(
-    rf"(?P<sign>[-+\u2212\u2013]?)\s*(?P<before>{_CURRENCY})\s*(?P<inner>[-+\u2212\u2013]?)\s*"
-    rf"(?P<number>[0-9](?:[0-9 .,'\u2019]{{0,80}}[0-9])?)\s*(?P<after>{_CURRENCY})"
-)
-_CURRENCY_WORDS: Final[Mapping[str, str]] = {
-    "€": "EUR", "евро": "EUR", "євро": "EUR", "euro": "EUR", "euros": "EUR",
-    "₽": "RUB", "руб": "RUB", "рубль": "RUB", "рубля": "RUB", "рублей": "RUB",
-    "₴": "UAH", "грн": "UAH", "£": "GBP", "¥": "JPY", "zł": "PLN", "kč": "CZK", "us$": "USD",
-}  # fmt: skip
-"""Signs and words that stand for one currency; "$" stands for twenty."""
+_PROBLEMS: Final[Mapping[AmountProblem, Problem]] = {
+    AmountProblem.NOT_AN_AMOUNT: Problem.NOT_MONEY,
+    AmountProblem.IN_DOUBT: Problem.AMOUNT_IN_DOUBT,
+    AmountProblem.TOO_MANY_DECIMALS: Problem.TOO_MANY_DECIMALS,
+    AmountProblem.TOO_LARGE: Problem.TOO_BIG,
+    AmountProblem.NO_CURRENCY: Problem.NO_CURRENCY,
+    AmountProblem.UNKNOWN_CURRENCY: Problem.CURRENCY_UNKNOWN,
+    AmountProblem.SHARED_NAME: Problem.CURRENCY_UNKNOWN,
+    AmountProblem.OTHER_CURRENCY: Problem.OTHER_CURRENCY,
+}
 
 
 def parse_number(field: Field, raw: object, context: FieldContext) -> str:
@@ -74,17 +72,21 @@ def parse_integer(field: Field, raw: object, context: FieldContext) -> int:
     return int(number)
 
 
-def parse_money(field: Field, raw: object, context: FieldContext) -> dict[str, Any]:
+def parse_money(
+    field: Field,
+    raw: object,
+    context: FieldContext,  # noqa: ARG001 -- all parsers of fields get it
+) -> dict[str, Any]:
     """An amount, ``{"minor": 1250, "currency": "EUR"}``; not below zero unless ``min`` is."""
-    money = _structured(field, raw) if isinstance(raw, Mapping) else _typed(field, raw, context)
-    low, high = _money_bounds(field, money.currency)
-    if money.minor < low:
-        least = Money(minor=low, currency=money.currency)
+    amount = _structured(field, raw) if isinstance(raw, Mapping) else _typed(field, raw)
+    low, high = _money_bounds(field, amount.currency)
+    if amount.minor < low:
+        least = Money(minor=low, currency=amount.currency)
         raise FieldError.of(field, Problem.TOO_SMALL, min=least)
-    if money.minor > high:
-        most = Money(minor=high, currency=money.currency)
+    if amount.minor > high:
+        most = Money(minor=high, currency=amount.currency)
         raise FieldError.of(field, Problem.TOO_BIG, max=most)
-    return {"minor": money.minor, "currency": money.currency}
+    return {"minor": amount.minor, "currency": amount.currency}
 
 
 def read_decimal(text: str, language: str) -> Decimal | None:
@@ -165,54 +167,28 @@ def _check_bounds(field: Field, number: Decimal) -> None:
 def _structured(field: Field, raw: Mapping[Any, Any]) -> Money:
     example = _example_money(field.currency)
     try:
-        money = parse(Money, dict(raw))
+        amount = parse(Money, dict(raw))
     except MalformedError as e:
         raise FieldError.of(field, Problem.NOT_MONEY, example=example) from e
-    _check_currency(field, money.currency)
-    return money
+    _check_currency(field, amount.currency)
+    return amount
 
 
-def _typed(field: Field, raw: object, context: FieldContext) -> Money:
+def _typed(field: Field, raw: object) -> Money:
     example = _example_money(field.currency)
     if isinstance(raw, int) and not isinstance(raw, bool):
         # Minor units or whole ones? Whoever guesses is wrong by a hundred.
         raise FieldError.of(field, Problem.NOT_MONEY, example=example)
-    found = _AMOUNT.fullmatch(plain_of(field, raw))
-    if not found or (found["before"] and found["after"]) or (found["sign"] and found["inner"]):
-        raise FieldError.of(field, Problem.NOT_MONEY, example=example)
-    currency = _currency(field, found["before"] or found["after"], context.language)
-    sign = found["sign"] or found["inner"]
-    number = read_decimal(sign + found["number"], context.language)
-    if number is None:
-        raise FieldError.of(field, Problem.NOT_MONEY, example=example)
-    digits = minor_digits(currency)
-    minor = _exact(field, number).scaleb(digits)
-    if minor != minor.to_integral_value():
-        raise FieldError.of(field, Problem.TOO_MANY_DECIMALS, currency=currency, max=digits)
-    if abs(minor) > MINOR_MAX:
-        most = Money(minor=MINOR_MAX, currency=currency)
-        raise FieldError.of(field, Problem.TOO_BIG, max=most)
-    return Money(minor=int(minor), currency=currency)
-
-
-def _currency(field: Field, written: str, language: str) -> str:
-    example = _example_money(field.currency)
-    if not written:
-        if field.currency is None:
-            raise FieldError.of(field, Problem.NO_CURRENCY, example=example)
-        return field.currency
-    word = written.casefold().rstrip(".")
-    code = _CURRENCY_WORDS.get(word, word.upper())
-    if field.currency is not None and word in _symbols(field.currency, language):
-        return field.currency
-    _check_currency(field, code)
-    return code
-
-
-def _symbols(currency: str, language: str) -> set[str]:
-    """The signs of a currency, such as "$", for a field that takes no other."""
-    names = [locale_of(tag).currency_symbols.get(currency, currency) for tag in (language, "en")]
-    return {str(name).casefold() for name in names}
+    try:
+        typed = plain_of(field, raw)
+        return money.parse_money(typed, currency=field.currency, may_be_negative=True)
+    except money.AmountError as e:
+        values: dict[str, object] = {"currency": e.currency, "example": example}
+        if e.problem is AmountProblem.TOO_MANY_DECIMALS and e.currency:
+            values["max"] = minor_digits(e.currency)
+        if e.problem is AmountProblem.TOO_LARGE and e.currency:
+            values["max"] = Money(minor=MINOR_MAX, currency=e.currency)
+        raise FieldError.of(field, _PROBLEMS[e.problem], **values) from e
 
 
 def _check_currency(field: Field, code: str) -> None:

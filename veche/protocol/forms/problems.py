@@ -37,6 +37,9 @@ class Problem(enum.Enum):
     TOO_SMALL = N_("This is too little. The least is {min}.")
     TOO_BIG = N_("This is too much. The most is {max}.")
     NOT_MONEY = N_("This is not an amount of money. Write it like {example}.")
+    AMOUNT_IN_DOUBT = N_(
+        "This can be a thousand, or one and a bit. Write all its decimals, like {example}."
+    )
     NO_CURRENCY = N_("The currency is missing. Write the amount like {example}.")
     CURRENCY_UNKNOWN = N_("I do not know this currency. Write its code, like {example}.")
     OTHER_CURRENCY = N_("This is another currency. Write the amount in {currency}, like {example}.")

@@ -74,10 +74,6 @@ class FormState:
         kept = parse(_KeptState, state, where="form")
         return cls(kept.values, kept.position, kept.mode, kept.started_at_ms, frozenset(kept.done))
 
-    def is_expired(self, now_ms: int) -> bool:
-        """Whether the form was begun more than ``FORM_KEPT_MS`` ago; then it may be deleted."""
-        return now_ms - self.started_at_ms > FORM_KEPT_MS
-
 
 class _KeptState(Wire):
     v: Literal[1]

@@ -19,16 +19,17 @@ from veche.protocol.errors import NotYetError, RefusedError, UnavailableError
 from veche.runtime import metrics
 from veche.runtime.crypto.writer import LostWriterError
 from veche.runtime.errands import store
-from veche.runtime.wake import Bell
+from veche.runtime.errands.store import Leased
+from veche.runtime.leases import LeaseLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from twisted.internet.interfaces import IReactorTime
 
     from veche.protocol.ids import EffectId
     from veche.runtime.database import Cursor, Database
-    from veche.runtime.errands.store import Errand, Leased
+    from veche.runtime.errands.store import Errand
     from veche.runtime.presence import Presence
     from veche.runtime.tasks import Tasks
 
@@ -77,7 +78,7 @@ class ErrandHandler(Protocol):
         """Record that it can never be done, in the transaction that removes it."""
 
 
-class Errands:
+class Errands(LeaseLoop[Leased]):
     """The loop that does errands of the kinds it has handlers for."""
 
     def __init__(
@@ -101,40 +102,25 @@ class Errands:
             at_once_max: How many errands it performs at once.
         """
         self._presence = presence
-        self._at_once_max = at_once_max
         self._looked_at_ms: int | None = None
         self._database = database
         self._reactor = reactor
-        self._tasks = tasks
         self._handlers = dict(handlers)
-        self._bell = Bell(reactor)
-        self._working = 0
+        super().__init__("errands", reactor, tasks, at_once_max=at_once_max, poll_ms=POLL_MS)
         self._others: dict[EffectId, int] = {}
 
     def wake(self, kind: str = "") -> None:
         """Look for errands now; ``kind`` is what was announced, empty for anything."""
         if not kind or kind in self._handlers:
-            self._bell.ring()
+            super().wake()
 
     def start(self) -> None:
         """Begin; ends with the tasks."""
         if self._handlers:
-            self._tasks.spawn("errands", self._loop())
+            super().start()
 
-    async def _loop(self) -> None:
-        while True:
-            delay_ms = POLL_MS
-            try:
-                delay_ms = await self._round()
-            except UnavailableError as e:
-                delay_ms = e.retry_after_ms
-            await self._bell.wait(delay_ms)
-
-    async def _round(self) -> int:
-        """Start what is due; how long nothing more is."""
-        room = self._at_once_max - self._working
-        if room <= 0:
-            return POLL_MS
+    async def take(self, room: int) -> tuple[Sequence[Leased], int]:
+        """Lease what is due; also how long nothing more is."""
         now_ms = self._now_ms()
         self._others = {one: until for one, until in self._others.items() if until > now_ms}
         kinds = list(self._handlers)
@@ -145,22 +131,19 @@ class Errands:
         leased, next_at_ms = await self._database.run(
             "errands", store.lease, kinds, list(self._others), now_ms, room, worker
         )
-        for one in leased:
-            self._working += 1
-            if not self._tasks.spawn(f"errand {one.errand.kind}", self._do(one)):
-                self._working -= 1
-        if len(leased) == room:
-            return 0 if self._working < self._at_once_max else POLL_MS
-        return POLL_MS if next_at_ms is None else max(0, min(POLL_MS, next_at_ms - now_ms))
+        return leased, POLL_MS if next_at_ms is None else next_at_ms - now_ms
 
-    async def _do(self, leased: Leased) -> None:
-        try:
-            await self._attempt(leased)
-        finally:
-            self._working -= 1
-            self._bell.ring()
+    def key(self, row: Leased) -> str:
+        """The errand."""
+        return row.errand.id
 
-    async def _attempt(self, leased: Leased) -> None:
+    def label(self, _row: Leased) -> str:
+        """Its kind."""
+        return f"errand {_row.errand.kind}"
+
+    async def work(self, row: Leased) -> None:
+        """Perform and finish an errand, or leave it to be done later."""
+        leased = row
         errand = leased.errand
         handler = self._handlers[errand.kind]
         try:

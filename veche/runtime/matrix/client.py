@@ -12,7 +12,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
-from veche.protocol.errors import UnavailableError, VecheError
+from veche.protocol.errors import MalformedError, UnavailableError, VecheError
+from veche.protocol.json_reader import read_relayed
 from veche.runtime import metrics
 from veche.runtime.matrix.connections import NoAnswerError
 
@@ -233,8 +234,8 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
 def _content(answer: Answer) -> dict[str, Any]:
     """The JSON object of an answer; of an error without one, an empty one."""
     try:
-        content = json.loads(answer.body)
-    except (ValueError, RecursionError) as e:
+        content = read_relayed(answer.body, where="answer")
+    except MalformedError as e:
         if answer.status in _OK:
             raise UnavailableError(
                 "the homeserver's answer is not JSON", retry_after_ms=1_000

@@ -24,7 +24,6 @@ from twisted.python.failure import Failure
 
 from veche.protocol.errors import UnavailableError
 from veche.runtime.matrix.connecting import cancellable
-from veche.runtime.matrix.writing import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -276,7 +275,6 @@ class _Connection(Protocol):
         self._reader: AnswerReader | None = None
         self._alarm: IDelayedCall | None = None
         self._ended: list[Deferred[None]] = []
-        self._writer = Writer(None)
         self._is_lost = False
         self.is_used = False
         self.idle_since_s = 0.0
@@ -285,7 +283,6 @@ class _Connection(Protocol):
         """Twisted says that it is up."""
         link: Any = self.transport  # TCP or TLS; its type knows only what all transports have
         link.setTcpNoDelay(True)
-        self._writer = Writer(self.transport)
         self._owner.opened(self)
 
     async def exchange(self, request: bytes, deadline_s: float, bytes_max: int) -> Answer:
@@ -296,7 +293,8 @@ class _Connection(Protocol):
         self._pending = _Pending(answer, bytes_max)
         self._reader = AnswerReader(bytes_max)
         self._alarm = self._owner.call_later(deadline_s - self._owner.seconds(), self)
-        self._writer.write(request)
+        link: Any = self.transport
+        link.write(request)
         return await answer
 
     def dataReceived(self, data: bytes) -> None:

@@ -16,7 +16,6 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.policies import TimeoutMixin
 
 from veche.runtime.matrix.transactions import METHODS, TRANSACTION_BYTES_MAX, kind_of
-from veche.runtime.matrix.writing import Writer
 from veche.runtime.web import ARRIVAL_S_MAX, IDLE_S_MAX, observe_answer
 
 if TYPE_CHECKING:
@@ -89,7 +88,6 @@ class _Push(Protocol, TimeoutMixin):
         self._is_answering = False
         self._is_lost = False
         self._is_ending = False
-        self._writer = Writer(None)
         self._other: Any = None
 
     def callLater(self, delay_s: float, call: Any) -> Any:
@@ -99,7 +97,6 @@ class _Push(Protocol, TimeoutMixin):
     def connectionMade(self) -> None:
         """Twisted says that it is up."""
         self._pushes.came(self)
-        self._writer = Writer(self.transport)
         self.setTimeout(IDLE_S_MAX)  # type: ignore[no-untyped-call]  # Twisted: not annotated
 
     def dataReceived(self, data: bytes) -> None:
@@ -139,7 +136,8 @@ class _Push(Protocol, TimeoutMixin):
         self._is_answering = False
         self.setTimeout(IDLE_S_MAX)  # type: ignore[no-untyped-call]  # Twisted: not annotated
         head = b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        self._writer.write(head % (status, _REASONS[status], len(text)) + text)
+        link: Any = self.transport
+        link.write(head % (status, _REASONS[status], len(text)) + text)
         if self._is_ending:
             self._close()
         elif self._data:

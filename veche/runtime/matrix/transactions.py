@@ -22,7 +22,8 @@ from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from veche.protocol.errors import ForbiddenError, UnavailableError
+from veche.protocol.errors import ForbiddenError, MalformedError, UnavailableError
+from veche.protocol.json_reader import read_relayed
 from veche.runtime import metrics
 from veche.runtime.bodies import LargeBody
 from veche.runtime.web import quiet
@@ -134,8 +135,8 @@ class Transactions(Resource):
 
     def _push(self, body: bytes, answer: Callable[[int, bytes], None]) -> None:
         try:
-            events = json.loads(body)["events"]
-        except (ValueError, RecursionError, KeyError, TypeError):
+            events = read_relayed(body)["events"]
+        except (MalformedError, KeyError, TypeError):
             events = None
         if not isinstance(events, list):
             # The homeserver sends it again for ever, and everything behind it waits: an alarm.

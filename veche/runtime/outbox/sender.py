@@ -48,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 ROOMS_MAX: Final = 16
 """Rooms that one process sends to at once."""
+BUSY_ROOMS_MIN: Final = 4
+"""Rooms that one process sends to at once, from which on reactions wait."""
 WAITING_MAX: Final = 1_000
 """Announced rooms that wait for their turn; what is beyond is found by looking."""
 POLL_MS: Final = 2_000
@@ -324,9 +326,16 @@ class OutboxSender:
         if is_prepared:
             await place.sealer.prepare(room_id, self._now_ms())
         marks = self.marks.take()
+        is_busy = len(self._at_work) >= BUSY_ROOMS_MIN
         try:
             turn = await self._database.run(
-                "outbox", self._turns.take, place, marks, self._now_ms(), is_prepared=is_prepared
+                "outbox",
+                self._turns.take,
+                place,
+                marks,
+                self._now_ms(),
+                is_prepared=is_prepared,
+                is_busy=is_busy,
             )
         except BaseException:
             self.marks.restore(marks)

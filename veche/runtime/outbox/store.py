@@ -468,6 +468,16 @@ def give_up(
     return [(UserId(bot), EffectId(effect), kind) for bot, effect, kind in txn.fetchall()]
 
 
+def drop_reactions(txn: Cursor, bot: UserId, room_id: RoomId, to: EffectId) -> None:
+    """Drop a bot's reactions to its own message that nobody has begun to send."""
+    txn.later(
+        "UPDATE runtime.outbox SET state = %s, failure = 'late'"
+        " WHERE room_id = %s AND bot = %s AND state = 0 AND event_type = 'm.reaction'"
+        " AND relation ->> 1 = %s",
+        (int(State.GIVEN_UP), room_id, bot, to),
+    )
+
+
 def unsent(txn: Cursor, bot: UserId, room_id: RoomId) -> list[EffectId]:
     """All rows of a bot in a room that were not sent."""
     txn.execute(

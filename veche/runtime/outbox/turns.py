@@ -38,6 +38,12 @@ REMEMBERED_MS: Final = 23 * 3600 * 1000
 RELATION_WAIT_MS: Final = 1_000
 """When to look again for the event of another queue that a row relates to."""
 
+NUMBERS_WAIT_MS: Final = 2_000
+"""When to look again whether there is time for reactions to a question."""
+
+NUMBERS_WAIT_MS_MAX: Final = 20_000
+"""How long reactions wait for what is said to others."""
+
 HELD_MS: Final = 60_000
 """When to look again whether a document may go to a person whose identity was in doubt."""
 
@@ -45,6 +51,7 @@ HELD_MAX: Final = 100
 """Documents that wait in one room; more are given up, since they can be asked for again."""
 
 MEMBER: Final = "m.room.member"
+REACTION: Final = "m.reaction"
 _OPTIONAL: Final = frozenset((RelationKind.REPLY, RelationKind.THREAD))
 """Relations without which a message still says what it says."""
 
@@ -158,6 +165,7 @@ class Turns:
         now_ms: int,
         *,
         is_prepared: bool,
+        is_busy: bool = False,
     ) -> Turn:
         """Write ``marks`` down, read the next rows of a room, fix their bytes.
 
@@ -167,6 +175,7 @@ class Turns:
             marks: Acknowledgements to write along.
             now_ms: UTC.
             is_prepared: ``Sealer.prepare`` was just called; without it nothing is sealed.
+            is_busy: Many others are being written to: reactions that nobody misses yet wait.
 
         Raises:
             LostWriterError: Another process speaks for the bot; nothing was changed.
@@ -184,10 +193,15 @@ class Turns:
         if not found.is_looked_at:
             return Turn(needs_look=True)
         turn = Turn(mark=None if has_marked else found.mark, is_all=found.is_all)
+        if is_busy and found.is_all:
+            urgent = [row for row in rows if not _can_wait(row, now_ms)]
+            turn.is_all, rows = len(urgent) == len(rows), urgent
         turn.is_room_encrypted = place.sealer.is_encrypted(txn, place.room_id)
         if turn.is_room_encrypted and not is_prepared and any(map(_is_to_seal, rows)):
             return Turn(needs_preparation=True, is_all=False, is_room_encrypted=True)
         self._seal_rows(txn, place, rows, turn, now_ms)
+        if found.is_all and not (turn.is_all or turn.ready or turn.needs_preparation):
+            turn.wait_ms = turn.wait_ms or NUMBERS_WAIT_MS
         return turn
 
     def _seal_rows(
@@ -333,6 +347,11 @@ def give_up(
 
 def _is_to_seal(row: OutboxRow) -> bool:
     return row.sealed is None and row.is_sealable
+
+
+def _can_wait(row: OutboxRow, now_ms: int) -> bool:
+    is_new = row.sealed is None and now_ms - row.created_at_ms < NUMBERS_WAIT_MS_MAX
+    return is_new and row.event_type == REACTION
 
 
 def _is_apart(row: OutboxRow) -> bool:

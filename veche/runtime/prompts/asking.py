@@ -9,7 +9,7 @@ import attrs
 from veche.protocol.answers import PromptState
 from veche.protocol.message import NO_PAYLOAD, RelationKind, edit
 from veche.protocol.prompts import closed_content, prompt_content, reaction_keys
-from veche.runtime.outbox import Relation
+from veche.runtime.outbox import Relation, drop_reactions
 from veche.runtime.prompts import store
 
 if TYPE_CHECKING:
@@ -172,20 +172,22 @@ def settle(txn: Cursor, voice: Voice, answered: Answered, outcome: str, ground: 
         return True
     if not store.set_answered(txn, kept.id, inbound.sender, inbound.event_id, choice, voice.now_ms):
         return False
-    _show_closed(voice, kept, Closing(outcome, "answered", choice), ground)
+    _show_closed(txn, voice, kept, Closing(outcome, "answered", choice), ground)
     return True
 
 
 def close(txn: Cursor, voice: Voice, kept: Kept, closing: Closing, ground: Ground) -> None:
     """Close a prompt without an answer; nothing happens if it is not open."""
     if store.set_closed(txn, kept.id, _STATES[closing.reason], voice.now_ms):
-        _show_closed(voice, kept, closing, ground)
+        _show_closed(txn, voice, kept, closing, ground)
 
 
-def _show_closed(voice: Voice, kept: Kept, closing: Closing, ground: Ground) -> None:
+def _show_closed(txn: Cursor, voice: Voice, kept: Kept, closing: Closing, ground: Ground) -> None:
     is_form = kept.prompt.form is not None and not closing.is_replaced
     if not kept.prompt.choices and not is_form:
         return  # nothing on it can be pressed or filled in, so nothing needs to go
+    # Numbers that wait behind other rooms would come under what was answered meanwhile.
+    drop_reactions(txn, voice.bot.user_id, kept.room_id, kept.effect)
     content = closed_content(
         kept.prompt,
         kept.intro if closing.intro is None else closing.intro,

@@ -20,11 +20,12 @@ from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, 
 from veche.protocol.webhook import WEBHOOKS_MAX, Delivery, WebhooksView, WebhookView
 from veche.runtime import metrics
 from veche.runtime.errands import retry_delay_ms
+from veche.runtime.leases import LeaseLoop
 from veche.runtime.outbound import Outbound, OutboundRefusedError, place_of
 from veche.runtime.tasks import Tasks
-from veche.runtime.wake import Bell
 from veche.runtime.webhooks import store
 from veche.runtime.webhooks.feed import TooManyWebhooksError
+from veche.runtime.webhooks.store import Leased
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
     from veche.runtime.host import Host
     from veche.runtime.webhooks.feed import Feed, Rules
-    from veche.runtime.webhooks.store import Leased, Webhook
+    from veche.runtime.webhooks.store import Webhook
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ _disabled = metrics.gauge(
 )
 
 
-class Webhooks:
+class Webhooks(LeaseLoop[Leased]):
     """Sends events to their targets, while the host lives."""
 
     def __init__(self, host: Host, feed: Feed, signer: NoteSigner, rules: Rules) -> None:
@@ -79,16 +80,11 @@ class Webhooks:
         self._rules = rules
         networks = [ip_network(one) for one in rules.networks]
         self._outbound = Outbound(host.reactor, allowed=networks)
-        self._bell = Bell(host.reactor)
-        self._busy: set[str] = set()
         # One more for the loop.
-        self._tasks = Tasks(running_max=AT_ONCE_MAX + 1)
-        host.hear(feed.channel, lambda _: self._bell.ring())
-        host.at_stop(self._tasks.stop)
-
-    def start(self) -> None:
-        """Begin with what was left over; ends with the host."""
-        self._tasks.spawn("webhooks", self._loop())
+        tasks = Tasks(running_max=AT_ONCE_MAX + 1)
+        super().__init__("webhooks", host.reactor, tasks, at_once_max=AT_ONCE_MAX, poll_ms=POLL_MS)
+        host.hear(feed.channel, self.wake)
+        host.at_stop(tasks.stop)
 
     async def check(self, url: str) -> None:
         """Refuse a target that would never be sent anything.
@@ -177,49 +173,35 @@ class Webhooks:
 
     # Sending
 
-    async def _loop(self) -> None:
-        while True:
-            delay_ms = POLL_MS
-            try:
-                delay_ms = await self._round()
-            except UnavailableError as e:
-                delay_ms = e.retry_after_ms
-            await self._bell.wait(delay_ms)
+    def key(self, row: Leased) -> str:
+        """The target."""
+        return row.webhook.id
 
-    async def _round(self) -> int:
-        room = AT_ONCE_MAX - len(self._busy)
-        if room <= 0:
-            return POLL_MS
-        found, delay_ms = await self._host.database.run("webhooks", self._lease, room)
-        for leased in found:
-            self._busy.add(leased.webhook.id)
-            self._tasks.spawn("webhook", self._serve(leased))
-        return delay_ms
+    async def take(self, room: int) -> tuple[Sequence[Leased], int]:
+        """Lease targets for which something waits."""
+        return await self._host.database.run("webhooks", self._lease, room)
 
-    def _lease(self, txn: Cursor, room: int) -> tuple[list[Leased], int]:
+    def _lease(self, txn: Cursor, room: int) -> tuple[Sequence[Leased], int]:
         """The targets of this round, and how long it is until the next one is due."""
-        now_ms, feed = self._host.now_ms(), self._feed.name
-        found = store.lease(txn, self._feed, self._busy, now_ms, now_ms + LEASE_MS, room)
-        taken = [*self._busy, *(one.webhook.id for one in found)]
+        now_ms, feed, busy = self._host.now_ms(), self._feed.name, self.busy
+        found = store.lease(txn, self._feed, busy, now_ms, now_ms + LEASE_MS, room)
+        taken = [*busy, *(one.webhook.id for one in found)]
         next_at_ms = store.next_due(txn, self._feed, taken) if len(found) < room else None
         _disabled.labels(feed).set(store.disabled_count(txn, feed))
-        return found, POLL_MS if next_at_ms is None else min(POLL_MS, max(0, next_at_ms - now_ms))
+        return found, POLL_MS if next_at_ms is None else next_at_ms - now_ms
 
-    async def _serve(self, leased: Leased) -> None:
+    async def work(self, row: Leased) -> None:
         """Send one target what it has not taken yet, as far as its turn goes."""
-        run, webhook = self._host.database.run, leased.webhook
+        run, webhook = self._host.database.run, row.webhook
         try:
             organisation, waiting = await run("webhook", self._read, webhook)
             for event in waiting:
-                if not await self._send(leased, organisation, event):
+                if not await self._send(row, organisation, event):
                     return
-            await run("webhook", store.release, leased, self._host.now_ms())
+            await run("webhook", store.release, row, self._host.now_ms())
         except UnavailableError as e:
             # Its lease ends by itself.
             logger.info("webhook %s: %s", webhook.id, e)
-        finally:
-            self._busy.discard(webhook.id)
-            self._bell.ring()
 
     def _read(self, txn: Cursor, webhook: Webhook) -> tuple[str, Sequence[Any]]:
         feed, owner = self._feed, webhook.owner

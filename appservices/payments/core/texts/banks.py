@@ -93,6 +93,16 @@ def booked_doc(view: PaymentView, speech: Speech) -> Doc:
     return (Heading(speech.text("Paid out")), _facts(view, speech))
 
 
+def paid_out_doc(booked_at_ms: int, speech: Speech) -> Doc:
+    """That a bank has paid a payout already, which is to be approved again."""
+    words = speech.text(
+        "Our bank paid this for you on {day}. We had to restore a backup that does not have it."
+        " Please approve it again, if it was yours. The bank does not pay it a second time.",
+        day=speech.date(booked_at_ms),
+    )
+    return (Paragraph(words),)
+
+
 def rejected_doc(view: PaymentView, code: str, speech: Speech) -> Doc:
     """That a bank does not do a payout, and why."""
     words = speech.text("The bank did not do your payout. You have the money again.")

@@ -15,7 +15,7 @@ from appservices.payments.core.rails.port import (
     OrderKind,
 )
 from appservices.payments.service import attempts
-from appservices.payments.service.rails import filing, hearing, suspense
+from appservices.payments.service.rails import comparing, filing, hearing, suspense
 from appservices.payments.service.rails.banks import BankNews, NewsKind, packed
 from appservices.payments.store import bank as store
 from appservices.payments.store import holders
@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from appservices.payments.service.rails.banks import Bank, Desk
     from appservices.payments.service.rails.wish import Wish
     from appservices.payments.service.work import Outcome
+    from appservices.payments.store.suspense import SuspenseLine
     from veche.protocol.ids import Ulid
     from veche.runtime.database import Cursor
     from veche.runtime.errands import ErrandHandler
+    from veche.runtime.histories import Finding
 
 HOLD: Final = "bank.hold"
 """Kind of attempts that make the hold of a payout."""
@@ -119,6 +121,16 @@ class Banking:
         bank.rail.orders([order], now_ms)
         return bank, order
 
+    def charge(
+        self, txn: Cursor, line: SuspenseLine, charged: suspense.Charge, now_ms: int
+    ) -> None:
+        """Book a line that went out to the account whose owner approved that; see ``suspense``."""
+        suspense.charge(txn, self._desk, line, charged, now_ms)
+
+    async def restored(self) -> Sequence[Finding]:
+        """Compare the database with what the banks tell, after a backup was restored."""
+        return await comparing.compare(self._desk)
+
     def is_own(self, account: str) -> bool:
         """Whether an account at a bank is one of ours."""
         return any(bank.own.account == account for bank in self._desk.banks.values())
@@ -176,7 +188,7 @@ class Banking:
         row = store.lock_order(txn, attempt.about)
         assert row is not None, "it is kept with its attempt"  # noqa: S101 -- our bug
         kind = NewsKind.HELD if outcome.is_done else NewsKind.NO_COVER
-        code = "" if outcome.is_done else outcome.results[0].word
+        code = "" if outcome.is_done else outcome.word
         held = row.held
         if outcome.is_done:
             store.set_held(txn, held.id)
@@ -192,8 +204,7 @@ class Banking:
             order_id = attempt.about.partition(" ")[0]
             row = store.lock_order(txn, order_id)
             assert row is not None, "orders are kept"  # noqa: S101 -- our bug
-            word = outcome.results[0].word
-            store.add_alarm(txn, row.bank, order_id, f"the hold: {word}", outcome.at_ms)
+            store.add_alarm(txn, row.bank, order_id, f"the hold: {outcome.word}", outcome.at_ms)
 
 
 def _settle_line(desk: Desk, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:

@@ -333,7 +333,7 @@ def settle_line(txn: Cursor, desk: Desk, attempt: Attempt, outcome: Outcome) -> 
             desk.tell(txn, news)
         return
     assert not is_last, "suspense and bank have no bounds"  # noqa: S101 -- our bug
-    hearing.alarm(key, f"the ledger refused the line: {outcome.results[0].word}")
+    hearing.alarm(key, f"the ledger refused the line: {outcome.word}")
     order = store.lock_order(txn, line.order_id) if line.order_id else None
     if order is not None and order.bank == name:
         hearing.enter(order, OrderState.CONFLICT, "")

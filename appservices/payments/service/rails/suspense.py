@@ -7,6 +7,7 @@ line where it is.
 
 from __future__ import annotations
 
+import base64
 import logging
 import secrets
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +45,8 @@ logger = logging.getLogger(__name__)
 
 DECIDED: Final = "bank.suspense"
 """Errand, and kind of attempts: what was decided about a line is done."""
+ASK_PAYER: Final = "payments.paid_out"
+"""Errand: a person is asked to approve again what a bank has paid for them."""
 WHY_CHARACTERS_MAX: Final = 200
 LINES_MAX: Final = 100
 """Lines that settle one another in one decision."""
@@ -163,6 +166,83 @@ def give_back(txn: Cursor, vault: Vault, line: SuspenseLine, note: Note, now_ms:
     return _add(txn, vault, line, store.RETURN, note, now_ms)
 
 
+def bear(txn: Cursor, vault: Vault, line: SuspenseLine, note: Note, now_ms: int) -> str:
+    """Have the institution bear money that went out; the id of the decision.
+
+    Raises:
+        ConflictError: The line is money that came, or is gone by hand; nothing changes.
+    """
+    check_went(txn, line)
+    return _add(txn, vault, line, store.LOSS, note, now_ms)
+
+
+def ask_payer(
+    txn: Cursor, vault: Vault, line: SuspenseLine, person: str, note: Note, now_ms: int
+) -> None:
+    """Have a person asked to approve again what a bank has paid by a forgotten order of theirs.
+
+    Until they do, the line stays where it is, and something else may be decided about it.
+
+    Raises:
+        ConflictError: The line is money that came, or is gone by hand; nothing changes.
+    """
+    check_went(txn, line)
+    id_ = ulid(now_ms, secrets.token_bytes(_ENTROPY_BYTES))
+    sealed = base64.b64encode(_sealed(vault, note)).decode()
+    payload = {"bank": line.bank, "line": line.key, "person": person, "note": sealed}
+    errands.schedule(txn, Errand(effect_id(ASK_PAYER, id_), ASK_PAYER, payload, now_ms))
+
+
+@attrs.frozen
+class Charge:
+    """That whose order a line was has approved it again.
+
+    Attributes:
+        id: Of their payment.
+        account: Theirs, in the ledger.
+        approved_by: Nonces of the approvals without which nothing may move.
+        sealed: The operator's note.
+    """
+
+    id: Ulid
+    account: int
+    approved_by: Sequence[str]
+    sealed: bytes
+
+
+def charge(txn: Cursor, desk: Desk, line: SuspenseLine, charged: Charge, now_ms: int) -> None:
+    """Book a line that went out to whose order it was.
+
+    Args:
+        txn: A transaction.
+        desk: What all work on banks shares.
+        line: Which, as ``find`` found it.
+        charged: Whose, and by which approval.
+        now_ms: UTC.
+    """
+    kind, state, nobody = store.CHARGE, store.ORDERED, (None, None)
+    store.add(
+        txn,
+        store.SuspenseOrder(
+            charged.id, line.bank, line.key, kind, state, *nobody, charged.sealed, now_ms
+        ),
+    )
+    books, new = desk.books(txn, line.ledger, now_ms)
+    transfer = Transfer(
+        id=ledger_id(charged.id),
+        debit_id=charged.account,
+        credit_id=books.suspense,
+        amount=-line.signed_minor,
+        ledger=line.ledger,
+        code=TransferCode.PAYOUT,
+        ref=ledger_id(charged.id),
+    )
+    approved_by = charged.approved_by
+    attempts.add(
+        txn, DECIDED, charged.id, [transfer], now_ms, approved_by=approved_by, accounts=new
+    )
+
+
 def match(
     txn: Cursor, vault: Vault, lines: Sequence[SuspenseLine], note: Note, now_ms: int
 ) -> list[str]:
@@ -195,8 +275,23 @@ def _check_came(txn: Cursor, line: SuspenseLine) -> None:
     if line.signed_minor <= 0:
         raise ConflictError(
             f"{line.key}: it went out; claim it back from the bank or the payee, and match both"
-            " lines once it is here"
+            " lines once it is here; or say whose order it was: --payer"
         )
+    _check_there(txn, line)
+
+
+def check_went(txn: Cursor, line: SuspenseLine) -> None:
+    """Make sure that a line is money that went out, and that it is still there to decide about.
+
+    Raises:
+        ConflictError: It is not.
+    """
+    if line.signed_minor >= 0:
+        raise ConflictError(f"{line.key}: it came in; say whose it is: --to")
+    _check_there(txn, line)
+
+
+def _check_there(txn: Cursor, line: SuspenseLine) -> None:
     gone = store.settled_by_hand(txn, line.ledger)
     if gone:
         raise ConflictError(
@@ -215,16 +310,20 @@ def _add(
     to: tuple[int | None, str | None] = _NOBODY,
 ) -> str:
     """Keep what is decided; what there is nothing more to do for is done with it."""
-    if not note.why.strip() or len(note.why) > WHY_CHARACTERS_MAX or not note.why.isprintable():
-        raise MalformedError("why", f"should be 1 to {WHY_CHARACTERS_MAX} printable characters")
+    sealed = _sealed(vault, note)
     id_ = ulid(now_ms, secrets.token_bytes(_ENTROPY_BYTES))
     state = store.DONE if kind == store.MATCH else store.ORDERED
-    sealed = vault.seal(attrs.asdict(note))
     order = store.SuspenseOrder(id_, line.bank, line.key, kind, state, *to, sealed, now_ms)
     store.add(txn, order)
     if state == store.ORDERED:
         errands.schedule(txn, Errand(effect_id(DECIDED, id_), DECIDED, {"order": id_}, now_ms))
     return id_
+
+
+def _sealed(vault: Vault, note: Note) -> bytes:
+    if not note.why.strip() or len(note.why) > WHY_CHARACTERS_MAX or not note.why.isprintable():
+        raise MalformedError("why", f"should be 1 to {WHY_CHARACTERS_MAX} printable characters")
+    return vault.seal(attrs.asdict(note))
 
 
 class Decided:
@@ -260,22 +359,24 @@ class Decided:
         refuse(txn, errand.payload["order"], str(error), now_ms)
 
     def _assign(self, txn: Cursor, order: SuspenseOrder, now_ms: int) -> None:
-        assert order.account is not None, "the table says so"  # noqa: S101 -- our bug
         line = bank_store.line(txn, order.bank, order.line)
         ledger = bank_store.ledger_of(txn, order.bank)
         books, new = self._desk.books(txn, ledger, now_ms)
-        id_ = self._desk.new_id(now_ms, f"suspense {order.id}")(TransferCode.TOP_UP.name)
+        is_loss = order.kind == store.LOSS
+        account = books.opening if is_loss else order.account
+        assert account is not None, "the table says so"  # noqa: S101 -- our bug
+        code = TransferCode.SUSPENSE if is_loss else TransferCode.TOP_UP
         transfer = Transfer(
-            id=ledger_id(id_),
-            debit_id=books.suspense,
-            credit_id=order.account,
-            amount=line.signed_minor,
+            id=ledger_id(self._desk.new_id(now_ms, f"suspense {order.id}")(code.name)),
+            debit_id=account if is_loss else books.suspense,
+            credit_id=books.suspense if is_loss else account,
+            amount=abs(line.signed_minor),
             ledger=ledger,
-            code=TransferCode.TOP_UP,
+            code=code,
             ref=ledger_id(Ulid(order.id)),
         )
-        kept = bank_store.unopened(txn, order.account)
-        first = [] if kept is None else [opening(order.account, *kept)]
+        kept = None if is_loss else bank_store.unopened(txn, account)
+        first = [] if kept is None else [opening(account, *kept)]
         attempts.add(
             txn, DECIDED, order.id, [transfer], now_ms, approved_by=(), accounts=[*new, *first]
         )
@@ -308,9 +409,15 @@ def settle(txn: Cursor, desk: Desk, attempt: Attempt, outcome: Outcome) -> None:
     order = store.order(txn, attempt.about)
     assert order is not None, "it is kept with its attempt"  # noqa: S101 -- our bug
     if not outcome.is_done:
-        refuse(txn, order.id, f"the ledger refused it: {outcome.results[0].word}", outcome.at_ms)
+        refuse(txn, order.id, f"the ledger refused it: {outcome.word}", outcome.at_ms)
+        if order.kind == store.CHARGE:
+            desk.tell(txn, _of_charge(NewsKind.NO_COVER, attempt, outcome))
         return
-    assert order.account is not None, "the table says so"  # noqa: S101 -- our bug
+    if order.account is None:
+        _end(txn, order, store.DONE, outcome.at_ms)
+        if order.kind == store.CHARGE:
+            desk.tell(txn, _of_charge(NewsKind.BOOKED, attempt, outcome))
+        return
     line = bank_store.line(txn, order.bank, order.line)
     if order.expected_id is not None:
         bank_store.meet_expected(txn, order.expected_id, order.bank, order.line)
@@ -324,6 +431,15 @@ def settle(txn: Cursor, desk: Desk, attempt: Attempt, outcome: Outcome) -> None:
         line=order.line,
     )
     desk.tell(txn, news)
+
+
+def _of_charge(kind: NewsKind, attempt: Attempt, outcome: Outcome) -> BankNews:
+    """What became of a charge, as news of the payment that it is."""
+    [moved] = attempt.chain
+    assert moved.debit_id is not None, "it was made so"  # noqa: S101 -- our bug
+    assert moved.amount is not None, "it was made so"  # noqa: S101 -- our bug
+    code = "" if outcome.is_done else outcome.word
+    return BankNews(kind, attempt.about, moved.debit_id, moved.amount, outcome.at_ms, code)
 
 
 def heard(txn: Cursor, news: BankNews) -> bool:

@@ -60,6 +60,8 @@ from veche.protocol.message import body
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from appservices.payments.core.limits import OwnLimit
     from appservices.payments.core.payment import Payment
     from appservices.payments.core.texts.views import Party
@@ -79,6 +81,7 @@ LOOKED_AT_MAX: Final = 30
 """Latest payments in which payees are looked for."""
 _WITH_RECEIPT: Final = frozenset({State.PAID})
 _VERSION_BYTES: Final = 12
+_MOVING: Final[Mapping[str, set[str]]] = {"foreseen": {"until_ms"}}
 
 
 def wallet_view(visit: Visit) -> WalletView:
@@ -164,7 +167,7 @@ def payment_view(visit: Visit, matter: Matter) -> PaymentView:
     is_payer = payment.payer == visit.holder.id
     is_asked = is_payer and payment.state is State.ASKED
     said = payouts.said_of(matter) if is_asked else None
-    return PaymentView(
+    view = PaymentView(
         **entry_of(visit, matter).model_dump(),
         asked=visit.asked(payment.id, asking.PAY) if is_asked else None,
         foreseen=_foreseen(visit, matter) if is_asked else None,
@@ -181,6 +184,7 @@ def payment_view(visit: Visit, matter: Matter) -> PaymentView:
         dispute=dispute_store.latest_of(scene.txn, payment.id, visit.holder.id),
         can_dispute=dispute_orders.is_disputable(scene, matter, visit.holder.id),
     )
+    return view.model_copy(update={"version": version_of(view)})
 
 
 def _purses(visit: Visit, payment: Payment) -> list[PurseView]:
@@ -359,6 +363,6 @@ def party_view(party: Party) -> PartyView:
 
 
 def version_of(view: Wire) -> str:
-    """Another one for another answer."""
-    data = view.model_dump_json().encode()
+    """Return another version for another answer; what only goes on with the clock is no change."""
+    data = view.model_dump_json(exclude=_MOVING).encode()
     return hashlib.blake2b(data, digest_size=_VERSION_BYTES).hexdigest()

@@ -210,6 +210,7 @@ class PaymentView(PaymentEntry):
         chosen: What makes the amount another than its invoice's, and where it is brought.
         dispute: Id of the dispute of it; null: there is none that the person knows of.
         can_dispute: Whether the person can dispute it.
+        version: For ``after``.
     """
 
     asked: dict[str, Any] | None
@@ -226,6 +227,7 @@ class PaymentView(PaymentEntry):
     chosen: list[FactView] = Field(default_factory=list)
     dispute: str | None = None
     can_dispute: bool = False
+    version: str = ""
 
 
 class MandateView(Wire):

@@ -15,22 +15,8 @@ import { ApprovalsHeard, approveHref, openApproval } from "../app/approving.js";
 import { ApiError, call } from "../kit/api.js";
 import { banner, button, field } from "../kit/elements.js";
 import { showDateTime, showMoney, t } from "../kit/i18n.js";
-import { asDecimalText, minorDigits } from "../kit/money.js";
+import { asDecimalText, parseAmount } from "../kit/money.js";
 import { API, Section } from "./section.js";
-
-/**
- * @param {string} typed
- * @param {string} currency
- * @returns {number | undefined} minor units; none if it is no amount
- */
-export function amountOf(typed, currency) {
-    const digits = minorDigits(currency);
-    const found = /^(\d{1,12})(?:[.,](\d+))?$/.exec(typed.normalize("NFKC").replace(/\s/g, ""));
-    const [, whole = "", decimals = ""] = found ?? [];
-    if (!found || decimals.length > digits) return undefined;
-    const minor = Number(whole + decimals.padEnd(digits, "0"));
-    return Number.isSafeInteger(minor) ? minor : undefined;
-}
 
 export class VecheLimits extends Section {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({
@@ -67,7 +53,7 @@ export class VecheLimits extends Section {
         event.preventDefault();
         const { currency, max_minor } = limit;
         const input = /** @type {HTMLInputElement} */ (this.querySelector(`#limit-${currency}`));
-        const minor = amountOf(input.value, currency);
+        const minor = parseAmount(input.value, currency);
         Object.assign(this, { wrong: {}, asked: undefined, told: "" });
         if (minor === undefined || minor > max_minor) {
             const most = showMoney({ minor: max_minor, currency });

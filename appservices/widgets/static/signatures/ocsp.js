@@ -43,7 +43,6 @@ const SHA1 = idOf("1.3.14.3.2.26");
 const [CONTEXT_0, CONTEXT_1, CONTEXT_2] = [0xa0, 0xa1, 0xa2];
 const [GOOD, REVOKED, UNKNOWN] = [0x80, 0xa1, 0x82];
 const REASONS = new Set([0, 1, 2, 3, 4, 5, 6, 8, 9, 10]);
-const FIRST_VERSION = "020100";
 const NO_PARAMETERS = new Set(["", "0500"]);
 
 /** @param {Bytes} encoded OCSPResponse @returns {Answer} @throws {DerError} it is none */
@@ -58,10 +57,7 @@ export function readAnswer(encoded) {
     if (data?.tag !== der.SEQUENCE || algorithm?.tag !== der.SEQUENCE || !bits)
         throw new DerError("nothing that is signed");
     const chain = more.length > 0 ? within(only(more, CONTEXT_0)) : [];
-    const parts = der.children(data.body);
-    if (parts[0]?.tag === CONTEXT_0 && hex(parts.shift()?.body ?? bits.body) !== FIRST_VERSION)
-        throw new DerError("of another version");
-    const [responder, produced, states, ...extensions] = parts;
+    const [responder, produced, states, ...extensions] = der.children(data.body);
     if (states?.tag !== der.SEQUENCE) throw new DerError("it says nothing");
     const producedAtMs = momentIn(produced);
     checkExtensions(extensions);

@@ -52,6 +52,7 @@
  * @property {{name: string, value: string}[]} chosen what makes the amount another than the invoice's
  * @property {string | null} dispute
  * @property {boolean} can_dispute
+ * @property {string} version
  * @typedef {Entry & MorePayment} Payment
  *
  * @typedef {object} Extras what an invoice asks before it is approved
@@ -196,9 +197,14 @@ export function followWallet(changed, failed) {
     return follow(`${API}/wallet`, changed, failed);
 }
 
-/** @param {string} id @param {AbortSignal} signal @returns {Promise<Payment>} */
-export function readPayment(id, signal) {
-    return call("GET", `${API}/payments/${id}`, { signal });
+/**
+ * @param {string} id
+ * @param {(payment: Payment) => void} changed
+ * @param {(error: Error) => void} failed
+ * @returns {() => void} stops it
+ */
+export function followPayment(id, changed, failed) {
+    return follow(`${API}/payments/${id}`, changed, failed);
 }
 
 /** @param {string} id @returns {Promise<Blob>} */

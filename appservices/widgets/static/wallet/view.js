@@ -31,8 +31,12 @@ export class WalletView extends View {
     /** @param {AbortSignal} _signal */
     start(_signal) {
         this.wallet = undefined;
-        if (!session()) return;
-        this._unfollow = followWallet(
+        if (session()) this._unfollow = this.follow();
+    }
+
+    /** Follows what is shown. @returns {() => void} stops it */
+    follow() {
+        return followWallet(
             (wallet) => {
                 this.wallet = wallet;
                 this.error = undefined;
@@ -104,8 +108,17 @@ export class WalletView extends View {
      * @param {(wallet: Wallet) => unknown} content
      */
     framed(here, content) {
-        if (!session() && !this.wallet) return html`${this.head()} ${this.stranger()}`;
+        return this.inFrame(here, this.wallet && content(this.wallet));
+    }
+
+    /**
+     * The same around what is there already.
+     * @param {import("./route.js").WalletRoute["view"]} here
+     * @param {unknown} content undefined until there is some
+     */
+    inFrame(here, content) {
+        if (!session() && !content) return html`${this.head()} ${this.stranger()}`;
         return html`${this.ways(here)} ${this.head()} ${this.error ? this.problem() : nothing}
-        ${this.wallet ? content(this.wallet) : this.error ? nothing : this.loading(ROWS)}`;
+        ${content ?? (this.error ? nothing : this.loading(ROWS))}`;
     }
 }

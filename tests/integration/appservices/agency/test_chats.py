@@ -42,10 +42,12 @@ def test_a_person_who_begins_a_chat_is_welcomed_and_asked_for_the_language(town:
     assert town.host.client.calls[-1][1].startswith("/_matrix/client/v3/join/")
 
 
-def test_the_greeting_rings_nobody(town: Town) -> None:
-    first = town.begin_chat()[0]
+def test_the_greeting_and_the_first_question_are_one_message(town: Town) -> None:
+    said = [one for one in town.begin_chat() if one.type == "m.room.message"]
 
-    assert first.content["msgtype"] == "m.notice"
+    assert len(said) == 1
+    assert "I am its bot, a program" in said[0].content["body"]
+    assert "Which language do you prefer?" in said[0].content["body"]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from appservices.payments.core.ledger import Account
-from appservices.payments.service import attempts
+from appservices.payments.core.ledger import Account, TransferFlag, ledger_id
+from appservices.payments.service import attempts, held
 from appservices.payments.service.attempts import Attempts, add
 from appservices.payments.service.writer import Writer
 from appservices.payments.store import attempts as store
@@ -24,12 +24,13 @@ from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
 from tests.support.stored_keys import StoredApprovals
 from veche.protocol.errors import UnavailableError
+from veche.protocol.ids import ulid
 from veche.runtime.database import Database, connect
 from veche.runtime.listener import Listener
 from veche.runtime.migrate import KERNEL_SETS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from appservices.payments.service.attempts import Attempt
     from appservices.payments.service.work import Outcome
@@ -75,11 +76,10 @@ class AttemptTests(TestCase):
         self.addCleanup(self.place.database.close)
         self.addCleanup(self.check)
         self.failures = 0
-        self.writer = Writer(self.dsn, reactor)
+        self.writer = Writer(self.dsn, reactor, expired=held.expired)
         self.buried: list[str] = []
-        self.attempts = Attempts(
-            cast("Host", self.place), self.writer, {"pay": self.settle}, self.tell
-        )
+        settles = {"pay": self.settle, held.ENDED: held.settle_ended}
+        self.attempts = Attempts(cast("Host", self.place), self.writer, settles, self.tell)
         self.listener = Listener(self.dsn, reactor, self.place.channels)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.stop()))
 
@@ -122,6 +122,11 @@ class AttemptTests(TestCase):
     def dead(self) -> list[object]:
         found = "SELECT about FROM payments.dead_letter JOIN payments.attempt ON id = attempt_id"
         return [about for (about,) in execute(self.dsn, found)]
+
+    def heard(self) -> list[object]:
+        """Payments of which it is noted that their hold has ended."""
+        found = "SELECT payload->>'payment' AS id FROM runtime.errand WHERE kind = %s ORDER BY id"
+        return [payment for (payment,) in execute(self.dsn, found, held.HOLD_ENDED)]
 
     def left(self) -> object:
         return execute(self.dsn, "SELECT count(*) FROM payments.attempt")[0][0]
@@ -178,7 +183,7 @@ class AttemptTests(TestCase):
         assert self.told() == ["fine True"]
         [letter] = await run("dead", store.dead_letters)
         assert "no room for" in letter.why
-        assert letter.chain[0]["code"] == 10**12
+        assert json.loads(letter.chain[0])["code"] == 10**12
         # Once the program was mended, an operator has it tried again.
         execute(
             self.dsn,
@@ -191,8 +196,7 @@ class AttemptTests(TestCase):
         assert self.dead() == []
         self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
 
-    async def test_as_many_attempts_as_are_tried_at_once_fail_and_stop_nobody(self) -> None:
-        self.patch(attempts, "AT_ONCE_MAX", 40)  # type: ignore[no-untyped-call]  # trial's
+    async def test_a_thousand_attempts_that_fail_stop_nobody(self) -> None:
         for about in ("bad", "later"):
             execute(
                 self.dsn,
@@ -215,6 +219,68 @@ class AttemptTests(TestCase):
             why for (why,) in execute(self.dsn, "SELECT DISTINCT why FROM payments.dead_letter")
         }
         assert why == "its answer cannot be written: ValueError, see the log for the rest"
+        self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
+
+    async def test_what_cannot_be_read_is_a_dead_letter_and_all_others_are_paid(self) -> None:
+        good = transfer()._asdict()
+        flaws: Sequence[str] = [
+            "{}",
+            "[1]",
+            json.dumps([good | {"from": 1}]),
+            json.dumps([good | {"amount": "1"}]),
+            "[{}]",
+            json.dumps([good]).replace(str(good["amount"]), "9" * 5_000, 1),
+            "[" * 5_000 + "]" * 5_000,
+        ]
+        for n, chain in enumerate(flaws):
+            execute(
+                self.dsn,
+                "INSERT INTO payments.attempt (kind, about, chain, at_ms)"
+                " VALUES ('pay', %s, %s, 1)",
+                f"flaw{n}",
+                chain,
+            )
+        await self.leave("last")
+        self.start()
+        await until(lambda: self.told() == ["last True"], "nobody is paid behind them")
+        await until(lambda: len(self.dead()) == len(flaws), "they are no dead letters")
+        letters = await self.place.database.run("dead", store.dead_letters)
+
+        assert self.left() == len(flaws)
+        assert sorted(self.buried) == [f"flaw{n}" for n in range(len(flaws))]
+        assert "chain" in letters[0].why
+        assert letters[0].chain == ["{}"]
+        # Nothing of what stands there is repeated.
+        assert "999" not in letters[5].why
+        self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
+
+    async def test_the_end_of_a_hold_that_cannot_be_told_is_a_dead_letter_and_others_are(
+        self,
+    ) -> None:
+        bad, good = ulid(1, bytes(10)), ulid(2, bytes(10))
+        execute(
+            self.dsn,
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql"
+            " AS $$ BEGIN RAISE 'no'; END $$;"
+            "CREATE TRIGGER refuse BEFORE INSERT ON runtime.errand FOR EACH ROW"
+            f" WHEN (NEW.payload->>'payment' = '{bad}') EXECUTE FUNCTION refuse()",
+        )
+        for payment in (bad, good):
+            hold = transfer(
+                amount=10, flags=TransferFlag.PENDING, timeout_ms=500, ref=ledger_id(payment)
+            )
+            await self.place.database.run("add", add, "pay", payment, [hold], 1, approved_by=())
+        self.start()
+        await until(lambda: self.heard() == [good], "the other one's end is not told")
+        await until(lambda: self.dead() == [ledger_id(bad)], "it is no dead letter")
+        assert execute(self.dsn, "SELECT count(*) FROM ledger.hold") == [(0,)]
+
+        # Once what refused it is mended, an operator has it tried again.
+        execute(self.dsn, "DROP TRIGGER refuse ON runtime.errand")
+        [letter] = await self.place.database.run("dead", store.dead_letters)
+        await self.place.database.run("revive", store.revive, letter.id)
+        await until(lambda: self.heard() == [bad, good], "it is not told")
+        assert self.left() == 0
         self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's
 
     async def test_of_a_dead_letter_is_told_once_and_it_rests_whatever_comes_of_that(self) -> None:

@@ -25,23 +25,32 @@ from appservices.payments.core.rails.port import (
 )
 from appservices.payments.demo_bank.__main__ import CAPITAL_MINOR, CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
-from appservices.payments.service import restoring
-from appservices.payments.service.rails import DemoRail, NewsKind, Wish, stuck_files
+from appservices.payments.service.rails import (
+    Bank,
+    DemoRail,
+    NewsKind,
+    Wish,
+    comparing,
+    stuck_files,
+)
 from appservices.payments.service.rails.answering import FoundOut, found_out
 from appservices.payments.service.rails.filing import resume
 from appservices.payments.service.rails.stuck_files import STUCK_MS, SUBMIT, FileWord
 from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.support.postgres import execute
+from tests.support.stored_keys import revoke_keys
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
-from veche.protocol.ids import derived_ulid
+from veche.protocol.ids import UserId, derived_ulid
 from veche.runtime.errands import CHANNEL
 from veche.runtime.matrix.connections import Connections
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     from veche.runtime.database import Cursor
+    from veche.runtime.histories import Finding
 
 pytestmark = pytest.mark.postgres
 
@@ -60,6 +69,7 @@ HABITS = {
 }
 """Where an order ends whose amount ends in these digits."""
 GONE = ("booked", "conflict")
+OWN = Party("Demo Institution", CUSTOMER)
 
 
 class TestMisbehaviour(BankCase):
@@ -125,6 +135,26 @@ class TestRails(BankCase):
 
         assert [news.kind for news in self.news] == [NewsKind.CREDITED, NewsKind.NO_COVER]
         assert self.news[-1].code == "exceeds_credits"
+        assert self.held() == 0
+
+    def test_a_payout_whose_key_is_revoked_before_its_hold_is_refused(self) -> Deferred[None]:
+        return self.go(self._revoked())
+
+    async def _revoked(self) -> None:
+        await self.top_up(10_000)
+        id_, alice = derived_ulid(self.home.now_ms(), "revoked"), UserId("@alice:example.org")
+        wish = Wish(id_, BANK, OrderKind.PAYOUT, self.account, BOB, 1_050)
+
+        def work(txn: Cursor) -> None:
+            now_ms = self.home.now_ms()
+            nonce = self.home.approvals.approve(txn, alice, now_ms, "revoked")
+            revoke_keys(txn, alice, now_ms)
+            self.banking.order(txn, wish, now_ms, approved_by=[nonce])
+
+        await self.run_txn(work)
+        await self.until_state(id_, "dropped")
+
+        assert self.news[-1].kind is NewsKind.NO_COVER
         assert self.held() == 0
 
     def test_what_nobody_knows_is_in_suspense_and_the_day_adds_up(self) -> Deferred[None]:
@@ -279,12 +309,14 @@ class TestRails(BankCase):
         gone, done = await self.pay_out(10_050), await self.pay_out(20_050)
 
         def settle(txn: Cursor) -> None:
-            for one in restoring.at_banks(txn):
+            for one in found:
                 assert one.settle is not None
                 one.settle(txn)
-            assert restoring.at_banks(txn) == []
 
+        found = [one for one in await self.banking.restored() if one.settle is not None]
+        assert len(found) == 2
         await self.run_txn(settle)
+        assert not [one for one in await self.banking.restored() if one.settle is not None]
         await self.until_quiet()
         for one in (gone, done):
             await self.until_state(one, "asked")
@@ -296,6 +328,45 @@ class TestRails(BankCase):
         assert self.held() == 0
         assert self.balance(AccountCode.WALLET) == 100_000 - 20_050
         assert execute(self.dsn, "SELECT count(*) FROM payments.bank_file") == [(0,)]
+
+    def test_a_restored_database_is_shown_what_the_bank_did_since(self) -> Deferred[None]:
+        return self.go(self._compared())
+
+    async def _compared(self) -> None:
+        await self.top_up(100_000)
+        await self.demo.deposit(CUSTOMER, 700, text="hello", name="Some\u202ebody")
+        known, gone, refused = [await self.pay_out(one) for one in (10_050, 20_050, 10_001)]
+        for one, state in ((known, "booked"), (gone, "booked"), (refused, "rejected")):
+            await self.until_state(one, state)
+        await self.end_day()
+        await self.until_quiet()
+        raws, _ = await self.rail.fetch("")
+        events = [event for raw in raws for event in self.rail.parse(raw)]
+
+        def found(txn: Cursor, forgotten: Sequence[str]) -> list[Finding]:
+            txn.execute("SAVEPOINT before")
+            txn.execute("DELETE FROM payments.bank_line WHERE order_id IS NOT NULL")
+            txn.execute("DELETE FROM payments.bank_order WHERE id = ANY(%s)", (list(forgotten),))
+            there = comparing._strange(txn, Bank(BANK, OWN, "EUR", self.rail), events)
+            txn.execute("ROLLBACK TO SAVEPOINT before")
+            return there
+
+        assert (
+            await self.run_txn(comparing._strange, Bank(BANK, OWN, "EUR", self.rail), events) == []
+        )
+        again = await self.run_txn(found, [])
+        assert not any("\u202e" in one.words for one in again)
+        assert len(again) == 2
+        assert not any(one.is_lost for one in again)
+        [booked, lost, word] = await self.run_txn(found, [gone, refused])
+        assert f"for order {known}. It is booked again" in booked.words
+        assert "paid 200.50 EUR to Bob Beispiel DE" in lost.words
+        assert "--payer WHOM" in lost.words
+        assert f"has order {refused}, which the database does not have" in word.words
+        assert (booked.is_lost, lost.is_lost, word.is_lost) == (False, True, True)
+        self.demo.child.kill()
+        [silent] = await self.banking.restored()
+        assert silent.missing == BANK
 
     async def _ask(self, id_: str, *said: FoundOut) -> None:
         def at_once(txn: Cursor) -> None:

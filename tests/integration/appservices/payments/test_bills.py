@@ -16,7 +16,7 @@ from appservices.payments.store import bills as store
 from appservices.payments.store import holders
 from tests.integration.appservices.payments.market import BEGINS_MINOR, Market
 from tests.support.long import seeds
-from tests.support.postgres import WAITS_FOR_A_LOCK
+from tests.support.postgres import waiting_count
 from tests.support.processes import TIMEOUT_S, wait_until
 from veche.protocol.ids import UserId, hex_of_ulid
 
@@ -75,8 +75,9 @@ def beside(market: Market, deed: Callable[[], None]) -> Iterator[None]:
             errors.append(e)
 
     def is_waiting() -> bool:
-        return bool(errors or market.rows(WAITS_FOR_A_LOCK))
+        return bool(errors or waiting_count(market.dsn) > before)
 
+    before = waiting_count(market.dsn)
     thread = threading.Thread(target=run)
     thread.start()
     wait_until(is_waiting, TIMEOUT_S, "it does not wait")
@@ -140,18 +141,39 @@ def test_what_was_on_its_way_to_be_set_aside_at_the_deadline_comes_back(market: 
     assert balances(market) == [(BEGINS_MINOR, 0)] * 4
 
 
-def test_a_deadline_that_waited_for_the_last_who_agrees_ends_the_bill(market: Market) -> None:
+def test_the_deadline_waits_for_the_last_who_agrees_and_comes_too_late(market: Market) -> None:
     bill_id = market.bill(*everybody(market))
     *others, last = shares(market, bill_id)
     market.held(*others)
     market.approve(last)
     [waiting] = market.scribe.waiting()
     with market.at(due_ms(market)) as scene:
-        # The last share has the bill in its hands; its block comes after the deadline.
+        # The block of the last share is about to take the bill, and the deadline comes behind it.
         assert files.lock(scene, last) is not None
-        with beside(market, lambda: ring(market, bill_id)):
+        with (
+            beside(market, lambda: market.scribe.block([waiting], market.now_ms)),
+            beside(market, lambda: ring(market, bill_id)),
+        ):
             scene.txn.connection.commit()
-    market.scribe.block([waiting], market.now_ms)
+    market.scribe.write(due_ms(market))
+
+    assert market.bill_state(bill_id) == "paid"
+    assert balances(market) == [(8_000, 0)] * 3 + [(16_000, 0)]
+
+
+def test_the_last_who_agrees_comes_too_late_behind_the_deadline(market: Market) -> None:
+    bill_id = market.bill(*everybody(market))
+    *others, last = shares(market, bill_id)
+    market.held(*others)
+    market.approve(last)
+    [waiting] = market.scribe.waiting()
+    with market.at(due_ms(market)) as scene:
+        assert files.lock(scene, last) is not None
+        with (
+            beside(market, lambda: ring(market, bill_id)),
+            beside(market, lambda: market.scribe.block([waiting], market.now_ms)),
+        ):
+            scene.txn.connection.commit()
     market.scribe.write(due_ms(market))
 
     assert market.bill_state(bill_id) == "expired"
@@ -358,10 +380,13 @@ def test_nothing_is_set_aside_without_an_approval(market: Market) -> None:
             market.rows("UPDATE payments.payment SET state = %s WHERE id = %s", state, share)
 
 
-@pytest.mark.parametrize("seed", seeds(ordinary=5, long=25))
-def test_it_is_all_of_them_or_nobody_whatever_comes_in_which_order(
-    place: Market, seed: int
-) -> None:
+def test_it_is_all_of_them_or_nobody_whatever_comes_in_which_order(place: Market) -> None:
+    ends = {_end_of_a_bill(place, seed) for seed in seeds(ordinary=25, long=500)}
+
+    assert ends >= {"paid", "expired", "cancelled"}
+
+
+def _end_of_a_bill(place: Market, seed: int) -> str:
     """Agreeing, declining, freezing, asking again, taking back, time, blocks: at any moment."""
     market, chance = place.fresh(), random.Random(seed)  # noqa: S311 -- no secret
     people = (market.alice, market.bob, market.carol)
@@ -390,12 +415,13 @@ def test_it_is_all_of_them_or_nobody_whatever_comes_in_which_order(
 
     paid = [BEGINS_MINOR - market.has(one)[0] for one in people]
     is_paid = market.bill_state(bill_id) == "paid"
-    assert sorted(paid) == ([1_000, 1_000, 1_001] if is_paid else [0, 0, 0])
-    assert [market.has(one)[1] for one in people] == [0, 0, 0]
-    assert market.has(market.dave) == (BEGINS_MINOR + (3_001 if is_paid else 0), 0)
-    assert market.bill_state(bill_id) in {"paid", "expired", "failed", "cancelled"}
+    assert sorted(paid) == ([1_000, 1_000, 1_001] if is_paid else [0, 0, 0]), f"seed {seed}"
+    assert [market.has(one)[1] for one in people] == [0, 0, 0], f"seed {seed}"
+    assert market.has(market.dave) == (BEGINS_MINOR + (3_001 if is_paid else 0), 0), f"seed {seed}"
     states = {market.state(market.share(bill_id, one))[0] for one in people}
-    assert states == {"paid"} if is_paid else states <= {"refused", "cancelled", "expired"}
+    ends = {"paid"} if is_paid else {"refused", "cancelled", "expired"}
+    assert states <= ends, f"seed {seed}"
+    return str(market.bill_state(bill_id))
 
 
 def _other(market: Market, bill_id: str, person: UserId, chance: random.Random, at_ms: int) -> None:

@@ -18,7 +18,7 @@ from appservices.payments.store import attempts, holders, invoices
 from appservices.payments.store import payments as store
 from tests.integration.appservices.payments.scenes import ALICE, NOW_MS, bank, told, world
 from tests.integration.appservices.payments.trust import allowance
-from tests.support.postgres import WAITS_FOR_A_LOCK, execute
+from tests.support.postgres import execute, waiting_count
 from tests.support.processes import TIMEOUT_S, wait_until
 from veche.protocol.commands import ParsedCommand
 from veche.protocol.ids import EffectId
@@ -70,7 +70,7 @@ def beside(dsn: str, deed: Callable[[Scene], None]) -> Iterator[None]:
             errors.append(e)
 
     def is_waiting() -> bool:
-        return bool(errors or execute(dsn, WAITS_FOR_A_LOCK))
+        return bool(errors or waiting_count(dsn))
 
     thread = threading.Thread(target=run)
     thread.start()

@@ -17,8 +17,9 @@ from appservices.payments.service.rails.suspense import Note
 from appservices.payments.store import holders
 from tests.integration.appservices.payments.bank_rig import BANK, BankCase
 from tests.integration.appservices.payments.ledgers import problems
+from tests.support.stored_keys import revoke_keys
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
-from veche.protocol.ids import derived_ulid
+from veche.protocol.ids import UserId, derived_ulid
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.postgres
 
+OPENING: Final = AccountCode.OPENING
 NOTE: Final = Note("the bank says that it is Alice's", "operator")
 
 
@@ -217,6 +219,70 @@ class SuspenseTests(BankCase):
 
         assert self.lines() == [(wrong,)]
         assert self.balance(AccountCode.SUSPENSE) == 1_000
+        await self.end()
+
+    async def gone(self) -> str:
+        """Let the bank pay what nobody here knows of; its line."""
+        await self.top_up(2_000)
+        order = await self.pay_out(1_009)  # rejected, and yet booked
+        await self.until_state(order, "conflict")
+        await self.until_quiet()
+        [(key,)] = self.lines()
+        return str(key)
+
+    async def charge(self, key: str, *, is_revoked: bool = False) -> str:
+        """Charge a line to Alice, who approved that with a key; the payment."""
+        payment_id, alice = derived_ulid(self.home.now_ms(), "charge"), UserId("@alice:example.org")
+
+        def work(txn: Cursor) -> None:
+            now_ms = self.home.now_ms()
+            nonce = self.home.approvals.approve(txn, alice, now_ms, payment_id)
+            if is_revoked:
+                revoke_keys(txn, alice, now_ms)
+            [line] = suspense.find(txn, [key])
+            charged = suspense.Charge(payment_id, self.account, [nonce], b"")
+            self.banking.charge(txn, line, charged, now_ms)
+
+        await self.run_txn(work)
+        await self.until_quiet()
+        return payment_id
+
+    def test_what_went_out_is_charged_to_whose_it_was_once_they_approve(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._charged())
+
+    async def _charged(self) -> None:
+        key = await self.gone()
+        self.news.clear()
+        revoked = await self.charge(key, is_revoked=True)
+        assert self.balance(AccountCode.WALLET) == 2_000
+        assert self.lines() == [(key,)]
+        charged = await self.charge(key)
+
+        assert self.lines() == []
+        assert self.balance(AccountCode.WALLET) == 2_000 - 1_009
+        assert self.balance(AccountCode.SUSPENSE) == 0
+        told = [(one.about, one.kind, one.account) for one in self.news]
+        assert told == [
+            (revoked, NewsKind.NO_COVER, self.account),
+            (charged, NewsKind.BOOKED, self.account),
+        ]
+        with pytest.raises(NotFoundError, match="no line of this name"):
+            await self.charge(key)
+        await self.end()
+
+    def test_what_went_out_for_nobody_is_borne_by_the_institution(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._borne())
+
+    async def _borne(self) -> None:
+        key, came, before = await self.gone(), await self.came(300), self.balance(OPENING)
+        with pytest.raises(ConflictError, match="it came in"):
+            await self.decide(suspense.bear, came)
+        await self.until_decided(await self.decide(suspense.bear, key), "done")
+
+        assert self.lines() == [(came,)]
+        assert self.balance(AccountCode.WALLET) == 2_000
+        assert self.balance(AccountCode.SUSPENSE) == 300
+        assert self.balance(OPENING) == before - 1_009
         await self.end()
 
     def test_what_was_settled_by_hand_is_not_given_to_anybody_else(self) -> Deferred[None]:

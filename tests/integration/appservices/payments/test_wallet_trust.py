@@ -12,6 +12,7 @@ from appservices.payments.core.texts.views import Party
 from appservices.payments.service import escrow_files
 from appservices.payments.service.escrow_files import Deal
 from appservices.payments.service.wallet import reading, trust
+from appservices.payments.service.wallet.views import ForeseenView
 from appservices.payments.service.wallet.visit import Visit
 from tests.integration.appservices.payments.scenes import ALICE, BOB, NOW_MS, bank, world
 from tests.integration.appservices.payments.trust import (
@@ -92,6 +93,35 @@ def test_who_paid_by_an_allowance_opens_the_payment_and_strangers_do_not(here: W
         assert reading.matter_of(page(here, person), id_).payment.id == id_
     with pytest.raises(NotFoundError):
         reading.matter_of(page(here, CAROL), id_)
+
+
+def test_what_becomes_of_a_payment_is_a_version_of_its_own_also_where_the_wallet_is_the_same(
+    here: World,
+) -> None:
+    bob = page(here, BOB)
+    id_ = paid_by(here, allowance(here), "tea")
+    water = here.scene.organisation("water").id
+
+    def versions(state: str) -> tuple[str, str]:
+        here.scene.txn.execute(
+            "UPDATE payments.payment SET state = %s, payee = %s WHERE id = %s", (state, water, id_)
+        )
+        return reading.wallet_view(bob).version, reading.payment_of(bob, id_).version
+
+    paying, paid = versions("paying"), versions("paid")
+
+    assert paying[0] == paid[0]
+    assert paying[1] != paid[1]
+
+
+def test_a_wait_that_only_goes_on_with_the_clock_is_no_news(here: World) -> None:
+    seen = reading.payment_of(page(here, ALICE), here.asked().payment.id)
+    at = [ForeseenView(verdict="wait", words="", until_ms=ms) for ms in (1, 2)]
+    soon, late = (
+        reading.version_of(seen.model_copy(update={"foreseen": one, "version": ""})) for one in at
+    )
+
+    assert soon == late != seen.version
 
 
 @pytest.mark.parametrize("who", [ALICE, BOB])

@@ -63,7 +63,7 @@ class WriterCase(TestCase):
         await until(lambda: self.writer.is_leading, "nobody leads")
 
     def new_writer(self) -> Writer:
-        def expired(txn: Cursor, rows: Sequence[Any], _at_ms: int) -> None:
+        def expired(txn: Cursor, rows: Sequence[Any], _at_ms: int, _apart: Any) -> None:
             txn.execute("INSERT INTO note (text) VALUES (%s)", (f"expired {len(rows)}",))
 
         writer = Writer(self.dsn, reactor, expired=expired)
@@ -379,7 +379,7 @@ class MovingTests(WriterCase):
         execute(
             self.dsn,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name LIKE 'ledger-%%'",
+            " WHERE application_name LIKE 'ledger-%%' AND datname = current_database()",
         )
 
         outcomes = await gatherResults(answers)

@@ -88,6 +88,24 @@ class PromptRoom:
         )
         return event_id
 
+    def begin_reactions(self, prompt: Prompt, count: int) -> None:
+        """The sender took the first reactions to a prompt: they may have been sent."""
+        self.txn.execute(
+            "UPDATE runtime.outbox SET state = 1 WHERE seq IN (SELECT seq FROM runtime.outbox"
+            " WHERE relation ->> 1 = %s AND event_type = 'm.reaction' ORDER BY seq LIMIT %s)",
+            (self.kept(prompt).effect, count),
+        )
+
+    def reactions_to_come(self, prompt: Prompt) -> int:
+        """How many reactions to a prompt will be sent, or are being sent."""
+        self.txn.execute(
+            "SELECT count(*) FROM runtime.outbox"
+            " WHERE relation ->> 1 = %s AND event_type = 'm.reaction' AND state < 2",
+            (self.kept(prompt).effect,),
+        )
+        [(count,)] = self.txn.fetchall()
+        return int(count)
+
     def give_up(self, effect: EffectId) -> None:
         """The sender gave a message up."""
         self.txn.execute("UPDATE runtime.outbox SET state = 3 WHERE effect_id = %s", (effect,))

@@ -18,12 +18,18 @@ from tests.integration.veche.runtime.rig import (
     new_bot,
     now_ms,
 )
-from veche.protocol.ids import RoomId
+from veche.protocol.ids import EventId, RoomId
 from veche.protocol.message import RelationKind
 from veche.runtime.database import connect
 from veche.runtime.inbox import store
 from veche.runtime.outbox.store import CHANNEL, Relation, State
-from veche.runtime.outbox.turns import HELD_MAX, HELD_MS, Place
+from veche.runtime.outbox.turns import (
+    HELD_MAX,
+    HELD_MS,
+    NUMBERS_WAIT_MS,
+    NUMBERS_WAIT_MS_MAX,
+    Place,
+)
 from veche.runtime.ports import HeldBack, NotPrepared
 
 if TYPE_CHECKING:
@@ -190,12 +196,56 @@ class HandingOnTests(OfflineCase):
         assert states.count(State.NEW) == HELD_MAX
         assert states[-2:] == [State.GIVEN_UP, State.SEALED]
 
-    async def turn(self, rig: Rig) -> Turn:
+    async def test_while_many_are_written_to_reactions_wait_and_messages_do_not(self) -> None:
+        rig, _ = await self.scene()
+        [bot] = rig.bots
+
+        await self.react(rig)
+        waits = await self.turn(rig, now_ms(), is_busy=True)
+        await rig.say(bot, ROOM, "more", cause="more")
+        says = await self.turn(rig, now_ms(), is_busy=True)
+        quiet = await self.turn(rig, now_ms())
+
+        assert (waits.ready, waits.is_all, waits.wait_ms) == ([], False, NUMBERS_WAIT_MS)
+        assert [one.kind for one in says.ready] == ["m.room.message"]
+        assert (says.is_all, says.wait_ms) == (False, None)
+        assert [one.kind for one in quiet.ready] == ["m.reaction", "m.room.message"]
+        assert quiet.is_all
+
+    async def test_reactions_do_not_wait_for_ever(self) -> None:
+        rig, _ = await self.scene()
+
+        await self.react(rig)
+        turn = await self.turn(rig, now_ms() + NUMBERS_WAIT_MS_MAX, is_busy=True)
+
+        assert [one.kind for one in turn.ready] == ["m.reaction"]
+
+    async def test_reactions_that_were_begun_go_on(self) -> None:
+        rig, _ = await self.scene()
+
+        await self.react(rig)
+        await self.turn(rig, now_ms())
+        again = await self.turn(rig, now_ms(), is_busy=True)
+
+        assert [one.kind for one in again.ready] == ["m.reaction"]
+
+    async def react(self, rig: Rig) -> None:
+        """The bot wants to place a reaction to what somebody said."""
+        [bot] = rig.bots
+        relation = Relation(RelationKind.ANNOTATION, EventId("$said"), "👍")
+
+        def say(txn: Cursor) -> None:
+            rig.service.say(txn, bot, ROOM, {}, cause="r", kind="m.reaction", relation=relation)
+
+        await rig.database.run("test", say)
+
+    async def turn(self, rig: Rig, at_ms: int = 1, *, is_busy: bool = False) -> Turn:
         """One turn of the room, prepared."""
         [bot] = rig.bots
         place = Place(bot, ROOM, rig.sealers[bot], rig.service)
+        take = rig.sender._turns.take
         turn: Turn = await rig.database.run(
-            "test", rig.sender._turns.take, place, [], 1, is_prepared=True
+            "test", take, place, [], at_ms, is_prepared=True, is_busy=is_busy
         )
         return turn
 

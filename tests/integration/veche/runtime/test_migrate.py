@@ -21,6 +21,7 @@ from veche.runtime.migrate import (
     MigrationSet,
     migrate,
     pending,
+    read_functions,
     read_migrations,
 )
 
@@ -45,6 +46,9 @@ class Town:
 
     def write(self, name: str, sql: str) -> None:
         (self.folder / f"{name}.sql").write_text(sql)
+
+    def write_functions(self, sql: str) -> None:
+        (self.folder.parent / "functions.sql").write_text(sql)
 
 
 @pytest.fixture
@@ -267,3 +271,92 @@ def test_a_compat_of_a_later_migration_is_refused(town: Town) -> None:
     town.write("0001_houses", f"-- compat: 2\n{FIRST}")
     with pytest.raises(ConfigError, match="at most its own number, 1"):
         read_migrations(town.set)
+
+
+def a_function(body: str) -> str:
+    return f"CREATE OR REPLACE FUNCTION town.doors() RETURNS int LANGUAGE sql AS $${body}$$;\n"
+
+
+def doors(dsn: str) -> object:
+    [(count,)] = execute(dsn, "SELECT town.doors()")
+    return count
+
+
+def test_functions_are_applied_again_whenever_they_have_changed(dsn: str, town: Town) -> None:
+    town.write("0001_houses", FIRST)
+    town.write_functions(a_function("SELECT 1"))
+    assert migrate(dsn, [town.set]) == ["town/0001_houses", "town/functions"]
+    assert migrate(dsn, [town.set]) == []
+
+    town.write_functions(a_function("SELECT 2"))
+    assert pending(dsn, [town.set]) == ["town/functions"]
+    assert migrate(dsn, [town.set]) == ["town/functions"]
+    assert doors(dsn) == 2
+
+    town.write_functions(a_function("SELECT 1"))
+    assert migrate(dsn, [town.set]) == ["town/functions"]
+    assert doors(dsn) == 1
+
+
+def test_the_release_before_goes_on_working_with_newer_functions(dsn: str, town: Town) -> None:
+    town.write("0001_houses", FIRST)
+    town.write_functions(a_function("SELECT 1"))
+    migrate(dsn, [town.set])
+    town.write("0002_doors", SECOND)
+    town.write_functions(a_function("SELECT 2"))
+    migrate(dsn, [town.set])
+
+    town.write_functions(a_function("SELECT 1"))
+    assert pending(dsn, [town.set]) == []
+    (town.folder / "0002_doors.sql").unlink()
+    assert migrate(dsn, [town.set]) == []
+    assert doors(dsn) == 2
+
+
+def test_functions_and_the_migration_before_them_are_one_transaction(dsn: str, town: Town) -> None:
+    town.write("0001_houses", FIRST)
+    town.write_functions(a_function("SELECT nothing"))
+
+    with pytest.raises(psycopg2.Error, match="nothing"):
+        migrate(dsn, [town.set])
+
+    assert pending(dsn, [town.set]) == ["town/0001_houses", "town/functions"]
+
+
+FUNCTIONS = """
+    SELECT pg_get_functiondef(p.oid), p.proacl::text, pg_get_userbyid(p.proowner)
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.prokind IN ('f', 'p') AND n.nspname = ANY (%s) ORDER BY p.oid::regprocedure::text"""
+SETS = {
+    "runtime": (KERNEL_SETS[0], ["runtime"]),
+    "crypto": (KERNEL_SETS[1], ["crypto"]),
+    "payments": (MigrationSet("payments", "appservices.payments"), ["ledger", "payments"]),
+    "signing": (MigrationSet("signing", "appservices.signing"), ["signing"]),
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_an_upgraded_database_has_the_functions_of_a_new_one_and_all_stand_in_the_file(
+    name: str,
+) -> None:
+    one, schemas = SETS[name]
+    with database(*KERNEL_SETS, *({one} - {*KERNEL_SETS})) as dsn:
+        new = execute(dsn, FUNCTIONS, schemas)
+        for definition, *_ in new:
+            # As an older release has left it: the same signature, and another body.
+            head, _, _ = str(definition).partition("AS $function$")
+            execute(dsn, f"SET check_function_bodies = off; {head} AS $$ BEGIN older $$")
+        execute(dsn, "DELETE FROM veche.migration WHERE schema = %s", f"{name}/functions")
+        assert execute(dsn, FUNCTIONS, schemas) != new
+        assert migrate(dsn, [one]) == [f"{name}/functions"]
+        upgraded = execute(dsn, FUNCTIONS, schemas)
+
+    functions = read_functions(one)
+    assert new
+    assert upgraded == new
+    assert functions is not None
+    for definition, *_ in new:
+        written = str(definition).replace("$function$", "$$").rstrip()
+        assert f"\n{written};\n" in functions.sql, (
+            "functions.sql lacks this, or has it otherwise than `pg_get_functiondef` says it"
+        )

@@ -112,22 +112,23 @@ class OutboundTest(TestCase):
         self.server.answers["/chunked"] = chunked + chunk * 5
         self.server.answers["/unsaid"] = b"HTTP/1.1 200 OK\r\n\r\n" + fits + b"xxx"
         self.server.answers["/head"] = b"HTTP/1.1 200 OK\r\nX: " + b"x" * (1 << 20)
+        self.server.answers["/heads"] = b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * (1 << 18)
 
         assert (await client.get(self.place(), "/fits")).body == fits
-        for path in ("/said", "/chunked", "/unsaid"):
+        for path in ("/said", "/chunked", "/unsaid", "/heads"):
             with pytest.raises(AnswerTooLargeError):
                 await client.get(self.place(), path)
         with pytest.raises(UnavailableError):
             await client.get(self.place(), "/head")
 
     async def test_a_slow_server_is_left(self) -> None:
-        self.patch(outbound, "TIMEOUT_S", 0.3)  # type: ignore[no-untyped-call]  # trial's
+        client = Outbound(reactor, allowed=[LOOPBACK], trust_root=self.certificate, timeout_s=0.3)
         drip: Sequence[bytes] = [b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", *[b"x"] * 9000]
         self.server.answers |= {"/silent": None, "/drip": drip}
 
         for path in ("/silent", "/drip"):
             with pytest.raises(NoAnswerError, match="does not answer"):
-                await self.client(LOOPBACK).get(self.place(), path)
+                await client.get(self.place(), path)
 
     async def test_only_so_many_are_asked_at_a_time(self) -> None:
         self.patch(outbound, "TIMEOUT_S", 5.0)  # type: ignore[no-untyped-call]  # trial's

@@ -127,6 +127,36 @@ def test_an_answer_closes_the_prompt_by_one_edit(room: PromptRoom) -> None:
     assert len(room.outbox()) == said + 1
 
 
+@pytest.mark.parametrize("begun", [0, 1, 3])
+def test_numbers_that_wait_are_not_placed_under_what_was_answered(
+    room: PromptRoom, begun: int
+) -> None:
+    other = room.ask(a_prompt(name="another"))
+    prompt = room.ask()
+    room.begin_reactions(prompt, begun)
+
+    room.settle(room.hear(words("1", replied(room.event_of(prompt)))))
+
+    assert room.reactions_to_come(prompt) == begun
+    assert room.reactions_to_come(other) == 3
+
+
+def test_numbers_that_wait_are_not_placed_under_what_was_withdrawn(room: PromptRoom) -> None:
+    prompt = room.ask()
+
+    room.shut(prompt)
+
+    assert room.reactions_to_come(prompt) == 0
+
+
+def test_numbers_stay_under_a_prompt_for_many_answers(room: PromptRoom) -> None:
+    prompt = room.ask(a_prompt(is_single_use=False))
+
+    room.settle(room.hear(words("1")))
+
+    assert room.reactions_to_come(prompt) == 3
+
+
 def test_exactly_one_answer_counts(room: PromptRoom) -> None:
     room.ask()
     first, second = room.hear(words("1")), room.hear(words("2"))

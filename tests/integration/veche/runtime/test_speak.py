@@ -15,6 +15,7 @@ from veche.runtime import people
 from veche.runtime.acts import check_chain
 from veche.runtime.crypto.recovery import Hint, HintKind
 from veche.runtime.hints import Hints
+from veche.runtime.inbox.store import State
 from veche.runtime.migrate import KERNEL_SETS
 from veche.runtime.speak import Ground, Voice
 
@@ -130,7 +131,20 @@ def test_a_client_that_gives_no_keys_gets_the_fingerprint(room: PromptRoom) -> N
 
 
 def test_keys_that_came_wake_the_room(room: PromptRoom) -> None:
+    for event_id, session in (("$1", "session"), ("$2", "another")):
+        room.txn.execute(
+            "INSERT INTO runtime.inbox (room_id, event_id, bot, sender, event_type, source, state,"
+            " wanted_session, waits_until_ms, received_at_ms)"
+            " VALUES (%s, %s, %s, %s, 'm.room.encrypted', 0, %s, %s, %s, %s)",
+            (ROOM, event_id, BOT, ALICE, int(State.WAITS), session, NOW_MS + 9, NOW_MS),
+        )
+
     hints().wake(room.txn, BOT, ROOM, ["session"], NOW_MS)
+
+    room.txn.execute("SELECT event_id FROM runtime.inbox WHERE state = %s", (int(State.NEW),))
+    assert room.txn.fetchall() == [("$1",)]
+    room.txn.execute("SELECT room_id, bot, next_at_ms FROM runtime.room_work")
+    assert room.txn.fetchall() == [(ROOM, BOT, NOW_MS)]
 
 
 def test_a_person_who_chose_nothing_has_the_default(room: PromptRoom) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from babel.numbers import list_currencies
 
+from tests.support.amounts import TYPED
 from tests.support.node import WIDGETS, node, why_no_node
+from veche.protocol import money
 from veche.protocol.canonical import INTEGER_MAX, canonical
-from veche.protocol.money import minor_digits
+from veche.protocol.money import minor_digits, parse_money
 
 KIT = WIDGETS / "static" / "kit"
 VALUES = 3_000
@@ -90,6 +92,24 @@ def test_the_page_counts_minor_units_as_banks_do() -> None:
     digits = javascript("money.js", "given.map(kit.minorDigits)", currencies)
 
     assert dict(zip(currencies, digits, strict=True)) == {c: minor_digits(c) for c in currencies}
+
+
+def test_the_page_takes_the_amounts_that_chats_and_forms_take() -> None:
+    words = [(f"5 {word}", code, 500 if minor_digits(code) else 5) for word, code in _written()]
+    given = [*TYPED, *words]
+
+    found = javascript("money.js", "given.map(one => kit.parseAmount(...one) ?? null)", given)
+
+    assert found == [minor for _, _, minor in given]
+    assert all(parse_money(one, currency=code).minor == minor for one, code, minor in words)
+
+
+def _written() -> list[tuple[str, str]]:
+    """Each name of a currency, with each currency that it can mean."""
+    tables = (*money._WRITTEN.items(), *money._SHARED.items())
+    return [
+        (word, code) for codes, words in tables for word in words.split() for code in codes.split()
+    ]
 
 
 def test_amounts_are_written_without_losing_a_cent() -> None:

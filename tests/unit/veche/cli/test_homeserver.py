@@ -152,3 +152,7 @@ def test_a_private_file_replaces_an_open_one_and_its_broken_draft(tmp_path: Path
     assert path.read_bytes() == b"\x00new"
     assert mode(path) == 0o600
     assert [one.name for one in tmp_path.iterdir()] == ["token"]
+
+
+def test_the_homeserver_works_out_no_servers_to_send_to(tmp_path: Path) -> None:
+    assert configuration(plan(tmp_path))["send_federation"] is False

@@ -145,24 +145,29 @@ def test_a_file_that_nobody_signed_or_can_read_is_no_proof(run: Run) -> None:
     assert run(packed_page())[1].startswith("Nobody has signed this file.\n")
 
 
+_MADE_IT = "check it with the program that made it"
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (programs.APART["p7m"], "signature of another kind"),
-        (programs.APART["XAdES"], "signature of another kind"),
-        (programs.CONTAINERS["ASiC-S"], "another program made this container"),
-        (programs.UNREAD["no signed attributes"], "has a form or an algorithm"),
+        (programs.APART["p7m"], ("signature of another kind", _MADE_IT)),
+        (programs.APART["XAdES"], ("signature of another kind", _MADE_IT)),
+        (
+            programs.CONTAINERS["ASiC-S"],
+            ("another program made this container", "check it with that program"),
+        ),
+        (programs.UNREAD["no signed attributes"], ("has a form or an algorithm", _MADE_IT)),
     ],
 )
 def test_each_file_that_is_not_checked_gets_words_of_its_own(
-    run: Run, make: Callable[[], bytes], words: str
+    run: Run, make: Callable[[], bytes], words: tuple[str, str]
 ) -> None:
     code, said = run(make())
 
     assert code == 1
     assert said.startswith("Nobody can tell: this file cannot be checked here.\n")
-    assert words in said
-    assert "with the program that made it" in said or "with that program" in said
+    assert [one for one in words if one not in said] == []
 
 
 def test_what_was_added_is_told_first(run: Run) -> None:

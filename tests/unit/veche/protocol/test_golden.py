@@ -16,9 +16,8 @@ from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.commands import KERNEL_COMMANDS, LANGUAGE, command_description, help_doc
 from veche.protocol.families import FAMILIES
 from veche.protocol.forms import Field, FieldKind, Form
-from veche.protocol.ids import EventId
 from veche.protocol.message import Bold, Bullets, Code, Facts, Heading, Link, Mono, Paragraph
-from veche.protocol.prompts import Prompt, closed_content, poll_content, prompt_content
+from veche.protocol.prompts import Prompt, closed_content, prompt_content
 from veche.protocol.reference import EXAMPLES
 from veche.protocol.wire import parse
 
@@ -147,12 +146,6 @@ def test_what_rides_beside_a_message_is_of_its_family(name: str) -> None:
         assert parse(FAMILIES[key], carried[key])
 
 
-def test_a_poll_is_as_it_was() -> None:
-    poll = poll_content(a_prompt({"yes": "Yes", "no": "No"}), "Renew?", EventId("$text"))
-
-    check_golden(GOLDEN / "poll.json", poll)
-
-
 def test_a_published_command_is_as_it_was() -> None:
     state_key, content = command_description(LANGUAGE, BOT, CATALOGUE, "de")
 
@@ -166,7 +159,7 @@ def test_the_golden_answer_answers_the_golden_prompt() -> None:
 
 
 def test_no_golden_file_is_left_over() -> None:
-    names = {f"{name}.json" for name in [*MESSAGES, "poll", "command"]}
+    names = {f"{name}.json" for name in [*MESSAGES, "command"]}
 
     assert {path.name for path in GOLDEN.iterdir()} == names
 

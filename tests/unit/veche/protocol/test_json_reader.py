@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from veche.protocol.canonical import DEPTH_MAX, INTEGER_MAX
 from veche.protocol.errors import MalformedError
-from veche.protocol.json_reader import NODES_MAX, check_json, read_content, read_json
+from veche.protocol.json_reader import NODES_MAX, check_json, read_content, read_json, read_relayed
 
 PLAIN = st.recursive(
     st.none()
@@ -39,6 +39,45 @@ def test_whatever_comes_is_read_or_malformed(data: bytes) -> None:
     except MalformedError:
         return
     json.dumps(content).encode()
+
+
+@given(PLAIN)
+def test_what_a_server_passes_on_is_read_as_it_was_written(value: Any) -> None:
+    assert read_relayed(json.dumps(value).encode()) == value
+
+
+@given(st.binary() | st.lists(PIECES).map(lambda parts: "".join(parts).encode()))
+def test_whatever_a_server_passes_on_can_be_written_again_or_is_malformed(data: bytes) -> None:
+    try:
+        content = read_relayed(data)
+    except MalformedError:
+        return
+    json.dumps(content, allow_nan=False).encode()
+
+
+@pytest.mark.parametrize("depth", [DEPTH_MAX + 4, 500, 20_000])
+@pytest.mark.parametrize(
+    "unit", [(b"[", b"]"), (b'{"a":', b"}"), (b'["]",[],', b"]"), (b'{"\\"{":1,"x":', b"}")]
+)
+def test_what_one_person_nests_too_deeply_spoils_no_other(
+    depth: int, unit: tuple[bytes, bytes]
+) -> None:
+    opening, closing = unit
+    deep = opening * depth + b"1" + closing * depth
+
+    read = read_relayed(b'{"events":[{"n":1},%b,{"n":2}]}' % deep)
+
+    assert [read["events"][0], read["events"][2]] == [{"n": 1}, {"n": 2}]
+    json.dumps(read)
+
+
+@pytest.mark.parametrize(
+    "number", [b"1e999", b"-1e999", b"NaN", b"Infinity", b"9007199254740992", b"9" * 5_000]
+)
+def test_a_number_that_is_none_or_too_large_is_left_out_of_what_is_passed_on(number: bytes) -> None:
+    read = read_relayed(b'{"events":[{"n":%b},{"n":9007199254740991}]}' % number)
+
+    assert read == {"events": [{"n": None}, {"n": INTEGER_MAX}]}
 
 
 @pytest.mark.parametrize("digits", [17, 309, 310, 4_299, 5_000])

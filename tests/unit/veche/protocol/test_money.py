@@ -4,8 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appservices.payments.core.order import OrderProblem, read_amount
+from tests.support.amounts import TYPED
+from tests.unit.veche.protocol.forms.builders import read
 from veche.protocol.catalogue import LANGUAGES, show_money, show_number
 from veche.protocol.errors import MalformedError
+from veche.protocol.forms import FieldError
 from veche.protocol.money import (
     AMOUNT_CHARACTERS_MAX,
     MINOR_MAX,
@@ -79,7 +83,7 @@ def test_where_one_currency_will_do_it_need_not_be_typed() -> None:
     [
         ("12.50", "currency"),
         ("12.50 XYZ", "currency"),
-        ("$12.50", "amount"),
+        ("$12.50", "several currencies"),
         ("EUR 12 EUR", "amount"),
         ("", "amount"),
         ("EUR", "amount"),
@@ -112,6 +116,30 @@ def test_what_is_no_clear_amount_is_refused_and_says_what_would_be_right(
         parse_money(typed)
 
     assert caught.value.field in {"amount", "currency"}
+
+
+@pytest.mark.parametrize(("typed", "currency", "minor"), TYPED)
+def test_chats_forms_and_commands_take_the_same_amounts(
+    typed: str, currency: str, minor: int | None
+) -> None:
+    if minor is None:
+        with pytest.raises(MalformedError):
+            parse_money(typed, currency=currency)
+        with pytest.raises(FieldError):
+            read("money", typed, currency=currency)
+        assert isinstance(read_amount(typed.split(), [currency]), OrderProblem)
+        return
+
+    assert parse_money(typed, currency=currency) == Money(minor=minor, currency=currency)
+    assert read("money", typed, currency=currency) == {"minor": minor, "currency": currency}
+    assert read_amount(typed.split(), [currency]) == (Money(minor=minor, currency=currency), [])
+
+
+def test_a_shared_sign_means_the_one_currency_that_is_in_use() -> None:
+    assert parse_money("$5", among=["EUR", "USD"]) == Money(minor=500, currency="USD")
+    for among in ((), ("EUR",), ("USD", "CAD")):
+        with pytest.raises(MalformedError, match="several currencies"):
+            parse_money("$5", among=among)
 
 
 def test_another_currency_than_the_one_wanted_is_refused() -> None:

@@ -11,7 +11,7 @@ from veche.protocol import message
 from veche.protocol.catalogue import LANGUAGES, Catalogue
 from veche.protocol.errors import MalformedError
 from veche.protocol.forms import Field, FieldKind, Form
-from veche.protocol.ids import EventId, UserId
+from veche.protocol.ids import UserId
 from veche.protocol.inbound import Trust
 from veche.protocol.message import Heading, Paragraph
 from veche.protocol.prompts import (
@@ -27,7 +27,6 @@ from veche.protocol.prompts import (
     Prompt,
     TrustLabel,
     closed_content,
-    poll_content,
     prompt_content,
     reaction_keys,
 )
@@ -185,37 +184,6 @@ def test_where_a_reaction_would_not_count_none_is_placed_or_asked_for(
 
     assert reaction_keys(prompt) == ()
     assert content["body"].endswith("To answer, reply with the number.")
-
-
-# --- polls --------------------------------------------------------------------------------------
-
-
-def test_a_poll_carries_the_same_prompt_and_names_its_twin_in_text() -> None:
-    prompt = a_prompt({"yes": "Yes", "no": "No"})
-
-    content = poll_content(prompt, "Renew the contract?", EventId("$text"))
-
-    assert content["org.matrix.msc1767.text"] == "Renew the contract? 1 Yes 2 No"
-    assert content["org.matrix.msc3381.poll.start"] == {
-        "kind": "org.matrix.msc3381.poll.disclosed",
-        "max_selections": 1,
-        "question": {
-            "org.matrix.msc1767.text": "Renew the contract?",
-            "body": "Renew the contract?",
-            "msgtype": "m.text",
-        },
-        "answers": [
-            {"id": "yes", "org.matrix.msc1767.text": "Yes"},
-            {"id": "no", "org.matrix.msc1767.text": "No"},
-        ],
-    }
-    assert parse(Prompt, content[PROMPT_KEY]).twin == "$text"
-
-
-@pytest.mark.parametrize("count", [0, 1])
-def test_a_poll_needs_a_choice(count: int) -> None:
-    with pytest.raises(ValueError, match="two"):
-        poll_content(a_prompt(labelled(count)), "Renew?", EventId("$text"))
 
 
 # --- the models ---------------------------------------------------------------------------------

@@ -18,7 +18,13 @@ from tests.support.forgery import FORGED, find, increment, page
 from tests.support.signing import NOW, YEAR, Office, fresh, ms, with_boxes
 from veche.protocol.asic.container import prepare_closing, read_container
 from veche.protocol.pdf.signing import Proofs
-from veche.protocol.renewal import NotRenewedError, Stamper, renew, renew_before_ms
+from veche.protocol.renewal import (
+    NotRenewedError,
+    Stamper,
+    begin_renewal,
+    finish_renewal,
+    renew_before_ms,
+)
 from veche.protocol.signatures import certificates
 from veche.protocol.signatures.certificates import Authority, Holder, Revoked
 from veche.protocol.signatures.cms import der_of
@@ -84,6 +90,13 @@ class Town:
 
     def at(self, data: bytes, years: float, *, is_online: bool = True) -> Report:
         return judge_file(data, self.by(NOW + years * YEAR, is_online=is_online))
+
+
+def renew(data: bytes, by: Trusted, stamper: Stamper) -> bytes:
+    """The file with another stamp over all of it."""
+    renewal = begin_renewal(data, by, stamper.certificates, stamper.by)
+    renewed, _ = finish_renewal(renewal, by, stamper.token(renewal.digest))
+    return renewed
 
 
 @functools.cache

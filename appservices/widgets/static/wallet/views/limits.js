@@ -7,9 +7,8 @@ import { html, nothing } from "lit";
 import { problem } from "../../app/elements/problem.js";
 import { button, field } from "../../kit/elements.js";
 import { showDateTime, showMoney, t } from "../../kit/i18n.js";
-import { asDecimalText } from "../../kit/money.js";
+import { asDecimalText, parseAmount } from "../../kit/money.js";
 import { signInHref } from "../../kit/shell.js";
-import { amountOf } from "../../keys/limits.js";
 import { readLimits, setLimit } from "../api.js";
 import "../elements/freeze.js";
 import { WalletView } from "../view.js";
@@ -59,7 +58,7 @@ export class VecheOwnLimits extends WalletView {
         const id = `limit-${kind}-${currency}`;
         const input = /** @type {HTMLInputElement} */ (this.querySelector(`#${id}`));
         const typed = input.value.trim();
-        const minor = typed ? amountOf(typed, currency) : null;
+        const minor = typed ? parseAmount(typed, currency) : null;
         Object.assign(this, { wrong: {}, told: "", failure: undefined });
         if (minor === undefined) {
             this.wrong = { [id]: t("Write an amount like {example}.", { example: "50" }) };

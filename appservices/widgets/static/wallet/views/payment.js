@@ -4,13 +4,19 @@
  * @typedef {import("../api.js").Payment} Payment
  */
 import { html, nothing } from "lit";
-import { ApiError } from "../../kit/api.js";
 import { button, spinner } from "../../kit/elements.js";
 import { showDateTime, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { signInHref } from "../../kit/shell.js";
 import { problem } from "../../app/elements/problem.js";
-import { act, choose, readInvoiceFile, readPayment, readReceipt, readReceiptPdf } from "../api.js";
+import {
+    act,
+    choose,
+    followPayment,
+    readInvoiceFile,
+    readReceipt,
+    readReceiptPdf,
+} from "../api.js";
 import "../elements/approve.js";
 import { invoiceCard } from "../elements/invoice.js";
 import "../elements/verdict.js";
@@ -63,21 +69,19 @@ export class VechePayment extends WalletView {
         return this.payment?.kind === "refund";
     }
 
-    changed() {
-        void this._read();
-    }
-
-    async _read() {
-        const { signal } = this._stopped;
-        try {
-            const payment = await readPayment(this.id, signal);
-            if (signal.aborted) return;
-            // Paid from the account of another it goes on as a payment of its own.
-            if (payment.instead) this.go(paymentHref(payment.instead));
-            else this.payment = payment;
-        } catch (error) {
-            if (!signal.aborted && (error instanceof ApiError || !this.payment)) this.fail(error);
-        }
+    // What it shows is followed itself: not all of it changes what is seen of the wallet.
+    follow() {
+        this.payment = undefined;
+        return followPayment(
+            this.id,
+            (payment) => {
+                this.error = undefined;
+                // Paid from the account of another it goes on as a payment of its own.
+                if (payment.instead) this.go(paymentHref(payment.instead));
+                else this.payment = payment;
+            },
+            (error) => this.fail(error),
+        );
     }
 
     /** @param {"stop" | "object"} what */
@@ -433,11 +437,12 @@ export class VechePayment extends WalletView {
     render() {
         const { payment } = this;
         return html`${this._crumb()}
-        ${this.framed("payment", () => {
-            if (!payment) return this.error ? nothing : this.loading(1);
-            return html`${this.failure ? problem(this.failure, { signIn: signInHref() }) : nothing}
-            ${payment.state === "asked" ? this._asked(payment) : this._over(payment)}`;
-        })}`;
+        ${this.inFrame(
+            "payment",
+            payment &&
+                html`${this.failure ? problem(this.failure, { signIn: signInHref() }) : nothing}
+                ${payment.state === "asked" ? this._asked(payment) : this._over(payment)}`,
+        )}`;
     }
 }
 customElements.define("veche-payment", VechePayment);

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import tempfile
+from contextlib import redirect_stderr, redirect_stdout
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import StringIO
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,9 +19,11 @@ from twisted.trial.unittest import TestCase
 
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
+from veche.cli.main import main
 from veche.protocol.act_proof import ACTS_KEY, verify_acts
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.cosigned import are_enough
+from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import UserId
 from veche.protocol.notes import Cosigner, NoteSigner, cosignatures, open_checkpoint
 from veche.protocol.witnessed import read_witnessed
@@ -26,6 +33,7 @@ from veche.runtime.acts.heads import ActHeads
 from veche.runtime.database import Database
 from veche.runtime.limits import Limit
 from veche.runtime.migrate import MigrationSet
+from veche.runtime.postgres import binaries
 from veche.runtime.web import new_site
 from veche.runtime.witness.folder import WitnessFolder
 from veche.runtime.witness.routes import WitnessRoutes
@@ -144,6 +152,24 @@ class Town:
         found: dict[str, Any] = json.loads(json.dumps(self.signer.sign_object({ACTS_KEY: proof})))
         return found
 
+    async def answer(self, after: int) -> dict[str, Any] | None:
+        """Its newest head for whoever has an older one, as its site answers; None: 404."""
+        try:
+            head, path = await self.database.run("test", heads.extended, TOWN, after)
+        except NotFoundError:
+            return None
+        return {"checkpoint": head.note, "consistency": list(path)}
+
+    async def answers(self) -> dict[str, Any]:
+        """The paths of its site, for whoever has a head of five acts."""
+        keys = {"v": 1, "api": "/_veche/acts/v1", "keys": [self.signer.verifier.to_text()]}
+        query = f"organisation={TOWN}"
+        return {
+            f"/.well-known/veche/acts?{query}": keys,
+            f"/_veche/acts/v1/heads?after=5&{query}": await self.answer(5),
+            f"/_veche/acts/v1/heads?{query}": await self.answer(0),
+        }
+
     async def failing(self) -> list[str]:
         keys = [key.to_text() for key in self.witnesses.keys]
         return [one.why for one in await self.database.run("test", store.failing, keys)]
@@ -243,6 +269,71 @@ class AskingTests(TestCase):
         await restored.do(2)
 
         assert "our database has lost what was signed" in (await restored.failing())[0]
+
+    async def test_a_restored_log_that_goes_on_is_found_out_by_witness_and_verifier(self) -> None:
+        self.town.use([self.first], 1)
+        await self.town.do(2)
+        restored = self.restored(self.town)
+        await self.town.do(3)
+        saved = await self.town.file()
+
+        steps = ((1, "our database has lost"), (2, "has another head of 5 acts"), (3, "422 "))
+        for count, why in steps:
+            restored.use([self.first], 1)
+            await restored.do(count)
+            await restored.show()
+            assert why in (await restored.failing())[0]
+            vouched = await restored.vouched()
+            # What the witness has signed for the restored one is of before, and nothing after it.
+            assert vouched is not None
+            assert vouched.size == 2
+            code, said = self.verify(saved, await restored.answers())
+            assert code == 1
+            assert "False: the head in the file is not the beginning of the log of today" in said
+        [seen] = self.first.witness.seen()
+        assert seen.forks_count == 1
+        assert self.verify(saved, await self.town.answers())[0] == 0
+
+    def restored(self, town: Town) -> Town:
+        """The same log on a copy of the database of now, without the files of its heads."""
+        restored, backup = Town(self), Path(self.mktemp())  # type: ignore[no-untyped-call]  # trial's
+        execute(
+            restored.dsn,
+            "DO $$ DECLARE name text; BEGIN FOR name IN SELECT nspname FROM pg_namespace"
+            " WHERE nspname !~ '^pg_|^information_schema$|^public$' LOOP"
+            " EXECUTE 'DROP SCHEMA ' || quote_ident(name) || ' CASCADE'; END LOOP; END $$",
+        )
+        for command in (
+            ["pg_dump", "-Fc", "-f", str(backup), town.dsn],
+            ["pg_restore", "-d", restored.dsn, str(backup)],
+        ):
+            subprocess.run([str(binaries() / command[0]), *command[1:]], check=True)
+        return restored
+
+    def verify(self, file: dict[str, Any], answers: Mapping[str, Any]) -> tuple[int, str]:
+        """What `veche verify --online` says of a file, by a site that answers so."""
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                found = answers.get(self.path)
+                self.send_response(404 if found is None else 200)
+                self.end_headers()
+                self.wfile.write(json.dumps(found).encode())
+
+            def log_message(self, *_: object) -> None:
+                """Nothing."""
+
+        path = Path(self.mktemp())  # type: ignore[no-untyped-call]  # trial's
+        path.write_text(json.dumps(file))
+        with HTTPServer(("127.0.0.1", 0), Handler) as server, redirect_stderr(StringIO()) as said:
+            thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            url = f"http://127.0.0.1:{server.server_port}"
+            with redirect_stdout(said):
+                code = main(["verify", str(path), "--online", "--site", url])
+            server.shutdown()
+            thread.join()
+        return code, said.getvalue()
 
     async def test_what_a_witness_signed_and_we_did_not_keep_is_asked_for_again(self) -> None:
         self.town.use([self.first], 1)

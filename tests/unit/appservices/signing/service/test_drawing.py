@@ -1,4 +1,4 @@
-"""What the sandbox does to strangers' files loads little: each of its children loads it anew."""
+"""What the sandbox does to strangers' files loads little: its fork server stays in memory."""
 
 import subprocess
 import sys

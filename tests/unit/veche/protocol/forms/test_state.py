@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.veche.protocol.forms.builders import form, person
 from veche.protocol.errors import MalformedError
-from veche.protocol.forms.dialogue import start, step
 from veche.protocol.forms.models import FIELDS_MAX
-from veche.protocol.forms.state import FORM_KEPT_MS, FormState, Mode, Said
+from veche.protocol.forms.state import FormState, Mode
 
 STATE = FormState(
     {"a": "x", "b": {"minor": 5, "currency": "EUR"}, "c": ["red"], "d": True},
@@ -56,16 +54,3 @@ def test_what_is_no_state_is_refused(wrong: dict[str, Any]) -> None:
 def test_what_is_no_object_is_refused(wrong: object) -> None:
     with pytest.raises(MalformedError):
         FormState.from_json(wrong)
-
-
-def test_a_form_is_kept_for_thirty_days_from_its_start() -> None:
-    assert FORM_KEPT_MS == 2_592_000_000
-    assert not STATE.is_expired(STATE.started_at_ms + FORM_KEPT_MS)
-    assert STATE.is_expired(STATE.started_at_ms + FORM_KEPT_MS + 1)
-
-
-def test_a_state_of_another_form_is_a_bug() -> None:
-    state, _ = start(form({"id": "a"}, {"id": "b"}), {"a": "x"}, started_at_ms=0)
-
-    with pytest.raises(ValueError, match="not of this form"):
-        step(form({"id": "a"}), state, Said("x"), person())

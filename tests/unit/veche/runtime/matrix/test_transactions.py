@@ -89,6 +89,14 @@ class TransactionsTests(WebTestCase):
             assert (status, answer["errcode"]) == (400, "M_BAD_JSON"), body
         assert self.taker.events == []
 
+    def test_an_event_that_nobody_can_read_stops_no_other(self) -> None:
+        hostile = [b"1e999", b"9" * 5_000, b"-Infinity", b"[" * 2_000 + b"]" * 2_000]
+        for number, value in enumerate(hostile):
+            body = b'{"events": [{"content": {"x": %b}}, {"number": %d}]}' % (value, number)
+            assert self.ask("PUT", PUSH, body) == (200, {})
+            assert self.taker.events[-1] == {"number": number}
+            json.dumps(self.taker.events, allow_nan=False)
+
     def test_what_is_not_stored_is_not_acknowledged(self) -> None:
         self.taker.error = UnavailableError("no database", retry_after_ms=1)
 

@@ -1,0 +1,78 @@
+"""A payout that a restored backup has forgotten: whose it was approves again what the bank paid.
+
+The operator says whose it was; only a key of theirs lets the ledger take the money.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import logging
+from typing import TYPE_CHECKING, Any
+
+from appservices.payments.core.payout import PayoutOrder
+from appservices.payments.core.texts.banks import paid_out_doc
+from appservices.payments.service import paying, payouts
+from appservices.payments.service.rails import suspense
+from appservices.payments.service.scene import Parts
+from appservices.payments.store import bank as bank_store
+from appservices.payments.store import holders
+from veche.protocol.errors import ConflictError, NotFoundError
+from veche.protocol.ids import UserId
+from veche.protocol.money import Money
+from veche.runtime.chats import ChatErrand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from appservices.payments.service.scene import Scene
+    from veche.runtime.database import Cursor
+    from veche.runtime.errands import Errand
+
+logger = logging.getLogger(__name__)
+
+
+class AskPayer(ChatErrand[Parts]):
+    """Asks whose payout a line of a bank was to approve it again."""
+
+    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Ask, or leave an alarm for the operator."""
+        scene, asked = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        why = _ask(scene, asked)
+        if why is not None:
+            logger.warning("bank %s: look at %s", asked["bank"], asked["line"])
+            problem = f"whose payout it was is not asked: {why}"
+            bank_store.add_alarm(txn, asked["bank"], asked["line"], problem, now_ms)
+
+
+def _ask(scene: Scene, asked: Mapping[str, str]) -> str | None:
+    """Ask for the approval; why that cannot be, or None."""
+    person = UserId(asked["person"])
+    try:
+        [line] = suspense.find(scene.txn, [asked["line"]], asked["bank"])
+        suspense.check_went(scene.txn, line)
+    except (ConflictError, NotFoundError) as e:
+        return str(e)
+    room_id = scene.chat_of(person)
+    if room_id is None:
+        return "they have no chat with the bot"
+    currency = {n: code for code, n in holders.currencies(scene.txn).items()}[line.ledger]
+    said = scene.vault.open(line.sealed)
+    wanted = PayoutOrder(
+        Money(minor=-line.signed_minor, currency=currency),
+        said.get("account") or line.key,
+        said.get("name") or line.key,
+        said.get("reference") or said.get("text") or "",
+    )
+    order = {
+        "bank": line.bank,
+        "line": line.key,
+        "note": base64.b64decode(asked["note"]).hex(),
+    }
+    matter = payouts.new(scene, person, room_id, wanted, line.bank, kept=order)
+    why = paying.hopeless(scene, matter.payment)
+    if why is None:
+        noon = dt.datetime.combine(line.booked_on, dt.time(12), dt.UTC)
+        booked_at_ms = int(noon.timestamp()) * 1000
+        paying.begin(scene, matter, paid_out_doc(booked_at_ms, scene.speech(person)))
+    return why
