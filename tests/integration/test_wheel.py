@@ -131,6 +131,7 @@ def test_what_setup_cfg_asks_for_is_what_the_wheel_asks_for(metadata: Message) -
     assert len(asked) == len([line for line in wanted if line and not line.startswith("#")])
 
 
+@pytest.mark.long
 def test_two_builds_are_identical_to_the_byte(
     wheel_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

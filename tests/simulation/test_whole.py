@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.postgres
 
 LONG = 2_000
-SHORT = 1
-"""Of one institution; one of two is made below, twice."""
+SHORT = 2
+"""One world of one institution, and one of two."""
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +50,7 @@ def test_whatever_goes_wrong_everything_comes_to_its_one_end(seed: int, tmp_path
         assert sum(person.receipts.total() for person in world.persons) > 0
 
 
+@pytest.mark.long
 def test_a_seed_makes_the_same_world_again_though_the_database_is_real(tmp_path: Path) -> None:
     histories = []
     for name in ("first", "again"):

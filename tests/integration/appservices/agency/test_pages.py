@@ -223,7 +223,7 @@ def test_of_two_tabs_one_counts_and_the_other_is_told(town: Town) -> None:
     said = words_of(town.hear_pages())
 
     assert outcome(town, first) == (None, "done")
-    assert outcome(town, second)[0].reason == "late"
+    assert outcome(town, second)[0].reason == "doubled"
     assert seen(town, case_id).answers[0].value == "Anna Weber"
     assert outcome(town, second)[0].words not in said
 
@@ -252,7 +252,7 @@ def test_a_closed_question_is_refused_at_once(town: Town) -> None:
     with pytest.raises(AnswerRefusedError) as refused:
         answer(town, case_id, "form", key="two", prompt=prompt, data=dict(ANSWERS))
 
-    assert refused.value.reason == "late"
+    assert refused.value.reason == "doubled"
 
 
 def test_what_is_wrong_is_told_by_field_and_nothing_is_handed_in(town: Town) -> None:
