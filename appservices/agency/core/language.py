@@ -13,6 +13,7 @@ A file is read to its end and everything that is wrong is told at once, with lin
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from typing import Final
 
@@ -55,8 +56,9 @@ KEYS: Final = (
 VERSION_MAX: Final = 1_000_000
 
 
+@functools.lru_cache(maxsize=64)
 def read_service(text: str) -> ServiceDefinition:
-    """A service, from its file.
+    """Read a service from its file; the same text is read once.
 
     Args:
         text: The whole file, at most ``SERVICE_FILE_CHARACTERS_MAX`` characters.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
@@ -115,12 +114,7 @@ def definition_of(scene: Scene, file: CaseFile) -> ServiceDefinition:
         return current.definition
     kept = store.definition(scene.txn, file.case.digest)
     assert kept is not None, "agency.case_file refers to it"  # noqa: S101 -- a foreign key
-    return _read(kept.source)
-
-
-@functools.lru_cache(maxsize=64)
-def _read(source: str) -> ServiceDefinition:
-    return read_service(source)
+    return read_service(kept.source)
 
 
 def _actor(heard: Input) -> str:

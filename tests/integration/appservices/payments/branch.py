@@ -56,7 +56,7 @@ from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store.mandates import Mandate
 from tests.integration.appservices.payments.scenes import ALICE, BOB, bank
 from tests.integration.veche.runtime.rig import until
-from tests.support.postgres import execute
+from tests.support.postgres import execute, session
 from tests.support.processes import TIMEOUT_S
 from tests.support.stored_keys import StoredApprovals
 from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
@@ -71,7 +71,7 @@ from veche.protocol.canonical import canonical
 from veche.protocol.ids import RoomId, Ulid, UserId, derived_ulid
 from veche.runtime import live as live_module
 from veche.runtime.crypto.tracking import pin_encrypted
-from veche.runtime.database import Database, connect
+from veche.runtime.database import Database
 from veche.runtime.database.listener import Listener
 from veche.runtime.database.presence import Presence
 from veche.runtime.live import Live
@@ -237,12 +237,8 @@ class Branch:
     @contextmanager
     def scene(self) -> Iterator[Scene]:
         """A transaction, committed at the end."""
-        connection = connect(self.dsn)
-        try:
-            with connection, connection.cursor() as txn:
-                yield self.parts.scene(txn, f"test {self.now_ms()}", self.now_ms())
-        finally:
-            connection.close()
+        with session(self.dsn) as connection, connection, connection.cursor() as txn:
+            yield self.parts.scene(txn, f"test {self.now_ms()}", self.now_ms())
 
     @property
     def url(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.core.ledger import Result
 from appservices.payments.store import oracle
 from appservices.payments.store.ledger import PostgresLedger
-from tests.support.postgres import database
+from tests.support.postgres import database, session
 from veche.runtime.database import connect
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 
@@ -37,13 +37,13 @@ def opened(dsn: str, role: str | None = None) -> Iterator[PostgresLedger]:
 
 def problems(dsn: str) -> list[str]:
     """What the second oracle finds."""
-    with closing(connect(dsn)) as connection, connection.cursor() as txn:
+    with session(dsn) as connection, connection.cursor() as txn:
         return oracle.problems(txn, 0, WORDS)
 
 
 def problems_after(dsn: str, *statements: str, after_seq: int = 0) -> list[str]:
     """What the second oracle would find after statements, which are taken back."""
-    with closing(connect(dsn)) as connection, connection.cursor() as txn:
+    with session(dsn) as connection, connection.cursor() as txn:
         for statement in statements:
             txn.execute(statement)
         return oracle.problems(txn, 0, WORDS, after_seq=after_seq)

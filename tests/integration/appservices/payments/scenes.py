@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -20,14 +20,13 @@ from appservices.payments.store import holders
 from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store.mandates import Mandate
 from tests.integration.appservices.payments.ledgers import PAYMENTS
-from tests.support.postgres import database, execute
+from tests.support.postgres import database, execute, session
 from tests.support.stored_keys import StoredApprovals
 from veche.chat.sending import Voice
 from veche.cli.demo import world as demo
 from veche.contracts.payments.mandate import ChargeOrder, MandateOrder
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import UserId, derived_ulid
-from veche.runtime.database import connect
 from veche.runtime.database.migrate import KERNEL_SETS
 from veche.runtime.vault import Vault
 
@@ -165,7 +164,7 @@ def bank() -> Iterator[str]:
 @contextmanager
 def world(dsn: str, now_ms: int = NOW_MS, cause: str = "") -> Iterator[World]:
     """A transaction, committed at the end."""
-    with closing(connect(dsn)) as connection, connection.cursor() as txn:
+    with session(dsn) as connection, connection.cursor() as txn:
         voice = Voice(txn, _NONE, _BOT, cause or f"cause {next(_numbers)}", now_ms)
         yield World(connection, Scene(txn, voice, _PARTS))
         connection.commit()

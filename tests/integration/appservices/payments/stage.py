@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -38,7 +38,7 @@ from appservices.payments.service.work import Entry, Outcome, Work
 from appservices.payments.store import attempts, holders
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems
 from tests.support.ledger import Shard
-from tests.support.postgres import database, execute
+from tests.support.postgres import database, execute, session
 from tests.support.stored_keys import StoredApprovals
 from veche.acts import ActLog
 from veche.chat.sending import Ground, Voice
@@ -46,7 +46,6 @@ from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import EffectId, RoomId, UserId
 from veche.protocol.message import body
-from veche.runtime.database import connect
 from veche.runtime.database.migrate import KERNEL_SETS
 from veche.runtime.vault import Vault
 
@@ -214,7 +213,7 @@ class Stage:
     @contextmanager
     def scene(self) -> Iterator[StageScene]:
         """A transaction, committed at the end."""
-        with closing(connect(self.dsn)) as connection, connection.cursor() as txn:
+        with session(self.dsn) as connection, connection.cursor() as txn:
             yield self.scene_of(txn, f"cause {next(_causes)}", self.now_ms)
             connection.commit()
 
@@ -309,7 +308,7 @@ class Stage:
     def write(self) -> None:
         """The writer takes what waits, one after the other."""
         while True:
-            with closing(connect(self.dsn)) as connection, connection.cursor() as txn:
+            with session(self.dsn) as connection, connection.cursor() as txn:
                 waiting = attempts.waiting(txn, [], 10)
                 revoked = revoked_of(txn, _Approvals(self.heard), waiting)
             if not waiting:

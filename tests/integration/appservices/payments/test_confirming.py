@@ -29,6 +29,7 @@ from appservices.payments.service.wallet.extras import chosen_view
 from appservices.payments.service.wallet.visit import Visit
 from tests.integration.appservices.payments.market import BEGINS_MINOR, SHOP, Market
 from tests.integration.appservices.payments.test_bills import beside
+from tests.support.long import seeds
 from veche.contracts.payments.invoice_api import ConfirmBody, InvoiceBody, QuoteBody, RefuseBody
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.money import MINOR_MAX, Money
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.postgres
 
 WAIT_MS = 10_000
-SEEDS = range(25)
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +281,7 @@ def test_without_cover_the_merchant_is_not_asked(market: Market) -> None:
     assert market.invoice_state(invoice_id) == "issued"
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(ordinary=5, long=25))
 def test_never_paid_and_refused_and_never_charged_and_unconfirmed(place: Market, seed: int) -> None:
     """Whatever is said, rings, freezes and is written, in any order and at any moment."""
     market, chance = place.fresh(), random.Random(seed)  # noqa: S311 -- no secret

@@ -17,7 +17,8 @@ import select
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, Final
+import zlib
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 import pytest
@@ -26,6 +27,7 @@ from appservices.signing.service import acting
 from tests.integration.appservices.signing.chats import BOT
 from tests.integration.appservices.signing.killed import HearingSite, KeptMedia
 from tests.integration.veche.runtime.rig import event, hidden, is_ours, until
+from tests.support.long import is_long
 from tests.support.processes import ROOT, TIMEOUT_S
 from veche.messaging.inbox.intake import Intake
 from veche.messaging.inbox.store import State
@@ -33,7 +35,7 @@ from veche.messaging.jobs import store as errands
 from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from veche.protocol.ids import UserId
@@ -57,9 +59,24 @@ _KEPT: Final = (
     "SELECT 'errand', kind FROM runtime.errand",
     "SELECT 'act', substring(entry FROM '\"k\":\"([a-z_]+)\"') FROM runtime.act",
 )
+T = TypeVar("T")
 _came = itertools.count(1)
 _FLEETING: Final = re.compile(r"https?://\S+|\w*\d\w*|\b[A-Z]{8}\b")
 """What is another one each time: links, times, numbers of documents."""
+
+
+def chosen(name: str, moments: Sequence[T]) -> list[T]:
+    """Choose at which moments a process is killed: at each in a long run, else at one of them.
+
+    Which one the name decides, so that each moment is the one of some tests.
+
+    Args:
+        name: Of what is killed.
+        moments: All of them.
+    """
+    if is_long():
+        return list(moments)
+    return [moments[zlib.crc32(name.encode()) % len(moments)]]
 
 
 class _Forker:
@@ -196,10 +213,11 @@ class KillingSite(HearingSite):
         Args:
             kind: Of the errand, whose time has come.
             prepare: Brings it about; each time anew.
-            steps: At which a process is killed; or the moment, if it is of a transaction.
+            steps: At which a process is killed, one of them in an ordinary run; or the moment, if
+                it is of a transaction.
         """
         found: dict[str, Facts] = {}
-        for step in ("", *steps):
+        for step in ("", *chosen(self.id(), steps)):
             before = await self.calm()
             await prepare()
             assert self.hasten(kind), f"{kind} is not there"
@@ -237,7 +255,7 @@ class KillingSite(HearingSite):
             prepare: Lets it come; each time anew.
         """
         found: dict[str, Facts] = {}
-        for moment in ("", "in inbox", "after inbox"):
+        for moment in ("", *chosen(self.id(), ("in inbox", "after inbox"))):
             before = await self.calm()
             await prepare()
             assert self.rows("SELECT 1 FROM runtime.inbox"), "nothing came"
@@ -273,7 +291,8 @@ class KillingSite(HearingSite):
             statuses: The first time, and again.
         """
         found: dict[str, Facts] = {}
-        for moment, status in (("", statuses[0]), ("in", statuses[0]), ("after", statuses[1])):
+        killed = (("in", statuses[0]), ("after", statuses[1]))
+        for moment, status in (("", statuses[0]), *chosen(name, killed)):
             before = await self.calm()
             ask = await prepare()
             if moment:

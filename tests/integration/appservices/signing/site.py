@@ -44,7 +44,7 @@ from appservices.signing.service.scene import Parts
 from appservices.signing.service.sealing import Callers, Seals
 from tests.support.forgery import page
 from tests.support.keys import BrowserKey, Passkey
-from tests.support.postgres import database, execute
+from tests.support.postgres import database, execute, session
 from tests.support.sign_page import API as SIGNING_API
 from tests.support.sign_page import SignPage
 from tests.support.signing import with_boxes
@@ -58,7 +58,7 @@ from veche.messaging.service import BotAccount
 from veche.protocol.ids import UserId
 from veche.runtime.config.secret_files import write_private
 from veche.runtime.config.witnesses import WitnessesSection
-from veche.runtime.database import Database, connect
+from veche.runtime.database import Database
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.keys.pool import SigningPool
 from veche.runtime.live import Live
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Scene
     from veche.messaging.webhooks import Webhooks
-    from veche.runtime.database import Connection, Cursor
+    from veche.runtime.database import Cursor
 
 reactor: Any = default_reactor
 SIGNING: Final = MigrationSet("signing", "appservices.signing")
@@ -111,15 +111,9 @@ class SigningSite(TestCase):
         """Open the database and a port, behind which there is nothing yet."""
         self.database = self._database()
         self.addCleanup(self.database.close)
-        self._idle: list[Connection] = []
-        self.addCleanup(self._close_idle)
         self._port = reactor.listenTCP(0, new_site(Resource(), reactor), interface="127.0.0.1")
         self.addCleanup(self._port.stopListening)
         self.url = f"http://127.0.0.1:{self._port.getHost().port}"
-
-    def _close_idle(self) -> None:
-        for one in self._idle:
-            one.close()
 
     def _database(self) -> Database:
         return Database(self.dsn, reactor, threads=4)
@@ -236,12 +230,8 @@ class SigningSite(TestCase):
 
     def run_now(self, work: Callable[..., Any], *args: Any) -> Any:
         """Run a transaction at once, in this thread."""
-        connection = self._idle.pop() if self._idle else connect(self.dsn)
-        try:
-            with connection, connection.cursor() as txn:
-                return work(txn, *args)
-        finally:
-            self._idle.append(connection)
+        with session(self.dsn) as connection, connection, connection.cursor() as txn:
+            return work(txn, *args)
 
     def scene_of(self, txn: Cursor) -> Scene:
         """A transaction of the bot."""

@@ -154,6 +154,7 @@ class ChromiumTests(_BlindBrowser):
     browser: ClassVar[Mapping[str, str]] = {"CHROMIUM": str(chromium())}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(bool(why_no_firefox()), reason=why_no_firefox())
 class FirefoxTests(_BlindBrowser):
     """In Firefox."""
@@ -162,6 +163,7 @@ class FirefoxTests(_BlindBrowser):
     browser: ClassVar[Mapping[str, str]] = {"VECHE_BROWSER": "firefox", "FIREFOX": str(firefox())}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser())
 class LongerHashTests(ChromiumTests):
     """In Chromium, closed by SHA-512, by an authority for stamps that was made with it."""

@@ -111,6 +111,7 @@ class ChromiumTests(_Browser):
     browser: ClassVar[Mapping[str, str]] = {"CHROMIUM": str(chromium())}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(bool(why_no_firefox()), reason=why_no_firefox())
 class FirefoxTests(_Browser):
     """In Firefox."""

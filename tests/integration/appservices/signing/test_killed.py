@@ -6,6 +6,7 @@ Real processes at a real database, killed at each step by themselves; this one g
 from __future__ import annotations
 
 import hashlib
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from appservices.signing.core.judged import judged_file
 from appservices.signing.service.delivery import DELIVER
 from appservices.signing.service.ending import CLOSE
 from tests.integration.appservices.signing.chats import DAVE
-from tests.integration.appservices.signing.killing import KillingSite
+from tests.integration.appservices.signing.killing import KillingSite, chosen
 from tests.integration.appservices.signing.site import ALICE, CAROL, PDF
 from tests.support.containers import docx
 from tests.support.keys import approval_of
@@ -48,7 +49,7 @@ class KilledTests(KillingSite):
         return self.session()
 
     async def test_a_file_is_closed_and_handed_out_once_whenever_a_process_is_killed(self) -> None:
-        for moment in STEPS:
+        for moment in chosen(self.id(), STEPS):
             session = await self.asked()
             answer = await self.away(self.page(session, "p1").sign, self.keys[ALICE])
             assert answer.status == 200, answer
@@ -79,27 +80,28 @@ class KilledTests(KillingSite):
         assert [one.name for one in report.signers] == ["Alice Adams"]
 
     async def test_an_approval_gives_one_certificate_whenever_a_process_is_killed(self) -> None:
-        for moment in ("in", "after"):
-            for name in ("signing.certifying", "signing.certificate"):
-                page = self.page(await self.asked(), "p1")
-                child, page.origin = await self.served(f"{moment} {name}")
-                key = FreshKey()
-                asked = await self.away(page.ask, level="S2", key=key.id)
-                approval = approval_of(asked.body["asked"], asked.body["now_ms"])
-                signed = self.keys[ALICE].signed(approval)
-                await self.broken(page.certify, key, signed)
-                await self.killed(child)
+        every = itertools.product(("in", "after"), ("signing.certifying", "signing.certificate"))
+        for moment, name in chosen(self.id(), list(every)):
+            page = self.page(await self.asked(), "p1")
+            child, page.origin = await self.served(f"{moment} {name}")
+            key = FreshKey()
+            asked = await self.away(page.ask, level="S2", key=key.id)
+            approval = approval_of(asked.body["asked"], asked.body["now_ms"])
+            signed = self.keys[ALICE].signed(approval)
+            await self.broken(page.certify, key, signed)
+            await self.killed(child)
 
-                page.origin = self.url
-                first = await self.away(page.certify, key, signed)
-                assert first.status == 200, (moment, name, first)
-                again = await self.away(page.certify, key, signed)
-                assert again.body["certificate"] == first.body["certificate"]
-                counts = "SELECT count(*) FROM signing.certificate WHERE session_id = %s"
-                assert self.rows(counts, page.session) == [(1,)], (moment, name)
+            page.origin = self.url
+            first = await self.away(page.certify, key, signed)
+            assert first.status == 200, (moment, name, first)
+            again = await self.away(page.certify, key, signed)
+            assert again.body["certificate"] == first.body["certificate"]
+            counts = "SELECT count(*) FROM signing.certificate WHERE session_id = %s"
+            assert self.rows(counts, page.session) == [(1,)], (moment, name)
 
     async def test_a_signature_is_there_once_whenever_a_process_is_killed(self) -> None:
-        for moment, status in (("in signing.sign", 200), ("after signing.sign", 409)):
+        moments = (("in signing.sign", 200), ("after signing.sign", 409))
+        for moment, status in chosen("sign", moments):
             page = self.page(await self.asked(), "p1")
             key = FreshKey()
             issued = await self.away(page.certificate, key, self.keys[ALICE])
@@ -127,7 +129,8 @@ class KilledTests(KillingSite):
             assert self.rows(counts, page.session, page.session) == [(1, 2)], moment
 
     async def test_a_refusal_counts_once_whenever_a_process_is_killed(self) -> None:
-        for moment, status in (("in signing.decline", 200), ("after signing.decline", 409)):
+        moments = (("in signing.decline", 200), ("after signing.decline", 409))
+        for moment, status in chosen("decline", moments):
             page = self.page(await self.asked(), "p1")
             child, page.origin = await self.served(moment)
             await self.broken(page.decline, self.keys[ALICE], "other", f"Killed {moment}")
@@ -150,7 +153,7 @@ class KilledTests(KillingSite):
     async def test_another_acts_in_their_place_once_whenever_a_process_is_killed(self) -> None:
         self.chat(DAVE)
         moments = (("in signing.delegate", 200), ("after signing.delegate", 409))
-        for number, (moment, status) in enumerate(moments, 1):
+        for number, (moment, status) in enumerate(chosen("delegate", moments), 1):
             page = self.page(await self.asked("delegation"), "p1")
             path = f"/sessions/{page.session}/delegate"
             body = {"party": page.party, "to": "dave"}
@@ -174,6 +177,7 @@ class KilledTests(KillingSite):
             assert said.count("Dave Dean for Alice Adams") == number, (moment, said)
 
 
+@pytest.mark.long
 class AnyFileTests(KilledTests):
     """The same of a file that is no PDF, whose signatures are in a container."""
 

@@ -130,6 +130,7 @@ class KilledHearingTests(KillingSite, HandSite):
         for person in (BOB, DAVE):
             assert self.said_to(person, found, "Please look at") == 1
 
+    @pytest.mark.long
     async def test_a_guardian_agrees_once(self) -> None:
         await self.guarded()
 
@@ -196,6 +197,7 @@ class KilledHearingTests(KillingSite, HandSite):
         for person in (ALICE, BOB, DAVE):
             assert found["party", person, "waiting"] == 1
 
+    @pytest.mark.long
     async def test_a_template_that_cannot_be_filled_in_is_said_once(self) -> None:
         async def fill() -> None:
             await self.say_all(CAROL, *RESOLUTION, "alice", "bob", "dave")

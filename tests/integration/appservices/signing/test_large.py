@@ -86,6 +86,7 @@ class LargeTests(ChatSite):
         assert UPLOAD_BYTES_MAX - ROOM_BYTES < len(data) <= UPLOAD_BYTES_MAX
         await self.whole(data, "file", "plans.pdf")
 
+    @pytest.mark.long
     async def test_any_file_of_the_largest_size(self) -> None:
         data = hashlib.shake_256(b"any").digest(UPLOAD_BYTES_MAX)
         await self.whole(data, "file/any", "plans.bin")

@@ -10,7 +10,7 @@ import pytest
 
 from appservices.signing.core.judged import judged
 from appservices.signing.core.records import Clause, ClauseKind
-from appservices.signing.service import acting, certifying, waiting
+from appservices.signing.service import acting, certifying, together, waiting
 from appservices.signing.service.tokens import LIST_SEED, list_link
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import (
@@ -24,6 +24,7 @@ from tests.integration.appservices.signing.site import (
 from tests.support.calls import request
 from tests.support.forgery import page
 from tests.support.keys import approval_of, unpadded_base64
+from tests.support.long import many
 from tests.support.sign_page import API, FreshKey, SignList, ask_all, sign_all
 from tests.support.signing import with_boxes
 from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
@@ -57,14 +58,16 @@ class ManyTests(SigningSite):
         return [self.page(self.sent(**two_signers(), pdf=one), "p1") for one in files]
 
     async def test_hundreds_of_documents_in_one_gesture_and_what_is_above_in_another(self) -> None:
-        every, above = DOCUMENTS_MAX + 2, 2
+        most, above = many(ordinary=6, long=DOCUMENTS_MAX), 2
+        self.patch(waiting, "DOCUMENTS_MAX", most)  # type: ignore[no-untyped-call]  # trial's
+        every = most + above
         for number in range(every):
             self.sent(two_signers()["invited"][:1], pdf=page(f"Receipt {number}"))
         told = await self.away(self.listed().read)
         assert DOCUMENTS_MAX >= 200
-        assert (len(told["documents"]), told["more"]) == (DOCUMENTS_MAX, above)
+        assert (len(told["documents"]), told["more"]) == (most, above)
 
-        for count, left in ((DOCUMENTS_MAX, above), (above, 0)):
+        for count, left in ((most, above), (above, 0)):
             pages = await self.away(self.listed().pages)
             answers = await self.away(sign_all, pages, self.keys[ALICE])
             assert [one.status for one in answers] == [200] * count, answers
@@ -308,6 +311,8 @@ class ChatTests(ChatSite):
 
     async def test_sign_all_from_the_word_to_the_evidence(self) -> None:
         self.chat(ALICE, CAROL)
+        # Nothing is said of them all before the test ends, however slow the machine is.
+        self.patch(together, "SPAN_MS", 10**15)  # type: ignore[no-untyped-call]  # trial's
         mine = two_signers()["invited"][:1]
         alone = {self.sent(mine).id, self.sent(mine).id}
         ids = {*alone, self.sent(**two_signers()).id, self.sent(**two_signers()).id}

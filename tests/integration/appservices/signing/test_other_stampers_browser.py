@@ -37,6 +37,7 @@ NO_STAMP = "No time stamp could be got"
 SILENT = "The authority for time stamps does not answer as it should."
 
 
+@pytest.mark.long
 class SessionsTests(OtherStamps, test_browser.ChromiumTests):
     """All that people sign on their pages: alone, in turn, many at once, any file, as guests."""
 
@@ -48,6 +49,7 @@ class BlindTests(OtherStamps, test_blind_browser.ChromiumTests):
         return [*super().roots(), self.time.root]
 
 
+@pytest.mark.long
 class ProviderTests(OtherStamps, test_provider_browser.ProviderPages):
     """Certificates of one's own, at a provider."""
 
