@@ -11,7 +11,9 @@ from appservices.agency.service.chats import hear_in_case, hear_in_chat, signs_o
 from appservices.agency.service.clerk_words import note_words
 from appservices.agency.service.desks import hear_at_desk
 from appservices.agency.service.documents import document_handlers
-from appservices.agency.service.errands import (
+from appservices.agency.service.fees import FeeNews, fee_handlers
+from appservices.agency.service.file_checks import file_handlers
+from appservices.agency.service.jobs import (
     JOIN,
     MAKE_DESK,
     STAFF_LEFT,
@@ -19,8 +21,6 @@ from appservices.agency.service.errands import (
     handlers,
     keep_staff_of,
 )
-from appservices.agency.service.fees import FeeNews, fee_handlers
-from appservices.agency.service.file_checks import file_handlers
 from appservices.agency.service.listening import counts
 from appservices.agency.service.offering import Offering
 from appservices.agency.service.offices import open_workplaces
@@ -34,9 +34,9 @@ from veche.api.sealing_client import sealer_of
 from veche.bots import answer_invitation
 from veche.chat.attention import HEARD, SAID
 from veche.chat.sending import MEMBER, Voice
-from veche.messaging import jobs as errands
+from veche.messaging import jobs
 from veche.messaging.inbox import pages
-from veche.messaging.jobs import Errand
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 from veche.protocol.inbound import Trust
 from veche.runtime.config import read_secret
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from appservices.agency.config import AgencySection
     from appservices.agency.service.offices import Workplace
     from veche.chat.sending import Ground
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.messaging.service import BotAccount
     from veche.protocol.ids import EffectId, EventId, RoomId, UserId
     from veche.protocol.inbound import Inbound
@@ -115,7 +115,7 @@ class Agency:
         """One bot an office."""
         return [one.bot for one in self.workplaces.values()]
 
-    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+    def job_handlers(self) -> Mapping[str, JobHandler]:
         """Rooms, documents, exports, clocks, files, fees, signatures."""
         return self._handlers
 
@@ -259,8 +259,8 @@ class Agency:
             former = store.keep_staff(txn, bot, users)
             for staff in former:
                 payload = {"bot": bot, "staff": staff}
-                errand = Errand(scene.voice.fresh_id(STAFF_LEFT), STAFF_LEFT, payload, now_ms)
-                errands.schedule(txn, errand)
+                job = Job(scene.voice.fresh_id(STAFF_LEFT), STAFF_LEFT, payload, now_ms)
+                jobs.schedule(txn, job)
             rooms = store.desk_rooms(txn, bot)
             for desk in workplace.desks:
                 if desk not in rooms:
@@ -270,7 +270,7 @@ class Agency:
 
     def _make_desk(self, scene: Scene, desk: str, id_: EffectId) -> None:
         payload = {"bot": scene.voice.bot.user_id, "desk": desk}
-        errands.schedule(scene.txn, Errand(id_, MAKE_DESK, payload, scene.now_ms))
+        jobs.schedule(scene.txn, Job(id_, MAKE_DESK, payload, scene.now_ms))
 
 
 def _kept_ms(section: AgencySection, workplaces: Sequence[Workplace]) -> Mapping[UserId, int]:

@@ -28,10 +28,10 @@ from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.callers import Callers
 from appservices.payments.service.chats import hear
 from appservices.payments.service.describing import PAYMENTS_PATH, described
-from appservices.payments.service.errands import handlers
 from appservices.payments.service.feed import PaymentFeed, rules_of
 from appservices.payments.service.heads import TREE, Heads
-from appservices.payments.service.news import EVENT, EventErrand
+from appservices.payments.service.jobs import handlers
+from appservices.payments.service.news import EVENT, EventJob
 from appservices.payments.service.peers_asking import API_PATH, PeerClient
 from appservices.payments.service.peers_desk import PeerDesk
 from appservices.payments.service.rails import banking_of
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.sessions import Sessions
     from appservices.payments.service.work import Outcome
     from veche.acts.histories import Finding
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
@@ -109,9 +109,9 @@ class Payments:
         self.callers = Callers(section.organisations, section.language)
         feed = PaymentFeed(vault)
         self.webhooks = Webhooks(host, feed, receipts.signer, rules_of(section))
-        self._handlers = {**handlers(self._parts), EVENT: EventErrand(self._parts)}
+        self._handlers = {**handlers(self._parts), EVENT: EventJob(self._parts)}
         self._writer = Writer(sessions or host.dsn, host.reactor, expired=held.expired)
-        self._handlers |= self.banking.errand_handlers()
+        self._handlers |= self.banking.job_handlers()
         settles = {
             moving.KIND: self._settle,
             **bulk.settles(self._parts),
@@ -156,7 +156,7 @@ class Payments:
             now_ms=now_ms,
         )
 
-    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+    def job_handlers(self) -> Mapping[str, JobHandler]:
         """Chats, names of payees, clocks."""
         return self._handlers
 

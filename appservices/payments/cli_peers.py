@@ -19,8 +19,8 @@ from appservices.payments.service.receipts import Receipts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
 from veche.acts.signed_tree import current
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.errors import ConfigError, MalformedError
 from veche.protocol.ids import effect_id
 from veche.protocol.money import Money, parse_money
@@ -122,7 +122,7 @@ class Commands(LedgerCommands):
                 "bank": bank,
             }
             id_ = effect_id(SETTLE, secrets.token_hex(16))
-            errands.schedule(txn, Errand(id_, SETTLE, payload, 0))
+            jobs.schedule(txn, Job(id_, SETTLE, payload, 0))
         sys.stdout.write("The services book it; `veche ledger peers` shows it then.\n")
         return 0
 

@@ -12,8 +12,8 @@ from appservices.signing.config import BOT_LOCALPART
 from appservices.signing.service import forgetting, renewals
 from appservices.signing.service.authorities import read_authorities
 from appservices.signing.service.chats import hear
-from appservices.signing.service.errands import handlers
 from appservices.signing.service.feed import SigningFeed, rules_of
+from appservices.signing.service.jobs import handlers
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.sealing import Callers, Seals
 from appservices.signing.service.stamping import OtherStamps
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.config import SigningSection, StampsSection
     from appservices.signing.service.authorities import Authorities
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
@@ -91,7 +91,7 @@ class Signing:
         host.at_stop(self.pool.close)
         self._host = host
         self.parts = self._make_parts(host, section)
-        self._handlers: Mapping[str, ErrandHandler] = {}
+        self._handlers: Mapping[str, JobHandler] = {}
         self.webhooks: Webhooks | None = None
         if self.parts is not None:
             self._handlers = handlers(self.parts)
@@ -111,7 +111,7 @@ class Signing:
         """Learn that something it said never arrives: the session stands as it is."""
         log_undelivered(undelivered)
 
-    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+    def job_handlers(self) -> Mapping[str, JobHandler]:
         """Chats, files, clocks, the ends of sessions; none without a bot."""
         return self._handlers
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from twisted.web.resource import IResource
 
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.messaging.service import BotAccount
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
@@ -50,7 +50,7 @@ class Widgets:
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
         """Nothing is sent."""
 
-    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+    def job_handlers(self) -> Mapping[str, JobHandler]:
         """None."""
         return {}
 

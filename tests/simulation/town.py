@@ -250,7 +250,7 @@ class Town:
         self.answered.add(name)
 
     def _clock(self, due_at_ms: int, act: Callable[[int], None]) -> None:
-        """An errand of the office: done once, by whoever lives and by whose clock it is due."""
+        """A job of the office: done once, by whoever lives and by whose clock it is due."""
         is_done = False
 
         def ring(now_ms: int) -> None:

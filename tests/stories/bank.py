@@ -115,7 +115,7 @@ class Bank:
         return Client.sign_in(self.house, person, f"{bot}:{self.house.server.plan.server_name}")
 
     def order(self, kind: str, order: Mapping[str, Any]) -> None:
-        """Hand the bank an errand, as a service of an organisation does."""
+        """Hand the bank a job, as a service of an organisation does."""
         self.house.query(
             "WITH added AS (INSERT INTO runtime.errand (errand_id, kind, payload, due_at_ms)"
             " VALUES (%s, %s, %s, 0)) SELECT pg_notify('veche_errand', %s)",
@@ -126,7 +126,7 @@ class Bank:
         )
 
     def expect_told(self, organisation: str, **told: object) -> None:
-        """Wait until an organisation is told something; of its errands nobody does any."""
+        """Wait until an organisation is told something; of its jobs nobody does any."""
 
         def is_told() -> bool:
             rows = self.rows(

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from veche.chat.sending import Ground, Voice
 from veche.cli.processes.homeserver import APPSERVICE_ID
 from veche.cli.serve import serve
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.messaging.service import BotAccount, ServiceSpec
 from veche.protocol import message
 from veche.protocol.ids import RoomId, UserId, effect_id
@@ -29,7 +29,7 @@ from veche.runtime.matrix.rooms import join
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.errors import RefusedError
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
@@ -72,8 +72,8 @@ class Echo:
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         if inbound.content.get("membership") == "invite" and inbound.state_key == self._bot.user_id:
             payload = {"room": inbound.room_id}
-            errand = Errand(effect_id(JOIN, inbound.event_id), JOIN, payload, inbound.at_ms)
-            errands.schedule(txn, errand)
+            job = Job(effect_id(JOIN, inbound.event_id), JOIN, payload, inbound.at_ms)
+            jobs.schedule(txn, job)
         elif inbound.event_type == "m.room.message":
             voice = Voice(txn, self._host.act_log, self._bot, inbound.event_id, inbound.at_ms)
             words = answer_to(str(inbound.content.get("body")))
@@ -83,7 +83,7 @@ class Echo:
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         raise AssertionError(f"every answer arrives: {undelivered}")
 
-    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+    def job_handlers(self) -> Mapping[str, JobHandler]:
         return {JOIN: Join(self._host, self._bot.user_id)}
 
     async def started(self) -> None:
@@ -97,8 +97,8 @@ class Join:
         self._host = host
         self._bot = bot
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        room_id = RoomId(errand.payload["room"])
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        room_id = RoomId(job.payload["room"])
         try:
             await join(self._host.client, self._bot, self._host.device_id(self._bot), room_id)
         except MatrixError as e:
@@ -106,10 +106,10 @@ class Join:
         await self._host.rooms.look(self._bot, room_id)
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         pass
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         raise AssertionError(f"no errand is refused: {error}")
 
 

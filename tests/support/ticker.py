@@ -1,4 +1,4 @@
-"""A service with one errand that comes back twice a second, in a process whose clock may be wrong.
+"""A service with one job that comes back twice a second, in a process whose clock may be wrong.
 
 Run as ``python -m tests.support.ticker -c FILE``; its section is ``ticker: {}``. The environment
 variable ``VECHE_TEST_AHEAD_S`` says how far the clock of the machine is ahead.
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from veche.cli.serve import serve
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.messaging.service import ServiceSpec
 from veche.protocol.ids import effect_id
 from veche.runtime import log
@@ -24,7 +24,7 @@ from veche.runtime.database.migrate import MigrationSet
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.errors import RefusedError
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
@@ -59,7 +59,7 @@ class Ticker:
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         raise AssertionError("it has no bot")
 
-    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+    def job_handlers(self) -> Mapping[str, JobHandler]:
         return {TICK: Tick()}
 
     async def started(self) -> None:
@@ -69,20 +69,20 @@ class Ticker:
 class Tick:
     """Comes back."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        tick_at(txn, errand.payload["number"] + 1, now_ms + EVERY_MS)
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        tick_at(txn, job.payload["number"] + 1, now_ms + EVERY_MS)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         raise AssertionError(f"no errand is refused: {error}")
 
 
 def tick_at(txn: Cursor, number: int, at_ms: int) -> None:
     """Tick then."""
     id_ = effect_id(TICK, str(number))
-    errands.schedule(txn, Errand(id_, TICK, {"number": number}, at_ms))
+    jobs.schedule(txn, Job(id_, TICK, {"number": number}, at_ms))
 
 
 def _begin(txn: Cursor, now_ms: int) -> None:

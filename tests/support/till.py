@@ -19,8 +19,8 @@ from veche.chat.prompts import Answered, Asking
 from veche.chat.sending import Ground, Voice
 from veche.cli.processes.homeserver import APPSERVICE_ID
 from veche.cli.serve import serve
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.messaging.service import BotAccount, ServiceSpec
 from veche.protocol import message
 from veche.protocol.answers import Chosen, NoAnswer, Refused, refusal_text
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from veche.chat.prompts import Heard
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
     from veche.runtime.database import Cursor
@@ -78,8 +78,8 @@ class Till:
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         if inbound.content.get("membership") == "invite" and inbound.state_key == self._bot.user_id:
             payload = {"room": inbound.room_id}
-            errand = Errand(effect_id(JOIN, inbound.event_id), JOIN, payload, inbound.at_ms)
-            errands.schedule(txn, errand)
+            job = Job(effect_id(JOIN, inbound.event_id), JOIN, payload, inbound.at_ms)
+            jobs.schedule(txn, job)
         elif inbound.event_type == "m.room.message":
             voice = Voice(txn, self._host.act_log, self._bot, inbound.event_id, inbound.at_ms)
             self._hear(txn, voice, inbound)
@@ -158,7 +158,7 @@ class Till:
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         raise AssertionError(f"every answer arrives: {undelivered}")
 
-    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+    def job_handlers(self) -> Mapping[str, JobHandler]:
         return {JOIN: Join(self._host, self._bot.user_id)}
 
     async def started(self) -> None:

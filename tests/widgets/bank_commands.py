@@ -15,7 +15,7 @@ from tests.stories.bank import BOT, Bank, DemoBank
 from tests.support.calls import request
 from tests.widgets.commands import Command, shown
 from veche.cli.demo import world as demo
-from veche.contracts.payments.mandate import CHARGE_ERRAND, MANDATE_ERRAND
+from veche.contracts.payments.mandate import CHARGE_JOB, MANDATE_JOB
 from veche.protocol.ids import ulid
 from veche.runtime.database import connect
 
@@ -193,7 +193,7 @@ def mandate(counter: Counter, *, person: str) -> Any:
         "ends_at_ms": now_ms + 365 * _DAY_MS,
         "reply": "waterworks.heard",
     }
-    counter.bank.order(MANDATE_ERRAND, order)
+    counter.bank.order(MANDATE_JOB, order)
     return {"id": order["id"]}
 
 
@@ -208,7 +208,7 @@ def charge(counter: Counter, *, mandate: str, minor: int, title: str) -> Any:
         "title": title,
         "reply": "waterworks.heard",
     }
-    counter.bank.order(CHARGE_ERRAND, order)
+    counter.bank.order(CHARGE_JOB, order)
     return {"id": order["id"]}
 
 

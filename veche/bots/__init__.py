@@ -2,7 +2,8 @@
 
 from veche.bots.bounds import CHATS_MAX, answer_invitation
 from veche.bots.conversation import ChatParts, ChatScene, Manner
-from veche.bots.hearing import (
+from veche.bots.jobs import ChatJob, Join, OpenChat, invite
+from veche.bots.receiving import (
     choose_language,
     doubt,
     is_stale,
@@ -12,13 +13,12 @@ from veche.bots.hearing import (
     receive,
     refuse,
 )
-from veche.bots.jobs import ChatErrand, Join, OpenChat, invite
 from veche.bots.store import Chat, Chats
 
 __all__ = [
     "CHATS_MAX",
     "Chat",
-    "ChatErrand",
+    "ChatJob",
     "ChatParts",
     "ChatScene",
     "Chats",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from veche.chat import people
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 from veche.protocol.texts.catalogue import Catalogue
 
@@ -36,8 +36,8 @@ def answer_invitation(
         txn: Of the invitation.
         inbound: The invitation.
         chats: Those of the person with the bot.
-        kind: Of the errand that goes in, or that leaves where its payload has a ``reason``.
-        payload: Of the errand, without the room.
+        kind: Of the job that goes in, or that leaves where its payload has a ``reason``.
+        payload: Of the job, without the room.
 
     Returns:
         Whether the bot goes in.
@@ -53,8 +53,8 @@ def answer_invitation(
     for room_id, reason in {**leaving, **going}.items():
         more = {} if reason is None else {"reason": reason}
         id_ = effect_id(kind, inbound.event_id, room_id)
-        errand = Errand(id_, kind, {**payload, "room": room_id, **more}, inbound.at_ms)
-        errands.schedule(txn, errand)
+        job = Job(id_, kind, {**payload, "room": room_id, **more}, inbound.at_ms)
+        jobs.schedule(txn, job)
     return bool(going)
 
 

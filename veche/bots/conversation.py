@@ -59,7 +59,7 @@ class Manner:
     """What of a bot is the same in every installation.
 
     Attributes:
-        purpose: Code of what it is for: of its acts, and before the kinds of its errands.
+        purpose: Code of what it is for: of its acts, and before the kinds of its jobs.
         catalogue: Every text that it and what it uses can say.
         commands: What it answers, in the order in which help shows them.
         chats: Whose chat with it a room is.

@@ -14,8 +14,8 @@ import attrs
 
 from veche.access.approvals import DECLINE
 from veche.bots import ChatScene
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol import guardian_texts as words
 from veche.protocol.approval import MandateShown
 from veche.protocol.guardians import (
@@ -67,7 +67,7 @@ class GuardRules(abc.ABC, Generic[S, R]):
     """The rules for guardians of one bot; everything here is one step in its transaction.
 
     Attributes:
-        clock: Kind of the errand that calls ``rang`` with the ``rule`` of its payload.
+        clock: Kind of the job that calls ``rang`` with the ``rule`` of its payload.
     """
 
     clock: ClassVar[str]
@@ -307,7 +307,7 @@ class GuardRules(abc.ABC, Generic[S, R]):
     def _set_clock(self, scene: S, rule: R) -> None:
         assert rule.counts_from_ms is not None, "it waits"  # noqa: S101 -- our bug
         id_ = effect_id(self.clock, rule.id, rule.counts_from_ms)
-        errands.schedule(scene.txn, Errand(id_, self.clock, {"rule": rule.id}, rule.counts_from_ms))
+        jobs.schedule(scene.txn, Job(id_, self.clock, {"rule": rule.id}, rule.counts_from_ms))
 
     def _ask(
         self,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from veche.bots.conversation import ChatScene
     from veche.bots.ports import BotPorts
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
 
@@ -23,7 +23,7 @@ _GONE = frozenset({403, 404})
 P = TypeVar("P", bound=ChatParts[Any])
 
 
-class ChatErrand(Generic[P]):
+class ChatJob(Generic[P]):
     """Base: nothing to do outside transactions, nothing special when it is refused."""
 
     def __init__(self, parts: P) -> None:
@@ -42,15 +42,15 @@ class ChatErrand(Generic[P]):
     def _bot(self) -> UserId:
         return self._parts.bot.user_id
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         """Do it, outside transactions; it may be done again."""
         return {}
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
+        """The job can never be done; it was logged."""
 
 
-class Join(ChatErrand[P]):
+class Join(ChatJob[P]):
     """Goes into a chat that a person began, and welcomes them."""
 
     def __init__(self, parts: P, greet: Callable[[Any, RoomId, UserId], None]) -> None:
@@ -63,10 +63,10 @@ class Join(ChatErrand[P]):
         super().__init__(parts)
         self._greet = greet
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Go in, learn who is there, show the widget; or leave, where there is a reason to."""
-        room_id = RoomId(errand.payload["room"])
-        if (reason := errand.payload.get("reason")) is not None:
+        room_id = RoomId(job.payload["room"])
+        if (reason := job.payload.get("reason")) is not None:
             await leave(self._host.client, self._bot, room_id, reason)
             return {}
         await join(self._host.client, self._bot, self._host.device_id(self._bot), room_id)
@@ -86,21 +86,21 @@ class Join(ChatErrand[P]):
                     raise
                 return
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Welcome them."""
-        chat = self._parts.manner.chats.read(txn, RoomId(errand.payload["room"]))
-        if chat is not None and not chat.is_greeted and "reason" not in errand.payload:
-            scene = self._parts.scene(txn, errand.id, now_ms)
+        chat = self._parts.manner.chats.read(txn, RoomId(job.payload["room"]))
+        if chat is not None and not chat.is_greeted and "reason" not in job.payload:
+            scene = self._parts.scene(txn, job.id, now_ms)
             self._greet(scene, chat.room_id, chat.person)
 
 
-class OpenChat(ChatErrand[P]):
+class OpenChat(ChatJob[P]):
     """Makes a chat with somebody who has none; what goes on there is for ``finish`` of a bot."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Make the room, unless they have got one meanwhile."""
         called = f"{self._parts.manner.purpose}.chat"
-        language, room_id = await self._host.database.run(called, self._read, errand)
+        language, room_id = await self._host.database.run(called, self._read, job)
         if room_id is not None:
             return {"room": room_id}
         manner = self._parts.manner
@@ -109,12 +109,12 @@ class OpenChat(ChatErrand[P]):
         state.extend(self._parts.widget(language))
         device = self._host.device_id(self._bot)
         plan = RoomPlan(initial_state=state)
-        return {"room": await self._host.rooms.create(self._bot, device, plan, errand.id)}
+        return {"room": await self._host.rooms.create(self._bot, device, plan, job.id)}
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, RoomId | None]:
+    def _read(self, txn: Cursor, job: Job) -> tuple[str, RoomId | None]:
         """The language of the person, and the chat that they have got meanwhile."""
-        scene = self._parts.scene(txn, errand.id, self._host.now_ms())
-        person = UserId(errand.payload["person"])
+        scene = self._parts.scene(txn, job.id, self._host.now_ms())
+        person = UserId(job.payload["person"])
         known = [one.room_id for one in self._parts.manner.chats.of(txn, person)]
         private = next((one for one in known if scene.is_alone(one, person)), None)
         return scene.language_of(person), private

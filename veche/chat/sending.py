@@ -68,7 +68,7 @@ class Voice:
             txn: The transaction in which the cause is handled.
             log: Commits the acts.
             bot: Who speaks.
-            cause: Id of what made it speak: an event, an errand. The ids of what is said are
+            cause: Id of what made it speak: an event, a job. The ids of what is said are
                 derived from it and the order, so that a cause handled twice says nothing twice.
             now_ms: UTC.
         """

@@ -9,7 +9,7 @@ from veche.documents.asic.container import bytes_before, is_container
 from veche.documents.asic.verdict import certificates_of, judge_container
 from veche.documents.pki.asking import questions_about
 from veche.documents.pki.stated import addresses_of, may_sign_documents, read_certificate
-from veche.documents.signatures.elsewhere import certificates_elsewhere, judge_elsewhere
+from veche.documents.signatures.foreign import certificates_elsewhere, judge_elsewhere
 from veche.documents.signatures.other_forms import ARCHIVE, is_apart, is_ours, is_signed_archive
 from veche.documents.signatures.report import Finding, Reason, Verdict, reported
 from veche.documents.signatures.verdict import begins_signed, certificates_in, judge

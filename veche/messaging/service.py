@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from twisted.web.resource import IResource
 
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.ids import UserId
     from veche.protocol.inbound import Inbound
     from veche.runtime.config import Section
@@ -57,8 +57,8 @@ class Service(Protocol):
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
         """Learn that something it said never arrives, in the transaction that gives it up."""
 
-    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
-        """What it does outside transactions, by kind of errand."""
+    def job_handlers(self) -> Mapping[str, JobHandler]:
+        """What it does outside transactions, by kind of job."""
 
     async def started(self) -> None:
         """Called once its bots can speak, each time the runtime starts."""

@@ -24,7 +24,7 @@ from veche.acts.histories import Logs
 from veche.acts.witnesses.asking import Witnesses
 from veche.api.gate import Gate
 from veche.chat.hints import Hints
-from veche.messaging import jobs as errands
+from veche.messaging import jobs
 from veche.messaging.inbox import store as inbox_store
 from veche.messaging.inbox.heal import Healer
 from veche.messaging.inbox.heartbeat import Heartbeat
@@ -161,13 +161,13 @@ class Host:
         self._heartbeat = Heartbeat(
             self.database, reactor, self._tasks, self.client, self._intake.pushes
         )
-        self._errands = self._make_errands()
+        self._jobs = self._make_jobs()
         self._devices = self._make_devices()
         self._listener = self._make_listener(
             {
                 inbox_store.CHANNEL: self._worker.wake,
                 outbox_store.CHANNEL: self._sender.announced,
-                errands.CHANNEL: self._errands.wake,
+                jobs.CHANNEL: self._jobs.wake,
                 live.CHANNEL: self.live.heard,
                 histories.CHANNEL: lambda _: self.logs.look(self.database, self._tasks),
                 **self._channels,
@@ -235,7 +235,7 @@ class Host:
         self._listener.start()
         self._worker.start()
         self._sender.start()
-        self._errands.start()
+        self._jobs.start()
         await self._start_devices()
         await self._name_bots()
         self._healer.start()
@@ -461,14 +461,12 @@ class Host:
         self._intake.when_to_heal(healer.soon)
         return healer
 
-    def _make_errands(self) -> errands.ErrandLoops:
-        handlers = self.approvals.errand_handlers(self._owners)
-        handlers.update(self.sessions.errand_handlers())
+    def _make_jobs(self) -> jobs.JobRunners:
+        handlers = self.approvals.job_handlers(self._owners)
+        handlers.update(self.sessions.job_handlers())
         for service in self.services.values():
-            handlers.update(service.errand_handlers())
-        return errands.ErrandLoops(
-            self.database, self.reactor, self._tasks, handlers, self._presence
-        )
+            handlers.update(service.job_handlers())
+        return jobs.JobRunners(self.database, self.reactor, self._tasks, handlers, self._presence)
 
     def _make_hints(self) -> Hints:
         bots = {bot.user_id: bot for service in self.services.values() for bot in service.bots}

@@ -1,6 +1,6 @@
 """Carrying out what a step of a case asks for.
 
-The core says what must happen; here it becomes messages, questions, errands and clocks, all rows of
+The core says what must happen; here it becomes messages, questions, jobs and clocks, all rows of
 the transaction in which the case was stepped.
 """
 
@@ -151,7 +151,7 @@ def _set_clock(matter: Matter, effect: fx.SetClock) -> None:
 
 def _send_document(matter: Matter, effect: fx.SendDocument) -> None:
     issued, stored = effect.issued, matter.file.document
-    # The errand that made it puts in DocumentMade with it, in one transaction.
+    # The job that made it puts in DocumentMade with it, in one transaction.
     assert stored is not None, "a document is made before it is sent"  # noqa: S101 -- our bug
     payload = IssuedDocument(
         v=1,

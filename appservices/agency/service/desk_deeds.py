@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 POST_WAITING: Final = "agency.waiting"
-"""Errand that puts cases on a desk which wait for it."""
+"""Job that puts cases on a desk which wait for it."""
 
 
 def post(matter: Matter, effect: fx.PostToDesk) -> None:

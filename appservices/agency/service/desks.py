@@ -14,8 +14,8 @@ from appservices.agency.service.listening import command_in, place_of, thread_of
 from appservices.agency.service.scene import CATALOGUE
 from veche.chat import prompts
 from veche.chat.prompts import Answered
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.answers import Chosen, Refused, is_reply, refusal_text
 from veche.protocol.commands import HELP, Argument, Command, help_doc
 from veche.protocol.message import Bullets, Paragraph
@@ -139,9 +139,9 @@ def _show_cases(scene: Scene, inbound: Inbound, speech: Speech) -> None:
         words = speech.text("No case is open at this desk.")
         scene.tell(inbound.room_id, (Paragraph(words),), scene.desk_ground())
         return
-    errand = scene.voice.fresh_id(POST_WAITING)
+    job = scene.voice.fresh_id(POST_WAITING)
     payload = {"bot": bot, "desk": desk}
-    errands.schedule(scene.txn, Errand(errand, POST_WAITING, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(job, POST_WAITING, payload, scene.now_ms))
 
 
 def _assign(

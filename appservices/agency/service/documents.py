@@ -1,7 +1,7 @@
 """Documents outside transactions: made from their template, sealed, stored.
 
 A document is made again the same after a crash; its seal is not, since it has the time. What counts
-is the one whose digest the errand leaves in the case.
+is the one whose digest the job leaves in the case.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from appservices.agency.core.inputs import DocumentFailed, DocumentMade
 from appservices.agency.documents import Document, make_document
 from appservices.agency.service.cases import definition_of, step_file
 from appservices.agency.service.deeds import MAKE_DOCUMENT
-from appservices.agency.service.errands import Handler, Parts, case_of
+from appservices.agency.service.jobs import Handler, Parts, case_of
 from veche.api.sealing_client import SealError
 from veche.protocol.errors import RefusedError, TooLargeError
 from veche.protocol.ids import UserId
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veche.api.sealing_client import Sealer
-    from veche.messaging.jobs import Errand, ErrandHandler
+    from veche.messaging.jobs import Job, JobHandler
     from veche.runtime.database import Cursor
 
 
-def document_handlers(parts: Parts, sealers: Mapping[str, Sealer]) -> dict[str, ErrandHandler]:
-    """The handlers of errands about documents.
+def document_handlers(parts: Parts, sealers: Mapping[str, Sealer]) -> dict[str, JobHandler]:
+    """The handlers of jobs about documents.
 
     Args:
         parts: What all handlers share.
@@ -49,8 +49,8 @@ class _MakeDocument(Handler):
         super().__init__(parts)
         self._sealers = sealers
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        pending = await self._host.database.run("agency.document", self._read, errand)
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        pending = await self._host.database.run("agency.document", self._read, job)
         template, data, issued_at_ms = pending
         try:
             made: Document = await in_thread(
@@ -60,44 +60,42 @@ class _MakeDocument(Handler):
                 data,
                 issued_at_ms=issued_at_ms,
             )
-            made = await self._sealed(errand, made)
+            made = await self._sealed(job, made)
         except (TypesettingError, TooLargeError, SealError) as e:
             return {"failure": str(e)}
-        bot = UserId(errand.payload["bot"])
+        bot = UserId(job.payload["bot"])
         file = await upload_encrypted(self._host.client, bot, made.data)
         return {"sha256": made.sha256, "size_bytes": len(made.data), "file": file}
 
-    async def _sealed(self, errand: Errand, made: Document) -> Document:
+    async def _sealed(self, job: Job, made: Document) -> Document:
         """The document with its organisation's seal; as it is if there is none."""
-        organisation = self._parts.workplaces[UserId(errand.payload["bot"])].organisation
+        organisation = self._parts.workplaces[UserId(job.payload["bot"])].organisation
         sealer = self._sealers.get(organisation)
         if sealer is None:
             return made
-        reference = str(errand.payload["case"])
+        reference = str(job.payload["case"])
         data = await sealer.seal(made.data, reference, self._host.now_ms())
         return Document.of(data)
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, dict[str, Any], int]:
-        scene = self._parts.scene_of(txn, errand, self._host.now_ms())
-        file = case_of(txn, errand)
+    def _read(self, txn: Cursor, job: Job) -> tuple[str, dict[str, Any], int]:
+        scene = self._parts.scene_of(txn, job, self._host.now_ms())
+        file = case_of(txn, job)
         kept = store.definition(txn, file.case.digest)
         if kept is None or file.case.pending is None:
             raise RefusedError("the case does not wait for a document any more")
         pending = file.case.pending
         definition = definition_of(scene, file)
         data = document_data(definition, file.case, pending, scene.context(file.person))
-        return kept.templates[errand.payload["template"]], data, pending.issued_at_ms
+        return kept.templates[job.payload["template"]], data, pending.issued_at_ms
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        keep_made(self._parts, txn, errand, result, now_ms)
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        keep_made(self._parts, txn, job, result, now_ms)
 
 
-def keep_made(
-    parts: Parts, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int
-) -> None:
+def keep_made(parts: Parts, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
     """Keep a document that is stored, and let its case go on; or tell why there is none."""
-    scene = parts.scene_of(txn, errand, now_ms)
-    file = case_of(txn, errand)
+    scene = parts.scene_of(txn, job, now_ms)
+    file = case_of(txn, job)
     if "failure" in result:
         step_file(scene, file, DocumentFailed(result["failure"]))
         return

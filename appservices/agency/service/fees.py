@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from appservices.agency.core.case import Fee
     from appservices.agency.core.inputs import Input
-    from appservices.agency.service.errands import Parts
+    from appservices.agency.service.jobs import Parts
     from appservices.agency.service.scene import Scene
     from appservices.agency.service.till import Till
     from appservices.agency.store import CaseFile
     from veche.contracts.payments.invoice_api import InvoiceBody, InvoiceEvent
-    from veche.messaging.jobs import Errand, ErrandHandler
+    from veche.messaging.jobs import Job, JobHandler
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
@@ -40,8 +40,8 @@ _HEARD: Final[Mapping[str, Callable[[int], Input]]] = {PAID: FeePaid, REFUNDED: 
 """What an event is to the case; others change nothing there."""
 
 
-def fee_handlers(parts: Parts, tills: Mapping[str, Till]) -> dict[str, ErrandHandler]:
-    """The handlers of errands about fees.
+def fee_handlers(parts: Parts, tills: Mapping[str, Till]) -> dict[str, JobHandler]:
+    """The handlers of jobs about fees.
 
     Args:
         parts: What all handlers share.
@@ -56,17 +56,17 @@ class _FeeHandler:
         self._database = parts.host.database
         self._tills = tills
 
-    def _till(self, errand: Errand) -> Till:
-        workplace = self._parts.workplaces[UserId(errand.payload["bot"])]
+    def _till(self, job: Job) -> Till:
+        workplace = self._parts.workplaces[UserId(job.payload["bot"])]
         till = self._tills.get(workplace.organisation)
         if till is None:
             raise RefusedError(f"{workplace.organisation} has no institution that is paid")
         return till
 
-    def _case(self, txn: Cursor, errand: Errand, now_ms: int) -> tuple[Scene, CaseFile]:
-        """The case of an errand, locked."""
-        scene = self._parts.scene_of(txn, errand, now_ms)
-        file = store.lock_case(txn, errand.payload["case"])
+    def _case(self, txn: Cursor, job: Job, now_ms: int) -> tuple[Scene, CaseFile]:
+        """The case of a job, locked."""
+        scene = self._parts.scene_of(txn, job, now_ms)
+        file = store.lock_case(txn, job.payload["case"])
         if file is None:
             raise RefusedError("there is no such case")
         return scene, file
@@ -75,25 +75,25 @@ class _FeeHandler:
 class _AskFee(_FeeHandler):
     """Has the invoice of a fee made."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        till = self._till(errand)
-        body = await self._database.run("agency.fee", self._read, errand)
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        till = self._till(job)
+        body = await self._database.run("agency.fee", self._read, job)
         view = await till.make_invoice(body, body.ours)
         return {"invoice": view.id, "reference": view.reference, "url": view.pay_url}
 
-    def _read(self, txn: Cursor, errand: Errand) -> InvoiceBody:
-        scene, file = self._case(txn, errand, self._parts.host.now_ms())
-        fee, language = _fee(file, errand), errand.payload["language"]
+    def _read(self, txn: Cursor, job: Job) -> InvoiceBody:
+        scene, file = self._case(txn, job, self._parts.host.now_ms())
+        fee, language = _fee(file, job), job.payload["language"]
         body = invoice_of_fee(file, definition_of(scene, file), fee, language)
-        receipt = errand.payload.get("act")
+        receipt = job.payload.get("act")
         if receipt is None:
-            return body  # of an errand from before there were such acts
+            return body  # of a job from before there were such acts
         act = ActOffer(receipt=ActReceipt.model_validate(receipt))
         return body.model_copy(update={"act": act})
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        scene, file = self._case(txn, errand, now_ms)
-        fee = _fee(file, errand)
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        scene, file = self._case(txn, job, now_ms)
+        fee = _fee(file, job)
         store.keep_fee(txn, file.case.id, fee.number, result["invoice"])
         if fee.state is FeeState.GIVEN_UP:
             # The case ended while the invoice was made.
@@ -101,34 +101,34 @@ class _AskFee(_FeeHandler):
             return
         step_file(scene, file, FeeAsked(fee.number, result["reference"], result["url"]))
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        scene, file = self._case(txn, errand, now_ms)
-        step_file(scene, file, FeeFailed(errand.payload["number"], str(error)))
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
+        scene, file = self._case(txn, job, now_ms)
+        step_file(scene, file, FeeFailed(job.payload["number"], str(error)))
 
 
 class _GiveUpFee(_FeeHandler):
     """Has the invoice of a fee taken back; one that is not made yet is when it is."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        till = self._till(errand)
-        invoice_id, reason = await self._database.run("agency.fee", self._read, errand)
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        till = self._till(job)
+        invoice_id, reason = await self._database.run("agency.fee", self._read, job)
         if invoice_id is not None:
             await till.withdraw(invoice_id, reason, f"{invoice_id}.back")
         return {}
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[str | None, str]:
-        scene, file = self._case(txn, errand, self._parts.host.now_ms())
-        number, speech = errand.payload["number"], scene.speech(file.person)
+    def _read(self, txn: Cursor, job: Job) -> tuple[str | None, str]:
+        scene, file = self._case(txn, job, self._parts.host.now_ms())
+        number, speech = job.payload["number"], scene.speech(file.person)
         state = state_words(file.case.state, speech)
         reason = speech.text("Your case {number}: {state}.", number=file.case.number, state=state)
         return store.invoice_of_fee(txn, file.case.id, number), reason
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """The institution tells of the rest by events."""
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """The invoice stays: somebody has to look."""
-        logger.error("the invoice of %s is not taken back: %s", errand.payload["case"], error)
+        logger.error("the invoice of %s is not taken back: %s", job.payload["case"], error)
 
 
 @attrs.frozen
@@ -172,6 +172,6 @@ class FeeNews:
             take_step(scene, case_id, heard(int(number)))
 
 
-def _fee(file: CaseFile, errand: Errand) -> Fee:
-    number = errand.payload["number"]
+def _fee(file: CaseFile, job: Job) -> Fee:
+    number = job.payload["number"]
     return next(fee for fee in file.case.fees if fee.number == number)

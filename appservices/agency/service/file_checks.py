@@ -14,7 +14,7 @@ from appservices.agency.core.replies import person_file
 from appservices.agency.service.cases import definition_of, step_file
 from appservices.agency.service.chats import hear_in_case, hear_in_chat
 from appservices.agency.service.holding import CHECK_FILE, FILE_SLOW, slow_id
-from veche.messaging import jobs as errands
+from veche.messaging import jobs
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
 from veche.protocol.forms import Problem
 from veche.protocol.forms.magic import HEAD_BYTES, true_mimetype
@@ -29,9 +29,9 @@ from veche.runtime.web.http_client import AnswerTooLargeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.agency.service.errands import Parts
+    from appservices.agency.service.jobs import Parts
     from appservices.agency.service.scene import Scene
-    from veche.messaging.jobs import Errand, ErrandHandler
+    from veche.messaging.jobs import Job, JobHandler
     from veche.protocol.errors import RefusedError
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
 FETCHED_AT_ONCE: Final = 4
 """Files that are in memory at once."""
 FETCH_TIMEOUT_S: Final = 50.0
-"""For one file; two that follow one another stay under the limit of an errand."""
+"""For one file; two that follow one another stay under the limit of a job."""
 GIVE_UP_MS: Final = 8 * 60_000
 """After which a file that the homeserver does not give is no longer waited for."""
 _GONE: Final = frozenset({400, 403, 404, 410})
 _TOO_LARGE: Final = 413
 
 
-def file_handlers(parts: Parts) -> dict[str, ErrandHandler]:
-    """The handlers of errands about files that persons send."""
+def file_handlers(parts: Parts) -> dict[str, JobHandler]:
+    """The handlers of jobs about files that persons send."""
     return {CHECK_FILE: _CheckFile(parts), FILE_SLOW: _FileSlow(parts)}
 
 
@@ -56,7 +56,7 @@ class _FileHandler:
         self._parts = parts
         self._host = parts.host
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """Neither of them is ever refused."""
 
 
@@ -67,25 +67,25 @@ class _CheckFile(_FileHandler):
         super().__init__(parts)
         self._slots = DeferredSemaphore(FETCHED_AT_ONCE)
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         await self._slots.acquire()
         try:
-            return await self._look(errand)
+            return await self._look(job)
         except (AnswerTooLargeError, TooLargeError):
-            return {"size_bytes": _bytes_max(errand) + 1}  # which the field refuses
+            return {"size_bytes": _bytes_max(job) + 1}  # which the field refuses
         except MalformedError:
             return {"problem": Problem.FILE_DAMAGED.name}
         except UnavailableError:
-            if self._host.now_ms() - errand.payload["since_ms"] < GIVE_UP_MS:
+            if self._host.now_ms() - job.payload["since_ms"] < GIVE_UP_MS:
                 raise
             return {"problem": Problem.FILE_UNFETCHED.name}
         finally:
             self._slots.release()
 
-    async def _look(self, errand: Errand) -> Mapping[str, Any]:
-        file = errand.payload["file"]
+    async def _look(self, job: Job) -> Mapping[str, Any]:
+        file = job.payload["file"]
         key = read_file_key(file["file"]) if "file" in file else None
-        data = await self._fetch(errand)
+        data = await self._fetch(job)
         if data is None:
             return {"problem": Problem.FILE_GONE.name}
         if key is None:
@@ -97,7 +97,7 @@ class _CheckFile(_FileHandler):
             return {"problem": Problem.FILE_DAMAGED.name}
         return {"size_bytes": len(data), "mimetype": mimetype}
 
-    async def _fetch(self, errand: Errand) -> bytes | None:
+    async def _fetch(self, job: Job) -> bytes | None:
         """The bytes that are stored; None if the homeserver does not have them.
 
         Raises:
@@ -105,8 +105,8 @@ class _CheckFile(_FileHandler):
             AnswerTooLargeError: They are more than may be.
             TooLargeError: The homeserver says so.
         """
-        bot, mxc = UserId(errand.payload["bot"]), errand.payload["file"]["mxc"]
-        limit = _bytes_max(errand)
+        bot, mxc = UserId(job.payload["bot"]), job.payload["file"]["mxc"]
+        limit = _bytes_max(job)
         try:
             return await self._host.client.download(
                 mxc, user=bot, bytes_max=limit, timeout_s=FETCH_TIMEOUT_S
@@ -118,16 +118,16 @@ class _CheckFile(_FileHandler):
                 return None
             raise UnavailableError(str(e), retry_after_ms=e.retry_after_ms or 0) from e
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._parts.scene_of(txn, errand, now_ms)
-        # Before the case is locked: the other errand locks in this order too.
-        errands.cancel(txn, slow_id(errand.payload["event"]))
-        file = store.lock_case(txn, errand.payload["case"])
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, job, now_ms)
+        # Before the case is locked: the other job locks in this order too.
+        jobs.cancel(txn, slow_id(job.payload["event"]))
+        file = store.lock_case(txn, job.payload["case"])
         if file is None:
             return
         first, *others = store.release(txn, file.case.id)
         found = {name: value for name, value in result.items() if name != "problem"}
-        content = {**errand.payload["file"], **found}
+        content = {**job.payload["file"], **found}
         problem = Problem[result["problem"]] if "problem" in result else None
         definition = definition_of(scene, file)
         heard = person_file(definition, file.case, content, first.trust, problem)
@@ -140,18 +140,18 @@ class _CheckFile(_FileHandler):
 class _FileSlow(_FileHandler):
     """Tells a person that their file does not come."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        file = store.lock_case(txn, errand.payload["case"])
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        file = store.lock_case(txn, job.payload["case"])
         if file is None:
             return
-        scene = self._parts.scene_of(txn, errand, now_ms)
+        scene = self._parts.scene_of(txn, job, now_ms)
         words = scene.speech(file.person).text(
             "Your server has not given me the file {name} yet. I go on trying; what you write"
             " about this case meanwhile waits its turn.",
-            name=errand.payload["file"]["name"],
+            name=job.payload["file"]["name"],
         )
         [first, *_] = store.held(txn, file.case.id)
         scene.tell(first.room_id, (Paragraph(words),), scene.ground(file.person))
@@ -167,5 +167,5 @@ def _hear(scene: Scene, inbound: Inbound, case_id: str) -> None:
         hear_in_case(scene, inbound, file)
 
 
-def _bytes_max(errand: Errand) -> int:
-    return int(errand.payload["bytes_max"] or FILE_BYTES_MAX)
+def _bytes_max(job: Job) -> int:
+    return int(job.payload["bytes_max"] or FILE_BYTES_MAX)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from appservices.agency import store
 from appservices.agency.core.replies import file_field
 from appservices.agency.service.cases import definition_of
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.forms import FieldError, parse_value
 from veche.protocol.ids import effect_id
 from veche.protocol.message import Paragraph
@@ -71,14 +71,14 @@ def is_looked_at(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
         "bytes_max": field.bytes_max,
         "since_ms": scene.now_ms,
     }
-    check = Errand(effect_id(CHECK_FILE, inbound.event_id), CHECK_FILE, payload, scene.now_ms)
-    errands.schedule(scene.txn, check)
+    check = Job(effect_id(CHECK_FILE, inbound.event_id), CHECK_FILE, payload, scene.now_ms)
+    jobs.schedule(scene.txn, check)
     slow_at_ms = scene.now_ms + SLOW_MS
-    slow = Errand(slow_id(inbound.event_id), FILE_SLOW, payload, slow_at_ms)
-    errands.schedule(scene.txn, slow)
+    slow = Job(slow_id(inbound.event_id), FILE_SLOW, payload, slow_at_ms)
+    jobs.schedule(scene.txn, slow)
     return True
 
 
 def slow_id(event_id: str) -> EffectId:
-    """Id of the errand that tells of a file that does not come."""
+    """Id of the job that tells of a file that does not come."""
     return effect_id(FILE_SLOW, event_id)

@@ -9,8 +9,8 @@ import attrs
 from appservices.agency.service.scene import AskedOf
 from veche.chat import prompts
 from veche.chat.sending import Ground
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,9 +127,9 @@ class Matter:
     def send_off(self, kind: str, payload: Mapping[str, Any], due_at_ms: int = 0) -> None:
         """Have something done outside the transaction, or at a time.
 
-        What the errand needs of the case is read when it is performed: payloads are bounded.
+        What the job needs of the case is read when it is performed: payloads are bounded.
         """
         whole = {"bot": self.file.bot, "case": self.file.case.id, **payload}
         due_at_ms = max(due_at_ms, self.scene.now_ms)
-        errand = Errand(self.scene.voice.fresh_id(kind), kind, whole, due_at_ms)
-        errands.schedule(self.scene.txn, errand)
+        job = Job(self.scene.voice.fresh_id(kind), kind, whole, due_at_ms)
+        jobs.schedule(self.scene.txn, job)

@@ -29,10 +29,10 @@ from appservices.agency.service.scene import CATALOGUE
 from appservices.agency.service.showing import Shown, form_fields
 from veche.access.sessions import Level
 from veche.chat import prompts
-from veche.messaging import jobs as errands
+from veche.messaging import jobs
 from veche.messaging.inbox import pages
 from veche.messaging.inbox.pages import PageAct
-from veche.messaging.jobs import Errand
+from veche.messaging.jobs import Job
 from veche.protocol.answers import Chosen, Refused, read_answer
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import (
@@ -71,7 +71,7 @@ _SURE: Final = frozenset({"withdraw", "export"})
 """Commands, and choices about withdrawing, for which a session must be of the highest level
 (design of the clients, section 6)."""
 OPEN_CHAT: Final = "agency.chat"
-"""Errand that makes the chat of a person who began on a page."""
+"""Job that makes the chat of a person who began on a page."""
 RETRY_AFTER_MS: Final = 1_000
 FAILED: Final = "failed"
 """Reason of an act that was given up, since the bot failed at it again and again."""
@@ -205,8 +205,8 @@ def _open_chat(visit: Visit) -> None:
     bot, now_ms = scene.voice.bot.user_id, scene.now_ms
     if store.begin_page_chat(scene.txn, bot, person):
         payload = {"bot": bot, "person": person}
-        errand = Errand(effect_id(OPEN_CHAT, visit.event_id), OPEN_CHAT, payload, now_ms)
-        errands.schedule(scene.txn, errand)
+        job = Job(effect_id(OPEN_CHAT, visit.event_id), OPEN_CHAT, payload, now_ms)
+        jobs.schedule(scene.txn, job)
 
 
 def answer(visit: Visit, case_id: str, given: AnswerBody) -> EventId:

@@ -127,7 +127,7 @@ def _tell_desk(matter: Matter, words: str, name: str = "") -> None:
 def _tell_way_in(matter: Matter, room_id: RoomId) -> None:
     """Tell the person, in the chat, how to come into the room of their case by themselves.
 
-    Whoever is in the chat may join that room without an invitation (see ``errands``).
+    Whoever is in the chat may join that room without an invitation (see ``jobs``).
     """
     file = matter.file
     words = matter.context.person.text(

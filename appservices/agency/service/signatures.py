@@ -15,8 +15,8 @@ from appservices.agency.documents import Document, make_document
 from appservices.agency.service.cases import definition_of, step_file, take_step
 from appservices.agency.service.deeds import ASK_SIGNATURES, FETCH_SIGNED, GIVE_UP_SIGNATURES
 from appservices.agency.service.documents import keep_made
-from appservices.agency.service.errands import Handler, case_of
 from appservices.agency.service.hearing import hear_on
+from appservices.agency.service.jobs import Handler, case_of
 from veche.contracts.signing.session_api import (
     TITLE_CHARACTERS_MAX,
     PartyOrder,
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.core.inputs import Input
-    from appservices.agency.service.errands import Parts
+    from appservices.agency.service.jobs import Parts
     from appservices.agency.service.signatory import Signatory
     from veche.contracts.signing.session_api import SessionEvent
-    from veche.messaging.jobs import Errand, ErrandHandler
+    from veche.messaging.jobs import Job, JobHandler
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
@@ -48,10 +48,8 @@ _NEWS: Final = frozenset({"closed", "declined", "expired", "cancelled"})
 """Events after which a session may have ended."""
 
 
-def signature_handlers(
-    parts: Parts, signatories: Mapping[str, Signatory]
-) -> dict[str, ErrandHandler]:
-    """The handlers of errands about signatures.
+def signature_handlers(parts: Parts, signatories: Mapping[str, Signatory]) -> dict[str, JobHandler]:
+    """The handlers of jobs about signatures.
 
     Args:
         parts: What all handlers share.
@@ -92,22 +90,22 @@ class _SigningHandler(Handler):
         super().__init__(parts)
         self._signatories = signatories
 
-    def _signatory(self, errand: Errand) -> Signatory:
-        organisation = self._organisation(errand)
+    def _signatory(self, job: Job) -> Signatory:
+        organisation = self._organisation(job)
         found = self._signatories.get(organisation)
         if found is None:
             raise RefusedError(f"{organisation} has no service of signing")
         return found
 
-    def _organisation(self, errand: Errand) -> str:
-        return self._parts.workplaces[UserId(errand.payload["bot"])].organisation
+    def _organisation(self, job: Job) -> str:
+        return self._parts.workplaces[UserId(job.payload["bot"])].organisation
 
 
 class _AskSignatures(_SigningHandler):
     """Makes a document and sends it to be signed."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        wanted = await self._host.database.run("agency.sign", self._read, errand)
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        wanted = await self._host.database.run("agency.sign", self._read, job)
         try:
             made: Document = await in_thread(
                 self._host.reactor,
@@ -118,14 +116,14 @@ class _AskSignatures(_SigningHandler):
             )
         except (TypesettingError, TooLargeError) as e:
             return {"failure": str(e)}
-        body = await self._body(errand, wanted)
-        key = f"{errand.payload['case']}.{errand.payload['number']}.{errand.payload['try']}"
-        session = await self._signatory(errand).send(body, made.data, key)
+        body = await self._body(job, wanted)
+        key = f"{job.payload['case']}.{job.payload['number']}.{job.payload['try']}"
+        session = await self._signatory(job).send(body, made.data, key)
         return {"session": session}
 
-    def _read(self, txn: Cursor, errand: Errand) -> _ToSign:
-        scene = self._parts.scene_of(txn, errand, self._host.now_ms())
-        file = case_of(txn, errand)
+    def _read(self, txn: Cursor, job: Job) -> _ToSign:
+        scene = self._parts.scene_of(txn, job, self._host.now_ms())
+        file = case_of(txn, job)
         case, definition = file.case, definition_of(scene, file)
         kept = store.definition(txn, case.digest)
         asked, pending = case.signatures, case.pending
@@ -138,7 +136,7 @@ class _AskSignatures(_SigningHandler):
         if len(signers) != len(step.by):
             raise RefusedError("who approved the case works there no more: let another one sign")
         return _ToSign(
-            template=kept.templates[errand.payload["template"]],
+            template=kept.templates[job.payload["template"]],
             data=document_data(definition, case, pending, scene.context(file.person)),
             issued_at_ms=pending.issued_at_ms,
             signers=tuple(signers),
@@ -147,8 +145,8 @@ class _AskSignatures(_SigningHandler):
             reference=f"{case.id}.{asked.number}",
         )
 
-    async def _body(self, errand: Errand, wanted: _ToSign) -> SessionBody:
-        bot = UserId(errand.payload["bot"])
+    async def _body(self, job: Job, wanted: _ToSign) -> SessionBody:
+        bot = UserId(job.payload["bot"])
         parties = [
             PartyOrder(
                 party=f"p{at}",
@@ -181,53 +179,53 @@ class _AskSignatures(_SigningHandler):
         name = found.get("displayname")
         return (name if isinstance(name, str) and name.strip() else plain)[:NAME_CHARACTERS_MAX]
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._parts.scene_of(txn, errand, now_ms)
-        file = case_of(txn, errand)
-        number = errand.payload["number"]
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, job, now_ms)
+        file = case_of(txn, job)
+        number = job.payload["number"]
         if "failure" in result:
             step_file(scene, file, SigningFailed(number, result["failure"]))
             return
         step_file(scene, file, SignaturesAsked(number, result["session"]))
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        scene = self._parts.scene_of(txn, errand, now_ms)
-        failed = SigningFailed(errand.payload["number"], str(error))
-        step_file(scene, case_of(txn, errand), failed)
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, job, now_ms)
+        failed = SigningFailed(job.payload["number"], str(error))
+        step_file(scene, case_of(txn, job), failed)
 
 
 class _GiveUpSignatures(_SigningHandler):
     """Takes back what is being signed."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        signatory, session = self._signatory(errand), errand.payload["session"]
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        signatory, session = self._signatory(job), job.payload["session"]
         if (await signatory.state(session)).state not in ENDED:
             await signatory.cancel(session)
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """The service tells everyone who was asked."""
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """It ended meanwhile, or somebody has to look."""
-        logger.warning("the session of %s is not taken back: %s", errand.payload["case"], error)
+        logger.warning("the session of %s is not taken back: %s", job.payload["case"], error)
 
 
 class _FetchSigned(_SigningHandler):
     """Fetches the signed document, and stores it, encrypted, at the homeserver."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        data = await self._signatory(errand).file(errand.payload["session"])
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        data = await self._signatory(job).file(job.payload["session"])
         made = Document.of(data)
-        bot = UserId(errand.payload["bot"])
+        bot = UserId(job.payload["bot"])
         file = await upload_encrypted(self._host.client, bot, made.data)
         return {"sha256": made.sha256, "size_bytes": len(made.data), "file": file}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        keep_made(self._parts, txn, errand, result, now_ms)
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        keep_made(self._parts, txn, job, result, now_ms)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        keep_made(self._parts, txn, errand, {"failure": str(error)}, now_ms)
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
+        keep_made(self._parts, txn, job, {"failure": str(error)}, now_ms)
 
 
 @attrs.frozen

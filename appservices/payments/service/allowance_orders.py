@@ -21,9 +21,9 @@ from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import allowances, naming
 from appservices.payments.service.scene import Parts
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import RoomId, UserId, effect_id
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 NAME_ALLOWANCE: Final = "payments.allowance"
-"""Errand: finds out what those of an allowance are called; then the giver is asked."""
+"""Job: finds out what those of an allowance are called; then the giver is asked."""
 _FROM: Final = re.compile(r"(.*\S)\s+(?:from|из|от|von|з|від)\s+(@\S+)", re.IGNORECASE)
 _KIND: Final = "kind"
 _ORGANISATION: Final = "organisation"
@@ -71,18 +71,18 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     _name(scene, inbound, wanted)
 
 
-class NameAllowance(ChatErrand[Parts]):
+class NameAllowance(ChatJob[Parts]):
     """Finds out what those of an allowance are called; then asks the giver for their key."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Ask the homeserver for their names."""
         client, bot = self._parts.host.client, self._parts.bot.user_id
-        persons = _persons(errand.payload)
+        persons = _persons(job.payload)
         return {"names": [await naming.known_name(client, bot, UserId(one)) for one in persons]}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask the giver, or say who is not here."""
-        scene, wanted = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        scene, wanted = self._parts.scene(txn, job.id, now_ms), job.payload
         names = dict(zip(_persons(wanted), result["names"], strict=True))
         person, room_id = UserId(wanted["person"]), RoomId(wanted["room"])
         missing = next((address for address, name in names.items() if name is None), None)
@@ -141,7 +141,7 @@ def _name(scene: Scene, inbound: Inbound, wanted: AllowanceOrder) -> None:
         "ends_at_ms": wanted.ends_at_ms,
     }
     id_ = effect_id(NAME_ALLOWANCE, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, NAME_ALLOWANCE, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, NAME_ALLOWANCE, payload, scene.now_ms))
 
 
 def _payee(scene: Scene, typed: str) -> tuple[str, str, str] | None:

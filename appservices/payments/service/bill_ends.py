@@ -10,8 +10,8 @@ from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts.bill import end_doc
 from appservices.payments.core.texts.paying import BILL_OVER
 from appservices.payments.service import asking, bills, files, holding, paying, settling
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BILL_DUE: Final = "payments.bill_due"
-"""Errand: the time for all to agree is over."""
+"""Job: the time for all to agree is over."""
 _ASKED: Final = frozenset({State.ASKED, State.COOLING, State.GUARDED})
 _SET_ASIDE: Final = frozenset({State.HOLDING, State.HELD})
 
@@ -32,7 +32,7 @@ _SET_ASIDE: Final = frozenset({State.HOLDING, State.HELD})
 def set_clock(scene: Scene, bill: Bill) -> None:
     """Come back to a bill when all have to have agreed."""
     id_ = effect_id(BILL_DUE, bill.id)
-    errands.schedule(scene.txn, Errand(id_, BILL_DUE, {"bill": bill.id}, bill.due_at_ms))
+    jobs.schedule(scene.txn, Job(id_, BILL_DUE, {"bill": bill.id}, bill.due_at_ms))
 
 
 def rang(scene: Scene, bill_id: str) -> None:

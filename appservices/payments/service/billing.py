@@ -29,8 +29,8 @@ from appservices.payments.service.naming import user_named
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import bills as store
 from appservices.payments.store import holders
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import RoomId, UserId, effect_id
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 PER_DAY_MAX: Final = 50
 """Bills that somebody begins in 24 hours."""
 LOOK_UP_SHARERS: Final = "payments.sharers"
-"""Errand: finds out what those are called who share a bill, and whether they are here."""
+"""Job: finds out what those are called who share a bill, and whether they are here."""
 
 
 def order(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -81,7 +81,7 @@ def begin(scene: Scene, wanted: Mapping[str, Any], names: Mapping[str, str | Non
 
     Args:
         scene: The transaction.
-        wanted: The payload of the errand.
+        wanted: The payload of the job.
         names: By Matrix id; None: there is nobody.
     """
     person, room_id = UserId(wanted["person"]), RoomId(wanted["room"])
@@ -159,7 +159,7 @@ def _look_up(scene: Scene, inbound: Inbound, read: BillOrder, found: Sequence[st
         ],
     }
     id_ = effect_id(LOOK_UP_SHARERS, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, LOOK_UP_SHARERS, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, LOOK_UP_SHARERS, payload, scene.now_ms))
 
 
 def _start(

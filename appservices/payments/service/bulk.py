@@ -32,8 +32,8 @@ from appservices.payments.service import acting, attempts
 from appservices.payments.service.transfer_ids import main_transfer
 from appservices.payments.store import bulk as store
 from appservices.payments.store import events, holders
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand, retry_delay_ms
+from veche.messaging import jobs
+from veche.messaging.jobs import Job, retry_delay_ms
 from veche.protocol.acts import ActClass
 from veche.protocol.ids import Ulid, derived_ulid, effect_id
 
@@ -51,9 +51,9 @@ HOLD: Final = "payout hold"
 BACK: Final = "payout back"
 """Kind of the attempts that give back what was set aside; about a payout, or one line's payment."""
 PAY_LINES: Final = "payments.payout_lines"
-"""Errand: looks up who is paid next, and begins to pay them."""
+"""Job: looks up who is paid next, and begins to pay them."""
 BACK_AGAIN: Final = "payments.payout_back"
-"""Errand: gives back what could not be given back before."""
+"""Job: gives back what could not be given back before."""
 NAME: Final = "payout"
 """First word of what the payment of a line is ordered by."""
 _ASIDE: Final = int(AccountFlag.NO_OVERDRAFT | AccountFlag.HISTORY)
@@ -124,7 +124,7 @@ def look(scene: Scene, payout: BulkPayout) -> BulkPayout:
 def go_on(scene: Scene, payout: BulkPayout, cause: str) -> None:
     """Have the next lines paid."""
     id_ = effect_id(PAY_LINES, payout.id, cause)
-    errands.schedule(scene.txn, Errand(id_, PAY_LINES, {"payout": payout.id}, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, PAY_LINES, {"payout": payout.id}, scene.now_ms))
 
 
 def set_aside(scene: Scene, payout: BulkPayout) -> holders.AccountRow:
@@ -155,7 +155,7 @@ def settle_back(scene: Scene, attempt: Attempt, outcome: Outcome) -> None:
         count = int(tries) + 1
         id_ = effect_id(BACK_AGAIN, about, count)
         due_at_ms = scene.now_ms + retry_delay_ms(count)
-        errands.schedule(scene.txn, Errand(id_, BACK_AGAIN, {**told, "tries": count}, due_at_ms))
+        jobs.schedule(scene.txn, Job(id_, BACK_AGAIN, {**told, "tries": count}, due_at_ms))
         return
     payout = lock(scene, payout_id)
     if payout is not None and about == payout_id:

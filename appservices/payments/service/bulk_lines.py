@@ -1,4 +1,4 @@
-"""The errand that pays the lines of a payout, a few at a time: who they are is looked up first."""
+"""The job that pays the lines of a payout, a few at a time: who they are is looked up first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from appservices.payments.service.scene import Parts
 from appservices.payments.service.transfer_ids import main_transfer
 from appservices.payments.store import bulk as store
 from appservices.payments.store import chats, holders
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.contracts.payments.act_offer import ActGround
 from veche.protocol.acts import ActClass
 from veche.protocol.ids import UserId
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
     from appservices.payments.core.bulk import BulkLine, BulkPayout
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.bulk import LineFile
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
 LINES_AT_ONCE: Final = 50
-"""Lines of one errand: what one transaction begins."""
+"""Lines of one job: what one transaction begins."""
 UNKNOWN: Final = "unknown_payee"
 NO_BANK: Final = "no_bank"
 
 
-class PayLines(ChatErrand[Parts]):
+class PayLines(ChatJob[Parts]):
     """Looks up who is paid next, and begins to pay them."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Who the next lines pay, by their place; None: there is nobody."""
         run = self._parts.host.database.run
-        asked = await run("payments.lines", self._read, errand)
+        asked = await run("payments.lines", self._read, job)
         names: dict[str, str | None] = {}
         for n, person in asked.items():
             names[n] = person
@@ -55,27 +55,27 @@ class PayLines(ChatErrand[Parts]):
                 names[n] = await known_name(client, bot, user)
         return {"names": names}
 
-    def _read(self, txn: Cursor, errand: Errand) -> dict[str, str]:
+    def _read(self, txn: Cursor, job: Job) -> dict[str, str]:
         """The persons of the next lines; with ``?`` where nobody knows yet that there are such."""
-        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
+        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
         found = {}
-        for file in store.queued(txn, errand.payload["payout"], LINES_AT_ONCE):
+        for file in store.queued(txn, job.payload["payout"], LINES_AT_ONCE):
             to = scene.vault.open(file.sealed).get("to")
             is_known = to is None or bool(chats.chats_of(txn, to))
             found[str(file.line.n)] = str(to or "") if is_known else f"?{to}"
         return found
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        """Begin to pay them; the next errand takes the next ones."""
-        begin(self._parts.scene(txn, errand.id, now_ms), errand.payload["payout"], result["names"])
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        """Begin to pay them; the next job takes the next ones."""
+        begin(self._parts.scene(txn, job.id, now_ms), job.payload["payout"], result["names"])
 
 
-class GiveBack(ChatErrand[Parts]):
+class GiveBack(ChatJob[Parts]):
     """Gives back what was set aside, where it could not be given back before."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Try again."""
-        scene, told = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        scene, told = self._parts.scene(txn, job.id, now_ms), job.payload
         payout = bulk.lock(scene, told["payout"])
         if payout is not None:
             bulk.move_back(scene, payout, told["about"], told["minor"], told["tries"])

@@ -13,8 +13,8 @@ from appservices.payments.core.texts.case_rooms import moved_doc
 from appservices.payments.service.scene import PURPOSE
 from appservices.payments.store import case_rooms as store
 from veche.chat.sending import Ground
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.messaging.outbox import Relation
 from veche.protocol import message
 from veche.protocol.ids import effect_id
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from veche.protocol.message import Doc
 
 MAKE: Final = "payments.case_room"
-"""Errand: makes a room, or finds the one that was made."""
+"""Job: makes a room, or finds the one that was made."""
 REMIND: Final = "payments.case_room.remind"
-"""Errand: the time of a state is nearly over."""
+"""Job: the time of a state is nearly over."""
 LEAVE: Final = "payments.case_room.leave"
-"""Errand: the bot goes out of a room whose matter is over."""
+"""Job: the bot goes out of a room whose matter is over."""
 REMIND_MS: Final = 24 * 3600 * 1000
 """How long before the end of a state it is said; of a short one at half of its time."""
 _GROUND: Final = Ground(person=None, purpose=PURPOSE, basis="dispute or escrow of its members")
@@ -44,7 +44,7 @@ _GROUND: Final = Ground(person=None, purpose=PURPOSE, basis="dispute or escrow o
 def want(scene: Scene, kind: Kind, matter_id: str) -> None:
     """Have the room of a dispute or an escrow made; asked again it stays one."""
     payload = {"kind": kind, "matter": matter_id}
-    errands.schedule(scene.txn, Errand(effect_id(MAKE, matter_id), MAKE, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(effect_id(MAKE, matter_id), MAKE, payload, scene.now_ms))
 
 
 def of_matter(scene: Scene, matter_id: str) -> Place | None:
@@ -124,14 +124,14 @@ def remind_later(scene: Scene, place: Place, due_at_ms: int | None) -> None:
     at_ms = due_at_ms - min(REMIND_MS, left_ms // 2)
     payload = {"kind": place.kind, "matter": place.matter_id, "due_at_ms": due_at_ms}
     id_ = effect_id(REMIND, place.matter_id, due_at_ms)
-    errands.schedule(scene.txn, Errand(id_, REMIND, payload, at_ms))
+    jobs.schedule(scene.txn, Job(id_, REMIND, payload, at_ms))
 
 
 def leave_later(scene: Scene, place: Place) -> None:
     """Go out of a room some time after its matter is over."""
     at_ms = scene.now_ms + scene.section.case_rooms_stay_ms
     id_ = effect_id(LEAVE, place.matter_id)
-    errands.schedule(scene.txn, Errand(id_, LEAVE, {"room": place.room_id}, at_ms))
+    jobs.schedule(scene.txn, Job(id_, LEAVE, {"room": place.room_id}, at_ms))
 
 
 def _edit(scene: Scene, place: Place, content: message.Content) -> None:

@@ -65,8 +65,8 @@ from appservices.payments.store import payments as store
 from veche.access.sessions import answer_command
 from veche.bots import choose_language, doubt, is_stale, page_commands, refuse
 from veche.chat.prompts import Answered
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.answers import Chosen
 from veche.protocol.commands import read_command
 from veche.protocol.ids import UserId, effect_id
@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     from veche.protocol.message import Doc
 
 LOOK_UP: Final = "payments.payee"
-"""Errand: finds out whether somebody can be paid, and what they are called."""
+"""Job: finds out whether somebody can be paid, and what they are called."""
 _CURRENCY_PROBLEMS: Final = frozenset({OrderProblem.NO_CURRENCY, OrderProblem.OTHER_CURRENCY})
 
 
@@ -301,7 +301,7 @@ def _look_up(
         "giver": giver,
     }
     id_ = effect_id(LOOK_UP, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, LOOK_UP, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, LOOK_UP, payload, scene.now_ms))
 
 
 def _balances(scene: Scene, person: UserId) -> list[Balance]:

@@ -1,11 +1,11 @@
-"""The clocks of payments and invoices: errands at the moment when a state ends by itself."""
+"""The clocks of payments and invoices: jobs at the moment when a state ends by itself."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
 
 CLOCK: Final = "payments.clock"
-"""Errand: the time of a payment's state is over."""
+"""Job: the time of a payment's state is over."""
 DUE: Final = "payments.due"
-"""Errand: the time to pay an invoice is over."""
+"""Job: the time to pay an invoice is over."""
 
 
 def set_clock(scene: Scene, payment: Payment) -> None:
     """Come back to a payment when its state ends by itself."""
     assert payment.due_at_ms is not None, "it has such a time"  # noqa: S101 -- our bug
     id_ = effect_id(CLOCK, payment.id, payment.due_at_ms)
-    errands.schedule(scene.txn, Errand(id_, CLOCK, {"payment": payment.id}, payment.due_at_ms))
+    jobs.schedule(scene.txn, Job(id_, CLOCK, {"payment": payment.id}, payment.due_at_ms))
 
 
 def set_due(scene: Scene, invoice: Invoice) -> None:
     """Come back to an invoice when it can be paid no more, whoever was asked to pay it."""
     id_ = effect_id(DUE, invoice.id, invoice.version)
     payload = {"invoice": invoice.id, "version": invoice.version}
-    errands.schedule(scene.txn, Errand(id_, DUE, payload, invoice.due_at_ms))
+    jobs.schedule(scene.txn, Job(id_, DUE, payload, invoice.due_at_ms))

@@ -35,8 +35,8 @@ from appservices.payments.service.settling import tell_made
 from appservices.payments.service.transfer_ids import transfer_id
 from appservices.payments.store import disputes as store
 from appservices.payments.store import holders
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 from veche.protocol.texts.catalogue import N_
 
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CLOCK: Final = "payments.dispute.clock"
-"""Errand: the time of a dispute's state is over."""
+"""Job: the time of a dispute's state is over."""
 _GONE: Final = frozenset({Result.PENDING_TRANSFER_EXPIRED, Result.PENDING_TRANSFER_ALREADY_VOIDED})
 """Nothing is set aside any more."""
 
@@ -365,7 +365,7 @@ def _close(scene: Scene, case: Case) -> None:
 def _set_clock(scene: Scene, dispute: Dispute) -> None:
     assert dispute.due_at_ms is not None, "it has such a time"  # noqa: S101 -- our bug
     id_ = effect_id(CLOCK, dispute.id, dispute.due_at_ms)
-    errands.schedule(scene.txn, Errand(id_, CLOCK, {"dispute": dispute.id}, dispute.due_at_ms))
+    jobs.schedule(scene.txn, Job(id_, CLOCK, {"dispute": dispute.id}, dispute.due_at_ms))
 
 
 @attrs.frozen

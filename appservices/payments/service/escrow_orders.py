@@ -43,9 +43,9 @@ from appservices.payments.service.naming import known_name, user_named
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import escrows as store
 from appservices.payments.store import holders
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
 
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 LOOK_UP: Final = "payments.escrow.parties"
-"""Errand: finds out what those are called who are to take part in an escrow."""
+"""Job: finds out what those are called who are to take part in an escrow."""
 
 
 def order(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -183,11 +183,11 @@ def _tell_problem(scene: Scene, inbound: Inbound, problem: EscrowProblem) -> Non
 def _look_up(scene: Scene, inbound: Inbound, persons: list[UserId], wanted: EscrowOrder) -> None:
     payload = {"persons": persons, "room": inbound.room_id, **terms_of(wanted)}
     id_ = effect_id(LOOK_UP, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, LOOK_UP, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, LOOK_UP, payload, scene.now_ms))
 
 
 def terms_of(wanted: EscrowOrder) -> dict[str, Any]:
-    """What was ordered, as an errand keeps it until all names are known."""
+    """What was ordered, as a job keeps it until all names are known."""
     return {
         "minor": wanted.order.amount.minor,
         "currency": wanted.order.amount.currency,
@@ -198,18 +198,18 @@ def terms_of(wanted: EscrowOrder) -> dict[str, Any]:
     }
 
 
-class LookUp(ChatErrand[Parts]):
+class LookUp(ChatJob[Parts]):
     """Finds out what those are called who are to take part; then they are asked."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Ask the homeserver; somebody may not be there."""
         client, bot = self._parts.host.client, self._parts.bot.user_id
-        persons = [UserId(one) for one in errand.payload["persons"]]
+        persons = [UserId(one) for one in job.payload["persons"]]
         return {"names": [await known_name(client, bot, one) for one in persons]}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Propose the escrow, unless somebody is not there."""
-        scene, wanted = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        scene, wanted = self._parts.scene(txn, job.id, now_ms), job.payload
         persons = [UserId(one) for one in wanted["persons"]]
         buyer, room_id = persons[0], RoomId(wanted["room"])
         names = result["names"]

@@ -36,8 +36,8 @@ from appservices.payments.service.judging import judge_now
 from appservices.payments.service.settling import tell_made
 from appservices.payments.store import escrows as store
 from appservices.payments.store import holders
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CLOCK: Final = "payments.escrow.clock"
-"""Errand: the time of an escrow's state is over."""
+"""Job: the time of an escrow's state is over."""
 _GONE: Final = frozenset(
     {
         Result.PENDING_TRANSFER_EXPIRED,
@@ -434,4 +434,4 @@ def _step(
 def _set_clock(scene: Scene, escrow: Escrow) -> None:
     assert escrow.due_at_ms is not None, "it has such a time"  # noqa: S101 -- our bug
     id_ = effect_id(CLOCK, escrow.id, escrow.due_at_ms)
-    errands.schedule(scene.txn, Errand(id_, CLOCK, {"escrow": escrow.id}, escrow.due_at_ms))
+    jobs.schedule(scene.txn, Job(id_, CLOCK, {"escrow": escrow.id}, escrow.due_at_ms))

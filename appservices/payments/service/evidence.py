@@ -34,8 +34,8 @@ from appservices.payments.service.standing import holders_of
 from appservices.payments.store import disputes as store
 from appservices.payments.store import evidence as rows
 from appservices.payments.store.evidence import EvidenceRow
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol import message
 from veche.protocol.ids import RoomId, UserId, effect_id
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 SENT: Final = "evidence"
 """What an organisation hears when the payer has sent a file."""
 TAKE: Final = "payments.evidence"
-"""Errand: fetches a file and makes it evidence."""
+"""Job: fetches a file and makes it evidence."""
 
 
 def take(scene: Scene, inbound: Inbound) -> bool:
@@ -75,7 +75,7 @@ def take_for(scene: Scene, inbound: Inbound, dispute_id: str) -> None:
         return
     payload = {"dispute": dispute_id, **payload_of(scene, inbound, claims)}
     id_ = effect_id(TAKE, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, TAKE, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, TAKE, payload, scene.now_ms))
 
 
 def of_case(scene: Scene, case: Case) -> list[Evidence]:
@@ -111,19 +111,19 @@ class TakeEvidence(LookAtFile):
         """Hash, size and kind of what is in a file."""
         return looked_at(content, mimetype)
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep it, and hand it to the others; or say why not."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        person, room_id = UserId(errand.payload["person"]), RoomId(errand.payload["room"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        person, room_id = UserId(job.payload["person"]), RoomId(job.payload["room"])
         if "problem" in result:
             _tell(scene, room_id, person, EvidenceProblem(result["problem"]))
             return
-        case = cases.lock(scene, errand.payload["dispute"])
+        case = cases.lock(scene, job.payload["dispute"])
         side = case.side_of(person, scene) if case is not None else None
         if case is None or side is None:
             return
         holder_id = case.holder_of(side)
-        problem = keep(scene, case, holder_id, {**self.claims(errand), **result})
+        problem = keep(scene, case, holder_id, {**self.claims(job), **result})
         if problem is not None:
             _tell(scene, room_id, person, problem)
             return

@@ -16,9 +16,9 @@ from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import guardians, naming
 from appservices.payments.service.scene import Parts
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.guardians import GuardProblem
 from veche.protocol.ids import RoomId, UserId, effect_id
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 NAME_GUARDIANS: Final = "payments.guardians"
-"""Errand: finds out what guardians are called; then the payer is asked."""
+"""Job: finds out what guardians are called; then the payer is asked."""
 
 
 def order(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -60,18 +60,18 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         _name(scene, inbound, wanted)
 
 
-class NameGuardians(ChatErrand[Parts]):
+class NameGuardians(ChatJob[Parts]):
     """Finds out what guardians are called; then asks the payer for their key."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Ask the homeserver for their names."""
         client, bot = self._parts.host.client, self._parts.bot.user_id
-        persons = [errand.payload["person"], *errand.payload["guardians"]]
+        persons = [job.payload["person"], *job.payload["guardians"]]
         return {"names": [await naming.known_name(client, bot, UserId(one)) for one in persons]}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask the payer, or say who is not here."""
-        scene, wanted = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        scene, wanted = self._parts.scene(txn, job.id, now_ms), job.payload
         persons = [wanted["person"], *wanted["guardians"]]
         named = list(zip(persons, result["names"], strict=True))
         missing = next((address for address, name in named if name is None), None)
@@ -104,4 +104,4 @@ def _name(scene: Scene, inbound: Inbound, wanted: GuardOrder) -> None:
         "currency": wanted.above.currency,
     }
     id_ = effect_id(NAME_GUARDIANS, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, NAME_GUARDIANS, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, NAME_GUARDIANS, payload, scene.now_ms))

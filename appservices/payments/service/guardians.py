@@ -14,7 +14,7 @@ from appservices.payments.service.settling import open_chat
 from appservices.payments.store import guards as store
 from appservices.payments.store import holders
 from appservices.payments.store.guards import GuardRule
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.bots.guardian_rules import COMING, OF_OWNER, GuardRules
 from veche.protocol.approval import MandateShown
 from veche.protocol.guardians import Guardian, RuleState
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.texts.guardians import RuleView
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.protocol.ids import RoomId
     from veche.protocol.message import Doc
     from veche.protocol.texts.localizer import Speech
     from veche.runtime.database import Cursor
 
 COUNT: Final = "payments.guard"
-"""Errand: the wait of a weaker rule is over."""
+"""Job: the wait of a weaker rule is over."""
 SHOW: Final = "show"
 HIDE: Final = "hide"
 
 
-class Count(ChatErrand[Parts]):
+class Count(ChatJob[Parts]):
     """The wait of a weaker rule is over."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Let the rule count."""
-        RULES.rang(self._parts.scene(txn, errand.id, now_ms), errand.payload["rule"])
+        RULES.rang(self._parts.scene(txn, job.id, now_ms), job.payload["rule"])
 
 
 class _Rules(GuardRules[Scene, GuardRule]):

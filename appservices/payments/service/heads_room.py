@@ -22,8 +22,8 @@ from veche.contracts.payments.ledger_heads import (
     WITNESSED_MAX,
     LedgerHeads,
 )
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol import message
 from veche.protocol.ids import RoomId, effect_id
 from veche.protocol.texts.localizer import Speech
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 OPEN_ROOM: Final = "payments.heads_room"
-"""Errand: makes the room, or finds the one that was made."""
+"""Job: makes the room, or finds the one that was made."""
 ALIAS: Final = "veche_ledger"
 _GROUND: Final = Ground(person=None, purpose=PURPOSE, basis="publication of the ledger's heads")
 
@@ -52,7 +52,7 @@ def start(scene: Scene) -> None:
     """Have the room made, unless there is one, or is to be none."""
     if scene.section.has_heads_room and store.known(scene.txn) is None:
         id_ = effect_id(OPEN_ROOM, scene.voice.bot.user_id)
-        errands.schedule(scene.txn, Errand(id_, OPEN_ROOM, {}, scene.now_ms))
+        jobs.schedule(scene.txn, Job(id_, OPEN_ROOM, {}, scene.now_ms))
 
 
 def post(scene: Scene) -> None:
@@ -106,7 +106,7 @@ class OpenRoom:
         """Make it."""
         self._parts = parts
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Make it, or find it by its address."""
         host, section, bot = self._parts.host, self._parts.section, self._parts.bot.user_id
         speech = _speech(section)
@@ -116,11 +116,11 @@ class OpenRoom:
         }
         state = [{"type": one, "state_key": "", "content": told[one]} for one in told]
         plan = RoomPlan(initial_state=state, public_alias=ALIAS)
-        return {"room": await host.rooms.create(bot, host.device_id(bot), plan, errand.id)}
+        return {"room": await host.rooms.create(bot, host.device_id(bot), plan, job.id)}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Keep it; the newest head is posted with the next look."""
         store.keep_place(txn, RoomId(result["room"]))
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """The homeserver allows no such room; it was logged, and is tried at the next start."""

@@ -26,9 +26,9 @@ from appservices.payments.service import (
 from appservices.payments.service.clocks import set_clock
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id, ulid
 from veche.runtime.database.exclusive import is_trouble
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 HOLD_ENDED: Final = "payments.hold_ended"
-"""Errand: a hold ended by itself."""
+"""Job: a hold ended by itself."""
 ENDED: Final = "hold.ended"
 """Attempt: what follows the end of a hold could not be written in its block."""
 CONFIRM: Final = "confirm"
@@ -138,7 +138,7 @@ def settle_ended(txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
 def _tell_ended(txn: Cursor, ref: str, at_ms: int) -> None:
     of = ulid(int(ref[:_TIME], 16), bytes.fromhex(ref[_TIME:]))
     id_ = effect_id(HOLD_ENDED, of)
-    errands.schedule(txn, Errand(id_, HOLD_ENDED, {"payment": of}, at_ms))
+    jobs.schedule(txn, Job(id_, HOLD_ENDED, {"payment": of}, at_ms))
 
 
 def ended(scene: Scene, payment_id: str) -> None:
@@ -150,12 +150,12 @@ def ended(scene: Scene, payment_id: str) -> None:
         paying.refuse_held(scene, matter, why)
 
 
-class HoldEnded(ChatErrand[Parts]):
+class HoldEnded(ChatJob[Parts]):
     """A hold ended by itself."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """End what waited for it."""
-        ended(self._parts.scene(txn, errand.id, now_ms), errand.payload["payment"])
+        ended(self._parts.scene(txn, job.id, now_ms), job.payload["payment"])
 
 
 def _settle(

@@ -1,4 +1,4 @@
-"""What another institution has to hear of an invoice to one of its people: errands that tell it."""
+"""What another institution has to hear of an invoice to one of its people: jobs that tell it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.service import peers
 from appservices.payments.store import holders
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
 
 TELL: Final = "payments.peer_invoice"
-"""Errand: tells another institution of an invoice, or that it is over."""
+"""Job: tells another institution of an invoice, or that it is over."""
 INVOICE: Final = "invoice"
 OVER: Final = "invoice_over"
 
@@ -32,7 +32,7 @@ def tell(scene: Scene, invoice: Invoice, kind: str) -> None:
         return
     payload = {"invoice": invoice.id, "version": invoice.version, "kind": kind}
     id_ = effect_id(TELL, invoice.id, invoice.version, kind)
-    errands.schedule(scene.txn, Errand(id_, TELL, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, TELL, payload, scene.now_ms))
 
 
 def is_abroad(scene: Scene, invoice: Invoice) -> bool:

@@ -20,7 +20,7 @@ from appservices.payments.service.invoice_news import INVOICE
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import events, holders
 from appservices.payments.store import invoices as store
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.contracts.payments.invoice import InvoiceOrder
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import UnavailableError
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
     from veche.contracts.payments.invoice import InvoiceCard
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
@@ -92,25 +92,25 @@ def free(scene: Scene, packet_id: str) -> None:
         invoices.expire(scene, file.invoice.id, file.invoice.version)
 
 
-class Tell(ChatErrand[Parts]):
+class Tell(ChatJob[Parts]):
     """Tells another institution of an invoice, or that it is over, until it has heard it."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Say it; what was answered."""
         host, client = self._parts.host, self._parts.peers
-        read = await host.database.run("payments.peer", self._read, errand)
+        read = await host.database.run("payments.peer", self._read, job)
         if read is None or client is None:
             return {}
         server, more = read
-        answer, message = await client.ask(server, errand.payload["kind"], **more)
+        answer, message = await client.ask(server, job.payload["kind"], **more)
         if answer.state not in {"known", "refused"}:
             raise UnavailableError(f"{server} has not decided yet", retry_after_ms=_BUSY_MS)
         return {"answer": dict(message)}
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, dict[str, Any]] | None:
+    def _read(self, txn: Cursor, job: Job) -> tuple[str, dict[str, Any]] | None:
         """Whom to tell, and what; None if it is of no use any more."""
-        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
-        named = errand.payload
+        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        named = job.payload
         file = store.invoice(txn, named["invoice"], named["version"])
         if file is None:
             return None
@@ -128,15 +128,15 @@ class Tell(ChatErrand[Parts]):
         over = {"id": file.invoice.id, "version": file.invoice.version}
         return server, {"over": {**over, **({"reason": why} if why else {})}}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """End what the other institution does not take: nobody would be asked to pay it."""
-        if not result or errand.payload["kind"] != INVOICE:
+        if not result or job.payload["kind"] != INVOICE:
             return
         answer = parse(PeerAnswer, result["answer"])
         if answer.state != "refused":
             return
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        file = store.lock_invoice(txn, errand.payload["invoice"], errand.payload["version"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        file = store.lock_invoice(txn, job.payload["invoice"], job.payload["version"])
         if file is not None and file.invoice.state is InvoiceState.ISSUED:
             logger.warning("invoice %s is not taken there: %s", file.invoice.id, answer.code)
             reason = f"their institution does not take it: {answer.code}"

@@ -1,4 +1,4 @@
-"""What an organisation is told: as an event at once, or by an errand for a service of this server.
+"""What an organisation is told: as an event at once, or by a job for a service of this server.
 
 An event is added in the transaction of what it tells, so the events of an organisation stand in the
 order in which things happened.
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import events
 from appservices.payments.store.events import News
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,22 +31,22 @@ def tell(scene: Scene, reply: str | None, id_: EffectId, payload: Mapping[str, A
 
     Args:
         scene: The transaction.
-        reply: Kind of the errand by which they hear; None: they do not.
-        id_: Of that errand.
+        reply: Kind of the job by which they hear; None: they do not.
+        id_: Of that job.
         payload: What they knew it by, and what became of it.
     """
     if reply == EVENT:
         _add(scene, payload)
     elif reply is not None:
-        errands.schedule(scene.txn, Errand(id_, reply, payload, scene.now_ms))
+        jobs.schedule(scene.txn, Job(id_, reply, payload, scene.now_ms))
 
 
-class EventErrand(ChatErrand[Parts]):
-    """Makes an event of what a release before this one left to an errand."""
+class EventJob(ChatJob[Parts]):
+    """Makes an event of what a release before this one left to a job."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Add the event."""
-        _add(self._parts.scene(txn, errand.id, now_ms), errand.payload)
+        _add(self._parts.scene(txn, job.id, now_ms), job.payload)
 
 
 def _add(scene: Scene, told: Mapping[str, Any]) -> None:

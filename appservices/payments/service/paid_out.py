@@ -17,7 +17,7 @@ from appservices.payments.service.rails import suspense
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import bank as bank_store
 from appservices.payments.store import holders
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.contracts.payments.receipt import REFERENCE_CHARACTERS_MAX
 from veche.protocol.approval import showable
 from veche.protocol.errors import ConflictError, NotFoundError
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.service.scene import Scene
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
 
 
-class AskPayer(ChatErrand[Parts]):
+class AskPayer(ChatJob[Parts]):
     """Asks whose payout a line of a bank was to approve it again."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Ask, or leave an alarm for the operator."""
-        scene, asked = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        scene, asked = self._parts.scene(txn, job.id, now_ms), job.payload
         why = _ask(scene, asked)
         if why is not None:
             logger.warning("bank %s: look at %s", asked["bank"], asked["line"])

@@ -13,9 +13,9 @@ from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.service import paying, payouts
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import payments as store
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.money import Money
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 CHECK_NAME: Final = "payments.payout"
-"""Errand: asks the bank whose account it is; then the person is asked."""
+"""Job: asks the bank whose account it is; then the person is asked."""
 
 
 def order(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -87,16 +87,16 @@ def _check(scene: Scene, inbound: Inbound, wanted: PayoutOrder) -> PayoutProblem
             "reference": wanted.reference,
         }
         id_ = effect_id(CHECK_NAME, inbound.event_id)
-        errands.schedule(scene.txn, Errand(id_, CHECK_NAME, payload, scene.now_ms))
+        jobs.schedule(scene.txn, Job(id_, CHECK_NAME, payload, scene.now_ms))
     return None
 
 
-class CheckName(ChatErrand[Parts]):
+class CheckName(ChatJob[Parts]):
     """Asks the bank whose account it is; then asks the person whether to pay out."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """A bank that does not answer does not say it: the person decides by what they know."""
-        asked = errand.payload
+        asked = job.payload
         try:
             found = await self._parts.banking.name_check(
                 asked["bank"], asked["iban"], asked["name"]
@@ -105,9 +105,9 @@ class CheckName(ChatErrand[Parts]):
             return {"answer": NameAnswer.UNKNOWN.value, "name": ""}
         return {"answer": found.answer.value, "name": found.name}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask for the approval, below what the bank says."""
-        scene, asked = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        scene, asked = self._parts.scene(txn, job.id, now_ms), job.payload
         person = UserId(asked["person"])
         amount = Money(minor=asked["minor"], currency=asked["currency"])
         reference = asked.get("reference", "")

@@ -43,7 +43,7 @@ KEPT_MS: Final = 3_600_000
 """How long it is remembered where a peer is."""
 AT_ONCE_MAX: Final = 6
 """Questions to one peer at a time, and only one while it is silent: what hangs must not hold up the
-other errands."""
+other jobs."""
 REST_MS_MIN: Final = 500
 REST_MS_MAX: Final = 60_000
 """How long nothing is asked of a peer that did not answer; twice as long after each time."""

@@ -16,9 +16,9 @@ from appservices.payments.service.peers_asking import NoAnswerFromPeerError
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 from veche.protocol.wire import parse
 from veche.runtime import metrics
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHECK: Final = "payments.peer_check"
-"""Errand: compares the books with another institution."""
+"""Job: compares the books with another institution."""
 EVERY_MS: Final = 3_600_000
 AGAIN_MS: Final = 60_000
 """After a difference: what was on its way has arrived by then."""
@@ -87,7 +87,7 @@ def soon(scene: Scene, server: str, currency: str) -> None:
     """Compare now: who begins, or is asked by who begins; at most once a minute."""
     id_ = effect_id(CHECK, "soon", server, currency, scene.now_ms // AGAIN_MS)
     payload = {"peer": server, "currency": currency, "odd": False}
-    errands.schedule(scene.txn, Errand(id_, CHECK, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, CHECK, payload, scene.now_ms))
 
 
 def is_long_ago(scene: Scene, server: str, currency: str) -> bool:
@@ -96,33 +96,33 @@ def is_long_ago(scene: Scene, server: str, currency: str) -> bool:
     return last is None or last.at_ms < scene.now_ms - AGAIN_MS
 
 
-class CheckPeer(ChatErrand[Parts]):
+class CheckPeer(ChatJob[Parts]):
     """Compares the books with one institution in one currency, and comes back."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Ask what it knows; nothing if it does not say."""
-        server, currency = errand.payload["peer"], errand.payload["currency"]
+        server, currency = job.payload["peer"], job.payload["currency"]
         client = self._parts.peers
         if client is None or self._parts.section.peer(server) is None:
             return {"gone": True}
         host = self._parts.host
-        after = await host.database.run("payments.peer", self._known, errand)
+        after = await host.database.run("payments.peer", self._known, job)
         try:
             _, message = await client.ask(server, "statement", currency=currency, after=after)
         except NoAnswerFromPeerError:
             return {}
         return {"answer": dict(message)}
 
-    def _known(self, txn: Cursor, errand: Errand) -> int:
-        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
-        return peers_witnessing.known_size(scene, errand.payload["peer"])
+    def _known(self, txn: Cursor, job: Job) -> int:
+        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        return peers_witnessing.known_size(scene, job.payload["peer"])
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Compare, and come back later; soon if it is not explained."""
         if result.get("gone"):
             return
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        server, currency = errand.payload["peer"], errand.payload["currency"]
+        scene = self._parts.scene(txn, job.id, now_ms)
+        server, currency = job.payload["peer"], job.payload["currency"]
         after_ms = EVERY_MS
         if "answer" in result:
             answer = parse(PeerAnswer, result["answer"])
@@ -135,7 +135,7 @@ class CheckPeer(ChatErrand[Parts]):
                 restoring.check_proof(scene, server, answer.receipt)
             if told is not None and told.currency == currency and _is_whole(told):
                 is_even = keep(scene, server, told)
-                was_odd = bool(errand.payload.get("odd"))
+                was_odd = bool(job.payload.get("odd"))
                 _differing.labels(f"{server} {currency}").set(int(not is_even and was_odd))
                 if not is_even and was_odd:
                     logger.error("the books of %s differ from ours: `veche ledger peers`", server)
@@ -152,7 +152,7 @@ def _schedule(
     turn = due_at_ms // (AGAIN_MS if odd else EVERY_MS)
     id_ = effect_id(CHECK, server, currency, turn, odd)
     payload = {"peer": server, "currency": currency, "odd": odd}
-    errands.schedule(scene.txn, Errand(id_, CHECK, payload, due_at_ms))
+    jobs.schedule(scene.txn, Job(id_, CHECK, payload, due_at_ms))
 
 
 def _is_whole(told: PeerStatement) -> bool:

@@ -1,4 +1,4 @@
-"""A payment to somebody at another institution: the errands that tell it, and what ends them."""
+"""A payment to somebody at another institution: the jobs that tell it, and what ends them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from appservices.payments.service import peers
 from appservices.payments.service.clocks import set_clock
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
 
 SEND: Final = "payments.peer"
-"""Errand: says to another institution what a payment to it needs."""
+"""Job: says to another institution what a payment to it needs."""
 HOLD_MORE_MS: Final = 60_000
 """How much longer than the peer has to answer the ledger keeps the money."""
 PREPARE, COMMIT, CANCEL = "prepare", "commit", "cancel"
@@ -70,8 +70,8 @@ def start(scene: Scene) -> None:
     for id_, state in store.open_out(scene.txn):
         if state in KINDS:
             payload = {"payment": id_, "kind": KINDS[state]}
-            errand_id = effect_id(SEND, id_, KINDS[state], scene.now_ms)
-            errands.schedule(scene.txn, Errand(errand_id, SEND, payload, scene.now_ms))
+            job_id = effect_id(SEND, id_, KINDS[state], scene.now_ms)
+            jobs.schedule(scene.txn, Job(job_id, SEND, payload, scene.now_ms))
 
 
 def settle(scene: Scene, matter: Matter) -> None:
@@ -89,5 +89,5 @@ def settle(scene: Scene, matter: Matter) -> None:
 
 def _send(scene: Scene, id_: str, kind: str) -> None:
     payload = {"payment": id_, "kind": kind}
-    errand_id = effect_id(SEND, id_, kind)
-    errands.schedule(scene.txn, Errand(errand_id, SEND, payload, scene.now_ms))
+    job_id = effect_id(SEND, id_, kind)
+    jobs.schedule(scene.txn, Job(job_id, SEND, payload, scene.now_ms))

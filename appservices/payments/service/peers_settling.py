@@ -16,7 +16,7 @@ from appservices.payments.service import attempts, peers
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.protocol.money import Money
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
     from appservices.payments.store.holders import AccountRow
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.protocol.ids import Ulid
     from veche.runtime.database import Cursor
 
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 KIND: Final = "peer.settle"
 SETTLE: Final = "payments.peer_settle"
-"""Errand: an operator's order to book a settlement."""
+"""Job: an operator's order to book a settlement."""
 PAID: Final = "paid"
 """Our bank paid theirs."""
 RECEIVED: Final = "received"
@@ -103,7 +103,7 @@ def _bank(scene: Scene, ledger: int, currency: str) -> AccountRow:
     return holders.keep_account(scene.txn, scene.institution().id, ledger, code)
 
 
-class SettlePeer(ChatErrand[Parts]):
+class SettlePeer(ChatJob[Parts]):
     """Books what an operator ordered, or has the bank pay."""
 
     def __init__(self, parts: Parts, pay: Pay) -> None:
@@ -116,11 +116,11 @@ class SettlePeer(ChatErrand[Parts]):
         super().__init__(parts)
         self._pay = pay
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Leave it to the writer."""
-        wanted = errand.payload
+        wanted = job.payload
         money = Money(minor=wanted["minor"], currency=wanted["currency"])
-        scene = self._parts.scene(txn, errand.id, now_ms)
+        scene = self._parts.scene(txn, job.id, now_ms)
         peer = scene.section.peer(wanted["server"])
         if wanted["kind"] == PAY and peer is not None:
             self._pay(scene, peer, wanted["bank"], money, wanted["reference"])

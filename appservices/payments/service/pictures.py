@@ -22,8 +22,8 @@ from appservices.payments.service.sent_files import (
     payload_of,
 )
 from appservices.payments.store import disputes as store
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.wire import mapping
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
 
 READ: Final = "payments.picture"
-"""Errand: fetches a picture and reads the code in it."""
+"""Job: fetches a picture and reads the code in it."""
 _IMAGE: Final = "image/"
 
 
@@ -56,8 +56,8 @@ def take(scene: Scene, inbound: Inbound) -> bool:
         "standing": inbound.standing.value,
         **payload_of(scene, inbound, claims),
     }
-    errand = Errand(effect_id(READ, inbound.sender), READ, payload, scene.now_ms)
-    if not errands.schedule(scene.txn, errand):
+    job = Job(effect_id(READ, inbound.sender), READ, payload, scene.now_ms)
+    if not jobs.schedule(scene.txn, job):
         refuse(scene, inbound.room_id, inbound.sender, PictureProblem.BUSY)
     return True
 

@@ -10,9 +10,9 @@ from appservices.payments.service import credit_notes, files, tax_invoices
 from appservices.payments.service.receipt_pdfs import make_receipt, read_receipt
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import payments as store
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol import message
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId, effect_id
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 SEND_RECEIPT: Final = "payments.receipt"
-"""Errand: sends a receipt as an encrypted file."""
+"""Job: sends a receipt as an encrypted file."""
 
 
 def order(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -48,20 +48,20 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         return
     payload = {"payment": found.payment.id, "person": person, "room": room_id}
     id_ = effect_id(SEND_RECEIPT, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, SEND_RECEIPT, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, SEND_RECEIPT, payload, scene.now_ms))
 
 
-class SendReceipt(ChatErrand[Parts]):
+class SendReceipt(ChatJob[Parts]):
     """Makes the receipt anew, with the published head if there is one, and sends it.
 
     It comes as a PDF, as the file that proves it and, of an invoice that says its taxes, with the
     tax invoice; of what was given back of one, with the credit note.
     """
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Make and upload the files."""
         host, now_ms = self._parts.host, self._parts.host.now_ms()
-        page, invoice = await host.database.run("payments.receipt", self._read, errand)
+        page, invoice = await host.database.run("payments.receipt", self._read, job)
         number = number_of(page.payment_id)
         pdf = await make_receipt(self._parts, page, now_ms)
         sent = [
@@ -82,18 +82,18 @@ class SendReceipt(ChatErrand[Parts]):
             "size_bytes": len(data),
         }
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[ReceiptPage, tuple[str, bytes] | None]:
-        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
-        matter = files.lock(scene, errand.payload["payment"])
+    def _read(self, txn: Cursor, job: Job) -> tuple[ReceiptPage, tuple[str, bytes] | None]:
+        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        matter = files.lock(scene, job.payload["payment"])
         if matter is None:
             raise RefusedError("there is no such payment")
-        speech = scene.speech(UserId(errand.payload["person"]))
+        speech = scene.speech(UserId(job.payload["person"]))
         return read_receipt(scene, matter, speech), _tax_invoice(scene, matter)
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what they are, and send them."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        room_id, person = RoomId(errand.payload["room"]), UserId(errand.payload["person"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        room_id, person = RoomId(job.payload["room"]), UserId(job.payload["person"])
         url = scene.links.verify() if scene.links is not None else None
         scene.tell(room_id, person, receipt_file_doc(url, scene.speech(person)))
         for one in result["files"]:

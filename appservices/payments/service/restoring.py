@@ -17,7 +17,7 @@ from appservices.payments.api.peers import RECORDS_MAX, Packet, PeerRecord, Ques
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.peers import In, Out
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import files, heads, moving, peers, peers_errands, peers_taking
+from appservices.payments.service import files, heads, moving, peers, peers_jobs, peers_taking
 from appservices.payments.service.files import Private
 from appservices.payments.service.heads_room import address
 from appservices.payments.service.peers_asking import NoAnswerFromPeerError
@@ -83,7 +83,7 @@ def records(scene: Scene, peer: PeerSection, since_ms: int) -> list[PeerRecord]:
     for id_, is_out, at_ms in peer_records.records(scene.txn, holder.id, since_ms, RECORDS_MAX):
         file, out = payment_store.payment(scene.txn, id_), store.out(scene.txn, id_)
         if is_out and file is not None and out is not None and scene.parts.peers is not None:
-            more = peers_errands.commit_of(scene, files.matter_of(scene, file), out)
+            more = peers_jobs.commit_of(scene, files.matter_of(scene, file), out)
             kept = {"commit": scene.parts.peers.question(peer.server, "commit", more)}
         else:
             into = store.into(scene.txn, id_)

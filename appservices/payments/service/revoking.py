@@ -26,19 +26,19 @@ from appservices.payments.store import escrows as escrow_store
 from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store import payments as store
 from veche.access.approvals import revocation_kind
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.service.scene import Scene
-    from veche.messaging.jobs import Errand, ErrandHandler
+    from veche.messaging.jobs import Job, JobHandler
     from veche.runtime.database import Cursor
 
 
-def handlers(parts: Parts) -> dict[str, ErrandHandler]:
-    """Return the handler of the errand by which the bot hears of revoked keys."""
+def handlers(parts: Parts) -> dict[str, JobHandler]:
+    """Return the handler of the job by which the bot hears of revoked keys."""
     return {revocation_kind(parts.bot.user_id): _Revoked(parts)}
 
 
@@ -101,9 +101,9 @@ def _ask_guardian(scene: Scene, id_: str, holder_id: int) -> None:
         guarding.ask_again(scene, matter, holder_id)
 
 
-class _Revoked(ChatErrand[Parts]):
+class _Revoked(ChatJob[Parts]):
     """A person has revoked a key."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Stop what it approved."""
-        stop(self._parts.scene(txn, errand.id, now_ms), UserId(errand.payload["person"]))
+        stop(self._parts.scene(txn, job.id, now_ms), UserId(job.payload["person"]))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from twisted.internet.defer import DeferredSemaphore
 
 from appservices.payments.service.scene import Parts
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
 from veche.protocol.forms import parse_file
 from veche.protocol.forms.models import Field, FieldKind
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.service.scene import Scene
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.protocol.inbound import Inbound
     from veche.runtime.crypto.attachments import FileKey
 
 FETCHED_AT_ONCE: Final = 2
-"""Files of one kind of errand that are in memory at once."""
+"""Files of one kind of job that are in memory at once."""
 FETCH_TIMEOUT_S: Final = 50.0
 _FILES: Final = frozenset({"m.file", "m.image", "m.video", "m.audio"})
 _GONE: Final = frozenset({400, 403, 404, 410})
@@ -87,7 +87,7 @@ def claims_of(scene: Scene, inbound: Inbound, bytes_max: int) -> dict[str, Any] 
 
 
 def payload_of(scene: Scene, inbound: Inbound, claims: Mapping[str, Any]) -> dict[str, Any]:
-    """What an errand that looks at a file has to have in its payload."""
+    """What a job that looks at a file has to have in its payload."""
     return {
         "person": inbound.sender,
         "room": inbound.room_id,
@@ -97,7 +97,7 @@ def payload_of(scene: Scene, inbound: Inbound, claims: Mapping[str, Any]) -> dic
     }
 
 
-class LookAtFile(ChatErrand[Parts], abc.ABC):
+class LookAtFile(ChatJob[Parts], abc.ABC):
     """Base: fetches a file and decrypts it; what is seen of it is for ``finish``.
 
     Attributes:
@@ -125,9 +125,9 @@ class LookAtFile(ChatErrand[Parts], abc.ABC):
             MalformedError: It is damaged.
         """
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Fetch and decrypt the file, and look at it; ``problem`` says why it was not."""
-        claims = self.claims(errand)
+        claims = self.claims(job)
         await self._slots.acquire()
         try:
             data = await self._fetch(claims["mxc"])
@@ -139,7 +139,7 @@ class LookAtFile(ChatErrand[Parts], abc.ABC):
         except MalformedError:
             return {"problem": FileProblem.BROKEN.value}
         except UnavailableError:
-            if self._host.now_ms() - errand.payload["since_ms"] < self.give_up_ms:
+            if self._host.now_ms() - job.payload["since_ms"] < self.give_up_ms:
                 raise
             return {"problem": FileProblem.GONE.value}
         except MatrixError as e:
@@ -149,9 +149,9 @@ class LookAtFile(ChatErrand[Parts], abc.ABC):
         finally:
             self._slots.release()
 
-    def claims(self, errand: Errand) -> dict[str, Any]:
-        """What its message says of the file of an errand."""
-        opened: dict[str, Any] = self._parts.vault.open(base64.b64decode(errand.payload["sealed"]))
+    def claims(self, job: Job) -> dict[str, Any]:
+        """What its message says of the file of a job."""
+        opened: dict[str, Any] = self._parts.vault.open(base64.b64decode(job.payload["sealed"]))
         return opened
 
     def _opened(self, data: bytes, key: FileKey, mimetype: str) -> Mapping[str, Any]:

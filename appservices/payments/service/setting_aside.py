@@ -1,11 +1,11 @@
-"""Escrows and disputes as the bot has them: errands, and what the writer's answers become."""
+"""Escrows and disputes as the bot has them: jobs, and what the writer's answers become."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from appservices.payments.service import (
-    case_errands,
+    case_jobs,
     case_rooms,
     dispute_asking,
     dispute_moves,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.attempts import Attempt
     from appservices.payments.service.scene import Parts, Scene
     from appservices.payments.service.work import Outcome
-    from veche.messaging.jobs import Errand, ErrandHandler
+    from veche.messaging.jobs import Job, JobHandler
     from veche.protocol.errors import RefusedError
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     Settled = Callable[[Scene, str, Outcome], None]
 
 
-def handlers(parts: Parts) -> dict[str, ErrandHandler]:
-    """The handler of each kind of errand."""
+def handlers(parts: Parts) -> dict[str, JobHandler]:
+    """The handler of each kind of job."""
     return {
         escrow_orders.LOOK_UP: escrow_orders.LookUp(parts),
         escrows.CLOCK: _Clock(parts, "escrow", escrows.rang),
         disputes.CLOCK: _Clock(parts, "dispute", disputes.rang),
         evidence.TAKE: evidence.TakeEvidence(parts),
-        case_rooms.MAKE: case_errands.MakeRoom(parts),
-        case_rooms.REMIND: case_errands.Remind(parts),
-        case_rooms.LEAVE: case_errands.LeaveRoom(parts),
+        case_rooms.MAKE: case_jobs.MakeRoom(parts),
+        case_rooms.REMIND: case_jobs.Remind(parts),
+        case_rooms.LEAVE: case_jobs.LeaveRoom(parts),
     }
 
 
@@ -74,11 +74,11 @@ class _Clock:
         self._of = of
         self._rang = rang
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        self._rang(self._parts.scene(txn, errand.id, now_ms), errand.payload[self._of])
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        self._rang(self._parts.scene(txn, job.id, now_ms), job.payload[self._of])
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
+        """The job can never be done; it was logged."""

@@ -33,8 +33,8 @@ from appservices.payments.service import (
 )
 from appservices.payments.service.paying import tell_refused, tell_unconfirmed
 from appservices.payments.store import chats
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OPEN_CHAT: Final = "payments.chat"
-"""Errand: makes a chat with somebody who was paid and has none."""
+"""Job: makes a chat with somebody who was paid and has none."""
 _WHY: Final[Mapping[Result, str]] = {
     Result.EXCEEDS_CREDITS: NO_COVER,
     Result.EXCEEDS_DEBITS: PEER_LIMIT,
@@ -135,7 +135,7 @@ def open_chat(scene: Scene, person: UserId, **about: str | int) -> None:
     """
     payload = {"person": person, **about}
     id_ = scene.voice.fresh_id(OPEN_CHAT)
-    errands.schedule(scene.txn, Errand(id_, OPEN_CHAT, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, OPEN_CHAT, payload, scene.now_ms))
 
 
 def tell_untold(scene: Scene, matter: Matter) -> None:
@@ -171,8 +171,8 @@ def _tell_payee(scene: Scene, matter: Matter, payload: Payload) -> None:
     if payment.kind is not Kind.ISSUE:
         # Of many payments at once there comes one chat.
         id_ = effect_id(OPEN_CHAT, payment.payee, first)
-        errand = Errand(id_, OPEN_CHAT, {"person": person}, scene.now_ms)
-        errands.schedule(scene.txn, errand)
+        job = Job(id_, OPEN_CHAT, {"person": person}, scene.now_ms)
+        jobs.schedule(scene.txn, job)
 
 
 def _tell_receipt(scene: Scene, matter: Matter, payload: Payload) -> bool:

@@ -19,9 +19,9 @@ from appservices.payments.service.statements import SHARD, statement
 from appservices.payments.statement_pdf import PDF_LINES_MAX
 from appservices.payments.store import holders, ledger
 from appservices.payments.store import payments as store
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol import message
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.runtime.crypto.media import upload_encrypted
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 SEND_STATEMENT: Final = "payments.statement"
-"""Errand: sends statements of a month as encrypted files."""
+"""Job: sends statements of a month as encrypted files."""
 
 
 def order(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -55,23 +55,23 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         return
     payload = {"person": person, "room": room_id, "month": f"{month:%Y-%m}"}
     id_ = effect_id(SEND_STATEMENT, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, SEND_STATEMENT, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, SEND_STATEMENT, payload, scene.now_ms))
 
 
 _LOOKED_AT: Final = 200
 """Newest rows of a wallet among which its top-ups are looked for."""
 
 
-class SendStatement(ChatErrand[Parts]):
+class SendStatement(ChatJob[Parts]):
     """Makes the statement of each currency, as CSV and as PDF, and sends them."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Make and upload the files."""
         host, now_ms = self._parts.host, self._parts.host.now_ms()
-        language, found = await host.database.run("payments.statement", self._read, errand, now_ms)
+        language, found = await host.database.run("payments.statement", self._read, job, now_ms)
         sent = []
         for one in found:
-            stem = f"statement-{errand.payload['month']}-{one.currency}"
+            stem = f"statement-{job.payload['month']}-{one.currency}"
             sent.append(await self._upload(f"{stem}.csv", "text/csv", write_csv(one)))
             if len(one.lines) <= PDF_LINES_MAX:
                 data = await make_pdf(self._parts, one, language, now_ms)
@@ -87,18 +87,16 @@ class SendStatement(ChatErrand[Parts]):
             "size_bytes": len(data),
         }
 
-    def _read(
-        self, txn: Cursor, errand: Errand, now_ms: int
-    ) -> tuple[str, Sequence[AccountStatement]]:
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        person = UserId(errand.payload["person"])
-        month = dt.date.fromisoformat(f"{errand.payload['month']}-01")
+    def _read(self, txn: Cursor, job: Job, now_ms: int) -> tuple[str, Sequence[AccountStatement]]:
+        scene = self._parts.scene(txn, job.id, now_ms)
+        person = UserId(job.payload["person"])
+        month = dt.date.fromisoformat(f"{job.payload['month']}-01")
         return scene.language_of(person), statements_of(scene, person, month)
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what they are, and send them."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        room_id, person = RoomId(errand.payload["room"]), UserId(errand.payload["person"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        room_id, person = RoomId(job.payload["room"]), UserId(job.payload["person"])
         speech, sent = scene.speech(person), result["files"]
         scene.tell(room_id, person, files_doc(speech) if sent else nothing_doc(speech))
         for one in sent:

@@ -10,9 +10,9 @@ from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.texts.banks import no_bank_doc, top_up_code_doc, top_up_doc
 from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol import message
 from veche.protocol.errors import VecheError
 from veche.protocol.ids import RoomId, UserId, effect_id, ulid
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 SEND_CODE: Final = "payments.code"
-"""Errand: sends a payment code as an encrypted picture."""
+"""Job: sends a payment code as an encrypted picture."""
 EPC_CURRENCY: Final = "EUR"
 """Of GiroCodes."""
 
@@ -56,7 +56,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         return
     payload = {"code": code, "person": person, "room": room_id}
     id_ = effect_id(SEND_CODE, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, SEND_CODE, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, SEND_CODE, payload, scene.now_ms))
 
 
 def code_of(bank: BankSection, own: Party, reference: str) -> str | None:
@@ -79,20 +79,20 @@ def reference_for(scene: Scene, person: UserId, bank: BankSection) -> str:
     return scene.banking.expect(scene.txn, bank.name, account.id, id_, scene.now_ms)
 
 
-class SendCode(ChatErrand[Parts]):
+class SendCode(ChatJob[Parts]):
     """Draws a code and sends it."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Upload the picture."""
         client = self._parts.host.client
-        data = draw_png(errand.payload["code"], version_max=EPC_VERSION_MAX)
+        data = draw_png(job.payload["code"], version_max=EPC_VERSION_MAX)
         file = await upload_encrypted(client, self._parts.bot.user_id, data)
         return {"file": file, "size_bytes": len(data)}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what it is, and send it."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        room_id, person = RoomId(errand.payload["room"]), UserId(errand.payload["person"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        room_id, person = RoomId(job.payload["room"]), UserId(job.payload["person"])
         scene.tell(room_id, person, top_up_code_doc(scene.speech(person)), is_quiet=True)
         content = message.file(
             filename="top-up.png",

@@ -1,4 +1,4 @@
-"""Guardians, allowances and bans as chats and errands reach them."""
+"""Guardians, allowances and bans as chats and jobs reach them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.scene import Parts, Scene
     from veche.chat.prompts import Answered
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.ids import UserId
     from veche.protocol.inbound import Inbound
 
@@ -32,8 +32,8 @@ ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], None]]] = {
 """By command."""
 
 
-def handlers(parts: Parts) -> dict[str, ErrandHandler]:
-    """The handler of each kind of errand."""
+def handlers(parts: Parts) -> dict[str, JobHandler]:
+    """The handler of each kind of job."""
     return {
         guardian_orders.NAME_GUARDIANS: guardian_orders.NameGuardians(parts),
         guardians.COUNT: guardians.Count(parts),

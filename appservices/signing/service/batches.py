@@ -1,7 +1,7 @@
 """Many documents from one template, for an organisation: a session of its own for each row.
 
-The request checks the rows and keeps them. Then each is an errand of its own, a few at a time, so
-that others' errands do not wait behind thousands: one that fails stops no other, and none is made
+The request checks the rows and keeps them. Then each is a job of its own, a few at a time, so
+that others' jobs do not wait behind thousands: one that fails stops no other, and none is made
 twice, since the key of idempotency of its session is the digest of template and row.
 """
 
@@ -28,8 +28,8 @@ from appservices.signing.service.filling import FillingError, Problem
 from appservices.signing.service.organisations import Asked, name_of
 from appservices.signing.store import batches as store
 from appservices.signing.store.batches import FAILED, MADE, WAITING, Batch, Row
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.errors import (
     ConflictError,
     MalformedError,
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 SOW: Final = "signing.batch"
-"""Errand: has the next rows of a batch made."""
+"""Job: has the next rows of a batch made."""
 ROW: Final = "signing.batch_row"
-"""Errand: makes and sends the session of one row."""
+"""Job: makes and sends the session of one row."""
 AT_ONCE_MAX: Final = 20
 """Rows of a batch that are under way."""
 PACE_MS: Final = 1_000
@@ -253,7 +253,7 @@ def _owned(scene: Scene, caller: str, batch_id: str) -> Batch:
 def sow_later(txn: Cursor, batch_id: str, after: int, step: int, at_ms: int) -> None:
     """Have the rows after a number made from a moment on; each batch counts its steps."""
     payload = {"batch": batch_id, "after": after, "step": step}
-    errands.schedule(txn, Errand(effect_id(SOW, batch_id, step), SOW, payload, at_ms))
+    jobs.schedule(txn, Job(effect_id(SOW, batch_id, step), SOW, payload, at_ms))
 
 
 def failed_row(n: int, told: object, problems: Sequence[Problem]) -> Row:

@@ -1,6 +1,6 @@
 """One document to many: each of them gets a session of their own, made from one draft.
 
-Every session is made in an errand of its own, whose id is that of the draft and the person: so one
+Every session is made in a job of its own, whose id is that of the draft and the person: so one
 that fails stops no other, and none is made twice.
 """
 
@@ -18,9 +18,9 @@ from appservices.signing.service import drafting
 from appservices.signing.service.laying import boxed
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import blobs, sessions
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId, derived_ulid, effect_id
 from veche.runtime.files.document_cipher import fresh_key
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 MAKE: Final = "signing.make"
-"""Errand: makes and sends the session of one of many."""
+"""Job: makes and sends the session of one of many."""
 
 
 def order(scene: Scene, session: Session, room_id: RoomId) -> None:
@@ -43,18 +43,18 @@ def order(scene: Scene, session: Session, room_id: RoomId) -> None:
     for party in parties:
         payload = {"session": session.id, "party": party, "room": room_id}
         id_ = effect_id(MAKE, session.id, party)
-        errands.schedule(scene.txn, Errand(id_, MAKE, payload, scene.now_ms))
+        jobs.schedule(scene.txn, Job(id_, MAKE, payload, scene.now_ms))
     person = UserId(session.requester)
     scene.tell(room_id, person, many_doc(len(parties), scene.speech(person)))
 
 
-class Make(ChatErrand[Parts]):
+class Make(ChatJob[Parts]):
     """Makes the session of one of many, and sends it."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Make their document ready, outside the reactor's thread."""
         host = self._parts.host
-        read = await host.database.run("signing.make", self._read, errand)
+        read = await host.database.run("signing.make", self._read, job)
         if read is None:
             return {}
         draft, cipher, language = read
@@ -66,26 +66,26 @@ class Make(ChatErrand[Parts]):
             return {"failed": True}
         return {"draft": draft, "pdf": pdf}
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[Session, bytes, str] | None:
+    def _read(self, txn: Cursor, job: Job) -> tuple[Session, bytes, str] | None:
         """The draft as it is for one of them, its document, the language of the requester."""
-        draft = sessions.read(txn, self._parts.vault, errand.payload["session"])
-        cipher = blobs.of_kind(txn, errand.payload["session"], "upload")
+        draft = sessions.read(txn, self._parts.vault, job.payload["session"])
+        cipher = blobs.of_kind(txn, job.payload["session"], "upload")
         if draft is None or draft.state is not State.DRAFT or cipher is None:
             return None
-        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
+        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
         language = scene.language_of(UserId(draft.requester))
-        return drafting.only(draft, errand.payload["party"]), cipher, language
+        return drafting.only(draft, job.payload["party"]), cipher, language
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep and send it; what fails is said to the requester."""
         if not result:
             return
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        draft = sessions.read(txn, scene.vault, errand.payload["session"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        draft = sessions.read(txn, scene.vault, job.payload["session"])
         if draft is None:
             return
-        person, room_id = UserId(draft.requester), RoomId(errand.payload["room"])
-        member = draft.member(errand.payload["party"])
+        person, room_id = UserId(draft.requester), RoomId(job.payload["room"])
+        member = draft.member(job.payload["party"])
         assert member is not None, "the draft has them"  # noqa: S101 -- our bug
         if "failed" in result:
             scene.tell(room_id, person, failed_doc(member.name, scene.speech(person)))

@@ -19,7 +19,7 @@ from appservices.signing.core.records import Level
 from appservices.signing.service import cards
 from appservices.signing.store import certificates, meetings, signatures
 from appservices.signing.store.signatures import Signature
-from veche.messaging import jobs as errands
+from veche.messaging import jobs
 from veche.protocol.approval import Approval, SignatureShown
 from veche.protocol.ids import effect_id
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 HAND: Final = "hand"
 """Key, in the details of a signature, of what was written by hand."""
 OVER: Final = "signing.hand"
-"""Errand: the time for the witness's signature is over."""
+"""Job: the time for the witness's signature is over."""
 
 
 def check(scene: Scene, session: Session, member: Member) -> None:
@@ -120,14 +120,14 @@ def withdrawn(scene: Scene, session: Session, writer: Member) -> Session:
 
 def _end(scene: Scene, session: Session, writer: Member, meeting: str) -> None:
     """End the clock of what was written, and what the registrar is still asked about it."""
-    errands.cancel(scene.txn, errand_id(meeting))
+    jobs.cancel(scene.txn, job_id(meeting))
     if writer.registrar is not None:
         person = writer.registrar.person
         words = scene.speech(person).text("It is over.")
         scene.close(about_of(session.id, writer.id), person, words)
 
 
-def errand_id(meeting: str) -> EffectId:
+def job_id(meeting: str) -> EffectId:
     """Of the clock of what was written in a meeting."""
     return effect_id(OVER, meeting)
 

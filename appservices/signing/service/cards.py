@@ -25,8 +25,8 @@ from veche.contracts.signing.card import (
     SignRequest,
     SignStage,
 )
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.errors import TooLargeError
 from veche.protocol.forms.magic import PDF
 from veche.protocol.message import text
@@ -50,9 +50,9 @@ TAKE_BACK: Final = "back"
 QUESTION: Final = "ask"
 FILE: Final = "file"
 OPEN_CHAT: Final = "signing.chat"
-"""Errand: makes a chat with somebody who has none, and goes on there."""
+"""Job: makes a chat with somebody who has none, and goes on there."""
 SEND_FILE: Final = "signing.file"
-"""Errand: sends the document as it is before anybody signs, or with who has signed so far."""
+"""Job: sends the document as it is before anybody signs, or with who has signed so far."""
 
 
 def show(scene: Scene, session: Session, party: str) -> Session:
@@ -124,7 +124,7 @@ def open_chat(scene: Scene, session: Session, member: Member, person: UserId) ->
     """Make a chat with a person who has none, and show a party's card there."""
     payload = {"person": person, "session": session.id, "party": member.id}
     id_ = scene.voice.fresh_id(OPEN_CHAT)
-    errands.schedule(scene.txn, Errand(id_, OPEN_CHAT, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, OPEN_CHAT, payload, scene.now_ms))
 
 
 def can_act(session: Session, member: Member) -> bool:
@@ -251,7 +251,7 @@ def order_file(scene: Scene, session: Session, member: Member, room_id: RoomId) 
     """Have the document sent into a party's chat."""
     payload = {"session": session.id, "person": member.person, "room": room_id}
     id_ = scene.voice.fresh_id(SEND_FILE)
-    errands.schedule(scene.txn, Errand(id_, SEND_FILE, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, SEND_FILE, payload, scene.now_ms))
 
 
 def _change(

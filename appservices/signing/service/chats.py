@@ -28,8 +28,8 @@ from veche.bots import choose_language, doubt, page_commands, refuse
 from veche.bots.guardian_rules import TOPICS
 from veche.chat import prompts
 from veche.chat.prompts import Answered
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.answers import Chosen, NoAnswer, is_reply
 from veche.protocol.commands import LANGUAGE, read_command
 from veche.protocol.ids import effect_id
@@ -68,7 +68,7 @@ def _offer_chat(scene: Scene, room_id: RoomId, person: UserId) -> None:
     if known is None:
         payload = {"person": person, "session": "", "party": ""}
         id_ = effect_id(cards.OPEN_CHAT, "private", person)
-        errands.schedule(scene.txn, Errand(id_, cards.OPEN_CHAT, payload, scene.now_ms))
+        jobs.schedule(scene.txn, Job(id_, cards.OPEN_CHAT, payload, scene.now_ms))
     scene.tell(room_id, person, texts.chat_doc(known, scene.speech(person)), is_quiet=True)
 
 

@@ -9,12 +9,12 @@ from appservices.signing.core.judged import judged_file
 from appservices.signing.core.papers.uploads import UploadTooLargeError, refusal_text
 from appservices.signing.service import reading
 from appservices.signing.service.scene import CATALOGUE, Parts
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.documents.signatures.report import Reason
 from veche.documents.signatures.words import words_of
 from veche.documents.signed_file import is_signed_file
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Code, Paragraph
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 TOPIC: Final = "verify"
 CHECK: Final = "signing.check"
-"""Errand: fetches a file and judges it."""
+"""Job: fetches a file and judges it."""
 _LASTS_MS: Final = 3_600_000
 
 
@@ -59,7 +59,7 @@ def order(scene: Scene, inbound: Inbound) -> None:
     sealed = reading.seal_file(scene, file)
     payload = {"person": person, "room": room_id, "sealed": sealed}
     id_ = effect_id(CHECK, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, CHECK, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, CHECK, payload, scene.now_ms))
 
 
 def about(person: UserId) -> str:
@@ -67,14 +67,14 @@ def about(person: UserId) -> str:
     return f"verify {person}"
 
 
-class Check(ChatErrand[Parts]):
+class Check(ChatJob[Parts]):
     """Fetches a file and judges it, in the sandbox."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Fetch and judge it."""
         host = self._parts.host
         try:
-            pdf = await reading.fetch(self._parts, errand)
+            pdf = await reading.fetch(self._parts, job)
         except UploadTooLargeError as e:
             return {"problem": e}
         except (reading.FileGoneError, MalformedError):
@@ -89,10 +89,10 @@ class Check(ChatErrand[Parts]):
         digest = hashlib.sha256(pdf).digest()
         return {"report": report, "sha256": digest, "why": _why_unreadable(pdf, report)}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what was found."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        person, room_id = UserId(errand.payload["person"]), RoomId(errand.payload["room"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        person, room_id = UserId(job.payload["person"]), RoomId(job.payload["room"])
         speech = scene.speech(person)
         if "problem" in result:
             words = refusal_text(CATALOGUE, speech.language, result["problem"])

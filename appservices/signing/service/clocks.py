@@ -1,4 +1,4 @@
-"""The clocks of sessions: deadlines, and reminders before them, as errands.
+"""The clocks of sessions: deadlines, and reminders before them, as jobs.
 
 A clock that fires late, or for a deadline that was moved since, finds that and does nothing.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.core.quiet import QuietHours
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from veche.protocol.ids import EffectId
 
 DEADLINE: Final = "signing.deadline"
-"""Errand: the time of a session, or of one party, is over."""
+"""Job: the time of a session, or of one party, is over."""
 REMIND: Final = "signing.remind"
-"""Errand: it soon will be."""
+"""Job: it soon will be."""
 
 
 def start(scene: Scene, session: Session) -> None:
@@ -39,9 +39,9 @@ def start(scene: Scene, session: Session) -> None:
 def stop(scene: Scene, session: Session) -> None:
     """Forget the clocks of a session."""
     for party, at_ms in _deadlines(session):
-        errands.cancel(scene.txn, _id(DEADLINE, session.id, party, at_ms))
+        jobs.cancel(scene.txn, _id(DEADLINE, session.id, party, at_ms))
         for before_ms in scene.section.reminders:
-            errands.cancel(scene.txn, _id(REMIND, session.id, party, at_ms, before_ms))
+            jobs.cancel(scene.txn, _id(REMIND, session.id, party, at_ms, before_ms))
 
 
 def is_current(session: Session, party: str, deadline_at_ms: int) -> bool:
@@ -66,7 +66,7 @@ def _deadlines(session: Session) -> Iterator[tuple[str, int]]:
 def _set(scene: Scene, kind: str, payload: dict[str, Any], at_ms: int) -> None:
     about = (payload["session"], payload["party"], payload["deadline_at_ms"])
     id_ = _id(kind, *about, payload.get("before_ms", 0))
-    errands.schedule(scene.txn, Errand(id_, kind, payload, at_ms))
+    jobs.schedule(scene.txn, Job(id_, kind, payload, at_ms))
 
 
 def _id(kind: str, session: str, party: str, at_ms: int, before_ms: int = 0) -> EffectId:

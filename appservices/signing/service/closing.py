@@ -1,7 +1,7 @@
 """Closing a session's file: a time stamp over all of it, a strict verdict, the report on it.
 
 Outside the transaction the file is put together, stamped and judged; in the one that ends the
-errand all of it is kept at once. So after a crash at any moment it is done again, or is there.
+job all of it is kept at once. So after a crash at any moment it is done again, or is there.
 What fails is tried again, later and later.
 
 Source: design of Veche, signing §3.7.
@@ -30,7 +30,7 @@ from appservices.signing.store import blobs, revisions
 from appservices.signing.store.revisions import Revision
 from appservices.signing.store.seals import add_seal
 from veche.acts import spend
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.chat.sending import Ground
 from veche.documents.asic import container
 from veche.documents.pdf.document import Document
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from veche.contracts.signing.evidence import Evidence
     from veche.documents.pdf.signing import Prepared
     from veche.documents.signatures.report import Report
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
@@ -82,14 +82,14 @@ class Closed:
     proven_until_ms: int | None = None
 
 
-class Close(ChatErrand[Parts]):
+class Close(ChatJob[Parts]):
     """Closes the file of a session."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Make the closed file and the report on it, or say why there is none."""
         try:
             kept = await self._host.database.run(
-                "signing.close", read_kept, self._parts, errand.payload["session"]
+                "signing.close", read_kept, self._parts, job.payload["session"]
             )
             if not _is_to_close(kept.session):
                 return {}
@@ -97,7 +97,7 @@ class Close(ChatErrand[Parts]):
             is_sealed = has_seal(self._parts, self._host.now_ms())
             report = await self._report_on(kept, closed, is_sealed=is_sealed)
         except Exception as e:  # noqa: BLE001 -- whatever it is, the session stays to be closed
-            self._report(errand, e)
+            self._report(job, e)
             return {"failed": True}
         return {"kept": kept, "closed": closed, "evidence": report, "is_sealed": is_sealed}
 
@@ -147,14 +147,14 @@ class Close(ChatErrand[Parts]):
         language = default if requester is None else scene.language_of(requester)
         return record_of(scene, session, closed.sha256, closed.verdict or ""), language
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep all of it, and have it handed out; or come back later."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        session = scene.session(errand.payload["session"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        session = scene.session(job.payload["session"])
         if session is None or not _is_to_close(session):
             return
         if "closed" not in result:
-            tries = errand.payload["tries"] + 1
+            tries = job.payload["tries"] + 1
             happen(scene, session, Happening(Input.SEAL_FAILED, tries=tries))
             return
         kept, closed = result["kept"], result["closed"]
@@ -164,13 +164,13 @@ class Close(ChatErrand[Parts]):
         _keep_evidence(scene, session, result["evidence"], is_sealed=result["is_sealed"])
         _keep(scene, session, closed)
 
-    def _report(self, errand: Errand, error: Exception) -> None:
-        tries = errand.payload["tries"] + 1
+    def _report(self, job: Job, error: Exception) -> None:
+        tries = job.payload["tries"] + 1
         is_late = retry_ms(tries) >= RETRY_MS_MAX
         logger.log(
             logging.ERROR if is_late else logging.WARNING,
             "session %s cannot be closed, attempt %d",
-            errand.payload["session"],
+            job.payload["session"],
             tries,
             exc_info=error,
         )

@@ -23,9 +23,9 @@ from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.party_asking import KEEP, Question, ask, attempt, matter_of
 from appservices.signing.service.scene import CATALOGUE, Parts
 from veche.access.approvals import DECLINE
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.answers import refusal_text
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId, effect_id
@@ -52,7 +52,7 @@ TOPICS: Final = frozenset({WHOM, ALLOW, BACK})
 ALLOWED: Final = "allow"
 """Choice: they let the other act."""
 DELEGATE: Final = "signing.delegate"
-"""Errand: finds out what a delegate is called."""
+"""Job: finds out what a delegate is called."""
 _NAME: Final = "name"
 
 
@@ -78,7 +78,7 @@ def heard(scene: Scene, session: Session, member: Member, inbound: Inbound, type
         return
     payload = {"session": session.id, "party": member.id, "to": to, "room": inbound.room_id}
     id_ = effect_id(DELEGATE, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, DELEGATE, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, DELEGATE, payload, scene.now_ms))
 
 
 def answered(scene: Scene, answered: Answered, session: Session, member: Member) -> None:
@@ -195,22 +195,22 @@ def _other_of(scene: Scene, purpose: Mapping[str, Any]) -> Other:
     return Other(UserId(str(purpose["to"])), str(opened[_NAME]))
 
 
-class Delegate(ChatErrand[Parts]):
+class Delegate(ChatJob[Parts]):
     """Finds out what a delegate is called; then the party is asked for their approval."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Ask the homeserver; they may not be there."""
         host, bot = self._parts.host, self._parts.bot.user_id
-        return {"name": await known_name(host.client, bot, UserId(errand.payload["to"]))}
+        return {"name": await known_name(host.client, bot, UserId(job.payload["to"]))}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask whether they are the one."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        found = matter_of(scene, errand.payload)
+        scene = self._parts.scene(txn, job.id, now_ms)
+        found = matter_of(scene, job.payload)
         if found is None:
             return
         session, member = found
-        to, room_id = UserId(errand.payload["to"]), RoomId(errand.payload["room"])
+        to, room_id = UserId(job.payload["to"]), RoomId(job.payload["room"])
         person, speech, name = member.user_id, scene.speech(member.user_id), result["name"]
         if name is None:
             scene.tell(room_id, person, nobody_doc(to, speech))

@@ -19,7 +19,7 @@ from appservices.signing.service.files import read_kept, read_told
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.telling import requester_of
 from appservices.signing.store import blobs, sessions, signatures
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.contracts.signing.card import (
     CARD_PARTIES_MAX,
     SIGN_FILE_KEY,
@@ -29,8 +29,8 @@ from veche.contracts.signing.card import (
     SignResult,
 )
 from veche.documents.asic.container import MIME
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol import message
 from veche.protocol.errors import TooLargeError
 from veche.protocol.forms.magic import PDF
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 DELIVER: Final = "signing.deliver"
-"""Errand: sends the closed file to those who get it."""
+"""Job: sends the closed file to those who get it."""
 _TOO_LARGE: Final = 413
 
 
@@ -78,13 +78,13 @@ def recipients(session: Session) -> list[UserId]:
     return list(dict.fromkeys((*((requester,) if requester is not None else ()), *persons)))
 
 
-class Deliver(ChatErrand[Parts]):
+class Deliver(ChatJob[Parts]):
     """Sends the closed file."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Upload it once, for all of them: only they get its key."""
         host = self._parts.host
-        session_id = errand.payload["session"]
+        session_id = job.payload["session"]
         kept, cipher = await host.database.run("signing.deliver", self._read, session_id)
         sent = await self._file_of(kept)
         if cipher is None:
@@ -108,13 +108,13 @@ class Deliver(ChatErrand[Parts]):
         kept = read_told(txn, self._parts, session_id)
         return kept, blobs.of_kind(txn, session_id, "evidence")
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say how it ended, and send the file; who has no chat gets one first."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        session = sessions.read(txn, scene.vault, errand.payload["session"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        session = sessions.read(txn, scene.vault, job.payload["session"])
         if session is None:
             return
-        only, verdict = errand.payload["person"], errand.payload["verdict"]
+        only, verdict = job.payload["person"], job.payload["verdict"]
         for person in [UserId(only)] if only else recipients(session):
             room_id = scene.chat_of(person)
             if room_id is None:
@@ -123,13 +123,13 @@ class Deliver(ChatErrand[Parts]):
                 _hand_out(scene, session, (room_id, person), result, verdict)
 
 
-class SendFile(ChatErrand[Parts]):
+class SendFile(ChatJob[Parts]):
     """Sends the document, with who has signed so far, to a party who wants to see it."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Upload it."""
         host = self._parts.host
-        session_id = errand.payload["session"]
+        session_id = job.payload["session"]
         kept: Kept = await host.database.run("signing.file", read_kept, self._parts, session_id)
         # Nobody's program shows what is in a container: they get the file that is in it.
         read = kept.document_alone if kept.session.has_container else kept.whole
@@ -143,10 +143,10 @@ class SendFile(ChatErrand[Parts]):
             "beside": _beside(kept.session),
         }
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Send it, if they are still alone with the bot."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        room_id, person = errand.payload["room"], UserId(errand.payload["person"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        room_id, person = job.payload["room"], UserId(job.payload["person"])
         if scene.is_alone(room_id, person):
             payload = result["beside"]
             send(scene, (room_id, person), result, result["name"], "", payload=payload)
@@ -247,13 +247,13 @@ def _stem(session: Session) -> str:
 def _order(scene: Scene, session: Session, verdict: str | None, person: str) -> None:
     payload = {"session": session.id, "verdict": verdict, "person": person}
     id_ = effect_id(DELIVER, session.id, person, session.revision)
-    errands.schedule(scene.txn, Errand(id_, DELIVER, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, DELIVER, payload, scene.now_ms))
 
 
 def _open_chat(scene: Scene, session: Session, person: UserId, verdict: str | None) -> None:
     payload = {"person": person, "session": session.id, "deliver": True, "verdict": verdict}
     id_ = scene.voice.fresh_id(cards.OPEN_CHAT)
-    errands.schedule(scene.txn, Errand(id_, cards.OPEN_CHAT, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, cards.OPEN_CHAT, payload, scene.now_ms))
 
 
 def _hand_out(

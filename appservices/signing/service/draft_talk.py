@@ -39,8 +39,8 @@ from appservices.signing.core.until import read_until
 from appservices.signing.service import acting, bulk, drafting
 from appservices.signing.service.naming import user_named
 from appservices.signing.store import sessions
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.approval import showable
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Paragraph
@@ -60,11 +60,11 @@ if TYPE_CHECKING:
 
 TOPIC: Final = "draft"
 FIND: Final = "signing.find"
-"""Errand: finds out what those are called who are to sign."""
+"""Job: finds out what those are called who are to sign."""
 FREEZE: Final = "signing.freeze"
-"""Errand: lays the boxes; then the document is sent."""
+"""Job: lays the boxes; then the document is sent."""
 FORGET: Final = "signing.forget"
-"""Errand: a draft was not sent in a week."""
+"""Job: a draft was not sent in a week."""
 DRAFT_MS: Final = 7 * 86_400_000
 DRAFTS_MAX: Final = 10
 """Documents that one person prepares at once."""
@@ -232,7 +232,7 @@ def send(scene: Scene, session: Session, room_id: RoomId) -> None:
         return
     payload = {"session": session.id, "room": room_id, "person": person}
     id_ = scene.voice.fresh_id(FREEZE)
-    errands.schedule(scene.txn, Errand(id_, FREEZE, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, FREEZE, payload, scene.now_ms))
 
 
 def close(scene: Scene, session: Session, words: str = "") -> None:
@@ -246,7 +246,7 @@ def forget_later(scene: Scene, session: Session) -> None:
     """Forget a draft that is not sent in a week."""
     id_ = effect_id(FORGET, session.id)
     payload = {"session": session.id}
-    errands.schedule(scene.txn, Errand(id_, FORGET, payload, scene.now_ms + DRAFT_MS))
+    jobs.schedule(scene.txn, Job(id_, FORGET, payload, scene.now_ms + DRAFT_MS))
 
 
 def about(session_id: str) -> str:
@@ -300,7 +300,7 @@ def take_who(scene: Scene, session: Session, room_id: RoomId, words: str) -> Non
         return
     payload = {"session": session.id, "person": person, "room": room_id, "typed": words}
     id_ = scene.voice.fresh_id(FIND)
-    errands.schedule(scene.txn, Errand(id_, FIND, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, FIND, payload, scene.now_ms))
 
 
 def _problem(scene: Scene, person: UserId, order: PartyOrder) -> Doc | None:

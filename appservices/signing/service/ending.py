@@ -9,8 +9,8 @@ import attrs
 from appservices.signing.core.parties import PartyState
 from appservices.signing.core.session import ENDED
 from appservices.signing.store import renewals
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from appservices.signing.service.scene import Scene
 
 CLOSE: Final = "signing.close"
-"""Errand: closes the file with a time stamp, judges it, makes the evidence."""
+"""Job: closes the file with a time stamp, judges it, makes the evidence."""
 SEAL: Final = "signing.seal"
-"""Errand: puts the seal of an organisation on the file."""
+"""Job: puts the seal of an organisation on the file."""
 PAGE_CLOSES_MS: Final = 14 * 86_400_000
 """How long a file that only browsers can read waits for one that closes it: then the report is made
 on the file as it is."""
@@ -43,7 +43,7 @@ def order_report(scene: Scene, session: Session) -> None:
     """Have the report made on a file that a page has closed."""
     id_ = effect_id(CLOSE, session.id, "by a page")
     payload = {"session": session.id, "tries": 0}
-    errands.schedule(scene.txn, Errand(id_, CLOSE, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, CLOSE, payload, scene.now_ms))
 
 
 def order_close_later(scene: Scene, session: Session, tries: int) -> None:
@@ -60,7 +60,7 @@ def order_seal(scene: Scene, session: Session, member: Member) -> None:
     """Have an organisation's seal put on the file: its turn has come."""
     id_ = effect_id(SEAL, session.id, member.id)
     payload = {"session": session.id, "party": member.id, "at_ms": scene.now_ms}
-    errands.schedule(scene.txn, Errand(id_, SEAL, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, SEAL, payload, scene.now_ms))
 
 
 def plan_renewal(scene: Scene, session: Session, proven_until_ms: int | None) -> None:
@@ -74,4 +74,4 @@ def plan_renewal(scene: Scene, session: Session, proven_until_ms: int | None) ->
 def _order_close(scene: Scene, session: Session, tries: int, at_ms: int) -> None:
     id_ = effect_id(CLOSE, session.id, tries)
     payload = {"session": session.id, "tries": tries}
-    errands.schedule(scene.txn, Errand(id_, CLOSE, payload, at_ms))
+    jobs.schedule(scene.txn, Job(id_, CLOSE, payload, at_ms))

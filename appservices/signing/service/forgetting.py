@@ -31,9 +31,9 @@ from appservices.signing.service.keeping import (
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import blobs, renewals, revisions, sessions
 from appservices.signing.store.kept import DELETION_ASKED, EXPIRING
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 LOOK: Final = "signing.private"
-"""Errand: looks once a day which documents are due."""
+"""Job: looks once a day which documents are due."""
 DELETE: Final = "signing.delete_private"
-"""Errand: tells the people of one document, or deletes what is kept of it."""
+"""Job: tells the people of one document, or deletes what is kept of it."""
 FORGOTTEN: Final = "forgotten"
 """Event: it was."""
 DAY_MS: Final = 86_400_000
@@ -57,13 +57,13 @@ SESSIONS_MAX: Final = 1_000
 def order_look(txn: Cursor, at_ms: int) -> None:
     """Have it looked on the day of a moment, once; call it at the start of the service."""
     day = at_ms // DAY_MS
-    errands.schedule(txn, Errand(effect_id(LOOK, day), LOOK, {"day": day}, day * DAY_MS))
+    jobs.schedule(txn, Job(effect_id(LOOK, day), LOOK, {"day": day}, day * DAY_MS))
 
 
-class Look(ChatErrand[Parts]):
+class Look(ChatJob[Parts]):
     """Looks which documents are due, and orders the next look."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Order what is due, and forget drafts that nobody can send any more."""
         day = now_ms // DAY_MS
         for mode in Mode:
@@ -72,19 +72,19 @@ class Look(ChatErrand[Parts]):
                 txn, mode, EXPIRING, now_ms - lasts_ms, (now_ms, WARNED_MS), SESSIONS_MAX
             ):
                 id_ = effect_id(DELETE, session_id, day)
-                errands.schedule(txn, Errand(id_, DELETE, {"session": session_id}, now_ms))
+                jobs.schedule(txn, Job(id_, DELETE, {"session": session_id}, now_ms))
         for session_id in sessions.late_drafts(txn, now_ms, SESSIONS_MAX):
             sessions.drop(txn, session_id)
         order_look(txn, now_ms + DAY_MS)
 
 
-class Delete(ChatErrand[Parts]):
+class Delete(ChatJob[Parts]):
     """Tells the people of one document, or deletes what is kept of it."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Do what is due now, if anything is."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        session = scene.session(errand.payload["session"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        session = scene.session(job.payload["session"])
         if session is None or is_forgotten(scene, session):
             return
         at_ms = forgotten_at_ms(scene, session)
@@ -123,7 +123,7 @@ def ask(scene: Scene, session: Session) -> int | None:
     if warned_at_ms(scene, session) is None:
         _warn(scene, session, at_ms)
     id_ = effect_id(DELETE, session.id, "asked")
-    errands.schedule(scene.txn, Errand(id_, DELETE, {"session": session.id}, at_ms))
+    jobs.schedule(scene.txn, Job(id_, DELETE, {"session": session.id}, at_ms))
     return at_ms
 
 

@@ -11,10 +11,10 @@ from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.scene import Parts, Scene
 from appservices.signing.store import guards as store
 from appservices.signing.store.guards import GuardRule
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.bots.guardian_rules import COMING, OF_OWNER, GuardRules
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.approval import MandateShown
 from veche.protocol.guardians import Guardian, GuardProblem, RuleState
 from veche.protocol.ids import RoomId, UserId, effect_id
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 NAME: Final = "signing.guardians"
-"""Errand: finds out what guardians are called; then the person is asked for their key."""
+"""Job: finds out what guardians are called; then the person is asked for their key."""
 COUNT: Final = "signing.guard"
-"""Errand: the wait of a weaker rule is over."""
+"""Job: the wait of a weaker rule is over."""
 SET: Final = "set"
 
 
@@ -61,21 +61,21 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         found.append(one)
     payload = {"person": person, "room": room_id, "guardians": found, "needed": wanted.needed}
     id_ = effect_id(NAME, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, NAME, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, NAME, payload, scene.now_ms))
 
 
-class NameGuardians(ChatErrand[Parts]):
+class NameGuardians(ChatJob[Parts]):
     """Finds out what guardians are called; then asks the person for their key."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Ask the homeserver for their names."""
         client, bot = self._parts.host.client, self._parts.bot.user_id
-        persons = [errand.payload["person"], *errand.payload["guardians"]]
+        persons = [job.payload["person"], *job.payload["guardians"]]
         return {"names": [await known_name(client, bot, UserId(one)) for one in persons]}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask the person, or say who is not here."""
-        scene, wanted = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        scene, wanted = self._parts.scene(txn, job.id, now_ms), job.payload
         person, room_id = UserId(wanted["person"]), RoomId(wanted["room"])
         named = list(zip([person, *wanted["guardians"]], result["names"], strict=True))
         missing = next((one for one, name in named[1:] if name is None), None)
@@ -86,12 +86,12 @@ class NameGuardians(ChatErrand[Parts]):
         _propose(scene, RuleView(owner, tuple(chosen), wanted["needed"]), room_id)
 
 
-class Count(ChatErrand[Parts]):
+class Count(ChatJob[Parts]):
     """The wait of a weaker rule is over."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Let the rule count."""
-        RULES.rang(self._parts.scene(txn, errand.id, now_ms), errand.payload["rule"])
+        RULES.rang(self._parts.scene(txn, job.id, now_ms), job.payload["rule"])
 
 
 class _Rules(GuardRules[Scene, GuardRule]):
@@ -128,7 +128,7 @@ class _Rules(GuardRules[Scene, GuardRule]):
     def open_chat(self, scene: Scene, rule: GuardRule, person: UserId) -> None:
         payload = {"person": person, "session": "", "party": "", "guard": rule.id}
         id_ = scene.voice.fresh_id(cards.OPEN_CHAT)
-        errands.schedule(scene.txn, Errand(id_, cards.OPEN_CHAT, payload, scene.now_ms))
+        jobs.schedule(scene.txn, Job(id_, cards.OPEN_CHAT, payload, scene.now_ms))
 
     def is_weaker(self, scene: Scene, new: GuardRule, old: GuardRule) -> bool:
         return is_weaker(guarding.view_of(scene, new), guarding.view_of(scene, old))

@@ -39,10 +39,10 @@ from appservices.signing.service.scene import Parts
 from appservices.signing.store import identifications as store
 from veche.access.approvals import DECLINE
 from veche.access.approvals.core import typed_code
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.chat import prompts
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.answers import is_reply
 from veche.protocol.approval import MandateShown, showable
 from veche.protocol.errors import RefusedError
@@ -71,7 +71,7 @@ WORD: Final = "identify-word"
 UNDO: Final = "identify-undo"
 TOPICS: Final = frozenset({HERE, DIGITS, WHICH, NAME, WORD, UNDO})
 IDENTIFY: Final = "signing.identify"
-"""Errand: finds out what registrar and person are called."""
+"""Job: finds out what registrar and person are called."""
 YES: Final = "yes"
 STOP: Final = "stop"
 _NAME_CHARACTERS: Final = range(1, 101)
@@ -103,7 +103,7 @@ def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
         return
     payload = {"registrar": person, "person": whom, "room": room_id}
     id_ = effect_id(IDENTIFY, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, IDENTIFY, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, IDENTIFY, payload, scene.now_ms))
 
 
 def answered(scene: Scene, answered: Answered) -> None:
@@ -307,23 +307,23 @@ def _called(scene: Scene, purpose: Mapping[str, Any]) -> dict[str, str]:
     return scene.vault.open(from_unpadded(sealed)) if isinstance(sealed, str) else {}
 
 
-class Identify(ChatErrand[Parts]):
+class Identify(ChatJob[Parts]):
     """Finds out what the two are called; then the person is asked."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Ask the homeserver; the person may not be there."""
         host, bot = self._parts.host, self._parts.bot.user_id
         called = {
-            each: await known_name(host.client, bot, UserId(errand.payload[each]))
+            each: await known_name(host.client, bot, UserId(job.payload[each]))
             for each in ("registrar", "person")
         }
         return {_CALLED: called}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask the person whether they are there."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        registrar, person = UserId(errand.payload["registrar"]), UserId(errand.payload["person"])
-        room_id, speech = RoomId(errand.payload["room"]), scene.speech(registrar)
+        scene = self._parts.scene(txn, job.id, now_ms)
+        registrar, person = UserId(job.payload["registrar"]), UserId(job.payload["person"])
+        room_id, speech = RoomId(job.payload["room"]), scene.speech(registrar)
         called = result[_CALLED]
         if called["person"] is None:
             scene.tell(room_id, registrar, nobody_doc(person, speech))

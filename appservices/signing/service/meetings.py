@@ -29,8 +29,8 @@ from appservices.signing.service.tokens import MEETING_SEED, SEED, key_text, mee
 from appservices.signing.store import meetings as store
 from appservices.signing.store import sessions
 from veche.access.approvals import fingerprint
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol import message
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import NotFoundError
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 PICTURE: Final = "signing.meeting"
-"""Errand: sends the code of a meeting as an encrypted picture."""
+"""Job: sends the code of a meeting as an encrypted picture."""
 KEY_LABEL: Final = "In person"
 NO_SUCH: Final = "There is no such code here. Ask for a new one and scan that."
 
@@ -84,7 +84,7 @@ def offer(scene: Scene, session: Session, member: Member, room_id: RoomId) -> Me
     store.add(scene.txn, meeting)
     payload = {"meeting": meeting.id, "room": room_id}
     id_ = effect_id(PICTURE, meeting.id)
-    errands.schedule(scene.txn, Errand(id_, PICTURE, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, PICTURE, payload, scene.now_ms))
     return meeting
 
 
@@ -235,10 +235,10 @@ class Picture:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Upload the picture."""
         host = self._parts.host
-        link = await host.database.run("signing.meeting", self._read, errand.payload["meeting"])
+        link = await host.database.run("signing.meeting", self._read, job.payload["meeting"])
         if not link:
             return {}
         data = draw_png(link)
@@ -254,15 +254,15 @@ class Picture:
             return ""
         return link_of(self._parts, meeting, session)
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what it is for, and send it."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        meeting = store.of_id(txn, errand.payload["meeting"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        meeting = store.of_id(txn, job.payload["meeting"])
         if not result or meeting is None:
             return
         session = sessions.read(txn, scene.vault, meeting.session_id)
         member = None if session is None else session.member(meeting.party)
-        person, room_id = UserId(meeting.registrar), RoomId(errand.payload["room"])
+        person, room_id = UserId(meeting.registrar), RoomId(job.payload["room"])
         if session is None or member is None or not scene.is_alone(room_id, person):
             return
         screen = link_of(self._parts, meeting, session, is_screen=True)
@@ -279,5 +279,5 @@ class Picture:
         )
         scene.voice.say(room_id, content, scene.ground(person))
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
+        """The job can never be done; it was logged."""

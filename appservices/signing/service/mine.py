@@ -35,9 +35,9 @@ from appservices.signing.service import (
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.told import told_digest
 from appservices.signing.store import certificates, listed, sessions, signatures
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol import message
 from veche.protocol.errors import MalformedError, RefusedError
 from veche.protocol.ids import RoomId, UserId, effect_id
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 EXPORT: Final = "signing.export"
-"""Errand: sends all that was done in a person's name, as a file."""
+"""Job: sends all that was done in a person's name, as a file."""
 LOOKED_AT_MAX: Final = 1_000
 """Most documents of a person among which one is looked for, the newest."""
 SHOWN_MAX: Final = 20
@@ -197,28 +197,28 @@ def order_export(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa
     """A person wants all of it as a file."""
     payload = {"person": inbound.sender, "room": inbound.room_id}
     id_ = effect_id(EXPORT, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, EXPORT, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, EXPORT, payload, scene.now_ms))
 
 
-class Export(ChatErrand[Parts]):
+class Export(ChatJob[Parts]):
     """Makes and sends a person's export."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Read all of it, and upload it, encrypted."""
         host = self._parts.host
-        found = await host.database.run("signing.export", self._read, errand)
+        found = await host.database.run("signing.export", self._read, job)
         data = json.dumps(found, ensure_ascii=False, indent=1).encode()
         file = await upload_encrypted(host.client, self._parts.bot.user_id, data)
         return {"file": file, "size_bytes": len(data)}
 
-    def _read(self, txn: Cursor, errand: Errand) -> dict[str, Any]:
-        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
-        return exported(scene, UserId(errand.payload["person"]))
+    def _read(self, txn: Cursor, job: Job) -> dict[str, Any]:
+        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        return exported(scene, UserId(job.payload["person"]))
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Send it, if they are still alone with the bot."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        person, room_id = UserId(errand.payload["person"]), RoomId(errand.payload["room"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        person, room_id = UserId(job.payload["person"]), RoomId(job.payload["room"])
         if not scene.is_alone(room_id, person):
             return
         content = message.file(

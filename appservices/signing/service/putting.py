@@ -28,13 +28,13 @@ from appservices.signing.store.revisions import Revision
 from appservices.signing.store.seals import add_seal, has_seal
 from appservices.signing.store.signatures import Signature
 from veche.acts import spend
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.chat.sending import Ground
 from veche.documents.asic import container
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import NewField, Proofs, prepare_signature, room_for_signature
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import effect_id
@@ -54,24 +54,24 @@ if TYPE_CHECKING:
 BASIS = "policy of the organisation for its seal"
 
 
-class PutSeal(ChatErrand[Parts]):
+class PutSeal(ChatJob[Parts]):
     """Puts a seal on the file of a session."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Prepare the revision; what signs it is used in the transaction that records it."""
         kept = await self._host.database.run(
-            "signing.seal", read_kept, self._parts, errand.payload["session"]
+            "signing.seal", read_kept, self._parts, job.payload["session"]
         )
-        member = _to_seal(kept.session, errand.payload["party"])
+        member = _to_seal(kept.session, job.payload["party"])
         if member is None:
             return {}
         reactor = self._host.reactor
-        # Of an errand that an earlier release has ordered: when it was due.
-        at_ms = errand.payload.get("at_ms", errand.due_at_ms)
+        # Of a job that an earlier release has ordered: when it was due.
+        at_ms = job.payload.get("at_ms", job.due_at_ms)
         prepared, grow = await in_thread(reactor, _prepare, self._parts, kept, member, at_ms)
         # What is sealed is known in the log before the seal leaves the key.
         run = self._host.database.run
-        await run("signing.seal_record", self._record, errand, kept, prepared.digest)
+        await run("signing.seal_record", self._record, job, kept, prepared.digest)
         now_ms = self._host.now_ms()
         sealed = await self._parts.pool.run(
             self._parts.seals.seal, member.person, prepared.digest, now_ms
@@ -80,15 +80,15 @@ class PutSeal(ChatErrand[Parts]):
         sha256 = await in_thread(reactor, _sha256, grow, increment)
         return {"increment": increment, "sha256": sha256, "revision": kept.session.revision}
 
-    def _record(self, txn: Cursor, errand: Errand, kept: Kept, digest: bytes) -> None:
+    def _record(self, txn: Cursor, job: Job, kept: Kept, digest: bytes) -> None:
         """Commit the act, and the record of the seal, once."""
         session, now_ms = kept.session, self._host.now_ms()
-        member = session.member(errand.payload["party"])
+        member = session.member(job.payload["party"])
         assert member is not None, "its turn has come"  # noqa: S101 -- our bug
         reference = f"session {session.id}"
         if has_seal(txn, member.person, digest, reference):
             return
-        scene = self._parts.scene(txn, f"{errand.id} {digest.hex()}", now_ms)
+        scene = self._parts.scene(txn, f"{job.id} {digest.hex()}", now_ms)
         form = call_form(
             "signing", "seal", session=session.id, digest=unpadded(digest), by=member.person
         )
@@ -96,27 +96,27 @@ class PutSeal(ChatErrand[Parts]):
         spend(txn, scene.voice.commit(ActClass.SEAL, form, ground), form)
         add_seal(txn, member.person, digest, reference, now_ms)
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep it, unless somebody has signed meanwhile: then it is made anew."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        session = scene.session(errand.payload["session"])
-        member = None if session is None else _to_seal(session, errand.payload["party"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        session = scene.session(job.payload["session"])
+        member = None if session is None else _to_seal(session, job.payload["party"])
         if session is None or member is None:
             return
         if not result or result["revision"] != session.revision:
-            again = errand.payload.get("again", 0) + 1
-            payload = {**errand.payload, "again": again, "at_ms": now_ms}
+            again = job.payload.get("again", 0) + 1
+            payload = {**job.payload, "again": again, "at_ms": now_ms}
             id_ = effect_id(SEAL, session.id, member.id, again)
-            errands.schedule(txn, Errand(id_, SEAL, payload, now_ms))
+            jobs.schedule(txn, Job(id_, SEAL, payload, now_ms))
             return
         _keep(scene, session, member, result["increment"], result["sha256"])
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """The organisation has no seal here any more: its party lapses, and all are told."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        session = scene.session(errand.payload["session"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        session = scene.session(job.payload["session"])
         if session is not None:
-            acting.lapsed(scene, session, errand.payload["party"])
+            acting.lapsed(scene, session, job.payload["party"])
 
 
 def _to_seal(session: Session, party: str) -> Member | None:

@@ -25,9 +25,9 @@ from appservices.signing.service.appending import read_any
 from appservices.signing.service.naming import known_name, name_of
 from appservices.signing.service.scene import CATALOGUE, Parts
 from appservices.signing.store import blobs
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
 from veche.protocol.ids import RoomId, UserId, effect_id
@@ -53,9 +53,9 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 READ: Final = "signing.read"
-"""Errand: fetches a file and reads it."""
+"""Job: fetches a file and reads it."""
 LIST: Final = "signing.list"
-"""Errand: fetches a list of those who are to sign."""
+"""Job: fetches a list of those who are to sign."""
 LIST_BYTES_MAX: Final = 256 * 1024
 FILE_TYPES: Final = frozenset({"m.file", "m.image", "m.audio", "m.video"})
 FETCHED_AT_ONCE: Final = 2
@@ -109,7 +109,7 @@ def order_list(scene: Scene, inbound: Inbound, session_id: str) -> None:
     sealed = seal_file(scene, file)
     payload = {"room": inbound.room_id, "sealed": sealed, "session": session_id}
     id_ = effect_id(LIST, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, LIST, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, LIST, payload, scene.now_ms))
 
 
 def order(scene: Scene, inbound: Inbound) -> None:
@@ -124,7 +124,7 @@ def order(scene: Scene, inbound: Inbound) -> None:
     sealed = seal_file(scene, file, name_in(inbound))
     payload = {"person": person, "room": room_id, "sealed": sealed}
     id_ = effect_id(READ, inbound.event_id)
-    errands.schedule(scene.txn, Errand(id_, READ, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, READ, payload, scene.now_ms))
     if _is_slow(inbound):
         words = speech.text("I am reading the file. As large as it is, that can take a minute.")
         scene.tell(room_id, person, (Paragraph(words),), is_quiet=True)
@@ -137,21 +137,21 @@ def _is_slow(inbound: Inbound) -> bool:
 
 
 def seal_file(scene: Scene, file: Mapping[str, Any], name: str = "") -> str:
-    """A file of a chat, with the key that opens it, as an errand keeps it."""
+    """A file of a chat, with the key that opens it, as a job keeps it."""
     return unpadded(scene.vault.seal({"file": dict(file), "name": name}))
 
 
-def name_of_file(parts: Parts, errand: Errand) -> str:
-    """Name of the file that an errand keeps."""
-    return str(_opened(parts, errand)["name"])
+def name_of_file(parts: Parts, job: Job) -> str:
+    """Name of the file that a job keeps."""
+    return str(_opened(parts, job)["name"])
 
 
-def _opened(parts: Parts, errand: Errand) -> Mapping[str, Any]:
-    return parts.vault.open(from_unpadded(errand.payload["sealed"]))
+def _opened(parts: Parts, job: Job) -> Mapping[str, Any]:
+    return parts.vault.open(from_unpadded(job.payload["sealed"]))
 
 
-async def fetch(parts: Parts, errand: Errand) -> bytes:
-    """The bytes of the file of a chat that an errand keeps.
+async def fetch(parts: Parts, job: Job) -> bytes:
+    """The bytes of the file of a chat that a job keeps.
 
     Raises:
         UploadTooLargeError: It is larger than what is signed here.
@@ -159,7 +159,7 @@ async def fetch(parts: Parts, errand: Errand) -> bytes:
         MalformedError: It was changed on its way.
         UnavailableError: The homeserver may have it later.
     """
-    file = _opened(parts, errand)["file"]
+    file = _opened(parts, job)["file"]
     try:
         return await download_encrypted(
             parts.host.client, parts.bot.user_id, file, bytes_max=FETCH_BYTES_MAX
@@ -174,18 +174,18 @@ async def fetch(parts: Parts, errand: Errand) -> bytes:
         raise UnavailableError(str(e), retry_after_ms=e.retry_after_ms or 0) from e
 
 
-class Read(ChatErrand[Parts]):
+class Read(ChatJob[Parts]):
     """Fetches a file, reads it, and makes a draft of it."""
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self._slots = DeferredSemaphore(FETCHED_AT_ONCE)
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Fetch and read it, and find out what the person is called."""
         await self._slots.acquire()
         try:
-            return await self._read(errand)
+            return await self._read(job)
         except (UploadError, UploadTooLargeError) as e:
             return {"problem": e}
         except (FileGoneError, MalformedError):
@@ -193,20 +193,20 @@ class Read(ChatErrand[Parts]):
         finally:
             self._slots.release()
 
-    async def _read(self, errand: Errand) -> Mapping[str, Any]:
+    async def _read(self, job: Job) -> Mapping[str, Any]:
         host = self._parts.host
-        content = await fetch(self._parts, errand)
+        content = await fetch(self._parts, job)
         roots = self._parts.authorities.trusted
-        filename, now_ms = name_of_file(self._parts, errand), host.now_ms()
+        filename, now_ms = name_of_file(self._parts, job), host.now_ms()
         upload = await in_thread(host.reactor, read_any, content, filename, roots, now_ms)
-        person = UserId(errand.payload["person"])
+        person = UserId(job.payload["person"])
         name = await known_name(host.client, self._parts.bot.user_id, person)
         return {"upload": upload, "name": name or name_of(person, "")}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what was seen, and ask what it is called; or why it cannot be signed."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        person, room_id = UserId(errand.payload["person"]), RoomId(errand.payload["room"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        person, room_id = UserId(job.payload["person"]), RoomId(job.payload["room"])
         speech = scene.speech(person)
         if "problem" in result:
             words = refusal_text(CATALOGUE, speech.language, result["problem"])
@@ -214,7 +214,7 @@ class Read(ChatErrand[Parts]):
             return
         if draft_talk.has_too_many(scene, room_id, person):
             return
-        upload, filename = result["upload"], name_of_file(self._parts, errand)
+        upload, filename = result["upload"], name_of_file(self._parts, job)
         if isinstance(upload, AnyFile):
             filename = upload.name
         filename = filename or _NO_NAME
@@ -265,13 +265,13 @@ def _seen(upload: Upload | SignedUpload | AnyFile, speech: Speech) -> Doc:
     )
 
 
-class ReadList(ChatErrand[Parts]):
+class ReadList(ChatJob[Parts]):
     """Fetches and reads a list of those who are to sign."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Fetch and read it."""
         try:
-            data = await fetch(self._parts, errand)
+            data = await fetch(self._parts, job)
             if len(data) > LIST_BYTES_MAX:
                 return {"problem": OrderError(OrderProblem.TOO_MANY)}
             return {"typed": read_list(data)}
@@ -280,10 +280,10 @@ class ReadList(ChatErrand[Parts]):
         except (FileGoneError, MalformedError, UploadTooLargeError):
             return {"problem": OrderError(OrderProblem.WORD)}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Take it as who signs; or say what is wrong with it."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        session, room_id = scene.session(errand.payload["session"]), RoomId(errand.payload["room"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        session, room_id = scene.session(job.payload["session"]), RoomId(job.payload["room"])
         if session is None or session.state is not State.DRAFT:
             return
         person = UserId(session.requester)

@@ -23,12 +23,12 @@ from appservices.signing.service.keeping import is_forgotten
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import events, renewals, revisions
 from appservices.signing.store.revisions import Revision
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.documents.pki.stamps import StampRequest
 from veche.documents.renewal import Stamper
 from veche.documents.signed_file import lasting_addresses
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 from veche.runtime.files.document_cipher import encrypt, increment_of
 from veche.runtime.files.renewing import Known, renew_file
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOOK: Final = "signing.renewals"
-"""Errand: looks once a day which files are due."""
+"""Job: looks once a day which files are due."""
 RENEW: Final = "signing.renew"
-"""Errand: renews the file of one session."""
+"""Job: renews the file of one session."""
 DAY_MS: Final = 86_400_000
 ASKED_TO_RENEW: Final = "asked_to_renew"
 """Event: the parties were told that one of their pages has to renew the file."""
@@ -78,7 +78,7 @@ class Renewed:
 def order_look(txn: Cursor, at_ms: int) -> None:
     """Have it looked on the day of a moment, once; call it at the start of the service."""
     day = at_ms // DAY_MS
-    errands.schedule(txn, Errand(effect_id(LOOK, day), LOOK, {"day": day}, day * DAY_MS))
+    jobs.schedule(txn, Job(effect_id(LOOK, day), LOOK, {"day": day}, day * DAY_MS))
 
 
 @attrs.frozen
@@ -91,28 +91,28 @@ class Look:
 
     stamped_before_ms: int = 0
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         """Nothing: all of it is in the transaction."""
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Order the renewals of what is due."""
         day = now_ms // DAY_MS
         for session_id in renewals.due(txn, now_ms, self.stamped_before_ms, SESSIONS_MAX):
             id_ = effect_id(RENEW, session_id, day)
-            errands.schedule(txn, Errand(id_, RENEW, {"session": session_id}, now_ms))
+            jobs.schedule(txn, Job(id_, RENEW, {"session": session_id}, now_ms))
         order_look(txn, now_ms + DAY_MS)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """Never: nothing refuses it."""
 
 
-class Renew(ChatErrand[Parts]):
+class Renew(ChatJob[Parts]):
     """Renews the file of one session."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Make the renewed file."""
-        session_id = errand.payload["session"]
+        session_id = job.payload["session"]
         kept: Kept = await self._host.database.run(
             "signing.renew", read_kept, self._parts, session_id
         )
@@ -122,10 +122,10 @@ class Renew(ChatErrand[Parts]):
         renewed = await in_thread(self._host.reactor, renew_kept, self._parts, kept, now_ms)
         return {"revision": kept.session.revision, "renewed": renewed}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep it, plan the next one, and have it handed out."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        session = scene.session(errand.payload["session"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        session = scene.session(job.payload["session"])
         if session is not None and session.is_blind:
             _ask_pages(scene, session)
         elif (
@@ -135,9 +135,9 @@ class Renew(ChatErrand[Parts]):
         ):
             keep(scene, session, result["renewed"])
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Say it in the log: somebody has to look why the file is not proven."""
-        session_id = errand.payload["session"]
+        session_id = job.payload["session"]
         renewals.count_failure(txn, session_id)
         logger.error("the file of session %s is not renewed: %s", session_id, error)
 

@@ -25,7 +25,7 @@ from appservices.signing.service.by_hand import withdrawn
 from appservices.signing.service.meeting_asking import Met, ask
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import meetings as store
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.contracts.signing.evidence import DECLINED
 from veche.protocol.approval import MandateShown
 from veche.protocol.message import Paragraph
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.meeting import Meeting
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
 WHICH: Final = "meet-papers"
@@ -137,15 +137,15 @@ def _ask_refusal(scene: Scene, met: Met, told: Mapping[str, Any]) -> None:
     ask(scene, met, REFUSAL, (*intro, Paragraph(text)), choices)
 
 
-class Over(ChatErrand[Parts]):
+class Over(ChatJob[Parts]):
     """The time for the witness's signature is over: what was written counts no more."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Withdraw it, and tell the registrar."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        session = scene.session(errand.payload["session"])
-        meeting = store.of_id(txn, errand.payload["meeting"])
-        member = None if session is None else session.member(errand.payload["party"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        session = scene.session(job.payload["session"])
+        meeting = store.of_id(txn, job.payload["meeting"])
+        member = None if session is None else session.member(job.payload["party"])
         if session is None or member is None or meeting is None:
             return
         if meeting.state is not MeetingState.WRITTEN:

@@ -23,12 +23,12 @@ from appservices.signing.core.records import REASON_CHARACTERS_MAX, clauses_of, 
 from appservices.signing.core.session import NotNowError, State
 from appservices.signing.service import acting, cards, meetings
 from appservices.signing.service.asking import shown_clauses
-from appservices.signing.service.by_hand import OVER, errand_id, withdrawn
+from appservices.signing.service.by_hand import OVER, job_id, withdrawn
 from appservices.signing.service.views import session_view
 from appservices.signing.store import meetings as store
 from veche.contracts.signing.handwriting import Drawing
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.approval import ShownClause
 from veche.protocol.errors import MalformedError, NotFoundError
 from veche.protocol.unpadded_base64 import from_unpadded
@@ -148,8 +148,8 @@ def _said(
     store.keep_said(scene.txn, scene.vault, meeting.id, said)
     scene.record(session, "wrote", member.id, {"what": said["what"]})
     payload = {"session": session.id, "party": member.id, "meeting": meeting.id}
-    id_ = errand_id(meeting.id)
-    errands.schedule(scene.txn, Errand(id_, OVER, payload, meeting.expires_at_ms))
+    id_ = job_id(meeting.id)
+    jobs.schedule(scene.txn, Job(id_, OVER, payload, meeting.expires_at_ms))
     return meeting
 
 
@@ -203,7 +203,7 @@ def refuse(scene: Scene, session: Session, member: Member, meeting: Meeting) -> 
     if member.party.state is PartyState.WRITTEN:
         scene.save(withdrawn(scene, session, member))
         return
-    errands.cancel(scene.txn, errand_id(meeting.id))
+    jobs.cancel(scene.txn, job_id(meeting.id))
     meetings.refuse(scene, meeting)
 
 
@@ -218,7 +218,7 @@ def confirm_refusal(scene: Scene, session: Session, member: Member, meeting: Mee
     said = said_of(scene, meeting)
     if said is None or said["what"] != DECLINED:
         raise MeetingOverError
-    errands.cancel(scene.txn, errand_id(meeting.id))
+    jobs.cancel(scene.txn, job_id(meeting.id))
     store.save(scene.txn, meeting, scene.now_ms)
     return acting.declined(scene, session, member.id, said["code"], said["words"], is_said_for=True)
 

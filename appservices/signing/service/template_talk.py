@@ -29,9 +29,9 @@ from appservices.signing.service.naming import known_name, name_of, user_named
 from appservices.signing.service.scene import CATALOGUE, Parts
 from appservices.signing.service.templates import make_document, read_folder
 from appservices.signing.store import blobs, sessions
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.forms import FieldContext, dialogue
 from veche.protocol.forms.rendering import output_doc
 from veche.protocol.forms.state import Cancelled, Completed, FormState, Review, Said, Wrong
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 FILL: Final = "signing.fill"
-"""Errand: makes the document of a template that was filled in."""
+"""Job: makes the document of a template that was filled in."""
 FORM: Final = "form"
 """Which words are waited for: an answer of the form."""
 PARTY: Final = "party:"
@@ -163,7 +163,7 @@ def _ask_party(scene: Scene, session: Session, room_id: RoomId) -> None:
             draft_talk.wait_for(scene, session, room_id, doc, f"{PARTY}{one.id}")
             return
     payload = {"session": session.id, "room": room_id}
-    errands.schedule(scene.txn, Errand(scene.voice.fresh_id(FILL), FILL, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(scene.voice.fresh_id(FILL), FILL, payload, scene.now_ms))
 
 
 def _take_party(scene: Scene, session: Session, inbound: Inbound, party: str, words: str) -> None:
@@ -186,13 +186,13 @@ def _take_party(scene: Scene, session: Session, inbound: Inbound, party: str, wo
     _ask_party(scene, session, inbound.room_id)
 
 
-class Fill(ChatErrand[Parts]):
+class Fill(ChatJob[Parts]):
     """Makes the document of a template that was filled in."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Find out what the parties are called, and make the document."""
         host = self._parts.host
-        session = await host.database.run("signing.fill", self._read, errand)
+        session = await host.database.run("signing.fill", self._read, job)
         if session is None:
             return {}
         kept = _kept(session)
@@ -217,13 +217,13 @@ class Fill(ChatErrand[Parts]):
             return self._parts.seals.name(person, self._parts.host.now_ms())
         return await known_name(self._parts.host.client, self._parts.bot.user_id, UserId(person))
 
-    def _read(self, txn: Cursor, errand: Errand) -> Session | None:
-        return sessions.read(txn, self._parts.vault, errand.payload["session"])
+    def _read(self, txn: Cursor, job: Job) -> Session | None:
+        return sessions.read(txn, self._parts.vault, job.payload["session"])
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep the document, and show all of it; or say what is wrong."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        session, room_id = scene.session(errand.payload["session"]), RoomId(errand.payload["room"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        session, room_id = scene.session(job.payload["session"]), RoomId(job.payload["room"])
         if session is None or not result or session.matter.template is None:
             return
         person = UserId(session.requester)

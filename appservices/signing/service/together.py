@@ -19,9 +19,9 @@ from appservices.signing.core.texts.news import result_doc, signature_doc, yours
 from appservices.signing.service import keeping
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import listed, sessions, signatures
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import UserId, effect_id
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 SIGNED: Final = "signing.signed_together"
-"""Errand: says which documents somebody has signed in one span by one approval."""
+"""Job: says which documents somebody has signed in one span by one approval."""
 COMPLETE: Final = "signing.complete_together"
-"""Errand: says which documents became complete in one span."""
+"""Job: says which documents became complete in one span."""
 SPAN_MS: Final = 30_000
 """What happens in such a span is said once, after it."""
 GRACE_MS: Final = 5_000
@@ -83,15 +83,15 @@ def _order(scene: Scene, kind: str, at_ms: int, payload: dict[str, Any]) -> None
     span = at_ms // SPAN_MS
     id_ = effect_id(kind, *payload.values(), span)
     due_at_ms = (span + 1) * SPAN_MS + GRACE_MS
-    errands.schedule(scene.txn, Errand(id_, kind, {**payload, "span": span}, due_at_ms))
+    jobs.schedule(scene.txn, Job(id_, kind, {**payload, "span": span}, due_at_ms))
 
 
-class SignedTogether(ChatErrand[Parts]):
+class SignedTogether(ChatJob[Parts]):
     """Says which documents somebody has signed in one span by one approval."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Say it to the signer, or to who asks."""
-        scene, payload = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        scene, payload = self._parts.scene(txn, job.id, now_ms), job.payload
         to, signer = UserId(payload["to"]), UserId(payload["signer"])
         room_id = scene.chat_of(to)
         if room_id is None:
@@ -121,12 +121,12 @@ class SignedTogether(ChatErrand[Parts]):
             scene.tell(room_id, to, doc, is_quiet=is_yours)
 
 
-class CompleteTogether(ChatErrand[Parts]):
+class CompleteTogether(ChatJob[Parts]):
     """Says which documents became complete in one span."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Say it to one who gets their files."""
-        scene, payload = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        scene, payload = self._parts.scene(txn, job.id, now_ms), job.payload
         to, span = UserId(payload["to"]), payload["span"] * SPAN_MS
         room_id = scene.chat_of(to)
         if room_id is None:

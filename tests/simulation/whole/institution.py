@@ -90,7 +90,7 @@ class Keys:
 
     bots: Sequence[Any] = ()
 
-    def errand_handlers(self) -> Mapping[str, Any]:
+    def job_handlers(self) -> Mapping[str, Any]:
         """None."""
         return {}
 

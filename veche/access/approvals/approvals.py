@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from veche.acts import ActLog
     from veche.chat.prompts import Asking, Heard
     from veche.chat.sending import Voice
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.approval import (
         AskedApproval,
         Kind,
@@ -346,8 +346,8 @@ class Approvals:
         """
         return store.seal_evidence(txn, self._parts.vault)
 
-    def errand_handlers(self, bots: Iterable[UserId] = ()) -> dict[str, ErrandHandler]:
-        """Return what is done later, for the host's errands.
+    def job_handlers(self, bots: Iterable[UserId] = ()) -> dict[str, JobHandler]:
+        """Return what is done later, for the host's jobs.
 
         Args:
             bots: Of the host. Those whose service has a handler for revoked keys take its own.

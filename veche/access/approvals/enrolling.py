@@ -47,8 +47,8 @@ from veche.access.sessions import Level
 from veche.access.sessions.core import Sent, level_of
 from veche.access.sessions.store import recipients
 from veche.chat.bot_accounts import private_chats, started_bots, voice_of
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol import message
 from veche.protocol.approval import challenge_of
 from veche.protocol.canonical import canonical
@@ -69,9 +69,9 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 HOLD: Final = "approvals.hold"
-"""Kind of the errand that tells a person that a hold has ended."""
+"""Kind of the job that tells a person that a hold has ended."""
 REVOKED: Final = "approvals.revoked"
-"""Begins the kind of the errand by which a bot hears that a person has revoked a key."""
+"""Begins the kind of the job by which a bot hears that a person has revoked a key."""
 CHALLENGE_BYTES: Final = 32
 HANDLE_BYTES: Final = 32
 _HOUR_MS: Final = 3600 * 1000
@@ -277,61 +277,61 @@ def revoke(txn: Cursor, parts: Parts, person: UserId, key_id: str, now_ms: int) 
         return key
     store.set_revoked(txn, key_id, now_ms)
     key = attrs.evolve(key, revoked_at_ms=now_ms)
-    errands.cancel(txn, hold_id(key_id))
+    jobs.cancel(txn, hold_id(key_id))
     store.log(txn, person, Event.REVOKED, now_ms, key=key)
     for bot in started_bots(txn):
         id_ = effect_id(REVOKED, key_id, bot)
         payload = {"person": person, "key": key_id}
-        errands.schedule(txn, Errand(id_, revocation_kind(bot), payload, now_ms))
+        jobs.schedule(txn, Job(id_, revocation_kind(bot), payload, now_ms))
     doc = texts.revoked_doc(key, language_of(txn, person))
     tell(txn, parts, person, f"revoked {key_id}", doc, now_ms)
     return key
 
 
 def hold_id(key_id: str) -> EffectId:
-    """The errand of the end of a key's hold."""
+    """The job of the end of a key's hold."""
     return effect_id(HOLD, key_id)
 
 
 def revocation_kind(bot: UserId) -> str:
-    """Return the kind of the errand by which a bot hears of revoked keys."""
+    """Return the kind of the job by which a bot hears of revoked keys."""
     return f"{REVOKED} {bot}"
 
 
 class RevocationIgnored:
-    """The errand of a bot for which nothing waits that a key approved."""
+    """The job of a bot for which nothing waits that a key approved."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         """Do nothing outside."""
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Do nothing."""
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """Never happens: ``perform`` refuses nothing."""
 
 
 class HoldEnded:
-    """The errand that follows the hold of a new key."""
+    """The job that follows the hold of a new key."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         """Nothing is done outside."""
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002
         """Tell the person, unless the key was revoked meanwhile."""
-        key = store.lock_key(txn, errand.payload["key"])
+        key = store.lock_key(txn, job.payload["key"])
         if key is None or key.revoked_at_ms is not None:
             return
         store.log(txn, key.person, Event.HOLD_ENDED, now_ms, key=key)
         doc = texts.hold_ended_doc(key, _keys_url(self._parts), language_of(txn, key.person))
-        tell(txn, self._parts, key.person, errand.id, doc, now_ms)
+        tell(txn, self._parts, key.person, job.id, doc, now_ms)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """Never: ``perform`` refuses nothing."""
 
 
@@ -462,7 +462,7 @@ def _enrol(
     store.log(txn, person, Event.ENROLLED, now_ms, key=key)
     if key.held_until_ms > now_ms:
         payload = {"key": key.id}
-        errands.schedule(txn, Errand(hold_id(key.id), HOLD, payload, key.held_until_ms))
+        jobs.schedule(txn, Job(hold_id(key.id), HOLD, payload, key.held_until_ms))
     doc = texts.enrolled_doc(key, now_ms, parts.rules, _keys_url(parts), language_of(txn, person))
     tell(txn, parts, person, f"enrolled {key.id}", doc, now_ms)
     return key

@@ -21,7 +21,7 @@ from veche.access.sessions.core import (
     Verdict,
     WrongCodeError,
 )
-from veche.access.sessions.errands import (
+from veche.access.sessions.jobs import (
     ASK_IDENTITY,
     SEND_CODE,
     AskIdentity,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from veche.access.sessions.openid import OpenIdChecker, OpenIdToken
     from veche.acts import ActLog
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.ids import UserId
     from veche.runtime.crypto.tracking import People
     from veche.runtime.database import Cursor, Database
@@ -139,7 +139,7 @@ class Sessions:
         """Have the bot of a person's newest private chat send a code and a link there.
 
         What comes back is the same, and as fast, whether or not there is such a person or chat:
-        the work is done after the answer, by an errand.
+        the work is done after the answer, by a job.
 
         Args:
             person: Matrix id, as it was typed.
@@ -249,8 +249,8 @@ class Sessions:
             raise NotFoundError("There is no such session")
         return 1
 
-    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
-        """What is done after an answer; for the host's errands.
+    def job_handlers(self) -> Mapping[str, JobHandler]:
+        """What is done after an answer; for the host's jobs.
 
         None where there are no pages: a process that has some does it then.
         """

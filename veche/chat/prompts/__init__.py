@@ -5,7 +5,7 @@ what the room is shown afterwards.
 """
 
 from veche.chat.prompts.asking import Asking, Closing, ask, close, settle
-from veche.chat.prompts.hearing import Answered, Heard, candidates, hear, named
+from veche.chat.prompts.matching import Answered, Heard, candidates, hear, named
 from veche.chat.prompts.store import Kept, by_id, open_about
 
 __all__ = [

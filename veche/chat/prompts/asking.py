@@ -15,7 +15,7 @@ from veche.protocol.prompts import closed_content, prompt_content, reaction_keys
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.chat.prompts.hearing import Answered
+    from veche.chat.prompts.matching import Answered
     from veche.chat.prompts.store import Kept
     from veche.chat.sending import Ground, Voice
     from veche.protocol.forms import Form

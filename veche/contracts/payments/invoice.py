@@ -84,12 +84,12 @@ class InvoiceCard(Wire):
 class InvoiceOrder(Wire):
     """What a service of an organisation hands to the payments bot to have an invoice paid.
 
-    It travels as the payload of an errand (``INVOICE_ERRAND``), never in a message.
+    It travels as the payload of a job (``INVOICE_JOB``), never in a message.
 
     Attributes:
         card: The invoice.
         addressee: Who is asked to pay; None: whoever has its link, code or reference.
-        reply: Kind of the errand by which the organisation hears of it; its payload is ``about``
+        reply: Kind of the job by which the organisation hears of it; its payload is ``about``
             with ``invoice``, ``state`` and ``payment`` beside it.
         about: What the organisation knows it by.
         terms: What it asks besides.
@@ -120,8 +120,8 @@ def order_form(order: InvoiceOrder) -> dict[str, str]:
     )
 
 
-INVOICE_ERRAND: Final = "payments.invoice"
-"""Kind of the errand whose payload is an ``InvoiceOrder``."""
-WITHDRAW_ERRAND: Final = "payments.withdraw"
-"""Kind of the errand whose payload names an ``invoice`` and its ``issuer``, to take it back; a
+INVOICE_JOB: Final = "payments.invoice"
+"""Kind of the job whose payload is an ``InvoiceOrder``."""
+WITHDRAW_JOB: Final = "payments.withdraw"
+"""Kind of the job whose payload names an ``invoice`` and its ``issuer``, to take it back; a
 ``reason`` beside them is told to the payer."""

@@ -1,6 +1,6 @@
 """Orders by which a service of an organisation proposes a mandate, and debits by one.
 
-They travel as payloads of errands, never in messages.
+They travel as payloads of jobs, never in messages.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from veche.protocol.ids import WireUlid
 from veche.protocol.money import Money
 from veche.protocol.wire import Wire
 
-MANDATE_ERRAND: Final = "payments.mandate"
-"""Kind of the errand whose payload is a ``MandateOrder``."""
-CHARGE_ERRAND: Final = "payments.charge"
-"""Kind of the errand whose payload is a ``ChargeOrder``."""
+MANDATE_JOB: Final = "payments.mandate"
+"""Kind of the job whose payload is a ``MandateOrder``."""
+CHARGE_JOB: Final = "payments.charge"
+"""Kind of the job whose payload is a ``ChargeOrder``."""
 MANDATE_MS_MAX: Final = 3_653 * 86_400_000
 """Longest life of a mandate: ten years."""
 
@@ -42,7 +42,7 @@ class MandateOrder(Wire):
         ends_at_ms: Until when, UTC; at most ``MANDATE_MS_MAX`` later.
         count_max: Most charges.
         notice_ms: How long before each charge the payer is told.
-        reply: Kind of the errand by which the organisation hears of it; its payload is ``about``
+        reply: Kind of the job by which the organisation hears of it; its payload is ``about``
             with ``mandate`` and ``state`` beside it.
         about: What the organisation knows it by.
     """

@@ -28,7 +28,7 @@ from veche.documents.pdf.values import PdfError
 from veche.documents.pki.stated import addresses_of, read_certificate
 from veche.documents.pki.trust import Trust
 from veche.documents.signatures.checking import Opened, SignatureFault, open_signature
-from veche.documents.signatures.elsewhere import judge_elsewhere
+from veche.documents.signatures.foreign import judge_elsewhere
 from veche.documents.signatures.judging import Judge, Trusted
 from veche.documents.signatures.report import Finding, Reason, Report, reported
 

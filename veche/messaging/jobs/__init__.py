@@ -1,20 +1,20 @@
-"""Errands: work that must be done and cannot be done in a transaction, and timers."""
+"""JobRunner: work that must be done and cannot be done in a transaction, and timers."""
 
 from veche.messaging.jobs.jobs import (
     BATCH_MAX,
     JOIN_SUFFIX,
     RETRY_MS_MAX,
     RETRY_MS_MIN,
-    ErrandHandler,
-    ErrandLoops,
-    Errands,
+    JobHandler,
+    JobRunner,
+    JobRunners,
     retry_delay_ms,
 )
 from veche.messaging.jobs.store import (
     CHANNEL,
     LEASE_MS,
     PAYLOAD_BYTES_MAX,
-    Errand,
+    Job,
     cancel,
     hasten,
     schedule,
@@ -28,10 +28,10 @@ __all__ = [
     "PAYLOAD_BYTES_MAX",
     "RETRY_MS_MAX",
     "RETRY_MS_MIN",
-    "Errand",
-    "ErrandHandler",
-    "ErrandLoops",
-    "Errands",
+    "Job",
+    "JobHandler",
+    "JobRunner",
+    "JobRunners",
     "cancel",
     "hasten",
     "retry_delay_ms",

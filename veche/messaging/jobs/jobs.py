@@ -1,6 +1,6 @@
-"""Errands: work that must be done and cannot be done in a transaction, and timers.
+"""JobRunner: work that must be done and cannot be done in a transaction, and timers.
 
-An errand is a row, written in the transaction of its cause. Its handler *performs* it outside
+A job is a row, written in the transaction of its cause. Its handler *performs* it outside
 transactions, as often as it takes, and *finishes* it in the transaction that removes the row. So a
 perform must bear repetition, and a finish happens once. Several replicas share the rows; a lease
 number makes an attempt that was overtaken finish nothing. What a process was at that is gone is
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IReactorTime
 
-    from veche.messaging.jobs.store import Errand
+    from veche.messaging.jobs.store import Job
     from veche.protocol.ids import EffectId
     from veche.runtime.database import Cursor, Database
     from veche.runtime.database.presence import Presence
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BATCH_MAX: Final = 8
-"""Errands that one process performs at once, of those that may cost memory or CPU."""
+"""JobRunner that one process performs at once, of those that may cost memory or CPU."""
 JOINS_MAX: Final = 32
 """Chats that one process joins at once: it only waits for the homeserver, as the people do."""
 JOIN_SUFFIX: Final = ".join"
-"""How the kinds of errands end that join a chat."""
+"""How the kinds of jobs end that join a chat."""
 PERFORM_TIMEOUT_S: Final = 120.0
 RETRY_MS_MIN: Final = 1_000
 RETRY_MS_MAX: Final = 300_000
 POLL_MS: Final = 5_000
 LOOK_MS: Final = 5_000
-"""How often it is looked for errands of processes that are gone."""
+"""How often it is looked for jobs of processes that are gone."""
 HAND_ON_MS: Final = 3_000
-"""How long an errand is left to the process that speaks for its bot."""
+"""How long a job is left to the process that speaks for its bot."""
 OTHERS_MAX: Final = 1_000
 NOT_YET_ATTEMPTS: Final = 5
 """Attempts after which what was not granted yet counts as refused: some 15 s later."""
@@ -56,10 +56,10 @@ NOT_YET_ATTEMPTS: Final = 5
 _done = metrics.counter("veche_errands_total", "Errands by how they ended.", ["kind", "end"])
 
 
-class ErrandHandler(Protocol):
-    """Does the errands of one kind."""
+class JobHandler(Protocol):
+    """Does the jobs of one kind."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Do it, outside transactions; it may be done again.
 
         Returns:
@@ -71,22 +71,22 @@ class ErrandHandler(Protocol):
             Exception: Any other error: it is tried again, later and later.
         """
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Record that it is done, in the transaction that removes it."""
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """Record that it can never be done, in the transaction that removes it."""
 
 
-class Errands(LeaseLoop[Leased]):
-    """The loop that does errands of the kinds it has handlers for."""
+class JobRunner(LeaseLoop[Leased]):
+    """The loop that does jobs of the kinds it has handlers for."""
 
     def __init__(
         self,
         database: Database,
         reactor: IReactorTime,
         tasks: Tasks,
-        handlers: Mapping[str, ErrandHandler],
+        handlers: Mapping[str, JobHandler],
         presence: Presence | None = None,
         *,
         at_once_max: int = BATCH_MAX,
@@ -94,12 +94,12 @@ class Errands(LeaseLoop[Leased]):
         """Make the loop.
 
         Args:
-            database: Where the errands are.
+            database: Where the jobs are.
             reactor: Clock.
-            tasks: Carries the loop and the errands at work.
+            tasks: Carries the loop and the jobs at work.
             handlers: By kind.
             presence: By what others see that this process lives; None: they do not.
-            at_once_max: How many errands it performs at once.
+            at_once_max: How many jobs it performs at once.
         """
         self._presence = presence
         self._looked_at_ms: int | None = None
@@ -110,7 +110,7 @@ class Errands(LeaseLoop[Leased]):
         self._others: dict[EffectId, int] = {}
 
     def wake(self, kind: str = "") -> None:
-        """Look for errands now; ``kind`` is what was announced, empty for anything."""
+        """Look for jobs now; ``kind`` is what was announced, empty for anything."""
         if not kind or kind in self._handlers:
             super().wake()
 
@@ -134,39 +134,37 @@ class Errands(LeaseLoop[Leased]):
         return leased, POLL_MS if next_at_ms is None else next_at_ms - now_ms
 
     def key(self, row: Leased) -> str:
-        """The errand."""
-        return row.errand.id
+        """The job."""
+        return row.job.id
 
     def label(self, _row: Leased) -> str:
         """Its kind."""
-        return f"errand {_row.errand.kind}"
+        return f"errand {_row.job.kind}"
 
     async def work(self, row: Leased) -> None:
-        """Perform and finish an errand, or leave it to be done later."""
+        """Perform and finish a job, or leave it to be done later."""
         leased = row
-        errand = leased.errand
-        handler = self._handlers[errand.kind]
+        job = leased.job
+        handler = self._handlers[job.kind]
         try:
-            work = Deferred.fromCoroutine(handler.perform(errand))
+            work = Deferred.fromCoroutine(handler.perform(job))
             work.addTimeout(PERFORM_TIMEOUT_S, self._reactor)
             result = await work
             await self._database.run(
                 "errand finished", _finish, handler, leased, result, self._now_ms()
             )
-            _done.labels(errand.kind, "done").inc()
+            _done.labels(job.kind, "done").inc()
         except RefusedError as e:
             if isinstance(e, NotYetError) and leased.attempts < NOT_YET_ATTEMPTS:
                 await self._again(leased, e)
                 return
             # Whatever refused it, nobody does it any more: that must not pass in silence.
-            logger.warning(
-                "errand %s %s is refused: %s", errand.kind, errand.id, e.errcode, exc_info=e
-            )
+            logger.warning("errand %s %s is refused: %s", job.kind, job.id, e.errcode, exc_info=e)
             await self._database.run("errand refused", _refuse, handler, leased, e, self._now_ms())
-            _done.labels(errand.kind, "refused").inc()
+            _done.labels(job.kind, "refused").inc()
         except CancelledError:
             raise  # the process ends; the lease does too
-        except Exception as e:  # noqa: BLE001 -- whatever it is, the errand stays to be done
+        except Exception as e:  # noqa: BLE001 -- whatever it is, the job stays to be done
             await self._again(leased, e)
 
     async def _again(self, leased: Leased, error: Exception) -> None:
@@ -175,55 +173,55 @@ class Errands(LeaseLoop[Leased]):
             await self._hand_on(leased)
             return
         if isinstance(error, NotYetError):
-            logger.info("errand %s %s: not yet", leased.errand.kind, leased.errand.id)
+            logger.info("errand %s %s: not yet", leased.job.kind, leased.job.id)
         elif isinstance(error, UnavailableError):
             delay_ms = max(delay_ms, min(error.retry_after_ms, RETRY_MS_MAX))
-            logger.info("errand %s %s: %s", leased.errand.kind, leased.errand.id, error.errcode)
+            logger.info("errand %s %s: %s", leased.job.kind, leased.job.id, error.errcode)
         elif isinstance(error, DeferredTimeoutError):
-            logger.warning("errand %s %s took too long", leased.errand.kind, leased.errand.id)
+            logger.warning("errand %s %s took too long", leased.job.kind, leased.job.id)
         else:
             logger.error(
                 "errand %s %s failed, attempt %d",
-                leased.errand.kind,
-                leased.errand.id,
+                leased.job.kind,
+                leased.job.id,
                 leased.attempts,
                 exc_info=error,
             )
-        _done.labels(leased.errand.kind, "again").inc()
+        _done.labels(leased.job.kind, "again").inc()
         await self._database.run("errand again", store.delay, leased, self._now_ms() + delay_ms)
 
     async def _hand_on(self, leased: Leased) -> None:
-        """Leave an errand to the process that speaks for its bot; nothing has failed."""
+        """Leave a job to the process that speaks for its bot; nothing has failed."""
         now_ms = self._now_ms()
         if len(self._others) < OTHERS_MAX:
-            self._others[leased.errand.id] = now_ms + HAND_ON_MS
+            self._others[leased.job.id] = now_ms + HAND_ON_MS
         await self._database.run("errand handed on", store.hand_on, leased, now_ms)
 
     def _now_ms(self) -> int:
         return int(self._reactor.seconds() * 1000)
 
 
-class ErrandLoops:
-    """The loops of one process: chats are joined at once, however many heavy errands wait."""
+class JobRunners:
+    """The loops of one process: chats are joined at once, however many heavy jobs wait."""
 
     def __init__(
         self,
         database: Database,
         reactor: IReactorTime,
         tasks: Tasks,
-        handlers: Mapping[str, ErrandHandler],
+        handlers: Mapping[str, JobHandler],
         presence: Presence,
     ) -> None:
-        """Make them; the arguments are those of ``Errands``."""
+        """Make them; the arguments are those of ``JobRunner``."""
         joins = {kind: one for kind, one in handlers.items() if kind.endswith(JOIN_SUFFIX)}
         others = {kind: one for kind, one in handlers.items() if kind not in joins}
         self._loops = (
-            Errands(database, reactor, tasks, joins, presence, at_once_max=JOINS_MAX),
-            Errands(database, reactor, tasks, others, presence),
+            JobRunner(database, reactor, tasks, joins, presence, at_once_max=JOINS_MAX),
+            JobRunner(database, reactor, tasks, others, presence),
         )
 
     def wake(self, kind: str = "") -> None:
-        """As ``Errands.wake``."""
+        """As ``JobRunner.wake``."""
         for loop in self._loops:
             loop.wake(kind)
 
@@ -239,14 +237,14 @@ def retry_delay_ms(attempts: int) -> int:
 
 
 def _finish(
-    txn: Cursor, handler: ErrandHandler, leased: Leased, result: Mapping[str, Any], now_ms: int
+    txn: Cursor, handler: JobHandler, leased: Leased, result: Mapping[str, Any], now_ms: int
 ) -> None:
     if store.remove(txn, leased):
-        handler.finish(txn, leased.errand, result, now_ms)
+        handler.finish(txn, leased.job, result, now_ms)
 
 
 def _refuse(
-    txn: Cursor, handler: ErrandHandler, leased: Leased, error: RefusedError, now_ms: int
+    txn: Cursor, handler: JobHandler, leased: Leased, error: RefusedError, now_ms: int
 ) -> None:
     if store.remove(txn, leased):
-        handler.refused(txn, leased.errand, error, now_ms)
+        handler.refused(txn, leased.job, error, now_ms)

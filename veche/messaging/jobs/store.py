@@ -1,4 +1,4 @@
-"""SQL of errands."""
+"""SQL of jobs."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 CHANNEL: Final = "veche_errand"
-"""Where a new errand is announced to all processes."""
+"""Where a new job is announced to all processes."""
 LEASE_MS: Final = 180_000
 """After which another process may try; longer than ``PERFORM_TIMEOUT_S``."""
 FREED_ATTEMPTS_MAX: Final = 3
-"""An errand that was begun more often rests first: it may be what ends processes."""
+"""A job that was begun more often rests first: it may be what ends processes."""
 FREED_REST_MS: Final = 30_000
 PAYLOAD_BYTES_MAX: Final = 64 * 1024
 
 
 @attrs.frozen
-class Errand:
+class Job:
     """Something to do.
 
     Attributes:
-        id: Derived from its cause, so that a repeated cause makes the same errand.
+        id: Derived from its cause, so that a repeated cause makes the same job.
         kind: Says which handler does it.
         payload: What the handler needs; JSON, at most ``PAYLOAD_BYTES_MAX``.
         due_at_ms: When, UTC; the past means at once.
@@ -44,25 +44,25 @@ class Errand:
 
 @attrs.frozen
 class Leased:
-    """An errand that this process has for a while.
+    """A job that this process has for a while.
 
     Attributes:
         attempts: This one included.
         lease: Its number; another one means that it was given to somebody else since.
     """
 
-    errand: Errand
+    job: Job
     attempts: int
     lease: int
 
 
-def schedule(txn: Cursor, errand: Errand) -> bool:
-    """Write an errand down; the same id again changes nothing, and the answer is False.
+def schedule(txn: Cursor, job: Job) -> bool:
+    """Write a job down; the same id again changes nothing, and the answer is False.
 
     Raises:
         ValueError: Its payload is over ``PAYLOAD_BYTES_MAX``.
     """
-    payload = json.dumps(dict(errand.payload))
+    payload = json.dumps(dict(job.payload))
     if len(payload) > PAYLOAD_BYTES_MAX:
         raise ValueError(f"the payload of an errand has at most {PAYLOAD_BYTES_MAX} bytes")
     txn.execute(
@@ -70,25 +70,25 @@ def schedule(txn: Cursor, errand: Errand) -> bool:
         " INSERT INTO runtime.errand (errand_id, kind, payload, due_at_ms)"
         " VALUES (%s, %s, %s, %s) ON CONFLICT (errand_id) DO NOTHING RETURNING 1)"
         " SELECT pg_notify(%s, %s) FROM added",
-        (errand.id, errand.kind, payload, errand.due_at_ms, CHANNEL, errand.kind),
+        (job.id, job.kind, payload, job.due_at_ms, CHANNEL, job.kind),
     )
     return txn.fetchone() is not None
 
 
-def hasten(txn: Cursor, errand_id: EffectId, now_ms: int) -> None:
-    """Make an errand due that waits for its time; one that is at work, or gone, stays as it is."""
+def hasten(txn: Cursor, job_id: EffectId, now_ms: int) -> None:
+    """Make a job due that waits for its time; one that is at work, or gone, stays as it is."""
     txn.execute(
         "WITH due AS ("
         " UPDATE runtime.errand SET due_at_ms = %s"
         " WHERE errand_id = %s AND worker IS NULL AND due_at_ms > %s RETURNING kind)"
         " SELECT pg_notify(%s, kind) FROM due",
-        (now_ms, errand_id, now_ms, CHANNEL),
+        (now_ms, job_id, now_ms, CHANNEL),
     )
 
 
-def cancel(txn: Cursor, errand_id: EffectId) -> None:
-    """Forget an errand; what an attempt at work brings is dropped."""
-    txn.execute("DELETE FROM runtime.errand WHERE errand_id = %s", (errand_id,))
+def cancel(txn: Cursor, job_id: EffectId) -> None:
+    """Forget a job; what an attempt at work brings is dropped."""
+    txn.execute("DELETE FROM runtime.errand WHERE errand_id = %s", (job_id,))
 
 
 def free(txn: Cursor, kinds: list[str], now_ms: int) -> None:
@@ -121,7 +121,7 @@ def lease(
     Args:
         txn: The transaction.
         kinds: Which this process can do.
-        others: Errands that it leaves to other processes for now.
+        others: JobRunner that it leaves to other processes for now.
         now_ms: UTC.
         limit: How many at most.
         worker: By what the others see that this process lives; None: they do not.
@@ -146,11 +146,11 @@ def lease(
         },
     )
     leased = [
-        Leased(Errand(EffectId(errand_id), kind, payload, due_at_ms), attempts, lease)
-        for errand_id, kind, payload, due_at_ms, attempts, lease in txn.fetchall()
+        Leased(Job(EffectId(job_id), kind, payload, due_at_ms), attempts, lease)
+        for job_id, kind, payload, due_at_ms, attempts, lease in txn.fetchall()
     ]
     # What is returned comes in the order of the table, which a vacuum changes.
-    leased.sort(key=lambda one: (one.errand.due_at_ms, one.errand.id))
+    leased.sort(key=lambda one: (one.job.due_at_ms, one.job.id))
     txn.execute(
         "SELECT min(due_at_ms) FROM runtime.errand WHERE kind = ANY(%s) AND errand_id <> ALL(%s)",
         (kinds, others),
@@ -160,24 +160,24 @@ def lease(
 
 
 def remove(txn: Cursor, leased: Leased) -> bool:
-    """Remove an errand if this attempt still has it; whether it had."""
+    """Remove a job if this attempt still has it; whether it had."""
     txn.execute(
         "DELETE FROM runtime.errand WHERE errand_id = %s AND lease = %s",
-        (leased.errand.id, leased.lease),
+        (leased.job.id, leased.lease),
     )
     return txn.rowcount == 1
 
 
 def hand_on(txn: Cursor, leased: Leased, now_ms: int) -> None:
-    """Make an errand due for the other processes, and let them know."""
+    """Make a job due for the other processes, and let them know."""
     delay(txn, leased, now_ms)
-    txn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, leased.errand.kind))
+    txn.execute("SELECT pg_notify(%s, %s)", (CHANNEL, leased.job.kind))
 
 
 def delay(txn: Cursor, leased: Leased, due_at_ms: int) -> None:
-    """Make an errand due later, if this attempt still has it."""
+    """Make a job due later, if this attempt still has it."""
     txn.execute(
         "UPDATE runtime.errand SET due_at_ms = %s, worker = NULL"
         " WHERE errand_id = %s AND lease = %s",
-        (due_at_ms, leased.errand.id, leased.lease),
+        (due_at_ms, leased.job.id, leased.lease),
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Final, assert_never
 
+from veche.protocol.forms.display import show_value
 from veche.protocol.forms.models import COMMAND_ID_PREFIX, FieldChoice, FieldKind
 from veche.protocol.forms.options import is_numbered
-from veche.protocol.forms.showing import show_value
 from veche.protocol.forms.state import Ask, Cancelled, Completed, Output, Review, Taken, Wrong
 from veche.protocol.forms.words import Command, shown_word, shown_yes_no
 from veche.protocol.message import (

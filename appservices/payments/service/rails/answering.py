@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.core.rails.orders import NEVER_GOT, OrderInput, OrderState
 from appservices.payments.service.rails.hearing import Hearing
 from appservices.payments.store import bank as store
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.errors import ConflictError, NotFoundError
 from veche.protocol.ids import effect_id
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ANSWER: Final = "bank.answer"
-"""Errand: an order is stepped by what an operator found out."""
+"""Job: an order is stepped by what an operator found out."""
 
 
 class FoundOut(enum.Enum):
@@ -70,7 +70,7 @@ def found_out(txn: Cursor, order_id: str, what: FoundOut, now_ms: int) -> None:
     # What was said first counts: two operators must not say two things.
     id_ = effect_id(ANSWER, order_id)
     payload = {"order": order_id, "found": what.value}
-    errands.schedule(txn, Errand(id_, ANSWER, payload, now_ms))
+    jobs.schedule(txn, Job(id_, ANSWER, payload, now_ms))
 
 
 class Answer:
@@ -79,21 +79,21 @@ class Answer:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         """Nothing is to be done outside of the transaction."""
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """End the order."""
-        order = store.lock_order(txn, errand.payload["order"])
+        order = store.lock_order(txn, job.payload["order"])
         assert order is not None, "orders are kept"  # noqa: S101 -- our bug
         if order.state is not OrderState.ASKED:
             logger.warning("order %s: its bank was faster than the operator", order.held.id)
             return
-        found = FoundOut(errand.payload["found"])
+        found = FoundOut(job.payload["found"])
         logger.info("order %s: the operator found out: %s", order.held.id, found.value)
         given, code = _INPUTS[found]
         Hearing.begin(txn, self._desk, order.bank, now_ms).step(order, given, code)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
+        """The job can never be done; it was logged."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.work import Outcome
     from appservices.payments.store.suspense import SuspenseLine
     from veche.acts.histories import Finding
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.ids import Ulid
     from veche.runtime.database import Cursor
 
@@ -55,7 +55,7 @@ class Banking:
             suspense.DECIDED: partial(_settle_decided, self._desk),
         }
 
-    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+    def job_handlers(self) -> Mapping[str, JobHandler]:
         """Files to banks, and what they tell."""
         return {
             **filing.handlers(self._desk),

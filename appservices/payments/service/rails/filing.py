@@ -1,4 +1,4 @@
-"""Errands to banks: files are written, given to the bank, and what it tells is fetched.
+"""JobRunner to banks: files are written, given to the bank, and what it tells is fetched.
 
 A file has one id for ever. As long as the bank has not said that it has the file or will not take
 it, the same file is given again; never another one with the same orders.
@@ -19,8 +19,8 @@ from appservices.payments.service.rails.hearing import Hearing
 from appservices.payments.service.rails.stuck_files import SUBMIT, FileWord
 from appservices.payments.store import bank as store
 from appservices.payments.store import waiting_files
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import effect_id
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.rails.port import BankOrder
     from appservices.payments.service.rails.banks import Bank, Desk
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
 
@@ -46,8 +46,8 @@ _STUCK_AFTER_MS: Final = 60_000
 has to look."""
 
 
-def handlers(desk: Desk) -> dict[str, ErrandHandler]:
-    """The handler of each kind of errand."""
+def handlers(desk: Desk) -> dict[str, JobHandler]:
+    """The handler of each kind of job."""
     return {FILE: _File(desk), SUBMIT: _Submit(desk), FETCH: _Fetch(desk), ANSWER: Answer(desk)}
 
 
@@ -57,11 +57,11 @@ def file_at(txn: Cursor, bank: str, cause: str, now_ms: int) -> None:
     Args:
         txn: A transaction.
         bank: By name.
-        cause: The order that waits; the same again is one errand.
+        cause: The order that waits; the same again is one job.
         now_ms: UTC.
     """
     id_ = effect_id(FILE, bank, cause)
-    errands.schedule(txn, Errand(id_, FILE, {"bank": bank}, now_ms + FILE_AFTER_MS))
+    jobs.schedule(txn, Job(id_, FILE, {"bank": bank}, now_ms + FILE_AFTER_MS))
 
 
 def resume(txn: Cursor, bank: str, now_ms: int) -> None:
@@ -77,8 +77,8 @@ def resume(txn: Cursor, bank: str, now_ms: int) -> None:
 
 
 def fetch_at(txn: Cursor, bank: str, at_ms: int) -> None:
-    """Have a bank asked at a time; it is one errand as long as it waits."""
-    errands.schedule(txn, Errand(effect_id(FETCH, bank), FETCH, {"bank": bank}, at_ms))
+    """Have a bank asked at a time; it is one job as long as it waits."""
+    jobs.schedule(txn, Job(effect_id(FETCH, bank), FETCH, {"bank": bank}, at_ms))
 
 
 class _Handler:
@@ -87,18 +87,18 @@ class _Handler:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         return {}
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
+        """The job can never be done; it was logged."""
 
 
 class _File(_Handler):
     """Writes the files of the orders that wait."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        bank = self._desk.banks[errand.payload["bank"]]
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        bank = self._desk.banks[job.payload["bank"]]
         if store.bank(txn, bank.name).is_stopped:
             return
         groups: dict[object, list[BankOrder]] = {}
@@ -111,7 +111,7 @@ class _File(_Handler):
             self._write(txn, bank, orders, now_ms)
         if groups:
             # There may be more than went into these files.
-            file_at(txn, bank.name, errand.id, now_ms)
+            file_at(txn, bank.name, job.id, now_ms)
 
     def _write(self, txn: Cursor, bank: Bank, orders: list[BankOrder], now_ms: int) -> None:
         message = bank.rail.orders(orders, now_ms)
@@ -119,15 +119,15 @@ class _File(_Handler):
         file = store.FileRow(message.id, bank.name, message.name, message.sha256, sealed)
         store.add_file(txn, file, [order.id for order in orders], now_ms)
         payload = {"file": message.id}
-        errands.schedule(txn, Errand(effect_id(SUBMIT, message.id), SUBMIT, payload, now_ms))
+        jobs.schedule(txn, Job(effect_id(SUBMIT, message.id), SUBMIT, payload, now_ms))
 
 
 class _Submit(_Handler):
     """Gives a file to its bank until the bank says something."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         run = self._desk.database.run
-        row = await run("bank.file", store.file, errand.payload["file"])
+        row = await run("bank.file", store.file, job.payload["file"])
         word = await run("bank.word", waiting_files.word_of, row.id)
         if word is not None:
             return {"word": word}
@@ -136,7 +136,7 @@ class _Submit(_Handler):
         answer = await rail.submit(BankMessage(row.id, row.name, data, row.sha256))
         if isinstance(answer, Unknown):
             # The bank may have it: from now on what it tells decides, not our silence.
-            if await run("bank.sent", self._unsure, row, errand.due_at_ms):
+            if await run("bank.sent", self._unsure, row, job.due_at_ms):
                 logger.error(
                     "bank %s does not say that it has the file %s: ask it; veche ledger file %s",
                     row.bank,
@@ -146,8 +146,8 @@ class _Submit(_Handler):
             raise UnavailableError("the bank did not answer", retry_after_ms=_RETRY_AFTER_MS)
         return {"refused": answer.code if isinstance(answer, Refused) else None}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        row = store.file(txn, errand.payload["file"])
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        row = store.file(txn, job.payload["file"])
         if "word" in result:
             logger.info("file %s: the operator found out: %s", row.id, result["word"])
             stuck_files.end(txn, self._desk, row, FileWord(result["word"]), now_ms)
@@ -177,14 +177,14 @@ class _Submit(_Handler):
 class _Fetch(_Handler):
     """Asks a bank, hears what it tells, and comes again."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        name = errand.payload["bank"]
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        name = job.payload["bank"]
         before = await self._desk.database.run("bank.cursor", store.cursor_of, name)
         raws, after = await self._desk.banks[name].rail.fetch(before)
         return {"before": before, "after": after, "raws": raws}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        bank = self._desk.banks[errand.payload["bank"]]
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        bank = self._desk.banks[job.payload["bank"]]
         raws, before, after = result["raws"], result["before"], result["after"]
         if raws and store.move_cursor(txn, bank.name, before, after):
             hearing = Hearing.begin(txn, self._desk, bank.name, now_ms)
@@ -193,7 +193,7 @@ class _Fetch(_Handler):
         # Where there was something there may be more.
         fetch_at(txn, bank.name, now_ms if raws else now_ms + FETCH_EVERY_MS)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """Ask again: a bank that is not heard any more would be worse than one that is stuck."""
-        logger.error("bank %s cannot be heard: %s", errand.payload["bank"], error)
-        fetch_at(txn, errand.payload["bank"], now_ms + _STUCK_AFTER_MS)
+        logger.error("bank %s cannot be heard: %s", job.payload["bank"], error)
+        fetch_at(txn, job.payload["bank"], now_ms + _STUCK_AFTER_MS)

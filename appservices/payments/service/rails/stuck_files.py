@@ -14,7 +14,7 @@ from appservices.payments.service.gauges import files_waiting
 from appservices.payments.service.rails.hearing import Hearing
 from appservices.payments.store import bank as bank_store
 from appservices.payments.store import waiting_files as store
-from veche.messaging import jobs as errands
+from veche.messaging import jobs
 from veche.protocol.errors import ConflictError, NotFoundError
 from veche.protocol.ids import effect_id
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 SUBMIT: Final = "bank.submit"
-"""Errand: a file is given to its bank until that says something."""
+"""Job: a file is given to its bank until that says something."""
 STUCK_MS: Final = 10 * 60_000
 """After which an operator is told of a file."""
 _MEND: Final = "ask the bank whether it has it; then `veche ledger file {}`"
@@ -67,7 +67,7 @@ def say(txn: Cursor, file_id: str, word: FileWord, now_ms: int) -> None:
     if before is not None:
         raise ConflictError(f"it was said before that the bank {before} it: the first word counts")
     if word is FileWord.AGAIN:
-        errands.hasten(txn, effect_id(SUBMIT, file_id), now_ms)
+        jobs.hasten(txn, effect_id(SUBMIT, file_id), now_ms)
     else:
         store.set_word(txn, file_id, word.value)
 

@@ -23,8 +23,8 @@ from appservices.payments.service.rails.banks import BankNews, NewsKind
 from appservices.payments.service.rails.wish import Wish
 from appservices.payments.store import bank as bank_store
 from appservices.payments.store import suspense as store
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid, effect_id, ulid
 
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DECIDED: Final = "bank.suspense"
-"""Errand, and kind of attempts: what was decided about a line is done."""
+"""Job, and kind of attempts: what was decided about a line is done."""
 ASK_PAYER: Final = "payments.paid_out"
-"""Errand: a person is asked to approve again what a bank has paid for them."""
+"""Job: a person is asked to approve again what a bank has paid for them."""
 WHY_CHARACTERS_MAX: Final = 200
 LINES_MAX: Final = 100
 """Lines that settle one another in one decision."""
@@ -190,7 +190,7 @@ def ask_payer(
     id_ = ulid(now_ms, secrets.token_bytes(_ENTROPY_BYTES))
     sealed = base64.b64encode(_sealed(vault, note)).decode()
     payload = {"bank": line.bank, "line": line.key, "person": person, "note": sealed}
-    errands.schedule(txn, Errand(effect_id(ASK_PAYER, id_), ASK_PAYER, payload, now_ms))
+    jobs.schedule(txn, Job(effect_id(ASK_PAYER, id_), ASK_PAYER, payload, now_ms))
 
 
 @attrs.frozen
@@ -316,7 +316,7 @@ def _add(
     order = store.SuspenseOrder(id_, line.bank, line.key, kind, state, *to, sealed, now_ms)
     store.add(txn, order)
     if state == store.ORDERED:
-        errands.schedule(txn, Errand(effect_id(DECIDED, id_), DECIDED, {"order": id_}, now_ms))
+        jobs.schedule(txn, Job(effect_id(DECIDED, id_), DECIDED, {"order": id_}, now_ms))
     return id_
 
 
@@ -339,13 +339,13 @@ class Decided:
         self._desk = desk
         self._to_bank = order
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         """Nothing is to be done outside of the transaction."""
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Begin it."""
-        order = store.order(txn, errand.payload["order"])
+        order = store.order(txn, job.payload["order"])
         if order is None or order.state != store.ORDERED:
             return
         logger.info("line %s of bank %s: %s", order.line, order.bank, order.kind)
@@ -354,9 +354,9 @@ class Decided:
         else:
             self._assign(txn, order, now_ms)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """The line stays in suspense."""
-        refuse(txn, errand.payload["order"], str(error), now_ms)
+        refuse(txn, job.payload["order"], str(error), now_ms)
 
     def _assign(self, txn: Cursor, order: SuspenseOrder, now_ms: int) -> None:
         line = bank_store.line(txn, order.bank, order.line)

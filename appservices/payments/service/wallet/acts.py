@@ -25,8 +25,8 @@ from appservices.payments.service.wallet.orders import own_locked
 from appservices.payments.service.wallet.visit import PaymentRefusedError
 from appservices.payments.store import holders
 from appservices.payments.store import mandates as mandate_store
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def open_chat(visit: Visit) -> bool:
         return True
     # A page asks again while it waits, and from two tabs: there comes one chat.
     id_ = effect_id(OPEN_CHAT, "page", visit.person, scene.now_ms // CHAT_ASKED_MS)
-    errands.schedule(scene.txn, Errand(id_, OPEN_CHAT, {"person": visit.person}, scene.now_ms))
+    jobs.schedule(scene.txn, Job(id_, OPEN_CHAT, {"person": visit.person}, scene.now_ms))
     return False
 
 

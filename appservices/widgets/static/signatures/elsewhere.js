@@ -1,5 +1,5 @@
 /**
- * Signatures in PDF files that other programs made, as `veche.documents.signatures.elsewhere` judges
+ * Signatures in PDF files that other programs made, as `veche.documents.signatures.foreign` judges
  * them: never green. Pure.
  *
  * @typedef {import("./der.js").Bytes} Bytes

@@ -424,7 +424,7 @@ def test_an_invitation_that_was_taken_back_is_forgotten(town: Town) -> None:
     town.host.client.error = MatrixError(403, {"errcode": "M_FORBIDDEN"})
 
     assert town.begin_chat() == []
-    assert town.next_errand() is None
+    assert town.next_job() is None
 
 
 def test_invitations_of_others_mean_nothing(town: Town) -> None:

@@ -1,4 +1,4 @@
-"""Fees of cases: invoices made and taken back by errands, and what is heard of them, once."""
+"""Fees of cases: invoices made and taken back by jobs, and what is heard of them, once."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 import pytest
 
-from appservices.agency.service.errands import Parts
 from appservices.agency.service.fees import FeeNews, fee_handlers
+from appservices.agency.service.jobs import Parts
 from tests.integration.appservices.agency.town import (
     ALICE,
     CAROL,
@@ -138,7 +138,7 @@ def office(town: Town, tmp_path: Path) -> Office:
     agency = town.opened(services=[path], staff=STAFF, payments=payments)
     till = FakeTill()
     parts = Parts(cast("Any", town.host), agency.scene, agency.workplaces)
-    handlers = cast("dict[str, Any]", agency.errand_handlers())
+    handlers = cast("dict[str, Any]", agency.job_handlers())
     handlers.update(fee_handlers(parts, {"lindenau": cast("Till", till)}))
     return Office(town, till, FeeNews(parts, "lindenau", cast("Till", till)))
 
@@ -217,7 +217,7 @@ def test_an_invoice_of_a_case_that_ended_meanwhile_is_taken_back(office: Office)
     office.till.error = TimeoutError()
     with pytest.raises(TimeoutError):
         office.apply()
-    [(errand_id,)] = office.town.sql(
+    [(job_id,)] = office.town.sql(
         "UPDATE runtime.errand SET due_at_ms = due_at_ms + 60000 WHERE kind = 'agency.fee'"
         " RETURNING errand_id"
     )
@@ -229,5 +229,5 @@ def test_an_invoice_of_a_case_that_ended_meanwhile_is_taken_back(office: Office)
     office.till.error = None
     office.town.pass_time(120_000)
 
-    assert errand_id
+    assert job_id
     assert len(office.till.withdrawn) == len(office.till.made) == 1

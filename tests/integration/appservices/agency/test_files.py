@@ -47,7 +47,7 @@ def sent_while_silent(town: Town, *, name: str = "old.jpg") -> dict[str, Any]:
 
 
 def wait(town: Town, words: str) -> None:
-    """Write while the file's errand still fails."""
+    """Write while the file's job still fails."""
     with pytest.raises(UnavailableError):
         town.write(CHAT, ALICE, words)
 

@@ -1,4 +1,4 @@
-"""Clocks, errands that are repeated or refused, documents that fail, exports."""
+"""Clocks, jobs that are repeated or refused, documents that fail, exports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.integration.appservices.agency.town import Said, Town
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
 
 
 def fill(town: Town, *answers: str) -> list[Said]:
@@ -140,20 +140,20 @@ def test_a_closed_case_is_only_read(town: Town) -> None:
     assert town.open_topics() == []
 
 
-# Errands.
+# JobRunner.
 
 
-def errand_of(town: Town, kind: str) -> Errand:
-    """The errand of a kind that is due; nothing is done yet."""
-    errand = town.next_errand()
-    assert errand is not None
-    assert errand.kind == kind
-    return errand
+def job_of(town: Town, kind: str) -> Job:
+    """The job of a kind that is due; nothing is done yet."""
+    job = town.next_job()
+    assert job is not None
+    assert job.kind == kind
+    return job
 
 
 @pytest.fixture
 def held(town: Town, monkeypatch: pytest.MonkeyPatch) -> Town:
-    """A town where errands are left undone until a test does them."""
+    """A town where jobs are left undone until a test does them."""
     town.started()
     fill(town, "Anna Weber", "12 March 2020", "Travel", "skip")
     monkeypatch.setattr(type(town), "settle", lambda self: self._leave())
@@ -162,24 +162,24 @@ def held(town: Town, monkeypatch: pytest.MonkeyPatch) -> Town:
 
 def test_a_room_that_was_made_twice_is_one(held: Town) -> None:
     held.write(CHAT, ALICE, "submit")
-    errand = errand_of(held, MAKE_ROOM)
-    handler = held.agency.errand_handlers()[MAKE_ROOM]
+    job = job_of(held, MAKE_ROOM)
+    handler = held.agency.job_handlers()[MAKE_ROOM]
 
-    first = held.wait(handler.perform(errand))
-    second = held.wait(handler.perform(errand))
+    first = held.wait(handler.perform(job))
+    second = held.wait(handler.perform(job))
 
     assert first == second
-    held.perform(errand)
+    held.perform(job)
     assert held.case().room_id == first["room"]
 
 
 def test_while_the_room_is_made_one_can_withdraw(held: Town) -> None:
     held.write(CHAT, ALICE, "submit")
-    errand = errand_of(held, MAKE_ROOM)
+    job = job_of(held, MAKE_ROOM)
     held.write(CHAT, ALICE, "!withdraw")
     held.press(held.question("withdraw"), ALICE, "withdraw")
 
-    held.perform(errand)
+    held.perform(job)
     held._leave()
 
     case = held.case()
@@ -190,14 +190,14 @@ def test_while_the_room_is_made_one_can_withdraw(held: Town) -> None:
 
 def test_a_homeserver_that_does_not_answer_is_asked_again(held: Town) -> None:
     held.write(CHAT, ALICE, "submit")
-    errand = errand_of(held, MAKE_ROOM)
+    job = job_of(held, MAKE_ROOM)
     held.host.client.error = MatrixError(502, {})
     with pytest.raises(MatrixError):
-        held.perform(errand)
-    assert held.next_errand() == errand
+        held.perform(job)
+    assert held.next_job() == job
 
     held.host.client.error = None
-    held.perform(errand)
+    held.perform(job)
 
     assert held.case().room_id is not None
 
@@ -217,7 +217,7 @@ def test_an_errand_for_a_case_that_is_none_is_refused(town: Town) -> None:
 
     town.settle()
 
-    assert town.next_errand() is None
+    assert town.next_job() is None
 
 
 def test_an_errand_waits_while_another_process_speaks(town: Town) -> None:
@@ -228,7 +228,7 @@ def test_an_errand_waits_while_another_process_speaks(town: Town) -> None:
 
     with pytest.raises(UnavailableError):
         town.begin_chat()
-    assert town.next_errand() is not None
+    assert town.next_job() is not None
 
 
 # Documents.
@@ -279,12 +279,12 @@ def test_a_document_is_the_same_when_it_is_made_again(
     held.press(held.question("claim"), CAROL, "claim")
     monkeypatch.setattr(type(held), "settle", lambda self: self._leave())
     held.press(held.question("decide"), CAROL, "approve")
-    errand = errand_of(held, MAKE_DOCUMENT)
-    handler = held.agency.errand_handlers()[MAKE_DOCUMENT]
+    job = job_of(held, MAKE_DOCUMENT)
+    handler = held.agency.job_handlers()[MAKE_DOCUMENT]
 
-    first = held.wait(handler.perform(errand))
+    first = held.wait(handler.perform(job))
     held.now_ms += HOUR_MS
-    second = held.wait(handler.perform(errand))
+    second = held.wait(handler.perform(job))
 
     assert first["sha256"] == second["sha256"]
     assert first["file"] != second["file"]  # each upload has a key of its own

@@ -31,7 +31,7 @@ from veche.acts import ActLog
 from veche.acts.heads import ActHeads
 from veche.acts.witnesses.asking import Witnesses
 from veche.messaging.inbox.pages import TRUST_KEY
-from veche.messaging.jobs import Errand
+from veche.messaging.jobs import Job
 from veche.protocol.acts import OPENING
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import DeviceId, EffectId, EventId, RoomId, UserId
@@ -66,7 +66,7 @@ START_MS: Final = 1_764_000_000_000
 """Monday, 24 November 2025, 16:00 UTC."""
 HOUR_MS: Final = 3600 * 1000
 DAY_MS: Final = 24 * HOUR_MS
-ERRANDS_MAX: Final = 200
+JOBS_MAX: Final = 200
 JPEG_DATA: Final = b"\xff\xd8\xff\xe0" + b"a photo" * 100
 
 BOT: Final = UserId("@veche_org_lindenau_records:veche.test")
@@ -129,7 +129,7 @@ class Said:
 
 
 class _Client:
-    """The homeserver, as far as errands ask it."""
+    """The homeserver, as far as jobs ask it."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, Mapping[str, Any]]] = []
@@ -344,37 +344,37 @@ class Town:
         return cast("R", results[0])
 
     def settle(self) -> list[Said]:
-        """Do all errands that are due, and let everything leave; what left."""
+        """Do all jobs that are due, and let everything leave; what left."""
         before = len(self.said)
         self._leave()
-        for _ in range(ERRANDS_MAX):
-            errand = self.next_errand()
-            if errand is None:
+        for _ in range(JOBS_MAX):
+            job = self.next_job()
+            if job is None:
                 return self.said[before:]
-            self.perform(errand)
+            self.perform(job)
             self._leave()
         raise AssertionError("errands without end")
 
-    def next_errand(self) -> Errand | None:
-        """The first errand that is due."""
+    def next_job(self) -> Job | None:
+        """The first job that is due."""
         rows = self.sql(
             "SELECT errand_id, kind, payload, due_at_ms FROM runtime.errand"
             " WHERE due_at_ms <= %s ORDER BY due_at_ms, errand_id LIMIT 1",
             self.now_ms,
         )
-        return Errand(EffectId(rows[0][0]), *rows[0][1:]) if rows else None
+        return Job(EffectId(rows[0][0]), *rows[0][1:]) if rows else None
 
-    def perform(self, errand: Errand) -> None:
-        """Do an errand as the runtime does."""
-        handler = self.agency.errand_handlers()[errand.kind]
+    def perform(self, job: Job) -> None:
+        """Do a job as the runtime does."""
+        handler = self.agency.job_handlers()[job.kind]
         try:
-            result = self.wait(handler.perform(errand))
-            ended = functools.partial(handler.finish, errand=errand, result=result)
+            result = self.wait(handler.perform(job))
+            ended = functools.partial(handler.finish, job=job, result=result)
         except RefusedError as e:
-            ended = functools.partial(handler.refused, errand=errand, error=e)
+            ended = functools.partial(handler.refused, job=job, error=e)
 
         def finish(txn: Cursor) -> None:
-            txn.execute("DELETE FROM runtime.errand WHERE errand_id = %s", (errand.id,))
+            txn.execute("DELETE FROM runtime.errand WHERE errand_id = %s", (job.id,))
             ended(txn, now_ms=self.now_ms)
 
         self.run(finish)

@@ -27,7 +27,7 @@ from appservices.payments.store import holders
 from tests.support.postgres import database, execute
 from tests.support.processes import ROOT, TIMEOUT_S, Child, free_ports
 from tests.support.stored_keys import StoredApprovals
-from veche.messaging.jobs import CHANNEL, Errands
+from veche.messaging.jobs import CHANNEL, JobRunner
 from veche.protocol.ids import derived_ulid
 from veche.runtime.database import Database
 from veche.runtime.database.listener import Listener
@@ -165,13 +165,13 @@ class BankCase(TestCase):
         tasks = Tasks(running_max=100)
         self.writer = Writer(self.dsn, reactor)
         attempts = Attempts(cast("Any", self.home), self.writer, self.settles())
-        handlers = self.banking.errand_handlers()
-        errands = Errands(self.home.database, reactor, tasks, handlers)
-        listener = Listener(self.dsn, reactor, {**self.home.channels, CHANNEL: errands.wake})
+        handlers = self.banking.job_handlers()
+        jobs = JobRunner(self.home.database, reactor, tasks, handlers)
+        listener = Listener(self.dsn, reactor, {**self.home.channels, CHANNEL: jobs.wake})
         self.account = await self.run_txn(self._furnish)
         self.writer.start()
         attempts.start()
-        errands.start()
+        jobs.start()
         listener.start()
         self.home.ends += [listener.stop, tasks.stop, self.writer.stop]
         self.addCleanup(lambda: Deferred.fromCoroutine(self._end()))

@@ -1,4 +1,4 @@
-"""An institution whose organisations ask over HTTP, in this process: its ledger, errands, routes.
+"""An institution whose organisations ask over HTTP, in this process: its ledger, jobs, routes.
 
 Everything is real but the homeserver: of persons it knows who there is. Nobody has a chat.
 """
@@ -42,10 +42,10 @@ from appservices.payments.service.bulk import BACK_AGAIN, PAY_LINES
 from appservices.payments.service.bulk_lines import GiveBack, PayLines
 from appservices.payments.service.callers import Callers
 from appservices.payments.service.clocks import CLOCK
-from appservices.payments.service.errands import handlers as every_handler
 from appservices.payments.service.feed import PaymentFeed, rules_of
 from appservices.payments.service.files import Matter, Private
-from appservices.payments.service.news import EVENT, EventErrand
+from appservices.payments.service.jobs import handlers as every_handler
+from appservices.payments.service.news import EVENT, EventJob
 from appservices.payments.service.rails import BankNews, NewsKind, banking_of
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts, Scene
@@ -63,8 +63,8 @@ from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
 from veche.acts import ActLog
 from veche.api.gate import Gate
 from veche.cli.demo import world as demo
-from veche.messaging.jobs import CHANNEL as ERRANDS
-from veche.messaging.jobs import Errands
+from veche.messaging.jobs import CHANNEL as JOBS
+from veche.messaging.jobs import JobRunner
 from veche.messaging.service import BotAccount
 from veche.messaging.webhooks import Webhooks
 from veche.protocol.canonical import canonical
@@ -89,7 +89,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.attempts import Attempt
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.runtime.database import Cursor
     from veche.runtime.web.public import PageLinks
     from veche.server.host import Host
@@ -176,17 +176,17 @@ class Branch:
     # The life of it.
 
     async def start(self) -> None:
-        handlers: dict[str, ErrandHandler] = {
+        handlers: dict[str, JobHandler] = {
             PAY_LINES: PayLines(self.parts),
             BACK_AGAIN: GiveBack(self.parts),
-            EVENT: EventErrand(self.parts),
+            EVENT: EventJob(self.parts),
         }
         if self.rings:
             handlers[CLOCK] = every_handler(self.parts)[CLOCK]
         if self._has_bank:
-            handlers |= self.parts.banking.errand_handlers()
+            handlers |= self.parts.banking.job_handlers()
         presence = Presence()
-        errands = Errands(self.database, reactor, self._tasks, handlers, presence)
+        jobs = JobRunner(self.database, reactor, self._tasks, handlers, presence)
         writer = Writer(self.dsn, reactor, expired=held.expired)
         banking = self.parts.banking.settles()
         settles = {
@@ -197,10 +197,10 @@ class Branch:
             **banking,
         }
         attempts = Attempts(cast("Host", self), writer, settles)
-        self.channels |= {ERRANDS: errands.wake, live_module.CHANNEL: self.live.heard}
+        self.channels |= {JOBS: jobs.wake, live_module.CHANNEL: self.live.heard}
         listener = Listener(self.dsn, reactor, self.channels, presence.show)
         listener.start()
-        errands.start()
+        jobs.start()
         writer.start()
         attempts.start()
         self.webhooks.start()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.scene import Parts, Scene
     from tests.integration.appservices.payments.stage import Stage
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound
 
 LATE_MS: Final = 1 << 50
@@ -53,18 +53,18 @@ def sent(server: Homeserver, plain: bytes, name: str = "photo.png", **more: Any)
 
 @attrs.define
 class Courier:
-    """Sends files to the bot, and does the errand that follows.
+    """Sends files to the bot, and does the job that follows.
 
     Attributes:
         stage: Where.
         take: What the bot does with a message.
-        handler: Of the errand.
-        kind: Of the errand.
+        handler: Of the job.
+        kind: Of the job.
     """
 
     stage: Stage
     take: Callable[[Scene, Inbound], bool]
-    handler: Callable[[Parts], ErrandHandler]
+    handler: Callable[[Parts], JobHandler]
     kind: str
     server: Homeserver = attrs.field(factory=Homeserver)
     count: int = 0
@@ -92,17 +92,17 @@ class Courier:
             return self.take(scene, inbound)
 
     def deliver(self) -> None:
-        """Do what errands there are."""
+        """Do what jobs there are."""
         stage = self.stage
         query = "DELETE FROM runtime.errand WHERE kind = %s RETURNING errand_id, payload"
-        for errand_id, payload in execute(stage.dsn, query, self.kind):
+        for job_id, payload in execute(stage.dsn, query, self.kind):
             assert "A256CTR" not in str(payload), "the key of the file is sealed"
-            errand: Any = SimpleNamespace(id=errand_id, payload=payload)
+            job: Any = SimpleNamespace(id=job_id, payload=payload)
             handler = self.handler(cast("Any", _Parts(stage, self.server)))
             found: list[Any] = []
-            Deferred.fromCoroutine(handler.perform(errand)).addBoth(found.append)
+            Deferred.fromCoroutine(handler.perform(job)).addBoth(found.append)
             with stage.scene() as scene:
-                handler.finish(scene.txn, errand, found[0], stage.now_ms)
+                handler.finish(scene.txn, job, found[0], stage.now_ms)
 
 
 class _Parts:

@@ -33,7 +33,7 @@ from appservices.payments.service import (
 from appservices.payments.service.files import Private
 from appservices.payments.service.peers_asking import PeerClient
 from appservices.payments.service.peers_desk import PeerDesk, PeerRefusedError
-from appservices.payments.service.peers_errands import Send
+from appservices.payments.service.peers_jobs import Send
 from appservices.payments.service.peers_sending import SEND
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts
@@ -202,19 +202,19 @@ class Branch(Stage):
         return str(rows[0][0]) if rows else None
 
     def to_say(self) -> list[tuple[str, str, str]]:
-        """What it still has to say: errand, payment, kind."""
+        """What it still has to say: job, payment, kind."""
         rows = self.rows("SELECT errand_id, payload FROM runtime.errand WHERE kind = %s", SEND)
         found: list[tuple[str, str, str]] = []
-        for errand_id, payload in rows:
+        for job_id, payload in rows:
             said = cast("dict[str, str]", payload)
-            found.append((str(errand_id), said["payment"], said["kind"]))
+            found.append((str(job_id), said["payment"], said["kind"]))
         return sorted(found)
 
     def ask(self, payment_id: str, kind: str) -> dict[str, Any] | None:
-        """The question of an errand, signed; None if there is nothing more to say."""
-        errand: Any = SimpleNamespace(id=f"e{kind}", payload={"payment": payment_id, "kind": kind})
+        """The question of a job, signed; None if there is nothing more to say."""
+        job: Any = SimpleNamespace(id=f"e{kind}", payload={"payment": payment_id, "kind": kind})
         with self.scene() as scene:
-            read = Send(self.staged)._read(scene.txn, errand)
+            read = Send(self.staged)._read(scene.txn, job)
         if read is None:
             return None
         client = self.parts.peers
@@ -234,9 +234,9 @@ class Branch(Stage):
         return desk.signed(peer, said, hash_of(message))
 
     def hear_answer(
-        self, question: Mapping[str, Any], message: Mapping[str, Any], errand_id: str
+        self, question: Mapping[str, Any], message: Mapping[str, Any], job_id: str
     ) -> bool:
-        """An answer comes; whether it counts, so that the errand is done."""
+        """An answer comes; whether it counts, so that the job is done."""
         client, section = self.parts.peers, self.parts.section
         peer = section.peer(str(question["asked"]))
         assert client is not None
@@ -244,21 +244,21 @@ class Branch(Stage):
         answer = client.read(peer, message, hash_of(question))
         kind = str(question["kind"])
         payment_id = question["packet"]["id"] if kind == "prepare" else question["id"]
-        errand: Any = SimpleNamespace(id=errand_id, payload={"payment": payment_id, "kind": kind})
+        job: Any = SimpleNamespace(id=job_id, payload={"payment": payment_id, "kind": kind})
         send = Send(self.staged)
         if answer.state == "busy":
             return False
         with self.scene() as scene:
-            read = send._read(scene.txn, errand)
+            read = send._read(scene.txn, job)
         amount = read[2] if read is not None else Money(minor=0, currency="EUR")
-        if not send._counts(peer.server, errand, answer, amount):
+        if not send._counts(peer.server, job, answer, amount):
             with self.scene() as scene:
-                send._fault(scene.txn, errand, peer.server, message)
+                send._fault(scene.txn, job, peer.server, message)
             return False
         with self.scene() as scene:
-            scene.txn.execute("DELETE FROM runtime.errand WHERE errand_id = %s", (errand_id,))
+            scene.txn.execute("DELETE FROM runtime.errand WHERE errand_id = %s", (job_id,))
             if scene.txn.rowcount:
-                send.finish(scene.txn, errand, {"answer": dict(message)}, self.now_ms)
+                send.finish(scene.txn, job, {"answer": dict(message)}, self.now_ms)
         return True
 
     def ring_payment(self, payment_id: str) -> None:
@@ -393,21 +393,21 @@ def exchange(asker: Branch, other: Branch, *, turns: int = 6) -> None:
         waiting = asker.to_say()
         if not waiting:
             return
-        for errand_id, payment_id, kind in waiting:
+        for job_id, payment_id, kind in waiting:
             question = asker.ask(payment_id, kind)
             if question is None:
-                drop(asker, errand_id)
+                drop(asker, job_id)
                 continue
             other.take(question)
             other.write()
-            asker.hear_answer(question, other.take(question), errand_id)
+            asker.hear_answer(question, other.take(question), job_id)
             asker.write()
     assert asker.to_say() == []
 
 
-def drop(branch: Branch, errand_id: str) -> None:
-    """An errand that has nothing more to say is done."""
-    execute(branch.dsn, "DELETE FROM runtime.errand WHERE errand_id = %s", errand_id)
+def drop(branch: Branch, job_id: str) -> None:
+    """A job that has nothing more to say is done."""
+    execute(branch.dsn, "DELETE FROM runtime.errand WHERE errand_id = %s", job_id)
 
 
 __all__ = ["PeerRefusedError"]

@@ -100,7 +100,7 @@ class Scribe:
         return [one for one in waiting if one.id not in revoked]
 
     def _end_holds(self, now_ms: int) -> None:
-        """What the service's errands do of holds that ended."""
+        """What the service's jobs do of holds that ended."""
         with self._looks, self._looks.cursor() as txn:
             txn.execute(
                 "DELETE FROM runtime.errand WHERE kind = %s RETURNING payload ->> 'payment'",

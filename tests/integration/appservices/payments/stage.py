@@ -368,13 +368,13 @@ class Stage:
             "DELETE FROM runtime.errand WHERE kind = %s RETURNING errand_id, payload",
             kind,
         )
-        for errand_id, payload in rows:
+        for job_id, payload in rows:
             wanted = cast("dict[str, Any]", payload)
             names = [one[1:].partition(":")[0].title() for one in wanted["persons"]]
-            errand: Any = SimpleNamespace(id=errand_id, payload=wanted)
+            job: Any = SimpleNamespace(id=job_id, payload=wanted)
             handler = escrow_orders.LookUp(cast("Any", _Staged(self)))
             with self.scene() as scene:
-                handler.finish(scene.txn, errand, {"names": names}, self.now_ms)
+                handler.finish(scene.txn, job, {"names": names}, self.now_ms)
 
     def settles(self) -> dict[str, Settle]:
         """By kind of attempt: what follows from the writer's answer."""

@@ -135,7 +135,7 @@ def test_of_two_uses_at_once_that_pass_the_cap_together_one_is_refused(dsn: str)
 
 
 def _go_locked(scene: Scene, matter: Matter) -> None:
-    """As an errand does it: the payer is locked, then the payment."""
+    """As a job does it: the payer is locked, then the payment."""
     holders.lock_holder(scene.txn, matter.payment.payer)
     go(scene, matter)
 

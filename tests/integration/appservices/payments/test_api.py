@@ -16,7 +16,7 @@ from appservices.payments.core.formats import emv, epc
 from appservices.payments.core.formats.links import PersonLink, read_person
 from appservices.payments.routes.api import API
 from appservices.payments.service import charges, files, invoices
-from appservices.payments.service.errands import handlers
+from appservices.payments.service.jobs import handlers
 from appservices.payments.store import invoices as invoice_store
 from tests.integration.appservices.payments.branch import OFFICE, SHOP, BranchTestCase
 from tests.integration.appservices.payments.ledgers import problems
@@ -24,10 +24,10 @@ from tests.integration.appservices.payments.scenes import ALICE, BOB
 from tests.support.hostile_json import hostile_bodies
 from tests.support.postgres import execute
 from veche.acts import Act
-from veche.contracts.payments.invoice import INVOICE_ERRAND, InvoiceOrder, order_form
+from veche.contracts.payments.invoice import INVOICE_JOB, InvoiceOrder, order_form
 from veche.contracts.payments.invoice_api import InvoiceBody, invoice_form
 from veche.contracts.payments.mandate import ChargeOrder, charge_form
-from veche.messaging.jobs import Errand
+from veche.messaging.jobs import Job
 from veche.protocol.acts import ActClass, read_entry
 from veche.protocol.ids import EffectId, UserId, derived_ulid
 from veche.runtime.web.public import PageLinks
@@ -318,13 +318,13 @@ class ApiTests(BranchTestCase):
             "due_at_ms": self.bank.now_ms() + 1_000_000,
         }
         bare = InvoiceOrder.model_validate({"card": card, "addressee": ALICE})
-        handler = handlers(self.bank.parts)[INVOICE_ERRAND]
+        handler = handlers(self.bank.parts)[INVOICE_JOB]
 
         def finish(order: InvoiceOrder) -> bool:
             data = order.model_dump(mode="json", exclude_none=True)
-            errand = Errand(EffectId("e"), INVOICE_ERRAND, data, 0)
+            job = Job(EffectId("e"), INVOICE_JOB, data, 0)
             with self.bank.scene() as scene:
-                handler.finish(scene.txn, errand, {}, scene.now_ms)
+                handler.finish(scene.txn, job, {}, scene.now_ms)
                 return invoice_store.lock_invoice(scene.txn, order.card.id) is not None
 
         assert not finish(bare)

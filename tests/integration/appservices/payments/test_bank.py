@@ -471,7 +471,7 @@ class TestRails(BankCase):
         assert await self.days() == [0, -1]
         waiting = await self.pay_out(10_050)
         await self.until(self._is_held, "the payout has no hold")
-        await self.until(self._no_file_errand, "the order is not looked at")
+        await self.until(self._no_file_job, "the order is not looked at")
         assert await self.state(waiting) == "queued"
 
         self.rows("DELETE FROM payments.bank_line WHERE key = 'x'")
@@ -481,7 +481,7 @@ class TestRails(BankCase):
     async def _is_held(self) -> bool:
         return self.held() > 0
 
-    async def _no_file_errand(self) -> bool:
+    async def _no_file_job(self) -> bool:
         return not self.rows("SELECT 1 FROM runtime.errand WHERE kind = 'bank.file'")
 
     def test_names_are_answered_alike_where_there_is_no_account(self) -> Deferred[None]:

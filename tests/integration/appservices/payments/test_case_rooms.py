@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pytest
 
 from appservices.payments.service import (
-    case_errands,
+    case_jobs,
     case_rooms,
     case_talk,
     disputes,
     escrows,
 )
-from appservices.payments.service.case_errands import MakeRoom
+from appservices.payments.service.case_jobs import MakeRoom
 from appservices.payments.service.evidence import TAKE, TakeEvidence
 from tests.integration.appservices.payments.stage import (
     ALICE,
@@ -75,7 +75,7 @@ def opened(stage: Stage, table: str, *absent: UserId) -> RoomId:
     matter_id = stage.row(table)["id"]
     with stage.scene() as scene:
         pin_encrypted(scene.txn, room_id, {})
-        case_errands.open_room(scene, cast("Any", table), matter_id, room_id)
+        case_jobs.open_room(scene, cast("Any", table), matter_id, room_id)
         for room, person in stage.heard.invited:
             join(scene, room, person, "leave" if person in absent else "join")
     return room_id
@@ -136,10 +136,10 @@ def test_a_room_is_wanted_once_the_money_is_set_aside_and_only_then(stage: Stage
     parts: Any = SimpleNamespace(
         scene=stage.scene_of, host=SimpleNamespace(now_ms=lambda: stage.now_ms)
     )
-    errand: Any = SimpleNamespace(id="late", payload=payload)
+    job: Any = SimpleNamespace(id="late", payload=payload)
     with stage.scene() as scene:
-        assert MakeRoom(parts)._read(scene.txn, errand) is None
-        MakeRoom(parts).finish(scene.txn, errand, {"room": None}, stage.now_ms)
+        assert MakeRoom(parts)._read(scene.txn, job) is None
+        MakeRoom(parts).finish(scene.txn, job, {"room": None}, stage.now_ms)
     assert stage.heard.invited == []
 
 
@@ -285,7 +285,7 @@ def test_evidence_from_a_chat_is_put_into_the_room_once(stage: Stage) -> None:
     room_id = opened(stage, "dispute", CLERK)
     stage.say(BOB, "dispute", f"{number} it did")
     claims = {"name": "vase.png", "file": {"url": "mxc://veche.test/y"}}
-    errand: Any = SimpleNamespace(
+    job: Any = SimpleNamespace(
         id="evidence",
         payload={
             "dispute": stage.row("dispute")["id"],
@@ -298,7 +298,7 @@ def test_evidence_from_a_chat_is_put_into_the_room_once(stage: Stage) -> None:
     parts: Any = SimpleNamespace(scene=stage.scene_of, vault=stage.parts.vault)
     found = {"sha256": "ab" * 32, "size_bytes": 5, "mimetype": "image/png"}
     with stage.scene() as scene:
-        TakeEvidence(parts).finish(scene.txn, errand, found, stage.now_ms)
+        TakeEvidence(parts).finish(scene.txn, job, found, stage.now_ms)
 
     files = [room for room, content in stage.heard.files if content["msgtype"] == "m.image"]
     assert sorted(files) == sorted([room_id, f"!{CLERK[1:]}"])
@@ -314,15 +314,15 @@ def test_a_day_before_the_end_those_are_called_who_are_to_answer(stage: Stage) -
     assert at_ms == found["due_at_ms"] - DAY_MS
     assert payload == {"kind": "dispute", "matter": found["id"], "due_at_ms": found["due_at_ms"]}
     with stage.scene() as scene:
-        case_errands.remind(scene, "dispute", found["id"], found["due_at_ms"] + 1)
-        case_errands.remind(scene, "dispute", found["id"], found["due_at_ms"])
+        case_jobs.remind(scene, "dispute", found["id"], found["due_at_ms"] + 1)
+        case_jobs.remind(scene, "dispute", found["id"], found["due_at_ms"])
 
     [reminder] = [one for _, one in stage.heard.files if "nearly over" in one["body"]]
     assert reminder["m.mentions"] == {"user_ids": [BOB]}
     stage.now_ms = found["due_at_ms"]
     stage.ring(disputes.rang, found["id"])
     with stage.scene() as scene:
-        case_errands.remind(scene, "dispute", found["id"], found["due_at_ms"])
+        case_jobs.remind(scene, "dispute", found["id"], found["due_at_ms"])
     assert sum("nearly over" in words for words in said_in(stage, room_id)) == 1
     withdrawn(stage)
 

@@ -10,7 +10,7 @@ import pytest
 
 from appservices.payments.api.disputes import DisputeAnswerBody
 from appservices.payments.api.escrows import EscrowBody
-from appservices.payments.service import api_disputes, api_escrows, case_errands, escrows
+from appservices.payments.service import api_disputes, api_escrows, case_jobs, escrows
 from appservices.payments.service.api_disputes import NoEvidenceError
 from appservices.payments.service.callers import Caller
 from appservices.payments.service.wallet import disputes, reading
@@ -228,7 +228,7 @@ def test_clerks_are_in_the_room_of_a_dispute_and_named_there(stage: Stage) -> No
     )
     room = RoomId("!dispute:veche.test")
     with stage.scene() as scene:
-        case_errands.open_room(scene, "dispute", str(dispute_id), room)
+        case_jobs.open_room(scene, "dispute", str(dispute_id), room)
     assert {one for where, one in stage.heard.invited if where == room} == {
         ALICE,
         SELLER,
@@ -258,7 +258,7 @@ def test_clerks_are_in_the_room_of_an_escrow(stage: Stage) -> None:
     stage.write()
     room = RoomId("!escrow:veche.test")
     with stage.scene() as scene:
-        case_errands.open_room(scene, "escrow", escrow_id, room)
+        case_jobs.open_room(scene, "escrow", escrow_id, room)
     assert {one for where, one in stage.heard.invited if where == room} == {
         ALICE,
         SELLER,

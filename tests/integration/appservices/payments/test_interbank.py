@@ -93,10 +93,10 @@ def found(
 def refuse(here: Branch, there: Branch) -> str:
     """A payment to nobody."""
     payment_id = here.paid_by_key(ALICE, NOBODY, 700)
-    [(errand, about, kind)] = here.to_say()
+    [(job, about, kind)] = here.to_say()
     question = here.ask(about, kind)
     assert question is not None
-    assert here.hear_answer(question, there.take(question, is_here=False), errand)
+    assert here.hear_answer(question, there.take(question, is_here=False), job)
     here.write()
     return payment_id
 
@@ -285,12 +285,12 @@ def test_what_comes_after_midnight_counts_for_the_day_of_who_pays(tmp_path: Path
         early = here.paid_by_key(ALICE, BOB, 100)
         exchange(here, there)
         late = here.paid_by_key(ALICE, BOB, 250)
-        [(errand, _, _)] = here.to_say()
+        [(job, _, _)] = here.to_say()
         question = here.ask(late, "prepare")
         assert question is not None
         there.take(question)
         there.write()
-        assert here.hear_answer(question, there.take(question), errand)
+        assert here.hear_answer(question, there.take(question), job)
         here.write()
         assert here.peer_state(late) == "committing"
         here.now_ms = there.now_ms = midnight_ms + 1_000

@@ -58,9 +58,9 @@ def order(organisation: str) -> InvoiceOrder:
 def test_an_invoice_ends_when_it_is_due_whatever_became_of_its_question(dsn: str) -> None:
     with world(dsn) as here:
         invoicing.issue(here.scene, order("town"))
-    errand = "SELECT due_at_ms, payload FROM runtime.errand WHERE kind = %s"
+    job = "SELECT due_at_ms, payload FROM runtime.errand WHERE kind = %s"
     id_ = order("town").card.id
-    assert execute(dsn, errand, DUE) == [(DUE_AT_MS, {"invoice": id_, "version": 1})]
+    assert execute(dsn, job, DUE) == [(DUE_AT_MS, {"invoice": id_, "version": 1})]
 
     for at_ms, states in ((DUE_AT_MS - 1, []), (DUE_AT_MS, ["expired"])):
         with world(dsn, at_ms) as later:

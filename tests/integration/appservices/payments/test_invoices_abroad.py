@@ -84,20 +84,20 @@ def told(here: Branch, there: Branch, *, is_here: bool = True, is_done: bool = T
         TELL_INVOICE,
     )
     states = []
-    for errand_id, payload in rows:
-        errand: Any = SimpleNamespace(id=errand_id, payload=payload)
+    for job_id, payload in rows:
+        job: Any = SimpleNamespace(id=job_id, payload=payload)
         tell = Tell(there.staged)
         with there.scene() as scene:
-            read = tell._read(scene.txn, errand)
+            read = tell._read(scene.txn, job)
         result: dict[str, Any] = {}
         if read is not None:
             answer = asked(here, there, str(dict(payload)["kind"]), read[1], is_here=is_here)
             states.append(str(answer["state"]))
             result = {"answer": answer}
         if is_done and states[-1:] != ["busy"]:
-            drop(there, errand_id)
+            drop(there, job_id)
             with there.scene() as scene:
-                tell.finish(scene.txn, errand, result, there.now_ms)
+                tell.finish(scene.txn, job, result, there.now_ms)
     return states
 
 
@@ -268,9 +268,9 @@ def _card(there: Branch) -> dict[str, Any]:
         "SELECT payload FROM runtime.errand WHERE kind = %s ORDER BY due_at_ms DESC LIMIT 1",
         TELL_INVOICE,
     )
-    errand: Any = SimpleNamespace(id="x", payload=payload)
+    job: Any = SimpleNamespace(id="x", payload=payload)
     with there.scene() as scene:
-        read = Tell(there.staged)._read(scene.txn, errand)
+        read = Tell(there.staged)._read(scene.txn, job)
     assert read is not None
     return read[1]
 
@@ -438,9 +438,9 @@ def test_the_same_comes_twice_and_another_under_its_id_is_refused(pair: PAIR) ->
     assert told(here, there, is_done=False) == ["known"]
     assert len(here.told(ALICE)) == said
     [(payload,)] = there.rows("SELECT payload FROM runtime.errand WHERE kind = %s", TELL_INVOICE)
-    errand: Any = SimpleNamespace(id="x", payload=payload)
+    job: Any = SimpleNamespace(id="x", payload=payload)
     with there.scene() as scene:
-        read = Tell(there.staged)._read(scene.txn, errand)
+        read = Tell(there.staged)._read(scene.txn, job)
     assert read is not None
     card = {**read[1]["invoice"]["card"], "title": "Cake"}
     answer = asked(here, there, "invoice", {"invoice": {"addressee": ALICE, "card": card}})

@@ -49,7 +49,7 @@ TO_BANK: Final = 40
 DEATHS: Final = 4
 LIVES_S: Final = (0.0, 4.0)
 AT_ONCE_S: Final = 120.0
-"""Less than a lease of an errand: nothing waits for a process that is dead."""
+"""Less than a lease of a job: nothing waits for a process that is dead."""
 NOT_NOW: Final = (429, 503)
 TOO_LATE: Final = "ORG.VECHE.TOO_LATE"
 """What is set aside has to be confirmed within 45 s: on a slow machine nobody lives so long."""

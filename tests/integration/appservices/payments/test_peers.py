@@ -96,7 +96,7 @@ def steps(here: Branch, there: Branch, payment_id: str) -> Iterator[None]:
     """One payment, transaction by transaction; after each both may end."""
     for kind in ("prepare", "commit"):
         yield
-        [errand] = [one for one, about, _ in here.to_say() if about == payment_id]
+        [job] = [one for one, about, _ in here.to_say() if about == payment_id]
         question = here.ask(payment_id, kind)
         assert question is not None
         yield
@@ -104,10 +104,10 @@ def steps(here: Branch, there: Branch, payment_id: str) -> Iterator[None]:
         yield
         there.write()
         yield
-        if not here.hear_answer(question, answer, errand):
+        if not here.hear_answer(question, answer, job):
             answer = there.take(question)
             yield
-            assert here.hear_answer(question, answer, errand)
+            assert here.hear_answer(question, answer, job)
         yield
         here.write()
 
@@ -157,29 +157,29 @@ class Post:
     answered: list[tuple[str, dict[str, Any], dict[str, Any]]] = attrs.field(factory=list)
 
     def ask(self, at: int, *, is_kept: bool) -> None:
-        """An errand asks."""
+        """A job asks."""
         waiting = self.here.to_say()
         if waiting:
-            errand, payment_id, kind = waiting[at % len(waiting)]
+            job, payment_id, kind = waiting[at % len(waiting)]
             question = self.here.ask(payment_id, kind)
             if question is None:
-                drop(self.here, errand)
+                drop(self.here, job)
             elif is_kept:  # else it is lost
-                self.asked.append((errand, question))
+                self.asked.append((job, question))
 
     def take(self, at: int, *, is_kept: bool) -> None:
         """A question arrives, and may arrive again."""
         if self.asked:
-            errand, question = one = self.asked[at % len(self.asked)]
-            self.answered.append((errand, question, self.there.take(question)))
+            job, question = one = self.asked[at % len(self.asked)]
+            self.answered.append((job, question, self.there.take(question)))
             if not is_kept:
                 self.asked.remove(one)
 
     def hear(self, at: int, *, is_kept: bool) -> None:
         """An answer arrives, and may arrive again."""
         if self.answered:
-            errand, question, answer = one = self.answered[at % len(self.answered)]
-            self.here.hear_answer(question, answer, errand)
+            job, question, answer = one = self.answered[at % len(self.answered)]
+            self.here.hear_answer(question, answer, job)
             if not is_kept:
                 self.answered.remove(one)
 
@@ -254,10 +254,10 @@ def test_what_the_other_refuses_is_said_in_words(pair: PAIR) -> None:
     here, there = pair
     had = here.balance(ALICE)
     payment_id = here.paid_by_key(ALICE, NOBODY, 100)
-    [(errand, _, _)] = here.to_say()
+    [(job, _, _)] = here.to_say()
     question = here.ask(payment_id, "prepare")
     assert question is not None
-    here.hear_answer(question, there.take(question, is_here=False), errand)
+    here.hear_answer(question, there.take(question, is_here=False), job)
     here.write()
     exchange(here, there)
 
@@ -330,7 +330,7 @@ def test_nobody_else_s_word_is_taken(pair: PAIR) -> None:
 def test_answers_of_others_or_to_other_questions_are_none(pair: PAIR) -> None:
     here, there = pair
     payment_id = here.paid_by_key(ALICE, BOB, 100)
-    [(errand, _, _)] = here.to_say()
+    [(job, _, _)] = here.to_say()
     question, second = (here.ask(payment_id, "prepare") for _ in range(2))
     assert question is not None
     assert second is not None
@@ -340,9 +340,9 @@ def test_answers_of_others_or_to_other_questions_are_none(pair: PAIR) -> None:
     answer = there.take(question)
 
     with pytest.raises(BadSignatureError, match="another question"):
-        here.hear_answer(second, answer, errand)
+        here.hear_answer(second, answer, job)
     with pytest.raises(BadSignatureError):
-        here.hear_answer(question, {**answer, "state": "done"}, errand)
+        here.hear_answer(question, {**answer, "state": "done"}, job)
     assert here.peer_state(payment_id) == "preparing"
     exchange(here, there)
     assert here.state(payment_id) == "paid"
@@ -665,21 +665,21 @@ def receipt_of(branch: Branch, payment_id: str, minor: int, currency: str = "EUR
 def test_done_with_a_receipt_of_another_amount_is_not_done() -> None:
     with two() as (here, there):
         payment_id = here.paid_by_key(ALICE, BOB, 100)
-        [(errand, _, _)] = here.to_say()
+        [(job, _, _)] = here.to_say()
         question = here.ask(payment_id, "prepare")
         assert question is not None
         there.take(question)
         there.write()
-        assert here.hear_answer(question, there.take(question), errand)
+        assert here.hear_answer(question, there.take(question), job)
         here.write()
-        [(errand, _, _)] = here.to_say()
+        [(job, _, _)] = here.to_say()
         commit = here.ask(payment_id, "commit")
         assert commit is not None
         desk = PeerDesk(cast("Any", there.parts.host), there.parts)
         peer, _ = desk.read(commit)
         said = Said("done", receipt=receipt_of(there, payment_id, 1))
 
-        assert not here.hear_answer(commit, desk.signed(peer, said, hash_of(commit)), errand)
+        assert not here.hear_answer(commit, desk.signed(peer, said, hash_of(commit)), job)
         assert here.faults() == ["done in answer to commit"]
         execute(here.dsn, "DELETE FROM payments.peer_fault")
 

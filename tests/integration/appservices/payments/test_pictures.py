@@ -10,7 +10,7 @@ import pytest
 from appservices.payments.core.formats import emv
 from appservices.payments.core.texts.pictures import PICTURE_BYTES_MAX
 from appservices.payments.service import pictures
-from appservices.payments.service.picture_errands import ReadPicture
+from appservices.payments.service.picture_jobs import ReadPicture
 from appservices.payments.service.pictures import READ
 from tests.integration.appservices.payments.courier import Courier, Homeserver, sent
 from tests.integration.appservices.payments.stage import ALICE, BOB, Stage

@@ -12,12 +12,12 @@ import attrs
 
 from appservices.signing.core.texts.words import NUMBER_CHARACTERS
 from appservices.signing.service.chats import hear
-from appservices.signing.service.errands import handlers
+from appservices.signing.service.jobs import handlers
 from appservices.signing.store import chats, sessions
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, SigningSite
 from tests.support.keys import approval_of
 from tests.support.said import WriteAheadLog, link_secrets, opened
-from veche.messaging.jobs import Errand
+from veche.messaging.jobs import Job
 from veche.protocol.approval import SignedApproval
 from veche.protocol.ids import EffectId, EventId, RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
@@ -316,27 +316,27 @@ class ChatSite(SigningSite):
         """A person approves what they were asked last, or somebody does with another key."""
         return await self.hand_in(person, self.signed(person, key))
 
-    # Errands
+    # JobRunner
 
-    def due(self, *kinds: str) -> list[Errand]:
-        """The errands that are there: of these kinds, or all that are due."""
+    def due(self, *kinds: str) -> list[Job]:
+        """The jobs that are there: of these kinds, or all that are due."""
         rows = self.rows(
             "SELECT errand_id, kind, payload, due_at_ms FROM runtime.errand ORDER BY due_at_ms"
         )
-        found = [Errand(EffectId(row[0]), row[1], row[2], row[3]) for row in rows]
+        found = [Job(EffectId(row[0]), row[1], row[2], row[3]) for row in rows]
         now_ms = self.host.now_ms()
         if kinds:
             return [one for one in found if one.kind in kinds]
         return [one for one in found if one.due_at_ms <= now_ms and one.kind in self.handlers]
 
-    async def do(self, errand: Errand) -> None:
-        """Do an errand, as the loop of the runtime does."""
-        handler = self.handlers[errand.kind]
-        result = await handler.perform(errand)
-        self.run_now(self._finish, errand, result)
+    async def do(self, job: Job) -> None:
+        """Do a job, as the loop of the runtime does."""
+        handler = self.handlers[job.kind]
+        result = await handler.perform(job)
+        self.run_now(self._finish, job, result)
 
     async def settle(self) -> None:
-        """Do all errands that are due, and those that follow from them."""
+        """Do all jobs that are due, and those that follow from them."""
         for _ in range(50):
             found = self.due()
             if not found:
@@ -363,10 +363,10 @@ class ChatSite(SigningSite):
         """The parties of the newest session, by name, with what they have done."""
         return {one.name: one.party.state.value for one in self.session().members}
 
-    def _finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any]) -> None:
-        txn.execute("DELETE FROM runtime.errand WHERE errand_id = %s", (errand.id,))
+    def _finish(self, txn: Cursor, job: Job, result: Mapping[str, Any]) -> None:
+        txn.execute("DELETE FROM runtime.errand WHERE errand_id = %s", (job.id,))
         if txn.rowcount == 1:
-            self.handlers[errand.kind].finish(txn, errand, result, self.host.now_ms())
+            self.handlers[job.kind].finish(txn, job, result, self.host.now_ms())
 
     def _encrypt(self, txn: Cursor, room_id: RoomId) -> None:
         txn.execute(

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from appservices.signing.service import forgetting
 from tests.integration.appservices.signing.chats import ChatSite
-from veche.messaging.jobs import Errand
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 
 DAY_MS: Final = 86_400_000
@@ -21,7 +21,7 @@ class DeletingSite(ChatSite):
         assert closed_at_ms is not None
         now_ms = closed_at_ms + days * DAY_MS
         handler: Any = self.handlers[forgetting.LOOK]
-        look = Errand(effect_id("look", days), forgetting.LOOK, {"day": days}, 0)
+        look = Job(effect_id("look", days), forgetting.LOOK, {"day": days}, 0)
         self.run_now(lambda txn: handler.finish(txn, look, {}, now_ms))
         due = self.rows(
             "SELECT errand_id, payload FROM runtime.errand WHERE kind = %s AND due_at_ms <= %s",
@@ -30,8 +30,8 @@ class DeletingSite(ChatSite):
         )
         delete: Any = self.handlers[forgetting.DELETE]
         for id_, payload in due:
-            errand = Errand(id_, forgetting.DELETE, payload, now_ms)
-            self.run_now(lambda txn, one=errand: delete.finish(txn, one, {}, now_ms))
+            job = Job(id_, forgetting.DELETE, payload, now_ms)
+            self.run_now(lambda txn, one=job: delete.finish(txn, one, {}, now_ms))
             self.rows("DELETE FROM runtime.errand WHERE errand_id = %s RETURNING 1", id_)
         await self.settle()
 

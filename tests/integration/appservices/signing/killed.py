@@ -1,9 +1,9 @@
-"""Processes of the site, which serve pages and do errands, and each kills itself at one moment.
+"""Processes of the site, which serve pages and do jobs, and each kills itself at one moment.
 
 ``python -m tests.integration.appservices.signing.killed``: for each line of JSON, the arguments of
 ``Site.begin``, it forks such a process, so that none has to read all of the code first; it says its
 number, and how it ended. A moment is ``in NAME`` or ``after NAME`` of a transaction (before it
-commits, and once it has), or ``begin``, ``perform`` or ``finish KIND`` of an errand (before
+commits, and once it has), or ``begin``, ``perform`` or ``finish KIND`` of a job (before
 anything, with its result, before its transaction commits). A process says where it serves. The
 inbox has one transaction, ``inbox``: one in which there is nothing to act on is no moment.
 """
@@ -29,9 +29,9 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- a pro
 from appservices.signing.bot import Signing
 from tests.integration.appservices.signing.chats import BOT, ChatSite, Homeserver
 from tests.integration.veche.runtime.rig import FakeCrypto, FakeHooks, is_ours
-from veche.messaging import jobs as errands
+from veche.messaging import jobs
 from veche.messaging.inbox.worker import Ports, Worker, _Outcome
-from veche.messaging.jobs import CHANNEL, Errand, Errands
+from veche.messaging.jobs import CHANNEL, Job, JobRunner
 from veche.messaging.outbox.marks import Marks
 from veche.messaging.outbox.sender import OutboxSender
 from veche.protocol.ids import effect_id
@@ -45,7 +45,7 @@ from veche.runtime.tasks import Tasks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.ids import UserId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
@@ -56,7 +56,7 @@ R = TypeVar("R")
 reactor: Any = default_reactor
 _LOOK_S = 0.05
 HEAR: Final = "test.hear"
-"""Errand: the bot hears what somebody has written."""
+"""Job: the bot hears what somebody has written."""
 _written = itertools.count(1)
 
 
@@ -96,26 +96,26 @@ def _is_idle(done: object) -> bool:
 
 @attrs.define
 class DeadlyHandler:
-    """The handler of a kind of errands, at one of whose steps the process ends."""
+    """The handler of a kind of jobs, at one of whose steps the process ends."""
 
-    handler: ErrandHandler
+    handler: JobHandler
     moment: str
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        self._at("begin", errand)
-        result = await self.handler.perform(errand)
-        self._at("perform", errand)
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        self._at("begin", job)
+        result = await self.handler.perform(job)
+        self._at("perform", job)
         return result
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        self.handler.finish(txn, errand, result, now_ms)
-        self._at("finish", errand)
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        self.handler.finish(txn, job, result, now_ms)
+        self._at("finish", job)
 
     def refused(self, *args: Any) -> None:
         self.handler.refused(*args)
 
-    def _at(self, step: str, errand: Errand) -> None:
-        if self.moment == f"{step} {errand.kind}":
+    def _at(self, step: str, job: Job) -> None:
+        if self.moment == f"{step} {job.kind}":
             die()
 
 
@@ -125,11 +125,11 @@ class _Hear:
 
     site: ChatSite
 
-    async def perform(self, _: Errand) -> Mapping[str, Any]:
+    async def perform(self, _: Job) -> Mapping[str, Any]:
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, _: Mapping[str, Any], __: int) -> None:
-        told, event_id = errand.payload, f"$heard{errand.id}"
+    def finish(self, txn: Cursor, job: Job, _: Mapping[str, Any], __: int) -> None:
+        told, event_id = job.payload, f"$heard{job.id}"
         self.site.hear(txn, told["person"], told["content"], event_id, Trust[told["trust"]])
 
     def refused(self, *_: Any) -> None:
@@ -141,7 +141,7 @@ def _nobody(*_: object) -> Any:
 
 
 class HearingSite(ChatSite):
-    """A site that hears what persons write in an errand, so that a process can be killed at it."""
+    """A site that hears what persons write in a job, so that a process can be killed at it."""
 
     def _speak(self, server: Homeserver) -> None:
         super()._speak(server)
@@ -176,7 +176,7 @@ class HearingSite(ChatSite):
         """Somebody, or a page for them, writes something that the bot has not heard yet."""
         payload = {"person": person, "content": content, "trust": trust.name}
         id_ = effect_id(HEAR, person, str(next(_written)))
-        self.run_now(errands.schedule, Errand(id_, HEAR, payload, self.host.now_ms()))
+        self.run_now(jobs.schedule, Job(id_, HEAR, payload, self.host.now_ms()))
 
 
 class _Files(MutableMapping[str, bytes]):
@@ -240,7 +240,7 @@ class Site(HearingSite):
         """Of the base class; nothing is tested here."""
 
     def begin(self, dsn: str, folder: str, moment: str, later_ms: int) -> None:
-        """Serve, and do errands.
+        """Serve, and do jobs.
 
         Args:
             dsn: The database.
@@ -257,7 +257,7 @@ class Site(HearingSite):
         presence = Presence()
         handlers = {kind: DeadlyHandler(one, moment) for kind, one in self.handlers.items()}
         tasks = Tasks(running_max=50)
-        loop = Errands(self.database, clock, tasks, handlers, presence)
+        loop = JobRunner(self.database, clock, tasks, handlers, presence)
         if moment.endswith(" inbox"):
             self.inbox(tasks).start()
         Listener(dsn, reactor, {CHANNEL: loop.wake}, presence.show).start()
@@ -268,7 +268,7 @@ class Site(HearingSite):
         made.moment = self.moment
         return made
 
-    def _start_when_seen(self, loop: Errands, presence: Presence) -> None:
+    def _start_when_seen(self, loop: JobRunner, presence: Presence) -> None:
         if presence.shown_number is None:
             reactor.callLater(_LOOK_S, self._start_when_seen, loop, presence)
             return

@@ -31,7 +31,7 @@ from tests.support.long import is_long
 from tests.support.processes import ROOT, TIMEOUT_S
 from veche.messaging.inbox.intake import Intake
 from veche.messaging.inbox.store import State
-from veche.messaging.jobs import store as errands
+from veche.messaging.jobs import store as jobs
 from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -194,8 +194,8 @@ class KillingSite(HearingSite):
         await until(self._is_freed, "what it was at is not free")
 
     def _is_freed(self) -> bool:
-        # As the loop of any process does that looks for errands of processes that are gone.
-        self.run_now(errands.free, list(self.handlers), self.host.now_ms())
+        # As the loop of any process does that looks for jobs of processes that are gone.
+        self.run_now(jobs.free, list(self.handlers), self.host.now_ms())
         return not self.rows("SELECT 1 FROM runtime.errand WHERE worker IS NOT NULL")
 
     async def broken(self, call: Any, *args: Any) -> None:
@@ -208,10 +208,10 @@ class KillingSite(HearingSite):
     async def in_spite(
         self, kind: str, prepare: Callable[[], Awaitable[Any]], steps: tuple[str, ...]
     ) -> Facts:
-        """Processes are killed at steps of an errand; what becomes of it, each time.
+        """Processes are killed at steps of a job; what becomes of it, each time.
 
         Args:
-            kind: Of the errand, whose time has come.
+            kind: Of the job, whose time has come.
             prepare: Brings it about; each time anew.
             steps: At which a process is killed, one of them in an ordinary run; or the moment, if
                 it is of a transaction.
@@ -322,7 +322,7 @@ class KillingSite(HearingSite):
         acting.cancelled(scene, session)
 
     def hasten(self, kind: str) -> bool:
-        """The time of errands of a kind has come; whether there are any."""
+        """The time of jobs of a kind has come; whether there are any."""
         now_ms = self.host.now_ms()
         return bool(
             self.rows(

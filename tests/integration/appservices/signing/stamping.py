@@ -27,7 +27,7 @@ from veche.documents.pki.certificates import STAMP_POLICY
 from veche.documents.pki.stamps import StampAuthority
 from veche.documents.signatures.judging import Trusted
 from veche.documents.signed_file import judge_file
-from veche.messaging.jobs import Errand
+from veche.messaging.jobs import Job
 from veche.protocol.ids import EffectId
 from veche.runtime.files.document_cipher import DOCUMENT, decrypt
 
@@ -99,7 +99,7 @@ class OtherStamps(SigningSite):
 
 
 class OtherStampsSite(OtherStamps):
-    """The same, whose errands a test does one by one."""
+    """The same, whose jobs a test does one by one."""
 
     def invited(self) -> dict[str, Any]:
         return {
@@ -111,11 +111,11 @@ class OtherStampsSite(OtherStamps):
         }
 
     async def do(self, handler: Any, kind: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Do an errand as the loop would; what it performed."""
+        """Do a job as the loop would; what it performed."""
         now_ms = self.host.now_ms()
-        errand = Errand(EffectId(f"test {kind} {now_ms}"), kind, payload, now_ms)
-        result: Mapping[str, Any] = await handler.perform(errand)
-        self.run_now(handler.finish, errand, result, now_ms)
+        job = Job(EffectId(f"test {kind} {now_ms}"), kind, payload, now_ms)
+        result: Mapping[str, Any] = await handler.perform(job)
+        self.run_now(handler.finish, job, result, now_ms)
         return result
 
     def waited(self, work: Coroutine[Any, Any, Any]) -> Any:

@@ -18,7 +18,7 @@ from veche.access.approvals import store
 from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.pki.certificates import Level
 from veche.documents.signatures.report import Verdict
-from veche.messaging.jobs import Errand
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 
 pytestmark = pytest.mark.postgres
@@ -118,7 +118,7 @@ class ManyWaysTests(ChatSite):
 
         self.rows("UPDATE signing.session SET deadline_at_ms = 1 RETURNING 1")
         told = {"session": self.session().id, "party": "", "deadline_at_ms": 1}
-        late = Errand(effect_id("late"), "signing.deadline", told, until_ms)
+        late = Job(effect_id("late"), "signing.deadline", told, until_ms)
         handler = self.handlers["signing.deadline"]
         self.run_now(lambda txn: handler.finish(txn, late, {}, self.host.now_ms()))
         await self.settle()

@@ -241,15 +241,15 @@ class TemplateTests(ChatSite):
         await self.call("POST", LEASE, self.batch(row("a")), once="one")
         [sow] = self.due(SOW)
         await self.do(sow)
-        [errand] = self.due(ROW)
+        [job] = self.due(ROW)
         handler = self.handlers[ROW]
-        first = await handler.perform(errand)
-        second = await handler.perform(errand)
+        first = await handler.perform(job)
+        second = await handler.perform(job)
         assert first["made"].document.pdf == second["made"].document.pdf
         for result in (first, second):
-            self.run_now(handler.finish, errand, result, self.host.now_ms())
+            self.run_now(handler.finish, job, result, self.host.now_ms())
         assert self.rows("SELECT count(*) FROM signing.session") == [(1,)]
-        assert await handler.perform(errand) == {}
+        assert await handler.perform(job) == {}
 
     async def test_a_template_that_changes_meanwhile_makes_nothing(self) -> None:
         _, told = await self.call("POST", LEASE, self.batch(row("a")), once="one")
@@ -295,8 +295,8 @@ class TemplateTests(ChatSite):
         [sow] = self.due(SOW)
         await self.do(sow)
         assert len(self.due(ROW)) == 20, "no more at once"
-        for errand in self.due(ROW)[:3]:
-            await self.do(errand)
+        for job in self.due(ROW)[:3]:
+            await self.do(job)
         [sow] = self.due(SOW)
         await self.do(sow)
         assert (len(self.due(ROW)), self.due(SOW)) == (20, [])

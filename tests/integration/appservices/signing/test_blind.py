@@ -17,7 +17,7 @@ from tests.support.keys import unpadded_base64
 from tests.support.sign_page import SignPage
 from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.signatures.report import Verdict
-from veche.messaging.jobs import Errand
+from veche.messaging.jobs import Job
 from veche.protocol.ids import Ulid, effect_id
 
 pytestmark = pytest.mark.postgres
@@ -221,13 +221,13 @@ class BlindTests(BlindSite):
         """The time of a party's own is over, and its clock rings."""
         session = self.session()
         party = next(one for one in reversed(session.members) if one.person == person)
-        [(errand_id, payload, at_ms)] = self.rows(
+        [(job_id, payload, at_ms)] = self.rows(
             "SELECT errand_id, payload, due_at_ms FROM runtime.errand"
             " WHERE kind = 'signing.deadline' AND payload ->> 'party' = %s",
             party.id,
         )
         assert at_ms == party.deadline_at_ms
-        late = Errand(errand_id, "signing.deadline", payload, at_ms)
+        late = Job(job_id, "signing.deadline", payload, at_ms)
         self.run_now(lambda txn: self.handlers["signing.deadline"].finish(txn, late, {}, at_ms + 1))
 
     async def test_the_time_of_a_delegate_ends_as_that_of_the_party_would(self) -> None:
@@ -266,7 +266,7 @@ class BlindTests(BlindSite):
         self.run_now(
             lambda txn: txn.execute("UPDATE signing.session SET deadline_at_ms = %s", (1,))
         )
-        late = Errand(
+        late = Job(
             effect_id("late"),
             "signing.deadline",
             {"session": self.session().id, "party": "", "deadline_at_ms": 1},
@@ -302,7 +302,7 @@ class BlindTests(BlindSite):
 
         self.run_now(lambda txn: txn.execute("UPDATE signing.renewal SET renew_before_ms = 1"))
         for day in (1, 2):
-            look = Errand(effect_id("look", day), renewals.LOOK, {"day": day}, 0)
+            look = Job(effect_id("look", day), renewals.LOOK, {"day": day}, 0)
             handler = self.handlers[renewals.LOOK]
             self.run_now(lambda txn, a=look, h=handler: h.finish(txn, a, {}, self.host.now_ms()))
             await self.settle()

@@ -11,7 +11,7 @@ import pytest
 
 from appservices.signing.core.judged import judged
 from appservices.signing.core.meeting import LASTS_MS, TABLET_MS
-from appservices.signing.service.by_hand import OVER as OVER_ERRAND
+from appservices.signing.service.by_hand import OVER as OVER_JOB
 from tests.integration.appservices.signing.by_hand import NAME, OVER, HandSite
 from tests.integration.appservices.signing.site import ALICE, CAROL, PDF, kept_key
 from tests.support.keys import BrowserKey
@@ -224,7 +224,7 @@ class HandTests(HandSite):
         self._expire()
         late = await self.away(self.witness().sign, self.keys[CAROL])
         assert late.body["errcode"] == "ORG.VECHE.NOT_WRITTEN"
-        await self.fire(OVER_ERRAND)
+        await self.fire(OVER_JOB)
         assert self.states() == {"Bob Brown": "viewed", "Carol Clark": "waiting"}
         assert "The time is over" in self.said(CAROL)
         assert not self.rows("SELECT 1 FROM signing.meeting WHERE sealed IS NOT NULL")

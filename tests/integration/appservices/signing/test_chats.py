@@ -28,7 +28,7 @@ from veche.protocol.unpadded_base64 import unpadded
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 
@@ -488,6 +488,6 @@ class ChatTests(ChatSite):
                 assert canary not in dump, table
                 assert canary.encode().hex() not in dump, table
 
-    def finish_only(self, txn: Cursor, errand: Errand, result: Mapping[str, Any]) -> None:
-        """The end of an attempt, whoever has done the errand meanwhile."""
-        self.handlers[errand.kind].finish(txn, errand, result, self.host.now_ms())
+    def finish_only(self, txn: Cursor, job: Job, result: Mapping[str, Any]) -> None:
+        """The end of an attempt, whoever has done the job meanwhile."""
+        self.handlers[job.kind].finish(txn, job, result, self.host.now_ms())

@@ -22,7 +22,7 @@ from tests.support.sign_page import SignPage
 from veche.cli.main import main
 from veche.contracts.signing.card import SIGN_REQUEST_KEY
 from veche.contracts.signing.evidence_checks import read_evidence
-from veche.messaging.jobs import Errand
+from veche.messaging.jobs import Job
 from veche.protocol.errors import GoneError
 
 pytestmark = pytest.mark.postgres
@@ -151,14 +151,14 @@ class ForgettingTests(DeletingSite):
         session = self.session()
         kept = self.run_now(read_kept, self.parts, session.id)
         renew: Any = self.handlers[RENEW]
-        errand = Errand("renewal", RENEW, {"session": session.id}, 0)  # type: ignore[arg-type]
+        job = Job("renewal", RENEW, {"session": session.id}, 0)  # type: ignore[arg-type]
         report = judged(kept.whole(), self.parts.authorities.trusted, self.host.now_ms())
         renewed = Renewed(kept.whole() + b"more", b"more", report)
         result = {"revision": session.revision, "renewed": renewed}
         await self.say_all(CAROL, f"delete {number}")
         await self.look(15)
 
-        self.run_now(lambda txn: renew.finish(txn, errand, result, self.host.now_ms()))
+        self.run_now(lambda txn: renew.finish(txn, job, result, self.host.now_ms()))
 
         assert self.session().revision == kept.session.revision
         assert self.kept() == (["evidence"], 0)
@@ -175,10 +175,10 @@ class ForgettingTests(DeletingSite):
         )
         delete: Any = self.handlers["signing.delete_private"]
         late_ms = (self.session().closed_at_ms or 0) + 20 * DAY_MS
-        errand = Errand(id_, "signing.delete_private", payload, late_ms)
+        job = Job(id_, "signing.delete_private", payload, late_ms)
 
         def cut(txn: Any) -> None:
-            delete.finish(txn, errand, {}, late_ms)
+            delete.finish(txn, job, {}, late_ms)
             raise InterruptedError
 
         with pytest.raises(InterruptedError):

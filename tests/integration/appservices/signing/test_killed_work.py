@@ -21,7 +21,7 @@ from appservices.signing.service.clocks import DEADLINE, REMIND
 from appservices.signing.service.delegation_talk import DELEGATE
 from appservices.signing.service.draft_talk import FIND, FORGET, FREEZE
 from appservices.signing.service.ending import SEAL
-from appservices.signing.service.errands import handlers
+from appservices.signing.service.jobs import handlers
 from appservices.signing.service.reading import READ
 from tests.integration.appservices.signing.ageing import in_years
 from tests.integration.appservices.signing.blind import BlindSite
@@ -36,8 +36,8 @@ from tests.support.keys import approval_of
 from tests.support.sign_page import FreshKey, SignPage, ask_all
 from veche.contracts.signing.card import SIGN_REQUEST_KEY
 from veche.documents.signatures.report import Verdict
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
@@ -236,8 +236,8 @@ class KilledWorkTests(KillingSite):
 
         async def due() -> None:
             payload = {"session": sessions.pop()}
-            one = Errand(effect_id("due", payload["session"]), renewals.RENEW, payload, now_ms)
-            self.run_now(errands.schedule, one)
+            one = Job(effect_id("due", payload["session"]), renewals.RENEW, payload, now_ms)
+            self.run_now(jobs.schedule, one)
 
         found = await self.in_spite(renewals.RENEW, due, WHOLE)
         assert found["event", "renewed", ""] == 1
@@ -259,7 +259,7 @@ class KilledWorkTests(KillingSite):
         self.later(15 * DAY_MS)
 
         async def due() -> None:
-            self.run_now(errands.schedule, Errand(*fortnight.pop()))
+            self.run_now(jobs.schedule, Job(*fortnight.pop()))
 
         found = await self.in_spite(forgetting.DELETE, due, ("finish",))
         assert found["event", "forgotten", ""] == 1

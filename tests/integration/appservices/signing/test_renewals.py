@@ -30,7 +30,7 @@ from veche.documents.renewal import NotRenewedError
 from veche.documents.signatures.judging import Trusted
 from veche.documents.signatures.report import Reason, Report, Verdict
 from veche.documents.signed_file import judge_file
-from veche.messaging.jobs import Errand
+from veche.messaging.jobs import Job
 from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import EffectId
 
@@ -60,10 +60,10 @@ class RenewalTests(SigningSite):
         return str(session.id)
 
     async def do(self, handler: Any, kind: str, payload: Mapping[str, Any], now_ms: int) -> None:
-        """Do an errand as the loop would."""
-        errand = Errand(EffectId(f"test {kind} {now_ms}"), kind, payload, now_ms)
-        result = await handler.perform(errand)
-        self.run_now(handler.finish, errand, result, now_ms)
+        """Do a job as the loop would."""
+        job = Job(EffectId(f"test {kind} {now_ms}"), kind, payload, now_ms)
+        result = await handler.perform(job)
+        self.run_now(handler.finish, job, result, now_ms)
 
     def whole(self, session_id: str) -> bytes:
         return bytes(self.run_now(read_kept, self.parts, session_id).whole())
@@ -158,8 +158,8 @@ class RenewalTests(SigningSite):
 
         with pytest.raises(NotRenewedError) as caught:
             await self.away(renew_kept, parts, kept, now_ms)
-        errand = Errand(EffectId("x"), RENEW, {"session": session_id}, now_ms)
-        self.run_now(Renew(parts).refused, errand, caught.value, now_ms)
+        job = Job(EffectId("x"), RENEW, {"session": session_id}, now_ms)
+        self.run_now(Renew(parts).refused, job, caught.value, now_ms)
 
         assert self.rows("SELECT tries FROM signing.renewal") == [(1,)]
         assert self.rows("SELECT revision FROM signing.session") == [(2,)]

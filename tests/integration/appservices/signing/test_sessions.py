@@ -112,8 +112,8 @@ class Desk:
         session = self.do(session_id, lambda _, one: one)
         return {one.id: one.party.state.value for one in session.members}
 
-    def errands(self, kind: str, session_id: str) -> list[Any]:
-        """Payloads of the errands about a session."""
+    def jobs(self, kind: str, session_id: str) -> list[Any]:
+        """Payloads of the jobs about a session."""
         statement = (
             "SELECT payload FROM runtime.errand WHERE kind = %s AND payload ->> 'session' = %s"
             " ORDER BY due_at_ms"
@@ -129,11 +129,11 @@ def desk() -> Iterator[Desk]:
 
 def test_two_of_three_are_enough_and_the_third_need_not(desk: Desk) -> None:
     one = desk.sent(signer("p1"), signer("p2"), signer("p3"), stages=[Stage(("p1", "p2", "p3"), 2)])
-    assert len(desk.errands(OPEN_CHAT, one)) == 3
+    assert len(desk.jobs(OPEN_CHAT, one)) == 3
     assert desk.sign(one, "p3").state is State.OPEN
     assert desk.sign(one, "p1").state is State.SEALING
     assert desk.states(one) == {"p1": "signed", "p2": "excused", "p3": "signed"}
-    assert len(desk.errands(CLOSE, one)) == 1
+    assert len(desk.jobs(CLOSE, one)) == 1
     with pytest.raises(NotNowError):
         desk.sign(one, "p2")
 
@@ -208,7 +208,7 @@ def test_declining_at_each_point(
     with pytest.raises((NotYourTurnError, NotNowError)):
         desk.do(one, acting.declined, who, "other", "")
     # What somebody has signed is closed; where nobody has, there is nothing to close.
-    closed = len(desk.errands(CLOSE, one))
+    closed = len(desk.jobs(CLOSE, one))
     assert closed == (1 if state is State.DECLINED else 0)
 
 
@@ -218,7 +218,7 @@ def test_too_many_refusals_make_it_impossible(desk: Desk) -> None:
     session = desk.do(one, acting.declined, "p3", "other", "")
     assert session.state is State.DECLINED
     assert session.closed_at_ms == NOW_MS
-    assert not desk.errands(CLOSE, one)
+    assert not desk.jobs(CLOSE, one)
 
 
 def test_one_step_of_delegation_which_can_be_taken_back(desk: Desk) -> None:
@@ -256,9 +256,9 @@ def test_one_step_of_delegation_which_can_be_taken_back(desk: Desk) -> None:
 def test_deadlines_and_clocks_that_are_late(desk: Desk) -> None:
     held = (signer("p1", deadline_at_ms=NOW_MS + DAY_MS), signer("p2"), signer("p3"))
     one = desk.sent(*held, stages=[Stage(("p1", "p2", "p3"), 2)], effect=SessionEffect.EACH)
-    assert [row["party"] for row in desk.errands(DEADLINE, one)] == ["p1", ""]
+    assert [row["party"] for row in desk.jobs(DEADLINE, one)] == ["p1", ""]
     # A reminder never comes in quiet hours, and none after the deadline.
-    assert len(desk.errands(REMIND, one)) == 4
+    assert len(desk.jobs(REMIND, one)) == 4
     assert desk.do(one, acting.lapsed, "p1").state is State.OPEN
     assert desk.do(one, acting.lapsed, "p1").member("p1").party.state.value == "lapsed"  # type: ignore[union-attr]
     for wrong in (NOW_MS, NOW_MS + DAY_MS, NOW_MS + 181 * DAY_MS):
@@ -269,7 +269,7 @@ def test_deadlines_and_clocks_that_are_late(desk: Desk) -> None:
     desk.sign(one, "p2")
     session = desk.do(one, acting.expired, now_ms=later)
     assert (session.state, session.ended_at_ms) == (State.EXPIRED, later)
-    assert not [row for row in desk.errands(DEADLINE, one) if row["deadline_at_ms"] == later]
+    assert not [row for row in desk.jobs(DEADLINE, one) if row["deadline_at_ms"] == later]
     # Late: nothing changes.
     assert desk.do(one, acting.expired, now_ms=later + 1).ended_at_ms == later
     assert desk.do(one, acting.reminded, now_ms=later + 1).state is State.EXPIRED
@@ -291,10 +291,10 @@ def test_taking_back(desk: Desk) -> None:
 
 def test_a_seal_is_ordered_once_its_turn_has_come(desk: Desk) -> None:
     one = desk.sent(signer("p1"), signer("p2", Role.SEAL), stages=[Stage(("p1",)), Stage(("p2",))])
-    assert not desk.errands(SEAL, one)
+    assert not desk.jobs(SEAL, one)
     desk.sign(one, "p1")
-    assert [row["party"] for row in desk.errands(SEAL, one)] == ["p2"]
-    assert not [row for row in desk.errands(OPEN_CHAT, one) if row["party"] == "p2"]
+    assert [row["party"] for row in desk.jobs(SEAL, one)] == ["p2"]
+    assert not [row for row in desk.jobs(OPEN_CHAT, one) if row["party"] == "p2"]
 
 
 def test_two_who_sign_at_once_both_count(desk: Desk) -> None:
@@ -305,7 +305,7 @@ def test_two_who_sign_at_once_both_count(desk: Desk) -> None:
     for thread in threads:
         thread.join()
     assert set(desk.states(one).values()) == {"signed"}
-    assert len(desk.errands(CLOSE, one)) == 1
+    assert len(desk.jobs(CLOSE, one)) == 1
     rows = execute(desk.dsn, "SELECT count(*) FROM signing.signature WHERE session_id = %s", one)
     assert rows == [(6,)]
 

@@ -11,7 +11,7 @@ from cryptography import x509
 
 from appservices.signing.cli import add_seal, open_authority
 from appservices.signing.service.authorities import read_authorities
-from appservices.signing.service.errands import handlers
+from appservices.signing.service.jobs import handlers
 from appservices.signing.service.sealing import Seals
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, PDF

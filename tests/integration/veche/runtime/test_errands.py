@@ -1,4 +1,4 @@
-"""Errands are done in the end, finished once, and by one of several processes."""
+"""JobRunner are done in the end, finished once, and by one of several processes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.support.processes import ROOT, Child
 from veche.messaging.jobs import (
     CHANNEL,
     PAYLOAD_BYTES_MAX,
-    Errand,
-    Errands,
+    Job,
+    JobRunner,
     cancel,
+    jobs,
     schedule,
     store,
 )
-from veche.messaging.jobs import jobs as errands
 from veche.protocol.errors import NotYetError, RefusedError, UnavailableError
 from veche.protocol.ids import EffectId
 from veche.runtime import metrics
@@ -46,26 +46,26 @@ if TYPE_CHECKING:
 class FakeHandler:
     """Does what the test wants; keeps what was finished in the database."""
 
-    perform_now: Callable[[Errand], Any] = lambda _: None
+    perform_now: Callable[[Job], Any] = lambda _: None
     attempts: list[str] = attrs.field(factory=list)
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        self.attempts.append(errand.id)
-        result = self.perform_now(errand)
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        self.attempts.append(job.id)
+        result = self.perform_now(job)
         if hasattr(result, "__await__"):
             await result
-        return {"said": errand.payload["say"]}
+        return {"said": job.payload["say"]}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], at_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], at_ms: int) -> None:
         del at_ms
-        txn.execute("INSERT INTO ended VALUES (%s, %s)", (errand.id, result["said"]))
+        txn.execute("INSERT INTO ended VALUES (%s, %s)", (job.id, result["said"]))
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, at_ms: int) -> None:
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, at_ms: int) -> None:
         del at_ms
-        txn.execute("INSERT INTO ended VALUES (%s, %s)", (errand.id, f"refused: {error}"))
+        txn.execute("INSERT INTO ended VALUES (%s, %s)", (job.id, f"refused: {error}"))
 
 
-class ErrandTests(OfflineCase):
+class JobTests(OfflineCase):
     async def begin(
         self, handler: FakeHandler | None = None, presence: Presence | None = None
     ) -> tuple[Rig, FakeHandler]:
@@ -73,7 +73,7 @@ class ErrandTests(OfflineCase):
         execute(self.dsn, "CREATE TABLE IF NOT EXISTS ended (id text PRIMARY KEY, said text)")
         handler = handler or FakeHandler()
         tasks = Tasks(running_max=50)
-        loop = Errands(rig.database, reactor, tasks, {"say": handler}, presence)
+        loop = JobRunner(rig.database, reactor, tasks, {"say": handler}, presence)
         show = presence.show if presence is not None else None
         listener = Listener(self.dsn, reactor, {CHANNEL: loop.wake}, show)
         listener.start()
@@ -85,14 +85,14 @@ class ErrandTests(OfflineCase):
         return rig, handler
 
     async def schedule(self, rig: Rig, name: str, delay_ms: int = 0, kind: str = "say") -> None:
-        errand = Errand(EffectId(name), kind, {"say": name}, now_ms() + delay_ms)
-        await rig.database.run("test", schedule, errand)
+        job = Job(EffectId(name), kind, {"say": name}, now_ms() + delay_ms)
+        await rig.database.run("test", schedule, job)
 
     def ended(self) -> list[tuple[object, ...]]:
         return execute(self.dsn, "SELECT id, said FROM ended ORDER BY id")
 
     async def hold(self, rig: Rig, handler: FakeHandler) -> Deferred[None]:
-        """Begin an errand "a"; it is performed when what is returned fires."""
+        """Begin a job "a"; it is performed when what is returned fires."""
         held: Deferred[None] = Deferred()
         handler.perform_now = lambda _: held
         await self.schedule(rig, "a")
@@ -109,7 +109,7 @@ class ErrandTests(OfflineCase):
         return [row[0] for row in execute(self.dsn, "SELECT errand_id FROM runtime.errand")]
 
     async def test_an_errand_is_done_at_once_and_gone(self) -> None:
-        self.swap(errands, "POLL_MS", 600_000)  # so that it is not the slow look
+        self.swap(jobs, "POLL_MS", 600_000)  # so that it is not the slow look
         rig, _ = await self.begin()
 
         await self.schedule(rig, "a")
@@ -129,12 +129,12 @@ class ErrandTests(OfflineCase):
         assert handler.attempts == ["later"]
 
     async def test_timers_ring_in_time_and_not_before(self) -> None:
-        self.swap(errands, "POLL_MS", 600_000)  # so that it is not the slow look
+        self.swap(jobs, "POLL_MS", 600_000)  # so that it is not the slow look
         rig, handler = await self.begin()
         late_ms: dict[str, int] = {}
 
-        def note(errand: Errand) -> None:
-            late_ms[errand.id] = now_ms() - errand.due_at_ms
+        def note(job: Job) -> None:
+            late_ms[job.id] = now_ms() - job.due_at_ms
 
         handler.perform_now = note
         await self.schedule(rig, "late", 700)
@@ -148,7 +148,7 @@ class ErrandTests(OfflineCase):
         rig, handler = await self.begin()
 
         def work(txn: Cursor) -> None:
-            schedule(txn, Errand(EffectId("a"), "say", {"say": "a"}, now_ms()))
+            schedule(txn, Job(EffectId("a"), "say", {"say": "a"}, now_ms()))
             cancel(txn, EffectId("a"))
 
         await self.schedule(rig, "a", 600_000)
@@ -170,7 +170,7 @@ class ErrandTests(OfflineCase):
         assert self.ended() == []
 
     async def test_failures_are_tried_again(self) -> None:
-        self.swap(errands, "RETRY_MS_MIN", 20)
+        self.swap(jobs, "RETRY_MS_MIN", 20)
         rig, handler = await self.begin()
         failures: list[Exception] = [
             UnavailableError("away", retry_after_ms=10),
@@ -178,7 +178,7 @@ class ErrandTests(OfflineCase):
             KeyError("another"),
         ]
 
-        def fail(_errand: Errand) -> None:
+        def fail(_job: Job) -> None:
             if failures:
                 raise failures.pop(0)
 
@@ -193,7 +193,7 @@ class ErrandTests(OfflineCase):
     async def test_a_refusal_ends_it(self) -> None:
         rig, handler = await self.begin()
 
-        def refuse(_errand: Errand) -> None:
+        def refuse(_job: Job) -> None:
             raise RefusedError("never")
 
         handler.perform_now = refuse
@@ -205,35 +205,35 @@ class ErrandTests(OfflineCase):
         assert "errand say a is refused: ORG.VECHE.REFUSED" in logs.output[0]
 
     async def test_what_is_not_granted_yet_is_asked_for_again(self) -> None:
-        self.swap(errands, "RETRY_MS_MIN", 20)
+        self.swap(jobs, "RETRY_MS_MIN", 20)
         rig, handler = await self.begin()
 
-        def grant_later(_: Errand) -> None:
-            if len(handler.attempts) < errands.NOT_YET_ATTEMPTS:
+        def grant_later(_: Job) -> None:
+            if len(handler.attempts) < jobs.NOT_YET_ATTEMPTS:
                 raise NotYetError("not yet")
 
         handler.perform_now = grant_later
         await self.schedule(rig, "a")
 
         await until(lambda: self.ended() == [("a", "a")], "done")
-        assert len(handler.attempts) == errands.NOT_YET_ATTEMPTS
+        assert len(handler.attempts) == jobs.NOT_YET_ATTEMPTS
 
     async def test_what_is_never_granted_counts_as_refused(self) -> None:
-        self.swap(errands, "RETRY_MS_MIN", 20)
+        self.swap(jobs, "RETRY_MS_MIN", 20)
         rig, handler = await self.begin()
 
-        def refuse(_: Errand) -> None:
+        def refuse(_: Job) -> None:
             raise NotYetError("not yet")
 
         handler.perform_now = refuse
         await self.schedule(rig, "a")
 
         await until(lambda: self.ended() == [("a", "refused: not yet")], "refused")
-        assert len(handler.attempts) == errands.NOT_YET_ATTEMPTS
+        assert len(handler.attempts) == jobs.NOT_YET_ATTEMPTS
         assert self.left() == []
 
     async def test_a_finish_that_fails_leaves_it_to_be_done(self) -> None:
-        self.swap(errands, "RETRY_MS_MIN", 20)
+        self.swap(jobs, "RETRY_MS_MIN", 20)
         rig, handler = await self.begin()
         execute(self.dsn, "INSERT INTO ended VALUES ('a', 'in the way')")
 
@@ -245,8 +245,8 @@ class ErrandTests(OfflineCase):
             await until(lambda: self.ended() == [("a", "a")], "done")
 
     async def test_one_that_takes_too_long_is_tried_again(self) -> None:
-        self.swap(errands, "PERFORM_TIMEOUT_S", 0.1)
-        self.swap(errands, "RETRY_MS_MIN", 20)
+        self.swap(jobs, "PERFORM_TIMEOUT_S", 0.1)
+        self.swap(jobs, "RETRY_MS_MIN", 20)
         rig, handler = await self.begin()
         slow = [True]
         handler.perform_now = lambda _: Deferred() if slow and slow.pop() else None
@@ -279,10 +279,10 @@ class ErrandTests(OfflineCase):
         assert sorted(done) == [f"{number:02}" for number in range(40)]
 
     async def test_a_process_that_does_not_speak_for_the_bot_hands_an_errand_on(self) -> None:
-        def not_ours(_: Errand) -> None:
+        def not_ours(_: Job) -> None:
             raise LostWriterError("another process speaks", retry_after_ms=2_000)
 
-        self.swap(errands, "HAND_ON_MS", 600_000)
+        self.swap(jobs, "HAND_ON_MS", 600_000)
         rig, elsewhere = await self.begin(FakeHandler(not_ours))
         for name in "abc":
             await self.schedule(rig, name)
@@ -327,8 +327,8 @@ class ErrandTests(OfflineCase):
         await until(lambda: self.ended() == [("a", "a")], "done by the next one")
 
     async def test_what_a_stopped_process_is_at_is_left_to_it(self) -> None:
-        self.swap(errands, "LOOK_MS", 10)
-        self.swap(errands, "POLL_MS", 20)
+        self.swap(jobs, "LOOK_MS", 10)
+        self.swap(jobs, "POLL_MS", 20)
         rig = await self.rig(starts=False)
         child = self.child()
         await self.schedule(rig, "a")
@@ -381,7 +381,7 @@ class ErrandTests(OfflineCase):
         assert again == []
 
     def child(self) -> Child:
-        """Another process, which does errands and ends none."""
+        """Another process, which does jobs and ends none."""
         folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, folder)
         command = [sys.executable, "-m", "tests.integration.veche.runtime.errand_child", self.dsn]
@@ -396,8 +396,8 @@ class ErrandTests(OfflineCase):
 
         def work(txn: Cursor) -> None:
             at_ms = now_ms() + 60_000
-            schedule(txn, Errand(EffectId("fits"), "say", {"say": "x" * fits}, at_ms))
-            beyond = Errand(EffectId("beyond"), "say", {"say": "x" * (fits + 1)}, at_ms)
+            schedule(txn, Job(EffectId("fits"), "say", {"say": "x" * fits}, at_ms))
+            beyond = Job(EffectId("beyond"), "say", {"say": "x" * (fits + 1)}, at_ms)
             with pytest.raises(ValueError, match="bytes"):
                 schedule(txn, beyond)
 
@@ -407,7 +407,7 @@ class ErrandTests(OfflineCase):
 
 
 def done_count() -> float:
-    """How many attempts at errands have ended well, whether or not they were still wanted."""
+    """How many attempts at jobs have ended well, whether or not they were still wanted."""
     labels = {"kind": "say", "end": "done"}
     return metrics.REGISTRY.get_sample_value("veche_errands_total", labels) or 0.0
 

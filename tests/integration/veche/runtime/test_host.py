@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from twisted.web.resource import IResource
 
     from tests.support.synapse import Homeserver
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
@@ -84,7 +84,7 @@ class Echo:
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
         """Nothing."""
 
-    def errand_handlers(self) -> Mapping[str, ErrandHandler]:
+    def job_handlers(self) -> Mapping[str, JobHandler]:
         """None."""
         return {}
 

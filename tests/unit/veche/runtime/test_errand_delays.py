@@ -1,4 +1,4 @@
-"""How long a failed errand waits."""
+"""How long a failed job waits."""
 
 from __future__ import annotations
 

@@ -269,10 +269,10 @@ class EnrolTest(ApprovalCase):
 
     async def test_the_end_of_a_hold_is_told(self) -> None:
         key = await self.enrol(is_held=True)
-        assert await self.errands() == []
+        assert await self.jobs() == []
         self.wait(HOLD_MS)
 
-        assert await self.errands() == ["approvals.hold"]
+        assert await self.jobs() == ["approvals.hold"]
         told = (await self.said())[-1]
         assert f"({words_of(key.id)}) may approve everything from now on." in told.body
         assert (await self.log_lines())[-1] == "The key “Laptop” may approve everything now."
@@ -282,7 +282,7 @@ class EnrolTest(ApprovalCase):
         await self.transact(self.approvals.revoke, ALICE, key.id, self.now_ms)
         self.wait(HOLD_MS)
 
-        assert "approvals.hold" not in await self.errands()
+        assert "approvals.hold" not in await self.jobs()
 
     async def test_revoking_is_told_and_logged_once(self) -> None:
         key = await self.enrol()

@@ -271,7 +271,7 @@ class MomentTest(IdentityCase):
         assert "I send no link now" in said.body
         count = len(await self.said())
         await self.sessions.ask_code(ALICE, "", f"192.0.2.{count}")
-        await self.errands()
+        await self.jobs()
         later = " ".join(await self.bodies()).rpartition("I send no link now")[2]
         assert re.findall(r"/signin#|\b[0-9]{6}\b|\b[0-9]{3} [0-9]{3}\b", later) == []
         with pytest.raises(NoRoomError):

@@ -32,7 +32,7 @@ from veche.chat import prompts
 from veche.chat.prompts import Answered, Asking
 from veche.chat.sending import Ground, Voice
 from veche.messaging.inbox.pages import page_event_id
-from veche.messaging.jobs import Errand
+from veche.messaging.jobs import Job
 from veche.protocol.answers import Chosen
 from veche.protocol.approval import PaymentShown, Proof, ShownMoney, SignedApproval
 from veche.protocol.ids import EventId, RoomId, UserId
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veche.chat.prompts import Heard
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.approval import AskedApproval, Kind, Shown
     from veche.runtime.database import Cursor
 
@@ -315,19 +315,19 @@ class ApprovalCase(SessionCase):
 
     # What follows
 
-    async def errands(self) -> list[str]:
-        """Do the errands that are due; their kinds."""
-        own = {**self.sessions.errand_handlers(), **self.approvals.errand_handlers()}
-        handlers: defaultdict[str, ErrandHandler] = defaultdict(RevocationIgnored, own)
+    async def jobs(self) -> list[str]:
+        """Do the jobs that are due; their kinds."""
+        own = {**self.sessions.job_handlers(), **self.approvals.job_handlers()}
+        handlers: defaultdict[str, JobHandler] = defaultdict(RevocationIgnored, own)
         rows = self.sql(
             "DELETE FROM runtime.errand WHERE due_at_ms <= %s"
             " RETURNING errand_id, kind, payload, due_at_ms",
             self.now_ms,
         )
         for row in rows:
-            errand = Errand(*row)
-            result = await handlers[errand.kind].perform(errand)
-            await self.transact(handlers[errand.kind].finish, errand, result, self.now_ms)
+            job = Job(*row)
+            result = await handlers[job.kind].perform(job)
+            await self.transact(handlers[job.kind].finish, job, result, self.now_ms)
         return [kind for _, kind, _, _ in rows]
 
     async def log_lines(self) -> list[str]:

@@ -23,7 +23,7 @@ from veche.access.sessions import Sessions, talk
 from veche.acts import ActLog
 from veche.chat.sending import Voice
 from veche.messaging.inbox import store as inbox_store
-from veche.messaging.jobs import Errand
+from veche.messaging.jobs import Job
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import EffectId, RoomId, UserId
 from veche.runtime.crypto.core.keys_query import PersonKeys
@@ -184,13 +184,13 @@ class SessionCase(TestCase):
         return request
 
     async def work(self) -> list[str]:
-        """Do the errands; their kinds."""
-        handlers = self.sessions.errand_handlers()
+        """Do the jobs; their kinds."""
+        handlers = self.sessions.job_handlers()
         rows = self.sql("DELETE FROM runtime.errand RETURNING errand_id, kind, payload, due_at_ms")
         for id_, kind, payload, due_at_ms in rows:
-            errand = Errand(EffectId(id_), kind, payload, due_at_ms)
-            result = await handlers[kind].perform(errand)
-            await self.transact(handlers[kind].finish, errand, result, self.now_ms)
+            job = Job(EffectId(id_), kind, payload, due_at_ms)
+            result = await handlers[kind].perform(job)
+            await self.transact(handlers[kind].finish, job, result, self.now_ms)
         return [kind for _, kind, _, _ in rows]
 
     async def seal(self, said: Said, *readers: tuple[UserId, str]) -> None:

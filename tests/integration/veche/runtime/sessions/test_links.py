@@ -430,7 +430,7 @@ class CodeTest(SessionCase):
 
         with pytest.raises(RefusedError, match="no pages"):
             await sessions.ask_code(ALICE, FIREFOX, "192.0.2.1")
-        assert sessions.errand_handlers() == {}
+        assert sessions.job_handlers() == {}
 
 
 class WordsTest(SessionCase):

@@ -144,7 +144,7 @@ class World:
         self.outs[n] = Out.PREPARING
 
     def say(self, n: int) -> None:
-        """The errand of a payment says what there is to say."""
+        """The job of a payment says what there is to say."""
         kinds = {Out.PREPARING: "prepare", Out.COMMITTING: "commit", Out.CANCELLING: "cancel"}
         state = self.outs.get(n)
         if state in kinds:

@@ -47,7 +47,7 @@ def key_path(tmp_path: Path) -> Path:
 
 
 def test_a_bank_of_the_configuration_is_made(key_path: Path) -> None:
-    assert made(section(bank(key_path))).errand_handlers()
+    assert made(section(bank(key_path))).job_handlers()
 
 
 @pytest.mark.parametrize(

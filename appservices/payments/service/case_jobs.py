@@ -24,7 +24,7 @@ from appservices.payments.service.case_talk import COMMANDS
 from appservices.payments.service.scene import CATALOGUE, Parts
 from appservices.payments.service.standing import clerks_of
 from appservices.payments.store import case_rooms as store
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.protocol.ids import RoomId
 from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.rooms import WITHHELD, RoomPlan, introduced
@@ -34,47 +34,47 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.case_rooms import Kind
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
 _NOT_THERE: Final = frozenset({403, 404})
 
 
-class MakeRoom(ChatErrand[Parts]):
+class MakeRoom(ChatJob[Parts]):
     """Makes the room, invites everybody, shows how it stands and asks what is to be answered."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Make it, or find the one that an earlier attempt made; none if it is over by now."""
-        named = await self._host.database.run("payments.case_room", self._read, errand)
+        named = await self._host.database.run("payments.case_room", self._read, job)
         if named is None:
             return {"room": None}
         name, language = named
-        commands = COMMANDS[errand.payload["kind"]]
+        commands = COMMANDS[job.payload["kind"]]
         state = introduced(name, commands, self._bot, CATALOGUE, language)
         plan = RoomPlan(initial_state=state, power_levels=WITHHELD)
         device = self._host.device_id(self._bot)
-        return {"room": await self._host.rooms.create(self._bot, device, plan, errand.id)}
+        return {"room": await self._host.rooms.create(self._bot, device, plan, job.id)}
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, str] | None:
+    def _read(self, txn: Cursor, job: Job) -> tuple[str, str] | None:
         """Name and language of the room; None if nothing is to be talked about any more."""
-        scene = self._parts.scene(txn, errand.id, self._host.now_ms())
-        if errand.payload["kind"] == "dispute":
-            case = dispute_files.lock(scene, errand.payload["matter"])
+        scene = self._parts.scene(txn, job.id, self._host.now_ms())
+        if job.payload["kind"] == "dispute":
+            case = dispute_files.lock(scene, job.payload["matter"])
             if case is None or case.dispute.state not in LIVE:
                 return None
             speech = dispute_asking.room_speech(scene, case)
             return dispute_name(case.view.number, speech), speech.language
-        deal = escrow_files.lock(scene, errand.payload["matter"])
+        deal = escrow_files.lock(scene, job.payload["matter"])
         if deal is None or deal.escrow.state not in HOLDING:
             return None
         speech = escrow_asking.room_speech(scene, deal)
         return escrow_name(deal.view.number, speech), speech.language
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Invite, show, ask; it happens once, with the row."""
         if result["room"] is None:
             return
-        scene, wanted = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        scene, wanted = self._parts.scene(txn, job.id, now_ms), job.payload
         open_room(scene, wanted["kind"], wanted["matter"], RoomId(result["room"]))
 
 
@@ -106,12 +106,12 @@ def _open_escrow(scene: Scene, escrow_id: str, room_id: RoomId) -> None:
         escrow_asking.ask_in_room(scene, deal, voter)
 
 
-class Remind(ChatErrand[Parts]):
+class Remind(ChatJob[Parts]):
     """Says that the time of a state is nearly over, if it still is that state."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Say it to those who are to answer."""
-        scene, wanted = self._parts.scene(txn, errand.id, now_ms), errand.payload
+        scene, wanted = self._parts.scene(txn, job.id, now_ms), job.payload
         remind(scene, wanted["kind"], wanted["matter"], wanted["due_at_ms"])
 
 
@@ -150,12 +150,12 @@ def _remind_escrow(scene: Scene, escrow_id: str, due_at_ms: int) -> None:
         case_rooms.ring(scene, place, asked, doc)
 
 
-class LeaveRoom(ChatErrand[Parts]):
+class LeaveRoom(ChatJob[Parts]):
     """The bot goes; the room stays with the people."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Go out; not being there is fine."""
-        where = path("rooms", errand.payload["room"], "leave")
+        where = path("rooms", job.payload["room"], "leave")
         try:
             await self._host.client.call("POST", where, user=self._bot, body={})
         except MatrixError as e:
@@ -163,6 +163,6 @@ class LeaveRoom(ChatErrand[Parts]):
                 raise
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Note that it is not there."""
-        store.set_left(txn, RoomId(errand.payload["room"]))
+        store.set_left(txn, RoomId(job.payload["room"]))

@@ -1,6 +1,6 @@
 """What the agency does outside transactions: rooms, exports, clocks.
 
-Each handler performs what can be repeated, and finishes in the transaction that removes the errand.
+Each handler performs what can be repeated, and finishes in the transaction that removes the job.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from appservices.agency.service.desks import DESK_COMMANDS
 from appservices.agency.service.page_acts import OPEN_CHAT
 from appservices.agency.service.page_hearing import begin_on_page
 from appservices.agency.service.scene import CATALOGUE
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol import message
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import RefusedError
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from appservices.agency.service.scene import Scene
     from appservices.agency.store import CaseFile
     from veche.bots.ports import BotPorts
-    from veche.messaging.jobs import ErrandHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.commands import Command
     from veche.runtime.database import Cursor
 
@@ -56,7 +56,7 @@ JOIN: Final = "agency.join"
 MAKE_DESK: Final = "agency.desk"
 STAFF_LEFT: Final = "agency.left"
 CASES_AT_ONCE: Final = 20
-"""Cases that one errand about many deals with in one transaction."""
+"""Cases that one job about many deals with in one transaction."""
 ENVELOPE_KEY_VERSION: Final = "1"
 WORKS_HERE_NO_LONGER: Final = "Does not work at this desk any more."
 """Why somebody of the staff is shown out; for the log of acts."""
@@ -76,13 +76,13 @@ class Parts:
     scene: Callable[[Cursor, UserId, str, int], Scene]
     workplaces: Mapping[UserId, Workplace]
 
-    def scene_of(self, txn: Cursor, errand: Errand, now_ms: int) -> Scene:
-        """The scene of an errand."""
-        return self.scene(txn, UserId(errand.payload["bot"]), errand.id, now_ms)
+    def scene_of(self, txn: Cursor, job: Job, now_ms: int) -> Scene:
+        """The scene of a job."""
+        return self.scene(txn, UserId(job.payload["bot"]), job.id, now_ms)
 
 
-def handlers(parts: Parts) -> dict[str, ErrandHandler]:
-    """The handler of each kind of errand."""
+def handlers(parts: Parts) -> dict[str, JobHandler]:
+    """The handler of each kind of job."""
     return {
         JOIN: _Join(parts),
         OPEN_CHAT: _OpenChat(parts),
@@ -96,22 +96,22 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
 
 
 class Handler:
-    """Base: nothing special when an errand is refused."""
+    """Base: nothing special when a job is refused."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._host = parts.host
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
-        """The errand can never be done; it was logged."""
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
+        """The job can never be done; it was logged."""
 
 
 class _Join(Handler):
     """Goes into a chat that a person began."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        bot, room_id = UserId(errand.payload["bot"]), RoomId(errand.payload["room"])
-        if (reason := errand.payload.get("reason")) is not None:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        bot, room_id = UserId(job.payload["bot"]), RoomId(job.payload["room"])
+        if (reason := job.payload.get("reason")) is not None:
             await leave(self._host.client, bot, room_id, reason)
             return {}
         await join(self._host.client, bot, self._host.device_id(bot), room_id)
@@ -119,29 +119,29 @@ class _Join(Handler):
         await self._host.rooms.look(bot, room_id)
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene = self._parts.scene_of(txn, errand, now_ms)
-        bot, room_id = scene.voice.bot.user_id, RoomId(errand.payload["room"])
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._parts.scene_of(txn, job, now_ms)
+        bot, room_id = scene.voice.bot.user_id, RoomId(job.payload["room"])
         chat = store.chat(txn, bot, room_id)
-        if chat is not None and not chat.is_greeted and "reason" not in errand.payload:
+        if chat is not None and not chat.is_greeted and "reason" not in job.payload:
             greet(scene, room_id, chat.person)
 
 
 class _RoomHandler(Handler):
     async def _make(
         self,
-        errand: Errand,
+        job: Job,
         name: str,
         commands: Sequence[Command],
         language: str,
         *more_state: Mapping[str, Any],
         power_levels: Mapping[str, Any] | None = None,
     ) -> Mapping[str, Any]:
-        bot = UserId(errand.payload["bot"])
+        bot = UserId(job.payload["bot"])
         state = introduced(name, commands, bot, CATALOGUE, language)
         plan = RoomPlan(initial_state=(*state, *more_state), power_levels=power_levels)
         device = self._host.device_id(bot)
-        return {"room": await self._host.rooms.create(bot, device, plan, errand.id)}
+        return {"room": await self._host.rooms.create(bot, device, plan, job.id)}
 
     @property
     def _widget_url(self) -> str | None:
@@ -152,27 +152,27 @@ class _RoomHandler(Handler):
 class _OpenChat(_RoomHandler):
     """Makes the chat of a person who began on a page, and begins there what they began."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        bot = UserId(errand.payload["bot"])
-        language, room_id = await self._host.database.run("agency.chat", self._read, errand)
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        bot = UserId(job.payload["bot"])
+        language, room_id = await self._host.database.run("agency.chat", self._read, job)
         if room_id is not None:
             return {"room": room_id}
         name = self._parts.workplaces[bot].office.name(language)
         widget = widget_state(self._widget_url, bot, name)
-        return await self._make(errand, name, CHAT_COMMANDS, language, *widget)
+        return await self._make(job, name, CHAT_COMMANDS, language, *widget)
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, RoomId | None]:
+    def _read(self, txn: Cursor, job: Job) -> tuple[str, RoomId | None]:
         """The language of the person, and the chat that they have got meanwhile."""
-        scene = self._parts.scene_of(txn, errand, self._host.now_ms())
-        person = UserId(errand.payload["person"])
+        scene = self._parts.scene_of(txn, job, self._host.now_ms())
+        person = UserId(job.payload["person"])
         chats = store.chats_of(txn, scene.voice.bot.user_id, person)
         return scene.language_of(person), next(
             (one for one in chats if is_private(scene, one, person)), None
         )
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._parts.scene_of(txn, errand, now_ms)
-        bot, person = scene.voice.bot.user_id, UserId(errand.payload["person"])
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, job, now_ms)
+        bot, person = scene.voice.bot.user_id, UserId(job.payload["person"])
         room_id = RoomId(result["room"])
         store.end_page_chat(txn, bot, person)
         if store.chat(txn, bot, room_id) is None:
@@ -188,26 +188,24 @@ class _OpenChat(_RoomHandler):
 class _MakeDesk(_RoomHandler):
     """Makes the room of a desk and invites its staff."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        workplace = self._parts.workplaces[UserId(errand.payload["bot"])]
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        workplace = self._parts.workplaces[UserId(job.payload["bot"])]
         language = workplace.office.language
-        desk = errand.payload["desk"]
+        desk = job.payload["desk"]
         speech = workplace.context(0, language).staff
         name = speech.text(
             "{office} · desk {desk}", office=workplace.office.name(language), desk=desk
         )
         # Who is let in here is for the office to say, not for everybody who works here.
-        return await self._make(errand, name, DESK_COMMANDS, language, power_levels=WITHHELD)
+        return await self._make(job, name, DESK_COMMANDS, language, power_levels=WITHHELD)
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._parts.scene_of(txn, errand, now_ms)
-        desk, room_id = errand.payload["desk"], RoomId(result["room"])
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, job, now_ms)
+        desk, room_id = job.payload["desk"], RoomId(result["room"])
         bot = scene.voice.bot.user_id
         store.keep_desk(txn, bot, desk, room_id)
         payload = {"bot": bot, "desk": desk}
-        errands.schedule(
-            txn, Errand(scene.voice.fresh_id(POST_WAITING), POST_WAITING, payload, now_ms)
-        )
+        jobs.schedule(txn, Job(scene.voice.fresh_id(POST_WAITING), POST_WAITING, payload, now_ms))
         keep_staff_of(scene, desk, room_id, {})
         speech = scene.workplace.context(now_ms, scene.workplace.office.language).staff
         words = speech.text(
@@ -240,26 +238,26 @@ def keep_staff_of(scene: Scene, desk: str, room_id: RoomId, former: Mapping[str,
 class _Batch(Handler):
     """Deals with some cases a transaction, until there are no more."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene = self._parts.scene_of(txn, errand, now_ms)
-        case_ids = self.cases(txn, errand)
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._parts.scene_of(txn, job, now_ms)
+        case_ids = self.cases(txn, job)
         # All are locked before anything is said, see `cases.take_step`.
         files = [file for id_ in case_ids if (file := store.lock_case(txn, id_)) is not None]
         for file in files:
-            self.deal_with(scene, errand, file)
+            self.deal_with(scene, job, file)
         if len(case_ids) == CASES_AT_ONCE:
-            again = scene.voice.fresh_id(errand.kind)
-            payload = {**errand.payload, "after": case_ids[-1]}
-            errands.schedule(txn, Errand(again, errand.kind, payload, now_ms))
+            again = scene.voice.fresh_id(job.kind)
+            payload = {**job.payload, "after": case_ids[-1]}
+            jobs.schedule(txn, Job(again, job.kind, payload, now_ms))
 
-    def cases(self, txn: Cursor, errand: Errand) -> list[str]:
+    def cases(self, txn: Cursor, job: Job) -> list[str]:
         """Ids of the next cases after ``after`` of the payload, at most ``CASES_AT_ONCE``."""
         raise NotImplementedError
 
-    def deal_with(self, scene: Scene, errand: Errand, file: CaseFile) -> None:
+    def deal_with(self, scene: Scene, job: Job, file: CaseFile) -> None:
         """Do it."""
         raise NotImplementedError
 
@@ -267,13 +265,13 @@ class _Batch(Handler):
 class _PostWaiting(_Batch):
     """Puts cases on a desk that waited for its room."""
 
-    def cases(self, txn: Cursor, errand: Errand) -> list[str]:
-        bot, desk = UserId(errand.payload["bot"]), errand.payload["desk"]
+    def cases(self, txn: Cursor, job: Job) -> list[str]:
+        bot, desk = UserId(job.payload["bot"]), job.payload["desk"]
         if store.desk_room(txn, bot, desk) is None:
             return []
-        return store.cases_waiting_for(txn, bot, desk, _after(errand), CASES_AT_ONCE)
+        return store.cases_waiting_for(txn, bot, desk, _after(job), CASES_AT_ONCE)
 
-    def deal_with(self, scene: Scene, errand: Errand, file: CaseFile) -> None:  # noqa: ARG002 -- of the base
+    def deal_with(self, scene: Scene, job: Job, file: CaseFile) -> None:  # noqa: ARG002 -- of the base
         matter = matter_of(scene, file)
         post_waiting(matter)
         store.save_case(scene.txn, matter.file)
@@ -282,15 +280,15 @@ class _PostWaiting(_Batch):
 class _StaffLeft(_Batch):
     """Gives the cases of somebody who left back to their desks."""
 
-    def cases(self, txn: Cursor, errand: Errand) -> list[str]:
-        bot, staff = UserId(errand.payload["bot"]), errand.payload["staff"]
+    def cases(self, txn: Cursor, job: Job) -> list[str]:
+        bot, staff = UserId(job.payload["bot"]), job.payload["staff"]
         workplace = self._parts.workplaces[bot]
         if workplace.user_of(staff) is not None:
             return []  # they are back
-        return store.cases_of_clerk(txn, bot, staff, _after(errand), CASES_AT_ONCE)
+        return store.cases_of_clerk(txn, bot, staff, _after(job), CASES_AT_ONCE)
 
-    def deal_with(self, scene: Scene, errand: Errand, file: CaseFile) -> None:
-        step_file(scene, file, Return(Staff(errand.payload["staff"], Role.CLERK)))
+    def deal_with(self, scene: Scene, job: Job, file: CaseFile) -> None:
+        step_file(scene, file, Return(Staff(job.payload["staff"], Role.CLERK)))
 
 
 class _MakeRoom(_RoomHandler):
@@ -300,26 +298,26 @@ class _MakeRoom(_RoomHandler):
     client takes none, or who has left, comes in by a link. In that chat is the person alone.
     """
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        language, chat_id = await self._host.database.run("agency.room", self._read, errand)
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        language, chat_id = await self._host.database.run("agency.room", self._read, job)
         allow = [{"type": "m.room_membership", "room_id": chat_id}]
         rules = {"join_rule": "restricted", "allow": allow}
         joining = {"type": "m.room.join_rules", "state_key": "", "content": rules}
-        bot, name = UserId(errand.payload["bot"]), errand.payload["name"]
+        bot, name = UserId(job.payload["bot"]), job.payload["name"]
         office = self._parts.workplaces[bot].office.name(language)
         widget = widget_state(self._widget_url, bot, office)
-        return await self._make(errand, name, ROOM_COMMANDS, language, joining, *widget)
+        return await self._make(job, name, ROOM_COMMANDS, language, joining, *widget)
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, RoomId]:
-        scene = self._parts.scene_of(txn, errand, self._host.now_ms())
-        file = case_of(txn, errand)
+    def _read(self, txn: Cursor, job: Job) -> tuple[str, RoomId]:
+        scene = self._parts.scene_of(txn, job, self._host.now_ms())
+        file = case_of(txn, job)
         return scene.language_of(file.person), file.chat_id
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._parts.scene_of(txn, errand, now_ms)
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, job, now_ms)
         room_id = RoomId(result["room"])
         # The card that may stand in the chat cannot be edited from another room.
-        file = attrs.evolve(case_of(txn, errand), room_id=room_id, card_effect=None)
+        file = attrs.evolve(case_of(txn, job), room_id=room_id, card_effect=None)
         matter = matter_of(scene, file)
         scene.voice.set_membership(room_id, file.person, "invite", matter.ground)
         store.save_case(txn, file)
@@ -329,15 +327,15 @@ class _MakeRoom(_RoomHandler):
 class _SendExport(Handler):
     """Signs everything of a case and sends it as a file."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        data = await self._host.database.run("agency.export", self._read, errand)
-        bot = UserId(errand.payload["bot"])
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        data = await self._host.database.run("agency.export", self._read, job)
+        bot = UserId(job.payload["bot"])
         file = await upload_encrypted(self._host.client, bot, data)
         return {"file": file, "size_bytes": len(data)}
 
-    def _read(self, txn: Cursor, errand: Errand) -> bytes:
-        scene = self._parts.scene_of(txn, errand, self._host.now_ms())
-        file = case_of(txn, errand)
+    def _read(self, txn: Cursor, job: Job) -> bytes:
+        scene = self._parts.scene_of(txn, job, self._host.now_ms())
+        file = case_of(txn, job)
         context = scene.context(file.person)
         exported = export(definition_of(scene, file), file.case, context)
         organisation = scene.workplace.organisation
@@ -357,11 +355,11 @@ class _SendExport(Handler):
         signed = acts.signer(organisation).sign_object(whole)
         return canonical(envelope.sign(signed, organisation, key))
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._parts.scene_of(txn, errand, now_ms)
-        file = case_of(txn, errand)
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene_of(txn, job, now_ms)
+        file = case_of(txn, job)
         content = message.file(
-            filename=errand.payload["filename"],
+            filename=job.payload["filename"],
             caption="",
             encrypted_file=result["file"],
             mimetype="application/json",
@@ -373,26 +371,26 @@ class _SendExport(Handler):
 class _Clock(Handler):
     """Rings."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene = self._parts.scene_of(txn, errand, now_ms)
-        timer = TimerKind(errand.payload["timer"])
-        take_step(scene, errand.payload["case"], Rang(timer, errand.payload["serial"]))
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._parts.scene_of(txn, job, now_ms)
+        timer = TimerKind(job.payload["timer"])
+        take_step(scene, job.payload["case"], Rang(timer, job.payload["serial"]))
 
 
-def _after(errand: Errand) -> str:
-    return str(errand.payload.get("after", ""))
+def _after(job: Job) -> str:
+    return str(job.payload.get("after", ""))
 
 
-def case_of(txn: Cursor, errand: Errand) -> CaseFile:
-    """The case of an errand, locked.
+def case_of(txn: Cursor, job: Job) -> CaseFile:
+    """The case of a job, locked.
 
     Raises:
         RefusedError: There is none.
     """
-    file = store.lock_case(txn, errand.payload["case"])
+    file = store.lock_case(txn, job.payload["case"])
     if file is None:
         raise RefusedError("there is no such case")
     return file

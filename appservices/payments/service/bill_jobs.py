@@ -7,34 +7,34 @@ from typing import TYPE_CHECKING, Any
 from appservices.payments.service import bill_ends, billing
 from appservices.payments.service.naming import known_name
 from appservices.payments.service.scene import Parts
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
 
-class LookUpSharers(ChatErrand[Parts]):
+class LookUpSharers(ChatJob[Parts]):
     """Finds out what those are called who share a bill; then asks them."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Ask the homeserver for their names."""
-        wanted = errand.payload
+        wanted = job.payload
         people = {wanted["person"], *(who for who, _, _ in wanted["sharers"])}
         client, bot = self._parts.host.client, self._parts.bot.user_id
         return {who: await known_name(client, bot, UserId(who)) for who in sorted(people)}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask everybody for their share, or say who is not here."""
-        billing.begin(self._parts.scene(txn, errand.id, now_ms), errand.payload, result)
+        billing.begin(self._parts.scene(txn, job.id, now_ms), job.payload, result)
 
 
-class BillDue(ChatErrand[Parts]):
+class BillDue(ChatJob[Parts]):
     """The time for all to agree is over."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Give back what is set aside."""
-        bill_ends.rang(self._parts.scene(txn, errand.id, now_ms), errand.payload["bill"])
+        bill_ends.rang(self._parts.scene(txn, job.id, now_ms), job.payload["bill"])

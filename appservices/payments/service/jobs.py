@@ -26,7 +26,7 @@ from appservices.payments.service import (
     trusting,
 )
 from appservices.payments.service.bill_ends import BILL_DUE
-from appservices.payments.service.bill_errands import BillDue, LookUpSharers
+from appservices.payments.service.bill_jobs import BillDue, LookUpSharers
 from appservices.payments.service.billing import LOOK_UP_SHARERS
 from appservices.payments.service.bulk import BACK_AGAIN, PAY_LINES
 from appservices.payments.service.bulk_lines import GiveBack, PayLines
@@ -42,11 +42,11 @@ from appservices.payments.service.paid_out import AskPayer
 from appservices.payments.service.payout_orders import CHECK_NAME, CheckName
 from appservices.payments.service.peers_checking import CHECK as CHECK_PEER
 from appservices.payments.service.peers_checking import CheckPeer
-from appservices.payments.service.peers_errands import Send
+from appservices.payments.service.peers_jobs import Send
 from appservices.payments.service.peers_sending import SEND as SEND_PEER
 from appservices.payments.service.peers_settling import SETTLE as SETTLE_PEER
 from appservices.payments.service.peers_settling import SettlePeer
-from appservices.payments.service.picture_errands import ReadPicture
+from appservices.payments.service.picture_jobs import ReadPicture
 from appservices.payments.service.pictures import READ as READ_PICTURE
 from appservices.payments.service.rails.suspense import ASK_PAYER
 from appservices.payments.service.receipt_files import SEND_RECEIPT, SendReceipt
@@ -54,11 +54,11 @@ from appservices.payments.service.scene import Parts
 from appservices.payments.service.settling import OPEN_CHAT
 from appservices.payments.service.statement_files import SEND_STATEMENT, SendStatement
 from appservices.payments.service.topups import SEND_CODE, SendCode
-from veche.bots import ChatErrand, Join, OpenChat, invite, join_kind
-from veche.contracts.payments.invoice import INVOICE_ERRAND, WITHDRAW_ERRAND, InvoiceOrder
+from veche.bots import ChatJob, Join, OpenChat, invite, join_kind
+from veche.contracts.payments.invoice import INVOICE_JOB, WITHDRAW_JOB, InvoiceOrder
 from veche.contracts.payments.mandate import (
-    CHARGE_ERRAND,
-    MANDATE_ERRAND,
+    CHARGE_JOB,
+    MANDATE_JOB,
     ChargeOrder,
     MandateOrder,
 )
@@ -69,14 +69,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.service.scene import Scene
-    from veche.messaging.jobs import Errand, ErrandHandler
+    from veche.messaging.jobs import Job, JobHandler
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
 
 
-def handlers(parts: Parts) -> dict[str, ErrandHandler]:
-    """The handler of each kind of errand."""
+def handlers(parts: Parts) -> dict[str, JobHandler]:
+    """The handler of each kind of job."""
     return {
         join_kind(parts.manner.purpose): Join(parts, greet),
         OPEN_CHAT: _OpenChat(parts),
@@ -102,49 +102,49 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
         CHECK_NAME: CheckName(parts),
         ASK_PAYER: AskPayer(parts),
         READ_PICTURE: ReadPicture(parts),
-        INVOICE_ERRAND: _Issue(parts),
-        WITHDRAW_ERRAND: _Withdraw(parts),
-        MANDATE_ERRAND: _Propose(parts),
-        CHARGE_ERRAND: _Charge(parts),
+        INVOICE_JOB: _Issue(parts),
+        WITHDRAW_JOB: _Withdraw(parts),
+        MANDATE_JOB: _Propose(parts),
+        CHARGE_JOB: _Charge(parts),
     }
 
 
-class _Handler(ChatErrand[Parts]):
-    def _scene(self, txn: Cursor, errand: Errand, now_ms: int) -> Scene:
-        return self._parts.scene(txn, errand.id, now_ms)
+class _Handler(ChatJob[Parts]):
+    def _scene(self, txn: Cursor, job: Job, now_ms: int) -> Scene:
+        return self._parts.scene(txn, job.id, now_ms)
 
 
 class _OpenChat(OpenChat[Parts]):
     """Makes a chat with somebody who was paid and has none, and tells them there."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        person, room_id = UserId(errand.payload["person"]), RoomId(result["room"])
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene(txn, job.id, now_ms)
+        person, room_id = UserId(job.payload["person"]), RoomId(result["room"])
         invite(scene, room_id, person)
         greet(scene, room_id, person)
-        if "invoice" in errand.payload:
-            invoicing.ask(scene, errand.payload["invoice"], errand.payload["version"])
-        if "mandate" in errand.payload:
-            mandates.ask(scene, errand.payload["mandate"])
-        setting_aside.show_to(scene, errand.payload, person)
-        trusting.show_to(scene, errand.payload, person)
-        if "share" in errand.payload:
-            billing.ask(scene, errand.payload["share"])
+        if "invoice" in job.payload:
+            invoicing.ask(scene, job.payload["invoice"], job.payload["version"])
+        if "mandate" in job.payload:
+            mandates.ask(scene, job.payload["mandate"])
+        setting_aside.show_to(scene, job.payload, person)
+        trusting.show_to(scene, job.payload, person)
+        if "share" in job.payload:
+            billing.ask(scene, job.payload["share"])
 
 
 class _LookUp(_Handler):
     """Finds out whether somebody can be paid and what they are called; then asks the payer."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
-        payer, payee = errand.payload["person"], errand.payload["payee"]
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        payer, payee = job.payload["person"], job.payload["payee"]
         known = await known_name(self._host.client, self._bot, UserId(payer))
-        currency = errand.payload["currency"]
+        currency = job.payload["currency"]
         name, why = await abroad.payee_name(self._parts, UserId(payee), currency)
         return {"payer": known, "payee": name, "why": why}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._scene(txn, errand, now_ms)
-        wanted = errand.payload
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._scene(txn, job, now_ms)
+        wanted = job.payload
         person, payee = UserId(wanted["person"]), UserId(wanted["payee"])
         room_id = RoomId(wanted["room"])
         if result["payee"] is None or result["payer"] is None:
@@ -169,8 +169,8 @@ class _LookUp(_Handler):
 class _Issue(_Handler):
     """A service of an organisation has an invoice paid."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene, order = self._scene(txn, errand, now_ms), InvoiceOrder.model_validate(errand.payload)
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene, order = self._scene(txn, job, now_ms), InvoiceOrder.model_validate(job.payload)
         try:
             acting.spend_of_order(scene, order)
         except ActRequiredError as e:
@@ -183,34 +183,34 @@ class _Issue(_Handler):
 class _Withdraw(_Handler):
     """A service of an organisation takes an invoice back."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene = self._scene(txn, errand, now_ms)
-        wanted = errand.payload
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._scene(txn, job, now_ms)
+        wanted = job.payload
         invoicing.withdraw(scene, wanted["invoice"], wanted["issuer"], wanted.get("reason"))
 
 
 class _Propose(_Handler):
     """A service of an organisation proposes a mandate."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene = self._scene(txn, errand, now_ms)
-        api_mandates.offer(scene, MandateOrder.model_validate(errand.payload))
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._scene(txn, job, now_ms)
+        api_mandates.offer(scene, MandateOrder.model_validate(job.payload))
 
 
 class _Charge(_Handler):
     """A service of an organisation debits by a mandate."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        order = ChargeOrder.model_validate(errand.payload)
-        charges.announce(self._scene(txn, errand, now_ms), order)
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        order = ChargeOrder.model_validate(job.payload)
+        charges.announce(self._scene(txn, job, now_ms), order)
 
 
 class _Clock(_Handler):
     """The time of a payment's state is over."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene = self._scene(txn, errand, now_ms)
-        matter = files.lock(scene, errand.payload["payment"])
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._scene(txn, job, now_ms)
+        matter = files.lock(scene, job.payload["payment"])
         if matter is not None:
             paying.rang(scene, matter)
 
@@ -218,6 +218,6 @@ class _Clock(_Handler):
 class _Due(_Handler):
     """The time to pay an invoice is over."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene = self._scene(txn, errand, now_ms)
-        invoices.expire(scene, errand.payload["invoice"], errand.payload["version"])
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene = self._scene(txn, job, now_ms)
+        invoices.expire(scene, job.payload["invoice"], job.payload["version"])

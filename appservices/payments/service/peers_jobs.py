@@ -16,7 +16,7 @@ from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.contracts.payments.receipt import ReceiptError, verify_receipt
 from veche.protocol.errors import UnavailableError
 from veche.protocol.money import Money
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.peers import OutFile
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
@@ -48,31 +48,31 @@ _HEARD: Final[Mapping[tuple[str, str], OutInput]] = {
 """What an answer means; whatever else is said contradicts what was said before."""
 
 
-class Send(ChatErrand[Parts]):
+class Send(ChatJob[Parts]):
     """Tells another institution of a payment, again until it has an answer that counts."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Ask; what it answered, as it was signed."""
         host = self._parts.host
-        read = await host.database.run("payments.peer", self._read, errand)
+        read = await host.database.run("payments.peer", self._read, job)
         if read is None:
             return {}
         server, more, amount = read
-        kind = errand.payload["kind"]
+        kind = job.payload["kind"]
         client = self._parts.peers
         assert client is not None, "a service has one"  # noqa: S101 -- our bug
         answer, message = await client.ask(server, kind, **more)
         if answer.state == "busy":
             raise UnavailableError(f"{server} has not decided yet", retry_after_ms=_BUSY_MS)
-        if not self._counts(server, errand, answer, amount):
-            await host.database.run("payments.peer", self._fault, errand, server, message)
+        if not self._counts(server, job, answer, amount):
+            await host.database.run("payments.peer", self._fault, job, server, message)
             raise UnavailableError(f"{server} contradicts itself", retry_after_ms=_BUSY_MS)
         return {"answer": dict(message)}
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[str, dict[str, Any], Money] | None:
+    def _read(self, txn: Cursor, job: Job) -> tuple[str, dict[str, Any], Money] | None:
         """Whom to ask, what, and about which amount; None if there is nothing more to say."""
-        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
-        kind, id_ = errand.payload["kind"], errand.payload["payment"]
+        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        kind, id_ = job.payload["kind"], job.payload["payment"]
         out = store.out(txn, id_)
         file = payment_store.payment(txn, id_)
         if out is None or file is None or KINDS.get(out.state) != kind:
@@ -86,35 +86,35 @@ class Send(ChatErrand[Parts]):
             return server, commit_of(scene, matter, out), amount
         return server, {"id": id_}, amount
 
-    def _counts(self, server: str, errand: Errand, answer: PeerAnswer, amount: Money) -> bool:
+    def _counts(self, server: str, job: Job, answer: PeerAnswer, amount: Money) -> bool:
         """Whether an answer is one that the question can have; that money came is proved."""
-        if (errand.payload["kind"], answer.state) not in _HEARD:
+        if (job.payload["kind"], answer.state) not in _HEARD:
             return False
-        if answer.state != "done" or errand.payload["kind"] == PREPARE:
+        if answer.state != "done" or job.payload["kind"] == PREPARE:
             return True
         section = self._parts.section.peer(server)
         try:
             proved = verify_receipt(answer.receipt or {}, section.verifiers() if section else [])
         except ReceiptError as e:
-            logger.warning("payment %s at %s: %s", errand.payload["payment"], server, e)
+            logger.warning("payment %s at %s: %s", job.payload["payment"], server, e)
             return False
         receipt = proved.receipt
-        is_of_it = receipt.payment == errand.payload["payment"] and receipt.amount == amount
+        is_of_it = receipt.payment == job.payload["payment"] and receipt.amount == amount
         return is_of_it and log_of(proved.origin) == origin_of(server)
 
-    def _fault(self, txn: Cursor, errand: Errand, server: str, message: Mapping[str, Any]) -> None:
-        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
-        what = f"{message.get('state')} in answer to {errand.payload['kind']}"
+    def _fault(self, txn: Cursor, job: Job, server: str, message: Mapping[str, Any]) -> None:
+        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        what = f"{message.get('state')} in answer to {job.payload['kind']}"
         holder = peers.institution(scene, server)
-        peers_taking.fault(scene, holder, what, errand.payload["payment"], message)
+        peers_taking.fault(scene, holder, what, job.payload["payment"], message)
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Go on with the payment."""
         if result:
-            scene = self._parts.scene(txn, errand.id, now_ms)
+            scene = self._parts.scene(txn, job.id, now_ms)
             answer = parse(PeerAnswer, result["answer"])
-            heard = _HEARD[errand.payload["kind"], answer.state]
-            answered(scene, errand.payload["payment"], heard, answer, result["answer"])
+            heard = _HEARD[job.payload["kind"], answer.state]
+            answered(scene, job.payload["payment"], heard, answer, result["answer"])
 
 
 def answered(

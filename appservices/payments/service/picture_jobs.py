@@ -17,7 +17,7 @@ from veche.runtime.files.sandbox import SandboxError, in_sandbox
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
 
@@ -38,10 +38,10 @@ class ReadPicture(LookAtFile):
             return {"problem": found.value}
         return {"codes": found}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask what the one payment code in it asks; or say why nothing is asked."""
-        inbound = _inbound(errand, self._bot)
-        scene = self._parts.scene(txn, f"{errand.id} {inbound.event_id}", now_ms)
+        inbound = _inbound(job, self._bot)
+        scene = self._parts.scene(txn, f"{job.id} {inbound.event_id}", now_ms)
         found = result.get("problem") or _the_one(result["codes"])
         if isinstance(found, PictureProblem) or "problem" in result:
             problem = PictureProblem(found)
@@ -58,9 +58,9 @@ def _the_one(codes: Sequence[str]) -> str | PictureProblem:
     return payable[0] if len(payable) == 1 else PictureProblem.SEVERAL
 
 
-def _inbound(errand: Errand, bot: UserId) -> Inbound:
+def _inbound(job: Job, bot: UserId) -> Inbound:
     """The message that the picture came in."""
-    said = errand.payload
+    said = job.payload
     return Inbound(
         bot=bot,
         room_id=RoomId(said["room"]),

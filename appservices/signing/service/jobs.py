@@ -13,7 +13,7 @@ from appservices.signing.service import (
     guardians,
     together,
 )
-from appservices.signing.service.batch_errands import MakeRow, Sow
+from appservices.signing.service.batch_jobs import MakeRow, Sow
 from appservices.signing.service.batches import ROW, SOW
 from appservices.signing.service.bulk import MAKE, Make
 from appservices.signing.service.by_hand import OVER
@@ -23,7 +23,7 @@ from appservices.signing.service.clocks import DEADLINE, REMIND, is_current
 from appservices.signing.service.closing import Close
 from appservices.signing.service.delegation_talk import DELEGATE, Delegate
 from appservices.signing.service.delivery import DELIVER, Deliver, SendFile
-from appservices.signing.service.draft_errands import Find, Forget, Freeze
+from appservices.signing.service.draft_jobs import Find, Forget, Freeze
 from appservices.signing.service.draft_talk import FIND, FORGET, FREEZE
 from appservices.signing.service.identify_talk import IDENTIFY, Identify
 from appservices.signing.service.meetings import PICTURE, Picture
@@ -34,19 +34,19 @@ from appservices.signing.service.renewals import LOOK, RENEW, Look, Renew
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.tablet_talk import Over
 from appservices.signing.service.template_talk import FILL, Fill
-from veche.bots import ChatErrand, Join, OpenChat, invite, join_kind
+from veche.bots import ChatJob, Join, OpenChat, invite, join_kind
 from veche.protocol.ids import RoomId, UserId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.service.scene import Scene
-    from veche.messaging.jobs import Errand, ErrandHandler
+    from veche.messaging.jobs import Job, JobHandler
     from veche.runtime.database import Cursor
 
 
-def handlers(parts: Parts) -> dict[str, ErrandHandler]:
-    """The handler of each kind of errand."""
+def handlers(parts: Parts) -> dict[str, JobHandler]:
+    """The handler of each kind of job."""
     return {
         join_kind(parts.manner.purpose): Join(parts, greet),
         MAKE: Make(parts),
@@ -82,36 +82,36 @@ def handlers(parts: Parts) -> dict[str, ErrandHandler]:
     }
 
 
-class _Handler(ChatErrand[Parts]):
-    def _scene(self, txn: Cursor, errand: Errand, now_ms: int) -> Scene:
-        return self._parts.scene(txn, errand.id, now_ms)
+class _Handler(ChatJob[Parts]):
+    def _scene(self, txn: Cursor, job: Job, now_ms: int) -> Scene:
+        return self._parts.scene(txn, job.id, now_ms)
 
 
 class _OpenChat(OpenChat[Parts]):
     """Makes a chat with somebody who has none, and goes on there."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        person, room_id = UserId(errand.payload["person"]), RoomId(result["room"])
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.scene(txn, job.id, now_ms)
+        person, room_id = UserId(job.payload["person"]), RoomId(result["room"])
         # Before the chat is theirs: whoever steps the session asks for the chat in this order too.
-        session = scene.session(errand.payload["session"])
+        session = scene.session(job.payload["session"])
         if not invite(scene, room_id, person):
             greet(scene, room_id, person)
-        if errand.payload.get("guard"):
-            guardians.RULES.invite(scene, errand.payload["guard"], person)
+        if job.payload.get("guard"):
+            guardians.RULES.invite(scene, job.payload["guard"], person)
         if session is None:
             return
-        if errand.payload.get("deliver"):
-            delivery.order_for(scene, session, person, errand.payload["verdict"])
-        elif session.member(errand.payload["party"]) is not None:
-            scene.save(cards.show(scene, session, errand.payload["party"]))
+        if job.payload.get("deliver"):
+            delivery.order_for(scene, session, person, job.payload["verdict"])
+        elif session.member(job.payload["party"]) is not None:
+            scene.save(cards.show(scene, session, job.payload["party"]))
 
 
 class _Deadline(_Handler):
     """The time of a session, or of one party, is over."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene, payload = self._scene(txn, errand, now_ms), errand.payload
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene, payload = self._scene(txn, job, now_ms), job.payload
         session = scene.session(payload["session"])
         if session is None or not is_current(session, payload["party"], payload["deadline_at_ms"]):
             return
@@ -124,8 +124,8 @@ class _Deadline(_Handler):
 class _Remind(_Handler):
     """The time of a session, or of one party, soon will be over."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene, payload = self._scene(txn, errand, now_ms), errand.payload
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        scene, payload = self._scene(txn, job, now_ms), job.payload
         session = scene.session(payload["session"])
         if session is None or not is_current(session, payload["party"], payload["deadline_at_ms"]):
             return

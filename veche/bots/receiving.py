@@ -11,7 +11,7 @@ from veche.bots.conversation import ChatScene
 from veche.chat import people
 from veche.chat.attention import came_in_clear, is_edit, is_said
 from veche.chat.sending import MEMBER
-from veche.messaging import jobs as errands
+from veche.messaging import jobs
 from veche.protocol.answers import NoAnswer, Refused, refusal_text
 from veche.protocol.commands import language_named
 from veche.protocol.talk import clear_doc, edit_doc, language_doc, languages_line
@@ -49,8 +49,8 @@ class Hear(Protocol[C_contra]):
 
 
 def join_kind(purpose: str) -> str:
-    """The kind of the errands by which a bot goes into chats that persons began."""
-    return purpose + errands.JOIN_SUFFIX
+    """The kind of the jobs by which a bot goes into chats that persons began."""
+    return purpose + jobs.JOIN_SUFFIX
 
 
 def receive(scene: C, inbound: Inbound, hear: Hear[C]) -> None:

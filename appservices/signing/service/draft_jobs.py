@@ -25,7 +25,7 @@ from appservices.signing.service.laying import boxed, misplaced, sizes_of
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.scene import CATALOGUE, Parts
 from appservices.signing.store import blobs, sessions
-from veche.bots import ChatErrand
+from veche.bots import ChatJob
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.message import Paragraph
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.order import Wanted
     from appservices.signing.core.records import Session
-    from veche.messaging.jobs import Errand
+    from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
 
-class Find(ChatErrand[Parts]):
+class Find(ChatJob[Parts]):
     """Finds out what those are called who are to sign; then all of it is shown."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Ask the homeserver for each name; somebody may not be there."""
-        order = read_order(errand.payload["typed"])
-        me = UserId(errand.payload["person"])
+        order = read_order(job.payload["typed"])
+        me = UserId(job.payload["person"])
         names: dict[str, str] = {}
         wanted = [one for stage in order.stages for one in stage.wanted]
         persons = [one.person for one in wanted if one.role is not Role.SEAL and not one.is_guest]
@@ -61,7 +61,7 @@ class Find(ChatErrand[Parts]):
         if not any(one.place is not None and one.place.is_free for one in wanted):
             return {"names": names}
         host = self._parts.host
-        read = await host.database.run("signing.sizes", self._read, errand)
+        read = await host.database.run("signing.sizes", self._read, job)
         if read is None:
             return {"names": names}
         try:
@@ -70,15 +70,15 @@ class Find(ChatErrand[Parts]):
             return {"problem": e}
         return {"names": names, "sizes": sizes}
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[Session, bytes] | None:
-        session = sessions.read(txn, self._parts.vault, errand.payload["session"])
-        cipher = blobs.of_kind(txn, errand.payload["session"], "upload")
+    def _read(self, txn: Cursor, job: Job) -> tuple[Session, bytes] | None:
+        session = sessions.read(txn, self._parts.vault, job.payload["session"])
+        cipher = blobs.of_kind(txn, job.payload["session"], "upload")
         return None if session is None or cipher is None else (session, cipher)
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep who takes part, and show all of it."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        wanted = errand.payload
+        scene = self._parts.scene(txn, job.id, now_ms)
+        wanted = job.payload
         person, room_id = UserId(wanted["person"]), RoomId(wanted["room"])
         session = draft_talk.draft_of(scene, wanted["session"], person)
         if session is None:
@@ -160,13 +160,13 @@ class Find(ChatErrand[Parts]):
         return Invited(ids[one.person], one.role, str(found), name, of, one.level, place=one.place)
 
 
-class Freeze(ChatErrand[Parts]):
+class Freeze(ChatJob[Parts]):
     """Lays the boxes of those who sign; then the document cannot change, and is sent."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Make the document ready, outside the reactor's thread."""
         host = self._parts.host
-        read = await host.database.run("signing.freeze", self._read, errand)
+        read = await host.database.run("signing.freeze", self._read, job)
         if read is None:
             return {}
         session, cipher, language = read
@@ -184,19 +184,19 @@ class Freeze(ChatErrand[Parts]):
         links = self._parts.host.links
         return "" if links is None else links.verify()
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[Session, bytes, str] | None:
-        session = sessions.read(txn, self._parts.vault, errand.payload["session"])
-        cipher = blobs.of_kind(txn, errand.payload["session"], "upload")
+    def _read(self, txn: Cursor, job: Job) -> tuple[Session, bytes, str] | None:
+        session = sessions.read(txn, self._parts.vault, job.payload["session"])
+        cipher = blobs.of_kind(txn, job.payload["session"], "upload")
         if session is None or session.state is not State.DRAFT or cipher is None:
             return None
-        scene = self._parts.scene(txn, errand.id, self._parts.host.now_ms())
-        return session, cipher, scene.language_of(UserId(errand.payload["person"]))
+        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        return session, cipher, scene.language_of(UserId(job.payload["person"]))
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Send it, or say why it cannot be; what was changed meanwhile is shown again."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        person, room_id = UserId(errand.payload["person"]), RoomId(errand.payload["room"])
-        session = draft_talk.draft_of(scene, errand.payload["session"], person)
+        scene = self._parts.scene(txn, job.id, now_ms)
+        person, room_id = UserId(job.payload["person"]), RoomId(job.payload["room"])
+        session = draft_talk.draft_of(scene, job.payload["session"], person)
         if session is None or not result:
             return
         speech = scene.speech(person)
@@ -224,13 +224,13 @@ class Freeze(ChatErrand[Parts]):
         drafting.send(scene, session)
 
 
-class Forget(ChatErrand[Parts]):
+class Forget(ChatJob[Parts]):
     """Forgets a draft that was not sent."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Forget it, unless it was sent."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        session = scene.session(errand.payload["session"])
+        scene = self._parts.scene(txn, job.id, now_ms)
+        session = scene.session(job.payload["session"])
         if session is not None and session.state is State.DRAFT:
             draft_talk.close(scene, session)
             sessions.drop(txn, session.id)

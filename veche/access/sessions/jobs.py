@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from veche.access.sessions import core, store, talk
 from veche.chat import people
 from veche.chat.bot_accounts import private_chats, voice_of
-from veche.messaging.jobs import Errand, schedule
+from veche.messaging.jobs import Job, schedule
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import UserId, effect_id
 from veche.runtime.crypto.tracking import identity_view
@@ -29,7 +29,7 @@ ASK_IDENTITY: Final = "sessions.identity"
 def schedule_code(txn: Cursor, sign_in_id: str, now_ms: int) -> None:
     """Have the code of a request sent."""
     payload = {"sign_in": sign_in_id}
-    schedule(txn, Errand(effect_id(SEND_CODE, sign_in_id), SEND_CODE, payload, now_ms))
+    schedule(txn, Job(effect_id(SEND_CODE, sign_in_id), SEND_CODE, payload, now_ms))
 
 
 def schedule_identity(txn: Cursor, person: UserId, news: int, now_ms: int) -> None:
@@ -37,7 +37,7 @@ def schedule_identity(txn: Cursor, person: UserId, news: int, now_ms: int) -> No
     bot = store.any_bot(txn)
     if bot is not None:
         id_ = effect_id(ASK_IDENTITY, person, news)
-        schedule(txn, Errand(id_, ASK_IDENTITY, {"person": person, "bot": bot}, now_ms))
+        schedule(txn, Job(id_, ASK_IDENTITY, {"person": person, "bot": bot}, now_ms))
 
 
 class SendCode:
@@ -47,13 +47,13 @@ class SendCode:
         self._act_log = act_log
         self._links = links
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
+    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         """Make the code; it stays in memory until it is said."""
         return {"code": f"{secrets.randbelow(10**core.CODE_DIGITS):0{core.CODE_DIGITS}}"}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say it where the person alone can read it, if there is such a room."""
-        sign_in = store.lock_sign_in(txn, errand.payload["sign_in"])
+        sign_in = store.lock_sign_in(txn, job.payload["sign_in"])
         if sign_in is None or not core.is_open(sign_in, now_ms):
             return
         person = sign_in.person
@@ -63,7 +63,7 @@ class SendCode:
             return
         bot, room_id = chats[0]
         try:
-            voice = voice_of(txn, self._act_log, bot, errand.id, now_ms)
+            voice = voice_of(txn, self._act_log, bot, job.id, now_ms)
         except UnavailableError:
             return  # a bot that this version never started: nobody would send it
         language = people.read(txn, person, default_language=sign_in.language).language
@@ -71,7 +71,7 @@ class SendCode:
             txn, voice, room_id, sign_in, result["code"], links=self._links, language=language
         )
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """Never: ``perform`` refuses nothing."""
 
 
@@ -81,15 +81,15 @@ class AskIdentity:
     def __init__(self, directory: People) -> None:
         self._directory = directory
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Ask; what cannot be asked now is asked for at the next use of a session."""
-        payload = errand.payload
+        payload = job.payload
         await self._directory.refresh(UserId(payload["bot"]), [UserId(payload["person"])])
         return {}
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """End the sessions of another identity."""
-        store.end_sessions_of_others(txn, UserId(errand.payload["person"]))
+        store.end_sessions_of_others(txn, UserId(job.payload["person"]))
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """Never: ``perform`` refuses nothing."""

@@ -25,9 +25,9 @@ from appservices.signing.service.template_drafts import Made, Options, draft_of
 from appservices.signing.service.templates import make_document
 from appservices.signing.store import batches as store
 from appservices.signing.store.batches import MADE, WAITING, Row
-from veche.bots import ChatErrand
-from veche.messaging import jobs as errands
-from veche.messaging.jobs import Errand
+from veche.bots import ChatJob
+from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import MalformedError, UnavailableError, VecheError
 from veche.protocol.ids import effect_id
@@ -46,29 +46,29 @@ _CHANGED = Problem("template", "was changed meanwhile: ask again")
 _FAILS = Problem("template", "does not work with these answers")
 
 
-class Sow(ChatErrand[Parts]):
+class Sow(ChatJob[Parts]):
     """Has the next rows of a batch made, as long as there are any."""
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        """An errand for each of the next rows; then again, a moment later."""
-        batch_id, after = errand.payload["batch"], errand.payload["after"]
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """A job for each of the next rows; then again, a moment later."""
+        batch_id, after = job.payload["batch"], job.payload["after"]
         room = AT_ONCE_MAX - store.waiting_until(txn, batch_id, after)
         found = store.waiting_after(txn, batch_id, after, room) if room > 0 else []
         for n in found:
             payload = {"batch": batch_id, "row": n}
-            errands.schedule(txn, Errand(effect_id(ROW, batch_id, n), ROW, payload, now_ms))
+            jobs.schedule(txn, Job(effect_id(ROW, batch_id, n), ROW, payload, now_ms))
         last = found[-1] if found else after
         if room <= 0 or store.waiting_after(txn, batch_id, last, 1):
-            sow_later(txn, batch_id, last, errand.payload["step"] + 1, now_ms + PACE_MS)
+            sow_later(txn, batch_id, last, job.payload["step"] + 1, now_ms + PACE_MS)
 
 
-class MakeRow(ChatErrand[Parts]):
+class MakeRow(ChatJob[Parts]):
     """Makes the document of one row, and sends it to whoever signs it."""
 
-    async def perform(self, errand: Errand) -> Mapping[str, Any]:
+    async def perform(self, job: Job) -> Mapping[str, Any]:
         """Make the document, outside the reactor's thread."""
         host = self._parts.host
-        read = await host.database.run("signing.batch", self._read, errand)
+        read = await host.database.run("signing.batch", self._read, job)
         if read is None:
             return {}
         try:
@@ -83,18 +83,16 @@ class MakeRow(ChatErrand[Parts]):
             return {"problems": [Problem("template", str(e))]}
         return {"made": made}
 
-    def _read(self, txn: Cursor, errand: Errand) -> tuple[Batch, Row] | None:
-        batch = store.read(txn, errand.payload["batch"])
-        row = store.row(txn, self._parts.vault, errand.payload["batch"], errand.payload["row"])
+    def _read(self, txn: Cursor, job: Job) -> tuple[Batch, Row] | None:
+        batch = store.read(txn, job.payload["batch"])
+        row = store.row(txn, self._parts.vault, job.payload["batch"], job.payload["row"])
         return None if batch is None or row is None or row.state != WAITING else (batch, row)
 
-    def finish(self, txn: Cursor, errand: Errand, result: Mapping[str, Any], now_ms: int) -> None:
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep and send it; or keep what is wrong with it."""
-        scene = self._parts.scene(txn, errand.id, now_ms)
-        batch = store.read(txn, errand.payload["batch"])
-        row = store.row(
-            txn, scene.vault, errand.payload["batch"], errand.payload["row"], is_locked=True
-        )
+        scene = self._parts.scene(txn, job.id, now_ms)
+        batch = store.read(txn, job.payload["batch"])
+        row = store.row(txn, scene.vault, job.payload["batch"], job.payload["row"], is_locked=True)
         if batch is None or row is None or row.state != WAITING or not result:
             return
         if "problems" in result:
@@ -103,13 +101,13 @@ class MakeRow(ChatErrand[Parts]):
             changed = _sent(scene, batch, row, result["made"])
         _keep(scene, batch, changed)
 
-    def refused(self, txn: Cursor, errand: Errand, error: RefusedError, now_ms: int) -> None:
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """What may never be done is told like a wrong answer."""
-        batch_id, n = errand.payload["batch"], errand.payload["row"]
+        batch_id, n = job.payload["batch"], job.payload["row"]
         batch = store.read(txn, batch_id)
         row = store.row(txn, self._parts.vault, batch_id, n, is_locked=True)
         if batch is not None and row is not None and row.state == WAITING:
-            scene = self._parts.scene(txn, errand.id, now_ms)
+            scene = self._parts.scene(txn, job.id, now_ms)
             _keep(scene, batch, failed_row(n, row.told, [Problem("row", str(error))]))
 
 
