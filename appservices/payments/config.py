@@ -16,7 +16,7 @@ from veche.api.sealing_client import SealSection
 from veche.contracts.payments.invoice_tax import SCHEME, VAT_ID, Endpoint
 from veche.protocol.errors import MalformedError
 from veche.protocol.money import MINOR_MAX, Money, minor_digits, parse_money
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.config import SecretPath, Section
 from veche.runtime.config.sections import Duration, Names, Networks, TimeZone
 from veche.transparency.envelope import is_verification_key
@@ -78,7 +78,7 @@ def _check_key(text: str) -> str:
 
 def _check_public_key(text: str) -> str:
     try:
-        key = from_unpadded(text.rstrip("="))
+        key = decode_base64(text.rstrip("="))
     except ValueError as e:
         raise ValueError("should be 32 bytes in base64") from e
     if not is_verification_key(key):

@@ -13,7 +13,7 @@ from nacl.signing import SigningKey
 
 from tests.support.calls import REQUEST_S_MAX, request
 from veche.cli.demo.shop import ID, DemoShop
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.transparency.envelope import sign, signing_key
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Shop:
 
     def signed(self, body: dict[str, Any]) -> dict[str, Any]:
         """An instruction, signed by whoever may pay out."""
-        seed = from_unpadded((self._folder / "key.signing").read_text().strip().rstrip("="))
+        seed = decode_base64((self._folder / "key.signing").read_text().strip().rstrip("="))
         assert SigningKey(seed)
         return sign(body, ID, signing_key("1", seed))
 

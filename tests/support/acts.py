@@ -13,7 +13,7 @@ from veche.protocol.acts import (
     inner,
     make_entry,
 )
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency import merkle
 from veche.transparency.act_proof import ACTS_KEY, act_origin
 from veche.transparency.notes import Checkpoint, Cosigner, NoteSigner
@@ -50,10 +50,10 @@ def an_act(seq: int, prev: str = "", **changes: Any) -> dict[str, Any]:
     entry = make_entry("lindenau", ActClass.MESSAGE, AT_MS, 1, c)
     return {
         "e": entry.decode(),
-        "bound": unpadded(bound),
-        "salt": unpadded(salt),
+        "bound": encode_base64(bound),
+        "salt": encode_base64(salt),
         "opening": opening,
-        "c": unpadded(c),
+        "c": encode_base64(c),
     }
 
 
@@ -97,7 +97,7 @@ def witnessed(
     path = merkle.consistency_proof(hashes, size)
     return {
         "checkpoint": LOG.sign(text) + cosigner.cosign(text, time_s),
-        "consistency": [unpadded(one) for one in path],
+        "consistency": [encode_base64(one) for one in path],
     }
 
 
@@ -110,7 +110,7 @@ def _proofs(acts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     hashes = _hashes(acts)
     return [
         {key: value for key, value in one.items() if key != "c"}
-        | {"index": i, "path": [unpadded(x) for x in merkle.inclusion_proof(hashes, i)]}
+        | {"index": i, "path": [encode_base64(x) for x in merkle.inclusion_proof(hashes, i)]}
         for i, one in enumerate(acts)
     ]
 
@@ -138,7 +138,9 @@ def for_pages() -> dict[str, Any]:
             "unknown_signer": acts_file(acts, log=OTHER_LOG, signer=OTHER_LOG),
             "wrong_signature": wrong,
             "bad_head": acts_file(acts, log=OTHER_LOG),
-            "other_act": acts_file(acts, acts=[{**_proofs(acts)[0], "salt": unpadded(bytes(32))}]),
+            "other_act": acts_file(
+                acts, acts=[{**_proofs(acts)[0], "salt": encode_base64(bytes(32))}]
+            ),
             "not_in_log": acts_file(acts, acts=[{**_proofs(acts)[0], "index": 1}]),
             "other_order": acts_file(acts, acts=_proofs(acts)[::-1]),
         },

@@ -33,7 +33,7 @@ from veche.documents.pki.digests import SHA256, hash_named
 from veche.documents.signatures.judging import StampRoot
 from veche.documents.signatures.report import Reason
 from veche.documents.signatures.verdict import Trusted, judge, signatures_of
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -193,7 +193,7 @@ class BlindPage(SignPage):
         mine = request("POST", url, token=token, body={})
         if mine.status != 200:
             return mine
-        key = from_unpadded(told["k"].replace("-", "+").replace("_", "/"))
+        key = decode_base64(told["k"].replace("-", "+").replace("_", "/"))
         digest = told["d"].replace("-", "+").replace("_", "/")
         who = mine.body
         return BlindPage(origin, told["s"], who["party"], who["token"], key, digest)
@@ -222,10 +222,10 @@ class BlindPage(SignPage):
             RefusedPageError: They are others.
         """
         try:
-            found = json.loads(self._opened(from_unpadded(view["matter"]), MATTER))
+            found = json.loads(self._opened(decode_base64(view["matter"]), MATTER))
         except InvalidTag as e:
             raise RefusedPageError("matter") from e
-        salt = from_unpadded(found["salt"])
+        salt = decode_base64(found["salt"])
         titles = {one["id"]: one["title"] for one in found["clauses"]}
         told = [(view["title_sha256"], found["title"])]
         told += [(one["title_sha256"], titles[one["id"]]) for one in view["clauses"]]
@@ -238,8 +238,8 @@ class BlindPage(SignPage):
         """What keeps a file from being green that is not closed yet."""
         roots = [view["proofs"]["certificates"][0]]
         roots += [one["certificate"] for one in view.get("authorities", [])]
-        trusted = [*map(from_unpadded, roots)]
-        trusted += [StampRoot(from_unpadded(one)) for one in view.get("stampers", [])]
+        trusted = [*map(decode_base64, roots)]
+        trusted += [StampRoot(decode_base64(one)) for one in view.get("stampers", [])]
         now = dt.datetime.fromtimestamp(view["now_ms"] // 1000, dt.UTC)
         try:
             report = judge(pdf, Trusted.by_encoded(trusted, now))
@@ -253,7 +253,7 @@ class BlindPage(SignPage):
         """Sign a file, and say of it what the service can check without it."""
         made = SignPage.revision(self, view, pdf, key, issued)
         place = b"veche.signing.%d" % made["number"]
-        increment = self._opened(from_unpadded(made["increment"]), place)
+        increment = self._opened(decode_base64(made["increment"]), place)
         return {**made, **claims(pdf, increment)}
 
     def close(self, view: Mapping[str, Any], field: str = "Closed") -> Answer:
@@ -264,8 +264,8 @@ class BlindPage(SignPage):
         """The revision that closes a file."""
         others, told = self.stampers(view), view["proofs"]
         proofs = Proofs(
-            [*map(from_unpadded, told["certificates"]), *others.certificates],
-            [*map(from_unpadded, told["lists"]), *others.lists],
+            [*map(decode_base64, told["certificates"]), *others.certificates],
+            [*map(decode_base64, told["lists"]), *others.lists],
         )
         by = hash_named(view["stamp_hash"])
         room = room_for_stamp(proofs.certificates)

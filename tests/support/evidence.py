@@ -19,7 +19,7 @@ from veche.documents.pdf.appearance import Look
 from veche.documents.pki.cms import der_of
 from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.canonical import canonical
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _record(
         people: Who signed.
     """
     document, pdf = whole
-    digest = unpadded(hashlib.sha256(document).digest())
+    digest = encode_base64(hashlib.sha256(document).digest())
     parties = _parties(report)
     approvals = [
         _approval(party, digest, person.certificate)
@@ -93,7 +93,7 @@ def _record(
             "pages": 2,
             "code": "4718",
         },
-        "final_sha256": unpadded(hashlib.sha256(pdf).digest()),
+        "final_sha256": encode_base64(hashlib.sha256(pdf).digest()),
         "created_at_ms": ms(NOW) - 86_400_000,
         "ended_at_ms": ms(NOW),
         "parties": [
@@ -106,7 +106,7 @@ def _record(
             {"at_ms": ms(NOW), "party": "p1", "what": "signed", "event_id": "$1", "device": "ABC"},
         ],
         "approvals": approvals,
-        "certificates": [unpadded(der_of(one.certificate)) for one in known],
+        "certificates": [encode_base64(der_of(one.certificate)) for one in known],
         "log": {first: {"entry": "leaf", "proof": "c2sp.org/tlog-proof@v1"}},
         "clauses": [
             {
@@ -118,7 +118,7 @@ def _record(
             }
         ],
         "policy": {
-            "roots": [unpadded(hashlib.sha256(der_of(office.root.certificate)).digest())],
+            "roots": [encode_base64(hashlib.sha256(der_of(office.root.certificate)).digest())],
             "leaf_life_ms": 365 * 86_400_000,
             "verifier_version": "0.1",
             "verdict": report.verdict.value,
@@ -137,7 +137,7 @@ def _parties(report: Report) -> list[dict[str, Any]]:
             "level": "S2",
             "field": signed.field,
             "signed_at_ms": ms(NOW),
-            "certificate_sha256": unpadded(signed.certificate_sha256),
+            "certificate_sha256": encode_base64(signed.certificate_sha256),
         }
         for at, signed in enumerate(report.signers, 1)
     ]
@@ -169,7 +169,7 @@ def _approval(party: dict[str, Any], digest: str, certificate: Certificate) -> d
             "effect": "when_complete",
             "read": "all_pages",
             "clauses": [],
-            "key": unpadded(hashlib.sha256(fresh).digest()),
+            "key": encode_base64(hashlib.sha256(fresh).digest()),
         },
     }
     signed = canonical(approval, where="approval")
@@ -181,10 +181,10 @@ def _approval(party: dict[str, Any], digest: str, certificate: Certificate) -> d
         "means": "p256",
         "person": party["user"],
         "at_ms": ms(NOW),
-        "signed": unpadded(signed),
+        "signed": encode_base64(signed),
         "key": base64.urlsafe_b64encode(hashlib.sha256(public).digest()).decode().rstrip("="),
-        "public_key": unpadded(public),
-        "signature": unpadded(r.to_bytes(32, "big") + s.to_bytes(32, "big")),
+        "public_key": encode_base64(public),
+        "signature": encode_base64(r.to_bytes(32, "big") + s.to_bytes(32, "big")),
         "webauthn": None,
         "rp_id": None,
         "reply": None,

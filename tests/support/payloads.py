@@ -15,7 +15,7 @@ from veche.protocol.acts import (
     make_entry,
     next_head,
 )
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ def act_receipt(clear_form: Mapping[str, Any] | None = None) -> dict[str, Any]:
     c = commitment(bind(clear_form or {}), inner_part)
     entry = make_entry("tax", ActClass.MESSAGE, 1_795_000_000_000, 1, c)
     proof = ChainProof(0, EMPTY_HEAD, next_head(EMPTY_HEAD, entry)).to_text()
-    return {"v": 1, "e": entry.decode(), "i": unpadded(inner_part), "proof": proof}
+    return {"v": 1, "e": entry.decode(), "i": encode_base64(inner_part), "proof": proof}
 
 
 VALID: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -67,7 +67,7 @@ VALID: Final[Mapping[str, Mapping[str, Any]]] = {
         "id": ULID,
         "kind": "permit",
         "title": "Parking permit",
-        "sha256": unpadded(bytes(32)),
+        "sha256": encode_base64(bytes(32)),
         "issuer": "tax",
     },
     "org.veche.invoice": EXAMPLES["org.veche.invoice"],

@@ -15,7 +15,7 @@ from appservices.payments.core.ledger import Row, ledger_id
 from appservices.payments.core.ledger.block import FIRST_HEAD, Block, Content, leaves, seal
 from appservices.payments.core.ledger.values import PLACES
 from veche.protocol.ids import ulid
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency import merkle
 from veche.transparency.notes import Checkpoint, NoteSigner, VerifierKey
 
@@ -105,7 +105,7 @@ def a_receipt(seq: int, place: int, blocks: Sequence[Block] = BLOCKS) -> dict[st
         "v": 1,
         "id": an_id(number),
         "payment": an_id(number + 50_000),
-        "payer_ref": unpadded(b"p" * 16),
+        "payer_ref": encode_base64(b"p" * 16),
         "payee": "Bäckerei „Zum Ofen“ 😀",
         "amount": {"minor": row.amount, "currency": "EUR"},
         "at_ms": row.at_ms,
@@ -117,10 +117,10 @@ def a_receipt(seq: int, place: int, blocks: Sequence[Block] = BLOCKS) -> dict[st
                 "seq": seq,
                 "at_ms": block.content.at_ms,
                 "n": block.content.size,
-                "prev": unpadded(block.prev),
-                "root": unpadded(block.root),
+                "prev": encode_base64(block.prev),
+                "root": encode_base64(block.root),
             },
-            "path": [unpadded(one) for one in path],
+            "path": [encode_base64(one) for one in path],
         },
     }
 
@@ -140,7 +140,7 @@ def published(
     point = Checkpoint(signer.verifier.name, blocks, merkle.root_of_hashes(hashes))
     path = merkle.inclusion_proof(hashes, seq - 1) if seq <= blocks else []
     return {
-        "path": [unpadded(one) for one in path],
+        "path": [encode_base64(one) for one in path],
         "checkpoint": signer.sign(attrs.evolve(point, **changes).to_text()),
     }
 

@@ -31,7 +31,7 @@ from veche.documents.pdf.signing import NewField, Proofs, prepare_signature, roo
 from veche.documents.pki.cms import Signer
 from veche.documents.pki.digests import SHA256
 from veche.documents.pki.stamps import StampRequest
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,7 +85,7 @@ class SignPage:
         """The page that a link opens."""
         parts = urlsplit(link)
         told = {name: values[0] for name, values in parse_qs(parts.fragment).items()}
-        key = from_unpadded(told["k"].replace("-", "+").replace("_", "/"))
+        key = decode_base64(told["k"].replace("-", "+").replace("_", "/"))
         return SignPage(f"{parts.scheme}://{parts.netloc}", told["s"], told["p"], told["t"], key)
 
     def call(self, method: str, path: str, body: object = None) -> Answer:
@@ -117,7 +117,7 @@ class SignPage:
         whole, added = pdf, []
         for one_ in view["revisions"]:
             place = b"veche.signing.%d" % one_["number"]
-            added.append(self._opened(from_unpadded(one_["increment"]), place))
+            added.append(self._opened(decode_base64(one_["increment"]), place))
             whole = self.grown(view, pdf, added)
             assert unpadded_base64(hashlib.sha256(whole).digest()) == one_["sha256"]
         return whole
@@ -159,13 +159,13 @@ class SignPage:
         """Sign a file, and encrypt what that adds."""
         others = self.stampers(view)
         proofs = Proofs(
-            [*map(from_unpadded, issued["certificates"]), *others.certificates],
-            [*map(from_unpadded, issued["lists"]), *others.lists],
+            [*map(decode_base64, issued["certificates"]), *others.certificates],
+            [*map(decode_base64, issued["lists"]), *others.lists],
         )
         room = room_for_signature(others.certificates)
         name = next(one["name"] for one in view["parties"] if one["party"] == self.party)
-        certificate = x509.load_der_x509_certificate(from_unpadded(issued["certificate"]))
-        issuing = x509.load_der_x509_certificate(from_unpadded(issued["certificates"][1]))
+        certificate = x509.load_der_x509_certificate(decode_base64(issued["certificate"]))
+        issuing = x509.load_der_x509_certificate(decode_base64(issued["certificates"][1]))
         signer = Signer(certificate, [issuing])
         if view["document"].get("kind") is not None:
             return self._step(view, pdf, key, signer, proofs)
@@ -262,7 +262,7 @@ class SignPage:
         if not view["is_stamped_elsewhere"]:
             return Proofs()
         told = self.call("GET", "/tsa/proofs").body
-        certificates, lists = (map(from_unpadded, told[one]) for one in ("certificates", "lists"))
+        certificates, lists = (map(decode_base64, told[one]) for one in ("certificates", "lists"))
         return Proofs(list(certificates), list(lists))
 
     def stamp(self, digest: bytes, by: Hash = SHA256) -> bytes:
@@ -277,7 +277,7 @@ class SignPage:
     def increment_in(self, revision: Mapping[str, Any]) -> bytes:
         """What a revision adds, decrypted."""
         purpose = b"veche.signing.%d" % revision["number"]
-        return self._opened(from_unpadded(revision["increment"]), purpose)
+        return self._opened(decode_base64(revision["increment"]), purpose)
 
     def sealed(self, data: bytes, purpose: bytes) -> str:
         """Ciphertext of an increment, base64."""
@@ -307,7 +307,7 @@ class SignList:
         """The page that a link opens."""
         parts = urlsplit(link)
         told = {name: values[0] for name, values in parse_qs(parts.fragment).items()}
-        key = from_unpadded(told["k"].replace("-", "+").replace("_", "/"))
+        key = decode_base64(told["k"].replace("-", "+").replace("_", "/"))
         header = f"{told['all']} {told['d']} {told['t']}"
         return SignList(f"{parts.scheme}://{parts.netloc}", header, key)
 
@@ -316,7 +316,7 @@ class SignList:
         headers = {"veche-list": self.header}
         answer = request("GET", f"{self.origin}{API}/waiting", headers=headers)
         assert answer.status == 200, answer
-        sealed = from_unpadded(answer.body["sealed"])
+        sealed = decode_base64(answer.body["sealed"])
         purpose = b"veche.signing.waiting"
         plain = AESGCM(self.key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], purpose)
         found: dict[str, Any] = json.loads(plain)
@@ -330,7 +330,7 @@ class SignList:
                 one["session"],
                 one["party"],
                 one["token"],
-                from_unpadded(one["key"].replace("-", "+").replace("_", "/")),
+                decode_base64(one["key"].replace("-", "+").replace("_", "/")),
             )
             for one in self.read()["documents"]
         ]

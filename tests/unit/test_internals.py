@@ -108,7 +108,7 @@ def test_no_message_is_made_of_the_value_of_an_enum_or_of_a_code() -> None:
     [
         'Paragraph(f"case {case.state.value}")',
         'Facts([("Reason", (title, Mono(refusal.code)))])',
-        'speech.text("It is {state}.", state=case.state.value)',
+        'localizer.text("It is {state}.", state=case.state.value)',
     ],
 )
 def test_what_would_show_an_internal_name_is_found(source: str) -> None:

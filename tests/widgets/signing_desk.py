@@ -78,7 +78,7 @@ from veche.protocol.approval import (
 from veche.protocol.canonical import canonical
 from veche.protocol.ids import UserId
 from veche.protocol.p256 import verify
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.files.document_cipher import DOCUMENT, decrypt, encrypt, fresh_key, increment_of
 
 if TYPE_CHECKING:
@@ -182,8 +182,8 @@ class Desk:
         """Certificates and lists that every signer needs."""
         office = self.office
         known = (office.issuing.certificate, office.stamping.certificate)
-        chain = [unpadded(der_of(one)) for one in (office.root.certificate, *known)]
-        return chain, [unpadded(office.list_of(one, self.now)) for one in known]
+        chain = [encode_base64(der_of(one)) for one in (office.root.certificate, *known)]
+        return chain, [encode_base64(office.list_of(one, self.now)) for one in known]
 
     def view(self) -> SessionView:
         """The session as Alice sees it."""
@@ -200,9 +200,9 @@ class Desk:
             may_delegate=True,
             deadline_at_ms=self.now_ms + 7 * 86_400_000,
             code=code_of(digest, SESSION),
-            parties_sha256=unpadded(parties_sha256(self.members, self.stages)),
+            parties_sha256=encode_base64(parties_sha256(self.members, self.stages)),
             document=DocumentView(
-                sha256=unpadded(digest),
+                sha256=encode_base64(digest),
                 size=len(self.document),
                 pages=3,
                 blob=hashlib.sha256(cipher).hexdigest(),
@@ -253,10 +253,10 @@ class Desk:
         view = RevisionView(
             number=number,
             party=party,
-            previous_sha256=unpadded(before),
-            sha256=unpadded(hashlib.sha256(self.whole).digest()),
+            previous_sha256=encode_base64(before),
+            sha256=encode_base64(hashlib.sha256(self.whole).digest()),
             size=len(increment),
-            increment=unpadded(encrypt(self.key, increment, increment_of(number))),
+            increment=encode_base64(encrypt(self.key, increment, increment_of(number))),
         )
         self.revisions = [*self.revisions, view]
 
@@ -321,7 +321,7 @@ _SALT: Final = hashlib.sha256(b"salt").digest()
 
 
 def _veiled(words: str) -> str:
-    return unpadded(hashlib.sha256(_SALT + words.encode()).digest())
+    return encode_base64(hashlib.sha256(_SALT + words.encode()).digest())
 
 
 @command
@@ -334,7 +334,7 @@ def begin_blind(desk: Desk, *, has_bob: bool = False, title: str = TITLE) -> dic
     desk.is_bob_done = not has_bob
     matter = {
         "v": 1,
-        "salt": unpadded(_SALT),
+        "salt": encode_base64(_SALT),
         "title": title,
         "filename": "lease.pdf",
         "names": {str(ALICE): "Alice Adams", str(BOB): "Боб Браун"},
@@ -360,13 +360,13 @@ def _told(desk: Desk) -> Any:
     blind = {
         "mode": "blind",
         "title_sha256": _veiled(TITLE),
-        "matter": unpadded(desk.matter),
+        "matter": encode_base64(desk.matter),
         "requester": str(BOB),
         "is_to_close": is_done and not desk.closed,
         "state": "completed" if desk.closed else "sealing" if is_done else "open",
         "parties": [{**one, "name": one["user"]} for one in told["parties"]],
     }
-    sha256 = unpadded(hashlib.sha256(desk.whole).digest())
+    sha256 = encode_base64(hashlib.sha256(desk.whole).digest())
     until_ms = desk.now_ms + 90 * 86_400_000
     ended = {"final_sha256": sha256, "deletes_at_ms": until_ms} if desk.closed else {}
     return {**told, **blind, **ended, "parties_sha256": _parties(blind["parties"], told["stages"])}
@@ -378,7 +378,7 @@ def _parties(parties: Any, stages: Any) -> str:
         "parties": [{key: one[key] for key in keys} for one in parties],
         "stages": [{"need": one.get("need"), "parties": one["parties"]} for one in stages],
     }
-    return unpadded(hashlib.sha256(canonical(told)).digest())
+    return encode_base64(hashlib.sha256(canonical(told)).digest())
 
 
 @command
@@ -406,15 +406,15 @@ def take_blind(desk: Desk, *, body: Any) -> Any:
     number = len(desk.revisions) + 1
     if told["number"] != number:
         return {"is_stale": True}
-    increment = decrypt(desk.key, from_unpadded(told["increment"]), increment_of(number))
+    increment = decrypt(desk.key, decode_base64(told["increment"]), increment_of(number))
     assert told["size"] == len(increment)
-    assert from_unpadded(told["cms"]).hex().encode() in increment
+    assert decode_base64(told["cms"]).hex().encode() in increment
     desk.take("p1", increment)
-    assert told["sha256"] == unpadded(hashlib.sha256(desk.whole).digest())
+    assert told["sha256"] == encode_base64(hashlib.sha256(desk.whole).digest())
     desk.closed = desk.state is PartyState.SIGNED
     desk.state = PartyState.SIGNED
     report = judge(desk.whole, Trusted([desk.office.root.certificate], desk.now))
-    assert any(unpadded(one) == told["signed_sha256"] for one in _digests(desk.whole)), report
+    assert any(encode_base64(one) == told["signed_sha256"] for one in _digests(desk.whole)), report
     return {"is_stale": False, "session": _told(desk)}
 
 
@@ -505,7 +505,7 @@ def _listed(desk: Desk, told: WaitingList) -> dict[str, Any]:
     sealed = encrypt(desk.key, told.model_dump_json().encode(), b"veche.signing.waiting")
     name = _base64url(ALICE.encode())
     return {
-        "sealed": unpadded(sealed),
+        "sealed": encode_base64(sealed),
         "fragment": f"all={name}&d={desk.now_ms}&t={'t' * 32}&k={_base64url(desk.key)}",
     }
 
@@ -532,9 +532,9 @@ def ask_list(desk: Desk, *, body: Any) -> Any:
     assert desk.asked is not None
     assert isinstance(desk.asked.shown, SignatureShown)
     facts = desk.asked.shown.model_dump(include=set(ShownDocument.model_fields))
-    digest = documents_sha256([from_unpadded(facts["sha256"])])
+    digest = documents_sha256([decode_base64(facts["sha256"])])
     shown = SignatureShown(
-        **{**facts, "sha256": unpadded(digest)},
+        **{**facts, "sha256": encode_base64(digest)},
         level="S2",
         read=told.read,
         clauses=(),
@@ -557,14 +557,14 @@ def certify(desk: Desk, *, body: Any) -> Any:
     """POST /certificates."""
     told = CertificateBody.model_validate(body)
     approval = told.approval.approval
-    spki = from_unpadded(told.spki)
+    spki = decode_base64(told.spki)
     key = load_der_public_key(spki)
     point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     assert isinstance(approval, Approval)
     assert desk.asked is not None
     assert isinstance(approval.shown, SignatureShown)
     assert approval.shown == desk.asked.shown
-    assert approval.shown.key == unpadded(hashlib.sha256(spki).digest())
+    assert approval.shown.key == encode_base64(hashlib.sha256(spki).digest())
     verify(desk.device, signed_bytes(approval), str(told.approval.signature))
     verify(point, signed_bytes(approval), told.proof)
     return _issued(desk, key)
@@ -573,7 +573,7 @@ def certify(desk: Desk, *, body: Any) -> Any:
 @command
 def issue(desk: Desk, *, spki: str) -> Any:
     """A certificate without any question, for measuring."""
-    return _issued(desk, load_der_public_key(from_unpadded(spki)))
+    return _issued(desk, load_der_public_key(decode_base64(spki)))
 
 
 def _issued(desk: Desk, key: Any) -> Any:
@@ -593,10 +593,10 @@ def _issued(desk: Desk, key: Any) -> Any:
     )
     desk.certificate, desk.certified = made, desk.certified + 1
     chain, lists = desk.proofs()
-    own = unpadded(desk.office.list_of(made, desk.now))
+    own = encode_base64(desk.office.list_of(made, desk.now))
     return _json(
         CertificateView(
-            certificate=unpadded(der_of(made)),
+            certificate=encode_base64(der_of(made)),
             certificates=chain,
             lists=[own, *lists],
             act="1",
@@ -629,11 +629,11 @@ def take(desk: Desk, *, body: Any) -> dict[str, Any]:
     assert told is not None
     if told.number != len(desk.revisions) + 1:
         return {"is_stale": True}
-    increment = decrypt(desk.key, from_unpadded(told.increment), increment_of(told.number))
-    before = unpadded(hashlib.sha256(desk.whole).digest())
+    increment = decrypt(desk.key, decode_base64(told.increment), increment_of(told.number))
+    before = encode_base64(hashlib.sha256(desk.whole).digest())
     assert (told.size, told.previous_sha256) == (len(increment), before)
     desk.take("p1", increment)
-    assert told.sha256 == unpadded(hashlib.sha256(desk.whole).digest())
+    assert told.sha256 == encode_base64(hashlib.sha256(desk.whole).digest())
     desk.state = PartyState.SIGNED
     return {"is_stale": False, "session": _json(desk.view())}
 
@@ -708,7 +708,7 @@ def look_into_container(desk: Desk, *, container: str) -> dict[str, Any]:
     return {
         "names": [one.name for one in held.files],
         "first": base64.b64encode(held.files[0].data).decode(),
-        "sha256": unpadded(held.document_sha256),
+        "sha256": encode_base64(held.document_sha256),
     }
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from veche.chat import people
 from veche.chat.attention import is_edit
-from veche.chat.attention import is_said as is_speech
+from veche.chat.attention import is_said as is_message
 from veche.chat.bot_accounts import private_chats, voice_of
 from veche.chat.sending import Ground
 from veche.messaging.outbox import is_said
@@ -86,7 +86,7 @@ class Doubts:
         """Whether a device of before said *yes* with a code; what it confirms counts then."""
         body = inbound.content.get("body")
         found = _YES.fullmatch(body) if isinstance(body, str) else None
-        if found is None or not is_speech(inbound) or is_edit(inbound):
+        if found is None or not is_message(inbound) or is_edit(inbound):
             return False
         person = item.sender
         if not unconfirmed(txn, person):

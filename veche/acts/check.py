@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from veche.acts import store
 from veche.protocol.acts import EMPTY_HEAD, commitment, inner, next_head, read_entry
 from veche.protocol.errors import ActRequiredError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from veche.runtime.database import Cursor
@@ -51,7 +51,7 @@ def _fits(organisation: str, row: store.Row, persons: dict[str, tuple[int, str]]
     seq, last = persons.get(row.subject, (0, ""))
     persons[row.subject] = (seq + 1, entry["c"])
     is_of_it = entry["a"] == organisation and entry["n"] == (1 if row.subject else 0)
-    if row.bound is not None and unpadded(commitment(row.bound, row.inner_part)) != entry["c"]:
+    if row.bound is not None and encode_base64(commitment(row.bound, row.inner_part)) != entry["c"]:
         return False
     if row.opening is None or row.salt is None:
         return is_of_it and row.opening is None and row.salt is None

@@ -19,8 +19,8 @@ from twisted.internet.defer import CancelledError
 from veche.acts import head_store as store
 from veche.acts import signed_tree
 from veche.protocol.errors import UnavailableError
-from veche.protocol.unpadded_base64 import unpadded
-from veche.runtime.wake import Bell
+from veche.protocol.unpadded_base64 import encode_base64
+from veche.runtime.wake_event import WakeEvent
 from veche.transparency import tree_nodes as kept_tree
 from veche.transparency.act_proof import ACTS_BYTES_MAX, ACTS_MAX, act_origin
 from veche.transparency.notes import SIZE_MAX, NoteSigner
@@ -145,11 +145,11 @@ class ActHeads:
         proofs = [
             {
                 "e": act.entry,
-                "bound": unpadded(act.bound),
-                "salt": unpadded(act.salt),
+                "bound": encode_base64(act.bound),
+                "salt": encode_base64(act.salt),
                 "opening": json.loads(act.opening),
                 "index": act.idx,
-                "path": [unpadded(one) for one in kept_tree.hashes_of(span, kept)],
+                "path": [encode_base64(one) for one in kept_tree.hashes_of(span, kept)],
             }
             for act, span in zip(acts, spans, strict=True)
         ]
@@ -158,7 +158,7 @@ class ActHeads:
         return found | ({"witnessed": witnessed.model_dump()} if witnessed is not None else {})
 
     async def _loop(self) -> None:
-        pause = Bell(self._reactor)
+        pause = WakeEvent(self._reactor)
         while True:
             try:
                 await self._publish_all()

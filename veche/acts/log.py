@@ -38,7 +38,7 @@ from veche.protocol.acts import (
 )
 from veche.protocol.errors import ActRequiredError
 from veche.protocol.ids import derived_ulid
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
@@ -131,17 +131,17 @@ class ActLog:
             salt=salt,
             bound=bound,
         )
-        store.append(txn, act.organisation, row, place.seq + 1, unpadded(c))
+        store.append(txn, act.organisation, row, place.seq + 1, encode_base64(c))
         txn.tokens |= {c}
         txn.vault = self.outbox_vault
-        receipt = ActReceipt(v=1, e=row.entry, i=unpadded(hidden), proof=proof.to_text())
-        private = {"salt": unpadded(salt), "opening": opening}
+        receipt = ActReceipt(v=1, e=row.entry, i=encode_base64(hidden), proof=proof.to_text())
+        private = {"salt": encode_base64(salt), "opening": opening}
         return token_of_log(c, act.organisation, receipt, private)
 
     def pseudonym(self, organisation: str, person: UserId) -> str:
         """Pairwise pseudonym of a person: two organisations cannot compare theirs."""
         data = f"{organisation}\0{person}".encode()
-        return unpadded(hmac.digest(self._pseudonym_key, data, "sha256"))[:_SUBJECT_CHARACTERS]
+        return encode_base64(hmac.digest(self._pseudonym_key, data, "sha256"))[:_SUBJECT_CHARACTERS]
 
 
 def message_form(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from veche.acts.last_signed import Signed, database_id
 from veche.protocol.errors import NotFoundError, UnavailableError, VecheError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency import tree_nodes as kept_tree
 from veche.transparency.notes import Checkpoint
 
@@ -243,7 +243,7 @@ def extended(txn: Cursor, tree: SignedTree, after: int | None) -> tuple[Head, Se
         return head, []
     if after > head.size:
         raise NotFoundError(f"the newest head has {head.size} {tree.entries}")
-    return head, [unpadded(one) for one in consistency(txn, tree, after, head.size)]
+    return head, [encode_base64(one) for one in consistency(txn, tree, after, head.size)]
 
 
 def newest(txn: Cursor, tree: SignedTree, size_min: int = 1) -> Head:
@@ -266,7 +266,7 @@ def consistency(txn: Cursor, tree: SignedTree, old: int, size: int) -> list[byte
 
 def inclusion(txn: Cursor, tree: SignedTree, place: int, size: int) -> list[str]:
     """The proof that an entry is in the head of ``size`` entries, unpadded base64."""
-    return [unpadded(one) for one in _hashes(txn, tree, kept_tree.inclusion(place, size))]
+    return [encode_base64(one) for one in _hashes(txn, tree, kept_tree.inclusion(place, size))]
 
 
 def text_of(txn: Cursor, tree: SignedTree, origin: str, size: int) -> str:

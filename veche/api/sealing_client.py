@@ -24,7 +24,7 @@ from veche.documents.pdf.signing import (
 from veche.documents.pdf.values import PdfError
 from veche.documents.sealing_api import SealBody, SealedView, SealView, StampBody, StampView
 from veche.protocol.errors import RefusedError
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.config import SecretPath, Section, read_secret
 from veche.runtime.threads import in_thread
 from veche.runtime.web.service_client import ServiceClient
@@ -95,9 +95,9 @@ class Sealer:
     async def _seal(self, pdf: bytes, reference: str, now_ms: int) -> bytes:
         proofs, name = await self._view()
         base, signing = await self._work(_prepare_seal, pdf, proofs, name, now_ms)
-        body = SealBody(digest=unpadded(signing.digest), reference=reference)
+        body = SealBody(digest=encode_base64(signing.digest), reference=reference)
         sealed = await self._client.call("POST", self._path, SealedView, body=body)
-        signed = base + signing.filled(from_unpadded(sealed.signature))
+        signed = base + signing.filled(decode_base64(sealed.signature))
         room = room_for_stamp(proofs.certificates)
         closing = await self._work(_prepare_closing, signed, room)
         return signed + closing.filled(await self._stamp(closing.digest))
@@ -105,12 +105,12 @@ class Sealer:
     async def _view(self) -> tuple[Proofs, str]:
         """What is needed beside the seal, and whom its certificate names."""
         seal = await self._client.call("GET", self._path, SealView)
-        certificates = [from_unpadded(one) for one in seal.certificates]
-        return Proofs(certificates, [from_unpadded(one) for one in seal.lists]), seal.name
+        certificates = [decode_base64(one) for one in seal.certificates]
+        return Proofs(certificates, [decode_base64(one) for one in seal.lists]), seal.name
 
     async def _stamp(self, digest: bytes) -> bytes:
-        asked = StampBody(digest=unpadded(digest))
-        return from_unpadded(
+        asked = StampBody(digest=encode_base64(digest))
+        return decode_base64(
             (await self._client.call("POST", "/stamps", StampView, body=asked)).token
         )
 
@@ -128,9 +128,9 @@ class Sealer:
         """
         proofs, _ = await self._view()
         signing = await self._work(_prepare_container, files)
-        body = SealBody(digest=unpadded(signing.digest), reference=reference)
+        body = SealBody(digest=encode_base64(signing.digest), reference=reference)
         sealed = await self._client.call("POST", self._path, SealedView, body=body)
-        signed = await self._work(signing.embed, from_unpadded(sealed.signature), proofs)
+        signed = await self._work(signing.embed, decode_base64(sealed.signature), proofs)
         closing = await self._work(container.prepare_closing, signed)
         return closing.embed(await self._stamp(closing.digest))
 

@@ -1,7 +1,7 @@
 """A bot to which each person writes in a chat of their own."""
 
 from veche.bots.bounds import CHATS_MAX, answer_invitation
-from veche.bots.conversation import ChatParts, ChatScene, Manner
+from veche.bots.conversation import BotProfile, ChatParts, Conversation
 from veche.bots.jobs import ChatJob, Join, OpenChat, invite
 from veche.bots.receiving import (
     choose_language,
@@ -17,13 +17,13 @@ from veche.bots.store import Chat, Chats
 
 __all__ = [
     "CHATS_MAX",
+    "BotProfile",
     "Chat",
     "ChatJob",
     "ChatParts",
-    "ChatScene",
     "Chats",
+    "Conversation",
     "Join",
-    "Manner",
     "OpenChat",
     "answer_invitation",
     "choose_language",

@@ -14,7 +14,7 @@ from veche.protocol import message
 from veche.protocol.message import NO_PAYLOAD, RelationKind
 from veche.protocol.prompts import Prompt
 from veche.protocol.refusals import APPROVAL_REVOKED
-from veche.protocol.texts.localizer import Speech
+from veche.protocol.texts.localizer import Localizer
 from veche.runtime.crypto.tracking import is_encrypted
 from veche.runtime.matrix.store import expect_member, readers
 
@@ -55,7 +55,7 @@ class BotSection(Protocol):
 
 
 @attrs.frozen
-class Manner:
+class BotProfile:
     """What of a bot is the same in every installation.
 
     Attributes:
@@ -79,20 +79,20 @@ class ChatParts(Generic[S]):
     """What all transactions of a bot share.
 
     Attributes:
-        manner: What of it is the same everywhere.
+        profile: What of it is the same everywhere.
         host: Client, database, devices, approvals.
         section: Its configuration.
         bot: Who speaks.
         vault: Seals what the database keeps of persons.
     """
 
-    manner: ClassVar[Manner]
+    profile: ClassVar[BotProfile]
     host: BotPorts
     section: S
     bot: BotAccount
     vault: Vault
 
-    def scene(self, txn: Cursor, cause: str, now_ms: int) -> ChatScene[S]:
+    def scene(self, txn: Cursor, cause: str, now_ms: int) -> Conversation[S]:
         """The scene of a transaction.
 
         Args:
@@ -112,7 +112,7 @@ class ChatParts(Generic[S]):
 
 
 @attrs.frozen
-class ChatScene(Generic[S]):
+class Conversation(Generic[S]):
     """One transaction.
 
     Attributes:
@@ -182,20 +182,20 @@ class ChatScene(Generic[S]):
         """The language that a person chose, else that of the bot."""
         return people.read(self.txn, person, default_language=self.section.language).language
 
-    def speech(self, person: UserId) -> Speech:
+    def localizer(self, person: UserId) -> Localizer:
         """How to speak to a person."""
-        catalogue = self.parts.manner.catalogue
-        return Speech(self.language_of(person), self.section.time_zone, catalogue)
+        catalogue = self.parts.profile.catalogue
+        return Localizer(self.language_of(person), self.section.time_zone, catalogue)
 
     def ground(self, person: UserId) -> Ground:
         """On what ground the bot speaks to a person."""
-        return Ground(person=person, purpose=self.parts.manner.purpose, basis=AT_REQUEST)
+        return Ground(person=person, purpose=self.parts.profile.purpose, basis=AT_REQUEST)
 
     # Chats
 
     def chat_of(self, person: UserId) -> RoomId | None:
         """The newest chat of a person in which they were welcomed, and are alone with the bot."""
-        known = [one for one in self.parts.manner.chats.of(self.txn, person) if one.is_greeted]
+        known = [one for one in self.parts.profile.chats.of(self.txn, person) if one.is_greeted]
         return next((one.room_id for one in known if self.is_alone(one.room_id, person)), None)
 
     def is_alone(self, room_id: RoomId, person: UserId) -> bool:
@@ -217,7 +217,7 @@ class ChatScene(Generic[S]):
 
     # Speaking
 
-    def stir(self, person: UserId) -> None:
+    def announce_change(self, person: UserId) -> None:
         """Have whatever shows a person's matters look again; each word to them does."""
 
     def tell(
@@ -238,7 +238,7 @@ class ChatScene(Generic[S]):
             payload: What rides beside it.
             is_quiet: Whether it notifies nobody.
         """
-        self.stir(person)
+        self.announce_change(person)
         if is_quiet:
             content = message.notice(doc, payload=payload)
         else:
@@ -274,7 +274,7 @@ class ChatScene(Generic[S]):
             purpose: What its answer is about.
             payload: What rides beside it.
         """
-        self.stir(person)
+        self.announce_change(person)
         asking = Asking(
             room_id=room_id,
             prompt=prompt,
@@ -286,7 +286,7 @@ class ChatScene(Generic[S]):
             mentions=[person],
             payload=payload,
         )
-        catalogue = self.parts.manner.catalogue
+        catalogue = self.parts.profile.catalogue
         return self.approvals.ask(self.txn, self.voice, self.kept(asking), catalogue)
 
     def kept(self, asking: Asking) -> Asking:
@@ -304,16 +304,16 @@ class ChatScene(Generic[S]):
         question says so.
         """
         person, nonce = answered.inbound.sender, answered.chosen.approved_by
-        self.stir(person)
+        self.announce_change(person)
         if nonce is not None and self.approvals.revoked_among(self.txn, [nonce]):
-            self.close_one(answered.kept, person, self.speech(person).text(APPROVAL_REVOKED))
+            self.close_one(answered.kept, person, self.localizer(person).text(APPROVAL_REVOKED))
             return False
         answered = attrs.evolve(answered, kept=self.whole(answered.kept))
         return prompts.settle(self.txn, self.voice, answered, words, self.ground(person))
 
     def close(self, about: str, person: UserId, words: str) -> None:
         """End the open questions to a person about a matter."""
-        self.stir(person)
+        self.announce_change(person)
         for kept in prompts.open_about(self.txn, self.voice.bot.user_id, about):
             self.close_one(kept, person, words)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 import attrs
 
 from veche.access.approvals import DECLINE
-from veche.bots import ChatScene
+from veche.bots import Conversation
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
 from veche.protocol import guardian_texts as words
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from veche.protocol.guardians import Guardian
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 OF_OWNER: Final = "guardians"
 OF_GUARDIAN: Final = "guardian"
@@ -52,14 +52,14 @@ COMING: Final = (RuleState.PROPOSED, RuleState.ASKED, RuleState.WAITING)
 """States of rules that do not count yet."""
 
 
-def has_left(scene: ChatScene[Any], person: UserId) -> bool:
+def has_left(scene: Conversation[Any], person: UserId) -> bool:
     """Whether somebody has no chat any more, or came with an identity that nobody confirmed."""
     if scene.chat_of(person) is None:
         return True
     return identity_view(scene.txn, person).is_doubted
 
 
-S = TypeVar("S", bound=ChatScene[Any])
+S = TypeVar("S", bound=Conversation[Any])
 R = TypeVar("R", bound=GuardRule)
 
 
@@ -111,11 +111,11 @@ class GuardRules(abc.ABC, Generic[S, R]):
         """Whether a rule lets anything through that the one before it would have stopped."""
 
     @abc.abstractmethod
-    def words(self, scene: S, rule: R, speech: Speech) -> str:
+    def words(self, scene: S, rule: R, localizer: Localizer) -> str:
         """What a rule says."""
 
     @abc.abstractmethod
-    def invitation(self, scene: S, rule: R, speech: Speech) -> tuple[Doc, str]:
+    def invitation(self, scene: S, rule: R, localizer: Localizer) -> tuple[Doc, str]:
         """What somebody reads who is to be a guardian, and what they sign who accept."""
 
     @abc.abstractmethod
@@ -145,7 +145,7 @@ class GuardRules(abc.ABC, Generic[S, R]):
             intro: What they set.
         """
         owner, _ = self.members(scene, rule)
-        nothing = Choice(id=DECLINE, label=scene.speech(owner.person).text(words.CHANGE_NOTHING))
+        nothing = Choice(id=DECLINE, label=scene.localizer(owner.person).text(words.CHANGE_NOTHING))
         self._ask(scene, room_id, (OF_OWNER, rule, owner.person), (*choices, nothing), intro)
 
     def answered(self, scene: S, answer: Answered) -> None:
@@ -163,13 +163,13 @@ class GuardRules(abc.ABC, Generic[S, R]):
         rule, room_id = self.lock(scene, rule_id), scene.chat_of(person)
         if rule is None or rule.state is not RuleState.ASKED or room_id is None:
             return
-        speech = scene.speech(person)
-        intro, signed = self.invitation(scene, rule, speech)
+        localizer = scene.localizer(person)
+        intro, signed = self.invitation(scene, rule, localizer)
         told = MandateShown(what=OF_GUARDIAN, text=signed)
         approve = scene.approvals.asked(scene.voice, person, "mandate", told)
         choices = (
-            Choice(id=ACCEPT, label=speech.text(words.BE_ONE), approve=approve),
-            Choice(id=DECLINE, label=speech.text(words.BE_NONE)),
+            Choice(id=ACCEPT, label=localizer.text(words.BE_ONE), approve=approve),
+            Choice(id=DECLINE, label=localizer.text(words.BE_NONE)),
         )
         self._ask(scene, room_id, (OF_GUARDIAN, rule, person), choices, intro)
 
@@ -194,14 +194,14 @@ class GuardRules(abc.ABC, Generic[S, R]):
         person, choice = answer.inbound.sender, answer.chosen.choice
         if self.members(scene, rule)[0].person != person:
             return
-        speech, nonce = scene.speech(person), answer.chosen.approved_by
+        localizer, nonce = scene.localizer(person), answer.chosen.approved_by
         if choice in {DECLINE, KEEP}:
-            if scene.settle(answer, speech.text(words.UNCHANGED)):
+            if scene.settle(answer, localizer.text(words.UNCHANGED)):
                 self.end(scene, rule)
             return
         if nonce is None or step_rule(rule.state, RuleInput.APPROVE) is None:
             return
-        if scene.settle(answer, speech.text(words.APPROVED)):
+        if scene.settle(answer, localizer.text(words.APPROVED)):
             for older in self.coming(scene, rule):
                 if older.id != rule.id:
                     self.end(scene, older)
@@ -211,18 +211,18 @@ class GuardRules(abc.ABC, Generic[S, R]):
     def _guardian_answered(self, scene: S, rule: R, answer: Answered) -> None:
         """Whether they want to be a guardian."""
         person, nonce = answer.inbound.sender, answer.chosen.approved_by
-        is_yes, speech = answer.chosen.choice == ACCEPT, scene.speech(person)
+        is_yes, localizer = answer.chosen.choice == ACCEPT, scene.localizer(person)
         if is_yes and nonce is None:
             return
         if rule.state is not RuleState.ASKED:
-            scene.settle(answer, speech.text(words.DECIDED))
+            scene.settle(answer, localizer.text(words.DECIDED))
             return
         name = next(one.name for one in self.members(scene, rule)[1] if one.person == person)
         if not is_yes or nonce is None:
-            if scene.settle(answer, speech.text(words.IS_NONE)):
+            if scene.settle(answer, localizer.text(words.IS_NONE)):
                 self.end(scene, rule)
                 self._tell_owner(scene, rule, words.DECLINED, name)
-        elif scene.settle(answer, speech.text(words.IS_ONE)):
+        elif scene.settle(answer, localizer.text(words.IS_ONE)):
             pin_identity(scene.txn, person, scene.now_ms)
             self.accept(scene, rule, person, nonce)
             self._tell_owner(scene, rule, words.ACCEPTED, name)
@@ -258,15 +258,17 @@ class GuardRules(abc.ABC, Generic[S, R]):
     def _tell_weaker(self, scene: S, rule: R, before: R, at_ms: int) -> None:
         """Tell the owner and the guardians of before; the owner can keep the old rule by a tap."""
         owner, _ = self.members(scene, rule)
-        room_id, speech = scene.chat_of(owner.person), scene.speech(owner.person)
+        room_id, localizer = scene.chat_of(owner.person), scene.localizer(owner.person)
         if room_id is not None:
-            keep = (Choice(id=KEEP, label=speech.text(words.KEEP_PRESENT), style="primary"),)
-            intro = words.weaker_doc(self.words(scene, rule, speech), at_ms, speech)
+            keep = (Choice(id=KEEP, label=localizer.text(words.KEEP_PRESENT), style="primary"),)
+            intro = words.weaker_doc(self.words(scene, rule, localizer), at_ms, localizer)
             self._ask(scene, room_id, (OF_OWNER, rule, owner.person), keep, intro)
         for one in self.members(scene, before)[1]:
             room_id = scene.chat_of(one.person)
             if room_id is not None:
-                doc = words.warning_doc(owner.name, owner.person, at_ms, scene.speech(one.person))
+                doc = words.warning_doc(
+                    owner.name, owner.person, at_ms, scene.localizer(one.person)
+                )
                 scene.tell(room_id, one.person, doc)
 
     def _activate(self, scene: S, rule: R, heard: RuleInput) -> None:
@@ -287,7 +289,7 @@ class GuardRules(abc.ABC, Generic[S, R]):
         owner, _ = self.members(scene, rule)
         room_id = scene.chat_of(owner.person)
         if room_id is not None:
-            said = scene.speech(owner.person).text(message, name=name)
+            said = scene.localizer(owner.person).text(message, name=name)
             scene.tell(room_id, owner.person, (Paragraph(said),))
 
     def _step(self, scene: S, rule: R, heard: RuleInput) -> R:
@@ -301,7 +303,7 @@ class GuardRules(abc.ABC, Generic[S, R]):
         """End the questions about a rule, to its owner and to those who were to accept it."""
         owner, guardians = self.members(scene, rule)
         for one in (owner, *guardians):
-            decided = scene.speech(one.person).text(words.DECIDED)
+            decided = scene.localizer(one.person).text(words.DECIDED)
             scene.close(_about(rule, one.person), one.person, decided)
 
     def _set_clock(self, scene: S, rule: R) -> None:

@@ -12,7 +12,7 @@ from veche.runtime.matrix.rooms import RoomPlan, introduced, join, leave
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from veche.bots.conversation import ChatScene
+    from veche.bots.conversation import Conversation
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import Job
     from veche.protocol.errors import RefusedError
@@ -88,7 +88,7 @@ class Join(ChatJob[P]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Welcome them."""
-        chat = self._parts.manner.chats.read(txn, RoomId(job.payload["room"]))
+        chat = self._parts.profile.chats.read(txn, RoomId(job.payload["room"]))
         if chat is not None and not chat.is_greeted and "reason" not in job.payload:
             scene = self._parts.scene(txn, job.id, now_ms)
             self._greet(scene, chat.room_id, chat.person)
@@ -99,13 +99,13 @@ class OpenChat(ChatJob[P]):
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
         """Make the room, unless they have got one meanwhile."""
-        called = f"{self._parts.manner.purpose}.chat"
+        called = f"{self._parts.profile.purpose}.chat"
         language, room_id = await self._host.database.run(called, self._read, job)
         if room_id is not None:
             return {"room": room_id}
-        manner = self._parts.manner
+        profile = self._parts.profile
         name = self._parts.section.name_in(language)
-        state = introduced(name, manner.commands, self._bot, manner.catalogue, language)
+        state = introduced(name, profile.commands, self._bot, profile.catalogue, language)
         state.extend(self._parts.widget(language))
         device = self._host.device_id(self._bot)
         plan = RoomPlan(initial_state=state)
@@ -115,14 +115,14 @@ class OpenChat(ChatJob[P]):
         """The language of the person, and the chat that they have got meanwhile."""
         scene = self._parts.scene(txn, job.id, self._host.now_ms())
         person = UserId(job.payload["person"])
-        known = [one.room_id for one in self._parts.manner.chats.of(txn, person)]
+        known = [one.room_id for one in self._parts.profile.chats.of(txn, person)]
         private = next((one for one in known if scene.is_alone(one, person)), None)
         return scene.language_of(person), private
 
 
-def invite(scene: ChatScene[Any], room_id: RoomId, person: UserId) -> bool:
+def invite(scene: Conversation[Any], room_id: RoomId, person: UserId) -> bool:
     """Have a person in the chat that was made for them; whether they were welcomed there."""
-    chats = scene.parts.manner.chats
+    chats = scene.parts.profile.chats
     known = chats.read(scene.txn, room_id)
     if known is not None:
         return known.is_greeted

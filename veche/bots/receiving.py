@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from veche.access.sessions import PAGE_COMMANDS
 from veche.bots.bounds import answer_invitation
-from veche.bots.conversation import ChatScene
+from veche.bots.conversation import Conversation
 from veche.chat import people
 from veche.chat.attention import came_in_clear, is_edit, is_said
 from veche.chat.sending import MEMBER
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
     from veche.runtime.ports import Undelivered
 
 logger = logging.getLogger(__name__)
 
 _GONE: Final = frozenset({"leave", "ban"})
 
-C = TypeVar("C", bound=ChatScene[Any])
-C_contra = TypeVar("C_contra", bound=ChatScene[Any], contravariant=True)
+C = TypeVar("C", bound=Conversation[Any])
+C_contra = TypeVar("C_contra", bound=Conversation[Any], contravariant=True)
 
 
 class Hear(Protocol[C_contra]):
@@ -58,22 +58,22 @@ def receive(scene: C, inbound: Inbound, hear: Hear[C]) -> None:
     if inbound.event_type == MEMBER:
         _follow(scene, inbound)
     elif is_said(inbound):
-        chat = scene.parts.manner.chats.read(scene.txn, inbound.room_id)
+        chat = scene.parts.profile.chats.read(scene.txn, inbound.room_id)
         if chat is not None and chat.person == inbound.sender:
             hear(scene, inbound, is_greeted=chat.is_greeted)
 
 
-def _follow(scene: ChatScene[Any], inbound: Inbound) -> None:
+def _follow(scene: Conversation[Any], inbound: Inbound) -> None:
     """Follow an invitation to a chat; forget a chat that the bot was shown out of."""
-    membership, manner = inbound.content.get("membership"), scene.parts.manner
+    membership, profile = inbound.content.get("membership"), scene.parts.profile
     if inbound.state_key != inbound.bot:
         return
     if membership == "invite":
-        chats = [one.room_id for one in manner.chats.of(scene.txn, inbound.sender)]
-        if answer_invitation(scene.txn, inbound, chats, join_kind(manner.purpose), {}):
-            manner.chats.keep(scene.txn, inbound.room_id, inbound.sender, scene.now_ms)
+        chats = [one.room_id for one in profile.chats.of(scene.txn, inbound.sender)]
+        if answer_invitation(scene.txn, inbound, chats, join_kind(profile.purpose), {}):
+            profile.chats.keep(scene.txn, inbound.room_id, inbound.sender, scene.now_ms)
     elif membership in _GONE:
-        manner.chats.drop(scene.txn, inbound.room_id)
+        profile.chats.drop(scene.txn, inbound.room_id)
 
 
 def log_undelivered(undelivered: Undelivered) -> None:
@@ -86,15 +86,15 @@ def log_undelivered(undelivered: Undelivered) -> None:
     )
 
 
-def page_commands(scene: ChatScene[Any]) -> tuple[Command, ...]:
+def page_commands(scene: Conversation[Any]) -> tuple[Command, ...]:
     """What every bot answers where there are pages."""
     return PAGE_COMMANDS if scene.links is not None else ()
 
 
 def doubt(
-    scene: ChatScene[Any],
+    scene: Conversation[Any],
     inbound: Inbound,
-    private_doc: Callable[[Speech], Doc],
+    private_doc: Callable[[Localizer], Doc],
 ) -> Doc | None:
     """Why nothing is done of what was said; None if it counts.
 
@@ -103,12 +103,12 @@ def doubt(
         inbound: What was said.
         private_doc: That others read along.
     """
-    speech = scene.speech(inbound.sender)
+    localizer = scene.localizer(inbound.sender)
     if not scene.is_private(inbound.room_id, inbound.sender):
-        return private_doc(speech)
+        return private_doc(localizer)
     if came_in_clear(scene.txn, inbound):
-        return clear_doc(speech)
-    return edit_doc(speech) if is_edit(inbound) else None
+        return clear_doc(localizer)
+    return edit_doc(localizer) if is_edit(inbound) else None
 
 
 def is_stale(heard: Heard) -> bool:
@@ -116,7 +116,7 @@ def is_stale(heard: Heard) -> bool:
     return isinstance(heard.outcome, NoAnswer) and heard.outcome.stale is not None
 
 
-def refuse(scene: ChatScene[Any], heard: Heard, inbound: Inbound) -> bool:
+def refuse(scene: Conversation[Any], heard: Heard, inbound: Inbound) -> bool:
     """Say why an answer does not count; False if it was none."""
     outcome = heard.outcome
     refused = outcome.stale if isinstance(outcome, NoAnswer) else outcome
@@ -125,7 +125,7 @@ def refuse(scene: ChatScene[Any], heard: Heard, inbound: Inbound) -> bool:
     prompt = heard.kept.prompt if heard.kept else None
     doc = refusal_text(
         refused.reason,
-        scene.parts.manner.catalogue,
+        scene.parts.profile.catalogue,
         scene.language_of(inbound.sender),
         prompt,
         standing=inbound.standing,
@@ -135,11 +135,11 @@ def refuse(scene: ChatScene[Any], heard: Heard, inbound: Inbound) -> bool:
     return True
 
 
-def choose_language(scene: ChatScene[Any], room_id: RoomId, person: UserId, named: str) -> None:
+def choose_language(scene: Conversation[Any], room_id: RoomId, person: UserId, named: str) -> None:
     """Speak another language with a person from now on, or say which there are."""
     language = language_named(named) if named else None
     if language is None:
         scene.tell(room_id, person, (languages_line(),))
         return
     people.choose_language(scene.txn, person, language)
-    scene.tell(room_id, person, language_doc(scene.speech(person)), is_quiet=True)
+    scene.tell(room_id, person, language_doc(scene.localizer(person)), is_quiet=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from mnemonic import Mnemonic
 
 from veche.protocol.errors import ConfigError, RefusedError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.config.secret_files import write_private
 from veche.runtime.config.sections import nearest
 from veche.runtime.crypto import maintenance
@@ -216,7 +216,7 @@ def _confirm(bot: str) -> None:
 
 def _seed_page(found: BotKeys, seed: str) -> str:
     # BIP-39, so that other software reads them too; the last word holds a checksum.
-    words_of_seed = Mnemonic("english").to_mnemonic(from_unpadded(seed)).split()
+    words_of_seed = Mnemonic("english").to_mnemonic(decode_base64(seed)).split()
     words = [f"{number:2} {word:<9}" for number, word in enumerate(words_of_seed, 1)]
     rows = (words[at : at + _WORDS_A_LINE] for at in range(0, len(words), _WORDS_A_LINE))
     return "\n".join(

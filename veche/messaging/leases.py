@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from twisted.internet.defer import CancelledError
 
 from veche.protocol.errors import UnavailableError
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -46,7 +46,7 @@ class LeaseLoop(ABC, Generic[Row]):
         self._tasks = tasks
         self._at_once_max = at_once_max
         self._poll_ms = poll_ms
-        self._bell = Bell(reactor)
+        self._wake = WakeEvent(reactor)
         self._busy: set[str] = set()
 
     @abstractmethod
@@ -72,7 +72,7 @@ class LeaseLoop(ABC, Generic[Row]):
 
     def wake(self, _announced: str = "") -> None:
         """Look for due rows now."""
-        self._bell.ring()
+        self._wake.set()
 
     def start(self) -> None:
         """Begin with what was left over; ends with the tasks."""
@@ -89,7 +89,7 @@ class LeaseLoop(ABC, Generic[Row]):
                 raise  # the process ends
             except Exception:
                 logger.exception("reading the %s failed; trying again later", self._name)
-            await self._bell.wait(delay_ms)
+            await self._wake.wait(delay_ms)
 
     async def _round(self) -> int:
         """Begin with what is due; return how long nothing more is."""
@@ -112,4 +112,4 @@ class LeaseLoop(ABC, Generic[Row]):
             await self.work(row)
         finally:
             self._busy.discard(key)
-            self._bell.ring()
+            self._wake.set()

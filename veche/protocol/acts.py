@@ -31,7 +31,7 @@ from canonicaljson import encode_canonical_json
 from pydantic import Field
 
 from veche.protocol.errors import ActRequiredError
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import Wire
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class ChainProof:
 
     def to_text(self) -> str:
         """The proof as a receipt carries it."""
-        prev, head = unpadded(self.prev), unpadded(self.head)
+        prev, head = encode_base64(self.prev), encode_base64(self.head)
         return f"org.veche.chain@v1\nindex {self.index}\nprev {prev}\nhead {head}\n"
 
 
@@ -205,7 +205,7 @@ def verify_act_token(
     """
     entry = read_entry(receipt.e)
     c = _commitment_of(receipt, clear_form)
-    if not hmac.compare_digest(unpadded(c), entry["c"]):
+    if not hmac.compare_digest(encode_base64(c), entry["c"]):
         raise ActRequiredError(_OTHER_ACT)
     proof = read_chain_proof(receipt.proof)
     if next_head(proof.prev, receipt.e.encode()) != proof.head:
@@ -283,7 +283,7 @@ def plaintext_hash(content: Mapping[str, Any]) -> str:
     """``ph`` of an opening: makes the organisation's words provable (franking)."""
     plain = {key: value for key, value in content.items() if key != OPENING}
     digest = hashlib.sha256(b"veche-plain/v1\n" + encode_canonical_json(plain)).digest()
-    return unpadded(digest)
+    return encode_base64(digest)
 
 
 def call_form(service: str, call: str, **arguments: str) -> dict[str, str]:
@@ -306,7 +306,7 @@ def make_entry(organisation: str, act: ActClass, at_ms: int, persons: int, c: by
     """
     if not _ORGANISATION.match(organisation):
         raise ActRequiredError(f"{organisation!r} is no name of an organisation")
-    fields = {"a": organisation, "c": unpadded(c), "h": hour(at_ms), "k": str(act)}
+    fields = {"a": organisation, "c": encode_base64(c), "h": hour(at_ms), "k": str(act)}
     return encode_canonical_json({**fields, "n": persons, "v": 1})
 
 
@@ -357,6 +357,6 @@ def read_chain_proof(text: str) -> ChainProof:
 
 def _bytes(text: str) -> bytes:
     try:
-        return from_unpadded(text)
+        return decode_base64(text)
     except ValueError as e:
         raise ActRequiredError("a hash in it is not unpadded base64") from e

@@ -22,7 +22,7 @@ from veche.protocol.canonical import INTEGER_MAX, canonical
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import WireUserId
 from veche.protocol.money import Money
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import Wire
 
 if TYPE_CHECKING:
@@ -459,9 +459,9 @@ def _check_sums(shown: SignatureShown, documents: Sequence[ShownDocument]) -> No
         raise ValueError("has two documents of one session")
     if shown.level != "S2" or shown.clauses:
         raise ValueError("several documents are signed in their files, and without clauses")
-    digest = documents_sha256(from_unpadded(one.sha256) for one in documents)
+    digest = documents_sha256(decode_base64(one.sha256) for one in documents)
     sums = (sum(one.size for one in documents), sum(one.pages for one in documents))
     same = ShownDocument.model_fields.keys() - {"sha256", "size", "pages"}
     is_same = all(getattr(shown, name) == getattr(documents[0], name) for name in same)
-    if not is_same or (shown.size, shown.pages) != sums or shown.sha256 != unpadded(digest):
+    if not is_same or (shown.size, shown.pages) != sums or shown.sha256 != encode_base64(digest):
         raise ValueError("says something else of all documents than of each")

@@ -11,7 +11,7 @@ from veche.protocol.texts.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 PROBLEMS: Final[Mapping[GuardProblem, str]] = {
     GuardProblem.TOO_MANY: N_("There can be {count} guardians at most:"),
@@ -37,35 +37,35 @@ ACCEPTED: Final = N_("{name} is your guardian.")
 DECLINED: Final = N_("{name} does not want to be your guardian, so nothing has changed.")
 
 
-def weaker_doc(rule: str, at_ms: int, speech: Speech) -> Doc:
+def weaker_doc(rule: str, at_ms: int, localizer: Localizer) -> Doc:
     """The person's new rule counts later, since it asks for less.
 
     Args:
         rule: It, in words.
         at_ms: From when it counts, UTC.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
-    words = speech.text(
+    words = localizer.text(
         "This rule asks for less than the one that counts, so it counts from {moment} on. Nobody"
         " can make that sooner. Your guardians are told.",
-        moment=speech.moment(at_ms),
+        moment=localizer.moment(at_ms),
     )
     return (Paragraph(rule), Paragraph(words))
 
 
-def warning_doc(name: str, address: str, at_ms: int, speech: Speech) -> Doc:
+def warning_doc(name: str, address: str, at_ms: int, localizer: Localizer) -> Doc:
     """Guardians of before are told that the person wants less of them.
 
     Args:
         name: Of the person.
         address: Of the person.
         at_ms: From when, UTC.
-        speech: How the guardian is spoken to.
+        localizer: How the guardian is spoken to.
     """
-    words = speech.text(
+    words = localizer.text(
         "{name} wants to be guarded less, from {moment} on. If they have not told you why, ask"
         " them: somebody may be hurrying them.",
         name=name,
-        moment=speech.moment(at_ms),
+        moment=localizer.moment(at_ms),
     )
     return (Paragraph(words, " ", Mono(address)),)

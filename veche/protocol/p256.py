@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from veche.protocol.errors import BadSignatureError, MalformedError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 
 PUBLIC_KEY_BYTES: Final = 65
 SIGNATURE_BYTES: Final = 64
@@ -48,7 +48,7 @@ def verify(public: bytes, data: bytes, signature: str) -> None:
         BadSignatureError: It is none of that key over that.
     """
     try:
-        raw = from_unpadded(signature)
+        raw = decode_base64(signature)
     except ValueError as e:
         raise BadSignatureError("the signature is not unpadded base64") from e
     if len(raw) != SIGNATURE_BYTES:

@@ -10,12 +10,12 @@ from veche.protocol.texts.catalogue import LANGUAGE_NAMES, LANGUAGES
 
 if TYPE_CHECKING:
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
-def language_doc(speech: Speech) -> Doc:
+def language_doc(localizer: Localizer) -> Doc:
     """That the language is another one now."""
-    words = speech.text("I speak English with you now. Write “language” to change it.")
+    words = localizer.text("I speak English with you now. Write “language” to change it.")
     return (Paragraph(words),)
 
 
@@ -29,17 +29,17 @@ def languages_line() -> Bullets:
     )
 
 
-def clear_doc(speech: Speech) -> Doc:
+def clear_doc(localizer: Localizer) -> Doc:
     """That a message came unencrypted into an encrypted room."""
-    words = speech.text(
+    words = localizer.text(
         "Your message came without encryption, so it does not count. Please send it encrypted."
     )
     return (Paragraph(words),)
 
 
-def edit_doc(speech: Speech) -> Doc:
+def edit_doc(localizer: Localizer) -> Doc:
     """That an edit does nothing."""
-    words = speech.text(
+    words = localizer.text(
         "A change of an earlier message changes nothing here. Please write it anew."
     )
     return (Paragraph(words),)

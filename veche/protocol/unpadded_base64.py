@@ -9,18 +9,18 @@ from __future__ import annotations
 import base64
 
 
-def unpadded(data: bytes) -> str:
+def encode_base64(data: bytes) -> str:
     """Standard base64 without padding."""
     return base64.b64encode(data).decode().rstrip("=")
 
 
-def from_unpadded(text: str) -> bytes:
+def decode_base64(text: str) -> bytes:
     """Bytes from unpadded base64.
 
     Raises:
-        ValueError: It is padded, of another alphabet, or not as ``unpadded`` writes it.
+        ValueError: It is padded, of another alphabet, or not as ``encode_base64`` writes it.
     """
     data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    if unpadded(data) != text:
+    if encode_base64(data) != text:
         raise ValueError("not as it is written: other unused bits, or padding")
     return data

@@ -20,7 +20,7 @@ from veche.messaging.outbox import tidying as outbox
 from veche.protocol.errors import VecheError
 from veche.runtime import metrics
 from veche.runtime.config import RetentionSection
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +111,7 @@ class Housekeeping:
         self._tasks.spawn("housekeeping", self._loop())
 
     async def _loop(self) -> None:
-        pause = Bell(self._reactor)
+        pause = WakeEvent(self._reactor)
         while True:
             await pause.wait(INTERVAL_MS)
             try:

@@ -35,7 +35,7 @@ from veche.protocol.errors import (
     ProtocolError,
     TooLargeError,
 )
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import Wire, mapping, parse
 from veche.transparency.envelope import ENVELOPE_BYTES_MAX
 from veche.transparency.fields import HEAD_PATH_MAX, Hash
@@ -245,14 +245,14 @@ def _proven(proof: ActProof, organisation: str, head: Checkpoint) -> ActOpening:
     """What an act is, once its opening and its place in the log are checked."""
     try:
         entry = read_entry(proof.e)
-        hidden = inner(proof.opening, from_unpadded(proof.salt))
+        hidden = inner(proof.opening, decode_base64(proof.salt))
         opening = parse(ActOpening, proof.opening, where="opening")
     except (ActRequiredError, MalformedError) as e:
         raise ActProofError(ActFault.OTHER_ACT, str(e)) from e
-    if unpadded(commitment(from_unpadded(proof.bound), hidden)) != entry["c"]:
+    if encode_base64(commitment(decode_base64(proof.bound), hidden)) != entry["c"]:
         raise ActProofError(ActFault.OTHER_ACT, "the entry commits to another act")
     _check_public(opening, entry, organisation)
-    path = [from_unpadded(one) for one in proof.path]
+    path = [decode_base64(one) for one in proof.path]
     if not includes(head.root, proof.e.encode(), proof.index, head.size, path):
         raise ActProofError(ActFault.NOT_IN_LOG, f"act {opening.seq} is not in the signed head")
     return opening

@@ -19,7 +19,7 @@ from signedjson.sign import sign_json
 
 from veche.protocol.canonical import canonical, plain
 from veche.protocol.errors import BadSignatureError, TooLargeError
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 if TYPE_CHECKING:
     from signedjson.types import SigningKey
@@ -47,7 +47,7 @@ def signing_key(version: str, seed: bytes) -> SigningKey:
     """
     if len(seed) != KEY_BYTES:
         raise ValueError(f"a seed has {KEY_BYTES} bytes")
-    return decode_signing_key_base64("ed25519", version, unpadded(seed))
+    return decode_signing_key_base64("ed25519", version, encode_base64(seed))
 
 
 def public_key(key: SigningKey) -> bytes:
@@ -135,6 +135,6 @@ def _signature(encoded: object) -> bytes:
     if not isinstance(encoded, str):
         return b""
     try:
-        return from_unpadded(encoded)
+        return decode_base64(encoded)
     except ValueError:
         return b""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from veche.protocol.errors import BadSignatureError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.protocol.wire import Wire
 from veche.transparency.cosignatures import Cosigned, cosigned
 from veche.transparency.fields import HEAD_PATH_MAX, Hash, SignedNote
@@ -54,7 +54,7 @@ def read_witnessed(
             newest head does not begin with it.
     """
     head = open_checkpoint(value.checkpoint, keys)
-    path = [from_unpadded(one) for one in value.consistency]
+    path = [decode_base64(one) for one in value.consistency]
     is_older = log_of(head.origin) == log_of(newest.origin) and head.size > 0
     if not is_older or not extends((head.size, head.root), (newest.size, newest.root), path):
         raise BadSignatureError("the head does not begin with the one that witnesses have signed")

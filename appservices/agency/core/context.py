@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from veche.protocol.forms import FieldContext
-from veche.protocol.texts.localizer import Speech
+from veche.protocol.texts.localizer import Localizer
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -62,14 +62,14 @@ class Context:
         return self.office.calendar.date(self.now_ms)
 
     @property
-    def person(self) -> Speech:
+    def person(self) -> Localizer:
         """How to speak to the person."""
-        return Speech(self.language, self.office.calendar.time_zone, self.catalogue)
+        return Localizer(self.language, self.office.calendar.time_zone, self.catalogue)
 
     @property
-    def staff(self) -> Speech:
+    def staff(self) -> Localizer:
         """How to speak to the staff."""
-        return Speech(self.office.language, self.office.calendar.time_zone, self.catalogue)
+        return Localizer(self.office.language, self.office.calendar.time_zone, self.catalogue)
 
     def field_context(self, language: str) -> FieldContext:
         """How answers in a language are read and shown."""

@@ -223,15 +223,15 @@ def _ask_person(turn: Turn, by: Staff, text: str) -> None:
 
 
 def _more_question(turn: Turn, text: str, until_ms: int) -> Question:
-    speech = turn.context.person
-    until = speech.date(until_ms)
-    how = speech.text("Write your answer here, or send a file, by {date}.", date=until)
-    label = speech.text("Your answer")
+    localizer = turn.context.person
+    until = localizer.date(until_ms)
+    how = localizer.text("Write your answer here, or send a file, by {date}.", date=until)
+    label = localizer.text("Your answer")
     form = Form(fields=(Field(id="text", kind=FieldKind.LONG_TEXT, label=label, required=True),))
     return Question(
         Topic.MORE,
         (
-            Heading(speech.text("The office asks you")),
+            Heading(localizer.text("The office asks you")),
             Paragraph(text),
             Paragraph(Bold(how)),
         ),

@@ -24,7 +24,7 @@ def document_data(
     document carries inside as ``data.json``.
     """
     language = pending.language
-    speech = attrs.evolve(context, language=language).person
+    localizer = attrs.evolve(context, language=language).person
     here = context.field_context(language)
     fields = [
         (field.field(language), case.answers[field.id])
@@ -36,8 +36,8 @@ def document_data(
     shown = {
         "title": rules.title.text(language) if rules else "",
         "office": context.office.name(language),
-        "issued_on": speech.date(pending.issued_at_ms),
-        "valid_until": speech.date(valid_until_ms) if valid_until_ms is not None else "",
+        "issued_on": localizer.date(pending.issued_at_ms),
+        "valid_until": localizer.date(valid_until_ms) if valid_until_ms is not None else "",
         "law": definition.deadline.law.text(language),
         "answers": [
             {

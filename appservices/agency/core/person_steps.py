@@ -223,20 +223,20 @@ def _add_file(turn: Turn, content: Mapping[str, Any], problem: Problem | None) -
 
 def withdraw(turn: Turn, heard: Withdraw) -> None:
     """The person takes the case back, after they were asked whether they mean it."""
-    speech = turn.context.person
+    localizer = turn.context.person
     if heard.is_confirmed:
         end(turn, State.WITHDRAWN, Role.PERSON, Happened.WITHDRAWN)
         turn.emit(TellPerson(ended_doc(turn.definition, turn.case, turn.context)))
         return
     title = turn.definition.title.text(turn.context.language)
-    ask = speech.text("Withdraw “{title}”? The office then does nothing more.", title=title)
+    ask = localizer.text("Withdraw “{title}”? The office then does nothing more.", title=title)
     question = Question(
         Topic.WITHDRAW,
         (Paragraph(ask),),
         turn.context.now_ms + CONFIRM_MS,
         choices=(
-            Choice(id="withdraw", label=speech.text("Yes, withdraw it"), style="danger"),
-            Choice(id="keep", label=speech.text("No, go on")),
+            Choice(id="withdraw", label=localizer.text("Yes, withdraw it"), style="danger"),
+            Choice(id="keep", label=localizer.text("No, go on")),
         ),
         min_trust=turn.definition.min_trust,
     )

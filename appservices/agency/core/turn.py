@@ -126,8 +126,8 @@ class Turn:
 
     def refuse(self, party: Party, reason: RefusalReason, **values: object) -> InputRefusedError:
         """The error that ends the step with nothing changed; raise it."""
-        speech = self.context.person if party is Party.PERSON else self.context.staff
-        doc: Doc = (Paragraph(refusal_words(reason, speech, **values)),)
+        localizer = self.context.person if party is Party.PERSON else self.context.staff
+        doc: Doc = (Paragraph(refusal_words(reason, localizer, **values)),)
         return InputRefusedError(Refused(party, reason, doc))
 
     def need_room_in_history(self, party: Party) -> None:

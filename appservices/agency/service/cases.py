@@ -36,7 +36,7 @@ def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -
     """
     bot = scene.voice.bot.user_id
     if len(store.open_cases(scene.txn, bot, person)) >= OPEN_CASES_MAX:
-        words = scene.speech(person).text(
+        words = scene.localizer(person).text(
             "You have {count} open cases with this office. Please finish or withdraw one first.",
             count=OPEN_CASES_MAX,
         )
@@ -93,8 +93,8 @@ def step_file(
     matter.change(case=outcome.case)
     if answered is not None and outcome.refusal is None:
         is_person = answered.inbound.sender == file.person
-        speech = context.person if is_person else context.staff
-        scene.settle(answered, speech, matter.ground if is_person else matter.desk_ground)
+        localizer = context.person if is_person else context.staff
+        scene.settle(answered, localizer, matter.ground if is_person else matter.desk_ground)
     carry_out(matter, outcome.effects)
     if file.case.form is not None and outcome.case.form is None:
         store.drop_page_draft(scene.txn, file.case.id)

@@ -93,9 +93,9 @@ def welcome(scene: Scene, room_id: RoomId, person: UserId) -> None:
 
 
 def _hello(scene: Scene, person: UserId) -> Doc:
-    speech = scene.speech(person)
-    name = scene.workplace.office.name(speech.language)
-    words = speech.text("Welcome. This is {office}. I am its bot, a program.", office=name)
+    localizer = scene.localizer(person)
+    name = scene.workplace.office.name(localizer.language)
+    words = localizer.text("Welcome. This is {office}. I am its bot, a program.", office=name)
     return (Paragraph(words),)
 
 
@@ -216,12 +216,14 @@ def _say_freely(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
     if said is not None:
         step_file(scene, file, said)
         return
-    speech = scene.speech(file.person)
-    words = speech.text(
+    localizer = scene.localizer(file.person)
+    words = localizer.text(
         "I am a program and did not understand this. To write to the office, begin with {word}:",
-        word=HUMAN.word(speech.language),
+        word=HUMAN.word(localizer.language),
     )
-    example = speech.text("{word} When will it be ready?", word="!" + HUMAN.word(speech.language))
+    example = localizer.text(
+        "{word} When will it be ready?", word="!" + HUMAN.word(localizer.language)
+    )
     help_ = help_doc(scene.context(file.person), more=kernel_commands(scene))
     doc = (Paragraph(words, "\n", Mono(example)), *help_)
     scene.tell(inbound.room_id, doc, scene.ground(file.person))
@@ -263,7 +265,7 @@ def _command(scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedComman
         case "status":
             _show_cases(scene, room_id, person)
         case "cancel":
-            words = scene.speech(person).text(
+            words = scene.localizer(person).text(
                 "Nothing is being filled in, so nothing is cancelled."
             )
             scene.tell(room_id, (Paragraph(words),), scene.ground(person))
@@ -276,19 +278,19 @@ def _show_cases(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Where each open case stands."""
     case_ids = store.open_cases(scene.txn, scene.voice.bot.user_id, person)
     if not case_ids:
-        words = scene.speech(person).text("You have no open cases with this office.")
+        words = scene.localizer(person).text("You have no open cases with this office.")
         scene.tell(room_id, (Paragraph(words),), scene.ground(person))
         return
     files = [file for id_ in case_ids if (file := store.read_case(scene.txn, id_)) is not None]
     items = [_case_line(scene, file) for file in files]
-    doc = (Heading(scene.speech(person).text("Your open cases")), Bullets(items))
+    doc = (Heading(scene.localizer(person).text("Your open cases")), Bullets(items))
     scene.tell(room_id, doc, scene.ground(person))
 
 
 def _case_line(scene: Scene, file: CaseFile) -> tuple[Span, ...]:
     title = definition_of(scene, file).title.text(scene.language_of(file.person))
     where = scene.link_to(file.person_room)
-    state = state_words(file.case.state, scene.speech(file.person))
+    state = state_words(file.case.state, scene.localizer(file.person))
     return (Bold(title), " ", Mono(file.case.number), f" ({state}): {where}")
 
 
@@ -345,13 +347,13 @@ def chosen(scene: Scene, answered: Answered, person: UserId) -> None:
         if heard is None:
             # Locked before anything is said, see `cases.take_step`; saved for the pages' sake.
             file = store.lock_case(scene.txn, case_id)
-            scene.settle(answered, scene.speech(person), scene.ground(person))
+            scene.settle(answered, scene.localizer(person), scene.ground(person))
             if file is not None:
                 store.save_case(scene.txn, file)
         else:
             take_step(scene, case_id, heard, answered)
         return
-    if not scene.settle(answered, scene.speech(person), scene.ground(person)):
+    if not scene.settle(answered, scene.localizer(person), scene.ground(person)):
         return
     if topic == Topic.LANGUAGE.value:
         _choose_language(scene, kept.room_id, person, language_of(choice or ""))
@@ -374,7 +376,7 @@ def _picked(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
         return
     service = scene.workplace.services.get(choice)
     if service is None:
-        words = scene.speech(person).text("This service is no longer offered.")
+        words = scene.localizer(person).text("This service is no longer offered.")
         scene.tell(kept.room_id, (Paragraph(words),), scene.ground(person))
         show_menu(scene, kept.room_id, person)
         return
@@ -400,7 +402,7 @@ def _start_named(scene: Scene, room_id: RoomId, person: UserId, name: str) -> No
     if found is not None:
         _begin(scene, person, room_id, services[found.id])
         return
-    words = scene.speech(person).text("There is no service of this name here.")
+    words = scene.localizer(person).text("There is no service of this name here.")
     scene.tell(room_id, (Paragraph(words),), scene.ground(person))
     show_menu(scene, room_id, person)
 
@@ -412,7 +414,7 @@ def _begin(scene: Scene, person: UserId, room_id: RoomId, service: OpenService) 
     if file is None:
         begin(scene, person, room_id, service)
         return
-    words = scene.speech(person).text("It goes on in our chat:")
+    words = scene.localizer(person).text("It goes on in our chat:")
     link = scene.link_to(file.chat_id)
     doc = (Paragraph(words + "\n", Link(link, link)),)
     scene.tell(room_id, doc, scene.ground(person))
@@ -430,7 +432,7 @@ def _ask(
 ) -> None:
     asked = AskedOf(
         about=chat_matter(room_id),
-        speech=scene.speech(person),
+        localizer=scene.localizer(person),
         ground=scene.ground(person, purpose.get("service", question.topic.value)),
         purpose=purpose,
         url=url,
@@ -453,7 +455,7 @@ def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: st
         _ask_language(scene, room_id, person)
         return
     people.choose_language(scene.txn, person, language)
-    doc = language_doc(scene.speech(person))
+    doc = language_doc(scene.localizer(person))
     bot = scene.voice.bot.user_id
     case_id = store.case_of_room(scene.txn, bot, room_id)
     case_id = case_id or store.draft_of_chat(scene.txn, bot, room_id, person)
@@ -468,20 +470,22 @@ def tell_if_public(scene: Scene, room_id: RoomId, person: UserId, before: Doc = 
     """Tell a person how to begin a private chat, if others read along in this one; whether so."""
     if is_private(scene, room_id, person):
         return False
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if not is_encrypted(scene.txn, room_id):
-        why = speech.text(
+        why = localizer.text(
             "This chat is not encrypted, so others can read along. Here I only tell what there is;"
             " nothing is asked and nothing is stored."
         )
     else:
-        why = speech.text(
+        why = localizer.text(
             "Others are in this room. Here I only tell what there is; nothing is asked and nothing"
             " is stored."
         )
     services = scene.workplace.services.values()
-    titles = [one.definition.title.text(speech.language) for one in services]
-    how = speech.text("To go on, please start a new direct chat with me alone, with encryption on.")
+    titles = [one.definition.title.text(localizer.language) for one in services]
+    how = localizer.text(
+        "To go on, please start a new direct chat with me alone, with encryption on."
+    )
     doc = (*before, Paragraph(why), Bullets(titles), Paragraph(how))
     scene.tell(room_id, doc, scene.ground(person))
     return True

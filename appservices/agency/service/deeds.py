@@ -20,7 +20,7 @@ from veche.messaging.outbox import Relation
 from veche.protocol import message
 from veche.protocol.acts import ActClass
 from veche.protocol.message import RelationKind
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -158,7 +158,7 @@ def _send_document(matter: Matter, effect: fx.SendDocument) -> None:
         id=matter.file.case.id,
         kind=effect.kind,
         title=issued.title,
-        sha256=unpadded(bytes.fromhex(issued.sha256)),
+        sha256=encode_base64(bytes.fromhex(issued.sha256)),
         issuer=matter.scene.workplace.organisation,
         valid_until_ms=issued.valid_until_ms,
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from veche.protocol.commands import ParsedCommand
     from veche.protocol.ids import EffectId, RoomId
     from veche.protocol.inbound import Inbound
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 ASSIGN: Final = Command(
     "assign",
@@ -48,11 +48,11 @@ _FREE_TOPICS: Final = frozenset({Topic.WRITE.value, Topic.REPLY.value})
 
 def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
     """Somebody of the staff says something at the desk; talk among them is left alone."""
-    speech = scene.workplace.context(scene.now_ms, scene.workplace.office.language).staff
+    localizer = scene.workplace.context(scene.now_ms, scene.workplace.office.language).staff
     thread = thread_of(scene, inbound)
-    parsed = command_in(inbound, DESK_COMMANDS, speech.language)
+    parsed = command_in(inbound, DESK_COMMANDS, localizer.language)
     if parsed is not None:
-        _command(scene, inbound, member, parsed, speech, thread)
+        _command(scene, inbound, member, parsed, localizer, thread)
         return
     heard = prompts.hear(scene.txn, inbound, thread=thread)
     outcome = heard.outcome
@@ -61,7 +61,7 @@ def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
     elif isinstance(outcome, Refused):
         prompt = heard.kept.prompt if heard.kept else None
         doc = refusal_text(
-            outcome.reason, CATALOGUE, speech.language, prompt, standing=inbound.standing
+            outcome.reason, CATALOGUE, localizer.language, prompt, standing=inbound.standing
         )
         place = place_of(scene, inbound)
         scene.tell(
@@ -117,26 +117,26 @@ def _command(
     inbound: Inbound,
     member: StaffMember,
     parsed: ParsedCommand,
-    speech: Speech,
+    localizer: Localizer,
     thread: EffectId | None,
 ) -> None:
     if parsed.command is ASSIGN:
-        _assign(scene, inbound, member, parsed.argument, speech, thread)
+        _assign(scene, inbound, member, parsed.argument, localizer, thread)
         return
     if parsed.command is CASES:
-        _show_cases(scene, inbound, speech)
+        _show_cases(scene, inbound, localizer)
         return
-    doc = help_doc(DESK_COMMANDS, CATALOGUE, speech.language)
+    doc = help_doc(DESK_COMMANDS, CATALOGUE, localizer.language)
     scene.tell(inbound.room_id, doc, scene.desk_ground(), thread=thread)
 
 
-def _show_cases(scene: Scene, inbound: Inbound, speech: Speech) -> None:
+def _show_cases(scene: Scene, inbound: Inbound, localizer: Localizer) -> None:
     """Put each open case here anew: no key of what was said before reaches a new device."""
     bot = scene.voice.bot.user_id
     desk = store.desk_of_room(scene.txn, bot, inbound.room_id)
     count = store.lift_cases(scene.txn, bot, desk) if desk is not None else 0
     if count == 0:
-        words = speech.text("No case is open at this desk.")
+        words = localizer.text("No case is open at this desk.")
         scene.tell(inbound.room_id, (Paragraph(words),), scene.desk_ground())
         return
     job = scene.voice.fresh_id(POST_WAITING)
@@ -149,7 +149,7 @@ def _assign(
     inbound: Inbound,
     member: StaffMember,
     name: str,
-    speech: Speech,
+    localizer: Localizer,
     thread: EffectId | None,
 ) -> None:
     bot = scene.voice.bot.user_id
@@ -159,7 +159,7 @@ def _assign(
     if case_id is not None and to is not None and to.decides:
         take_step(scene, case_id, Assign(member.staff, to.staff.id))
         return
-    words = speech.text(
+    words = localizer.text(
         "Write this in the thread of a case, with the id of somebody who can decide:"
     )
     ids = [one.staff.id for one in scene.workplace.members if one.decides]

@@ -118,9 +118,11 @@ class _GiveUpFee(_FeeHandler):
 
     def _read(self, txn: Cursor, job: Job) -> tuple[str | None, str]:
         scene, file = self._case(txn, job, self._parts.host.now_ms())
-        number, speech = job.payload["number"], scene.speech(file.person)
-        state = state_words(file.case.state, speech)
-        reason = speech.text("Your case {number}: {state}.", number=file.case.number, state=state)
+        number, localizer = job.payload["number"], scene.localizer(file.person)
+        state = state_words(file.case.state, localizer)
+        reason = localizer.text(
+            "Your case {number}: {state}.", number=file.case.number, state=state
+        )
         return store.invoice_of_fee(txn, file.case.id, number), reason
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:

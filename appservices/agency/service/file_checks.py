@@ -148,7 +148,7 @@ class _FileSlow(_FileHandler):
         if file is None:
             return
         scene = self._parts.scene_of(txn, job, now_ms)
-        words = scene.speech(file.person).text(
+        words = scene.localizer(file.person).text(
             "Your server has not given me the file {name} yet. I go on trying; what you write"
             " about this case meanwhile waits its turn.",
             name=job.payload["file"]["name"],

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from veche.protocol.errors import RefusedError, UnavailableError
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ async def hear_on(reactor: Any, what: str, round_: Callable[[], Awaitable[None]]
         what: Of what there is news, for the log: ``the fees of town``.
         round_: Asks once, and does what the answer says.
     """
-    pause = Bell(reactor)
+    pause = WakeEvent(reactor)
     while True:
         try:
             await round_()

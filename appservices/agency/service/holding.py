@@ -40,7 +40,7 @@ def holds(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
     if 0 < waiting < HELD_MAX:
         store.hold(scene.txn, file.case.id, inbound)
     elif waiting:
-        words = scene.speech(file.person).text(
+        words = scene.localizer(file.person).text(
             "I am still looking at the file that you sent. Please do this again in a moment."
         )
         scene.tell(inbound.room_id, (Paragraph(words),), scene.ground(file.person))

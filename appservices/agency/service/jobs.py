@@ -33,7 +33,7 @@ from veche.protocol import message
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.crypto.media import upload_encrypted
 from veche.runtime.matrix.rooms import WITHHELD, RoomPlan, introduced, join, leave
 from veche.runtime.matrix.store import readers
@@ -192,8 +192,8 @@ class _MakeDesk(_RoomHandler):
         workplace = self._parts.workplaces[UserId(job.payload["bot"])]
         language = workplace.office.language
         desk = job.payload["desk"]
-        speech = workplace.context(0, language).staff
-        name = speech.text(
+        localizer = workplace.context(0, language).staff
+        name = localizer.text(
             "{office} · desk {desk}", office=workplace.office.name(language), desk=desk
         )
         # Who is let in here is for the office to say, not for everybody who works here.
@@ -207,8 +207,8 @@ class _MakeDesk(_RoomHandler):
         payload = {"bot": bot, "desk": desk}
         jobs.schedule(txn, Job(scene.voice.fresh_id(POST_WAITING), POST_WAITING, payload, now_ms))
         keep_staff_of(scene, desk, room_id, {})
-        speech = scene.workplace.context(now_ms, scene.workplace.office.language).staff
-        words = speech.text(
+        localizer = scene.workplace.context(now_ms, scene.workplace.office.language).staff
+        words = localizer.text(
             "This is the desk {desk}. Cases come here, each in a thread of its own; take one, and"
             " decide it there.",
             desk=desk,
@@ -341,7 +341,7 @@ class _SendExport(Handler):
         organisation = scene.workplace.organisation
         seed = self._host.seed(f"envelope/{organisation}")
         key = envelope.signing_key(ENVELOPE_KEY_VERSION, seed)
-        public = unpadded(envelope.public_key(key))
+        public = encode_base64(envelope.public_key(key))
         acts = self._host.act_heads
         subject = scene.voice.pseudonym(file.person)
         whole = {

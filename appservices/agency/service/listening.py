@@ -43,13 +43,13 @@ def counts(scene: Scene, inbound: Inbound, ground: Ground, *, is_edit_told: bool
         return True
     if inbound.content.get("msgtype") == "m.notice":
         return False
-    speech = scene.speech(inbound.sender)
+    localizer = scene.localizer(inbound.sender)
     if came_in_clear(scene.txn, inbound):
-        doc = clear_doc(speech)
+        doc = clear_doc(localizer)
     elif not is_edit(inbound):
         return True
     elif is_edit_told:
-        doc = edit_doc(speech)
+        doc = edit_doc(localizer)
     else:
         return False
     scene.tell(inbound.room_id, doc, ground, thread=place_of(scene, inbound))

@@ -93,7 +93,7 @@ class Matter:
         """Ask the person."""
         asked = AskedOf(
             about=self.file.case.id,
-            speech=self.context.person,
+            localizer=self.context.person,
             ground=self.ground,
             purpose={"case": self.file.case.id},
             url=self.page,
@@ -104,7 +104,7 @@ class Matter:
         """Ask at a desk, in the thread of the case."""
         asked = AskedOf(
             about=self.file.case.id,
-            speech=self.context.staff,
+            localizer=self.context.staff,
             ground=self.desk_ground,
             purpose={"case": self.file.case.id},
             thread=self.file.desk_effect,
@@ -120,9 +120,9 @@ class Matter:
             if kept.purpose.get("topic") not in names:
                 continue
             is_person = kept.room_id in rooms
-            speech = context.person if is_person else context.staff
+            localizer = context.person if is_person else context.staff
             ground = self.ground if is_person else self.desk_ground
-            self.scene.close(kept, speech.text("This question is closed."), ground)
+            self.scene.close(kept, localizer.text("This question is closed."), ground)
 
     def send_off(self, kind: str, payload: Mapping[str, Any], due_at_ms: int = 0) -> None:
         """Have something done outside the transaction, or at a time.

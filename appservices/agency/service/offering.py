@@ -94,7 +94,7 @@ class Offering:
         """
         workplace, definition = self.service(slug, service, language)
         context = workplace.context(now_ms, language)
-        speech = context.person
+        localizer = context.person
         days = definition.deadline.working_days
         refusal = definition.refusal
         whole = definition.fields
@@ -106,8 +106,10 @@ class Offering:
             bot=workplace.bot.user_id,
             bot_link=workplace.bot_link,
             min_trust=definition.min_trust.label,
-            cost=fee_words(definition, context) or speech.text("It costs nothing."),
-            time=speech.plural("at most {count} working day", "at most {count} working days", days),
+            cost=fee_words(definition, context) or localizer.text("It costs nothing."),
+            time=localizer.plural(
+                "at most {count} working day", "at most {count} working days", days
+            ),
             after=silence_words(definition, context) or None,
             step_list=[
                 StepView(kind=step.kind, text=words)

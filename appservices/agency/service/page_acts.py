@@ -323,9 +323,9 @@ def _words(visit: Visit, kept: Kept, reason: AnswerRefusal) -> str:
 
 
 def _refuse_now(visit: Visit, file: CaseFile) -> None:
-    speech = visit.scene.workplace.context(visit.scene.now_ms, visit.language).person
-    state = state_words(file.case.state, speech)
-    words = refusal_words(RefusalReason.NOT_NOW, speech, state=state)
+    localizer = visit.scene.workplace.context(visit.scene.now_ms, visit.language).person
+    state = state_words(file.case.state, localizer)
+    words = refusal_words(RefusalReason.NOT_NOW, localizer, state=state)
     raise AnswerRefusedError(RefusalReason.NOT_NOW.value, words)
 
 

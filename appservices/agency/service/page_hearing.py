@@ -59,9 +59,9 @@ def begin_on_page(scene: Scene, person: UserId, room_id: RoomId, name: str) -> N
     chat = store.chat(scene.txn, scene.voice.bot.user_id, room_id)
     service = scene.workplace.services.get(name)
     if service is None:
-        words = scene.speech(person).text("This service is no longer offered.")
+        words = scene.localizer(person).text("This service is no longer offered.")
     elif chat is None or chat.person != person or not is_private(scene, room_id, person):
-        words = scene.speech(person).text(
+        words = scene.localizer(person).text(
             "To go on, please start a new direct chat with me alone, with encryption on."
         )
     else:
@@ -104,7 +104,7 @@ def _waits_for_file(scene: Scene, kept: Kept, person: UserId) -> bool:
     file = store.lock_case(scene.txn, case_id)
     if file is None or not store.held(scene.txn, case_id):
         return False
-    words = scene.speech(person).text(
+    words = scene.localizer(person).text(
         "I am still looking at the file that you sent. Please do this again in a moment."
     )
     reason = RefusalReason.NOT_NOW.value

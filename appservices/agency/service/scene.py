@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from veche.chat.sending import Voice
     from veche.protocol.ids import EffectId, EventId, RoomId, UserId
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
     from veche.runtime.database import Cursor
     from veche.runtime.web.public import PageLinks
 
@@ -75,7 +75,7 @@ class Scene:
         """The world around a step that concerns a person."""
         return self.workplace.context(self.now_ms, self.language_of(person))
 
-    def speech(self, person: UserId) -> Speech:
+    def localizer(self, person: UserId) -> Localizer:
         """How to speak to a person."""
         return self.context(person).person
 
@@ -150,7 +150,7 @@ class Scene:
             scope: Who may answer; at least one.
             asked: What it is about, and how.
         """
-        self.replace(asked.about, question.topic.value, asked.speech, asked.ground)
+        self.replace(asked.about, question.topic.value, asked.localizer, asked.ground)
         approve = {
             choice: self.approvals.asked(self.voice, scope[0], "release", release_shown(release))
             for choice, release in question.approve.items()
@@ -160,7 +160,7 @@ class Scene:
             room_id=room_id,
             prompt=question.prompt(id_, scope, asked.url, approve),
             intro=question.intro,
-            language=asked.speech.language,
+            language=asked.localizer.language,
             about=asked.about,
             purpose={**asked.purpose, "topic": question.topic.value},
             ground=asked.ground,
@@ -170,24 +170,28 @@ class Scene:
         )
         self.approvals.ask(self.txn, self.voice, one, CATALOGUE)
 
-    def replace(self, about: str, topic: str, speech: Speech, ground: Ground) -> None:
+    def replace(self, about: str, topic: str, localizer: Localizer, ground: Ground) -> None:
         """End the open questions about a matter that a newer one takes the place of.
 
         About a case that is one of the same topic. Those of a chat (language, menu, introduction)
         are all about the same: where to go.
         """
-        words = speech.text("A newer question has taken the place of this one.")
+        words = localizer.text("A newer question has taken the place of this one.")
         for kept in prompts.open_about(self.txn, self.voice.bot.user_id, about):
             if about.startswith(_CHAT) or kept.purpose.get("topic") == topic:
                 closing = Closing(words, is_replaced=True)
                 prompts.close(self.txn, self.voice, kept, closing, ground)
 
-    def settle(self, answered: Answered, speech: Speech, ground: Ground) -> bool:
+    def settle(self, answered: Answered, localizer: Localizer, ground: Ground) -> bool:
         """Let an answer count and be shown in the question; False if it came second."""
         label = next(
             (c.label for c in answered.kept.prompt.choices if c.id == answered.chosen.choice), None
         )
-        words = speech.text("Answer: {answer}", answer=label) if label else speech.text("Answered.")
+        words = (
+            localizer.text("Answer: {answer}", answer=label)
+            if label
+            else localizer.text("Answered.")
+        )
         return prompts.settle(self.txn, self.voice, answered, words, ground)
 
     def close(self, kept: Kept, words: str, ground: Ground) -> None:
@@ -201,7 +205,7 @@ class AskedOf:
 
     Attributes:
         about: The matter: the id of a case, or ``chat_matter``.
-        speech: Language of the words around it.
+        localizer: Language of the words around it.
         ground: Why the office may ask.
         purpose: What else is to be remembered, as JSON.
         thread: The message in whose thread it belongs.
@@ -209,7 +213,7 @@ class AskedOf:
     """
 
     about: str
-    speech: Speech
+    localizer: Localizer
     ground: Ground
     purpose: Mapping[str, Any] = attrs.field(factory=dict)
     thread: EffectId | None = None

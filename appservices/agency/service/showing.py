@@ -148,12 +148,12 @@ def _line(shown: Shown) -> dict[str, Any]:
 
 
 def _history(shown: Shown) -> list[EntryView]:
-    speech = shown.context.person
+    localizer = shown.context.person
     return [
         EntryView(
             at_ms=entry.at_ms,
-            who=role_words(entry.role, speech),
-            what=happened_words(entry.happened, speech),
+            who=role_words(entry.role, localizer),
+            what=happened_words(entry.happened, localizer),
             text=entry.text,
         )
         for entry in shown.file.case.history
@@ -193,10 +193,12 @@ def _refusal(shown: Shown) -> RefusalView | None:
 
 
 def _fee(shown: Shown) -> FeeView | None:
-    fee, speech = shown.file.case.fee, shown.context.person
+    fee, localizer = shown.file.case.fee, shown.context.person
     if fee is None or fee.url is None:
         return None
-    return FeeView(label=speech.text("Pay {amount}", amount=speech.amount(fee.amount)), url=fee.url)
+    return FeeView(
+        label=localizer.text("Pay {amount}", amount=localizer.amount(fee.amount)), url=fee.url
+    )
 
 
 def _documents(shown: Shown) -> list[DocumentView]:
@@ -241,12 +243,12 @@ def _draft(
 
 def _commands(shown: Shown) -> list[CommandView]:
     """What the person can do where the case stands."""
-    speech, state = shown.context.person, shown.file.case.state
+    localizer, state = shown.context.person, shown.file.case.state
     found = []
     for command in CASE_COMMANDS:
         heard = command_input(command, "")
         if heard is not None and (state, heard.kind) in TABLE:
-            label = speech.text(command.description)
+            label = localizer.text(command.description)
             view = {"command": command.name, "label": label, "takes_text": command is HUMAN}
             found.append(CommandView.model_validate(view))
     return found

@@ -11,7 +11,7 @@ from appservices.agency import store
 from appservices.agency.core.wiping import wiped
 from veche.protocol.errors import VecheError
 from veche.runtime import metrics
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ class Wiping:
                     break
 
     async def _loop(self) -> None:
-        pause = Bell(self._host.reactor)
+        pause = WakeEvent(self._host.reactor)
         while True:
             await pause.wait(INTERVAL_MS)
             try:

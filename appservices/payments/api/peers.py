@@ -19,7 +19,7 @@ from veche.contracts.payments.invoice_api import REASON_CHARACTERS_MAX
 from veche.protocol.canonical import INTEGER_MAX, canonical
 from veche.protocol.ids import WireUlid
 from veche.protocol.money import Money
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.protocol.wire import Wire
 from veche.transparency.fields import HEAD_PATH_MAX, Hash
 from veche.transparency.notes import NOTE_BYTES_MAX, SIZE_MAX
@@ -270,4 +270,4 @@ def hash_of(message: Mapping[str, Any]) -> str:
     Raises:
         MalformedError: It has no canonical JSON.
     """
-    return unpadded(hashlib.sha256(canonical(message, where="message")).digest())
+    return encode_base64(hashlib.sha256(canonical(message, where="message")).digest())

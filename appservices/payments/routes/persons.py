@@ -43,7 +43,7 @@ from veche.access.sessions import Level
 from veche.api import Api, Download
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import UserId
-from veche.protocol.texts.localizer import Speech
+from veche.protocol.texts.localizer import Localizer
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
@@ -417,8 +417,8 @@ class WalletRoutes:
     )
     def invoice(self, txn: Cursor, call: Call) -> InvoiceView:
         """An invoice; its link is in the body, which no log has."""
-        speech = Speech(call.language, self._parts.section.time_zone, CATALOGUE)
-        return wallet_invoices.linked(self._scene(txn, call), call.body, speech)
+        localizer = Localizer(call.language, self._parts.section.time_zone, CATALOGUE)
+        return wallet_invoices.linked(self._scene(txn, call), call.body, localizer)
 
     @API.transaction(
         "payments.code",

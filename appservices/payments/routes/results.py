@@ -14,7 +14,7 @@ from appservices.payments.routes.visits import scene_of
 from appservices.payments.service.scene import CATALOGUE
 from appservices.payments.service.wallet import invoices
 from appservices.payments.service.wallet.views import StatusView
-from veche.protocol.texts.localizer import Speech
+from veche.protocol.texts.localizer import Localizer
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
@@ -50,6 +50,6 @@ class ResultRoutes:
     )
     def status(self, txn: Cursor, call: Call) -> StatusView:
         """How an invoice stands."""
-        speech = Speech(call.language, self._parts.section.time_zone, CATALOGUE)
+        localizer = Localizer(call.language, self._parts.section.time_zone, CATALOGUE)
         scene = scene_of(self._parts, txn, call)
-        return StatusView(status=invoices.status(scene, call.path_args["link"], speech).value)
+        return StatusView(status=invoices.status(scene, call.path_args["link"], localizer).value)

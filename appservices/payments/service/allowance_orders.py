@@ -57,16 +57,16 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         argument: Whom, how much, in which time, at whom, until when.
     """
     person, room_id = inbound.sender, inbound.room_id
-    speech, currencies = scene.speech(person), scene.section.currencies
+    localizer, currencies = scene.localizer(person), scene.section.currencies
     wanted = read_allowance(argument, currencies, scene.now_ms)
     if isinstance(wanted, OrderProblem):
         if wanted is not OrderProblem.USAGE:
-            example = allowance_example(currencies[0], speech)
-            scene.tell(room_id, person, problem_doc(wanted, currencies, speech, example))
+            example = allowance_example(currencies[0], localizer)
+            scene.tell(room_id, person, problem_doc(wanted, currencies, localizer, example))
             return
         wanted = AllowanceProblem.USAGE
     if isinstance(wanted, AllowanceProblem):
-        scene.tell(room_id, person, allowance_problem_doc(wanted, currencies[0], speech))
+        scene.tell(room_id, person, allowance_problem_doc(wanted, currencies[0], localizer))
         return
     _name(scene, inbound, wanted)
 
@@ -87,7 +87,7 @@ class NameAllowance(ChatJob[Parts]):
         person, room_id = UserId(wanted["person"]), RoomId(wanted["room"])
         missing = next((address for address, name in names.items() if name is None), None)
         if missing is not None:
-            scene.tell(room_id, person, nobody_doc(missing, scene.speech(person)))
+            scene.tell(room_id, person, nobody_doc(missing, scene.localizer(person)))
             return
         whom = wanted["whom"]
         view = AllowanceView(
@@ -117,16 +117,16 @@ def _persons(wanted: Mapping[str, Any]) -> Sequence[str]:
 
 def _name(scene: Scene, inbound: Inbound, wanted: AllowanceOrder) -> None:
     """Have the persons looked up, if all that was named can be somebody."""
-    person, speech = inbound.sender, scene.speech(inbound.sender)
+    person, localizer = inbound.sender, scene.localizer(inbound.sender)
     spender = naming.user_named(wanted.spender, scene.voice.bot.user_id)
     if spender is None or spender == person:
-        scene.tell(inbound.room_id, person, nobody_doc(wanted.spender, speech))
+        scene.tell(inbound.room_id, person, nobody_doc(wanted.spender, localizer))
         return
     whom = []
     for typed in wanted.whom:
         found = _payee(scene, typed)
         if found is None:
-            scene.tell(inbound.room_id, person, nobody_doc(typed, speech))
+            scene.tell(inbound.room_id, person, nobody_doc(typed, localizer))
             return
         whom.append(found)
     payload = {

@@ -50,12 +50,12 @@ _KEPT_MS: Final = 30 * 86_400_000
 def propose(scene: Scene, view: AllowanceView, room_id: RoomId) -> None:
     """Keep an allowance that somebody wants to give, and ask for their key."""
     person = UserId(view.giver.address)
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     giver = holders.lock_holder(scene.txn, scene.holder(person).id)
     spender = scene.holder(UserId(view.spender.address))
     before = [one for one in store.given_by(scene.txn, giver.id) if one.spender == spender.id]
     if len(before) >= ALLOWANCES_MAX:
-        scene.tell(room_id, person, texts.too_many_doc(speech))
+        scene.tell(room_id, person, texts.too_many_doc(localizer))
         return
     allowance = Allowance(
         id=scene.voice.fresh_ulid("allowance"),
@@ -67,10 +67,10 @@ def propose(scene: Scene, view: AllowanceView, room_id: RoomId) -> None:
         approved_by=None,
         terms=view.terms,
     )
-    text = texts.shown_text(view, speech)
+    text = texts.shown_text(view, localizer)
     if len(text) > TEXT_CHARACTERS_MAX:
         problem = AllowanceProblem.TOO_MANY
-        scene.tell(room_id, person, texts.allowance_problem_doc(problem, view.currency, speech))
+        scene.tell(room_id, person, texts.allowance_problem_doc(problem, view.currency, localizer))
         return
     store.add_allowance(scene.txn, allowance, scene.now_ms)
     shown = MandateShown(
@@ -82,11 +82,11 @@ def propose(scene: Scene, view: AllowanceView, room_id: RoomId) -> None:
     )
     approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
     choices = (
-        Choice(id=GIVE, label=speech.text("Give this allowance"), approve=approve),
-        Choice(id=DECLINE, label=speech.text("Do not give it")),
+        Choice(id=GIVE, label=localizer.text("Give this allowance"), approve=approve),
+        Choice(id=DECLINE, label=localizer.text("Do not give it")),
     )
     from_ms = start_ms(scene, allowance, view.currency)
-    intro = texts.proposal_doc(view, from_ms if from_ms > scene.now_ms else 0, speech)
+    intro = texts.proposal_doc(view, from_ms if from_ms > scene.now_ms else 0, localizer)
     _ask(scene, room_id, person, allowance, scene.prompt(person, choices, ASKED_MS), intro)
 
 
@@ -99,7 +99,7 @@ def answered(scene: Scene, answer: Answered) -> None:
     allowance = _lock(scene, str(answer.kept.purpose.get("allowance")))
     if allowance is None:
         return
-    view, speech = purses.view_of(scene, allowance), scene.speech(person)
+    view, localizer = purses.view_of(scene, allowance), scene.localizer(person)
     is_giver = view.giver.address == person
     if not is_giver and view.spender.address != person:
         return
@@ -107,7 +107,7 @@ def answered(scene: Scene, answer: Answered) -> None:
         if is_giver and answer.chosen.approved_by is not None:
             _give(scene, allowance, view, answer)
         return
-    words = speech.text("Not given.") if choice == DECLINE else speech.text("Ended.")
+    words = localizer.text("Not given.") if choice == DECLINE else localizer.text("Ended.")
     if scene.settle(answer, words):
         _end(scene, allowance)
 
@@ -173,20 +173,20 @@ def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
         if one.state is AllowanceState.ACTIVE and one.terms.ends_at_ms > scene.now_ms
     ]
     had = [one for one in store.given_to(scene.txn, mine) if one.terms.ends_at_ms > scene.now_ms]
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if not given and not had:
-        words = speech.text("You let nobody pay from your account, and nobody lets you.")
+        words = localizer.text("You let nobody pay from your account, and nobody lets you.")
         scene.tell(room_id, person, (Paragraph(words),))
     for allowance in (*given, *had):
         is_given = allowance.giver == mine
-        label = speech.text("End it") if is_given else speech.text("Give it up")
+        label = localizer.text("End it") if is_given else localizer.text("Give it up")
         # To end one takes only power away, so a tap in clear will do.
         choices = (Choice(id=END, label=label, style="danger"),)
         prompt = scene.prompt(person, choices, _KEPT_MS, min_trust="any")
         view = purses.view_of(scene, allowance)
         left_minor = purses.left_minor(scene, allowance)
-        doc = texts.allowance_doc(view, left_minor, speech, is_given=is_given)
-        words = speech.text("A newer question has taken the place of this one.")
+        doc = texts.allowance_doc(view, left_minor, localizer, is_given=is_given)
+        words = localizer.text("A newer question has taken the place of this one.")
         scene.close(_about(allowance, person), person, words)
         _ask(scene, room_id, person, allowance, prompt, doc)
 
@@ -197,7 +197,7 @@ def tell_given(scene: Scene, allowance_id: str, person: UserId) -> None:
     if allowance is None or allowance.state is not AllowanceState.ACTIVE or room_id is None:
         return
     view = purses.view_of(scene, allowance)
-    doc = texts.given_doc(view, _example_payee(scene, view), scene.speech(person))
+    doc = texts.given_doc(view, _example_payee(scene, view), scene.localizer(person))
     scene.tell(room_id, person, doc)
 
 
@@ -253,9 +253,9 @@ def usable(scene: Scene, private: Private, minor: int, giver: UserId) -> Allowan
         for one in store.given_to(scene.txn, mine)
         if one.giver == theirs and one.ledger == ledger
     ]
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if not found:
-        scene.tell(room_id, person, texts.no_allowance_doc(speech))
+        scene.tell(room_id, person, texts.no_allowance_doc(localizer))
         return None
     payee = private.payee.address
     problems = {one.id: purses.problem_of(scene, one, payee, minor) for one in found}
@@ -263,18 +263,18 @@ def usable(scene: Scene, private: Private, minor: int, giver: UserId) -> Allowan
     if allowance is None:
         problem = problems[found[0].id]
         assert problem is not None, "none can be used"  # noqa: S101 -- our bug
-        words = speech.text(texts.USE_REFUSALS[problem.value])
+        words = localizer.text(texts.USE_REFUSALS[problem.value])
         scene.tell(room_id, person, (Paragraph(words),))
     return allowance
 
 
 def _give(scene: Scene, allowance: Allowance, view: AllowanceView, answer: Answered) -> None:
     """The giver's key has approved an allowance: it counts from now on, or after a wait."""
-    speech = scene.speech(answer.inbound.sender)
+    localizer = scene.localizer(answer.inbound.sender)
     if step_allowance(allowance.state, AllowanceInput.APPROVE) is None:
-        scene.settle(answer, speech.text("Nothing has changed."))
+        scene.settle(answer, localizer.text("Nothing has changed."))
         return
-    words = speech.text("Given. Write “allowances” to see it and to end it.")
+    words = localizer.text("Given. Write “allowances” to see it and to end it.")
     if not scene.settle(answer, words):
         return
     starts_at_ms = start_ms(scene, allowance, view.currency)
@@ -331,10 +331,10 @@ def _end(scene: Scene, allowance: Allowance) -> None:
     view = purses.view_of(scene, allowance)
     for party, is_given in ((view.giver, True), (view.spender, False)):
         person = UserId(party.address)
-        speech, room_id = scene.speech(person), scene.chat_of(person)
-        scene.close(_about(allowance, person), person, speech.text("Ended."))
+        localizer, room_id = scene.localizer(person), scene.chat_of(person)
+        scene.close(_about(allowance, person), person, localizer.text("Ended."))
         if room_id is not None and allowance.state is AllowanceState.ACTIVE:
-            scene.tell(room_id, person, texts.ended_doc(view, speech, is_given=is_given))
+            scene.tell(room_id, person, texts.ended_doc(view, localizer, is_given=is_given))
 
 
 def _refuse(scene: Scene, payment_ids: Sequence[str]) -> None:

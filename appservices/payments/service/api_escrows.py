@@ -159,7 +159,7 @@ def _tell_buyer(scene: Scene, deal: Deal, reason: str | None) -> None:
     person = deal.parties[0].person
     room_id = scene.chat_of(person) if person is not None else None
     if person is not None and room_id is not None and reason is not None:
-        scene.tell(room_id, person, reason_doc(reason, scene.speech(person)))
+        scene.tell(room_id, person, reason_doc(reason, scene.localizer(person)))
 
 
 def _check(scene: Scene, body: EscrowBody, strangers: Strangers) -> None:

@@ -214,9 +214,9 @@ def _tell_payer(scene: Scene, mandate: Mandate, reason: str | None) -> None:
     person = UserId(order.payer)
     room_id = scene.chat_of(person)
     if room_id is not None:
-        speech = scene.speech(person)
-        more = reason_doc(reason, speech) if reason is not None else ()
-        scene.tell(room_id, person, (*given_up_doc(order, speech), *more))
+        localizer = scene.localizer(person)
+        more = reason_doc(reason, localizer) if reason is not None else ()
+        scene.tell(room_id, person, (*given_up_doc(order, localizer), *more))
 
 
 def _view(scene: Scene, mandate: Mandate) -> MandateView:

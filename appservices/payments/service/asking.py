@@ -54,14 +54,14 @@ def ask_approval(
     """
     view, person = matter.view, matter.private.asker.person
     assert person is not None, "only persons are asked"  # noqa: S101 -- our bug
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     approve = _approve(scene, matter, view)
     choices: tuple[Choice, ...] = (
-        Choice(id=PAY, label=speech.text("Pay"), style="primary", approve=approve),
-        Choice(id=DECLINE, label=speech.text("Do not pay")),
+        Choice(id=PAY, label=localizer.text("Pay"), style="primary", approve=approve),
+        Choice(id=DECLINE, label=localizer.text("Do not pay")),
     )
     if is_addressee:
-        choices = (*choices, Choice(id=OBJECT, label=speech.text("Object")))
+        choices = (*choices, Choice(id=OBJECT, label=localizer.text("Object")))
     more = {}
     for n, (allowance, purse) in enumerate(purses.offered(scene, matter), 1):
         choice = f"{purses.CHOICE}{n}"
@@ -69,10 +69,10 @@ def ask_approval(
         approve = _approve(scene, matter, theirs)
         # It must not begin as a command does: a client may send it as it is.
         name = purse.giver.address[:_LABEL_CHARACTERS]
-        label = speech.text("From the account of {name}", name=name)
+        label = localizer.text("From the account of {name}", name=name)
         choices = (*choices, Choice(id=choice, label=label, approve=approve))
         more[choice] = allowance.id
-    doc = question_doc(view, speech, details, chosen)
+    doc = question_doc(view, localizer, details, chosen)
     ask(scene, matter, choices, doc, payload, more=more)
 
 
@@ -85,7 +85,7 @@ def _approve(scene: Scene, matter: Matter, view: PaymentView) -> AskedApproval:
         payee_name=view.payee.name,
         # What leaves the account: a code's daily limit counts the fee too.
         amount=ShownMoney(minor=matter.payment.total_minor, currency=view.currency),
-        reference=reference_of(view, scene.speech(person)),
+        reference=reference_of(view, scene.localizer(person)),
     )
     return scene.approvals.asked(scene.voice, person, "payment", shown)
 
@@ -94,10 +94,10 @@ def refusals(scene: Scene, matter: Matter, order: InvoiceOrder) -> tuple[Choice,
     """How a payer can say no to an invoice before they are asked to approve it."""
     person = matter.private.asker.person
     assert person is not None, "only persons are asked"  # noqa: S101 -- our bug
-    speech = scene.speech(person)
-    choices: tuple[Choice, ...] = (Choice(id=DECLINE, label=speech.text("Do not pay")),)
+    localizer = scene.localizer(person)
+    choices: tuple[Choice, ...] = (Choice(id=DECLINE, label=localizer.text("Do not pay")),)
     if person == order.addressee:
-        choices = (*choices, Choice(id=OBJECT, label=speech.text("Object")))
+        choices = (*choices, Choice(id=OBJECT, label=localizer.text("Object")))
     return choices
 
 
@@ -107,7 +107,7 @@ def ask_whether_to_stop(scene: Scene, matter: Matter, reason: Reason) -> None:
     person = matter.private.asker.person
     assert person is not None, "only payments of persons wait"  # noqa: S101 -- our bug
     assert until_ms is not None, "what waits waits until some time"  # noqa: S101 -- our bug
-    ask_to_stop(scene, matter, wait_doc(view, reason, until_ms, scene.speech(person)))
+    ask_to_stop(scene, matter, wait_doc(view, reason, until_ms, scene.localizer(person)))
 
 
 def ask_to_stop(scene: Scene, matter: Matter, intro: Doc) -> None:
@@ -117,7 +117,7 @@ def ask_to_stop(scene: Scene, matter: Matter, intro: Doc) -> None:
     """
     person = matter.private.asker.person
     assert person is not None, "only payments of persons wait"  # noqa: S101 -- our bug
-    label = scene.speech(person).text("Stop it")
+    label = scene.localizer(person).text("Stop it")
     ask(scene, matter, (Choice(id=STOP, label=label, style="danger"),), intro, min_trust="any")
 
 
@@ -126,13 +126,13 @@ def close(scene: Scene, matter: Matter) -> None:
     person = matter.private.asker.person
     if person is None:
         return
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if matter.payment.state is State.EXPIRED:
-        words = speech.text("Not paid: the time for it is over.")
+        words = localizer.text("Not paid: the time for it is over.")
     elif matter.payment.state is State.PAYING:
-        words = speech.text("The wait is over.")
+        words = localizer.text("The wait is over.")
     else:
-        words = speech.text("Not paid.")
+        words = localizer.text("Not paid.")
     scene.close(matter.payment.id, person, words)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.rails import BankNews
     from appservices.payments.service.scene import Parts, Scene
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ _HEARD: Final[Mapping[NewsKind, Input]] = {
     NewsKind.CONFLICT: Input.NOT_MOVED,
 }
 """What news is to the payment of a line of a payout in bulk."""
-_WAITS: Final[Mapping[NewsKind, Callable[[PaymentView, Speech], Doc]]] = {
+_WAITS: Final[Mapping[NewsKind, Callable[[PaymentView, Localizer], Doc]]] = {
     NewsKind.HELD: texts.under_way_doc,
     NewsKind.SILENT: texts.silent_doc,
 }
@@ -76,7 +76,7 @@ def _credited(scene: Scene, news: BankNews) -> None:
         # They went out of their chat; their balance shows it wherever they begin another.
         return
     currency = holders.currency_of_account(scene.txn, news.account)
-    doc = texts.credited_doc(news.amount_minor, currency, scene.speech(person))
+    doc = texts.credited_doc(news.amount_minor, currency, scene.localizer(person))
     scene.tell(room_id, person, doc)
 
 
@@ -85,11 +85,11 @@ def _of_payout(scene: Scene, matter: Matter, news: BankNews) -> None:
     if person is None:
         _of_line(scene, matter, news)
         return
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     waits = _WAITS.get(news.kind)
     if waits is not None:
         is_quiet = news.kind is NewsKind.HELD
-        _tell(scene, matter, person, waits(matter.view, speech), is_quiet=is_quiet)
+        _tell(scene, matter, person, waits(matter.view, localizer), is_quiet=is_quiet)
         return
     match news.kind:
         case NewsKind.NO_COVER:
@@ -97,18 +97,18 @@ def _of_payout(scene: Scene, matter: Matter, news: BankNews) -> None:
             settling.refuse(scene, matter, KEY_REVOKED if is_revoked else NO_COVER)
         case NewsKind.BOOKED:
             after = _step(scene, matter, Input.MOVED)
-            _tell(scene, after, person, texts.booked_doc(after.view, speech))
+            _tell(scene, after, person, texts.booked_doc(after.view, localizer))
         case NewsKind.REJECTED:
             after = _step(scene, matter, Input.NOT_MOVED)
-            _tell(scene, after, person, texts.rejected_doc(after.view, news.code, speech))
+            _tell(scene, after, person, texts.rejected_doc(after.view, news.code, localizer))
         case NewsKind.RETURNED:
             after = _step(scene, matter, Input.COME_BACK)
-            _tell(scene, after, person, texts.returned_doc(after.view, news.code, speech))
+            _tell(scene, after, person, texts.returned_doc(after.view, news.code, localizer))
         case NewsKind.CONFLICT:
             # Before it was booked, a conflict ends the hold: nothing is paid out by it any more.
             if matter.payment.state is State.PAYING:
                 matter = _step(scene, matter, Input.NOT_MOVED)
-            _tell(scene, matter, person, texts.conflict_doc(matter.view, speech))
+            _tell(scene, matter, person, texts.conflict_doc(matter.view, localizer))
         case _:
             raise AssertionError("money that comes in is of no payout")
 

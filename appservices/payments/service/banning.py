@@ -38,26 +38,28 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         argument: "gambling 90 days", or nothing.
     """
     person, room_id = inbound.sender, inbound.room_id
-    speech, kinds = scene.speech(person), scene.section.kinds()
+    localizer, kinds = scene.localizer(person), scene.section.kinds()
     if not argument:
         bans = store.bans(scene.txn, scene.holder(person).id, scene.now_ms)
-        scene.tell(room_id, person, bans_doc(bans, speech))
+        scene.tell(room_id, person, bans_doc(bans, localizer))
         return
     wanted = read_ban(argument, kinds)
     if isinstance(wanted, BanProblem):
-        scene.tell(room_id, person, ban_problem_doc(wanted, sorted(kinds), speech))
+        scene.tell(room_id, person, ban_problem_doc(wanted, sorted(kinds), localizer))
         return
     until_ms = scene.now_ms + wanted.days * DAY_MS
-    shown = MandateShown(what=WHAT, text=ban_text(wanted.what, until_ms, speech), until_ms=until_ms)
+    shown = MandateShown(
+        what=WHAT, text=ban_text(wanted.what, until_ms, localizer), until_ms=until_ms
+    )
     approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
     choices = (
-        Choice(id=FORBID, label=speech.text("Forbid it to me"), approve=approve),
-        Choice(id=DECLINE, label=speech.text("Change nothing")),
+        Choice(id=FORBID, label=localizer.text("Forbid it to me"), approve=approve),
+        Choice(id=DECLINE, label=localizer.text("Change nothing")),
     )
     prompt = scene.prompt(person, choices, ASKED_MS)
     about = f"ban {person}"
-    scene.close(about, person, speech.text("A newer question has taken the place of this one."))
-    intro = ban_proposal_doc(wanted.what, until_ms, speech)
+    scene.close(about, person, localizer.text("A newer question has taken the place of this one."))
+    intro = ban_proposal_doc(wanted.what, until_ms, localizer)
     purpose = {"topic": TOPIC, "what": wanted.what, "until": str(until_ms)}
     scene.ask(room_id, person, prompt, intro, about=about, purpose=purpose)
 
@@ -65,12 +67,12 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
 def answered(scene: Scene, answer: Answered) -> None:
     """A person has answered whether they forbid themselves something."""
     person, nonce = answer.inbound.sender, answer.chosen.approved_by
-    speech, purpose = scene.speech(person), answer.kept.purpose
+    localizer, purpose = scene.localizer(person), answer.kept.purpose
     if answer.chosen.choice != FORBID or nonce is None:
-        scene.settle(answer, speech.text("Nothing has changed."))
-    elif scene.settle(answer, speech.text("Approved.")):
+        scene.settle(answer, localizer.text("Nothing has changed."))
+    elif scene.settle(answer, localizer.text("Approved.")):
         holder = holders.lock_holder(scene.txn, scene.holder(person).id)
         until_ms = int(str(purpose.get("until")))
         store.ban(scene.txn, holder.id, str(purpose.get("what")), until_ms, nonce)
         bans = store.bans(scene.txn, holder.id, scene.now_ms)
-        scene.tell(answer.inbound.room_id, person, bans_doc(bans, speech))
+        scene.tell(answer.inbound.room_id, person, bans_doc(bans, localizer))

@@ -84,9 +84,9 @@ def _end(scene: Scene, matter: BillMatter, heard: BillInput) -> None:
             release(scene, share)
     organiser = after.private.organiser.person
     assert organiser is not None, "a person asks for it"  # noqa: S101 -- our bug
-    speech = scene.speech(organiser)
-    bills.close_questions(scene, after, speech.text("This bill is over."))
-    bills.tell(scene, after, end_doc(before, after.bill.state, speech))
+    localizer = scene.localizer(organiser)
+    bills.close_questions(scene, after, localizer.text("This bill is over."))
+    bills.tell(scene, after, end_doc(before, after.bill.state, localizer))
 
 
 def release(scene: Scene, share: Matter) -> None:

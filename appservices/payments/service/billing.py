@@ -50,27 +50,27 @@ LOOK_UP_SHARERS: Final = "payments.sharers"
 def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     """A person wants a bill to be paid by several: "60.00 EUR @alice @bob dinner"."""
     person, room_id, bot = inbound.sender, inbound.room_id, scene.voice.bot.user_id
-    speech, currencies = scene.speech(person), scene.section.currencies
+    localizer, currencies = scene.localizer(person), scene.section.currencies
     read = read_bill(argument, currencies)
     if isinstance(read, OrderProblem):
-        words = problem_words(read, currencies, speech)
-        scene.tell(room_id, person, bill_usage_doc(read, words, currencies[0], speech))
+        words = problem_words(read, currencies, localizer)
+        scene.tell(room_id, person, bill_usage_doc(read, words, currencies[0], localizer))
         return
     if isinstance(read, BillProblem):
-        scene.tell(room_id, person, bill_problem_doc(read, currencies[0], speech))
+        scene.tell(room_id, person, bill_problem_doc(read, currencies[0], localizer))
         return
     if _is_too_many(scene, scene.holder(person).id):
-        scene.tell(room_id, person, too_many_bills_doc(speech))
+        scene.tell(room_id, person, too_many_bills_doc(localizer))
         return
     found = [user_named(one.who, bot) if one.who else person for one in read.sharers]
     unknown = [one.who for one, who in zip(read.sharers, found, strict=True) if who is None]
     if unknown:
-        scene.tell(room_id, person, unknown_sharers_doc(unknown, speech))
+        scene.tell(room_id, person, unknown_sharers_doc(unknown, localizer))
     elif len(set(found)) < len(found):
-        doc = bill_problem_doc(BillProblem.TWICE, currencies[0], speech)
+        doc = bill_problem_doc(BillProblem.TWICE, currencies[0], localizer)
         scene.tell(room_id, person, doc)
     elif set(found) == {person}:
-        doc = bill_problem_doc(BillProblem.NOBODY, currencies[0], speech)
+        doc = bill_problem_doc(BillProblem.NOBODY, currencies[0], localizer)
         scene.tell(room_id, person, doc)
     else:
         _look_up(scene, inbound, read, [str(one) for one in found])
@@ -88,7 +88,7 @@ def begin(scene: Scene, wanted: Mapping[str, Any], names: Mapping[str, str | Non
     sharers = [Sharer(who, parts, fixed) for who, parts, fixed in wanted["sharers"]]
     unknown = [one.who for one in sharers if names.get(one.who) is None]
     if unknown or names.get(person) is None:
-        scene.tell(room_id, person, unknown_sharers_doc(unknown, scene.speech(person)))
+        scene.tell(room_id, person, unknown_sharers_doc(unknown, scene.localizer(person)))
         return
     private = BillPrivate(
         organiser=Party(person, str(names[person])),
@@ -109,7 +109,7 @@ def ask(scene: Scene, payment_id: str) -> None:
     matter = bills.lock(scene, share.payment.bill)
     person = share.private.payer.person
     if matter is not None and matter.bill.state is BillState.OPEN and person is not None:
-        asking.ask_approval(scene, share, share_doc(matter.view, scene.speech(person)))
+        asking.ask_approval(scene, share, share_doc(matter.view, scene.localizer(person)))
 
 
 def answered(scene: Scene, answer: Answered) -> None:
@@ -118,9 +118,9 @@ def answered(scene: Scene, answer: Answered) -> None:
     matter = bills.lock(scene, str(answer.kept.purpose.get("bill")))
     if matter is None or matter.private.organiser.person != person:
         return
-    speech, choice = scene.speech(person), answer.chosen.choice
+    localizer, choice = scene.localizer(person), answer.chosen.choice
     is_open = matter.bill.state is BillState.OPEN
-    words = speech.text("It is done.") if is_open else speech.text("This bill is over.")
+    words = localizer.text("It is done.") if is_open else localizer.text("This bill is over.")
     if not scene.settle(answer, words) or not is_open:
         return
     if choice == bills.AGAIN:
@@ -134,11 +134,11 @@ def answered(scene: Scene, answer: Answered) -> None:
 def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Show an organiser where their open bills stand, each with what can be done about it."""
     found = bills.open_of(scene, scene.holder(person).id)
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if not found:
-        scene.tell(room_id, person, no_bills_doc(speech))
+        scene.tell(room_id, person, no_bills_doc(localizer))
     for matter in found:
-        bills.ask_organiser(scene, matter, bill_doc(matter.view, speech))
+        bills.ask_organiser(scene, matter, bill_doc(matter.view, localizer))
 
 
 def _is_too_many(scene: Scene, organiser: int) -> bool:
@@ -189,7 +189,7 @@ def _start(
     bill_ends.set_clock(scene, bill)
     matter = bills.lock(scene, bill.id)
     if matter is not None:
-        bills.ask_organiser(scene, matter, bill_doc(matter.view, scene.speech(organiser)))
+        bills.ask_organiser(scene, matter, bill_doc(matter.view, scene.localizer(organiser)))
 
 
 def _ask_share(scene: Scene, matter: BillMatter, one: SharerFile) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.bills import BillFile
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
     from veche.runtime.vault import Vault
 
 TOPIC: Final = "bill"
@@ -199,30 +199,34 @@ def heard(scene: Scene, share: Matter) -> None:
         return
     payer = share.private.payer
     if state is State.HELD:
-        tell(scene, matter, progress_doc(matter.view, payer, _speech(scene, matter)))
+        tell(scene, matter, progress_doc(matter.view, payer, _localizer(scene, matter)))
         nonces = [one.payment.approved_by for one in matter.shares]
         if authority.is_revoked(scene, nonces):
             return  # who revoked their key is about to be told that their share is not paid
         if matter.view.agreed_count == matter.view.asked_count:
             _post(scene, matter)
     elif state in DECLINED:
-        ask_organiser(scene, matter, declined_doc(matter.view, payer, _speech(scene, matter)))
+        ask_organiser(scene, matter, declined_doc(matter.view, payer, _localizer(scene, matter)))
 
 
 def ask_organiser(scene: Scene, matter: BillMatter, intro: Doc) -> None:
     """Tell the organiser where it stands, with what they can do; older questions of it are over."""
     person = matter.private.organiser.person
     assert person is not None, "a person asks for it"  # noqa: S101 -- our bug
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     view = matter.view
-    choices = [Choice(id=CANCEL, label=speech.text("Cancel the bill"), style="danger")]
+    choices = [Choice(id=CANCEL, label=localizer.text("Cancel the bill"), style="danger")]
     if any(one.is_declined for one in view.shares):
         if to_ask_again(scene, matter):
-            choices.insert(0, Choice(id=AGAIN, label=speech.text("Ask who does not pay once more")))
+            choices.insert(
+                0, Choice(id=AGAIN, label=localizer.text("Ask who does not pay once more"))
+            )
         if any(not (one.is_declined or one.is_own) for one in view.shares):
-            words = speech.text("Divide it anew among the others")
+            words = localizer.text("Divide it anew among the others")
             choices.insert(0, Choice(id=DIVIDE, label=words, style="primary"))
-    close_questions(scene, matter, speech.text("A newer question has taken the place of this one."))
+    close_questions(
+        scene, matter, localizer.text("A newer question has taken the place of this one.")
+    )
     prompt = scene.prompt(person, choices, matter.bill.due_at_ms - scene.now_ms)
     room_id = _room(scene, matter)
     if room_id is not None:
@@ -294,7 +298,7 @@ def _room(scene: Scene, matter: BillMatter) -> RoomId | None:
     return scene.chat_of(organiser) if organiser is not None else None
 
 
-def _speech(scene: Scene, matter: BillMatter) -> Speech:
+def _localizer(scene: Scene, matter: BillMatter) -> Localizer:
     organiser = matter.private.organiser.person
     assert organiser is not None, "a person asks for it"  # noqa: S101 -- our bug
-    return scene.speech(organiser)
+    return scene.localizer(organiser)

@@ -151,10 +151,10 @@ def _tell_missed(
     scene: Scene, person: UserId, order: Mapping[str, Any], line: BulkLine, reference: str
 ) -> None:
     """Somebody who stopped everything is not paid: they alone hear why, where they have a chat."""
-    room_id, speech = scene.chat_of(person), scene.speech(person)
+    room_id, localizer = scene.chat_of(person), scene.localizer(person)
     if room_id is not None:
-        amount = speech.money(line.amount_minor, order["currency"])
-        scene.tell(room_id, person, missed_doc(order["name"], amount, reference, speech))
+        amount = localizer.money(line.amount_minor, order["currency"])
+        scene.tell(room_id, person, missed_doc(order["name"], amount, reference, localizer))
 
 
 def _begin_bank_line(

@@ -51,8 +51,8 @@ def order(
     """
     person, room_id = inbound.sender, inbound.room_id
     if not merchant.is_paid_by_name:
-        speech = scene.speech(person)
-        scene.tell(room_id, person, by_invoice_doc(merchant.name_in(speech.language), speech))
+        localizer = scene.localizer(person)
+        scene.tell(room_id, person, by_invoice_doc(merchant.name_in(localizer.language), localizer))
         return
     private = Private(
         payer=Party(person, person),
@@ -118,7 +118,7 @@ def _invoice(scene: Scene, matter: Matter) -> InvoiceOrder:
     assert payment.invoice is not None, "it was given one"  # noqa: S101 -- our bug
     assert person is not None, "a person asks for it"  # noqa: S101 -- our bug
     amount = {"minor": payment.amount_minor, "currency": private.currency}
-    title = private.reference or scene.speech(person).text("Payment")
+    title = private.reference or scene.localizer(person).text("Payment")
     card = {
         "v": 1,
         "id": payment.invoice[0],

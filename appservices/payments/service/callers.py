@@ -10,7 +10,7 @@ import attrs
 from appservices.payments.service.rails.start import bank_key
 from veche.api.bearer import BearerKeys
 from veche.protocol.errors import ConfigError, ConflictError, ForbiddenError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,5 +100,5 @@ def _caller(
         frozenset(section.scopes),
         # Who signs with the same secret is the same person, whatever key they send.
         mark=public_key or digest.hex(),
-        public_key=from_unpadded(public_key) if public_key is not None else None,
+        public_key=decode_base64(public_key) if public_key is not None else None,
     )

@@ -62,13 +62,13 @@ class MakeRoom(ChatJob[Parts]):
             case = dispute_files.lock(scene, job.payload["matter"])
             if case is None or case.dispute.state not in LIVE:
                 return None
-            speech = dispute_asking.room_speech(scene, case)
-            return dispute_name(case.view.number, speech), speech.language
+            localizer = dispute_asking.room_localizer(scene, case)
+            return dispute_name(case.view.number, localizer), localizer.language
         deal = escrow_files.lock(scene, job.payload["matter"])
         if deal is None or deal.escrow.state not in HOLDING:
             return None
-        speech = escrow_asking.room_speech(scene, deal)
-        return escrow_name(deal.view.number, speech), speech.language
+        localizer = escrow_asking.room_localizer(scene, deal)
+        return escrow_name(deal.view.number, localizer), localizer.language
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Invite, show, ask; it happens once, with the row."""
@@ -134,7 +134,7 @@ def _remind_dispute(scene: Scene, dispute_id: str, due_at_ms: int) -> None:
             if state is DisputeState.DECIDED or side is Side.PAYEE
         ]
         asked = case.desk(scene) or sides
-        doc = dispute_reminder(case.view, dispute_asking.room_speech(scene, case))
+        doc = dispute_reminder(case.view, dispute_asking.room_localizer(scene, case))
         case_rooms.ring(scene, place, asked, doc)
 
 
@@ -146,7 +146,7 @@ def _remind_escrow(scene: Scene, escrow_id: str, due_at_ms: int) -> None:
     if deal.escrow.state is EscrowState.FUNDED:
         silent = (deal.person_of(one) for one in deal.escrow.voters if one.to_seller is None)
         asked = [one for one in silent if one is not None]
-        doc = escrow_reminder(deal.view, escrow_asking.room_speech(scene, deal))
+        doc = escrow_reminder(deal.view, escrow_asking.room_localizer(scene, deal))
         case_rooms.ring(scene, place, asked, doc)
 
 

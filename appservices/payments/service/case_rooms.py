@@ -19,7 +19,7 @@ from veche.messaging.outbox import Relation
 from veche.protocol import message
 from veche.protocol.ids import effect_id
 from veche.protocol.message import RelationKind
-from veche.protocol.texts.localizer import Speech
+from veche.protocol.texts.localizer import Localizer
 from veche.runtime.matrix.store import readers
 
 if TYPE_CHECKING:
@@ -74,21 +74,23 @@ def let_in(scene: Scene, place: Place, persons: Iterable[UserId]) -> bool:
     return bool(missing)
 
 
-def speech_for(scene: Scene, persons: Sequence[UserId]) -> Speech:
+def localizer_for(scene: Scene, persons: Sequence[UserId]) -> Localizer:
     """How to speak to several at once: in their language if they share one, else in the bot's."""
     chosen = {scene.language_of(one) for one in persons}
     language = chosen.pop() if len(chosen) == 1 else scene.section.language
-    return Speech(language, scene.section.time_zone, scene.parts.manner.catalogue)
+    return Localizer(language, scene.section.time_zone, scene.parts.profile.catalogue)
 
 
-def show(scene: Scene, place: Place, doc: Doc, speech: Speech, *, is_anew: bool = False) -> None:
+def show(
+    scene: Scene, place: Place, doc: Doc, localizer: Localizer, *, is_anew: bool = False
+) -> None:
     """Show how it stands: in the card, or in a new one at the end of the room.
 
     Args:
         scene: The transaction.
         place: The room.
         doc: What the card says.
-        speech: Of the room.
+        localizer: Of the room.
         is_anew: Somebody has come who cannot read the card, or wants to see it.
     """
     content = message.text(doc)
@@ -96,7 +98,7 @@ def show(scene: Scene, place: Place, doc: Doc, speech: Speech, *, is_anew: bool 
         _edit(scene, place, content)
         return
     if place.card is not None:
-        _edit(scene, place, message.text(moved_doc(speech)))
+        _edit(scene, place, message.text(moved_doc(localizer)))
     store.set_card(scene.txn, place.room_id, scene.voice.say(place.room_id, content, _GROUND))
 
 

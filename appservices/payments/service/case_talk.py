@@ -185,7 +185,7 @@ def _typed(scene: Scene, inbound: Inbound, place: Place, number: str) -> str | N
 def _is_readable(scene: Scene, inbound: Inbound) -> bool:
     """Whether what was written counts: what came in clear may be anybody's."""
     if came_in_clear(scene.txn, inbound):
-        scene.tell(inbound.room_id, inbound.sender, clear_doc(scene.speech(inbound.sender)))
+        scene.tell(inbound.room_id, inbound.sender, clear_doc(scene.localizer(inbound.sender)))
         return False
     return True
 

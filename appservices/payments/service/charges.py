@@ -238,10 +238,10 @@ def _tell_notice(scene: Scene, matter: Matter, mandate: Mandate) -> None:
     at_ms = matter.payment.due_at_ms
     if room_id is None or person is None or at_ms is None:
         return
-    speech = scene.speech(person)
-    amount = speech.money(matter.payment.amount_minor, matter.private.currency)
+    localizer = scene.localizer(person)
+    amount = localizer.money(matter.payment.amount_minor, matter.private.currency)
     title = matter.private.reference
-    doc = notice_doc(order_of(scene, mandate), amount, title, at_ms, speech)
+    doc = notice_doc(order_of(scene, mandate), amount, title, at_ms, localizer)
     scene.tell(room_id, person, doc)
 
 
@@ -249,7 +249,7 @@ def _tell_refused(scene: Scene, matter: Matter, mandate: Mandate, problem: Charg
     tell_payee(scene, _order(matter), matter.payment.state.value, problem.value)
     room_id, person = matter.payer_room(scene), matter.private.asker.person
     if room_id is not None and person is not None:
-        speech = scene.speech(person)
-        amount = speech.money(matter.payment.amount_minor, matter.private.currency)
-        doc = charge_refused_doc(order_of(scene, mandate), amount, problem, speech)
+        localizer = scene.localizer(person)
+        amount = localizer.money(matter.payment.amount_minor, matter.private.currency)
+        doc = charge_refused_doc(order_of(scene, mandate), amount, problem, localizer)
         scene.tell(room_id, person, doc)

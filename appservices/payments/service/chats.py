@@ -90,9 +90,9 @@ _CURRENCY_PROBLEMS: Final = frozenset({OrderProblem.NO_CURRENCY, OrderProblem.OT
 
 def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Welcome a person who began a chat; tell them what they were paid before."""
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if not scene.is_private(room_id, person):
-        scene.tell(room_id, person, texts.private_doc(speech))
+        scene.tell(room_id, person, texts.private_doc(localizer))
         return
     welcome(scene, room_id, person)
     for payment_id in chats.take_untold(scene.txn, scene.holder(person).id):
@@ -104,8 +104,8 @@ def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
 def welcome(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Say who speaks here, and what to try first."""
     chats.set_greeted(scene.txn, room_id)
-    speech, section = scene.speech(person), scene.section
-    doc = texts.welcome_doc(section.name_in(speech.language), section.currencies[0], speech)
+    localizer, section = scene.localizer(person), scene.section
+    doc = texts.welcome_doc(section.name_in(localizer.language), section.currencies[0], localizer)
     scene.tell(room_id, person, (*doc, languages_line()), is_quiet=True)
 
 
@@ -142,10 +142,10 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
     if not (parsed is not None and is_stale(heard)) and _answer(scene, inbound, heard):
         return
     if parsed is not None:
-        doc = problem_doc(OrderProblem.USAGE, scene.section.currencies, scene.speech(person))
+        doc = problem_doc(OrderProblem.USAGE, scene.section.currencies, scene.localizer(person))
         scene.tell(room_id, person, doc)
     elif is_greeted and inbound.event_type == "m.room.message":
-        scene.tell(room_id, person, texts.help_doc(scene.speech(person), page_commands(scene)))
+        scene.tell(room_id, person, texts.help_doc(scene.localizer(person), page_commands(scene)))
 
 
 def pay_code(scene: Scene, inbound: Inbound, code: str) -> None:
@@ -196,9 +196,9 @@ def _chosen(scene: Scene, answered: Answered) -> None:
 
 def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
     person, room_id = inbound.sender, inbound.room_id
-    speech, links = scene.speech(person), scene.links
+    localizer, links = scene.localizer(person), scene.links
     if freezing.obey(scene, inbound, parsed, is_private=True) or answer_command(
-        scene.txn, scene.voice, room_id, person, parsed, links=links, language=speech.language
+        scene.txn, scene.voice, room_id, person, parsed, links=links, language=localizer.language
     ):
         return
     order = _ORDERS.get(parsed.command.name)
@@ -207,7 +207,7 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
         return
     match parsed.command.name:
         case "balance":
-            scene.tell(room_id, person, texts.balance_doc(_balances(scene, person), speech))
+            scene.tell(room_id, person, texts.balance_doc(_balances(scene, person), localizer))
         case "history":
             scene.tell(room_id, person, _history(scene, person))
         case "splits":
@@ -221,7 +221,7 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
         case "language":
             choose_language(scene, room_id, person, parsed.argument)
         case _:
-            scene.tell(room_id, person, texts.help_doc(speech, page_commands(scene)))
+            scene.tell(room_id, person, texts.help_doc(localizer, page_commands(scene)))
 
 
 def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -234,10 +234,10 @@ def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
     if isinstance(order, OrderProblem):
         scene.tell(room_id, person, _problem(scene, person, order, argument))
         return
-    bot, speech = scene.voice.bot.user_id, scene.speech(person)
+    bot, localizer = scene.voice.bot.user_id, scene.localizer(person)
     giver = user_named(purse, bot) if purse else None
     if purse is not None and giver is None:
-        scene.tell(room_id, person, no_allowance_doc(speech))
+        scene.tell(room_id, person, no_allowance_doc(localizer))
         return
     giver = giver if giver != person else None
     if _buy(scene, inbound, order, giver):
@@ -245,7 +245,7 @@ def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
     payee = payee_named(order.payee, bot, [one.server for one in scene.section.peers])
     if payee is None:
         server = server_named(order.payee, bot)
-        doc = peer_doc(no_peer_words(server, speech)) if server else unknown_payee_doc(speech)
+        doc = peer_doc(no_peer_words(server, localizer)) if server else unknown_payee_doc(localizer)
         scene.tell(room_id, person, doc)
         return
     _look_up(scene, inbound, payee, order, giver)
@@ -253,20 +253,20 @@ def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
 
 def _problem(scene: Scene, person: UserId, problem: OrderProblem, argument: str) -> Doc:
     """Why a payment that somebody typed cannot be read, with one that can: theirs, if possible."""
-    currencies, speech = scene.section.currencies, scene.speech(person)
-    command = PAY.word(speech.language)
+    currencies, localizer = scene.section.currencies, scene.localizer(person)
+    command = PAY.word(localizer.language)
     if rf.is_meant(argument):
-        return bad_reference_doc(speech)
+        return bad_reference_doc(localizer)
     other_way = turned(argument, currencies)
     if other_way is not None:
-        return turned_doc(f"{command} {other_way}", speech)
+        return turned_doc(f"{command} {other_way}", localizer)
     mended = with_currency(argument, currencies) if problem in _CURRENCY_PROBLEMS else None
     if mended is None:
-        return problem_doc(problem, currencies, speech)
+        return problem_doc(problem, currencies, localizer)
     order, word = mended
     line = f"{command} {order}"
     is_other = problem is OrderProblem.OTHER_CURRENCY
-    return no_currency_doc(line, word if is_other else "", currencies, speech)
+    return no_currency_doc(line, word if is_other else "", currencies, localizer)
 
 
 def _pay_invoice(scene: Scene, inbound: Inbound, reference: str) -> None:
@@ -276,7 +276,7 @@ def _pay_invoice(scene: Scene, inbound: Inbound, reference: str) -> None:
     if invoice_id is not None:
         state = invoicing.ask(scene, invoice_id, payer=inbound.sender)
     if state is not InvoiceState.ISSUED:
-        doc = no_invoice_doc(state in PAID_STATES, scene.speech(inbound.sender))
+        doc = no_invoice_doc(state in PAID_STATES, scene.localizer(inbound.sender))
         scene.tell(inbound.room_id, inbound.sender, doc)
 
 
@@ -321,7 +321,7 @@ def _history(scene: Scene, person: UserId) -> Doc:
     latest = store.paid_of(scene.txn, scene.holder(person).id, HISTORY_MAX)
     views = [files.matter_of(scene, one).view for one in latest]
     top_ups = statement_files.top_ups_of(scene, person)
-    return texts.history_doc(views, top_ups, person, scene.speech(person))
+    return texts.history_doc(views, top_ups, person, scene.localizer(person))
 
 
 _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], None]]] = {

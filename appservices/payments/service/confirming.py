@@ -91,7 +91,7 @@ def refuse(scene: Scene, caller: Caller, invoice_id: str, body: RefuseBody) -> I
         paying.refuse_held(scene, matter, NOT_CONFIRMED)
         room_id, person = matter.payer_room(scene), matter.private.asker.person
         if body.reason and room_id is not None and person is not None:
-            scene.tell(room_id, person, reason_doc(body.reason, scene.speech(person)))
+            scene.tell(room_id, person, reason_doc(body.reason, scene.localizer(person)))
         logger.info("payment %s of %s is not confirmed", matter.payment.id, caller.id)
     elif state in {State.ASKED, State.COOLING, State.GUARDED, State.HOLDING}:
         raise PaymentStateError(state)

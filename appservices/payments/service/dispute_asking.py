@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from appservices.payments.store.case_rooms import Place
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc, Span
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
     Choices = Callable[[], tuple[Choice, ...]]
     """Made anew for each place: a key approves one question."""
@@ -75,7 +75,7 @@ def show_all(scene: Scene, case: Case) -> None:
         # Whoever decides an appeal comes now, and could not read the card that is there.
         is_anew = case_rooms.let_in(scene, place, case.desk(scene))
         show_card(scene, case, place, is_anew=is_anew)
-        case_rooms.say(scene, place, dispute_news(case.view, room_speech(scene, case)))
+        case_rooms.say(scene, place, dispute_news(case.view, room_localizer(scene, case)))
     told = everybody(scene, case)
     for side, person in told:
         show(scene, case, side, person)
@@ -88,9 +88,9 @@ def show_all(scene: Scene, case: Case) -> None:
 
 def show_card(scene: Scene, case: Case, place: Place, *, is_anew: bool = False) -> None:
     """Show in the room of a dispute how it stands."""
-    speech = room_speech(scene, case)
-    card = dispute_card(case.view, speech, case.clerks(scene))
-    case_rooms.show(scene, place, card, speech, is_anew=is_anew)
+    localizer = room_localizer(scene, case)
+    card = dispute_card(case.view, localizer, case.clerks(scene))
+    case_rooms.show(scene, place, card, localizer, is_anew=is_anew)
     if case.dispute.state in OVER:
         case_rooms.leave_later(scene, place)
     elif case.dispute.state in LIVE:
@@ -148,15 +148,15 @@ def tell_organisation(scene: Scene, case: Case, what: str) -> None:
 
 def ask_decision(scene: Scene, case: Case, person: UserId, given_minor: int, words: str) -> None:
     """Ask one of the desk for the key with which they decide."""
-    speech = scene.speech(person)
-    text = shown_decision(case.view, given_minor, words, speech)
+    localizer = scene.localizer(person)
+    text = shown_decision(case.view, given_minor, words, localizer)
     shown = _shown(case, DECIDE, text, given_minor)
 
     def choices() -> tuple[Choice, ...]:
         approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
         return (
-            Choice(id=SO, label=speech.text("Decide so"), approve=approve),
-            Choice(id=DECLINE, label=speech.text("Not so")),
+            Choice(id=SO, label=localizer.text("Decide so"), approve=approve),
+            Choice(id=DECLINE, label=localizer.text("Not so")),
         )
 
     close(scene, case, person)
@@ -173,11 +173,11 @@ def words_in(scene: Scene, purpose: Mapping[str, object]) -> str:
 
 def close(scene: Scene, case: Case, person: UserId, words: str | None = None) -> None:
     """End the open questions to one of them; with words of what they did elsewhere, if they did."""
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if words is None and case.dispute.state in OVER:
-        words = speech.text("It is over.")
+        words = localizer.text("It is over.")
     elif words is None:
-        words = speech.text("A newer question has taken the place of this one.")
+        words = localizer.text("A newer question has taken the place of this one.")
     scene.close(about(scene, case, person), person, words)
 
 
@@ -193,29 +193,31 @@ def everybody(scene: Scene, case: Case) -> list[tuple[Side, UserId]]:
 
 def _choices(scene: Scene, case: Case, side: Side, person: UserId) -> tuple[Choice, ...]:
     """What is theirs to answer; empty if nothing is."""
-    state, view, speech = case.dispute.state, case.view, scene.speech(person)
+    state, view, localizer = case.dispute.state, case.view, scene.localizer(person)
     if side is Side.PAYER and state is DisputeState.ASKED:
-        shown = _shown(case, OPEN, shown_opening(view, speech), case.dispute.amount_minor)
+        shown = _shown(case, OPEN, shown_opening(view, localizer), case.dispute.amount_minor)
         approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
         return (
-            Choice(id=DISPUTE, label=speech.text("Yes, dispute it"), approve=approve),
-            Choice(id=DECLINE, label=speech.text("Do not dispute it")),
+            Choice(id=DISPUTE, label=localizer.text("Yes, dispute it"), approve=approve),
+            Choice(id=DECLINE, label=localizer.text("Do not dispute it")),
         )
-    appeal = Choice(id=APPEAL, label=speech.text("Appeal"))
+    appeal = Choice(id=APPEAL, label=localizer.text("Appeal"))
     may_appeal = (appeal,) if state is DisputeState.DECIDED else ()
     if side is Side.PAYER and state in LIVE:
-        return (*may_appeal, Choice(id=WITHDRAW, label=speech.text("Take the dispute back")))
+        return (*may_appeal, Choice(id=WITHDRAW, label=localizer.text("Take the dispute back")))
     if side is Side.PAYEE and state in LIVE:
         minor = case.dispute.held_minor
-        shown = _shown(case, AGREE, shown_agreeing(view, speech), minor)
+        shown = _shown(case, AGREE, shown_agreeing(view, localizer), minor)
         approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
-        label = speech.text("Yes, give back {amount}", amount=speech.money(minor, view.currency))
-        contest = Choice(id=CONTEST, label=speech.text("Do not give it back"))
+        label = localizer.text(
+            "Yes, give back {amount}", amount=localizer.money(minor, view.currency)
+        )
+        contest = Choice(id=CONTEST, label=localizer.text("Do not give it back"))
         return (
             Choice(id=GIVE_BACK, label=label, approve=approve),
             *((contest,) if state is DisputeState.OPEN else ()),
             *may_appeal,
-            Choice(id=DECLINE, label=speech.text("Not now")),
+            Choice(id=DECLINE, label=localizer.text("Not now")),
         )
     return ()
 
@@ -237,7 +239,7 @@ def _put(
     side, person = asked
     chat = scene.chat_of(person)
     if chat is not None:
-        doc, offered = dispute_doc(case.view, side, scene.speech(person)), choices()
+        doc, offered = dispute_doc(case.view, side, scene.localizer(person)), choices()
         if offered:
             _ask(scene, case, (person, chat), doc, offered, more)
         else:
@@ -259,7 +261,7 @@ def _put_in_room(
         named = {Side.PAYER: case.view.payer, Side.PAYEE: case.view.payee}
         is_self = side in named and named[side].person == person
         name: Span = Bold(named[side].name) if is_self else Mono(person)
-        doc = dispute_question(case.view, side, name, scene.speech(person))
+        doc = dispute_question(case.view, side, name, scene.localizer(person))
         _ask(scene, case, (person, room_id), doc, offered, more)
 
 
@@ -280,6 +282,6 @@ def _ask(
     scene.ask(room_id, person, prompt, doc, about=matter, purpose=purpose)
 
 
-def room_speech(scene: Scene, case: Case) -> Speech:
+def room_localizer(scene: Scene, case: Case) -> Localizer:
     """How to speak in the room: in the language of both sides, where they share one."""
-    return case_rooms.speech_for(scene, [person for _, person in case.sides(scene)])
+    return case_rooms.localizer_for(scene, [person for _, person in case.sides(scene)])

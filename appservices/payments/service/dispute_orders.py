@@ -68,9 +68,9 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
 
 def tell_problem(scene: Scene, inbound: Inbound, problem: DisputeProblem, number: str = "") -> None:
     """Say why it cannot be done."""
-    person, speech = inbound.sender, scene.speech(inbound.sender)
+    person, localizer = inbound.sender, scene.localizer(inbound.sender)
     currency = _currency_of(scene, person, number) or scene.section.currencies[0]
-    doc = dispute_problem_doc(problem, number or "1Q2W3E4R", currency, speech)
+    doc = dispute_problem_doc(problem, number or "1Q2W3E4R", currency, localizer)
     scene.tell(inbound.room_id, person, doc)
 
 

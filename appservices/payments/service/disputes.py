@@ -97,14 +97,14 @@ def answered(scene: Scene, answer: Answered) -> None:
     if case is None or side is None:
         return
     found = _CHOICES.get((side, answer.chosen.choice or ""))
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     is_known = found is not None and case.dispute.state in found.states
     if found is None or not is_known:
-        scene.settle(answer, speech.text("Nothing has changed."))
+        scene.settle(answer, localizer.text("Nothing has changed."))
     elif found.act is _agree and holders.holder(scene.txn, case.dispute.payee).is_frozen:
-        scene.settle(answer, speech.text("You froze your payments, so this does not count."))
+        scene.settle(answer, localizer.text("You froze your payments, so this does not count."))
     elif (not found.is_signed or answer.chosen.approved_by is not None) and scene.settle(
-        answer, speech.text(found.words)
+        answer, localizer.text(found.words)
     ):
         found.act(scene, case, _given(answer))
 
@@ -124,7 +124,7 @@ def choose(scene: Scene, case: Case, person: UserId, choice: str) -> bool:
     found = _CHOICES[side, choice]
     if found.is_signed:
         return False
-    asking.close(scene, case, person, scene.speech(person).text(found.words))
+    asking.close(scene, case, person, scene.localizer(person).text(found.words))
     found.act(scene, case, _Given(person, scene.chat_of(person)))
     return True
 
@@ -256,8 +256,8 @@ def _open(scene: Scene, case: Case, given: _Given) -> None:
     dispute, view = case.dispute, case.view
     if store.left_minor(scene.txn, dispute.payment_id) < dispute.amount_minor:
         _step(scene, case, DisputeInput.CANCEL)
-        problem, speech = DisputeProblem.TOO_MUCH, scene.speech(given.person)
-        doc = dispute_problem_doc(problem, view.number, view.currency, speech)
+        problem, localizer = DisputeProblem.TOO_MUCH, scene.localizer(given.person)
+        doc = dispute_problem_doc(problem, view.number, view.currency, localizer)
         if given.room_id is not None:
             scene.tell(given.room_id, given.person, doc)
         return

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from appservices.payments.store.case_rooms import Place
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 TOPIC: Final = "escrow"
 FUND: Final = "escrow.fund"
@@ -50,7 +50,7 @@ def show_all(scene: Scene, deal: Deal) -> None:
     place = case_rooms.of_matter(scene, deal.escrow.id)
     if place is not None:
         show_card(scene, deal, place)
-        case_rooms.say(scene, place, escrow_news(deal.view, room_speech(scene, deal)))
+        case_rooms.say(scene, place, escrow_news(deal.view, room_localizer(scene, deal)))
     for voter in deal.escrow.voters:
         show(scene, deal, voter)
 
@@ -81,7 +81,7 @@ def show(scene: Scene, deal: Deal, voter: Voter, votes: tuple[int, ...] | None =
         open_chat(scene, person, escrow=deal.escrow.id)
     close(scene, deal, voter)
     if chat is not None:
-        doc = state_doc(deal.view, voter.role, scene.speech(person))
+        doc = state_doc(deal.view, voter.role, scene.localizer(person))
         choices = _choices(scene, deal, (voter, person), votes)
         if choices:
             _ask(scene, deal, (voter, person, chat), doc, choices)
@@ -110,14 +110,14 @@ def ask_in_room(
     choices = _choices(scene, deal, (voter, person), votes)
     if choices:
         name = Bold(deal.view.named(voter.holder).name)
-        doc = escrow_question(deal.view, voter.role, name, scene.speech(person))
+        doc = escrow_question(deal.view, voter.role, name, scene.localizer(person))
         _ask(scene, deal, (voter, person, room_id), doc, choices)
 
 
 def show_card(scene: Scene, deal: Deal, place: Place, *, is_anew: bool = False) -> None:
     """Show in the room of an escrow how it stands."""
-    speech = room_speech(scene, deal)
-    case_rooms.show(scene, place, escrow_card(deal.view, speech), speech, is_anew=is_anew)
+    localizer = room_localizer(scene, deal)
+    case_rooms.show(scene, place, escrow_card(deal.view, localizer), localizer, is_anew=is_anew)
     if deal.escrow.state in OVER:
         case_rooms.leave_later(scene, place)
     elif deal.escrow.state is EscrowState.FUNDED:
@@ -138,9 +138,9 @@ def _ask(
     scene.ask(room_id, person, prompt, doc, about=about(deal, voter), purpose=purpose)
 
 
-def room_speech(scene: Scene, deal: Deal) -> Speech:
+def room_localizer(scene: Scene, deal: Deal) -> Localizer:
     """How to speak in the room: in the language of all who take part, where they share one."""
-    return case_rooms.speech_for(scene, persons(deal))
+    return case_rooms.localizer_for(scene, persons(deal))
 
 
 def persons(deal: Deal) -> list[UserId]:
@@ -157,7 +157,7 @@ def tell_vote(scene: Scene, deal: Deal, voter: Voter) -> None:
     place = case_rooms.of_matter(scene, deal.escrow.id)
     if place is not None:
         show_card(scene, deal, place)
-        doc = vote_doc(deal.view, named, voter.to_seller, room_speech(scene, deal))
+        doc = vote_doc(deal.view, named, voter.to_seller, room_localizer(scene, deal))
         case_rooms.say(scene, place, doc)
     for other in deal.escrow.voters:
         person = deal.person_of(other)
@@ -166,7 +166,7 @@ def tell_vote(scene: Scene, deal: Deal, voter: Voter) -> None:
         if person is None:
             _tell_organisation(scene, deal, other, VOTED)
         elif (room_id := scene.chat_of(person)) is not None:
-            doc = vote_doc(deal.view, named, voter.to_seller, scene.speech(person))
+            doc = vote_doc(deal.view, named, voter.to_seller, scene.localizer(person))
             scene.tell(room_id, person, doc)
 
 
@@ -195,15 +195,15 @@ def close(scene: Scene, deal: Deal, voter: Voter, words: str | None = None) -> N
     person = deal.person_of(voter)
     if person is None:
         return
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if words is not None:
         said = words
     elif deal.escrow.state in OVER:
-        said = speech.text("It is over.")
+        said = localizer.text("It is over.")
     elif voter.approved_by is not None:
-        said = speech.text("You have decided.")
+        said = localizer.text("You have decided.")
     else:
-        said = speech.text("A newer question has taken the place of this one.")
+        said = localizer.text("A newer question has taken the place of this one.")
     scene.close(about(deal, voter), person, said)
 
 
@@ -212,44 +212,46 @@ def _choices(
 ) -> tuple[Choice, ...]:
     """What is theirs to answer; empty if nothing is."""
     voter, person = asked
-    escrow, speech = deal.escrow, scene.speech(person)
+    escrow, localizer = deal.escrow, scene.localizer(person)
     is_buyer = voter.role is Role.BUYER
     if escrow.state is EscrowState.PROPOSED and not voter.has_agreed:
         return (
-            Choice(id=JOIN, label=speech.text("Take part"), style="primary"),
-            Choice(id=DECLINE, label=speech.text("Do not take part")),
+            Choice(id=JOIN, label=localizer.text("Take part"), style="primary"),
+            Choice(id=DECLINE, label=localizer.text("Do not take part")),
         )
     if escrow.state is EscrowState.AGREED and is_buyer:
         return _funding(scene, deal, person)
     if escrow.state in WAITING and is_buyer:
-        return (Choice(id=STOP, label=speech.text("Stop it"), style="danger"),)
+        return (Choice(id=STOP, label=localizer.text("Stop it"), style="danger"),)
     if escrow.state is EscrowState.FUNDED and voter.approved_by is None:
         offered = (escrow.amount_minor, 0) if votes is None else votes
         return (
             *(_vote(scene, deal, person, to_seller) for to_seller in offered),
-            Choice(id=DECLINE, label=speech.text("Not now")),
+            Choice(id=DECLINE, label=localizer.text("Not now")),
         )
     return ()
 
 
 def _funding(scene: Scene, deal: Deal, person: UserId) -> tuple[Choice, ...]:
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     shown = MandateShown(
         what=FUND,
-        text=shown_funding(deal.view, speech),
+        text=shown_funding(deal.view, localizer),
         cap=ShownCap(minor=deal.escrow.amount_minor, currency=deal.currency),
         until_ms=deal.escrow.ends_at_ms,
     )
     approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
     return (
-        Choice(id=PUT_ASIDE, label=speech.text("Put it aside"), style="primary", approve=approve),
-        Choice(id=DECLINE, label=speech.text("Do not put it aside")),
+        Choice(
+            id=PUT_ASIDE, label=localizer.text("Put it aside"), style="primary", approve=approve
+        ),
+        Choice(id=DECLINE, label=localizer.text("Do not put it aside")),
     )
 
 
 def _vote(scene: Scene, deal: Deal, person: UserId, to_seller: int) -> Choice:
-    speech = scene.speech(person)
-    shown = MandateShown(what=DECIDE, text=shown_vote(deal.view, to_seller, speech))
+    localizer = scene.localizer(person)
+    shown = MandateShown(what=DECIDE, text=shown_vote(deal.view, to_seller, localizer))
     approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
-    label = split_words(deal.view, to_seller, speech).removesuffix(".")
+    label = split_words(deal.view, to_seller, localizer).removesuffix(".")
     return Choice(id=f"{VOTE}{to_seller}", label=label[:100], approve=approve)

@@ -77,7 +77,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     elif found:
         act(scene, inbound, found[0], rest.strip())
     elif rest.strip().partition(" ")[0].casefold() in STOP | RELEASE | RETURN | SHARE:
-        scene.tell(inbound.room_id, inbound.sender, no_escrow_doc(scene.speech(inbound.sender)))
+        scene.tell(inbound.room_id, inbound.sender, no_escrow_doc(scene.localizer(inbound.sender)))
     else:
         _propose(scene, inbound, argument)
 
@@ -117,30 +117,32 @@ def act(scene: Scene, inbound: Inbound, escrow_id: str, wish: str) -> None:
 
 def _refuse_share(scene: Scene, inbound: Inbound, deal: Deal, part: int | OrderProblem) -> None:
     """Say why a share cannot be proposed."""
-    speech = scene.speech(inbound.sender)
-    example = speech.text("escrow NUMBER share 60")
+    localizer = scene.localizer(inbound.sender)
+    example = localizer.text("escrow NUMBER share 60")
     if isinstance(part, OrderProblem):
-        doc = order_problem_doc(part, [deal.currency], speech, example)
+        doc = order_problem_doc(part, [deal.currency], localizer, example)
     else:
-        doc = share_above_doc(deal.escrow.amount_minor, deal.currency, example, speech)
+        doc = share_above_doc(deal.escrow.amount_minor, deal.currency, example, localizer)
     scene.tell(inbound.room_id, inbound.sender, doc)
 
 
 def _stop(scene: Scene, inbound: Inbound, deal: Deal, voter: Voter) -> None:
     if voter.role is Role.BUYER and escrows.stop(scene, deal):
         return
-    speech = scene.speech(inbound.sender)
-    words = speech.text("Only its buyer can stop it, and only until the money is put aside.")
+    localizer = scene.localizer(inbound.sender)
+    words = localizer.text("Only its buyer can stop it, and only until the money is put aside.")
     scene.tell(inbound.room_id, inbound.sender, (Paragraph(words),))
 
 
 def _propose(scene: Scene, inbound: Inbound, argument: str) -> None:
     person, currencies = inbound.sender, scene.section.currencies
-    speech = scene.speech(person)
-    now = Now(scene.now_ms, speech.language, speech.time_zone)
+    localizer = scene.localizer(person)
+    now = Now(scene.now_ms, localizer.language, localizer.time_zone)
     wanted = read_escrow(argument, currencies, now)
     if isinstance(wanted, OrderProblem):
-        doc = order_problem_doc(wanted, currencies, speech, escrow_example(currencies[0], speech))
+        doc = order_problem_doc(
+            wanted, currencies, localizer, escrow_example(currencies[0], localizer)
+        )
         scene.tell(inbound.room_id, person, doc)
         return
     if isinstance(wanted, EscrowProblem):
@@ -150,11 +152,11 @@ def _propose(scene: Scene, inbound: Inbound, argument: str) -> None:
     named = [user_named(one, bot) for one in (wanted.order.payee, *wanted.arbiters)]
     persons = [one for one in named if one is not None]
     if len(persons) != len(named):
-        scene.tell(inbound.room_id, person, unknown_payee_doc(speech))
+        scene.tell(inbound.room_id, person, unknown_payee_doc(localizer))
     elif (problem := hindrance(scene, person, persons)) is not None:
         _tell_problem(scene, inbound, problem)
     elif has_many(scene, person):
-        words = speech.text("You have too many that are not over. Write “escrow” to see them.")
+        words = localizer.text("You have too many that are not over. Write “escrow” to see them.")
         scene.tell(inbound.room_id, person, (Paragraph(words),))
     else:
         _look_up(scene, inbound, [person, *persons], wanted)
@@ -175,8 +177,8 @@ def hindrance(scene: Scene, person: UserId, persons: list[UserId]) -> EscrowProb
 
 
 def _tell_problem(scene: Scene, inbound: Inbound, problem: EscrowProblem) -> None:
-    speech = scene.speech(inbound.sender)
-    doc = problem_doc(problem, scene.section.currencies[0], speech)
+    localizer = scene.localizer(inbound.sender)
+    doc = problem_doc(problem, scene.section.currencies[0], localizer)
     scene.tell(inbound.room_id, inbound.sender, doc)
 
 
@@ -214,7 +216,7 @@ class LookUp(ChatJob[Parts]):
         buyer, room_id = persons[0], RoomId(wanted["room"])
         names = result["names"]
         if None in names:
-            scene.tell(room_id, buyer, unknown_payee_doc(scene.speech(buyer)))
+            scene.tell(room_id, buyer, unknown_payee_doc(scene.localizer(buyer)))
             return
         parties = tuple(Party(*one) for one in zip(persons, names, strict=True))
         escrows.propose(scene, new_deal(scene, parties, wanted))

@@ -84,20 +84,20 @@ def answered(scene: Scene, answer: Answered) -> None:
     if deal is None or voter is None:
         return
     choice = answer.chosen.choice or ""
-    speech = scene.speech(answer.inbound.sender)
+    localizer = scene.localizer(answer.inbound.sender)
     state = deal.escrow.state
     if choice.startswith(asking.VOTE):
         _vote(scene, deal, voter, answer)
     elif choice == asking.JOIN and may_join(deal, voter):
-        if scene.settle(answer, speech.text("You take part.")):
+        if scene.settle(answer, localizer.text("You take part.")):
             _join(scene, deal, voter)
     elif choice == asking.PUT_ASIDE and state is EscrowState.AGREED:
         _fund(scene, deal, answer)
     elif choice in {asking.STOP, asking.DECLINE} and may_refuse(deal, voter):
-        if scene.settle(answer, speech.text("Nothing is put aside.")):
+        if scene.settle(answer, localizer.text("Nothing is put aside.")):
             _refuse(scene, deal, voter)
     else:
-        scene.settle(answer, speech.text("Nothing has changed."))
+        scene.settle(answer, localizer.text("Nothing has changed."))
 
 
 def may_join(deal: Deal, voter: Voter) -> bool:
@@ -123,12 +123,12 @@ def choose(scene: Scene, deal: Deal, voter: Voter, choice: str) -> bool:
     person = deal.person_of(voter)
     if person is None:
         return False
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if choice == asking.JOIN and may_join(deal, voter):
-        asking.close(scene, deal, voter, speech.text("You take part."))
+        asking.close(scene, deal, voter, localizer.text("You take part."))
         _join(scene, deal, voter)
     elif choice in {asking.STOP, asking.DECLINE} and may_refuse(deal, voter):
-        asking.close(scene, deal, voter, speech.text("Nothing is put aside."))
+        asking.close(scene, deal, voter, localizer.text("Nothing is put aside."))
         _refuse(scene, deal, voter)
     else:
         return False
@@ -297,7 +297,7 @@ def _fund(scene: Scene, deal: Deal, answer: Answered) -> None:
     nonce = answer.chosen.approved_by
     if nonce is None:
         return
-    if scene.settle(answer, scene.speech(answer.inbound.sender).text("Approved.")):
+    if scene.settle(answer, scene.localizer(answer.inbound.sender).text("Approved.")):
         approved = attrs.evolve(deal.escrow, approved_by=nonce)
         _go_on(scene, attrs.evolve(deal, escrow=approved))
 
@@ -370,34 +370,36 @@ def as_payment(scene: Scene, deal: Deal) -> Matter:
 
 def _vote(scene: Scene, deal: Deal, voter: Voter, answer: Answered) -> None:
     person, nonce = answer.inbound.sender, answer.chosen.approved_by
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if deal.escrow.state is not EscrowState.FUNDED or voter.approved_by is not None:
         scene.settle(answer, _late_words(scene, deal, voter, answer))
         return
     if holders.holder(scene.txn, voter.holder).is_frozen:
-        words = speech.text("You froze your payments, so this does not count.")
+        words = localizer.text("You froze your payments, so this does not count.")
         scene.settle(answer, words)
         return
     to_seller = int((answer.chosen.choice or "").removeprefix(asking.VOTE))
     if nonce is None or not 0 <= to_seller <= deal.escrow.amount_minor:
         return
     given = attrs.evolve(voter, to_seller=to_seller, approved_by=nonce)
-    words = speech.text("You decided: {split}", split=split_words(deal.view, to_seller, speech))
+    words = localizer.text(
+        "You decided: {split}", split=split_words(deal.view, to_seller, localizer)
+    )
     if scene.settle(answer, words):
         decide(scene, deal, given)
 
 
 def _late_words(scene: Scene, deal: Deal, voter: Voter, answer: Answered) -> str:
     """Why a decision does not count: another one was faster."""
-    speech = scene.speech(answer.inbound.sender)
+    localizer = scene.localizer(answer.inbound.sender)
     escrow = deal.escrow
     if escrow.to_seller is not None:
-        split = split_words(deal.view, escrow.to_seller, speech)
-        return speech.text("It was decided already: {split}", split=split)
+        split = split_words(deal.view, escrow.to_seller, localizer)
+        return localizer.text("It was decided already: {split}", split=split)
     if voter.to_seller is not None:
-        split = split_words(deal.view, voter.to_seller, speech)
-        return speech.text("You decided before, once: {split}", split=split)
-    return speech.text("Nothing has changed.")
+        split = split_words(deal.view, voter.to_seller, localizer)
+        return localizer.text("You decided before, once: {split}", split=split)
+    return localizer.text("Nothing has changed.")
 
 
 def _step(

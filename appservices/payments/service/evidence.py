@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
     from veche.runtime.database import Cursor
 
 SENT: Final = "evidence"
@@ -91,9 +91,9 @@ def send(scene: Scene, case: Case, person: UserId, wanted: Sequence[Evidence]) -
     room_id = scene.chat_of(person) or case_rooms.room_with(scene, case.dispute.id, person)
     if room_id is None:
         return
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     for one in wanted:
-        scene.tell(room_id, person, _sent_doc(case, one, speech))
+        scene.tell(room_id, person, _sent_doc(case, one, localizer))
         scene.voice.say(room_id, _content(one), scene.ground(person))
 
 
@@ -187,27 +187,29 @@ def hand_on(
     newest = of_case(scene, case)[-1]
     told = room_id or (scene.chat_of(sender) if sender is not None else None)
     if sender is not None and told is not None:
-        doc = evidence_doc(newest, case.view.number, scene.speech(sender))
+        doc = evidence_doc(newest, case.view.number, scene.localizer(sender))
         scene.tell(told, sender, doc)
     place = case_rooms.of_matter(scene, case.dispute.id)
     there = case_rooms.joined(scene, place) if place is not None else set()
     if place is not None:
         asking.show_card(scene, case, place)
         if place.room_id != room_id:
-            case_rooms.say(scene, place, _sent_doc(case, newest, asking.room_speech(scene, case)))
+            case_rooms.say(
+                scene, place, _sent_doc(case, newest, asking.room_localizer(scene, case))
+            )
             case_rooms.put(scene, place, _content(newest))
     for _, other in asking.everybody(scene, case):
         if other != sender and other not in there:
             send(scene, case, other, [newest])
         # Who reads it in the room has a page too.
-        scene.stir(other)
+        scene.announce_change(other)
     if newest.by == case.dispute.payer and case.view.payee.person is None:
         asking.tell_organisation(scene, case, SENT)
 
 
-def _sent_doc(case: Case, evidence: Evidence, speech: Speech) -> Doc:
+def _sent_doc(case: Case, evidence: Evidence, localizer: Localizer) -> Doc:
     sender = case.view.payer if evidence.by == case.dispute.payer else case.view.payee
-    return sent_doc(evidence, sender.name, case.view.number, speech)
+    return sent_doc(evidence, sender.name, case.view.number, localizer)
 
 
 def _content(evidence: Evidence) -> message.Content:
@@ -234,4 +236,4 @@ def _dispute_of(scene: Scene, person: UserId, words: str) -> str | EvidenceProbl
 
 
 def _tell(scene: Scene, room_id: RoomId, person: UserId, problem: EvidenceProblem) -> None:
-    scene.tell(room_id, person, evidence_problem_doc(problem, scene.speech(person)))
+    scene.tell(room_id, person, evidence_problem_doc(problem, scene.localizer(person)))

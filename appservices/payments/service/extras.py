@@ -71,7 +71,7 @@ def ask_first(scene: Scene, matter: Matter) -> bool:
         details, payload = _invoice(scene, matter, order)
         person = matter.private.asker.person
         if person is not None:
-            doc = place_doc(details, scene.speech(person))
+            doc = place_doc(details, scene.localizer(person))
             asking.ask(scene, matter, asking.refusals(scene, matter, order), doc, payload)
     else:
         _ask_merchant(scene, matter, order, row, "")
@@ -84,7 +84,7 @@ def place(scene: Scene, inbound: Inbound, argument: str) -> None:
     payment_id = store.newest_of(scene.txn, scene.holder(person).id)
     matter = files.lock(scene, payment_id) if payment_id is not None else None
     if matter is None or not take_place(scene, matter, argument):
-        scene.tell(inbound.room_id, person, no_place_doc(scene.speech(person)))
+        scene.tell(inbound.room_id, person, no_place_doc(scene.localizer(person)))
 
 
 def take_place(scene: Scene, matter: Matter, typed: str) -> bool:
@@ -122,7 +122,7 @@ def take_own_tip(scene: Scene, matter: Matter, minor: int) -> None:
     assert order is not None, "only invoices ask besides"  # noqa: S101 -- our bug
     person = matter.private.asker.person
     assert person is not None, "only persons are asked"  # noqa: S101 -- our bug
-    _close_with(scene, matter, scene.speech(person).money(minor, matter.private.currency))
+    _close_with(scene, matter, scene.localizer(person).money(minor, matter.private.currency))
     _tip(scene, matter, order, minor)
 
 
@@ -150,15 +150,15 @@ def offer(scene: Scene, matter: Matter, row: QuoteRow, options: Sequence[QuoteOp
     if QuoteEffect.CLOSE_QUESTION in effects:
         _close(scene, matter)
     if person is not None and order is not None:
-        speech = scene.speech(person)
+        localizer = scene.localizer(person)
         choices = [
             Choice(
                 id=f"{OPTION}{after.version}.{n}",
-                label=f"{one.label}: {speech.money(one.minor, matter.private.currency)}",
+                label=f"{one.label}: {localizer.money(one.minor, matter.private.currency)}",
             )
             for n, one in enumerate(options)
         ]
-        doc = options_doc(matter.view, where, speech)
+        doc = options_doc(matter.view, where, localizer)
         asking.ask(scene, matter, (*choices, *asking.refusals(scene, matter, order)), doc)
     return after
 
@@ -228,7 +228,7 @@ def _ask_merchant(
     if person is not None:
         is_first = order.terms.quote == "options"
         details, payload = _invoice(scene, matter, order) if is_first else ((), NO_PAYLOAD)
-        doc = quote_asked_doc(details, matter.view, scene.speech(person))
+        doc = quote_asked_doc(details, matter.view, scene.localizer(person))
         asking.ask(scene, matter, asking.refusals(scene, matter, order), doc, payload)
 
 
@@ -253,19 +253,19 @@ def _ask_tip(scene: Scene, matter: Matter, order: InvoiceOrder, *, is_first: boo
     person = matter.private.asker.person
     if person is None:
         return
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     details, payload = _invoice(scene, matter, order) if is_first else ((), NO_PAYLOAD)
-    choices = [Choice(id=f"{TIP}0", label=speech.text("No tip"))]
+    choices = [Choice(id=f"{TIP}0", label=localizer.text("No tip"))]
     labels = set()
     for n, tip in enumerate(order.terms.tips, 1):
         minor = tip.of(order.card.total.minor)
-        label = speech.money(minor, order.card.total.currency)
+        label = localizer.money(minor, order.card.total.currency)
         if tip.per_mille is not None:
             label = f"{tip.per_mille / 10:g} %: {label}"
         if minor and label not in labels:
             labels.add(label)
             choices.append(Choice(id=f"{TIP}{n}", label=label))
-    doc = tip_doc(details, matter.view, speech)
+    doc = tip_doc(details, matter.view, localizer)
     asking.ask(scene, matter, (*choices, *asking.refusals(scene, matter, order)), doc, payload)
 
 
@@ -302,13 +302,13 @@ def _invoice(scene: Scene, matter: Matter, order: InvoiceOrder) -> tuple[Doc, Pa
     person = matter.private.asker.person
     if person is None:
         return (), NO_PAYLOAD
-    return invoice_doc(order.card, scene.speech(person)), {INVOICE_KEY: order.card}
+    return invoice_doc(order.card, scene.localizer(person)), {INVOICE_KEY: order.card}
 
 
 def _close(scene: Scene, matter: Matter) -> None:
     person = matter.private.asker.person
     if person is not None:
-        words = scene.speech(person).text("A newer question has taken the place of this one.")
+        words = scene.localizer(person).text("A newer question has taken the place of this one.")
         _close_with(scene, matter, words)
 
 

@@ -23,7 +23,7 @@ def tell(scene: Scene, attempt: Attempt) -> None:
         person = UserId(one)
         room_id = scene.chat_of(person)
         if room_id is not None:
-            doc = operator_doc(attempt.kind, attempt.about, scene.speech(person))
+            doc = operator_doc(attempt.kind, attempt.about, scene.localizer(person))
             scene.tell(room_id, person, doc)
     file = payments.payment(scene.txn, attempt.about)
     if file is not None:
@@ -31,13 +31,13 @@ def tell(scene: Scene, attempt: Attempt) -> None:
         for person in matter.private.concerned:
             room_id = scene.chat_of(person)
             if room_id is not None:
-                doc = stuck_payment_doc(matter.view, scene.speech(person))
+                doc = stuck_payment_doc(matter.view, scene.localizer(person))
                 scene.tell(room_id, person, doc)
         return
     for party in _parties(scene, attempt.about):
         room_id = scene.chat_of(party.person) if party.person is not None else None
         if party.person is not None and room_id is not None:
-            doc = stuck_doc(number_of(attempt.about), scene.speech(party.person))
+            doc = stuck_doc(number_of(attempt.about), scene.localizer(party.person))
             scene.tell(room_id, party.person, doc)
 
 

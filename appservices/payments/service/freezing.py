@@ -49,9 +49,9 @@ def obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand | None, *, is_pri
     person, room_id = inbound.sender, inbound.room_id
     if parsed.command is FREEZE:
         told, own_room = freeze(scene, person), scene.chat_of(person)
-        speech = scene.speech(person)
+        localizer = scene.localizer(person)
         # Who debits somebody is for nobody else who reads along.
-        here = told if is_private else frozen_doc((), has_allowances=False, speech=speech)
+        here = told if is_private else frozen_doc((), has_allowances=False, localizer=localizer)
         scene.tell(room_id, person, here)
         if not is_private and own_room is not None and own_room != room_id:
             scene.tell(own_room, person, told)
@@ -94,25 +94,25 @@ def freeze(scene: Scene, person: UserId, *, may_end: bool = True) -> Doc:
             if share.payment.payer == holder.id:
                 paying.cancel(scene, files.matter_of(scene, share))
     escrows.stop_all(scene, holder.id)
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if not may_end:
-        return frozen_doc((), has_allowances=False, speech=speech, is_resting=True)
+        return frozen_doc((), has_allowances=False, localizer=localizer, is_resting=True)
     ended = mandates.end_all(scene, holder.id)
     has_allowances = allowances.end_all(scene, holder.id)
-    return frozen_doc(ended, has_allowances=has_allowances, speech=speech)
+    return frozen_doc(ended, has_allowances=has_allowances, localizer=localizer)
 
 
 def answered(scene: Scene, answer: Answered) -> None:
     """The person has answered whether payments go on."""
     person = answer.inbound.sender
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if answer.chosen.choice == GO_ON and answer.chosen.approved_by is not None:
-        if scene.settle(answer, speech.text("Approved.")):
+        if scene.settle(answer, localizer.text("Approved.")):
             holders.set_frozen(scene.txn, scene.holder(person).id, None)
-            words = speech.text("Your payments go on.")
+            words = localizer.text("Your payments go on.")
             scene.tell(answer.inbound.room_id, person, (Paragraph(words),))
     else:
-        scene.settle(answer, speech.text("Everything stays stopped."))
+        scene.settle(answer, localizer.text("Everything stays stopped."))
 
 
 def about(person: UserId) -> str:
@@ -122,20 +122,20 @@ def about(person: UserId) -> str:
 
 def ask_to_go_on(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Ask a person who stopped everything for the key that lets it go on."""
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if not scene.holder(person).is_frozen:
-        words = speech.text("Nothing is stopped.")
+        words = localizer.text("Nothing is stopped.")
         scene.tell(room_id, person, (Paragraph(words),))
         return
-    text = speech.text("Your payments go on: what you approve is paid again.")
+    text = localizer.text("Your payments go on: what you approve is paid again.")
     approve = scene.approvals.asked(
         scene.voice, person, "mandate", MandateShown(what=WHAT, text=text)
     )
     choices = (
-        Choice(id=GO_ON, label=speech.text("Go on"), approve=approve),
-        Choice(id=DECLINE, label=speech.text("Leave it stopped")),
+        Choice(id=GO_ON, label=localizer.text("Go on"), approve=approve),
+        Choice(id=DECLINE, label=localizer.text("Leave it stopped")),
     )
     prompt = scene.prompt(person, choices, ASKED_MS)
     matter = about(person)
-    scene.close(matter, person, speech.text("A newer question has taken the place of this one."))
+    scene.close(matter, person, localizer.text("A newer question has taken the place of this one."))
     scene.ask(room_id, person, prompt, (Paragraph(text),), about=matter, purpose={"topic": TOPIC})

@@ -43,7 +43,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         argument: "@bob @carol 2 of 2 above 200 EUR", "off", or nothing.
     """
     person, room_id = inbound.sender, inbound.room_id
-    speech, currencies = scene.speech(person), scene.section.currencies
+    localizer, currencies = scene.localizer(person), scene.section.currencies
     if not argument:
         scene.tell(room_id, person, guardians.RULES.shown(scene, person))
         return
@@ -52,10 +52,10 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         scene.tell(
             room_id,
             person,
-            problem_doc(wanted, currencies, speech, guard_example(currencies[0], speech)),
+            problem_doc(wanted, currencies, localizer, guard_example(currencies[0], localizer)),
         )
     elif isinstance(wanted, GuardProblem):
-        scene.tell(room_id, person, guard_problem_doc(wanted, currencies[0], speech))
+        scene.tell(room_id, person, guard_problem_doc(wanted, currencies[0], localizer))
     else:
         _name(scene, inbound, wanted)
 
@@ -77,7 +77,7 @@ class NameGuardians(ChatJob[Parts]):
         missing = next((address for address, name in named if name is None), None)
         person, room_id = UserId(wanted["person"]), RoomId(wanted["room"])
         if missing is not None:
-            scene.tell(room_id, person, no_guardian_doc(missing, scene.speech(person)))
+            scene.tell(room_id, person, no_guardian_doc(missing, scene.localizer(person)))
             return
         owner, *chosen = (Party(address, name) for address, name in named)
         view = RuleView(owner, tuple(chosen), wanted["needed"], wanted["minor"], wanted["currency"])
@@ -91,7 +91,7 @@ def _name(scene: Scene, inbound: Inbound, wanted: GuardOrder) -> None:
     for typed in wanted.guardians:
         one = naming.user_named(typed, bot)
         if one is None or one == person or one in found:
-            doc = no_guardian_doc(typed, scene.speech(person))
+            doc = no_guardian_doc(typed, scene.localizer(person))
             scene.tell(inbound.room_id, person, doc)
             return
         found.append(one)

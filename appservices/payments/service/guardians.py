@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from veche.messaging.jobs import Job
     from veche.protocol.ids import RoomId
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
     from veche.runtime.database import Cursor
 
 COUNT: Final = "payments.guard"
@@ -92,19 +92,19 @@ class _Rules(GuardRules[Scene, GuardRule]):
     def is_weaker(self, scene: Scene, new: GuardRule, old: GuardRule) -> bool:
         return is_weaker(store.terms_of(scene.txn, new), store.terms_of(scene.txn, old))
 
-    def words(self, scene: Scene, rule: GuardRule, speech: Speech) -> str:
-        return texts.rule_words(guarding.view_of(scene, rule), speech)
+    def words(self, scene: Scene, rule: GuardRule, localizer: Localizer) -> str:
+        return texts.rule_words(guarding.view_of(scene, rule), localizer)
 
-    def invitation(self, scene: Scene, rule: GuardRule, speech: Speech) -> tuple[Doc, str]:
+    def invitation(self, scene: Scene, rule: GuardRule, localizer: Localizer) -> tuple[Doc, str]:
         view = guarding.view_of(scene, rule)
-        return texts.invitation_doc(view, speech), texts.acceptance_text(view, speech)
+        return texts.invitation_doc(view, localizer), texts.acceptance_text(view, localizer)
 
     def shown(self, scene: Scene, person: UserId) -> Doc:
         states = [RuleState.ACTIVE, RuleState.ASKED, RuleState.WAITING]
         found = store.rules_of(scene.txn, scene.holder(person).id, states)
         ordered = sorted(found, key=lambda one: one.state is not RuleState.ACTIVE)
         rules = [(one.state, guarding.view_of(scene, one)) for one in ordered]
-        return texts.rules_doc(rules, scene.section.currencies[0], scene.speech(person))
+        return texts.rules_doc(rules, scene.section.currencies[0], scene.localizer(person))
 
     def chosen(self, rule: GuardRule, choice: str) -> GuardRule:
         return attrs.evolve(rule, is_shown=choice == SHOW)
@@ -135,24 +135,24 @@ def propose(scene: Scene, view: RuleView, room_id: RoomId) -> None:
     )
     numbers = [scene.holder(UserId(one.address)).id for one in view.guardians]
     store.add_rule(scene.txn, rule, numbers, scene.now_ms)
-    speech = scene.speech(person)
-    intro = texts.proposal_doc(view, speech)
-    RULES.propose(scene, rule, room_id, _choices(scene, view, speech), intro)
+    localizer = scene.localizer(person)
+    intro = texts.proposal_doc(view, localizer)
+    RULES.propose(scene, rule, room_id, _choices(scene, view, localizer), intro)
 
 
-def _choices(scene: Scene, view: RuleView, speech: Speech) -> list[Choice]:
+def _choices(scene: Scene, view: RuleView, localizer: Localizer) -> list[Choice]:
     """Ways to set a rule that is wanted; what guardians see is their choice."""
     person = UserId(view.owner.address)
     labels: tuple[tuple[str, str], ...] = (
-        (SHOW, speech.text("Set it: they see whom and how much")),
-        (HIDE, speech.text("Set it: they see neither")),
+        (SHOW, localizer.text("Set it: they see whom and how much")),
+        (HIDE, localizer.text("Set it: they see neither")),
     )
     if not view.guardians:
-        labels = ((HIDE, speech.text("Do without guardians")),)
+        labels = ((HIDE, localizer.text("Do without guardians")),)
     choices = []
     for choice, label in labels:
         seen = attrs.evolve(view, is_shown=choice == SHOW)
-        told = MandateShown(what=OF_OWNER, text=texts.shown_text(seen, speech))
+        told = MandateShown(what=OF_OWNER, text=texts.shown_text(seen, localizer))
         approve = scene.approvals.asked(scene.voice, person, "mandate", told)
         choices.append(Choice(id=choice, label=label, approve=approve))
     return choices

@@ -154,7 +154,7 @@ def tell_denied(scene: Scene, matter: Matter) -> None:
     for person in matter.private.concerned:
         room_id = scene.chat_of(person)
         if room_id is not None:
-            scene.tell(room_id, person, denied_doc(matter.view, counted, scene.speech(person)))
+            scene.tell(room_id, person, denied_doc(matter.view, counted, scene.localizer(person)))
 
 
 def ask_again(scene: Scene, matter: Matter, holder_id: int) -> None:
@@ -173,7 +173,7 @@ def close(scene: Scene, matter: Matter) -> None:
     rule = store.rule(scene.txn, rule_id)
     for party in view_of(scene, rule).guardians:
         if party.person is not None:
-            words = scene.speech(party.person).text("It is decided.")
+            words = scene.localizer(party.person).text("It is decided.")
             scene.close(_about(matter, party.person), party.person, words)
 
 
@@ -181,11 +181,11 @@ def _tell_payer(scene: Scene, matter: Matter, view: RuleView, gone: Sequence[Par
     until_ms, asker = matter.payment.due_at_ms, matter.private.asker.person
     assert until_ms is not None, "guardians have a time"  # noqa: S101 -- our bug
     for person in matter.private.concerned:
-        is_owner, speech = person == matter.private.payer.person, scene.speech(person)
+        is_owner, localizer = person == matter.private.payer.person, scene.localizer(person)
         if is_owner:
-            doc = guarded_doc(matter.view, view, gone, until_ms, speech)
+            doc = guarded_doc(matter.view, view, gone, until_ms, localizer)
         else:
-            doc = guarded_use_doc(matter.view, until_ms, speech)
+            doc = guarded_use_doc(matter.view, until_ms, localizer)
         room_id = scene.chat_of(person)
         if person == asker:
             asking.ask_to_stop(scene, matter, doc)
@@ -197,7 +197,7 @@ def _tell_too_few(scene: Scene, matter: Matter, gone: Sequence[Party]) -> None:
     for person in matter.private.concerned:
         room_id, is_owner = scene.chat_of(person), person == matter.private.payer.person
         if room_id is not None:
-            doc = too_few_doc(gone if is_owner else (), scene.speech(person))
+            doc = too_few_doc(gone if is_owner else (), scene.localizer(person))
             scene.tell(room_id, person, doc)
 
 
@@ -205,19 +205,19 @@ def _ask_one(scene: Scene, matter: Matter, view: RuleView, one: One) -> None:
     room_id, until_ms = scene.chat_of(one.person), matter.payment.due_at_ms
     if room_id is None or until_ms is None:
         return
-    speech = scene.speech(one.person)
-    shown = MandateShown(what=WHAT, text=vote_text(matter.view, view, speech))
+    localizer = scene.localizer(one.person)
+    shown = MandateShown(what=WHAT, text=vote_text(matter.view, view, localizer))
     approve = scene.approvals.asked(scene.voice, one.person, "mandate", shown)
     choices = (
-        Choice(id=APPROVE, label=speech.text("Approve it"), approve=approve),
-        Choice(id=REFUSE, label=speech.text("Refuse it"), style="danger"),
+        Choice(id=APPROVE, label=localizer.text("Approve it"), approve=approve),
+        Choice(id=REFUSE, label=localizer.text("Refuse it"), style="danger"),
     )
     prompt = scene.prompt(one.person, choices, until_ms - scene.now_ms)
     scene.ask(
         room_id,
         one.person,
         prompt,
-        look_doc(matter.view, view, until_ms, speech),
+        look_doc(matter.view, view, until_ms, localizer),
         about=_about(matter, one.person),
         purpose={"topic": TOPIC, _subject(matter): matter.payment.id},
     )

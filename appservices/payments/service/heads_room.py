@@ -26,7 +26,7 @@ from veche.messaging import jobs
 from veche.messaging.jobs import Job
 from veche.protocol import message
 from veche.protocol.ids import RoomId, effect_id
-from veche.protocol.texts.localizer import Speech
+from veche.protocol.texts.localizer import Localizer
 from veche.runtime.matrix.rooms import RoomPlan
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def post(scene: Scene) -> None:
         consistency=list(path),
         witnessed=witnessed,
     )
-    doc = head_doc(newest.size, newest.note, _witnesses(scene, witnessed), _speech(scene.section))
+    doc = head_doc(
+        newest.size, newest.note, _witnesses(scene, witnessed), _localizer(scene.section)
+    )
     scene.voice.say(place.room_id, message.notice(doc, payload={HEADS_KEY: payload}), _GROUND)
     store.posted(scene.txn, newest.size, scene.now_ms)
 
@@ -95,8 +97,8 @@ def _witnesses(scene: Scene, notes: Sequence[str]) -> list[str]:
     return sorted(name.partition("/")[0] for name in named - {ours})
 
 
-def _speech(section: PaymentsSection) -> Speech:
-    return Speech(section.language, section.time_zone, CATALOGUE)
+def _localizer(section: PaymentsSection) -> Localizer:
+    return Localizer(section.language, section.time_zone, CATALOGUE)
 
 
 class OpenRoom:
@@ -109,10 +111,10 @@ class OpenRoom:
     async def perform(self, job: Job) -> Mapping[str, Any]:
         """Make it, or find it by its address."""
         host, section, bot = self._parts.host, self._parts.section, self._parts.bot.user_id
-        speech = _speech(section)
+        localizer = _localizer(section)
         told = {
-            "m.room.name": {"name": room_name(section.name_in(section.language), speech)},
-            "m.room.topic": {"topic": room_topic(speech)},
+            "m.room.name": {"name": room_name(section.name_in(section.language), localizer)},
+            "m.room.topic": {"topic": room_topic(localizer)},
         }
         state = [{"type": one, "state_key": "", "content": told[one]} for one in told]
         plan = RoomPlan(initial_state=state, public_alias=ALIAS)

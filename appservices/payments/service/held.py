@@ -175,7 +175,7 @@ def _share_is_held(scene: Scene, matter: Matter) -> None:
     bill = bills.lock(scene, str(payment.bill))
     room_id, person = after.payer_room(scene), after.private.asker.person
     if room_id is not None and person is not None and bill is not None:
-        doc = set_aside_doc(bill.view, payment.amount_minor, scene.speech(person))
+        doc = set_aside_doc(bill.view, payment.amount_minor, scene.localizer(person))
         scene.tell(room_id, person, doc)
     bills.heard(scene, after)
 
@@ -190,4 +190,4 @@ def _invoice_is_held(scene: Scene, matter: Matter, at_ms: int) -> None:
         invoices.tell_issuer(scene, order, CONFIRM, payment.id)
     room_id, person = after.payer_room(scene), after.private.asker.person
     if room_id is not None and person is not None:
-        scene.tell(room_id, person, confirming_doc(after.view, scene.speech(person)))
+        scene.tell(room_id, person, confirming_doc(after.view, scene.localizer(person)))

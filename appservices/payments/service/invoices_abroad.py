@@ -188,7 +188,7 @@ def over(scene: Scene, peer: PeerSection, question: Question) -> bool:
         person = invoicing.addressee_of(order)
         room_id = scene.chat_of(person) if person is not None else None
         if person is not None and room_id is not None:
-            doc = withdrawn_doc(order.card, told.reason, scene.speech(person))
+            doc = withdrawn_doc(order.card, told.reason, scene.localizer(person))
             scene.tell(room_id, person, doc)
     return True
 

@@ -128,7 +128,7 @@ def ask(
         currency=card.total.currency,
         reference=card.title,
     )
-    details = invoice_doc(card, scene.speech(person))
+    details = invoice_doc(card, scene.localizer(person))
     matter = Matter(payment, private, scene.now_ms)
     # Objections go to the issuer's institution; from here there is no way for them yet.
     is_addressee = person == order.addressee and not invoice_news.is_of_peer(scene, invoice)
@@ -158,7 +158,7 @@ def withdraw(scene: Scene, invoice_id: str, issuer: str, reason: str | None = No
     for person in concerned:
         room_id = scene.chat_of(person)
         if room_id is not None:
-            doc = withdrawn_doc(card, reason, scene.speech(person))
+            doc = withdrawn_doc(card, reason, scene.localizer(person))
             scene.tell(room_id, person, doc)
     if InvoiceEffect.REFUND in effects:
         _refund(scene, file)

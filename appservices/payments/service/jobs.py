@@ -78,7 +78,7 @@ logger = logging.getLogger(__name__)
 def handlers(parts: Parts) -> dict[str, JobHandler]:
     """The handler of each kind of job."""
     return {
-        join_kind(parts.manner.purpose): Join(parts, greet),
+        join_kind(parts.profile.purpose): Join(parts, greet),
         OPEN_CHAT: _OpenChat(parts),
         LOOK_UP: _LookUp(parts),
         CLOCK: _Clock(parts),
@@ -148,9 +148,9 @@ class _LookUp(_Handler):
         person, payee = UserId(wanted["person"]), UserId(wanted["payee"])
         room_id = RoomId(wanted["room"])
         if result["payee"] is None or result["payer"] is None:
-            why, speech = str(result.get("why")), scene.speech(person)
+            why, localizer = str(result.get("why")), scene.localizer(person)
             is_peers = why in PEER_REFUSALS
-            doc = peer_doc(peer_words(why, speech)) if is_peers else unknown_payee_doc(speech)
+            doc = peer_doc(peer_words(why, localizer)) if is_peers else unknown_payee_doc(localizer)
             scene.tell(room_id, person, doc)
             return
         private = Private(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from appservices.payments.store import events
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,11 +43,11 @@ def found(scene: Scene, holder: int, key: str) -> Request | None:
 
 def keep(scene: Scene, holder: int, key: str, answer: Mapping[str, Any]) -> None:
     """Keep what a request was answered, for whoever asks again under its key."""
-    events.keep_answer(scene.txn, holder, key, unpadded(scene.vault.seal(answer)))
+    events.keep_answer(scene.txn, holder, key, encode_base64(scene.vault.seal(answer)))
 
 
 def _opened(before: Request, vault: Vault) -> Request:
     # Answers of before they were sealed are there until they are too old.
     kept = before.answer
-    answer = vault.open(from_unpadded(kept)) if isinstance(kept, str) else kept
+    answer = vault.open(decode_base64(kept)) if isinstance(kept, str) else kept
     return attrs.evolve(before, answer=answer)

@@ -44,13 +44,13 @@ def obey(scene: Scene, room_id: RoomId, person: UserId, argument: str) -> None:
         person: Whose.
         argument: "day 100 EUR", or nothing.
     """
-    speech, currencies = scene.speech(person), scene.section.currencies
+    localizer, currencies = scene.localizer(person), scene.section.currencies
     numbers = holders.currencies(scene.txn)
     holder = holders.lock_holder(scene.txn, scene.holder(person).id)
     order = read_limit(argument, currencies) if argument else None
     if isinstance(order, OrderProblem) and order is not OrderProblem.USAGE:
-        example = limit_example(currencies[0], speech)
-        scene.tell(room_id, person, problem_doc(order, currencies, speech, example))
+        example = limit_example(currencies[0], localizer)
+        scene.tell(room_id, person, problem_doc(order, currencies, localizer, example))
         return
     if order is not None and not isinstance(order, OrderProblem):
         change(scene, holder.id, order)
@@ -62,8 +62,8 @@ def obey(scene: Scene, room_id: RoomId, person: UserId, argument: str) -> None:
         for currency in currencies
     }
     url = scene.links.keys() if scene.links is not None else None
-    doc = limits_doc(limits, url, speech)
+    doc = limits_doc(limits, url, localizer)
     if order is OrderProblem.USAGE:
-        words = speech.text("I cannot read that, so nothing has changed.")
+        words = localizer.text("I cannot read that, so nothing has changed.")
         doc = (Paragraph(words), *doc)
     scene.tell(room_id, person, doc)

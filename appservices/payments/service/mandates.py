@@ -94,11 +94,11 @@ def ask(scene: Scene, mandate_id: str) -> None:
     room_id = scene.chat_of(person)
     if room_id is None:
         return
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     approve = _approval(scene, person, order)
     choices = (
-        Choice(id=GIVE, label=speech.text("Give this mandate"), approve=approve),
-        Choice(id=DECLINE, label=speech.text("Do not give it")),
+        Choice(id=GIVE, label=localizer.text("Give this mandate"), approve=approve),
+        Choice(id=DECLINE, label=localizer.text("Do not give it")),
     )
     prompt = scene.prompt(person, choices, min(ASKED_MS, order.ends_at_ms - scene.now_ms))
     _ask(scene, room_id, prompt, mandate, order)
@@ -106,11 +106,11 @@ def ask(scene: Scene, mandate_id: str) -> None:
 
 def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Show a person the mandates that they gave, each with what can be done about it."""
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     kept = store.mandates_of(scene.txn, scene.holder(person).id)
     given = [one for one in kept if one.state is not MandateState.PROPOSED]
     if not given:
-        words = speech.text("Nobody may debit you.")
+        words = localizer.text("Nobody may debit you.")
         scene.tell(room_id, person, (Paragraph(words),))
     for mandate in given:
         _show(scene, room_id, person, mandate)
@@ -131,9 +131,9 @@ def answered(scene: Scene, answer: Answered) -> None:
         heard is MandateInput.APPROVE or needs_key(scene, mandate, answer.chosen.choice)
     ):
         return
-    speech = scene.speech(answer.inbound.sender)
+    localizer = scene.localizer(answer.inbound.sender)
     if state is None:
-        scene.settle(answer, speech.text("Nothing has changed."))
+        scene.settle(answer, localizer.text("Nothing has changed."))
     elif scene.settle(answer, _outcome(scene, answer.inbound.sender, state)):
         _set_state(scene, attrs.evolve(mandate, approved_by=nonce or mandate.approved_by), state)
 
@@ -213,7 +213,7 @@ def _set_state(scene: Scene, mandate: Mandate, state: MandateState) -> None:
 def _approval(scene: Scene, person: UserId, order: MandateOrder) -> AskedApproval:
     shown = MandateShown(
         what=WHAT,
-        text=shown_text(order, scene.speech(person)),
+        text=shown_text(order, scene.localizer(person)),
         cap=ShownCap(minor=order.period_max.minor, currency=order.period_max.currency),
         period=order.period,
         until_ms=order.ends_at_ms,
@@ -222,18 +222,18 @@ def _approval(scene: Scene, person: UserId, order: MandateOrder) -> AskedApprova
 
 
 def _show(scene: Scene, room_id: RoomId, person: UserId, mandate: Mandate) -> None:
-    order, speech = order_of(scene, mandate), scene.speech(person)
-    words = speech.text("A newer question has taken the place of this one.")
+    order, localizer = order_of(scene, mandate), scene.localizer(person)
+    words = localizer.text("A newer question has taken the place of this one.")
     scene.close(about(mandate.id), person, words)
-    revoke = Choice(id="revoke", label=speech.text("End it for ever"), style="danger")
+    revoke = Choice(id="revoke", label=localizer.text("End it for ever"), style="danger")
     # To pause or end takes power away, so a tap in clear will do; to resume gives it back.
     if mandate.state is MandateState.ACTIVE:
-        choices = (Choice(id="pause", label=speech.text("Pause it")), revoke)
+        choices = (Choice(id="pause", label=localizer.text("Pause it")), revoke)
         prompt = scene.prompt(person, choices, _KEPT_MS, min_trust="any")
     else:
         is_void = needs_key(scene, mandate, RESUME)
         approve = _approval(scene, person, order) if is_void else None
-        resume = Choice(id=RESUME, label=speech.text("Let it go on"), approve=approve)
+        resume = Choice(id=RESUME, label=localizer.text("Let it go on"), approve=approve)
         choices = (resume, revoke)
         prompt = scene.prompt(person, choices, _KEPT_MS)
     _ask(scene, room_id, prompt, mandate, order)
@@ -243,22 +243,22 @@ def _ask(
     scene: Scene, room_id: RoomId, prompt: Prompt, mandate: Mandate, order: MandateOrder
 ) -> None:
     person = UserId(order.payer)
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if mandate.state is MandateState.PROPOSED:
-        intro = proposal_doc(order, speech)
+        intro = proposal_doc(order, localizer)
     else:
         is_void = needs_key(scene, mandate, RESUME)
-        intro = mandate_doc(order, mandate.state, speech, is_void=is_void)
+        intro = mandate_doc(order, mandate.state, localizer, is_void=is_void)
     purpose = {"topic": TOPIC, "mandate": mandate.id}
     scene.ask(room_id, person, prompt, intro, about=about(mandate.id), purpose=purpose)
 
 
 def _outcome(scene: Scene, person: UserId, state: MandateState) -> str:
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     match state:
         case MandateState.ACTIVE:
-            return speech.text("The mandate is active. Write “mandates” to stop it.")
+            return localizer.text("The mandate is active. Write “mandates” to stop it.")
         case MandateState.PAUSED:
-            return speech.text("The mandate is paused: nothing is debited.")
+            return localizer.text("The mandate is paused: nothing is debited.")
         case _:
-            return speech.text("The mandate is ended: nothing is debited any more.")
+            return localizer.text("The mandate is ended: nothing is debited any more.")

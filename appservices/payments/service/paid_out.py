@@ -78,5 +78,5 @@ def _ask(scene: Scene, asked: Mapping[str, str]) -> str | None:
     if why is None:
         noon = dt.datetime.combine(line.booked_on, dt.time(12), dt.UTC)
         booked_at_ms = int(noon.timestamp()) * 1000
-        paying.begin(scene, matter, paid_out_doc(booked_at_ms, scene.speech(person)))
+        paying.begin(scene, matter, paid_out_doc(booked_at_ms, scene.localizer(person)))
     return why

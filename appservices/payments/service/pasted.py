@@ -81,7 +81,7 @@ def _take(visit: Visit, inbound: Inbound, view: CodeView) -> Order | None:
     elif view.payee is None:
         facts = [(one.name, one.value) for one in view.facts]
         amount = f"{view.amount} {view.currency}" if view.amount else ""
-        scene.tell(room_id, person, other_doc(facts, amount, view.words, visit.speech))
+        scene.tell(room_id, person, other_doc(facts, amount, view.words, visit.localizer))
     elif not view.amount:
         scene.tell(room_id, person, _amount_doc(visit, view, view.payee))
     elif view.kind == "bank":
@@ -97,8 +97,8 @@ def _amount_doc(visit: Visit, view: CodeView, payee: PartyView) -> Doc:
     currency = view.currency or visit.scene.section.currencies[0]
     amount = f"{decimal_text(_EXAMPLE_MINOR, currency)} {currency}"
     if view.kind == "bank":
-        return bank_amount_doc(amount, payee.address, payee.name, visit.speech)
-    return person_amount_doc(amount, payee.address, view.reference, visit.speech)
+        return bank_amount_doc(amount, payee.address, payee.name, visit.localizer)
+    return person_amount_doc(amount, payee.address, view.reference, visit.localizer)
 
 
 def _to_person(visit: Visit, view: CodeView, address: str) -> Order:

@@ -145,7 +145,7 @@ def _tell_why(
     if room_id is None or person is None:
         return False
     minor = at_most_minor(scene, matter.payment, why)
-    doc = (*details, *refused_doc(why, matter.view, minor, scene.speech(person)))
+    doc = (*details, *refused_doc(why, matter.view, minor, scene.localizer(person)))
     scene.tell(room_id, person, doc, payload=payload)
     return True
 
@@ -167,13 +167,13 @@ def answered(scene: Scene, matter: Matter, answer: Answered) -> None:
         answer: An answer to a question about it, approved where that is needed.
     """
     nonce, choice = answer.chosen.approved_by, answer.chosen.choice
-    speech = scene.speech(answer.inbound.sender)
+    localizer = scene.localizer(answer.inbound.sender)
     if choice in {asking.DECLINE, asking.STOP}:
-        if scene.settle(answer, speech.text("Not paid.")):
+        if scene.settle(answer, localizer.text("Not paid.")):
             cancel(scene, matter)
         return
     if choice == asking.OBJECT:
-        words = speech.text("You object. The office hears of it; until then nothing is due.")
+        words = localizer.text("You object. The office hears of it; until then nothing is due.")
         if matter.payment.state is State.ASKED and scene.settle(answer, words):
             invoices.object_to(scene, matter.payment)
         return
@@ -181,7 +181,7 @@ def answered(scene: Scene, matter: Matter, answer: Answered) -> None:
         return
     if nonce is None or matter.payment.state is not State.ASKED:
         return
-    if scene.settle(answer, speech.text("Approved.")):
+    if scene.settle(answer, localizer.text("Approved.")):
         evidence = scene.approvals.authorised(scene.txn, nonce)
         purse = answer.kept.purpose.get(choice or "")
         paid = _from_purse(scene, matter, str(purse)) if purse is not None else matter
@@ -282,7 +282,7 @@ def tell_refused(scene: Scene, matter: Matter) -> None:
     if room_id is None or person is None or matter.payment.why is None:
         return
     balance_minor = balance_of(scene, matter.payment)
-    doc = refused_doc(matter.payment.why, matter.view, balance_minor, scene.speech(person))
+    doc = refused_doc(matter.payment.why, matter.view, balance_minor, scene.localizer(person))
     scene.tell(room_id, person, doc)
 
 

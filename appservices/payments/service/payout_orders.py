@@ -40,14 +40,14 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         argument: How much, to which account, whose it is.
     """
     person, room_id = inbound.sender, inbound.room_id
-    speech, currencies = scene.speech(person), scene.section.currencies
+    localizer, currencies = scene.localizer(person), scene.section.currencies
     wanted = read_payout(argument, currencies)
     if isinstance(wanted, OrderProblem):
-        example = payout_example(currencies[0], speech)
-        scene.tell(room_id, person, problem_doc(wanted, currencies, speech, example))
+        example = payout_example(currencies[0], localizer)
+        scene.tell(room_id, person, problem_doc(wanted, currencies, localizer, example))
         return
     if isinstance(wanted, PayoutProblem):
-        scene.tell(room_id, person, payout_problem_doc(wanted, currencies[0], speech))
+        scene.tell(room_id, person, payout_problem_doc(wanted, currencies[0], localizer))
         return
     begin(scene, inbound, wanted)
 
@@ -56,8 +56,8 @@ def begin(scene: Scene, inbound: Inbound, wanted: PayoutOrder) -> None:
     """Have the bank asked for the name, and then the person; or say why there is no use in it."""
     problem = _check(scene, inbound, wanted)
     if problem is not None:
-        speech = scene.speech(inbound.sender)
-        doc = payout_problem_doc(problem, scene.section.currencies[0], speech)
+        localizer = scene.localizer(inbound.sender)
+        doc = payout_problem_doc(problem, scene.section.currencies[0], localizer)
         scene.tell(inbound.room_id, inbound.sender, doc)
 
 
@@ -114,5 +114,5 @@ class CheckName(ChatJob[Parts]):
         wanted = PayoutOrder(amount, asked["iban"], asked["name"], reference)
         said = (result["answer"], result["name"])
         matter = payouts.new(scene, person, RoomId(asked["room"]), wanted, asked["bank"], said)
-        details = name_doc(*said, scene.speech(person))
+        details = name_doc(*said, scene.localizer(person))
         paying.begin(scene, matter, details)

@@ -31,7 +31,7 @@ from veche.protocol.errors import BadSignatureError, ForbiddenError, MalformedEr
 from veche.protocol.ids import UserId
 from veche.protocol.wire import parse
 from veche.runtime import metrics
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 from veche.transparency.notes import log_of, signer_of
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class PeerDesk:
         """
         self._host = host
         self._parts = parts
-        self._waiting: dict[str, set[Bell]] = {}
+        self._waiting: dict[str, set[WakeEvent]] = {}
         host.hear(store.CHANNEL, self._ring)
 
     async def take(self, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,16 +196,16 @@ class PeerDesk:
         is_person = packet is not None and packet.invoice is None
         if packet and is_person and await self._run(self._is_new, id_, packet.payee.address):
             is_here = await self._name(packet.payee.address) is not None
-        bell = Bell(self._host.reactor)
-        self._waiting.setdefault(id_, set()).add(bell)
+        wake = WakeEvent(self._host.reactor)
+        self._waiting.setdefault(id_, set()).add(wake)
         try:
             said: Said = await self._run(self.take_in, peer, question, message, is_here)
             until_ms = self._host.now_ms() + DECIDE_MS_MAX
             while said.state == "busy" and (left_ms := until_ms - self._host.now_ms()) > 0:
-                await bell.wait(min(left_ms, DECIDE_MS_MAX))
+                await wake.wait(min(left_ms, DECIDE_MS_MAX))
                 said = await self._run(self.state, peer, question)
         finally:
-            self._waiting[id_].discard(bell)
+            self._waiting[id_].discard(wake)
             if not self._waiting[id_]:
                 del self._waiting[id_]
         return said
@@ -310,8 +310,8 @@ class PeerDesk:
     def _ring(self, id_: str) -> None:
         """The writer has decided about a payment, or notifications may have been missed."""
         rung = self._waiting.get(id_, ()) if id_ else set().union(*self._waiting.values())
-        for bell in list(rung):
-            bell.ring()
+        for wake in list(rung):
+            wake.set()
 
 
 def cause_of(question: Question) -> str:

@@ -24,7 +24,7 @@ from veche.protocol.errors import (
     NotFoundError,
     UnavailableError,
 )
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.transparency.merkle import extends
 from veche.transparency.notes import log_of, open_checkpoint, open_note
 
@@ -86,7 +86,7 @@ def witness(scene: Scene, peer: PeerSection, told: PeerHead, message: Mapping[st
         logger.warning("%s has begun another history; its last head was: %s", peer.server, old.note)
         store.drop_head(scene.txn, holder.id)
         old = None
-    path = [from_unpadded(one) for one in told.consistency]
+    path = [decode_base64(one) for one in told.consistency]
     is_its = log_of(new.origin) == origin_of(peer.server)
     is_more = old is None or extends((old.size, old.root), (new.size, new.root), path)
     if not is_its or not is_more:

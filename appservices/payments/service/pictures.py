@@ -64,7 +64,7 @@ def take(scene: Scene, inbound: Inbound) -> bool:
 
 def refuse(scene: Scene, room_id: RoomId, person: UserId, problem: PictureProblem) -> None:
     """Say why a picture asks for nothing."""
-    scene.tell(room_id, person, picture_problem_doc(problem, scene.speech(person)))
+    scene.tell(room_id, person, picture_problem_doc(problem, scene.localizer(person)))
 
 
 def _is_picture(inbound: Inbound) -> bool:

@@ -155,7 +155,7 @@ def settle(scene: Scene, matter: Matter) -> None:
     allowance = store.lock_allowance(scene.txn, payment.allowance_id)
     room_id = scene.chat_of(giver) if giver is not None else None
     if giver is not None and room_id is not None and allowance is not None:
-        doc = used_doc(matter.view, left_minor(scene, allowance), scene.speech(giver))
+        doc = used_doc(matter.view, left_minor(scene, allowance), scene.localizer(giver))
         scene.tell(room_id, giver, doc)
 
 
@@ -163,7 +163,7 @@ def _tell_giver_refused(scene: Scene, matter: Matter) -> None:
     giver = matter.private.payer.person
     room_id = scene.chat_of(giver) if giver is not None else None
     if giver is not None and room_id is not None:
-        scene.tell(room_id, giver, use_refused_doc(matter.view, scene.speech(giver)))
+        scene.tell(room_id, giver, use_refused_doc(matter.view, scene.localizer(giver)))
 
 
 def _period(scene: Scene, allowance: Allowance) -> int:

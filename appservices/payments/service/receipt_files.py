@@ -44,7 +44,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     is_number = len(number) == NUMBER_CHARACTERS
     found = store.made(scene.txn, scene.holder(person).id, number) if is_number else None
     if found is None:
-        scene.tell(room_id, person, no_receipt_doc(number, scene.speech(person)))
+        scene.tell(room_id, person, no_receipt_doc(number, scene.localizer(person)))
         return
     payload = {"payment": found.payment.id, "person": person, "room": room_id}
     id_ = effect_id(SEND_RECEIPT, inbound.event_id)
@@ -87,15 +87,15 @@ class SendReceipt(ChatJob[Parts]):
         matter = files.lock(scene, job.payload["payment"])
         if matter is None:
             raise RefusedError("there is no such payment")
-        speech = scene.speech(UserId(job.payload["person"]))
-        return read_receipt(scene, matter, speech), _tax_invoice(scene, matter)
+        localizer = scene.localizer(UserId(job.payload["person"]))
+        return read_receipt(scene, matter, localizer), _tax_invoice(scene, matter)
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what they are, and send them."""
         scene = self._parts.scene(txn, job.id, now_ms)
         room_id, person = RoomId(job.payload["room"]), UserId(job.payload["person"])
         url = scene.links.verify() if scene.links is not None else None
-        scene.tell(room_id, person, receipt_file_doc(url, scene.speech(person)))
+        scene.tell(room_id, person, receipt_file_doc(url, scene.localizer(person)))
         for one in result["files"]:
             scene.voice.say(room_id, message.file(caption="", **one), scene.ground(person))
 

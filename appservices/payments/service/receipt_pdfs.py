@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Parts, Scene
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
 @attrs.frozen
@@ -37,7 +37,7 @@ class ReceiptPage:
     shown: Mapping[str, Any]
 
 
-def read_receipt(scene: Scene, matter: Matter, speech: Speech) -> ReceiptPage:
+def read_receipt(scene: Scene, matter: Matter, localizer: Localizer) -> ReceiptPage:
     """The receipt of a payment that was made, with the published head if there is one.
 
     Raises:
@@ -46,8 +46,8 @@ def read_receipt(scene: Scene, matter: Matter, speech: Speech) -> ReceiptPage:
     of = matter.payment.invoice
     file = store.invoice(scene.txn, *of) if of is not None else None
     lines = invoices.order_of(scene, file).card.lines if file is not None else ()
-    institution = scene.section.name_in(speech.language)
-    shown = receipt_page(matter.view, lines, institution, speech)
+    institution = scene.section.name_in(localizer.language)
+    shown = receipt_page(matter.view, lines, institution, localizer)
     return ReceiptPage(matter.payment.id, canonical(proving.again(scene, matter)), shown)
 
 

@@ -18,7 +18,7 @@ from appservices.payments.service.heads import SHARD, Vouched
 from appservices.payments.store import ledger
 from veche.protocol.errors import NotFoundError, UnavailableError
 from veche.protocol.ids import hex_of_ulid
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency.merkle import leaf_hash, levels_of, path_in
 from veche.transparency.notes import NAME_CHARACTERS_MAX, NoteSigner, log_of
 
@@ -92,10 +92,10 @@ class _Tree:
                 "seq": content.seq,
                 "at_ms": content.at_ms,
                 "n": content.size,
-                "prev": unpadded(block.prev),
-                "root": unpadded(block.root),
+                "prev": encode_base64(block.prev),
+                "root": encode_base64(block.root),
             },
-            "path": [unpadded(one) for one in path_in(self.levels, place)],
+            "path": [encode_base64(one) for one in path_in(self.levels, place)],
         }
 
 
@@ -149,7 +149,7 @@ class Receipts:
             key=self._seed,
             person=b"veche.payer",
         )
-        return unpadded(digest.digest())
+        return encode_base64(digest.digest())
 
     def of(self, outcome: Outcome, told: Told) -> dict[str, Any] | None:
         """The receipt of a transfer of a work, signed, for the transaction of its block.

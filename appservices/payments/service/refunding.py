@@ -31,17 +31,17 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         argument: The number of the payment, and how much if not all that is left of it.
     """
     person, room_id = inbound.sender, inbound.room_id
-    speech = scene.speech(person)
-    example = speech.text("refund NUMBER 5.00")
+    localizer = scene.localizer(person)
+    example = localizer.text("refund NUMBER 5.00")
     number, *words = argument.upper().split()[:_WORDS_MAX] or [""]
     holder = scene.holder(person)
     is_number = len(number) == NUMBER_CHARACTERS
     found = store.received(scene.txn, holder.id, number) if is_number else None
     if found is None:
         if number:
-            text = speech.text("You got no payment of this number. Write “history” to see them:")
+            text = localizer.text("You got no payment of this number. Write “history” to see them:")
         else:
-            text = speech.text(
+            text = localizer.text(
                 "Write the number of the payment, and how much if not all; “history” shows them:"
             )
         scene.tell(room_id, person, (Paragraph(text, "\n", Mono(example)),))
@@ -55,10 +55,10 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         read = read_amount(words, [paid.private.currency])
         amount_minor = read if isinstance(read, OrderProblem) else read[0].minor
     if isinstance(amount_minor, OrderProblem):
-        doc = problem_doc(amount_minor, [paid.private.currency], speech, example)
+        doc = problem_doc(amount_minor, [paid.private.currency], localizer, example)
         scene.tell(room_id, person, doc)
     elif not 0 < amount_minor <= left_minor:
-        scene.tell(room_id, person, refused_doc(REFUND_TOO_HIGH, paid.view, 0, speech))
+        scene.tell(room_id, person, refused_doc(REFUND_TOO_HIGH, paid.view, 0, localizer))
     else:
         _begin(scene, inbound, paid, amount_minor)
 

@@ -9,7 +9,7 @@ import attrs
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.commands import COMMANDS
 from appservices.payments.store import chats, holders
-from veche.bots import ChatParts, ChatScene, Manner
+from veche.bots import BotProfile, ChatParts, Conversation
 from veche.protocol.texts.catalogue import Catalogue
 from veche.runtime.live import announce
 from veche.runtime.widget import widget_state
@@ -42,7 +42,7 @@ class Parts(ChatParts[PaymentsSection]):
         peers: Asks other institutions; None: only in tests that have none.
     """
 
-    manner = Manner(PURPOSE, CATALOGUE, COMMANDS, chats.CHATS)
+    profile = BotProfile(PURPOSE, CATALOGUE, COMMANDS, chats.CHATS)
     receipts: Receipts
     banking: Banking
     sealer: Sealer | None = None
@@ -60,7 +60,7 @@ class Parts(ChatParts[PaymentsSection]):
 
 
 @attrs.frozen
-class Scene(ChatScene[PaymentsSection]):
+class Scene(Conversation[PaymentsSection]):
     """One transaction."""
 
     parts: Parts
@@ -92,9 +92,9 @@ class Scene(ChatScene[PaymentsSection]):
         mark, sealed = self.vault.mark(holders.INSTITUTION), self.vault.seal({"id": ""})
         return holders.keep_holder(self.txn, mark, sealed, holders.INSTITUTION, self.now_ms)
 
-    def stir(self, person: UserId) -> None:
+    def announce_change(self, person: UserId) -> None:
         """Have the pages of a person look again: whatever happens to their money, they are told."""
-        stir(self.txn, person)
+        announce_change(self.txn, person)
 
 
 def wallet_topic(person: UserId) -> str:
@@ -102,6 +102,6 @@ def wallet_topic(person: UserId) -> str:
     return f"wallet {person}"
 
 
-def stir(txn: Cursor, person: UserId) -> None:
+def announce_change(txn: Cursor, person: UserId) -> None:
     """Have the pages of a person look again: whatever happens to their money, they are told."""
     announce(txn, wallet_topic(person))

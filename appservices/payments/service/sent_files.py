@@ -74,9 +74,9 @@ def claims_of(scene: Scene, inbound: Inbound, bytes_max: int) -> dict[str, Any] 
         inbound: The message.
         bytes_max: Most that the file may say that it has.
     """
-    speech = scene.speech(inbound.sender)
+    localizer = scene.localizer(inbound.sender)
     today = dt.datetime.fromtimestamp(scene.now_ms // 1000, dt.UTC).date()
-    context = FieldContext(speech.language, today, speech.time_zone, "DE")
+    context = FieldContext(localizer.language, today, localizer.time_zone, "DE")
     field = Field(id="file", kind=FieldKind.FILE, label="file", bytes_max=bytes_max)
     try:
         claims = parse_file(field, inbound.content, context)

@@ -156,7 +156,7 @@ def tell_from_peer(scene: Scene, matter: Matter, outcome: Outcome) -> None:
 def _tell_payer(scene: Scene, matter: Matter, payload: Payload) -> None:
     room_id, person = matter.payer_room(scene), matter.private.asker.person
     if room_id is not None and person is not None:
-        doc = receipt_doc(matter.view, scene.speech(person), is_payer=True)
+        doc = receipt_doc(matter.view, scene.localizer(person), is_payer=True)
         scene.tell(room_id, person, doc, payload=payload)
 
 
@@ -181,6 +181,6 @@ def _tell_receipt(scene: Scene, matter: Matter, payload: Payload) -> bool:
     room_id = scene.chat_of(person) if person is not None else None
     if person is None or room_id is None:
         return False
-    doc = receipt_doc(matter.view, scene.speech(person), is_payer=False)
+    doc = receipt_doc(matter.view, scene.localizer(person), is_payer=False)
     scene.tell(room_id, person, doc, payload=payload)
     return True

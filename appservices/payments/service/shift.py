@@ -32,7 +32,7 @@ from appservices.payments.service.batch import Batch, Link, RiderError, decide, 
 from appservices.payments.service.work import BrokenWorkError
 from veche.protocol.errors import UnavailableError
 from veche.runtime.database import LostError, is_trouble, sqlstate
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -100,8 +100,8 @@ class Shift:
         self._reactor = reactor
         self._expired = expired
         self.is_over = False
-        self._bell = Bell(reactor)
-        self._rest = Bell(reactor)
+        self._wake = WakeEvent(reactor)
+        self._rest = WakeEvent(reactor)
         self._lost: Exception | None = None
         self._book = Book(
             at_ms=place.at_ms,
@@ -119,12 +119,12 @@ class Shift:
 
     def ring(self) -> None:
         """Something waits."""
-        self._bell.ring()
+        self._wake.set()
 
     def end(self) -> None:
         """Commit what is decided, then return from ``serve``."""
         self._is_ending = True
-        self._bell.ring()
+        self._wake.set()
 
     async def load(self) -> None:
         """Read the open holds and their accounts, and which id is the newest.
@@ -146,14 +146,14 @@ class Shift:
                     await self._writes.run(self._check)
                 except Exception as e:  # noqa: BLE001 -- whatever it is, the shift has to end
                     self._lost = _ended(e)
-                    self._bell.ring()
+                    self._wake.set()
                     return
                 self._seen_at_ms = self._now_ms()
 
     def finish(self) -> None:
         """End the beating too."""
         self.is_over = True
-        self._rest.ring()
+        self._rest.set()
 
     async def serve(self) -> None:
         """Write until ``end``; ``load`` comes first. What was not answered waits again.
@@ -165,7 +165,7 @@ class Shift:
         try:
             while not self._is_ending:
                 await self._do_what_waits()
-                await self._bell.wait(self._pause_ms())
+                await self._wake.wait(self._pause_ms())
                 if self._lost is not None:
                     raise self._lost
         finally:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.statement import AccountStatement, LedgerRow
     from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
     from veche.runtime.database import Cursor
 
 SEND_STATEMENT: Final = "payments.statement"
@@ -51,7 +51,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     today = dt.datetime.fromtimestamp(scene.now_ms // 1000, dt.UTC).date()
     month = read_month(argument, today)
     if month is None:
-        scene.tell(room_id, person, usage_doc(f"{today:%Y-%m}", scene.speech(person)))
+        scene.tell(room_id, person, usage_doc(f"{today:%Y-%m}", scene.localizer(person)))
         return
     payload = {"person": person, "room": room_id, "month": f"{month:%Y-%m}"}
     id_ = effect_id(SEND_STATEMENT, inbound.event_id)
@@ -97,8 +97,8 @@ class SendStatement(ChatJob[Parts]):
         """Say what they are, and send them."""
         scene = self._parts.scene(txn, job.id, now_ms)
         room_id, person = RoomId(job.payload["room"]), UserId(job.payload["person"])
-        speech, sent = scene.speech(person), result["files"]
-        scene.tell(room_id, person, files_doc(speech) if sent else nothing_doc(speech))
+        localizer, sent = scene.localizer(person), result["files"]
+        scene.tell(room_id, person, files_doc(localizer) if sent else nothing_doc(localizer))
         for one in sent:
             scene.voice.say(room_id, message.file(caption="", **one), scene.ground(person))
 
@@ -131,29 +131,29 @@ def statements_of(scene: Scene, person: UserId, month: dt.date) -> list[AccountS
 
 
 def words_of(
-    scene: Scene, person: UserId, speech: Speech | None = None
+    scene: Scene, person: UserId, localizer: Localizer | None = None
 ) -> Callable[[LedgerRow], Said]:
     """The words of lines of a person's wallet.
 
     Args:
         scene: A transaction that reads.
         person: Whose.
-        speech: How; in the language of the person if None.
+        localizer: How; in the language of the person if None.
     """
-    speech = speech or scene.speech(person)
+    localizer = localizer or scene.localizer(person)
 
     def say(row: Any) -> Said:
         if row.code == TransferCode.TOP_UP:
-            return Said(text=speech.text("Top-up"))
+            return Said(text=localizer.text("Top-up"))
         ref = row.ref or row.pending_id
         file = store.payment(scene.txn, ulid_of(ref)) if ref is not None else None
         if file is None:
             return Said()
         view = files.matter_of(scene, file).view
         if row.code == TransferCode.FEE:
-            return Said(text=speech.text("Fee"), payment=file.payment.id)
+            return Said(text=localizer.text("Fee"), payment=file.payment.id)
         other = view.payer if view.payee.person == person else view.payee
-        said = [kind_words(view.kind, speech), view.reference]
+        said = [kind_words(view.kind, localizer), view.reference]
         text = ": ".join(words for words in said if words)
         return Said(name=other.name, text=text, payment=file.payment.id, address=other.address)
 

@@ -43,14 +43,14 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         argument: Name of a bank; the first one where it is left out.
     """
     person, room_id = inbound.sender, inbound.room_id
-    speech, banks = scene.speech(person), scene.section.banks
+    localizer, banks = scene.localizer(person), scene.section.banks
     named = argument.strip().casefold()
     bank = next((one for one in banks if named in {"", one.name}), None)
     if bank is None:
-        scene.tell(room_id, person, no_bank_doc([one.name for one in banks], speech))
+        scene.tell(room_id, person, no_bank_doc([one.name for one in banks], localizer))
         return
     own, reference = scene.banking.own(bank.name), reference_for(scene, person, bank)
-    scene.tell(room_id, person, top_up_doc(own, reference, speech))
+    scene.tell(room_id, person, top_up_doc(own, reference, localizer))
     code = code_of(bank, own, reference)
     if code is None:
         return
@@ -93,7 +93,7 @@ class SendCode(ChatJob[Parts]):
         """Say what it is, and send it."""
         scene = self._parts.scene(txn, job.id, now_ms)
         room_id, person = RoomId(job.payload["room"]), UserId(job.payload["person"])
-        scene.tell(room_id, person, top_up_code_doc(scene.speech(person)), is_quiet=True)
+        scene.tell(room_id, person, top_up_code_doc(scene.localizer(person)), is_quiet=True)
         content = message.file(
             filename="top-up.png",
             caption="",

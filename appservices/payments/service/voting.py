@@ -38,18 +38,20 @@ def _votes(scene: Scene, answer: Answered, matter: Matter, *, is_open: bool) -> 
     """Keep what a guardian says of what is locked; False if it does not count."""
     person, choice = answer.inbound.sender, answer.chosen.choice
     nonce, is_yes = answer.chosen.approved_by, choice == guarding.APPROVE
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if is_yes and nonce is None:
         return False
     if not is_open:
-        scene.settle(answer, speech.text("It is decided."))
+        scene.settle(answer, localizer.text("It is decided."))
         return False
     ones = guarding.guardians(scene, guarding.rule_of(scene, matter), matter.payment.id)
     mine = next((one for one in ones if one.party.address == person), None)
     if mine is None or mine.standing is Standing.GONE:
-        scene.settle(answer, speech.text("Your answer does not count: your identity has changed."))
+        scene.settle(
+            answer, localizer.text("Your answer does not count: your identity has changed.")
+        )
         return False
-    words = speech.text("Approved.") if is_yes else speech.text("Refused.")
+    words = localizer.text("Approved.") if is_yes else localizer.text("Refused.")
     return scene.settle(answer, words) and store.vote(
         scene.txn,
         matter.payment.id,

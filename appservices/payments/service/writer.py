@@ -19,7 +19,7 @@ from appservices.payments.service.shift import Shift
 from appservices.payments.service.work import Queue
 from veche.protocol.errors import UnavailableError
 from veche.runtime.database import CommitUnknownError
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +78,7 @@ class Writer:
         self._shift: Shift | None = None
         self._unknown: Batch | None = None
         self._lost_at_ms: int | None = None
-        self._bell = Bell(reactor)
+        self._wake = WakeEvent(reactor)
         self._watchers: list[Callable[[bool], None]] = []
         self._running: Deferred[None] | None = None
         self._is_stopping = False
@@ -94,7 +94,7 @@ class Writer:
     async def stop(self) -> None:
         """Commit what is decided, refuse what waits, give the lock back."""
         self._is_stopping = True
-        self._bell.ring()
+        self._wake.set()
         if self._shift is not None:
             self._shift.end()
         if self._running is not None:
@@ -135,7 +135,7 @@ class Writer:
                 logger.exception("writing the ledger")
             finally:
                 await self._step_down()
-            await self._bell.wait(delay_ms)
+            await self._wake.wait(delay_ms)
         self._refuse()
 
     async def _serve(self) -> None:
@@ -143,7 +143,7 @@ class Writer:
         await self._writes.open()
         while not await self._writes.run(self._sessions.try_lock, STALL_MS):
             self._refuse()
-            await self._bell.wait(STAND_BY_MS)
+            await self._wake.wait(STAND_BY_MS)
             if self._is_stopping:
                 return
         await self._reads.open()

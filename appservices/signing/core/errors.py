@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal
 
 from veche.protocol.errors import MalformedError, RefusedError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,7 @@ class StaleRevisionError(RefusedError):
     @property
     def details(self) -> Mapping[str, object]:
         """What a program acts on."""
-        return {"revision": {"number": self.number, "sha256": unpadded(self.sha256)}}
+        return {"revision": {"number": self.number, "sha256": encode_base64(self.sha256)}}
 
 
 class NotOverError(RefusedError):

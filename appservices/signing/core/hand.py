@@ -15,7 +15,7 @@ from appservices.signing.core.parties import PartyState, Role
 from appservices.signing.core.records import Level
 from veche.contracts.signing.handwriting import HandRecord
 from veche.protocol.approval import ShownHand
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,9 +124,9 @@ def record_of(
         party=writer.id,
         name=writer.name,
         title=session.matter.title,
-        document_sha256=unpadded(paper.sha256),
+        document_sha256=encode_base64(paper.sha256),
         code=session.code,
-        parties_sha256=unpadded(parties_sha256),
+        parties_sha256=encode_base64(parties_sha256),
         effect=session.effect.value,
         clauses=tuple(clauses),
         drawing_sha256=drawing.sha256,

@@ -40,7 +40,7 @@ from veche.contracts.signing.session_api import (
 from veche.documents.signatures.words import words_of
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, RefusedError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.files.document_cipher import DOCUMENT, decrypt, encrypt
 from veche.runtime.live import WAIT_MS_MAX
 from veche.runtime.threads import in_thread
@@ -342,7 +342,7 @@ class OrganisationRoutes(CallerRoutes):
         cipher = encrypt(session.matter.key, data, DOCUMENT)
         blobs.put(txn, session.id, "upload", cipher, call.now_ms)
         return FileView(
-            sha256=unpadded(hashlib.sha256(data).digest()),
+            sha256=encode_base64(hashlib.sha256(data).digest()),
             pages=session.matter.pages,
             notes=list(notes),
             is_signed=isinstance(upload, SignedUpload),

@@ -30,7 +30,7 @@ from veche.contracts.signing.provider_api import (
 from veche.documents.csc import ProviderRefusedError
 from veche.documents.pki.stated import read_certificate
 from veche.protocol.errors import LimitError, NotFoundError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.config.secret_files import read_secret
 from veche.runtime.keys.csc import Authorisation, ProviderClient, Waiting
 from veche.runtime.keys.revocation import fetched_proofs
@@ -170,7 +170,7 @@ class ProviderRoutes(PartyCalls):
     async def sign_there(self, call: Call) -> OrderView:
         """If they have to agree elsewhere, it waits: ask again."""
         body: DigestBody = call.body
-        digest = from_unpadded(body.digest)
+        digest = decode_base64(body.digest)
         ready = await self._ready(call)
         order = attrs.evolve(
             remote_signing.unfinished(ready, call.now_ms),

@@ -16,7 +16,7 @@ from veche.documents.pki.cms import der_of
 from veche.documents.pki.stamps import REQUEST_BYTES_MAX
 from veche.documents.sealing_api import StampersView
 from veche.protocol.errors import NotFoundError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
@@ -153,9 +153,9 @@ class PublicRoutes:
         others = seals.others
         proofs = seals.own_proofs() if others is None else await others.newest_proofs()
         return StampersView(
-            certificates=list(map(unpadded, proofs.certificates)),
-            lists=list(map(unpadded, proofs.lists)),
-            roots=[unpadded(der_of(one)) for one in known.stampers.roots],
+            certificates=list(map(encode_base64, proofs.certificates)),
+            lists=list(map(encode_base64, proofs.lists)),
+            roots=[encode_base64(der_of(one)) for one in known.stampers.roots],
             policy=known.stampers.policy,
         )
 

@@ -8,7 +8,7 @@ from appservices.signing.routes.api import API
 from appservices.signing.store import seals as store
 from veche.documents.pki.stamps import StampRequest
 from veche.documents.sealing_api import SealBody, SealedView, SealView, StampBody, StampView
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class SealRoutes:
         transaction.
         """
         organisation, signing = self._organisation(call), self._signing
-        digest, reference = from_unpadded(call.body.digest), call.body.reference
+        digest, reference = decode_base64(call.body.digest), call.body.reference
         sealed = await signing.pool.run(signing.seals.seal, organisation, digest, call.now_ms)
         await self._database.run(
             "signing.seal", store.add_seal, organisation, digest, reference, call.now_ms
@@ -85,10 +85,10 @@ class SealRoutes:
     async def stamp_digest(self, call: Call) -> StampView:
         """A time stamp without the form of RFC 3161 around it."""
         self._signing.callers.of(call.header("authorization"))
-        request = StampRequest(from_unpadded(call.body.digest))
+        request = StampRequest(decode_base64(call.body.digest))
         signing = self._signing
         token = await signing.pool.run(signing.seals.stamp, request, call.now_ms)
-        return StampView(token=unpadded(token))
+        return StampView(token=encode_base64(token))
 
     def _organisation(self, call: Call) -> str:
         organisation = call.path_args["organisation"]

@@ -24,7 +24,7 @@ from appservices.signing.service.told import told_digest
 from veche.access.approvals import SIGNATURE_ASKED_MS
 from veche.contracts.signing.signing_api import AskedView
 from veche.protocol.approval import ShownClause, ShownDocument, SignatureShown
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ def facts_of(session: Session, member: Member) -> ShownDocument:
     return ShownDocument(
         title=None if session.is_blind else matter.title,
         title_sha256=told_digest(session.title_sha256),
-        sha256=unpadded(paper.sha256),
+        sha256=encode_base64(paper.sha256),
         size=paper.size,
         pages=paper.pages,
         requester=matter.requester_name,
@@ -104,7 +104,7 @@ def facts_of(session: Session, member: Member) -> ShownDocument:
         party=member.id,
         role=member.party.role.value,  # type: ignore[arg-type]  # seals and viewers never ask
         code=session.code,
-        parties_sha256=unpadded(parties_sha256(session.members, session.stages)),
+        parties_sha256=encode_base64(parties_sha256(session.members, session.stages)),
         effect=session.effect.value,
         hand=_hand(session, member),
     )

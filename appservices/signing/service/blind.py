@@ -41,7 +41,7 @@ from veche.protocol.errors import (
     RefusedError,
 )
 from veche.protocol.ids import UserId
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.files.document_cipher import OVERHEAD_BYTES
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def draft(scene: Scene, asked: Asked, body: BlindBody) -> Session:
         RefusedError: They prepare too many documents at once.
         MalformedError: Parties and stages make no session, or a digest or a moment is wrong.
     """
-    matter = from_unpadded(body.matter)
+    matter = decode_base64(body.matter)
     if not OVERHEAD_BYTES < len(matter) <= MATTER_BYTES_MAX:
         raise MalformedError("matter", f"has up to {MATTER_BYTES_MAX} bytes, and is encrypted")
     if len({one.id for one in body.clauses}) != len(body.clauses):
@@ -134,7 +134,7 @@ def send(scene: Scene, session: Session) -> Session:
     person = UserId(session.requester)
     room_id = scene.chat_of(person)
     if room_id is not None:
-        scene.tell(room_id, person, sent_doc(session, scene.speech(person)))
+        scene.tell(room_id, person, sent_doc(session, scene.localizer(person)))
     return session
 
 
@@ -197,7 +197,7 @@ def _drafted(scene: Scene, person: UserId, body: BlindBody) -> Session:
         level_min=level,
         may_delegate=body.may_delegate,
         deadline_at_ms=body.deadline_at_ms,
-        title_sha256=from_unpadded(body.title_sha256),
+        title_sha256=decode_base64(body.title_sha256),
     )
     try:
         session = drafting.drafted(scene, order)
@@ -206,7 +206,7 @@ def _drafted(scene: Scene, person: UserId, body: BlindBody) -> Session:
     document = body.document
     if document.pages == 0:
         session = _in_container(scene, session)
-    digest = from_unpadded(document.sha256)
+    digest = decode_base64(document.sha256)
     paper = Paper(digest, document.size, document.pages, bytes.fromhex(document.blob))
     return attrs.evolve(session, paper=paper, head_sha256=digest)
 
@@ -252,7 +252,7 @@ def _at_once(parties: Sequence[BlindParty]) -> list[Stage]:
 
 
 def _clause(one: BlindClause) -> Clause:
-    title_sha256 = from_unpadded(one.title_sha256)
+    title_sha256 = decode_base64(one.title_sha256)
     return Clause(one.id, "", ClauseKind(one.kind), one.page, title_sha256=title_sha256)
 
 

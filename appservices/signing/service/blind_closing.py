@@ -22,7 +22,7 @@ from appservices.signing.service import ending, telling
 from appservices.signing.store import events, renewals, revisions
 from appservices.signing.store.revisions import Revision
 from veche.protocol.errors import BadSignatureError, MalformedError, RefusedError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.files.document_cipher import OVERHEAD_BYTES
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ def claimed(body: RevisionView) -> tuple[bytes, bytes]:
     if body.cms is None or body.signed_sha256 is None:
         missing = "cms" if body.cms is None else "signed_sha256"
         raise MalformedError(missing, "is missing: this service does not see the file")
-    if len(from_unpadded(body.increment)) != body.size + OVERHEAD_BYTES:
+    if len(decode_base64(body.increment)) != body.size + OVERHEAD_BYTES:
         raise BadSignatureError("its size is not the one that was told")
-    return from_unpadded(body.cms), from_unpadded(body.signed_sha256)
+    return decode_base64(body.cms), decode_base64(body.signed_sha256)
 
 
 def _may_close(session: Session, member: Member) -> bool:
@@ -112,7 +112,7 @@ def keep(
     head = session.head_sha256
     assert head is not None, "it was sent"  # noqa: S101 -- our bug
     is_next = body.number == session.revision + 1
-    if not is_next or not hmac.compare_digest(head, from_unpadded(body.previous_sha256)):
+    if not is_next or not hmac.compare_digest(head, decode_base64(body.previous_sha256)):
         raise StaleRevisionError(session.revision, head)
     is_first = is_to_close(session, member)
     if not is_first and not is_to_renew(scene, session, member):
@@ -121,9 +121,9 @@ def keep(
         number=body.number,
         party=None,
         previous_sha256=head,
-        sha256=from_unpadded(body.sha256),
+        sha256=decode_base64(body.sha256),
         size=body.size,
-        increment=from_unpadded(body.increment),
+        increment=decode_base64(body.increment),
         at_ms=scene.now_ms,
     )
     revisions.add(scene.txn, session.id, revision)
@@ -158,7 +158,7 @@ def doubted(scene: Scene, session: Session, member: Member, body: DoubtBody) -> 
     requester = telling.requester_of(session)
     room_id = None if requester is None else scene.chat_of(requester)
     if requester is not None and room_id is not None:
-        doc = doubt_doc(session, member, body.fault, scene.speech(requester))
+        doc = doubt_doc(session, member, body.fault, scene.localizer(requester))
         scene.tell(room_id, requester, doc)
 
 

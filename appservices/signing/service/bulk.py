@@ -45,7 +45,7 @@ def order(scene: Scene, session: Session, room_id: RoomId) -> None:
         id_ = effect_id(MAKE, session.id, party)
         jobs.schedule(scene.txn, Job(id_, MAKE, payload, scene.now_ms))
     person = UserId(session.requester)
-    scene.tell(room_id, person, many_doc(len(parties), scene.speech(person)))
+    scene.tell(room_id, person, many_doc(len(parties), scene.localizer(person)))
 
 
 class Make(ChatJob[Parts]):
@@ -88,7 +88,7 @@ class Make(ChatJob[Parts]):
         member = draft.member(job.payload["party"])
         assert member is not None, "the draft has them"  # noqa: S101 -- our bug
         if "failed" in result:
-            scene.tell(room_id, person, failed_doc(member.name, scene.speech(person)))
+            scene.tell(room_id, person, failed_doc(member.name, scene.localizer(person)))
             return
         mine = result["draft"]
         session = attrs.evolve(
@@ -100,7 +100,7 @@ class Make(ChatJob[Parts]):
         try:
             drafting.check_deadline(scene, session.deadline_at_ms)
         except MalformedError:
-            scene.tell(room_id, person, failed_doc(member.name, scene.speech(person)))
+            scene.tell(room_id, person, failed_doc(member.name, scene.localizer(person)))
             return
         sessions.add(txn, scene.vault, session)
         drafting.send(scene, drafting.freeze(scene, session, result["pdf"]))

@@ -123,7 +123,7 @@ def _end(scene: Scene, session: Session, writer: Member, meeting: str) -> None:
     jobs.cancel(scene.txn, job_id(meeting))
     if writer.registrar is not None:
         person = writer.registrar.person
-        words = scene.speech(person).text("It is over.")
+        words = scene.localizer(person).text("It is over.")
         scene.close(about_of(session.id, writer.id), person, words)
 
 

@@ -29,10 +29,10 @@ _LASTS_MS: Final = 86_400_000
 def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     """A requester takes a document back; without a number, what they are preparing."""
     person, room_id = inbound.sender, inbound.room_id
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     session = own_session(scene, person, argument)
     if session is None:
-        doc = no_session_doc(speech) if argument.strip() else no_draft_doc(speech)
+        doc = no_session_doc(localizer) if argument.strip() else no_draft_doc(localizer)
         scene.tell(room_id, person, doc)
     elif session.state is State.OPEN:
         _ask(scene, session, room_id, person)
@@ -47,32 +47,32 @@ def answered(scene: Scene, answered: Answered) -> None:
     if not scene.settle(answered, label.label if label is not None else ""):
         return
     if answered.chosen.choice != _BACK:
-        words = scene.speech(person).text("Nothing was changed.")
+        words = scene.localizer(person).text("Nothing was changed.")
         scene.tell(room_id, person, (Paragraph(words),))
         return
     session = scene.session(str(answered.kept.purpose["session"]))
     if session is None:
-        scene.tell(room_id, person, no_session_doc(scene.speech(person)))
+        scene.tell(room_id, person, no_session_doc(scene.localizer(person)))
         return
     _cancel(scene, session, room_id, person)
 
 
 def _ask(scene: Scene, session: Session, room_id: RoomId, person: UserId) -> None:
-    speech, about = scene.speech(person), f"{TOPIC} {session.id}"
-    scene.close(about, person, speech.text("A newer question has taken the place of this one."))
+    localizer, about = scene.localizer(person), f"{TOPIC} {session.id}"
+    scene.close(about, person, localizer.text("A newer question has taken the place of this one."))
     choices = (
-        Choice(id=_BACK, label=speech.text("Take it back"), style="danger"),
-        Choice(id=_KEEP, label=speech.text("Leave it as it is")),
+        Choice(id=_BACK, label=localizer.text("Take it back"), style="danger"),
+        Choice(id=_KEEP, label=localizer.text("Leave it as it is")),
     )
     prompt = scene.prompt(person, choices, _LASTS_MS)
     purpose = {"topic": TOPIC, "session": session.id}
-    scene.ask(room_id, person, prompt, back_doc(session, speech), about=about, purpose=purpose)
+    scene.ask(room_id, person, prompt, back_doc(session, localizer), about=about, purpose=purpose)
 
 
 def _throw_away(scene: Scene, session: Session, room_id: RoomId, person: UserId) -> None:
     """A draft, of which nobody knows; what is over is refused, and says how it ended."""
     is_draft = session.state is State.DRAFT
-    thrown = scene.speech(person).text("Thrown away; nothing was sent.")
+    thrown = scene.localizer(person).text("Thrown away; nothing was sent.")
     if is_draft:
         draft_talk.close(scene, session, thrown)
     if _cancel(scene, session, room_id, person) and is_draft:
@@ -83,6 +83,6 @@ def _cancel(scene: Scene, session: Session, room_id: RoomId, person: UserId) -> 
     try:
         acting.cancelled(scene, session)
     except RefusedError as e:
-        scene.tell(room_id, person, (Paragraph(refused_words(e, scene.speech(person))),))
+        scene.tell(room_id, person, (Paragraph(refused_words(e, scene.localizer(person))),))
         return False
     return True

@@ -57,7 +57,7 @@ def answered(scene: Scene, answered: Answered) -> None:
         return
     session, member = found
     person, room_id = answered.inbound.sender, answered.inbound.room_id
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     topic = purpose["topic"]
     if topic == cards.TOPIC:
         if member.user_id == person:
@@ -70,7 +70,7 @@ def answered(scene: Scene, answered: Answered) -> None:
     if not scene.settle(answered, label.label if label is not None else ""):
         return
     if choice == KEEP:
-        scene.tell(room_id, person, (Paragraph(speech.text("Nothing was changed.")),))
+        scene.tell(room_id, person, (Paragraph(localizer.text("Nothing was changed.")),))
     elif topic == WHY and session.is_blind:
         _decline(scene, session, member, room_id, choice, "")
     elif topic == WHY:
@@ -108,37 +108,37 @@ def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str
 
 def _on_card(scene: Scene, session: Session, member: Member, room_id: RoomId, choice: str) -> None:
     person = member.user_id
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     try:
         acting.able(session, member.id)
     except RefusedError as e:
-        scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
+        scene.tell(room_id, person, (Paragraph(refused_words(e, localizer)),))
         return
     if choice == cards.SIGN:
-        doc = sign_doc(session, member, scene.page_of(session, member), speech)
+        doc = sign_doc(session, member, scene.page_of(session, member), localizer)
         scene.tell(room_id, person, doc)
     elif choice == cards.FILE:
         cards.order_file(scene, session, member, room_id)
     elif choice == cards.DECLINE:
-        labels = [Choice(id=code, label=speech.text(said)) for code, said in REASONS.items()]
-        keep = Choice(id=KEEP, label=speech.text("Do not decline"), style="primary")
-        doc = why_doc(session, speech)
+        labels = [Choice(id=code, label=localizer.text(said)) for code, said in REASONS.items()]
+        keep = Choice(id=KEEP, label=localizer.text("Do not decline"), style="primary")
+        doc = why_doc(session, localizer)
         ask(scene, session, member, room_id, Question(WHY, doc, (*labels, keep)))
     elif choice == cards.QUESTION:
-        never = Choice(id=KEEP, label=speech.text("Ask nothing"))
-        doc = question_doc(session, speech)
+        never = Choice(id=KEEP, label=localizer.text("Ask nothing"))
+        doc = question_doc(session, localizer)
         ask(scene, session, member, room_id, Question(ASK, doc, (never,), takes_words=True))
     elif choice == cards.DELEGATE:
         delegation_talk.begin(scene, session, member, room_id)
 
 
 def _ask_more(scene: Scene, session: Session, member: Member, room_id: RoomId, code: str) -> None:
-    speech = scene.speech(member.user_id)
+    localizer = scene.localizer(member.user_id)
     choices = (
-        Choice(id=NOTHING, label=speech.text("Decline without more words"), style="danger"),
-        Choice(id=KEEP, label=speech.text("Do not decline")),
+        Choice(id=NOTHING, label=localizer.text("Decline without more words"), style="danger"),
+        Choice(id=KEEP, label=localizer.text("Do not decline")),
     )
-    question = Question(MORE, more_doc(speech), choices, takes_words=True, more={"reason": code})
+    question = Question(MORE, more_doc(localizer), choices, takes_words=True, more={"reason": code})
     ask(scene, session, member, room_id, question)
 
 
@@ -151,14 +151,14 @@ def _decline(
 
 def _pass_question(scene: Scene, session: Session, member: Member, words: str) -> None:
     requester = requester_of(session)
-    speech = scene.speech(member.user_id)
+    localizer = scene.localizer(member.user_id)
     room_id = scene.chat_of(requester) if requester is not None else None
     own = scene.chat_of(member.user_id)
     if requester is None or room_id is None:
-        said = speech.text("Whoever asks you has no chat here: ask them in another way.")
+        said = localizer.text("Whoever asks you has no chat here: ask them in another way.")
     else:
-        said = speech.text("Asked. You get the answer here.")
-        theirs = scene.speech(requester)
+        said = localizer.text("Asked. You get the answer here.")
+        theirs = scene.localizer(requester)
         prompt = scene.prompt(
             requester, (Choice(id=KEEP, label=theirs.text("Do not answer")),), 7 * LASTS_MS
         )
@@ -180,5 +180,5 @@ def _pass_answer(scene: Scene, session: Session, member: Member, words: str) -> 
     room_id = scene.chat_of(member.user_id)
     if room_id is not None:
         scene.record(session, "answered", member.id, {"words": words})
-        doc = answer_doc(session, words, scene.speech(member.user_id))
+        doc = answer_doc(session, words, scene.localizer(member.user_id))
         scene.tell(room_id, member.user_id, doc)

@@ -31,7 +31,7 @@ from veche.protocol.errors import TooLargeError
 from veche.protocol.forms.magic import PDF
 from veche.protocol.message import text
 from veche.protocol.prompts import Choice, prompt_content
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.crypto.tracking import pin_identity
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _show(
         return session
     if kept is not None:
         # It stands elsewhere, or would take no answers before the time is over.
-        words = scene.speech(member.user_id).text(
+        words = scene.localizer(member.user_id).text(
             "A newer question has taken the place of this one."
         )
         scene.close_one(kept, member.user_id, words)
@@ -109,7 +109,7 @@ def _question(scene: Scene, session: Session, member: Member) -> Kept | None:
 
 def end(scene: Scene, session: Session, member: Member) -> None:
     """End the card of somebody who takes no part any more."""
-    words = scene.speech(member.user_id).text(
+    words = scene.localizer(member.user_id).text(
         "Whom you acted for acts themselves again: nothing is left to do for you."
     )
     scene.close(about(session, member.id), member.user_id, words)
@@ -164,7 +164,7 @@ def payload(
             "from_name": session.matter.requester_name,
             "from_user": session.requester,
             "document": SignDocument(
-                sha256=unpadded(paper.sha256),
+                sha256=encode_base64(paper.sha256),
                 bytes=paper.size,
                 pages=paper.pages,
                 mimetype=session.matter.kind or PDF,
@@ -210,8 +210,8 @@ def _ask(
     scene: Scene, session: Session, member: Member, room_id: RoomId, *, is_short: bool
 ) -> Session:
     person = member.user_id
-    page, speech = scene.page_of(session, member), scene.speech(person)
-    doc = card_doc(session, member, page, speech, is_short=is_short)
+    page, localizer = scene.page_of(session, member), scene.localizer(person)
+    doc = card_doc(session, member, page, localizer, is_short=is_short)
     if not can_act(session, member):
         beside = {SIGN_REQUEST_KEY: payload(scene, session, member, is_short=is_short)}
         card = scene.tell(room_id, person, doc, payload=beside)
@@ -244,7 +244,7 @@ def _hint(scene: Scene, session: Session, person: UserId, room_id: RoomId) -> No
     waiting = sessions.waiting_for(scene.txn, person, _HINT_AT + 1)
     others = [one for one in waiting if one != session.id]
     if len(others) + 1 == _HINT_AT and scene.links is not None:
-        scene.tell(room_id, person, many_doc(_HINT_AT, scene.speech(person)), is_quiet=True)
+        scene.tell(room_id, person, many_doc(_HINT_AT, scene.localizer(person)), is_quiet=True)
 
 
 def order_file(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
@@ -261,11 +261,11 @@ def _change(
     room_id, person = member.room_id, member.user_id
     assert member.card is not None, "there is one"  # noqa: S101 -- our bug
     assert room_id is not None, "somewhere"  # noqa: S101 -- our bug
-    page, speech = scene.page_of(session, member), scene.speech(person)
-    doc = card_doc(session, member, page, speech, is_short=is_short)
+    page, localizer = scene.page_of(session, member), scene.localizer(person)
+    doc = card_doc(session, member, page, localizer, is_short=is_short)
     if kept is not None and not can_act(session, member):
         # The document says how it stands; the question's own last words are the same.
-        words = state_words(session, member, speech)
+        words = state_words(session, member, localizer)
         beside = {SIGN_REQUEST_KEY: payload(scene, session, member, is_short=is_short)}
         closing = Closing(words, intro=doc[:-1], payload=beside)
         prompts.close(scene.txn, scene.voice, kept, closing, scene.ground(person))
@@ -281,19 +281,19 @@ def _change(
 
 
 def _choices(scene: Scene, session: Session, member: Member) -> tuple[Choice, ...]:
-    speech = scene.speech(member.user_id)
+    localizer = scene.localizer(member.user_id)
     choices: tuple[Choice, ...] = (
-        Choice(id=SIGN, label=speech.text("Read and sign"), style="primary"),
-        Choice(id=FILE, label=speech.text("Send me the file")),
-        Choice(id=DECLINE, label=speech.text("Decline"), style="danger"),
-        Choice(id=QUESTION, label=speech.text("Ask a question")),
+        Choice(id=SIGN, label=localizer.text("Read and sign"), style="primary"),
+        Choice(id=FILE, label=localizer.text("Send me the file")),
+        Choice(id=DECLINE, label=localizer.text("Decline"), style="danger"),
+        Choice(id=QUESTION, label=localizer.text("Ask a question")),
     )
     if session.is_blind:
         # The bot has no file, and what is asked and answered here it would read.
         choices = tuple(one for one in choices if one.id in (SIGN, DECLINE))
     is_delegate = any(one.delegated_to == member.id for one in session.members)
     if session.may_delegate and not is_delegate:
-        label = speech.text("Let somebody else act")
+        label = localizer.text("Let somebody else act")
         choices = (*choices, Choice(id=DELEGATE, label=label))
     return choices
 

@@ -47,7 +47,7 @@ from veche.protocol.acts import ActClass, call_form
 from veche.protocol.approval import Approval, SignatureShown, signed_bytes
 from veche.protocol.errors import ConflictError, LimitError, MalformedError, VecheError
 from veche.protocol.p256 import verify
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 if TYPE_CHECKING:
     from appservices.signing.core.guests import Identified
@@ -175,7 +175,7 @@ def sign(wanted: ToSign, authorities: Authorities) -> Signed:
     now = dt.datetime.fromtimestamp(approved.at_ms // 1000, tz=dt.UTC)
     url = f"{wanted.site}{LIST_PATH}{approved.serial:x}.crl"
     bound = (wanted.document_sha256, wanted.level, _LIFE)
-    _, key = _key_of(unpadded(approved.spki))
+    _, key = _key_of(encode_base64(approved.spki))
     fresh = Fresh(approved.serial, url, now)
     made = certificates.person_certificate(authorities.issuing, key, wanted.holder, fresh, bound)
     assert url.endswith(list_name(made)), "its list is found by its number"  # noqa: S101 -- our bug
@@ -230,14 +230,14 @@ def proofs_view(authorities: Authorities) -> ProofsView:
     """What a signer's revision needs beside their own certificate and its list."""
     root, *known = authorities.of_here
     return ProofsView(
-        certificates=[unpadded(der_of(one)) for one in (root, *known)],
-        lists=[unpadded(authorities.list_of(one)) for one in known],
+        certificates=[encode_base64(der_of(one)) for one in (root, *known)],
+        lists=[encode_base64(authorities.list_of(one)) for one in known],
     )
 
 
 def _key_of(spki: str) -> tuple[bytes, ec.EllipticCurvePublicKey]:
     try:
-        data = from_unpadded(spki)
+        data = decode_base64(spki)
         key = load_der_public_key(data)
     except ValueError as e:
         raise MalformedError("spki", "is no public key") from e
@@ -271,8 +271,11 @@ def _take(
     approval = body.approval.approval
     shown = _shown_in(approval)
     check_shown(session, member, shown, approval.person)
-    spki = from_unpadded(body.spki)
-    if shown.key != unpadded(hashlib.sha256(spki).digest()) or shown.level != Level.ADVANCED.value:
+    spki = decode_base64(body.spki)
+    if (
+        shown.key != encode_base64(hashlib.sha256(spki).digest())
+        or shown.level != Level.ADVANCED.value
+    ):
         raise ApprovalMismatchError("key")
     public = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     verify(public, signed_bytes(approval), body.proof)
@@ -320,7 +323,7 @@ def _hand(session: Session, member: Member) -> Hand | None:
     writer = writer_of(session, member)
     if writer is None or writer.written is None:
         return None
-    return Hand(writer.name, from_unpadded(writer.written.record.sha256))
+    return Hand(writer.name, decode_base64(writer.written.record.sha256))
 
 
 def _log(scene: Scene, session: Session, member: Member, signed: Signed) -> str:
@@ -331,8 +334,8 @@ def _log(scene: Scene, session: Session, member: Member, signed: Signed) -> str:
         "signing",
         "certificate",
         session=session.id,
-        document=unpadded(signed.wanted.document_sha256),
-        tbs=unpadded(hashlib.sha256(signed.certificate.tbs_certificate_bytes).digest()),
+        document=encode_base64(signed.wanted.document_sha256),
+        tbs=encode_base64(hashlib.sha256(signed.certificate.tbs_certificate_bytes).digest()),
         **known,
     )
     ground = Ground(member.user_id, PURPOSE, BASIS, case=session.id)
@@ -344,8 +347,8 @@ def _log(scene: Scene, session: Session, member: Member, signed: Signed) -> str:
 def _view(authorities: Authorities, issued: Issued) -> CertificateView:
     proofs = proofs_view(authorities)
     return CertificateView(
-        certificate=unpadded(issued.certificate),
+        certificate=encode_base64(issued.certificate),
         certificates=proofs.certificates,
-        lists=[unpadded(issued.list), *proofs.lists],
+        lists=[encode_base64(issued.list), *proofs.lists],
         act=issued.act,
     )

@@ -52,13 +52,13 @@ _TALK_CHARACTERS_MAX: Final = 20_000
 
 def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Welcome a person who began a chat."""
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if not scene.is_private(room_id, person):
-        scene.tell(room_id, person, texts.private_doc(speech))
+        scene.tell(room_id, person, texts.private_doc(localizer))
         _offer_chat(scene, room_id, person)
         return
     chats.set_greeted(scene.txn, room_id)
-    doc = texts.welcome_doc(scene.section.name_in(speech.language), speech)
+    doc = texts.welcome_doc(scene.section.name_in(localizer.language), localizer)
     scene.tell(room_id, person, (*doc, languages_line()), is_quiet=True)
 
 
@@ -69,7 +69,7 @@ def _offer_chat(scene: Scene, room_id: RoomId, person: UserId) -> None:
         payload = {"person": person, "session": "", "party": ""}
         id_ = effect_id(cards.OPEN_CHAT, "private", person)
         jobs.schedule(scene.txn, Job(id_, cards.OPEN_CHAT, payload, scene.now_ms))
-    scene.tell(room_id, person, texts.chat_doc(known, scene.speech(person)), is_quiet=True)
+    scene.tell(room_id, person, texts.chat_doc(known, scene.localizer(person)), is_quiet=True)
 
 
 def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
@@ -105,7 +105,7 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
     if refuse(scene, heard, inbound):
         return
     if is_greeted and inbound.event_type == "m.room.message":
-        scene.tell(room_id, person, texts.help_doc(scene.speech(person), page_commands(scene)))
+        scene.tell(room_id, person, texts.help_doc(scene.localizer(person), page_commands(scene)))
 
 
 def commands(scene: Scene) -> tuple[Command, ...]:
@@ -159,7 +159,7 @@ def _choose(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
     elif topic == cancelling.TOPIC:
         cancelling.answered(scene, answered)
     elif topic == checking.TOPIC:
-        scene.settle(answered, scene.speech(inbound.sender).text("Nothing is checked."))
+        scene.settle(answered, scene.localizer(inbound.sender).text("Nothing is checked."))
     return True
 
 
@@ -208,9 +208,9 @@ def _waiting(scene: Scene, heard: Heard) -> Kept | None:
 
 def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
     person, room_id = inbound.sender, inbound.room_id
-    speech, links = scene.speech(person), scene.links
+    localizer, links = scene.localizer(person), scene.links
     if answer_command(
-        scene.txn, scene.voice, room_id, person, parsed, links=links, language=speech.language
+        scene.txn, scene.voice, room_id, person, parsed, links=links, language=localizer.language
     ):
         return
     order = _ORDERS.get(parsed.command.name)
@@ -219,7 +219,7 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
     elif parsed.command.name == LANGUAGE.name:
         choose_language(scene, room_id, person, parsed.argument)
     else:
-        scene.tell(room_id, person, texts.help_doc(speech, page_commands(scene)))
+        scene.tell(room_id, person, texts.help_doc(localizer, page_commands(scene)))
 
 
 _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], Any]]] = {

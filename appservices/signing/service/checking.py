@@ -40,20 +40,24 @@ _LASTS_MS: Final = 3_600_000
 def ask(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
     """Ask for the file that is to be checked."""
     person, room_id = inbound.sender, inbound.room_id
-    speech = scene.speech(person)
-    prompt = scene.prompt(person, [Choice(id="no", label=speech.text("Check nothing"))], _LASTS_MS)
-    intro = (Paragraph(speech.text("Send me the file now; I only look at it.")),)
+    localizer = scene.localizer(person)
+    prompt = scene.prompt(
+        person, [Choice(id="no", label=localizer.text("Check nothing"))], _LASTS_MS
+    )
+    intro = (Paragraph(localizer.text("Send me the file now; I only look at it.")),)
     scene.ask(room_id, person, prompt, intro, about=about(person), purpose={"topic": TOPIC})
 
 
 def order(scene: Scene, inbound: Inbound) -> None:
     """Have a file checked that a person has sent."""
     person, room_id = inbound.sender, inbound.room_id
-    speech = scene.speech(person)
-    scene.close(about(person), person, speech.text("I look at it."))
+    localizer = scene.localizer(person)
+    scene.close(about(person), person, localizer.text("I look at it."))
     file = reading.file_of(inbound)
     if file is None:
-        words = speech.text("The file is not encrypted. Send it from a client that encrypts files.")
+        words = localizer.text(
+            "The file is not encrypted. Send it from a client that encrypts files."
+        )
         scene.tell(room_id, person, (Paragraph(words),))
         return
     sealed = reading.seal_file(scene, file)
@@ -93,18 +97,18 @@ class Check(ChatJob[Parts]):
         """Say what was found."""
         scene = self._parts.scene(txn, job.id, now_ms)
         person, room_id = UserId(job.payload["person"]), RoomId(job.payload["room"])
-        speech = scene.speech(person)
+        localizer = scene.localizer(person)
         if "problem" in result:
-            words = refusal_text(CATALOGUE, speech.language, result["problem"])
+            words = refusal_text(CATALOGUE, localizer.language, result["problem"])
             scene.tell(room_id, person, (Paragraph(words),))
         elif "report" in result and result["why"]:
-            scene.tell(room_id, person, (Paragraph(speech.text(result["why"])),))
+            scene.tell(room_id, person, (Paragraph(localizer.text(result["why"])),))
         elif "report" in result:
             named = self._parts.authorities.named
-            text = words_of(result["report"], speech.language, named, result["sha256"])
+            text = words_of(result["report"], localizer.language, named, result["sha256"])
             scene.tell(room_id, person, (Code(text),))
         else:
-            words = speech.text("Nobody can tell: this file cannot be read.")
+            words = localizer.text("Nobody can tell: this file cannot be read.")
             scene.tell(room_id, person, (Paragraph(words),))
 
 

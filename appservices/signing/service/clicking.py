@@ -67,21 +67,21 @@ def heard(scene: Scene, inbound: Inbound) -> bool:
     if not waiting:
         return False
     person, room_id = inbound.sender, inbound.room_id
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     expected = code if len(found) == 1 else None
     standing = standing_of(scene, inbound)
     verdict = judge_code(
         expected=expected, typed=code, tries=0, standing=standing, left_minor=0, minor=0
     )
     if verdict is CodeVerdict.SPENT:
-        scene.tell(room_id, person, wrong_code_doc(speech))
+        scene.tell(room_id, person, wrong_code_doc(localizer))
     elif verdict is CodeVerdict.UNTRUSTED:
         doc = refusal_text(
-            RefusalReason.TRUST_TOO_LOW, CATALOGUE, speech.language, standing=standing
+            RefusalReason.TRUST_TOO_LOW, CATALOGUE, localizer.language, standing=standing
         )
         scene.tell(room_id, person, doc)
     elif any(one.kind is not ClauseKind.REQUIRED for one in found[0][0].matter.clauses):
-        scene.tell(room_id, person, clauses_doc(speech))
+        scene.tell(room_id, person, clauses_doc(localizer))
     else:
         _sign(scene, inbound, *found[0])
     return True
@@ -128,12 +128,12 @@ def _asks_for_words(scene: Scene, inbound: Inbound) -> bool:
 
 def _explain(scene: Scene, inbound: Inbound, session: Session, member: Member) -> None:
     """Why a document is not signed by its code."""
-    speech = scene.speech(inbound.sender)
+    localizer = scene.localizer(inbound.sender)
     why = _why_not(scene, session, member)
     if why is None:
-        doc = code_doc(session, member, scene.page_of(session, member), speech)
+        doc = code_doc(session, member, scene.page_of(session, member), localizer)
     else:
-        doc = not_now_doc(session, why, speech)
+        doc = not_now_doc(session, why, localizer)
     scene.tell(inbound.room_id, inbound.sender, doc)
 
 
@@ -159,7 +159,7 @@ def _sign(scene: Scene, inbound: Inbound, session: Session, member: Member) -> N
     waits = guarding.request(scene, locked, member)
     if waits is not None:
         if not waits.is_told:
-            words = refused_words(waits, scene.speech(inbound.sender))
+            words = refused_words(waits, scene.localizer(inbound.sender))
             scene.tell(inbound.room_id, inbound.sender, (Paragraph(words),))
         return
     signature = Signature(member.id, Level.CLICK, inbound.at_ms, details=details)

@@ -38,7 +38,7 @@ from veche.documents.pdf.signing import prepare_closing, room_for_stamp
 from veche.documents.pki.stamps import StampRequest
 from veche.documents.signatures.report import Verdict
 from veche.protocol.acts import ActClass, call_form
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.files.document_cipher import DOCUMENT, encrypt, increment_of
 from veche.runtime.files.sandbox import in_sandbox
 from veche.runtime.threads import in_thread
@@ -206,7 +206,7 @@ def _keep_evidence(scene: Scene, session: Session, report: bytes, *, is_sealed: 
         return
     organisation, digest = scene.section.id, hashlib.sha256(report).digest()
     form = call_form(
-        "signing", "seal", session=session.id, digest=unpadded(digest), by=organisation
+        "signing", "seal", session=session.id, digest=encode_base64(digest), by=organisation
     )
     ground = Ground(None, PURPOSE, BASIS, case=session.id)
     spend(scene.txn, scene.voice.commit(ActClass.SEAL, form, ground), form)

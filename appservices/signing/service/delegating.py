@@ -18,7 +18,7 @@ from veche.access.approvals import SIGNATURE_ASKED_MS
 from veche.contracts.signing.evidence import delegation_of
 from veche.protocol.approval import Approval, MandateShown
 from veche.protocol.errors import VecheError
-from veche.protocol.texts.localizer import Speech
+from veche.protocol.texts.localizer import Localizer
 
 if TYPE_CHECKING:
     from appservices.signing.core.errors import GuardiansError
@@ -150,12 +150,12 @@ def shown_in_chat(
         user: Who is to act; None: nobody any more.
         language: In which it is told.
     """
-    speech = Speech(language, scene.section.time_zone, CATALOGUE)
-    what = speech.text("the document with the code {code}", code=session.code)
+    localizer = Localizer(language, scene.section.time_zone, CATALOGUE)
+    what = localizer.text("the document with the code {code}", code=session.code)
     if user is None:
-        text = speech.text("I act myself again: {document}.", document=what)
+        text = localizer.text("I act myself again: {document}.", document=what)
     else:
-        text = speech.text("{user} acts for me: {document}.", user=user, document=what)
+        text = localizer.text("{user} acts for me: {document}.", user=user, document=what)
     return MandateShown(what=what_of(session, member, user), text=text)
 
 
@@ -170,12 +170,14 @@ def _check_taken_back(session: Session, member: Member) -> None:
 
 
 def _text(scene: Scene, session: Session, other: Other | None, language: str) -> str:
-    speech = Speech(language, scene.section.time_zone, CATALOGUE)
-    what = speech.text("the document with the code {code}", code=session.code)
+    localizer = Localizer(language, scene.section.time_zone, CATALOGUE)
+    what = localizer.text("the document with the code {code}", code=session.code)
     if not session.is_blind:
-        what = speech.text("“{title}” (code {code})", title=session.matter.title, code=session.code)
+        what = localizer.text(
+            "“{title}” (code {code})", title=session.matter.title, code=session.code
+        )
     if other is None:
-        return speech.text("I act myself again: {document}.", document=what)
-    return speech.text(
+        return localizer.text("I act myself again: {document}.", document=what)
+    return localizer.text(
         "{name} ({user}) acts for me: {document}.", name=other.name, user=other.user, document=what
     )

@@ -33,7 +33,7 @@ from veche.protocol.inbound import DeviceStanding
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
 from veche.protocol.refusals import RefusalReason
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,13 +58,13 @@ _NAME: Final = "name"
 
 def begin(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
     """Ask a party who is to act for them."""
-    speech = scene.speech(member.user_id)
+    localizer = scene.localizer(member.user_id)
     if not _has_key(scene, member) and member.level_min is not Level.CLICK:
         page = scene.links.keys() if scene.links is not None else None
-        scene.tell(room_id, member.user_id, no_key_doc(page, speech))
+        scene.tell(room_id, member.user_id, no_key_doc(page, localizer))
         return
-    myself = Choice(id=KEEP, label=speech.text("I act myself"))
-    question = Question(WHOM, whom_doc(speech), (myself,), takes_words=True)
+    myself = Choice(id=KEEP, label=localizer.text("I act myself"))
+    question = Question(WHOM, whom_doc(localizer), (myself,), takes_words=True)
     ask(scene, session, member, room_id, question)
 
 
@@ -73,7 +73,7 @@ def heard(scene: Scene, session: Session, member: Member, inbound: Inbound, type
     person = member.user_id
     to = user_named(typed, scene.voice.bot.user_id, person)
     if to is None:
-        doc = nobody_doc(typed[:100], scene.speech(person))
+        doc = nobody_doc(typed[:100], scene.localizer(person))
         scene.tell(inbound.room_id, person, doc)
         return
     payload = {"session": session.id, "party": member.id, "to": to, "room": inbound.room_id}
@@ -93,7 +93,7 @@ def answered(scene: Scene, answered: Answered, session: Session, member: Member)
     if not scene.settle(answered, label.label if label is not None else ""):
         return
     if not does:
-        words = scene.speech(person).text("Nothing was changed.")
+        words = scene.localizer(person).text("Nothing was changed.")
         scene.tell(room_id, person, (Paragraph(words),))
     elif choice == BACK:
         attempt(scene, room_id, person, lambda: acting.taken_back(scene, session, member.id))
@@ -141,19 +141,19 @@ def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId, othe
     waits = delegating.may_let(scene, session, member, other)
     if waits is not None:
         raise waits
-    speech = scene.speech(member.user_id)
+    localizer = scene.localizer(member.user_id)
     choices = (
         Choice(
             id=ALLOWED,
-            label=speech.text("Let them act"),
+            label=localizer.text("Let them act"),
             approve=_approve(scene, session, member, other.user),
         ),
-        Choice(id=DECLINE, label=speech.text("I act myself")),
+        Choice(id=DECLINE, label=localizer.text("I act myself")),
     )
     # What the other is called is sealed: questions are kept in clear.
-    sealed = unpadded(scene.vault.seal({_NAME: other.name}))
+    sealed = encode_base64(scene.vault.seal({_NAME: other.name}))
     more = {"to": str(other.user), _NAME: sealed}
-    doc = allow_doc(session, other.name, other.user, speech)
+    doc = allow_doc(session, other.name, other.user, localizer)
     ask(scene, session, member, room_id, Question(ALLOW, doc, choices, more=more))
 
 
@@ -161,16 +161,16 @@ def _offer_back(
     scene: Scene, session: Session, member: Member, room_id: RoomId, other: Other
 ) -> None:
     """Say that the other acts, and offer to take that back."""
-    speech = scene.speech(member.user_id)
+    localizer = scene.localizer(member.user_id)
     choices = (
         Choice(
             id=BACK,
-            label=speech.text("Take it back"),
+            label=localizer.text("Take it back"),
             approve=_approve(scene, session, member, None),
         ),
-        Choice(id=DECLINE, label=speech.text("Leave it so")),
+        Choice(id=DECLINE, label=localizer.text("Leave it so")),
     )
-    question = Question(BACK, acts_doc(other.name, speech), choices)
+    question = Question(BACK, acts_doc(other.name, localizer), choices)
     ask(scene, session, member, room_id, question)
 
 
@@ -191,7 +191,7 @@ def _has_key(scene: Scene, member: Member) -> bool:
 
 
 def _other_of(scene: Scene, purpose: Mapping[str, Any]) -> Other:
-    opened = scene.vault.open(from_unpadded(str(purpose[_NAME])))
+    opened = scene.vault.open(decode_base64(str(purpose[_NAME])))
     return Other(UserId(str(purpose["to"])), str(opened[_NAME]))
 
 
@@ -211,12 +211,12 @@ class Delegate(ChatJob[Parts]):
             return
         session, member = found
         to, room_id = UserId(job.payload["to"]), RoomId(job.payload["room"])
-        person, speech, name = member.user_id, scene.speech(member.user_id), result["name"]
+        person, localizer, name = member.user_id, scene.localizer(member.user_id), result["name"]
         if name is None:
-            scene.tell(room_id, person, nobody_doc(to, speech))
+            scene.tell(room_id, person, nobody_doc(to, localizer))
             return
         try:
             _offer(scene, session, member, room_id, Other(to, name))
         except RefusedError as e:
             if not (isinstance(e, GuardiansError) and e.is_told):
-                scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
+                scene.tell(room_id, person, (Paragraph(refused_words(e, localizer)),))

@@ -36,7 +36,7 @@ from veche.protocol.errors import TooLargeError
 from veche.protocol.forms.magic import PDF
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Paragraph
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.crypto.media import upload_encrypted
 from veche.runtime.files.document_cipher import DOCUMENT, decrypt
 from veche.runtime.matrix.client import MatrixError
@@ -91,7 +91,7 @@ class Deliver(ChatJob[Parts]):
             return sent
         report = decrypt(kept.session.matter.key, cipher, DOCUMENT)
         file = await upload(self._parts, report)
-        digest = unpadded(hashlib.sha256(report).digest())
+        digest = encode_base64(hashlib.sha256(report).digest())
         evidence = {"file": file, "size_bytes": len(report), "sha256": digest}
         return {**sent, "evidence": evidence}
 
@@ -159,7 +159,7 @@ def _beside(session: Session) -> Mapping[str, Any]:
     told = SignFile(
         v=1,
         session=session.id,
-        document_sha256=unpadded(session.paper.sha256),
+        document_sha256=encode_base64(session.paper.sha256),
         bytes=session.paper.size,
     )
     return {SIGN_FILE_KEY: told.model_dump(mode="json")}
@@ -199,7 +199,7 @@ def send(
     """
     room_id, person = to
     if uploaded["file"] is None:
-        words = scene.speech(person).text(
+        words = scene.localizer(person).text(
             "The file is too large for your server: get it from the page of the document."
         )
         scene.tell(room_id, person, (Paragraph(words),))
@@ -264,12 +264,12 @@ def _hand_out(
     verdict: str | None,
 ) -> None:
     room_id, person = to
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     check_url = scene.links.verify() if scene.links is not None else None
     beside = {SIGN_RESULT_KEY: _payload(scene, session, uploaded, verdict)}
     until_ms = keeping.forgotten_at_ms(scene, session)
     is_deleted = keeping.is_forgotten(scene, session)
-    doc = result_doc(session, verdict, check_url, until_ms, speech, is_deleted=is_deleted)
+    doc = result_doc(session, verdict, check_url, until_ms, localizer, is_deleted=is_deleted)
     if "file" not in uploaded:
         scene.tell(room_id, person, doc, payload=beside)
     else:
@@ -277,11 +277,11 @@ def _hand_out(
             together.tell_completed(scene, session, person)
         else:
             scene.tell(room_id, person, doc)
-        caption = file_caption(session, speech)
+        caption = file_caption(session, localizer)
         send(scene, to, uploaded, signed_name(session), caption, payload=beside)
     evidence = uploaded.get("evidence")
     if evidence is not None and evidence["file"] is not None:
-        words = speech.text("The report on how it came about")
+        words = localizer.text("The report on how it came about")
         send(scene, to, evidence, evidence_name(session), words)
 
 
@@ -299,8 +299,8 @@ def _payload(
         state=session.state.value,
         verdict=verdict,
         in_force=is_in_force(session),
-        document_sha256=unpadded(paper.sha256),
-        final_sha256=unpadded(final),
+        document_sha256=encode_base64(paper.sha256),
+        final_sha256=encode_base64(final),
         bytes=uploaded["size_bytes"],
         ended_at_ms=session.ended_at_ms or 0,
         signatures=tuple(

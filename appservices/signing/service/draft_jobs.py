@@ -84,11 +84,11 @@ class Find(ChatJob[Parts]):
         if session is None:
             return
         if "nobody" in result:
-            scene.tell(room_id, person, nobody_doc(result["nobody"], scene.speech(person)))
+            scene.tell(room_id, person, nobody_doc(result["nobody"], scene.localizer(person)))
             return
-        speech = scene.speech(person)
+        localizer = scene.localizer(person)
         if "problem" in result:
-            words = refusal_text(CATALOGUE, speech.language, result["problem"])
+            words = refusal_text(CATALOGUE, localizer.language, result["problem"])
             scene.tell(room_id, person, (Paragraph(words),))
             return
         invited, stages = self._invited(session, wanted["typed"], person, result["names"])
@@ -96,16 +96,16 @@ class Find(ChatJob[Parts]):
             is_each = read_order(wanted["typed"]).is_each
             session = drafting.with_parties(session, invited, stages, is_each=is_each)
         except (PlanError, MalformedError, NotRegistrarError) as e:
-            words = speech.text("These cannot sign together: {why}.", why=str(e))
+            words = localizer.text("These cannot sign together: {why}.", why=str(e))
             scene.tell(room_id, person, (Paragraph(words),))
             return
         astray = drafting.off_page(session)
         if astray is not None:
-            scene.tell(room_id, person, no_page_doc(session, astray, speech))
+            scene.tell(room_id, person, no_page_doc(session, astray, localizer))
             return
-        found = misplaced(session, result.get("sizes", ()), speech.language)
+        found = misplaced(session, result.get("sizes", ()), localizer.language)
         if "sizes" in result and found is not None:
-            scene.tell(room_id, person, misplaced_doc(session, found, speech))
+            scene.tell(room_id, person, misplaced_doc(session, found, localizer))
             return
         draft_talk.review(scene, scene.save(session), room_id)
 
@@ -199,13 +199,13 @@ class Freeze(ChatJob[Parts]):
         session = draft_talk.draft_of(scene, job.payload["session"], person)
         if session is None or not result:
             return
-        speech = scene.speech(person)
+        localizer = scene.localizer(person)
         if "misplaced" in result:
-            scene.tell(room_id, person, misplaced_doc(session, result["misplaced"], speech))
+            scene.tell(room_id, person, misplaced_doc(session, result["misplaced"], localizer))
             draft_talk.review(scene, session, room_id)
             return
         if "problem" in result:
-            words = refusal_text(CATALOGUE, speech.language, result["problem"])
+            words = refusal_text(CATALOGUE, localizer.language, result["problem"])
             scene.tell(room_id, person, (Paragraph(words),))
             draft_talk.review(scene, session, room_id)
             return
@@ -219,8 +219,8 @@ class Freeze(ChatJob[Parts]):
         except MalformedError:
             draft_talk.review(scene, session, room_id)
             return
-        page = own_page_doc(owned.page_of(scene, session), speech)
-        scene.tell(room_id, person, (*sent_doc(session, speech), *page))
+        page = own_page_doc(owned.page_of(scene, session), localizer)
+        scene.tell(room_id, person, (*sent_doc(session, localizer), *page))
         drafting.send(scene, session)
 
 

@@ -92,7 +92,7 @@ def has_too_many(scene: Scene, room_id: RoomId, person: UserId) -> bool:
     """
     if sessions.drafts_of(scene.txn, person) < DRAFTS_MAX:
         return False
-    words = scene.speech(person).text(
+    words = scene.localizer(person).text(
         "You are preparing {count} documents already. Send one of them, or write “cancel” to throw"
         " the newest away.",
         count=DRAFTS_MAX,
@@ -110,65 +110,65 @@ def draft_of(scene: Scene, session_id: str, person: UserId) -> Session | None:
 
 def ask_title(scene: Scene, session: Session, room_id: RoomId) -> None:
     """Ask what the document is called."""
-    speech = scene.speech(_person(session))
+    localizer = scene.localizer(_person(session))
     # Not the title alone: whoever writes the beginning of it means a title of their own.
-    label = speech.text("Keep “{title}”", title=session.matter.title[:_SHOWN_CHARACTERS_MAX])
-    _ask(scene, session, room_id, title_doc(speech), TITLE, (label,))
+    label = localizer.text("Keep “{title}”", title=session.matter.title[:_SHOWN_CHARACTERS_MAX])
+    _ask(scene, session, room_id, title_doc(localizer), TITLE, (label,))
 
 
 def ask_whether_added(scene: Scene, session: Session, room_id: RoomId, report: Report) -> None:
     """Tell what others have signed, and ask whether signatures are to be added to that."""
-    speech = scene.speech(_person(session))
+    localizer = scene.localizer(_person(session))
     choices = (
-        Choice(id=ADD, label=speech.text("Add signatures to it"), style="primary"),
-        Choice(id=DROP, label=speech.text("Throw it away"), style="danger"),
+        Choice(id=ADD, label=localizer.text("Add signatures to it"), style="primary"),
+        Choice(id=DROP, label=localizer.text("Throw it away"), style="danger"),
     )
-    _question(scene, session, room_id, signed_doc(report, speech), choices, "")
+    _question(scene, session, room_id, signed_doc(report, localizer), choices, "")
 
 
 def ask_who(scene: Scene, session: Session, room_id: RoomId) -> None:
     """Ask who signs."""
-    doc = who_doc(scene.speech(_person(session)), has_pages=not session.has_container)
+    doc = who_doc(scene.localizer(_person(session)), has_pages=not session.has_container)
     _ask(scene, session, room_id, doc, WHO)
 
 
 def review(scene: Scene, session: Session, room_id: RoomId) -> None:
     """Show all of it, to be sent or changed."""
     person = _person(session)
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     each = session.effect is SessionEffect.EACH
-    who = Choice(id=WHO, label=speech.text("Other signers"))
+    who = Choice(id=WHO, label=localizer.text("Other signers"))
     choices = (
-        Choice(id=SEND, label=speech.text("Send"), style="primary"),
-        Choice(id=TITLE, label=speech.text("Another title")),
+        Choice(id=SEND, label=localizer.text("Send"), style="primary"),
+        Choice(id=TITLE, label=localizer.text("Another title")),
         # The names of who signs stand in a document that has a template.
         *(() if session.matter.template is not None else (who,)),
-        Choice(id=LEVEL, label=speech.text("Sign in another way")),
-        Choice(id=UNTIL, label=speech.text("Another deadline")),
+        Choice(id=LEVEL, label=localizer.text("Sign in another way")),
+        Choice(id=UNTIL, label=localizer.text("Another deadline")),
         Choice(
             id=EFFECT,
-            label=speech.text("Signatures count only together")
+            label=localizer.text("Signatures count only together")
             if each
-            else speech.text("Each signature counts at once"),
+            else localizer.text("Each signature counts at once"),
         ),
         Choice(
             id=DELEGATION,
-            label=speech.text("Signers have to act themselves")
+            label=localizer.text("Signers have to act themselves")
             if session.may_delegate
-            else speech.text("Signers may let others act"),
+            else localizer.text("Signers may let others act"),
         ),
-        Choice(id=DROP, label=speech.text("Throw it away"), style="danger"),
+        Choice(id=DROP, label=localizer.text("Throw it away"), style="danger"),
     )
-    _question(scene, session, room_id, review_doc(session, speech), choices, "")
+    _question(scene, session, room_id, review_doc(session, localizer), choices, "")
 
 
 def answered(scene: Scene, answered: Answered) -> None:
     """A requester has chosen something."""
     person, room_id = answered.inbound.sender, answered.inbound.room_id
     session = draft_of(scene, str(answered.kept.purpose.get("session")), person)
-    speech, choice = scene.speech(person), answered.chosen.choice or ""
+    localizer, choice = scene.localizer(person), answered.chosen.choice or ""
     if session is None:
-        scene.settle(answered, speech.text("It is over."))
+        scene.settle(answered, localizer.text("It is over."))
         return
     label = answered.kept.prompt.choice(choice)
     if not scene.settle(answered, label.label if label is not None else ""):
@@ -211,7 +211,7 @@ def throw_away(scene: Scene, session: Session, room_id: RoomId) -> None:
     person = _person(session)
     close(scene, session)
     acting.cancelled(scene, session)
-    words = scene.speech(person).text("Thrown away; nothing was sent.")
+    words = scene.localizer(person).text("Thrown away; nothing was sent.")
     scene.tell(room_id, person, (Paragraph(words),))
 
 
@@ -238,7 +238,7 @@ def send(scene: Scene, session: Session, room_id: RoomId) -> None:
 def close(scene: Scene, session: Session, words: str = "") -> None:
     """End the open question about a draft; by these words, or since a newer one follows."""
     person = _person(session)
-    newer = scene.speech(person).text("A newer question has taken the place of this one.")
+    newer = scene.localizer(person).text("A newer question has taken the place of this one.")
     scene.close(about(session.id), person, words or newer)
 
 
@@ -286,15 +286,15 @@ def _take_title(scene: Scene, session: Session, room_id: RoomId, words: str) -> 
 def take_who(scene: Scene, session: Session, room_id: RoomId, words: str) -> None:
     """Take who signs, as it was typed or listed; what is wrong with it is said."""
     person = _person(session)
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     try:
         order = read_order(words)
     except OrderError as e:
-        scene.tell(room_id, person, problem_doc(e, speech))
+        scene.tell(room_id, person, problem_doc(e, localizer))
         return
     doc = _problem(scene, person, order)
     if session.has_container and any(one.level for all_ in order.stages for one in all_.wanted):
-        doc = only_pdf_doc(speech)
+        doc = only_pdf_doc(localizer)
     if doc is not None:
         scene.tell(room_id, person, doc)
         return
@@ -305,7 +305,7 @@ def take_who(scene: Scene, session: Session, room_id: RoomId, words: str) -> Non
 
 def _problem(scene: Scene, person: UserId, order: PartyOrder) -> Doc | None:
     """Why these cannot take part; None if nothing speaks against it."""
-    speech, bot = scene.speech(person), scene.voice.bot.user_id
+    localizer, bot = scene.localizer(person), scene.voice.bot.user_id
     everyone = [one for stage in order.stages for one in stage.wanted]
     seen = {folded(one.of) for one in everyone if one.of}
     for one in everyone:
@@ -316,23 +316,23 @@ def _problem(scene: Scene, person: UserId, order: PartyOrder) -> Doc | None:
             return doc
     for copy in order.copies:
         if user_named(copy, bot, person) is None:
-            return nobody_doc(copy, speech)
+            return nobody_doc(copy, localizer)
     return None
 
 
 def _problem_of(scene: Scene, person: UserId, one: Wanted) -> Doc | None:
     """Why somebody cannot take part; None if nothing speaks against it."""
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if one.level is not None and one.level not in scene.parts.authorities.levels:
-        return no_anchor_doc(one.level, speech)
+        return no_anchor_doc(one.level, localizer)
     if one.role is Role.SEAL:
         is_good = may_order_seal(scene, one.person, person)
-        return None if is_good else no_seal_doc(one.person, speech)
+        return None if is_good else no_seal_doc(one.person, localizer)
     if one.is_guest:
         is_named = bool(scene.section.registers_for(person))
-        return None if is_named else no_registrar_doc(one.person, speech)
+        return None if is_named else no_registrar_doc(one.person, localizer)
     is_known = user_named(one.person, scene.voice.bot.user_id, person) is not None
-    return None if is_known else nobody_doc(one.person, speech)
+    return None if is_known else nobody_doc(one.person, localizer)
 
 
 def _take_until(scene: Scene, session: Session, room_id: RoomId, words: str) -> None:
@@ -340,19 +340,19 @@ def _take_until(scene: Scene, session: Session, room_id: RoomId, words: str) -> 
     zone = scene.section.time_zone
     until_ms = read_until(words, scene.now_ms, scene.language_of(person), zone)
     if until_ms is None:
-        scene.tell(room_id, person, bad_until_doc(scene.speech(person)))
+        scene.tell(room_id, person, bad_until_doc(scene.localizer(person)))
         return
     review(scene, scene.save(attrs.evolve(session, deadline_at_ms=until_ms)), room_id)
 
 
 def _changed(scene: Scene, session: Session, room_id: RoomId, choice: str) -> None:
-    speech = scene.speech(_person(session))
+    localizer = scene.localizer(_person(session))
     if choice == TITLE:
         ask_title(scene, session, room_id)
     elif choice == WHO:
         ask_who(scene, session, room_id)
     elif choice == UNTIL:
-        _ask(scene, session, room_id, until_doc(speech), UNTIL)
+        _ask(scene, session, room_id, until_doc(localizer), UNTIL)
     elif choice == LEVEL:
         _ask_level(scene, session, room_id)
     elif choice == EFFECT:
@@ -392,13 +392,13 @@ def _levels(scene: Scene, session: Session) -> list[Level]:
 
 
 def _ask_level(scene: Scene, session: Session, room_id: RoomId) -> None:
-    speech = scene.speech(_person(session))
+    localizer = scene.localizer(_person(session))
     choices = tuple(
-        Choice(id=one.value.lower(), label=speech.text(LEVELS[one]))
+        Choice(id=one.value.lower(), label=localizer.text(LEVELS[one]))
         for one in _levels(scene, session)
     )
-    keep = Choice(id=KEEP, label=speech.text("Leave it as it is"))
-    _question(scene, session, room_id, level_doc(speech), (*choices, keep), "")
+    keep = Choice(id=KEEP, label=localizer.text("Leave it as it is"))
+    _question(scene, session, room_id, level_doc(localizer), (*choices, keep), "")
 
 
 def _ask(
@@ -410,12 +410,12 @@ def _ask(
     labels: Sequence[str] = (),
 ) -> None:
     """Ask for words; the first label is what may be kept."""
-    speech = scene.speech(_person(session))
-    kept = labels[0] if labels else speech.text("Leave it as it is")
+    localizer = scene.localizer(_person(session))
+    kept = labels[0] if labels else localizer.text("Leave it as it is")
     choices: tuple[Choice, ...] = (Choice(id=KEEP, label=kept),)
     if words == WHO and not session.members:
         choices = ()
-    drop = Choice(id=DROP, label=speech.text("Throw it away"), style="danger")
+    drop = Choice(id=DROP, label=localizer.text("Throw it away"), style="danger")
     _question(scene, session, room_id, intro, (*choices, drop), words)
 
 

@@ -34,7 +34,7 @@ from veche.documents.pki.stamps import StampRequest
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import TooLargeError
 from veche.protocol.texts.catalogue import Catalogue
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.files.typesetting import ARCHIVE, TypesettingError, typeset
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def sealed_report(report: bytes, seals: Seals, organisation: str, now_ms: int) -
     """
     view = seals.view(organisation, now_ms)
     proofs = Proofs(
-        [from_unpadded(one) for one in view.certificates],
-        [from_unpadded(one) for one in view.lists],
+        [decode_base64(one) for one in view.certificates],
+        [decode_base64(one) for one in view.lists],
     )
     base = _with_field(report)
     room = room_for_signature(proofs.certificates)
@@ -100,7 +100,7 @@ def sealed_report(report: bytes, seals: Seals, organisation: str, now_ms: int) -
         Document(base), SEAL_FIELD, proofs, view.name, now_ms, bytes_max=room
     )
     seal = seals.seal(organisation, signing.digest, now_ms)
-    return closed_report(base + signing.filled(from_unpadded(seal.signature)), seals, now_ms)
+    return closed_report(base + signing.filled(decode_base64(seal.signature)), seals, now_ms)
 
 
 def closed_report(report: bytes, seals: Seals, now_ms: int) -> bytes:

@@ -153,7 +153,7 @@ def _warn(scene: Scene, session: Session, at_ms: int) -> None:
     for person in recipients(session):
         room_id = scene.chat_of(person)
         if room_id is not None:
-            doc = expiring_doc(session, at_ms, scene.speech(person), is_asked=by_wish)
+            doc = expiring_doc(session, at_ms, scene.localizer(person), is_asked=by_wish)
             scene.tell(room_id, person, doc)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
     from veche.runtime.database import Cursor
 
 NAME: Final = "signing.guardians"
@@ -44,19 +44,19 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         argument: "@bob @carol 2 of 2", "off", or nothing.
     """
     person, room_id = inbound.sender, inbound.room_id
-    speech, bot = scene.speech(person), scene.voice.bot.user_id
+    localizer, bot = scene.localizer(person), scene.voice.bot.user_id
     if not argument.strip():
         scene.tell(room_id, person, RULES.shown(scene, person))
         return
     wanted = read_guards(argument)
     if isinstance(wanted, GuardProblem):
-        scene.tell(room_id, person, texts.guard_problem_doc(wanted, speech))
+        scene.tell(room_id, person, texts.guard_problem_doc(wanted, localizer))
         return
     found: list[UserId] = []
     for typed in wanted.guardians:
         one = user_named(typed, bot, person)
         if one is None or one == person or one in found:
-            scene.tell(room_id, person, texts.no_guardian_doc(typed[:100], speech))
+            scene.tell(room_id, person, texts.no_guardian_doc(typed[:100], localizer))
             return
         found.append(one)
     payload = {"person": person, "room": room_id, "guardians": found, "needed": wanted.needed}
@@ -80,7 +80,7 @@ class NameGuardians(ChatJob[Parts]):
         named = list(zip([person, *wanted["guardians"]], result["names"], strict=True))
         missing = next((one for one, name in named[1:] if name is None), None)
         if missing is not None:
-            scene.tell(room_id, person, texts.no_guardian_doc(missing, scene.speech(person)))
+            scene.tell(room_id, person, texts.no_guardian_doc(missing, scene.localizer(person)))
             return
         owner, *chosen = (Guardian(UserId(one), name or one) for one, name in named)
         _propose(scene, RuleView(owner, tuple(chosen), wanted["needed"]), room_id)
@@ -133,12 +133,12 @@ class _Rules(GuardRules[Scene, GuardRule]):
     def is_weaker(self, scene: Scene, new: GuardRule, old: GuardRule) -> bool:
         return is_weaker(guarding.view_of(scene, new), guarding.view_of(scene, old))
 
-    def words(self, scene: Scene, rule: GuardRule, speech: Speech) -> str:
-        return texts.rule_words(guarding.view_of(scene, rule), speech)
+    def words(self, scene: Scene, rule: GuardRule, localizer: Localizer) -> str:
+        return texts.rule_words(guarding.view_of(scene, rule), localizer)
 
-    def invitation(self, scene: Scene, rule: GuardRule, speech: Speech) -> tuple[Doc, str]:
+    def invitation(self, scene: Scene, rule: GuardRule, localizer: Localizer) -> tuple[Doc, str]:
         view = guarding.view_of(scene, rule)
-        return texts.invitation_doc(view, speech), texts.acceptance_text(view, speech)
+        return texts.invitation_doc(view, localizer), texts.acceptance_text(view, localizer)
 
     def shown(self, scene: Scene, person: UserId) -> Doc:
         found = store.rules_of(
@@ -146,7 +146,7 @@ class _Rules(GuardRules[Scene, GuardRule]):
         )
         ordered = sorted(found, key=lambda one: one.state is not RuleState.ACTIVE)
         rules = [(one.state, guarding.view_of(scene, one)) for one in ordered]
-        return texts.rules_doc(rules, scene.speech(person))
+        return texts.rules_doc(rules, scene.localizer(person))
 
 
 RULES: Final = _Rules()
@@ -170,9 +170,9 @@ def _propose(scene: Scene, view: RuleView, room_id: RoomId) -> None:
     )
     guardians = [one.person for one in view.guardians]
     store.add_rule(scene.txn, rule, guardians, scene.now_ms)
-    speech = scene.speech(person)
-    label = speech.text("Set it") if view.guardians else speech.text("Do without guardians")
-    told = MandateShown(what=OF_OWNER, text=texts.shown_text(view, speech))
+    localizer = scene.localizer(person)
+    label = localizer.text("Set it") if view.guardians else localizer.text("Do without guardians")
+    told = MandateShown(what=OF_OWNER, text=texts.shown_text(view, localizer))
     approve = scene.approvals.asked(scene.voice, person, "mandate", told)
     choices = (Choice(id=SET, label=label, approve=approve),)
-    RULES.propose(scene, rule, room_id, choices, texts.proposal_doc(view, speech))
+    RULES.propose(scene, rule, room_id, choices, texts.proposal_doc(view, localizer))

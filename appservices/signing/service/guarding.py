@@ -101,7 +101,7 @@ def request(scene: Scene, session: Session, member: Member) -> GuardiansError | 
 def answered(scene: Scene, answer: Answered) -> None:
     """A guardian has answered whether somebody may sign."""
     purpose, person = answer.kept.purpose, answer.inbound.sender
-    nonce, speech = answer.chosen.approved_by, scene.speech(person)
+    nonce, localizer = answer.chosen.approved_by, scene.localizer(person)
     is_yes = answer.chosen.choice == AGREE
     session = scene.session(str(purpose.get("session")))
     if is_yes and nonce is None:
@@ -114,13 +114,15 @@ def answered(scene: Scene, answer: Answered) -> None:
         or rule is None
         or not _waits(session, member, rule, purpose)
     ):
-        scene.settle(answer, speech.text("It is decided."))
+        scene.settle(answer, localizer.text("It is decided."))
         return
     asked, view = Asked(session.id, member.id, rule.id), view_of(scene, rule)
     if person not in view.persons or has_left(scene, person):
-        scene.settle(answer, speech.text("Your answer does not count: your identity has changed."))
+        scene.settle(
+            answer, localizer.text("Your answer does not count: your identity has changed.")
+        )
         return
-    words = speech.text("Agreed.") if is_yes else speech.text("Refused.")
+    words = localizer.text("Agreed.") if is_yes else localizer.text("Refused.")
     before = _counted(_standings(scene, asked, view), rule)
     if not scene.settle(answer, words):
         return
@@ -175,12 +177,12 @@ def _ask_all(
     member, _ = of
     gone = [one for one, standing in standings.items() if standing is Standing.GONE]
     person, room_id = member.user_id, scene.chat_of(member.user_id)
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     is_lost = tally(list(standings.values()), view.needed).is_lost
     if room_id is not None:
-        doc = too_few_doc(session, gone, speech)
+        doc = too_few_doc(session, gone, localizer)
         if not is_lost:
-            doc = asked_doc(session, view, gone, speech)
+            doc = asked_doc(session, view, gone, localizer)
         scene.tell(room_id, person, doc)
     if is_lost:
         return
@@ -193,16 +195,16 @@ def _ask_one(
     scene: Scene, session: Session, of: tuple[Member, Asked], view: RuleView, one: Guardian
 ) -> None:
     member, asked = of
-    room_id, speech = scene.chat_of(one.person), scene.speech(one.person)
+    room_id, localizer = scene.chat_of(one.person), scene.localizer(one.person)
     if room_id is None:
         return
     shown = MandateShown(
-        what=f"{WHAT} {session.id} {member.id}", text=vote_text(session, view, speech)
+        what=f"{WHAT} {session.id} {member.id}", text=vote_text(session, view, localizer)
     )
     approve = scene.approvals.asked(scene.voice, one.person, "mandate", shown)
     choices = (
-        Choice(id=AGREE, label=speech.text("I agree"), approve=approve),
-        Choice(id=DECLINE, label=speech.text("Refuse"), style="danger"),
+        Choice(id=AGREE, label=localizer.text("I agree"), approve=approve),
+        Choice(id=DECLINE, label=localizer.text("Refuse"), style="danger"),
     )
     lasts_ms = max(1, session.deadline_at_ms - scene.now_ms)
     prompt = scene.prompt(one.person, choices, lasts_ms)
@@ -212,7 +214,7 @@ def _ask_one(
         "party": member.id,
         "rule": asked.rule_id,
     }
-    doc = look_doc(session, member, view, speech)
+    doc = look_doc(session, member, view, localizer)
     about = _about(session.id, member.id, one.person)
     scene.ask(room_id, one.person, prompt, doc, about=about, purpose=purpose)
 
@@ -225,17 +227,17 @@ def _tell_decided(
     person, room_id = member.user_id, scene.chat_of(member.user_id)
     if room_id is None or member.party.state not in CAN_ACT:
         return
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if counted.is_approved:
-        doc = agreed_doc(session, scene.page_of(session, member), speech)
+        doc = agreed_doc(session, scene.page_of(session, member), localizer)
     else:
-        doc = denied_doc(session, counted, speech)
+        doc = denied_doc(session, counted, localizer)
     scene.tell(room_id, person, doc)
 
 
 def _close(scene: Scene, session_id: str, party: str, view: RuleView) -> None:
     for one in view.guardians:
-        words = scene.speech(one.person).text("It is decided.")
+        words = scene.localizer(one.person).text("It is decided.")
         scene.close(_about(session_id, party, one.person), one.person, words)
 
 

@@ -32,20 +32,20 @@ def show(
     """
     assert member.registrar is not None, "a guest has one"  # noqa: S101 -- our bug
     person = member.registrar.person
-    speech, matter = scene.speech(person), about(session, member)
+    localizer, matter = scene.localizer(person), about(session, member)
     if not is_asked or member.identified is not None:
-        scene.close(matter, person, state_words(session, member, speech))
+        scene.close(matter, person, state_words(session, member, localizer))
         return session
     if prompts.open_about(scene.txn, scene.voice.bot.user_id, matter):
         return session
     lasts_ms = max(1, session.deadline_at_ms - scene.now_ms)
-    words = speech.text("They are with me: show the code")
+    words = localizer.text("They are with me: show the code")
     if member.is_by_hand:
-        words = speech.text("They are with me: open it on a tablet")
+        words = localizer.text("They are with me: open it on a tablet")
     here = Choice(id=HERE, label=words, style="primary")
     prompt = scene.prompt(person, (here,), lasts_ms, is_single_use=False)
     purpose = {"topic": TOPIC, "session": session.id, "party": member.id}
-    intro = guest_doc(session, member, speech)
+    intro = guest_doc(session, member, localizer)
     scene.ask(room_id, person, prompt, intro, about=matter, purpose=purpose)
     return session
 

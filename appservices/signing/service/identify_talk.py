@@ -50,7 +50,7 @@ from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
 from veche.protocol.texts.typed_choice import without_quote
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import mapping
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ _CALLED: Final = "called"
 def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
     """Somebody types whom they want to identify; or nobody: who has identified them."""
     person, room_id = inbound.sender, inbound.room_id
-    speech, typed = scene.speech(person), argument.strip()
+    localizer, typed = scene.localizer(person), argument.strip()
     is_registrar = bool(scene.section.registers_for(person))
     if not typed:
         known = [
@@ -90,16 +90,16 @@ def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
             if (one := store.of_key(scene.txn, scene.vault, person, key.id)) is not None
             if one.counts(scene.now_ms) and key.revoked_at_ms is None
         ]
-        scene.tell(room_id, person, known_doc(known, speech))
+        scene.tell(room_id, person, known_doc(known, localizer))
         if is_registrar:
-            scene.tell(room_id, person, how_doc(speech))
+            scene.tell(room_id, person, how_doc(localizer))
         return
     if not is_registrar:
-        scene.tell(room_id, person, not_registrar_doc(speech))
+        scene.tell(room_id, person, not_registrar_doc(localizer))
         return
     whom = user_named(typed, scene.voice.bot.user_id, person)
     if whom is None or whom == person:
-        scene.tell(room_id, person, nobody_doc(typed[:100], speech))
+        scene.tell(room_id, person, nobody_doc(typed[:100], localizer))
         return
     payload = {"registrar": person, "person": whom, "room": room_id}
     id_ = effect_id(IDENTIFY, inbound.event_id)
@@ -128,7 +128,7 @@ def answered(scene: Scene, answered: Answered) -> None:
         elif topic == WORD and nonce:
             _done(scene, one, called, nonce)
     except RefusedError as e:
-        scene.tell(room_id, person, (Paragraph(refused_words(e, scene.speech(person))),))
+        scene.tell(room_id, person, (Paragraph(refused_words(e, scene.localizer(person))),))
 
 
 def heard_digits(scene: Scene, inbound: Inbound) -> bool:
@@ -154,7 +154,7 @@ def heard_digits(scene: Scene, inbound: Inbound) -> bool:
 def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str) -> None:
     """The registrar has written digits, or a name."""
     person, room_id = inbound.sender, inbound.room_id
-    speech, said = scene.speech(person), showable(words).strip()
+    localizer, said = scene.localizer(person), showable(words).strip()
     one = store.lock(scene.txn, scene.vault, purpose["identification"])
     if one is None or one.registrar != person:
         return
@@ -168,20 +168,20 @@ def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str
         else:
             _ask_word(scene, one, room_id, {**called, "name": " ".join(said.split())})
     except RefusedError as e:
-        scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
+        scene.tell(room_id, person, (Paragraph(refused_words(e, localizer)),))
 
 
 def _take_digits(
     scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str], digits: str
 ) -> None:
-    one, speech = identifying.show(scene, one, digits), scene.speech(one.registrar)
+    one, localizer = identifying.show(scene, one, digits), scene.localizer(one.registrar)
     if one.state is IdentificationState.SHOWN:
-        choices = [Choice(id=each.value, label=speech.text(PAPERS[each])) for each in Papers]
-        stop = Choice(id=STOP, label=speech.text("I cannot tell who it is"), style="danger")
-        doc = papers_doc(called["person"], speech)
+        choices = [Choice(id=each.value, label=localizer.text(PAPERS[each])) for each in Papers]
+        stop = Choice(id=STOP, label=localizer.text("I cannot tell who it is"), style="danger")
+        doc = papers_doc(called["person"], localizer)
         _ask(scene, one, (one.registrar, room_id), WHICH, doc, (*choices, stop), called)
     elif one.state is IdentificationState.PRESENT:
-        scene.tell(room_id, one.registrar, wrong_digits_doc(TRIES_MAX - one.tries, speech))
+        scene.tell(room_id, one.registrar, wrong_digits_doc(TRIES_MAX - one.tries, localizer))
         _ask_digits(scene, one, room_id, called)
     else:
         _told_over(scene, one)
@@ -196,19 +196,19 @@ def _came(scene: Scene, one: Identification, called: Mapping[str, str]) -> None:
 def _ask_digits(
     scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str]
 ) -> None:
-    speech = scene.speech(one.registrar)
-    stop = Choice(id=STOP, label=speech.text("Stop: nobody is identified"), style="danger")
-    doc = digits_doc(called["person"], speech)
+    localizer = scene.localizer(one.registrar)
+    stop = Choice(id=STOP, label=localizer.text("Stop: nobody is identified"), style="danger")
+    doc = digits_doc(called["person"], localizer)
     _ask(scene, one, (one.registrar, room_id), DIGITS, doc, (stop,), called)
 
 
 def _ask_name(
     scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str], papers: Papers
 ) -> None:
-    speech = scene.speech(one.registrar)
-    stop = Choice(id=STOP, label=speech.text("Stop: nobody is identified"), style="danger")
+    localizer = scene.localizer(one.registrar)
+    stop = Choice(id=STOP, label=localizer.text("Stop: nobody is identified"), style="danger")
     told = {**called, "papers": papers.value}
-    _ask(scene, one, (one.registrar, room_id), NAME, name_doc(papers, speech), (stop,), told)
+    _ask(scene, one, (one.registrar, room_id), NAME, name_doc(papers, localizer), (stop,), told)
 
 
 def _ask_word(
@@ -217,21 +217,21 @@ def _ask_word(
     """Ask the registrar to say with their key what they have seen."""
     if one.state is not IdentificationState.SHOWN or scene.now_ms >= one.ends_at_ms:
         raise IdentificationOverError
-    speech, papers = scene.speech(one.registrar), Papers(called["papers"])
+    localizer, papers = scene.localizer(one.registrar), Papers(called["papers"])
     shown = MandateShown(
         what=identifying.word_of(one, called["name"]),
-        text=word_text(one, papers, speech),
+        text=word_text(one, papers, localizer),
         until_ms=one.ends_at_ms,
     )
     choices = (
         Choice(
             id=YES,
-            label=speech.text("I have seen it"),
+            label=localizer.text("I have seen it"),
             approve=scene.approvals.asked(scene.voice, one.registrar, "mandate", shown),
         ),
-        Choice(id=DECLINE, label=speech.text("Stop: nobody is identified"), style="danger"),
+        Choice(id=DECLINE, label=localizer.text("Stop: nobody is identified"), style="danger"),
     )
-    doc = word_doc(one, papers, called["name"], speech)
+    doc = word_doc(one, papers, called["name"], localizer)
     _ask(scene, one, (one.registrar, room_id), WORD, doc, choices, called)
 
 
@@ -240,20 +240,20 @@ def _done(scene: Scene, one: Identification, called: Mapping[str, str], nonce: s
     papers = Papers(called["papers"])
     one = identifying.identify(scene, one, by, papers, called["name"], nonce)
     for person in (one.person, one.registrar):
-        room_id, speech = scene.chat_of(person), scene.speech(person)
+        room_id, localizer = scene.chat_of(person), scene.localizer(person)
         if room_id is None:
             continue
-        undo = Choice(id=UNDO, label=speech.text("It shall count no more"), style="danger")
-        doc = done_doc(one, speech, is_person=person == one.person)
+        undo = Choice(id=UNDO, label=localizer.text("It shall count no more"), style="danger")
+        doc = done_doc(one, localizer, is_person=person == one.person)
         _ask(scene, one, (person, room_id), UNDO, doc, (undo,), {})
 
 
 def _undone(scene: Scene, one: Identification) -> None:
     for person in (one.person, one.registrar):
-        room_id, speech = scene.chat_of(person), scene.speech(person)
-        scene.close(_about_of(one, UNDO, person), person, speech.text("It counts no more."))
+        room_id, localizer = scene.chat_of(person), scene.localizer(person)
+        scene.close(_about_of(one, UNDO, person), person, localizer.text("It counts no more."))
         if room_id is not None:
-            scene.tell(room_id, person, revoked_doc(one.name, speech))
+            scene.tell(room_id, person, revoked_doc(one.name, localizer))
 
 
 def _told_over(scene: Scene, one: Identification) -> None:
@@ -261,14 +261,14 @@ def _told_over(scene: Scene, one: Identification) -> None:
     for person in (one.person, one.registrar):
         room_id = scene.chat_of(person)
         if room_id is not None:
-            scene.tell(room_id, person, over_doc(scene.speech(person)))
+            scene.tell(room_id, person, over_doc(scene.localizer(person)))
 
 
 def _close(scene: Scene, one: Identification) -> None:
     """End the questions of one that does not go on."""
     for topic in (HERE, DIGITS, WHICH, NAME, WORD):
         person = one.person if topic == HERE else one.registrar
-        scene.close(_about(one, topic), person, scene.speech(person).text("It is over."))
+        scene.close(_about(one, topic), person, scene.localizer(person).text("It is over."))
 
 
 def _ask(
@@ -286,7 +286,7 @@ def _ask(
     prompt = scene.prompt(person, choices, max(1, ends_at_ms - scene.now_ms))
     purpose = {"topic": topic, "identification": one.id}
     if called:
-        purpose[_CALLED] = unpadded(scene.vault.seal(called))
+        purpose[_CALLED] = encode_base64(scene.vault.seal(called))
     if topic in (DIGITS, NAME):
         purpose[WORDS] = topic
     about = _about_of(one, topic, person)
@@ -304,7 +304,7 @@ def _about_of(one: Identification, topic: str, person: UserId) -> str:
 
 def _called(scene: Scene, purpose: Mapping[str, Any]) -> dict[str, str]:
     sealed = purpose.get(_CALLED)
-    return scene.vault.open(from_unpadded(sealed)) if isinstance(sealed, str) else {}
+    return scene.vault.open(decode_base64(sealed)) if isinstance(sealed, str) else {}
 
 
 class Identify(ChatJob[Parts]):
@@ -323,47 +323,47 @@ class Identify(ChatJob[Parts]):
         """Ask the person whether they are there."""
         scene = self._parts.scene(txn, job.id, now_ms)
         registrar, person = UserId(job.payload["registrar"]), UserId(job.payload["person"])
-        room_id, speech = RoomId(job.payload["room"]), scene.speech(registrar)
+        room_id, localizer = RoomId(job.payload["room"]), scene.localizer(registrar)
         called = result[_CALLED]
         if called["person"] is None:
-            scene.tell(room_id, registrar, nobody_doc(person, speech))
+            scene.tell(room_id, registrar, nobody_doc(person, localizer))
             return
         chat = scene.chat_of(person)
         keys = scene.approvals.keys_of(txn, person)
         if chat is None or all(one.revoked_at_ms is not None for one in keys):
-            doc = cannot_doc(called["person"], speech, has_chat=chat is not None)
+            doc = cannot_doc(called["person"], localizer, has_chat=chat is not None)
             scene.tell(room_id, registrar, doc)
             return
         before = store.going_on(txn, scene.vault, person)
         try:
             one = identifying.begin(scene, registrar, person)
         except RefusedError as e:
-            scene.tell(room_id, registrar, (Paragraph(refused_words(e, speech)),))
+            scene.tell(room_id, registrar, (Paragraph(refused_words(e, localizer)),))
             return
         if before is not None:
             _close(scene, before)
         told = {"person": called["person"], "registrar": called["registrar"] or registrar}
         _ask_person(scene, one, chat, told)
-        scene.tell(room_id, registrar, waiting_doc(called["person"], speech))
+        scene.tell(room_id, registrar, waiting_doc(called["person"], localizer))
 
 
 def _ask_person(
     scene: Scene, one: Identification, room_id: RoomId, called: Mapping[str, str]
 ) -> None:
-    speech = scene.speech(one.person)
+    localizer = scene.localizer(one.person)
     shown = MandateShown(
         what=f"{identifying.PRESENT} {one.id}",
-        text=present_text(one, speech),
+        text=present_text(one, localizer),
         until_ms=one.made_at_ms + LASTS_MS,
     )
     choices = (
         Choice(
             id=YES,
-            label=speech.text("I am with them"),
+            label=localizer.text("I am with them"),
             approve=scene.approvals.asked(scene.voice, one.person, "mandate", shown),
         ),
-        Choice(id=DECLINE, label=speech.text("No, I am not"), style="danger"),
+        Choice(id=DECLINE, label=localizer.text("No, I am not"), style="danger"),
     )
     organisation = scene.section.registers_for(one.registrar)
-    doc = present_doc(one, called["registrar"], organisation, speech)
+    doc = present_doc(one, called["registrar"], organisation, localizer)
     _ask(scene, one, (one.person, room_id), HERE, doc, choices, called)

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 def handlers(parts: Parts) -> dict[str, JobHandler]:
     """The handler of each kind of job."""
     return {
-        join_kind(parts.manner.purpose): Join(parts, greet),
+        join_kind(parts.profile.purpose): Join(parts, greet),
         MAKE: Make(parts),
         cards.OPEN_CHAT: _OpenChat(parts),
         cards.SEND_FILE: SendFile(parts),

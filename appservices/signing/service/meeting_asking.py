@@ -56,7 +56,7 @@ def ask(
     """Ask the registrar of a guest something; only the newest question stays open."""
     session, member, meeting = met.session, met.member, met.meeting
     about, person = about_of(session.id, member.id), met.person
-    words = scene.speech(person).text("A newer question has taken the place of this one.")
+    words = scene.localizer(person).text("A newer question has taken the place of this one.")
     scene.close(about, person, words)
     prompt = scene.prompt(person, choices, max(1, meeting.expires_at_ms - scene.now_ms))
     purpose = {"topic": topic, "session": session.id, "party": member.id, "meeting": meeting.id}
@@ -73,8 +73,8 @@ def what_of(meeting: Meeting) -> str:
 
 def say(scene: Scene, room_id: RoomId, person: UserId, member: Member, error: RefusedError) -> None:
     """Why something is not done."""
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if isinstance(error, MeetingOverError):
-        scene.tell(room_id, person, over_doc(member, speech))
+        scene.tell(room_id, person, over_doc(member, localizer))
     else:
-        scene.tell(room_id, person, (Paragraph(refused_words(error, speech)),))
+        scene.tell(room_id, person, (Paragraph(refused_words(error, localizer)),))

@@ -50,7 +50,7 @@ _NAME_CHARACTERS_MAX: Final = 200
 def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
     """A registrar types that a guest is here: the number of the document, and which party."""
     person, room_id = inbound.sender, inbound.room_id
-    speech, waiting = scene.speech(person), _waiting(scene, inbound)
+    localizer, waiting = scene.localizer(person), _waiting(scene, inbound)
     words = argument.split()
     found = [
         (session, member)
@@ -60,7 +60,7 @@ def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
     if len(found) == 1:
         _offer(scene, *found[0], room_id)
     else:
-        scene.tell(room_id, person, here_doc(found or waiting, speech))
+        scene.tell(room_id, person, here_doc(found or waiting, localizer))
 
 
 def came(scene: Scene, meeting: Meeting, session: Session, member: Member) -> None:
@@ -69,14 +69,14 @@ def came(scene: Scene, meeting: Meeting, session: Session, member: Member) -> No
     room_id = scene.chat_of(person)
     if room_id is None:
         return
-    speech = scene.speech(person)
-    choices = [Choice(id=one.value, label=speech.text(words)) for one, words in PAPERS.items()]
+    localizer = scene.localizer(person)
+    choices = [Choice(id=one.value, label=localizer.text(words)) for one, words in PAPERS.items()]
     stop = Choice(
         id=STOP,
-        label=speech.text("The phone shows another code, or I cannot tell who it is"),
+        label=localizer.text("The phone shows another code, or I cannot tell who it is"),
         style="danger",
     )
-    intro = attest_doc(session, member, meeting.code, speech)
+    intro = attest_doc(session, member, meeting.code, localizer)
     met = Met(session, member, meeting, room_id)
     ask(scene, met, WHICH, intro, (*choices, stop))
 
@@ -86,9 +86,9 @@ def left(scene: Scene, meeting: Meeting, session: Session, member: Member) -> No
     person = meeting.registrar
     room_id = scene.chat_of(person)
     if room_id is not None:
-        speech = scene.speech(person)
-        doc = left_doc(member, speech)
-        scene.close(about_of(session.id, member.id), person, speech.text("It is over."))
+        localizer = scene.localizer(person)
+        doc = left_doc(member, localizer)
+        scene.close(about_of(session.id, member.id), person, localizer.text("It is over."))
         scene.tell(room_id, person, doc)
 
 
@@ -140,12 +140,14 @@ def _done(
     elif topic == ATTEST and choice == SEEN and nonce is not None:
         papers = Papers(str(purpose.get("papers")))
         session = meetings.identify(scene, session, member, met.meeting, papers, nonce)
-        scene.tell(met.room_id, met.person, identified_doc(member, scene.speech(met.person)))
+        scene.tell(met.room_id, met.person, identified_doc(member, scene.localizer(met.person)))
         guest = session.member(member.id) or member
         guest_cards.show(scene, session, guest, met.room_id, is_asked=False)
     else:
         tablet_talk.refuse(scene, session, member, met.meeting)
-        scene.tell(met.room_id, met.person, meeting_refused_doc(member, scene.speech(met.person)))
+        scene.tell(
+            met.room_id, met.person, meeting_refused_doc(member, scene.localizer(met.person))
+        )
 
 
 def _ask_again(scene: Scene, met: Met, purpose: Mapping[str, Any]) -> None:
@@ -163,7 +165,7 @@ def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str
         return
     session, member = found
     room_id, person = inbound.room_id, inbound.sender
-    speech, typed = scene.speech(person), showable(words)[:_NAME_CHARACTERS_MAX].strip()
+    localizer, typed = scene.localizer(person), showable(words)[:_NAME_CHARACTERS_MAX].strip()
     try:
         meeting = _current(scene, session, member, purpose)
     except RefusedError as e:
@@ -172,7 +174,7 @@ def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str
         return
     papers, met = Papers(purpose["papers"]), Met(session, member, meeting, room_id)
     if not is_same_name(typed, member.name):
-        scene.tell(room_id, person, other_name_doc(member, typed[:100], speech))
+        scene.tell(room_id, person, other_name_doc(member, typed[:100], localizer))
         _ask_name(scene, met, papers)
     elif member.is_by_hand:
         try:
@@ -185,7 +187,7 @@ def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str
 
 def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
     person = _registrar(member)
-    words = scene.speech(person).text("A newer question has taken the place of this one.")
+    words = scene.localizer(person).text("A newer question has taken the place of this one.")
     scene.close(about_of(session.id, member.id), person, words)
     try:
         meetings.offer(scene, session, member, room_id)
@@ -194,20 +196,20 @@ def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId) -> N
 
 
 def _ask_name(scene: Scene, met: Met, papers: Papers) -> None:
-    speech = scene.speech(met.person)
-    stop = Choice(id=STOP, label=speech.text("Stop: nobody signs"), style="danger")
-    ask(scene, met, NAME, name_doc(papers, speech), (stop,), papers=papers.value)
+    localizer = scene.localizer(met.person)
+    stop = Choice(id=STOP, label=localizer.text("Stop: nobody signs"), style="danger")
+    ask(scene, met, NAME, name_doc(papers, localizer), (stop,), papers=papers.value)
 
 
 def _ask_word(scene: Scene, met: Met, papers: Papers) -> None:
     """Ask the registrar to say with their key what they have seen."""
-    speech, meeting = scene.speech(met.person), met.meeting
-    text = attested_text(met.session, met.member, papers, meeting.code, speech)
+    localizer, meeting = scene.localizer(met.person), met.meeting
+    text = attested_text(met.session, met.member, papers, meeting.code, localizer)
     shown = MandateShown(what=what_of(meeting), text=text, until_ms=meeting.expires_at_ms)
     approve = scene.approvals.asked(scene.voice, met.person, "mandate", shown)
     choices = (
-        Choice(id=SEEN, label=speech.text("I have seen it"), approve=approve),
-        Choice(id=DECLINE, label=speech.text("Stop: nobody signs"), style="danger"),
+        Choice(id=SEEN, label=localizer.text("I have seen it"), approve=approve),
+        Choice(id=DECLINE, label=localizer.text("Stop: nobody signs"), style="danger"),
     )
     ask(scene, met, ATTEST, (Paragraph(text),), choices, papers=papers.value)
 

@@ -36,7 +36,7 @@ from veche.protocol.canonical import canonical
 from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import RoomId, Ulid, UserId, effect_id
 from veche.protocol.p256 import public_key, verify
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.crypto.media import upload_encrypted
 from veche.runtime.files.qr_codes import draw_png
 
@@ -123,7 +123,7 @@ def claim(
     meeting, session, member = found
     if member.is_by_hand:
         raise NotFoundError(NO_SUCH)
-    public = from_unpadded(body.public_key)
+    public = decode_base64(body.public_key)
     public_key(public)
     told = {
         "v": 1,
@@ -266,9 +266,9 @@ class Picture:
         if session is None or member is None or not scene.is_alone(room_id, person):
             return
         screen = link_of(self._parts, meeting, session, is_screen=True)
-        speech = scene.speech(person)
+        localizer = scene.localizer(person)
         link = link_of(self._parts, meeting, session) if member.is_by_hand else ""
-        doc = code_doc(member, screen, meeting.expires_at_ms, speech, link=link)
+        doc = code_doc(member, screen, meeting.expires_at_ms, localizer, link=link)
         scene.tell(room_id, person, doc)
         content = message.file(
             filename="in-person.png",

@@ -42,7 +42,7 @@ from veche.protocol import message
 from veche.protocol.errors import MalformedError, RefusedError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.crypto.media import upload_encrypted
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from appservices.signing.store.signatures import Signature
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
     from veche.runtime.database import Cursor
 
 EXPORT: Final = "signing.export"
@@ -72,35 +72,35 @@ JSON: Final = "application/json"
 def show_waiting(scene: Scene, inbound: Inbound, argument: str) -> None:
     """A person wants to sign: what waits for them; or else, how others are asked."""
     person, room_id = inbound.sender, inbound.room_id
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     found = waiting.waiting_for(scene, person)
     many = waiting.together(found)
     if argument.strip().casefold() in ALL_WORDS and len(many) > 1:
-        scene.tell(room_id, person, all_doc(len(many), waiting.link_of(scene, person), speech))
+        scene.tell(room_id, person, all_doc(len(many), waiting.link_of(scene, person), localizer))
         return
     for session, one in found[:WAITING_MAX]:
-        doc = sign_doc(session, one, scene.page_of(session, one), speech)
+        doc = sign_doc(session, one, scene.page_of(session, one), localizer)
         scene.tell(room_id, person, doc)
     if len(many) > 1:
-        scene.tell(room_id, person, many_doc(len(many), speech), is_quiet=True)
+        scene.tell(room_id, person, many_doc(len(many), localizer), is_quiet=True)
     if not found:
-        scene.tell(room_id, person, how_doc(speech))
+        scene.tell(room_id, person, how_doc(localizer))
 
 
 def show_private(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
     """A person wants to have a document signed that the bot never sees."""
     person = inbound.sender
     page = None if scene.links is None else scene.links.sign_new()
-    scene.tell(inbound.room_id, person, new_doc(page, scene.speech(person)))
+    scene.tell(inbound.room_id, person, new_doc(page, scene.localizer(person)))
 
 
 def show_sessions(scene: Scene, inbound: Inbound, argument: str) -> None:
     """A person wants to see their documents, or one of them."""
     person, room_id = inbound.sender, inbound.room_id
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     if argument.strip():
         session = _named(scene, person, argument)
-        scene.tell(room_id, person, _stands(scene, session, person, speech))
+        scene.tell(room_id, person, _stands(scene, session, person, localizer))
         return
     txn = scene.txn
     waiting = sessions.waiting_for(txn, person, LOOKED_AT_MAX)
@@ -111,47 +111,47 @@ def show_sessions(scene: Scene, inbound: Inbound, argument: str) -> None:
         own=_read(scene, listed.running_of(txn, person, SHOWN_MAX)),
         ended=_read(scene, listed.ended_of(txn, person, ENDED_MAX)),
     )
-    scene.tell(room_id, person, sessions_doc(person, found, speech))
+    scene.tell(room_id, person, sessions_doc(person, found, localizer))
 
 
 def delete(scene: Scene, inbound: Inbound, argument: str) -> None:
     """A requester wants what is kept of a document that is over deleted."""
     person, room_id = inbound.sender, inbound.room_id
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     session = own_session(scene, person, argument) if argument.strip() else None
     if session is None:
-        scene.tell(room_id, person, no_session_doc(speech))
+        scene.tell(room_id, person, no_session_doc(localizer))
         return
     try:
         at_ms = forgetting.ask(scene, session)
     except RefusedError as e:
-        scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
+        scene.tell(room_id, person, (Paragraph(refused_words(e, localizer)),))
         return
-    scene.tell(room_id, person, asked_doc(session, at_ms, speech))
+    scene.tell(room_id, person, asked_doc(session, at_ms, localizer))
 
 
 def extend(scene: Scene, inbound: Inbound, argument: str) -> None:
     """A requester gives signers more time."""
     person, room_id = inbound.sender, inbound.room_id
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     number, _, until = argument.strip().partition(" ")
     session = own_session(scene, person, number) if number else None
     if session is None:
-        scene.tell(room_id, person, no_session_doc(speech))
+        scene.tell(room_id, person, no_session_doc(localizer))
         return
     zone = scene.section.time_zone
-    until_ms = read_until(until, scene.now_ms, speech.language, zone)
+    until_ms = read_until(until, scene.now_ms, localizer.language, zone)
     if until_ms is None:
-        scene.tell(room_id, person, bad_until_doc(speech))
+        scene.tell(room_id, person, bad_until_doc(localizer))
         return
     try:
         acting.extended(scene, session, until_ms)
     except RefusedError as e:
-        scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
+        scene.tell(room_id, person, (Paragraph(refused_words(e, localizer)),))
     except MalformedError:
-        words = speech.text(
+        words = localizer.text(
             "That is not later: there is time until {moment} already.",
-            moment=speech.moment(session.deadline_at_ms),
+            moment=localizer.moment(session.deadline_at_ms),
         )
         scene.tell(room_id, person, (Paragraph(words),))
 
@@ -159,24 +159,24 @@ def extend(scene: Scene, inbound: Inbound, argument: str) -> None:
 def remind(scene: Scene, inbound: Inbound, argument: str) -> None:
     """A requester has whoever has not signed reminded."""
     person, room_id = inbound.sender, inbound.room_id
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     session = own_session(scene, person, argument)
     if session is None or session.state is not State.OPEN:
-        scene.tell(room_id, person, no_session_doc(speech))
+        scene.tell(room_id, person, no_session_doc(localizer))
         return
     done = owned.remind(scene, session)
     if done.count:
-        words = speech.plural(
+        words = localizer.plural(
             "One person is reminded.", "{count} persons are reminded.", done.count
         )
     elif done.waiting:
-        words = speech.text(
+        words = localizer.text(
             "Nobody is reminded: each was reminded {count} times, or has no chat with me, to which"
             " I have invited them.",
             count=REMINDERS_MAX,
         )
     else:
-        words = speech.text("Nobody has to sign now.")
+        words = localizer.text("Nobody has to sign now.")
     scene.tell(room_id, person, (Paragraph(words),))
 
 
@@ -189,7 +189,7 @@ def show_signatures(scene: Scene, inbound: Inbound, argument: str) -> None:  # n
         if session is not None:
             signed.append((session, one.party, one.level, one.at_ms))
     count = len(certificates.of_person(scene.txn, person, LOOKED_AT_MAX))
-    doc = signatures_doc(signed, _declined(scene, person), count, scene.speech(person))
+    doc = signatures_doc(signed, _declined(scene, person), count, scene.localizer(person))
     scene.tell(inbound.room_id, person, doc)
 
 
@@ -248,10 +248,10 @@ def exported(scene: Scene, person: UserId) -> dict[str, Any]:
             {
                 "session": one.session_id,
                 "serial": f"{one.serial:x}",
-                "document_sha256": unpadded(one.document_sha256),
+                "document_sha256": encode_base64(one.document_sha256),
                 "issued_at_ms": one.issued_at_ms,
                 "revoked_at_ms": one.revoked_at_ms,
-                "certificate": unpadded(one.certificate),
+                "certificate": encode_base64(one.certificate),
                 "act": one.act,
             }
             for one in issued
@@ -272,7 +272,7 @@ def _about(session: Session) -> dict[str, Any]:
         "requester": session.requester,
         "requester_name": session.matter.requester_name,
         "state": session.state.value,
-        "document_sha256": None if session.paper is None else unpadded(session.paper.sha256),
+        "document_sha256": None if session.paper is None else encode_base64(session.paper.sha256),
     }
 
 
@@ -302,16 +302,16 @@ def _read(scene: Scene, ids: list[Any]) -> list[Session]:
     return [one for one in found if one is not None]
 
 
-def _stands(scene: Scene, session: Session | None, person: UserId, speech: Speech) -> Doc:
+def _stands(scene: Scene, session: Session | None, person: UserId, localizer: Localizer) -> Doc:
     """How a document stands."""
     if session is None:
-        return no_session_doc(speech)
+        return no_session_doc(localizer)
     is_deleted = keeping.is_forgotten(scene, session)
     until_ms = keeping.forgotten_at_ms(scene, session)
-    doc = session_doc(session, speech, until_ms, is_deleted=is_deleted)
+    doc = session_doc(session, localizer, until_ms, is_deleted=is_deleted)
     is_theirs = session.requester == person and session.sent_at_ms is not None
     page = owned.page_of(scene, session) if is_theirs and not is_deleted else None
-    return (*doc, *own_page_doc(page, speech))
+    return (*doc, *own_page_doc(page, localizer))
 
 
 def own_session(scene: Scene, person: UserId, number: str) -> Session | None:

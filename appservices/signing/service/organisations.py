@@ -17,7 +17,7 @@ from appservices.signing.store import sessions
 from veche.contracts.signing.session_api import SessionState
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, RefusedError
 from veche.protocol.ids import UserId
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,8 +104,8 @@ def state_view(scene: Scene, session: Session) -> SessionState:
         state=session.state.value,
         title=session.matter.title,
         reference=session.matter.reference,
-        document_sha256=None if paper is None else unpadded(paper.sha256),
-        final_sha256=None if session.final_sha256 is None else unpadded(session.final_sha256),
+        document_sha256=None if paper is None else encode_base64(paper.sha256),
+        final_sha256=None if session.final_sha256 is None else encode_base64(session.final_sha256),
         parties=party_views(scene, session),
         deadline_at_ms=session.deadline_at_ms,
         deletes_at_ms=None if is_deleted else keeping.forgotten_at_ms(scene, session),

@@ -34,7 +34,7 @@ from veche.documents.pki.cms import der_of
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.approval import Approval, SignatureShown, showable
 from veche.protocol.errors import LimitError, NotFoundError, VecheError
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,7 @@ def announce(scene: Scene, session: Session, member: Member, body: AnnounceBody)
             "You are asked for no certificate of your own here: sign on your page, or have whoever"
             " asks you demand one."
         )
-    chain = tuple(from_unpadded(one) for one in body.chain)
+    chain = tuple(decode_base64(one) for one in body.chain)
     taken = check_own(chain, scene.parts.authorities.anchors, moment(scene.now_ms))
     check_level(member, taken.level)
     _check_mine(scene, session, member, taken.certificate)
@@ -130,7 +130,7 @@ def approve(
     check_shown(session, member, shown, approval.person)
     if shown.documents is not None or shown.level != taken.level.value:
         raise ApprovalMismatchError("level")
-    if shown.key != unpadded(key):
+    if shown.key != encode_base64(key):
         raise ApprovalMismatchError("key")
     _check_mine(scene, session, member, taken.certificate)
     since_ms = scene.now_ms - _HOUR_MS
@@ -188,7 +188,7 @@ def signed_view(scene: Scene, signature: Signature) -> OwnCertificateView | None
         issuer=named(certificate.issuer),
         authority=_authority(scene.parts.authorities.anchors, issued),
         level=issued.level.value,  # type: ignore[arg-type]  # one of the two
-        key=unpadded(issued.spki_sha256),
+        key=encode_base64(issued.spki_sha256),
         ends_at_ms=_ms(certificate.not_valid_after_utc),
         is_approved=True,
     )
@@ -200,7 +200,7 @@ def authority_views(authorities: Authorities) -> list[AuthorityView]:
         AuthorityView(
             name=one.name,
             level=one.level.value,  # type: ignore[arg-type]  # one of the two
-            certificate=unpadded(der_of(one.certificate)),
+            certificate=encode_base64(der_of(one.certificate)),
             policies=sorted(one.policies),
         )
         for one in authorities.anchors
@@ -209,7 +209,7 @@ def authority_views(authorities: Authorities) -> list[AuthorityView]:
 
 def stamper_views(authorities: Authorities) -> list[str]:
     """Who stamps for this site, or did, and is trusted for that alone."""
-    return list(map(unpadded, authorities.trusted_stampers))
+    return list(map(encode_base64, authorities.trusted_stampers))
 
 
 def named(name: x509.Name) -> str:
@@ -229,7 +229,7 @@ def own_view(taken: Taken, *, is_approved: bool, provider: str | None = None) ->
         issuer=named(certificate.issuer),
         authority=taken.anchor.name,
         level=taken.level.value,  # type: ignore[arg-type]  # one of the two
-        key=unpadded(key_sha256(certificate)),
+        key=encode_base64(key_sha256(certificate)),
         ends_at_ms=_ms(certificate.not_valid_after_utc),
         is_approved=is_approved,
         provider=provider,
@@ -269,8 +269,8 @@ def _keep(scene: Scene, session: Session, member: Member, told: Announced, nonce
         "signing",
         "own_certificate",
         session=session.id,
-        document=unpadded(session.paper.sha256),
-        tbs=unpadded(hashlib.sha256(certificate.tbs_certificate_bytes).digest()),
+        document=encode_base64(session.paper.sha256),
+        tbs=encode_base64(hashlib.sha256(certificate.tbs_certificate_bytes).digest()),
     )
     ground = Ground(member.user_id, PURPOSE, _BASIS, case=session.id)
     token = scene.voice.commit(ActClass.CERTIFICATE, form, ground)

@@ -59,7 +59,7 @@ def ask(
     """
     person, topic = member.user_id, question.topic
     matter = about(session, member, topic)
-    words = scene.speech(person).text("A newer question has taken the place of this one.")
+    words = scene.localizer(person).text("A newer question has taken the place of this one.")
     scene.close(matter, person, words)
     prompt = scene.prompt(person, question.choices, LASTS_MS)
     purpose = {"topic": topic, "session": session.id, "party": member.id, **question.more}
@@ -84,11 +84,11 @@ def attempt(
     scene: Scene, room_id: RoomId, person: UserId, act: Callable[[], Session]
 ) -> Session | None:
     """Do something, or say why it is not done; then None."""
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     try:
         return act()
     except RefusedError as e:
-        scene.tell(room_id, person, (Paragraph(refused_words(e, speech)),))
+        scene.tell(room_id, person, (Paragraph(refused_words(e, localizer)),))
     except MalformedError:
-        scene.tell(room_id, person, (Paragraph(speech.text("This cannot be done.")),))
+        scene.tell(room_id, person, (Paragraph(localizer.text("This cannot be done.")),))
     return None

@@ -19,7 +19,7 @@ _LINK: Final = re.compile(r"/sign#(\S{1,500})")
 
 def doubt(scene: Scene, inbound: Inbound) -> Doc | None:
     """Why nothing is done of what was said: it has a key; None: it has none."""
-    return leaked_doc(scene.speech(inbound.sender)) if _has_key(scene, inbound) else None
+    return leaked_doc(scene.localizer(inbound.sender)) if _has_key(scene, inbound) else None
 
 
 def _has_key(scene: Scene, inbound: Inbound) -> bool:

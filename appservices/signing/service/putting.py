@@ -38,7 +38,7 @@ from veche.messaging.jobs import Job
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import effect_id
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.files.document_cipher import encrypt, increment_of
 from veche.runtime.threads import in_thread
 
@@ -76,7 +76,7 @@ class PutSeal(ChatJob[Parts]):
         sealed = await self._parts.pool.run(
             self._parts.seals.seal, member.person, prepared.digest, now_ms
         )
-        increment = prepared.filled(from_unpadded(sealed.signature))
+        increment = prepared.filled(decode_base64(sealed.signature))
         sha256 = await in_thread(reactor, _sha256, grow, increment)
         return {"increment": increment, "sha256": sha256, "revision": kept.session.revision}
 
@@ -90,7 +90,7 @@ class PutSeal(ChatJob[Parts]):
             return
         scene = self._parts.scene(txn, f"{job.id} {digest.hex()}", now_ms)
         form = call_form(
-            "signing", "seal", session=session.id, digest=unpadded(digest), by=member.person
+            "signing", "seal", session=session.id, digest=encode_base64(digest), by=member.person
         )
         ground = Ground(None, PURPOSE, BASIS, case=session.id)
         spend(txn, scene.voice.commit(ActClass.SEAL, form, ground), form)
@@ -135,8 +135,8 @@ def _prepare(
     """The revision without its seal, and how the file is with one; the same bytes each time."""
     view = parts.seals.view(member.person, parts.host.now_ms())
     proofs = Proofs(
-        [from_unpadded(one) for one in view.certificates],
-        [from_unpadded(one) for one in view.lists],
+        [decode_base64(one) for one in view.certificates],
+        [decode_base64(one) for one in view.lists],
     )
     if kept.session.has_container:
         step = container.prepare(kept.container(), [kept.session.matter.kind])

@@ -32,7 +32,7 @@ from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import mapping
 from veche.runtime.crypto.attachments import read_file_key
 from veche.runtime.crypto.media import download_encrypted
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from appservices.signing.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
     from veche.runtime.database import Cursor
 
 READ: Final = "signing.read"
@@ -115,10 +115,12 @@ def order_list(scene: Scene, inbound: Inbound, session_id: str) -> None:
 def order(scene: Scene, inbound: Inbound) -> None:
     """Have a file read that a person has sent to have it signed."""
     person, room_id = inbound.sender, inbound.room_id
-    speech = scene.speech(person)
+    localizer = scene.localizer(person)
     file = file_of(inbound)
     if file is None:
-        words = speech.text("The file is not encrypted. Send it from a client that encrypts files.")
+        words = localizer.text(
+            "The file is not encrypted. Send it from a client that encrypts files."
+        )
         scene.tell(room_id, person, (Paragraph(words),))
         return
     sealed = seal_file(scene, file, name_in(inbound))
@@ -126,7 +128,7 @@ def order(scene: Scene, inbound: Inbound) -> None:
     id_ = effect_id(READ, inbound.event_id)
     jobs.schedule(scene.txn, Job(id_, READ, payload, scene.now_ms))
     if _is_slow(inbound):
-        words = speech.text("I am reading the file. As large as it is, that can take a minute.")
+        words = localizer.text("I am reading the file. As large as it is, that can take a minute.")
         scene.tell(room_id, person, (Paragraph(words),), is_quiet=True)
 
 
@@ -138,7 +140,7 @@ def _is_slow(inbound: Inbound) -> bool:
 
 def seal_file(scene: Scene, file: Mapping[str, Any], name: str = "") -> str:
     """A file of a chat, with the key that opens it, as a job keeps it."""
-    return unpadded(scene.vault.seal({"file": dict(file), "name": name}))
+    return encode_base64(scene.vault.seal({"file": dict(file), "name": name}))
 
 
 def name_of_file(parts: Parts, job: Job) -> str:
@@ -147,7 +149,7 @@ def name_of_file(parts: Parts, job: Job) -> str:
 
 
 def _opened(parts: Parts, job: Job) -> Mapping[str, Any]:
-    return parts.vault.open(from_unpadded(job.payload["sealed"]))
+    return parts.vault.open(decode_base64(job.payload["sealed"]))
 
 
 async def fetch(parts: Parts, job: Job) -> bytes:
@@ -207,9 +209,9 @@ class Read(ChatJob[Parts]):
         """Say what was seen, and ask what it is called; or why it cannot be signed."""
         scene = self._parts.scene(txn, job.id, now_ms)
         person, room_id = UserId(job.payload["person"]), RoomId(job.payload["room"])
-        speech = scene.speech(person)
+        localizer = scene.localizer(person)
         if "problem" in result:
-            words = refusal_text(CATALOGUE, speech.language, result["problem"])
+            words = refusal_text(CATALOGUE, localizer.language, result["problem"])
             scene.tell(room_id, person, (Paragraph(words),))
             return
         if draft_talk.has_too_many(scene, room_id, person):
@@ -227,7 +229,7 @@ class Read(ChatJob[Parts]):
             pages=0 if isinstance(upload, AnyFile) else upload.pages,
         )
         session = _kept(scene, drafting.make(scene, order), upload)
-        doc = _seen(upload, speech)
+        doc = _seen(upload, localizer)
         scene.tell(room_id, person, doc, is_quiet=True)
         draft_talk.forget_later(scene, session)
         if isinstance(upload, SignedUpload):
@@ -248,19 +250,19 @@ def _kept(scene: Scene, session: Session, upload: Upload | SignedUpload | AnyFil
     return session
 
 
-def _seen(upload: Upload | SignedUpload | AnyFile, speech: Speech) -> Doc:
+def _seen(upload: Upload | SignedUpload | AnyFile, localizer: Localizer) -> Doc:
     """What was seen of a file."""
     if isinstance(upload, AnyFile):
-        return any_file_doc(upload, speech)
+        return any_file_doc(upload, localizer)
     if isinstance(upload, SignedUpload):
-        return upload_doc(upload.pages, (), speech)
+        return upload_doc(upload.pages, (), localizer)
     changes = [one for one in upload.notes if one not in REMARKS]
     remarks = [one for one in upload.notes if one in REMARKS]
-    language = speech.language
+    language = localizer.language
     return upload_doc(
         upload.pages,
         note_texts(CATALOGUE, language, changes),
-        speech,
+        localizer,
         note_texts(CATALOGUE, language, remarks),
     )
 
@@ -288,7 +290,7 @@ class ReadList(ChatJob[Parts]):
             return
         person = UserId(session.requester)
         if "problem" in result:
-            scene.tell(room_id, person, problem_doc(result["problem"], scene.speech(person)))
+            scene.tell(room_id, person, problem_doc(result["problem"], scene.localizer(person)))
         else:
             draft_talk.take_who(scene, session, room_id, result["typed"])
 

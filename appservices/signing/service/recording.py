@@ -36,7 +36,7 @@ from veche.contracts.signing.handwriting import Drawing, HandRecord
 from veche.documents.asic.container import signature_name
 from veche.documents.pki.cms import der_of
 from veche.protocol.canonical import canonical
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.protocol.wire import parse
 from veche.runtime.version import build_version
 
@@ -81,7 +81,7 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
         document=EvidenceDocument(
             title=session.matter.title,
             title_sha256=told_digest(session.title_sha256),
-            sha256=unpadded(paper.sha256),
+            sha256=encode_base64(paper.sha256),
             bytes=paper.size,
             pages=paper.pages,
             filename=session.matter.filename if session.has_container else "",
@@ -89,7 +89,7 @@ def record_of(scene: Scene, session: Session, final_sha256: bytes, verdict: str)
             code=session.code,
             fields_before=() if session.matter.before is None else session.matter.before.fields,
         ),
-        final_sha256=unpadded(final_sha256),
+        final_sha256=encode_base64(final_sha256),
         created_at_ms=session.sent_at_ms or session.made_at_ms,
         ended_at_ms=session.ended_at_ms or scene.now_ms,
         parties=tuple(_party(session, one, given, issued) for one in session.members),
@@ -127,7 +127,7 @@ def _log(scene: Scene, session: Session, issued: Iterable[Issued]) -> dict[str, 
         for act in proof["acts"]:
             if act["e"] == one.act:
                 text = canonical({**proof, "acts": [act]}, where="log").decode()
-                digest = unpadded(hashlib.sha256(one.certificate).digest())
+                digest = encode_base64(hashlib.sha256(one.certificate).digest())
                 found[digest] = EvidenceLog(entry=one.act, proof=text)
     return found
 
@@ -176,7 +176,7 @@ def _party(
     sha256, issuer, named_as = None, "", ""
     if certificate is not None:
         made = x509.load_der_x509_certificate(certificate.certificate)
-        sha256 = unpadded(_sha256(made))
+        sha256 = encode_base64(_sha256(made))
         if certificate.is_own:
             issuer, named_as = named(made.issuer), named(made.subject)
     return EvidenceParty(
@@ -236,7 +236,7 @@ def _reply(session: Session, one: Signature) -> EvidenceApproval:
         "session": session.id,
         "party": one.party,
         "person": member.person,
-        "document_sha256": unpadded(paper.sha256),
+        "document_sha256": encode_base64(paper.sha256),
         "code": session.code,
         "at_ms": one.at_ms,
     }
@@ -245,7 +245,7 @@ def _reply(session: Session, one: Signature) -> EvidenceApproval:
         means="code",
         person=member.person,
         at_ms=one.at_ms,
-        signed=unpadded(canonical(told, where="reply")),
+        signed=encode_base64(canonical(told, where="reply")),
         reply=dict(one.details),
     )
 
@@ -261,7 +261,7 @@ def _certificates(parts: Parts, session: Session, issued: Iterable[Issued]) -> l
     ders += [der for one in issued for der in (*one.above, one.certificate)]
     if any(one.is_own for one in issued):
         ders += known.trusted
-    return [unpadded(one) for one in dict.fromkeys(ders)]
+    return [encode_base64(one) for one in dict.fromkeys(ders)]
 
 
 def _roots(parts: Parts, issued: Iterable[Issued]) -> tuple[str, ...]:
@@ -270,7 +270,7 @@ def _roots(parts: Parts, issued: Iterable[Issued]) -> tuple[str, ...]:
     known: Sequence[bytes] = authorities.trusted
     if not any(one.is_own for one in issued):
         known = [der_of(authorities.root), *authorities.trusted_stampers]
-    return tuple(unpadded(hashlib.sha256(one).digest()) for one in known)
+    return tuple(encode_base64(hashlib.sha256(one).digest()) for one in known)
 
 
 def _clauses(session: Session, given: Iterable[Signature]) -> list[EvidenceClause]:
@@ -344,7 +344,7 @@ def _hands(session: Session, given: Mapping[str, Signature]) -> Iterable[Evidenc
         yield EvidenceHand(
             party=member.id,
             witness=witness.id,
-            record=unpadded(record.signed),
+            record=encode_base64(record.signed),
             drawing=parse(Drawing, told["drawing"], where="drawing"),
         )
 

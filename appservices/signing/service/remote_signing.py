@@ -23,7 +23,7 @@ from appservices.signing.store import certificates, provider_orders
 from appservices.signing.store.provider_orders import ProviderOrder
 from veche.contracts.signing.provider_api import CredentialView, OrderView
 from veche.documents.pki.cms import der_of
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.keys.csc import Waiting
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def credential_view(
     if remote is None:
         return CredentialView(credential=credential, chain=[], refusal=refusal)
     chain = [der_of(one) for one in remote.certificates[:CHAIN_MAX]]
-    told = [unpadded(one) for one in chain]
+    told = [encode_base64(one) for one in chain]
     try:
         taken = check_own(chain, authorities.anchors, moment(now_ms))
     except OwnCertificateError as e:
@@ -201,14 +201,14 @@ def order_view(scene: Scene, order: ProviderOrder | None) -> OrderView:
         return OrderView(state="none", now_ms=scene.now_ms)
     return OrderView(
         state=_state(order),
-        chain=[unpadded(one) for one in order.chain],
-        certificates=[unpadded(one) for one in _above(scene.parts.authorities, order)],
-        lists=[unpadded(one) for one in order.lists],
+        chain=[encode_base64(one) for one in order.chain],
+        certificates=[encode_base64(one) for one in _above(scene.parts.authorities, order)],
+        lists=[encode_base64(one) for one in order.lists],
         revision=order.revision,
         at_ms=order.at_ms,
         until_ms=order.at_ms + ORDER_MS,
-        digest=None if order.digest is None else unpadded(order.digest),
-        signature=None if order.signature is None else unpadded(order.signature),
+        digest=None if order.digest is None else encode_base64(order.digest),
+        signature=None if order.signature is None else encode_base64(order.signature),
         now_ms=scene.now_ms,
     )
 

@@ -200,7 +200,7 @@ def _ask_pages(scene: Scene, session: Session) -> None:
     for person in delivery.recipients(session):
         room_id = scene.chat_of(person)
         if room_id is not None:
-            scene.tell(room_id, person, renew_doc(session, scene.speech(person)))
+            scene.tell(room_id, person, renew_doc(session, scene.localizer(person)))
 
 
 def _lists_at(authorities: Authorities, addresses: list[str]) -> tuple[list[bytes], list[str]]:

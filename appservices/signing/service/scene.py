@@ -10,10 +10,10 @@ from appservices.signing.config import SessionsSection
 from appservices.signing.core.commands import COMMANDS
 from appservices.signing.service.tokens import SEED, key_text, token_of
 from appservices.signing.store import chats, events, sessions
-from veche.bots import ChatParts, ChatScene, Manner
+from veche.bots import BotProfile, ChatParts, Conversation
 from veche.protocol.message_json import doc_from_json, doc_to_json
 from veche.protocol.texts.catalogue import Catalogue
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.live import announce
 from veche.runtime.widget import widget_state
 
@@ -52,7 +52,7 @@ class Parts(ChatParts[SessionsSection]):
         pool: The threads in which keys sign.
     """
 
-    manner = Manner(PURPOSE, CATALOGUE, COMMANDS, chats.CHATS)
+    profile = BotProfile(PURPOSE, CATALOGUE, COMMANDS, chats.CHATS)
     signing: SigningSection
     authorities: Authorities
     seals: Seals
@@ -70,7 +70,7 @@ class Parts(ChatParts[SessionsSection]):
 
 
 @attrs.frozen
-class Scene(ChatScene[SessionsSection]):
+class Scene(Conversation[SessionsSection]):
     """One transaction."""
 
     parts: Parts
@@ -125,7 +125,7 @@ class Scene(ChatScene[SessionsSection]):
 
     def kept(self, asking: Asking) -> Asking:
         """A question with what stands above it sealed."""
-        sealed = unpadded(self.vault.seal({_INTRO: doc_to_json(asking.intro)}))
+        sealed = encode_base64(self.vault.seal({_INTRO: doc_to_json(asking.intro)}))
         purpose = {**asking.purpose, _INTRO: sealed}
         return attrs.evolve(asking, purpose=purpose, kept_intro=())
 
@@ -134,7 +134,7 @@ class Scene(ChatScene[SessionsSection]):
         sealed = kept.purpose.get(_INTRO)
         if not isinstance(sealed, str):
             return kept
-        intro = doc_from_json(self.vault.open(from_unpadded(sealed))[_INTRO])
+        intro = doc_from_json(self.vault.open(decode_base64(sealed))[_INTRO])
         return attrs.evolve(kept, intro=intro)
 
 

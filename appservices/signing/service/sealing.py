@@ -18,7 +18,7 @@ from veche.documents.pki.cms import Signer, der_of
 from veche.documents.pki.stamps import StampAuthority, StampRequest
 from veche.documents.sealing_api import SealedView, SealView
 from veche.protocol.errors import ForbiddenError, NotFoundError, RefusedError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,8 +106,10 @@ class Seals:
         own = self._authorities.list_of(seal.certificate)
         return SealView(
             name=_name_of(seal),
-            certificates=tuple(map(unpadded, [*stamps.certificates, der_of(seal.certificate)])),
-            lists=tuple(map(unpadded, [*stamps.lists, own])),
+            certificates=tuple(
+                map(encode_base64, [*stamps.certificates, der_of(seal.certificate)])
+            ),
+            lists=tuple(map(encode_base64, [*stamps.lists, own])),
         )
 
     def proofs(self) -> Proofs:
@@ -136,7 +138,7 @@ class Seals:
         attributes = signer.signed_attributes(digest)
         signature = seal.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
         token = self.stamp(StampRequest(hashlib.sha256(signature).digest()), now_ms)
-        return SealedView(signature=unpadded(signer.detached(attributes, signature, token)))
+        return SealedView(signature=encode_base64(signer.detached(attributes, signature, token)))
 
     def lists_at(self, addresses: Sequence[str]) -> list[bytes]:
         """Newest lists of those who stamp elsewhere; none where nobody does. It blocks."""

@@ -56,7 +56,7 @@ def came(scene: Scene, meeting: Meeting, session: Session, member: Member) -> No
     """A tablet has opened the link: tell the registrar which digits it shows."""
     room_id = scene.chat_of(meeting.registrar)
     if room_id is not None:
-        doc = opened_doc(session, member, meeting, scene.speech(meeting.registrar))
+        doc = opened_doc(session, member, meeting, scene.localizer(meeting.registrar))
         scene.tell(room_id, meeting.registrar, doc)
 
 
@@ -78,12 +78,12 @@ def answered(scene: Scene, met: Met, topic: str, choice: str, nonce: str | None)
     Raises:
         RefusedError: It is too late for that.
     """
-    speech = scene.speech(met.person)
+    localizer = scene.localizer(met.person)
     if topic == REFUSAL and choice == CONFIRM and nonce is not None:
         tablets.confirm_refusal(scene, met.session, met.member, met.meeting)
         return
     tablets.refuse(scene, met.session, met.member, met.meeting)
-    scene.tell(met.room_id, met.person, meeting_refused_doc(met.member, speech))
+    scene.tell(met.room_id, met.person, meeting_refused_doc(met.member, localizer))
 
 
 def refuse(scene: Scene, session: Session, member: Member, meeting: Meeting) -> None:
@@ -101,39 +101,41 @@ def seen(scene: Scene, met: Met, papers: Papers, typed: str) -> None:
     Raises:
         RefusedError: It is too late, or they may not any more.
     """
-    person, speech = met.person, scene.speech(met.person)
+    person, localizer = met.person, scene.localizer(met.person)
     session = tablets.vouch(scene, met.session, met.member, met.meeting, papers)
     witness, writer = witness_of(session, met.member), session.member(met.member.id)
     if witness is None or writer is None:
         raise MeetingOverError
     scene.close(about_of(session.id, writer.id), person, typed[:100])
     page = scene.page_of(session, witness)
-    doc = witness_doc(session, writer, papers, page, speech)
-    stop = Choice(id=STOP, label=speech.text("Stop: nothing of it counts"), style="danger")
+    doc = witness_doc(session, writer, papers, page, localizer)
+    stop = Choice(id=STOP, label=localizer.text("Stop: nothing of it counts"), style="danger")
     ask(scene, attrs.evolve(met, session=session, member=writer), WITNESS, doc, (stop,))
 
 
 def _ask_papers(scene: Scene, met: Met) -> None:
-    speech = scene.speech(met.person)
-    choices = [Choice(id=one.value, label=speech.text(words)) for one, words in PAPERS.items()]
-    words = speech.text("The tablet shows another code, I did not see it, or it is somebody else")
+    localizer = scene.localizer(met.person)
+    choices = [Choice(id=one.value, label=localizer.text(words)) for one, words in PAPERS.items()]
+    words = localizer.text(
+        "The tablet shows another code, I did not see it, or it is somebody else"
+    )
     stop = Choice(id=STOP, label=words, style="danger")
-    intro = written_doc(met.session, met.member, met.meeting, speech)
+    intro = written_doc(met.session, met.member, met.meeting, localizer)
     ask(scene, met, WHICH, intro, (*choices, stop))
 
 
 def _ask_refusal(scene: Scene, met: Met, told: Mapping[str, Any]) -> None:
     """Ask the registrar to say with their key that somebody declined before them."""
-    session, member, speech = met.session, met.member, scene.speech(met.person)
-    text = refusal_text(session, member, (told["code"], told["words"]), speech)
+    session, member, localizer = met.session, met.member, scene.localizer(met.person)
+    text = refusal_text(session, member, (told["code"], told["words"]), localizer)
     what = f"{DECLINED} {session.id} {member.id} {met.meeting.id}"
     shown = MandateShown(what=what, text=text, until_ms=met.meeting.expires_at_ms)
     approve = scene.approvals.asked(scene.voice, met.person, "mandate", shown)
     choices = (
-        Choice(id=CONFIRM, label=speech.text("They decline: I have heard it"), approve=approve),
-        Choice(id=DECLINE, label=speech.text("Stop: nothing of it counts"), style="danger"),
+        Choice(id=CONFIRM, label=localizer.text("They decline: I have heard it"), approve=approve),
+        Choice(id=DECLINE, label=localizer.text("Stop: nothing of it counts"), style="danger"),
     )
-    intro = refusal_doc(session, member, met.meeting, speech)
+    intro = refusal_doc(session, member, met.meeting, localizer)
     ask(scene, met, REFUSAL, (*intro, Paragraph(text)), choices)
 
 
@@ -162,7 +164,7 @@ class Over(ChatJob[Parts]):
 
 def _tell_over(scene: Scene, session: Session, member: Member, meeting: Meeting) -> None:
     person = meeting.registrar
-    room_id, speech = scene.chat_of(person), scene.speech(person)
-    scene.close(about_of(session.id, member.id), person, speech.text("It is over."))
+    room_id, localizer = scene.chat_of(person), scene.localizer(person)
+    scene.close(about_of(session.id, member.id), person, localizer.text("It is over."))
     if room_id is not None:
-        scene.tell(room_id, person, over_doc(member, speech))
+        scene.tell(room_id, person, over_doc(member, localizer))

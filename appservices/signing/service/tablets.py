@@ -31,7 +31,7 @@ from veche.messaging import jobs
 from veche.messaging.jobs import Job
 from veche.protocol.approval import ShownClause
 from veche.protocol.errors import MalformedError, NotFoundError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def claim(scene: Scene, found: Found, body: TabletBody) -> Meeting:
     meeting, session, member = found
     if not member.is_by_hand:
         raise NotFoundError(meetings.NO_SUCH)
-    digest = from_unpadded(body.secret_sha256)
+    digest = decode_base64(body.secret_sha256)
     if meeting.tablet == digest and meeting.state is MeetingState.CLAIMED:
         return meeting
     _check_open(scene, session, member)
@@ -77,7 +77,7 @@ def check_tablet(meeting: Meeting, secret: str) -> None:
         MeetingOverError: It is another one, or was closed meanwhile.
     """
     try:
-        digest = hashlib.sha256(from_unpadded(secret)).digest()
+        digest = hashlib.sha256(decode_base64(secret)).digest()
     except ValueError:
         digest = b""
     if meeting.tablet is None or not hmac.compare_digest(meeting.tablet, digest):

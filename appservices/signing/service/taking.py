@@ -41,7 +41,7 @@ from veche.documents.pdf.document import Document
 from veche.documents.signatures.verdict import signatures_of
 from veche.protocol.approval import Approval, SignatureShown
 from veche.protocol.errors import BadSignatureError, VecheError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.files.document_cipher import decrypt, increment_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def check_held(held: Held, body: RevisionView, parts: Parts, now_ms: int) -> Non
         check_claimed(_claims(body, expected), expected, is_container=session.has_container)
         return
     place = increment_of(body.number)
-    increment = decrypt(session.matter.key, from_unpadded(body.increment), place)
+    increment = decrypt(session.matter.key, decode_base64(body.increment), place)
     if session.has_container:
         _check_step(held.kept, increment, body, expected)
         return
@@ -129,7 +129,7 @@ def _check_step(kept: Kept, increment: bytes, body: RevisionView, expected: Expe
 
 def _check_told(digest: bytes, increment: bytes, body: RevisionView) -> None:
     """Make sure that what came is what was told of it."""
-    is_told = hmac.compare_digest(digest, from_unpadded(body.sha256))
+    is_told = hmac.compare_digest(digest, decode_base64(body.sha256))
     if len(increment) != body.size or not is_told:
         raise BadSignatureError("its digest or size is not the one that was told")
 
@@ -157,7 +157,7 @@ def _claims(body: RevisionView, expected: Expected) -> list[Claim]:
     own = expected.fields[0]
     clauses = (
         Claim(
-            clause_field(own, one.clause), from_unpadded(one.cms), from_unpadded(one.signed_sha256)
+            clause_field(own, one.clause), decode_base64(one.cms), decode_base64(one.signed_sha256)
         )
         for one in body.clauses or ()
     )
@@ -192,10 +192,10 @@ def keep(scene: Scene, held: Held, session: Session, body: RevisionView) -> Sess
     revision = Revision(
         number=body.number,
         party=held.member.id,
-        previous_sha256=from_unpadded(body.previous_sha256),
-        sha256=from_unpadded(body.sha256),
+        previous_sha256=decode_base64(body.previous_sha256),
+        sha256=decode_base64(body.sha256),
         size=body.size,
-        increment=from_unpadded(body.increment),
+        increment=decode_base64(body.increment),
         at_ms=scene.now_ms,
     )
     revisions.add(scene.txn, session.id, revision)
@@ -264,7 +264,7 @@ def _check_newest(session: Session, body: RevisionView) -> None:
     head = session.head_sha256
     assert head is not None, "an open session has a document"  # noqa: S101 -- our bug
     is_newest = body.number == session.revision + 1
-    if not is_newest or not hmac.compare_digest(head, from_unpadded(body.previous_sha256)):
+    if not is_newest or not hmac.compare_digest(head, decode_base64(body.previous_sha256)):
         raise StaleRevisionError(session.revision, head)
 
 

@@ -42,7 +42,7 @@ def tell_signature(scene: Scene, session: Session, happening: Happening) -> None
         if is_one_of_many:
             together.tell_signed(scene, signature, person, person)
         elif room_id is not None:
-            doc = yours_doc(session, signature.level, scene.speech(person))
+            doc = yours_doc(session, signature.level, scene.localizer(person))
             scene.tell(room_id, person, doc, is_quiet=True)
     requester = requester_of(session)
     if requester is None or requester == member.person:
@@ -51,7 +51,7 @@ def tell_signature(scene: Scene, session: Session, happening: Happening) -> None
     if is_one_of_many:
         together.tell_signed(scene, signature, member.user_id, requester)
     elif room_id is not None:
-        doc = signature_doc(session, member, signature.level, scene.speech(requester))
+        doc = signature_doc(session, member, signature.level, scene.localizer(requester))
         scene.tell(room_id, requester, doc)
 
 
@@ -62,8 +62,8 @@ def tell_everyone(scene: Scene, session: Session, happening: Happening) -> None:
     for person in dict.fromkeys((*((requester,) if requester else ()), *told)):
         room_id = scene.chat_of(person)
         if room_id is not None:
-            speech = scene.speech(person)
-            doc = news_doc(session, happening.what, happening.member, happening.other, speech)
+            localizer = scene.localizer(person)
+            doc = news_doc(session, happening.what, happening.member, happening.other, localizer)
             scene.tell(room_id, person, doc)
         elif person in told and cards.can_act(session, told[person]):
             # They left, and are still asked: their card waits for them in a new chat.
@@ -77,8 +77,8 @@ def remind(scene: Scene, session: Session, member: Member) -> bool:
     if count >= REMINDERS_MAX or room_id is None:
         return False
     scene.record(session, REMINDED, member.id)
-    speech = scene.speech(member.user_id)
-    doc = reminder_doc(session, member, scene.page_of(session, member), speech)
+    localizer = scene.localizer(member.user_id)
+    doc = reminder_doc(session, member, scene.page_of(session, member), localizer)
     scene.tell(room_id, member.user_id, doc)
     return True
 

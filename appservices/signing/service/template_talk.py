@@ -61,9 +61,9 @@ _REGION: Final = "ZZ"
 
 def show_all(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
     """A person wants to know which templates there are."""
-    speech = scene.speech(inbound.sender)
-    found = {one.template: _title(one, speech.language) for one in _templates(scene.parts)}
-    scene.tell(inbound.room_id, inbound.sender, templates_doc(found, speech))
+    localizer = scene.localizer(inbound.sender)
+    found = {one.template: _title(one, localizer.language) for one in _templates(scene.parts)}
+    scene.tell(inbound.room_id, inbound.sender, templates_doc(found, localizer))
 
 
 def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -159,7 +159,7 @@ def _ask_party(scene: Scene, session: Session, room_id: RoomId) -> None:
         return
     for one in template.parties:
         if one.id not in kept["persons"]:
-            doc = whom_doc(one.title[kept["language"]], one.role, scene.speech(person))
+            doc = whom_doc(one.title[kept["language"]], one.role, scene.localizer(person))
             draft_talk.wait_for(scene, session, room_id, doc, f"{PARTY}{one.id}")
             return
     payload = {"session": session.id, "room": room_id}
@@ -177,9 +177,9 @@ def _take_party(scene: Scene, session: Session, inbound: Inbound, party: str, wo
     if found.role is Role.SEAL:
         who = typed if draft_talk.may_order_seal(scene, typed, person) else None
     if who is None:
-        scene.tell(inbound.room_id, person, nobody_doc(typed, scene.speech(person)))
+        scene.tell(inbound.room_id, person, nobody_doc(typed, scene.localizer(person)))
     elif who in kept["persons"].values():
-        scene.tell(inbound.room_id, person, taken_doc(typed, scene.speech(person)))
+        scene.tell(inbound.room_id, person, taken_doc(typed, scene.localizer(person)))
     else:
         session = _with(scene, session, persons={**kept["persons"], party: who})
     draft_talk.close(scene, session)
@@ -227,18 +227,18 @@ class Fill(ChatJob[Parts]):
         if session is None or not result or session.matter.template is None:
             return
         person = UserId(session.requester)
-        speech = scene.speech(person)
+        localizer = scene.localizer(person)
         if "nobody" in result:
-            scene.tell(room_id, person, nobody_doc(result["nobody"], speech))
+            scene.tell(room_id, person, nobody_doc(result["nobody"], localizer))
             left = {k: v for k, v in _kept(session)["persons"].items() if k != result["party"]}
             _ask_party(scene, _with(scene, session, persons=left), room_id)
         elif "problem" in result:
-            scene.tell(room_id, person, template_fails_doc(speech))
+            scene.tell(room_id, person, template_fails_doc(localizer))
         else:
             session = _filled(session, result["folder"].template, result["made"], result["names"])
             cipher = encrypt(session.matter.key, result["made"].pdf, DOCUMENT)
             blobs.put(txn, session.id, "upload", cipher, now_ms)
-            scene.tell(room_id, person, made_doc(result["made"].pages, speech), is_quiet=True)
+            scene.tell(room_id, person, made_doc(result["made"].pages, localizer), is_quiet=True)
             draft_talk.review(scene, scene.save(session), room_id)
 
 

@@ -104,20 +104,20 @@ class SignedTogether(ChatJob[Parts]):
             for session, member, signature in _signed(scene, session_id, party)
             if to in (signer, session.requester)
         ]
-        speech, is_yours = scene.speech(to), to == signer
+        localizer, is_yours = scene.localizer(to), to == signer
         if len(found) == 1:
             session, member, signature = found[0]
             doc = (
-                yours_doc(session, signature.level, speech)
+                yours_doc(session, signature.level, localizer)
                 if is_yours
-                else signature_doc(session, member, signature.level, speech)
+                else signature_doc(session, member, signature.level, localizer)
             )
             scene.tell(room_id, to, doc, is_quiet=is_yours)
         elif found:
             _, member, signature = found[0]
             held = [session for session, _, _ in found]
             name = None if is_yours else member.name
-            doc = words.signed_doc(name, held, signature.level, speech)
+            doc = words.signed_doc(name, held, signature.level, localizer)
             scene.tell(room_id, to, doc, is_quiet=is_yours)
 
 
@@ -134,14 +134,14 @@ class CompleteTogether(ChatJob[Parts]):
         ids = listed.completed_of(txn, to, span, span + SPAN_MS, COMPLETE_MAX)
         found = [one for one in _read(scene, ids) if completed(scene, one, SEALED)]
         check_url = scene.links.verify() if scene.links is not None else None
-        speech = scene.speech(to)
+        localizer = scene.localizer(to)
         if len(found) == 1:
             until_ms = keeping.forgotten_at_ms(scene, found[0])
-            scene.tell(room_id, to, result_doc(found[0], SEALED, check_url, until_ms, speech))
+            scene.tell(room_id, to, result_doc(found[0], SEALED, check_url, until_ms, localizer))
         elif found:
             until = [keeping.forgotten_at_ms(scene, one) for one in found]
             until_ms = min((one for one in until if one is not None), default=None)
-            scene.tell(room_id, to, words.complete_doc(found, check_url, until_ms, speech))
+            scene.tell(room_id, to, words.complete_doc(found, check_url, until_ms, localizer))
 
 
 def _signed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from veche.contracts.signing.signing_api import ClauseView
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Clause
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def told_digest(sha256: bytes | None) -> str | None:
     """A digest as it is told; None: there is none."""
-    return None if sha256 is None else unpadded(sha256)
+    return None if sha256 is None else encode_base64(sha256)
 
 
 def clause_view(clause: Clause, field: str | None = None) -> ClauseView:

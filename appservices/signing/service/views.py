@@ -29,7 +29,7 @@ from veche.contracts.signing.signing_api import (
     WrittenView,
     YouView,
 )
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ def session_view(scene: Scene, session: Session, member: Member) -> SessionView:
         may_delegate=session.may_delegate,
         deadline_at_ms=session.deadline_at_ms,
         code=session.code,
-        parties_sha256=unpadded(parties_sha256(session.members, session.stages)),
+        parties_sha256=encode_base64(parties_sha256(session.members, session.stages)),
         document=DocumentView(
-            sha256=unpadded(paper.sha256),
+            sha256=encode_base64(paper.sha256),
             size=paper.size,
             pages=paper.pages,
             blob=paper.blob_sha256.hex(),
@@ -127,7 +127,7 @@ def _matter(scene: Scene, session: Session) -> str | None:
     if not session.is_blind:
         return None
     cipher = blobs.of_kind(scene.txn, session.id, "matter")
-    return None if cipher is None else unpadded(cipher)
+    return None if cipher is None else encode_base64(cipher)
 
 
 def party_views(scene: Scene, session: Session) -> list[PartyView]:
@@ -185,8 +185,8 @@ def _revision(revision: Revision) -> RevisionView:
     return RevisionView(
         number=revision.number,
         party=revision.party,
-        previous_sha256=unpadded(revision.previous_sha256),
-        sha256=unpadded(revision.sha256),
+        previous_sha256=encode_base64(revision.previous_sha256),
+        sha256=encode_base64(revision.sha256),
         size=revision.size,
-        increment=unpadded(revision.increment),
+        increment=encode_base64(revision.increment),
     )

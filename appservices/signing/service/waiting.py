@@ -30,7 +30,7 @@ from appservices.signing.store import sessions
 from veche.access.approvals import SIGNATURE_ASKED_MS
 from veche.protocol.approval import DOCUMENTS_MAX, SignatureShown, documents_sha256
 from veche.protocol.errors import RefusedError
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.files.document_cipher import encrypt
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def list_view(scene: Scene, person: UserId, until_ms: int) -> WaitingView:
         - len(hidden),
     )
     key = list_link(scene.parts.host.seed(LIST_SEED), person, until_ms).key
-    return WaitingView(sealed=unpadded(encrypt(key, told.model_dump_json().encode(), PURPOSE)))
+    return WaitingView(sealed=encode_base64(encrypt(key, told.model_dump_json().encode(), PURPOSE)))
 
 
 def ask_all(
@@ -173,11 +173,11 @@ def ask_all(
     if not good:
         raise out[0].error
     documents = tuple(facts_of(*one) for one in good)
-    digest = documents_sha256(from_unpadded(one.sha256) for one in documents)
+    digest = documents_sha256(decode_base64(one.sha256) for one in documents)
     shown = SignatureShown(
         **{
             **documents[0].model_dump(),
-            "sha256": unpadded(digest),
+            "sha256": encode_base64(digest),
             "size": sum(one.size for one in documents),
             "pages": sum(one.pages for one in documents),
         },

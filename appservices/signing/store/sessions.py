@@ -26,7 +26,7 @@ from appservices.signing.core.records import (
 from appservices.signing.core.session import State
 from veche.contracts.signing.handwriting import HandRecord
 from veche.protocol.ids import EffectId, RoomId, Ulid, UserId
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
@@ -418,7 +418,7 @@ def _sealed_matter(vault: Vault, matter: Matter) -> bytes:
             "title": matter.title,
             "filename": matter.filename,
             "requester_name": matter.requester_name,
-            "key": unpadded(matter.key),
+            "key": encode_base64(matter.key),
             "reference": matter.reference,
             "is_each": matter.is_each,
             "template": matter.template,
@@ -443,7 +443,7 @@ def _matter(vault: Vault, sealed: bytes) -> Matter:
         title=told["title"],
         filename=told["filename"],
         requester_name=told["requester_name"],
-        key=from_unpadded(told["key"]),
+        key=decode_base64(told["key"]),
         clauses=clauses,
         reference=told["reference"],
         is_each=told["is_each"],
@@ -463,7 +463,7 @@ def _clause_json(one: Clause) -> dict[str, object]:
         "page": one.page,
         "fields": list(one.fields),
     }
-    return told if sha256 is None else {**told, "title_sha256": unpadded(sha256)}
+    return told if sha256 is None else {**told, "title_sha256": encode_base64(sha256)}
 
 
 def _clause(told: Mapping[str, Any]) -> Clause:
@@ -475,5 +475,5 @@ def _clause(told: Mapping[str, Any]) -> Clause:
         told["page"],
         # Sessions of before clauses were signed by themselves have none.
         fields=tuple(told.get("fields", ())),
-        title_sha256=None if sha256 is None else from_unpadded(sha256),
+        title_sha256=None if sha256 is None else decode_base64(sha256),
     )

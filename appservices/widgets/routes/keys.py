@@ -24,7 +24,7 @@ from veche.api import Api, Call
 from veche.protocol.approval import AUTHENTICATOR_CHARACTERS_MAX, KeyId, Proof
 from veche.protocol.canonical import INTEGER_MAX
 from veche.protocol.errors import MalformedError, NotFoundError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.protocol.wire import Wire
 from veche.runtime.web.limits import Limit
 
@@ -398,7 +398,7 @@ def in_language(call: Call) -> Iterator[None]:
 
 def _bytes(text: str) -> bytes:
     try:
-        return from_unpadded(text)
+        return decode_base64(text)
     except ValueError as e:
         raise MalformedError("public_key", "must be unpadded base64") from e
 

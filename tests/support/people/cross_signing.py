@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from canonicaljson import encode_canonical_json
 from nacl.signing import SigningKey
 
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def public(key: SigningKey) -> str:
     """Its public part, unpadded base64."""
-    return unpadded(bytes(key.verify_key))
+    return encode_base64(bytes(key.verify_key))
 
 
 def signed(
@@ -26,7 +26,7 @@ def signed(
 ) -> dict[str, Any]:
     """``content`` with one more signature."""
     bare = {k: v for k, v in content.items() if k not in {"signatures", "unsigned"}}
-    signature = unpadded(key.sign(encode_canonical_json(bare)).signature)
+    signature = encode_base64(key.sign(encode_canonical_json(bare)).signature)
     signatures = {u: dict(s) for u, s in content.get("signatures", {}).items()}
     signatures.setdefault(user_id, {})[f"ed25519:{key_id}"] = signature
     return {**bare, "signatures": signatures}

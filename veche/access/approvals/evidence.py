@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from veche.access.approvals.core import Key
@@ -26,9 +26,9 @@ def exported(evidence: Evidence, key: Key | None, site: Site | None) -> dict[str
         "means": evidence.means,
         "person": evidence.person,
         "at_ms": evidence.at_ms,
-        "signed": unpadded(evidence.signed),
+        "signed": encode_base64(evidence.signed),
         "key": evidence.key_id,
-        "public_key": unpadded(key.public_key) if key is not None else None,
+        "public_key": encode_base64(key.public_key) if key is not None else None,
         "signature": evidence.proof.get("signature"),
         "webauthn": evidence.proof.get("webauthn"),
         "rp_id": site.rp_id if site is not None and "webauthn" in evidence.proof else None,

@@ -37,7 +37,7 @@ from webauthn.helpers.structs import (
 from veche.protocol.errors import BadSignatureError, MalformedError
 from veche.protocol.json_reader import read_json
 from veche.protocol.p256 import PUBLIC_KEY_BYTES, public_key
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -192,7 +192,7 @@ def check_assertion(site: Site, public: bytes, challenge: bytes, assertion: Asse
 
 def _bytes(text: str) -> bytes:
     try:
-        return from_unpadded(text)
+        return decode_base64(text)
     except ValueError as e:
         raise BadSignatureError("what the passkey answered is not unpadded base64") from e
 

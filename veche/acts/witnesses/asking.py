@@ -18,9 +18,9 @@ from veche.acts import signed_tree
 from veche.acts.signed_tree import Head
 from veche.acts.witnesses import store
 from veche.protocol.errors import BadSignatureError, MalformedError, UnavailableError, VecheError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime import metrics
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 from veche.runtime.web.outbound import Outbound, place_of
 from veche.transparency.notes import cosignatures, lines_of, with_lines
 from veche.transparency.witness_proofs import WitnessedHead
@@ -145,10 +145,12 @@ class Witnesses:
         if found is None or found.size > size:
             return None
         path = signed_tree.consistency(txn, tree, found.size, size)
-        return WitnessedHead(checkpoint=found.note, consistency=[unpadded(one) for one in path])
+        return WitnessedHead(
+            checkpoint=found.note, consistency=[encode_base64(one) for one in path]
+        )
 
     async def _loop(self, trees: Trees) -> None:
-        pause = Bell(self.reactor)
+        pause = WakeEvent(self.reactor)
         while True:
             try:
                 await self.show_all(trees)

@@ -23,7 +23,7 @@ import yaml
 from veche.cli.processes.child import Child, how, tail
 from veche.cli.processes.guard import STOP_TIMEOUT_S
 from veche.protocol.errors import UnavailableError, VecheError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.config.secret_files import write_private
 from veche.runtime.matrix.registration import registration_document
 
@@ -399,4 +399,4 @@ def _signing_key() -> str:
     """A new signing key, in the form of signedjson: algorithm, version, unpadded base64."""
     version = f"a_{secrets.token_hex(3)}"
     seed = secrets.token_bytes(_SECRET_BYTES)
-    return f"ed25519 {version} {unpadded(seed)}\n"
+    return f"ed25519 {version} {encode_base64(seed)}\n"

@@ -41,7 +41,7 @@ from veche.documents.signatures.judging import StampRoot
 from veche.documents.signatures.report import Reason
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError, RefusedError
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.files.document_cipher import DOCUMENT, decrypt, encrypt, increment_of
 from veche.runtime.files.sandbox import in_sandbox
 from veche.runtime.keys.pades import Place, sign_revision
@@ -199,7 +199,7 @@ class SessionSigning:
 
     def show(self, view: SessionView) -> None:
         """Show what is signed, and by whom."""
-        digest = from_unpadded(view.document.sha256).hex()
+        digest = decode_base64(view.document.sha256).hex()
         title = view.title or "(private: the title is on your page)"
         self.say(f"{'document':<12} {_plain(title)}")
         self.say(f"{'asked by':<12} {_plain(view.requester)}")
@@ -224,7 +224,7 @@ class SessionSigning:
         if typed is None:
             self.say("Your page and the message in your chat show a code of four digits.")
             typed = getpass.getpass("Code of the document: ")
-        expected = code_of(from_unpadded(view.document.sha256), view.session)
+        expected = code_of(decode_base64(view.document.sha256), view.session)
         if not hmac.compare_digest(typed.strip().encode(), expected.encode()):
             raise NotThisDocumentError(
                 "the code that you typed is not the one of the document that came here: do not sign"
@@ -292,7 +292,7 @@ class SessionSigning:
         """What says that the certificates were not revoked; before anybody is asked for a PIN."""
         view = await self.client.view()
         await SessionStamps.of(self.client, view)  # so that who stamps is there
-        encoded = (from_unpadded(one.certificate) for one in view.authorities)
+        encoded = (decode_base64(one.certificate) for one in view.authorities)
         roots = [one for one in map(read_certificate, encoded) if one is not None]
         found = await self.fetch([credential.certificate, *credential.chain], roots)
         found.check()
@@ -308,7 +308,7 @@ class SessionSigning:
         if hashlib.sha256(cipher).hexdigest() != view.document.blob:
             raise NotThisDocumentError("the document was damaged on its way")
         base = decrypt(self.link.key, cipher, DOCUMENT)
-        digest, told = hashlib.sha256(base).digest(), from_unpadded(view.document.sha256)
+        digest, told = hashlib.sha256(base).digest(), decode_base64(view.document.sha256)
         promised = self.link.document_sha256
         if digest != told or (promised is not None and promised != digest):
             raise NotThisDocumentError("this is not the document that everybody was told")
@@ -321,14 +321,14 @@ class SessionSigning:
         whole, number = paper.whole, paper.revision
         for one in view.revisions[number:]:
             increment = decrypt(
-                self.link.key, from_unpadded(one.increment), increment_of(one.number)
+                self.link.key, decode_base64(one.increment), increment_of(one.number)
             )
             is_next = one.number == number + 1
             before = hashlib.sha256(whole).digest()
             whole, number = whole + increment, one.number
             after = hashlib.sha256(whole).digest()
             if not is_next or (before, after) != tuple(
-                map(from_unpadded, (one.previous_sha256, one.sha256))
+                map(decode_base64, (one.previous_sha256, one.sha256))
             ):
                 raise NotThisDocumentError("what others have signed was changed on its way")
         if number > paper.revision or (number == 0 and view.document.is_signed):
@@ -365,7 +365,7 @@ class SessionSigning:
             )
             added = await sign_revision(self.pool, provider, whole, place, view.now_ms, stamps)
             whole += added.data
-            claims.append((clause, unpadded(added.cms), unpadded(added.digest)))
+            claims.append((clause, encode_base64(added.cms), encode_base64(added.digest)))
         increment, number = whole[len(paper.whole) :], paper.revision + 1
         if len(increment) > INCREMENT_BYTES_MAX:
             raise RefusedError(
@@ -379,10 +379,10 @@ class SessionSigning:
         revision = RevisionView(
             number=number,
             party=view.you.party,
-            previous_sha256=unpadded(hashlib.sha256(paper.whole).digest()),
-            sha256=unpadded(hashlib.sha256(whole).digest()),
+            previous_sha256=encode_base64(hashlib.sha256(paper.whole).digest()),
+            sha256=encode_base64(hashlib.sha256(whole).digest()),
             size=len(increment),
-            increment=unpadded(encrypt(self.link.key, increment, increment_of(number))),
+            increment=encode_base64(encrypt(self.link.key, increment, increment_of(number))),
             cms=claims[0][1] if is_blind else None,
             signed_sha256=claims[0][2] if is_blind else None,
             clauses=_clauses(claims[1:]) if is_blind else None,
@@ -412,7 +412,7 @@ def ask_link() -> str:
 def _faults(whole: bytes, view: SessionView) -> list[Reason]:
     """What keeps a file from being green that is not closed yet."""
     known = [view.proofs.certificates[0], *(one.certificate for one in view.authorities)]
-    roots = [*map(from_unpadded, known), *map(StampRoot, map(from_unpadded, view.stampers))]
+    roots = [*map(decode_base64, known), *map(StampRoot, map(decode_base64, view.stampers))]
     now = dt.datetime.fromtimestamp(view.now_ms / 1000, dt.UTC)
     report = in_sandbox(judge_encoded, whole, roots, now, ())
     return [one.reason for one in report.findings if one.reason is not Reason.OPEN_TAIL]
@@ -441,11 +441,11 @@ def _clauses(claims: Sequence[tuple[str, str, str]]) -> tuple[ClauseClaim, ...] 
 def _proofs(
     view: SessionView, credential: Credential, lists: Sequence[bytes], stampers: Proofs
 ) -> Proofs:
-    known = [from_unpadded(one) for one in view.proofs.certificates]
-    anchors = [from_unpadded(one.certificate) for one in view.authorities]
+    known = [decode_base64(one) for one in view.proofs.certificates]
+    anchors = [decode_base64(one.certificate) for one in view.authorities]
     above = [der_of(one) for one in credential.chain]
     certificates = [*known, *above, *_above(credential, anchors), *stampers.certificates]
-    told = [from_unpadded(one) for one in view.proofs.lists]
+    told = [decode_base64(one) for one in view.proofs.lists]
     return Proofs(list(dict.fromkeys(certificates)), [*lists, *told, *stampers.lists])
 
 
@@ -469,7 +469,7 @@ def _look(view: SessionView, credential: Credential) -> Look:
 def _order(view: SessionView) -> str:
     own = [one for one in view.parties if not one.acts_for]
     ids = {one.party for one in own}
-    return unpadded(
+    return encode_base64(
         order_sha256(
             [
                 {"party": one.party, "role": one.role, "name": one.name, "user": one.user}
@@ -484,7 +484,7 @@ def _order(view: SessionView) -> str:
 
 
 def _decoded(text: str) -> bytes:
-    return from_unpadded(text.replace("-", "+").replace("_", "/"))
+    return decode_base64(text.replace("-", "+").replace("_", "/"))
 
 
 def _plain(text: str) -> str:

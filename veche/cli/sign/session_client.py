@@ -16,7 +16,7 @@ from veche.documents.sealing_api import StampersView
 from veche.documents.signatures.foreign_stamps import token_of_anybody
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError, RefusedError, UnavailableError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.protocol.wire import mapping, parse
 from veche.runtime.web.http_client import Connections
 
@@ -94,7 +94,7 @@ class SessionClient:
 
     async def announce(self, chain: Sequence[bytes]) -> SessionView:
         """Tell with which certificate the party signs; raises as ``view``."""
-        body = AnnounceBody(party=self._party, chain=tuple(map(unpadded, chain)))
+        body = AnnounceBody(party=self._party, chain=tuple(map(encode_base64, chain)))
         return await self._call("POST", self._path("/own-certificate"), SessionView, body)
 
     async def hand_in(self, body: SignatureBody) -> SessionView:

@@ -18,7 +18,7 @@ from veche.documents.pki.stated import may_stamp, read_certificate
 from veche.documents.pki.trust import Trust
 from veche.documents.signatures.checking import SignatureFault, stamper_of
 from veche.protocol.errors import UnavailableError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -57,7 +57,7 @@ class SessionStamps:
             return SessionStamps(client, None, Proofs(), now)
         told = await client.stampers()
         certificates, lists, encoded = (
-            [from_unpadded(one) for one in all_]
+            [decode_base64(one) for one in all_]
             for all_ in (told.certificates, told.lists, told.roots)
         )
         roots = tuple(one for one in map(read_certificate, encoded) if one is not None)

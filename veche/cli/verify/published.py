@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from veche.protocol.errors import BadSignatureError, MalformedError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.transparency.merkle import extends
 from veche.transparency.notes import (
     Checkpoint,
@@ -128,7 +128,7 @@ class Site:
         if not isinstance(note, str) or not isinstance(path, list):
             raise SiteError(f"{self.url} does not say what its newest head is")
         try:
-            return open_checkpoint(note, keys), [from_unpadded(str(one)) for one in path]
+            return open_checkpoint(note, keys), [decode_base64(str(one)) for one in path]
         except (MalformedError, BadSignatureError, ValueError) as e:
             raise SiteError(f"{self.url} says a head that is none: {e}") from e
 

@@ -29,7 +29,7 @@ from veche.documents.signatures.words import words_of
 from veche.documents.signed_file import FILE_BYTES_MAX, file_addresses, file_questions, judge_file
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.protocol.wire import parse
 from veche.runtime.files.sandbox import SandboxError, in_sandbox
 
@@ -252,10 +252,10 @@ def site_authorities(site: Site) -> tuple[list[bytes], list[NamedAnchor]]:
             json.loads(site.content(f"{_SIGNING}/authorities", AUTHORITIES_BYTES_MAX)),
         )
         others = [
-            x509.load_der_x509_certificate(from_unpadded(one.certificate))
+            x509.load_der_x509_certificate(decode_base64(one.certificate))
             for one in told.authorities
         ]
-        stampers = [from_unpadded(one) for one in told.stampers]
+        stampers = [decode_base64(one) for one in told.stampers]
         for one in stampers:
             x509.load_der_x509_certificate(one)
     except (ValueError, RecursionError, MalformedError) as e:

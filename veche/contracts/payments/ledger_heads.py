@@ -17,7 +17,7 @@ import attrs
 from pydantic import Field
 
 from veche.protocol.errors import MalformedError, VecheError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.protocol.wire import Wire, parse
 from veche.transparency.fields import HEAD_PATH_MAX, Hash
 from veche.transparency.merkle import extends
@@ -170,7 +170,7 @@ def unproven(heads: Sequence[Copied]) -> list[Copied]:
 
 
 def _begins_with(new: Copied, old: Copied, post: LedgerHeads) -> bool:
-    path = [from_unpadded(digest) for digest in post.consistency]
+    path = [decode_base64(digest) for digest in post.consistency]
     return extends((old.head.size, old.head.root), (new.head.size, new.head.root), path)
 
 

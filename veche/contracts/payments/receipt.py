@@ -26,7 +26,7 @@ from veche.protocol.canonical import INTEGER_MAX, canonical
 from veche.protocol.errors import BadSignatureError, MalformedError, ProtocolError
 from veche.protocol.ids import WireUlid, hex_of_ulid
 from veche.protocol.money import Money
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.protocol.wire import Wire, mapping, parse
 from veche.transparency.cosignatures import Cosigned, cosigned
 from veche.transparency.fields import HEAD_PATH_MAX, Hash, SignedNote
@@ -315,11 +315,11 @@ def _entry(leaf: str) -> Mapping[str, Any]:
 
 def _head_of_block(proof: LedgerProof) -> bytes:
     """The head of a block that has the entry."""
-    block, path = proof.block, [from_unpadded(one) for one in proof.path]
-    root = from_unpadded(block.root)
+    block, path = proof.block, [decode_base64(one) for one in proof.path]
+    root = decode_base64(block.root)
     if not includes(root, proof.leaf.encode(), proof.index, block.n, path):
         raise ReceiptError(Fault.NOT_IN_BLOCK, "the entry is not in the block")
-    return block_head(from_unpadded(block.prev), block.seq, block.at_ms, block.n, root)
+    return block_head(decode_base64(block.prev), block.seq, block.at_ms, block.n, root)
 
 
 def _published(
@@ -335,7 +335,7 @@ def _published(
         raise ReceiptError(Fault.BAD_HEAD, str(e)) from e
     if log_of(checkpoint.origin) != log_of(origin):
         raise ReceiptError(Fault.BAD_HEAD, "the published head is of another ledger")
-    path = [from_unpadded(one) for one in read.path]
+    path = [decode_base64(one) for one in read.path]
     if not includes(checkpoint.root, head, seq - 1, checkpoint.size, path):
         raise ReceiptError(Fault.NOT_PUBLISHED, "the block is not in the published head")
     return checkpoint, witnesses

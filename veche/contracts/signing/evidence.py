@@ -19,7 +19,7 @@ from pydantic import Field
 from veche.contracts.signing.handwriting import RECORD_CHARACTERS_MAX, Drawing, HandRecord
 from veche.protocol.approval import Assertion
 from veche.protocol.errors import MalformedError
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import Wire, parse
 
 DELEGATED: Final = "delegated"
@@ -372,7 +372,7 @@ def record_in(hand: EvidenceHand) -> HandRecord:
         MalformedError: It is none.
     """
     try:
-        content = json.loads(from_unpadded(hand.record))
+        content = json.loads(decode_base64(hand.record))
     except ValueError as e:
         raise MalformedError("hands.record", "is no JSON") from e
     return parse(HandRecord, content, where="hands.record")
@@ -386,7 +386,7 @@ def delegation_of(session: str, party: str, user: str | None) -> str:
         party: Whose place it is.
         user: Account of the other; None: they act themselves again.
     """
-    other = TAKEN_BACK if user is None else unpadded(hashlib.sha256(user.encode()).digest())
+    other = TAKEN_BACK if user is None else encode_base64(hashlib.sha256(user.encode()).digest())
     return f"{DELEGATED} {session} {party} {other}"
 
 
@@ -411,5 +411,5 @@ def identification_of(about: str, user: str, name: str, key: str) -> str:
         key: Id of the key.
     """
     who = f"{user}\n{' '.join(name.split()).casefold()}"
-    digest = unpadded(hashlib.sha256(who.encode()).digest())
+    digest = encode_base64(hashlib.sha256(who.encode()).digest())
     return f"{IDENTIFIED} {about} {digest} {key}"

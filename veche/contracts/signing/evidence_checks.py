@@ -27,7 +27,7 @@ from veche.documents.pdf.grammar import OF_CLAUSE
 from veche.protocol.approval import Approval, MandateShown, SignatureShown, challenge_of
 from veche.protocol.errors import BadSignatureError, MalformedError
 from veche.protocol.p256 import public_key, verify
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import mapping, parse
 
 if TYPE_CHECKING:
@@ -79,11 +79,11 @@ def check_evidence(evidence: Evidence, pdf: bytes, report: Report) -> list[str]:
 
 
 def _problems(evidence: Evidence, pdf: bytes, report: Report) -> Iterator[str]:
-    if unpadded(hashlib.sha256(pdf).digest()) != evidence.final_sha256:
+    if encode_base64(hashlib.sha256(pdf).digest()) != evidence.final_sha256:
         yield "the record is about another file: its SHA-256 is not that of this one"
     before = report.document_sha256
     is_first = not evidence.document.fields_before
-    if is_first and before is not None and unpadded(before) != evidence.document.sha256:
+    if is_first and before is not None and encode_base64(before) != evidence.document.sha256:
         yield "the record names another document than the one that was signed"
     yield from _signer_problems(evidence, report)
     yield from _clause_problems(evidence, report)
@@ -106,7 +106,7 @@ def _delegation_problems(evidence: Evidence, told: EvidenceDelegation) -> Iterat
         return
     if told.approval is None:
         return
-    signed = from_unpadded(told.approval.signed)
+    signed = decode_base64(told.approval.signed)
     try:
         _check_signature(told.approval, signed)
         approval = parse(Approval, json.loads(signed), where="approval")
@@ -141,7 +141,7 @@ def _word_problems(evidence: Evidence, seen: EvidenceIdentified) -> Iterator[str
     if given is None:
         yield "nobody has said with a key who they are"
         return
-    signed = from_unpadded(given.signed)
+    signed = decode_base64(given.signed)
     try:
         _check_signature(given, signed)
         approval = parse(Approval, json.loads(signed), where="approval")
@@ -173,7 +173,7 @@ def _signer_problems(evidence: Evidence, report: Report) -> Iterator[str]:
         party = by_field.get(_own_box(signer))
         if party is None:
             yield f"{signer.field}: somebody signed of whom the record knows nothing"
-        elif not _is_named(evidence, party, unpadded(signer.certificate_sha256)):
+        elif not _is_named(evidence, party, encode_base64(signer.certificate_sha256)):
             yield f"{party.party}: the record names another certificate"
         elif signer.account and signer.account != party.user:
             yield f"{party.party}: the record names another account"
@@ -222,12 +222,12 @@ def _is_named(evidence: Evidence, party: EvidenceParty, digest: str) -> bool:
     """Whether the record has a certificate as the party's; a seal's stands there without one."""
     if party.certificate_sha256 is not None or party.role != "seal":
         return party.certificate_sha256 == digest
-    known = (unpadded(hashlib.sha256(one).digest()) for one in _certificates(evidence))
+    known = (encode_base64(hashlib.sha256(one).digest()) for one in _certificates(evidence))
     return digest in known
 
 
 def _certificate_problems(evidence: Evidence) -> Iterator[str]:
-    known = {unpadded(hashlib.sha256(one).digest()) for one in _certificates(evidence)}
+    known = {encode_base64(hashlib.sha256(one).digest()) for one in _certificates(evidence)}
     for party in evidence.parties:
         if party.certificate_sha256 is not None and party.certificate_sha256 not in known:
             yield f"{party.party}: the record lacks their certificate"
@@ -236,7 +236,7 @@ def _certificate_problems(evidence: Evidence) -> Iterator[str]:
 
 
 def _certificates(evidence: Evidence) -> list[bytes]:
-    return [from_unpadded(one) for one in evidence.certificates]
+    return [decode_base64(one) for one in evidence.certificates]
 
 
 def _approval_problems(evidence: Evidence, given: EvidenceApproval) -> Iterator[str]:
@@ -246,7 +246,7 @@ def _approval_problems(evidence: Evidence, given: EvidenceApproval) -> Iterator[
         return
     if given.means == "code":
         return
-    signed = from_unpadded(given.signed)
+    signed = decode_base64(given.signed)
     try:
         _check_signature(given, signed)
         approval = parse(Approval, json.loads(signed), where="approval")
@@ -275,13 +275,13 @@ def _told(facts: ShownDocument) -> tuple[str | None, ...]:
 def _keys(evidence: Evidence, digest: str | None) -> Iterator[str]:
     """SHA-256 of the public key in the certificate that has a digest."""
     for der in _certificates(evidence):
-        if unpadded(hashlib.sha256(der).digest()) == digest:
+        if encode_base64(hashlib.sha256(der).digest()) == digest:
             try:
                 key = x509.load_der_x509_certificate(der).public_key()
             except ValueError:
                 continue
             encoded = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-            yield unpadded(hashlib.sha256(encoded).digest())
+            yield encode_base64(hashlib.sha256(encoded).digest())
 
 
 def _check_signature(given: EvidenceApproval, signed: bytes) -> None:
@@ -290,17 +290,17 @@ def _check_signature(given: EvidenceApproval, signed: bytes) -> None:
     Raises:
         BadSignatureError: It did not.
     """
-    key = from_unpadded(given.public_key or "")
+    key = decode_base64(given.public_key or "")
     if given.webauthn is None:
         verify(key, signed, given.signature or "")
         return
     client, authenticator = (
-        from_unpadded(one)
+        decode_base64(one)
         for one in (given.webauthn.client_data, given.webauthn.authenticator_data)
     )
     said = mapping(json.loads(client))
     challenge = str(said.get("challenge", "")).replace("-", "+").replace("_", "/")
-    if said.get("type") != "webauthn.get" or challenge != unpadded(challenge_of(signed)):
+    if said.get("type") != "webauthn.get" or challenge != encode_base64(challenge_of(signed)):
         raise BadSignatureError("the passkey signed something else")
     site = hashlib.sha256((given.rp_id or "").encode()).digest()
     flags = authenticator[_FLAGS_AT : _FLAGS_AT + 1]
@@ -308,7 +308,7 @@ def _check_signature(given: EvidenceApproval, signed: bytes) -> None:
         raise BadSignatureError("the passkey is of another site, or nobody was verified")
     try:
         public_key(key).verify(
-            from_unpadded(given.webauthn.signature),
+            decode_base64(given.webauthn.signature),
             authenticator + hashlib.sha256(client).digest(),
             ec.ECDSA(hashes.SHA256()),
         )

@@ -25,7 +25,7 @@ from veche.protocol.approval import (
     ShownClause,
 )
 from veche.protocol.canonical import canonical
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.protocol.wire import Wire
 
 WIDTH: Final = 1_000
@@ -82,7 +82,7 @@ class Drawing(Wire):
     def sha256(self) -> str:
         """SHA-256 of its canonical JSON, by which everything else names it."""
         told = canonical({"strokes": [list(one) for one in self.strokes]}, where="drawing")
-        return unpadded(hashlib.sha256(told).digest())
+        return encode_base64(hashlib.sha256(told).digest())
 
     @property
     def path(self) -> str:
@@ -159,4 +159,4 @@ class HandRecord(Exact):
     @property
     def sha256(self) -> str:
         """Of those bytes."""
-        return unpadded(hashlib.sha256(self.signed).digest())
+        return encode_base64(hashlib.sha256(self.signed).digest())

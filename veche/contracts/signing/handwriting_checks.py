@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from veche.contracts.signing.evidence import record_in
 from veche.protocol.approval import Approval, SignatureShown
 from veche.protocol.errors import MalformedError
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _one(
     except MalformedError:
         yield "the record of what was written by hand cannot be read"
         return
-    if record.signed != from_unpadded(hand.record):
+    if record.signed != decode_base64(hand.record):
         yield "the record of what was written by hand is not in its one form"
     if (witness.role, witness.of, witness.state) != ("witness", writer.party, "signed"):
         yield "nobody has signed as the witness of what was written by hand"
@@ -79,7 +79,7 @@ def _approved(evidence: Evidence, party: str) -> Iterator[ShownHand]:
         if given.party != party:
             continue
         try:
-            shown = parse(Approval, json.loads(from_unpadded(given.signed)), where="approval").shown
+            shown = parse(Approval, json.loads(decode_base64(given.signed)), where="approval").shown
         except (MalformedError, ValueError):
             continue
         facts = shown.facts_of(evidence.session) if isinstance(shown, SignatureShown) else None
@@ -91,7 +91,7 @@ def _file_problems(evidence: Evidence, report: Report) -> Iterator[str]:
     """Whether the certificates of witnesses in the file name the same handwriting."""
     before = evidence.document.fields_before
     in_file = {
-        (one.hand.name, unpadded(one.hand.record_sha256))
+        (one.hand.name, encode_base64(one.hand.record_sha256))
         for one in report.signers
         if one.hand is not None and one.field not in before
     }

@@ -26,7 +26,7 @@ from veche.messaging.inbox.events import invite_of, is_first_join, read_events
 from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
 from veche.runtime.matrix.client import CLIENT, MatrixError, path
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -134,8 +134,8 @@ class Healer:
         self._bots = sorted(bots)
         self._is_ours = is_ours
         self._worker = worker
-        self._bell = Bell(reactor)
-        self._pause = Bell(reactor)
+        self._wake = WakeEvent(reactor)
+        self._pause = WakeEvent(reactor)
         self._reason: str | None = None
         self._stray_until_ms = 0
         self._presence: Presence | None = None
@@ -157,7 +157,7 @@ class Healer:
             self._stray_until_ms = now_ms + STRAY_PAUSE_MS
         if self._reason is None:
             self._reason = reason
-        self._bell.ring()
+        self._wake.set()
 
     def start(self) -> None:
         """Begin; ends with the tasks."""
@@ -168,7 +168,7 @@ class Healer:
         reason, age_ms = "start", 0
         while True:
             is_done = await self._heal_all(reason, age_ms)
-            await self._bell.wait(HEAL_INTERVAL_MS if is_done else _RETRY_MS)
+            await self._wake.wait(HEAL_INTERVAL_MS if is_done else _RETRY_MS)
             if self._reason is None:
                 # Half an interval: another replica may have done it since.
                 reason, age_ms = "interval", HEAL_INTERVAL_MS // 2 if is_done else 0

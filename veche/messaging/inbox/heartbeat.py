@@ -20,7 +20,7 @@ from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import effect_id
 from veche.runtime import metrics
 from veche.runtime.matrix.client import MatrixError, path
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -134,7 +134,7 @@ class Heartbeat:
             await self._database.run("heartbeat", store.asked, now_ms)
 
     async def _loop(self) -> None:
-        pause = Bell(self._reactor)
+        pause = WakeEvent(self._reactor)
         while True:
             await pause.wait(LOOK_MS)
             try:

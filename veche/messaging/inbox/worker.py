@@ -28,14 +28,14 @@ from veche.messaging.inbox import pages, store
 from veche.messaging.inbox.events import ENCRYPTED, TRACKED, is_for_an_answer
 from veche.messaging.inbox.tracking import track
 from veche.messaging.outbox.store import end_sent, note_sent
-from veche.messaging.outbox.turns import Spoken
+from veche.messaging.outbox.turns import Handover
 from veche.protocol.errors import MalformedError, UnavailableError, VecheError
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.protocol.json_reader import read_content
 from veche.runtime import metrics
 from veche.runtime.database import DATABASE_FAILURES, is_cancelled
 from veche.runtime.ports import NeedsDevices, RefusedEvent, WaitsForKey
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -117,7 +117,7 @@ class _Outcome:
     look: bool = False
     needs: frozenset[UserId] = frozenset()
     wanted: Sequence[WaitsForKey] = ()
-    spoken: Spoken = attrs.field(factory=Spoken)
+    spoken: Handover = attrs.field(factory=Handover)
 
 
 @attrs.define
@@ -189,7 +189,7 @@ class Worker:
         self._rooms = rooms
         self._sender = sender
         self._marks = sender.marks
-        self._idle: list[Bell] = []
+        self._idle: list[WakeEvent] = []
         self._is_rung = False
         # The room and bot of each transaction that runs; written in its thread.
         self._taken: dict[object, tuple[RoomId, UserId]] = {}
@@ -202,16 +202,16 @@ class Worker:
     def wake(self, _announced: str = "") -> None:
         """Look for due rooms now."""
         if self._idle:
-            self._idle.pop().ring()
+            self._idle.pop().set()
         else:
             self._is_rung = True
 
     def start(self) -> None:
         """Begin; ends with the tasks."""
         for number in range(WORKERS):
-            self._tasks.spawn(f"inbox {number}", self._loop(Bell(self._reactor)))
+            self._tasks.spawn(f"inbox {number}", self._loop(WakeEvent(self._reactor)))
 
-    async def _loop(self, bell: Bell) -> None:
+    async def _loop(self, wake: WakeEvent) -> None:
         while True:
             delay_ms = POLL_MS
             try:
@@ -225,10 +225,10 @@ class Worker:
             if delay_ms <= 0 or self._is_rung:
                 self._is_rung = False
                 continue
-            self._idle.append(bell)
-            await bell.wait(delay_ms)
-            if bell in self._idle:
-                self._idle.remove(bell)
+            self._idle.append(wake)
+            await wake.wait(delay_ms)
+            if wake in self._idle:
+                self._idle.remove(wake)
 
     async def _turn(self) -> int:
         """Do one room; how long nothing more is due."""

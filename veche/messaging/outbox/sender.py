@@ -21,13 +21,13 @@ from twisted.internet.defer import CancelledError
 from veche.messaging.outbox import delivery, store
 from veche.messaging.outbox.answers import Do, Verdict, judge, retry_ms
 from veche.messaging.outbox.marks import Mark
-from veche.messaging.outbox.turns import Place, Spoken, Turn, Turns, give_up
+from veche.messaging.outbox.turns import Handover, Place, Turn, Turns, give_up
 from veche.protocol.errors import UnavailableError, VecheError
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime import metrics
 from veche.runtime.matrix import store as rooms_store
 from veche.runtime.ports import Undeliverable
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,7 +117,7 @@ class OutboxSender:
         self.marks = marks
         self._turns = Turns(marks, vault)
         self._chance = chance
-        self._bell = Bell(reactor)
+        self._wake = WakeEvent(reactor)
         self._places: dict[UserId, tuple[Sealer, Receiver]] = {}
         self._at_work: set[tuple[UserId, RoomId]] = set()
         self._again: set[tuple[UserId, RoomId]] = set()
@@ -127,7 +127,7 @@ class OutboxSender:
     def use(self, bot: UserId, sealer: Sealer, receiver: Receiver) -> None:
         """Send for a bot from now on: this process holds its writer."""
         self._places[bot] = (sealer, receiver)
-        self._bell.ring()
+        self._wake.set()
 
     def drop(self, bot: UserId) -> None:
         """Send nothing more for a bot; what is on its way ends by itself."""
@@ -137,7 +137,7 @@ class OutboxSender:
         """A notification: ``<bot> <room id>``, or nothing, which means anything."""
         bot, _, room_id = payload.partition(" ")
         if not room_id:
-            self._bell.ring()
+            self._wake.set()
         elif bot in self._places:
             self._begin(UserId(bot), RoomId(room_id))
 
@@ -147,7 +147,7 @@ class OutboxSender:
         here: tuple[UserId, RoomId] | None,
         said: Sequence[store.Said],
         now_ms: int,
-    ) -> Spoken:
+    ) -> Handover:
         """Seal what a transaction has said in its own room, and announce what is for others.
 
         So the usual answer needs no turn. It is called in the transaction, before its end;
@@ -159,7 +159,7 @@ class OutboxSender:
             said: Everything that it said.
             now_ms: UTC.
         """
-        spoken = Spoken(here=here)
+        spoken = Handover(here=here)
         for bot, room_id in sorted({(one.bot, one.room_id) for one in said}):
             if bot in self._places:
                 spoken.rooms.add((bot, room_id))
@@ -171,7 +171,7 @@ class OutboxSender:
             spoken.turn = self._turns.seal(txn, Place(*here, *bond), rows, now_ms)
         return spoken
 
-    def hand_on(self, spoken: Spoken) -> None:
+    def hand_on(self, spoken: Handover) -> None:
         """Send what was said; its transaction has committed."""
         for bot, room_id in sorted(spoken.rooms):
             self._begin(bot, room_id, spoken.turn if (bot, room_id) == spoken.here else None)
@@ -192,7 +192,7 @@ class OutboxSender:
                 raise
             except Exception:
                 logger.exception("the outbox failed")
-            await self._bell.wait(delay_ms)
+            await self._wake.wait(delay_ms)
 
     async def _round(self) -> int:
         """Begin with the rooms that are due; how long no more is."""
@@ -209,11 +209,11 @@ class OutboxSender:
 
     async def _write_marks(self) -> None:
         """Write acknowledgements down that found nothing to ride with."""
-        bell = Bell(self._reactor)
-        pause = Bell(self._reactor)
-        self.marks.when_first(bell.ring)
+        wake = WakeEvent(self._reactor)
+        pause = WakeEvent(self._reactor)
+        self.marks.when_first(wake.set)
         while True:
-            await bell.wait(MARKS_POLL_MS)
+            await wake.wait(MARKS_POLL_MS)
             if not len(self.marks):
                 continue
             await pause.wait(MARK_DELAY_MS)
@@ -272,7 +272,7 @@ class OutboxSender:
             # Not from here: this task still counts as running.
             self._reactor.callLater(0, self._begin, *following)
             if not self._waiting:
-                self._bell.ring()
+                self._wake.set()
 
     async def _rest(self, bot: UserId, room_id: RoomId) -> None:
         try:
@@ -416,7 +416,7 @@ class OutboxSender:
             row.effect_id,
             self._now_ms() + wait_ms,
         )
-        self._bell.ring()
+        self._wake.set()
         return False
 
     async def _lose_room(self, place: Place, detail: str) -> None:
@@ -433,7 +433,7 @@ class OutboxSender:
     async def _delay(self, bot: UserId, room_id: RoomId, delay_ms: int) -> None:
         next_at_ms = self._now_ms() + delay_ms
         await self._database.run("outbox delay", store.delay, bot, room_id, next_at_ms)
-        self._bell.ring()
+        self._wake.set()
 
     def _now_ms(self) -> int:
         return int(self._reactor.seconds() * 1000)

@@ -110,7 +110,7 @@ class Turn:
 
 
 @attrs.define
-class Spoken:
+class Handover:
     """What a transaction has bots say, to be handed on once it is committed.
 
     Attributes:

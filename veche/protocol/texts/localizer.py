@@ -1,4 +1,4 @@
-"""How a person is spoken to: texts, amounts and moments in their language."""
+"""Show texts, amounts and moments to a person in their language."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Speech:
+class Localizer:
     """One language, at one place.
 
     Attributes:

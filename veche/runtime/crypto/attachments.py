@@ -16,7 +16,7 @@ import attrs
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from veche.protocol.errors import MalformedError, TooLargeError
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,8 +66,8 @@ def encrypt_file(plain: bytes) -> tuple[bytes, dict[str, Any]]:
         "k": base64.urlsafe_b64encode(key).decode().rstrip("="),
         "ext": True,
     }
-    hashes = {"sha256": unpadded(hashlib.sha256(ciphertext).digest())}
-    return ciphertext, {"v": "v2", "key": jwk, "iv": unpadded(iv), "hashes": hashes}
+    hashes = {"sha256": encode_base64(hashlib.sha256(ciphertext).digest())}
+    return ciphertext, {"v": "v2", "key": jwk, "iv": encode_base64(iv), "hashes": hashes}
 
 
 def read_file_key(file: Mapping[str, Any], *, where: str = "file") -> FileKey:
@@ -144,7 +144,7 @@ def _bytes(value: object, where: str, size: int, *, is_url_safe: bool = False) -
         raise MalformedError(where, "not base64")
     try:
         text = value.replace("-", "+").replace("_", "/") if is_url_safe else value
-        data = from_unpadded(text.rstrip("="))
+        data = decode_base64(text.rstrip("="))
     except ValueError as e:
         raise MalformedError(where, "not base64") from e
     if len(data) != size:

@@ -12,7 +12,7 @@ import attrs
 import vodozemac as vz
 
 from veche.protocol.errors import RefusedError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.crypto.channel import resync as resync_device
 from veche.runtime.crypto.core.identity import fingerprint
 from veche.runtime.crypto.start import replace_device
@@ -112,7 +112,7 @@ def export_master(txn: Cursor, key: OperatorKey, bot: str) -> str:
     if "master" not in identity.seeds:
         raise RefusedError(f"the master key of {bot} was exported before")
     devices.save_identity(txn, bot, key.seal(identity.without_master()), key.name)
-    return unpadded(identity.seeds["master"])
+    return encode_base64(identity.seeds["master"])
 
 
 def rekey(txn: Cursor, old: OperatorKey, new: OperatorKey) -> Rekeyed:

@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError
 
 from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,7 @@ class SharedClock:
         tasks.spawn("clock", self._loop(database))
 
     async def _loop(self, database: Database) -> None:
-        pause = Bell(self._reactor)
+        pause = WakeEvent(self._reactor)
         while True:
             await pause.wait(LOOK_MS)
             try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from veche.protocol.errors import UnavailableError
 from veche.runtime.matrix.client import MatrixError
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -29,7 +29,7 @@ async def ping(client: MatrixClient, reactor: IReactorTime, appservice_id: str) 
         appservice_id: As in the registration.
     """
     where = f"/_matrix/client/v1/appservice/{appservice_id}/ping"
-    pause = Bell(reactor)
+    pause = WakeEvent(reactor)
     for _ in range(PINGS_MAX):
         try:
             await client.call("POST", where, body={})

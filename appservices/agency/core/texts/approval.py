@@ -42,10 +42,10 @@ def approval_question(
         expires_at_ms: From then on an answer is late, UTC.
         context: The world around the step.
     """
-    speech = context.person
+    localizer = context.person
     release = release_of(definition, case, context)
     facts: list[tuple[str, Item]] = list(release.values)
-    words = speech.text(
+    words = localizer.text(
         "With the key of your device you approve that exactly this goes to: {office}. Nothing is"
         " sent before that.",
         office=release.to,
@@ -55,9 +55,9 @@ def approval_question(
         (Heading(release.service), Facts(facts), Paragraph(words)),
         expires_at_ms,
         choices=(
-            Choice(id=APPROVE, label=speech.text("Approve with my key"), style="primary"),
-            Choice(id=CHANGE, label=speech.text("No, change an answer")),
-            Choice(id=CANCEL, label=speech.text("Stop, send nothing"), style="danger"),
+            Choice(id=APPROVE, label=localizer.text("Approve with my key"), style="primary"),
+            Choice(id=CHANGE, label=localizer.text("No, change an answer")),
+            Choice(id=CANCEL, label=localizer.text("Stop, send nothing"), style="danger"),
         ),
         min_trust=definition.min_trust,
         approve={APPROVE: release},

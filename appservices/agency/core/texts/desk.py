@@ -32,24 +32,26 @@ DESK_QUESTION_MS: Final = 365 * 24 * 60 * 60 * 1000
 
 def desk_card_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
     """The card of a case at its desk. It names no person and shows no answer."""
-    speech = context.staff
+    localizer = context.staff
     facts: list[tuple[str, Item]] = [
-        (speech.text("Case"), Mono(case.number)),
-        (speech.text("State"), Bold(staff_state_words(case.state, speech))),
+        (localizer.text("Case"), Mono(case.number)),
+        (localizer.text("State"), Bold(staff_state_words(case.state, localizer))),
     ]
     if case.clerk is not None:
-        facts.append((speech.text("Clerk"), case.clerk))
+        facts.append((localizer.text("Clerk"), case.clerk))
     if case.first_approval is not None and case.state not in _DECIDED:
-        facts.append((speech.text("Approved first by"), case.first_approval))
+        facts.append((localizer.text("Approved first by"), case.first_approval))
     if case.due_at_ms is not None:
-        facts.append((speech.text("Due"), speech.date(case.due_at_ms)))
+        facts.append((localizer.text("Due"), localizer.date(case.due_at_ms)))
     if case.flags:
-        facts.append((speech.text("Remarks"), "; ".join(_flag_titles(definition, case, context))))
+        facts.append(
+            (localizer.text("Remarks"), "; ".join(_flag_titles(definition, case, context)))
+        )
     if case.wiped_at_ms is not None:
-        facts.append((speech.text("Content removed"), speech.date(case.wiped_at_ms)))
+        facts.append((localizer.text("Content removed"), localizer.date(case.wiped_at_ms)))
     if case.question is not None:
-        date = speech.date(case.question.due_at_ms)
-        facts.append((speech.text("Answer the person by"), date))
+        date = localizer.date(case.question.due_at_ms)
+        facts.append((localizer.text("Answer the person by"), date))
     return (Heading(definition.title.text(context.office.language)), Facts(facts))
 
 
@@ -60,7 +62,7 @@ def _flag_titles(definition: ServiceDefinition, case: Case, context: Context) ->
 
 def file_docs(definition: ServiceDefinition, case: Case, context: Context) -> Iterator[Doc]:
     """What the person has answered, in as many messages as it needs."""
-    speech = context.staff
+    localizer = context.staff
     language = context.office.language
     here = context.field_context(language)
     parts: list[tuple[str, Item]] = []
@@ -72,16 +74,16 @@ def file_docs(definition: ServiceDefinition, case: Case, context: Context) -> It
         value = show_value(field, case.answers[field.id], here, context.catalogue)
         for piece in _pieces(value):
             if parts and size + len(piece) + len(field.label) > FILE_PART_CHARACTERS_MAX:
-                yield (Heading(speech.text("Answers")), Facts(parts))
+                yield (Heading(localizer.text("Answers")), Facts(parts))
                 parts, size = [], 0
             parts.append((field.label, piece))
             size += len(piece) + len(field.label)
     if parts:
-        yield (Heading(speech.text("Answers")), Facts(parts))
+        yield (Heading(localizer.text("Answers")), Facts(parts))
     if case.files:
         names = "; ".join(str(added.file.get("name", "?")) for added in case.files)
         shown = names[:FILE_NAMES_CHARACTERS_MAX]
-        yield (Facts([(speech.text("Files added"), shown)]),)
+        yield (Facts([(localizer.text("Files added"), shown)]),)
 
 
 def _pieces(value: str) -> Iterator[str]:
@@ -91,18 +93,18 @@ def _pieces(value: str) -> Iterator[str]:
 
 def claim_question(definition: ServiceDefinition, case: Case, context: Context) -> Question:
     """Who takes it?"""
-    speech = context.staff
+    localizer = context.staff
     words = (
-        speech.text("Two persons must approve this case. Who is the second?")
+        localizer.text("Two persons must approve this case. Who is the second?")
         if case.first_approval is not None
-        else speech.text("Who takes this case?")
+        else localizer.text("Who takes this case?")
     )
     title = definition.title.text(context.office.language)
     return Question(
         Topic.CLAIM,
         (Paragraph(Bold(title), " ", Mono(case.number), ": ", words),),
         context.now_ms + DESK_QUESTION_MS,
-        choices=(Choice(id="claim", label=speech.text("I take it"), style="primary"),),
+        choices=(Choice(id="claim", label=localizer.text("I take it"), style="primary"),),
         min_trust=Trust.E2EE,
     )
 
@@ -111,11 +113,11 @@ def decide_question(
     definition: ServiceDefinition, case: Case, review: Review, context: Context
 ) -> Question:
     """What is decided?"""
-    speech = context.staff
+    localizer = context.staff
     title = definition.title.text(context.office.language)
     return Question(
         Topic.DECIDE,
-        (Paragraph(Bold(title), " ", Mono(case.number), ": ", speech.text("What is decided?")),),
+        (Paragraph(Bold(title), " ", Mono(case.number), ": ", localizer.text("What is decided?")),),
         context.now_ms + DESK_QUESTION_MS,
         choices=tuple(_decisions(case, review, context)),
         min_trust=Trust.E2EE,
@@ -124,31 +126,31 @@ def decide_question(
 
 
 def _decisions(case: Case, review: Review, context: Context) -> Iterator[Choice]:
-    speech = context.staff
+    localizer = context.staff
     labels = (
-        (Decision.APPROVE, speech.text("Approve"), "primary"),
-        (Decision.REFUSE, speech.text("Refuse"), "danger"),
-        (Decision.ASK_MORE, speech.text("Ask the person"), "secondary"),
+        (Decision.APPROVE, localizer.text("Approve"), "primary"),
+        (Decision.REFUSE, localizer.text("Refuse"), "danger"),
+        (Decision.ASK_MORE, localizer.text("Ask the person"), "secondary"),
     )
     for decision, label, style in labels:
         if decision in review.decisions:
             yield Choice.model_validate({"id": decision.value, "label": label, "style": style})
-    yield Choice(id="return", label=speech.text("Give it back to the desk"))
+    yield Choice(id="return", label=localizer.text("Give it back to the desk"))
     for flag in review.flags:
         title = flag.title.text(context.office.language)
         if flag.id in case.flags:
-            label = speech.text("Take back: {remark}", remark=title)
+            label = localizer.text("Take back: {remark}", remark=title)
             yield Choice(id=f"unflag.{flag.id}", label=label)
         else:
-            yield Choice(id=f"flag.{flag.id}", label=speech.text("Note: {remark}", remark=title))
+            yield Choice(id=f"flag.{flag.id}", label=localizer.text("Note: {remark}", remark=title))
 
 
 def write_form(definition: ServiceDefinition, decision: Decision, context: Context) -> Form:
     """What a clerk must say to refuse, or to ask for more."""
-    speech = context.staff
+    localizer = context.staff
     language = context.office.language
     if decision is Decision.ASK_MORE:
-        label = speech.text("What do you ask the person?")
+        label = localizer.text("What do you ask the person?")
         return Form(fields=(_words_field("text", label),))
     reasons = definition.refusal.reasons if definition.refusal else ()
     return Form(
@@ -157,7 +159,7 @@ def write_form(definition: ServiceDefinition, decision: Decision, context: Conte
                 id="reason",
                 kind=FieldKind.CHOICE,
                 required=True,
-                label=speech.text("For which reason is it refused?"),
+                label=localizer.text("For which reason is it refused?"),
                 choices=tuple(
                     FieldChoice(id=reason.code, label=reason.title.text(language))
                     for reason in reasons
@@ -167,9 +169,9 @@ def write_form(definition: ServiceDefinition, decision: Decision, context: Conte
                 id="law",
                 kind=FieldKind.TEXT,
                 max_length=LAW_CHARACTERS_MAX,
-                label=speech.text("By which law, if not by that of the reason?"),
+                label=localizer.text("By which law, if not by that of the reason?"),
             ),
-            _words_field("text", speech.text("Why? The person reads these words.")),
+            _words_field("text", localizer.text("Why? The person reads these words.")),
         )
     )
 
@@ -186,23 +188,23 @@ def _words_field(field_id: str, label: str) -> Field:
 
 def reply_question(case: Case, context: Context) -> Question:
     """The person has asked something: who answers?"""
-    speech = context.staff
+    localizer = context.staff
     asked = case.question
     words = (
-        speech.text("The person asks why it takes so long.")
+        localizer.text("The person asks why it takes so long.")
         if asked is not None and asked.kind is QuestionKind.WHY
-        else speech.text("The person asks for a human being.")
+        else localizer.text("The person asks for a human being.")
     )
     doc: Doc = (Paragraph(Mono(case.number), ": ", Bold(words)),)
     if asked is not None and asked.text:
         doc = (*doc, Paragraph(asked.text))
-    due = speech.date(asked.due_at_ms) if asked is not None else ""
-    how = speech.text("Answer by {date}: reply to this message; the person reads it.", date=due)
+    due = localizer.date(asked.due_at_ms) if asked is not None else ""
+    how = localizer.text("Answer by {date}: reply to this message; the person reads it.", date=due)
     return Question(
         Topic.REPLY,
         (*doc, Paragraph(how)),
         context.now_ms + DESK_QUESTION_MS,
-        form=Form(fields=(_words_field("text", speech.text("Your answer")),)),
+        form=Form(fields=(_words_field("text", localizer.text("Your answer")),)),
         min_trust=Trust.E2EE,
     )
 
@@ -226,12 +228,12 @@ def retry_signing_question(case: Case, reason: str, context: Context) -> Questio
 
 
 def _retry_question(case: Case, words: str, reason: str, context: Context) -> Question:
-    speech = context.staff
+    localizer = context.staff
     return Question(
         Topic.RETRY,
         (Paragraph(Mono(case.number), ": ", Bold(words)), Paragraph(reason)),
         context.now_ms + DESK_QUESTION_MS,
-        choices=(Choice(id="retry", label=speech.text("Try again"), style="primary"),),
+        choices=(Choice(id="retry", label=localizer.text("Try again"), style="primary"),),
         min_trust=Trust.E2EE,
         is_single_use=False,
     )
@@ -239,20 +241,20 @@ def _retry_question(case: Case, words: str, reason: str, context: Context) -> Qu
 
 def due_soon_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
     """The deadline is near."""
-    speech = context.staff
-    date = speech.date(case.due_at_ms) if case.due_at_ms else ""
+    localizer = context.staff
+    date = localizer.date(case.due_at_ms) if case.due_at_ms else ""
     title = definition.title.text(context.office.language)
     return (
         Paragraph(
-            Bold(title), " ", Mono(case.number), ": ", speech.text("due on {date}.", date=date)
+            Bold(title), " ", Mono(case.number), ": ", localizer.text("due on {date}.", date=date)
         ),
     )
 
 
 def escalated_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
     """A case is handed up, because the desk has missed the deadline."""
-    speech = context.staff
-    words = speech.text("The deadline was missed. The case is yours to decide.")
+    localizer = context.staff
+    words = localizer.text("The deadline was missed. The case is yours to decide.")
     return (
         *desk_card_doc(definition, case, context),
         Paragraph(Bold(words)),
@@ -273,26 +275,26 @@ def escalated_signing_doc(definition: ServiceDefinition, case: Case, context: Co
 
 def question_escalated_doc(case: Case, context: Context) -> Doc:
     """A question of the person is handed up."""
-    speech = context.staff
-    words = speech.text("A question of the person was not answered in time.")
+    localizer = context.staff
+    words = localizer.text("A question of the person was not answered in time.")
     return (Paragraph(Mono(case.number), ": ", Bold(words)),)
 
 
 def answer_doc(text: str, context: Context) -> Doc:
     """The person has answered the desk."""
-    speech = context.staff
-    return (Paragraph(Bold(speech.text("The person answers")), ": ", text),)
+    localizer = context.staff
+    return (Paragraph(Bold(localizer.text("The person answers")), ": ", text),)
 
 
 def file_added_doc(name: str, context: Context) -> Doc:
     """The person has added a file."""
-    speech = context.staff
-    return (Paragraph(Bold(speech.text("The person has added a file")), ": ", name),)
+    localizer = context.staff
+    return (Paragraph(Bold(localizer.text("The person has added a file")), ": ", name),)
 
 
 def ended_desk_doc(case: Case, context: Context) -> Doc:
     """The case is over for the desk."""
-    speech = context.staff
-    state = staff_state_words(case.state, speech)
-    words = speech.text("Nothing more is to be done: {state}.", state=state)
+    localizer = context.staff
+    state = staff_state_words(case.state, localizer)
+    words = localizer.text("Nothing more is to be done: {state}.", state=state)
     return (Paragraph(Mono(case.number), ": ", words),)

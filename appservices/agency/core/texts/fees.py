@@ -20,20 +20,20 @@ PAY_WORD: Final = "pay"
 
 def due_words(fee: Fee, context: Context) -> str:
     """How much, and until when."""
-    speech = context.person
-    until = speech.date(fee.due_at_ms)
-    return speech.text("{amount} until {date}", amount=speech.amount(fee.amount), date=until)
+    localizer = context.person
+    until = localizer.date(fee.due_at_ms)
+    return localizer.text("{amount} until {date}", amount=localizer.amount(fee.amount), date=until)
 
 
 def next_words(fee: Fee, context: Context) -> str:
     """What happens next, one sentence."""
-    speech = context.person
+    localizer = context.person
     if fee.has_failed:
-        return speech.text("The invoice could not be made yet. The office knows and mends it.")
-    amount, until = speech.amount(fee.amount), speech.date(fee.due_at_ms)
+        return localizer.text("The invoice could not be made yet. The office knows and mends it.")
+    amount, until = localizer.amount(fee.amount), localizer.date(fee.due_at_ms)
     if fee.reference is None:
-        return speech.text("The invoice over {amount} is being made.", amount=amount)
-    return speech.text("Pay {amount} until {date}.", amount=amount, date=until)
+        return localizer.text("The invoice over {amount} is being made.", amount=amount)
+    return localizer.text("Pay {amount} until {date}.", amount=amount, date=until)
 
 
 def unpaid_words(definition: ServiceDefinition, fee: Fee, context: Context) -> str:
@@ -46,23 +46,23 @@ def unpaid_words(definition: ServiceDefinition, fee: Fee, context: Context) -> s
 
 def fee_doc(definition: ServiceDefinition, fee: Fee, context: Context) -> Doc:
     """The invoice is there: what is to be paid, why, until when, and how."""
-    speech, step = context.person, definition.steps[fee.step]
-    facts: list[tuple[str, Item]] = [(speech.text("To pay"), Bold(due_words(fee, context)))]
+    localizer, step = context.person, definition.steps[fee.step]
+    facts: list[tuple[str, Item]] = [(localizer.text("To pay"), Bold(due_words(fee, context)))]
     if isinstance(step, PayStep):
         facts += [
-            (speech.text("For"), step.purpose.text(context.language)),
-            (speech.text("By the rule"), step.law.text(context.language)),
+            (localizer.text("For"), step.purpose.text(context.language)),
+            (localizer.text("By the rule"), step.law.text(context.language)),
         ]
-    how = speech.text("The payments bot asks you for it in your chat with it. Or write to it:")
+    how = localizer.text("The payments bot asks you for it in your chat with it. Or write to it:")
     doc: Doc = (
-        Heading(speech.text("A fee")),
+        Heading(localizer.text("A fee")),
         Facts(facts),
         Paragraph(how + "\n", Mono(f"{PAY_WORD} {fee.reference}")),
     )
     if fee.url is not None:
-        page = speech.text("You can pay it here:")
+        page = localizer.text("You can pay it here:")
         doc = (*doc, Paragraph(page + "\n", Link(fee.url, fee.url)))
-    goes_on = speech.text(
+    goes_on = localizer.text(
         "Once it is paid, your case goes on by itself. If your case is refused, you get it back."
     )
     return (*doc, Paragraph(goes_on, " ", unpaid_words(definition, fee, context)))
@@ -70,26 +70,28 @@ def fee_doc(definition: ServiceDefinition, fee: Fee, context: Context) -> Doc:
 
 def paid_doc(fee: Fee, context: Context) -> Doc:
     """It is paid."""
-    speech = context.person
-    words = speech.text("{amount} are paid, thank you.", amount=speech.amount(fee.amount))
-    return (Paragraph(Bold(words), " ", speech.text("Your case goes on.")),)
+    localizer = context.person
+    words = localizer.text("{amount} are paid, thank you.", amount=localizer.amount(fee.amount))
+    return (Paragraph(Bold(words), " ", localizer.text("Your case goes on.")),)
 
 
 def given_up_doc(fee: Fee, context: Context) -> Doc:
     """The case ended: nothing is to be paid, or it comes back."""
-    speech = context.person
+    localizer = context.person
     if fee.state is FeeState.PAID:
-        amount = speech.amount(fee.amount)
-        words = speech.text(
+        amount = localizer.amount(fee.amount)
+        words = localizer.text(
             "You paid {amount}. They come back to you by themselves.", amount=amount
         )
     else:
-        words = speech.text("Nothing is to be paid any more.")
+        words = localizer.text("Nothing is to be paid any more.")
     return (Paragraph(words),)
 
 
 def refunded_doc(fee: Fee, context: Context) -> Doc:
     """The person has it again."""
-    speech = context.person
-    amount = speech.amount(fee.amount)
-    return (Paragraph(speech.text("You have {amount} back: the fee of this case.", amount=amount)),)
+    localizer = context.person
+    amount = localizer.amount(fee.amount)
+    return (
+        Paragraph(localizer.text("You have {amount} back: the fee of this case.", amount=amount)),
+    )

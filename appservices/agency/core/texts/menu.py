@@ -45,7 +45,7 @@ def menu_question(
         context: The world around it.
         page: From 1; one that does not exist shows the first.
     """
-    speech = context.person
+    localizer = context.person
     pages = -(-len(services) // MENU_SERVICES_MAX)
     page = page if 1 <= page <= pages else 1
     shown = services[(page - 1) * MENU_SERVICES_MAX : page * MENU_SERVICES_MAX]
@@ -53,11 +53,13 @@ def menu_question(
     choices = [Choice(id=service.id, label=labels[service.id]) for service in shown]
     if pages > 1:
         next_page = page % pages + 1
-        choices.append(Choice(id=f"{MORE_PREFIX}{next_page}", label=speech.text("More services")))
+        choices.append(
+            Choice(id=f"{MORE_PREFIX}{next_page}", label=localizer.text("More services"))
+        )
     office = context.office.name(context.language)
     intro: Doc = (
         Heading(office),
-        Paragraph(speech.text("What do you need?")),
+        Paragraph(localizer.text("What do you need?")),
     )
     return Question(
         Topic.MENU,
@@ -89,18 +91,18 @@ def _labels(services: Sequence[ServiceDefinition], context: Context) -> dict[str
 
 def intro_question(definition: ServiceDefinition, context: Context) -> Question:
     """What a service is, what it needs, how long it takes; and whether to start."""
-    speech = context.person
+    localizer = context.person
     language = context.language
     title = definition.title.text(language)
     deadline = definition.deadline
-    days = speech.plural("{count} working day", "{count} working days", deadline.working_days)
+    days = localizer.plural("{count} working day", "{count} working days", deadline.working_days)
     facts: list[tuple[str, Item]] = [
-        (speech.text("Office"), context.office.name(language)),
-        (speech.text("It takes at most"), days),
-        (speech.text("By the rule"), deadline.law.text(language)),
+        (localizer.text("Office"), context.office.name(language)),
+        (localizer.text("It takes at most"), days),
+        (localizer.text("By the rule"), deadline.law.text(language)),
     ]
     if (fee := fee_words(definition, context)) is not None:
-        facts.append((speech.text("It costs"), fee))
+        facts.append((localizer.text("It costs"), fee))
     doc: Doc = (Heading(title),)
     if definition.about is not None:
         doc = (*doc, Paragraph(definition.about.text(language)))
@@ -111,14 +113,14 @@ def intro_question(definition: ServiceDefinition, context: Context) -> Question:
         labels = [field.label.text(language) for field in definition.fields]
         asked = [label[:INTRO_LABEL_CHARACTERS_MAX] for label in labels[:INTRO_FIELDS_MAX]]
         asked += ["…"] if len(labels) > INTRO_FIELDS_MAX else []
-        doc = (*doc, Paragraph(Bold(speech.text("We will ask you:"))), Bullets(asked))
+        doc = (*doc, Paragraph(Bold(localizer.text("We will ask you:"))), Bullets(asked))
     return Question(
         Topic.START,
         doc,
         context.now_ms + MENU_MS,
         choices=(
-            Choice(id=START, label=speech.text("Start"), style="primary"),
-            Choice(id=MENU, label=speech.text("Back to the menu")),
+            Choice(id=START, label=localizer.text("Start"), style="primary"),
+            Choice(id=MENU, label=localizer.text("Back to the menu")),
         ),
     )
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from appservices.agency.core.case import Case, Issued, Refusal
     from appservices.agency.core.context import Context
     from appservices.agency.core.definition import ServiceDefinition
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 STATUS_ENTRIES_MAX: Final = 15
 """Entries of the history that ``status`` shows, the newest; the export has them all."""
@@ -69,23 +69,23 @@ def card_facts(
     definition: ServiceDefinition, case: Case, context: Context
 ) -> list[tuple[str, str]]:
     """The card of a case, as labels with their values."""
-    speech = context.person
+    localizer = context.person
     facts = [
-        (speech.text("Case"), case.number),
-        (speech.text("State"), state_words(case.state, speech)),
-        (speech.text("Office"), context.office.name(context.language)),
+        (localizer.text("Case"), case.number),
+        (localizer.text("State"), state_words(case.state, localizer)),
+        (localizer.text("Office"), context.office.name(context.language)),
     ]
     if case.due_at_ms is not None:
         facts += [
-            (speech.text("Due"), speech.date(case.due_at_ms)),
-            (speech.text("By the rule"), definition.deadline.law.text(context.language)),
+            (localizer.text("Due"), localizer.date(case.due_at_ms)),
+            (localizer.text("By the rule"), definition.deadline.law.text(context.language)),
         ]
     if case.fee is not None:
-        facts.append((speech.text("To pay"), due_words(case.fee, context)))
+        facts.append((localizer.text("To pay"), due_words(case.fee, context)))
     if case.wiped_at_ms is not None:
         # Of the documents themselves nothing else is left.
-        facts += [(_digest_of(one, speech), one.sha256) for one in case.documents]
-    facts.append((speech.text("Next"), next_step(definition, case, context)))
+        facts += [(_digest_of(one, localizer), one.sha256) for one in case.documents]
+    facts.append((localizer.text("Next"), next_step(definition, case, context)))
     return facts
 
 
@@ -108,12 +108,12 @@ def next_step(definition: ServiceDefinition, case: Case, context: Context) -> st
 
 def _special_step(definition: ServiceDefinition, case: Case, context: Context) -> str:
     """What happens next where the state alone does not say it; else empty."""
-    speech, words = context.person, ""
+    localizer, words = context.person, ""
     if case.wiped_at_ms is not None:
         words = wiped_words(case.wiped_at_ms, context)
     elif case.state is State.DECIDED_NO and case.refusal is not None:
-        until = speech.date(case.refusal.appeal_until_ms)
-        words = speech.text("You can appeal until {date}.", date=until)
+        until = localizer.date(case.refusal.appeal_until_ms)
+        words = localizer.text("You can appeal until {date}.", date=until)
     elif case.fee is not None:
         words = next_words(case.fee, context)
     elif case.state is State.SIGNING and case.signatures is not None:
@@ -121,13 +121,15 @@ def _special_step(definition: ServiceDefinition, case: Case, context: Context) -
     elif case.timer(TimerKind.WAIT) is not None:
         words = _wait_reason(definition, case, context)
     elif case.state is State.IN_REVIEW and case.first_approval is not None:
-        words = speech.text("A second person looks at your case: the rules ask for two.")
+        words = localizer.text("A second person looks at your case: the rules ask for two.")
     elif case.pending is not None and case.pending.has_failed:
-        words = speech.text("Your document could not be made yet. The office knows and mends it.")
+        words = localizer.text(
+            "Your document could not be made yet. The office knows and mends it."
+        )
     elif case.state is State.DRAFT and definition.needs_key and case.form is None:
-        words = speech.text("Approve your answers with the key of your device.")
+        words = localizer.text("Approve your answers with the key of your device.")
     elif case.state is State.SUBMITTED and not case.has_room:
-        words = speech.text("A room is being made for your case.")
+        words = localizer.text("A room is being made for your case.")
     return words
 
 
@@ -147,20 +149,20 @@ def _wait_reason(definition: ServiceDefinition, case: Case, context: Context) ->
 
 def status_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
     """Where a case stands, and how it came there."""
-    speech = context.person
+    localizer = context.person
     shown = case.history[-STATUS_ENTRIES_MAX:]
     earlier = len(case.history) - len(shown)
     lines: list[Item] = []
     for entry in shown:
-        what = happened_words(entry.happened, speech)
-        line = f"{speech.moment(entry.at_ms)} · {role_words(entry.role, speech)}: {what}"
+        what = happened_words(entry.happened, localizer)
+        line = f"{localizer.moment(entry.at_ms)} · {role_words(entry.role, localizer)}: {what}"
         lines.append(f"{line}: {clipped(entry.text)}" if entry.text else line)
     doc: Doc = (
         *card_doc(definition, case, context),
-        Paragraph(speech.text("What happened so far:")),
+        Paragraph(localizer.text("What happened so far:")),
     )
     if earlier:
-        count = speech.plural(
+        count = localizer.plural(
             "{count} earlier entry is in the export.",
             "{count} earlier entries are in the export.",
             earlier,
@@ -185,59 +187,61 @@ def why_doc(  # noqa: PLR0911 -- one for each thing that is waited for
         return _why_office(definition, case, context)
     if case.state is State.SIGNING and case.signatures is not None:
         return why_signing_doc(definition, case.signatures, context)
-    speech = context.person
+    localizer = context.person
     if case.fee is not None:
         return (
-            Paragraph(speech.text("We are waiting for you."), " ", next_words(case.fee, context)),
+            Paragraph(
+                localizer.text("We are waiting for you."), " ", next_words(case.fee, context)
+            ),
             Paragraph(unpaid_words(definition, case.fee, context)),
         )
     if case.state in {State.DRAFT, State.NEEDS_MORE}:
         expiry = case.timer(TimerKind.EXPIRY)
-        until = speech.date(expiry.at_ms) if expiry else ""
+        until = localizer.date(expiry.at_ms) if expiry else ""
         return (
             Paragraph(
-                speech.text("We are waiting for you."), " ", next_step(definition, case, context)
+                localizer.text("We are waiting for you."), " ", next_step(definition, case, context)
             ),
             Paragraph(
-                speech.text("You have until {date}. After that the case expires.", date=until)
+                localizer.text("You have until {date}. After that the case expires.", date=until)
             ),
         )
     if case.wiped_at_ms is not None:
         return (Paragraph(wiped_words(case.wiped_at_ms, context)),)
     if case.refusal is not None:
         return (
-            Paragraph(speech.text("Nothing is being waited for: the case is decided.")),
+            Paragraph(localizer.text("Nothing is being waited for: the case is decided.")),
             *refusal_doc(definition, case.refusal, context),
         )
-    state = state_words(case.state, speech)
-    return (Paragraph(speech.text("Nothing is being waited for: {state}.", state=state)),)
+    state = state_words(case.state, localizer)
+    return (Paragraph(localizer.text("Nothing is being waited for: {state}.", state=state)),)
 
 
 def _why_office(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
-    speech = context.person
+    localizer = context.person
     office = context.office.name(context.language)
     wait = case.timer(TimerKind.WAIT)
     if wait is not None:
         return (
             Paragraph(_wait_reason(definition, case, context)),
-            Paragraph(speech.text("It goes on after {date}.", date=speech.date(wait.at_ms))),
+            Paragraph(localizer.text("It goes on after {date}.", date=localizer.date(wait.at_ms))),
         )
     facts: list[tuple[str, Item]] = [
-        (speech.text("We are waiting for"), office),
-        (speech.text("What is to be done"), next_step(definition, case, context)),
-        (speech.text("By the rule"), definition.deadline.law.text(context.language)),
+        (localizer.text("We are waiting for"), office),
+        (localizer.text("What is to be done"), next_step(definition, case, context)),
+        (localizer.text("By the rule"), definition.deadline.law.text(context.language)),
     ]
     if case.due_at_ms is not None:
-        facts.append((speech.text("Until"), speech.date(case.due_at_ms)))
+        facts.append((localizer.text("Until"), localizer.date(case.due_at_ms)))
     return (Facts(facts), Paragraph(_after_due(definition, case, context)))
 
 
 def _after_due(definition: ServiceDefinition, case: Case, context: Context) -> str:
     """What happens if the office misses the deadline."""
-    speech = context.person
+    localizer = context.person
     deadline = definition.deadline
     if case.timer(TimerKind.OVERDUE) is not None:
-        days = speech.plural(
+        days = localizer.plural(
             "If it is late, the case is handed up and gets {count} more working day.",
             "If it is late, the case is handed up and gets {count} more working days.",
             deadline.escalated_working_days,
@@ -248,37 +252,39 @@ def _after_due(definition: ServiceDefinition, case: Case, context: Context) -> s
 
 def silence_words(definition: ServiceDefinition, context: Context) -> str:
     """What it means if the office says nothing even then; empty if there is no desk."""
-    speech = context.person
+    localizer = context.person
     if not any(isinstance(step, ReviewStep) for step in definition.steps):
         return ""
     match definition.deadline.silence_means:
         case Silence.REFUSED_AND_APPEALABLE:
-            return speech.text(
+            return localizer.text(
                 "If nothing is said even then, it counts as refused: you can appeal."
             )
         case Silence.APPROVED:
-            return speech.text("If nothing is said even then, it counts as approved.")
+            return localizer.text("If nothing is said even then, it counts as approved.")
         case Silence.KEEPS_WAITING:
-            return speech.text("If nothing is said even then, it is handed up again.")
+            return localizer.text("If nothing is said even then, it is handed up again.")
 
 
 def submitted_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
     """The office has it, and until when it decides."""
-    speech = context.person
+    localizer = context.person
     doc: Doc = (
         Paragraph(
-            Bold(speech.text("We have it.")),
+            Bold(localizer.text("We have it.")),
             " ",
-            speech.text("The number of your case is {number}.", number=case.number),
+            localizer.text("The number of your case is {number}.", number=case.number),
         ),
     )
     if case.due_at_ms is not None:
-        date = speech.date(case.due_at_ms)
+        date = localizer.date(case.due_at_ms)
         law = definition.deadline.law.text(context.language)
-        due = speech.text("The office decides by {date} ({rule}).", date=date, rule=law)
+        due = localizer.text("The office decides by {date} ({rule}).", date=date, rule=law)
         doc = (*doc, Paragraph(due))
     if not case.has_room:
-        room = speech.text("Your case gets a room of its own: please accept the invitation to it.")
+        room = localizer.text(
+            "Your case gets a room of its own: please accept the invitation to it."
+        )
         return (*doc, Paragraph(room))
     return (*doc, Paragraph(always_words(context)))
 
@@ -304,70 +310,70 @@ def reason_of(
 
 def refusal_doc(definition: ServiceDefinition, refusal: Refusal, context: Context) -> Doc:
     """A refusal: why, by which law, in which words, how to appeal, until when."""
-    speech = context.person
+    localizer = context.person
     rules = definition.refusal
     title, law, words = reason_of(definition, refusal, context)
     doc: Doc = (
-        Heading(speech.text("Refused")),
+        Heading(localizer.text("Refused")),
         Facts(
             [
-                (speech.text("Reason"), title),
-                (speech.text("Law"), law),
+                (localizer.text("Reason"), title),
+                (localizer.text("Law"), law),
             ]
         ),
     )
-    until = speech.date(refusal.appeal_until_ms)
+    until = localizer.date(refusal.appeal_until_ms)
     appeal = rules.appeal.text(context.language) if rules else ""
     return (
         *doc,
         Paragraph(words),
-        Facts([(speech.text("How to appeal"), appeal), (speech.text("Until"), Bold(until))]),
+        Facts([(localizer.text("How to appeal"), appeal), (localizer.text("Until"), Bold(until))]),
     )
 
 
 def _rule_words(refusal: Refusal, context: Context) -> str:
-    speech = context.person
+    localizer = context.person
     if refusal.code == SILENCE:
-        return speech.text(
+        return localizer.text(
             "Nobody has looked at your reasons. By law you can appeal as if it had been refused."
         )
-    return speech.text("This follows from your answers, by the rules of the service.")
+    return localizer.text("This follows from your answers, by the rules of the service.")
 
 
 def approved_doc(definition: ServiceDefinition, context: Context, *, by_silence: bool) -> Doc:
     """It is approved."""
-    speech = context.person
+    localizer = context.person
     title = definition.title.text(context.language)
     words = (
-        speech.text("The office did not decide in time, so it counts as approved.")
+        localizer.text("The office did not decide in time, so it counts as approved.")
         if by_silence
-        else speech.text("Your case is approved.")
+        else localizer.text("Your case is approved.")
     )
     return (Paragraph(Bold(title), ": ", words),)
 
 
 def served_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
     """It is done; with the SHA-256 of each document, since many clients show no captions."""
-    speech = context.person
+    localizer = context.person
     title = definition.title.text(context.language)
-    doc: Doc = (Paragraph(Bold(title), ": ", speech.text("done. Nothing more is needed.")),)
-    hashes = [(_digest_of(one, speech), Mono(one.sha256)) for one in case.documents]
+    doc: Doc = (Paragraph(Bold(title), ": ", localizer.text("done. Nothing more is needed.")),)
+    hashes = [(_digest_of(one, localizer), Mono(one.sha256)) for one in case.documents]
     return (*doc, Facts(hashes)) if hashes else doc
 
 
-def _digest_of(issued: Issued, speech: Speech) -> str:
+def _digest_of(issued: Issued, localizer: Localizer) -> str:
     """Whose SHA-256 it is: of a document that is signed, that before anybody signed is another."""
-    return speech.text("{title} · SHA-256 of the file", title=issued.title)
+    return localizer.text("{title} · SHA-256 of the file", title=issued.title)
 
 
 def overdue_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
     """The office is late, and who has it now."""
-    speech = context.person
-    date = speech.date(case.due_at_ms) if case.due_at_ms else ""
+    localizer = context.person
+    date = localizer.date(case.due_at_ms) if case.due_at_ms else ""
     return (
-        Paragraph(Bold(speech.text("The office is late."))),
+        Paragraph(Bold(localizer.text("The office is late."))),
         Paragraph(
-            speech.text("Your case was handed up, with a new deadline: {date}.", date=date),
+            localizer.text("Your case was handed up, with a new deadline: {date}.", date=date),
             " ",
             _after_due(definition, case, context),
         ),
@@ -376,33 +382,33 @@ def overdue_doc(definition: ServiceDefinition, case: Case, context: Context) -> 
 
 def question_doc(case: Case, context: Context) -> Doc:
     """A question was passed on, and until when it is answered."""
-    speech = context.person
+    localizer = context.person
     if case.question is None:
         return ()
-    date = speech.date(case.question.due_at_ms)
+    date = localizer.date(case.question.due_at_ms)
     words = (
-        speech.text("We have asked the office to tell you why. It answers by {date}.", date=date)
+        localizer.text("We have asked the office to tell you why. It answers by {date}.", date=date)
         if case.question.kind is QuestionKind.WHY
-        else speech.text("A human being answers you here by {date}.", date=date)
+        else localizer.text("A human being answers you here by {date}.", date=date)
     )
     return (Paragraph(words),)
 
 
 def unanswered_doc(case: Case, context: Context) -> Doc:
     """A question was not answered in time."""
-    speech = context.person
+    localizer = context.person
     if case.question is None:
         return (
             Paragraph(
-                speech.text(
+                localizer.text(
                     "The office has not answered your question, although it was handed up. You can"
                     " complain to whoever supervises the office; the export of this case shows"
                     " what was asked and when."
                 )
             ),
         )
-    date = speech.date(case.question.due_at_ms)
-    words = speech.text(
+    date = localizer.date(case.question.due_at_ms)
+    words = localizer.text(
         "The office has not answered your question in time. It was handed up; the answer is now"
         " due by {date}.",
         date=date,
@@ -412,16 +418,16 @@ def unanswered_doc(case: Case, context: Context) -> Doc:
 
 def reminder_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
     """The person is asked to answer before the case expires."""
-    speech = context.person
+    localizer = context.person
     expiry = case.timer(TimerKind.EXPIRY)
     until_ms = case.fee.due_at_ms if case.fee else expiry.at_ms if expiry else None
-    until = "" if until_ms is None else speech.date(until_ms)
+    until = "" if until_ms is None else localizer.date(until_ms)
     title = definition.title.text(context.language)
     return (
         Paragraph(
             Bold(title),
             ": ",
-            speech.text("we are still waiting for you, until {date}.", date=until),
+            localizer.text("we are still waiting for you, until {date}.", date=until),
             " ",
             next_step(definition, case, context),
         ),
@@ -430,14 +436,14 @@ def reminder_doc(definition: ServiceDefinition, case: Case, context: Context) ->
 
 def ended_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
     """It is withdrawn or expired: nothing more will happen."""
-    speech = context.person
+    localizer = context.person
     title = definition.title.text(context.language)
     words = (
-        speech.text("You have withdrawn it. The office does nothing more.")
+        localizer.text("You have withdrawn it. The office does nothing more.")
         if case.state is State.WITHDRAWN
-        else speech.text("It has expired, because there was no answer in time.")
+        else localizer.text("It has expired, because there was no answer in time.")
     )
-    return (Paragraph(Bold(title), ": ", words, " ", speech.text(_NEXT[case.state])),)
+    return (Paragraph(Bold(title), ": ", words, " ", localizer.text(_NEXT[case.state])),)
 
 
 def reply_doc(text: str, context: Context) -> Doc:

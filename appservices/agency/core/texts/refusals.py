@@ -10,7 +10,7 @@ from veche.protocol.texts.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
 _WORDS: Final[Mapping[RefusalReason, str]] = {
@@ -35,6 +35,6 @@ _WORDS: Final[Mapping[RefusalReason, str]] = {
 _UNCHANGED: Final = N_("Nothing has changed.")
 
 
-def refusal_words(reason: RefusalReason, speech: Speech, **values: object) -> str:
+def refusal_words(reason: RefusalReason, localizer: Localizer, **values: object) -> str:
     """What is wrong, and that nothing has changed."""
-    return f"{speech.text(_WORDS[reason], **values)} {speech.text(_UNCHANGED)}"
+    return f"{localizer.text(_WORDS[reason], **values)} {localizer.text(_UNCHANGED)}"

@@ -16,54 +16,56 @@ if TYPE_CHECKING:
 
 def signer_words(step: SignStep, context: Context) -> str:
     """Who signs, in their order."""
-    speech = context.person
-    words = {Signer.PERSON: speech.text("you"), Signer.CLERK: speech.text("the office")}
+    localizer = context.person
+    words = {Signer.PERSON: localizer.text("you"), Signer.CLERK: localizer.text("the office")}
     return ", ".join(words[one] for one in step.by)
 
 
 def next_words(definition: ServiceDefinition, asked: Signatures, context: Context) -> str:
     """What happens next, one sentence."""
-    speech, step = context.person, definition.steps[asked.step]
+    localizer, step = context.person, definition.steps[asked.step]
     if asked.has_failed:
-        return speech.text(
+        return localizer.text(
             "The document could not be sent to be signed yet. The office knows and mends it."
         )
     if asked.session is None:
-        return speech.text("The document is being made ready to be signed.")
-    until = speech.date(asked.due_at_ms)
+        return localizer.text("The document is being made ready to be signed.")
+    until = localizer.date(asked.due_at_ms)
     if isinstance(step, SignStep) and Signer.PERSON in step.by:
-        return speech.text("Sign the document until {date}: the signing bot asks you.", date=until)
-    return speech.text("The office signs the document until {date}.", date=until)
+        return localizer.text(
+            "Sign the document until {date}: the signing bot asks you.", date=until
+        )
+    return localizer.text("The office signs the document until {date}.", date=until)
 
 
 def why_signing_doc(definition: ServiceDefinition, asked: Signatures, context: Context) -> Doc:
     """What is being waited for, until when, and what happens after that."""
-    speech = context.person
-    until = speech.date(asked.due_at_ms)
-    words = speech.text("If it is not signed by {date}, the case expires.", date=until)
+    localizer = context.person
+    until = localizer.date(asked.due_at_ms)
+    words = localizer.text("If it is not signed by {date}, the case expires.", date=until)
     return (Paragraph(next_words(definition, asked, context), " ", words),)
 
 
 def asked_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:
     """The document is with the signing bot: who signs, until when, what comes then."""
-    speech, asked = context.person, case.signatures
+    localizer, asked = context.person, case.signatures
     assert asked is not None, "they are asked for"  # noqa: S101 -- our bug
     step = definition.steps[asked.step]
     facts: list[tuple[str, Item]] = [
-        (speech.text("Until"), Bold(speech.date(asked.due_at_ms))),
+        (localizer.text("Until"), Bold(localizer.date(asked.due_at_ms))),
     ]
     if isinstance(step, SignStep):
         facts = [
-            (speech.text("Signed by"), signer_words(step, context)),
+            (localizer.text("Signed by"), signer_words(step, context)),
             *facts,
-            (speech.text("By the rule"), step.law.text(context.language)),
+            (localizer.text("By the rule"), step.law.text(context.language)),
         ]
-    goes_on = speech.text(
+    goes_on = localizer.text(
         "Once everyone has signed, your case goes on by itself, and you get the signed document"
         " here. If it is not signed by then, the case expires."
     )
     return (
-        Heading(speech.text("Signatures")),
+        Heading(localizer.text("Signatures")),
         Facts(facts),
         Paragraph(next_words(definition, asked, context), " ", goes_on),
     )
@@ -76,12 +78,12 @@ def signed_doc(context: Context) -> Doc:
 
 def not_signed_doc(definition: ServiceDefinition, context: Context, *, is_late: bool) -> Doc:
     """The document never comes to be."""
-    speech = context.person
+    localizer = context.person
     title = definition.title.text(context.language)
     words = (
-        speech.text("It was not signed in time, so the case has expired.")
+        localizer.text("It was not signed in time, so the case has expired.")
         if is_late
-        else speech.text("Somebody did not sign it, so the case has ended without it.")
+        else localizer.text("Somebody did not sign it, so the case has ended without it.")
     )
-    again = speech.text("You can start again from the menu.")
+    again = localizer.text("You can start again from the menu.")
     return (Paragraph(Bold(title), ": ", words, " ", again),)

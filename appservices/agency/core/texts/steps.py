@@ -25,25 +25,25 @@ def step_words(  # noqa: PLR0911 -- one for each kind, so that the type checker 
     step: Step, definition: ServiceDefinition, context: Context
 ) -> str:
     """A step in a sentence; empty for what is only said on the way."""
-    speech = context.person
+    localizer = context.person
     match step:
         case FormStep(fields=fields):
             count = len(fields)
-            words = speech.plural(
+            words = localizer.plural(
                 "You answer {count} question.", "You answer {count} questions.", count
             )
-            key = speech.text("You approve your answers with the key of your device.")
+            key = localizer.text("You approve your answers with the key of your device.")
             is_last = step is [one for one in definition.steps if isinstance(one, FormStep)][-1]
             return f"{words} {key}" if definition.needs_key and is_last else words
         case ReviewStep():
-            return speech.text("The office looks at it and decides.")
+            return localizer.text("The office looks at it and decides.")
         case DecideStep():
-            return speech.text("The rules of the service decide.")
+            return localizer.text("The rules of the service decide.")
         case DocumentStep() if definition.document is not None:
             title = definition.document.title.text(context.language)
-            return speech.text("You get: {title}.", title=title)
+            return localizer.text("You get: {title}.", title=title)
         case WaitStep(working_days=days, reason=reason):
-            waits = speech.plural(
+            waits = localizer.plural(
                 "It waits {count} working day.", "It waits {count} working days.", days
             )
             return f"{waits} {reason.text(context.language)}"
@@ -51,7 +51,7 @@ def step_words(  # noqa: PLR0911 -- one for each kind, so that the type checker 
             return _pay_words(step, context)
         case SignStep() if definition.document is not None:
             title = definition.document.title.text(context.language)
-            return speech.text(
+            return localizer.text(
                 "It is signed by {who}, and you get: {title}.",
                 who=signer_words(step, context),
                 title=title,
@@ -62,16 +62,16 @@ def step_words(  # noqa: PLR0911 -- one for each kind, so that the type checker 
 
 def fee_words(definition: ServiceDefinition, context: Context) -> str | None:
     """What a service costs at most; None if it costs nothing."""
-    speech = context.person
-    found = [speech.amount(step.amount) for step in definition.fees if step.amount is not None]
+    localizer = context.person
+    found = [localizer.amount(step.amount) for step in definition.fees if step.amount is not None]
     if len(found) < len(definition.fees):
-        found.append(speech.text("depends on your answers"))
+        found.append(localizer.text("depends on your answers"))
     return " + ".join(found) or None
 
 
 def _pay_words(step: PayStep, context: Context) -> str:
-    speech, purpose = context.person, step.purpose.text(context.language)
+    localizer, purpose = context.person, step.purpose.text(context.language)
     if step.amount is None:
-        return speech.text("You pay: {purpose}.", purpose=purpose)
-    amount = speech.amount(step.amount)
-    return speech.text("You pay {amount}: {purpose}.", amount=amount, purpose=purpose)
+        return localizer.text("You pay: {purpose}.", purpose=purpose)
+    amount = localizer.amount(step.amount)
+    return localizer.text("You pay {amount}: {purpose}.", amount=amount, purpose=purpose)

@@ -10,7 +10,7 @@ from veche.protocol.texts.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
 _STATES: Final[Mapping[State, str]] = {
@@ -82,21 +82,21 @@ _ROLES: Final[Mapping[Role, str]] = {
 }
 
 
-def state_words(state: State, speech: Speech) -> str:
+def state_words(state: State, localizer: Localizer) -> str:
     """What the person reads as the state of a case."""
-    return speech.text(_STATES[state])
+    return localizer.text(_STATES[state])
 
 
-def staff_state_words(state: State, speech: Speech) -> str:
+def staff_state_words(state: State, localizer: Localizer) -> str:
     """What the staff reads as the state of a case."""
-    return speech.text(_STAFF_STATES.get(state, _STATES[state]))
+    return localizer.text(_STAFF_STATES.get(state, _STATES[state]))
 
 
-def happened_words(happened: Happened, speech: Speech) -> str:
+def happened_words(happened: Happened, localizer: Localizer) -> str:
     """What the person reads of an entry of the history."""
-    return speech.text(_HAPPENED[happened])
+    return localizer.text(_HAPPENED[happened])
 
 
-def role_words(role: Role, speech: Speech) -> str:
+def role_words(role: Role, localizer: Localizer) -> str:
     """What the person reads as who did something."""
-    return speech.text(_ROLES[role])
+    return localizer.text(_ROLES[role])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.allowance import AllowanceTerms
     from appservices.payments.core.mandate import Period
     from appservices.payments.core.texts.views import Party, PaymentView
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 _CAPS: Final[Mapping[Period, str]] = {
     "day": N_("at most {amount} a day"),
@@ -74,182 +74,188 @@ class AllowanceView:
     terms: AllowanceTerms
 
 
-def allowance_problem_doc(problem: AllowanceProblem, currency: str, speech: Speech) -> Doc:
+def allowance_problem_doc(problem: AllowanceProblem, currency: str, localizer: Localizer) -> Doc:
     """Why an allowance cannot be read, with one that can."""
-    words = speech.text(_PROBLEMS[problem], count=PAYEES_MAX)
-    return (Paragraph(words, "\n", Mono(allowance_example(currency, speech))),)
+    words = localizer.text(_PROBLEMS[problem], count=PAYEES_MAX)
+    return (Paragraph(words, "\n", Mono(allowance_example(currency, localizer))),)
 
 
-def allowance_example(currency: str, speech: Speech) -> str:
+def allowance_example(currency: str, localizer: Localizer) -> str:
     """An order of an allowance that can be read."""
-    return speech.text("allow @bob 50 {currency} a week at @shop", currency=currency)
+    return localizer.text("allow @bob 50 {currency} a week at @shop", currency=currency)
 
 
-def nobody_doc(name: str, speech: Speech) -> Doc:
+def nobody_doc(name: str, localizer: Localizer) -> Doc:
     """Somebody who was named is not here."""
-    words = speech.text("Nobody else of the name {name} is here. Nothing has changed.", name=name)
+    words = localizer.text(
+        "Nobody else of the name {name} is here. Nothing has changed.", name=name
+    )
     return (Paragraph(words),)
 
 
-def too_many_doc(speech: Speech) -> Doc:
+def too_many_doc(localizer: Localizer) -> Doc:
     """That there are as many allowances as one can give somebody."""
-    words = speech.text(
+    words = localizer.text(
         "You have given them many allowances already. End one first: write “allowances”."
     )
     return (Paragraph(words),)
 
 
-def proposal_doc(view: AllowanceView, from_ms: int, speech: Speech) -> Doc:
+def proposal_doc(view: AllowanceView, from_ms: int, localizer: Localizer) -> Doc:
     """What a giver is asked to permit.
 
     Args:
         view: The allowance.
         from_ms: When it begins if it is approved now, UTC; 0: at once.
-        speech: How the giver is spoken to.
+        localizer: How the giver is spoken to.
     """
-    intro = speech.text(
+    intro = localizer.text(
         "{name} may then pay from your account, within these limits. Both of you see every payment"
         " at once, and you can end it at any time, in one tap.",
         name=view.spender.name,
     )
-    doc: Doc = (Heading(speech.text("Allowance")), Paragraph(intro), _facts(view, speech))
+    doc: Doc = (Heading(localizer.text("Allowance")), Paragraph(intro), _facts(view, localizer))
     if not from_ms:
         return doc
-    words = speech.text(
+    words = localizer.text(
         "It is above your limit for people who are new to you, so it begins at {moment}.",
-        moment=speech.moment(from_ms),
+        moment=localizer.moment(from_ms),
     )
     return (*doc, Paragraph(words))
 
 
-def shown_text(view: AllowanceView, speech: Speech) -> str:
+def shown_text(view: AllowanceView, localizer: Localizer) -> str:
     """The same in the words that are signed."""
-    each = speech.money(view.terms.each_max_minor, view.currency)
-    return speech.text(
+    each = localizer.money(view.terms.each_max_minor, view.currency)
+    return localizer.text(
         "{name} ({address}) may pay from my account: at most {each} at once, {cap}, to {payees},"
         " until {end}.",
         name=view.spender.name,
         address=view.spender.address,
         each=each,
-        cap=_cap(view, speech),
-        payees=payees_words(view, speech),
-        end=speech.date(view.terms.ends_at_ms - DAY_MS // 2),
+        cap=_cap(view, localizer),
+        payees=payees_words(view, localizer),
+        end=localizer.date(view.terms.ends_at_ms - DAY_MS // 2),
     )
 
 
-def given_doc(view: AllowanceView, payee: str | None, speech: Speech) -> Doc:
+def given_doc(view: AllowanceView, payee: str | None, localizer: Localizer) -> Doc:
     """Somebody learns that they may pay from another's account.
 
     Args:
         view: The allowance.
         payee: Whom the example pays; None: it is for those alone who are paid by invoices.
-        speech: How they are spoken to.
+        localizer: How they are spoken to.
     """
-    words = speech.text("{name} lets you pay from their account.", name=view.giver.name)
-    approval = speech.text(
+    words = localizer.text("{name} lets you pay from their account.", name=view.giver.name)
+    approval = localizer.text(
         "You approve each payment with your own key, and {name} sees it at once. An invoice asks"
         " you from whose account it is paid.",
         name=view.giver.name,
     )
-    doc: Doc = (Heading(speech.text("Allowance")), Paragraph(words), _facts(view, speech))
+    doc: Doc = (Heading(localizer.text("Allowance")), Paragraph(words), _facts(view, localizer))
     if payee is None:
         return (*doc, Paragraph(approval))
-    example = speech.text(
+    example = localizer.text(
         "pay {payee} 5 {currency} lunch from {name}",
         payee=payee,
         currency=view.currency,
         name=view.giver.address,
     )
-    intro = speech.text("Without an invoice, write for example:")
+    intro = localizer.text("Without an invoice, write for example:")
     return (*doc, Paragraph(approval), Paragraph(intro, "\n", Mono(example)))
 
 
-def allowance_doc(view: AllowanceView, left_minor: int, speech: Speech, *, is_given: bool) -> Doc:
+def allowance_doc(
+    view: AllowanceView, left_minor: int, localizer: Localizer, *, is_given: bool
+) -> Doc:
     """An allowance as it stands, for one of the two.
 
     Args:
         view: The allowance.
         left_minor: What can still be paid in this period.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
         is_given: For the giver; else for who pays.
     """
     if is_given:
-        heading = speech.text("Allowance for {name}", name=view.spender.name)
+        heading = localizer.text("Allowance for {name}", name=view.spender.name)
     else:
-        heading = speech.text("Allowance from {name}", name=view.giver.name)
-    left = speech.text("left now: {amount}", amount=speech.money(left_minor, view.currency))
-    return (Heading(heading), _facts(view, speech), Paragraph(left))
+        heading = localizer.text("Allowance from {name}", name=view.giver.name)
+    left = localizer.text("left now: {amount}", amount=localizer.money(left_minor, view.currency))
+    return (Heading(heading), _facts(view, localizer), Paragraph(left))
 
 
-def used_doc(payment: PaymentView, left_minor: int, speech: Speech) -> Doc:
+def used_doc(payment: PaymentView, left_minor: int, localizer: Localizer) -> Doc:
     """The giver learns of a use."""
     assert payment.user is not None, "a use is of somebody"  # noqa: S101 -- our bug
-    words = speech.text(
+    words = localizer.text(
         "{user} paid {amount} to {name} from your account, by your allowance. Left now: {left}."
         " Write “allowances” to end it.",
         user=payment.user.name,
-        amount=speech.money(payment.amount_minor + payment.fee_minor, payment.currency),
+        amount=localizer.money(payment.amount_minor + payment.fee_minor, payment.currency),
         name=payment.payee.name,
-        left=speech.money(left_minor, payment.currency),
+        left=localizer.money(left_minor, payment.currency),
     )
-    facts: list[tuple[str, Item]] = [(speech.text("To"), named(payment.payee))]
+    facts: list[tuple[str, Item]] = [(localizer.text("To"), named(payment.payee))]
     if payment.reference:
-        facts.append((speech.text("What for"), payment.reference))
-    return (Paragraph(words), Facts([*facts, (speech.text("Number"), Mono(payment.number))]))
+        facts.append((localizer.text("What for"), payment.reference))
+    return (Paragraph(words), Facts([*facts, (localizer.text("Number"), Mono(payment.number))]))
 
 
-def use_refused_doc(payment: PaymentView, speech: Speech) -> Doc:
+def use_refused_doc(payment: PaymentView, localizer: Localizer) -> Doc:
     """The giver learns that a use was tried and refused."""
     assert payment.user is not None, "a use is of somebody"  # noqa: S101 -- our bug
-    words = speech.text(
+    words = localizer.text(
         "{user} tried to pay {amount} to {name} from your account, and it was refused. Nothing was"
         " paid.",
         user=payment.user.name,
-        amount=speech.money(payment.amount_minor + payment.fee_minor, payment.currency),
+        amount=localizer.money(payment.amount_minor + payment.fee_minor, payment.currency),
         name=payment.payee.name,
     )
     return (Paragraph(words),)
 
 
-def ended_doc(view: AllowanceView, speech: Speech, *, is_given: bool) -> Doc:
+def ended_doc(view: AllowanceView, localizer: Localizer, *, is_given: bool) -> Doc:
     """One of the two learns that an allowance is ended."""
     if is_given:
-        words = speech.text("{name} cannot pay from your account any more.", name=view.spender.name)
+        words = localizer.text(
+            "{name} cannot pay from your account any more.", name=view.spender.name
+        )
     else:
-        words = speech.text("You cannot pay from the account of {name} any more.",
+        words = localizer.text("You cannot pay from the account of {name} any more.",
                             name=view.giver.name)  # fmt: skip
     return (Paragraph(words),)
 
 
-def no_allowance_doc(speech: Speech) -> Doc:
+def no_allowance_doc(localizer: Localizer) -> Doc:
     """That there is no allowance of the one who was named."""
-    words = speech.text(
+    words = localizer.text(
         "Nobody of this name lets you pay from their account. Write “allowances” to see who does."
         " Nothing was paid."
     )
     return (Paragraph(words),)
 
 
-def payees_words(view: AllowanceView, speech: Speech) -> str:
+def payees_words(view: AllowanceView, localizer: Localizer) -> str:
     """Whom an allowance may pay."""
     names = [f"{one.name} ({one.address})" for one in view.payees]
-    return ", ".join([*names, *view.kinds]) or speech.text("anybody")
+    return ", ".join([*names, *view.kinds]) or localizer.text("anybody")
 
 
-def _cap(view: AllowanceView, speech: Speech) -> str:
-    amount = speech.money(view.terms.period_max_minor, view.currency)
-    return speech.text(_CAPS[view.terms.period], amount=amount)
+def _cap(view: AllowanceView, localizer: Localizer) -> str:
+    amount = localizer.money(view.terms.period_max_minor, view.currency)
+    return localizer.text(_CAPS[view.terms.period], amount=amount)
 
 
-def _facts(view: AllowanceView, speech: Speech) -> Facts:
-    each = speech.money(view.terms.each_max_minor, view.currency)
+def _facts(view: AllowanceView, localizer: Localizer) -> Facts:
+    each = localizer.money(view.terms.each_max_minor, view.currency)
     return Facts(
         [
-            (speech.text("Who pays"), named(view.spender)),
-            (speech.text("Whose money"), named(view.giver)),
-            (speech.text("At once"), speech.text("at most {amount}", amount=each)),
-            (speech.text("In all"), _cap(view, speech)),
-            (speech.text("To"), payees_words(view, speech)),
-            (speech.text("Until"), speech.date(view.terms.ends_at_ms - DAY_MS // 2)),
+            (localizer.text("Who pays"), named(view.spender)),
+            (localizer.text("Whose money"), named(view.giver)),
+            (localizer.text("At once"), localizer.text("at most {amount}", amount=each)),
+            (localizer.text("In all"), _cap(view, localizer)),
+            (localizer.text("To"), payees_words(view, localizer)),
+            (localizer.text("Until"), localizer.date(view.terms.ends_at_ms - DAY_MS // 2)),
         ]
     )

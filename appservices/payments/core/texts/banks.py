@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.rails.port import Party
     from appservices.payments.core.texts.views import PaymentView
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 IBAN_EXAMPLE: Final = "DE02 1203 0000 0000 2020 51"
 """Of the examples that ISO 13616 readers are tried with; nobody's."""
@@ -67,130 +67,132 @@ _WITHOUT_EXAMPLE: Final = frozenset(
 )
 
 
-def credited_doc(minor: int, currency: str, speech: Speech) -> Doc:
+def credited_doc(minor: int, currency: str, localizer: Localizer) -> Doc:
     """That money came in by a bank."""
-    words = speech.text("{amount} came in from your bank.", amount=speech.money(minor, currency))
+    words = localizer.text(
+        "{amount} came in from your bank.", amount=localizer.money(minor, currency)
+    )
     return (Paragraph(words),)
 
 
-def under_way_doc(view: PaymentView, speech: Speech) -> Doc:
+def under_way_doc(view: PaymentView, localizer: Localizer) -> Doc:
     """That a payout goes to the bank, and its money is set aside."""
-    words = speech.text("The bank has your payout to do. I tell you when it is booked.")
-    return (Paragraph(words), _facts(view, speech))
+    words = localizer.text("The bank has your payout to do. I tell you when it is booked.")
+    return (Paragraph(words), _facts(view, localizer))
 
 
-def silent_doc(view: PaymentView, speech: Speech) -> Doc:
+def silent_doc(view: PaymentView, localizer: Localizer) -> Doc:
     """That a bank has said nothing of a payout for days, and that people ask it."""
-    words = speech.text(
+    words = localizer.text(
         "The bank has not said for days what became of your payout. Our people ask it; the money"
         " stays set aside until we know. You need do nothing."
     )
-    return (Paragraph(words), _facts(view, speech))
+    return (Paragraph(words), _facts(view, localizer))
 
 
-def booked_doc(view: PaymentView, speech: Speech) -> Doc:
+def booked_doc(view: PaymentView, localizer: Localizer) -> Doc:
     """That a payout was made."""
-    return (Heading(speech.text("Paid out")), _facts(view, speech))
+    return (Heading(localizer.text("Paid out")), _facts(view, localizer))
 
 
-def paid_out_doc(booked_at_ms: int, speech: Speech) -> Doc:
+def paid_out_doc(booked_at_ms: int, localizer: Localizer) -> Doc:
     """That a bank has paid a payout already, which is to be approved again."""
-    words = speech.text(
+    words = localizer.text(
         "Our bank paid this for you on {day}. We had to restore a backup that does not have it."
         " Please approve it again, if it was yours. The bank does not pay it a second time.",
-        day=speech.date(booked_at_ms),
+        day=localizer.date(booked_at_ms),
     )
     return (Paragraph(words),)
 
 
-def rejected_doc(view: PaymentView, code: str, speech: Speech) -> Doc:
+def rejected_doc(view: PaymentView, code: str, localizer: Localizer) -> Doc:
     """That a bank does not do a payout, and why."""
-    words = speech.text("The bank did not do your payout. You have the money again.")
-    return (Paragraph(Bold(words), "\n", reason(code, speech)), _facts(view, speech))
+    words = localizer.text("The bank did not do your payout. You have the money again.")
+    return (Paragraph(Bold(words), "\n", reason(code, localizer)), _facts(view, localizer))
 
 
-def returned_doc(view: PaymentView, code: str, speech: Speech) -> Doc:
+def returned_doc(view: PaymentView, code: str, localizer: Localizer) -> Doc:
     """That a payout came back, and why."""
-    words = speech.text("Your payout came back from the bank. You have the money again.")
-    return (Paragraph(Bold(words), "\n", reason(code, speech)), _facts(view, speech))
+    words = localizer.text("Your payout came back from the bank. You have the money again.")
+    return (Paragraph(Bold(words), "\n", reason(code, localizer)), _facts(view, localizer))
 
 
-def conflict_doc(view: PaymentView, speech: Speech) -> Doc:
+def conflict_doc(view: PaymentView, localizer: Localizer) -> Doc:
     """That a bank contradicts itself, and that people look at it."""
-    words = speech.text(
+    words = localizer.text(
         "The bank says two different things of your payout. Our people ask the bank; you need do"
         " nothing."
     )
-    return (Paragraph(words), _facts(view, speech))
+    return (Paragraph(words), _facts(view, localizer))
 
 
-def reason(code: str, speech: Speech) -> str:
+def reason(code: str, localizer: Localizer) -> str:
     """A bank's code for why not, in words; one that is not known is named."""
     if code in _REASONS:
-        return speech.text(_REASONS[code])
+        return localizer.text(_REASONS[code])
     if not code:
-        return speech.text("The bank gives no reason.")
-    return speech.text("The bank's code for the reason: {code}", code=code)
+        return localizer.text("The bank gives no reason.")
+    return localizer.text("The bank's code for the reason: {code}", code=code)
 
 
-def top_up_doc(own: Party, reference: str, speech: Speech) -> Doc:
+def top_up_doc(own: Party, reference: str, localizer: Localizer) -> Doc:
     """How money is sent to one's wallet.
 
     Args:
         own: The account of the institution.
         reference: ISO 11649; leads the money to this wallet.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
     facts: list[tuple[str, Item]] = [
-        (speech.text("To"), Bold(own.name)),
-        (speech.text("Account"), Mono(own.account)),
-        (speech.text("Reference"), Mono(reference)),
+        (localizer.text("To"), Bold(own.name)),
+        (localizer.text("Account"), Mono(own.account)),
+        (localizer.text("Reference"), Mono(reference)),
     ]
     return (
-        Paragraph(speech.text("Send money from your bank, as much and as often as you like:")),
+        Paragraph(localizer.text("Send money from your bank, as much and as often as you like:")),
         Facts(facts),
         Paragraph(
-            speech.text("Write the reference exactly: the money finds you by it."), " ",
-            speech.text("I tell you when it is here."),
+            localizer.text("Write the reference exactly: the money finds you by it."), " ",
+            localizer.text("I tell you when it is here."),
         ),
     )  # fmt: skip
 
 
-def top_up_code_doc(speech: Speech) -> Doc:
+def top_up_code_doc(localizer: Localizer) -> Doc:
     """What the picture is that comes next."""
-    words = speech.text("The picture that comes now is the same as a code for your bank's app.")
+    words = localizer.text("The picture that comes now is the same as a code for your bank's app.")
     return (Paragraph(words),)
 
 
-def no_bank_doc(names: Sequence[str], speech: Speech) -> Doc:
+def no_bank_doc(names: Sequence[str], localizer: Localizer) -> Doc:
     """That there is no such bank, and which there are."""
     if not names:
-        return (Paragraph(speech.text("There is no bank here yet.")),)
-    words = speech.text("There is no such bank here. Here are: {names}.", names=", ".join(names))
+        return (Paragraph(localizer.text("There is no bank here yet.")),)
+    words = localizer.text("There is no such bank here. Here are: {names}.", names=", ".join(names))
     return (Paragraph(words),)
 
 
-def payout_problem_doc(problem: PayoutProblem, currency: str, speech: Speech) -> Doc:
+def payout_problem_doc(problem: PayoutProblem, currency: str, localizer: Localizer) -> Doc:
     """Why a payout cannot be made, with one that can where that helps."""
-    words = payout_problem_words(problem, speech)
+    words = payout_problem_words(problem, localizer)
     if problem in _WITHOUT_EXAMPLE:
         return (Paragraph(words),)
-    return (Paragraph(words, "\n", Mono(payout_example(currency, speech))),)
+    return (Paragraph(words, "\n", Mono(payout_example(currency, localizer))),)
 
 
-def payout_example(currency: str, speech: Speech) -> str:
+def payout_example(currency: str, localizer: Localizer) -> str:
     """An order of a payout that can be read."""
-    return payout_line(f"50.00 {currency}", IBAN_EXAMPLE, "Bob Beispiel", speech)
+    return payout_line(f"50.00 {currency}", IBAN_EXAMPLE, "Bob Beispiel", localizer)
 
 
-def payout_line(amount: str, iban: str, name: str, speech: Speech) -> str:
+def payout_line(amount: str, iban: str, name: str, localizer: Localizer) -> str:
     """What one writes for a payout."""
-    return speech.text("payout {amount} to {iban} {name}", amount=amount, iban=iban, name=name)
+    return localizer.text("payout {amount} to {iban} {name}", amount=amount, iban=iban, name=name)
 
 
-def payout_problem_words(problem: PayoutProblem, speech: Speech) -> str:
+def payout_problem_words(problem: PayoutProblem, localizer: Localizer) -> str:
     """The same without an example, for a page that asks field by field."""
-    return speech.text(_PROBLEMS[problem], count=OWNER_CHARACTERS_MAX)
+    return localizer.text(_PROBLEMS[problem], count=OWNER_CHARACTERS_MAX)
 
 
 def is_warning(answer: str) -> bool:
@@ -198,33 +200,33 @@ def is_warning(answer: str) -> bool:
     return answer in {"close", "no_match"}
 
 
-def name_doc(answer: str, name: str, speech: Speech) -> Doc:
+def name_doc(answer: str, name: str, localizer: Localizer) -> Doc:
     """What the bank says of the name, to whoever is about to approve.
 
     Args:
         answer: ``match``, ``close``, ``no_match`` or ``unknown``.
         name: What the name nearly is, with ``close``.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
     if answer == "match":
-        return (Paragraph(speech.text("The bank says: the name is that of the owner.")),)
+        return (Paragraph(localizer.text("The bank says: the name is that of the owner.")),)
     if answer == "close":
-        words = speech.text("The bank says that the owner is called: {name}", name=name)
+        words = localizer.text("The bank says that the owner is called: {name}", name=name)
         return (Paragraph(Bold(words)),)
     if answer == "no_match":
-        words = speech.text(
+        words = localizer.text(
             "The bank says: the account is not that of somebody of this name. Whoever hurries you"
             " on the phone wants exactly this."
         )
         return (Paragraph(Bold(words)),)
-    return (Paragraph(speech.text("The bank does not say whose account it is.")),)
+    return (Paragraph(localizer.text("The bank does not say whose account it is.")),)
 
 
-def _facts(view: PaymentView, speech: Speech) -> Facts:
+def _facts(view: PaymentView, localizer: Localizer) -> Facts:
     return Facts(
         [
-            (speech.text("To"), named(view.payee)),
-            (speech.text("Amount"), Bold(speech.money(view.amount_minor, view.currency))),
-            (speech.text("Number"), Mono(view.number)),
+            (localizer.text("To"), named(view.payee)),
+            (localizer.text("Amount"), Bold(localizer.money(view.amount_minor, view.currency))),
+            (localizer.text("Number"), Mono(view.number)),
         ]
     )

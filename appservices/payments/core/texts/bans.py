@@ -11,7 +11,7 @@ from veche.protocol.texts.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 _PROBLEMS: Final[Mapping[BanProblem, str]] = {
     BanProblem.USAGE: N_("Write what you forbid yourself, and for how long:"),
@@ -20,63 +20,65 @@ _PROBLEMS: Final[Mapping[BanProblem, str]] = {
 }
 
 
-def bans_doc(bans: Mapping[str, int], speech: Speech) -> Doc:
+def bans_doc(bans: Mapping[str, int], localizer: Localizer) -> Doc:
     """What somebody forbade themselves.
 
     Args:
         bans: Until when, UTC, by what.
-        speech: How they are spoken to.
+        localizer: How they are spoken to.
     """
     if not bans:
-        doc: Doc = (Paragraph(speech.text("You forbid yourself nothing.")),)
+        doc: Doc = (Paragraph(localizer.text("You forbid yourself nothing.")),)
     else:
         lines = [
-            speech.text(
-                "{what}: until {moment}", what=what_words(what, speech), moment=speech.moment(at_ms)
+            localizer.text(
+                "{what}: until {moment}",
+                what=what_words(what, localizer),
+                moment=localizer.moment(at_ms),
             )
             for what, at_ms in bans.items()
         ]
-        doc = (Paragraph(speech.text("You forbid yourself:")), Bullets(lines))
-    intro = speech.text("To forbid yourself something, write for example:")
-    return (*doc, Paragraph(intro, "\n", Mono(speech.text("ban payouts 30 days"))))
+        doc = (Paragraph(localizer.text("You forbid yourself:")), Bullets(lines))
+    intro = localizer.text("To forbid yourself something, write for example:")
+    return (*doc, Paragraph(intro, "\n", Mono(localizer.text("ban payouts 30 days"))))
 
 
-def ban_problem_doc(problem: BanProblem, kinds: Sequence[str], speech: Speech) -> Doc:
+def ban_problem_doc(problem: BanProblem, kinds: Sequence[str], localizer: Localizer) -> Doc:
     """Why a ban cannot be read, with one that can.
 
     Args:
         problem: What is wrong.
         kinds: Of organisations here.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
     more = "".join(f", {kind}" for kind in kinds)
-    words = speech.text(_PROBLEMS[problem], count=DAYS_MAX, kinds=more)
-    return (Paragraph(words, "\n", Mono(speech.text("ban payouts 30 days"))),)
+    words = localizer.text(_PROBLEMS[problem], count=DAYS_MAX, kinds=more)
+    return (Paragraph(words, "\n", Mono(localizer.text("ban payouts 30 days"))),)
 
 
-def ban_proposal_doc(what: str, until_ms: int, speech: Speech) -> Doc:
+def ban_proposal_doc(what: str, until_ms: int, localizer: Localizer) -> Doc:
     """What somebody is asked to approve."""
-    words = speech.text(
+    words = localizer.text(
         "Nobody can end this earlier, you neither, and no office of ours. You can only make it"
         " longer."
     )
-    heading = Heading(speech.text("Forbid yourself something"))
-    return (heading, Paragraph(ban_text(what, until_ms, speech)), Paragraph(words))
+    heading = Heading(localizer.text("Forbid yourself something"))
+    return (heading, Paragraph(ban_text(what, until_ms, localizer)), Paragraph(words))
 
 
-def ban_text(what: str, until_ms: int, speech: Speech) -> str:
+def ban_text(what: str, until_ms: int, localizer: Localizer) -> str:
     """The same in the words that are signed."""
-    return speech.text(
+    return localizer.text(
         "I forbid myself until {moment}: {what}.",
-        moment=speech.moment(until_ms),
-        what=what_words(what, speech),
+        moment=localizer.moment(until_ms),
+        what=what_words(what, localizer),
     )
 
 
-def what_words(what: str, speech: Speech) -> str:
+def what_words(what: str, localizer: Localizer) -> str:
     """What is forbidden."""
     if what == ALL:
-        return speech.text("to pay anybody")
+        return localizer.text("to pay anybody")
     if what == PAYOUTS:
-        return speech.text("payouts to banks")
-    return speech.text("to pay organisations of the kind {kind}", kind=what)
+        return localizer.text("payouts to banks")
+    return localizer.text("to pay organisations of the kind {kind}", kind=what)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.order import OrderProblem
     from appservices.payments.core.texts.views import Party
     from veche.protocol.message import Item
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 _PROBLEMS: Final[Mapping[BillProblem, str]] = {
     BillProblem.NOBODY: N_("Who pays a share? Name them after the amount, each with an @:"),
@@ -92,146 +92,149 @@ class BillView:
         return sum(not one.is_own for one in self.shares)
 
 
-def title_of(view: BillView, speech: Speech) -> str:
+def title_of(view: BillView, localizer: Localizer) -> str:
     """What a bill is for, also where nobody said it."""
-    return view.title or speech.text("the bill")
+    return view.title or localizer.text("the bill")
 
 
-def bill_doc(view: BillView, speech: Speech) -> Doc:
+def bill_doc(view: BillView, localizer: Localizer) -> Doc:
     """Where a bill stands, for who asked for it."""
     lines: list[Item] = [
-        (Bold(one.payer.name), f": {speech.money(one.minor, view.currency)}, {_state(one, speech)}")
+        (
+            Bold(one.payer.name),
+            f": {localizer.money(one.minor, view.currency)}, {_state(one, localizer)}",
+        )
         for one in view.shares
     ]
     facts: list[tuple[str, Item]] = [
-        (speech.text("Together"), Bold(speech.money(view.total_minor, view.currency))),
-        (speech.text("Until"), speech.moment(view.due_at_ms)),
+        (localizer.text("Together"), Bold(localizer.money(view.total_minor, view.currency))),
+        (localizer.text("Until"), localizer.moment(view.due_at_ms)),
     ]
     if view.title:
-        facts.insert(0, (speech.text("What for"), view.title))
-    words = speech.text(
+        facts.insert(0, (localizer.text("What for"), view.title))
+    words = localizer.text(
         "It is paid once all have agreed. If somebody has not by then, nobody pays anything."
     )
     return (
-        Heading(speech.text("Shared bill")),
+        Heading(localizer.text("Shared bill")),
         Facts(facts),
         Bullets(lines),
         Paragraph(words),
     )
 
 
-def share_doc(view: BillView, speech: Speech) -> Doc:
+def share_doc(view: BillView, localizer: Localizer) -> Doc:
     """What stands above the question to one of those who share a bill."""
-    words = speech.text(
+    words = localizer.text(
         "{name} asks you for your share of a bill of {amount}.",
         name=view.organiser.name,
-        amount=speech.money(view.total_minor, view.currency),
+        amount=localizer.money(view.total_minor, view.currency),
     )
     if view.asked_count == 1:
-        alone = speech.text("It is paid as soon as you approve it.")
-        return (Heading(speech.text("Shared bill")), Paragraph(words), Paragraph(alone))
-    rule = speech.text(
+        alone = localizer.text("It is paid as soon as you approve it.")
+        return (Heading(localizer.text("Shared bill")), Paragraph(words), Paragraph(alone))
+    rule = localizer.text(
         "Your share is set aside when you approve it, and paid once all {count} have agreed. If"
         " somebody has not by {moment}, you have it again.",
         count=view.asked_count,
-        moment=speech.moment(view.due_at_ms),
+        moment=localizer.moment(view.due_at_ms),
     )
-    return (Heading(speech.text("Shared bill")), Paragraph(words), Paragraph(rule))
+    return (Heading(localizer.text("Shared bill")), Paragraph(words), Paragraph(rule))
 
 
-def set_aside_doc(view: BillView, minor: int, speech: Speech) -> Doc:
+def set_aside_doc(view: BillView, minor: int, localizer: Localizer) -> Doc:
     """That a share is set aside."""
-    words = speech.text(
+    words = localizer.text(
         "{amount} are set aside for {title}. They are paid once all have agreed, until {moment}.",
-        amount=speech.money(minor, view.currency),
-        title=title_of(view, speech),
-        moment=speech.moment(view.due_at_ms),
+        amount=localizer.money(minor, view.currency),
+        title=title_of(view, localizer),
+        moment=localizer.moment(view.due_at_ms),
     )
     return (Paragraph(words),)
 
 
-def progress_doc(view: BillView, payer: Party, speech: Speech) -> Doc:
+def progress_doc(view: BillView, payer: Party, localizer: Localizer) -> Doc:
     """That one more has agreed."""
-    words = speech.text(
+    words = localizer.text(
         "{name} has agreed to pay their share of {title}: {agreed} of {count}.",
         name=payer.name,
-        title=title_of(view, speech),
+        title=title_of(view, localizer),
         agreed=view.agreed_count,
         count=view.asked_count,
     )
     return (Paragraph(words),)
 
 
-def declined_doc(view: BillView, payer: Party, speech: Speech) -> Doc:
+def declined_doc(view: BillView, payer: Party, localizer: Localizer) -> Doc:
     """That somebody does not pay their share; for who asked alone, without the reason."""
-    words = speech.text(
+    words = localizer.text(
         "{name} does not pay their share of {title}. Nothing is paid unless you do something about"
         " it.",
         name=payer.name,
-        title=title_of(view, speech),
+        title=title_of(view, localizer),
     )
     return (Paragraph(words),)
 
 
-def end_doc(view: BillView, state: BillState, speech: Speech) -> Doc:
+def end_doc(view: BillView, state: BillState, localizer: Localizer) -> Doc:
     """How a bill ended, and who had not agreed."""
-    words = speech.text(
+    words = localizer.text(
         _ENDS[state],
-        amount=speech.money(view.total_minor, view.currency),
-        title=title_of(view, speech),
+        amount=localizer.money(view.total_minor, view.currency),
+        title=title_of(view, localizer),
     )
     missing = [one.payer.name for one in view.shares if not one.is_own and not one.is_agreed]
     if state is not BillState.EXPIRED or not missing:
         return (Paragraph(words),)
-    return (Paragraph(words), Paragraph(speech.text("These had not:")), Bullets(missing))
+    return (Paragraph(words), Paragraph(localizer.text("These had not:")), Bullets(missing))
 
 
-def bill_problem_doc(problem: BillProblem, currency: str, speech: Speech) -> Doc:
+def bill_problem_doc(problem: BillProblem, currency: str, localizer: Localizer) -> Doc:
     """What is missing or wrong in the order of a bill, with one that can be read."""
-    words = speech.text(_PROBLEMS[problem], count=PARTS_MAX, parts=PARTS_EACH_MAX)
-    return (Paragraph(words, "\n", _example(currency, speech)),)
+    words = localizer.text(_PROBLEMS[problem], count=PARTS_MAX, parts=PARTS_EACH_MAX)
+    return (Paragraph(words, "\n", _example(currency, localizer)),)
 
 
-def bill_usage_doc(problem: OrderProblem, words: str, currency: str, speech: Speech) -> Doc:
+def bill_usage_doc(problem: OrderProblem, words: str, currency: str, localizer: Localizer) -> Doc:
     """Likewise of its amount.
 
     Args:
         problem: What is wrong with it.
         words: What is said of that where somebody is paid.
         currency: Of the example.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
     if problem.value == "usage":
-        words = speech.text("How much is the bill, and who shares it? Write it in one line:")
-    return (Paragraph(words, "\n", _example(currency, speech)),)
+        words = localizer.text("How much is the bill, and who shares it? Write it in one line:")
+    return (Paragraph(words, "\n", _example(currency, localizer)),)
 
 
-def unknown_sharers_doc(names: Sequence[str], speech: Speech) -> Doc:
+def unknown_sharers_doc(names: Sequence[str], localizer: Localizer) -> Doc:
     """Who cannot be asked; nobody was."""
-    words = speech.text(
+    words = localizer.text(
         "Nobody of these names can be asked here. Look at how they are written. Nobody was asked:"
     )
     return (Paragraph(words), Bullets([Mono(name) for name in names]))
 
 
-def no_bills_doc(speech: Speech) -> Doc:
+def no_bills_doc(localizer: Localizer) -> Doc:
     """That no bill of theirs is open."""
-    return (Paragraph(speech.text("No bill of yours waits for anybody.")),)
+    return (Paragraph(localizer.text("No bill of yours waits for anybody.")),)
 
 
-def too_many_bills_doc(speech: Speech) -> Doc:
+def too_many_bills_doc(localizer: Localizer) -> Doc:
     """That too many are open."""
-    words = speech.text("Too many bills of yours are open. Write “splits” to see and end them.")
+    words = localizer.text("Too many bills of yours are open. Write “splits” to see and end them.")
     return (Paragraph(words),)
 
 
-def _example(currency: str, speech: Speech) -> Mono:
-    return Mono(speech.text("split 60.00 {currency} @alice @bob:2 dinner", currency=currency))
+def _example(currency: str, localizer: Localizer) -> Mono:
+    return Mono(localizer.text("split 60.00 {currency} @alice @bob:2 dinner", currency=currency))
 
 
-def _state(one: ShareView, speech: Speech) -> str:
+def _state(one: ShareView, localizer: Localizer) -> str:
     if one.is_own:
-        return speech.text("your own share")
+        return localizer.text("your own share")
     if one.is_agreed:
-        return speech.text("has agreed")
-    return speech.text("does not pay") if one.is_declined else speech.text("is asked")
+        return localizer.text("has agreed")
+    return localizer.text("does not pay") if one.is_declined else localizer.text("is asked")

@@ -11,40 +11,42 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
-def other_doc(facts: Sequence[tuple[str, str]], amount: str, words: str, speech: Speech) -> Doc:
+def other_doc(
+    facts: Sequence[tuple[str, str]], amount: str, words: str, localizer: Localizer
+) -> Doc:
     """A code that can be read and not paid from here.
 
     Args:
         facts: What it says, each with what it is called.
         amount: It asks for; empty: it leaves that open.
         words: Why it is not paid from here.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
-    said = [(speech.text("Amount"), amount), *facts] if amount else facts
+    said = [(localizer.text("Amount"), amount), *facts] if amount else facts
     return (Paragraph(words), Facts(tuple(said)))
 
 
-def person_amount_doc(amount: str, address: str, reference: str, speech: Speech) -> Doc:
+def person_amount_doc(amount: str, address: str, reference: str, localizer: Localizer) -> Doc:
     """A code by which a person is paid, that leaves the amount open.
 
     Args:
         amount: An example.
         address: Whose code it is.
         reference: What for; may be empty.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
-    line = speech.text("pay {address} {amount}", address=address, amount=amount)
-    return _amount_doc(f"{line} {reference}".rstrip(), speech)
+    line = localizer.text("pay {address} {amount}", address=address, amount=amount)
+    return _amount_doc(f"{line} {reference}".rstrip(), localizer)
 
 
-def bank_amount_doc(amount: str, iban: str, name: str, speech: Speech) -> Doc:
+def bank_amount_doc(amount: str, iban: str, name: str, localizer: Localizer) -> Doc:
     """The same of a code with the number of an account at a bank; ``name`` is its owner's."""
-    return _amount_doc(payout_line(amount, iban, name, speech), speech)
+    return _amount_doc(payout_line(amount, iban, name, localizer), localizer)
 
 
-def _amount_doc(line: str, speech: Speech) -> Doc:
-    words = speech.text("The code leaves the amount to you. Write how much, such as:")
+def _amount_doc(line: str, localizer: Localizer) -> Doc:
+    words = localizer.text("The code leaves the amount to you. Write how much, such as:")
     return (Paragraph(words, "\n", Mono(line)),)

@@ -22,7 +22,7 @@ from veche.protocol.texts.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
 _EXAMPLE_MINOR: Final = 500
@@ -97,127 +97,133 @@ class DisputeView:
         return number_of(self.dispute.payment_id)
 
 
-def dispute_problem_doc(problem: DisputeProblem, number: str, currency: str, speech: Speech) -> Doc:
+def dispute_problem_doc(
+    problem: DisputeProblem, number: str, currency: str, localizer: Localizer
+) -> Doc:
     """Why it cannot be done, with what can be written."""
-    words = _problem(problem, currency, speech)
+    words = _problem(problem, currency, localizer)
     if not words.endswith(":"):
         return (Paragraph(words),)
     if problem is DisputeProblem.NO_AMOUNT:
-        example = decision_example(number, speech.money(_EXAMPLE_MINOR, currency), speech)
+        example = decision_example(number, localizer.money(_EXAMPLE_MINOR, currency), localizer)
     else:
-        example = speech.text(
+        example = localizer.text(
             "dispute {number} 5.00 {currency} two were broken", number=number, currency=currency
         )
     return (Paragraph(words, "\n", Mono(example)),)
 
 
-def dispute_problem_words(problem: DisputeProblem, currency: str, speech: Speech) -> str:
+def dispute_problem_words(problem: DisputeProblem, currency: str, localizer: Localizer) -> str:
     """Why it cannot be done, where no example follows."""
-    return without_example(_problem(problem, currency, speech))
+    return without_example(_problem(problem, currency, localizer))
 
 
-def _problem(problem: DisputeProblem, currency: str, speech: Speech) -> str:
+def _problem(problem: DisputeProblem, currency: str, localizer: Localizer) -> str:
     values = {"count": WORDS_CHARACTERS_MAX, "most": OPEN_MAX, "currency": currency}
-    return speech.text(_PROBLEMS[problem], **values)
+    return localizer.text(_PROBLEMS[problem], **values)
 
 
-def terms_words(payee: str, until_ms: tuple[int, int, int], speech: Speech) -> tuple[str, ...]:
+def terms_words(
+    payee: str, until_ms: tuple[int, int, int], localizer: Localizer
+) -> tuple[str, ...]:
     """What becomes of a dispute that is opened now, and until when at the latest.
 
     Args:
         payee: What whoever was paid is called.
         until_ms: Until when they have to answer, the institution to decide, both to appeal.
-        speech: How to say it.
+        localizer: How to say it.
     """
-    answer, decide, appeal = map(speech.moment, until_ms)
+    answer, decide, appeal = map(localizer.moment, until_ms)
     return (
-        speech.text(
+        localizer.text(
             "Once you approve it, the amount is set aside at {name}, nothing else of theirs.",
             name=payee,
         ),
-        speech.text(
+        localizer.text(
             "{name} has until {moment} to give it back, or to say why not.",
             name=payee,
             moment=answer,
         ),
-        speech.text(
+        localizer.text(
             "If it does not come back, the institution decides by {moment} at the latest. Without"
             " a decision {name} has it again.",
             moment=decide,
             name=payee,
         ),
-        speech.text(
+        localizer.text(
             "Either side can appeal that once, by {moment} at the latest; others decide then.",
             moment=appeal,
         ),
-        speech.text("You can take it back until it is decided. A payment can be disputed once."),
+        localizer.text("You can take it back until it is decided. A payment can be disputed once."),
     )
 
 
-def decision_example(number: str, amount: str, speech: Speech) -> str:
+def decision_example(number: str, amount: str, localizer: Localizer) -> str:
     """How the desk decides."""
-    return speech.text(
+    return localizer.text(
         "dispute {number} {amount} because two were broken", number=number, amount=amount
     )
 
 
-def dispute_doc(view: DisputeView, side: Side, speech: Speech) -> Doc:
+def dispute_doc(view: DisputeView, side: Side, localizer: Localizer) -> Doc:
     """How a dispute stands, for one side, and what it can write."""
-    return (*stands_doc(view, side, speech), *how_doc(view, side, speech))
+    return (*stands_doc(view, side, localizer), *how_doc(view, side, localizer))
 
 
-def stands_doc(view: DisputeView, side: Side, speech: Speech) -> Doc:
+def stands_doc(view: DisputeView, side: Side, localizer: Localizer) -> Doc:
     """How a dispute stands, for one side; the payer's can be read by all."""
     dispute = view.dispute
     facts: list[tuple[str, Item]] = [
-        (speech.text("Paid by"), named(view.payer)),
-        (speech.text("Paid to"), named(view.payee)),
-        (speech.text("Disputed"), Bold(speech.money(dispute.amount_minor, view.currency))),
+        (localizer.text("Paid by"), named(view.payer)),
+        (localizer.text("Paid to"), named(view.payee)),
+        (localizer.text("Disputed"), Bold(localizer.money(dispute.amount_minor, view.currency))),
     ]
     if dispute.state not in {DisputeState.ASKED, DisputeState.FREEZING, DisputeState.CANCELLED}:
-        held = speech.money(dispute.held_minor, view.currency)
-        facts.append((speech.text("Set aside"), held))
+        held = localizer.money(dispute.held_minor, view.currency)
+        facts.append((localizer.text("Set aside"), held))
     said = (
-        (speech.text("What for"), view.reference),
-        (speech.text("What was wrong"), view.reason),
-        (speech.text("Answer"), view.answer),
-        (speech.text("Decision"), view.decision),
-        (speech.text("Appeal"), view.appeal),
+        (localizer.text("What for"), view.reference),
+        (localizer.text("What was wrong"), view.reason),
+        (localizer.text("Answer"), view.answer),
+        (localizer.text("Decision"), view.decision),
+        (localizer.text("Appeal"), view.appeal),
     )
     facts += [(label, words) for label, words in said if words]
-    facts.append((speech.text("Number"), Mono(view.number)))
+    facts.append((localizer.text("Number"), Mono(view.number)))
     return (
-        Heading(speech.text("Dispute")),
+        Heading(localizer.text("Dispute")),
         Facts(facts),
-        *_evidence(view, speech),
-        Paragraph(dispute_words(view, side, speech)),
+        *_evidence(view, localizer),
+        Paragraph(dispute_words(view, side, localizer)),
     )
 
 
-def how_doc(view: DisputeView, side: Side, speech: Speech) -> Doc:
+def how_doc(view: DisputeView, side: Side, localizer: Localizer) -> Doc:
     """What one side can write now."""
-    example = example_for(view, side, speech)
-    return (Paragraph(speech.text("Write for example:"), "\n", Mono(example)),) if example else ()
+    example = example_for(view, side, localizer)
+    return (
+        (Paragraph(localizer.text("Write for example:"), "\n", Mono(example)),) if example else ()
+    )
 
 
-def example_for(view: DisputeView, side: Side, speech: Speech) -> str:
+def example_for(view: DisputeView, side: Side, localizer: Localizer) -> str:
     """What one side can write now, for example; empty if nothing."""
     state = view.dispute.state
     if side is Side.DESK and state in {DisputeState.AT_DESK, DisputeState.APPEALED}:
-        held = speech.money(view.dispute.held_minor, view.currency)
-        return decision_example(view.number, held, speech)
+        held = localizer.money(view.dispute.held_minor, view.currency)
+        return decision_example(view.number, held, localizer)
     if side is Side.PAYEE and state is DisputeState.OPEN:
-        return speech.text("dispute {number} all three arrived whole", number=view.number)
+        return localizer.text("dispute {number} all three arrived whole", number=view.number)
     if side is not Side.DESK and state is DisputeState.DECIDED:
-        return speech.text("dispute {number} the photo was overlooked", number=view.number)
+        return localizer.text("dispute {number} the photo was overlooked", number=view.number)
     return ""
 
 
-def shown_opening(view: DisputeView, speech: Speech) -> str:
+def shown_opening(view: DisputeView, localizer: Localizer) -> str:
     """What the payer signs."""
-    return speech.text(
+    return localizer.text(
         "I dispute {amount} of the payment {number} to {name} ({address}): {reason}",
-        amount=speech.money(view.dispute.amount_minor, view.currency),
+        amount=localizer.money(view.dispute.amount_minor, view.currency),
         number=view.number,
         name=view.payee.name,
         address=view.payee.address,
@@ -225,149 +231,149 @@ def shown_opening(view: DisputeView, speech: Speech) -> str:
     )
 
 
-def shown_agreeing(view: DisputeView, speech: Speech) -> str:
+def shown_agreeing(view: DisputeView, localizer: Localizer) -> str:
     """What the payee signs who gives it back; who speaks for an organisation says so."""
     if view.payee.person is None:
-        return speech.text(
+        return localizer.text(
             "For {payee} I give {amount} of the payment {number} back to {name} ({address}).",
             payee=view.payee.name,
-            amount=speech.money(view.dispute.held_minor, view.currency),
+            amount=localizer.money(view.dispute.held_minor, view.currency),
             number=view.number,
             name=view.payer.name,
             address=view.payer.address,
         )
-    return speech.text(
+    return localizer.text(
         "I give {amount} of the payment {number} back to {name} ({address}).",
-        amount=speech.money(view.dispute.held_minor, view.currency),
+        amount=localizer.money(view.dispute.held_minor, view.currency),
         number=view.number,
         name=view.payer.name,
         address=view.payer.address,
     )
 
 
-def shown_decision(view: DisputeView, given_minor: int, words: str, speech: Speech) -> str:
+def shown_decision(view: DisputeView, given_minor: int, words: str, localizer: Localizer) -> str:
     """What one of the desk signs."""
-    return speech.text(
+    return localizer.text(
         "Of the payment {number}, {given} goes back to {payer}, and {rest} stays with {payee}:"
         " {reason}",
         number=view.number,
-        given=speech.money(given_minor, view.currency),
+        given=localizer.money(given_minor, view.currency),
         payer=view.payer.name,
-        rest=speech.money(view.dispute.held_minor - given_minor, view.currency),
+        rest=localizer.money(view.dispute.held_minor - given_minor, view.currency),
         payee=view.payee.name,
         reason=words,
     )
 
 
 def dispute_words(  # noqa: PLR0911 -- a state a line
-    view: DisputeView, side: Side, speech: Speech
+    view: DisputeView, side: Side, localizer: Localizer
 ) -> str:
     """How a dispute stands, in a sentence or two."""
     dispute = view.dispute
     match dispute.state:
         case DisputeState.ASKED:
-            return speech.text("Nothing is set aside before you approve it.")
+            return localizer.text("Nothing is set aside before you approve it.")
         case DisputeState.FREEZING:
-            return speech.text("The amount is being set aside.")
+            return localizer.text("The amount is being set aside.")
         case DisputeState.OPEN:
-            return _open(view, side, speech)
+            return _open(view, side, localizer)
         case DisputeState.AT_DESK:
-            return _at_desk(view, side, speech)
+            return _at_desk(view, side, localizer)
         case DisputeState.DECIDED:
-            return speech.text(
+            return localizer.text(
                 "{decision} Until {moment} either side can appeal; others decide then.",
-                decision=_decided(view, dispute.ruled_minor or 0, speech),
-                moment=speech.moment(dispute.due_at_ms or 0),
+                decision=_decided(view, dispute.ruled_minor or 0, localizer),
+                moment=localizer.moment(dispute.due_at_ms or 0),
             )
         case DisputeState.APPEALED:
-            return _appealed(view, side, speech)
+            return _appealed(view, side, localizer)
         case DisputeState.ENDING:
-            return speech.text("It is decided; the money is on its way.")
+            return localizer.text("It is decided; the money is on its way.")
         case DisputeState.CANCELLED if dispute.approved_by is not None:
-            return speech.text(
+            return localizer.text(
                 "{name} has nothing here that could be set aside now. You can try again later.",
                 name=view.payee.name,
             )
         case DisputeState.CLOSED:
-            return _closed(view, speech)
+            return _closed(view, localizer)
         case _:
-            return speech.text("Nothing is disputed.")
+            return localizer.text("Nothing is disputed.")
 
 
-def _open(view: DisputeView, side: Side, speech: Speech) -> str:
-    moment = speech.moment(view.dispute.due_at_ms or 0)
+def _open(view: DisputeView, side: Side, localizer: Localizer) -> str:
+    moment = localizer.moment(view.dispute.due_at_ms or 0)
     if side is Side.PAYEE:
-        return speech.text(
+        return localizer.text(
             "This amount of yours is set aside, nothing else. Give it back, or say why not, until"
             " {moment}; then the institution decides.",
             moment=moment,
         )
-    return speech.text(
+    return localizer.text(
         "{name} has until {moment} to answer; then the institution decides.",
         name=view.payee.name,
         moment=moment,
     )
 
 
-def _at_desk(view: DisputeView, side: Side, speech: Speech) -> str:
-    moment = speech.moment(view.dispute.due_at_ms or 0)
+def _at_desk(view: DisputeView, side: Side, localizer: Localizer) -> str:
+    moment = localizer.moment(view.dispute.due_at_ms or 0)
     if side is Side.DESK:
-        return speech.text(
+        return localizer.text(
             "Please decide until {moment}. After that the payee has it again.", moment=moment
         )
-    return speech.text(
+    return localizer.text(
         "The institution decides until {moment}. If it does not, {name} has it again.",
         moment=moment,
         name=view.payee.name,
     )
 
 
-def _closed(view: DisputeView, speech: Speech) -> str:
+def _closed(view: DisputeView, localizer: Localizer) -> str:
     dispute = view.dispute
-    given = speech.money(dispute.given_minor or 0, view.currency)
+    given = localizer.money(dispute.given_minor or 0, view.currency)
     match dispute.end:
         case End.AGREED:
-            return speech.text("{name} gave {amount} back.", name=view.payee.name, amount=given)
+            return localizer.text("{name} gave {amount} back.", name=view.payee.name, amount=given)
         case End.DECIDED:
-            return _decided(view, dispute.given_minor or 0, speech)
+            return _decided(view, dispute.given_minor or 0, localizer)
         case End.WITHDRAWN:
-            return speech.text(
+            return localizer.text(
                 "{payer} took it back; {payee} has the amount again.",
                 payer=view.payer.name,
                 payee=view.payee.name,
             )
         case _:
-            return speech.text(
+            return localizer.text(
                 "It was not decided in time; {name} has the amount again.", name=view.payee.name
             )
 
 
-def _decided(view: DisputeView, given_minor: int, speech: Speech) -> str:
-    return speech.text(
+def _decided(view: DisputeView, given_minor: int, localizer: Localizer) -> str:
+    return localizer.text(
         "The institution decided: {given} goes back, {rest} stays with {name}.",
-        given=speech.money(given_minor, view.currency),
-        rest=speech.money(view.dispute.held_minor - given_minor, view.currency),
+        given=localizer.money(given_minor, view.currency),
+        rest=localizer.money(view.dispute.held_minor - given_minor, view.currency),
         name=view.payee.name,
     )
 
 
-def _appealed(view: DisputeView, side: Side, speech: Speech) -> str:
-    moment = speech.moment(view.dispute.due_at_ms or 0)
-    decision = _decided(view, view.dispute.ruled_minor or 0, speech)
+def _appealed(view: DisputeView, side: Side, localizer: Localizer) -> str:
+    moment = localizer.moment(view.dispute.due_at_ms or 0)
+    decision = _decided(view, view.dispute.ruled_minor or 0, localizer)
     if side is Side.DESK:
-        return speech.text(
+        return localizer.text(
             "{decision} That was appealed. Please decide until {moment}; after that it stands.",
             decision=decision,
             moment=moment,
         )
-    return speech.text(
+    return localizer.text(
         "{decision} That was appealed: others decide until {moment}. If they do not, it stands.",
         decision=decision,
         moment=moment,
     )
 
 
-def _evidence(view: DisputeView, speech: Speech) -> Doc:
+def _evidence(view: DisputeView, localizer: Localizer) -> Doc:
     if not view.evidence:
         return ()
-    return (Paragraph(speech.text("Evidence, each with its SHA-256:")), Bullets(view.evidence))
+    return (Paragraph(localizer.text("Evidence, each with its SHA-256:")), Bullets(view.evidence))

@@ -30,7 +30,7 @@ from veche.protocol.texts.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 GUARDED: Final = "guarded"
 """Too few guardians approved it, or in time."""
@@ -117,174 +117,174 @@ class EscrowView:
         return self.parties[numbers.index(holder)]
 
 
-def problem_doc(problem: EscrowProblem, currency: str, speech: Speech) -> Doc:
+def problem_doc(problem: EscrowProblem, currency: str, localizer: Localizer) -> Doc:
     """Why an order cannot be read, with one that can."""
-    words = _problem(problem, speech)
-    plain = escrow_example(currency, speech)
-    full = speech.text(
+    words = _problem(problem, localizer)
+    plain = escrow_example(currency, localizer)
+    full = localizer.text(
         "escrow bob 100 {currency} bicycle; until 2026-12-24; arbiter carol; 2 of 3; else return",
         currency=currency,
     )
     return (Paragraph(words, "\n", Mono(plain), "\n", Mono(full)),)
 
 
-def escrow_problem_words(problem: EscrowProblem, speech: Speech) -> str:
+def escrow_problem_words(problem: EscrowProblem, localizer: Localizer) -> str:
     """Why an escrow cannot be, where no example follows."""
     if problem is EscrowProblem.BAD_COUNT:
-        return speech.text("More than half of all who take part have to agree, and at most all.")
-    return without_example(_problem(problem, speech))
+        return localizer.text("More than half of all who take part have to agree, and at most all.")
+    return without_example(_problem(problem, localizer))
 
 
-def _problem(problem: EscrowProblem, speech: Speech) -> str:
-    return speech.text(_PROBLEMS[problem], count=VOTERS_MAX, days=LIFE_MS_MAX // DAY_MS)
+def _problem(problem: EscrowProblem, localizer: Localizer) -> str:
+    return localizer.text(_PROBLEMS[problem], count=VOTERS_MAX, days=LIFE_MS_MAX // DAY_MS)
 
 
-def no_escrow_doc(speech: Speech) -> Doc:
+def no_escrow_doc(localizer: Localizer) -> Doc:
     """That there is no escrow of somebody's of the number that they wrote."""
-    words = speech.text("No escrow of yours has this number. Write “escrow” to see them.")
+    words = localizer.text("No escrow of yours has this number. Write “escrow” to see them.")
     return (Paragraph(words),)
 
 
-def share_above_doc(amount_minor: int, currency: str, example: str, speech: Speech) -> Doc:
+def share_above_doc(amount_minor: int, currency: str, example: str, localizer: Localizer) -> Doc:
     """Why the seller cannot get a share: it is more than all that there is."""
-    words = speech.text(
+    words = localizer.text(
         "The seller can get {amount} at most: that is all there is. Write for example:",
-        amount=speech.money(amount_minor, currency),
+        amount=localizer.money(amount_minor, currency),
     )
     return (Paragraph(words, "\n", Mono(example)),)
 
 
-def escrow_example(currency: str, speech: Speech) -> str:
+def escrow_example(currency: str, localizer: Localizer) -> str:
     """A short order of an escrow that can be read."""
-    return speech.text("escrow bob 100 {currency} bicycle", currency=currency)
+    return localizer.text("escrow bob 100 {currency} bicycle", currency=currency)
 
 
-def terms_doc(view: EscrowView, speech: Speech) -> Doc:
+def terms_doc(view: EscrowView, localizer: Localizer) -> Doc:
     """Everything that is agreed."""
     escrow = view.escrow
-    amount = Bold(speech.money(escrow.amount_minor, view.currency))
+    amount = Bold(localizer.money(escrow.amount_minor, view.currency))
     facts: list[tuple[str, Item]] = [
-        (speech.text("Puts it aside"), named(view.buyer)),
-        (speech.text("May get it"), named(view.seller)),
-        (speech.text("Amount"), amount),
+        (localizer.text("Puts it aside"), named(view.buyer)),
+        (localizer.text("May get it"), named(view.seller)),
+        (localizer.text("Amount"), amount),
     ]
     if view.reference:
-        facts.append((speech.text("What for"), view.reference))
-    facts += [(speech.text("Arbiter"), named(one)) for one in view.parties[2:]]
+        facts.append((localizer.text("What for"), view.reference))
+    facts += [(localizer.text("Arbiter"), named(one)) for one in view.parties[2:]]
     facts += [
-        (speech.text("Decided by"), _rule(view, speech)),
+        (localizer.text("Decided by"), _rule(view, localizer)),
         (
-            speech.text("If not, at {moment}", moment=speech.moment(escrow.ends_at_ms)),
-            silence_words(view, speech),
+            localizer.text("If not, at {moment}", moment=localizer.moment(escrow.ends_at_ms)),
+            silence_words(view, localizer),
         ),
-        (speech.text("Number"), Mono(view.number)),
+        (localizer.text("Number"), Mono(view.number)),
     ]
-    return (Heading(speech.text("Escrow")), Facts(facts))
+    return (Heading(localizer.text("Escrow")), Facts(facts))
 
 
-def state_doc(view: EscrowView, role: Role, speech: Speech) -> Doc:
+def state_doc(view: EscrowView, role: Role, localizer: Localizer) -> Doc:
     """How an escrow stands, for one who takes part."""
-    words = state_words(view, role, speech)
-    return (*terms_doc(view, speech), Paragraph(words), *_votes(view, speech))
+    words = state_words(view, role, localizer)
+    return (*terms_doc(view, localizer), Paragraph(words), *_votes(view, localizer))
 
 
-def vote_doc(view: EscrowView, voter: Party, to_seller: int, speech: Speech) -> Doc:
+def vote_doc(view: EscrowView, voter: Party, to_seller: int, localizer: Localizer) -> Doc:
     """What somebody has decided, for the others."""
-    words = speech.text(
+    words = localizer.text(
         "Escrow {number}: {name} decided. {split}",
         number=view.number,
         name=voter.name,
-        split=split_words(view, to_seller, speech),
+        split=split_words(view, to_seller, localizer),
     )
     if view.escrow.decided is None and not view.escrow.is_decidable:
-        return (Paragraph(words, " ", _stuck(view, speech)),)
+        return (Paragraph(words, " ", _stuck(view, localizer)),)
     return (Paragraph(words),)
 
 
-def shown_funding(view: EscrowView, speech: Speech) -> str:
+def shown_funding(view: EscrowView, localizer: Localizer) -> str:
     """What the buyer signs to put the money aside."""
     parts = [
-        speech.text(
+        localizer.text(
             "I put {amount} aside for a deal with {seller}.",
-            amount=speech.money(view.escrow.amount_minor, view.currency),
+            amount=localizer.money(view.escrow.amount_minor, view.currency),
             seller=_signed(view.seller),
         )
     ]
     if view.reference:
-        parts.append(speech.text("What for: {reference}.", reference=view.reference))
+        parts.append(localizer.text("What for: {reference}.", reference=view.reference))
     if len(view.parties) > len(_BOTH):
         names = ", ".join(_signed(one) for one in view.parties[2:])
-        parts.append(speech.text("Arbiters: {names}.", names=names))
+        parts.append(localizer.text("Arbiters: {names}.", names=names))
     parts.append(
-        speech.text(
+        localizer.text(
             "{rule} decide whom it goes to; if they have not by {moment}: {silence}",
-            rule=_rule(view, speech),
-            moment=speech.moment(view.escrow.ends_at_ms),
-            silence=silence_words(view, speech),
+            rule=_rule(view, localizer),
+            moment=localizer.moment(view.escrow.ends_at_ms),
+            silence=silence_words(view, localizer),
         )
     )
-    parts.append(speech.text("Escrow {number}.", number=view.number))
+    parts.append(localizer.text("Escrow {number}.", number=view.number))
     return " ".join(parts)
 
 
-def shown_vote(view: EscrowView, to_seller: int, speech: Speech) -> str:
+def shown_vote(view: EscrowView, to_seller: int, localizer: Localizer) -> str:
     """What one who takes part signs to decide."""
-    return speech.text(
+    return localizer.text(
         "I decide, once, in the escrow {number} of {amount} between {buyer} and {seller}: {split}",
         number=view.number,
-        amount=speech.money(view.escrow.amount_minor, view.currency),
+        amount=localizer.money(view.escrow.amount_minor, view.currency),
         buyer=_signed(view.buyer),
         seller=_signed(view.seller),
-        split=split_words(view, to_seller, speech),
+        split=split_words(view, to_seller, localizer),
     )
 
 
-def split_words(view: EscrowView, to_seller: int, speech: Speech) -> str:
+def split_words(view: EscrowView, to_seller: int, localizer: Localizer) -> str:
     """Who gets what."""
     amount = view.escrow.amount_minor
     if to_seller == amount:
-        return speech.text("All to {name}.", name=_short(view.seller))
+        return localizer.text("All to {name}.", name=_short(view.seller))
     if to_seller == 0:
-        return speech.text("All back to {name}.", name=_short(view.buyer))
-    return speech.text(
+        return localizer.text("All back to {name}.", name=_short(view.buyer))
+    return localizer.text(
         "{part} to {seller}, {rest} back to {buyer}.",
-        part=speech.money(to_seller, view.currency),
+        part=localizer.money(to_seller, view.currency),
         seller=_short(view.seller),
-        rest=speech.money(amount - to_seller, view.currency),
+        rest=localizer.money(amount - to_seller, view.currency),
         buyer=_short(view.buyer),
     )
 
 
-def silence_words(view: EscrowView, speech: Speech) -> str:
+def silence_words(view: EscrowView, localizer: Localizer) -> str:
     """What happens at its date if nobody has decided."""
     is_release = view.escrow.on_silence is OnSilence.RELEASE
-    return split_words(view, view.escrow.amount_minor if is_release else 0, speech)
+    return split_words(view, view.escrow.amount_minor if is_release else 0, localizer)
 
 
-def _waits(escrow: Escrow, role: Role, speech: Speech) -> str:
+def _waits(escrow: Escrow, role: Role, localizer: Localizer) -> str:
     """That it waits because of the buyer's rules, of which the others learn nothing."""
     if role is not Role.BUYER or escrow.due_at_ms is None:
-        return speech.text("Nothing is put aside yet.")
+        return localizer.text("Nothing is put aside yet.")
     if escrow.state is EscrowState.GUARDED:
-        return _guarded(escrow.due_at_ms, speech)
-    return _wait(escrow.due_at_ms, speech)
+        return _guarded(escrow.due_at_ms, localizer)
+    return _wait(escrow.due_at_ms, localizer)
 
 
-def _wait(until_ms: int, speech: Speech) -> str:
+def _wait(until_ms: int, localizer: Localizer) -> str:
     """That it waits because of a rule with a time."""
-    return speech.text(
+    return localizer.text(
         "You approved it, and because of your rules it waits until {moment}. You can stop it until"
         " then.",
-        moment=speech.moment(until_ms),
+        moment=localizer.moment(until_ms),
     )
 
 
-def _guarded(until_ms: int, speech: Speech) -> str:
+def _guarded(until_ms: int, localizer: Localizer) -> str:
     """That it waits for the buyer's guardians."""
-    return speech.text(
+    return localizer.text(
         "You approved it, and it waits for your guardians, who have until {moment}. You can stop it"
         " until then.",
-        moment=speech.moment(until_ms),
+        moment=localizer.moment(until_ms),
     )
 
 
@@ -292,71 +292,71 @@ _BOTH: Final = (Role.BUYER, Role.SELLER)
 
 
 def state_words(  # noqa: PLR0911 -- a state a line
-    view: EscrowView, role: Role, speech: Speech
+    view: EscrowView, role: Role, localizer: Localizer
 ) -> str:
     """How an escrow stands, in a sentence."""
     escrow, state = view.escrow, view.escrow.state
     if state is EscrowState.PROPOSED:
         names = [view.named(one.holder).name for one in escrow.voters if not one.has_agreed]
-        return speech.text(
+        return localizer.text(
             "Nothing is put aside yet. Still to agree: {names}.", names=", ".join(names)
         )
     if state is EscrowState.AGREED:
         if role is Role.BUYER:
-            return speech.text("All agreed. Put the money aside now?")
-        return speech.text(
+            return localizer.text("All agreed. Put the money aside now?")
+        return localizer.text(
             "All agreed. {buyer} is asked to put the money aside.", buyer=view.buyer.name
         )
     if state in {EscrowState.COOLING, EscrowState.GUARDED}:
-        return _waits(escrow, role, speech)
+        return _waits(escrow, role, localizer)
     if state is EscrowState.FUNDED:
-        return speech.text("The money is put aside. Who decides, decides once.")
+        return localizer.text("The money is put aside. Who decides, decides once.")
     if state is EscrowState.SHARED and escrow.to_seller is not None:
-        return split_words(view, escrow.to_seller, speech)
+        return split_words(view, escrow.to_seller, localizer)
     if state is EscrowState.REFUSED:
-        return _refused(view, role, speech)
-    amount = speech.money(escrow.amount_minor, view.currency)
+        return _refused(view, role, localizer)
+    amount = localizer.money(escrow.amount_minor, view.currency)
     buyer, seller = view.buyer.name, view.seller.name
-    return speech.text(_ENDS[state], buyer=buyer, seller=seller, amount=amount)
+    return localizer.text(_ENDS[state], buyer=buyer, seller=seller, amount=amount)
 
 
-def _refused(view: EscrowView, role: Role, speech: Speech) -> str:
+def _refused(view: EscrowView, role: Role, localizer: Localizer) -> str:
     """Why nothing was put aside: what the buyer has and set is for nobody else."""
     why = view.escrow.why
     if role is not Role.BUYER or why is None:
-        return speech.text("Nothing was put aside.")
-    return speech.text(_REFUSALS[why]) if why in _REFUSALS else over_words(why, speech)
+        return localizer.text("Nothing was put aside.")
+    return localizer.text(_REFUSALS[why]) if why in _REFUSALS else over_words(why, localizer)
 
 
-def _votes(view: EscrowView, speech: Speech) -> Doc:
+def _votes(view: EscrowView, localizer: Localizer) -> Doc:
     """Who has decided what, as long as it is open."""
     escrow = view.escrow
     if escrow.state is not EscrowState.FUNDED:
         return ()
     facts: list[tuple[str, Item]] = [
-        (view.named(one.holder).name, split_words(view, one.to_seller, speech))
+        (view.named(one.holder).name, split_words(view, one.to_seller, localizer))
         for one in escrow.voters
         if one.to_seller is not None
     ]
-    stuck: Doc = () if escrow.is_decidable else (Paragraph(_stuck(view, speech)),)
+    stuck: Doc = () if escrow.is_decidable else (Paragraph(_stuck(view, localizer)),)
     return (*((Facts(facts),) if facts else ()), *stuck)
 
 
-def stuck_words(view: EscrowView, speech: Speech) -> str:
+def stuck_words(view: EscrowView, localizer: Localizer) -> str:
     """That no k of those who take part can say the same any more; empty if they can."""
     is_open = view.escrow.state is EscrowState.FUNDED
-    return _stuck(view, speech) if is_open and not view.escrow.is_decidable else ""
+    return _stuck(view, localizer) if is_open and not view.escrow.is_decidable else ""
 
 
-def _stuck(view: EscrowView, speech: Speech) -> str:
-    return speech.text(
+def _stuck(view: EscrowView, localizer: Localizer) -> str:
+    return localizer.text(
         "They do not agree any more, so the date decides: {silence}",
-        silence=silence_words(view, speech),
+        silence=silence_words(view, localizer),
     )
 
 
-def _rule(view: EscrowView, speech: Speech) -> str:
-    return speech.text("{k} of {n}", k=view.escrow.k, n=len(view.escrow.voters))
+def _rule(view: EscrowView, localizer: Localizer) -> str:
+    return localizer.text("{k} of {n}", k=view.escrow.k, n=len(view.escrow.voters))
 
 
 def _short(party: Party) -> str:

@@ -12,7 +12,7 @@ from veche.protocol.texts.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 _MEGABYTE: Final = 1_000_000
 
@@ -51,15 +51,15 @@ _PROBLEMS: Final[Mapping[EvidenceProblem, str]] = {
 }
 
 
-def evidence_problem_doc(problem: EvidenceProblem, speech: Speech) -> Doc:
+def evidence_problem_doc(problem: EvidenceProblem, localizer: Localizer) -> Doc:
     """Why a file is no evidence, and what to do."""
     size = FILE_BYTES_MAX // _MEGABYTE
-    return (Paragraph(speech.text(_PROBLEMS[problem], size=size, count=FILES_MAX)),)
+    return (Paragraph(localizer.text(_PROBLEMS[problem], size=size, count=FILES_MAX)),)
 
 
-def evidence_doc(evidence: Evidence, number: str, speech: Speech) -> Doc:
+def evidence_doc(evidence: Evidence, number: str, localizer: Localizer) -> Doc:
     """To who sent it: that it counts now, and as what."""
-    words = speech.text(
+    words = localizer.text(
         "{name} ({size}) is evidence in the dispute {number} now; the other side and who decides"
         " see it. Its SHA-256:",
         name=evidence.name,
@@ -69,9 +69,9 @@ def evidence_doc(evidence: Evidence, number: str, speech: Speech) -> Doc:
     return (Paragraph(words, "\n", Mono(evidence.sha256)),)
 
 
-def sent_doc(evidence: Evidence, name: str, number: str, speech: Speech) -> Doc:
+def sent_doc(evidence: Evidence, name: str, number: str, localizer: Localizer) -> Doc:
     """To the others: what the file is that comes next."""
-    words = speech.text(
+    words = localizer.text(
         "Dispute {number}: {name} sent evidence. The file comes now: {file} ({size}). Open it with"
         " care, as anything that others send. Its SHA-256:",
         number=number,

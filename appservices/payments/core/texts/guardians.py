@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.texts.views import Party, PaymentView
     from veche.protocol.guardians import Tally
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 _NAME_CHARACTERS: Final = 50
 """Of a name in a rule: what is signed has room for all of them, with their addresses."""
@@ -52,107 +52,111 @@ class RuleView:
     counts_from_ms: int | None = None
 
 
-def rules_doc(rules: Sequence[tuple[RuleState, RuleView]], currency: str, speech: Speech) -> Doc:
+def rules_doc(
+    rules: Sequence[tuple[RuleState, RuleView]], currency: str, localizer: Localizer
+) -> Doc:
     """Which rules count, and which will; how one is set.
 
     Args:
         rules: Of one person.
         currency: Of the example.
-        speech: How they are spoken to.
+        localizer: How they are spoken to.
     """
     doc: Doc = ()
     if not any(state is RuleState.ACTIVE for state, _ in rules):
-        doc = (Paragraph(speech.text("Nobody guards your payments.")),)
+        doc = (Paragraph(localizer.text("Nobody guards your payments.")),)
     for state, view in rules:
         if state is not RuleState.ACTIVE:
             at_ms = view.counts_from_ms
-            moment = speech.moment(at_ms) if at_ms is not None else ""
-            doc = (*doc, Paragraph(speech.text(COMING[state], moment=moment)))
-        doc = (*doc, Paragraph(rule_words(view, speech), " ", seen_words(view, speech)))
-    intro = speech.text("To choose guardians, or to do without them, write for example:")
-    return (*doc, Paragraph(intro, "\n", *_examples(currency, speech)))
+            moment = localizer.moment(at_ms) if at_ms is not None else ""
+            doc = (*doc, Paragraph(localizer.text(COMING[state], moment=moment)))
+        doc = (*doc, Paragraph(rule_words(view, localizer), " ", seen_words(view, localizer)))
+    intro = localizer.text("To choose guardians, or to do without them, write for example:")
+    return (*doc, Paragraph(intro, "\n", *_examples(currency, localizer)))
 
 
-def guard_problem_doc(problem: GuardProblem, currency: str, speech: Speech) -> Doc:
+def guard_problem_doc(problem: GuardProblem, currency: str, localizer: Localizer) -> Doc:
     """Why a rule cannot be read, with one that can."""
-    words = speech.text(_PROBLEMS[problem], count=GUARDIANS_MAX)
-    return (Paragraph(words, "\n", *_examples(currency, speech)),)
+    words = localizer.text(_PROBLEMS[problem], count=GUARDIANS_MAX)
+    return (Paragraph(words, "\n", *_examples(currency, localizer)),)
 
 
-def guard_example(currency: str, speech: Speech) -> str:
+def guard_example(currency: str, localizer: Localizer) -> str:
     """A rule that can be read."""
-    return speech.text("guardians @bob @carol 2 of 2 above 200 {currency}", currency=currency)
+    return localizer.text("guardians @bob @carol 2 of 2 above 200 {currency}", currency=currency)
 
 
-def no_guardian_doc(name: str, speech: Speech) -> Doc:
+def no_guardian_doc(name: str, localizer: Localizer) -> Doc:
     """Somebody who was named cannot be a guardian."""
-    words = speech.text("Nobody else of the name {name} is here. Nothing has changed.", name=name)
+    words = localizer.text(
+        "Nobody else of the name {name} is here. Nothing has changed.", name=name
+    )
     return (Paragraph(words),)
 
 
-def proposal_doc(view: RuleView, speech: Speech) -> Doc:
+def proposal_doc(view: RuleView, localizer: Localizer) -> Doc:
     """What the person is asked to approve."""
-    doc: Doc = (Heading(speech.text("Guardians")), Paragraph(rule_words(view, speech)))
+    doc: Doc = (Heading(localizer.text("Guardians")), Paragraph(rule_words(view, localizer)))
     if view.guardians:
         names: list[Item] = [named(one) for one in view.guardians]
         doc = (*doc, Bullets(names))
-        words = speech.text(
+        words = localizer.text(
             "Each of them is asked whether they accept. They have 24 hours for a payment; then it"
             " is cancelled."
         )
         doc = (*doc, Paragraph(words))
-    words = speech.text(
+    words = localizer.text(
         "A stricter rule counts at once, a weaker one a day later, and the guardians are told."
     )
     return (*doc, Paragraph(words))
 
 
-def shown_text(view: RuleView, speech: Speech) -> str:
+def shown_text(view: RuleView, localizer: Localizer) -> str:
     """The same in the words that are signed."""
     if not view.guardians:
-        return rule_words(view, speech)
+        return rule_words(view, localizer)
     who = ", ".join(one.address for one in view.guardians)
-    return f"{rule_words(view, speech)} {seen_words(view, speech)} ({who})"
+    return f"{rule_words(view, localizer)} {seen_words(view, localizer)} ({who})"
 
 
-def rule_words(view: RuleView, speech: Speech) -> str:
+def rule_words(view: RuleView, localizer: Localizer) -> str:
     """What a rule says."""
     if not view.guardians:
-        return speech.text("Nobody has to approve your payments any more.")
-    return speech.text(
+        return localizer.text("Nobody has to approve your payments any more.")
+    return localizer.text(
         "What goes out above {amount} in a day has to be approved by {needed} of {count}: {names}.",
-        amount=speech.money(view.above_minor, view.currency),
+        amount=localizer.money(view.above_minor, view.currency),
         needed=view.needed,
         count=len(view.guardians),
         names=", ".join(one.name[:_NAME_CHARACTERS] for one in view.guardians),
     )
 
 
-def seen_words(view: RuleView, speech: Speech) -> str:
+def seen_words(view: RuleView, localizer: Localizer) -> str:
     """What guardians see of a payment."""
     if not view.guardians:
         return ""
     if view.is_shown:
-        return speech.text("They see whom you pay and how much.")
-    return speech.text("They see neither whom you pay nor how much.")
+        return localizer.text("They see whom you pay and how much.")
+    return localizer.text("They see neither whom you pay nor how much.")
 
 
-def invitation_doc(view: RuleView, speech: Speech) -> Doc:
+def invitation_doc(view: RuleView, localizer: Localizer) -> Doc:
     """Somebody is asked to be a guardian."""
-    words = speech.text(
+    words = localizer.text(
         "{name} asks you to be a guardian: payments of theirs above an amount wait until {needed}"
         " of {count} guardians approve. You are asked each time, and may say no.",
         name=view.owner.name,
         needed=view.needed,
         count=len(view.guardians),
     )
-    who: list[tuple[str, Item]] = [(speech.text("Of"), named(view.owner))]
-    return (Heading(speech.text("Guardian")), Paragraph(words), Facts(who))
+    who: list[tuple[str, Item]] = [(localizer.text("Of"), named(view.owner))]
+    return (Heading(localizer.text("Guardian")), Paragraph(words), Facts(who))
 
 
-def acceptance_text(view: RuleView, speech: Speech) -> str:
+def acceptance_text(view: RuleView, localizer: Localizer) -> str:
     """What somebody signs who accepts to be a guardian."""
-    return speech.text(
+    return localizer.text(
         "I am a guardian of {name} ({address}): I am asked to approve payments of theirs.",
         name=view.owner.name,
         address=view.owner.address,
@@ -160,7 +164,7 @@ def acceptance_text(view: RuleView, speech: Speech) -> str:
 
 
 def guarded_doc(
-    view: PaymentView, rule: RuleView, gone: Sequence[Party], until_ms: int, speech: Speech
+    view: PaymentView, rule: RuleView, gone: Sequence[Party], until_ms: int, localizer: Localizer
 ) -> Doc:
     """That a payment waits for guardians.
 
@@ -169,123 +173,123 @@ def guarded_doc(
         rule: By which they are asked.
         gone: Those who cannot be asked any more.
         until_ms: Until when they have time, UTC.
-        speech: How the payer is spoken to.
+        localizer: How the payer is spoken to.
     """
-    words = speech.text(
+    words = localizer.text(
         "Your payment of {amount} to {name} is approved and waits for your guardians: {needed} of"
         " {count} have to approve it, until {moment}.",
-        amount=speech.money(view.amount_minor, view.currency),
+        amount=localizer.money(view.amount_minor, view.currency),
         name=view.payee.name,
         needed=rule.needed,
         count=len(rule.guardians) - len(gone),
-        moment=speech.moment(until_ms),
+        moment=localizer.moment(until_ms),
     )
-    doc: Doc = (Paragraph(words), *_gone(gone, speech))
+    doc: Doc = (Paragraph(words), *_gone(gone, localizer))
     if view.payee.address in {one.address for one in rule.guardians}:
-        doc = (*doc, Paragraph(speech.text("Whom you pay is one of them.")))
-    return (*doc, Paragraph(speech.text("You can still stop it until then.")))
+        doc = (*doc, Paragraph(localizer.text("Whom you pay is one of them.")))
+    return (*doc, Paragraph(localizer.text("You can still stop it until then.")))
 
 
-def guarded_use_doc(view: PaymentView, until_ms: int, speech: Speech) -> Doc:
+def guarded_use_doc(view: PaymentView, until_ms: int, localizer: Localizer) -> Doc:
     """The same for somebody who pays from another's account: whose guardians, is not for them."""
-    words = speech.text(
+    words = localizer.text(
         "Your payment of {amount} to {name} from the account of {owner} has to be approved by their"
         " guardians first, until {moment}.",
-        amount=speech.money(view.amount_minor, view.currency),
+        amount=localizer.money(view.amount_minor, view.currency),
         name=view.payee.name,
         owner=view.payer.name,
-        moment=speech.moment(until_ms),
+        moment=localizer.moment(until_ms),
     )
-    return (Paragraph(words), Paragraph(speech.text("You can still stop it until then.")))
+    return (Paragraph(words), Paragraph(localizer.text("You can still stop it until then.")))
 
 
-def too_few_doc(gone: Sequence[Party], speech: Speech) -> Doc:
+def too_few_doc(gone: Sequence[Party], localizer: Localizer) -> Doc:
     """That so many guardians left that nothing above the amount can be paid.
 
     Args:
         gone: Those who left; nobody for who pays from another's account.
-        speech: How they are spoken to.
+        localizer: How they are spoken to.
     """
-    words = speech.text("Too few guardians can be asked, so nothing was paid.")
-    return (Paragraph(words), *_gone(gone, speech))
+    words = localizer.text("Too few guardians can be asked, so nothing was paid.")
+    return (Paragraph(words), *_gone(gone, localizer))
 
 
-def look_doc(view: PaymentView, rule: RuleView, until_ms: int, speech: Speech) -> Doc:
+def look_doc(view: PaymentView, rule: RuleView, until_ms: int, localizer: Localizer) -> Doc:
     """What a guardian is asked of a payment.
 
     Args:
         view: The payment.
         rule: Of the payer: it says what they are shown.
         until_ms: Until when they have time, UTC.
-        speech: How the guardian is spoken to.
+        localizer: How the guardian is spoken to.
     """
-    what = speech.text("Please look at a payment")
+    what = localizer.text("Please look at a payment")
     if view.kind is Kind.ESCROW:
-        what = speech.text("Please look at an escrow")
+        what = localizer.text("Please look at an escrow")
     doc: Doc = (
         Heading(what),
-        Facts(_shown_facts(view, rule, speech)),
+        Facts(_shown_facts(view, rule, localizer)),
     )
     if not rule.is_shown:
-        words = speech.text(
+        words = localizer.text(
             "You are not shown whom they pay or how much. Ask them, not by the call or chat that"
             " hurries them."
         )
         doc = (*doc, Paragraph(words))
     if view.payee.address in {one.address for one in rule.guardians}:
-        doc = (*doc, Paragraph(speech.text("Who is paid is one of the guardians.")))
-    words = speech.text(
+        doc = (*doc, Paragraph(localizer.text("Who is paid is one of the guardians.")))
+    words = localizer.text(
         "{needed} guardians have to approve it, until {moment}. Whoever hurries {name} on the phone"
         " wants exactly this: if in doubt, refuse.",
         needed=rule.needed,
-        moment=speech.moment(until_ms),
+        moment=localizer.moment(until_ms),
         name=rule.owner.name,
     )
     return (*doc, Paragraph(words))
 
 
-def vote_text(view: PaymentView, rule: RuleView, speech: Speech) -> str:
+def vote_text(view: PaymentView, rule: RuleView, localizer: Localizer) -> str:
     """What a guardian signs who approves a payment, or that money is put aside."""
     if view.kind is Kind.ESCROW:
-        return _escrow_vote(view, rule, speech)
+        return _escrow_vote(view, rule, localizer)
     if not rule.is_shown:
-        return speech.text(
+        return localizer.text(
             "As a guardian I approve the payment {number} of {name}.",
             number=view.number,
             name=rule.owner.address,
         )
-    return speech.text(
+    return localizer.text(
         "As a guardian I approve the payment {number} of {name}: {amount} to {payee}.",
         number=view.number,
         name=rule.owner.address,
-        amount=speech.money(view.amount_minor + view.fee_minor, view.currency),
+        amount=localizer.money(view.amount_minor + view.fee_minor, view.currency),
         payee=f"{view.payee.name} ({view.payee.address})",
     )
 
 
-def _escrow_vote(view: PaymentView, rule: RuleView, speech: Speech) -> str:
+def _escrow_vote(view: PaymentView, rule: RuleView, localizer: Localizer) -> str:
     if not rule.is_shown:
-        return speech.text(
+        return localizer.text(
             "As a guardian I approve the escrow {number} of {name}.",
             number=view.number,
             name=rule.owner.address,
         )
-    return speech.text(
+    return localizer.text(
         "As a guardian I approve the escrow {number} of {name}: {amount} put aside for {payee}.",
         number=view.number,
         name=rule.owner.address,
-        amount=speech.money(view.amount_minor, view.currency),
+        amount=localizer.money(view.amount_minor, view.currency),
         payee=f"{view.payee.name} ({view.payee.address})",
     )
 
 
-def denied_doc(view: PaymentView, tally: Tally, speech: Speech) -> Doc:
+def denied_doc(view: PaymentView, tally: Tally, localizer: Localizer) -> Doc:
     """That guardians did not approve a payment; who, is told by number alone."""
-    words = speech.text(
+    words = localizer.text(
         "Your payment of {amount} to {name} was not approved by enough guardians. Nothing was paid."
         " Of {needed} who were needed, approved: {yes}; refused: {no}; did not answer: {silent};"
         " could not be asked: {gone}.",
-        amount=speech.money(view.amount_minor, view.currency),
+        amount=localizer.money(view.amount_minor, view.currency),
         name=view.payee.name,
         needed=tally.needed,
         yes=tally.yes,
@@ -296,22 +300,25 @@ def denied_doc(view: PaymentView, tally: Tally, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def _shown_facts(view: PaymentView, rule: RuleView, speech: Speech) -> list[tuple[str, Item]]:
-    facts: list[tuple[str, Item]] = [(speech.text("Of"), named(rule.owner))]
+def _shown_facts(view: PaymentView, rule: RuleView, localizer: Localizer) -> list[tuple[str, Item]]:
+    facts: list[tuple[str, Item]] = [(localizer.text("Of"), named(rule.owner))]
     if view.user is not None:
-        facts.append((speech.text("Asked for by"), named(view.user)))
+        facts.append((localizer.text("Asked for by"), named(view.user)))
     if rule.is_shown:
-        total = speech.money(view.amount_minor + view.fee_minor, view.currency)
-        facts += [(speech.text("To"), named(view.payee)), (speech.text("Amount"), Bold(total))]
+        total = localizer.money(view.amount_minor + view.fee_minor, view.currency)
+        facts += [
+            (localizer.text("To"), named(view.payee)),
+            (localizer.text("Amount"), Bold(total)),
+        ]
         if view.reference:
-            facts.append((speech.text("What for"), view.reference))
-    return [*facts, (speech.text("Number"), Mono(view.number))]
+            facts.append((localizer.text("What for"), view.reference))
+    return [*facts, (localizer.text("Number"), Mono(view.number))]
 
 
-def _gone(gone: Sequence[Party], speech: Speech) -> Doc:
+def _gone(gone: Sequence[Party], localizer: Localizer) -> Doc:
     if not gone:
         return ()
-    words = speech.text(
+    words = localizer.text(
         "Cannot be asked any more, and does not count: {names}. Write “guardians” to choose"
         " somebody else.",
         names=", ".join(one.name for one in gone),
@@ -319,5 +326,5 @@ def _gone(gone: Sequence[Party], speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def _examples(currency: str, speech: Speech) -> tuple[Mono | str, ...]:
-    return (Mono(guard_example(currency, speech)), "\n", Mono(speech.text("guardians off")))
+def _examples(currency: str, localizer: Localizer) -> tuple[Mono | str, ...]:
+    return (Mono(guard_example(currency, localizer)), "\n", Mono(localizer.text("guardians off")))

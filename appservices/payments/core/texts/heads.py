@@ -10,33 +10,33 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
-def room_name(institution: str, speech: Speech) -> str:
+def room_name(institution: str, localizer: Localizer) -> str:
     """Name of the room."""
-    return speech.text("{institution}: the ledger", institution=institution)
+    return localizer.text("{institution}: the ledger", institution=institution)
 
 
-def room_topic(speech: Speech) -> str:
+def room_topic(localizer: Localizer) -> str:
     """What it is for."""
-    return speech.text(
+    return localizer.text(
         "How far the ledger has got, signed: a number and a hash, nothing of anybody. Whoever is in"
         " this room has a copy, and nobody can take that back."
     )
 
 
-def head_doc(size: int, note: str, witnesses: Sequence[str], speech: Speech) -> Doc:
+def head_doc(size: int, note: str, witnesses: Sequence[str], localizer: Localizer) -> Doc:
     """One post.
 
     Args:
         size: Blocks of the head.
         note: As it is signed.
         witnesses: Who else signed a head that is beside it.
-        speech: Of the institution.
+        localizer: Of the institution.
     """
-    first = speech.text("The ledger has {size} blocks.", size=size)
+    first = localizer.text("The ledger has {size} blocks.", size=size)
     if not witnesses:
         return (Paragraph(first), Code(note.strip()))
-    seen = speech.text("Seen and signed by: {names}", names=", ".join(witnesses))
+    seen = localizer.text("Seen and signed by: {names}", names=", ".join(witnesses))
     return (Paragraph(first), Code(note.strip()), Paragraph(seen))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.mandate import Period
     from veche.contracts.payments.mandate import MandateOrder
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 _MINUTE_MS: Final = 60_000
 _HOUR_MINUTES: Final = 60
@@ -39,69 +39,71 @@ _PROBLEMS: Final[Mapping[ChargeProblem, str]] = {
 }
 
 
-def proposal_doc(order: MandateOrder, speech: Speech) -> Doc:
+def proposal_doc(order: MandateOrder, localizer: Localizer) -> Doc:
     """What a person is asked to permit."""
-    intro = speech.text(
+    intro = localizer.text(
         "{name} asks for a mandate: it may then debit you by itself, within these limits. You can"
         " stop it at any time, in one tap.",
         name=order.payee_name,
     )
-    return (Heading(speech.text("Mandate")), Paragraph(intro), _facts(order, speech))
+    return (Heading(localizer.text("Mandate")), Paragraph(intro), _facts(order, localizer))
 
 
-def shown_text(order: MandateOrder, speech: Speech) -> str:
+def shown_text(order: MandateOrder, localizer: Localizer) -> str:
     """The same in the words that are signed."""
-    each = speech.money(order.each_max.minor, order.each_max.currency)
-    return speech.text(
+    each = localizer.money(order.each_max.minor, order.each_max.currency)
+    return localizer.text(
         "{name} may debit me for “{purpose}”: at most {each} at once, {cap}, until {end}. {notice}",
         name=order.payee_name,
         purpose=order.purpose,
         each=each,
-        cap=cap_words(order, speech),
-        end=speech.date(order.ends_at_ms),
-        notice=notice_words(order, speech),
+        cap=cap_words(order, localizer),
+        end=localizer.date(order.ends_at_ms),
+        notice=notice_words(order, localizer),
     )
 
 
 def mandate_doc(
-    order: MandateOrder, state: MandateState, speech: Speech, *, is_void: bool = False
+    order: MandateOrder, state: MandateState, localizer: Localizer, *, is_void: bool = False
 ) -> Doc:
     """Show a mandate as it stands.
 
     Args:
         order: The mandate.
         state: Of it.
-        speech: How the payer is spoken to.
+        localizer: How the payer is spoken to.
         is_void: The key that approved it is revoked.
     """
-    heading = speech.text("Mandate: {name}", name=order.payee_name)
-    words = [speech.text(_STATES[state])]
+    heading = localizer.text("Mandate: {name}", name=order.payee_name)
+    words = [localizer.text(_STATES[state])]
     if is_void:
         words.append(
-            speech.text(
+            localizer.text(
                 "You revoked the key that approved it. To let it go on, approve it with another"
                 " key."
             )
         )
-    return (Heading(heading), Paragraph(" ".join(words)), _facts(order, speech))
+    return (Heading(heading), Paragraph(" ".join(words)), _facts(order, localizer))
 
 
-def notice_doc(order: MandateOrder, amount: str, title: str, at_ms: int, speech: Speech) -> Doc:
+def notice_doc(
+    order: MandateOrder, amount: str, title: str, at_ms: int, localizer: Localizer
+) -> Doc:
     """That a charge is coming."""
-    words = speech.text(
+    words = localizer.text(
         "{name} will debit you with {amount} for “{title}” on {moment}, by your mandate. Write"
         " “mandates” to stop it.",
         name=order.payee_name,
         amount=amount,
         title=title,
-        moment=speech.moment(at_ms),
+        moment=localizer.moment(at_ms),
     )
     return (Paragraph(words),)
 
 
-def given_up_doc(order: MandateOrder, speech: Speech) -> Doc:
+def given_up_doc(order: MandateOrder, localizer: Localizer) -> Doc:
     """That its payee gave a mandate up."""
-    words = speech.text(
+    words = localizer.text(
         "{name} gave up the mandate for “{purpose}”: nothing is debited by it any more.",
         name=order.payee_name,
         purpose=order.purpose,
@@ -110,43 +112,45 @@ def given_up_doc(order: MandateOrder, speech: Speech) -> Doc:
 
 
 def charge_refused_doc(
-    order: MandateOrder, amount: str, problem: ChargeProblem, speech: Speech
+    order: MandateOrder, amount: str, problem: ChargeProblem, localizer: Localizer
 ) -> Doc:
     """That a charge was tried and refused."""
-    words = speech.text(
+    words = localizer.text(
         "{name} tried to debit you with {amount}, and it was refused. Nothing was paid.",
         name=order.payee_name,
         amount=amount,
     )
-    return (Paragraph(words, " ", speech.text(_PROBLEMS[problem])),)
+    return (Paragraph(words, " ", localizer.text(_PROBLEMS[problem])),)
 
 
-def cap_words(order: MandateOrder, speech: Speech) -> str:
+def cap_words(order: MandateOrder, localizer: Localizer) -> str:
     """The cap of a period."""
-    amount = speech.money(order.period_max.minor, order.period_max.currency)
-    return speech.text(_CAPS[order.period], amount=amount)
+    amount = localizer.money(order.period_max.minor, order.period_max.currency)
+    return localizer.text(_CAPS[order.period], amount=amount)
 
 
-def notice_words(order: MandateOrder, speech: Speech) -> str:
+def notice_words(order: MandateOrder, localizer: Localizer) -> str:
     """How long before a debit the payer hears of it, rounded down: never less than is said."""
     minutes = order.notice_ms // _MINUTE_MS
     if minutes == 0:
-        return speech.text("Debits are not announced before: each comes at once.")
+        return localizer.text("Debits are not announced before: each comes at once.")
     if minutes < _HOUR_MINUTES:
-        return speech.text("Each debit is announced {count} min before.", count=minutes)
-    return speech.text("Each debit is announced {count} h before.", count=minutes // _HOUR_MINUTES)
+        return localizer.text("Each debit is announced {count} min before.", count=minutes)
+    return localizer.text(
+        "Each debit is announced {count} h before.", count=minutes // _HOUR_MINUTES
+    )
 
 
-def _facts(order: MandateOrder, speech: Speech) -> Facts:
+def _facts(order: MandateOrder, localizer: Localizer) -> Facts:
     facts: list[tuple[str, Item]] = [
-        (speech.text("To"), (Bold(order.payee_name), " ", Mono(order.payee))),
-        (speech.text("What for"), order.purpose),
-        (speech.text("At once"), speech.money(order.each_max.minor, order.each_max.currency)),
-        (speech.text("In all"), cap_words(order, speech)),
-        (speech.text("From"), speech.date(order.starts_at_ms)),
-        (speech.text("Until"), speech.date(order.ends_at_ms)),
-        (speech.text("Notice"), notice_words(order, speech)),
+        (localizer.text("To"), (Bold(order.payee_name), " ", Mono(order.payee))),
+        (localizer.text("What for"), order.purpose),
+        (localizer.text("At once"), localizer.money(order.each_max.minor, order.each_max.currency)),
+        (localizer.text("In all"), cap_words(order, localizer)),
+        (localizer.text("From"), localizer.date(order.starts_at_ms)),
+        (localizer.text("Until"), localizer.date(order.ends_at_ms)),
+        (localizer.text("Notice"), notice_words(order, localizer)),
     ]
     if order.count_max is not None:
-        facts.append((speech.text("How often at most"), str(order.count_max)))
+        facts.append((localizer.text("How often at most"), str(order.count_max)))
     return Facts(facts)

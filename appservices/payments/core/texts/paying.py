@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.texts.views import ChosenView, PaymentView
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 NO_COVER: Final = "no_cover"
 NOT_PAYABLE: Final = "payee_not_payable"
@@ -121,261 +121,272 @@ _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
 
 
 def question_doc(
-    view: PaymentView, speech: Speech, details: Doc = (), chosen: ChosenView | None = None
+    view: PaymentView, localizer: Localizer, details: Doc = (), chosen: ChosenView | None = None
 ) -> Doc:
     """What is to be approved.
 
     Args:
         view: The payment.
-        speech: How the payer is spoken to.
+        localizer: How the payer is spoken to.
         details: What stands above it: the invoice.
         chosen: What the payer chose of a quote: it makes the amount another than the invoice's.
     """
-    whose = [] if view.user is None else [(speech.text("Whose money"), named(view.payer))]
+    whose = [] if view.user is None else [(localizer.text("Whose money"), named(view.payer))]
     return (
         *details,
-        Heading(_title(view, speech)),
+        Heading(_title(view, localizer)),
         Facts(
             [
-                (speech.text("To"), named(view.payee)),
+                (localizer.text("To"), named(view.payee)),
                 *whose,
-                *chosen_facts(chosen, view.currency, speech),
-                *_amounts(view, speech),
-                *_reference(view, speech),
+                *chosen_facts(chosen, view.currency, localizer),
+                *_amounts(view, localizer),
+                *_reference(view, localizer),
             ]
         ),
     )
 
 
-def chosen_facts(chosen: ChosenView | None, currency: str, speech: Speech) -> list[tuple[str, str]]:
+def chosen_facts(
+    chosen: ChosenView | None, currency: str, localizer: Localizer
+) -> list[tuple[str, str]]:
     """What the amount is made of, where a quote was chosen beside the invoice, and where to."""
     if chosen is None:
         return []
-    price = speech.money(chosen.minor, currency)
+    price = localizer.money(chosen.minor, currency)
     facts = [
-        (speech.text("Invoice"), speech.money(chosen.invoice_minor, currency)),
-        (speech.text("You chose"), f"{chosen.label}: {price}"),
+        (localizer.text("Invoice"), localizer.money(chosen.invoice_minor, currency)),
+        (localizer.text("You chose"), f"{chosen.label}: {price}"),
     ]
-    return [*facts, (speech.text("Where to"), chosen.place)] if chosen.place else facts
+    return [*facts, (localizer.text("Where to"), chosen.place)] if chosen.place else facts
 
 
-def tip_facts(tip_minor: int, currency: str, speech: Speech) -> list[tuple[str, str]]:
+def tip_facts(tip_minor: int, currency: str, localizer: Localizer) -> list[tuple[str, str]]:
     """What of the amount is a tip, if there is one."""
-    return [(speech.text("Of it a tip"), speech.money(tip_minor, currency))] if tip_minor else []
+    return (
+        [(localizer.text("Of it a tip"), localizer.money(tip_minor, currency))] if tip_minor else []
+    )
 
 
-def receipt_doc(view: PaymentView, speech: Speech, *, is_payer: bool) -> Doc:
+def receipt_doc(view: PaymentView, localizer: Localizer, *, is_payer: bool) -> Doc:
     """The receipt of who paid, or of who was paid."""
-    heading = _receipt_title(view, speech, is_payer=is_payer)
+    heading = _receipt_title(view, localizer, is_payer=is_payer)
     if is_payer:
-        other = (speech.text("To"), named(view.payee))
-        amounts = _amounts(view, speech)
+        other = (localizer.text("To"), named(view.payee))
+        amounts = _amounts(view, localizer)
     else:
-        other = (speech.text("From"), named(view.payer))
-        amounts = [(speech.text("Amount"), Bold(speech.money(view.amount_minor, view.currency)))]
+        other = (localizer.text("From"), named(view.payer))
+        amounts = [
+            (localizer.text("Amount"), Bold(localizer.money(view.amount_minor, view.currency)))
+        ]
     facts = [
         other,
         *amounts,
-        *_reference(view, speech),
-        (speech.text("When"), speech.moment(view.at_ms)),
-        (speech.text("Number"), Mono(view.number)),
+        *_reference(view, localizer),
+        (localizer.text("When"), localizer.moment(view.at_ms)),
+        (localizer.text("Number"), Mono(view.number)),
     ]
     return (Heading(heading), Facts(facts))
 
 
-def refused_doc(why: str, view: PaymentView, balance_minor: int, speech: Speech) -> Doc:
+def refused_doc(why: str, view: PaymentView, balance_minor: int, localizer: Localizer) -> Doc:
     """Why a payment was not made.
 
     Args:
         why: Code: of a rule, or one of this module.
         view: The payment.
         balance_minor: What the payer can pay with; of ``PEER_ROOM``: what can go there.
-        speech: How the payer is spoken to.
+        localizer: How the payer is spoken to.
     """
-    return (Paragraph(refused_words(why, view, balance_minor, speech)),)
+    return (Paragraph(refused_words(why, view, balance_minor, localizer)),)
 
 
-def refused_words(why: str, view: PaymentView, balance_minor: int, speech: Speech) -> str:
+def refused_words(why: str, view: PaymentView, balance_minor: int, localizer: Localizer) -> str:
     """The same as one sentence, for a page."""
     if view.user is not None and why in _OF_THE_ACCOUNT:
         # What somebody has, or forbade themselves, is not for who pays from their account.
-        return speech.text(
+        return localizer.text(
             "The account of {name} does not allow this now. Nothing was paid.",
             name=view.payer.name,
         )
     if why == NO_COVER:
-        return speech.text(
+        return localizer.text(
             "Your balance is {balance}; {needed} are needed. Nothing was paid.",
-            balance=speech.money(balance_minor, view.currency),
-            needed=speech.money(view.amount_minor + view.fee_minor, view.currency),
+            balance=localizer.money(balance_minor, view.currency),
+            needed=localizer.money(view.amount_minor + view.fee_minor, view.currency),
         )
     if why == PEER_ROOM:
-        return room_words(balance_minor, view.currency, speech)
-    return speech.text(_REFUSALS.get(why, _REFUSALS[FAILED]))
+        return room_words(balance_minor, view.currency, localizer)
+    return localizer.text(_REFUSALS.get(why, _REFUSALS[FAILED]))
 
 
-def no_invoice_doc(is_paid: bool, speech: Speech) -> Doc:
+def no_invoice_doc(is_paid: bool, localizer: Localizer) -> Doc:
     """That an invoice cannot be paid: it is paid, or over, or there is none."""
     if is_paid:
-        return (Paragraph(over_words(INVOICE_PAID, speech)),)
-    words = speech.text("No invoice with this reference can be paid now. Nothing was paid.")
+        return (Paragraph(over_words(INVOICE_PAID, localizer)),)
+    words = localizer.text("No invoice with this reference can be paid now. Nothing was paid.")
     return (Paragraph(words),)
 
 
-def bad_reference_doc(speech: Speech) -> Doc:
+def bad_reference_doc(localizer: Localizer) -> Doc:
     """That the reference of an invoice was typed wrongly: its check digits do not fit."""
-    words = speech.text(
+    words = localizer.text(
         "This is not the reference of an invoice: a character of it is missing or wrong. Nothing"
         " was paid."
     )
     return (Paragraph(words),)
 
 
-def over_words(why: str, speech: Speech) -> str:
+def over_words(why: str, localizer: Localizer) -> str:
     """Why an invoice or a payee cannot be paid, whoever asks; ``why`` is a code of this module."""
-    return speech.text(_REFUSALS[why])
+    return localizer.text(_REFUSALS[why])
 
 
-def unknown_payee_doc(speech: Speech) -> Doc:
+def unknown_payee_doc(localizer: Localizer) -> Doc:
     """Nobody can be paid by that name, whatever the reason."""
-    return (Paragraph(speech.text(_REFUSALS[NOT_PAYABLE])),)
+    return (Paragraph(localizer.text(_REFUSALS[NOT_PAYABLE])),)
 
 
-def by_invoice_doc(name: str, speech: Speech) -> Doc:
+def by_invoice_doc(name: str, localizer: Localizer) -> Doc:
     """That an organisation asks for money by its invoices, and how one pays those."""
-    return (Paragraph(by_invoice_words(name, speech)),)
+    return (Paragraph(by_invoice_words(name, localizer)),)
 
 
-def by_invoice_words(name: str, speech: Speech) -> str:
+def by_invoice_words(name: str, localizer: Localizer) -> str:
     """The same as one sentence, for a page."""
-    return speech.text(
+    return localizer.text(
         "{name} is paid by its invoices alone: they come into this chat, or you write “pay” and the"
         " reference that stands on one, RF and digits. Nothing was paid.",
         name=name,
     )
 
 
-def wait_doc(view: PaymentView, reason: Reason, until_ms: int, speech: Speech) -> Doc:
+def wait_doc(view: PaymentView, reason: Reason, until_ms: int, localizer: Localizer) -> Doc:
     """That a payment waits, and why; how to stop it."""
-    words = speech.text(
+    words = localizer.text(
         "Your payment of {amount} to {name} is approved and waits until {moment}.",
-        amount=speech.money(view.amount_minor, view.currency),
+        amount=localizer.money(view.amount_minor, view.currency),
         name=view.payee.name,
-        moment=speech.moment(until_ms),
+        moment=localizer.moment(until_ms),
     )
     return (
         Paragraph(words),
-        Paragraph(wait_words(reason, speech)),
-        Paragraph(speech.text("You can still stop it until then. Nobody can make it shorter.")),
+        Paragraph(wait_words(reason, localizer)),
+        Paragraph(localizer.text("You can still stop it until then. Nobody can make it shorter.")),
     )
 
 
 def problem_doc(
-    problem: OrderProblem, currencies: Sequence[str], speech: Speech, example: str | None = None
+    problem: OrderProblem,
+    currencies: Sequence[str],
+    localizer: Localizer,
+    example: str | None = None,
 ) -> Doc:
     """Why an order cannot be read, with one that can.
 
     Args:
         problem: What is wrong with it.
         currencies: Those of the ledgers here.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
         example: An order of the kind that was typed, that can be read; None: a payment.
     """
-    words = problem_words(problem, currencies, speech)
-    payment = speech.text("pay bob 12.50 {currency} rent", currency=currencies[0])
+    words = problem_words(problem, currencies, localizer)
+    payment = localizer.text("pay bob 12.50 {currency} rent", currency=currencies[0])
     return (Paragraph(words, "\n", Mono(example or payment)),)
 
 
-def no_currency_doc(line: str, word: str, currencies: Sequence[str], speech: Speech) -> Doc:
+def no_currency_doc(line: str, word: str, currencies: Sequence[str], localizer: Localizer) -> Doc:
     """That an order names no currency that is kept here; what was typed, with one put in.
 
     Args:
         line: All of it, with the command, so that it can be sent as it is.
         word: What stands where the currency belongs, and is the code of one; else empty.
         currencies: Those of the ledgers here.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
     if word:
-        words = speech.text(
+        words = localizer.text(
             "“{word}” is the code of a currency, and that is not kept here. Here are:"
             " {currencies}. Did you mean this?",
             word=word,
             currencies=", ".join(currencies),
         )
     else:
-        words = problem_words(OrderProblem.NO_CURRENCY, currencies, speech)
+        words = problem_words(OrderProblem.NO_CURRENCY, currencies, localizer)
     return (Paragraph(words, "\n", Mono(line)),)
 
 
-def turned_doc(line: str, speech: Speech) -> Doc:
+def turned_doc(line: str, localizer: Localizer) -> Doc:
     """That an order says first how much; the same the right way round, with the command."""
-    words = speech.text("First comes whom you pay, then how much. Did you mean this?")
+    words = localizer.text("First comes whom you pay, then how much. Did you mean this?")
     return (Paragraph(words, "\n", Mono(line)),)
 
 
-def problem_words(problem: OrderProblem, currencies: Sequence[str], speech: Speech) -> str:
+def problem_words(problem: OrderProblem, currencies: Sequence[str], localizer: Localizer) -> str:
     """The same without an example, for a page that asks field by field."""
-    return speech.text(
+    return localizer.text(
         _PROBLEMS[problem], currencies=", ".join(currencies), count=REFERENCE_CHARACTERS_MAX
     )
 
 
-def wait_words(reason: Reason, speech: Speech) -> str:
+def wait_words(reason: Reason, localizer: Localizer) -> str:
     """Why a payment waits."""
-    return speech.text(_WAITS[reason])
+    return localizer.text(_WAITS[reason])
 
 
-def reference_of(view: PaymentView, speech: Speech) -> str:
+def reference_of(view: PaymentView, localizer: Localizer) -> str:
     """What a payment is for, also where its payer wrote nothing."""
-    reference = view.reference or _title(view, speech)
+    reference = view.reference or _title(view, localizer)
     if view.user is None:
         return reference
-    return speech.text(
+    return localizer.text(
         "{reference}, from the account of {name}",
         reference=reference,
         name=view.payer.address[:_ADDRESS_CHARACTERS],
     )
 
 
-def kind_words(kind: Kind, speech: Speech) -> str:
+def kind_words(kind: Kind, localizer: Localizer) -> str:
     """What a payment is, where that is not clear from whom and what for; else empty."""
     if kind is Kind.REFUND:
-        return speech.text("Refund")
+        return localizer.text("Refund")
     if kind is Kind.SHARE:
-        return speech.text("Share of a bill")
-    return speech.text("Escrow") if kind is Kind.ESCROW else ""
+        return localizer.text("Share of a bill")
+    return localizer.text("Escrow") if kind is Kind.ESCROW else ""
 
 
-def _receipt_title(view: PaymentView, speech: Speech, *, is_payer: bool) -> str:
+def _receipt_title(view: PaymentView, localizer: Localizer, *, is_payer: bool) -> str:
     if view.kind is Kind.REFUND:
-        return speech.text("Given back") if is_payer else speech.text("You got money back")
+        return localizer.text("Given back") if is_payer else localizer.text("You got money back")
     if view.kind is Kind.ESCROW:
         if is_payer:
-            return speech.text("Paid out of what you put aside")
-        return speech.text("You were paid out of an escrow")
-    return speech.text("Paid") if is_payer else speech.text("You were paid")
+            return localizer.text("Paid out of what you put aside")
+        return localizer.text("You were paid out of an escrow")
+    return localizer.text("Paid") if is_payer else localizer.text("You were paid")
 
 
-def _title(view: PaymentView, speech: Speech) -> str:
+def _title(view: PaymentView, localizer: Localizer) -> str:
     if view.kind is Kind.PAYOUT:
-        return speech.text("Payout")
+        return localizer.text("Payout")
     if view.kind is Kind.SHARE:
-        return speech.text("Share of a bill")
-    return speech.text("Refund") if view.kind is Kind.REFUND else speech.text("Payment")
+        return localizer.text("Share of a bill")
+    return localizer.text("Refund") if view.kind is Kind.REFUND else localizer.text("Payment")
 
 
-def _amounts(view: PaymentView, speech: Speech) -> list[tuple[str, Item]]:
+def _amounts(view: PaymentView, localizer: Localizer) -> list[tuple[str, Item]]:
     """Amount and fee and, where there is a fee, both together."""
     amount, fee = view.amount_minor, view.fee_minor
     facts: list[tuple[str, Item]] = [
-        (speech.text("Amount"), Bold(speech.money(amount, view.currency))),
-        (speech.text("Fee"), speech.money(fee, view.currency)),
+        (localizer.text("Amount"), Bold(localizer.money(amount, view.currency))),
+        (localizer.text("Fee"), localizer.money(fee, view.currency)),
     ]
-    facts += tip_facts(view.tip_minor, view.currency, speech)
+    facts += tip_facts(view.tip_minor, view.currency, localizer)
     if fee:
-        facts.append((speech.text("Together"), Bold(speech.money(amount + fee, view.currency))))
+        facts.append(
+            (localizer.text("Together"), Bold(localizer.money(amount + fee, view.currency)))
+        )
     return facts
 
 
-def _reference(view: PaymentView, speech: Speech) -> list[tuple[str, Item]]:
-    return [(speech.text("What for"), view.reference)] if view.reference else []
+def _reference(view: PaymentView, localizer: Localizer) -> list[tuple[str, Item]]:
+    return [(localizer.text("What for"), view.reference)] if view.reference else []

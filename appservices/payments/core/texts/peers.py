@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veche.protocol.message import Doc
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 PEER_SILENT: Final = "peer_silent"
 """The other institution did not answer in time."""
@@ -68,25 +68,25 @@ def why_of(code: str | None) -> str:
     return _CODES.get(code or "", PEER_NO)
 
 
-def peer_words(why: str, speech: Speech) -> str:
+def peer_words(why: str, localizer: Localizer) -> str:
     """Why somebody of another institution cannot be paid; ``why`` is a code of this module."""
-    return speech.text(PEER_REFUSALS[why])
+    return localizer.text(PEER_REFUSALS[why])
 
 
-def room_words(room_minor: int, currency: str, speech: Speech) -> str:
+def room_words(room_minor: int, currency: str, localizer: Localizer) -> str:
     """How much can go to another institution, where somebody wants to pay more."""
     if room_minor == 0:
-        return speech.text(PEER_REFUSALS[PEER_LIMIT])
-    return speech.text(
+        return localizer.text(PEER_REFUSALS[PEER_LIMIT])
+    return localizer.text(
         "Your institution can pay theirs {amount} at most for now. Nothing was paid. Pay less, or"
         " try again once the two have settled.",
-        amount=speech.money(room_minor, currency),
+        amount=localizer.money(room_minor, currency),
     )
 
 
-def no_peer_words(server: str, speech: Speech) -> str:
+def no_peer_words(server: str, localizer: Localizer) -> str:
     """That nobody of a server can be paid from here."""
-    return speech.text(
+    return localizer.text(
         "Your institution has no agreement with {server}, so nobody there can be paid from here.",
         server=server,
     )

@@ -11,7 +11,7 @@ from veche.protocol.texts.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 PICTURE_BYTES_MAX: Final = 10 * 1024 * 1024
 PIXELS_MAX: Final = 40_000_000
@@ -75,7 +75,7 @@ _PROBLEMS: Final[Mapping[PictureProblem, str]] = {
 }
 
 
-def picture_problem_doc(problem: PictureProblem, speech: Speech) -> Doc:
+def picture_problem_doc(problem: PictureProblem, localizer: Localizer) -> Doc:
     """Why a picture asks for nothing, and what to do."""
     size, pixels = PICTURE_BYTES_MAX // _MILLION, PIXELS_MAX // _MILLION
-    return (Paragraph(speech.text(_PROBLEMS[problem], size=size, pixels=pixels)),)
+    return (Paragraph(localizer.text(_PROBLEMS[problem], size=size, pixels=pixels)),)

@@ -12,43 +12,46 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.texts.views import Party, PaymentView
     from veche.contracts.payments.invoice import InvoiceLine
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
-def receipt_file_doc(url: str | None, speech: Speech) -> Doc:
+def receipt_file_doc(url: str | None, localizer: Localizer) -> Doc:
     """What the file is that comes next.
 
     Args:
         url: Of the page that checks it; None if there are no pages here.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
-    words = speech.text(
+    words = localizer.text(
         "The receipt comes now as a PDF to read, and as a file that proves the payment to anybody,"
         " without us. With an invoice that says its taxes the tax invoice comes too."
     )
     if url is None:
         return (Paragraph(words),)
-    return (Paragraph(words), Paragraph(speech.text("Where it is checked:"), "\n", Link(url, url)))
+    return (
+        Paragraph(words),
+        Paragraph(localizer.text("Where it is checked:"), "\n", Link(url, url)),
+    )
 
 
-def no_receipt_doc(number: str, speech: Speech) -> Doc:
+def no_receipt_doc(number: str, localizer: Localizer) -> Doc:
     """That there is no such payment, and how it would be right.
 
     Args:
         number: As it was typed; empty: none was.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
     if number:
-        words = speech.text(
+        words = localizer.text(
             "There is no payment of yours of this number. Write “history” to see them:"
         )
     else:
-        words = speech.text("Write the number of the payment; “history” shows them:")
-    return (Paragraph(words, "\n", Mono(speech.text("receipt NUMBER"))),)
+        words = localizer.text("Write the number of the payment; “history” shows them:")
+    return (Paragraph(words, "\n", Mono(localizer.text("receipt NUMBER"))),)
 
 
 def receipt_page(
-    view: PaymentView, lines: Sequence[InvoiceLine], institution: str, speech: Speech
+    view: PaymentView, lines: Sequence[InvoiceLine], institution: str, localizer: Localizer
 ) -> Mapping[str, Any]:
     """What stands on the PDF of a receipt.
 
@@ -56,33 +59,33 @@ def receipt_page(
         view: The payment, which was made.
         lines: Of its invoice; none: it is of none.
         institution: Its name.
-        speech: How whoever reads it is spoken to.
+        localizer: How whoever reads it is spoken to.
     """
 
     def money(minor: int) -> str:
-        return speech.money(minor, view.currency)
+        return localizer.money(minor, view.currency)
 
     facts = [
-        (speech.text("Number"), view.number),
-        (speech.text("When"), speech.moment(view.at_ms)),
-        (speech.text("From"), _named(view.payer)),
-        (speech.text("To"), _named(view.payee)),
-        (speech.text("What for"), view.reference),
-        (speech.text("Amount"), money(view.amount_minor)),
-        (speech.text("Of it a tip"), money(view.tip_minor) if view.tip_minor else ""),
-        (speech.text("Fee"), money(view.fee_minor)),
-        (speech.text("Number of the payment"), view.id),
+        (localizer.text("Number"), view.number),
+        (localizer.text("When"), localizer.moment(view.at_ms)),
+        (localizer.text("From"), _named(view.payer)),
+        (localizer.text("To"), _named(view.payee)),
+        (localizer.text("What for"), view.reference),
+        (localizer.text("Amount"), money(view.amount_minor)),
+        (localizer.text("Of it a tip"), money(view.tip_minor) if view.tip_minor else ""),
+        (localizer.text("Fee"), money(view.fee_minor)),
+        (localizer.text("Number of the payment"), view.id),
     ]
-    note = speech.text(
+    note = localizer.text(
         "The signed receipt is attached as receipt.json; it proves the payment to anybody."
     )
     return {
-        "language": speech.language,
+        "language": localizer.language,
         "institution": institution,
-        "title": speech.text("Receipt"),
+        "title": localizer.text("Receipt"),
         "facts": [list(fact) for fact in facts if fact[1]],
-        "lines_title": speech.text("Invoice"),
-        "lines": [[line_words(one, speech), money(one.amount.minor)] for one in lines],
+        "lines_title": localizer.text("Invoice"),
+        "lines": [[line_words(one, localizer), money(one.amount.minor)] for one in lines],
         "note": note,
     }
 

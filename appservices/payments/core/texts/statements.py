@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 from veche.protocol.message import Doc, Mono, Paragraph
 
 if TYPE_CHECKING:
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
-def files_doc(speech: Speech) -> Doc:
+def files_doc(localizer: Localizer) -> Doc:
     """What the files are that come next."""
-    words = speech.text("The files that come now are your statement: to read, and for a table.")
+    words = localizer.text("The files that come now are your statement: to read, and for a table.")
     return (Paragraph(words),)
 
 
-def nothing_doc(speech: Speech) -> Doc:
+def nothing_doc(localizer: Localizer) -> Doc:
     """That there is no account yet."""
-    return (Paragraph(speech.text("You have no account yet, so there is no statement.")),)
+    return (Paragraph(localizer.text("You have no account yet, so there is no statement.")),)
 
 
-def usage_doc(month: str, speech: Speech) -> Doc:
+def usage_doc(month: str, localizer: Localizer) -> Doc:
     """How a month is written.
 
     Args:
         month: This one.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
-    example = speech.text("statement {month}", month=month)
-    return (Paragraph(speech.text("Write a month that has begun, as in:"), "\n", Mono(example)),)
+    example = localizer.text("statement {month}", month=month)
+    return (Paragraph(localizer.text("Write a month that has begun, as in:"), "\n", Mono(example)),)

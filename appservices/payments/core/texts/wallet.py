@@ -10,7 +10,7 @@ from veche.protocol.texts.catalogue import N_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
 class Trouble(enum.Enum):
@@ -99,47 +99,47 @@ _WHOEVER: Final = N_("Whoever made this link can write what they want: read the 
 _GUARDIANS: Final = N_("Your guardians are asked before it is paid.")
 
 
-def trouble_words(trouble: Trouble, speech: Speech, **values: object) -> str:
+def trouble_words(trouble: Trouble, localizer: Localizer, **values: object) -> str:
     """Why something was not done, and what to do."""
-    return speech.text(_WORDS[trouble], **values)
+    return localizer.text(_WORDS[trouble], **values)
 
 
-def not_from_here(speech: Speech) -> str:
+def not_from_here(localizer: Localizer) -> str:
     """That a code is good, and cannot be paid from here."""
-    return speech.text(_NOT_FROM_HERE)
+    return localizer.text(_NOT_FROM_HERE)
 
 
-def by_bank(speech: Speech) -> str:
+def by_bank(localizer: Localizer) -> str:
     """How a code with the number of an account is paid."""
-    return speech.text(_REFERENCE_STAYS)
+    return localizer.text(_REFERENCE_STAYS)
 
 
-def whoever_made_it(speech: Speech) -> str:
+def whoever_made_it(localizer: Localizer) -> str:
     """What a link to a person proves: nothing."""
-    return speech.text(_WHOEVER)
+    return localizer.text(_WHOEVER)
 
 
-def guardians_first(speech: Speech) -> str:
+def guardians_first(localizer: Localizer) -> str:
     """That guardians are asked."""
-    return speech.text(_GUARDIANS)
+    return localizer.text(_GUARDIANS)
 
 
-def code_facts(names: Mapping[str, str], speech: Speech) -> list[tuple[str, str]]:
+def code_facts(names: Mapping[str, str], localizer: Localizer) -> list[tuple[str, str]]:
     """What a code says, with the names of its fields in words; what is empty is left out.
 
     Args:
         names: Values by one of ``name city country account bank bic reference note scheme``.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
     words = {
-        "name": speech.text("Name"),
-        "city": speech.text("Town"),
-        "country": speech.text("Country"),
-        "account": speech.text("Account"),
-        "bank": speech.text("Bank"),
-        "bic": speech.text("Number of the bank"),
-        "reference": speech.text("Reference"),
-        "note": speech.text("What for"),
-        "scheme": speech.text("Scheme"),
+        "name": localizer.text("Name"),
+        "city": localizer.text("Town"),
+        "country": localizer.text("Country"),
+        "account": localizer.text("Account"),
+        "bank": localizer.text("Bank"),
+        "bic": localizer.text("Number of the bank"),
+        "reference": localizer.text("Reference"),
+        "note": localizer.text("What for"),
+        "scheme": localizer.text("Scheme"),
     }
     return [(words[name], value) for name, value in names.items() if value]

@@ -19,7 +19,7 @@ from appservices.payments.service import (
     limiting,
     mandates,
 )
-from appservices.payments.service.scene import stir
+from appservices.payments.service.scene import announce_change
 from appservices.payments.service.settling import OPEN_CHAT
 from appservices.payments.service.wallet.orders import own_locked
 from appservices.payments.service.wallet.visit import PaymentRefusedError
@@ -64,7 +64,7 @@ def object_to(visit: Visit, payment_id: str) -> None:
     if not invoices.is_addressee(visit.scene, payment, visit.holder.id):
         raise visit.refused(Trouble.NO_INVOICE)
     invoices.object_to(visit.scene, payment)
-    stir(visit.scene.txn, visit.person)
+    announce_change(visit.scene.txn, visit.person)
 
 
 def change_mandate(visit: Visit, mandate_id: str, choice: str) -> None:
@@ -97,7 +97,7 @@ def set_limit(visit: Visit, wanted: LimitBody) -> None:
     scene = visit.scene
     currencies = scene.section.currencies
     if wanted.currency not in currencies:
-        words = problem_words(OrderProblem.OTHER_CURRENCY, currencies, visit.speech)
+        words = problem_words(OrderProblem.OTHER_CURRENCY, currencies, visit.localizer)
         raise PaymentRefusedError(OrderProblem.OTHER_CURRENCY.value, words)
     holder = holders.lock_holder(scene.txn, visit.holder.id)
     minor = NO_LIMIT if wanted.minor is None else wanted.minor
@@ -115,7 +115,7 @@ def freeze(visit: Visit, *, may_end: bool) -> None:
     told, room_id = freezing.freeze(scene, person, may_end=may_end), scene.chat_of(person)
     if room_id is not None:
         scene.tell(room_id, person, told)
-    stir(scene.txn, person)
+    announce_change(scene.txn, person)
 
 
 def ask_to_go_on(visit: Visit) -> None:

@@ -53,7 +53,7 @@ def account_statement(
     account = next((number for number, code in known if code == asked.currency), None)
     if account is None:
         return None
-    say = words_of(scene, visit.person, visit.speech)
+    say = words_of(scene, visit.person, visit.localizer)
     return statement(scene.txn, account, asked.currency, days, say)
 
 

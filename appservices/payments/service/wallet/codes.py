@@ -158,7 +158,7 @@ def _link(visit: Visit, link: PayLink | PersonLink) -> CodeView:
         amount=amount,
         currency=link.currency,
         reference=link.reference,
-        words=whoever_made_it(visit.speech),
+        words=whoever_made_it(visit.localizer),
     )
 
 
@@ -210,7 +210,7 @@ def _account(visit: Visit, code: EpcPayment) -> CodeView:
         currency=topups.EPC_CURRENCY,
         reference=code.reference or code.text,
         facts=_named(visit, {"note": code.note, "bic": code.bic}),
-        words=by_bank(visit.speech),
+        words=by_bank(visit.localizer),
     )
 
 
@@ -221,12 +221,12 @@ def _other(visit: Visit, scanned: Scanned) -> CodeView:
         amount=_typed(minor, currency),
         currency=currency,
         facts=_named(visit, _facts(scanned)),
-        words=not_from_here(visit.speech),
+        words=not_from_here(visit.localizer),
     )
 
 
 def _named(visit: Visit, facts: Mapping[str, str]) -> list[FactView]:
-    return [FactView(name=name, value=value) for name, value in code_facts(facts, visit.speech)]
+    return [FactView(name=name, value=value) for name, value in code_facts(facts, visit.localizer)]
 
 
 def _facts(scanned: Scanned) -> Mapping[str, str]:

@@ -94,7 +94,7 @@ def terms_of(visit: Visit, payment_id: str) -> DisputeTermsView:
     problem = dispute_orders.hindrance(scene, paid, visit.holder.id, left_minor)
     if problem is None and store.latest_of(scene.txn, payment_id) is not None:
         problem = DisputeProblem.TWICE
-    refusal = None if problem is None else dispute_problem_words(problem, currency, visit.speech)
+    refusal = None if problem is None else dispute_problem_words(problem, currency, visit.localizer)
     section = scene.section
     answer_ms = scene.now_ms + section.dispute_answer_ms
     decide_ms = answer_ms + section.dispute_decide_ms
@@ -103,7 +103,7 @@ def terms_of(visit: Visit, payment_id: str) -> DisputeTermsView:
         payee=party_view(paid.private.payee),
         left=Money(minor=left_minor, currency=currency),
         refusal=refusal,
-        terms=list(terms_words(paid.private.payee.name, until_ms, visit.speech)),
+        terms=list(terms_words(paid.private.payee.name, until_ms, visit.localizer)),
     )
 
 
@@ -161,7 +161,7 @@ def choose(visit: Visit, dispute_id: str, choice: str, words: str) -> DisputesVi
         _say(visit, case, side, choice, said)
     elif not disputes.choose(scene, case, person, choice):
         raise visit.refused(Trouble.TOO_LATE)
-    scene.stir(person)
+    scene.announce_change(person)
     return disputes_view(visit)
 
 
@@ -217,7 +217,7 @@ def send(visit: Visit, dispute_id: str, found: Mapping[str, Any]) -> DisputesVie
     if problem is not None:
         raise evidence_refused(visit, problem)
     evidence.hand_on(visit.scene, dispute_id, visit.person)
-    visit.scene.stir(visit.person)
+    visit.scene.announce_change(visit.person)
     return disputes_view(visit)
 
 
@@ -248,7 +248,7 @@ def name_of(visit: Visit, name: str) -> str:
 
 def evidence_refused(visit: Visit, problem: EvidenceProblem) -> PaymentRefusedError:
     """The error for a file that is no evidence."""
-    words = body(evidence_problem_doc(problem, visit.speech))
+    words = body(evidence_problem_doc(problem, visit.localizer))
     return PaymentRefusedError(problem.value, words, "file")
 
 
@@ -313,7 +313,7 @@ def _entry(visit: Visit, case: Case, side: Side) -> DisputeEntry:
         answer=view.answer,
         decision=view.decision,
         appeal=view.appeal,
-        words=dispute_words(view, side, visit.speech),
+        words=dispute_words(view, side, visit.localizer),
         due_at_ms=dispute.due_at_ms,
         evidence=[file_view(case, one) for one in cases.evidence_of(visit.scene, dispute.id)],
         asks=asks,
@@ -344,6 +344,6 @@ def _words(visit: Visit, typed: str, field: str) -> str:
 def _refused(
     visit: Visit, problem: DisputeProblem, currency: str, field: str = REASON
 ) -> PaymentRefusedError:
-    words = dispute_problem_words(problem, currency, visit.speech)
+    words = dispute_problem_words(problem, currency, visit.localizer)
     about_words = field if problem in _ABOUT_WORDS else None
     return PaymentRefusedError(problem.value, words, _FIELDS.get(problem, about_words))

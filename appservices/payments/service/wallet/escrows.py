@@ -91,7 +91,7 @@ def choose(visit: Visit, escrow_id: str, choice: str) -> None:
     deal, voter = _locked(visit, escrow_id)
     if not escrows.choose(visit.scene, deal, voter, choice):
         raise visit.refused(Trouble.TOO_LATE)
-    visit.scene.stir(visit.person)
+    visit.scene.announce_change(visit.person)
 
 
 def ask(visit: Visit, escrow_id: str, part: str | None) -> None:
@@ -114,7 +114,7 @@ def ask(visit: Visit, escrow_id: str, part: str | None) -> None:
         if isinstance(read, OrderProblem):
             raise orders.unread(visit, read)
         if read > deal.escrow.amount_minor:
-            most = visit.speech.money(deal.escrow.amount_minor, deal.currency)
+            most = visit.localizer.money(deal.escrow.amount_minor, deal.currency)
             raise visit.refused(Trouble.TOO_MUCH, orders.AMOUNT, amount=most)
         votes = (read,)
     is_theirs = _may_vote(deal, voter) or (part is None and _may_fund(deal, voter))
@@ -189,7 +189,7 @@ def _day(visit: Visit, typed: str | None) -> dt.date | None:
 
 
 def _refused(visit: Visit, problem: EscrowProblem) -> PaymentRefusedError:
-    words = escrow_problem_words(problem, visit.speech)
+    words = escrow_problem_words(problem, visit.localizer)
     return PaymentRefusedError(problem.value, words, _FIELDS.get(problem))
 
 
@@ -211,7 +211,7 @@ def _may_fund(deal: Deal, voter: Voter) -> bool:
 
 
 def _entry(visit: Visit, deal: Deal) -> EscrowEntry:
-    escrow, view, speech = deal.escrow, deal.view, visit.speech
+    escrow, view, localizer = deal.escrow, deal.view, visit.localizer
     voter = escrow.voter(visit.holder.id)
     assert voter is not None, "they take part"  # noqa: S101 -- the list's own
     parties = [
@@ -220,7 +220,7 @@ def _entry(visit: Visit, deal: Deal) -> EscrowEntry:
             name=party.name,
             role=one.role.value,
             has_agreed=one.has_agreed,
-            decision=None if one.to_seller is None else split_words(view, one.to_seller, speech),
+            decision=None if one.to_seller is None else split_words(view, one.to_seller, localizer),
         )
         for one, party in zip(escrow.voters, deal.parties, strict=True)
     ]
@@ -233,13 +233,13 @@ def _entry(visit: Visit, deal: Deal) -> EscrowEntry:
         role=voter.role.value,
         amount=amount,
         reference=deal.reference,
-        words=state_words(view, voter.role, speech),
+        words=state_words(view, voter.role, localizer),
         k=escrow.k,
         parties=parties,
         ends_at_ms=escrow.ends_at_ms,
         due_at_ms=escrow.due_at_ms,
-        silence=silence_words(view, speech),
-        stuck=stuck_words(view, speech),
+        silence=silence_words(view, localizer),
+        stuck=stuck_words(view, localizer),
         held=amount if escrow.state in HOLDING else None,
         is_over=escrow.state in OVER,
         asks=asks,

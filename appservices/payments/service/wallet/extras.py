@@ -9,7 +9,7 @@ from appservices.payments.core.payment import State
 from appservices.payments.core.texts.paying import chosen_facts, tip_facts
 from appservices.payments.core.texts.wallet import Trouble
 from appservices.payments.service import extras, holding
-from appservices.payments.service.scene import stir
+from appservices.payments.service.scene import announce_change
 from appservices.payments.service.wallet.orders import own_locked
 from appservices.payments.service.wallet.views import ChoiceView, ExtrasView, FactView
 
@@ -41,10 +41,10 @@ def chosen_view(visit: Visit, matter: Matter) -> list[FactView]:
     order = holding.invoice_order(visit.scene, matter.payment)
     if order is None:
         return []
-    currency, speech = matter.private.currency, visit.speech
+    currency, localizer = matter.private.currency, visit.localizer
     chosen = extras.chosen_of(visit.scene, matter, order)
-    facts = chosen_facts(chosen, currency, speech)
-    facts += tip_facts(matter.payment.tip_minor, currency, speech)
+    facts = chosen_facts(chosen, currency, localizer)
+    facts += tip_facts(matter.payment.tip_minor, currency, localizer)
     return [FactView(name=name, value=value) for name, value in facts]
 
 
@@ -70,7 +70,7 @@ def choose(visit: Visit, payment_id: str, body: ChoiceBody) -> None:
         if chosen is None:
             raise visit.refused(Trouble.TOO_LATE)
         extras.take(scene, matter, chosen)
-    stir(scene.txn, visit.person)
+    announce_change(scene.txn, visit.person)
 
 
 def _tip_minor(visit: Visit, payment: Payment, typed: str) -> int:
@@ -82,7 +82,7 @@ def _tip_minor(visit: Visit, payment: Payment, typed: str) -> int:
     total = order.card.total
     read = read_amount(f"{typed} {total.currency}".split(), [total.currency])
     if isinstance(read, OrderProblem) or read[1] or not 0 < read[0].minor <= total.minor:
-        amount = visit.speech.money(total.minor, total.currency)
+        amount = visit.localizer.money(total.minor, total.currency)
         raise visit.refused(Trouble.BAD_TIP, "tip", amount=amount)
     return read[0].minor
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.wallet.visit import Visit
     from appservices.payments.store.invoices import InvoiceFile
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 _TROUBLES: Final = {
     InvoiceState.OBJECTED: Trouble.INVOICE_OBJECTED,
@@ -34,22 +34,22 @@ _TROUBLES: Final = {
 }
 
 
-def linked(scene: Scene, link: LinkBody, speech: Speech) -> InvoiceView:
+def linked(scene: Scene, link: LinkBody, localizer: Localizer) -> InvoiceView:
     """The invoice that a link leads to, for whoever has the link.
 
     Raises:
         NotFoundError: There is none, or the link does not carry its hash: the two look alike.
     """
-    return invoice_view(scene, _linked(scene, link, speech), speech)
+    return invoice_view(scene, _linked(scene, link, localizer), localizer)
 
 
-def status(scene: Scene, link: str, speech: Speech) -> InvoiceStatus:
+def status(scene: Scene, link: str, localizer: Localizer) -> InvoiceStatus:
     """What became of an invoice, for whoever has its link.
 
     Args:
         scene: The transaction.
         link: What stands behind ``#`` in it.
-        speech: Of a refusal.
+        localizer: Of a refusal.
 
     Raises:
         NotFoundError: As ``linked``; also where it is no link.
@@ -58,8 +58,8 @@ def status(scene: Scene, link: str, speech: Speech) -> InvoiceStatus:
     try:
         found = LinkBody.model_validate_strings(parts)
     except ValidationError as e:
-        raise NotFoundError(trouble_words(Trouble.NO_INVOICE, speech)) from e
-    return status_of(_linked(scene, found, speech).invoice, scene.now_ms)
+        raise NotFoundError(trouble_words(Trouble.NO_INVOICE, localizer)) from e
+    return status_of(_linked(scene, found, localizer).invoice, scene.now_ms)
 
 
 def ask(visit: Visit, link: LinkBody) -> None:
@@ -86,11 +86,11 @@ def pay(visit: Visit, link: LinkBody) -> str:
     invoicing.ask(scene, *key, payer=visit.person)
     made = payments.open_of_invoice(scene.txn, visit.holder.id, *key)
     if made is None:  # between the look and the lock somebody else paid it
-        raise PaymentRefusedError(INVOICE_OVER, over_words(INVOICE_OVER, visit.speech))
+        raise PaymentRefusedError(INVOICE_OVER, over_words(INVOICE_OVER, visit.localizer))
     return made
 
 
-def invoice_view(scene: Scene, file: InvoiceFile, speech: Speech) -> InvoiceView:
+def invoice_view(scene: Scene, file: InvoiceFile, localizer: Localizer) -> InvoiceView:
     """An invoice in words and numbers; who is asked to pay it is not among them."""
     invoice, card = file.invoice, invoices.order_of(scene, file).card
     return InvoiceView(
@@ -100,7 +100,9 @@ def invoice_view(scene: Scene, file: InvoiceFile, speech: Speech) -> InvoiceView
         issuer=PartyView(address=card.issuer, name=card.issuer_name),
         title=card.title,
         notice_id=card.notice_id,
-        lines=[LineView(text=line_words(line, speech), amount=line.amount) for line in card.lines],
+        lines=[
+            LineView(text=line_words(line, localizer), amount=line.amount) for line in card.lines
+        ],
         total=card.total,
         due_at_ms=invoice.due_at_ms,
         law=card.law,
@@ -108,34 +110,36 @@ def invoice_view(scene: Scene, file: InvoiceFile, speech: Speech) -> InvoiceView
         reference=rf.reference_of(Ulid(invoice.id)),
         link=pay_url(scene, card),
         code=drawn(scanned_url(scene, card)),
-        refusal=refusal(scene, file, speech),
+        refusal=refusal(scene, file, localizer),
     )
 
 
-def refusal(scene: Scene, file: InvoiceFile, speech: Speech) -> str | None:
+def refusal(scene: Scene, file: InvoiceFile, localizer: Localizer) -> str | None:
     """Why an invoice cannot be paid, in words; None if it can."""
     state = file.invoice.state
     if state in PAID_STATES:
-        return over_words(INVOICE_PAID, speech)
+        return over_words(INVOICE_PAID, localizer)
     if state in _TROUBLES:
-        return trouble_words(_TROUBLES[state], speech)
+        return trouble_words(_TROUBLES[state], localizer)
     is_late = file.invoice.due_at_ms <= scene.now_ms
-    return over_words(INVOICE_OVER, speech) if is_late or state is not InvoiceState.ISSUED else None
+    return (
+        over_words(INVOICE_OVER, localizer) if is_late or state is not InvoiceState.ISSUED else None
+    )
 
 
 def _payable(visit: Visit, link: LinkBody) -> tuple[str, int]:
     """Id and version of an invoice that can be paid now."""
-    file = _linked(visit.scene, link, visit.speech)
-    why = refusal(visit.scene, file, visit.speech)
+    file = _linked(visit.scene, link, visit.localizer)
+    why = refusal(visit.scene, file, visit.localizer)
     if why is not None:
         raise PaymentRefusedError(file.invoice.state.value, why)
     return file.invoice.id, file.invoice.version
 
 
-def _linked(scene: Scene, link: LinkBody, speech: Speech) -> InvoiceFile:
+def _linked(scene: Scene, link: LinkBody, localizer: Localizer) -> InvoiceFile:
     file = store.invoice(scene.txn, link.invoice, link.version)
     known = hash_of(invoices.order_of(scene, file).card) if file is not None else ""
     # Compared in constant time, and the same words for both: nothing is found out by trying.
     if file is None or not hmac.compare_digest(known, link.hash):
-        raise NotFoundError(trouble_words(Trouble.NO_INVOICE, speech))
+        raise NotFoundError(trouble_words(Trouble.NO_INVOICE, localizer))
     return file

@@ -92,7 +92,7 @@ def payee_of(visit: Visit, order: OrderBody) -> UserId | OrganisationSection:
     typed, bot = order.payee.strip(), visit.scene.voice.bot.user_id
     merchant = organisation_named(visit.scene.section, typed)
     if merchant is not None and not merchant.is_paid_by_name:
-        words = by_invoice_words(merchant.name_in(visit.language), visit.speech)
+        words = by_invoice_words(merchant.name_in(visit.language), visit.localizer)
         raise PaymentRefusedError(BY_INVOICE, words, PAYEE)
     if merchant is not None:
         return merchant
@@ -102,14 +102,14 @@ def payee_of(visit: Visit, order: OrderBody) -> UserId | OrganisationSection:
     server = server_named(typed, bot)
     if server is None:
         raise nobody(visit)
-    raise PaymentRefusedError(NOT_PAYABLE, no_peer_words(server, visit.speech), PAYEE)
+    raise PaymentRefusedError(NOT_PAYABLE, no_peer_words(server, visit.localizer), PAYEE)
 
 
 def nobody(visit: Visit, why: str = NOT_PAYABLE) -> PaymentRefusedError:
     """Nobody can be paid by that name, whatever the reason; or what another institution says."""
     if why in PEER_REFUSALS:
-        return PaymentRefusedError(why, peer_words(why, visit.speech), PAYEE)
-    return PaymentRefusedError(NOT_PAYABLE, over_words(NOT_PAYABLE, visit.speech), PAYEE)
+        return PaymentRefusedError(why, peer_words(why, visit.localizer), PAYEE)
+    return PaymentRefusedError(NOT_PAYABLE, over_words(NOT_PAYABLE, visit.localizer), PAYEE)
 
 
 def begin(visit: Visit, order: OrderBody, payer: str, payee: Party) -> Matter:
@@ -207,7 +207,7 @@ def begin_payout(visit: Visit, wanted: PayoutOrder, bank: str, answer: tuple[str
     """
     matter = payouts.new(visit.scene, visit.person, None, wanted, bank, answer)
     _check_hope(visit, matter)
-    paying.begin(visit.scene, matter, name_doc(*answer, visit.speech))
+    paying.begin(visit.scene, matter, name_doc(*answer, visit.localizer))
     return matter
 
 
@@ -247,16 +247,16 @@ def _check_hope(visit: Visit, matter: Matter) -> None:
     why = paying.hopeless(visit.scene, matter.payment)
     if why is not None:
         at_most_minor = paying.at_most_minor(visit.scene, matter.payment, why)
-        words = refused_words(why, matter.view, at_most_minor, visit.speech)
+        words = refused_words(why, matter.view, at_most_minor, visit.localizer)
         raise PaymentRefusedError(why, words, PAYEE if why in _ABOUT_PAYEE else None)
 
 
 def unread(visit: Visit, problem: OrderProblem) -> PaymentRefusedError:
     """The error for an order that cannot be read; it names the field."""
-    words = problem_words(problem, visit.scene.section.currencies, visit.speech)
+    words = problem_words(problem, visit.scene.section.currencies, visit.localizer)
     return PaymentRefusedError(problem.value, without_example(words), _FIELDS.get(problem, AMOUNT))
 
 
 def _payout_problem(visit: Visit, problem: PayoutProblem) -> PaymentRefusedError:
-    words = payout_problem_words(problem, visit.speech)
+    words = payout_problem_words(problem, visit.localizer)
     return PaymentRefusedError(problem.value, without_example(words), _FIELDS.get(problem))

@@ -132,7 +132,7 @@ def receipt_of(visit: Visit, payment_id: str) -> ReceiptPage:
     matter = matter_of(visit, payment_id)
     if not _has_receipt(matter):
         raise visit.not_found(Trouble.NO_RECEIPT)
-    return receipt_pdfs.read_receipt(visit.scene, matter, visit.speech)
+    return receipt_pdfs.read_receipt(visit.scene, matter, visit.localizer)
 
 
 def tax_invoice_of(visit: Visit, payment_id: str) -> tuple[str, bytes]:
@@ -174,7 +174,7 @@ def payment_view(visit: Visit, matter: Matter) -> PaymentView:
         invoice=_invoice(visit, matter),
         can_stop=is_payer and payment.state in STOPPABLE and payment.kind is not Kind.MANDATE,
         can_object=is_asked and invoices.is_addressee(scene, payment, visit.holder.id),
-        note=None if said is None else body(name_doc(*said, visit.speech)),
+        note=None if said is None else body(name_doc(*said, visit.localizer)),
         is_warning=said is not None and is_warning(said[0]),
         has_tax_invoice=_has_tax_invoice(scene, matter),
         extras=extras_view(visit, payment) if is_asked else None,
@@ -239,7 +239,7 @@ def entry_of(visit: Visit, matter: Matter) -> PaymentEntry:
     why = None
     if payment.why is not None:
         balance_minor = balance_of(visit.scene, payment) if is_out else 0
-        why = refused_words(payment.why, view, balance_minor, visit.speech)
+        why = refused_words(payment.why, view, balance_minor, visit.localizer)
     return PaymentEntry(
         id=payment.id,
         number=view.number,
@@ -258,22 +258,22 @@ def entry_of(visit: Visit, matter: Matter) -> PaymentEntry:
 
 
 def _foreseen(visit: Visit, matter: Matter) -> ForeseenView:
-    scene, speech = visit.scene, visit.speech
+    scene, localizer = visit.scene, visit.localizer
     verdict = judge_now(scene, matter, scene.now_ms)
     balance_minor = balance_of(scene, matter.payment)
     if isinstance(verdict, Refuse):
-        words = refused_words(verdict.reason.value, matter.view, balance_minor, speech)
+        words = refused_words(verdict.reason.value, matter.view, balance_minor, localizer)
         return ForeseenView(verdict="refuse", words=words, until_ms=None)
     why = paying.hopeless(scene, matter.payment)
     if why is not None:
         at_most_minor = paying.at_most_minor(scene, matter.payment, why)
-        words = refused_words(why, matter.view, at_most_minor, speech)
+        words = refused_words(why, matter.view, at_most_minor, localizer)
         return ForeseenView(verdict="refuse", words=words, until_ms=None)
     if isinstance(verdict, Wait):
-        words = wait_words(verdict.reason, speech)
+        words = wait_words(verdict.reason, localizer)
         return ForeseenView(verdict="wait", words=words, until_ms=verdict.until_ms)
     if isinstance(verdict, Guard):
-        return ForeseenView(verdict="guard", words=guardians_first(speech), until_ms=None)
+        return ForeseenView(verdict="guard", words=guardians_first(localizer), until_ms=None)
     return ForeseenView(verdict="go", words="", until_ms=None)
 
 
@@ -283,7 +283,9 @@ def _invoice(visit: Visit, matter: Matter) -> InvoiceView | None:
     file = invoice_store.invoice(visit.scene.txn, *matter.payment.invoice)
     # One that its payer made says nothing that they do not see already.
     is_asked = file is not None and not invoices.order_of(visit.scene, file).is_by_payer
-    return invoice_view(visit.scene, file, visit.speech) if file is not None and is_asked else None
+    return (
+        invoice_view(visit.scene, file, visit.localizer) if file is not None and is_asked else None
+    )
 
 
 def _payees(visit: Visit, made: list[Matter]) -> list[PartyView]:
@@ -313,7 +315,7 @@ def _mandate(visit: Visit, mandate: Mandate) -> MandateView:
         period_max=order.period_max,
         starts_at_ms=order.starts_at_ms,
         ends_at_ms=order.ends_at_ms,
-        notice=notice_words(order, visit.speech),
+        notice=notice_words(order, visit.localizer),
         count=mandate.count,
         count_max=order.count_max,
         asked=visit.asked(mandates.about(mandate.id), mandates.GIVE) if is_proposed else None,

@@ -78,7 +78,7 @@ def _allowance(visit: Visit, allowance: Allowance) -> AllowanceEntry:
         id=allowance.id,
         is_given=is_given,
         other=party_view(view.spender if is_given else view.giver),
-        payees=payees_words(view, visit.speech),
+        payees=payees_words(view, visit.localizer),
         each_max=money(terms.each_max_minor),
         period=terms.period,
         period_max=money(terms.period_max_minor),

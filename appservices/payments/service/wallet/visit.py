@@ -13,7 +13,7 @@ from appservices.payments.service.scene import CATALOGUE
 from veche.chat import prompts
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConflictError, NotFoundError, RefusedError
-from veche.protocol.texts.localizer import Speech
+from veche.protocol.texts.localizer import Localizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,9 +64,9 @@ class Visit:
     language: str
 
     @property
-    def speech(self) -> Speech:
+    def localizer(self) -> Localizer:
         """How the page speaks to them."""
-        return Speech(self.language, self.scene.section.time_zone, CATALOGUE)
+        return Localizer(self.language, self.scene.section.time_zone, CATALOGUE)
 
     @property
     def holder(self) -> Holder:
@@ -77,12 +77,12 @@ class Visit:
         self, trouble: Trouble, field: str | None = None, **values: object
     ) -> PaymentRefusedError:
         """The error for a trouble."""
-        words = trouble_words(trouble, self.speech, **values)
+        words = trouble_words(trouble, self.localizer, **values)
         return PaymentRefusedError(trouble.value, words, field)
 
     def not_found(self, trouble: Trouble) -> NotFoundError:
         """The error for what is not theirs, which looks as if there were none."""
-        return NotFoundError(trouble_words(trouble, self.speech))
+        return NotFoundError(trouble_words(trouble, self.localizer))
 
     def asked(self, about: str, choice: str) -> dict[str, Any] | None:
         """The approval that a choice of the open question about a matter needs, if there is one.

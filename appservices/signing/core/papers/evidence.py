@@ -12,7 +12,7 @@ from appservices.signing.core.papers.sheet import EFFECTS, level_word, role_word
 from veche.contracts.signing.evidence import record_in
 from veche.contracts.signing.handwriting import HEIGHT, WIDTH
 from veche.protocol.texts.catalogue import N_, show_date_time
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -389,4 +389,4 @@ def _file_facts(document: EvidenceDocument, words: Mapping[str, str]) -> list[li
 
 def _hex(digest: str) -> str:
     """A digest as pages, the chat and ``sha256sum`` show it."""
-    return from_unpadded(digest).hex()
+    return decode_base64(digest).hex()

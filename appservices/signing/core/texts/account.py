@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Level, Member, Session
     from veche.protocol.commands import Command
     from veche.protocol.ids import RoomId, UserId
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 _YOURS: Final[Mapping[PartyState, str]] = {
     PartyState.WAITING: N_("others come first"),
@@ -48,20 +48,20 @@ _YOURS: Final[Mapping[PartyState, str]] = {
 }
 
 
-def welcome_doc(name: str, speech: Speech) -> Doc:
+def welcome_doc(name: str, localizer: Localizer) -> Doc:
     """Who speaks here, and what to try first.
 
     Args:
         name: Of the bot.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
     return (
         Paragraph(
-            speech.text("Welcome. I am the signing bot of {name}, a program.", name=name), " ",
-            speech.text("Here documents are signed, and you can have others sign yours."),
+            localizer.text("Welcome. I am the signing bot of {name}, a program.", name=name), " ",
+            localizer.text("Here documents are signed, and you can have others sign yours."),
         ),
         Paragraph(
-            speech.text(
+            localizer.text(
                 "To have a document signed, send it to me in this chat: a PDF, or any other file."
             )
         ),
@@ -77,49 +77,49 @@ _ORDERS: Final = (
 )
 
 
-def how_doc(speech: Speech) -> Doc:
+def how_doc(localizer: Localizer) -> Doc:
     """How to have a document signed."""
     return (
-        Heading(speech.text("Have a document signed")),
+        Heading(localizer.text("Have a document signed")),
         Bullets(
             [
-                speech.text(
+                localizer.text(
                     "Send me the file in this chat, a PDF or any other; I ask what it is called and"
                     " who signs."
                 ),
                 *(
-                    (speech.text(words), " ", Mono(speech.text(example)))
+                    (localizer.text(words), " ", Mono(localizer.text(example)))
                     for words, example in _ORDERS
                 ),
             ]
         ),
-        Paragraph(speech.text("Nothing is sent before you have seen all of it and say so.")),
+        Paragraph(localizer.text("Nothing is sent before you have seen all of it and say so.")),
     )  # fmt: skip
 
 
-def help_doc(speech: Speech, more: Sequence[Command] = ()) -> Doc:
+def help_doc(localizer: Localizer, more: Sequence[Command] = ()) -> Doc:
     """What can be written."""
-    return commands_doc((*COMMANDS, *more), speech.catalogue, speech.language)
+    return commands_doc((*COMMANDS, *more), localizer.catalogue, localizer.language)
 
 
-def private_doc(speech: Speech) -> Doc:
+def private_doc(localizer: Localizer) -> Doc:
     """That documents are only for an encrypted chat of two."""
-    words = speech.text(
+    words = localizer.text(
         "Documents are signed only where nobody reads along: please write to me in an encrypted"
         " chat, without others in it."
     )
     return (Paragraph(words),)
 
 
-def chat_doc(room_id: RoomId | None, speech: Speech) -> Doc:
+def chat_doc(room_id: RoomId | None, localizer: Localizer) -> Doc:
     """Where somebody's encrypted chat is; None: they are being invited to one."""
     if room_id is None:
-        words = speech.text(
+        words = localizer.text(
             "I invite you to an encrypted chat: accept that, and write to me there."
         )
         return (Paragraph(words),)
     url = f"https://matrix.to/#/{quote(room_id, safe='!:')}"
-    return (Paragraph(speech.text("Our encrypted chat is here:"), " ", Link(url, url)),)
+    return (Paragraph(localizer.text("Our encrypted chat is here:"), " ", Link(url, url)),)
 
 
 @attrs.frozen
@@ -141,71 +141,74 @@ class Listed:
     ended: Sequence[Session] = ()
 
 
-def sessions_doc(person: UserId, listed: Listed, speech: Speech) -> Doc:
+def sessions_doc(person: UserId, listed: Listed, localizer: Localizer) -> Doc:
     """Somebody's documents, what they have to do first.
 
     Args:
         person: Who they are.
         listed: What they have.
-        speech: How they are spoken to.
+        localizer: How they are spoken to.
     """
-    waiting: list[Item] = [_line(one, speech) for one in listed.waiting]
+    waiting: list[Item] = [_line(one, localizer) for one in listed.waiting]
     left = listed.waiting_count - len(waiting)
     if left > 0:
-        waiting.append(speech.plural("and {count} more", "and {count} more", left))
+        waiting.append(localizer.plural("and {count} more", "and {count} more", left))
     groups: tuple[tuple[str, list[Item]], ...] = (
-        (speech.text("For you to sign"), waiting),
+        (localizer.text("For you to sign"), waiting),
         (
-            speech.text("Waits for others"),
-            [_theirs(person, one, speech) for one in listed.with_others],
+            localizer.text("Waits for others"),
+            [_theirs(person, one, localizer) for one in listed.with_others],
         ),
-        (speech.text("Sent by you"), [_line(one, speech) for one in listed.own]),
-        (speech.text("Ended lately"), [_line(one, speech) for one in listed.ended]),
+        (localizer.text("Sent by you"), [_line(one, localizer) for one in listed.own]),
+        (localizer.text("Ended lately"), [_line(one, localizer) for one in listed.ended]),
     )
     blocks: Doc = ()
     for title, lines in groups:
         if lines:
             blocks = (*blocks, Heading(title), Bullets(lines))
     if not blocks:
-        return (Paragraph(speech.text("You have no documents here. Send me a file to begin.")),)
+        return (Paragraph(localizer.text("You have no documents here. Send me a file to begin.")),)
     return blocks
 
 
 def session_doc(
-    session: Session, speech: Speech, until_ms: int | None = None, *, is_deleted: bool = False
+    session: Session, localizer: Localizer, until_ms: int | None = None, *, is_deleted: bool = False
 ) -> Doc:
     """One document, for whoever has it signed.
 
     Args:
         session: It.
-        speech: How they are spoken to.
+        localizer: How they are spoken to.
         until_ms: From when it is deleted, UTC; None: that is not known yet.
         is_deleted: It is.
     """
     facts: list[tuple[str, Item]] = [
-        (speech.text("State"), Bold(speech.text(SESSIONS[session.state]))),
-        (speech.text("Until"), speech.moment(session.deadline_at_ms)),
-        (speech.text("How it is signed"), speech.text(LEVELS[session.level_min])),
-        (speech.text("Effect"), speech.text(EFFECTS[session.effect])),
+        (localizer.text("State"), Bold(localizer.text(SESSIONS[session.state]))),
+        (localizer.text("Until"), localizer.moment(session.deadline_at_ms)),
+        (localizer.text("How it is signed"), localizer.text(LEVELS[session.level_min])),
+        (localizer.text("Effect"), localizer.text(EFFECTS[session.effect])),
     ]
     if session.paper is not None:
-        facts += [(speech.text("Code"), Mono(session.code)), *digests(session, speech)]
+        facts += [(localizer.text("Code"), Mono(session.code)), *digests(session, localizer)]
     if is_deleted:
-        facts.append((speech.text("Kept here"), speech.text("not any more: it is deleted")))
+        facts.append((localizer.text("Kept here"), localizer.text("not any more: it is deleted")))
     elif until_ms is not None:
         facts.append(
-            (speech.text("Kept here"), speech.text("until {date}", date=speech.date(until_ms)))
+            (
+                localizer.text("Kept here"),
+                localizer.text("until {date}", date=localizer.date(until_ms)),
+            )
         )
-    heading = Heading(headed(session, speech))
-    lines: Doc = (Bullets(parties_lines(session, speech)),) if session.members else ()
+    heading = Heading(headed(session, localizer))
+    lines: Doc = (Bullets(parties_lines(session, localizer)),) if session.members else ()
     return (heading, Facts(facts), *lines)
 
 
-def own_page_doc(page: str | None, speech: Speech) -> Doc:
+def own_page_doc(page: str | None, localizer: Localizer) -> Doc:
     """Where whoever has a document signed sees how it stands; nothing where there are no pages."""
     if page is None:
         return ()
-    words = speech.text(
+    words = localizer.text(
         "Who has signed, more time, reminding, taking it back, the file and the report are on your"
         " page of it; the link is for you alone:"
     )
@@ -216,7 +219,7 @@ def signatures_doc(
     signed: Sequence[tuple[Session, str, Level, int]],
     declined: Sequence[tuple[Session, Member]],
     certificates: int,
-    speech: Speech,
+    localizer: Localizer,
 ) -> Doc:
     """All that was done in somebody's name.
 
@@ -224,100 +227,102 @@ def signatures_doc(
         signed: What they signed, as which party, how and when, the newest first.
         declined: What they declined.
         certificates: How many certificates were issued to them.
-        speech: How they are spoken to.
+        localizer: How they are spoken to.
     """
-    lines: list[Item] = [_signed_line(*one, speech) for one in signed[:LISTED_MAX]]
+    lines: list[Item] = [_signed_line(*one, localizer) for one in signed[:LISTED_MAX]]
     lines += [
-        speech.text(
+        localizer.text(
             "“{title}” of {name}, declined: {reason}",
-            title=titled(session, speech),
+            title=titled(session, localizer),
             name=session.matter.requester_name,
-            reason=reason_words(member, speech),
+            reason=reason_words(member, localizer),
         )
         for session, member in declined[:LISTED_MAX]
     ]
     if not lines and not certificates:
-        return (Paragraph(speech.text("Nothing was signed in your name here.")),)
-    count = speech.plural(
+        return (Paragraph(localizer.text("Nothing was signed in your name here.")),)
+    count = localizer.plural(
         "One certificate was issued to you.",
         "{count} certificates were issued to you.",
         certificates,
     )
-    blocks: Doc = (Heading(speech.text("In your name")),)
+    blocks: Doc = (Heading(localizer.text("In your name")),)
     if lines:
         blocks = (*blocks, Bullets(lines))
     return (
         *blocks,
-        Paragraph(count, " ", speech.text("Write “export” to get all of it as a file.")),
+        Paragraph(count, " ", localizer.text("Write “export” to get all of it as a file.")),
     )
 
 
-def _signed_line(session: Session, party: str, level: Level, at_ms: int, speech: Speech) -> str:
+def _signed_line(
+    session: Session, party: str, level: Level, at_ms: int, localizer: Localizer
+) -> str:
     values = {
-        "moment": speech.moment(at_ms),
-        "title": titled(session, speech),
+        "moment": localizer.moment(at_ms),
+        "title": titled(session, localizer),
         "name": session.matter.requester_name,
-        "level": speech.text(LEVELS[level]),
+        "level": localizer.text(LEVELS[level]),
     }
     member = session.member(party)
     seen = None if member is None else session.member(member.party.of)
     if seen is None:
-        return speech.text("{moment}: “{title}” of {name}, signed {level}", **values)
-    return speech.text(
+        return localizer.text("{moment}: “{title}” of {name}, signed {level}", **values)
+    return localizer.text(
         "{moment}: “{title}” of {name}, signed {level}, as the witness of {other}",
         other=seen.name,
         **values,
     )
 
 
-def no_session_doc(speech: Speech) -> Doc:
+def no_session_doc(localizer: Localizer) -> Doc:
     """That there is no document with this number."""
-    words = speech.text("You have no document with this number. Write “sessions” to see yours.")
+    words = localizer.text("You have no document with this number. Write “sessions” to see yours.")
     return (Paragraph(words),)
 
 
-def back_doc(session: Session, speech: Speech) -> Doc:
+def back_doc(session: Session, localizer: Localizer) -> Doc:
     """The question whether a document that was sent is taken back."""
-    names = ", ".join(signed_names(session, speech))
+    names = ", ".join(signed_names(session, localizer))
     if names:
-        told = speech.text(
+        told = localizer.text(
             "Signed already by: {names}. They are told, and get the file as it is now.", names=names
         )
     else:
-        told = speech.text("Nobody has signed it yet.")
-    end = speech.text(
+        told = localizer.text("Nobody has signed it yet.")
+    end = localizer.text(
         "All who were asked are told that you have taken it back. It cannot be undone: to have it"
         " signed after all, you send it anew."
     )
-    heading = speech.text("Take back {title}?", title=headed(session, speech))
+    heading = localizer.text("Take back {title}?", title=headed(session, localizer))
     return (Heading(heading), Paragraph(told), Paragraph(end))
 
 
-def no_draft_doc(speech: Speech) -> Doc:
+def no_draft_doc(localizer: Localizer) -> Doc:
     """That nothing is being prepared, and how something that was sent is taken back."""
-    words = speech.text(
+    words = localizer.text(
         "You are preparing no document. To take back one that you have sent, write its number too:"
         " cancel NUMBER. Write “sessions” to see the numbers."
     )
     return (Paragraph(words),)
 
 
-def _line(session: Session, speech: Speech) -> Item:
+def _line(session: Session, localizer: Localizer) -> Item:
     have, need = counted(session)
-    state = speech.text(SESSIONS[session.state])
-    return (Mono(number_of(session)), f" {_listed(session, speech)}: {state} ({have}/{need})")
+    state = localizer.text(SESSIONS[session.state])
+    return (Mono(number_of(session)), f" {_listed(session, localizer)}: {state} ({have}/{need})")
 
 
-def _theirs(person: UserId, session: Session, speech: Speech) -> Item:
+def _theirs(person: UserId, session: Session, localizer: Localizer) -> Item:
     """A line that says how it stands for the reader themselves."""
     have, need = counted(session)
     held = [one.party for one in session.members if one.person == person]
     party = next((one for one in held if one.state is not PartyState.DELEGATED), held[0])
     is_copy = party.role is Role.VIEWER
-    yours = speech.text(N_("you get a copy") if is_copy else _YOURS[party.state])
-    return (Mono(number_of(session)), f" {_listed(session, speech)}: {yours} ({have}/{need})")
+    yours = localizer.text(N_("you get a copy") if is_copy else _YOURS[party.state])
+    return (Mono(number_of(session)), f" {_listed(session, localizer)}: {yours} ({have}/{need})")
 
 
-def _listed(session: Session, speech: Speech) -> str:
+def _listed(session: Session, localizer: Localizer) -> str:
     """What a document is called beside its number."""
-    return speech.text("private") if session.is_blind else session.matter.title
+    return localizer.text("private") if session.is_blind else session.matter.title

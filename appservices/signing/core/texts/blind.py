@@ -11,31 +11,31 @@ from veche.protocol.message import Bold, Bullets, Doc, Heading, Link, Mono, Para
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
-def new_doc(page: str | None, speech: Speech) -> Doc:
+def new_doc(page: str | None, localizer: Localizer) -> Doc:
     """How a document is signed that the bot never sees.
 
     Args:
         page: Where it is prepared; None: there are no pages here.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
-    heading = Heading(speech.text("Have a document signed that I never see"))
+    heading = Heading(localizer.text("Have a document signed that I never see"))
     if page is None:
-        words = speech.text("There are no pages here, and only a page can do that.")
+        words = localizer.text("There are no pages here, and only a page can do that.")
         return (heading, Paragraph(words))
     return (
         heading,
         Paragraph(
-            speech.text(
+            localizer.text(
                 "Your browser prepares and encrypts it. I learn who signs, when, and digests; not"
                 " the document, its title or its clauses."
             )
         ),
-        Paragraph(speech.text("Prepare it here:"), "\n", Link(page, page)),
+        Paragraph(localizer.text("Prepare it here:"), "\n", Link(page, page)),
         Paragraph(
-            speech.text(
+            localizer.text(
                 "The page then gives you a link with the key. Send that link to the signers"
                 " yourself, in an encrypted chat of yours: never to me."
             )
@@ -43,34 +43,34 @@ def new_doc(page: str | None, speech: Speech) -> Doc:
     )
 
 
-def leaked_doc(speech: Speech) -> Doc:
+def leaked_doc(localizer: Localizer) -> Doc:
     """That somebody has sent the bot the key of a private document."""
-    words = speech.text(
+    words = localizer.text(
         "This link has the key of a private document, and I am not to have it. I have done nothing"
         " with it. Delete your message; if it matters, take the document back and send it anew."
     )
     return (Paragraph(words),)
 
 
-def sent_doc(session: Session, speech: Speech) -> Doc:
+def sent_doc(session: Session, localizer: Localizer) -> Doc:
     """For the requester: all were asked, and what is left to do."""
     return (
-        Heading(titled(session, speech)),
-        Paragraph(speech.text("It is sent: I ask everybody whose turn it is.")),
+        Heading(titled(session, localizer)),
+        Paragraph(localizer.text("It is sent: I ask everybody whose turn it is.")),
         Paragraph(
-            speech.text("Send them the link with the key yourself. Its code is"),
+            localizer.text("Send them the link with the key yourself. Its code is"),
             " ",
             Mono(session.code),
         ),
     )
 
 
-def how_doc(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
+def how_doc(session: Session, member: Member, page: str | None, localizer: Localizer) -> Doc:
     """Where a party gets the key, and how they sign."""
     name = session.matter.requester_name
     blocks: Doc = (
         Paragraph(
-            speech.text(
+            localizer.text(
                 "I never see this document: {name} sends you a link with its key. Open that link;"
                 " the page shows the same code as I do.",
                 name=name,
@@ -78,96 +78,96 @@ def how_doc(session: Session, member: Member, page: str | None, speech: Speech) 
         ),
     )
     if page is not None:
-        words = speech.text("If it asks who you are, open this one, and paste theirs there:")
+        words = localizer.text("If it asks who you are, open this one, and paste theirs there:")
         blocks = (*blocks, Paragraph(words, "\n", Link(page, page)))
     if member.level_min is Level.CLICK:
-        words = speech.text("Or read it there and reply here with its code alone, to sign it:")
+        words = localizer.text("Or read it there and reply here with its code alone, to sign it:")
         blocks = (*blocks, Paragraph(words, " ", Mono(session.code)))
     return blocks
 
 
 def result_lines(
-    session: Session, until_ms: int | None, speech: Speech, *, is_deleted: bool = False
+    session: Session, until_ms: int | None, localizer: Localizer, *, is_deleted: bool = False
 ) -> Doc:
     """Where the closed file is, which the bot cannot send, and until when."""
     if is_deleted:
-        gone = speech.text(
+        gone = localizer.text(
             "What I kept of it is deleted, so the link of {name} opens nothing any more: ask"
             " somebody who took part for the file. I never had it, so I say nothing of what is in"
             " it. The report follows.",
             name=session.matter.requester_name,
         )
         return (Paragraph(gone),)
-    words = speech.text(
+    words = localizer.text(
         "The file is on your page, where your browser decrypts it: open the link of {name} and save"
         " it. I never had it, so I say nothing of what is in it. The report follows.",
         name=session.matter.requester_name,
     )
     if until_ms is None:
         return (Paragraph(words),)
-    until = speech.text(
-        "I delete what I keep of it on {date}: save the file before.", date=speech.date(until_ms)
+    until = localizer.text(
+        "I delete what I keep of it on {date}: save the file before.", date=localizer.date(until_ms)
     )
     return (Paragraph(words, " ", Bold(until)),)
 
 
-def after_words(session: Session, speech: Speech) -> str:
+def after_words(session: Session, localizer: Localizer) -> str:
     """How somebody who has signed gets the file."""
     if session.is_blind:
-        return speech.text("Once it is over, you can save the file on its page.")
-    return speech.text("You get the file once it is over.")
+        return localizer.text("Once it is over, you can save the file on its page.")
+    return localizer.text("You get the file once it is over.")
 
 
-def close_words(speech: Speech) -> str:
+def close_words(localizer: Localizer) -> str:
     """That a page has to close the file."""
-    return speech.text(
+    return localizer.text(
         "Open the page of the document: your browser closes the file, as a proof, and you can save"
         " it there. I cannot, as I never see it."
     )
 
 
-def doubt_doc(session: Session, member: Member, fault: str, speech: Speech) -> Doc:
+def doubt_doc(session: Session, member: Member, fault: str, localizer: Localizer) -> Doc:
     """For the requester: a page has refused what it got.
 
     Args:
         session: As it stands.
         member: Whose page it was.
         fault: ``document``, ``matter``, ``increment`` or ``signature``.
-        speech: How the requester is spoken to.
+        localizer: How the requester is spoken to.
     """
-    words = speech.text(
+    words = localizer.text(
         "The page of {name} refuses {title}: what it got is not what it should be.",
         name=member.name,
-        title=titled(session, speech),
+        title=titled(session, localizer),
     )
     lines = Bullets(
         [
-            speech.text("What does not hold: {fault}", fault=_faults(speech)[fault]),
+            localizer.text("What does not hold: {fault}", fault=_faults(localizer)[fault]),
             (
-                speech.text("To take it back, write"),
+                localizer.text("To take it back, write"),
                 " ",
-                Mono(f"{CANCEL.word(speech.language)} {number_of(session)}"),
+                Mono(f"{CANCEL.word(localizer.language)} {number_of(session)}"),
             ),
         ]
     )
     return (Paragraph(words), lines)
 
 
-def renew_doc(session: Session, speech: Speech) -> Doc:
+def renew_doc(session: Session, localizer: Localizer) -> Doc:
     """That a closed file needs another time stamp, which only a page can put there."""
-    words = speech.text(
+    words = localizer.text(
         "The time stamp of {title} proves less with the years. Open its page with the link of"
         " {name}, and your browser puts a new one on it; or run “veche renew” on your copy.",
-        title=titled(session, speech),
+        title=titled(session, localizer),
         name=session.matter.requester_name,
     )
     return (Paragraph(words),)
 
 
-def _faults(speech: Speech) -> dict[str, str]:
+def _faults(localizer: Localizer) -> dict[str, str]:
     return {
-        "document": speech.text("the document"),
-        "matter": speech.text("its title, names or clauses"),
-        "increment": speech.text("what the last signer handed in"),
-        "signature": speech.text("a signature in it"),
+        "document": localizer.text("the document"),
+        "matter": localizer.text("its title, names or clauses"),
+        "increment": localizer.text("what the last signer handed in"),
+        "signature": localizer.text("a signature in it"),
     }

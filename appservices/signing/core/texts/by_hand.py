@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.meeting import Meeting
     from appservices.signing.core.records import Member, Session
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 SAW: Final[Mapping[Papers, str]] = {
     Papers.PASSPORT: N_("{name}, who showed a passport"),
@@ -24,58 +24,58 @@ SAW: Final[Mapping[Papers, str]] = {
 }
 
 
-def writer_doc(session: Session, member: Member, speech: Speech) -> Doc:
+def writer_doc(session: Session, member: Member, localizer: Localizer) -> Doc:
     """That somebody signs by hand, before whoever reads this."""
-    words = speech.text(
+    words = localizer.text(
         "{name} signs by hand, on a tablet of yours, without a key; you sign as the witness with"
         " your own. When they are with you and have an identity document, choose below: you get a"
         " code for the tablet to open.",
         name=member.name,
     )
-    number = speech.text("Number")
+    number = localizer.text("Number")
     return (
-        Heading(speech.text("By hand: {title}", title=session.matter.title)),
+        Heading(localizer.text("By hand: {title}", title=session.matter.title)),
         Paragraph(words),
         Paragraph(f"{number}: ", Mono(number_of(session)), f" {member.id}"),
     )
 
 
-def tablet_doc(member: Member, link: str, expires_at_ms: int, speech: Speech) -> Doc:
+def tablet_doc(member: Member, link: str, expires_at_ms: int, localizer: Localizer) -> Doc:
     """The code for a tablet comes: what to do with it."""
-    words = speech.text(
+    words = localizer.text(
         "Open this on your tablet, now, and give it to {name}: it works once, until {moment}. Send"
         " it to nobody. They read the document, write their name, and give the tablet back.",
         name=member.name,
-        moment=speech.moment(expires_at_ms),
+        moment=localizer.moment(expires_at_ms),
     )
-    or_type = speech.text("Or open this link there:")
+    or_type = localizer.text("Or open this link there:")
     return (Paragraph(words), Paragraph(or_type, " ", Link(link, link)))
 
 
-def opened_doc(session: Session, member: Member, meeting: Meeting, speech: Speech) -> Doc:
+def opened_doc(session: Session, member: Member, meeting: Meeting, localizer: Localizer) -> Doc:
     """A tablet has opened the code."""
-    words = speech.text(
+    words = localizer.text(
         "A tablet has opened “{title}” for {name}. It has to be yours, and show these digits:",
         title=session.matter.title,
         name=member.name,
     )
-    more = speech.text(
+    more = localizer.text(
         "Stay with them while they read and write: you will say that you saw it. There is time"
         " until {moment}.",
-        moment=speech.moment(meeting.expires_at_ms),
+        moment=localizer.moment(meeting.expires_at_ms),
     )
     return (Paragraph(words, " ", Bold(meeting.code)), Paragraph(more))
 
 
-def written_doc(session: Session, member: Member, meeting: Meeting, speech: Speech) -> Doc:
+def written_doc(session: Session, member: Member, meeting: Meeting, localizer: Localizer) -> Doc:
     """Somebody has written on the tablet: which identity document is shown."""
-    words = speech.text(
+    words = localizer.text(
         "On the tablet somebody has agreed to “{title}” and written the name of {name}. It has to"
         " show these digits:",
         title=session.matter.title,
         name=member.name,
     )
-    ask = speech.text(
+    ask = localizer.text(
         "Did you see them write it? Look at their identity document: is it them? Which one do they"
         " show? Its number is kept nowhere."
     )
@@ -83,45 +83,47 @@ def written_doc(session: Session, member: Member, meeting: Meeting, speech: Spee
 
 
 def witness_doc(
-    session: Session, member: Member, papers: Papers, page: str | None, speech: Speech
+    session: Session, member: Member, papers: Papers, page: str | None, localizer: Localizer
 ) -> Doc:
     """The registrar is to sign as the witness now."""
     assert member.written is not None, "a witness signs what was written"  # noqa: S101 -- our bug
-    seen = speech.text(SAW[papers], name=member.name)
-    words = speech.text(
+    seen = localizer.text(SAW[papers], name=member.name)
+    words = localizer.text(
         "Now sign as the witness, with your key: you say that you saw {seen}, write this and agree"
         " to it. Your page shows what was written. Until you have signed it counts for nothing, and"
         " after {moment} no more.",
         seen=seen,
-        moment=speech.moment(member.written.until_ms),
+        moment=localizer.moment(member.written.until_ms),
     )
-    blocks: Doc = (Heading(speech.text("Witness: {title}", title=session.matter.title)),)
+    blocks: Doc = (Heading(localizer.text("Witness: {title}", title=session.matter.title)),)
     blocks = (*blocks, Paragraph(words))
     if page is None:
         return blocks
-    return (*blocks, Paragraph(speech.text("Sign it here:"), "\n", Link(page, page)))
+    return (*blocks, Paragraph(localizer.text("Sign it here:"), "\n", Link(page, page)))
 
 
-def refusal_doc(session: Session, member: Member, meeting: Meeting, speech: Speech) -> Doc:
+def refusal_doc(session: Session, member: Member, meeting: Meeting, localizer: Localizer) -> Doc:
     """Somebody has said on the tablet that they do not sign."""
-    words = speech.text(
+    words = localizer.text(
         "On the tablet somebody has said that {name} does not sign “{title}”. It has to show these"
         " digits:",
         title=session.matter.title,
         name=member.name,
     )
-    ask = speech.text(
+    ask = localizer.text(
         "Is it them, and do they mean it? It is final. Confirm it with your key; else stop."
     )
     return (Paragraph(words, " ", Bold(meeting.code)), Paragraph(ask))
 
 
-def refusal_text(session: Session, member: Member, reason: tuple[str, str], speech: Speech) -> str:
+def refusal_text(
+    session: Session, member: Member, reason: tuple[str, str], localizer: Localizer
+) -> str:
     """What a registrar says with their key of somebody who declined before them."""
     code, words = reason
-    said = speech.text(REASONS[code]) if code in REASONS else ""
+    said = localizer.text(REASONS[code]) if code in REASONS else ""
     why = f"{said}: “{words}”" if words else said
-    return speech.text(
+    return localizer.text(
         "{name} is with me and declines to sign “{title}” (code {code}): {why}.",
         name=member.name,
         title=session.matter.title,
@@ -130,9 +132,9 @@ def refusal_text(session: Session, member: Member, reason: tuple[str, str], spee
     )
 
 
-def over_doc(member: Member, speech: Speech) -> Doc:
+def over_doc(member: Member, localizer: Localizer) -> Doc:
     """That the time for a witness's signature is over."""
-    words = speech.text(
+    words = localizer.text(
         "The time is over: nothing that was written or said for {name} counts. When they are still"
         " with you, begin anew with a new code.",
         name=member.name,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Member, Paper, Session
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 LISTED_MAX: Final = 20
 """Most parties that a card lists; of more it says how many there are."""
@@ -51,7 +51,7 @@ def card_doc(
     session: Session,
     member: Member,
     page: str | None,
-    speech: Speech,
+    localizer: Localizer,
     *,
     is_short: bool = False,
 ) -> Doc:
@@ -61,54 +61,54 @@ def card_doc(
         session: As it stands.
         member: Whose card it is.
         page: Where they sign; None: there are no pages here.
-        speech: How they are spoken to.
+        localizer: How they are spoken to.
         is_short: Name no others and no clauses: a message has no room for them.
     """
     have, need = counted(session)
-    signed = speech.text("Signed: {have} of {need}", have=have, need=need)
+    signed = localizer.text("Signed: {have} of {need}", have=have, need=need)
     others: Doc = (Paragraph(signed),)
     if not is_short:
-        lines = Bullets(parties_lines(session, speech))
-        others = (*_clauses(session, speech), lines, *_enough(session, speech))
+        lines = Bullets(parties_lines(session, localizer))
+        others = (*_clauses(session, localizer), lines, *_enough(session, localizer))
     head = (
-        Heading(_asks(session, member, speech)),
-        _facts(session, speech),
-        *_before(session, speech),
+        Heading(_asks(session, member, localizer)),
+        _facts(session, localizer),
+        *_before(session, localizer),
         *others,
     )
     if session.state is State.OPEN and member.party.state in CAN_ACT:
-        return (*head, *_how(session, member, page, speech))
-    return (*head, Paragraph(Bold(state_words(session, member, speech))))
+        return (*head, *_how(session, member, page, localizer))
+    return (*head, Paragraph(Bold(state_words(session, member, localizer))))
 
 
-def parties_lines(session: Session, speech: Speech) -> list[Item]:
+def parties_lines(session: Session, localizer: Localizer) -> list[Item]:
     """Who takes part and how they stand, a line each."""
-    lines: list[Item] = [stood(one, session, speech) for one in session.members[:LISTED_MAX]]
+    lines: list[Item] = [stood(one, session, localizer) for one in session.members[:LISTED_MAX]]
     left = len(session.members) - LISTED_MAX
     if left > 0:
-        lines.append(speech.plural("and {count} more", "and {count} more", left))
+        lines.append(localizer.plural("and {count} more", "and {count} more", left))
     return lines
 
 
-def state_words(session: Session, member: Member, speech: Speech) -> str:
+def state_words(session: Session, member: Member, localizer: Localizer) -> str:
     """How it stands for one party, in a sentence."""
     if session.state is not State.OPEN:
-        return speech.text("It is over: {state}.", state=speech.text(SESSIONS[session.state]))
+        return localizer.text("It is over: {state}.", state=localizer.text(SESSIONS[session.state]))
     if member.party.state is PartyState.DELEGATED:
         other = session.member(member.delegated_to)
-        return speech.text("{name} acts for you.", name=other.name if other is not None else "?")
+        return localizer.text("{name} acts for you.", name=other.name if other is not None else "?")
     if session.is_blind and member.party.state is PartyState.SIGNED:
-        return f"{speech.text('You have signed.')} {blind.after_words(session, speech)}"
-    return speech.text(_YOURS[member.party.state])
+        return f"{localizer.text('You have signed.')} {blind.after_words(session, localizer)}"
+    return localizer.text(_YOURS[member.party.state])
 
 
-def result_words(session: Session, speech: Speech) -> str:
+def result_words(session: Session, localizer: Localizer) -> str:
     """Whether what was signed counts, in a sentence."""
     if session.state is State.COMPLETED:
-        return speech.text("Everyone who is needed has signed, so it is in force.")
+        return localizer.text("Everyone who is needed has signed, so it is in force.")
     if is_in_force(session):
-        return speech.text("It stays in force between those who have signed.")
-    return speech.text("It is not in force: not everyone who is needed has signed.")
+        return localizer.text("It stays in force between those who have signed.")
+    return localizer.text("It is not in force: not everyone who is needed has signed.")
 
 
 def is_in_force(session: Session) -> bool:
@@ -119,16 +119,16 @@ def is_in_force(session: Session) -> bool:
     return session.state is State.COMPLETED
 
 
-def _asks(session: Session, member: Member, speech: Speech) -> str:
-    names = {"name": session.matter.requester_name, "title": titled(session, speech)}
+def _asks(session: Session, member: Member, localizer: Localizer) -> str:
+    names = {"name": session.matter.requester_name, "title": titled(session, localizer)}
     if member.party.role is Role.WITNESS:
-        return speech.text("{name} asks you to sign as a witness: {title}", **names)
+        return localizer.text("{name} asks you to sign as a witness: {title}", **names)
     if member.party.role is Role.APPROVER:
-        return speech.text("{name} asks you to approve: {title}", **names)
-    return speech.text("{name} asks you to sign: {title}", **names)
+        return localizer.text("{name} asks you to approve: {title}", **names)
+    return localizer.text("{name} asks you to sign: {title}", **names)
 
 
-def _facts(session: Session, speech: Speech) -> Facts:
+def _facts(session: Session, localizer: Localizer) -> Facts:
     paper = session.paper
     assert paper is not None, "what is sent has a document"  # noqa: S101 -- our bug
     asker: Item = (session.matter.requester_name, " ", Mono(session.requester))
@@ -136,47 +136,47 @@ def _facts(session: Session, speech: Speech) -> Facts:
         asker = Mono(session.requester)
     return Facts(
         [
-            (speech.text("Asked by"), asker),
-            *_file(session, paper, speech),
-            (speech.text("Code"), Mono(session.code)),
-            (speech.text("Until"), speech.moment(session.deadline_at_ms)),
-            (speech.text("Effect"), speech.text(EFFECTS[session.effect])),
-            (speech.text("Who sees it"), speech.text(MODES[session.mode])),
-            (speech.text("Number"), Mono(number_of(session))),
+            (localizer.text("Asked by"), asker),
+            *_file(session, paper, localizer),
+            (localizer.text("Code"), Mono(session.code)),
+            (localizer.text("Until"), localizer.moment(session.deadline_at_ms)),
+            (localizer.text("Effect"), localizer.text(EFFECTS[session.effect])),
+            (localizer.text("Who sees it"), localizer.text(MODES[session.mode])),
+            (localizer.text("Number"), Mono(number_of(session))),
         ]
     )  # fmt: skip
 
 
-def _file(session: Session, paper: Paper, speech: Speech) -> list[tuple[str, Item]]:
+def _file(session: Session, paper: Paper, localizer: Localizer) -> list[tuple[str, Item]]:
     """What the document is: how many pages, or, of what has none, which file."""
     if not session.has_container:
-        return [(speech.text("Pages"), str(paper.pages))]
-    return file_facts(session.matter.filename, session.matter.kind, paper.size, speech)
+        return [(localizer.text("Pages"), str(paper.pages))]
+    return file_facts(session.matter.filename, session.matter.kind, paper.size, localizer)
 
 
-def _before(session: Session, speech: Speech) -> Doc:
+def _before(session: Session, localizer: Localizer) -> Doc:
     """That others had signed the document before, and what that is worth."""
     before = session.matter.before
     if before is None:
         return ()
-    words = speech.text(
+    words = localizer.text(
         "It was signed before by {names}. {verdict} Signatures are only added to it.",
         names=", ".join(before.signers) or "?",
-        verdict=verdict_words(Verdict(before.verdict), speech.language),
+        verdict=verdict_words(Verdict(before.verdict), localizer.language),
     )
     return (Paragraph(words),)
 
 
-def _clauses(session: Session, speech: Speech) -> Doc:
+def _clauses(session: Session, localizer: Localizer) -> Doc:
     asked = [one for one in session.matter.clauses if one.kind is not ClauseKind.REQUIRED]
     if not asked or session.is_blind:
         return ()
     titles = ", ".join(f"“{one.title}”" for one in asked)
-    words = speech.text("These clauses are asked about one by one: {titles}.", titles=titles)
+    words = localizer.text("These clauses are asked about one by one: {titles}.", titles=titles)
     return (Paragraph(words),)
 
 
-def _enough(session: Session, speech: Speech) -> Doc:
+def _enough(session: Session, localizer: Localizer) -> Doc:
     """Of which of them not all have to sign."""
     found: list[Paragraph] = []
     for stage in session.stages:
@@ -185,7 +185,7 @@ def _enough(session: Session, speech: Speech) -> Doc:
         if stage.need is None or stage.need >= len(acting):
             continue
         names = ", ".join(one.name for one in acting[:LISTED_MAX])
-        words = speech.plural(
+        words = localizer.plural(
             "{count} of these is enough: {names}",
             "{count} of these are enough: {names}",
             stage.need,
@@ -195,21 +195,21 @@ def _enough(session: Session, speech: Speech) -> Doc:
     return tuple(found)
 
 
-def _how(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
+def _how(session: Session, member: Member, page: str | None, localizer: Localizer) -> Doc:
     if session.is_blind:
-        return blind.how_doc(session, member, page, speech)
+        return blind.how_doc(session, member, page, localizer)
     blocks: Doc = ()
     if page is not None:
-        words = speech.text("Read and sign it here; the link is for you alone:")
+        words = localizer.text("Read and sign it here; the link is for you alone:")
         blocks = (Paragraph(words, "\n", Link(page, page)),)
     if member.level_min is Level.CLICK:
-        words = speech.text(
+        words = localizer.text(
             "Or read the file that I send you here and reply with its code alone, to sign it:"
         )
         blocks = (*blocks, Paragraph(words, " ", Mono(session.code)))
     elif page is None:
-        level = speech.text(LEVELS[member.level_min])
-        words = speech.text(
+        level = localizer.text(LEVELS[member.level_min])
+        words = localizer.text(
             "It has to be signed {level}, and there are no pages here: ask who asks you.",
             level=level,
         )
@@ -217,10 +217,10 @@ def _how(session: Session, member: Member, page: str | None, speech: Speech) -> 
     return blocks
 
 
-def declined_words(member: Member, session: Session, speech: Speech) -> str:
+def declined_words(member: Member, session: Session, localizer: Localizer) -> str:
     """That somebody declined, and why."""
-    return speech.text(
+    return localizer.text(
         "{name} has declined: {reason}.",
-        name=named(member, session, speech),
-        reason=reason_words(member, speech),
+        name=named(member, session, localizer),
+        reason=reason_words(member, localizer),
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.places import Place
     from appservices.signing.core.records import Level, Member, Session
     from veche.documents.signatures.report import Report
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
     OrderProblem.EMPTY: N_("Somebody has to sign. Write who, such as:"),
@@ -101,31 +101,31 @@ _SIDES: Final[Mapping[tuple[Row | None, Side], str]] = {
 
 
 def upload_doc(
-    pages: int, changes: Sequence[str], speech: Speech, remarks: Sequence[str] = ()
+    pages: int, changes: Sequence[str], localizer: Localizer, remarks: Sequence[str] = ()
 ) -> Doc:
     """What was seen of a file.
 
     Args:
         pages: How many it has.
         changes: What was changed in it, a sentence each.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
         remarks: What else they should know of it, a sentence each.
     """
-    seen = speech.plural("I have it: one page.", "I have it: {count} pages.", pages)
+    seen = localizer.plural("I have it: one page.", "I have it: {count} pages.", pages)
     if not changes:
         return (Paragraph(" ".join([seen, *remarks])),)
-    words = speech.text("So that it looks the same everywhere, this was changed in it:")
+    words = localizer.text("So that it looks the same everywhere, this was changed in it:")
     known = [Paragraph(" ".join(remarks))] if remarks else []
     return (Paragraph(seen, " ", words), Bullets(list(changes)), *known)
 
 
-def any_file_doc(file: AnyFile, speech: Speech) -> Doc:
+def any_file_doc(file: AnyFile, localizer: Localizer) -> Doc:
     """What was seen of a file that is no PDF, and how it is signed."""
     return (
-        Paragraph(speech.text("I have it. It is no PDF, so it stays as it is:")),
-        Facts(file_facts(file.name, file.kind, len(file.data), speech)),
+        Paragraph(localizer.text("I have it. It is no PDF, so it stays as it is:")),
+        Facts(file_facts(file.name, file.kind, len(file.data), localizer)),
         Paragraph(
-            speech.text(
+            localizer.text(
                 "Its signatures are put into a container with it (ASiC-E). Nobody here looks into"
                 " it, and its page shows only pictures and plain text: who signs opens it with a"
                 " program of their own. If everybody is to see the same, save it as PDF, and send"
@@ -135,13 +135,13 @@ def any_file_doc(file: AnyFile, speech: Speech) -> Doc:
     )
 
 
-def signed_doc(report: Report, speech: Speech) -> Doc:
+def signed_doc(report: Report, localizer: Localizer) -> Doc:
     """What others have signed in a file that somebody wants to have signed."""
     return (
-        Paragraph(speech.text("This PDF is signed already. That is what I found:")),
-        Code(words_of(report, speech.language)),
+        Paragraph(localizer.text("This PDF is signed already. That is what I found:")),
+        Code(words_of(report, localizer.language)),
         Paragraph(
-            speech.text(
+            localizer.text(
                 "Signatures can be added to it: nothing in it is changed, nobody gets a frame on a"
                 " page, and everyone who signs is told who had signed it before. All of it is worth"
                 " no more in the end than what is in it already."
@@ -150,72 +150,74 @@ def signed_doc(report: Report, speech: Speech) -> Doc:
     )
 
 
-def title_doc(speech: Speech) -> Doc:
+def title_doc(localizer: Localizer) -> Doc:
     """The question for the title."""
-    return (Paragraph(speech.text("What is it called? Write a title, or choose the one below.")),)
+    return (
+        Paragraph(localizer.text("What is it called? Write a title, or choose the one below.")),
+    )
 
 
-def who_doc(speech: Speech, *, has_pages: bool = True) -> Doc:
+def who_doc(localizer: Localizer, *, has_pages: bool = True) -> Doc:
     """The question for who signs.
 
     Args:
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
         has_pages: Whether somebody can sign on one of them.
     """
     placed = _PLACED if has_pages else ()
     return (
-        Paragraph(speech.text("Who signs it, and in which order? Write names, for example:")),
+        Paragraph(localizer.text("Who signs it, and in which order? Write names, for example:")),
         Bullets(
             [
-                *(Mono(speech.text(one)) for one in (*ORDERS, *placed)),
+                *(Mono(localizer.text(one)) for one in (*ORDERS, *placed)),
                 (
-                    Mono(speech.text(GUEST_ORDER)),
+                    Mono(localizer.text(GUEST_ORDER)),
                     " ",
-                    speech.text("(who has no account: in person)"),
+                    localizer.text("(who has no account: in person)"),
                 ),
             ]
         ),
     )
 
 
-def problem_doc(error: OrderError, speech: Speech) -> Doc:
+def problem_doc(error: OrderError, localizer: Localizer) -> Doc:
     """What is wrong with who was typed."""
-    roles = ", ".join(speech.text(ROLES[one]) for one in Role if one is not Role.VIEWER)
+    roles = ", ".join(localizer.text(ROLES[one]) for one in Role if one is not Role.VIEWER)
     word = error.word or "…"
-    words = speech.text(_PROBLEMS[error.problem], word=word, roles=roles)
+    words = localizer.text(_PROBLEMS[error.problem], word=word, roles=roles)
     example = _EXAMPLES.get(error.problem, "bob, carol then dave")
     return (Paragraph(words, " ", Mono(example)),)
 
 
-def nobody_doc(typed: str, speech: Speech) -> Doc:
+def nobody_doc(typed: str, localizer: Localizer) -> Doc:
     """That somebody is not there."""
-    words = speech.text(
+    words = localizer.text(
         "I find nobody called {name}. Look at how the name is written, and write all of it again.",
         name=typed,
     )
     return (Paragraph(words),)
 
 
-def taken_doc(typed: str, speech: Speech) -> Doc:
+def taken_doc(typed: str, localizer: Localizer) -> Doc:
     """That somebody has another place in the document already."""
-    words = speech.text(
+    words = localizer.text(
         "{name} takes part already, and each takes part once. Write somebody else.", name=typed
     )
     return (Paragraph(words),)
 
 
-def no_seal_doc(organisation: str, speech: Speech) -> Doc:
+def no_seal_doc(organisation: str, localizer: Localizer) -> Doc:
     """That a seal is not theirs to order."""
-    words = speech.text(
+    words = localizer.text(
         "You may not order the seal of {name}, or there is none. Write it again without it.",
         name=organisation,
     )
     return (Paragraph(words),)
 
 
-def no_registrar_doc(name: str, speech: Speech) -> Doc:
+def no_registrar_doc(name: str, localizer: Localizer) -> Doc:
     """That somebody without an account cannot sign before who asks."""
-    words = speech.text(
+    words = localizer.text(
         "{name} has no account and would sign in person, before you. Only those whom the operator"
         " of this service has named may identify somebody, and you are none of them. Write it again"
         " with accounts alone.",
@@ -224,58 +226,58 @@ def no_registrar_doc(name: str, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def no_anchor_doc(level: Level, speech: Speech) -> Doc:
+def no_anchor_doc(level: Level, localizer: Localizer) -> Doc:
     """That nobody can sign so here."""
-    words = speech.text(
+    words = localizer.text(
         "Nobody can sign {how} here: the operator of this service has named no authority whose"
         " certificates are taken for that. Write it again without it.",
-        how=speech.text(LEVELS[level]),
+        how=localizer.text(LEVELS[level]),
     )
     return (Paragraph(words),)
 
 
-def only_pdf_doc(speech: Speech) -> Doc:
+def only_pdf_doc(localizer: Localizer) -> Doc:
     """That a file of another kind is not signed with certificates of people's own."""
-    words = speech.text(
+    words = localizer.text(
         "Only a PDF can be signed with a certificate of one's own, and this is another file. Write"
         " it again without that."
     )
     return (Paragraph(words),)
 
 
-def review_doc(session: Session, speech: Speech) -> Doc:
+def review_doc(session: Session, localizer: Localizer) -> Doc:
     """All of it, before it is sent."""
     facts: list[tuple[str, Item]] = [
-        (speech.text("Title"), session.matter.title),
-        (speech.text("How it is signed"), speech.text(LEVELS[session.level_min])),
-        (speech.text("Until"), speech.moment(session.deadline_at_ms)),
-        (speech.text("Effect"), speech.text(EFFECTS[session.effect])),
+        (localizer.text("Title"), session.matter.title),
+        (localizer.text("How it is signed"), localizer.text(LEVELS[session.level_min])),
+        (localizer.text("Until"), localizer.moment(session.deadline_at_ms)),
+        (localizer.text("Effect"), localizer.text(EFFECTS[session.effect])),
         (
-            speech.text("Somebody else may act for a signer"),
-            speech.text("yes") if session.may_delegate else speech.text("no"),
+            localizer.text("Somebody else may act for a signer"),
+            localizer.text("yes") if session.may_delegate else localizer.text("no"),
         ),
     ]
     return (
-        Heading(speech.text("Before it is sent")),
+        Heading(localizer.text("Before it is sent")),
         Facts(facts),
-        Paragraph(_who(session, speech)),
-        Bullets(_stages(session, speech)),
-        *_where(session, speech),
+        Paragraph(_who(session, localizer)),
+        Bullets(_stages(session, localizer)),
+        *_where(session, localizer),
     )
 
 
-def no_page_doc(session: Session, member: Member, speech: Speech) -> Doc:
+def no_page_doc(session: Session, member: Member, localizer: Localizer) -> Doc:
     """That somebody is to sign on a page that is not there."""
     page = 0 if member.place is None else member.place.page
     if session.has_container:
-        words = speech.text(
+        words = localizer.text(
             "{name} cannot sign on page {page}: this file has no pages to sign on. Write again who"
             " signs, without pages.",
             name=member.name,
             page=page,
         )
         return (Paragraph(words),)
-    words = speech.plural(
+    words = localizer.plural(
         "{name} cannot sign on page {page}: the document has one page. Write again who signs.",
         "{name} cannot sign on page {page}: the document has {count} pages. Write again who signs.",
         session.matter.pages,
@@ -285,15 +287,15 @@ def no_page_doc(session: Session, member: Member, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def misplaced_doc(session: Session, error: BoxError, speech: Speech) -> Doc:
+def misplaced_doc(session: Session, error: BoxError, localizer: Localizer) -> Doc:
     """That the box of somebody is not where it could be."""
     member = next((one for one in session.members if one.field == error.field), None)
     place = None if member is None else member.place
     if member is None or place is None:
-        words = speech.text("These cannot sign together: {why}.", why=str(error))
+        words = localizer.text("These cannot sign together: {why}.", why=str(error))
         return (Paragraph(words),)
     wide, high = error.shown
-    words = speech.text(
+    words = localizer.text(
         "The box of {name} has no room there: page {page} is {width} points wide and {height}"
         " high. Write again who signs.",
         name=member.name,
@@ -304,13 +306,13 @@ def misplaced_doc(session: Session, error: BoxError, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def _where(session: Session, speech: Speech) -> Doc:
+def _where(session: Session, localizer: Localizer) -> Doc:
     """What it means that somebody signs on a page of the document."""
     places = [one.place for one in session.members if one.place is not None]
     told: list[str] = []
     if any(not one.is_free for one in places):
         told.append(
-            speech.text(
+            localizer.text(
                 "Who signs on a page signs at its foot, for which the page is drawn a little"
                 " smaller. If it has no room there, they sign on the page of signatures at the end,"
                 " as all others."
@@ -318,7 +320,7 @@ def _where(session: Session, speech: Speech) -> Doc:
         )
     if any(one.is_free for one in places):
         told.append(
-            speech.text(
+            localizer.text(
                 "A box in another place of a page is laid over what is printed there, and the page"
                 " stays as it is. Points are counted from the left and the top edge of the page:"
                 " 72 are an inch, and an A4 page is 595 wide and 842 high."
@@ -327,19 +329,19 @@ def _where(session: Session, speech: Speech) -> Doc:
     return tuple(Paragraph(one) for one in told)
 
 
-def _named(member: Member, session: Session, speech: Speech) -> str:
+def _named(member: Member, session: Session, localizer: Localizer) -> str:
     """A party with their role, and with the page where they sign."""
-    name, place = named(member, session, speech), member.place
-    told = [in_person(member, speech)] if member.is_guest else []
+    name, place = named(member, session, localizer), member.place
+    told = [in_person(member, localizer)] if member.is_guest else []
     if place is not None:
-        told.append(_place(place, speech))
+        told.append(_place(place, localizer))
     return f"{name} ({', '.join(told)})" if told else name
 
 
-def _place(place: Place, speech: Speech) -> str:
+def _place(place: Place, localizer: Localizer) -> str:
     area = place.area
     if area is not None:
-        return speech.text(
+        return localizer.text(
             "on page {page}, {x} from the left, {y} from the top, {width} by {height} points",
             page=place.page,
             x=area.x,
@@ -348,23 +350,23 @@ def _place(place: Place, speech: Speech) -> str:
             height=area.height,
         )
     if place.side is None:
-        return speech.text("on page {page}", page=place.page)
-    return speech.text(_SIDES[place.row, place.side], page=place.page)
+        return localizer.text("on page {page}", page=place.page)
+    return localizer.text(_SIDES[place.row, place.side], page=place.page)
 
 
-def _who(session: Session, speech: Speech) -> str:
+def _who(session: Session, localizer: Localizer) -> str:
     if not session.matter.is_each:
-        return speech.text("Who signs:")
-    return speech.plural(
+        return localizer.text("Who signs:")
+    return localizer.plural(
         "Who signs, in one document of their own:",
         "Who signs, each of {count} in a document of their own:",
         len(session.stages[0].parties),
     )
 
 
-def many_doc(count: int, speech: Speech) -> Doc:
+def many_doc(count: int, localizer: Localizer) -> Doc:
     """That many are on their way."""
-    words = speech.plural(
+    words = localizer.plural(
         "One document is on its way.",
         "{count} documents are on their way, one for each. “sessions” shows how they stand.",
         count,
@@ -372,98 +374,98 @@ def many_doc(count: int, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def until_doc(speech: Speech) -> Doc:
+def until_doc(localizer: Localizer) -> Doc:
     """The question for the deadline."""
-    words = speech.text("Until when is there time? Write a date or a number of days, such as:")
-    return (Paragraph(words, " ", Mono(speech.text("3 weeks"))),)
+    words = localizer.text("Until when is there time? Write a date or a number of days, such as:")
+    return (Paragraph(words, " ", Mono(localizer.text("3 weeks"))),)
 
 
-def bad_until_doc(speech: Speech) -> Doc:
+def bad_until_doc(localizer: Localizer) -> Doc:
     """That a deadline cannot be read."""
-    words = speech.text(
+    words = localizer.text(
         "I cannot read this as a day within the next 180 days. Write it so: 24 December 2026, or"
         " 14 days."
     )
     return (Paragraph(words),)
 
 
-def level_doc(speech: Speech) -> Doc:
+def level_doc(localizer: Localizer) -> Doc:
     """The question for the level."""
     return (
-        Paragraph(speech.text("How shall it be signed?")),
+        Paragraph(localizer.text("How shall it be signed?")),
         Bullets(
             [
-                speech.text("S2: each signature stands in the file, with its own certificate."),
-                speech.text("S1: the key of the person's device signs; the report proves it."),
-                speech.text("S0: for small things: a reply with the code is enough."),
+                localizer.text("S2: each signature stands in the file, with its own certificate."),
+                localizer.text("S1: the key of the person's device signs; the report proves it."),
+                localizer.text("S0: for small things: a reply with the code is enough."),
             ]
         ),
     )  # fmt: skip
 
 
-def sent_doc(session: Session, speech: Speech) -> Doc:
+def sent_doc(session: Session, localizer: Localizer) -> Doc:
     """That it is on its way."""
-    words = speech.text(
+    words = localizer.text(
         "It is sent. Its code is {code}: all who sign see the same. I tell you of each signature.",
         code=session.code,
     )
     return (Paragraph(words),)
 
 
-def templates_doc(titles: Mapping[str, str], speech: Speech) -> Doc:
+def templates_doc(titles: Mapping[str, str], localizer: Localizer) -> Doc:
     """Which templates there are.
 
     Args:
         titles: By their names.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
     """
     if not titles:
-        return (Paragraph(speech.text("There are no templates here: send me a PDF.")),)
+        return (Paragraph(localizer.text("There are no templates here: send me a PDF.")),)
     lines = [(Mono(f"template {name}"), f": {title}") for name, title in titles.items()]
-    return (Paragraph(speech.text("Documents that I can make with you:")), Bullets(lines))
+    return (Paragraph(localizer.text("Documents that I can make with you:")), Bullets(lines))
 
 
-def whom_doc(title: str, role: Role, speech: Speech) -> Doc:
+def whom_doc(title: str, role: Role, localizer: Localizer) -> Doc:
     """The question who a party of a template is."""
     if role is Role.SEAL:
-        words = speech.text("{title}: whose seal? Write the organisation's name.", title=title)
+        words = localizer.text("{title}: whose seal? Write the organisation's name.", title=title)
     else:
-        words = speech.text("{title}: who is that? Write their name.", title=title)
+        words = localizer.text("{title}: who is that? Write their name.", title=title)
     return (Paragraph(words),)
 
 
-def made_doc(pages: int, speech: Speech) -> Doc:
+def made_doc(pages: int, localizer: Localizer) -> Doc:
     """That a document was made."""
-    words = speech.plural("It is made: one page.", "It is made: {count} pages.", pages)
+    words = localizer.plural("It is made: one page.", "It is made: {count} pages.", pages)
     return (Paragraph(words),)
 
 
-def template_fails_doc(speech: Speech) -> Doc:
+def template_fails_doc(localizer: Localizer) -> Doc:
     """That a template makes no document of these answers."""
-    words = speech.text("The template makes no document of these answers. Tell who runs it.")
+    words = localizer.text("The template makes no document of these answers. Tell who runs it.")
     return (Paragraph(words),)
 
 
-def failed_doc(name: str, speech: Speech) -> Doc:
+def failed_doc(name: str, localizer: Localizer) -> Doc:
     """That the document of one of many could not be made."""
-    words = speech.text("The document for {name} could not be sent. The others are.", name=name)
+    words = localizer.text("The document for {name} could not be sent. The others are.", name=name)
     return (Paragraph(words),)
 
 
-def _stages(session: Session, speech: Speech) -> list[Item]:
+def _stages(session: Session, localizer: Localizer) -> list[Item]:
     lines: list[Item] = []
     for n, stage in enumerate(session.stages, 1):
         held = [one for one in session.members if one.id in stage.parties]
-        names = ", ".join(_named(one, session, speech) for one in held[:LISTED_MAX])
+        names = ", ".join(_named(one, session, localizer) for one in held[:LISTED_MAX])
         if len(held) > LISTED_MAX:
-            more = speech.plural("and {count} more", "and {count} more", len(held) - LISTED_MAX)
+            more = localizer.plural("and {count} more", "and {count} more", len(held) - LISTED_MAX)
             names = f"{names} {more}"
         if stage.need is not None:
-            of = speech.text("{need} of: {names}", need=stage.need, names=names)
+            of = localizer.text("{need} of: {names}", need=stage.need, names=names)
             lines.append(f"{n}. {of}" if len(session.stages) > 1 else of)
         else:
             lines.append(f"{n}. {names}" if len(session.stages) > 1 else names)
     copies = [one.name for one in session.members if one.party.role is Role.VIEWER]
     if copies:
-        lines.append(speech.text("Get a copy: {names}", names=", ".join(copies)))
+        lines.append(localizer.text("Get a copy: {names}", names=", ".join(copies)))
     return lines

@@ -16,38 +16,38 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.guests import Papers
     from appservices.signing.core.identification import Identification
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 _MINUTE_MS: Final = 60_000
 
 
-def how_doc(speech: Speech) -> Doc:
+def how_doc(localizer: Localizer) -> Doc:
     """How a registrar begins."""
-    words = speech.text(
+    words = localizer.text(
         "Who is with you? Write their account: the certificates of what they sign with their key"
         " then say that you have identified them."
     )
     return (Paragraph(words, " ", Mono("identify bob")),)
 
 
-def not_registrar_doc(speech: Speech) -> Doc:
+def not_registrar_doc(localizer: Localizer) -> Doc:
     """That they may identify nobody."""
-    words = speech.text(
+    words = localizer.text(
         "Only those whom the operator of this service has named may identify somebody in person."
     )
     return (Paragraph(words),)
 
 
-def cannot_doc(name: str, speech: Speech, *, has_chat: bool) -> Doc:
+def cannot_doc(name: str, localizer: Localizer, *, has_chat: bool) -> Doc:
     """That a person cannot be identified yet: they have no chat, or no key."""
     if has_chat:
-        words = speech.text(
+        words = localizer.text(
             "{name} has no key here yet. Let them add one on the page of their keys (they write:"
             " keys), then begin again.",
             name=name,
         )
     else:
-        words = speech.text(
+        words = localizer.text(
             "{name} has no encrypted chat with me yet. Let them write to me first, then begin"
             " again.",
             name=name,
@@ -55,9 +55,9 @@ def cannot_doc(name: str, speech: Speech, *, has_chat: bool) -> Doc:
     return (Paragraph(words),)
 
 
-def waiting_doc(name: str, speech: Speech) -> Doc:
+def waiting_doc(name: str, localizer: Localizer) -> Doc:
     """That the person is asked now."""
-    words = speech.text(
+    words = localizer.text(
         "{name} is asked now, in their own chat with me, whether they are with you. Their device"
         " then shows four digits.",
         name=name,
@@ -65,31 +65,31 @@ def waiting_doc(name: str, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def present_text(one: Identification, speech: Speech) -> str:
+def present_text(one: Identification, localizer: Localizer) -> str:
     """What a person says with their key: that they stand before somebody."""
-    return speech.text(
+    return localizer.text(
         "I am with {registrar} now and show my identity document.", registrar=one.registrar
     )
 
 
-def present_doc(one: Identification, name: str, organisation: str, speech: Speech) -> Doc:
+def present_doc(one: Identification, name: str, organisation: str, localizer: Localizer) -> Doc:
     """The question to the person."""
-    words = speech.text(
+    words = localizer.text(
         "{name} ({organisation}) wants to identify you in person, now. Say yes only if you stand"
         " before them: what you sign with this key then says who you are.",
         name=f"{name} ({one.registrar})",
         organisation=organisation,
     )
-    digits = speech.text("Show them these digits, on this device:")
-    late = speech.plural(
+    digits = localizer.text("Show them these digits, on this device:")
+    late = localizer.plural(
         "It ends in {count} minute.", "It ends in {count} minutes.", LASTS_MS // _MINUTE_MS
     )
     return (Paragraph(words), Paragraph(digits, " ", Bold(one.code)), Paragraph(late))
 
 
-def digits_doc(name: str, speech: Speech) -> Doc:
+def digits_doc(name: str, localizer: Localizer) -> Doc:
     """The question for the digits."""
-    words = speech.text(
+    words = localizer.text(
         "{name} has said with their key that they are with you. Which four digits does their device"
         " show? Look at it yourself, and write them.",
         name=name,
@@ -97,9 +97,9 @@ def digits_doc(name: str, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def wrong_digits_doc(left: int, speech: Speech) -> Doc:
+def wrong_digits_doc(left: int, localizer: Localizer) -> Doc:
     """That the digits are others."""
-    words = speech.plural(
+    words = localizer.plural(
         "These are not the digits. You can try once more.",
         "These are not the digits. You can try {count} times more.",
         left,
@@ -107,9 +107,9 @@ def wrong_digits_doc(left: int, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def papers_doc(name: str, speech: Speech) -> Doc:
+def papers_doc(name: str, localizer: Localizer) -> Doc:
     """The question for the identity document."""
-    words = speech.text(
+    words = localizer.text(
         "It is the device of {name}. Look at their identity document: is it them? Which one do they"
         " show? Its number is kept nowhere.",
         name=name,
@@ -117,23 +117,23 @@ def papers_doc(name: str, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def word_text(one: Identification, papers: Papers, speech: Speech) -> str:
+def word_text(one: Identification, papers: Papers, localizer: Localizer) -> str:
     """What the registrar says with their key; it stands in the evidence."""
-    seen = speech.text(SEEN[papers], name=one.person)
-    here = speech.text(
+    seen = localizer.text(SEEN[papers], name=one.person)
+    here = localizer.text(
         "They are with me, and their device showed {code}.",
         code=one.code,
     )
     return f"{seen} {here}"
 
 
-def word_doc(one: Identification, papers: Papers, name: str, speech: Speech) -> Doc:
+def word_doc(one: Identification, papers: Papers, name: str, localizer: Localizer) -> Doc:
     """The same, with the name."""
-    called = speech.text("The name in it is {name}.", name=name)
-    return (Paragraph(word_text(one, papers, speech)), Paragraph(called))
+    called = localizer.text("The name in it is {name}.", name=name)
+    return (Paragraph(word_text(one, papers, localizer)), Paragraph(called))
 
 
-def done_doc(one: Identification, speech: Speech, *, is_person: bool) -> Doc:
+def done_doc(one: Identification, localizer: Localizer, *, is_person: bool) -> Doc:
     """That somebody is identified, for the one who reads this."""
     seen, until_ms = one.seen, one.expires_at_ms
     assert seen is not None, "they are"  # noqa: S101 -- our bug
@@ -141,17 +141,17 @@ def done_doc(one: Identification, speech: Speech, *, is_person: bool) -> Doc:
     values = {
         "name": one.name,
         "registrar": f"{seen.by.name} ({seen.by.organisation})",
-        "papers": speech.text(PAPERS[seen.papers]),
-        "moment": speech.moment(until_ms),
+        "papers": localizer.text(PAPERS[seen.papers]),
+        "moment": localizer.moment(until_ms),
     }
     if is_person:
-        words = speech.text(
+        words = localizer.text(
             "{registrar} has identified you as {name} ({papers}). Until {moment}, the certificates"
             " of what you sign under this name with this key say so. You can take that back:",
             **values,
         )
     else:
-        words = speech.text(
+        words = localizer.text(
             "You have identified {name} ({papers}). Until {moment}, the certificates of what they"
             " sign under this name with this key say so. If it was a mistake:",
             **values,
@@ -159,34 +159,34 @@ def done_doc(one: Identification, speech: Speech, *, is_person: bool) -> Doc:
     return (Paragraph(words),)
 
 
-def over_doc(speech: Speech) -> Doc:
+def over_doc(localizer: Localizer) -> Doc:
     """That nobody was identified."""
-    return (Paragraph(speech.text("Nobody was identified.")),)
+    return (Paragraph(localizer.text("Nobody was identified.")),)
 
 
-def revoked_doc(name: str, speech: Speech) -> Doc:
+def revoked_doc(name: str, localizer: Localizer) -> Doc:
     """That it counts no more."""
-    words = speech.text(
+    words = localizer.text(
         "That {name} was identified in person counts no more, from now on.", name=name
     )
     return (Paragraph(words),)
 
 
-def known_doc(known: Sequence[Identification], speech: Speech) -> Doc:
+def known_doc(known: Sequence[Identification], localizer: Localizer) -> Doc:
     """By whom the keys of somebody are known."""
     lines = [
         (
-            speech.text(
+            localizer.text(
                 "{name}: identified by {registrar} ({papers}), until {moment}",
                 name=one.name,
                 registrar=one.seen.by.line,
-                papers=speech.text(PAPERS[one.seen.papers]),
-                moment=speech.moment(one.expires_at_ms),
+                papers=localizer.text(PAPERS[one.seen.papers]),
+                moment=localizer.moment(one.expires_at_ms),
             ),
         )
         for one in known
         if one.seen is not None and one.expires_at_ms is not None
     ]
     if not lines:
-        return (Paragraph(speech.text("Nobody has identified you in person.")),)
+        return (Paragraph(localizer.text("Nobody has identified you in person.")),)
     return (Bullets(lines),)

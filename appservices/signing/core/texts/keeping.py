@@ -9,55 +9,55 @@ from veche.protocol.message import Bold, Doc, Mono, Paragraph
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Session
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
-def result_lines(until_ms: int | None, speech: Speech, *, is_deleted: bool = False) -> Doc:
+def result_lines(until_ms: int | None, localizer: Localizer, *, is_deleted: bool = False) -> Doc:
     """Until when a closed file that the service reads is kept, beside it.
 
     Args:
         until_ms: From when it is deleted, UTC; None: that is not known yet.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
         is_deleted: It is deleted already.
     """
     if is_deleted:
-        words = speech.text(
+        words = localizer.text(
             "What I kept of it is deleted: ask somebody who took part for the file. The report"
             " follows."
         )
         return (Paragraph(words),)
     if until_ms is None:
         return ()
-    words = speech.text(
+    words = localizer.text(
         "I keep it until {date} and then delete it: save the file that follows, it is yours.",
-        date=speech.date(until_ms),
+        date=localizer.date(until_ms),
     )
     return (Paragraph(words),)
 
 
-def expiring_doc(session: Session, at_ms: int, speech: Speech, *, is_asked: bool) -> Doc:
+def expiring_doc(session: Session, at_ms: int, localizer: Localizer, *, is_asked: bool) -> Doc:
     """That what is kept of a closed document is deleted soon.
 
     Args:
         session: It.
         at_ms: From when, UTC.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
         is_asked: Because whoever asked for the signatures wants it.
     """
     told = {
-        "date": speech.date(at_ms),
-        "title": titled(session, speech),
+        "date": localizer.date(at_ms),
+        "title": titled(session, localizer),
         "name": session.matter.requester_name,
     }
     if session.is_blind:
-        words = speech.text(
+        words = localizer.text(
             "On {date} I delete what I keep of {title}, which only your browser can read. Open the"
             " link of {name} before, and save the file. Afterwards that link opens nothing, and"
             " whoever has the file renews it with “veche renew”.",
             **told,
         )
     else:
-        words = speech.text(
+        words = localizer.text(
             "On {date} I delete what I keep of “{title}”: the document and what was signed in it."
             " Make sure before that you have saved the file that I sent you when it was closed."
             " Afterwards whoever has it renews it with “veche renew”; digests, the report and who"
@@ -66,27 +66,27 @@ def expiring_doc(session: Session, at_ms: int, speech: Speech, *, is_asked: bool
         )
     if not is_asked:
         return (Paragraph(words),)
-    return (Paragraph(words, " ", speech.text("{name} wants it so.", **told)),)
+    return (Paragraph(words, " ", localizer.text("{name} wants it so.", **told)),)
 
 
-def asked_doc(session: Session, at_ms: int | None, speech: Speech) -> Doc:
+def asked_doc(session: Session, at_ms: int | None, localizer: Localizer) -> Doc:
     """For whoever wants a document deleted: what becomes of it.
 
     Args:
         session: It.
         at_ms: From when it is deleted, UTC; None: it is deleted.
-        speech: How they are spoken to.
+        localizer: How they are spoken to.
     """
     number = Mono(number_of(session))
     if at_ms is None:
-        words = speech.text(
+        words = localizer.text(
             "What I kept of it is deleted. Files in chats are not mine to delete: delete the"
             " messages, if you want."
         )
         return (Paragraph(number, ": ", words),)
-    words = speech.text(
+    words = localizer.text(
         "I delete it on {date}, and have told everybody who took part, so that they can save the"
         " file. Files in chats are not mine to delete: delete the messages, if you want.",
-        date=speech.date(at_ms),
+        date=localizer.date(at_ms),
     )
     return (Paragraph(number, ": ", Bold(words)),)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.signing.core.records import Member, Session
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 PAPERS: Final[Mapping[Papers, str]] = {
     Papers.PASSPORT: N_("A passport"),
@@ -30,25 +30,25 @@ SEEN: Final[Mapping[Papers, str]] = {
 }
 
 
-def guest_doc(session: Session, member: Member, speech: Speech) -> Doc:
+def guest_doc(session: Session, member: Member, localizer: Localizer) -> Doc:
     """That somebody signs in person, before whoever reads this."""
     if member.is_by_hand:
-        return writer_doc(session, member, speech)
-    words = speech.text(
+        return writer_doc(session, member, localizer)
+    words = localizer.text(
         "{name} has no account and signs in person, on their own phone. When they are with you and"
         " have an identity document, choose below: you get a code for their phone to scan.",
         name=member.name,
     )
-    number = speech.text("Number")
+    number = localizer.text("Number")
     return (
-        Heading(speech.text("In person: {title}", title=session.matter.title)),
+        Heading(localizer.text("In person: {title}", title=session.matter.title)),
         Paragraph(words),
         Paragraph(f"{number}: ", Mono(number_of(session)), f" {member.id}"),
     )
 
 
 def code_doc(
-    member: Member, screen: str, expires_at_ms: int, speech: Speech, *, link: str = ""
+    member: Member, screen: str, expires_at_ms: int, localizer: Localizer, *, link: str = ""
 ) -> Doc:
     """The code of a meeting comes: what to do with it.
 
@@ -56,25 +56,25 @@ def code_doc(
         member: The guest.
         screen: Page that shows the code large.
         expires_at_ms: Until when it can be used.
-        speech: How the registrar is spoken to.
+        localizer: How the registrar is spoken to.
         link: That a tablet opens for who writes by hand; empty: the code is for a phone.
     """
     if link:
-        return tablet_doc(member, link, expires_at_ms, speech)
-    words = speech.text(
+        return tablet_doc(member, link, expires_at_ms, localizer)
+    words = localizer.text(
         "Let {name} scan this code with their own phone, now: it works once, until {moment}. Send"
         " it to nobody.",
         name=member.name,
-        moment=speech.moment(expires_at_ms),
+        moment=localizer.moment(expires_at_ms),
     )
-    large = speech.text("Large, for a screen:")
+    large = localizer.text("Large, for a screen:")
     return (Paragraph(words), Paragraph(large, " ", Link(screen, screen)))
 
 
-def here_doc(waiting: Sequence[tuple[Session, Member]], speech: Speech) -> Doc:
+def here_doc(waiting: Sequence[tuple[Session, Member]], localizer: Localizer) -> Doc:
     """Who waits to sign in person before somebody."""
     if not waiting:
-        words = speech.text(
+        words = localizer.text(
             "Nobody waits to sign in person before you. Whoever has no account is written in"
             " quotation marks when you say who signs:"
         )
@@ -83,36 +83,36 @@ def here_doc(waiting: Sequence[tuple[Session, Member]], speech: Speech) -> Doc:
         (Mono(f"meet {number_of(session)} {member.id}"), f": {member.name}")
         for session, member in waiting
     ]
-    return (Paragraph(speech.text("Who is with you?")), Bullets(lines))
+    return (Paragraph(localizer.text("Who is with you?")), Bullets(lines))
 
 
-def attest_doc(session: Session, member: Member, code: str, speech: Speech) -> Doc:
+def attest_doc(session: Session, member: Member, code: str, localizer: Localizer) -> Doc:
     """A phone has opened the code: which identity document is shown."""
-    words = speech.text(
+    words = localizer.text(
         "A phone has opened the code for “{title}”. It has to be that of {name}, and show these"
         " digits:",
         title=session.matter.title,
         name=member.name,
     )
-    ask = speech.text(
+    ask = localizer.text(
         "Look at their identity document: is it them? Which one do they show? Its number is kept"
         " nowhere."
     )
     return (Paragraph(words, " ", Bold(code)), Paragraph(ask))
 
 
-def name_doc(papers: Papers, speech: Speech) -> Doc:
+def name_doc(papers: Papers, localizer: Localizer) -> Doc:
     """The question for the name."""
-    words = speech.text(
+    words = localizer.text(
         "{papers}: which name stands in it? Write first name and family name as they stand there.",
-        papers=speech.text(PAPERS[papers]),
+        papers=localizer.text(PAPERS[papers]),
     )
     return (Paragraph(words),)
 
 
-def other_name_doc(member: Member, typed: str, speech: Speech) -> Doc:
+def other_name_doc(member: Member, typed: str, localizer: Localizer) -> Doc:
     """That another name was written than the document has."""
-    words = speech.text(
+    words = localizer.text(
         "The document was made for {name}, not for {typed}. Write the name again; if it is somebody"
         " else, stop, and have the document made anew.",
         name=member.name,
@@ -122,11 +122,11 @@ def other_name_doc(member: Member, typed: str, speech: Speech) -> Doc:
 
 
 def attested_text(
-    session: Session, member: Member, papers: Papers, code: str, speech: Speech
+    session: Session, member: Member, papers: Papers, code: str, localizer: Localizer
 ) -> str:
     """What a registrar says with their key; it stands in the evidence."""
-    seen = speech.text(SEEN[papers], name=member.name)
-    here = speech.text(
+    seen = localizer.text(SEEN[papers], name=member.name)
+    here = localizer.text(
         "{name} is with me and holds the phone that shows {code}. On it they sign “{title}” (code"
         " {document}).",
         name=member.name,
@@ -137,9 +137,9 @@ def attested_text(
     return f"{seen} {here}"
 
 
-def identified_doc(member: Member, speech: Speech) -> Doc:
+def identified_doc(member: Member, localizer: Localizer) -> Doc:
     """That a guest can sign now."""
-    words = speech.text(
+    words = localizer.text(
         "{name} can read and sign on their phone now. The certificate says that you have identified"
         " them.",
         name=member.name,
@@ -147,26 +147,26 @@ def identified_doc(member: Member, speech: Speech) -> Doc:
     return (Paragraph(words),)
 
 
-def meeting_refused_doc(member: Member, speech: Speech) -> Doc:
+def meeting_refused_doc(member: Member, localizer: Localizer) -> Doc:
     """That nobody signs by this code."""
-    words = speech.text(
+    words = localizer.text(
         "Nobody signs by this code. When it is {name}, begin anew with a new one.", name=member.name
     )
     return (Paragraph(words),)
 
 
-def left_doc(member: Member, speech: Speech) -> Doc:
+def left_doc(member: Member, localizer: Localizer) -> Doc:
     """That who holds the phone does not want to go on."""
-    words = speech.text(
+    words = localizer.text(
         "Whoever holds the phone that opened the code for {name} does not want to go on.",
         name=member.name,
     )
     return (Paragraph(words),)
 
 
-def over_doc(member: Member, speech: Speech) -> Doc:
+def over_doc(member: Member, localizer: Localizer) -> Doc:
     """That it is too late for a meeting."""
-    words = speech.text(
+    words = localizer.text(
         "This code is too old, or there is a newer one, or {name} was identified before. Show them"
         " a new code if they still have to sign.",
         name=member.name,

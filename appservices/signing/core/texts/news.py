@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.core.records import Level, Member, Session
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
 _VERDICTS: Final[Mapping[str, str]] = {
@@ -45,32 +45,32 @@ _NEWS: Final[Mapping[Input, str]] = {
 }
 
 
-def signature_doc(session: Session, member: Member, level: Level, speech: Speech) -> Doc:
+def signature_doc(session: Session, member: Member, level: Level, localizer: Localizer) -> Doc:
     """For the requester: somebody has signed."""
     have, need = counted(session)
-    words = speech.text(
+    words = localizer.text(
         "{name} has signed “{title}” {level}: {have} of {need}.",
-        name=named(member, session, speech),
-        title=titled(session, speech),
-        level=speech.text(LEVELS[level]),
+        name=named(member, session, localizer),
+        title=titled(session, localizer),
+        level=localizer.text(LEVELS[level]),
         have=have,
         need=need,
     )
     return (Paragraph(words),)
 
 
-def yours_doc(session: Session, level: Level, speech: Speech) -> Doc:
+def yours_doc(session: Session, level: Level, localizer: Localizer) -> Doc:
     """For the signer: their signature counts."""
-    words = speech.text(
+    words = localizer.text(
         "You have signed “{title}”, {level}.",
-        title=titled(session, speech),
-        level=speech.text(LEVELS[level]),
+        title=titled(session, localizer),
+        level=localizer.text(LEVELS[level]),
     )
-    return (Paragraph(words, " ", blind.after_words(session, speech)),)
+    return (Paragraph(words, " ", blind.after_words(session, localizer)),)
 
 
 def news_doc(
-    session: Session, what: Input, member: Member | None, other: Member | None, speech: Speech
+    session: Session, what: Input, member: Member | None, other: Member | None, localizer: Localizer
 ) -> Doc:
     """For everyone: what has happened, and what follows.
 
@@ -79,29 +79,29 @@ def news_doc(
         what: What happened.
         member: Who did it, or whose time is over; None: the requester.
         other: Who acts in their place from now on.
-        speech: How the reader is spoken to.
+        localizer: How the reader is spoken to.
     """
     blocks: Doc = (
-        Heading(headed(session, speech)),
-        Paragraph(_what(session, what, member, other, speech)),
+        Heading(headed(session, localizer)),
+        Paragraph(_what(session, what, member, other, localizer)),
     )
     if session.state not in ENDED:
         return blocks
-    return (*blocks, *_end(session, speech))
+    return (*blocks, *_end(session, localizer))
 
 
-def reminder_doc(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
+def reminder_doc(session: Session, member: Member, page: str | None, localizer: Localizer) -> Doc:
     """That somebody still has to sign."""
     until = session.deadline_at_ms if member.deadline_at_ms is None else member.deadline_at_ms
-    words = speech.text(
+    words = localizer.text(
         "“{title}” of {name} still waits for you, until {moment}.",
-        title=titled(session, speech),
+        title=titled(session, localizer),
         name=session.matter.requester_name,
-        moment=speech.moment(until),
+        moment=localizer.moment(until),
     )
     blocks: Doc = (Paragraph(words),)
     if page is not None:
-        blocks = (*blocks, Paragraph(speech.text("Sign it here:"), "\n", Link(page, page)))
+        blocks = (*blocks, Paragraph(localizer.text("Sign it here:"), "\n", Link(page, page)))
     return blocks
 
 
@@ -114,7 +114,7 @@ def result_doc(
     verdict: str | None,
     check_url: str | None,
     until_ms: int | None,
-    speech: Speech,
+    localizer: Localizer,
     *,
     is_deleted: bool = False,
 ) -> Doc:
@@ -125,84 +125,84 @@ def result_doc(
         verdict: On the file; None: it was not seen.
         check_url: Where it can be checked; None: nowhere here.
         until_ms: From when what is kept of it is deleted, UTC; None: not yet known.
-        speech: How the person is spoken to.
+        localizer: How the person is spoken to.
         is_deleted: What was kept of it is deleted already.
     """
-    signed, sealed = signed_and_sealed(session, speech)
-    facts: list[tuple[str, Item]] = [(speech.text("Signed by"), ", ".join(signed) or "–")]
+    signed, sealed = signed_and_sealed(session, localizer)
+    facts: list[tuple[str, Item]] = [(localizer.text("Signed by"), ", ".join(signed) or "–")]
     if sealed:
-        facts.append((speech.text("Sealed by"), ", ".join(sealed)))
+        facts.append((localizer.text("Sealed by"), ", ".join(sealed)))
     if verdict is not None:
-        facts.append((speech.text("Checked"), speech.text(_VERDICTS.get(verdict, verdict))))
-    facts += [(speech.text("Number"), Mono(number_of(session))), *digests(session, speech)]
+        facts.append((localizer.text("Checked"), localizer.text(_VERDICTS.get(verdict, verdict))))
+    facts += [(localizer.text("Number"), Mono(number_of(session))), *digests(session, localizer)]
     blocks: Doc = (
-        Heading(speech.text("{title}: the file", title=titled(session, speech))),
-        Paragraph(Bold(result_words(session, speech))),
+        Heading(localizer.text("{title}: the file", title=titled(session, localizer))),
+        Paragraph(Bold(result_words(session, localizer))),
         Facts(facts),
     )
     if not session.is_blind:
-        blocks = (*blocks, *keeping.result_lines(until_ms, speech, is_deleted=is_deleted))
+        blocks = (*blocks, *keeping.result_lines(until_ms, localizer, is_deleted=is_deleted))
     elif session.revision:
-        lines = blind.result_lines(session, until_ms, speech, is_deleted=is_deleted)
+        lines = blind.result_lines(session, until_ms, localizer, is_deleted=is_deleted)
         blocks = (*blocks, *lines)
     if signed and not session.revision:
-        words = speech.text(
+        words = localizer.text(
             "Nobody has signed in the file itself: who agreed, and how, the report proves."
             " Keep both."
         )
         blocks = (*blocks, Paragraph(words))
     if check_url is not None:
-        words = speech.text(_CHECKED if session.revision else _REPORT_CHECKED)
+        words = localizer.text(_CHECKED if session.revision else _REPORT_CHECKED)
         blocks = (*blocks, Paragraph(words, "\n", Link(check_url, check_url)))
     return blocks
 
 
-def file_caption(session: Session, speech: Speech) -> str:
+def file_caption(session: Session, localizer: Localizer) -> str:
     """Beside the closed file."""
-    signed, sealed = signed_and_sealed(session, speech)
-    title, names, seals = titled(session, speech), ", ".join(signed), ", ".join(sealed)
+    signed, sealed = signed_and_sealed(session, localizer)
+    title, names, seals = titled(session, localizer), ", ".join(signed), ", ".join(sealed)
     if not sealed:
-        return speech.text("“{title}”, signed by {names}", title=title, names=names)
+        return localizer.text("“{title}”, signed by {names}", title=title, names=names)
     if not signed:
-        return speech.text("“{title}”, sealed by {seals}", title=title, seals=seals)
-    return speech.text(
+        return localizer.text("“{title}”, sealed by {seals}", title=title, seals=seals)
+    return localizer.text(
         "“{title}”, signed by {names}, sealed by {seals}", title=title, names=names, seals=seals
     )
 
 
-def _end(session: Session, speech: Speech) -> Doc:
-    names = signed_names(session, speech)
+def _end(session: Session, localizer: Localizer) -> Doc:
+    names = signed_names(session, localizer)
     if not names:
-        return (Paragraph(speech.text("Nobody had signed it.")),)
+        return (Paragraph(localizer.text("Nobody had signed it.")),)
     if session.is_blind:
-        words = speech.text(
+        words = localizer.text(
             "It was signed by {names}. {result}",
             names=", ".join(names),
-            result=result_words(session, speech),
+            result=result_words(session, localizer),
         )
-        return (Paragraph(words, " ", blind.close_words(speech)),)
-    words = speech.text(
+        return (Paragraph(words, " ", blind.close_words(localizer)),)
+    words = localizer.text(
         "It was signed by {names}. {result} The file follows, as a proof.",
         names=", ".join(names),
-        result=result_words(session, speech),
+        result=result_words(session, localizer),
     )
     return (Paragraph(words),)
 
 
 def _what(
-    session: Session, what: Input, member: Member | None, other: Member | None, speech: Speech
+    session: Session, what: Input, member: Member | None, other: Member | None, localizer: Localizer
 ) -> str:
-    name = "" if member is None else named(member, session, speech)
+    name = "" if member is None else named(member, session, localizer)
     if what in (Input.DECLINE_GOES_ON, Input.DECLINE_IMPOSSIBLE) and member is not None:
-        return declined_words(member, session, speech)
+        return declined_words(member, session, localizer)
     values = {
         "name": session.matter.requester_name if what is Input.CANCEL else name,
         "other": "" if other is None else other.name,
-        "moment": speech.moment(session.deadline_at_ms),
+        "moment": localizer.moment(session.deadline_at_ms),
     }
     if what is Input.DELEGATE and other is None:
-        return speech.text("{name} acts themselves again.", **values)
-    return speech.text(_NEWS[what], **values)
+        return localizer.text("{name} acts themselves again.", **values)
+    return localizer.text(_NEWS[what], **values)
 
 
 def is_told(member: Member) -> bool:

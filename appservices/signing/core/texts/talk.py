@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.records import Member, Session
     from veche.protocol.errors import VecheError
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 KEY_REVOKED: Final = "ORG.VECHE.KEY_REVOKED"
 """Of the runtime, which checks keys."""
@@ -56,139 +56,139 @@ _WHY: Final[Mapping[str, str]] = {
 }
 
 
-def refused_words(error: VecheError, speech: Speech) -> str:
+def refused_words(error: VecheError, localizer: Localizer) -> str:
     """Why something is not done."""
     if isinstance(error, NotNowError):
-        state = speech.text(SESSIONS[error.state])
-        return speech.text("This cannot be done any more: {state}.", state=state)
+        state = localizer.text(SESSIONS[error.state])
+        return localizer.text("This cannot be done any more: {state}.", state=state)
     known = _WHY.get(error.errcode)
-    return speech.text(known) if known is not None else speech.text("This cannot be done.")
+    return localizer.text(known) if known is not None else localizer.text("This cannot be done.")
 
 
-def sign_doc(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
+def sign_doc(session: Session, member: Member, page: str | None, localizer: Localizer) -> Doc:
     """Where and how somebody signs, asked again."""
-    blocks: Doc = (Heading(titled(session, speech)),)
+    blocks: Doc = (Heading(titled(session, localizer)),)
     if session.is_blind:
-        return (*blocks, *blind.how_doc(session, member, page, speech))
+        return (*blocks, *blind.how_doc(session, member, page, localizer))
     if page is not None:
-        words = speech.text("Read and sign it here; the link is for you alone:")
+        words = localizer.text("Read and sign it here; the link is for you alone:")
         blocks = (*blocks, Paragraph(words, "\n", Link(page, page)))
     if member.level_min is Level.CLICK:
-        words = speech.text(
+        words = localizer.text(
             "Or read the file that I send you here and reply with its code alone, to sign it:"
         )
         blocks = (*blocks, Paragraph(words, " ", Mono(session.code)))
     elif page is None:
-        words = speech.text(
+        words = localizer.text(
             "It has to be signed {level}, and there are no pages here: ask who asks you.",
-            level=speech.text(LEVELS[member.level_min]),
+            level=localizer.text(LEVELS[member.level_min]),
         )
         blocks = (*blocks, Paragraph(words))
     return blocks
 
 
-def many_doc(count: int, speech: Speech) -> Doc:
+def many_doc(count: int, localizer: Localizer) -> Doc:
     """That many documents can be signed at once."""
-    words = speech.plural(
+    words = localizer.plural(
         "{count} document waits for you.", "{count} documents wait for you.", count
     )
-    hint = speech.text("To sign them all on one page, write")
-    return (Paragraph(words, " ", hint, " ", Mono(speech.text("sign all"))),)
+    hint = localizer.text("To sign them all on one page, write")
+    return (Paragraph(words, " ", hint, " ", Mono(localizer.text("sign all"))),)
 
 
-def all_doc(count: int, page: str | None, speech: Speech) -> Doc:
+def all_doc(count: int, page: str | None, localizer: Localizer) -> Doc:
     """Where somebody signs many documents at once."""
     if page is None:
-        words = speech.text("There are no pages here: sign each document by its own card.")
+        words = localizer.text("There are no pages here: sign each document by its own card.")
         return (Paragraph(words),)
-    waiting = speech.plural(
+    waiting = localizer.plural(
         "{count} document waits for you.", "{count} documents wait for you.", count
     )
-    words = speech.text("Read and sign them here; the link is for you alone, for a day:")
+    words = localizer.text("Read and sign them here; the link is for you alone, for a day:")
     return (Paragraph(waiting), Paragraph(words, "\n", Link(page, page)))
 
 
-def why_doc(session: Session, speech: Speech) -> Doc:
+def why_doc(session: Session, localizer: Localizer) -> Doc:
     """The question why somebody declines."""
-    words = speech.text(
+    words = localizer.text(
         "Why do you decline “{title}”? Whoever asks and all who were asked are told. It cannot be"
         " taken back.",
-        title=titled(session, speech),
+        title=titled(session, localizer),
     )
     return (Paragraph(words),)
 
 
-def more_doc(speech: Speech) -> Doc:
+def more_doc(localizer: Localizer) -> Doc:
     """The question for words beside a reason."""
-    return (Paragraph(speech.text("Do you want to add a sentence? Write it, or choose below.")),)
+    return (Paragraph(localizer.text("Do you want to add a sentence? Write it, or choose below.")),)
 
 
-def whom_doc(speech: Speech) -> Doc:
+def whom_doc(localizer: Localizer) -> Doc:
     """The question for a delegate."""
-    words = speech.text(
+    words = localizer.text(
         "Who shall act for you? Write their name. Everybody is told, and both names stand in the"
         " report. You can take it back until they have signed."
     )
     return (Paragraph(words),)
 
 
-def question_doc(session: Session, speech: Speech) -> Doc:
+def question_doc(session: Session, localizer: Localizer) -> Doc:
     """The question for a question."""
-    words = speech.text(
+    words = localizer.text(
         "What do you want to ask {name}? Write it; they see that it is from you.",
         name=session.matter.requester_name,
     )
     return (Paragraph(words),)
 
 
-def asked_doc(session: Session, member: Member, words: str, speech: Speech) -> Doc:
+def asked_doc(session: Session, member: Member, words: str, localizer: Localizer) -> Doc:
     """A party's question, for the requester."""
-    head = speech.text(
+    head = localizer.text(
         "{name} asks about “{title}” ({number}):",
-        name=named(member, session, speech),
-        title=titled(session, speech),
+        name=named(member, session, localizer),
+        title=titled(session, localizer),
         number=number_of(session),
     )
     return (
         Paragraph(head),
         Paragraph(Bold(words)),
-        Paragraph(speech.text("Write your answer: only they get it.")),
+        Paragraph(localizer.text("Write your answer: only they get it.")),
     )
 
 
-def answer_doc(session: Session, words: str, speech: Speech) -> Doc:
+def answer_doc(session: Session, words: str, localizer: Localizer) -> Doc:
     """The requester's answer, for a party."""
-    head = speech.text(
+    head = localizer.text(
         "{name} answers about “{title}”:",
         name=session.matter.requester_name,
-        title=titled(session, speech),
+        title=titled(session, localizer),
     )
     return (Paragraph(head), Paragraph(Bold(words)))
 
 
-def wrong_code_doc(speech: Speech) -> Doc:
+def wrong_code_doc(localizer: Localizer) -> Doc:
     """That a code is that of no document."""
-    words = speech.text(
+    words = localizer.text(
         "No document that waits for you has this code. Look at the code in its message again: the"
         " same stands with whoever asks you."
     )
     return (Paragraph(words),)
 
 
-def code_doc(session: Session, member: Member, page: str | None, speech: Speech) -> Doc:
+def code_doc(session: Session, member: Member, page: str | None, localizer: Localizer) -> Doc:
     """That a code alone does not sign a document, and what does."""
-    words = speech.text("A reply with its code does not sign this document.")
-    return (*sign_doc(session, member, page, speech), Paragraph(words))
+    words = localizer.text("A reply with its code does not sign this document.")
+    return (*sign_doc(session, member, page, localizer), Paragraph(words))
 
 
-def not_now_doc(session: Session, error: VecheError, speech: Speech) -> Doc:
+def not_now_doc(session: Session, error: VecheError, localizer: Localizer) -> Doc:
     """That the document of a code cannot be signed, and why."""
-    return (Heading(titled(session, speech)), Paragraph(refused_words(error, speech)))
+    return (Heading(titled(session, localizer)), Paragraph(refused_words(error, localizer)))
 
 
-def clauses_doc(speech: Speech) -> Doc:
+def clauses_doc(localizer: Localizer) -> Doc:
     """That a document with clauses is signed on its page."""
-    words = speech.text(
+    words = localizer.text(
         "Some of its clauses are asked about one by one, so please sign it on its page."
     )
     return (Paragraph(words),)

@@ -12,40 +12,42 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.core.records import Level, Session
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 
-def signed_doc(name: str | None, held: Sequence[Session], level: Level, speech: Speech) -> Doc:
+def signed_doc(
+    name: str | None, held: Sequence[Session], level: Level, localizer: Localizer
+) -> Doc:
     """That somebody has signed several documents by one approval.
 
     Args:
         name: Of who signed; None: the reader did.
         held: What, as it stands now.
         level: How.
-        speech: How the reader is spoken to.
+        localizer: How the reader is spoken to.
     """
-    values = {"name": name or "", "level": speech.text(LEVELS[level])}
-    lines = [_line(one, speech, has_count=True) for one in held]
+    values = {"name": name or "", "level": localizer.text(LEVELS[level])}
+    lines = [_line(one, localizer, has_count=True) for one in held]
     if name is None:
-        told = speech.plural(
+        told = localizer.plural(
             "You have signed {count} document, {level}:",
             "You have signed {count} documents, {level}:",
             len(held),
             **values,
         )
-        more = speech.text("You get each file once it is complete.")
-        return (Paragraph(told), _listed(lines, speech), Paragraph(more))
-    told = speech.plural(
+        more = localizer.text("You get each file once it is complete.")
+        return (Paragraph(told), _listed(lines, localizer), Paragraph(more))
+    told = localizer.plural(
         "{name} has signed {count} document {level}:",
         "{name} has signed {count} documents {level}:",
         len(held),
         **values,
     )
-    return (Paragraph(told), _listed(lines, speech))
+    return (Paragraph(told), _listed(lines, localizer))
 
 
 def complete_doc(
-    held: Sequence[Session], check_url: str | None, until_ms: int | None, speech: Speech
+    held: Sequence[Session], check_url: str | None, until_ms: int | None, localizer: Localizer
 ) -> Doc:
     """That several documents are complete, their files proven, and come by themselves.
 
@@ -53,42 +55,42 @@ def complete_doc(
         held: They.
         check_url: Where files can be checked; None: nowhere here.
         until_ms: Until when all of them are kept here, UTC; None: not yet known.
-        speech: How the reader is spoken to.
+        localizer: How the reader is spoken to.
     """
-    heading = speech.plural(
+    heading = localizer.plural(
         "{count} document is complete", "{count} documents are complete", len(held)
     )
-    told = speech.text(
+    told = localizer.text(
         "Everyone who is needed has signed each of them, so they are in force, and in each file"
         " every rule holds: who signed what and when is proven. Each file comes with its report."
     )
     blocks: Doc = (
         Heading(heading),
-        _listed([_line(one, speech) for one in held], speech),
+        _listed([_line(one, localizer) for one in held], localizer),
         Paragraph(told),
-        Paragraph(speech.text("Write “sessions” and a number to see one.")),
+        Paragraph(localizer.text("Write “sessions” and a number to see one.")),
     )
     if until_ms is not None:
-        kept = speech.text(
+        kept = localizer.text(
             "I keep them until {date} and then delete them: save the files, they are yours.",
-            date=speech.date(until_ms),
+            date=localizer.date(until_ms),
         )
         blocks = (*blocks, Paragraph(kept))
     if check_url is not None:
-        words = speech.text("Anybody can check it here; the file stays in the browser:")
+        words = localizer.text("Anybody can check it here; the file stays in the browser:")
         blocks = (*blocks, Paragraph(words, "\n", Link(check_url, check_url)))
     return blocks
 
 
-def _line(session: Session, speech: Speech, *, has_count: bool = False) -> Item:
+def _line(session: Session, localizer: Localizer, *, has_count: bool = False) -> Item:
     have, need = counted(session)
     count = f" ({have}/{need})" if has_count else ""
-    return (Mono(number_of(session)), f" {titled(session, speech)}{count}")
+    return (Mono(number_of(session)), f" {titled(session, localizer)}{count}")
 
 
-def _listed(lines: Sequence[Item], speech: Speech) -> Bullets:
+def _listed(lines: Sequence[Item], localizer: Localizer) -> Bullets:
     left = len(lines) - LISTED_MAX
     shown = list(lines[:LISTED_MAX])
     if left > 0:
-        shown.append(speech.plural("and {count} more", "and {count} more", left))
+        shown.append(localizer.plural("and {count} more", "and {count} more", left))
     return Bullets(shown)

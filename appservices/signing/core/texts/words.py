@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.records import Member, Session
     from veche.protocol.message import Item
-    from veche.protocol.texts.localizer import Speech
+    from veche.protocol.texts.localizer import Localizer
 
 NUMBER_CHARACTERS: Final = 8
 _TO_SIGN: Final = frozenset({PartyState.WAITING, *CAN_ACT})
@@ -77,81 +77,83 @@ def number_of(session: Session) -> str:
     return session.id[-NUMBER_CHARACTERS:]
 
 
-def titled(session: Session, speech: Speech) -> str:
+def titled(session: Session, localizer: Localizer) -> str:
     """What a document is called, inside of a sentence; of one that is not seen, its number."""
     if session.is_blind:
-        return speech.text("private document {number}", number=number_of(session))
+        return localizer.text("private document {number}", number=number_of(session))
     return session.matter.title
 
 
-def headed(session: Session, speech: Speech) -> str:
+def headed(session: Session, localizer: Localizer) -> str:
     """The same with its number, as a heading."""
-    title = titled(session, speech)
+    title = titled(session, localizer)
     return title if session.is_blind else f"{title} ({number_of(session)})"
 
 
-def named(member: Member, session: Session, speech: Speech) -> str:
+def named(member: Member, session: Session, localizer: Localizer) -> str:
     """A party with their role, "Carol, witness of Bob"; a delegate with whom they act for."""
-    role, name = member.party.role, _acting(member, session, speech)
+    role, name = member.party.role, _acting(member, session, localizer)
     seen = session.member(member.party.of)
     if role is Role.WITNESS and seen is not None:
-        return speech.text("{name}, witness of {other}", name=name, other=seen.name)
+        return localizer.text("{name}, witness of {other}", name=name, other=seen.name)
     if role is Role.SIGNER:
         return name
-    return f"{name}, {speech.text(ROLES[role])}"
+    return f"{name}, {localizer.text(ROLES[role])}"
 
 
-def _acting(member: Member, session: Session, speech: Speech) -> str:
+def _acting(member: Member, session: Session, localizer: Localizer) -> str:
     acts_for = next((one for one in session.members if one.delegated_to == member.id), None)
     if acts_for is None:
         return member.name
-    return speech.text("{name} for {other}", name=member.name, other=acts_for.name)
+    return localizer.text("{name} for {other}", name=member.name, other=acts_for.name)
 
 
-def stood(member: Member, session: Session, speech: Speech) -> str:
+def stood(member: Member, session: Session, localizer: Localizer) -> str:
     """A party with what they have done, "Bob: signed"; who only gets a copy does nothing."""
     if member.party.role is Role.VIEWER:
-        return named(member, session, speech)
+        return named(member, session, localizer)
     is_sealed = member.party.role is Role.SEAL and member.party.state is PartyState.SIGNED
-    state = speech.text("sealed") if is_sealed else speech.text(STATES[member.party.state])
+    state = localizer.text("sealed") if is_sealed else localizer.text(STATES[member.party.state])
     if member.level_min in OWN_LEVELS and member.party.state in _TO_SIGN:
-        how = speech.text(LEVELS[member.level_min])
-        state = speech.text("{state}; signs {how}", state=state, how=how)
+        how = localizer.text(LEVELS[member.level_min])
+        state = localizer.text("{state}; signs {how}", state=state, how=how)
     if member.is_unknown and member.party.state in CAN_ACT:
-        state = in_person(member, speech)
-    name, seen = named(member, session, speech), member.identified
+        state = in_person(member, localizer)
+    name, seen = named(member, session, localizer), member.identified
     if seen is not None:
-        by = speech.text("identified in person by {name}", name=seen.by.name)
+        by = localizer.text("identified in person by {name}", name=seen.by.name)
         name = f"{name} ({by})"
     return f"{name}: {state}"
 
 
-def in_person(member: Member, speech: Speech) -> str:
+def in_person(member: Member, localizer: Localizer) -> str:
     """How somebody without an account signs."""
-    return speech.text("signs by hand") if member.is_by_hand else speech.text("signs in person")
+    return (
+        localizer.text("signs by hand") if member.is_by_hand else localizer.text("signs in person")
+    )
 
 
-def reason_words(member: Member, speech: Speech) -> str:
+def reason_words(member: Member, localizer: Localizer) -> str:
     """Why somebody declined."""
     code, words = member.reason
-    said = speech.text(REASONS[code]) if code in REASONS else ""
+    said = localizer.text(REASONS[code]) if code in REASONS else ""
     return f"{said}: “{words}”" if words else said
 
 
-def file_facts(name: str, kind: str, size: int, speech: Speech) -> list[tuple[str, Item]]:
+def file_facts(name: str, kind: str, size: int, localizer: Localizer) -> list[tuple[str, Item]]:
     """What is known of a file that has no pages: its name, media type, and size in bytes.
 
     Of one that is not read here the name is empty, and the type that of its container.
     """
-    named: list[tuple[str, Item]] = [(speech.text("File"), Mono(name))] if name else []
+    named: list[tuple[str, Item]] = [(localizer.text("File"), Mono(name))] if name else []
     return [
         *named,
-        (speech.text("Type"), Mono(kind)),
-        (speech.text("Size"), speech.plural("{count} byte", "{count} bytes", size)),
+        (localizer.text("Type"), Mono(kind)),
+        (localizer.text("Size"), localizer.plural("{count} byte", "{count} bytes", size)),
     ]
 
 
-def digests(session: Session, speech: Speech) -> list[tuple[str, Item]]:
+def digests(session: Session, localizer: Localizer) -> list[tuple[str, Item]]:
     """By what a file is told that was closed, and what it was before anybody signed it.
 
     Each signature is added to the file, so the two differ; whoever has either finds it out with
@@ -161,37 +163,37 @@ def digests(session: Session, speech: Speech) -> list[tuple[str, Item]]:
     if paper is None or final is None or not session.revision:
         return []
     before = (
-        speech.text("SHA-256 of what was signed in it")
+        localizer.text("SHA-256 of what was signed in it")
         if session.has_container
-        else speech.text("SHA-256 before anybody signed it")
+        else localizer.text("SHA-256 before anybody signed it")
     )
     return [
-        (speech.text("SHA-256 of the signed file"), Mono(final.hex())),
+        (localizer.text("SHA-256 of the signed file"), Mono(final.hex())),
         (before, Mono(paper.sha256.hex())),
     ]
 
 
-def signed_names(session: Session, speech: Speech) -> list[str]:
+def signed_names(session: Session, localizer: Localizer) -> list[str]:
     """Who has signed, and who by hand; a delegate with whom they act for."""
     signed = [one for one in session.members if one.party.state is PartyState.SIGNED]
-    return [_signed_name(one, session, speech) for one in signed]
+    return [_signed_name(one, session, localizer) for one in signed]
 
 
-def _signed_name(member: Member, session: Session, speech: Speech) -> str:
+def _signed_name(member: Member, session: Session, localizer: Localizer) -> str:
     if member.is_by_hand:
-        return speech.text("{name} (by hand)", name=member.name)
+        return localizer.text("{name} (by hand)", name=member.name)
     seen = session.member(member.party.of)
     if seen is not None and seen.is_by_hand:
-        return named(member, session, speech)
-    return _acting(member, session, speech)
+        return named(member, session, localizer)
+    return _acting(member, session, localizer)
 
 
-def signed_and_sealed(session: Session, speech: Speech) -> tuple[list[str], list[str]]:
+def signed_and_sealed(session: Session, localizer: Localizer) -> tuple[list[str], list[str]]:
     """The persons among ``signed_names``, and the seals, which stand for no person."""
     done = [one for one in session.members if one.party.state is PartyState.SIGNED]
     seals = [one for one in done if one.party.role is Role.SEAL]
     persons = [one for one in done if one.party.role is not Role.SEAL]
-    return [_signed_name(one, session, speech) for one in persons], [one.name for one in seals]
+    return [_signed_name(one, session, localizer) for one in persons], [one.name for one in seals]
 
 
 def counted(session: Session) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from tests.integration.appservices.agency.town import (
 )
 from veche.acts import check_chain
 from veche.protocol.errors import UnavailableError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.matrix.client import MatrixError
 from veche.transparency import envelope
 from veche.transparency.act_proof import ActProofError, verify_acts
@@ -314,7 +314,7 @@ def exported(town: Town) -> Any:
 
 
 def keys_of(whole: Any) -> dict[str, bytes]:
-    return {name: from_unpadded(key) for name, key in whole["keys"].items()}
+    return {name: decode_base64(key) for name, key in whole["keys"].items()}
 
 
 def test_an_export_is_signed_by_the_organisation(town: Town) -> None:

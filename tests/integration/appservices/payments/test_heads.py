@@ -39,7 +39,7 @@ from veche.contracts.payments.receipt import Fault, ReceiptError, Verified, veri
 from veche.protocol.errors import BadSignatureError, NotFoundError, UnavailableError
 from veche.protocol.ids import Ulid, hex_of_ulid, ulid
 from veche.protocol.money import Money
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.config.witnesses import WitnessesSection
 from veche.runtime.database import Database, connect
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
@@ -205,7 +205,7 @@ class TestHeads:
         assert [one.size for one in points] == list(range(3, 14))
         for one in points:
             with bank.txn() as txn:
-                path = [from_unpadded(part) for part in extended(txn, one.size)[1]]
+                path = [decode_base64(part) for part in extended(txn, one.size)[1]]
             assert extends((one.size, one.root), (newest.size, newest.root), path)
 
     def test_a_head_is_signed_only_if_something_happened(self, bank: Bank) -> None:
@@ -394,7 +394,7 @@ class RouteTests(TestCase):
         then = await (await http.get(f"{url}/heads?after=2")).json()
 
         old, new = (open_checkpoint(one["checkpoint"], KEYS) for one in (first, then))
-        path = [from_unpadded(one) for one in then["consistency"]]
+        path = [decode_base64(one) for one in then["consistency"]]
         assert (first["consistency"], old.size, new.size) == ([], 2, 3)
         assert extends((2, old.root), (3, new.root), path)
 

@@ -171,7 +171,7 @@ class TaxInvoiceTests(BranchTestCase):
         with self.bank.scene() as scene:
             matter = files.lock(scene, payment)
             assert matter is not None
-            page = receipt_pdfs.read_receipt(scene, matter, scene.speech(UserId(ALICE)))
+            page = receipt_pdfs.read_receipt(scene, matter, scene.localizer(UserId(ALICE)))
         pdf = await receipt_pdfs.make_receipt(self.bank.parts, page, self.bank.now_ms())
 
         assert pdf.startswith(b"%PDF")

@@ -119,7 +119,7 @@ class TestInvoices:
     def test_whoever_has_the_link_sees_it_and_not_who_is_asked(self, dsn: str) -> None:
         order = issued(dsn, "seen")
         with visit(dsn) as page:
-            view = wallet_invoices.linked(page.scene, link_of(order), page.speech)
+            view = wallet_invoices.linked(page.scene, link_of(order), page.localizer)
             assert page.scene.links is not None
             assert pay_url(page.scene, order.card) == view.link
 
@@ -138,12 +138,12 @@ class TestInvoices:
         order = issued(dsn, "altered")
         wrong = link_of(order).model_copy(update=change)
         with visit(dsn) as page, pytest.raises(NotFoundError, match="There is no such invoice"):
-            wallet_invoices.linked(page.scene, wrong, page.speech)
+            wallet_invoices.linked(page.scene, wrong, page.localizer)
 
     def test_what_is_over_says_why_it_cannot_be_paid(self, dsn: str) -> None:
         order = issued(dsn, "late")
         with visit(dsn, now_ms=DUE_AT_MS) as page:
-            view = wallet_invoices.linked(page.scene, link_of(order), page.speech)
+            view = wallet_invoices.linked(page.scene, link_of(order), page.localizer)
             why = refusal(lambda: wallet_invoices.pay(page, link_of(order)))
 
         assert view.refusal is not None
@@ -154,7 +154,7 @@ class TestInvoices:
 class TestStatus:
     def told(self, dsn: str, link: str, now_ms: int = NOW_MS) -> str:
         with visit(dsn, "", now_ms) as page:
-            return wallet_invoices.status(page.scene, link, page.speech).value
+            return wallet_invoices.status(page.scene, link, page.localizer).value
 
     def link(self, order: InvoiceOrder) -> str:
         return f"{order.card.id}.1.{hash_of(order.card)}"

@@ -31,7 +31,7 @@ from veche.documents.pdf.signing import prepare_closing, room_for_stamp
 from veche.documents.pki.cms import der_of
 from veche.documents.pki.stamps import StampRequest
 from veche.protocol.errors import VecheError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.config.secret_files import write_private
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class OwnSite(SigningSite):
 
     async def announce(self, session: Session, *chain: Certificate, party: str = "p2") -> Answer:
         page = self.page(session, party)
-        body = {"party": party, "chain": [unpadded(der_of(one)) for one in chain]}
+        body = {"party": party, "chain": [encode_base64(der_of(one)) for one in chain]}
         path = f"/sessions/{page.session}/own-certificate"
         found: Answer = await self.away(page.call, "POST", path, body)
         return found

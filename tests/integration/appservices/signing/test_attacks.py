@@ -30,7 +30,7 @@ from tests.support.sign_page import FreshKey, SignPage
 from veche.contracts.signing import evidence
 from veche.contracts.signing.card import SIGN_REQUEST_KEY
 from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from veche.protocol.ids import UserId
@@ -358,7 +358,7 @@ class TableTests(ChatSite):
         for held in self.rows("SELECT id FROM signing.session"):
             session = self.run_now(lambda txn, id_=held[0]: self.scene_of(txn).session(id_))
             key = session.matter.key
-            words |= {key.hex().encode(), unpadded(key).encode(), key_text(key).encode()}
+            words |= {key.hex().encode(), encode_base64(key).encode(), key_text(key).encode()}
         found: set[bytes] = set()
         for (table,) in tables:
             rows = self.rows(f"SELECT t::text FROM {table} t")  # noqa: S608 -- ours

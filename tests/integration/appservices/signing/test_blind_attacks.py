@@ -28,7 +28,7 @@ from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_si
 from tests.support.blind_page import BlindPage, RefusedPageError, claims, sign_only
 from tests.support.keys import unpadded_base64
 from tests.support.sign_page import FreshKey
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class PartyTests(BlindSite):
             return lambda made: {key: value for key, value in made.items() if key != name}
 
         def by_nobody(made: dict[str, Any]) -> Mapping[str, Any]:
-            cms = bytearray(from_unpadded(made["cms"]))
+            cms = bytearray(decode_base64(made["cms"]))
             cms[-200] ^= 1
             return {**made, "cms": unpadded_base64(bytes(cms))}
 
@@ -203,7 +203,7 @@ class PartyTests(BlindSite):
         link = await self.send()
 
         def garbage(made: dict[str, Any]) -> Mapping[str, Any]:
-            size = len(from_unpadded(made["increment"]))
+            size = len(decode_base64(made["increment"]))
             return {**made, "increment": unpadded_base64(secrets.token_bytes(size))}
 
         assert (await self.handed(garbage)).status == 200, "the service cannot tell"
@@ -234,7 +234,7 @@ class PartyTests(BlindSite):
             pdf = alice.document(view)
             forged = pdf.replace(b"700 EUR", b"900 EUR")
             made = alice.revision(view, pdf, key, issued.body)
-            increment = alice._opened(from_unpadded(made["increment"]), b"veche.signing.1")
+            increment = alice._opened(decode_base64(made["increment"]), b"veche.signing.1")
             swapped = increment.replace(b"/Contents <30", b"/Contents <31", 1)
             digest = hashlib.sha256(pdf + swapped).digest()
             assert len(forged) == len(pdf)

@@ -23,7 +23,7 @@ from tests.support.sign_page import SignList, sign_all
 from veche.access.approvals import store
 from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.signatures.report import Verdict
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Session
@@ -51,13 +51,13 @@ class OwnCertificateTests(BlindSite, OwnSite):
         assert member is not None
         person = member.user_id
         mine = self.run_now(lambda txn: link_of(self.scene_of(txn), session, person))
-        digest = unpadded(hashlib.sha256(self.carol.pdf).digest())
+        digest = encode_base64(hashlib.sha256(self.carol.pdf).digest())
         return BlindPage(self.url, session.id, mine.party, mine.token, self.carol.key, digest)
 
     def link(self, session: Session, party: str = "p2") -> str:
         page = self.page(session, party)
         said = f"s={page.session}&p={page.party}&t={page.token}&k={url64(page.key)}"
-        digest = url64(from_unpadded(page.digest))
+        digest = url64(decode_base64(page.digest))
         return f"{self.url}/sign#{said}&d={digest}"
 
     async def closed_file(self) -> Any:

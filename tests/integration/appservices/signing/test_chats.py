@@ -23,7 +23,7 @@ from veche.contracts.signing.card import SIGN_FILE_KEY, SIGN_REQUEST_KEY, SIGN_R
 from veche.documents.pki.certificates import Level as CertificateLevel
 from veche.documents.signatures.report import Verdict
 from veche.protocol.inbound import DeviceStanding, Trust
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -243,7 +243,9 @@ class ChatTests(ChatSite):
         [(name, pdf)] = self.files(ALICE)
         assert name == "lease 12b.pdf"
         told = self.card(ALICE, SIGN_FILE_KEY)
-        assert told["document_sha256"] == unpadded(hashlib.sha256(pdf[: told["bytes"]]).digest())
+        assert told["document_sha256"] == encode_base64(
+            hashlib.sha256(pdf[: told["bytes"]]).digest()
+        )
         assert told["document_sha256"] == self.card(ALICE, SIGN_REQUEST_KEY)["document"]["sha256"]
         wrong = f"{(int(code) + 1) % 10000:04}"
         self.say(ALICE, wrong)

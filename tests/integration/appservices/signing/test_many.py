@@ -31,7 +31,7 @@ from veche.contracts.signing.evidence_checks import check_evidence, read_evidenc
 from veche.documents.signatures.report import Verdict
 from veche.protocol.approval import DOCUMENTS_MAX, documents_sha256
 from veche.protocol.message import URL_CHARACTERS_MAX
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,7 +183,7 @@ class ManyTests(SigningSite):
         def fewer(shown: dict[str, Any]) -> None:
             """A list without the third one, whose sums are right."""
             documents = shown["documents"][:2]
-            digests = [from_unpadded(one["sha256"]) for one in documents]
+            digests = [decode_base64(one["sha256"]) for one in documents]
             shown["documents"] = documents
             shown["sha256"] = unpadded_base64(documents_sha256(digests))
             for name in ("size", "pages"):

@@ -28,7 +28,7 @@ from veche.contracts.signing.evidence_checks import check_evidence
 from veche.documents.pki.cms import der_of
 from veche.documents.signatures.report import Verdict
 from veche.protocol.errors import MalformedError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.keys.places import open_token
 
 if TYPE_CHECKING:
@@ -411,7 +411,7 @@ class NobodyElsewhere(SigningSite):
         page, key = self.page(session, "p1"), ec.generate_private_key(ec.SECP256R1())
         self.rows("UPDATE signing.party SET level_min = 'S3' RETURNING 1")
         bank = Bank("Bank", dt.datetime.fromtimestamp(int(reactor.seconds()), tz=dt.UTC))
-        body = {"party": "p1", "chain": [unpadded(der_of(bank.issue("Alice", key)))]}
+        body = {"party": "p1", "chain": [encode_base64(der_of(bank.issue("Alice", key)))]}
 
         path = f"/sessions/{page.session}/own-certificate"
         answer = await self.away(page.call, "POST", path, body)

@@ -23,7 +23,7 @@ from tests.support.node import chromium, why_no_browser
 from tests.support.sign_page import API, SignPage
 from veche.contracts.signing.card import SIGN_REQUEST_KEY
 from veche.contracts.signing.evidence_checks import read_evidence
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.files.document_cipher import DOCUMENT, decrypt
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class OwnedTests(OwnedSite):
 
         view = (await self.ask_page("GET")).body
         assert (view["state"], view["may_delete"]) == ("completed", True)
-        key = from_unpadded(link.rpartition("&k=")[2].replace("-", "+").replace("_", "/"))
+        key = decode_base64(link.rpartition("&k=")[2].replace("-", "+").replace("_", "/"))
         for blob in (view["document"]["blob"], view["report"]):
             cipher = await self.away(self._download, blob)
             assert hashlib.sha256(cipher).hexdigest() == blob
@@ -212,7 +212,7 @@ class OwnedBrowserTests(OwnedSite):
         assert hashlib.sha256(found["closed"]).digest() == session.final_sha256
         assert found["closed"].startswith(found["now"])
         [record] = [read_evidence(found["report"])]
-        assert record.final_sha256 == unpadded(session.final_sha256)
+        assert record.final_sha256 == encode_base64(session.final_sha256)
         assert self.rows("SELECT count(*) FROM signing.event WHERE what = %s", DELETION_ASKED) == [
             (1,)
         ]

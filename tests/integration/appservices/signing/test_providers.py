@@ -19,7 +19,7 @@ from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import Proofs, prepare_signature
 from veche.documents.pki.cms import Signer
 from veche.documents.signatures.report import Verdict
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,10 +59,10 @@ class Providers(ProviderSite):
     def digest(self, page: SignPage, order: Mapping[str, Any]) -> tuple[Any, Signer, bytes]:
         """What Bob's page prepares, the signer, and the attributes that are signed."""
         view = page.view()
-        chain = [load_der_x509_certificate(from_unpadded(one)) for one in order["chain"]]
+        chain = [load_der_x509_certificate(decode_base64(one)) for one in order["chain"]]
         known = [*view["proofs"]["certificates"], *order["chain"][1:], *order["certificates"]]
         lists = [*order["lists"], *view["proofs"]["lists"]]
-        proofs = Proofs([*map(from_unpadded, known)], [*map(from_unpadded, lists)])
+        proofs = Proofs([*map(decode_base64, known)], [*map(decode_base64, lists)])
         whole = page.document(view)
         prepared = prepare_signature(
             Document(whole), view["you"]["field"], proofs, "Bob", order["at_ms"], bytes_max=9000
@@ -74,7 +74,7 @@ class Providers(ProviderSite):
         view = page.view()
         whole = page.document(view)
         attributes = signer.signed_attributes(prepared.digest)
-        signature = from_unpadded(order["signature"])
+        signature = decode_base64(order["signature"])
         token = page.stamp(hashlib.sha256(signature).digest())
         increment = prepared.filled(signer.detached(attributes, signature, token))
         return page.hand_in(page.told(view, whole, whole + increment, increment))
@@ -85,7 +85,7 @@ class Providers(ProviderSite):
         order = self.post(page, "provider/order")
         assert order.status == 200, order
         prepared, signer, attributes = self.digest(page, order.body)
-        told = unpadded(hashlib.sha256(attributes).digest())
+        told = encode_base64(hashlib.sha256(attributes).digest())
         return prepared, signer, self.post(page, "provider/signature", digest=told, said=list(said))
 
     def whole(self, page: SignPage) -> Answer:
@@ -204,7 +204,7 @@ class Providers(ProviderSite):
     async def test_a_pin_that_is_no_text_is_not_repeated_in_the_refusal(self) -> None:
         _, page = self.bob()
         await self.away(self.choose, page)
-        digest = unpadded(bytes(32))
+        digest = encode_base64(bytes(32))
         for said in (
             [{"id": "PIN", "value": f"{WRONG_PIN}\n"}],
             [{"id": "PIN", "value": WRONG_PIN * 100}],
@@ -316,7 +316,7 @@ class Providers(ProviderSite):
         session, page = self.bob()
         await self.away(self.choose, page)
         order = await self.away(self.post, page, "provider/order")
-        digest = unpadded(bytes(32))
+        digest = encode_base64(bytes(32))
         await self.away(self.page(session, "p1").sign, self.keys[ALICE])
 
         overtaken = await self.away(

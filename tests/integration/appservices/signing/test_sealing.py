@@ -44,7 +44,7 @@ from veche.documents.pki.stamps import StampRequest
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.verdict import Trusted, judge, list_addresses
 from veche.protocol.errors import ConfigError, UnavailableError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.config.secret_files import write_private
 from veche.runtime.database import Database
 from veche.runtime.database.migrate import MigrationSet
@@ -223,9 +223,11 @@ class SealTests(TestCase):
             with pytest.raises(problem):
                 await self.sealer(key, organisation).seal(PDF, "case-7", ms(_now()))
 
-        body = {"digest": unpadded(bytes(32)), "reference": "a"}
+        body = {"digest": encode_base64(bytes(32)), "reference": "a"}
         assert (await self.call("POST", "/seals/town", json=body))[0] == 401
-        assert (await self.call("POST", "/stamps", json={"digest": unpadded(bytes(32))}))[0] == 401
+        assert (await self.call("POST", "/stamps", json={"digest": encode_base64(bytes(32))}))[
+            0
+        ] == 401
         assert self.records() == []
 
     async def test_a_key_that_does_not_answer_holds_nothing_else(self) -> None:
@@ -259,9 +261,9 @@ class SealTests(TestCase):
         head = {"authorization": f"Bearer {KEY}"}
         for body, field in (
             ({"digest": "AA", "reference": "a"}, b"digest"),
-            ({"digest": unpadded(bytes(32)), "reference": ""}, b"reference"),
-            ({"digest": unpadded(bytes(32)), "reference": "a b"}, b"reference"),
-            ({"digest": unpadded(bytes(32)), "reference": "a" * 65}, b"reference"),
+            ({"digest": encode_base64(bytes(32)), "reference": ""}, b"reference"),
+            ({"digest": encode_base64(bytes(32)), "reference": "a b"}, b"reference"),
+            ({"digest": encode_base64(bytes(32)), "reference": "a" * 65}, b"reference"),
         ):
             code, answer = await self.call("POST", "/seals/town", json=body, headers=head)
             assert (code, field in answer) == (400, True)

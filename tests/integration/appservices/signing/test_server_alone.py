@@ -33,7 +33,7 @@ from veche.documents.pki.cms import Signer, der_of
 from veche.documents.pki.stamps import StampRequest
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.verdict import Trusted, judge
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.transparency.act_proof import ActsProof
 from veche.transparency.merkle import includes
 from veche.transparency.notes import open_checkpoint
@@ -98,8 +98,8 @@ class ServerAloneTests(SigningSite):
         listed = certificates.revocation_list(issuing, made, now).public_bytes(Encoding.DER)
         known = proofs_view(parts.authorities)
         proofs = Proofs(
-            [from_unpadded(one) for one in known.certificates],
-            [listed, *(from_unpadded(one) for one in known.lists)],
+            [decode_base64(one) for one in known.certificates],
+            [listed, *(decode_base64(one) for one in known.lists)],
         )
         prepared = prepare_signature(
             Document(document), member.field, proofs, member.name, self.host.now_ms()
@@ -110,7 +110,9 @@ class ServerAloneTests(SigningSite):
         token = self.stamp(hashlib.sha256(signature).digest())
         signed = document + prepared.filled(signer.detached(attributes, signature, token))
         spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return Forged(self.closed(signed), der_of(made), unpadded(hashlib.sha256(spki).digest()))
+        return Forged(
+            self.closed(signed), der_of(made), encode_base64(hashlib.sha256(spki).digest())
+        )
 
     def stamp(self, digest: bytes) -> bytes:
         return self.parts.seals.stamp(StampRequest(digest), self.host.now_ms())
@@ -135,7 +137,7 @@ class ServerAloneTests(SigningSite):
         [act] = proof.acts
         log = self.host.act_heads.signer("lindenau").verifier
         head = open_checkpoint(proof.checkpoint, [log])
-        path = [from_unpadded(one) for one in act.path]
+        path = [decode_base64(one) for one in act.path]
         assert includes(head.root, logged.entry.encode(), act.index, head.size, path)
         assert act.opening["act"] == "certificate"
 
@@ -152,9 +154,9 @@ class ServerAloneTests(SigningSite):
             "p1: no key of theirs approved the certificate in their name"
         ]
         [given] = about.approvals
-        said = json.loads(from_unpadded(given.signed))
+        said = json.loads(decode_base64(given.signed))
         said["shown"]["key"] = forged.key
-        lie = given.model_copy(update={"signed": unpadded(canonical_json(said))})
+        lie = given.model_copy(update={"signed": encode_base64(canonical_json(said))})
         [problem] = self.problems(about.model_copy(update={"approvals": (lie,)}), forged.pdf)
         assert "does not hold" in problem
 
@@ -180,8 +182,8 @@ class ServerAloneTests(SigningSite):
         )
         return evidence.model_copy(
             update={
-                "final_sha256": unpadded(hashlib.sha256(forged.pdf).digest()),
+                "final_sha256": encode_base64(hashlib.sha256(forged.pdf).digest()),
                 "parties": parties,
-                "certificates": (*evidence.certificates, unpadded(forged.certificate)),
+                "certificates": (*evidence.certificates, encode_base64(forged.certificate)),
             }
         )

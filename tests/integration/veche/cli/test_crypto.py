@@ -21,7 +21,7 @@ from tests.support.postgres import database, execute
 from veche.cli import crypto
 from veche.cli.main import main
 from veche.protocol.ids import UserId
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.crypto.core.identity import new_identity
 from veche.runtime.crypto.keys import OperatorKey, WrongOperatorKeyError, read_operator_key
 from veche.runtime.crypto.start import take_over
@@ -207,9 +207,9 @@ def test_the_seed_is_shown_as_words_and_base64_and_is_that_of_the_bot(
     [base64] = re.findall(r"As base64: (\S+)", page)
     words = re.findall(r"^ ?(?:\d+ [a-z]+ *)+$", page, re.MULTILINE)
     seed = Mnemonic("english").to_entropy(re.findall(r"[a-z]+", " ".join(words)))
-    assert unpadded(bytes(seed)) == base64
+    assert encode_base64(bytes(seed)) == base64
     [(master_key,)] = desk.database.execute("SELECT master_key FROM crypto.identity")
-    assert new_identity(BOT, (from_unpadded(base64), bytes(32), bytes(32))).master_key == master_key
+    assert new_identity(BOT, (decode_base64(base64), bytes(32), bytes(32))).master_key == master_key
 
 
 def test_a_seed_is_shown_once(office: Office, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

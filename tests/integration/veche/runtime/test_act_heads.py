@@ -21,7 +21,7 @@ from veche.acts.witnesses.asking import Witnesses
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.errors import ConfigError, NotFoundError, UnavailableError
 from veche.protocol.ids import UserId
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.config.witnesses import WitnessesSection
 from veche.runtime.database import connect
 from veche.runtime.database.migrate import MigrationSet
@@ -247,7 +247,7 @@ def test_each_head_begins_with_the_one_before(txn: Cursor, steps: tuple[int, ...
         point = open_checkpoint(head.note, [SIGNER.verifier])
         assert point.size == size + step
         if last is not None:
-            hashes = [from_unpadded(one) for one in path]
+            hashes = [decode_base64(one) for one in path]
             assert extends((last.size, last.root), (point.size, point.root), hashes)
         size, last = point.size, point
 

@@ -34,7 +34,7 @@ from veche.runtime.ports import HeldBack, NotPrepared
 
 if TYPE_CHECKING:
     from tests.integration.veche.runtime.rig import Rig
-    from veche.messaging.outbox.turns import Spoken, Turn
+    from veche.messaging.outbox.turns import Handover, Turn
     from veche.protocol.ids import UserId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
@@ -46,7 +46,7 @@ ROOM = RoomId("!room")
 
 
 class HandingOnTests(OfflineCase):
-    async def scene(self, *bots: UserId) -> tuple[Rig, list[Spoken]]:
+    async def scene(self, *bots: UserId) -> tuple[Rig, list[Handover]]:
         """A process whose loops do not run, in a room, and what it hands on."""
         rig = await self.rig(*bots, starts=False)
         await self.seat(rig, ROOM)
@@ -54,7 +54,7 @@ class HandingOnTests(OfflineCase):
             pass
         for bot, sealer in rig.sealers.items():
             rig.sender.use(bot, sealer, rig.service)
-        handed: list[Spoken] = []
+        handed: list[Handover] = []
         self.swap(rig.sender, "hand_on", handed.append)
         return rig, handed
 

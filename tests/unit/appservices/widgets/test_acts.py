@@ -23,7 +23,7 @@ from tests.support.acts import (
 )
 from tests.support.node import WIDGETS, node, why_no_node
 from veche.protocol.acts import ActClass
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency.act_proof import ACTS_KEY, ACTS_MAX, ActProofError, read_acts, verify_acts
 from veche.transparency.notes import Cosigner, NoteSigner
 
@@ -140,7 +140,10 @@ def files() -> Iterator[Any]:
     yield from (acts_file(ACTS, log=OTHER_LOG), acts_file(ACTS, checkpoint="x"))
     yield acts_file(ACTS, checkpoint=LOG.sign("other\n1\nx\n"))
     yield from (acts_file(ACTS, log=OTHER), acts_file(ACTS, log=OTHER, signer=OTHER))
-    yield from (with_act(2, salt=unpadded(bytes(32))), with_act(2, bound=unpadded(bytes(32))))
+    yield from (
+        with_act(2, salt=encode_base64(bytes(32))),
+        with_act(2, bound=encode_base64(bytes(32))),
+    )
     yield with_act(2, opening=ACTS[2]["opening"] | {"why": "another"})
     yield from (with_act(2, opening={"long": "x" * 5_000}), with_act(2, opening={}))
     yield from (with_act(2, e="{}"), with_act(2, e="[]"), with_act(2, e="not JSON"))
@@ -166,7 +169,14 @@ def witnessed_files() -> Iterator[Any]:
     odd: list[Any] = [None, {}, [], "x", {**shown, "more": 1}]
     yield from (acts_file(ACTS, witnessed=one) for one in odd)
     yield acts_file(ACTS, witnessed=witnessed(other, 3))
-    for changed in (path[:-1], [*path, path[0]], path[::-1], [unpadded(bytes(32))] * 2, ["x"], []):
+    for changed in (
+        path[:-1],
+        [*path, path[0]],
+        path[::-1],
+        [encode_base64(bytes(32))] * 2,
+        ["x"],
+        [],
+    ):
         yield acts_file(ACTS, witnessed={**shown, "consistency": changed})
     for time_s in (0, 2**31, 2**53 - 1, 2**53 + 1, 2**62 + 1, 2**63 - 1, 2**63):
         yield acts_file(ACTS, witnessed=witnessed(ACTS, 3, time_s=time_s))

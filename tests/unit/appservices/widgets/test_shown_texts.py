@@ -14,7 +14,7 @@ from tests.support.node import why_no_node
 from tests.unit.appservices.widgets.test_signing_twins import by_page
 from veche.protocol.approval import showable
 from veche.protocol.canonical import canonical
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 
@@ -94,15 +94,15 @@ def _view(**changed: Any) -> dict[str, Any]:
     told |= changed
     matter = {
         "v": 1,
-        "salt": unpadded(SALT),
+        "salt": encode_base64(SALT),
         "title": told["title"],
         "filename": told["filename"],
         "names": {"@bob:example.org": told["name"]},
         "clauses": [{"id": "c1", "title": told["clause"]}],
     }
     return {
-        "title_sha256": unpadded(veiled(SALT, told["title"])),
-        "clauses": [{"id": "c1", "title_sha256": unpadded(veiled(SALT, told["clause"]))}],
+        "title_sha256": encode_base64(veiled(SALT, told["title"])),
+        "clauses": [{"id": "c1", "title_sha256": encode_base64(veiled(SALT, told["clause"]))}],
         "matter": _sealed(canonical(matter, where="matter")),
     }
 
@@ -110,7 +110,7 @@ def _view(**changed: Any) -> dict[str, Any]:
 def _sealed(plain: bytes) -> str:
     nonce = bytes(12)
     cipher = AESGCM(KEY).encrypt(nonce, plain, b"veche.signing.matter")
-    return unpadded(nonce + cipher)
+    return encode_base64(nonce + cipher)
 
 
 @pytest.mark.parametrize("field", ["title", "clause", "name", "filename"])

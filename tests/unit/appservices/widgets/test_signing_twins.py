@@ -53,7 +53,7 @@ from veche.documents.pki.digests import HASHES
 from veche.documents.pki.stamps import StampAuthority, StampRequest, read_token
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.verdict import Trusted, judge
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.files.document_cipher import decrypt, encrypt, increment_of
 
 if TYPE_CHECKING:
@@ -647,7 +647,7 @@ def test_page_and_service_agree_on_codes_parties_and_ciphers() -> None:
         cases.append(
             {
                 "session": session,
-                "digest": unpadded(digest),
+                "digest": encode_base64(digest),
                 "parties": [
                     {
                         "party": one.id,
@@ -664,7 +664,7 @@ def test_page_and_service_agree_on_codes_parties_and_ciphers() -> None:
                 "purpose": purpose.decode(),
             }
         )
-        code, parties = code_of(digest, session), unpadded(parties_sha256(members, stages))
+        code, parties = code_of(digest, session), encode_base64(parties_sha256(members, stages))
         ours.append((code, parties, data, key, purpose))
 
     found = by_page(_PAPER, cases)

@@ -25,7 +25,7 @@ from veche.cli.verify import command as verify
 from veche.cli.verify.published import Site, SiteError, site_of
 from veche.contracts.payments.receipt import Fault
 from veche.protocol.ids import hex_of_ulid
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency import merkle
 from veche.transparency.notes import Cosigner
 
@@ -177,7 +177,7 @@ def answers(blocks: int = len(BLOCKS), after: int = 4) -> dict[str, Any]:
         f"{API}/proof/{an_id(409)}": published(4, blocks),
         f"{API}/heads?after={after}": {
             "checkpoint": published(4, blocks)["checkpoint"],
-            "consistency": [unpadded(one) for one in path],
+            "consistency": [encode_base64(one) for one in path],
         },
     }
 

@@ -19,7 +19,7 @@ from tests.support.acts import (
 from tests.unit.veche.cli.test_verify import site
 from veche.cli.main import main
 from veche.cli.verify import acts as verify_acts
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency import merkle
 from veche.transparency.act_proof import ACTS_FILE_BYTES_MAX, ActFault
 from veche.transparency.notes import Checkpoint
@@ -58,7 +58,7 @@ def newest(more: int = 2, signer: Any = LOG) -> dict[str, Any]:
     point = Checkpoint(ORIGIN, len(acts), merkle.root_of_hashes(hashes))
     path = merkle.consistency_proof(hashes, 3) if more else []
     note = signer.sign(point.to_text())
-    return {"checkpoint": note, "consistency": [unpadded(one) for one in path]}
+    return {"checkpoint": note, "consistency": [encode_base64(one) for one in path]}
 
 
 def answers(**head: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from tests.unit.veche.protocol.test_ledger_heads import (
     seen,
 )
 from veche.cli.main import main
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency import merkle
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def answers(size: int, *after: int, hashes: list[bytes] = HASHES) -> dict[str, A
         path = merkle.consistency_proof(hashes[:size], one)
         said[f"{API}/heads?after={one}"] = {
             "checkpoint": note(size, hashes),
-            "consistency": [unpadded(digest) for digest in path],
+            "consistency": [encode_base64(digest) for digest in path],
         }
     return said
 

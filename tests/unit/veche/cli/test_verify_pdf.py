@@ -27,7 +27,7 @@ from tests.support.elsewhere import new_key as key_of
 from tests.support.forgery import FORGED, find, increment, page
 from tests.support.signing import Office, new_key, with_boxes
 from veche.cli.main import main
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.files.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:
@@ -292,7 +292,7 @@ def site(answers: Mapping[str, bytes]) -> Iterator[str]:
 
 
 def _authorities(level: str, certificate: bytes) -> bytes:
-    one = {"name": "Trust", "level": level, "certificate": unpadded(certificate)}
+    one = {"name": "Trust", "level": level, "certificate": encode_base64(certificate)}
     return json.dumps({"authorities": [one]}).encode()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.acts import AT_MS, LOG, ORIGIN, OTHER_LOG, acts_file, an_act, some_acts
 from veche.protocol.acts import ActClass
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency.act_proof import (
     ACTS_FILE_BYTES_MAX,
     ACTS_KEY,
@@ -86,8 +86,8 @@ def test_acts_of_a_case_need_not_follow_one_another_but_a_gap_is_seen() -> None:
         (acts_file(ACTS, log=OTHER_LOG), "bad_head"),
         (acts_file(ACTS, checkpoint="x"), "bad_head"),
         (acts_file(ACTS, checkpoint=LOG.sign("other\n1\nx\n")), "bad_head"),
-        (with_act(2, salt=unpadded(bytes(32))), "other_act"),
-        (with_act(2, bound=unpadded(bytes(32))), "other_act"),
+        (with_act(2, salt=encode_base64(bytes(32))), "other_act"),
+        (with_act(2, bound=encode_base64(bytes(32))), "other_act"),
         (with_act(2, opening=ACTS[2]["opening"] | {"why": "another"}), "other_act"),
         (with_act(2, opening={"long": "x" * 5_000}), "other_act"),
         (with_act(2, opening={}), "other_act"),

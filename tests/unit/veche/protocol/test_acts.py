@@ -29,7 +29,7 @@ from veche.protocol.acts import (
     verify_act_token,
 )
 from veche.protocol.errors import ActRequiredError, MalformedError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.protocol.wire import parse
 
 AT_MS = 1_763_999_999_000
@@ -53,7 +53,7 @@ def receipt(form: dict[str, str] = FORM, prev: bytes = EMPTY_HEAD) -> ActReceipt
     hidden = inner(OPENING, SALT)
     entry = make_entry("lindenau", ActClass.MESSAGE, AT_MS, 1, commitment(bind(form), hidden))
     proof = ChainProof(0, prev, next_head(prev, entry))
-    return ActReceipt(v=1, e=entry.decode(), i=unpadded(hidden), proof=proof.to_text())
+    return ActReceipt(v=1, e=entry.decode(), i=encode_base64(hidden), proof=proof.to_text())
 
 
 def changed(name: str, value: object) -> ActReceipt:

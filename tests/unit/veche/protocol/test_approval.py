@@ -39,7 +39,7 @@ from veche.protocol.approval import (
 from veche.protocol.canonical import INTEGER_MAX, canonical
 from veche.protocol.errors import BadSignatureError, MalformedError
 from veche.protocol.p256 import public_key, verify
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.protocol.wire import parse
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -341,11 +341,11 @@ def several(count: int = 3, **changes: Any) -> dict[str, Any]:
     own = {name: value for name, value in facts.items() if name in ShownDocument.model_fields}
     digests = [hashlib.sha256(b"%d" % at).digest() for at in range(count)]
     documents = [
-        {**own, "session": f"01KAV3Z8K4Q6V5W7X9Y0A1B{at:03d}", "sha256": unpadded(digest)}
+        {**own, "session": f"01KAV3Z8K4Q6V5W7X9Y0A1B{at:03d}", "sha256": encode_base64(digest)}
         for at, digest in enumerate(digests)
     ]
     whole = {"size": own["size"] * count, "pages": own["pages"] * count, "clauses": []}
-    digest = unpadded(documents_sha256(digests))
+    digest = encode_base64(documents_sha256(digests))
     first = {**facts, **documents[0], **whole, "sha256": digest, "documents": documents}
     return {**first, **changes}
 

@@ -19,7 +19,7 @@ from veche.contracts.signing.evidence import Evidence
 from veche.contracts.signing.evidence_checks import check_evidence
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import MalformedError
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.support.evidence import Case
 
-OTHER = unpadded(hashlib.sha256(b"another").digest())
+OTHER = encode_base64(hashlib.sha256(b"another").digest())
 
 
 @functools.cache
@@ -46,7 +46,7 @@ def changed_approval(record: dict[str, Any], **shown: Any) -> None:
     """Another approval under the old signature."""
     approval = made.opened(record["approvals"][0])
     approval["shown"].update(shown)
-    record["approvals"][0]["signed"] = unpadded(canonical(approval, where="approval"))
+    record["approvals"][0]["signed"] = encode_base64(canonical(approval, where="approval"))
 
 
 def test_a_true_record_goes_with_its_file() -> None:
@@ -122,11 +122,11 @@ def with_passkey(record: dict[str, Any], rp_id: str, **changes: str) -> None:
     """The first approval by a passkey."""
     passkey = Passkey(rp_id="sign.example.org", origin="https://sign.example.org")
     approval = record["approvals"][0]
-    challenge = hashlib.sha256(from_unpadded(approval["signed"])).digest()
+    challenge = hashlib.sha256(decode_base64(approval["signed"])).digest()
     approval.update(
         means="webauthn",
         signature=None,
-        public_key=unpadded(passkey.public),
+        public_key=encode_base64(passkey.public),
         webauthn={**passkey.get(challenge), **changes},
         rp_id=rp_id,
     )
@@ -140,10 +140,10 @@ def test_a_passkey_approves_as_well() -> None:
     ("rp_id", "changes"),
     [
         ("other.example.org", {}),
-        ("sign.example.org", {"client_data": unpadded(b'{"type":"webauthn.get"}')}),
-        ("sign.example.org", {"authenticator_data": unpadded(bytes(37))}),
+        ("sign.example.org", {"client_data": encode_base64(b'{"type":"webauthn.get"}')}),
+        ("sign.example.org", {"authenticator_data": encode_base64(bytes(37))}),
         ("sign.example.org", {"authenticator_data": ""}),
-        ("sign.example.org", {"signature": unpadded(b"0")}),
+        ("sign.example.org", {"signature": encode_base64(b"0")}),
     ],
 )
 def test_a_passkey_that_signed_something_else_is_told(rp_id: str, changes: dict[str, str]) -> None:

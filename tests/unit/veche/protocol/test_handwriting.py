@@ -19,7 +19,7 @@ from veche.contracts.signing.handwriting import (
     HandRecord,
 )
 from veche.protocol.errors import MalformedError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.protocol.wire import parse
 
 DIGEST = "A" * 43
@@ -62,7 +62,7 @@ def test_a_name_is_lines() -> None:
 def test_the_digest_is_of_canonical_json() -> None:
     told = b'{"strokes":[[0,0,200,0]]}'
 
-    assert drawing([[0, 0, 200, 0]]).sha256 == unpadded(hashlib.sha256(told).digest())
+    assert drawing([[0, 0, 200, 0]]).sha256 == encode_base64(hashlib.sha256(told).digest())
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_record_has_one_form_and_one_digest() -> None:
     one = record()
 
     assert one.told == TOLD
-    assert one.sha256 == unpadded(hashlib.sha256(one.signed).digest())
+    assert one.sha256 == encode_base64(hashlib.sha256(one.signed).digest())
     assert record(clauses=[{**TOLD["clauses"][0], "accepted": True}]).sha256 != one.sha256  # type: ignore[index]
 
 

@@ -18,7 +18,7 @@ from veche.contracts.payments.ledger_heads import (
     unproven,
 )
 from veche.protocol.errors import BadSignatureError
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency import merkle
 from veche.transparency.notes import Checkpoint, NoteSigner
 
@@ -41,7 +41,7 @@ def post(size: int, after: int, hashes: list[bytes] = HASHES, **more: Any) -> di
         "v": 1,
         "checkpoint": note(size, hashes),
         "after": after,
-        "consistency": [unpadded(one) for one in path],
+        "consistency": [encode_base64(one) for one in path],
         "witnessed": [],
         **more,
     }

@@ -23,7 +23,7 @@ from veche.contracts.payments.receipt import (
     verify_receipt,
 )
 from veche.protocol.ids import hex_of_ulid
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.protocol.wire import parse
 from veche.transparency.notes import read_verifier_key
 
@@ -210,7 +210,7 @@ class TestSameAsTheLedger:
     def test_ids_and_places_are_those_of_the_ledger(self) -> None:
         assert receipt_module.PLACES == ledger_values.PLACES
         assert hex_of_ulid(an_id(77)) == ledger_id(an_id(77))
-        assert from_unpadded(a_receipt(1, 0)["ledger_proof"]["block"]["prev"]) == bytes(32)
+        assert decode_base64(a_receipt(1, 0)["ledger_proof"]["block"]["prev"]) == bytes(32)
 
 
 def _other(character: str) -> str:

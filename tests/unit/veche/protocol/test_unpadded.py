@@ -6,32 +6,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 
 @given(st.binary(max_size=200))
 def test_bytes_go_there_and_back_without_padding(data: bytes) -> None:
-    text = unpadded(data)
+    text = encode_base64(data)
 
     assert "=" not in text
-    assert from_unpadded(text) == data
+    assert decode_base64(text) == data
 
 
 @pytest.mark.parametrize("text", ["AA==", "A", "AA AA", "A-_A", "AAé", "AAAA\n", "~~~~", "\ud800"])
 def test_another_form_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
-        from_unpadded(text)
+        decode_base64(text)
 
 
 def test_bytes_have_one_form_only() -> None:
-    assert from_unpadded("QQ") == b"A"
+    assert decode_base64("QQ") == b"A"
     with pytest.raises(ValueError, match="other unused bits"):
-        from_unpadded("QR")
+        decode_base64("QR")
 
 
 @given(st.text(max_size=200))
 def test_garbage_raises_nothing_else(text: str) -> None:
     try:
-        from_unpadded(text)
+        decode_base64(text)
     except ValueError:
         return

@@ -1,4 +1,4 @@
-"""A bell that rings while nobody listens is heard by the next one who does."""
+"""A wake that rings while nobody listens is heard by the next one who does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from veche.runtime.wake import Bell
+from veche.runtime.wake_event import WakeEvent
 
 
 @pytest.fixture
@@ -15,26 +15,26 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def bell(clock: Clock) -> Bell:
-    return Bell(clock)
+def wake(clock: Clock) -> WakeEvent:
+    return WakeEvent(clock)
 
 
-def wait(bell: Bell, delay_ms: int) -> Deferred[None]:
-    return Deferred.fromCoroutine(bell.wait(delay_ms))
+def wait(wake: WakeEvent, delay_ms: int) -> Deferred[None]:
+    return Deferred.fromCoroutine(wake.wait(delay_ms))
 
 
-def test_a_ring_ends_the_sleep(bell: Bell, clock: Clock) -> None:
-    sleeping = wait(bell, 1_000)
+def test_a_ring_ends_the_sleep(wake: WakeEvent, clock: Clock) -> None:
+    sleeping = wait(wake, 1_000)
     was_called = sleeping.called
 
-    bell.ring()
+    wake.set()
 
     assert (was_called, sleeping.called) == (False, True)
     assert clock.getDelayedCalls() == []
 
 
-def test_time_ends_the_sleep(bell: Bell, clock: Clock) -> None:
-    sleeping = wait(bell, 1_000)
+def test_time_ends_the_sleep(wake: WakeEvent, clock: Clock) -> None:
+    sleeping = wait(wake, 1_000)
 
     called = []
     for step_s in (0.999, 0.001):
@@ -44,28 +44,28 @@ def test_time_ends_the_sleep(bell: Bell, clock: Clock) -> None:
     assert called == [False, True]
 
 
-def test_a_ring_before_the_sleep_is_not_missed(bell: Bell) -> None:
-    bell.ring()
+def test_a_ring_before_the_sleep_is_not_missed(wake: WakeEvent) -> None:
+    wake.set()
 
-    assert wait(bell, 1_000).called
-    assert not wait(bell, 1_000).called
+    assert wait(wake, 1_000).called
+    assert not wait(wake, 1_000).called
 
 
-def test_many_rings_are_one(bell: Bell) -> None:
+def test_many_rings_are_one(wake: WakeEvent) -> None:
     for _ in range(3):
-        bell.ring()
-    assert wait(bell, 1_000).called
+        wake.set()
+    assert wait(wake, 1_000).called
 
-    assert not wait(bell, 1_000).called
+    assert not wait(wake, 1_000).called
 
 
 @pytest.mark.parametrize("delay_ms", [0, -5])
-def test_no_delay_is_no_sleep(bell: Bell, delay_ms: int) -> None:
-    assert wait(bell, delay_ms).called
+def test_no_delay_is_no_sleep(wake: WakeEvent, delay_ms: int) -> None:
+    assert wait(wake, delay_ms).called
 
 
-def test_a_cancelled_sleep_leaves_nothing_behind(bell: Bell, clock: Clock) -> None:
-    sleeping = wait(bell, 1_000)
+def test_a_cancelled_sleep_leaves_nothing_behind(wake: WakeEvent, clock: Clock) -> None:
+    sleeping = wait(wake, 1_000)
     failures: list[object] = []
     sleeping.addErrback(lambda failure: failures.append(failure.check(CancelledError)))
 
@@ -73,5 +73,5 @@ def test_a_cancelled_sleep_leaves_nothing_behind(bell: Bell, clock: Clock) -> No
 
     assert failures == [CancelledError]
     assert clock.getDelayedCalls() == []
-    bell.ring()
-    assert wait(bell, 1_000).called
+    wake.set()
+    assert wait(wake, 1_000).called

@@ -12,7 +12,7 @@ from veche.access.approvals.store.keys import ROWS_MAX
 from veche.protocol.ids import EventId, RoomId, UserId
 from veche.protocol.message_json import doc_from_json
 from veche.protocol.prompts import Prompt
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -323,14 +323,14 @@ def seal_evidence(txn: Cursor, vault: Vault) -> int:
 
 
 def _sealed(vault: Vault, nonce: str, signed: bytes) -> bytes:
-    return vault.seal({_NONCE: nonce, _SIGNED: unpadded(signed)})
+    return vault.seal({_NONCE: nonce, _SIGNED: encode_base64(signed)})
 
 
 def _opened(vault: Vault, nonce: str, sealed: bytes) -> bytes:
     told = vault.open(sealed)
     if told[_NONCE] != nonce:
         raise ValueError(f"the evidence of {nonce} is that of another approval")
-    return from_unpadded(told[_SIGNED])
+    return decode_base64(told[_SIGNED])
 
 
 def spent_by_key(txn: Cursor, key_id: str, currency: str, until_ms: int) -> int:

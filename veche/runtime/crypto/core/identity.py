@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import nacl.signing
 
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.crypto.core.signing import signed_bytes, with_signature
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Identity:
         if usage not in self.seeds:
             raise MasterIsColdError("the master key of this bot was exported: bring its seed")
         key = nacl.signing.SigningKey(self.seeds[usage])
-        signature = unpadded(key.sign(signed_bytes(value)).signature)
+        signature = encode_base64(key.sign(signed_bytes(value)).signature)
         return with_signature(
             value, self.user_id, f"ed25519:{_public(self.seeds[usage])}", signature
         )
@@ -79,7 +79,9 @@ class Identity:
 
     def to_bytes(self) -> bytes:
         """The seeds, to be sealed. Never stored as they are."""
-        return json.dumps({usage: unpadded(seed) for usage, seed in self.seeds.items()}).encode()
+        return json.dumps(
+            {usage: encode_base64(seed) for usage, seed in self.seeds.items()}
+        ).encode()
 
     @classmethod
     def from_bytes(cls, user_id: str, master_key: str, data: bytes) -> Identity:
@@ -88,7 +90,7 @@ class Identity:
         Raises:
             ValueError: The bytes are not seeds, or not those of ``master_key``.
         """
-        seeds = {usage: from_unpadded(seed) for usage, seed in json.loads(data).items()}
+        seeds = {usage: decode_base64(seed) for usage, seed in json.loads(data).items()}
         if "master" in seeds and _public(seeds["master"]) != master_key:
             raise ValueError("the sealed master seed is not that of the published key")
         return cls(user_id, master_key, seeds)
@@ -112,7 +114,7 @@ def fingerprint(master_key: str) -> str:
 
 
 def _public(seed: bytes) -> str:
-    return unpadded(nacl.signing.SigningKey(seed).verify_key.encode())
+    return encode_base64(nacl.signing.SigningKey(seed).verify_key.encode())
 
 
 def _key_object(user_id: str, usage: str, public: str) -> Json:

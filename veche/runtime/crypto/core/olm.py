@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import vodozemac as vz
 
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.crypto.core.signing import is_key, is_signed
 from veche.runtime.crypto.core.values import (
     EVENT_BYTES_MAX,
@@ -106,7 +106,7 @@ def read_envelope(content: object, own_curve25519: str) -> OlmMessage:
         raise BadEventError(Reason.FORM, "ciphertext.type: neither 0 nor 1")
     body = as_text(mine.get("body"), "ciphertext.body", characters_max=EVENT_BYTES_MAX)
     try:
-        message = vz.AnyOlmMessage.from_parts(kind, from_unpadded(body))
+        message = vz.AnyOlmMessage.from_parts(kind, decode_base64(body))
     except ValueError as e:
         raise BadEventError(Reason.FORM, "ciphertext.body: not an Olm message") from e
     pre_key = message.to_pre_key()
@@ -283,5 +283,5 @@ def encrypt(
     return {
         "algorithm": OLM,
         "sender_key": own.curve25519,
-        "ciphertext": {device.curve25519: {"type": kind, "body": unpadded(bytes(body))}},
+        "ciphertext": {device.curve25519: {"type": kind, "body": encode_base64(bytes(body))}},
     }

@@ -12,7 +12,7 @@ import nacl.exceptions
 import nacl.signing
 from canonicaljson import encode_canonical_json
 
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.crypto.core.values import KEY_CHARACTERS, Json
 
 _KEY_BYTES: Final = 32
@@ -32,7 +32,7 @@ def is_key(value: object) -> TypeGuard[str]:
     if not isinstance(value, str) or len(value) != KEY_CHARACTERS:
         return False
     try:
-        return len(from_unpadded(value)) == _KEY_BYTES
+        return len(decode_base64(value)) == _KEY_BYTES
     except ValueError:
         return False
 
@@ -52,8 +52,8 @@ def is_signed(value: Json, user_id: str, key_id: str, public_key: str) -> bool:
         public_key: Unpadded base64.
     """
     try:
-        signature = from_unpadded(value["signatures"][user_id][key_id])
-        nacl.signing.VerifyKey(from_unpadded(public_key)).verify(signed_bytes(value), signature)
+        signature = decode_base64(value["signatures"][user_id][key_id])
+        nacl.signing.VerifyKey(decode_base64(public_key)).verify(signed_bytes(value), signature)
     except _BAD:
         return False
     return True

@@ -12,7 +12,7 @@ from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
 from tests.support.crypto_peers import ANNA, BOT, ROOM, Side
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.protocol.ids import RoomId, UserId
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.crypto import maintenance
 from veche.runtime.crypto.claims import CLAIM_RETRY_MS
 from veche.runtime.crypto.core.identity import new_identity
@@ -396,7 +396,7 @@ def test_the_master_is_exported_once_and_gone(desk: Desk) -> None:
 
     [row] = desk.database.execute("SELECT master_key, seeds_sealed FROM crypto.identity")
     left = OPERATOR_KEY.open(BOT, row[0], bytes(row[1]), OPERATOR_KEY.name)
-    assert new_identity(BOT, (from_unpadded(seed), bytes(32), bytes(32))).master_key == row[0]
+    assert new_identity(BOT, (decode_base64(seed), bytes(32), bytes(32))).master_key == row[0]
     assert set(left.seeds) == {"self_signing", "user_signing"}
     with pytest.raises(RefusedError, match="exported before"):
         run(desk.database.run("t", export, OPERATOR_KEY, BOT))

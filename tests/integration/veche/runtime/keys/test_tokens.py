@@ -22,7 +22,7 @@ from veche.documents.pki.cms import read_signed_data
 from veche.documents.pki.stamps import StampAuthority, StampRequest
 from veche.documents.signatures.checking import signer_of
 from veche.protocol.errors import ConfigError
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.config.secret_files import write_private
 from veche.runtime.keys.places import TokenKey, TokenSection, open_key, token_text
 from veche.runtime.keys.tokens import RESTART_S, PinRefusedError, Token, TokenError
@@ -195,7 +195,7 @@ def test_an_authority_is_made_and_used_with_its_keys_in_a_token(ca: Ca) -> None:
     known = read_authorities(ca.folder)
 
     sealed = Seals(known).seal("town", DIGEST, ms(NOW))
-    signed = read_signed_data(from_unpadded(sealed.signature))
+    signed = read_signed_data(decode_base64(sealed.signature))
     assert signer_of(signed, DIGEST) == known.seals["town"].certificate
     assert [path.name for path in ca.folder.rglob("*.key")] == ["root.key"]
     assert sorted(known.seals) == ["club", "town"]

@@ -251,13 +251,13 @@ def test_text_and_html_have_the_same_words() -> None:
 class TestWords:
     @pytest.mark.parametrize("language", LANGUAGES)
     def test_every_state_event_role_and_reason_has_words(self, language: str) -> None:
-        speech = context(language=language).person
+        localizer = context(language=language).person
         words = [
-            *(state_words(state, speech) for state in State),
-            *(staff_state_words(state, speech) for state in State),
-            *(happened_words(happened, speech) for happened in Happened),
-            *(role_words(role, speech) for role in Role),
-            *(refusal_words(r, speech, state="x", what="y", max=3) for r in RefusalReason),
+            *(state_words(state, localizer) for state in State),
+            *(staff_state_words(state, localizer) for state in State),
+            *(happened_words(happened, localizer) for happened in Happened),
+            *(role_words(role, localizer) for role in Role),
+            *(refusal_words(r, localizer, state="x", what="y", max=3) for r in RefusalReason),
         ]
         assert all(words)
 

@@ -31,7 +31,7 @@ from veche.protocol.approval import TEXT_CHARACTERS_MAX, showable
 from veche.protocol.commands import read_command
 from veche.protocol.message import body
 from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
-from veche.protocol.texts.localizer import Speech
+from veche.protocol.texts.localizer import Localizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +45,8 @@ LABELS = (
 ALICE, BOB, CAROL = (Party(f"@{one}:veche.test", one.title()) for one in ("alice", "bob", "carol"))
 
 
-def speech(language: str) -> Speech:
-    return Speech(language, "Europe/Berlin", CATALOGUE)
+def localizer(language: str) -> Localizer:
+    return Localizer(language, "Europe/Berlin", CATALOGUE)
 
 
 def escrow(state: EscrowState, **more: Any) -> EscrowView:
@@ -102,7 +102,7 @@ def dispute(state: DisputeState, end: End | None = None) -> DisputeView:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_answer_to_a_question_is_a_command(language: str) -> None:
-    said = speech(language)
+    said = localizer(language)
     labels = [CATALOGUE.text(language, label) for label in LABELS]
     labels += [said.text("Yes, give back {amount}", amount=said.money(500, "EUR"))]
     view = escrow(EscrowState.FUNDED)
@@ -119,7 +119,7 @@ def test_each_state_of_an_escrow_is_said_to_everybody(language: str) -> None:
     for state, role in itertools.product(EscrowState, Role):
         for why in ("no_cover", "frozen", "over_day_limit", "guarded", "too_late", "failed"):
             view = escrow(state, why=why if state is EscrowState.REFUSED else None)
-            text = body(escrow_texts.state_doc(view, role, speech(language)))
+            text = body(escrow_texts.state_doc(view, role, localizer(language)))
             assert "1Q2W3E4R" in text
             assert "bicycle" in text
 
@@ -127,7 +127,8 @@ def test_each_state_of_an_escrow_is_said_to_everybody(language: str) -> None:
 def test_only_the_buyer_learns_why_nothing_was_put_aside() -> None:
     view = escrow(EscrowState.REFUSED, why="no_cover")
     buyer, seller = (
-        body(escrow_texts.state_doc(view, role, speech("en"))) for role in (Role.BUYER, Role.SELLER)
+        body(escrow_texts.state_doc(view, role, localizer("en")))
+        for role in (Role.BUYER, Role.SELLER)
     )
 
     assert "You have not enough for it." in buyer
@@ -148,8 +149,8 @@ def test_what_is_signed_of_an_escrow_can_be_shown_however_long_the_names_are(
     few = escrow(EscrowState.AGREED, voters=voters, k=5)
     view = attrs.evolve(few, parties=parties, reference="x" * 70)
 
-    funding = escrow_texts.shown_funding(view, speech(language))
-    vote = escrow_texts.shown_vote(view, 600, speech(language))
+    funding = escrow_texts.shown_funding(view, localizer(language))
+    vote = escrow_texts.shown_vote(view, 600, localizer(language))
     for text in (funding, vote):
         assert len(text) <= TEXT_CHARACTERS_MAX
         assert showable(text) == text
@@ -160,7 +161,7 @@ def test_what_is_signed_of_an_escrow_can_be_shown_however_long_the_names_are(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_signed_to_decide_says_who_gets_what(language: str) -> None:
-    said = speech(language)
+    said = localizer(language)
     text = escrow_texts.shown_vote(escrow(EscrowState.FUNDED), 600, said)
 
     for words in ("1Q2W3E4R", ALICE.address, BOB.address, said.money(600, "EUR")):
@@ -171,7 +172,7 @@ def test_what_is_signed_to_decide_says_who_gets_what(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_state_of_a_dispute_is_said_to_each_side(language: str) -> None:
     for view, side in itertools.product(_disputes(), Side):
-        text = body(dispute_texts.dispute_doc(view, side, speech(language)))
+        text = body(dispute_texts.dispute_doc(view, side, localizer(language)))
         for words in ("1Q2W3E4R", "vase", "broken", "whole", "fair"):
             assert words in text
 
@@ -186,7 +187,7 @@ def _disputes() -> Iterator[DisputeView]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_wrong_is_said_with_what_would_be_right(language: str) -> None:
-    said = speech(language)
+    said = localizer(language)
     now = Now(1_790_000_000_000, language, "Europe/Berlin")
     for problem in EscrowProblem:
         text = body(escrow_texts.problem_doc(problem, "EUR", said))

@@ -12,7 +12,7 @@ from appservices.payments.core.texts import bill, extras, paying
 from appservices.payments.core.texts.bill import BillView, ShareView
 from appservices.payments.core.texts.views import Party
 from tests.support.rendered import check_message
-from tests.unit.appservices.payments.core.test_texts import ALICE, BOB, NOW_MS, speech, view
+from tests.unit.appservices.payments.core.test_texts import ALICE, BOB, NOW_MS, localizer, view
 from veche.protocol import message
 from veche.protocol.commands import read_command
 from veche.protocol.message import Doc
@@ -33,7 +33,7 @@ def shown(title: str = "Dinner & more", *, is_alone: bool = False) -> BillView:
 
 
 def documents(language: str) -> list[Doc]:
-    one, all_ = speech(language), shown()
+    one, all_ = localizer(language), shown()
     return [
         bill.bill_doc(all_, one),
         bill.bill_doc(shown(""), one),
@@ -80,7 +80,7 @@ def test_no_language_says_it_in_the_words_of_another() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_examples_in_each_language_are_read(language: str) -> None:
-    one = speech(language)
+    one = localizer(language)
     bill_line = one.text("split 60.00 {currency} @alice @bob:2 dinner", currency="EUR")
     place_line = one.text("deliver Main Street 5, Lindenau")
     split = read_command({"msgtype": "m.text", "body": bill_line}, COMMANDS, language)
@@ -96,14 +96,14 @@ def test_the_examples_in_each_language_are_read(language: str) -> None:
 
 
 def test_who_had_not_agreed_is_told_only_where_the_time_is_over() -> None:
-    told = {state: message.body(bill.end_doc(shown(), state, speech("en"))) for state in OVER}
+    told = {state: message.body(bill.end_doc(shown(), state, localizer("en"))) for state in OVER}
 
     assert [state for state, body in told.items() if "Bob" in body] == [BillState.EXPIRED]
     assert "Alice" not in told[BillState.EXPIRED]
 
 
 def test_who_shares_a_bill_is_not_told_who_has_agreed() -> None:
-    body = message.body(bill.share_doc(shown(), speech("en")))
+    body = message.body(bill.share_doc(shown(), localizer("en")))
 
     assert "Alice" not in body
     assert "Bob" not in body

@@ -14,7 +14,7 @@ from appservices.payments.core.escrow_order import RELEASE, RETURN, SHARE
 from appservices.payments.core.texts import case_rooms as texts
 from appservices.payments.core.texts.dispute import Side
 from appservices.payments.core.texts.views import Party
-from tests.unit.appservices.payments.core.test_aside_texts import dispute, escrow, speech
+from tests.unit.appservices.payments.core.test_aside_texts import dispute, escrow, localizer
 from veche.protocol.commands import HELP, read_command
 from veche.protocol.message import Bold, Doc, Facts, body
 from veche.protocol.texts.catalogue import LANGUAGES
@@ -34,7 +34,7 @@ def test_the_card_of_a_dispute_names_only_lines_that_are_understood(
     state: DisputeState, language: str
 ) -> None:
     end = End.DECIDED if state in {DisputeState.ENDING, DisputeState.CLOSED} else None
-    said = speech(language)
+    said = localizer(language)
     doc = texts.dispute_card(dispute(state, end), said)
 
     assert (said.text("To see this again") in body(doc)) == (state in LIVE)
@@ -51,7 +51,7 @@ def test_the_card_of_a_dispute_names_only_lines_that_are_understood(
 def test_the_card_of_an_escrow_names_only_lines_that_are_understood(
     state: EscrowState, language: str
 ) -> None:
-    said = speech(language)
+    said = localizer(language)
     doc = texts.escrow_card(escrow(state), said)
 
     is_open = state is EscrowState.FUNDED
@@ -71,7 +71,7 @@ def test_the_card_of_an_escrow_names_only_lines_that_are_understood(
 
 def test_what_an_organisation_cannot_do_in_the_room_is_said() -> None:
     view = attrs.evolve(dispute(DisputeState.OPEN), payee=Party("bakery", "Bakery"))
-    words = body(texts.dispute_card(view, speech("en")))
+    words = body(texts.dispute_card(view, localizer("en")))
 
     assert "Bakery answers by its program, and does not read here." in words
     assert "if they are sent here by: Alice." in words
@@ -79,7 +79,7 @@ def test_what_an_organisation_cannot_do_in_the_room_is_said() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_questions_news_and_reminders_are_said_in_each_language(language: str) -> None:
-    said, seen = speech(language), dispute(DisputeState.AT_DESK)
+    said, seen = localizer(language), dispute(DisputeState.AT_DESK)
     deal = escrow(EscrowState.FUNDED)
     moment = said.moment(seen.dispute.due_at_ms or 0)
 

@@ -38,15 +38,15 @@ from veche.protocol.ids import UserId, derived_ulid
 from veche.protocol.message import Bold, Doc, Mono
 from veche.protocol.money import Money
 from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
-from veche.protocol.texts.localizer import Speech
+from veche.protocol.texts.localizer import Localizer
 
 NOW_MS = 1_764_000_000_000
 CATALOGUE = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.payments")
 ALICE, BOB = Party("@alice:veche.test", "Alice"), Party("@bob:veche.test", "Bob <b>")
 
 
-def speech(language: str) -> Speech:
-    return Speech(language, "Europe/Berlin", CATALOGUE)
+def localizer(language: str) -> Localizer:
+    return Localizer(language, "Europe/Berlin", CATALOGUE)
 
 
 def view(kind: Kind = Kind.PAY, reference: str = "Rent & more", fee: int = 0) -> PaymentView:
@@ -96,7 +96,7 @@ def order() -> MandateOrder:
     )
 
 
-def documents(one: Speech) -> list[Doc]:
+def documents(one: Localizer) -> list[Doc]:
     """Every document there is, in one language."""
     person = ALICE.person
     assert person is not None
@@ -112,8 +112,8 @@ def documents(one: Speech) -> list[Doc]:
         account.history_doc(views, [], person, one),
         account.history_doc([], [account.TopUp(1, 5, "EUR")], person, one),
         account.history_doc([], [], person, one),
-        account.frozen_doc([], has_allowances=False, speech=one),
-        account.frozen_doc(["Water", "Gym"], has_allowances=True, speech=one),
+        account.frozen_doc([], has_allowances=False, localizer=one),
+        account.frozen_doc(["Water", "Gym"], has_allowances=True, localizer=one),
         account.missed_doc("Town", "5.00 EUR", "benefit", one),
         account.private_doc(one),
         talk.clear_doc(one),
@@ -155,12 +155,12 @@ def documents(one: Speech) -> list[Doc]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_obeys_the_rules_of_every_message(language: str) -> None:
-    for doc in documents(speech(language)):
+    for doc in documents(localizer(language)):
         check_message(message.text(doc))
 
 
 def test_no_language_says_it_in_the_words_of_another() -> None:
-    bodies = {one: [message.body(doc) for doc in documents(speech(one))] for one in LANGUAGES}
+    bodies = {one: [message.body(doc) for doc in documents(localizer(one))] for one in LANGUAGES}
 
     for first, second in itertools.combinations(LANGUAGES, 2):
         same = [a for a, b in zip(bodies[first], bodies[second], strict=True) if a == b]
@@ -168,7 +168,7 @@ def test_no_language_says_it_in_the_words_of_another() -> None:
 
 
 def test_who_pays_for_another_reads_whose_money_it_is() -> None:
-    said = speech("en")
+    said = localizer("en")
     own, anothers = view(), attrs.evolve(view(), user=BOB)
 
     assert "Whose money" not in message.body(paying.question_doc(own, said))
@@ -187,14 +187,14 @@ def test_who_has_no_name_here_is_said_by_their_address_once() -> None:
 def test_an_invoice_shows_its_only_line_unless_it_says_no_more_than_the_title() -> None:
     one = card(1)
 
-    assert "line 0: " in message.body(invoice.invoice_doc(one, speech("en")))
+    assert "line 0: " in message.body(invoice.invoice_doc(one, localizer("en")))
     same = one.model_copy(update={"title": one.lines[0].text})
-    assert "line 0: " not in message.body(invoice.invoice_doc(same, speech("en")))
+    assert "line 0: " not in message.body(invoice.invoice_doc(same, localizer("en")))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_example_in_each_language_is_an_order_that_is_read(language: str) -> None:
-    example = speech(language).text("pay bob 12.50 {currency} rent", currency="EUR")
+    example = localizer(language).text("pay bob 12.50 {currency} rent", currency="EUR")
     read = read_order(example.partition(" ")[2], ["EUR"])
 
     assert not isinstance(read, OrderProblem)
@@ -202,7 +202,7 @@ def test_the_example_in_each_language_is_an_order_that_is_read(language: str) ->
 
 
 def test_what_is_signed_of_a_mandate_names_both_caps_and_the_end() -> None:
-    words = mandate.shown_text(order(), speech("en"))
+    words = mandate.shown_text(order(), localizer("en"))
 
     assert "0.01 EUR at once" in words
     assert "at most 0.02 EUR a month" in words
@@ -224,13 +224,13 @@ def test_who_gives_a_mandate_reads_and_signs_when_debits_are_announced(
 ) -> None:
     asked = order().model_copy(update={"notice_ms": notice_ms})
 
-    assert said in mandate.shown_text(asked, speech("en"))
-    assert said in message.body(mandate.proposal_doc(asked, speech("en")))
+    assert said in mandate.shown_text(asked, localizer("en"))
+    assert said in message.body(mandate.proposal_doc(asked, localizer("en")))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_payout_in_each_language_is_one_that_is_read(language: str) -> None:
-    doc = banks.payout_problem_doc(PayoutProblem.USAGE, "EUR", speech(language))
+    doc = banks.payout_problem_doc(PayoutProblem.USAGE, "EUR", localizer(language))
     example = message.body(doc).splitlines()[-1].strip("`")
 
     assert isinstance(read_payout(example.partition(" ")[2], ["EUR"]), PayoutOrder)
@@ -239,7 +239,7 @@ def test_the_payout_in_each_language_is_one_that_is_read(language: str) -> None:
 def test_top_ups_stand_among_the_payments_by_their_time_and_no_more_than_fit() -> None:
     moves = [account.TopUp(at, 100 + at, "EUR") for at in range(15)]
 
-    doc = account.history_doc([], moves, ALICE.person or UserId(""), speech("en"))
+    doc = account.history_doc([], moves, ALICE.person or UserId(""), localizer("en"))
 
     lines = message.body(doc).splitlines()[1:]
     shown = [line for line in lines if "Top-up" in line]

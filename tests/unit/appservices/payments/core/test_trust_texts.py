@@ -29,7 +29,7 @@ from veche.protocol.commands import read_command
 from veche.protocol.guardians import Tally
 from veche.protocol.message import body
 from veche.protocol.texts.catalogue import LANGUAGES
-from veche.protocol.texts.localizer import Speech
+from veche.protocol.texts.localizer import Localizer
 
 if TYPE_CHECKING:
     from veche.protocol.commands import Command
@@ -51,8 +51,8 @@ PAYMENT = PaymentView(
 )
 
 
-def speech(language: str) -> Speech:
-    return Speech(language, "UTC", CATALOGUE)
+def localizer(language: str) -> Localizer:
+    return Localizer(language, "UTC", CATALOGUE)
 
 
 def argument(text: str, command: Command, language: str) -> str:
@@ -64,7 +64,7 @@ def argument(text: str, command: Command, language: str) -> str:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_example_that_is_shown_can_be_typed_as_it_is(language: str) -> None:
-    spoken = speech(language)
+    spoken = localizer(language)
 
     rule = spoken.text("guardians @bob @carol 2 of 2 above 200 {currency}", currency="EUR")
     read = read_guards(argument(rule, GUARDIANS, language), ["EUR"])
@@ -109,7 +109,7 @@ LABELS = (
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("label", LABELS)
 def test_no_choice_can_be_taken_for_a_command_in_any_language(language: str, label: str) -> None:
-    said = speech(language).text(label, name="@alice:x")
+    said = localizer(language).text(label, name="@alice:x")
 
     for spoken in LANGUAGES:
         assert read_command({"msgtype": "m.text", "body": said}, COMMANDS, spoken) is None
@@ -133,7 +133,7 @@ def test_an_account_is_named_at_the_end_with_an_at_sign(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_guardians_see_whom_and_how_much_only_where_the_payer_lets_them(language: str) -> None:
-    spoken = speech(language)
+    spoken = localizer(language)
     hidden = attrs.evolve(RULE, is_shown=False)
     secret = ("shop", "Shop", "777", "bicycle")
 
@@ -147,7 +147,7 @@ def test_guardians_see_whom_and_how_much_only_where_the_payer_lets_them(language
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_whoever_did_not_approve_is_told_by_number_alone(language: str) -> None:
-    said = body(denied_doc(PAYMENT, Tally(2, 1, 1, 0, 0), speech(language)))
+    said = body(denied_doc(PAYMENT, Tally(2, 1, 1, 0, 0), localizer(language)))
 
     for one in GUARDIANS_OF_ALICE:
         assert one.name not in said
@@ -159,7 +159,7 @@ def test_who_pays_from_anothers_account_does_not_learn_what_is_in_it(language: s
     used = attrs.evolve(PAYMENT, user=Party("@bob:x", "Bob"))
 
     reasons = {
-        refused_words(why, used, 12_345, speech(language))
+        refused_words(why, used, 12_345, localizer(language))
         for why in ("no_cover", "frozen", "banned", "over_day_limit")
     }
     assert len(reasons) == 1
@@ -172,5 +172,5 @@ def test_the_longest_rule_that_there_is_can_be_signed(language: str) -> None:
     rule = RuleView(longest, (longest,) * 5, 5, 2**53 - 1, "EUR")
     payment = attrs.evolve(PAYMENT, payee=longest)
 
-    assert len(shown_text(rule, speech(language))) <= TEXT_CHARACTERS_MAX
-    assert len(vote_text(payment, rule, speech(language))) <= TEXT_CHARACTERS_MAX
+    assert len(shown_text(rule, localizer(language))) <= TEXT_CHARACTERS_MAX
+    assert len(vote_text(payment, rule, localizer(language))) <= TEXT_CHARACTERS_MAX

@@ -25,13 +25,13 @@ from appservices.signing.service.scene import CATALOGUE
 from veche.protocol.ids import Ulid
 from veche.protocol.message import body, edit, text
 from veche.protocol.texts.catalogue import LANGUAGES
-from veche.protocol.texts.localizer import Speech
+from veche.protocol.texts.localizer import Localizer
 
 PAGE = "https://sign.example.org/sign#s=1"
 
 
-def speech(language: str = "en") -> Speech:
-    return Speech(language, "Europe/Berlin", CATALOGUE)
+def localizer(language: str = "en") -> Localizer:
+    return Localizer(language, "Europe/Berlin", CATALOGUE)
 
 
 def session(count: int = 2, **more: object) -> Session:
@@ -73,7 +73,7 @@ def standing(state: PartyState, **more: object) -> Session:
 @pytest.mark.parametrize("state", PartyState)
 def test_each_state_of_a_party_has_words(state: PartyState, language: str) -> None:
     made = standing(state)
-    words = body(card_doc(made, made.members[0], PAGE, speech(language)))
+    words = body(card_doc(made, made.members[0], PAGE, localizer(language)))
     assert made.code in words
     assert (PAGE in words) == (state in (PartyState.INVITED, PartyState.VIEWED))
 
@@ -81,7 +81,7 @@ def test_each_state_of_a_party_has_words(state: PartyState, language: str) -> No
 @pytest.mark.parametrize("state", State)
 def test_what_is_over_has_no_link(state: State) -> None:
     made = session(state=state)
-    words = body(card_doc(made, made.members[0], PAGE, speech()))
+    words = body(card_doc(made, made.members[0], PAGE, localizer()))
     assert (PAGE in words) == (state is State.OPEN)
 
 
@@ -89,14 +89,14 @@ def test_how_it_is_signed() -> None:
     made = session()
     click = attrs.evolve(made.members[0], level_min=Level.CLICK)
     assert f"reply with its code alone, to sign it: {made.code}" in body(
-        card_doc(made, click, None, speech())
+        card_doc(made, click, None, localizer())
     )
-    words = body(card_doc(made, made.members[0], None, speech()))
+    words = body(card_doc(made, made.members[0], None, localizer()))
     assert "there are no pages here" in words
     roles = {Role.WITNESS: "as a witness", Role.APPROVER: "asks you to approve"}
     for role, wanted in roles.items():
         one = attrs.evolve(made.members[0], party=Party("p1", role, PartyState.INVITED, ""))
-        assert wanted in body(card_doc(made, one, PAGE, speech()))
+        assert wanted in body(card_doc(made, one, PAGE, localizer()))
 
 
 def test_whether_it_counts() -> None:
@@ -109,19 +109,19 @@ def test_whether_it_counts() -> None:
     ):
         made = attrs.evolve(signed, state=state, effect=effect)
         assert is_in_force(made) is counts
-        assert ("not in force" in result_words(made, speech())) is not counts
+        assert ("not in force" in result_words(made, localizer())) is not counts
     assert not is_in_force(session(state=State.EXPIRED, effect=SessionEffect.EACH))
     assert counted(signed) == (1, 2)
 
 
 def test_a_choice_says_of_whom_how_many_are_enough() -> None:
     made = session(3, stages=(Stage(("p1", "p2"), need=1), Stage(("p3",))))
-    words = body(card_doc(made, made.members[2], PAGE, speech()))
+    words = body(card_doc(made, made.members[2], PAGE, localizer()))
     assert "1 of these is enough: Name p1, Name p2" in words
     both = session(3, stages=(Stage(("p1", "p2", "p3"), need=2),))
-    told = body(card_doc(both, both.members[0], PAGE, speech("de")))
+    told = body(card_doc(both, both.members[0], PAGE, localizer("de")))
     assert "2 dieser Unterschriften genügen: Name p1, Name p2, Name p3" in told
-    assert "enough" not in body(card_doc(session(), session().members[0], PAGE, speech()))
+    assert "enough" not in body(card_doc(session(), session().members[0], PAGE, localizer()))
 
 
 def test_the_result_names_for_whom_a_delegate_has_signed() -> None:
@@ -130,9 +130,9 @@ def test_the_result_names_for_whom_a_delegate_has_signed() -> None:
     delegated = attrs.evolve(second, delegated_to="p1")
     made = attrs.evolve(made, members=(first, delegated), state=State.COMPLETED)
 
-    words = body(result_doc(made, "sealed", None, None, speech()))
+    words = body(result_doc(made, "sealed", None, None, localizer()))
     assert "Signed by: Name p1 for Name p2" in words
-    assert "signed by Name p1 for Name p2" in file_caption(made, speech())
+    assert "signed by Name p1 for Name p2" in file_caption(made, localizer())
 
 
 def test_the_result_says_who_has_signed_by_hand() -> None:
@@ -144,8 +144,8 @@ def test_the_result_says_who_has_signed_by_hand() -> None:
     made = attrs.evolve(made, members=members, state=State.COMPLETED)
 
     names = "Name p1 (by hand), Name p2, witness of Name p1"
-    assert f"Signed by: {names}\n" in body(result_doc(made, "sealed", None, None, speech()))
-    assert f"signed by {names}" in file_caption(made, speech())
+    assert f"Signed by: {names}\n" in body(result_doc(made, "sealed", None, None, localizer()))
+    assert f"signed by {names}" in file_caption(made, localizer())
 
 
 def test_the_shorter_card_always_fits() -> None:
@@ -155,10 +155,10 @@ def test_the_shorter_card_always_fits() -> None:
     long = tuple(attrs.evolve(one, name="Ж" * 100) for one in made.members)
     made = attrs.evolve(made, members=long)
     page = PAGE + "x" * 200
-    listed = body(card_doc(made, made.members[0], page, speech("ru")))
+    listed = body(card_doc(made, made.members[0], page, localizer("ru")))
     assert listed.count("Ж" * 100) == 20
     assert "180" in listed
-    short = card_doc(made, made.members[0], page, speech("ru"), is_short=True)
+    short = card_doc(made, made.members[0], page, localizer("ru"), is_short=True)
     assert edit(text(short))
     assert "§" not in body(short)
 
@@ -175,10 +175,10 @@ def test_a_card_says_who_sees_the_document_and_where_its_key_comes_from(
     language: str, page: str | None
 ) -> None:
     seen, unseen = session(), blind()
-    told = body(card_doc(seen, seen.members[0], page, speech(language)))
-    private = body(card_doc(unseen, unseen.members[0], page, speech(language)))
+    told = body(card_doc(seen, seen.members[0], page, localizer(language)))
+    private = body(card_doc(unseen, unseen.members[0], page, localizer(language)))
 
-    who = speech(language).text("Who sees it")
+    who = localizer(language).text("Who sees it")
     assert who in told
     assert who in private
     assert "Lease" in told
@@ -190,8 +190,8 @@ def test_a_card_says_who_sees_the_document_and_where_its_key_comes_from(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_has_no_title_is_called_by_its_number(language: str) -> None:
-    assert headed(session(), speech(language)) == "Lease (Y0A1B2C3)"
-    assert "Y0A1B2C3" in headed(blind(), speech(language))
+    assert headed(session(), localizer(language)) == "Lease (Y0A1B2C3)"
+    assert "Y0A1B2C3" in headed(blind(), localizer(language))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -203,6 +203,6 @@ def test_no_text_of_a_private_document_has_a_gap(language: str, state: State) ->
             acting = attrs.evolve(member, party=attrs.evolve(member.party, state=party))
             others = [one for one in made.members if one.id != member.id]
             held = attrs.evolve(made, members=(acting, *others))
-            doc = card_doc(held, acting, PAGE, speech(language))
+            doc = card_doc(held, acting, PAGE, localizer(language))
             assert "{" not in body(doc)
             assert "“”" not in body(doc)

@@ -22,7 +22,7 @@ from veche.documents.pki.certificates import Authority, Holder, seal_certificate
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.texts.catalogue import LANGUAGES
-from veche.protocol.unpadded_base64 import from_unpadded
+from veche.protocol.unpadded_base64 import decode_base64
 from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def test_digests_are_told_as_other_programs_tell_them(tmp_path: Path) -> None:
     said = words(report(), tmp_path)
 
     assert len(held) >= 4
-    assert all(from_unpadded(one).hex() in said for one in held)
+    assert all(decode_base64(one).hex() in said for one in held)
 
 
 def test_of_whoever_gets_a_copy_alone_it_is_not_told_that_nobody_asked_them(tmp_path: Path) -> None:

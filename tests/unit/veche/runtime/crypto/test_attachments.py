@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.crypto_peers import damaged, refuses
 from veche.protocol.errors import MalformedError, TooLargeError
-from veche.protocol.unpadded_base64 import from_unpadded, unpadded
+from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.crypto import attachments
 from veche.runtime.crypto.attachments import (
     CHUNK_BYTES,
@@ -53,8 +53,8 @@ def test_each_file_has_its_own_key_and_the_form_of_the_specification() -> None:
     assert first != second
     assert file["key"]["k"] != other["key"]["k"]
     assert file["v"] == "v2"
-    assert from_unpadded(file["iv"])[8:] == bytes(8)
-    assert file["hashes"] == {"sha256": unpadded(hashlib.sha256(first).digest())}
+    assert decode_base64(file["iv"])[8:] == bytes(8)
+    assert file["hashes"] == {"sha256": encode_base64(hashlib.sha256(first).digest())}
     assert file["key"] | {"k": ""} == {
         "kty": "oct",
         "alg": "A256CTR",

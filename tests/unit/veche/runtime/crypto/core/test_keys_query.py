@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from tests.support.crypto_peers import ANNA, Side, damaged, identity
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.crypto.core.keys_query import read_master, read_person, with_old_devices
 from veche.runtime.crypto.core.values import DEVICES_PER_PERSON_MAX, ID_CHARACTERS_MAX, Json
 
@@ -53,7 +53,9 @@ def test_an_answer_of_another_form_says_nothing(answer: object) -> None:
 
 def test_a_device_that_does_not_sign_itself_is_not_there() -> None:
     answer = Side(ANNA, "ANNA1").published()
-    answer["device_keys"][ANNA]["ANNA1"]["keys"]["curve25519:ANNA1"] = unpadded(bytes(31) + b"\x01")
+    answer["device_keys"][ANNA]["ANNA1"]["keys"]["curve25519:ANNA1"] = encode_base64(
+        bytes(31) + b"\x01"
+    )
 
     assert read_person(answer, ANNA).devices == ()
 
@@ -111,7 +113,7 @@ def test_a_master_key_of_a_wrong_form_is_none(change: str) -> None:
     if change == "usage":
         master["usage"] = ["self_signing"]
     elif change == "two keys":
-        master["keys"]["ed25519:x"] = unpadded(bytes(32))
+        master["keys"]["ed25519:x"] = encode_base64(bytes(32))
     elif change == "other id":
         [key] = master["keys"].values()
         master["keys"] = {"ed25519:x": key}

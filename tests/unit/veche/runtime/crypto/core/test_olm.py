@@ -10,7 +10,7 @@ import pytest
 import vodozemac as vz
 
 from tests.support.crypto_peers import ANNA, BOT, ROOM, Side, damaged, identity, refuses
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.crypto.core import olm
 from veche.runtime.crypto.core.values import (
     EVENT_BYTES_MAX,
@@ -196,9 +196,9 @@ def test_every_part_of_a_payload_is_checked() -> None:
     [
         ({"sender": "@eve:veche.test"}, Reason.WRONG_SENDER),
         ({"recipient": ANNA}, Reason.WRONG_RECIPIENT),
-        ({"recipient_keys": {"ed25519": unpadded(bytes(32))}}, Reason.WRONG_RECIPIENT),
+        ({"recipient_keys": {"ed25519": encode_base64(bytes(32))}}, Reason.WRONG_RECIPIENT),
         ({"keys": {}}, Reason.FORM),
-        ({"keys": {"ed25519": unpadded(bytes(32))}}, Reason.WRONG_DEVICE_KEYS),
+        ({"keys": {"ed25519": encode_base64(bytes(32))}}, Reason.WRONG_DEVICE_KEYS),
         ({"type": ""}, Reason.FORM),
         ({"type": 7}, Reason.FORM),
         ({"content": []}, Reason.FORM),

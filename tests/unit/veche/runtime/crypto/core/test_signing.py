@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.crypto_peers import ANNA, Side
-from veche.protocol.unpadded_base64 import unpadded
+from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.crypto.core.signing import is_key, is_signed, signed_bytes, with_signature
 
 
@@ -18,7 +18,7 @@ def test_what_is_not_32_bytes_in_base64_is_no_key(value: object) -> None:
 
 
 def test_32_bytes_are_a_key() -> None:
-    assert is_key(unpadded(bytes(32)))
+    assert is_key(encode_base64(bytes(32)))
 
 
 def test_signatures_and_unsigned_are_not_signed() -> None:
@@ -48,18 +48,18 @@ def test_signatures_of_a_wrong_form_do_not_hold(signatures: object) -> None:
 
 
 def test_a_key_of_small_order_signs_nothing() -> None:
-    keys = with_signature({"a": 1}, ANNA, "ed25519:X", unpadded(bytes(64)))
+    keys = with_signature({"a": 1}, ANNA, "ed25519:X", encode_base64(bytes(64)))
 
-    assert not is_signed(keys, ANNA, "ed25519:X", unpadded(b"\x01" + bytes(31)))
+    assert not is_signed(keys, ANNA, "ed25519:X", encode_base64(b"\x01" + bytes(31)))
 
 
 def test_what_cannot_be_canonical_is_not_signed() -> None:
     deep: object = "end"
     for _ in range(5_000):
         deep = [deep]
-    value = {"deep": deep, "signatures": {ANNA: {"ed25519:X": unpadded(bytes(64))}}}
+    value = {"deep": deep, "signatures": {ANNA: {"ed25519:X": encode_base64(bytes(64))}}}
 
-    assert not is_signed(value, ANNA, "ed25519:X", unpadded(bytes(32)))
+    assert not is_signed(value, ANNA, "ed25519:X", encode_base64(bytes(32)))
 
 
 def test_a_signature_more_leaves_those_of_others() -> None:

@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
 
-class Bell:
-    """What one loop sleeps on. A ring while the loop works is kept, so that none is missed."""
+class WakeEvent:
+    """What one loop sleeps on. A signal while the loop works is kept, so that none is missed."""
 
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
         self._sleeper: Deferred[None] | None = None
-        self._is_rung = False
+        self._is_set = False
 
-    def ring(self) -> None:
+    def set(self) -> None:
         """End the sleep, or the next one."""
-        self._is_rung = True
+        self._is_set = True
         sleeper, self._sleeper = self._sleeper, None
         if sleeper is not None:
             sleeper.callback(None)
 
     async def wait(self, delay_ms: int) -> None:
-        """Sleep until it rings, at most ``delay_ms``."""
-        if not self._is_rung and delay_ms > 0:
+        """Sleep until it is set, at most ``delay_ms``."""
+        if not self._is_set and delay_ms > 0:
             sleeper = self._sleeper = Deferred(self._forget)
             alarm = self._reactor.callLater(delay_ms / 1000, self._time_up, sleeper)
             try:
@@ -38,7 +38,7 @@ class Bell:
             finally:
                 if alarm.active():
                     alarm.cancel()
-        self._is_rung = False
+        self._is_set = False
 
     def _time_up(self, sleeper: Deferred[None]) -> None:
         if self._sleeper is sleeper:
