@@ -33,7 +33,7 @@ from appservices.agency.service.wiping import Wiping
 from veche.api.sealing_client import sealer_of
 from veche.bots import answer_invitation
 from veche.chat.attention import HEARD, SAID
-from veche.chat.sending import MEMBER, Voice
+from veche.chat.sending import MEMBER, Sender
 from veche.messaging import jobs
 from veche.messaging.inbox import pages
 from veche.messaging.jobs import Job
@@ -180,14 +180,14 @@ class Agency:
         Args:
             txn: The transaction.
             bot: Of one of the offices.
-            cause: Id of what makes the bot act, see ``Voice``.
+            cause: Id of what makes the bot act, see ``Sender``.
             now_ms: The moment of the cause, UTC.
             page_act: The act on a page that is the cause, if one is.
         """
         workplace = self.workplaces[bot]
         host = self._host
-        voice = Voice(txn, host.act_log, workplace.bot, cause, now_ms)
-        return Scene(txn, voice, workplace, host.approvals, host.links, page_act)
+        sender = Sender(txn, host.act_log, workplace.bot, cause, now_ms)
+        return Scene(txn, sender, workplace, host.approvals, host.links, page_act)
 
     def _hear_staff(self, scene: Scene, inbound: Inbound) -> None:
         if inbound.event_type not in HEARD:
@@ -243,14 +243,14 @@ class Agency:
             store.keep_chat(scene.txn, inbound.bot, inbound.room_id, inbound.sender)
 
     def _shown_out(self, scene: Scene, room_id: RoomId) -> None:
-        bot = scene.voice.bot.user_id
+        bot = scene.sender.bot.user_id
         desk = store.desk_of_room(scene.txn, bot, room_id)
         if desk is None:
             reach.room_lost(scene, room_id)
             return
         logger.error("the room of desk %s of %s is lost; it gets a new one", desk, bot)
         store.lose_desk(scene.txn, bot, desk)
-        self._make_desk(scene, desk, scene.voice.fresh_id(MAKE_DESK))
+        self._make_desk(scene, desk, scene.sender.fresh_id(MAKE_DESK))
 
     def _open_desks(self, txn: Cursor, now_ms: int) -> None:
         for bot, workplace in self.workplaces.items():
@@ -259,7 +259,7 @@ class Agency:
             former = store.keep_staff(txn, bot, users)
             for staff in former:
                 payload = {"bot": bot, "staff": staff}
-                job = Job(scene.voice.fresh_id(STAFF_LEFT), STAFF_LEFT, payload, now_ms)
+                job = Job(scene.sender.fresh_id(STAFF_LEFT), STAFF_LEFT, payload, now_ms)
                 jobs.schedule(txn, job)
             rooms = store.desk_rooms(txn, bot)
             for desk in workplace.desks:
@@ -269,7 +269,7 @@ class Agency:
                 keep_staff_of(scene, desk, room_id, former)
 
     def _make_desk(self, scene: Scene, desk: str, id_: EffectId) -> None:
-        payload = {"bot": scene.voice.bot.user_id, "desk": desk}
+        payload = {"bot": scene.sender.bot.user_id, "desk": desk}
         jobs.schedule(scene.txn, Job(id_, MAKE_DESK, payload, scene.now_ms))
 
 

@@ -196,7 +196,7 @@ class Payments:
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Act on one event that reached the bot."""
-        scene = self._parts.scene(txn, inbound.event_id, inbound.at_ms)
+        scene = self._parts.conversation(txn, inbound.event_id, inbound.at_ms)
         if not case_talk.receive(scene, inbound):
             receive(scene, inbound, hear)
 
@@ -205,22 +205,22 @@ class Payments:
         log_undelivered(undelivered)
 
     def _settle(self, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
-        scene = self._parts.scene(txn, f"attempt {attempt.about}", outcome.at_ms)
+        scene = self._parts.conversation(txn, f"attempt {attempt.about}", outcome.at_ms)
         settling.settle(scene, attempt.about, outcome)
 
     def _tell_of_fault(self, txn: Cursor, attempt: Attempt, now_ms: int) -> None:
-        scene = self._parts.scene(txn, f"fault {attempt.kind} {attempt.about}", now_ms)
+        scene = self._parts.conversation(txn, f"fault {attempt.kind} {attempt.about}", now_ms)
         faults.tell(scene, attempt)
 
     def _hear_of_bank(self, txn: Cursor, news: BankNews) -> None:
         bank_news.hear(self._parts, txn, news)
 
     def _post_heads(self, txn: Cursor, now_ms: int) -> None:
-        heads_room.post(self._parts.scene(txn, f"heads {now_ms}", now_ms))
+        heads_room.post(self._parts.conversation(txn, f"heads {now_ms}", now_ms))
 
     def _start(self, txn: Cursor, now_ms: int) -> None:
         self.banking.start(txn, now_ms)
-        scene = self._parts.scene(txn, "start", now_ms)
+        scene = self._parts.conversation(txn, "start", now_ms)
         grants.issue(scene)
         peers_checking.start(scene)
         peers_sending.start(scene)

@@ -105,7 +105,7 @@ class Signing:
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Act on one event that reached the bot."""
         if self.parts is not None:
-            receive(self.parts.scene(txn, inbound.event_id, inbound.at_ms), inbound, hear)
+            receive(self.parts.conversation(txn, inbound.event_id, inbound.at_ms), inbound, hear)
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         """Learn that something it said never arrives: the session stands as it is."""

@@ -184,7 +184,7 @@ class Txn:
 
 
 class SimulatedSession:
-    """As ``Lane``: one piece of work after another, each takes a while."""
+    """As ``DedicatedSession``: one piece of work after another, each takes a while."""
 
     def __init__(self, name: str, machine: Machine, database: Database) -> None:
         self._name = name

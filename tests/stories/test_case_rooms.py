@@ -96,7 +96,7 @@ def test_both_and_the_desk_settle_a_dispute_in_its_room(bank: Bank, persons: lis
         alice.expect("This question is not for you")
         assert states(bank) == ["open"]
 
-        # A photograph is evidence by its hash, and a voice message is talk.
+        # A photograph is evidence by its hash, and a sender message is talk.
         alice.person.send_file(room, "vase.png", PNG, "image/png")
         digest = hashlib.sha256(PNG).hexdigest()
         alice.expect("vase.png", "is evidence in the dispute", digest)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from veche.chat.sending import Ground, Voice
+from veche.chat.sending import Ground, Sender
 from veche.cli.processes.homeserver import APPSERVICE_ID
 from veche.cli.serve import serve
 from veche.messaging import jobs
@@ -75,10 +75,10 @@ class Echo:
             job = Job(effect_id(JOIN, inbound.event_id), JOIN, payload, inbound.at_ms)
             jobs.schedule(txn, job)
         elif inbound.event_type == "m.room.message":
-            voice = Voice(txn, self._host.act_log, self._bot, inbound.event_id, inbound.at_ms)
+            sender = Sender(txn, self._host.act_log, self._bot, inbound.event_id, inbound.at_ms)
             words = answer_to(str(inbound.content.get("body")))
             content = message.text((Paragraph(words),), mentions=[inbound.sender])
-            voice.say(inbound.room_id, content, Ground(inbound.sender, "echo", "a test"))
+            sender.say(inbound.room_id, content, Ground(inbound.sender, "echo", "a test"))
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         raise AssertionError(f"every answer arrives: {undelivered}")

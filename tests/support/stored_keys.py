@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from veche.access.approvals import Approvals, Evidence, Key, KeyKind, Rules, store
 
 if TYPE_CHECKING:
-    from veche.chat.sending import Voice
+    from veche.chat.sending import Sender
     from veche.protocol.approval import AskedApproval, Kind, Shown
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
@@ -28,7 +28,7 @@ class StoredApprovals(Approvals):
     def __init__(self) -> None:
         super().__init__(_NONE, _NONE, _NONE, None, _RULES, key=b"k" * 32)
 
-    def asked(self, voice: Voice, person: UserId, kind: Kind, shown: Shown) -> AskedApproval:  # noqa: ARG002 -- of the port
+    def asked(self, sender: Sender, person: UserId, kind: Kind, shown: Shown) -> AskedApproval:  # noqa: ARG002 -- of the port
         """Ask for nothing: whoever needs an approval makes it with ``approve``."""
         return cast("AskedApproval", None)
 

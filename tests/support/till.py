@@ -16,7 +16,7 @@ from tests.support.echo import JOIN, Join
 from veche.access.sessions import PAGE_COMMANDS, answer_command
 from veche.chat import prompts
 from veche.chat.prompts import Answered, Asking
-from veche.chat.sending import Ground, Voice
+from veche.chat.sending import Ground, Sender
 from veche.cli.processes.homeserver import APPSERVICE_ID
 from veche.cli.serve import serve
 from veche.messaging import jobs
@@ -81,30 +81,30 @@ class Till:
             job = Job(effect_id(JOIN, inbound.event_id), JOIN, payload, inbound.at_ms)
             jobs.schedule(txn, job)
         elif inbound.event_type == "m.room.message":
-            voice = Voice(txn, self._host.act_log, self._bot, inbound.event_id, inbound.at_ms)
-            self._hear(txn, voice, inbound)
+            sender = Sender(txn, self._host.act_log, self._bot, inbound.event_id, inbound.at_ms)
+            self._hear(txn, sender, inbound)
 
-    def _hear(self, txn: Cursor, voice: Voice, inbound: Inbound) -> None:
+    def _hear(self, txn: Cursor, sender: Sender, inbound: Inbound) -> None:
         heard = self._host.approvals.hear(txn, inbound, is_dialogue=True)
         outcome = heard.outcome
         if isinstance(outcome, Chosen) and heard.kept is not None:
-            self._settle(txn, voice, Answered(heard.kept, inbound, outcome))
+            self._settle(txn, sender, Answered(heard.kept, inbound, outcome))
         elif isinstance(outcome, Refused):
-            self._refuse(voice, inbound, heard, outcome)
+            self._refuse(sender, inbound, heard, outcome)
         elif isinstance(outcome, NoAnswer):
-            self._obey(txn, voice, inbound)
+            self._obey(txn, sender, inbound)
 
-    def _obey(self, txn: Cursor, voice: Voice, inbound: Inbound) -> None:
+    def _obey(self, txn: Cursor, sender: Sender, inbound: Inbound) -> None:
         body = str(inbound.content.get("body"))
         parsed = parse_command(body, PAGE_COMMANDS, "en")
         if body.startswith(BILL):
-            self._ask(txn, voice, inbound, int(body.removeprefix(BILL)))
+            self._ask(txn, sender, inbound, int(body.removeprefix(BILL)))
         elif parsed is not None:
             room_id, person = inbound.room_id, inbound.sender
             links = self._host.links
-            answer_command(txn, voice, room_id, person, parsed, links=links, language="en")
+            answer_command(txn, sender, room_id, person, parsed, links=links, language="en")
 
-    def _ask(self, txn: Cursor, voice: Voice, inbound: Inbound, minor: int) -> None:
+    def _ask(self, txn: Cursor, sender: Sender, inbound: Inbound, minor: int) -> None:
         person = inbound.sender
         shown = PaymentShown(
             payee="DE89 3704 0044 0532 0130 00",
@@ -112,10 +112,10 @@ class Till:
             amount=ShownMoney(minor=minor, currency="EUR"),
             reference="Bread",
         )
-        asked = self._host.approvals.asked(voice, person, "payment", shown)
+        asked = self._host.approvals.asked(sender, person, "payment", shown)
         prompt = Prompt(
             v=1,
-            id=voice.fresh_ulid("bill"),
+            id=sender.fresh_ulid("bill"),
             scope=(person,),
             single_use=True,
             expires_at_ms=inbound.at_ms + BILL_MS,
@@ -127,18 +127,18 @@ class Till:
         )
         doc = (Paragraph(f"Bread: {minor} cents"),)
         asking = Asking(inbound.room_id, prompt, doc, "en", _ground(person))
-        self._host.approvals.ask(txn, voice, asking, CATALOGUE)
+        self._host.approvals.ask(txn, sender, asking, CATALOGUE)
 
-    def _settle(self, txn: Cursor, voice: Voice, answered: Answered) -> None:
+    def _settle(self, txn: Cursor, sender: Sender, answered: Answered) -> None:
         chosen, person = answered.chosen, answered.inbound.sender
         words = "Not paid."
         if chosen.approved_by is not None:
             evidence = self._host.approvals.authorised(txn, chosen.approved_by)
             words = f"Paid by {evidence.means}."
-        if prompts.settle(txn, voice, answered, words, _ground(person)):
-            self._say(voice, answered.inbound, (Paragraph(words),))
+        if prompts.settle(txn, sender, answered, words, _ground(person)):
+            self._say(sender, answered.inbound, (Paragraph(words),))
 
-    def _refuse(self, voice: Voice, inbound: Inbound, heard: Heard, refused: Refused) -> None:
+    def _refuse(self, sender: Sender, inbound: Inbound, heard: Heard, refused: Refused) -> None:
         prompt = heard.kept.prompt if heard.kept else None
         url = self._host.approvals.page_of(prompt, refused.choice)
         doc = refusal_text(
@@ -149,11 +149,11 @@ class Till:
             standing=inbound.standing,
             approve_url=url,
         )
-        self._say(voice, inbound, doc)
+        self._say(sender, inbound, doc)
 
-    def _say(self, voice: Voice, inbound: Inbound, doc: Doc) -> None:
+    def _say(self, sender: Sender, inbound: Inbound, doc: Doc) -> None:
         content = message.text(doc, mentions=[inbound.sender])
-        voice.say(inbound.room_id, content, _ground(inbound.sender))
+        sender.say(inbound.room_id, content, _ground(inbound.sender))
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         raise AssertionError(f"every answer arrives: {undelivered}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from veche.chat import people
 from veche.chat.attention import is_edit
 from veche.chat.attention import is_said as is_message
-from veche.chat.bot_accounts import private_chats, voice_of
+from veche.chat.bot_accounts import private_chats, sender_of
 from veche.chat.sending import Ground
 from veche.messaging.outbox import is_said
 from veche.protocol import message
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from veche.access.approvals import Approvals, Offer
     from veche.acts import ActLog
-    from veche.chat.sending import Voice
+    from veche.chat.sending import Sender
     from veche.messaging.inbox.store import Claim, Item
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
@@ -98,8 +98,8 @@ class Doubts:
         else:
             return True
         doc = (Paragraph(_CATALOGUE.text(_language(txn, person), words)),)
-        voice = voice_of(txn, self._act_log, claim.bot, f"no code {item.event_id}", now_ms)
-        voice.say(claim.room_id, message.text(doc, mentions=[person]), _ground(person))
+        sender = sender_of(txn, self._act_log, claim.bot, f"no code {item.event_id}", now_ms)
+        sender.say(claim.room_id, message.text(doc, mentions=[person]), _ground(person))
         return True
 
     def _tell_all(
@@ -109,23 +109,23 @@ class Doubts:
         found: Sequence[str | None] = list(unconfirmed(txn, person))[:OFFERS_MAX]
         for candidate in found or [None]:
             cause = f"identity {person} {candidate}"
-            voice = self._fresh_voice(txn, bot, room_id, cause, now_ms)
-            if voice is None:
+            sender = self._fresh_voice(txn, bot, room_id, cause, now_ms)
+            if sender is None:
                 continue
             offer = self._approvals.offer_identity(txn, person, candidate, now_ms)
             language = _language(txn, person)
             if offer.code is not None:
                 doc = _question_doc(offer, language)
-                voice.say(room_id, message.text(doc, mentions=[person]), _ground(person))
+                sender.say(room_id, message.text(doc, mentions=[person]), _ground(person))
             content = message.text(_offer_doc(offer, language), mentions=[person])
-            voice.say(room_id, content, _ground(person), audience=candidate)
+            sender.say(room_id, content, _ground(person), audience=candidate)
 
     def _tell_unsigned(self, txn: Cursor, claim: Claim, item: Item, now_ms: int) -> None:
         """Tell who writes from a device that they have not confirmed; once a device and room."""
         person = item.sender
         cause = f"unsigned {person} {sender_key(txn, claim.bot, item.event)}"
-        voice = self._fresh_voice(txn, claim.bot, claim.room_id, cause, now_ms)
-        if voice is None:
+        sender = self._fresh_voice(txn, claim.bot, claim.room_id, cause, now_ms)
+        if sender is None:
             return
         words = _CATALOGUE.text(
             _language(txn, person),
@@ -134,16 +134,16 @@ class Doubts:
             " yours, or with your recovery key. What I say after that can be read there too.",
         )
         content = message.text((Paragraph(words),), mentions=[person])
-        voice.say(claim.room_id, content, _ground(person), audience=EVERY_DEVICE)
+        sender.say(claim.room_id, content, _ground(person), audience=EVERY_DEVICE)
 
     def _fresh_voice(
         self, txn: Cursor, bot: UserId, room_id: RoomId, cause: str, now_ms: int
-    ) -> Voice | None:
-        """The voice of a bot, unless it said this in the room before, or never started."""
+    ) -> Sender | None:
+        """The sender of a bot, unless it said this in the room before, or never started."""
         if is_said(txn, room_id, effect_id(bot, cause, 1)):
             return None
         try:
-            return voice_of(txn, self._act_log, bot, cause, now_ms)
+            return sender_of(txn, self._act_log, bot, cause, now_ms)
         except UnavailableError:
             return None  # a bot that this version never started: nobody would send it
 

@@ -8,7 +8,7 @@ import attrs
 
 from veche.chat import people, prompts
 from veche.chat.prompts import Asking, Closing
-from veche.chat.sending import Ground, Voice
+from veche.chat.sending import Ground, Sender
 from veche.messaging.outbox import Relation
 from veche.protocol import message
 from veche.protocol.message import NO_PAYLOAD, RelationKind
@@ -92,19 +92,19 @@ class ChatParts(Generic[S]):
     bot: BotAccount
     vault: Vault
 
-    def scene(self, txn: Cursor, cause: str, now_ms: int) -> Conversation[S]:
+    def conversation(self, txn: Cursor, cause: str, now_ms: int) -> Conversation[S]:
         """The scene of a transaction.
 
         Args:
             txn: The transaction.
-            cause: Id of what makes the bot act, see ``Voice``.
+            cause: Id of what makes the bot act, see ``Sender``.
             now_ms: The moment of the cause, UTC.
         """
         raise NotImplementedError
 
-    def voice(self, txn: Cursor, cause: str, now_ms: int) -> Voice:
+    def sender(self, txn: Cursor, cause: str, now_ms: int) -> Sender:
         """The bot speaking; see ``scene``."""
-        return Voice(txn, self.host.act_log, self.bot, cause, now_ms)
+        return Sender(txn, self.host.act_log, self.bot, cause, now_ms)
 
     def widget(self, language: str) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002 -- for those that have one
         """State that shows a page in the chats; none where the bot has none."""
@@ -117,18 +117,18 @@ class Conversation(Generic[S]):
 
     Attributes:
         txn: The transaction.
-        voice: The bot, because of one cause.
+        sender: The bot, because of one cause.
         parts: What all transactions share.
     """
 
     txn: Cursor
-    voice: Voice
+    sender: Sender
     parts: ChatParts[S]
 
     @property
     def now_ms(self) -> int:
         """Moment of the cause, UTC."""
-        return self.voice.now_ms
+        return self.sender.now_ms
 
     @property
     def section(self) -> S:
@@ -170,7 +170,7 @@ class Conversation(Generic[S]):
         """
         return Prompt(
             v=1,
-            id=self.voice.fresh_ulid("prompt"),
+            id=self.sender.fresh_ulid("prompt"),
             scope=(person,),
             single_use=is_single_use,
             expires_at_ms=self.now_ms + lasts_ms,
@@ -206,12 +206,12 @@ class Conversation(Generic[S]):
     def is_private(self, room_id: RoomId, person: UserId) -> bool:
         """Whether a chat is encrypted and nobody but the person reads along."""
         present = {user_id for user_id, _ in readers(self.txn, room_id)}
-        others = present - {person, self.voice.bot.user_id}
+        others = present - {person, self.sender.bot.user_id}
         return is_encrypted(self.txn, room_id) and not others
 
     def let_in(self, room_id: RoomId, person: UserId) -> None:
         """Invite a person into a room of the bot's; what is said from now on is for them too."""
-        self.voice.set_membership(room_id, person, "invite", self.ground(person))
+        self.sender.set_membership(room_id, person, "invite", self.ground(person))
         # The invitation is on its way, so what follows it may be said.
         expect_member(self.txn, room_id, person, "invite")
 
@@ -243,14 +243,14 @@ class Conversation(Generic[S]):
             content = message.notice(doc, payload=payload)
         else:
             content = message.text(doc, mentions=[person], payload=payload)
-        return self.voice.say(room_id, content, self.ground(person))
+        return self.sender.say(room_id, content, self.ground(person))
 
     def change(
         self, room_id: RoomId, person: UserId, said: EffectId, content: message.Content
     ) -> None:
         """Put other words in the place of what was said."""
         relation = Relation(RelationKind.REPLACE, said)
-        self.voice.say(room_id, message.edit(content), self.ground(person), relation=relation)
+        self.sender.say(room_id, message.edit(content), self.ground(person), relation=relation)
 
     def ask(
         self,
@@ -287,7 +287,7 @@ class Conversation(Generic[S]):
             payload=payload,
         )
         catalogue = self.parts.profile.catalogue
-        return self.approvals.ask(self.txn, self.voice, self.kept(asking), catalogue)
+        return self.approvals.ask(self.txn, self.sender, self.kept(asking), catalogue)
 
     def kept(self, asking: Asking) -> Asking:
         """A question as it is kept: for those that keep less than is said."""
@@ -309,15 +309,15 @@ class Conversation(Generic[S]):
             self.close_one(answered.kept, person, self.localizer(person).text(APPROVAL_REVOKED))
             return False
         answered = attrs.evolve(answered, kept=self.whole(answered.kept))
-        return prompts.settle(self.txn, self.voice, answered, words, self.ground(person))
+        return prompts.settle(self.txn, self.sender, answered, words, self.ground(person))
 
     def close(self, about: str, person: UserId, words: str) -> None:
         """End the open questions to a person about a matter."""
         self.announce_change(person)
-        for kept in prompts.open_about(self.txn, self.voice.bot.user_id, about):
+        for kept in prompts.open_about(self.txn, self.sender.bot.user_id, about):
             self.close_one(kept, person, words)
 
     def close_one(self, kept: Kept, person: UserId, words: str) -> None:
         """End one question to a person."""
         whole, ground = self.whole(kept), self.ground(person)
-        prompts.close(self.txn, self.voice, whole, Closing(words), ground)
+        prompts.close(self.txn, self.sender, whole, Closing(words), ground)

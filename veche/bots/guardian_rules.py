@@ -166,14 +166,14 @@ class GuardRules(abc.ABC, Generic[S, R]):
         localizer = scene.localizer(person)
         intro, signed = self.invitation(scene, rule, localizer)
         told = MandateShown(what=OF_GUARDIAN, text=signed)
-        approve = scene.approvals.asked(scene.voice, person, "mandate", told)
+        approve = scene.approvals.asked(scene.sender, person, "mandate", told)
         choices = (
             Choice(id=ACCEPT, label=localizer.text(words.BE_ONE), approve=approve),
             Choice(id=DECLINE, label=localizer.text(words.BE_NONE)),
         )
         self._ask(scene, room_id, (OF_GUARDIAN, rule, person), choices, intro)
 
-    def rang(self, scene: S, rule_id: str) -> None:
+    def wait_is_over(self, scene: S, rule_id: str) -> None:
         """The wait of a weaker rule may be over; a clock that was set back is waited for."""
         rule = self.lock(scene, rule_id)
         if rule is None or rule.state is not RuleState.WAITING or rule.counts_from_ms is None:

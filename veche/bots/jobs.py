@@ -90,7 +90,7 @@ class Join(ChatJob[P]):
         """Welcome them."""
         chat = self._parts.profile.chats.read(txn, RoomId(job.payload["room"]))
         if chat is not None and not chat.is_greeted and "reason" not in job.payload:
-            scene = self._parts.scene(txn, job.id, now_ms)
+            scene = self._parts.conversation(txn, job.id, now_ms)
             self._greet(scene, chat.room_id, chat.person)
 
 
@@ -113,7 +113,7 @@ class OpenChat(ChatJob[P]):
 
     def _read(self, txn: Cursor, job: Job) -> tuple[str, RoomId | None]:
         """The language of the person, and the chat that they have got meanwhile."""
-        scene = self._parts.scene(txn, job.id, self._host.now_ms())
+        scene = self._parts.conversation(txn, job.id, self._host.now_ms())
         person = UserId(job.payload["person"])
         known = [one.room_id for one in self._parts.profile.chats.of(txn, person)]
         private = next((one for one in known if scene.is_alone(one, person)), None)

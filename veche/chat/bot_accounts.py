@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from veche.chat.sending import Voice
+from veche.chat.sending import Sender
 from veche.messaging.service import BotAccount
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import RoomId, UserId
@@ -20,14 +20,14 @@ CHATS_MAX: Final = 100
 _RETRY_AFTER_MS: Final = 5_000
 
 
-def voice_of(txn: Cursor, act_log: ActLog, bot: UserId, cause: str, now_ms: int) -> Voice:
-    """The voice of a bot of whichever process.
+def sender_of(txn: Cursor, act_log: ActLog, bot: UserId, cause: str, now_ms: int) -> Sender:
+    """The sender of a bot of whichever process.
 
     Args:
         txn: The transaction in which the cause is handled.
         act_log: Commits the acts.
         bot: Who speaks.
-        cause: Id of what made it speak, see ``Voice``.
+        cause: Id of what made it speak, see ``Sender``.
         now_ms: UTC.
 
     Raises:
@@ -38,7 +38,7 @@ def voice_of(txn: Cursor, act_log: ActLog, bot: UserId, cause: str, now_ms: int)
     if row is None or row[0] is None or row[1] is None:
         raise UnavailableError(f"{bot} was not started yet", retry_after_ms=_RETRY_AFTER_MS)
     account = BotAccount(bot, display_name=row[0], organisation=row[1])
-    return Voice(txn, act_log, account, cause, now_ms)
+    return Sender(txn, act_log, account, cause, now_ms)
 
 
 def started_bots(txn: Cursor) -> list[UserId]:

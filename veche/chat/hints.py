@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from veche.chat import people
-from veche.chat.sending import Ground, Voice
+from veche.chat.sending import Ground, Sender
 from veche.messaging.inbox.store import session_came
 from veche.messaging.outbox import Relation
 from veche.protocol import message
@@ -53,14 +53,14 @@ class Hints:
 
     def hint(self, txn: Cursor, bot: UserId, hint: Hint, now_ms: int) -> None:
         """Tell a person that their message was not read, and what to do."""
-        voice = Voice(txn, self._log, self._bots[bot], f"unread {hint.event_id}", now_ms)
+        sender = Sender(txn, self._log, self._bots[bot], f"unread {hint.event_id}", now_ms)
         doc = _doc(hint, _language(txn, hint.sender))
         content = message.text(doc, mentions=[hint.sender])
-        voice.say(hint.room_id, content, _ground(hint.sender))
+        sender.say(hint.room_id, content, _ground(hint.sender))
 
     def given_up(self, txn: Cursor, claim: Claim, item: Item, now_ms: int) -> None:
         """Tell a person that nothing was done about their message, since it failed each time."""
-        voice = Voice(txn, self._log, self._bots[claim.bot], f"given up {item.event_id}", now_ms)
+        sender = Sender(txn, self._log, self._bots[claim.bot], f"given up {item.event_id}", now_ms)
         words = _CATALOGUE.text(
             _language(txn, item.sender),
             "I could not process your message because of a fault on our side. Nothing was done."
@@ -68,7 +68,7 @@ class Hints:
         )
         content = message.text((Paragraph(words),), mentions=[item.sender])
         reply = Relation(RelationKind.REPLY, item.event_id)
-        voice.say(claim.room_id, content, _ground(item.sender), relation=reply)
+        sender.say(claim.room_id, content, _ground(item.sender), relation=reply)
 
 
 def _language(txn: Cursor, person: UserId) -> str:

@@ -52,7 +52,7 @@ class Ground:
     why: str = ""
 
 
-class Voice:
+class Sender:
     """One bot that speaks because of one cause; made anew for each transaction.
 
     Attributes:
@@ -62,7 +62,7 @@ class Voice:
     """
 
     def __init__(self, txn: Cursor, log: ActLog, bot: BotAccount, cause: str, now_ms: int) -> None:
-        """Make the voice.
+        """Make the sender.
 
         Args:
             txn: The transaction in which the cause is handled.

@@ -34,7 +34,7 @@ def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -
     From now on something is stored about the person, so the identity that they have now is pinned.
     If it is begun on a page, that learns its id.
     """
-    bot = scene.voice.bot.user_id
+    bot = scene.sender.bot.user_id
     if len(store.open_cases(scene.txn, bot, person)) >= OPEN_CASES_MAX:
         words = scene.localizer(person).text(
             "You have {count} open cases with this office. Please finish or withdraw one first.",
@@ -48,8 +48,8 @@ def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -
     store.keep_definition(scene.txn, definition.digest, definition.id, service.kept, scene.now_ms)
     outcome = open_case(
         definition,
-        case_id=scene.voice.fresh_ulid("case"),
-        subject=scene.voice.pseudonym(person),
+        case_id=scene.sender.fresh_ulid("case"),
+        subject=scene.sender.pseudonym(person),
         context=scene.context(person),
     )
     matter = Matter(scene, definition, CaseFile(outcome.case, bot, person, chat_id))

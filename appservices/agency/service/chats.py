@@ -79,7 +79,7 @@ def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
     hello = _hello(scene, person)
     if tell_if_public(scene, room_id, person, before=hello):
         return
-    store.set_greeted(scene.txn, scene.voice.bot.user_id, room_id, is_greeted=True)
+    store.set_greeted(scene.txn, scene.sender.bot.user_id, room_id, is_greeted=True)
     default = scene.workplace.office.language
     if people.read(scene.txn, person, default_language=default).has_chosen:
         show_menu(scene, room_id, person, before=hello)
@@ -252,7 +252,7 @@ def _command(scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedComman
     """What every bot answers, whatever is going on."""
     language = scene.language_of(person)
     if answer_command(
-        scene.txn, scene.voice, room_id, person, parsed, links=scene.links, language=language
+        scene.txn, scene.sender, room_id, person, parsed, links=scene.links, language=language
     ):
         return
     match parsed.command.name:
@@ -276,7 +276,7 @@ def _command(scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedComman
 
 def _show_cases(scene: Scene, room_id: RoomId, person: UserId) -> None:
     """Where each open case stands."""
-    case_ids = store.open_cases(scene.txn, scene.voice.bot.user_id, person)
+    case_ids = store.open_cases(scene.txn, scene.sender.bot.user_id, person)
     if not case_ids:
         words = scene.localizer(person).text("You have no open cases with this office.")
         scene.tell(room_id, (Paragraph(words),), scene.ground(person))
@@ -409,7 +409,7 @@ def _start_named(scene: Scene, room_id: RoomId, person: UserId, name: str) -> No
 
 def _begin(scene: Scene, person: UserId, room_id: RoomId, service: OpenService) -> None:
     """Begin a case; from the room of another one in the chat where that began."""
-    case_id = store.case_of_room(scene.txn, scene.voice.bot.user_id, room_id)
+    case_id = store.case_of_room(scene.txn, scene.sender.bot.user_id, room_id)
     file = store.read_case(scene.txn, case_id) if case_id else None
     if file is None:
         begin(scene, person, room_id, service)
@@ -456,7 +456,7 @@ def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: st
         return
     people.choose_language(scene.txn, person, language)
     doc = language_doc(scene.localizer(person))
-    bot = scene.voice.bot.user_id
+    bot = scene.sender.bot.user_id
     case_id = store.case_of_room(scene.txn, bot, room_id)
     case_id = case_id or store.draft_of_chat(scene.txn, bot, room_id, person)
     if case_id is None:
@@ -499,4 +499,4 @@ def is_private(scene: Scene, room_id: RoomId, person: UserId) -> bool:
 def _others(scene: Scene, room_id: RoomId, person: UserId) -> set[UserId]:
     """Who else is in a chat, or invited."""
     present = {user_id for user_id, _ in readers(scene.txn, room_id)}
-    return present - {person, scene.voice.bot.user_id}
+    return present - {person, scene.sender.bot.user_id}

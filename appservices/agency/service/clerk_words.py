@@ -46,4 +46,4 @@ def note_words(scene: Scene, inbound: Inbound, file: CaseFile, member: StaffMemb
         event_type=inbound.event_type,
         ph=ph,
     )
-    scene.voice.commit(ActClass.MESSAGE, form, matter.ground, ph=ph)
+    scene.sender.commit(ActClass.MESSAGE, form, matter.ground, ph=ph)

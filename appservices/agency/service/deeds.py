@@ -60,7 +60,7 @@ def _update_card(matter: Matter, effect: fx.UpdateCard) -> None:
     if matter.file.is_awaited:
         return  # it is sent once they have joined, see ``reach``
     content = message.text(_with_page(matter, effect.doc), payload={CASE_KEY: effect.card})
-    room_id, say = matter.file.person_room, matter.scene.voice.say
+    room_id, say = matter.file.person_room, matter.scene.sender.say
     if matter.file.card_effect is None:
         matter.change(card_effect=say(room_id, content, matter.ground))
         return
@@ -92,7 +92,7 @@ def _close_questions(matter: Matter, effect: fx.CloseQuestions) -> None:
 def _invite_clerk(matter: Matter, effect: fx.InviteClerk) -> None:
     user = matter.scene.workplace.user_of(effect.staff)
     if user is not None and matter.file.room_id is not None:
-        matter.scene.voice.set_membership(matter.file.room_id, user, "invite", matter.ground)
+        matter.scene.sender.set_membership(matter.file.room_id, user, "invite", matter.ground)
 
 
 def _remove_clerk(matter: Matter, effect: fx.RemoveClerk) -> None:
@@ -100,7 +100,7 @@ def _remove_clerk(matter: Matter, effect: fx.RemoveClerk) -> None:
     user = scene.workplace.user_of(effect.staff) or _former(matter, effect.staff)
     if user is not None and matter.file.room_id is not None:
         ground = attrs.evolve(matter.ground, why=WORK_IS_DONE)
-        scene.voice.set_membership(matter.file.room_id, user, "leave", ground)
+        scene.sender.set_membership(matter.file.room_id, user, "leave", ground)
 
 
 def _former(matter: Matter, staff_id: str) -> UserId | None:
@@ -171,7 +171,7 @@ def _send_document(matter: Matter, effect: fx.SendDocument) -> None:
         payload={DOCUMENT_KEY: payload},
     )
     room_id = matter.file.person_room
-    matter.scene.voice.say(room_id, content, matter.ground, act=ActClass.DOC_ISSUED)
+    matter.scene.sender.say(room_id, content, matter.ground, act=ActClass.DOC_ISSUED)
 
 
 def _nothing(matter: Matter, effect: fx.RecordHistory | fx.Close) -> None:

@@ -55,7 +55,7 @@ def update_card(matter: Matter, effect: fx.UpdateDeskCard) -> None:
     if room_id is not None and matter.file.desk_effect is not None:
         relation = Relation(RelationKind.REPLACE, matter.file.desk_effect)
         content = message.edit(message.text(effect.doc))
-        matter.scene.voice.say(room_id, content, matter.desk_ground, relation=relation)
+        matter.scene.sender.say(room_id, content, matter.desk_ground, relation=relation)
 
 
 def tell(matter: Matter, effect: fx.TellDesk) -> None:
@@ -80,7 +80,7 @@ def escalate(matter: Matter, effect: fx.Escalate) -> None:
     present = {user_id for user_id, _ in readers(matter.scene.txn, room_id)}
     for user in users:
         if user not in present:
-            matter.scene.voice.set_membership(room_id, user, "invite", matter.desk_ground)
+            matter.scene.sender.set_membership(room_id, user, "invite", matter.desk_ground)
     _tell(matter, room_id, effect.doc, users)
     if effect.question is not None:
         matter.ask_staff(room_id, effect.question, users or _deciding(matter))

@@ -132,14 +132,14 @@ def _command(
 
 def _show_cases(scene: Scene, inbound: Inbound, localizer: Localizer) -> None:
     """Put each open case here anew: no key of what was said before reaches a new device."""
-    bot = scene.voice.bot.user_id
+    bot = scene.sender.bot.user_id
     desk = store.desk_of_room(scene.txn, bot, inbound.room_id)
     count = store.lift_cases(scene.txn, bot, desk) if desk is not None else 0
     if count == 0:
         words = localizer.text("No case is open at this desk.")
         scene.tell(inbound.room_id, (Paragraph(words),), scene.desk_ground())
         return
-    job = scene.voice.fresh_id(POST_WAITING)
+    job = scene.sender.fresh_id(POST_WAITING)
     payload = {"bot": bot, "desk": desk}
     jobs.schedule(scene.txn, Job(job, POST_WAITING, payload, scene.now_ms))
 
@@ -152,7 +152,7 @@ def _assign(
     localizer: Localizer,
     thread: EffectId | None,
 ) -> None:
-    bot = scene.voice.bot.user_id
+    bot = scene.sender.bot.user_id
     case_id = store.case_of_desk_effect(scene.txn, bot, thread) if thread else None
     wanted = name.strip().removeprefix("@").partition(":")[0]
     to = next((one for one in scene.workplace.members if _is_named(one, wanted)), None)

@@ -44,9 +44,9 @@ def invoice_of_fee(
 def act_of_fee(matter: Matter, fee: Fee, language: str) -> dict[str, Any]:
     """The receipt of the act that asking for a fee is, committed with the step that asks for it."""
     body = invoice_of_fee(matter.file, matter.definition, fee, language)
-    organisation = matter.scene.voice.bot.organisation
+    organisation = matter.scene.sender.bot.organisation
     form = invoice_form(organisation, body)
-    token = matter.scene.voice.commit(ActClass.INVOICE, form, matter.ground)
+    token = matter.scene.sender.commit(ActClass.INVOICE, form, matter.ground)
     return token.receipt.model_dump(mode="json")
 
 

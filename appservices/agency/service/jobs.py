@@ -121,7 +121,7 @@ class _Join(Handler):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         scene = self._parts.scene_of(txn, job, now_ms)
-        bot, room_id = scene.voice.bot.user_id, RoomId(job.payload["room"])
+        bot, room_id = scene.sender.bot.user_id, RoomId(job.payload["room"])
         chat = store.chat(txn, bot, room_id)
         if chat is not None and not chat.is_greeted and "reason" not in job.payload:
             greet(scene, room_id, chat.person)
@@ -165,20 +165,20 @@ class _OpenChat(_RoomHandler):
         """The language of the person, and the chat that they have got meanwhile."""
         scene = self._parts.scene_of(txn, job, self._host.now_ms())
         person = UserId(job.payload["person"])
-        chats = store.chats_of(txn, scene.voice.bot.user_id, person)
+        chats = store.chats_of(txn, scene.sender.bot.user_id, person)
         return scene.language_of(person), next(
             (one for one in chats if is_private(scene, one, person)), None
         )
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         scene = self._parts.scene_of(txn, job, now_ms)
-        bot, person = scene.voice.bot.user_id, UserId(job.payload["person"])
+        bot, person = scene.sender.bot.user_id, UserId(job.payload["person"])
         room_id = RoomId(result["room"])
         store.end_page_chat(txn, bot, person)
         if store.chat(txn, bot, room_id) is None:
             store.keep_chat(txn, bot, room_id, person)
             store.set_greeted(txn, bot, room_id, is_greeted=True)
-            scene.voice.set_membership(room_id, person, "invite", scene.ground(person))
+            scene.sender.set_membership(room_id, person, "invite", scene.ground(person))
             welcome(scene, room_id, person)
         for start in store.waiting_page_starts(txn, bot, person):
             act = attrs.evolve(scene, page_act=start.event_id)
@@ -202,10 +202,10 @@ class _MakeDesk(_RoomHandler):
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         scene = self._parts.scene_of(txn, job, now_ms)
         desk, room_id = job.payload["desk"], RoomId(result["room"])
-        bot = scene.voice.bot.user_id
+        bot = scene.sender.bot.user_id
         store.keep_desk(txn, bot, desk, room_id)
         payload = {"bot": bot, "desk": desk}
-        jobs.schedule(txn, Job(scene.voice.fresh_id(POST_WAITING), POST_WAITING, payload, now_ms))
+        jobs.schedule(txn, Job(scene.sender.fresh_id(POST_WAITING), POST_WAITING, payload, now_ms))
         keep_staff_of(scene, desk, room_id, {})
         localizer = scene.workplace.context(now_ms, scene.workplace.office.language).staff
         words = localizer.text(
@@ -230,9 +230,9 @@ def keep_staff_of(scene: Scene, desk: str, room_id: RoomId, former: Mapping[str,
     ours = {member.user_id for member in scene.workplace.members} | set(former.values())
     ground = attrs.evolve(scene.desk_ground(), why=WORKS_HERE_NO_LONGER)
     for user in sorted(wanted - present):
-        scene.voice.set_membership(room_id, user, "invite", scene.desk_ground())
+        scene.sender.set_membership(room_id, user, "invite", scene.desk_ground())
     for user in sorted((present & ours) - wanted):
-        scene.voice.set_membership(room_id, user, "leave", ground)
+        scene.sender.set_membership(room_id, user, "leave", ground)
 
 
 class _Batch(Handler):
@@ -249,7 +249,7 @@ class _Batch(Handler):
         for file in files:
             self.deal_with(scene, job, file)
         if len(case_ids) == CASES_AT_ONCE:
-            again = scene.voice.fresh_id(job.kind)
+            again = scene.sender.fresh_id(job.kind)
             payload = {**job.payload, "after": case_ids[-1]}
             jobs.schedule(txn, Job(again, job.kind, payload, now_ms))
 
@@ -319,7 +319,7 @@ class _MakeRoom(_RoomHandler):
         # The card that may stand in the chat cannot be edited from another room.
         file = attrs.evolve(case_of(txn, job), room_id=room_id, card_effect=None)
         matter = matter_of(scene, file)
-        scene.voice.set_membership(room_id, file.person, "invite", matter.ground)
+        scene.sender.set_membership(room_id, file.person, "invite", matter.ground)
         store.save_case(txn, file)
         step_file(scene, file, RoomMade())
 
@@ -343,7 +343,7 @@ class _SendExport(Handler):
         key = envelope.signing_key(ENVELOPE_KEY_VERSION, seed)
         public = encode_base64(envelope.public_key(key))
         acts = self._host.act_heads
-        subject = scene.voice.pseudonym(file.person)
+        subject = scene.sender.pseudonym(file.person)
         whole = {
             "org.veche.signed": exported,
             ACTS_KEY: acts.proof_of_case(
@@ -365,7 +365,7 @@ class _SendExport(Handler):
             mimetype="application/json",
             size_bytes=result["size_bytes"],
         )
-        scene.voice.say(file.person_room, content, matter_of(scene, file).ground)
+        scene.sender.say(file.person_room, content, matter_of(scene, file).ground)
 
 
 class _Clock(Handler):

@@ -115,7 +115,7 @@ class Matter:
         """End the open questions of some topics, wherever they stand."""
         names = {topic.value for topic in topics}
         context, rooms = self.context, {self.file.person_room, self.file.chat_id}
-        bot = self.scene.voice.bot.user_id
+        bot = self.scene.sender.bot.user_id
         for kept in prompts.open_about(self.scene.txn, bot, self.file.case.id):
             if kept.purpose.get("topic") not in names:
                 continue
@@ -131,5 +131,5 @@ class Matter:
         """
         whole = {"bot": self.file.bot, "case": self.file.case.id, **payload}
         due_at_ms = max(due_at_ms, self.scene.now_ms)
-        job = Job(self.scene.voice.fresh_id(kind), kind, whole, due_at_ms)
+        job = Job(self.scene.sender.fresh_id(kind), kind, whole, due_at_ms)
         jobs.schedule(self.scene.txn, job)

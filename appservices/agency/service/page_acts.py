@@ -120,7 +120,7 @@ class Visit:
         # A client could not send what has no canonical JSON, so nobody is made to bear it.
         canonical(content, where="body")
         trust = self.session.level.trust
-        bot = self.scene.voice.bot.user_id
+        bot = self.scene.sender.bot.user_id
         act = PageAct(bot, room_id, self.person, content, trust, self.key)
         try:
             return pages.hand_in(self.scene.txn, act, self.scene.now_ms).event_id
@@ -168,7 +168,7 @@ def start_case(visit: Visit, service: OpenService) -> tuple[EventId, bool]:
         ConflictError: Something else was done under this key.
     """
     scene, id_ = visit.scene, service.definition.id
-    bot = scene.voice.bot.user_id
+    bot = scene.sender.bot.user_id
     known = store.page_start(scene.txn, visit.event_id)
     if known is not None:
         if (known.bot, known.service) != (bot, id_):
@@ -202,7 +202,7 @@ def _check_open_cases(visit: Visit, bot: UserId) -> None:
 
 def _open_chat(visit: Visit) -> None:
     scene, person = visit.scene, visit.person
-    bot, now_ms = scene.voice.bot.user_id, scene.now_ms
+    bot, now_ms = scene.sender.bot.user_id, scene.now_ms
     if store.begin_page_chat(scene.txn, bot, person):
         payload = {"bot": bot, "person": person}
         job = Job(effect_id(OPEN_CHAT, visit.event_id), OPEN_CHAT, payload, now_ms)

@@ -56,7 +56,7 @@ def begin_on_page(scene: Scene, person: UserId, room_id: RoomId, name: str) -> N
         room_id: Their chat with the office.
         name: Id of the service.
     """
-    chat = store.chat(scene.txn, scene.voice.bot.user_id, room_id)
+    chat = store.chat(scene.txn, scene.sender.bot.user_id, room_id)
     service = scene.workplace.services.get(name)
     if service is None:
         words = scene.localizer(person).text("This service is no longer offered.")

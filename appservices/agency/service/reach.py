@@ -93,12 +93,12 @@ def room_lost(scene: Scene, room_id: RoomId) -> None:
         _note_unreached(matter)
         store.save_case(scene.txn, matter.file)
     # If the person invites the bot anew, it begins anew.
-    store.set_greeted(scene.txn, scene.voice.bot.user_id, room_id, is_greeted=False)
+    store.set_greeted(scene.txn, scene.sender.bot.user_id, room_id, is_greeted=False)
 
 
 def _file_of(scene: Scene, room_id: RoomId) -> CaseFile | None:
     """The case whose room it is, or which is dealt with in a chat; locked."""
-    bot = scene.voice.bot.user_id
+    bot = scene.sender.bot.user_id
     case_id = store.case_of_room(scene.txn, bot, room_id)
     if case_id is None:
         chat = store.chat(scene.txn, bot, room_id)

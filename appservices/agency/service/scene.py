@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from appservices.agency.service.offices import Workplace
     from veche.access.approvals import Approvals
     from veche.chat.prompts import Kept
-    from veche.chat.sending import Voice
+    from veche.chat.sending import Sender
     from veche.protocol.ids import EffectId, EventId, RoomId, UserId
     from veche.protocol.message import Doc
     from veche.protocol.texts.localizer import Localizer
@@ -47,7 +47,7 @@ class Scene:
 
     Attributes:
         txn: The transaction.
-        voice: The office's bot, because of one cause.
+        sender: The office's bot, because of one cause.
         workplace: The office.
         approvals: Asks for what keys of persons have to approve.
         links: Addresses of the pages; None if there are none here.
@@ -55,7 +55,7 @@ class Scene:
     """
 
     txn: Cursor
-    voice: Voice
+    sender: Sender
     workplace: Workplace
     approvals: Approvals
     links: PageLinks | None = None
@@ -64,7 +64,7 @@ class Scene:
     @property
     def now_ms(self) -> int:
         """Moment of the cause, UTC."""
-        return self.voice.now_ms
+        return self.sender.now_ms
 
     def language_of(self, person: UserId) -> str:
         """The language that a person chose, else that of the office."""
@@ -89,7 +89,7 @@ class Scene:
 
     def link_to(self, room_id: RoomId) -> str:
         """Address by which any client opens a room of the office."""
-        server = self.voice.bot.user_id.partition(":")[2]
+        server = self.sender.bot.user_id.partition(":")[2]
         return f"https://matrix.to/#/{room_id}?via={server}"
 
     def tell(
@@ -114,7 +114,7 @@ class Scene:
         """
         content = message.notice(doc) if is_quiet else message.text(doc, mentions=mentions)
         relation = Relation(RelationKind.THREAD, thread) if thread else None
-        return self.voice.say(room_id, content, ground, relation=relation)
+        return self.sender.say(room_id, content, ground, relation=relation)
 
     def refuse(
         self,
@@ -152,10 +152,10 @@ class Scene:
         """
         self.replace(asked.about, question.topic.value, asked.localizer, asked.ground)
         approve = {
-            choice: self.approvals.asked(self.voice, scope[0], "release", release_shown(release))
+            choice: self.approvals.asked(self.sender, scope[0], "release", release_shown(release))
             for choice, release in question.approve.items()
         }
-        id_ = self.voice.fresh_ulid("prompt")
+        id_ = self.sender.fresh_ulid("prompt")
         one = prompts.Asking(
             room_id=room_id,
             prompt=question.prompt(id_, scope, asked.url, approve),
@@ -168,7 +168,7 @@ class Scene:
             thread=asked.thread,
             kept_form=question.whole_form,
         )
-        self.approvals.ask(self.txn, self.voice, one, CATALOGUE)
+        self.approvals.ask(self.txn, self.sender, one, CATALOGUE)
 
     def replace(self, about: str, topic: str, localizer: Localizer, ground: Ground) -> None:
         """End the open questions about a matter that a newer one takes the place of.
@@ -177,10 +177,10 @@ class Scene:
         are all about the same: where to go.
         """
         words = localizer.text("A newer question has taken the place of this one.")
-        for kept in prompts.open_about(self.txn, self.voice.bot.user_id, about):
+        for kept in prompts.open_about(self.txn, self.sender.bot.user_id, about):
             if about.startswith(_CHAT) or kept.purpose.get("topic") == topic:
                 closing = Closing(words, is_replaced=True)
-                prompts.close(self.txn, self.voice, kept, closing, ground)
+                prompts.close(self.txn, self.sender, kept, closing, ground)
 
     def settle(self, answered: Answered, localizer: Localizer, ground: Ground) -> bool:
         """Let an answer count and be shown in the question; False if it came second."""
@@ -192,11 +192,11 @@ class Scene:
             if label
             else localizer.text("Answered.")
         )
-        return prompts.settle(self.txn, self.voice, answered, words, ground)
+        return prompts.settle(self.txn, self.sender, answered, words, ground)
 
     def close(self, kept: Kept, words: str, ground: Ground) -> None:
         """End an open question without an answer."""
-        prompts.close(self.txn, self.voice, kept, Closing(words), ground)
+        prompts.close(self.txn, self.sender, kept, Closing(words), ground)
 
 
 @attrs.frozen

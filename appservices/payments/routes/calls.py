@@ -60,7 +60,7 @@ class CallerRoutes:
         return caller
 
     def _scene(self, txn: Cursor, cause: str, call: Call) -> Scene:
-        return self._institution.parts.scene(txn, cause, call.now_ms)
+        return self._institution.parts.conversation(txn, cause, call.now_ms)
 
     def _holder(self, txn: Cursor, caller: Caller, call: Call) -> int:
         return self._scene(txn, "events", call).organisation(caller.id).id

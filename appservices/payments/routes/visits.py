@@ -86,4 +86,4 @@ def scene_of(parts: Parts, txn: Cursor, call: Call) -> Scene:
     """One request, one cause: what is said because of it has ids of its own."""
     who = "" if call.session is None else f"{call.session.id} {call.idempotency_key or ''}"
     cause = f"page {call.request.path.decode(errors='replace')} {who} {call.now_ms}"
-    return parts.scene(txn, cause, call.now_ms)
+    return parts.conversation(txn, cause, call.now_ms)

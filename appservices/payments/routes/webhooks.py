@@ -46,7 +46,7 @@ class WebhookRoutes(CallerRoutes):
             lambda scene: self._institution.webhooks.add(
                 txn,
                 _owner(scene, caller),
-                scene.voice.fresh_ulid("webhook"),
+                scene.sender.fresh_ulid("webhook"),
                 call.body,
                 call.now_ms,
             ),

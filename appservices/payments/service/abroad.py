@@ -33,7 +33,7 @@ async def payee_name(parts: Parts, payee: UserId, currency: str) -> tuple[str | 
         return await naming.known_name(host.client, bot, payee), NOT_PAYABLE
 
     def read(txn: Cursor) -> str | None:
-        return problem(parts.scene(txn, "peer", host.now_ms()), payee, currency)
+        return problem(parts.conversation(txn, "peer", host.now_ms()), payee, currency)
 
     why = await host.database.run("payments.peer", read)
     if why is not None or parts.peers is None:

@@ -82,7 +82,7 @@ class NameAllowance(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask the giver, or say who is not here."""
-        scene, wanted = self._parts.scene(txn, job.id, now_ms), job.payload
+        scene, wanted = self._parts.conversation(txn, job.id, now_ms), job.payload
         names = dict(zip(_persons(wanted), result["names"], strict=True))
         person, room_id = UserId(wanted["person"]), RoomId(wanted["room"])
         missing = next((address for address, name in names.items() if name is None), None)
@@ -118,7 +118,7 @@ def _persons(wanted: Mapping[str, Any]) -> Sequence[str]:
 def _name(scene: Scene, inbound: Inbound, wanted: AllowanceOrder) -> None:
     """Have the persons looked up, if all that was named can be somebody."""
     person, localizer = inbound.sender, scene.localizer(inbound.sender)
-    spender = naming.user_named(wanted.spender, scene.voice.bot.user_id)
+    spender = naming.user_named(wanted.spender, scene.sender.bot.user_id)
     if spender is None or spender == person:
         scene.tell(inbound.room_id, person, nobody_doc(wanted.spender, localizer))
         return
@@ -152,5 +152,5 @@ def _payee(scene: Scene, typed: str) -> tuple[str, str, str] | None:
     organisation = naming.organisation_named(section, word)
     if organisation is not None:
         return _ORGANISATION, organisation.id, organisation.name_in(section.language)
-    person = naming.user_named(typed, scene.voice.bot.user_id)
+    person = naming.user_named(typed, scene.sender.bot.user_id)
     return None if person is None else (_PERSON, person, person)

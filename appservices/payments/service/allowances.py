@@ -58,7 +58,7 @@ def propose(scene: Scene, view: AllowanceView, room_id: RoomId) -> None:
         scene.tell(room_id, person, texts.too_many_doc(localizer))
         return
     allowance = Allowance(
-        id=scene.voice.fresh_ulid("allowance"),
+        id=scene.sender.fresh_ulid("allowance"),
         giver=giver.id,
         spender=spender.id,
         ledger=holders.currencies(scene.txn)[view.currency],
@@ -80,7 +80,7 @@ def propose(scene: Scene, view: AllowanceView, room_id: RoomId) -> None:
         period=view.terms.period,
         until_ms=view.terms.ends_at_ms,
     )
-    approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+    approve = scene.approvals.asked(scene.sender, person, "mandate", shown)
     choices = (
         Choice(id=GIVE, label=localizer.text("Give this allowance"), approve=approve),
         Choice(id=DECLINE, label=localizer.text("Do not give it")),

@@ -1,7 +1,7 @@
 """Escrows over HTTP: an organisation that sells opens one, follows it, decides as one of n.
 
 The money is put aside by the buyer's key and goes where k of n say, or the date: the organisation
-has one voice among them. Its instruction is the evidence of what it decides.
+has one sender among them. Its instruction is the evidence of what it decides.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def _deal(scene: Scene, caller: Caller, body: EscrowBody) -> Deal:
         *(Voter(scene.holder(one).id, Role.ARBITER, has_agreed=False) for one in persons[1:]),
     )
     escrow = Escrow(
-        id=scene.voice.fresh_ulid("escrow"),
+        id=scene.sender.fresh_ulid("escrow"),
         state=EscrowState.PROPOSED,
         buyer=voters[0].holder,
         seller=voters[1].holder,

@@ -74,7 +74,7 @@ def propose(scene: Scene, caller: Caller, body: MandateBody, strangers: Stranger
     told = body.model_dump(mode="json", exclude={"ours", "starts_at_ms"}, exclude_none=True)
     order = {
         **told,
-        "id": scene.voice.fresh_ulid("mandate"),
+        "id": scene.sender.fresh_ulid("mandate"),
         "payee": caller.id,
         "payee_name": caller.name,
         "starts_at_ms": scene.now_ms if body.starts_at_ms is None else body.starts_at_ms,
@@ -148,7 +148,7 @@ def charge(scene: Scene, caller: Caller, mandate_id: str, body: ChargeBody) -> C
     if problem in _HOPELESS:
         raise ChargeError(problem)
     order = ChargeOrder(
-        id=body.id or scene.voice.fresh_ulid("charge"),
+        id=body.id or scene.sender.fresh_ulid("charge"),
         mandate=Ulid(mandate.id),
         payee=caller.id,
         amount=body.amount,

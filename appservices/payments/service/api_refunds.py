@@ -87,7 +87,7 @@ def refund(
         assert file is not None, "its payment refers to it"  # noqa: S101 -- our bug
         credit_notes.check_lines(scene, file, body)
     payment = Payment(
-        id=scene.voice.fresh_ulid("refund"),
+        id=scene.sender.fresh_ulid("refund"),
         kind=Kind.REFUND,
         state=State.PAYING,
         payer=first.payee,

@@ -87,7 +87,7 @@ def _approve(scene: Scene, matter: Matter, view: PaymentView) -> AskedApproval:
         amount=ShownMoney(minor=matter.payment.total_minor, currency=view.currency),
         reference=reference_of(view, scene.localizer(person)),
     )
-    return scene.approvals.asked(scene.voice, person, "payment", shown)
+    return scene.approvals.asked(scene.sender, person, "payment", shown)
 
 
 def refusals(scene: Scene, matter: Matter, order: InvoiceOrder) -> tuple[Choice, ...]:

@@ -51,7 +51,7 @@ def hear(parts: Parts, txn: Cursor, news: BankNews) -> None:
     """
     logger.info("bank: %s is %s", news.about, news.kind.value)
     cause = f"bank {news.about} {news.kind.value} {news.line}"
-    scene = parts.scene(txn, cause, news.at_ms)
+    scene = parts.conversation(txn, cause, news.at_ms)
     if news.kind is NewsKind.CREDITED:
         _credited(scene, news)
         return

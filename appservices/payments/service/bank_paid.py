@@ -43,7 +43,7 @@ def credited(scene: Scene, news: BankNews) -> None:
         return
     payer = f"{news.about} {news.line}"
     payment = Payment(
-        id=scene.voice.fresh_ulid("payment"),
+        id=scene.sender.fresh_ulid("payment"),
         kind=Kind.INVOICE,
         state=State.PAID,
         payer=scene.elsewhere(payer).id,

@@ -51,7 +51,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     shown = MandateShown(
         what=WHAT, text=ban_text(wanted.what, until_ms, localizer), until_ms=until_ms
     )
-    approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+    approve = scene.approvals.asked(scene.sender, person, "mandate", shown)
     choices = (
         Choice(id=FORBID, label=localizer.text("Forbid it to me"), approve=approve),
         Choice(id=DECLINE, label=localizer.text("Change nothing")),

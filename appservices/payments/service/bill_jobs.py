@@ -29,7 +29,7 @@ class LookUpSharers(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask everybody for their share, or say who is not here."""
-        billing.begin(self._parts.scene(txn, job.id, now_ms), job.payload, result)
+        billing.begin(self._parts.conversation(txn, job.id, now_ms), job.payload, result)
 
 
 class BillDue(ChatJob[Parts]):
@@ -37,4 +37,4 @@ class BillDue(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Give back what is set aside."""
-        bill_ends.rang(self._parts.scene(txn, job.id, now_ms), job.payload["bill"])
+        bill_ends.rang(self._parts.conversation(txn, job.id, now_ms), job.payload["bill"])

@@ -49,7 +49,7 @@ LOOK_UP_SHARERS: Final = "payments.sharers"
 
 def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     """A person wants a bill to be paid by several: "60.00 EUR @alice @bob dinner"."""
-    person, room_id, bot = inbound.sender, inbound.room_id, scene.voice.bot.user_id
+    person, room_id, bot = inbound.sender, inbound.room_id, scene.sender.bot.user_id
     localizer, currencies = scene.localizer(person), scene.section.currencies
     read = read_bill(argument, currencies)
     if isinstance(read, OrderProblem):
@@ -175,7 +175,7 @@ def _start(
     organiser = private.organiser.person
     assert organiser is not None, "a person asks for it"  # noqa: S101 -- our bug
     bill = Bill(
-        id=scene.voice.fresh_ulid("bill"),
+        id=scene.sender.fresh_ulid("bill"),
         organiser=scene.holder(organiser).id,
         ledger=holders.currencies(scene.txn)[private.currency],
         amount_minor=sum(one.minor for one in asked),
@@ -196,7 +196,7 @@ def _ask_share(scene: Scene, matter: BillMatter, one: SharerFile) -> None:
     """Keep a share and ask for it; who has no chat yet is invited to one."""
     bill, private, person = matter.bill, matter.private, UserId(one.sharer.who)
     payment = Payment(
-        id=scene.voice.fresh_ulid("payment"),
+        id=scene.sender.fresh_ulid("payment"),
         kind=Kind.SHARE,
         state=State.ASKED,
         payer=scene.holder(person).id,

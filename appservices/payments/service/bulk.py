@@ -64,7 +64,7 @@ def settles(parts: Parts) -> dict[str, Settle]:
     """What follows from the ledger's answers about payouts, by kind of attempt."""
 
     def scene_of(txn: Cursor, attempt: Attempt, outcome: Outcome) -> Scene:
-        return parts.scene(txn, f"attempt {attempt.about}", outcome.at_ms)
+        return parts.conversation(txn, f"attempt {attempt.about}", outcome.at_ms)
 
     def hold(txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
         settle_hold(scene_of(txn, attempt, outcome), attempt.about, outcome)

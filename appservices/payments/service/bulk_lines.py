@@ -57,7 +57,7 @@ class PayLines(ChatJob[Parts]):
 
     def _read(self, txn: Cursor, job: Job) -> dict[str, str]:
         """The persons of the next lines; with ``?`` where nobody knows yet that there are such."""
-        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        scene = self._parts.conversation(txn, job.id, self._parts.host.now_ms())
         found = {}
         for file in store.queued(txn, job.payload["payout"], LINES_AT_ONCE):
             to = scene.vault.open(file.sealed).get("to")
@@ -67,7 +67,7 @@ class PayLines(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Begin to pay them; the next job takes the next ones."""
-        begin(self._parts.scene(txn, job.id, now_ms), job.payload["payout"], result["names"])
+        begin(self._parts.conversation(txn, job.id, now_ms), job.payload["payout"], result["names"])
 
 
 class GiveBack(ChatJob[Parts]):
@@ -75,7 +75,7 @@ class GiveBack(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Try again."""
-        scene, told = self._parts.scene(txn, job.id, now_ms), job.payload
+        scene, told = self._parts.conversation(txn, job.id, now_ms), job.payload
         payout = bulk.lock(scene, told["payout"])
         if payout is not None:
             bulk.move_back(scene, payout, told["about"], told["minor"], told["tries"])
@@ -98,7 +98,7 @@ def begin(scene: Scene, payout_id: str, names: Mapping[str, str | None]) -> None
         if str(file.line.n) in names:
             _begin_line(scene, payout, file, order, names[str(file.line.n)])
     if store.queued(scene.txn, payout_id, 1):
-        bulk.go_on(scene, payout, scene.voice.cause)
+        bulk.go_on(scene, payout, scene.sender.cause)
     bulk.look(scene, payout)
 
 
@@ -182,7 +182,7 @@ def _begin_bank_line(
 
 def _payment(scene: Scene, payout: BulkPayout, line: BulkLine, payee: int, kind: Kind) -> Payment:
     return Payment(
-        id=scene.voice.fresh_ulid("payment"),
+        id=scene.sender.fresh_ulid("payment"),
         kind=kind,
         state=State.PAYING,
         payer=payout.payer,

@@ -79,7 +79,7 @@ def order(
     total_minor = sum(line.minor for line in body.lines)
     signed = canonical(_without_signatures(envelope), where="body")
     payout = BulkPayout(
-        id=ulid(scene.now_ms, scene.vault.chance(f"{scene.voice.cause} {scene.now_ms}")),
+        id=ulid(scene.now_ms, scene.vault.chance(f"{scene.sender.cause} {scene.now_ms}")),
         payer=scene.organisation(caller.id).id,
         ledger=holders.currencies(scene.txn)[body.currency],
         ours=body.ours,
@@ -195,7 +195,7 @@ def _check(scene: Scene, caller: Caller, body: PayoutBody) -> None:
         raise MalformedError("body.lines", "too much in one payout: split it")
     if acting.is_office(scene, caller.id) and body.act is None:
         raise ActRequiredError("What an office pays to persons is an act: send `act`, its ground")
-    bot = scene.voice.bot.user_id
+    bot = scene.sender.bot.user_id
     server = bot.partition(":")[2]
     for number, line in enumerate(body.lines):
         where = f"body.lines.{number}"

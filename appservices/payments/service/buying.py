@@ -87,9 +87,9 @@ def new(scene: Scene, private: Private, minor: int, allowance: Allowance | None 
     """
     person = private.payer.person
     assert person is not None, "a person asks for it"  # noqa: S101 -- our bug
-    chance = scene.vault.chance(f"{scene.voice.cause} {scene.now_ms}")
+    chance = scene.vault.chance(f"{scene.sender.cause} {scene.now_ms}")
     payment = Payment(
-        id=scene.voice.fresh_ulid("payment"),
+        id=scene.sender.fresh_ulid("payment"),
         kind=Kind.INVOICE,
         state=State.ASKED,
         payer=scene.holder(person).id,

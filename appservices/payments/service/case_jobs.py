@@ -57,7 +57,7 @@ class MakeRoom(ChatJob[Parts]):
 
     def _read(self, txn: Cursor, job: Job) -> tuple[str, str] | None:
         """Name and language of the room; None if nothing is to be talked about any more."""
-        scene = self._parts.scene(txn, job.id, self._host.now_ms())
+        scene = self._parts.conversation(txn, job.id, self._host.now_ms())
         if job.payload["kind"] == "dispute":
             case = dispute_files.lock(scene, job.payload["matter"])
             if case is None or case.dispute.state not in LIVE:
@@ -74,7 +74,7 @@ class MakeRoom(ChatJob[Parts]):
         """Invite, show, ask; it happens once, with the row."""
         if result["room"] is None:
             return
-        scene, wanted = self._parts.scene(txn, job.id, now_ms), job.payload
+        scene, wanted = self._parts.conversation(txn, job.id, now_ms), job.payload
         open_room(scene, wanted["kind"], wanted["matter"], RoomId(result["room"]))
 
 
@@ -111,7 +111,7 @@ class Remind(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Say it to those who are to answer."""
-        scene, wanted = self._parts.scene(txn, job.id, now_ms), job.payload
+        scene, wanted = self._parts.conversation(txn, job.id, now_ms), job.payload
         remind(scene, wanted["kind"], wanted["matter"], wanted["due_at_ms"])
 
 

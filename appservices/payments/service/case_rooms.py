@@ -99,7 +99,7 @@ def show(
         return
     if place.card is not None:
         _edit(scene, place, message.text(moved_doc(localizer)))
-    store.set_card(scene.txn, place.room_id, scene.voice.say(place.room_id, content, _GROUND))
+    store.set_card(scene.txn, place.room_id, scene.sender.say(place.room_id, content, _GROUND))
 
 
 def say(scene: Scene, place: Place, doc: Doc) -> None:
@@ -109,7 +109,7 @@ def say(scene: Scene, place: Place, doc: Doc) -> None:
 
 def put(scene: Scene, place: Place, content: message.Content) -> None:
     """The same of any content: a file."""
-    scene.voice.say(place.room_id, content, _GROUND)
+    scene.sender.say(place.room_id, content, _GROUND)
 
 
 def ring(scene: Scene, place: Place, persons: Sequence[UserId], doc: Doc) -> None:
@@ -139,4 +139,4 @@ def leave_later(scene: Scene, place: Place) -> None:
 def _edit(scene: Scene, place: Place, content: message.Content) -> None:
     assert place.card is not None, "there is a card"  # noqa: S101 -- our bug
     relation = Relation(RelationKind.REPLACE, place.card)
-    scene.voice.say(place.room_id, message.edit(content), _GROUND, relation=relation)
+    scene.sender.say(place.room_id, message.edit(content), _GROUND, relation=relation)

@@ -110,7 +110,7 @@ def _note_desk_words(scene: Scene, inbound: Inbound, place: Place) -> None:
     for person in (case.view.payer.person, case.view.payee.person):
         if person is not None:
             ground = Ground(person, PURPOSE, _BASIS, "role:dispute_desk", case.dispute.id)
-            scene.voice.commit(ActClass.MESSAGE, form, ground, ph=ph)
+            scene.sender.commit(ActClass.MESSAGE, form, ground, ph=ph)
 
 
 def _in_dispute(scene: Scene, inbound: Inbound, place: Place) -> None:
@@ -123,7 +123,7 @@ def _in_dispute(scene: Scene, inbound: Inbound, place: Place) -> None:
         if _is_readable(scene, inbound):
             _order_in_dispute(scene, inbound, (case, side, place), typed)
     elif is_file(inbound):
-        # A voice message is talk. Whoever decides gives no evidence.
+        # A sender message is talk. Whoever decides gives no evidence.
         is_voice = any(key in inbound.content for key in _VOICE)
         if side is not Side.DESK and case.dispute.state in LIVE and not is_voice:
             evidence.take_for(scene, inbound, case.dispute.id)

@@ -198,7 +198,7 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
     person, room_id = inbound.sender, inbound.room_id
     localizer, links = scene.localizer(person), scene.links
     if freezing.obey(scene, inbound, parsed, is_private=True) or answer_command(
-        scene.txn, scene.voice, room_id, person, parsed, links=links, language=localizer.language
+        scene.txn, scene.sender, room_id, person, parsed, links=links, language=localizer.language
     ):
         return
     order = _ORDERS.get(parsed.command.name)
@@ -234,7 +234,7 @@ def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
     if isinstance(order, OrderProblem):
         scene.tell(room_id, person, _problem(scene, person, order, argument))
         return
-    bot, localizer = scene.voice.bot.user_id, scene.localizer(person)
+    bot, localizer = scene.sender.bot.user_id, scene.localizer(person)
     giver = user_named(purse, bot) if purse else None
     if purse is not None and giver is None:
         scene.tell(room_id, person, no_allowance_doc(localizer))

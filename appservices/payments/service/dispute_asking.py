@@ -153,7 +153,7 @@ def ask_decision(scene: Scene, case: Case, person: UserId, given_minor: int, wor
     shown = _shown(case, DECIDE, text, given_minor)
 
     def choices() -> tuple[Choice, ...]:
-        approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+        approve = scene.approvals.asked(scene.sender, person, "mandate", shown)
         return (
             Choice(id=SO, label=localizer.text("Decide so"), approve=approve),
             Choice(id=DECLINE, label=localizer.text("Not so")),
@@ -196,7 +196,7 @@ def _choices(scene: Scene, case: Case, side: Side, person: UserId) -> tuple[Choi
     state, view, localizer = case.dispute.state, case.view, scene.localizer(person)
     if side is Side.PAYER and state is DisputeState.ASKED:
         shown = _shown(case, OPEN, shown_opening(view, localizer), case.dispute.amount_minor)
-        approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+        approve = scene.approvals.asked(scene.sender, person, "mandate", shown)
         return (
             Choice(id=DISPUTE, label=localizer.text("Yes, dispute it"), approve=approve),
             Choice(id=DECLINE, label=localizer.text("Do not dispute it")),
@@ -208,7 +208,7 @@ def _choices(scene: Scene, case: Case, side: Side, person: UserId) -> tuple[Choi
     if side is Side.PAYEE and state in LIVE:
         minor = case.dispute.held_minor
         shown = _shown(case, AGREE, shown_agreeing(view, localizer), minor)
-        approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+        approve = scene.approvals.asked(scene.sender, person, "mandate", shown)
         label = localizer.text(
             "Yes, give back {amount}", amount=localizer.money(minor, view.currency)
         )

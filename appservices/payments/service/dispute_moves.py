@@ -77,7 +77,7 @@ def _refund(scene: Scene, case: Case, amount_minor: int) -> Payment:
     # The program of an organisation decides by a request, persons by an approval.
     is_request = (dispute.decided_by or "").startswith(REQUEST)
     payment = Payment(
-        id=scene.voice.fresh_ulid("refund"),
+        id=scene.sender.fresh_ulid("refund"),
         kind=Kind.REFUND,
         state=State.PAYING,
         payer=dispute.payee,

@@ -271,7 +271,7 @@ def _problem(read: DisputeOrder, amount_minor: int, left_minor: int) -> DisputeP
 def _case(scene: Scene, paid: Matter, amount_minor: int, reason: str) -> Case:
     payment, private = paid.payment, paid.private
     dispute = Dispute(
-        id=scene.voice.fresh_ulid("dispute"),
+        id=scene.sender.fresh_ulid("dispute"),
         payment_id=payment.id,
         state=DisputeState.ASKED,
         payer=payment.payer,

@@ -240,7 +240,7 @@ def _funding(scene: Scene, deal: Deal, person: UserId) -> tuple[Choice, ...]:
         cap=ShownCap(minor=deal.escrow.amount_minor, currency=deal.currency),
         until_ms=deal.escrow.ends_at_ms,
     )
-    approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+    approve = scene.approvals.asked(scene.sender, person, "mandate", shown)
     return (
         Choice(
             id=PUT_ASIDE, label=localizer.text("Put it aside"), style="primary", approve=approve
@@ -252,6 +252,6 @@ def _funding(scene: Scene, deal: Deal, person: UserId) -> tuple[Choice, ...]:
 def _vote(scene: Scene, deal: Deal, person: UserId, to_seller: int) -> Choice:
     localizer = scene.localizer(person)
     shown = MandateShown(what=DECIDE, text=shown_vote(deal.view, to_seller, localizer))
-    approve = scene.approvals.asked(scene.voice, person, "mandate", shown)
+    approve = scene.approvals.asked(scene.sender, person, "mandate", shown)
     label = split_words(deal.view, to_seller, localizer).removesuffix(".")
     return Choice(id=f"{VOTE}{to_seller}", label=label[:100], approve=approve)

@@ -76,7 +76,7 @@ def _payment(scene: Scene, deal: Deal, amount_minor: int) -> Payment:
     """The payment to the seller, whose evidence is the buyer's approval of the escrow."""
     escrow = deal.escrow
     payment = Payment(
-        id=scene.voice.fresh_ulid("payment"),
+        id=scene.sender.fresh_ulid("payment"),
         kind=Kind.ESCROW,
         state=State.PAYING,
         payer=escrow.buyer,

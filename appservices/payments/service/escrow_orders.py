@@ -148,7 +148,7 @@ def _propose(scene: Scene, inbound: Inbound, argument: str) -> None:
     if isinstance(wanted, EscrowProblem):
         _tell_problem(scene, inbound, wanted)
         return
-    bot = scene.voice.bot.user_id
+    bot = scene.sender.bot.user_id
     named = [user_named(one, bot) for one in (wanted.order.payee, *wanted.arbiters)]
     persons = [one for one in named if one is not None]
     if len(persons) != len(named):
@@ -169,7 +169,7 @@ def has_many(scene: Scene, person: UserId) -> bool:
 
 def hindrance(scene: Scene, person: UserId, persons: list[UserId]) -> EscrowProblem | None:
     """Why these cannot take part together; None if they can."""
-    together = [person, *persons, scene.voice.bot.user_id]
+    together = [person, *persons, scene.sender.bot.user_id]
     if len(set(together)) != len(together):
         return EscrowProblem.TWICE
     is_long = sum(map(len, together)) > ADDRESSES_CHARACTERS_MAX
@@ -211,7 +211,7 @@ class LookUp(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Propose the escrow, unless somebody is not there."""
-        scene, wanted = self._parts.scene(txn, job.id, now_ms), job.payload
+        scene, wanted = self._parts.conversation(txn, job.id, now_ms), job.payload
         persons = [UserId(one) for one in wanted["persons"]]
         buyer, room_id = persons[0], RoomId(wanted["room"])
         names = result["names"]
@@ -236,7 +236,7 @@ def new_deal(scene: Scene, parties: tuple[Party, ...], wanted: Mapping[str, Any]
         for party, role in zip(parties, roles, strict=True)
     )
     escrow = Escrow(
-        id=scene.voice.fresh_ulid("escrow"),
+        id=scene.sender.fresh_ulid("escrow"),
         state=EscrowState.PROPOSED,
         buyer=voters[0].holder,
         seller=voters[1].holder,

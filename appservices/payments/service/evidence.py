@@ -94,7 +94,7 @@ def send(scene: Scene, case: Case, person: UserId, wanted: Sequence[Evidence]) -
     localizer = scene.localizer(person)
     for one in wanted:
         scene.tell(room_id, person, _sent_doc(case, one, localizer))
-        scene.voice.say(room_id, _content(one), scene.ground(person))
+        scene.sender.say(room_id, _content(one), scene.ground(person))
 
 
 def send_all(scene: Scene, case: Case, person: UserId) -> None:
@@ -113,7 +113,7 @@ class TakeEvidence(LookAtFile):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep it, and hand it to the others; or say why not."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         person, room_id = UserId(job.payload["person"]), RoomId(job.payload["room"])
         if "problem" in result:
             _tell(scene, room_id, person, EvidenceProblem(result["problem"]))

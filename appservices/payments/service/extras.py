@@ -222,7 +222,7 @@ def _ask_merchant(
     matter = _with(scene, matter, 0, 0)
     if QuoteEffect.TELL_MERCHANT in effects:
         told = {"invoice": order.card.id, "state": QUOTE, "payment": matter.payment.id}
-        id_ = effect_id(order.reply or "", QUOTE, matter.payment.id, scene.voice.cause)
+        id_ = effect_id(order.reply or "", QUOTE, matter.payment.id, scene.sender.cause)
         news.tell(scene, order.reply, id_, {**order.about, **told})
     person = matter.private.asker.person
     if person is not None:

@@ -129,7 +129,7 @@ def ask_to_go_on(scene: Scene, room_id: RoomId, person: UserId) -> None:
         return
     text = localizer.text("Your payments go on: what you approve is paid again.")
     approve = scene.approvals.asked(
-        scene.voice, person, "mandate", MandateShown(what=WHAT, text=text)
+        scene.sender, person, "mandate", MandateShown(what=WHAT, text=text)
     )
     choices = (
         Choice(id=GO_ON, label=localizer.text("Go on"), approve=approve),

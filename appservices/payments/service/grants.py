@@ -23,7 +23,7 @@ def issue(scene: Scene) -> None:
 
     A grant is known by whoever gets it and the currency: another amount changes nothing.
     """
-    section, bot = scene.section, scene.voice.bot
+    section, bot = scene.section, scene.sender.bot
     ledgers = holders.keep_currencies(scene.txn, section.currencies)
     institution = scene.institution()
     for name, money in section.granted().items():

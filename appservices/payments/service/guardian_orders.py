@@ -71,7 +71,7 @@ class NameGuardians(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask the payer, or say who is not here."""
-        scene, wanted = self._parts.scene(txn, job.id, now_ms), job.payload
+        scene, wanted = self._parts.conversation(txn, job.id, now_ms), job.payload
         persons = [wanted["person"], *wanted["guardians"]]
         named = list(zip(persons, result["names"], strict=True))
         missing = next((address for address, name in named if name is None), None)
@@ -86,7 +86,7 @@ class NameGuardians(ChatJob[Parts]):
 
 def _name(scene: Scene, inbound: Inbound, wanted: GuardOrder) -> None:
     """Have the persons looked up, if all can be guardians of this one."""
-    person, bot = inbound.sender, scene.voice.bot.user_id
+    person, bot = inbound.sender, scene.sender.bot.user_id
     found: list[UserId] = []
     for typed in wanted.guardians:
         one = naming.user_named(typed, bot)

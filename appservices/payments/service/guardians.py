@@ -42,7 +42,7 @@ class Count(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Let the rule count."""
-        RULES.rang(self._parts.scene(txn, job.id, now_ms), job.payload["rule"])
+        RULES.wait_is_over(self._parts.conversation(txn, job.id, now_ms), job.payload["rule"])
 
 
 class _Rules(GuardRules[Scene, GuardRule]):
@@ -124,7 +124,7 @@ def propose(scene: Scene, view: RuleView, room_id: RoomId) -> None:
         scene.tell(room_id, person, RULES.shown(scene, person))
         return
     rule = GuardRule(
-        id=scene.voice.fresh_ulid("rule"),
+        id=scene.sender.fresh_ulid("rule"),
         holder=holder.id,
         ledger=ledger,
         state=RuleState.PROPOSED,
@@ -153,6 +153,6 @@ def _choices(scene: Scene, view: RuleView, localizer: Localizer) -> list[Choice]
     for choice, label in labels:
         seen = attrs.evolve(view, is_shown=choice == SHOW)
         told = MandateShown(what=OF_OWNER, text=texts.shown_text(seen, localizer))
-        approve = scene.approvals.asked(scene.voice, person, "mandate", told)
+        approve = scene.approvals.asked(scene.sender, person, "mandate", told)
         choices.append(Choice(id=choice, label=label, approve=approve))
     return choices

@@ -207,7 +207,7 @@ def _ask_one(scene: Scene, matter: Matter, view: RuleView, one: One) -> None:
         return
     localizer = scene.localizer(one.person)
     shown = MandateShown(what=WHAT, text=vote_text(matter.view, view, localizer))
-    approve = scene.approvals.asked(scene.voice, one.person, "mandate", shown)
+    approve = scene.approvals.asked(scene.sender, one.person, "mandate", shown)
     choices = (
         Choice(id=APPROVE, label=localizer.text("Approve it"), approve=approve),
         Choice(id=REFUSE, label=localizer.text("Refuse it"), style="danger"),

@@ -51,7 +51,7 @@ def address(section: PaymentsSection, server: str) -> str | None:
 def start(scene: Scene) -> None:
     """Have the room made, unless there is one, or is to be none."""
     if scene.section.has_heads_room and store.known(scene.txn) is None:
-        id_ = effect_id(OPEN_ROOM, scene.voice.bot.user_id)
+        id_ = effect_id(OPEN_ROOM, scene.sender.bot.user_id)
         jobs.schedule(scene.txn, Job(id_, OPEN_ROOM, {}, scene.now_ms))
 
 
@@ -76,7 +76,7 @@ def post(scene: Scene) -> None:
     doc = head_doc(
         newest.size, newest.note, _witnesses(scene, witnessed), _localizer(scene.section)
     )
-    scene.voice.say(place.room_id, message.notice(doc, payload={HEADS_KEY: payload}), _GROUND)
+    scene.sender.say(place.room_id, message.notice(doc, payload={HEADS_KEY: payload}), _GROUND)
     store.posted(scene.txn, newest.size, scene.now_ms)
 
 

@@ -155,7 +155,7 @@ class HoldEnded(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """End what waited for it."""
-        ended(self._parts.scene(txn, job.id, now_ms), job.payload["payment"])
+        ended(self._parts.conversation(txn, job.id, now_ms), job.payload["payment"])
 
 
 def _settle(
@@ -166,7 +166,7 @@ def _settle(
     outcome: Outcome,
 ) -> None:
     cause = f"attempt {attempt.kind} {attempt.about}"
-    deed(parts.scene(txn, cause, outcome.at_ms), attempt.about, outcome)
+    deed(parts.conversation(txn, cause, outcome.at_ms), attempt.about, outcome)
 
 
 def _share_is_held(scene: Scene, matter: Matter) -> None:

@@ -109,7 +109,7 @@ class Tell(ChatJob[Parts]):
 
     def _read(self, txn: Cursor, job: Job) -> tuple[str, dict[str, Any]] | None:
         """Whom to tell, and what; None if it is of no use any more."""
-        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        scene = self._parts.conversation(txn, job.id, self._parts.host.now_ms())
         named = job.payload
         file = store.invoice(txn, named["invoice"], named["version"])
         if file is None:
@@ -135,7 +135,7 @@ class Tell(ChatJob[Parts]):
         answer = parse(PeerAnswer, result["answer"])
         if answer.state != "refused":
             return
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         file = store.lock_invoice(txn, job.payload["invoice"], job.payload["version"])
         if file is not None and file.invoice.state is InvoiceState.ISSUED:
             logger.warning("invoice %s is not taken there: %s", file.invoice.id, answer.code)

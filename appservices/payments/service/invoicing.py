@@ -110,7 +110,7 @@ def ask(
     card, person = order.card, payer or addressee_of(order)
     assert person is not None, "somebody is asked"  # noqa: S101 -- our bug
     payment = Payment(
-        id=scene.voice.fresh_ulid("payment"),
+        id=scene.sender.fresh_ulid("payment"),
         kind=Kind.INVOICE,
         state=State.ASKED,
         payer=scene.holder(person).id,
@@ -199,7 +199,7 @@ def _refund(scene: Scene, file: InvoiceFile) -> None:
     if left_minor <= 0:
         return
     payment = Payment(
-        id=scene.voice.fresh_ulid("refund"),
+        id=scene.sender.fresh_ulid("refund"),
         kind=Kind.REFUND,
         state=State.PAYING,
         payer=first.payee,

@@ -111,14 +111,14 @@ def handlers(parts: Parts) -> dict[str, JobHandler]:
 
 class _Handler(ChatJob[Parts]):
     def _scene(self, txn: Cursor, job: Job, now_ms: int) -> Scene:
-        return self._parts.scene(txn, job.id, now_ms)
+        return self._parts.conversation(txn, job.id, now_ms)
 
 
 class _OpenChat(OpenChat[Parts]):
     """Makes a chat with somebody who was paid and has none, and tells them there."""
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         person, room_id = UserId(job.payload["person"]), RoomId(result["room"])
         invite(scene, room_id, person)
         greet(scene, room_id, person)

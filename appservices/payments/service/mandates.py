@@ -201,7 +201,7 @@ def order_of(scene: Scene, mandate: Mandate) -> MandateOrder:
 def tell_payee(scene: Scene, order: MandateOrder, state: str) -> None:
     """Let the organisation hear of a state of its mandate."""
     payload = {**order.about, "mandate": order.id, "state": state}
-    id_ = scene.voice.fresh_id(f"{order.reply} {order.id}")
+    id_ = scene.sender.fresh_id(f"{order.reply} {order.id}")
     news.tell(scene, order.reply, id_, payload)
 
 
@@ -218,7 +218,7 @@ def _approval(scene: Scene, person: UserId, order: MandateOrder) -> AskedApprova
         period=order.period,
         until_ms=order.ends_at_ms,
     )
-    return scene.approvals.asked(scene.voice, person, "mandate", shown)
+    return scene.approvals.asked(scene.sender, person, "mandate", shown)
 
 
 def _show(scene: Scene, room_id: RoomId, person: UserId, mandate: Mandate) -> None:

@@ -46,7 +46,7 @@ class EventJob(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Add the event."""
-        _add(self._parts.scene(txn, job.id, now_ms), job.payload)
+        _add(self._parts.conversation(txn, job.id, now_ms), job.payload)
 
 
 def _add(scene: Scene, told: Mapping[str, Any]) -> None:

@@ -104,7 +104,7 @@ def check_person(scene: Scene, address: str, where: str, strangers: Strangers) -
     Raises:
         MalformedError: They are of another homeserver, a bot, or nobody.
     """
-    server = scene.voice.bot.user_id.partition(":")[2]
+    server = scene.sender.bot.user_id.partition(":")[2]
     is_here = address.partition(":")[2] == server
     if not is_here or is_of_namespace(UserId(address), server):
         raise MalformedError(where, "should be a person of this homeserver")
@@ -183,7 +183,7 @@ def _order(scene: Scene, caller: Caller, body: InvoiceBody, act: ActReceipt | No
     card = {
         "v": 1,
         # Whoever has its reference can pay and read it, so that nobody shall guess it.
-        "id": ulid(scene.now_ms, scene.vault.chance(f"{scene.voice.cause} {scene.now_ms}")),
+        "id": ulid(scene.now_ms, scene.vault.chance(f"{scene.sender.cause} {scene.now_ms}")),
         "issuer": caller.id,
         "issuer_name": caller.name,
         "title": body.title,

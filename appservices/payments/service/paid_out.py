@@ -39,7 +39,7 @@ class AskPayer(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Ask, or leave an alarm for the operator."""
-        scene, asked = self._parts.scene(txn, job.id, now_ms), job.payload
+        scene, asked = self._parts.conversation(txn, job.id, now_ms), job.payload
         why = _ask(scene, asked)
         if why is not None:
             logger.warning("bank %s: look at %s", asked["bank"], asked["line"])

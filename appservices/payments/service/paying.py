@@ -77,7 +77,7 @@ def new(
     assert payer is not None, "a person asks for it"  # noqa: S101 -- our bug
     assert payee is not None, "an organisation is paid by its invoice"  # noqa: S101 -- our bug
     payment = Payment(
-        id=scene.voice.fresh_ulid("payment"),
+        id=scene.sender.fresh_ulid("payment"),
         kind=kind,
         state=State.ASKED,
         payer=scene.holder(payer).id,
@@ -395,7 +395,7 @@ def _from_purse(scene: Scene, matter: Matter, allowance_id: str) -> Matter:
     cancel(scene, matter)
     theirs = purses.paid_from(scene, matter, allowance)
     payment = attrs.evolve(
-        theirs.payment, id=scene.voice.fresh_ulid("payment"), asked_at_ms=scene.now_ms
+        theirs.payment, id=scene.sender.fresh_ulid("payment"), asked_at_ms=scene.now_ms
     )
     added = files.add(scene, payment, theirs.private)
     assert added is not None, "its id is fresh"  # noqa: S101 -- our bug

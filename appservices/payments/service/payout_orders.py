@@ -107,7 +107,7 @@ class CheckName(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask for the approval, below what the bank says."""
-        scene, asked = self._parts.scene(txn, job.id, now_ms), job.payload
+        scene, asked = self._parts.conversation(txn, job.id, now_ms), job.payload
         person = UserId(asked["person"])
         amount = Money(minor=asked["minor"], currency=asked["currency"])
         reference = asked.get("reference", "")

@@ -62,7 +62,7 @@ def new(
     """
     currency = order.amount.currency
     payment = Payment(
-        id=scene.voice.fresh_ulid("payment"),
+        id=scene.sender.fresh_ulid("payment"),
         kind=Kind.PAYOUT,
         state=State.ASKED,
         payer=scene.holder(person).id,

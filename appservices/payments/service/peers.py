@@ -34,7 +34,7 @@ def peer_of(scene: Scene, address: str) -> PeerSection | None:
 
 def own_server(scene: Scene) -> str:
     """The server of this institution."""
-    return server_of(scene.voice.bot.user_id)
+    return server_of(scene.sender.bot.user_id)
 
 
 def institution(scene: Scene, server: str) -> Holder:

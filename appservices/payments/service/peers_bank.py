@@ -78,7 +78,7 @@ def pay(scene: Scene, peer: PeerSection, bank: str, money: Money, words: str) ->
     if to is None or money.minor > left_minor:
         logger.error("nothing is settled with %s: only %s are owed", peer.server, left_minor)
         return None
-    id_ = scene.voice.fresh_ulid("settlement")
+    id_ = scene.sender.fresh_ulid("settlement")
     due = peers.due_to(scene, peer.server, ledger)
     other = Party(to.name, to.account, to.bic or "")
     text = "" if to.reference else f"Settlement {id_}"
@@ -111,7 +111,7 @@ def received(scene: Scene, news: BankNews, peer: int) -> None:
     """
     currency = holders.currency_of_account(scene.txn, news.account)
     ledger = holders.currencies(scene.txn)[currency]
-    id_ = scene.voice.fresh_ulid("settlement")
+    id_ = scene.sender.fresh_ulid("settlement")
     store.add_settlement(
         scene.txn, id_, peer, RECEIVED, ledger, news.amount_minor, news.line, scene.now_ms
     )

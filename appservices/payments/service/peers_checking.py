@@ -114,14 +114,14 @@ class CheckPeer(ChatJob[Parts]):
         return {"answer": dict(message)}
 
     def _known(self, txn: Cursor, job: Job) -> int:
-        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        scene = self._parts.conversation(txn, job.id, self._parts.host.now_ms())
         return peers_witnessing.known_size(scene, job.payload["peer"])
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Compare, and come back later; soon if it is not explained."""
         if result.get("gone"):
             return
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         server, currency = job.payload["peer"], job.payload["currency"]
         after_ms = EVERY_MS
         if "answer" in result:

@@ -167,7 +167,7 @@ class PeerDesk:
         is_here = told is not None and await self._name(told.addressee) is not None
 
         def run(txn: Cursor) -> Said:
-            scene = self._parts.scene(txn, cause_of(question), self._host.now_ms())
+            scene = self._parts.conversation(txn, cause_of(question), self._host.now_ms())
             return self.take_invoice(scene, peer, question, is_here)
 
         said: Said = await self._host.database.run("payments.peer", run)
@@ -276,7 +276,7 @@ class PeerDesk:
 
     async def _run(self, work: Any, *args: Any) -> Any:
         def run(txn: Cursor) -> Any:
-            return work(self._parts.scene(txn, "peer", self._host.now_ms()), *args)
+            return work(self._parts.conversation(txn, "peer", self._host.now_ms()), *args)
 
         return await self._host.database.run("payments.peer", run)
 

@@ -71,7 +71,7 @@ class Send(ChatJob[Parts]):
 
     def _read(self, txn: Cursor, job: Job) -> tuple[str, dict[str, Any], Money] | None:
         """Whom to ask, what, and about which amount; None if there is nothing more to say."""
-        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        scene = self._parts.conversation(txn, job.id, self._parts.host.now_ms())
         kind, id_ = job.payload["kind"], job.payload["payment"]
         out = store.out(txn, id_)
         file = payment_store.payment(txn, id_)
@@ -103,7 +103,7 @@ class Send(ChatJob[Parts]):
         return is_of_it and log_of(proved.origin) == origin_of(server)
 
     def _fault(self, txn: Cursor, job: Job, server: str, message: Mapping[str, Any]) -> None:
-        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        scene = self._parts.conversation(txn, job.id, self._parts.host.now_ms())
         what = f"{message.get('state')} in answer to {job.payload['kind']}"
         holder = peers.institution(scene, server)
         peers_taking.fault(scene, holder, what, job.payload["payment"], message)
@@ -111,7 +111,7 @@ class Send(ChatJob[Parts]):
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Go on with the payment."""
         if result:
-            scene = self._parts.scene(txn, job.id, now_ms)
+            scene = self._parts.conversation(txn, job.id, now_ms)
             answer = parse(PeerAnswer, result["answer"])
             heard = _HEARD[job.payload["kind"], answer.state]
             answered(scene, job.payload["payment"], heard, answer, result["answer"])

@@ -73,7 +73,7 @@ def settle(scene: Scene, server: str, kind: str, money: Money, reference: str) -
         RECEIVED: (bank, due_from),
         NETTED: (due_to, due_from),
     }[kind]
-    id_ = scene.voice.fresh_ulid("settlement")
+    id_ = scene.sender.fresh_ulid("settlement")
     transfer = Transfer(
         id=ledger_id(id_),
         debit_id=debit.id,
@@ -120,7 +120,7 @@ class SettlePeer(ChatJob[Parts]):
         """Leave it to the writer."""
         wanted = job.payload
         money = Money(minor=wanted["minor"], currency=wanted["currency"])
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         peer = scene.section.peer(wanted["server"])
         if wanted["kind"] == PAY and peer is not None:
             self._pay(scene, peer, wanted["bank"], money, wanted["reference"])

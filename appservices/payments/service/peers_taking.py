@@ -478,4 +478,4 @@ def _settle(
     outcome: Outcome,
 ) -> None:
     cause = f"attempt {attempt.kind} {attempt.about}"
-    deed(parts.scene(txn, cause, outcome.at_ms), attempt.about, outcome)
+    deed(parts.conversation(txn, cause, outcome.at_ms), attempt.about, outcome)

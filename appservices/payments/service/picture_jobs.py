@@ -41,7 +41,7 @@ class ReadPicture(LookAtFile):
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask what the one payment code in it asks; or say why nothing is asked."""
         inbound = _inbound(job, self._bot)
-        scene = self._parts.scene(txn, f"{job.id} {inbound.event_id}", now_ms)
+        scene = self._parts.conversation(txn, f"{job.id} {inbound.event_id}", now_ms)
         found = result.get("problem") or _the_one(result["codes"])
         if isinstance(found, PictureProblem) or "problem" in result:
             problem = PictureProblem(found)

@@ -83,7 +83,7 @@ class SendReceipt(ChatJob[Parts]):
         }
 
     def _read(self, txn: Cursor, job: Job) -> tuple[ReceiptPage, tuple[str, bytes] | None]:
-        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        scene = self._parts.conversation(txn, job.id, self._parts.host.now_ms())
         matter = files.lock(scene, job.payload["payment"])
         if matter is None:
             raise RefusedError("there is no such payment")
@@ -92,12 +92,12 @@ class SendReceipt(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what they are, and send them."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         room_id, person = RoomId(job.payload["room"]), UserId(job.payload["person"])
         url = scene.links.verify() if scene.links is not None else None
         scene.tell(room_id, person, receipt_file_doc(url, scene.localizer(person)))
         for one in result["files"]:
-            scene.voice.say(room_id, message.file(caption="", **one), scene.ground(person))
+            scene.sender.say(room_id, message.file(caption="", **one), scene.ground(person))
 
 
 def _tax_invoice(scene: Scene, matter: Matter) -> tuple[str, bytes] | None:

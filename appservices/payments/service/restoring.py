@@ -181,7 +181,7 @@ def _unknown(
     txn: Cursor, parts: Parts, peer: PeerSection, known: Sequence[PeerRecord]
 ) -> list[Finding]:
     """The payments that another institution proves, and this one does not have."""
-    scene = parts.scene(txn, "restored", parts.host.now_ms())
+    scene = parts.conversation(txn, "restored", parts.host.now_ms())
     found = []
     for one in known:
         is_ours = one.commit.get("asker") == peers.own_server(scene)
@@ -229,7 +229,7 @@ def _proved(scene: Scene, peer: PeerSection, one: PeerRecord, *, is_ours: bool) 
 
 def _book(parts: Parts, peer: PeerSection, one: PeerRecord, packet: Packet, txn: Cursor) -> None:
     """Have a payment that another institution proves booked; the writer does it once it runs."""
-    scene = parts.scene(txn, f"restored {packet.id}", parts.host.now_ms())
+    scene = parts.conversation(txn, f"restored {packet.id}", parts.host.now_ms())
     if one.commit.get("asker") == peer.server:
         question = parse(Question, one.commit)
         peers_taking.commit(scene, peer, question, one.commit, is_forgetful=True)

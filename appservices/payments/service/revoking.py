@@ -106,4 +106,4 @@ class _Revoked(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Stop what it approved."""
-        stop(self._parts.scene(txn, job.id, now_ms), UserId(job.payload["person"]))
+        stop(self._parts.conversation(txn, job.id, now_ms), UserId(job.payload["person"]))

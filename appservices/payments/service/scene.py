@@ -48,9 +48,9 @@ class Parts(ChatParts[PaymentsSection]):
     sealer: Sealer | None = None
     peers: PeerClient | None = None
 
-    def scene(self, txn: Cursor, cause: str, now_ms: int) -> Scene:
+    def conversation(self, txn: Cursor, cause: str, now_ms: int) -> Scene:
         """The scene of a transaction; see ``ChatParts``."""
-        return Scene(txn, self.voice(txn, cause, now_ms), self)
+        return Scene(txn, self.sender(txn, cause, now_ms), self)
 
     def widget(self, language: str) -> Sequence[Mapping[str, Any]]:
         """State that shows the wallet in a chat; none where there are no pages."""

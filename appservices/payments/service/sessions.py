@@ -15,7 +15,7 @@ from appservices.payments.core.ledger.port import LedgerStore
 from appservices.payments.service import gauges
 from appservices.payments.store import shards
 from appservices.payments.store.ledger import PostgresLedger
-from veche.runtime.database import Cursor, Lane, end_stalled, try_lock
+from veche.runtime.database import Cursor, DedicatedSession, end_stalled, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ No request needs it: with the collector off, memory grows by 4 MiB in 500 refuse
 
 
 class Session(Protocol):
-    """A session with a thread of its own, as ``Lane``; the connection is nobody's business."""
+    """A ``DedicatedSession`` whose connection is nobody's business."""
 
     async def open(self) -> None:
         """Begin it."""
@@ -158,8 +158,8 @@ class PostgresSessions:
             reactor: Gets the results.
             shard: Which one.
         """
-        self.reads = Lane(f"ledger-{shard}-reads", dsn, reactor)
-        self.writes = Lane(f"ledger-{shard}-writes", dsn, reactor)
+        self.reads = DedicatedSession(f"ledger-{shard}-reads", dsn, reactor)
+        self.writes = DedicatedSession(f"ledger-{shard}-writes", dsn, reactor)
         self._shard = shard
 
     def try_lock(self, connection: Connection, stall_ms: int) -> bool:

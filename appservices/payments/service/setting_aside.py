@@ -50,7 +50,7 @@ def settles(parts: Parts) -> dict[str, Callable[[Cursor, Attempt, Outcome], None
 
     def by(settled: Settled) -> Callable[[Cursor, Attempt, Outcome], None]:
         def settle(txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
-            scene = parts.scene(txn, f"attempt {attempt.about} {attempt.id}", outcome.at_ms)
+            scene = parts.conversation(txn, f"attempt {attempt.about} {attempt.id}", outcome.at_ms)
             settled(scene, attempt.about, outcome)
 
         return settle
@@ -78,7 +78,7 @@ class _Clock:
         return {}
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        self._rang(self._parts.scene(txn, job.id, now_ms), job.payload[self._of])
+        self._rang(self._parts.conversation(txn, job.id, now_ms), job.payload[self._of])
 
     def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """The job can never be done; it was logged."""

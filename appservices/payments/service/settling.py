@@ -134,7 +134,7 @@ def open_chat(scene: Scene, person: UserId, **about: str | int) -> None:
             an ``escrow``, a ``dispute``, the ``share`` of a bill.
     """
     payload = {"person": person, **about}
-    id_ = scene.voice.fresh_id(OPEN_CHAT)
+    id_ = scene.sender.fresh_id(OPEN_CHAT)
     jobs.schedule(scene.txn, Job(id_, OPEN_CHAT, payload, scene.now_ms))
 
 

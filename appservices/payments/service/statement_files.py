@@ -88,19 +88,19 @@ class SendStatement(ChatJob[Parts]):
         }
 
     def _read(self, txn: Cursor, job: Job, now_ms: int) -> tuple[str, Sequence[AccountStatement]]:
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         person = UserId(job.payload["person"])
         month = dt.date.fromisoformat(f"{job.payload['month']}-01")
         return scene.language_of(person), statements_of(scene, person, month)
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what they are, and send them."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         room_id, person = RoomId(job.payload["room"]), UserId(job.payload["person"])
         localizer, sent = scene.localizer(person), result["files"]
         scene.tell(room_id, person, files_doc(localizer) if sent else nothing_doc(localizer))
         for one in sent:
-            scene.voice.say(room_id, message.file(caption="", **one), scene.ground(person))
+            scene.sender.say(room_id, message.file(caption="", **one), scene.ground(person))
 
 
 def top_ups_of(scene: Scene, person: UserId) -> list[TopUp]:

@@ -91,7 +91,7 @@ class SendCode(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what it is, and send it."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         room_id, person = RoomId(job.payload["room"]), UserId(job.payload["person"])
         scene.tell(room_id, person, top_up_code_doc(scene.localizer(person)), is_quiet=True)
         content = message.file(
@@ -101,4 +101,4 @@ class SendCode(ChatJob[Parts]):
             mimetype="image/png",
             size_bytes=result["size_bytes"],
         )
-        scene.voice.say(room_id, content, scene.ground(person))
+        scene.sender.say(room_id, content, scene.ground(person))

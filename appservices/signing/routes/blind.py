@@ -174,4 +174,4 @@ class BlindRoutes:
         parts = self._signing.parts
         if parts is None:
             raise NotFoundError(blind.NO_SUCH)
-        return parts.scene(txn, f"blind {cause}", call.now_ms)
+        return parts.conversation(txn, f"blind {cause}", call.now_ms)

@@ -51,7 +51,7 @@ class CallerRoutes:
         return self._signing.callers.of(call.header("authorization"))
 
     def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
-        return self._parts().scene(txn, f"organisation {cause}", call.now_ms)
+        return self._parts().conversation(txn, f"organisation {cause}", call.now_ms)
 
     def _parts(self) -> Parts:
         parts = self._signing.parts

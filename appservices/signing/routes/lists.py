@@ -81,4 +81,4 @@ class ListRoutes:
         parts = self._signing.parts
         if parts is None:
             raise NotFoundError(_NO_SUCH)
-        return parts.scene(txn, f"page {cause}", call.now_ms)
+        return parts.conversation(txn, f"page {cause}", call.now_ms)

@@ -37,7 +37,7 @@ class MeetingCalls:
         parts = self._signing.parts
         if parts is None:
             raise NotFoundError(meetings.NO_SUCH)
-        return parts.scene(txn, f"page {cause}", call.now_ms)
+        return parts.conversation(txn, f"page {cause}", call.now_ms)
 
 
 class MeetingRoutes(MeetingCalls):

@@ -120,7 +120,7 @@ class OwnedRoutes:
         parts = self._signing.parts
         if parts is None:
             raise NotFoundError(owned.NO_SUCH)
-        return parts.scene(txn, f"owned {cause}", call.now_ms)
+        return parts.conversation(txn, f"owned {cause}", call.now_ms)
 
 
 def _view(scene: Scene, session: Session) -> SessionView:

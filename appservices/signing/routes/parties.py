@@ -136,7 +136,7 @@ class PartyCalls:
         return done
 
     def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
-        return self._parts().scene(txn, f"page {cause}", call.now_ms)
+        return self._parts().conversation(txn, f"page {cause}", call.now_ms)
 
     def _parts(self) -> Parts:
         parts = self._signing.parts

@@ -42,7 +42,7 @@ class WebhookRoutes(CallerRoutes):
         if before is not None:
             return before
         scene = self._scene(txn, call, f"webhook {caller} {url}")
-        id_ = scene.voice.fresh_ulid("webhook")
+        id_ = scene.sender.fresh_ulid("webhook")
         return self._webhooks.add(txn, caller, id_, call.body, call.now_ms)
 
     @API.transaction(

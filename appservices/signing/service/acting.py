@@ -203,7 +203,7 @@ def delegated(
     check_time(scene, session, member)
     guarding.check(scene, session, member)
     check_delegation(session, member, to)
-    if to == scene.voice.bot.user_id:
+    if to == scene.sender.bot.user_id:
         raise DelegationError("This cannot be passed on")
     if session.is_blind:
         name = to[:NAME_CHARACTERS_MAX]

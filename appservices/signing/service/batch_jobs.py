@@ -90,7 +90,7 @@ class MakeRow(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep and send it; or keep what is wrong with it."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         batch = store.read(txn, job.payload["batch"])
         row = store.row(txn, scene.vault, job.payload["batch"], job.payload["row"], is_locked=True)
         if batch is None or row is None or row.state != WAITING or not result:
@@ -107,7 +107,7 @@ class MakeRow(ChatJob[Parts]):
         batch = store.read(txn, batch_id)
         row = store.row(txn, self._parts.vault, batch_id, n, is_locked=True)
         if batch is not None and row is not None and row.state == WAITING:
-            scene = self._parts.scene(txn, job.id, now_ms)
+            scene = self._parts.conversation(txn, job.id, now_ms)
             _keep(scene, batch, failed_row(n, row.told, [Problem("row", str(error))]))
 
 

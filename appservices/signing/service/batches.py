@@ -188,7 +188,7 @@ def order(scene: Scene, asked: Asked, body: BatchBody, found: tuple[Named, str, 
     name_of(scene, asked.caller)
     drafting.check_deadline(scene, body.deadline_at_ms)
     batch = Batch(
-        id=scene.voice.fresh_ulid("batch"),
+        id=scene.sender.fresh_ulid("batch"),
         requester=asked.caller,
         template=named.template.template,
         version=named.version,

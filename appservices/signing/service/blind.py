@@ -222,7 +222,7 @@ def _in_container(scene: Scene, session: Session) -> Session:
 
 def _invited(scene: Scene, person: UserId, body: BlindBody) -> list[Invited]:
     """Who takes part; whoever asks always does, to have a page of it."""
-    bot = scene.voice.bot.user_id
+    bot = scene.sender.bot.user_id
     for one in body.parties:
         # Bots, who came in by a picture, and what is no account of Matrix.
         if user_named(one.user, bot, person) != one.user or is_guest(one.user):

@@ -72,7 +72,7 @@ class Make(ChatJob[Parts]):
         cipher = blobs.of_kind(txn, job.payload["session"], "upload")
         if draft is None or draft.state is not State.DRAFT or cipher is None:
             return None
-        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        scene = self._parts.conversation(txn, job.id, self._parts.host.now_ms())
         language = scene.language_of(UserId(draft.requester))
         return drafting.only(draft, job.payload["party"]), cipher, language
 
@@ -80,7 +80,7 @@ class Make(ChatJob[Parts]):
         """Keep and send it; what fails is said to the requester."""
         if not result:
             return
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         draft = sessions.read(txn, scene.vault, job.payload["session"])
         if draft is None:
             return

@@ -103,7 +103,7 @@ def _show(
 
 def _question(scene: Scene, session: Session, member: Member) -> Kept | None:
     """The open question of a party's newest card."""
-    asked = prompts.open_about(scene.txn, scene.voice.bot.user_id, about(session, member.id))
+    asked = prompts.open_about(scene.txn, scene.sender.bot.user_id, about(session, member.id))
     return next((one for one in asked if one.effect == member.card), None)
 
 
@@ -123,7 +123,7 @@ def about(session: Session, party: str) -> str:
 def open_chat(scene: Scene, session: Session, member: Member, person: UserId) -> None:
     """Make a chat with a person who has none, and show a party's card there."""
     payload = {"person": person, "session": session.id, "party": member.id}
-    id_ = scene.voice.fresh_id(OPEN_CHAT)
+    id_ = scene.sender.fresh_id(OPEN_CHAT)
     jobs.schedule(scene.txn, Job(id_, OPEN_CHAT, payload, scene.now_ms))
 
 
@@ -250,7 +250,7 @@ def _hint(scene: Scene, session: Session, person: UserId, room_id: RoomId) -> No
 def order_file(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
     """Have the document sent into a party's chat."""
     payload = {"session": session.id, "person": member.person, "room": room_id}
-    id_ = scene.voice.fresh_id(SEND_FILE)
+    id_ = scene.sender.fresh_id(SEND_FILE)
     jobs.schedule(scene.txn, Job(id_, SEND_FILE, payload, scene.now_ms))
 
 
@@ -268,7 +268,7 @@ def _change(
         words = state_words(session, member, localizer)
         beside = {SIGN_REQUEST_KEY: payload(scene, session, member, is_short=is_short)}
         closing = Closing(words, intro=doc[:-1], payload=beside)
-        prompts.close(scene.txn, scene.voice, kept, closing, scene.ground(person))
+        prompts.close(scene.txn, scene.sender, kept, closing, scene.ground(person))
         return
     prompt_id = None if kept is None else kept.id
     beside = {SIGN_REQUEST_KEY: payload(scene, session, member, prompt_id, is_short=is_short)}

@@ -339,7 +339,7 @@ def _log(scene: Scene, session: Session, member: Member, signed: Signed) -> str:
         **known,
     )
     ground = Ground(member.user_id, PURPOSE, BASIS, case=session.id)
-    token = scene.voice.commit(ActClass.CERTIFICATE, form, ground)
+    token = scene.sender.commit(ActClass.CERTIFICATE, form, ground)
     spend(scene.txn, token, form)
     return token.receipt.e
 

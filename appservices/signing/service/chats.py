@@ -118,7 +118,7 @@ def _take_file(scene: Scene, inbound: Inbound) -> None:
     content = inbound.content
     caption = content.get("body") if "filename" in content else None
     is_named = isinstance(caption, str) and VERIFY.is_called(caption.strip().lstrip("!/"))
-    asked = prompts.open_about(scene.txn, scene.voice.bot.user_id, checking.about(inbound.sender))
+    asked = prompts.open_about(scene.txn, scene.sender.bot.user_id, checking.about(inbound.sender))
     is_asked = any(one.prompt.expires_at_ms > scene.now_ms for one in asked)
     draft = _draft_without_signers(scene, inbound) if reading.is_list(inbound) else None
     if is_named or is_asked:
@@ -210,7 +210,7 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
     person, room_id = inbound.sender, inbound.room_id
     localizer, links = scene.localizer(person), scene.links
     if answer_command(
-        scene.txn, scene.voice, room_id, person, parsed, links=links, language=localizer.language
+        scene.txn, scene.sender, room_id, person, parsed, links=links, language=localizer.language
     ):
         return
     order = _ORDERS.get(parsed.command.name)

@@ -95,7 +95,7 @@ class Check(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what was found."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         person, room_id = UserId(job.payload["person"]), RoomId(job.payload["room"])
         localizer = scene.localizer(person)
         if "problem" in result:

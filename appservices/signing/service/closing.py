@@ -141,7 +141,7 @@ class Close(ChatJob[Parts]):
         )
 
     def _read_record(self, txn: Cursor, session: Session, closed: Closed) -> tuple[Evidence, str]:
-        scene = self._parts.scene(txn, f"record {session.id}", self._host.now_ms())
+        scene = self._parts.conversation(txn, f"record {session.id}", self._host.now_ms())
         requester = requester_of(session)
         default = self._parts.section.language
         language = default if requester is None else scene.language_of(requester)
@@ -149,7 +149,7 @@ class Close(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep all of it, and have it handed out; or come back later."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         session = scene.session(job.payload["session"])
         if session is None or not _is_to_close(session):
             return
@@ -209,7 +209,7 @@ def _keep_evidence(scene: Scene, session: Session, report: bytes, *, is_sealed: 
         "signing", "seal", session=session.id, digest=encode_base64(digest), by=organisation
     )
     ground = Ground(None, PURPOSE, BASIS, case=session.id)
-    spend(scene.txn, scene.voice.commit(ActClass.SEAL, form, ground), form)
+    spend(scene.txn, scene.sender.commit(ActClass.SEAL, form, ground), form)
     add_seal(scene.txn, organisation, digest, f"evidence {session.id}", scene.now_ms)
 
 

@@ -71,7 +71,7 @@ def begin(scene: Scene, session: Session, member: Member, room_id: RoomId) -> No
 def heard(scene: Scene, session: Session, member: Member, inbound: Inbound, typed: str) -> None:
     """A party has written who is to act for them: find out who that is."""
     person = member.user_id
-    to = user_named(typed, scene.voice.bot.user_id, person)
+    to = user_named(typed, scene.sender.bot.user_id, person)
     if to is None:
         doc = nobody_doc(typed[:100], scene.localizer(person))
         scene.tell(inbound.room_id, person, doc)
@@ -182,7 +182,7 @@ def _approve(
         return None
     language = scene.language_of(member.user_id)
     shown = delegating.shown_in_chat(scene, session, member, user, language)
-    return scene.approvals.asked(scene.voice, member.user_id, "mandate", shown)
+    return scene.approvals.asked(scene.sender, member.user_id, "mandate", shown)
 
 
 def _has_key(scene: Scene, member: Member) -> bool:
@@ -205,7 +205,7 @@ class Delegate(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask whether they are the one."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         found = matter_of(scene, job.payload)
         if found is None:
             return

@@ -110,7 +110,7 @@ class Deliver(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say how it ended, and send the file; who has no chat gets one first."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         session = sessions.read(txn, scene.vault, job.payload["session"])
         if session is None:
             return
@@ -145,7 +145,7 @@ class SendFile(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Send it, if they are still alone with the bot."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         room_id, person = job.payload["room"], UserId(job.payload["person"])
         if scene.is_alone(room_id, person):
             payload = result["beside"]
@@ -212,7 +212,7 @@ def send(
         size_bytes=uploaded["size_bytes"],
         payload=payload,
     )
-    scene.voice.say(room_id, content, scene.ground(person))
+    scene.sender.say(room_id, content, scene.ground(person))
 
 
 def signed_name(session: Session) -> str:
@@ -252,7 +252,7 @@ def _order(scene: Scene, session: Session, verdict: str | None, person: str) -> 
 
 def _open_chat(scene: Scene, session: Session, person: UserId, verdict: str | None) -> None:
     payload = {"person": person, "session": session.id, "deliver": True, "verdict": verdict}
-    id_ = scene.voice.fresh_id(cards.OPEN_CHAT)
+    id_ = scene.sender.fresh_id(cards.OPEN_CHAT)
     jobs.schedule(scene.txn, Job(id_, cards.OPEN_CHAT, payload, scene.now_ms))
 
 

@@ -77,7 +77,7 @@ class Find(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep who takes part, and show all of it."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         wanted = job.payload
         person, room_id = UserId(wanted["person"]), RoomId(wanted["room"])
         session = draft_talk.draft_of(scene, wanted["session"], person)
@@ -189,12 +189,12 @@ class Freeze(ChatJob[Parts]):
         cipher = blobs.of_kind(txn, job.payload["session"], "upload")
         if session is None or session.state is not State.DRAFT or cipher is None:
             return None
-        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        scene = self._parts.conversation(txn, job.id, self._parts.host.now_ms())
         return session, cipher, scene.language_of(UserId(job.payload["person"]))
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Send it, or say why it cannot be; what was changed meanwhile is shown again."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         person, room_id = UserId(job.payload["person"]), RoomId(job.payload["room"])
         session = draft_talk.draft_of(scene, job.payload["session"], person)
         if session is None or not result:
@@ -229,7 +229,7 @@ class Forget(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Forget it, unless it was sent."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         session = scene.session(job.payload["session"])
         if session is not None and session.state is State.DRAFT:
             draft_talk.close(scene, session)

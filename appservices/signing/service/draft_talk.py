@@ -231,7 +231,7 @@ def send(scene: Scene, session: Session, room_id: RoomId) -> None:
         bulk.order(scene, session, room_id)
         return
     payload = {"session": session.id, "room": room_id, "person": person}
-    id_ = scene.voice.fresh_id(FREEZE)
+    id_ = scene.sender.fresh_id(FREEZE)
     jobs.schedule(scene.txn, Job(id_, FREEZE, payload, scene.now_ms))
 
 
@@ -299,13 +299,13 @@ def take_who(scene: Scene, session: Session, room_id: RoomId, words: str) -> Non
         scene.tell(room_id, person, doc)
         return
     payload = {"session": session.id, "person": person, "room": room_id, "typed": words}
-    id_ = scene.voice.fresh_id(FIND)
+    id_ = scene.sender.fresh_id(FIND)
     jobs.schedule(scene.txn, Job(id_, FIND, payload, scene.now_ms))
 
 
 def _problem(scene: Scene, person: UserId, order: PartyOrder) -> Doc | None:
     """Why these cannot take part; None if nothing speaks against it."""
-    localizer, bot = scene.localizer(person), scene.voice.bot.user_id
+    localizer, bot = scene.localizer(person), scene.sender.bot.user_id
     everyone = [one for stage in order.stages for one in stage.wanted]
     seen = {folded(one.of) for one in everyone if one.of}
     for one in everyone:
@@ -331,7 +331,7 @@ def _problem_of(scene: Scene, person: UserId, one: Wanted) -> Doc | None:
     if one.is_guest:
         is_named = bool(scene.section.registers_for(person))
         return None if is_named else no_registrar_doc(one.person, localizer)
-    is_known = user_named(one.person, scene.voice.bot.user_id, person) is not None
+    is_known = user_named(one.person, scene.sender.bot.user_id, person) is not None
     return None if is_known else nobody_doc(one.person, localizer)
 
 

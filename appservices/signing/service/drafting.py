@@ -122,7 +122,7 @@ def make(scene: Scene, order: Order, session_id: Ulid | None = None) -> Session:
 def drafted(scene: Scene, order: Order, session_id: Ulid | None = None) -> Session:
     """The same, which the caller keeps."""
     session = Session(
-        id=scene.voice.fresh_ulid("session") if session_id is None else session_id,
+        id=scene.sender.fresh_ulid("session") if session_id is None else session_id,
         state=State.DRAFT,
         requester=order.requester,
         room_id=order.room_id,

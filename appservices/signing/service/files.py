@@ -141,7 +141,7 @@ def read_kept(txn: Cursor, parts: Parts, session_id: str) -> Kept:
     session = sessions.read(txn, parts.vault, session_id)
     if session is None:
         raise RefusedError(GONE)
-    return kept(parts.scene(txn, f"read {session_id}", parts.host.now_ms()), session)
+    return kept(parts.conversation(txn, f"read {session_id}", parts.host.now_ms()), session)
 
 
 def read_told(txn: Cursor, parts: Parts, session_id: str) -> Kept:
@@ -156,7 +156,7 @@ def read_told(txn: Cursor, parts: Parts, session_id: str) -> Kept:
     session = sessions.read(txn, parts.vault, session_id)
     if session is None:
         raise RefusedError(GONE)
-    scene = parts.scene(txn, f"read {session_id}", parts.host.now_ms())
+    scene = parts.conversation(txn, f"read {session_id}", parts.host.now_ms())
     if session.is_blind or is_forgotten(scene, session):
         return Kept(session, _NO_BYTES, revisions.of_session(txn, session.id))
     return kept(scene, session)

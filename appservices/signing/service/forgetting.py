@@ -83,7 +83,7 @@ class Delete(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Do what is due now, if anything is."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         session = scene.session(job.payload["session"])
         if session is None or is_forgotten(scene, session):
             return

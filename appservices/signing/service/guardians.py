@@ -44,7 +44,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         argument: "@bob @carol 2 of 2", "off", or nothing.
     """
     person, room_id = inbound.sender, inbound.room_id
-    localizer, bot = scene.localizer(person), scene.voice.bot.user_id
+    localizer, bot = scene.localizer(person), scene.sender.bot.user_id
     if not argument.strip():
         scene.tell(room_id, person, RULES.shown(scene, person))
         return
@@ -75,7 +75,7 @@ class NameGuardians(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask the person, or say who is not here."""
-        scene, wanted = self._parts.scene(txn, job.id, now_ms), job.payload
+        scene, wanted = self._parts.conversation(txn, job.id, now_ms), job.payload
         person, room_id = UserId(wanted["person"]), RoomId(wanted["room"])
         named = list(zip([person, *wanted["guardians"]], result["names"], strict=True))
         missing = next((one for one, name in named[1:] if name is None), None)
@@ -91,7 +91,7 @@ class Count(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Let the rule count."""
-        RULES.rang(self._parts.scene(txn, job.id, now_ms), job.payload["rule"])
+        RULES.wait_is_over(self._parts.conversation(txn, job.id, now_ms), job.payload["rule"])
 
 
 class _Rules(GuardRules[Scene, GuardRule]):
@@ -127,7 +127,7 @@ class _Rules(GuardRules[Scene, GuardRule]):
 
     def open_chat(self, scene: Scene, rule: GuardRule, person: UserId) -> None:
         payload = {"person": person, "session": "", "party": "", "guard": rule.id}
-        id_ = scene.voice.fresh_id(cards.OPEN_CHAT)
+        id_ = scene.sender.fresh_id(cards.OPEN_CHAT)
         jobs.schedule(scene.txn, Job(id_, cards.OPEN_CHAT, payload, scene.now_ms))
 
     def is_weaker(self, scene: Scene, new: GuardRule, old: GuardRule) -> bool:
@@ -162,7 +162,7 @@ def _propose(scene: Scene, view: RuleView, room_id: RoomId) -> None:
         scene.tell(room_id, person, RULES.shown(scene, person))
         return
     rule = GuardRule(
-        id=scene.voice.fresh_ulid("rule"),
+        id=scene.sender.fresh_ulid("rule"),
         person=person,
         state=RuleState.PROPOSED,
         needed=view.needed,
@@ -173,6 +173,6 @@ def _propose(scene: Scene, view: RuleView, room_id: RoomId) -> None:
     localizer = scene.localizer(person)
     label = localizer.text("Set it") if view.guardians else localizer.text("Do without guardians")
     told = MandateShown(what=OF_OWNER, text=texts.shown_text(view, localizer))
-    approve = scene.approvals.asked(scene.voice, person, "mandate", told)
+    approve = scene.approvals.asked(scene.sender, person, "mandate", told)
     choices = (Choice(id=SET, label=label, approve=approve),)
     RULES.propose(scene, rule, room_id, choices, texts.proposal_doc(view, localizer))

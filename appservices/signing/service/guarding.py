@@ -201,7 +201,7 @@ def _ask_one(
     shown = MandateShown(
         what=f"{WHAT} {session.id} {member.id}", text=vote_text(session, view, localizer)
     )
-    approve = scene.approvals.asked(scene.voice, one.person, "mandate", shown)
+    approve = scene.approvals.asked(scene.sender, one.person, "mandate", shown)
     choices = (
         Choice(id=AGREE, label=localizer.text("I agree"), approve=approve),
         Choice(id=DECLINE, label=localizer.text("Refuse"), style="danger"),

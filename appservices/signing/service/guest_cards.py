@@ -36,7 +36,7 @@ def show(
     if not is_asked or member.identified is not None:
         scene.close(matter, person, state_words(session, member, localizer))
         return session
-    if prompts.open_about(scene.txn, scene.voice.bot.user_id, matter):
+    if prompts.open_about(scene.txn, scene.sender.bot.user_id, matter):
         return session
     lasts_ms = max(1, session.deadline_at_ms - scene.now_ms)
     words = localizer.text("They are with me: show the code")

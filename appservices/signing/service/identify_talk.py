@@ -97,7 +97,7 @@ def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
     if not is_registrar:
         scene.tell(room_id, person, not_registrar_doc(localizer))
         return
-    whom = user_named(typed, scene.voice.bot.user_id, person)
+    whom = user_named(typed, scene.sender.bot.user_id, person)
     if whom is None or whom == person:
         scene.tell(room_id, person, nobody_doc(typed[:100], localizer))
         return
@@ -227,7 +227,7 @@ def _ask_word(
         Choice(
             id=YES,
             label=localizer.text("I have seen it"),
-            approve=scene.approvals.asked(scene.voice, one.registrar, "mandate", shown),
+            approve=scene.approvals.asked(scene.sender, one.registrar, "mandate", shown),
         ),
         Choice(id=DECLINE, label=localizer.text("Stop: nobody is identified"), style="danger"),
     )
@@ -321,7 +321,7 @@ class Identify(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Ask the person whether they are there."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         registrar, person = UserId(job.payload["registrar"]), UserId(job.payload["person"])
         room_id, localizer = RoomId(job.payload["room"]), scene.localizer(registrar)
         called = result[_CALLED]
@@ -360,7 +360,7 @@ def _ask_person(
         Choice(
             id=YES,
             label=localizer.text("I am with them"),
-            approve=scene.approvals.asked(scene.voice, one.person, "mandate", shown),
+            approve=scene.approvals.asked(scene.sender, one.person, "mandate", shown),
         ),
         Choice(id=DECLINE, label=localizer.text("No, I am not"), style="danger"),
     )

@@ -52,7 +52,7 @@ def begin(scene: Scene, registrar: UserId, person: UserId) -> Identification:
     if before is not None:
         _save(scene, step(before, IdentificationInput.REPLACE, scene.now_ms))
     one = Identification(
-        id=scene.voice.fresh_ulid("identification"),
+        id=scene.sender.fresh_ulid("identification"),
         person=person,
         registrar=registrar,
         state=IdentificationState.ASKED,
@@ -187,5 +187,5 @@ def _log(scene: Scene, one: Identification, what: str) -> None:
         key=one.key_id or "",
     )
     ground = Ground(one.person, PURPOSE, BASIS)
-    token = scene.voice.commit(ActClass.RECORD_WRITE, form, ground)
+    token = scene.sender.commit(ActClass.RECORD_WRITE, form, ground)
     spend(scene.txn, token, form)

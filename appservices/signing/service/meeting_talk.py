@@ -206,7 +206,7 @@ def _ask_word(scene: Scene, met: Met, papers: Papers) -> None:
     localizer, meeting = scene.localizer(met.person), met.meeting
     text = attested_text(met.session, met.member, papers, meeting.code, localizer)
     shown = MandateShown(what=what_of(meeting), text=text, until_ms=meeting.expires_at_ms)
-    approve = scene.approvals.asked(scene.voice, met.person, "mandate", shown)
+    approve = scene.approvals.asked(scene.sender, met.person, "mandate", shown)
     choices = (
         Choice(id=SEEN, label=localizer.text("I have seen it"), approve=approve),
         Choice(id=DECLINE, label=localizer.text("Stop: nobody signs"), style="danger"),

@@ -74,7 +74,7 @@ def offer(scene: Scene, session: Session, member: Member, room_id: RoomId) -> Me
     if before is not None:
         store.save(scene.txn, step(before, MeetingInput.REPLACE, scene.now_ms), scene.now_ms)
     meeting = Meeting(
-        id=scene.voice.fresh_ulid("meeting"),
+        id=scene.sender.fresh_ulid("meeting"),
         session_id=session.id,
         party=member.id,
         registrar=member.registrar.person,
@@ -256,7 +256,7 @@ class Picture:
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what it is for, and send it."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         meeting = store.of_id(txn, job.payload["meeting"])
         if not result or meeting is None:
             return
@@ -277,7 +277,7 @@ class Picture:
             mimetype="image/png",
             size_bytes=result["size_bytes"],
         )
-        scene.voice.say(room_id, content, scene.ground(person))
+        scene.sender.say(room_id, content, scene.ground(person))
 
     def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """The job can never be done; it was logged."""

@@ -212,12 +212,12 @@ class Export(ChatJob[Parts]):
         return {"file": file, "size_bytes": len(data)}
 
     def _read(self, txn: Cursor, job: Job) -> dict[str, Any]:
-        scene = self._parts.scene(txn, job.id, self._parts.host.now_ms())
+        scene = self._parts.conversation(txn, job.id, self._parts.host.now_ms())
         return exported(scene, UserId(job.payload["person"]))
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Send it, if they are still alone with the bot."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         person, room_id = UserId(job.payload["person"]), RoomId(job.payload["room"])
         if not scene.is_alone(room_id, person):
             return
@@ -228,7 +228,7 @@ class Export(ChatJob[Parts]):
             mimetype=JSON,
             size_bytes=result["size_bytes"],
         )
-        scene.voice.say(room_id, content, scene.ground(person))
+        scene.sender.say(room_id, content, scene.ground(person))
 
 
 def exported(scene: Scene, person: UserId) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def draft(scene: Scene, asked: Asked, body: SessionBody) -> Session:
         ConflictError: The key came before, with another content.
         MalformedError: Parties and stages make no session, or a text or a moment is wrong.
     """
-    level, session_id = Level(body.level), scene.voice.fresh_ulid("session")
+    level, session_id = Level(body.level), scene.sender.fresh_ulid("session")
     order = drafting.Order(
         requester=asked.caller,
         requester_name=name_of(scene, asked.caller),

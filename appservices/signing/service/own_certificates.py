@@ -273,7 +273,7 @@ def _keep(scene: Scene, session: Session, member: Member, told: Announced, nonce
         tbs=encode_base64(hashlib.sha256(certificate.tbs_certificate_bytes).digest()),
     )
     ground = Ground(member.user_id, PURPOSE, _BASIS, case=session.id)
-    token = scene.voice.commit(ActClass.CERTIFICATE, form, ground)
+    token = scene.sender.commit(ActClass.CERTIFICATE, form, ground)
     spend(scene.txn, token, form)
     issued = Issued(
         serial=x509.random_serial_number(),

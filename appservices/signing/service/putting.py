@@ -88,17 +88,17 @@ class PutSeal(ChatJob[Parts]):
         reference = f"session {session.id}"
         if has_seal(txn, member.person, digest, reference):
             return
-        scene = self._parts.scene(txn, f"{job.id} {digest.hex()}", now_ms)
+        scene = self._parts.conversation(txn, f"{job.id} {digest.hex()}", now_ms)
         form = call_form(
             "signing", "seal", session=session.id, digest=encode_base64(digest), by=member.person
         )
         ground = Ground(None, PURPOSE, BASIS, case=session.id)
-        spend(txn, scene.voice.commit(ActClass.SEAL, form, ground), form)
+        spend(txn, scene.sender.commit(ActClass.SEAL, form, ground), form)
         add_seal(txn, member.person, digest, reference, now_ms)
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep it, unless somebody has signed meanwhile: then it is made anew."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         session = scene.session(job.payload["session"])
         member = None if session is None else _to_seal(session, job.payload["party"])
         if session is None or member is None:
@@ -113,7 +113,7 @@ class PutSeal(ChatJob[Parts]):
 
     def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """The organisation has no seal here any more: its party lapses, and all are told."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         session = scene.session(job.payload["session"])
         if session is not None:
             acting.lapsed(scene, session, job.payload["party"])

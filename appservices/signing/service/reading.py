@@ -207,7 +207,7 @@ class Read(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Say what was seen, and ask what it is called; or why it cannot be signed."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         person, room_id = UserId(job.payload["person"]), RoomId(job.payload["room"])
         localizer = scene.localizer(person)
         if "problem" in result:
@@ -284,7 +284,7 @@ class ReadList(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Take it as who signs; or say what is wrong with it."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         session, room_id = scene.session(job.payload["session"]), RoomId(job.payload["room"])
         if session is None or session.state is not State.DRAFT:
             return

@@ -119,10 +119,10 @@ def _log(scene: Scene, session: Session, issued: Iterable[Issued]) -> dict[str, 
 
     A proof is canonical JSON of ``ActsProof`` with the one act; the log's key verifies it.
     """
-    heads, bot = scene.parts.host.act_heads, scene.voice.bot
+    heads, bot = scene.parts.host.act_heads, scene.sender.bot
     found: dict[str, EvidenceLog] = {}
     for one in issued:
-        subject = scene.voice.pseudonym(one.person)
+        subject = scene.sender.pseudonym(one.person)
         proof = heads.proof_of_case(scene.txn, bot.organisation, subject, session.id, scene.now_ms)
         for act in proof["acts"]:
             if act["e"] == one.act:

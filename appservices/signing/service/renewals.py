@@ -124,7 +124,7 @@ class Renew(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep it, plan the next one, and have it handed out."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         session = scene.session(job.payload["session"])
         if session is not None and session.is_blind:
             _ask_pages(scene, session)

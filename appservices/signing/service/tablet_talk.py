@@ -130,7 +130,7 @@ def _ask_refusal(scene: Scene, met: Met, told: Mapping[str, Any]) -> None:
     text = refusal_text(session, member, (told["code"], told["words"]), localizer)
     what = f"{DECLINED} {session.id} {member.id} {met.meeting.id}"
     shown = MandateShown(what=what, text=text, until_ms=met.meeting.expires_at_ms)
-    approve = scene.approvals.asked(scene.voice, met.person, "mandate", shown)
+    approve = scene.approvals.asked(scene.sender, met.person, "mandate", shown)
     choices = (
         Choice(id=CONFIRM, label=localizer.text("They decline: I have heard it"), approve=approve),
         Choice(id=DECLINE, label=localizer.text("Stop: nothing of it counts"), style="danger"),
@@ -144,7 +144,7 @@ class Over(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Withdraw it, and tell the registrar."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         session = scene.session(job.payload["session"])
         meeting = store.of_id(txn, job.payload["meeting"])
         member = None if session is None else session.member(job.payload["party"])

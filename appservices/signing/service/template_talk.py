@@ -163,7 +163,7 @@ def _ask_party(scene: Scene, session: Session, room_id: RoomId) -> None:
             draft_talk.wait_for(scene, session, room_id, doc, f"{PARTY}{one.id}")
             return
     payload = {"session": session.id, "room": room_id}
-    jobs.schedule(scene.txn, Job(scene.voice.fresh_id(FILL), FILL, payload, scene.now_ms))
+    jobs.schedule(scene.txn, Job(scene.sender.fresh_id(FILL), FILL, payload, scene.now_ms))
 
 
 def _take_party(scene: Scene, session: Session, inbound: Inbound, party: str, words: str) -> None:
@@ -173,7 +173,7 @@ def _take_party(scene: Scene, session: Session, inbound: Inbound, party: str, wo
     if found is None:
         return
     typed = words.split(maxsplit=1)[0] if words.split() else ""
-    who: str | None = user_named(typed, scene.voice.bot.user_id, person)
+    who: str | None = user_named(typed, scene.sender.bot.user_id, person)
     if found.role is Role.SEAL:
         who = typed if draft_talk.may_order_seal(scene, typed, person) else None
     if who is None:
@@ -222,7 +222,7 @@ class Fill(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Keep the document, and show all of it; or say what is wrong."""
-        scene = self._parts.scene(txn, job.id, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         session, room_id = scene.session(job.payload["session"]), RoomId(job.payload["room"])
         if session is None or not result or session.matter.template is None:
             return

@@ -91,7 +91,7 @@ class SignedTogether(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Say it to the signer, or to who asks."""
-        scene, payload = self._parts.scene(txn, job.id, now_ms), job.payload
+        scene, payload = self._parts.conversation(txn, job.id, now_ms), job.payload
         to, signer = UserId(payload["to"]), UserId(payload["signer"])
         room_id = scene.chat_of(to)
         if room_id is None:
@@ -126,7 +126,7 @@ class CompleteTogether(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Say it to one who gets their files."""
-        scene, payload = self._parts.scene(txn, job.id, now_ms), job.payload
+        scene, payload = self._parts.conversation(txn, job.id, now_ms), job.payload
         to, span = UserId(payload["to"]), payload["span"] * SPAN_MS
         room_id = scene.chat_of(to)
         if room_id is None:

@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from appservices.payments.service.sessions import PostgresSessions
 from veche.protocol.errors import UnavailableError
 from veche.runtime.database import CommitUnknownError, Database, connect
-from veche.runtime.database.exclusive import Lane, SessionLostError, try_lock
+from veche.runtime.database.exclusive import DedicatedSession, SessionLostError, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -250,8 +250,8 @@ class WorldDatabase(Database):
         return done
 
 
-class WorldLane(Lane):
-    """As ``Lane``, in the one thread."""
+class WorldLane(DedicatedSession):
+    """As ``DedicatedSession``, in the one thread."""
 
     def __init__(self, name: str, server: Server, computer: Computer) -> None:
         self._reactor = computer  # type: ignore[assignment]  # as a reactor
@@ -263,11 +263,11 @@ class WorldLane(Lane):
         self._free_at_s = 0.0
 
     async def close(self) -> None:
-        """As ``Lane.close``."""
+        """As ``DedicatedSession.close``."""
         self._drop()
 
     def end(self) -> None:
-        """As ``Lane.end``."""
+        """As ``DedicatedSession.end``."""
         self._drop()
 
     async def _do(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

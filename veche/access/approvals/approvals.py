@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from veche.access.sessions import Session
     from veche.acts import ActLog
     from veche.chat.prompts import Asking, Heard
-    from veche.chat.sending import Voice
+    from veche.chat.sending import Sender
     from veche.messaging.jobs import JobHandler
     from veche.protocol.approval import (
         AskedApproval,
@@ -123,9 +123,9 @@ class Approvals:
 
     # For services
 
-    def asked(self, voice: Voice, person: UserId, kind: Kind, shown: Shown) -> AskedApproval:
+    def asked(self, sender: Sender, person: UserId, kind: Kind, shown: Shown) -> AskedApproval:
         """What a person is to approve, for ``Choice.approve``; see ``asking.asked_approval``."""
-        return asking.asked_approval(self._parts, voice, person, kind, shown)
+        return asking.asked_approval(self._parts, sender, person, kind, shown)
 
     def ask_signature(
         self, txn: Cursor, person: UserId, shown: SignatureShown, now_ms: int
@@ -139,9 +139,9 @@ class Approvals:
         """Ask for a mandate that a page hands to the service; see ``by_page.ask_mandate``."""
         return by_page.ask_mandate(txn, person, shown, now_ms)
 
-    def ask(self, txn: Cursor, voice: Voice, question: Asking, catalogue: Catalogue) -> EffectId:
+    def ask(self, txn: Cursor, sender: Sender, question: Asking, catalogue: Catalogue) -> EffectId:
         """As ``prompts.ask``, for every prompt: choices to be approved are kept; see ``asking``."""
-        return asking.ask(txn, self._parts, voice, question, catalogue)
+        return asking.ask(txn, self._parts, sender, question, catalogue)
 
     def hear(
         self,

@@ -19,7 +19,7 @@ from veche.runtime.crypto.tracking import identity_view, is_encrypted, pin_ident
 if TYPE_CHECKING:
     from veche.access.approvals.parts import Parts
     from veche.chat.prompts import Asking
-    from veche.chat.sending import Voice
+    from veche.chat.sending import Sender
     from veche.protocol.approval import Kind, Shown
     from veche.protocol.ids import EffectId
     from veche.protocol.texts.catalogue import Catalogue
@@ -30,13 +30,13 @@ _CODE_BYTES: Final = 8
 
 
 def asked_approval(
-    parts: Parts, voice: Voice, person: UserId, kind: Kind, shown: Shown
+    parts: Parts, sender: Sender, person: UserId, kind: Kind, shown: Shown
 ) -> AskedApproval:
     """What a person is to approve, for ``Choice.approve``.
 
     Args:
         parts: Of the process.
-        voice: Who asks: from its cause comes the nonce, so that a cause that is handled twice asks
+        sender: Who asks: from its cause comes the nonce, so that a cause that is handled twice asks
             the same.
         person: Whose key has to sign.
         kind: What sort of act it is.
@@ -47,11 +47,13 @@ def asked_approval(
         MalformedError: It is too large.
     """
     shown_bytes(shown)
-    nonce = nonce_of(parts.key, voice.fresh_id("approval"))
+    nonce = nonce_of(parts.key, sender.fresh_id("approval"))
     return AskedApproval(kind=kind, nonce=nonce, person=person, shown=shown)
 
 
-def ask(txn: Cursor, parts: Parts, voice: Voice, asking: Asking, catalogue: Catalogue) -> EffectId:
+def ask(
+    txn: Cursor, parts: Parts, sender: Sender, asking: Asking, catalogue: Catalogue
+) -> EffectId:
     """As ``prompts.ask``, for a prompt of which choices have to be approved.
 
     Raises:
@@ -61,9 +63,9 @@ def ask(txn: Cursor, parts: Parts, voice: Voice, asking: Asking, catalogue: Cata
     asked = [(one.id, one.approve) for one in asking.prompt.choices if one.approve is not None]
     if asked and asking.prompt.choice(DECLINE) is None:
         raise ValueError(f"what has to be approved needs a choice {DECLINE!r}")
-    hints = [_keep(txn, parts, voice, asking, *one) for one in asked]
+    hints = [_keep(txn, parts, sender, asking, *one) for one in asked]
     whole = attrs.evolve(asking, hints=hints)
-    return prompts.ask(txn, voice, whole, catalogue, parts.rules.reactions)
+    return prompts.ask(txn, sender, whole, catalogue, parts.rules.reactions)
 
 
 def nonce_of(key: bytes, cause: str) -> str:
@@ -100,7 +102,7 @@ def approval_asked(asked: Asked, shown: bytes) -> AskedApproval:
 def _keep(
     txn: Cursor,
     parts: Parts,
-    voice: Voice,
+    sender: Sender,
     asking: Asking,
     choice: str,
     approve: AskedApproval,
@@ -115,14 +117,14 @@ def _keep(
         choice=choice,
         state=AskedState.OPEN,
     )
-    store.add_asked(txn, asked, voice.now_ms)
+    store.add_asked(txn, asked, sender.now_ms)
     person = UserId(approve.person)
     if identity_view(txn, person).is_doubted:
         return ApproveHint(choice, None, None)
-    code = _code(txn, parts, asking, approve, voice.now_ms)
+    code = _code(txn, parts, asking, approve, sender.now_ms)
     if code is not None:
         # It counts only from a device of the identity that there is now.
-        pin_identity(txn, person, voice.now_ms)
+        pin_identity(txn, person, sender.now_ms)
         store.allow_code(txn, approve.nonce)
     url = parts.links.approve(approve) if parts.links is not None else None
     return ApproveHint(choice, url, code)

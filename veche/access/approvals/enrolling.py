@@ -46,7 +46,7 @@ from veche.access.approvals.sites import known_transports
 from veche.access.sessions import Level
 from veche.access.sessions.core import Sent, level_of
 from veche.access.sessions.store import recipients
-from veche.chat.bot_accounts import private_chats, started_bots, voice_of
+from veche.chat.bot_accounts import private_chats, sender_of, started_bots
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
 from veche.protocol import message
@@ -373,14 +373,14 @@ def _send(txn: Cursor, parts: Parts, enrolment: Enrolment, now_ms: int) -> Enrol
         raise NoRoomError(_NO_IDENTITY)
     bot, room_id = chats[0]
     try:
-        voice = voice_of(txn, parts.act_log, bot, f"key {enrolment.id}", now_ms)
+        sender = sender_of(txn, parts.act_log, bot, f"key {enrolment.id}", now_ms)
     except UnavailableError as e:
         raise NoRoomError(_NO_CHAT) from e
     code = f"{secrets.randbelow(10**ENROLMENT_CODE_DIGITS):0{ENROLMENT_CODE_DIGITS}}"
     doc = texts.code_doc(
         code, enrolment.label, key_id, parts.links.keys(), language_of(txn, person)
     )
-    effect = voice.say(room_id, message.text(doc, mentions=[person]), ground(person))
+    effect = sender.say(room_id, message.text(doc, mentions=[person]), ground(person))
     sent = attrs.evolve(
         enrolment,
         state=EnrolmentState.SENT,

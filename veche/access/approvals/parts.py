@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from veche.chat import people
-from veche.chat.bot_accounts import private_chats, voice_of
+from veche.chat.bot_accounts import private_chats, sender_of
 from veche.chat.sending import Ground
 from veche.protocol import message
 from veche.protocol.errors import UnavailableError
@@ -84,9 +84,9 @@ def tell(txn: Cursor, parts: Parts, person: UserId, cause: str, doc: Doc, now_ms
     """
     for bot, room_id in private_chats(txn, person):
         try:
-            voice = voice_of(txn, parts.act_log, bot, cause, now_ms)
+            sender = sender_of(txn, parts.act_log, bot, cause, now_ms)
         except UnavailableError:
             continue  # a bot that this version never started: nobody would send it
-        voice.say(room_id, message.text(doc, mentions=[person]), ground(person))
+        sender.say(room_id, message.text(doc, mentions=[person]), ground(person))
         return True
     return False

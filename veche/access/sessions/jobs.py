@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from veche.access.sessions import core, store, talk
 from veche.chat import people
-from veche.chat.bot_accounts import private_chats, voice_of
+from veche.chat.bot_accounts import private_chats, sender_of
 from veche.messaging.jobs import Job, schedule
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import UserId, effect_id
@@ -63,12 +63,12 @@ class SendCode:
             return
         bot, room_id = chats[0]
         try:
-            voice = voice_of(txn, self._act_log, bot, job.id, now_ms)
+            sender = sender_of(txn, self._act_log, bot, job.id, now_ms)
         except UnavailableError:
             return  # a bot that this version never started: nobody would send it
         language = people.read(txn, person, default_language=sign_in.language).language
         talk.send_code(
-            txn, voice, room_id, sign_in, result["code"], links=self._links, language=language
+            txn, sender, room_id, sign_in, result["code"], links=self._links, language=language
         )
 
     def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:

@@ -30,7 +30,7 @@ from veche.access.sessions.jobs import (
     schedule_identity,
 )
 from veche.chat import people
-from veche.chat.bot_accounts import voice_of
+from veche.chat.bot_accounts import sender_of
 from veche.protocol.errors import (
     LimitError,
     NotFoundError,
@@ -307,9 +307,9 @@ class Sessions:
             return None
         signed_in = self._begin(txn, sign_in.person, level, new)
         cause = f"signed in {signed_in.session.id}"
-        voice = voice_of(txn, self._act_log, sent.bot, cause, new.now_ms)
+        sender = sender_of(txn, self._act_log, sent.bot, cause, new.now_ms)
         language = signed_in.session.language or sign_in.language
-        talk.say_signed_in(voice, sent.room_id, sign_in.person, new.agent, language)
+        talk.say_signed_in(sender, sent.room_id, sign_in.person, new.agent, language)
         return signed_in
 
     def _take_openid(

@@ -24,7 +24,7 @@ from veche.runtime.crypto.tracking import identity_view, is_encrypted, pin_ident
 from veche.runtime.matrix.store import readers
 
 if TYPE_CHECKING:
-    from veche.chat.sending import Voice
+    from veche.chat.sending import Sender
     from veche.protocol.commands import ParsedCommand
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc
@@ -41,7 +41,7 @@ PAGE_COMMANDS: Final = (PAGE, SIGN_OUT)
 
 def answer_command(
     txn: Cursor,
-    voice: Voice,
+    sender: Sender,
     room_id: RoomId,
     person: UserId,
     parsed: ParsedCommand,
@@ -53,7 +53,7 @@ def answer_command(
 
     Args:
         txn: Of the event.
-        voice: The bot that heard it.
+        sender: The bot that heard it.
         room_id: Where.
         person: Who gave it. Anybody in the room may; each gets only what is theirs.
         parsed: The command.
@@ -61,9 +61,9 @@ def answer_command(
         language: Of the person.
     """
     if parsed.command.name == PAGE.name:
-        offer_link(txn, voice, room_id, person, links, language)
+        offer_link(txn, sender, room_id, person, links, language)
     elif parsed.command.name == SIGN_OUT.name:
-        sign_out_in_room(txn, voice, room_id, person, language)
+        sign_out_in_room(txn, sender, room_id, person, language)
     else:
         return False
     return True
@@ -71,7 +71,7 @@ def answer_command(
 
 def offer_link(
     txn: Cursor,
-    voice: Voice,
+    sender: Sender,
     room_id: RoomId,
     person: UserId,
     links: PageLinks | None,
@@ -88,25 +88,25 @@ def offer_link(
     doc: Doc
     if links is None:
         doc = texts.no_pages_doc(language)
-    elif not is_between_two(txn, room_id, voice.bot.user_id, person):
+    elif not is_between_two(txn, room_id, sender.bot.user_id, person):
         doc = texts.not_private_doc(language)
     elif identity_view(txn, person).is_doubted:
         doc = texts.doubted_doc(language)
     else:
-        sent = store.count_sent(txn, person, voice.now_ms - HOUR_MS, with_code=False)
+        sent = store.count_sent(txn, person, sender.now_ms - HOUR_MS, with_code=False)
         if sent < LINKS_PER_HOUR_MAX:
-            sign_in = new_sign_in(person, Agent(), language, voice.now_ms)
+            sign_in = new_sign_in(person, Agent(), language, sender.now_ms)
             store.add_request(txn, sign_in, request_hash=None, address_hash=None)
-            _say_link(txn, voice, room_id, sign_in, links, language)
+            _say_link(txn, sender, room_id, sign_in, links, language)
             return True
         doc = texts.too_many_doc(language)
-    voice.say(room_id, message.text(doc, mentions=[person]), _ground(person))
+    sender.say(room_id, message.text(doc, mentions=[person]), _ground(person))
     return False
 
 
 def send_code(
     txn: Cursor,
-    voice: Voice,
+    sender: Sender,
     room_id: RoomId,
     sign_in: SignIn,
     code: str,
@@ -115,19 +115,19 @@ def send_code(
     language: str,
 ) -> None:
     """Say the code of a request of a page, and a link that does the same."""
-    _say_link(txn, voice, room_id, sign_in, links, language, code=code)
+    _say_link(txn, sender, room_id, sign_in, links, language, code=code)
 
 
 def sign_out_in_room(
-    txn: Cursor, voice: Voice, room_id: RoomId, person: UserId, language: str
+    txn: Cursor, sender: Sender, room_id: RoomId, person: UserId, language: str
 ) -> None:
     """End all sessions of a person, make their links useless, and say so.
 
     It counts however it was said, in clear too: it only takes power away.
     """
-    count = sign_out_everywhere(txn, person, voice.now_ms)
+    count = sign_out_everywhere(txn, person, sender.now_ms)
     doc = texts.signed_out_doc(count, language)
-    voice.say(room_id, message.text(doc, mentions=[person]), _ground(person))
+    sender.say(room_id, message.text(doc, mentions=[person]), _ground(person))
 
 
 def sign_out_everywhere(txn: Cursor, person: UserId, now_ms: int) -> int:
@@ -139,11 +139,11 @@ def sign_out_everywhere(txn: Cursor, person: UserId, now_ms: int) -> int:
 
 
 def say_signed_in(
-    voice: Voice, room_id: RoomId, person: UserId, agent: Agent, language: str
+    sender: Sender, room_id: RoomId, person: UserId, agent: Agent, language: str
 ) -> None:
     """Say that somebody signed in with what was sent to this room."""
     doc = texts.signed_in_doc(agent, language)
-    voice.say(room_id, message.text(doc, mentions=[person]), _ground(person))
+    sender.say(room_id, message.text(doc, mentions=[person]), _ground(person))
 
 
 def is_between_two(txn: Cursor, room_id: RoomId, bot: UserId, person: UserId) -> bool:
@@ -159,7 +159,7 @@ def new_sign_in(person: UserId, agent: Agent, language: str, now_ms: int) -> Sig
 
 def _say_link(
     txn: Cursor,
-    voice: Voice,
+    sender: Sender,
     room_id: RoomId,
     sign_in: SignIn,
     links: PageLinks,
@@ -171,16 +171,16 @@ def _say_link(
     person, url = sign_in.person, links.sign_in(secret)
     # From now on something is stored about the person: what the link is worth depends on whether
     # the identity stays what it is now.
-    pin_identity(txn, person, voice.now_ms)
+    pin_identity(txn, person, sender.now_ms)
     if code is None:
         doc = texts.link_doc(url, language)
     else:
         doc = texts.code_doc(code, url, sign_in.agent, language)
-    effect = voice.say(room_id, message.text(doc, mentions=[person]), _ground(person))
+    effect = sender.say(room_id, message.text(doc, mentions=[person]), _ground(person))
     store.set_sent(
         txn,
         sign_in.id,
-        Sent(voice.bot.user_id, room_id, effect),
+        Sent(sender.bot.user_id, room_id, effect),
         link_hash=hash_of(secret),
         code_hash=None if code is None else code_hash(sign_in.id, code),
     )

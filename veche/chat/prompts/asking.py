@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from veche.chat.prompts.matching import Answered
     from veche.chat.prompts.store import Kept
-    from veche.chat.sending import Ground, Voice
+    from veche.chat.sending import Ground, Sender
     from veche.protocol.forms import Form
     from veche.protocol.ids import EffectId, RoomId, UserId
     from veche.protocol.message import Doc, Payload
@@ -95,7 +95,7 @@ class Closing:
 
 def ask(
     txn: Cursor,
-    voice: Voice,
+    sender: Sender,
     asking: Asking,
     catalogue: Catalogue,
     reactions: NumberReactions = "first",
@@ -107,8 +107,8 @@ def ask(
     message says that the prompt is closed.
 
     Args:
-        txn: The transaction of ``voice``.
-        voice: Who asks.
+        txn: The transaction of ``sender``.
+        sender: Who asks.
         asking: What.
         catalogue: Has the texts of ``veche.protocol``.
         reactions: The operator's choice, ``chats.number_reactions``.
@@ -117,7 +117,7 @@ def ask(
         TooLargeError: As for ``message.text``.
     """
     prompt, room_id, ground = asking.prompt, asking.room_id, asking.ground
-    keys = _seeded(txn, voice.bot.user_id, asking, reactions)
+    keys = _seeded(txn, sender.bot.user_id, asking, reactions)
     content = prompt_content(
         prompt,
         asking.intro,
@@ -129,13 +129,13 @@ def ask(
         has_reactions=bool(keys),
     )
     relation = Relation(RelationKind.THREAD, asking.thread) if asking.thread else None
-    effect = voice.say(room_id, content, ground, relation=relation)
+    effect = sender.say(room_id, content, ground, relation=relation)
     for key in keys:
-        voice.react(room_id, effect, key, ground)
+        sender.react(room_id, effect, key, ground)
     kept = prompt.model_copy(update={"form": asking.kept_form}) if asking.kept_form else prompt
     new = store.NewPrompt(
         prompt=kept,
-        bot=voice.bot.user_id,
+        bot=sender.bot.user_id,
         room_id=room_id,
         effect=effect,
         about=asking.about,
@@ -143,7 +143,7 @@ def ask(
         intro=asking.intro if asking.kept_intro is None else asking.kept_intro,
         purpose=asking.purpose,
     )
-    store.add(txn, new, voice.now_ms)
+    store.add(txn, new, sender.now_ms)
     return effect
 
 
@@ -159,7 +159,7 @@ def _seeded(txn: Cursor, bot: UserId, asking: Asking, reactions: NumberReactions
     return keys
 
 
-def settle(txn: Cursor, voice: Voice, answered: Answered, outcome: str, ground: Ground) -> bool:
+def settle(txn: Cursor, sender: Sender, answered: Answered, outcome: str, ground: Ground) -> bool:
     """Let an answer count: the prompt shows ``outcome`` from now on.
 
     A prompt that may be answered more than once stays as it is.
@@ -170,24 +170,26 @@ def settle(txn: Cursor, voice: Voice, answered: Answered, outcome: str, ground: 
     kept, inbound, choice = answered.kept, answered.inbound, answered.chosen.choice
     if not kept.prompt.single_use:
         return True
-    if not store.set_answered(txn, kept.id, inbound.sender, inbound.event_id, choice, voice.now_ms):
+    if not store.set_answered(
+        txn, kept.id, inbound.sender, inbound.event_id, choice, sender.now_ms
+    ):
         return False
-    _show_closed(txn, voice, kept, Closing(outcome, "answered", choice), ground)
+    _show_closed(txn, sender, kept, Closing(outcome, "answered", choice), ground)
     return True
 
 
-def close(txn: Cursor, voice: Voice, kept: Kept, closing: Closing, ground: Ground) -> None:
+def close(txn: Cursor, sender: Sender, kept: Kept, closing: Closing, ground: Ground) -> None:
     """Close a prompt without an answer; nothing happens if it is not open."""
-    if store.set_closed(txn, kept.id, _STATES[closing.reason], voice.now_ms):
-        _show_closed(txn, voice, kept, closing, ground)
+    if store.set_closed(txn, kept.id, _STATES[closing.reason], sender.now_ms):
+        _show_closed(txn, sender, kept, closing, ground)
 
 
-def _show_closed(txn: Cursor, voice: Voice, kept: Kept, closing: Closing, ground: Ground) -> None:
+def _show_closed(txn: Cursor, sender: Sender, kept: Kept, closing: Closing, ground: Ground) -> None:
     is_form = kept.prompt.form is not None and not closing.is_replaced
     if not kept.prompt.choices and not is_form:
         return  # nothing on it can be pressed or filled in, so nothing needs to go
     # Numbers that wait behind other rooms would come under what was answered meanwhile.
-    drop_reactions(txn, voice.bot.user_id, kept.room_id, kept.effect)
+    drop_reactions(txn, sender.bot.user_id, kept.room_id, kept.effect)
     content = closed_content(
         kept.prompt,
         kept.intro if closing.intro is None else closing.intro,
@@ -197,4 +199,4 @@ def _show_closed(txn: Cursor, voice: Voice, kept: Kept, closing: Closing, ground
         payload=closing.payload,
     )
     relation = Relation(RelationKind.REPLACE, kept.effect)
-    voice.say(kept.room_id, edit(content), ground, relation=relation)
+    sender.say(kept.room_id, edit(content), ground, relation=relation)

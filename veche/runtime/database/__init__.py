@@ -2,7 +2,7 @@
 
 from veche.runtime.database.cursor import LostError
 from veche.runtime.database.exclusive import (
-    Lane,
+    DedicatedSession,
     end_stalled,
     is_trouble,
     sqlstate,
@@ -28,7 +28,7 @@ __all__ = [
     "Connection",
     "Cursor",
     "Database",
-    "Lane",
+    "DedicatedSession",
     "LostError",
     "connect",
     "end_stalled",

@@ -1,7 +1,7 @@
 """A session with PostgreSQL of one's own, used from one thread: for whoever holds a lock by it.
 
-``Database`` lends any connection to any transaction, and connects again by itself. A ``Lane`` does
-neither: its session is the same until it is lost, and it says so. With it goes what lives in a
+``Database`` lends any connection to any transaction, and connects again by itself. A
+``DedicatedSession`` does neither: its session is the same until it is lost, and it says so. With it goes what lives in a
 session, such as an advisory lock. Never through a pooler that hands a session to several clients.
 """
 
@@ -29,7 +29,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 CLOSE_S_MAX: Final = 30.0
-"""How long ``Lane.close`` waits for a statement that runs."""
+"""How long ``DedicatedSession.close`` waits for a statement that runs."""
 
 _RETRY_AFTER_MS: Final = 1_000
 _TROUBLES: Final = ("08", "25006", "40", "53", "55", "57", "58")
@@ -114,7 +114,7 @@ def end_stalled(txn: Cursor, key: int, part: int, table: str, stall_ms: int) -> 
     return [pid for (pid,) in txn.fetchall()]
 
 
-class Lane:
+class DedicatedSession:
     """One session, one thread, one piece of work after another.
 
     Each statement is a transaction of its own, but between the ``BEGIN`` and ``COMMIT`` of a work.

@@ -72,7 +72,7 @@ class RoomPlan:
     public_alias: str | None = None
 
     def body(self, alias_localpart: str) -> dict[str, Any]:
-        """The body of ``/createRoom``; nobody is invited by it, see ``Voice.set_membership``."""
+        """The body of ``/createRoom``; nobody is invited by it, see ``Sender.set_membership``."""
         first = _ENCRYPTED if self.public_alias is None else _READ_BY_ANYBODY
         body: dict[str, Any] = {
             "preset": "private_chat" if self.public_alias is None else "public_chat",

@@ -144,7 +144,7 @@ def wanted_of(visit: Visit, body: NewEscrowBody) -> tuple[EscrowOrder, list[User
     wanted = ordered(Order(seller, amount, reference), rules, now)
     if isinstance(wanted, EscrowProblem):
         raise _refused(visit, wanted)
-    bot = scene.voice.bot.user_id
+    bot = scene.sender.bot.user_id
     persons = []
     for field, typed in ((orders.PAYEE, seller), *((ARBITERS, one) for one in arbiters)):
         named = user_named(typed, bot)

@@ -89,7 +89,7 @@ def payee_of(visit: Visit, order: OrderBody) -> UserId | OrganisationSection:
     problem = reference_problem(" ".join(order.reference.split()))
     if problem is not None:
         raise unread(visit, problem)
-    typed, bot = order.payee.strip(), visit.scene.voice.bot.user_id
+    typed, bot = order.payee.strip(), visit.scene.sender.bot.user_id
     merchant = organisation_named(visit.scene.section, typed)
     if merchant is not None and not merchant.is_paid_by_name:
         words = by_invoice_words(merchant.name_in(visit.language), visit.localizer)

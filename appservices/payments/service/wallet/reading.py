@@ -87,7 +87,7 @@ _MOVING: Final[Mapping[str, set[str]]] = {"foreseen": {"until_ms"}}
 def wallet_view(visit: Visit) -> WalletView:
     """A person's money, and what waits for them."""
     scene, person, holder = visit.scene, visit.person, visit.holder
-    section, bot = scene.section, scene.voice.bot.user_id
+    section, bot = scene.section, scene.sender.bot.user_id
     made = [
         files.matter_of(scene, one) for one in store.paid_of(scene.txn, holder.id, LOOKED_AT_MAX)
     ]

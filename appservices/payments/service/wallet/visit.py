@@ -101,7 +101,7 @@ class Visit:
         """
         return [
             choice
-            for kept in prompts.open_about(self.scene.txn, self.scene.voice.bot.user_id, about)
+            for kept in prompts.open_about(self.scene.txn, self.scene.sender.bot.user_id, about)
             if self.person in kept.prompt.scope
             for choice in kept.prompt.choices
         ]

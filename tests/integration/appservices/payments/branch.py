@@ -226,10 +226,10 @@ class Branch:
 
     def _grant(self, txn: Cursor) -> None:
         self.parts.banking.start(txn, self.now_ms())
-        grants.issue(self.parts.scene(txn, "start", self.now_ms()))
+        grants.issue(self.parts.conversation(txn, "start", self.now_ms()))
 
     def _settle(self, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
-        scene = self.parts.scene(txn, f"attempt {attempt.about}", outcome.at_ms)
+        scene = self.parts.conversation(txn, f"attempt {attempt.about}", outcome.at_ms)
         settling.settle(scene, attempt.about, outcome)
 
     # What tests ask.
@@ -238,7 +238,7 @@ class Branch:
     def scene(self) -> Iterator[Scene]:
         """A transaction, committed at the end."""
         with session(self.dsn) as connection, connection, connection.cursor() as txn:
-            yield self.parts.scene(txn, f"test {self.now_ms()}", self.now_ms())
+            yield self.parts.conversation(txn, f"test {self.now_ms()}", self.now_ms())
 
     @property
     def url(self) -> str:
@@ -297,7 +297,7 @@ class Branch:
         """A payment of Alice for an invoice, which she has approved."""
         file = invoice_store.lock_invoice(scene.txn, invoice_id)
         assert file is not None
-        invoice, id_ = file.invoice, scene.voice.fresh_ulid("payment")
+        invoice, id_ = file.invoice, scene.sender.fresh_ulid("payment")
         payment = Payment(
             id=id_,
             kind=Kind.INVOICE,

@@ -135,7 +135,7 @@ class Market:
         try:
             with connection, connection.cursor() as txn:
                 moment = self.now_ms if now_ms is None else now_ms
-                yield self.scribe.parts.scene(txn, f"cause {next(_numbers)}", moment)
+                yield self.scribe.parts.conversation(txn, f"cause {next(_numbers)}", moment)
         finally:
             self._idle.append(connection)
 
@@ -201,7 +201,7 @@ class Market:
             file = invoices.lock_invoice(scene.txn, invoice_id)
             assert file is not None
             payment = Payment(
-                id=scene.voice.fresh_ulid("payment"),
+                id=scene.sender.fresh_ulid("payment"),
                 kind=Kind.INVOICE,
                 state=State.ASKED,
                 payer=scene.holder(self.alice).id,
@@ -290,7 +290,7 @@ class Market:
             paid = self.matter(scene, payment_id)
             first, private = paid.payment, paid.private
             refund = Payment(
-                id=scene.voice.fresh_ulid("refund"),
+                id=scene.sender.fresh_ulid("refund"),
                 kind=Kind.REFUND,
                 state=State.PAYING,
                 payer=first.payee,
@@ -313,7 +313,7 @@ class Market:
         minor, _ = self.has(payer)
         with self.at() as scene:
             payment = Payment(
-                id=scene.voice.fresh_ulid("payment"),
+                id=scene.sender.fresh_ulid("payment"),
                 kind=Kind.PAY,
                 state=State.PAYING,
                 payer=scene.organisation(payer).id,

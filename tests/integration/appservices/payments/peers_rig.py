@@ -43,7 +43,7 @@ from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, pro
 from tests.integration.appservices.payments.stage import Stage, StageScene
 from tests.support.ledger import Shard
 from tests.support.postgres import database, execute
-from veche.chat.sending import Voice
+from veche.chat.sending import Sender
 from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import RoomId, UserId
@@ -164,8 +164,8 @@ class Branch(Stage):
 
     def scene_of(self, txn: Cursor, cause: str, now_ms: int) -> StageScene:
         """A transaction of this one's bot."""
-        voice = Voice(txn, _NONE, self.parts.bot, cause, now_ms)
-        return StageScene(txn, voice, self.parts, self.heard)
+        sender = Sender(txn, _NONE, self.parts.bot, cause, now_ms)
+        return StageScene(txn, sender, self.parts, self.heard)
 
     def order(
         self, payer: UserId, payee: UserId, minor: int, refund_of: str | None = None

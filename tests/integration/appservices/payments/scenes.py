@@ -22,7 +22,7 @@ from appservices.payments.store.mandates import Mandate
 from tests.integration.appservices.payments.ledgers import PAYMENTS
 from tests.support.postgres import database, execute, session
 from tests.support.stored_keys import StoredApprovals
-from veche.chat.sending import Voice
+from veche.chat.sending import Sender
 from veche.cli.demo import world as demo
 from veche.contracts.payments.mandate import ChargeOrder, MandateOrder
 from veche.messaging.service import BotAccount
@@ -165,8 +165,8 @@ def bank() -> Iterator[str]:
 def world(dsn: str, now_ms: int = NOW_MS, cause: str = "") -> Iterator[World]:
     """A transaction, committed at the end."""
     with session(dsn) as connection, connection.cursor() as txn:
-        voice = Voice(txn, _NONE, _BOT, cause or f"cause {next(_numbers)}", now_ms)
-        yield World(connection, Scene(txn, voice, _PARTS))
+        sender = Sender(txn, _NONE, _BOT, cause or f"cause {next(_numbers)}", now_ms)
+        yield World(connection, Scene(txn, sender, _PARTS))
         connection.commit()
 
 

@@ -107,11 +107,11 @@ class Scribe:
                 (held.HOLD_ENDED,),
             )
             for (payment_id,) in txn.fetchall():
-                held.ended(self.parts.scene(txn, f"ended {payment_id}", now_ms), payment_id)
+                held.ended(self.parts.conversation(txn, f"ended {payment_id}", now_ms), payment_id)
 
     def _settles(self) -> Mapping[str, Callable[[Cursor, Attempt, Outcome], None]]:
         def pay(txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
-            scene = self.parts.scene(txn, f"attempt {attempt.about}", outcome.at_ms)
+            scene = self.parts.conversation(txn, f"attempt {attempt.about}", outcome.at_ms)
             settling.settle(scene, attempt.about, outcome)
 
         return {

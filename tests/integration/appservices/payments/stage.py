@@ -41,7 +41,7 @@ from tests.support.ledger import Shard
 from tests.support.postgres import database, execute, session
 from tests.support.stored_keys import StoredApprovals
 from veche.acts import ActLog
-from veche.chat.sending import Ground, Voice
+from veche.chat.sending import Ground, Sender
 from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import EffectId, RoomId, UserId
@@ -94,7 +94,7 @@ class Heard:
     invited: list[tuple[RoomId, UserId]] = attrs.field(factory=list)
 
 
-class _Voice(Voice):
+class _Voice(Sender):
     """What it says stays here."""
 
     heard: Heard
@@ -118,10 +118,10 @@ class _Approvals(StoredApprovals):
         self._heard = heard
 
     def asked(
-        self, voice: Voice, person: UserId, kind: ApprovalKind, shown: Shown
+        self, sender: Sender, person: UserId, kind: ApprovalKind, shown: Shown
     ) -> AskedApproval:
         self._heard.signed[str(len(self._heard.signed))] = shown
-        return super().asked(voice, person, kind, shown)
+        return super().asked(sender, person, kind, shown)
 
 
 @attrs.frozen
@@ -218,9 +218,9 @@ class Stage:
             connection.commit()
 
     def scene_of(self, txn: Cursor, cause: str, now_ms: int) -> StageScene:
-        voice = _Voice(txn, ActLog(bytes(32)), _BOT, cause, now_ms)
-        voice.heard = self.heard
-        return StageScene(txn, voice, self.parts, self.heard)
+        sender = _Voice(txn, ActLog(bytes(32)), _BOT, cause, now_ms)
+        sender.heard = self.heard
+        return StageScene(txn, sender, self.parts, self.heard)
 
     def pay(
         self, scene: Scene, payer: UserId | None, payee: str, minor: int, kind: Kind = Kind.PAY
@@ -230,7 +230,7 @@ class Stage:
         payee_holder = scene.holder(UserId(payee)) if is_person else scene.organisation(payee)
         source = scene.institution() if payer is None else scene.holder(payer)
         payment = Payment(
-            id=scene.voice.fresh_ulid("payment"),
+            id=scene.sender.fresh_ulid("payment"),
             kind=Kind.ISSUE if payer is None else kind,
             state=State.PAYING,
             payer=source.id,
@@ -424,5 +424,5 @@ class _Staged:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
 
-    def scene(self, txn: Cursor, cause: str, now_ms: int) -> StageScene:
+    def conversation(self, txn: Cursor, cause: str, now_ms: int) -> StageScene:
         return self._stage.scene_of(txn, cause, now_ms)

@@ -82,7 +82,7 @@ def asked(market: Market, payer: UserId, payee: UserId, minor: int, **more: Any)
     with market.at() as scene:
         payment = Payment(
             **{
-                "id": scene.voice.fresh_ulid("payment"),
+                "id": scene.sender.fresh_ulid("payment"),
                 "kind": Kind.PAY,
                 "state": State.ASKED,
                 "payer": scene.holder(payer).id,

@@ -49,7 +49,7 @@ def _guard(stage: Stage, *, is_shown: bool = True) -> None:
         parties = (Party(CAROL, "Carol"), Party(DAVE, "Dave"))
         view = RuleView(Party(ALICE, "Alice"), parties, 1, 5_000, "EUR", is_shown=is_shown)
         rule = GuardRule(
-            id=scene.voice.fresh_ulid("rule"),
+            id=scene.sender.fresh_ulid("rule"),
             holder=scene.holder(ALICE).id,
             ledger=holders.currencies(scene.txn)["EUR"],
             state=RuleState.ACTIVE,

@@ -142,15 +142,15 @@ def test_a_weaker_rule_counts_at_its_time_and_not_a_moment_before(dsn: str) -> N
     clocks = "SELECT due_at_ms FROM runtime.errand WHERE kind = %s AND payload ->> 'rule' = %s"
 
     with world(dsn, from_ms - 1) as early:
-        guardians.RULES.rang(early.scene, coming.id)
+        guardians.RULES.wait_is_over(early.scene, coming.id)
         assert guards.rule(early.scene.txn, before.id).state is RuleState.ACTIVE
     # The clock was set back: it is waited for again.
     assert execute(dsn, clocks, guardians.COUNT, coming.id) == [(from_ms,)]
     with world(dsn, from_ms) as then:
-        guardians.RULES.rang(then.scene, coming.id)
+        guardians.RULES.wait_is_over(then.scene, coming.id)
         assert guards.active(then.scene.txn, before.holder, before.ledger) is None
         assert guards.rule(then.scene.txn, coming.id).state is RuleState.ENDED
-        guardians.RULES.rang(then.scene, coming.id)  # a second time changes nothing
+        guardians.RULES.wait_is_over(then.scene, coming.id)  # a second time changes nothing
 
 
 def test_a_guardian_who_left_does_not_count(here: World) -> None:

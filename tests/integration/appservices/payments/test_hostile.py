@@ -71,11 +71,11 @@ class HostileTests(BranchTestCase):
             read = read_content(read_relayed(json.dumps(content).encode()), "content")
         except MalformedError:
             return
-        scene = self.bank.parts.scene(txn, event_id, self.bank.now_ms())
+        scene = self.bank.parts.conversation(txn, event_id, self.bank.now_ms())
         room_id = scene.chat_of(ALICE)
         assert room_id is not None
         inbound = Inbound(
-            bot=scene.voice.bot.user_id,
+            bot=scene.sender.bot.user_id,
             room_id=room_id,
             event_id=EventId(event_id),
             sender=ALICE,

@@ -99,7 +99,7 @@ def test_nobody_guesses_the_reference_of_an_invoice(dsn: str) -> None:
             references.add(view.reference[4:])
             # Of nothing but what an outsider may know.
             guess = derived_ulid(
-                now_ms, here.scene.voice.bot.user_id, "request town case.1", "invoice", 1
+                now_ms, here.scene.sender.bot.user_id, "request town case.1", "invoice", 1
             )
             assert view.id != guess
     assert len(references) == 2

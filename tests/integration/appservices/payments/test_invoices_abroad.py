@@ -211,7 +211,7 @@ def test_nobody_pays_it_twice(pair: PAIR) -> None:
 
 def packet(here: Branch, invoice_id: str, minor: int = 1_250, version: int = 1) -> dict[str, Any]:
     with here.scene() as scene:
-        id_ = scene.voice.fresh_ulid(f"packet {next(_numbers)}")
+        id_ = scene.sender.fresh_ulid(f"packet {next(_numbers)}")
     return {
         "packet": {
             "id": id_,
@@ -229,7 +229,7 @@ def test_a_packet_pays_exactly_an_invoice_that_is_there(pair: PAIR) -> None:
     here, there = pair
     invoice_id = made(there)
     with there.scene() as scene:
-        other = scene.voice.fresh_ulid("nothing")
+        other = scene.sender.fresh_ulid("nothing")
     of_bob = made(there, addressee=BOB)
     for wrong, why in (
         (packet(here, invoice_id, minor=1_249), "invoice_other"),

@@ -19,7 +19,7 @@ from appservices.payments.store import holders
 from tests.integration.appservices.payments.bank_rig import BANK, BankCase
 from tests.integration.appservices.payments.peers_rig import HERE, THERE, key_of
 from tests.integration.appservices.payments.stage import Heard, StageScene
-from veche.chat.sending import Voice
+from veche.chat.sending import Sender
 from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import UserId, derived_ulid
@@ -84,7 +84,7 @@ class SettlingTests(BankCase):
         parts: Any = SimpleNamespace(
             section=self.section, bot=_BOT, vault=vault, receipts=receipts, banking=self.banking
         )
-        return StageScene(txn, Voice(txn, none, _BOT, cause, now_ms), parts, Heard())
+        return StageScene(txn, Sender(txn, none, _BOT, cause, now_ms), parts, Heard())
 
     def _tell(self, txn: Cursor, news: BankNews) -> None:
         super()._tell(txn, news)

@@ -207,7 +207,7 @@ def test_a_freeze_names_who_cannot_debit_any_more_to_the_person_alone(dsn: str) 
 def test_who_reads_along_learns_of_a_freeze_and_not_of_mandates(dsn: str) -> None:
     said: list[str] = []
     with world(dsn) as here:
-        scene = Talk(here.scene.txn, here.scene.voice, here.scene.parts, said)
+        scene = Talk(here.scene.txn, here.scene.sender, here.scene.parts, said)
         inbound = cast("Any", SimpleNamespace(sender=ALICE, room_id="!others:veche.test"))
         for is_private in (False, True):
             here.mandate()

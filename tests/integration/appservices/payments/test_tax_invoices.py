@@ -43,7 +43,7 @@ def said(data: bytes, name: str) -> list[str]:
 def asked(scene: Scene, invoice_id: str, person: str) -> Matter:
     """A payment of an invoice that somebody who has its reference is asked about; not kept."""
     payment = Payment(
-        id=scene.voice.fresh_ulid("payment"),
+        id=scene.sender.fresh_ulid("payment"),
         kind=Kind.INVOICE,
         state=State.ASKED,
         payer=scene.holder(UserId(person)).id,

@@ -89,7 +89,7 @@ class WebhookTests(TestCase):
     def register(self, url: str = "", organisation: str = "town") -> str:
         with world(self.dsn, self.place.now_ms()) as here:
             body = WebhookBody(url=url or self.url)
-            id_, owner = here.scene.voice.fresh_ulid(body.url), owner_of(here.scene, organisation)
+            id_, owner = here.scene.sender.fresh_ulid(body.url), owner_of(here.scene, organisation)
             now_ms = self.place.now_ms()
             return self.webhooks.add(here.scene.txn, owner, id_, body, now_ms).id
 

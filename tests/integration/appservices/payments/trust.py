@@ -58,7 +58,7 @@ class _Quiet(Scene):
 
 def asking_nothing(scene: Scene) -> Scene:
     """The same scene, in which nothing is said and keys are asked for nothing."""
-    return _Quiet(scene.txn, scene.voice, scene.parts)
+    return _Quiet(scene.txn, scene.sender, scene.parts)
 
 
 def chat_with(scene: Scene, person: UserId) -> RoomId:
@@ -67,7 +67,7 @@ def chat_with(scene: Scene, person: UserId) -> RoomId:
     chats.keep_chat(scene.txn, room_id, person, NOW_MS)
     chats.set_greeted(scene.txn, room_id)
     pin_encrypted(scene.txn, room_id, {})
-    for member in (person, scene.voice.bot.user_id):
+    for member in (person, scene.sender.bot.user_id):
         join(scene, room_id, member)
     return room_id
 

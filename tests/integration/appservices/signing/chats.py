@@ -166,7 +166,7 @@ class ChatSite(SigningSite):
         )
         chat = chats.chat(txn, inbound.room_id)
         is_greeted = trust is Trust.SIGNED or (chat is not None and chat.is_greeted)
-        hear(self.parts.scene(txn, event_id, inbound.at_ms), inbound, is_greeted=is_greeted)
+        hear(self.parts.conversation(txn, event_id, inbound.at_ms), inbound, is_greeted=is_greeted)
 
     async def say_all(self, person: UserId, *lines: str) -> None:
         """A person writes several lines; all that follows from each is done."""

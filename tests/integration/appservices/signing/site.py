@@ -235,7 +235,7 @@ class SigningSite(TestCase):
 
     def scene_of(self, txn: Cursor) -> Scene:
         """A transaction of the bot."""
-        return self.parts.scene(txn, f"test {next(_numbers)}", self.host.now_ms())
+        return self.parts.conversation(txn, f"test {next(_numbers)}", self.host.now_ms())
 
     def sent(
         self,

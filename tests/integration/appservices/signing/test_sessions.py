@@ -31,7 +31,7 @@ from tests.integration.appservices.signing.site import SIGNING
 from tests.support.forgery import page
 from tests.support.postgres import database, execute
 from tests.support.signing import with_boxes
-from veche.chat.sending import Voice
+from veche.chat.sending import Sender
 from veche.documents.pdf.values import PdfError
 from veche.messaging.service import BotAccount
 from veche.protocol.errors import MalformedError
@@ -80,8 +80,8 @@ class Desk:
     def scene(self, now_ms: int = NOW_MS) -> Iterator[Scene]:
         """A transaction, committed at the end."""
         with closing(connect(self.dsn)) as connection, connection.cursor() as txn:
-            voice = Voice(txn, _NONE, _BOT, f"cause {next(_numbers)}", now_ms)
-            yield Scene(txn, voice, _PARTS)
+            sender = Sender(txn, _NONE, _BOT, f"cause {next(_numbers)}", now_ms)
+            yield Scene(txn, sender, _PARTS)
             connection.commit()
 
     def sent(self, *invited: Invited, stages: list[Stage] | None = None, **more: Any) -> str:

@@ -10,7 +10,7 @@ from veche.acts import ActLog
 from veche.chat import prompts
 from veche.chat.prompts import Answered, Asking, Closing
 from veche.chat.prompts import store as prompt_store
-from veche.chat.sending import Ground, Voice
+from veche.chat.sending import Ground, Sender
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import EventId
 from veche.protocol.inbound import DeviceStanding, Inbound, Trust
@@ -44,10 +44,10 @@ class PromptRoom:
     def close(self) -> None:
         self._connection.close()
 
-    def voice(self, cause: str | None = None, now_ms: int = NOW_MS) -> Voice:
+    def sender(self, cause: str | None = None, now_ms: int = NOW_MS) -> Sender:
         """The bot, because of a new cause."""
         self._causes += 1
-        return Voice(self.txn, LOG, ACCOUNT, cause or f"cause {self._causes}", now_ms)
+        return Sender(self.txn, LOG, ACCOUNT, cause or f"cause {self._causes}", now_ms)
 
     def ask(
         self,
@@ -74,7 +74,7 @@ class PromptRoom:
             mentions=[ALICE],
             thread=thread,
         )
-        effect = prompts.ask(self.txn, self.voice(cause), asking, CATALOGUE, reactions)
+        effect = prompts.ask(self.txn, self.sender(cause), asking, CATALOGUE, reactions)
         if is_sent:
             self.send(effect)
         return prompt
@@ -153,12 +153,12 @@ class PromptRoom:
         assert heard.kept is not None
         chosen: Any = heard.outcome
         answered = Answered(heard.kept, self.inbound({}, sender=sender), chosen)
-        return prompts.settle(self.txn, self.voice(), answered, "Answer: done", GROUND)
+        return prompts.settle(self.txn, self.sender(), answered, "Answer: done", GROUND)
 
     def shut(self, prompt: Prompt, closing: Closing | None = None) -> None:
         """Close a prompt."""
         closing = closing or Closing("It is over.")
-        prompts.close(self.txn, self.voice(), self.kept(prompt), closing, GROUND)
+        prompts.close(self.txn, self.sender(), self.kept(prompt), closing, GROUND)
 
     def outbox(self) -> list[tuple[str, Any, Any, Mapping[str, Any]]]:
         """(type, relation, redacts, content) of all rows in order."""

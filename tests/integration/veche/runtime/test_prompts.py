@@ -423,7 +423,7 @@ def test_a_matter_finds_its_open_prompts_in_every_room(room: PromptRoom) -> None
     room.ask(a_prompt(name="none"))
     room.shut(over)
 
-    found = prompts.open_about(room.txn, room.voice().bot.user_id, "case 1")
+    found = prompts.open_about(room.txn, room.sender().bot.user_id, "case 1")
 
     assert [kept.id for kept in found] == [there.id, here.id]
     assert [kept.room_id for kept in found] == ["!there:example.org", ROOM]
@@ -433,7 +433,7 @@ def test_a_matter_with_very_many_open_prompts_gives_the_newest(room: PromptRoom)
     for number in range(OPEN_ABOUT_MAX + 1):
         room.ask(a_prompt(name=str(number), min_trust="e2ee"), about="case", is_sent=False)
 
-    found = prompts.open_about(room.txn, room.voice().bot.user_id, "case")
+    found = prompts.open_about(room.txn, room.sender().bot.user_id, "case")
 
     assert len(found) == OPEN_ABOUT_MAX
     assert found[-1].id == a_prompt(name="1").id

@@ -12,7 +12,7 @@ from tests.support.prompts import ALICE, BOT, MALLORY, NOW_MS, ROOM
 from veche.acts import check_chain
 from veche.chat import people
 from veche.chat.hints import Hints
-from veche.chat.sending import Ground, Voice
+from veche.chat.sending import Ground, Sender
 from veche.messaging.inbox.store import State
 from veche.protocol.acts import OPENING, ActClass
 from veche.protocol.ids import EventId
@@ -43,33 +43,33 @@ def openings(room: PromptRoom) -> list[Any]:
 
 def test_the_same_cause_twice_says_nothing_twice(room: PromptRoom) -> None:
     for _ in range(2):
-        voice = room.voice("the cause")
-        first = voice.say(ROOM, WORDS, GROUND)
-        voice.react(ROOM, first, "1️⃣", GROUND)
-        voice.set_membership(ROOM, ALICE, "invite", GROUND)
+        sender = room.sender("the cause")
+        first = sender.say(ROOM, WORDS, GROUND)
+        sender.react(ROOM, first, "1️⃣", GROUND)
+        sender.set_membership(ROOM, ALICE, "invite", GROUND)
 
     kinds = ["m.room.message", "m.reaction", "m.room.member"]
     assert [row[0] for row in room.outbox()] == kinds
 
 
 def test_other_causes_say_other_things(room: PromptRoom) -> None:
-    said = {room.voice(cause).say(ROOM, WORDS, GROUND) for cause in ("one", "two")}
+    said = {room.sender(cause).say(ROOM, WORDS, GROUND) for cause in ("one", "two")}
 
     assert len(said) == 2
     assert len(room.outbox()) == 2
 
 
 def test_one_cause_says_several_things(room: PromptRoom) -> None:
-    voice = room.voice()
+    sender = room.sender()
 
-    assert voice.say(ROOM, WORDS, GROUND) != voice.say(ROOM, WORDS, GROUND)
+    assert sender.say(ROOM, WORDS, GROUND) != sender.say(ROOM, WORDS, GROUND)
     assert len(room.outbox()) == 2
 
 
 def test_what_a_cause_makes_has_the_same_id_again() -> None:
     def made(cause: str) -> list[str]:
-        voice = Voice(None, LOG, ACCOUNT, cause, NOW_MS)  # type: ignore[arg-type]  # not used
-        return [voice.fresh_id("x"), voice.fresh_id("x"), voice.fresh_ulid("x")]
+        sender = Sender(None, LOG, ACCOUNT, cause, NOW_MS)  # type: ignore[arg-type]  # not used
+        return [sender.fresh_id("x"), sender.fresh_id("x"), sender.fresh_ulid("x")]
 
     assert made("one") == made("one")
     assert not set(made("one")) & set(made("two"))
@@ -78,7 +78,7 @@ def test_what_a_cause_makes_has_the_same_id_again() -> None:
 
 def test_everything_said_is_an_act_and_carries_its_opening(room: PromptRoom) -> None:
     ground = Ground(ALICE, "birth", "Act, section 1", "role:clerk", "01CASE")
-    room.voice().say(ROOM, WORDS, ground, act=ActClass.DOC_ISSUED)
+    room.sender().say(ROOM, WORDS, ground, act=ActClass.DOC_ISSUED)
 
     [opening] = openings(room)
     wanted = {
@@ -89,7 +89,7 @@ def test_everything_said_is_an_act_and_carries_its_opening(room: PromptRoom) -> 
         "actor": "role:clerk",
         "case": "01CASE",
         "seq": 1,
-        "subject": room.voice().pseudonym(ALICE),
+        "subject": room.sender().pseudonym(ALICE),
     }
     assert {key: opening[key] for key in wanted} == wanted
     assert ALICE not in str(opening)
@@ -101,7 +101,7 @@ def test_showing_somebody_out_is_a_restriction_with_a_reason(
     room: PromptRoom, membership: str, act: str
 ) -> None:
     ground = Ground(ALICE, "x", "y", why="The work is done.")
-    room.voice().set_membership(ROOM, MALLORY, membership, ground)
+    room.sender().set_membership(ROOM, MALLORY, membership, ground)
 
     [opening] = openings(room)
     assert (opening["act"], opening["why"]) == (act, "The work is done.")

@@ -45,7 +45,7 @@ from veche.access.approvals.errors import (
 )
 from veche.access.sessions import Agent, Level, Session
 from veche.chat.prompts import Asking
-from veche.chat.sending import Voice
+from veche.chat.sending import Sender
 from veche.messaging.inbox.pages import page_event_id
 from veche.protocol.answers import Chosen
 from veche.protocol.approval import SignedApproval
@@ -663,8 +663,8 @@ class TakeTest(ApprovalCase):
             await self.transact(self.ask_again, prompt)
 
     def ask_again(self, txn: Cursor, prompt: Prompt) -> None:
-        voice = Voice(txn, self.log, ACCOUNT, "again", self.now_ms)
-        self.approvals.ask(txn, voice, Asking(self.room(), prompt, (), "en", GROUND), CATALOGUE)
+        sender = Sender(txn, self.log, ACCOUNT, "again", self.now_ms)
+        self.approvals.ask(txn, sender, Asking(self.room(), prompt, (), "en", GROUND), CATALOGUE)
 
     async def test_an_operator_who_holds_nothing_lets_new_keys_approve(self) -> None:
         self.approvals = self.of_rules(Rules(HOLD_MS, frozenset(), {}, {}))

@@ -30,7 +30,7 @@ from veche.access.approvals import (
 )
 from veche.chat import prompts
 from veche.chat.prompts import Answered, Asking
-from veche.chat.sending import Ground, Voice
+from veche.chat.sending import Ground, Sender
 from veche.messaging.inbox.pages import page_event_id
 from veche.messaging.jobs import Job
 from veche.protocol.answers import Chosen
@@ -198,11 +198,11 @@ class ApprovalCase(SessionCase):
         )
 
         def work(txn: Cursor) -> tuple[AskedApproval, Prompt, str]:
-            voice = Voice(txn, self.log, ACCOUNT, cause, self.now_ms)
-            asked = self.approvals.asked(voice, person, kind, shown or payment)
+            sender = Sender(txn, self.log, ACCOUNT, cause, self.now_ms)
+            asked = self.approvals.asked(sender, person, kind, shown or payment)
             prompt = Prompt(
                 v=1,
-                id=voice.fresh_ulid("prompt"),
+                id=sender.fresh_ulid("prompt"),
                 scope=(person,),
                 single_use=True,
                 expires_at_ms=self.now_ms + HOUR_MS,
@@ -213,7 +213,7 @@ class ApprovalCase(SessionCase):
                 ),
             )
             asking = Asking(room_id, prompt, (Paragraph("A bill"),), "en", GROUND)
-            return asked, prompt, self.approvals.ask(txn, voice, asking, CATALOGUE)
+            return asked, prompt, self.approvals.ask(txn, sender, asking, CATALOGUE)
 
         asked, prompt, effect = await self.transact(work)
         event_id = EventId(f"${effect}")
@@ -289,9 +289,9 @@ class ApprovalCase(SessionCase):
         def work(txn: Cursor) -> Heard:
             heard = self.approvals.hear(txn, inbound, is_dialogue=True)
             if heard.kept is not None and isinstance(heard.outcome, Chosen):
-                voice = Voice(txn, self.log, ACCOUNT, inbound.event_id, self.now_ms)
+                sender = Sender(txn, self.log, ACCOUNT, inbound.event_id, self.now_ms)
                 answered = Answered(heard.kept, inbound, heard.outcome)
-                prompts.settle(txn, voice, answered, "Paid", GROUND)
+                prompts.settle(txn, sender, answered, "Paid", GROUND)
             return heard
 
         heard: Heard = await self.transact(work)

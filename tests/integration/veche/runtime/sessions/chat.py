@@ -21,7 +21,7 @@ from tests.support.processes import TIMEOUT_S
 from tests.support.said import opened
 from veche.access.sessions import Sessions, talk
 from veche.acts import ActLog
-from veche.chat.sending import Voice
+from veche.chat.sending import Sender
 from veche.messaging.inbox import store as inbox_store
 from veche.messaging.jobs import Job
 from veche.messaging.service import BotAccount
@@ -171,8 +171,8 @@ class SessionCase(TestCase):
         cause = cause or f"cause {next(_numbers)}"
 
         def work(txn: Cursor) -> None:
-            voice = Voice(txn, self.log, ACCOUNT, cause, self.now_ms)
-            talk.offer_link(txn, voice, room_id, person, links, language)
+            sender = Sender(txn, self.log, ACCOUNT, cause, self.now_ms)
+            talk.offer_link(txn, sender, room_id, person, links, language)
 
         await self.transact(work)
         return (await self.said())[-1]
