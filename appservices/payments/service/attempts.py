@@ -25,10 +25,10 @@ from appservices.payments.service.work import BrokenWorkError, Outcome, Work
 from appservices.payments.store import attempts as store
 from appservices.payments.store.attempts import Attempt, add
 from veche.messaging.jobs import retry_delay_ms
-from veche.messaging.leases import LeaseLoop
 from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
 from veche.runtime.database.exclusive import is_trouble, sqlstate
+from veche.runtime.leases import LeaseLoop
 from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:

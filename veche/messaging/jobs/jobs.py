@@ -17,10 +17,10 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 
 from veche.messaging.jobs import store
 from veche.messaging.jobs.store import Leased
-from veche.messaging.leases import LeaseLoop
 from veche.protocol.errors import NotYetError, RefusedError, UnavailableError
 from veche.runtime import metrics
 from veche.runtime.crypto.writer import LostWriterError
+from veche.runtime.leases import LeaseLoop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

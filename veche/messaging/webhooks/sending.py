@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.defer import CancelledError
 
 from veche.messaging.jobs import retry_delay_ms
-from veche.messaging.leases import LeaseLoop
 from veche.messaging.webhooks import store
 from veche.messaging.webhooks.feed import TooManyWebhooksError
 from veche.messaging.webhooks.models import WEBHOOKS_MAX, Delivery, WebhooksView, WebhookView
@@ -24,6 +23,7 @@ from veche.messaging.webhooks.store import Leased
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, UnavailableError
 from veche.runtime import metrics
+from veche.runtime.leases import LeaseLoop
 from veche.runtime.tasks import Tasks
 from veche.runtime.web.outbound import Outbound, OutboundRefusedError, place_of
 

@@ -1,8 +1,9 @@
 """A session with PostgreSQL of one's own, used from one thread: for whoever holds a lock by it.
 
 ``Database`` lends any connection to any transaction, and connects again by itself. A
-``DedicatedSession`` does neither: its session is the same until it is lost, and it says so. With it goes what lives in a
-session, such as an advisory lock. Never through a pooler that hands a session to several clients.
+``DedicatedSession`` does neither: its session is the same until it is lost, and it says so. With it
+goes what lives in a session, such as an advisory lock. Never through a pooler that hands a
+session to several clients.
 """
 
 from __future__ import annotations

@@ -55,11 +55,11 @@ from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store.mandates import Mandate
 from tests.integration.appservices.payments.scenes import ALICE, BOB, bank
-from tests.integration.veche.runtime.rig import until
+from tests.integration.veche.rig import until
 from tests.support.postgres import execute, session
 from tests.support.processes import TIMEOUT_S
 from tests.support.stored_keys import StoredApprovals
-from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
+from tests.unit.veche.api.test_gate import FREE, FakeSessions
 from veche.acts import ActLog
 from veche.api.gate import Gate
 from veche.cli.demo import world as demo

@@ -18,7 +18,7 @@ from appservices.payments.service.writer import Writer
 from appservices.payments.store import attempts as store
 from appservices.payments.store.ledger import PostgresLedger
 from tests.integration.appservices.payments.ledgers import PAYMENTS, problems
-from tests.integration.veche.runtime.rig import until
+from tests.integration.veche.rig import until
 from tests.support.ledger import ALICE, BOB, EUR, Shard, people, transfer
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S

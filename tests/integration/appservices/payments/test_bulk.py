@@ -16,7 +16,7 @@ from appservices.payments.store import holders
 from tests.integration.appservices.payments.branch import BANK, OFFICE, SHOP, BranchTestCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.integration.appservices.payments.scenes import ALICE, BOB
-from tests.integration.veche.runtime.rig import until
+from tests.integration.veche.rig import until
 from tests.stories.bank import DemoBank
 from tests.support.postgres import execute
 from tests.support.said import opened

@@ -27,7 +27,7 @@ from tests.support.ledger import ALICE, BOB, Shard, people, transfer
 from tests.support.postgres import database
 from tests.support.processes import TIMEOUT_S
 from tests.support.web import served
-from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
+from tests.unit.veche.api.test_gate import FREE, FakeSessions
 from veche.acts import signed_tree
 from veche.acts.signed_tree import ForkedError
 from veche.acts.witnesses import store as witness_store

@@ -19,7 +19,7 @@ from appservices.payments.core.mandate import MandateState
 from appservices.payments.store import mandates
 from tests.integration.appservices.payments.branch import BANK, KEYS, SHOP, BranchTestCase, token
 from tests.integration.appservices.payments.scenes import ALICE, BOB
-from tests.integration.veche.runtime.rig import until
+from tests.integration.veche.rig import until
 from tests.support.processes import ROOT
 from tests.support.receiver import Receiver
 from veche.runtime.web.public import PageLinks

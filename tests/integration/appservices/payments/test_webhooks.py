@@ -17,7 +17,7 @@ from appservices.payments.store import events
 from appservices.payments.store.events import News
 from tests.integration.appservices.payments.scenes import bank, world
 from tests.integration.appservices.payments.test_attempts import Place
-from tests.integration.veche.runtime.rig import until
+from tests.integration.veche.rig import until
 from tests.support.postgres import execute
 from tests.support.processes import ROOT, TIMEOUT_S
 from tests.support.receiver import Receiver

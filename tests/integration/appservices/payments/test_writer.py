@@ -25,7 +25,7 @@ from appservices.payments.service.writer import Writer
 from appservices.payments.store import shards
 from appservices.payments.store.ledger import PostgresLedger
 from tests.integration.appservices.payments.ledgers import PAYMENTS, problems
-from tests.integration.veche.runtime.rig import until
+from tests.integration.veche.rig import until
 from tests.support.ledger import ALICE, BOB, EUR, FEES, Shard, end, people, transfer
 from tests.support.long import many
 from tests.support.postgres import database, execute

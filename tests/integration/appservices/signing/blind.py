@@ -11,7 +11,7 @@ from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
 from tests.support.blind_page import BlindPage, Requester
 from tests.support.forgery import page
-from tests.unit.veche.runtime.test_gate import session as session_of
+from tests.unit.veche.api.test_gate import session as session_of
 from veche.access.sessions import Level
 from veche.protocol.errors import SignInError
 from veche.protocol.ids import UserId

@@ -28,7 +28,7 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- a pro
 
 from appservices.signing.bot import Signing
 from tests.integration.appservices.signing.chats import BOT, ChatSite, Homeserver
-from tests.integration.veche.runtime.rig import FakeCrypto, FakeHooks, is_ours
+from tests.integration.veche.rig import FakeCrypto, FakeHooks, is_ours
 from veche.messaging import jobs
 from veche.messaging.inbox.worker import Ports, Worker, _Outcome
 from veche.messaging.jobs import CHANNEL, Job, JobRunner

@@ -26,7 +26,7 @@ import pytest
 from appservices.signing.service import acting
 from tests.integration.appservices.signing.chats import BOT
 from tests.integration.appservices.signing.killed import HearingSite, KeptMedia
-from tests.integration.veche.runtime.rig import event, hidden, is_ours, until
+from tests.integration.veche.rig import event, hidden, is_ours, until
 from tests.support.long import is_long
 from tests.support.processes import ROOT, TIMEOUT_S
 from veche.messaging.inbox.intake import Intake

@@ -21,7 +21,7 @@ from appservices.signing.service.files import kept
 from appservices.signing.service.inviting import Invited
 from appservices.signing.store import sessions
 from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite
-from tests.integration.veche.runtime.rig import WAIT_S_MAX
+from tests.integration.veche.rig import WAIT_S_MAX
 from tests.support.bank import QUALIFIED, Bank, lists_served
 from tests.support.csc_server import ACCESS
 from tests.support.keys import approval_of

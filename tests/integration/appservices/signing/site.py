@@ -48,7 +48,7 @@ from tests.support.postgres import database, execute, session
 from tests.support.sign_page import API as SIGNING_API
 from tests.support.sign_page import SignPage
 from tests.support.signing import with_boxes
-from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
+from tests.unit.veche.api.test_gate import FREE, FakeSessions
 from veche.access.approvals import Approvals, Key, KeyKind, Rules, store
 from veche.acts import ActLog
 from veche.acts.heads import ActHeads

@@ -15,7 +15,7 @@ from twisted.internet.threads import deferToThread
 
 from appservices.signing.service import acting, certifying
 from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite, two_signers
-from tests.integration.veche.runtime.rig import until
+from tests.integration.veche.rig import until
 from tests.support.keys import approval_of
 from tests.support.sign_page import FreshKey
 from veche.documents.pki.certificates import Authority

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from appservices.signing.service.batches import SOW
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, TOWN_KEY
-from tests.integration.veche.runtime.rig import until
+from tests.integration.veche.rig import until
 from tests.support.processes import ROOT
 from tests.support.receiver import Receiver
 from tests.support.sign_page import API

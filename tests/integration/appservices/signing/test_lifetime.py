@@ -27,7 +27,7 @@ from appservices.signing.service.sealing import Callers, Seals
 from tests.integration.appservices.signing.test_sealing import SIGNING, _at
 from tests.support.forgery import page
 from tests.support.postgres import database
-from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
+from tests.unit.veche.api.test_gate import FREE, FakeSessions
 from veche.api.gate import Gate
 from veche.api.sealing_client import Sealer
 from veche.cli.main import main

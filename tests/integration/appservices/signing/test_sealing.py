@@ -35,7 +35,7 @@ from tests.support.forgery import page
 from tests.support.postgres import database, execute
 from tests.support.programs import program
 from tests.support.signing import ms, with_boxes
-from tests.unit.veche.runtime.test_gate import FREE, FakeSessions
+from tests.unit.veche.api.test_gate import FREE, FakeSessions
 from veche.api.gate import Gate
 from veche.api.sealing_client import Sealer, SealError
 from veche.documents.pki.certificates import Holder, Level, stamps_certificate

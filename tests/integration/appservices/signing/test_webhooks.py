@@ -29,7 +29,7 @@ from tests.integration.appservices.signing.site import (
     reactor,
 )
 from tests.integration.appservices.signing.test_batches import LEASE, TEMPLATES, row
-from tests.integration.veche.runtime.rig import until
+from tests.integration.veche.rig import until
 from tests.support.postgres import database, execute
 from tests.support.processes import ROOT, TIMEOUT_S
 from tests.support.receiver import Receiver

@@ -16,8 +16,8 @@ from tests.support.containers import LEASE, bound_to, closed, contents, made, si
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, ms
 from tests.unit.appservices.widgets.test_signed_files import same
-from tests.unit.veche.protocol import test_renewal as renewals
-from tests.unit.veche.protocol.asic import test_container as files
+from tests.unit.veche.documents import test_renewal as renewals
+from tests.unit.veche.documents.asic import test_container as files
 from veche.documents.asic.archive import ArchiveError
 from veche.documents.asic.container import (
     BEFORE_BYTES_MAX,

@@ -19,7 +19,7 @@ from tests.support.node import why_no_node
 from tests.support.responders import Answering
 from tests.support.signing import Office
 from tests.unit.appservices.widgets.test_signing_twins import _stamps, by_page
-from tests.unit.veche.protocol.signatures import test_proofs as stamps
+from tests.unit.veche.documents.pki import test_proofs as stamps
 from veche.documents.asic.archive import new_entry
 from veche.documents.asic.container import DataFile, prepare, prepare_closing, read_container
 from veche.documents.asic.verdict import judge_container

@@ -13,7 +13,7 @@ from tests.support.responders import HOUR
 from tests.support.signing import NOW, ms
 from tests.unit.appservices.widgets.test_elsewhere import File, differing
 from tests.unit.appservices.widgets.test_signing_twins import by_page
-from tests.unit.veche.protocol.signatures import test_ocsp as answers
+from tests.unit.veche.documents.pki import test_ocsp as answers
 from veche.documents.pki.certificates import DAY
 from veche.documents.pki.cms import der_of
 

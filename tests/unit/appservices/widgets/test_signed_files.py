@@ -23,9 +23,9 @@ from tests.support.forgery import FORGED, closed_by_attacker, find, increment, p
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, Person, fresh, ms, new_key, with_boxes
 from tests.unit.appservices.signing.service import test_appending as appended
-from tests.unit.veche.protocol import test_renewal as renewals
-from tests.unit.veche.protocol.pdf import test_appearance as pictures
-from tests.unit.veche.protocol.signatures import test_verdict as files
+from tests.unit.veche.documents import test_renewal as renewals
+from tests.unit.veche.documents.pdf import test_appearance as pictures
+from tests.unit.veche.documents.signatures import test_verdict as files
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import prepare_signature
 from veche.documents.pdf.structure import SIZE_MAX

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.unit.veche.cli.test_verify import API, site
-from tests.unit.veche.protocol.test_ledger_heads import (
+from tests.unit.veche.contracts.payments.test_ledger_heads import (
     FORK,
     HASHES,
     KEYS,

@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from veche.messaging.leases import LeaseLoop
 from veche.protocol.errors import UnavailableError
+from veche.runtime.leases import LeaseLoop
 from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from tests.integration.veche.runtime.rig import WAIT_S_MAX
+from tests.integration.veche.rig import WAIT_S_MAX
 from tests.support.csc_server import ACCESS, CODE, PIN, Holder, Provider, served
 from tests.support.forgery import page
 from tests.support.processes import free_ports
