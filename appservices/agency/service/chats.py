@@ -212,18 +212,16 @@ def _say_freely(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
     if inbound.event_type == REACTION or not isinstance(body, str):
         return
     text = without_marks(without_quote(body), scene.language_of(file.person))
-    said = replies.person_text(case, text, inbound.trust)
-    if said is not None:
+    if (said := replies.person_text(case, text, inbound.trust)) is not None:
         step_file(scene, file, said)
         return
     localizer = scene.localizer(file.person)
+    word = HUMAN.word(localizer.language)
     words = localizer.text(
         "I am a program and did not understand this. To write to the office, begin with {word}:",
-        word=HUMAN.word(localizer.language),
+        word=word,
     )
-    example = localizer.text(
-        "{word} When will it be ready?", word="!" + HUMAN.word(localizer.language)
-    )
+    example = localizer.text("{word} When will it be ready?", word=f"!{word}")
     help_ = help_doc(scene.context(file.person), more=kernel_commands(scene))
     doc = (Paragraph(words, "\n", Mono(example)), *help_)
     scene.tell(inbound.room_id, doc, scene.ground(file.person))
@@ -481,8 +479,8 @@ def tell_if_public(scene: Scene, room_id: RoomId, person: UserId, before: Doc = 
             "Others are in this room. Here I only tell what there is; nothing is asked and nothing"
             " is stored."
         )
-    services = scene.workplace.services.values()
-    titles = [one.definition.title.text(localizer.language) for one in services]
+    services, language = scene.workplace.services.values(), localizer.language
+    titles = [one.definition.title.text(language) for one in services]
     how = localizer.text(
         "To go on, please start a new direct chat with me alone, with encryption on."
     )

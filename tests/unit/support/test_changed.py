@@ -20,7 +20,7 @@ def reach() -> Reach:
         # By imports; by the entry point of its service; and no other service's.
         (LANGUAGE, "tests/unit/appservices/agency/core/test_language.py", "tests/simulation"),
         (LANGUAGE, "tests/stories/test_cases.py", "tests/unit/appservices/payments/core"),
-        (LANGUAGE, "tests/unit/veche/cli/test_main.py", "tests/unit/veche/protocol"),
+        (LANGUAGE, "tests/unit/veche/cli/test_main.py", "tests/unit/veche/documents"),
         (
             "veche/protocol/money.py",
             "tests/unit/veche/protocol/test_money.py",
