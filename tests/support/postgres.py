@@ -13,6 +13,7 @@ import functools
 import hashlib
 import itertools
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -93,7 +94,7 @@ def _kept(dsn: str, connect: Callable[[str], C]) -> Iterator[C]:
     # Those of our databases are kept: a new one has PostgreSQL read its catalogue again, which
     # costs more than most statements.
     idle: list[Any] = _idle.get(dsn, {}).setdefault(connect, [])
-    connection = idle.pop() if idle else connect(dsn)
+    connection = _alive(idle) or connect(dsn)
     try:
         yield connection
     finally:
@@ -101,6 +102,17 @@ def _kept(dsn: str, connect: Callable[[str], C]) -> Iterator[C]:
             idle.append(connection)
         else:
             connection.close()
+
+
+def _alive(idle: list[Any]) -> Any:
+    """Take a connection that the server has not ended meanwhile; None: there is none."""
+    while idle:
+        connection = idle.pop()
+        # The server says nothing to who asks nothing, but that it ends.
+        if not select.select([connection], [], [], 0)[0]:
+            return connection
+        connection.close()
+    return None
 
 
 def waiting_count(dsn: str) -> int:
