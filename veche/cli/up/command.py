@@ -143,7 +143,7 @@ def checkout() -> Path:
     Raises:
         ConfigError: It was installed without one.
     """
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     if not (root / "config" / "services").is_dir():
         raise ConfigError("`veche up` shows the demo of a checkout: clone the repository")
     return root
