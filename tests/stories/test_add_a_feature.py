@@ -125,6 +125,15 @@ def test_what_is_no_number_plate_gets_no_permit(site: Site) -> None:
     assert site.permits().body == {"permits": []}
 
 
+def test_nobody_has_more_permits_than_the_bound(site: Site) -> None:
+    for number in range(1, 5):
+        site.ask(f"permit AA {number}")
+    site.expect("Permits at a time: at most 3.")
+
+    plates = [one["plate"] for one in site.permits().body["permits"]]
+    assert plates == ["AA1", "AA2", "AA3"]
+
+
 def test_only_whoever_is_signed_in_sees_permits(site: Site) -> None:
     assert site.permits(is_signed_in=False).status == 401
 

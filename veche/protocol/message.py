@@ -298,6 +298,11 @@ def relation(
     return relates
 
 
+def is_payload_key(key: str) -> bool:
+    """Say whether a feature may put a payload under a key: one of a domain, and none of Matrix."""
+    return _PAYLOAD_KEY.fullmatch(key) is not None
+
+
 def checked(content: Mapping[str, Any]) -> Content:
     """A plain copy of ``content``, which may travel.
 
@@ -332,7 +337,7 @@ def _message(msgtype: str, doc: Doc, mentions: Sequence[UserId], payload: Payloa
 
 def _payload(payload: Payload) -> dict[str, Any]:
     for key in payload:
-        if not _PAYLOAD_KEY.fullmatch(key) and key not in MIXINS:
+        if not is_payload_key(key) and key not in MIXINS:
             raise MalformedError(
                 key, "should be a name in a domain of yours, such as org.example.permit"
             )
