@@ -3,18 +3,18 @@
 The idea: whoever reads a payload (a client, a service, another server) may rely on its form, since
 the homeserver that accepted it has checked it with the very model that the reader uses.
 
-- A key ``org.veche.*`` of a known family must have the family's form, in the content itself and in
-  ``m.new_content`` of an edit.
-- A key that is not known passes, whatever it holds: families come with new releases, and servers
-  do not update on the same day. It too stays within ``DEPTH_MAX`` and ``VALUES_MAX``, so that no
-  reader meets a value it cannot walk through.
+- A key of a known family (``org.veche.*``, or what a feature of others registers) must have the
+  family's form, in the content itself and in ``m.new_content`` of an edit.
+- A key ``org.veche.*`` that is not known passes, whatever it holds: families come with new
+  releases, and servers do not update on the same day. It too stays within ``DEPTH_MAX`` and
+  ``VALUES_MAX``, so that no reader meets a value it cannot walk through.
 - Beside a ciphertext only the receipt of an act may stand. Another family there would be readable
   by every server and vouched for by no device, and no reader of ours looks at it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Final
 
 from veche.protocol.errors import MalformedError
@@ -36,9 +36,9 @@ _BESIDE_CIPHERTEXT: Final = frozenset({"org.veche.act"})
 Families = Mapping[str, type[Wire]]
 
 
-def has_payload(content: object) -> bool:
-    """Whether an event's content carries any key of ours."""
-    return any(True for _ in _payloads(content))
+def has_payload(content: object, known: Container[str] = ()) -> bool:
+    """Whether an event's content carries any key of ours, or of the ``known`` families."""
+    return any(True for _ in _payloads(content, known))
 
 
 def check_event(event_type: str, content: object, families: Families) -> None:
@@ -54,7 +54,7 @@ def check_event(event_type: str, content: object, families: Families) -> None:
             where it must not, or is over ``DEPTH_MAX`` or ``VALUES_MAX``.
     """
     budget = _Budget()
-    for where, key, value in _payloads(content):
+    for where, key, value in _payloads(content, families):
         plain = budget.plain(value, where)
         if key not in families:
             continue
@@ -83,9 +83,9 @@ def check_room_request(request: Mapping[str, Any], families: Families) -> None:
             raise MalformedError(f"{where}.{e.field}", message) from e
 
 
-def room_request_has_payload(request: Mapping[str, Any]) -> bool:
-    """Whether a request for a new room carries any key of ours."""
-    return any(has_payload(content) for _, _, content in _room_events(request))
+def room_request_has_payload(request: Mapping[str, Any], known: Container[str] = ()) -> bool:
+    """Whether a request for a new room carries any key as of ``has_payload``."""
+    return any(has_payload(content, known) for _, _, content in _room_events(request))
 
 
 def _room_events(request: Mapping[str, Any]) -> Iterator[tuple[str, str, object]]:
@@ -98,17 +98,17 @@ def _room_events(request: Mapping[str, Any]) -> Iterator[tuple[str, str, object]
                 yield f"initial_state.{number}", str(event.get("type")), event.get("content")
 
 
-def _payloads(content: object) -> Iterator[tuple[str, str, object]]:
+def _payloads(content: object, known: Container[str]) -> Iterator[tuple[str, str, object]]:
     """Path, key and value of each payload."""
     if not isinstance(content, Mapping):
         return
     for key, value in content.items():
-        if key.startswith(PREFIX):
+        if key.startswith(PREFIX) or key in known:
             yield key, key, value
     new_content = content.get(_NEW_CONTENT)
     if isinstance(new_content, Mapping):
         for key, value in new_content.items():
-            if key.startswith(PREFIX):
+            if key.startswith(PREFIX) or key in known:
                 yield f"{_NEW_CONTENT}.{key}", key, value
 
 

@@ -90,7 +90,7 @@ class EventGuard:
         error = self._judge(
             "check_event_for_spam",
             lambda: core.check_event(event.type, event.content, self._load()),
-            lambda: self._is_ours(event.sender) or core.has_payload(event.content),
+            lambda: self._is_ours(event.sender) or core.has_payload(event.content, self._known),
         )
         if error is None:
             return NOT_SPAM
@@ -112,7 +112,9 @@ class EventGuard:
         error = self._judge(
             "on_create_room",
             lambda: core.check_room_request(request_content, self._load()),
-            lambda: self._is_ours(sender) or core.room_request_has_payload(request_content),
+            lambda: (
+                self._is_ours(sender) or core.room_request_has_payload(request_content, self._known)
+            ),
         )
         if error is not None:
             logger.info("refused a room of %s: %s", sender, error.errcode)
@@ -132,7 +134,7 @@ class EventGuard:
         error = self._judge(
             "user_may_send_state_event",
             lambda: core.check_event(event_type, content, self._load()),
-            lambda: self._is_ours(user_id) or core.has_payload(content),
+            lambda: self._is_ours(user_id) or core.has_payload(content, self._known),
         )
         if error is not None:
             logger.info("refused a membership of %s in %s: %s", user_id, room_id, error.errcode)
@@ -151,7 +153,7 @@ class EventGuard:
         error = self._judge(
             "federated_user_may_invite",
             lambda: core.check_event(event.type, event.content, self._load()),
-            lambda: core.has_payload(event.content),
+            lambda: core.has_payload(event.content, self._known),
         )
         if error is None:
             return NOT_SPAM
@@ -187,6 +189,11 @@ class EventGuard:
         if self._families is None:
             self._families = load_families()
         return self._families
+
+    @property
+    def _known(self) -> core.Families:
+        """The families as far as they are loaded; also where this fails, keys of ours are known."""
+        return self._families or {}
 
     def _is_ours(self, user_id: str) -> bool:
         is_named_so = user_id.startswith(f"@{self._config.localpart_prefix}")

@@ -6,6 +6,7 @@ SQLite, which is enough where only the modules and the client API are looked at.
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,9 +51,9 @@ class Homeserver:
         self.plan = attrs.evolve(self.plan, settings={**CHEAP, **self.plan.settings})
         folder = self.plan.folder
         # So that modules of the tests are found too, which no wheel has.
-        self.child = Child(
-            command(self.plan), folder, folder / "output.log", {"PYTHONPATH": str(ROOT)}
-        )
+        seen = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {"PYTHONPATH": os.pathsep.join(seen)}
+        self.child = Child(command(self.plan), folder, folder / "output.log", environment)
 
     @property
     def url(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import errcodes
+from tests.support.example_feature import PACKAGE as EXAMPLE
 from veche.cli.main import KERNEL, _parser, features
 
 ROOT = Path(__file__).parents[2]
@@ -170,7 +171,7 @@ class TestCommands:
                 yield name(path), words.split()
 
     def test_every_command_in_the_pages_exists(self) -> None:
-        known = {"test", "wheel", *KERNEL, *features()}
+        known = {"test", "wheel", EXAMPLE, *KERNEL, *features()}
         unknown = [
             (page, words)
             for page, words in self.commands()

@@ -230,7 +230,8 @@ _INTRODUCTION: Final = """\
 *Written from the models by `veche.contracts.reference`; a test fails when they differ.*
 
 Every message of a bot is an `m.room.message` that any Matrix client can show and any person can
-answer. What programs read rides beside the text, under one key `org.veche.<family>` each.
+answer. What programs read rides beside the text, under one key `org.veche.<family>` each;
+a feature of others has keys of its own domain.
 
 ## Rules of every message
 

@@ -11,6 +11,8 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from veche.protocol.message import is_payload_key
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,7 +25,8 @@ def load_families() -> Mapping[str, type[Wire]]:
     """Load the model of each key from all that is installed.
 
     Raises:
-        ValueError: Two distributions register one key.
+        ValueError: Two distributions register one key, or one registers a key of Matrix: then no
+            ordinary message would pass the guard.
         ImportError: A registered module does not load.
     """
     found: dict[str, type[Wire]] = {}
@@ -32,5 +35,11 @@ def load_families() -> Mapping[str, type[Wire]]:
         twice = found.keys() & families.keys()
         if twice:
             raise ValueError(f"{entry.value} registers {min(twice)}, which is registered already")
+        for key in families:
+            if not is_payload_key(key):
+                raise ValueError(
+                    f"{entry.value} registers {key}; write a name in a domain of yours, such as"
+                    " org.example.permit"
+                )
         found.update(families)
     return MappingProxyType(found)

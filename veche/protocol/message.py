@@ -39,6 +39,8 @@ Content = dict[str, Any]
 Payload = Mapping[str, Wire | Mapping[str, Any]]
 NO_PAYLOAD: Final[Payload] = MappingProxyType({})
 
+# Names that Matrix gives mean something to every client: no payload may stand under one.
+_PAYLOAD_KEY: Final = re.compile(r"(?!m\.|org\.matrix\.)[a-z][a-z0-9-]*(?:\.[a-z0-9_-]+){2,}")
 # A person's name or an office's title must not reorder the line it stands in, so direction marks
 # go, and with them what no client shows: controls and lone surrogates.
 _UNSEEN: Final = re.compile(
@@ -185,7 +187,7 @@ def text(doc: Doc, *, mentions: Sequence[UserId] = (), payload: Payload = NO_PAY
     Args:
         doc: At least one block.
         mentions: Whom it rings, at most ``MENTIONS_MAX``.
-        payload: What rides beside it; keys ``org.veche.*`` or of ``MIXINS``.
+        payload: What rides beside it, under keys such as ``org.veche.case`` or of ``MIXINS``.
 
     Raises:
         TooLargeError: The content is over ``CONTENT_BYTES_MAX``; send an attachment instead.
@@ -296,6 +298,11 @@ def relation(
     return relates
 
 
+def is_payload_key(key: str) -> bool:
+    """Say whether a feature may put a payload under a key: one of a domain, and none of Matrix."""
+    return _PAYLOAD_KEY.fullmatch(key) is not None
+
+
 def checked(content: Mapping[str, Any]) -> Content:
     """A plain copy of ``content``, which may travel.
 
@@ -330,8 +337,10 @@ def _message(msgtype: str, doc: Doc, mentions: Sequence[UserId], payload: Payloa
 
 def _payload(payload: Payload) -> dict[str, Any]:
     for key in payload:
-        if not key.startswith("org.veche.") and key not in MIXINS:
-            raise MalformedError(key, "only org.veche.* keys may stand beside the text")
+        if not is_payload_key(key) and key not in MIXINS:
+            raise MalformedError(
+                key, "should be a name in a domain of yours, such as org.example.permit"
+            )
     return {
         key: value.model_dump(mode="json", exclude_none=True) if isinstance(value, Wire) else value
         for key, value in payload.items()

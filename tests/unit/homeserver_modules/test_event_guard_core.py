@@ -159,6 +159,17 @@ def test_content_with_any_key_of_ours_has_a_payload(content: object) -> None:
     assert has_payload(content)
 
 
+def test_a_family_of_others_is_checked_by_its_own_key() -> None:
+    families = {"org.example.answer": FAMILIES["org.veche.answer"]}
+    content = {"org.example.answer": malformed("org.veche.answer")}
+
+    for where in (content, {"m.new_content": content}):
+        with pytest.raises(MalformedError, match=r"org\.example\.answer"):
+            check_event(MESSAGE, where, families)
+        assert has_payload(where, families)
+        assert not has_payload(where)
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_a_room_request_is_read_in_each_event_it_begins_with(key: str) -> None:
     good = {"type": "m.room.topic", "content": {"topic": "x"}}

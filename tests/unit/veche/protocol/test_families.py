@@ -160,3 +160,17 @@ def test_the_reference_has_every_field_of_every_family_with_its_meaning(key: str
     for name in FAMILIES[key].model_fields:
         row = next(line for line in section.splitlines() if line.startswith(f"| `{name}` |"))
         assert not row.endswith("|  |"), f"{name} has no meaning in the docstring"
+
+
+def test_no_feature_registers_a_key_of_matrix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "greedy-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: greedy\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[veche.families]\ngreedy = greedy_families:FAMILIES\n")
+    (tmp_path / "greedy_families.py").write_text("FAMILIES = {'body': dict}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(ValueError, match="registers body; write a name in a domain"):
+        load_families()

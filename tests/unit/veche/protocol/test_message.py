@@ -176,8 +176,14 @@ def test_mentions_have_a_bound() -> None:
         message.text(SIMPLE, mentions=persons)
 
 
-@pytest.mark.parametrize("key", ["body", "m.relates_to", "msgtype", "org.example.x", "org.veche"])
-def test_only_our_keys_may_stand_beside_the_text(key: str) -> None:
+def test_a_payload_of_a_feature_of_others_may_stand_beside_the_text() -> None:
+    assert message.text(SIMPLE, payload={"org.example.x": {"v": 1}})["org.example.x"] == {"v": 1}
+
+
+@pytest.mark.parametrize(
+    "key", ["body", "m.relates_to", "m.new.key", "msgtype", "org.matrix.msc1767.text", "org.veche"]
+)
+def test_no_key_that_means_something_to_clients_may_stand_beside_the_text(key: str) -> None:
     with pytest.raises(MalformedError, match=key):
         message.text(SIMPLE, payload={key: {}})
 
