@@ -43,7 +43,7 @@ MOMENT = "1790000000"
 MODULES: Final = "veche-homeserver-modules"
 SETUPS: Final = {
     "veche": ROOT / "setup.cfg",
-    MODULES: ROOT / "packaging" / "homeserver-modules" / "setup.cfg",
+    MODULES: ROOT / "distributions" / "homeserver-modules" / "setup.cfg",
 }
 KEY: Final = "org.veche.answer"
 """A payload that the modules of an operator's Synapse refuse if it is malformed."""

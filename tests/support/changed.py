@@ -31,7 +31,7 @@ ALWAYS: Final = (
     "tests/unit/test_tidy.py",
 )
 """The checks of the whole tree, which are fast."""
-METADATA: Final = ("setup.cfg", "packaging/homeserver-modules/setup.cfg")
+METADATA: Final = ("setup.cfg", "distributions/homeserver-modules/setup.cfg")
 """What each distribution is."""
 EVERYTHING: Final = frozenset(
     {*METADATA, "pyproject.toml", "run", ".ci/run", "tests/__init__.py", "tests/conftest.py"}
