@@ -38,6 +38,7 @@ FORBIDDEN = [
     ("veche/runtime/tasks.py", "veche.acts.log", "kernel-layers"),
     ("veche/documents/csc.py", "veche.transparency.merkle", "kernel-layers"),
     ("veche/contracts/payments/mandate.py", "veche.runtime.tasks", "contracts-shell"),
+    ("homeserver_modules/event_guard/core.py", "veche.runtime.config", "contracts-shell"),
     ("veche/documents/csc.py", "veche.contracts.payments.receipt", "contracts"),
     ("veche/api/route.py", "veche.contracts.payments.receipt", "contracts-users"),
     ("veche/acts/last_signed.py", "veche.acts.heads", "kernel-circles"),

@@ -31,8 +31,10 @@ ALWAYS: Final = (
     "tests/unit/test_tidy.py",
 )
 """The checks of the whole tree, which are fast."""
+METADATA: Final = ("setup.cfg", "distributions/homeserver-modules/setup.cfg")
+"""What each distribution is."""
 EVERYTHING: Final = frozenset(
-    {"setup.cfg", "pyproject.toml", "run", ".ci/run", "tests/__init__.py", "tests/conftest.py"}
+    {*METADATA, "pyproject.toml", "run", ".ci/run", "tests/__init__.py", "tests/conftest.py"}
 )
 """Files whose change reaches every test."""
 PROSE: Final = frozenset({"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md"})
@@ -162,7 +164,7 @@ class Reach:
     def _entry_points(self) -> set[str]:
         """Which modules our command loads by their entry points."""
         config = configparser.ConfigParser()
-        config.read(self._root / "setup.cfg")
+        config.read([self._root / name for name in METADATA])
         lines = "\n".join(config["options.entry_points"].values()).splitlines()
         points = [line.partition("=")[2] for line in lines if "=" in line]
         return {point.partition(":")[0].strip() for point in points} - {_COMMAND}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.changed import ALWAYS, Reach, changed_files
+from tests.support.changed import ALWAYS, METADATA, Reach, changed_files
 
 LANGUAGE = "appservices/agency/core/language.py"
 
@@ -67,7 +67,7 @@ def test_a_change_chooses_what_it_can_reach(
     assert [one for one in tests if one.startswith(left_out) and one not in ALWAYS] == []
 
 
-@pytest.mark.parametrize("changed", ["setup.cfg", "run", "tests/conftest.py"])
+@pytest.mark.parametrize("changed", [*METADATA, "run", "tests/conftest.py"])
 def test_a_change_of_the_ground_of_all_chooses_all(reach: Reach, changed: str) -> None:
     assert reach.tests([LANGUAGE, changed]) == ["tests"]
 

@@ -29,14 +29,17 @@ IMPORT_S_MAX: Final = 60
 
 TOKEN_CHARACTERS_MIN: Final = 16
 """Of the tokens between homeserver and Veche; whoever guesses one is every bot."""
-OWNERS: Final[Mapping[str, str]] = {
-    "veche": "veche",
-    "homeserver_modules": "veche",
-    "appservices": "veche",
-    "bridges": "veche",
-    "psycopg2": "psycopg2-binary",
+MODULES: Final = "veche-homeserver-modules"
+"""The distribution of what runs inside the homeserver and of the pure packages that it reads."""
+
+OWNERS: Final[Mapping[str, Sequence[str]]] = {
+    "veche": ("veche", MODULES),
+    "homeserver_modules": (MODULES,),
+    "appservices": ("veche",),
+    "bridges": ("veche",),
+    "psycopg2": ("psycopg2-binary",),
 }
-"""Import names that we rely on, and the one distribution that may install each."""
+"""Import names that we rely on, and the distributions that may install each; no file is in two."""
 
 # In a process of its own, as the homeserver would: what it imports must not be in ours.
 _IMPORT: Final = "import importlib, sys; importlib.import_module(sys.argv[1])"
@@ -48,8 +51,8 @@ def strangers(installers: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, st
     Args:
         installers: Distributions by the import name that they install.
     """
-    for name, owner in OWNERS.items():
-        for wrong in sorted(set(installers.get(name, ())) - {owner}):
+    for name, owners in OWNERS.items():
+        for wrong in sorted(set(installers.get(name, ())).difference(owners)):
             yield name, wrong
 
 
@@ -61,11 +64,18 @@ def look_at_python(_patient: object) -> Iterable[tuple[str, str]]:
 
 
 def look_at_packages(_patient: object) -> Iterable[tuple[str, str]]:
-    """Packages that overwrite one another's files."""
+    """Packages that overwrite one another's files, or are not of one build."""
     for name, wrong in strangers(packages_distributions()):
+        ours = " and ".join(OWNERS[name])
         yield (
             f"{wrong} also installs {name!r}",
-            f"use a separate environment, or uninstall {wrong} and reinstall {OWNERS[name]}",
+            f"use a separate environment, or uninstall {wrong} and reinstall {ours}",
+        )
+    service, modules = version("veche"), version(MODULES)
+    if service != modules:
+        yield (
+            f"veche is {service}, but {MODULES} is {modules}",
+            "install both wheels of one build: pip install dist/veche*.whl",
         )
 
 
@@ -86,7 +96,10 @@ def look_at_modules(_patient: object) -> Iterable[tuple[str, str]]:
         )
         if result.returncode != 0:
             last = result.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            yield f"{name} cannot be imported: {''.join(last)}", "reinstall veche in this Python"
+            yield (
+                f"{name} cannot be imported: {''.join(last)}",
+                f"reinstall {MODULES} in this Python",
+            )
 
 
 def homeserver_modules() -> list[str]:
@@ -207,7 +220,7 @@ def _is_veche(address: str, port: int) -> bool:
 
 EVERYWHERE: Final[Sequence[Check[object]]] = (
     Check("python", look_at_python, f"{sys.version.split()[0]} at {Path(sys.executable)}"),
-    Check("packages", look_at_packages, "no package overwrites another"),
+    Check("packages", look_at_packages, "no package overwrites another, and ours are of one build"),
     Check("modules", look_at_modules, "the homeserver's modules can be imported, or are elsewhere"),
 )
 """What can be looked at without a configuration."""

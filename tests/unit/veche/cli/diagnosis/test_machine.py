@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -22,6 +23,7 @@ from veche.cli.diagnosis.machine import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -46,7 +48,7 @@ def test_this_python_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ("installers", "found"),
     [
         ({}, []),
-        ({name: [owner] for name, owner in OWNERS.items()}, []),
+        (OWNERS, []),
         ({"bridges": ["veche", "bridges"]}, [("bridges", "bridges")]),
         ({"psycopg2": ["psycopg2"]}, [("psycopg2", "psycopg2")]),
         ({"psycopg2": ["psycopg2", "psycopg2-binary"]}, [("psycopg2", "psycopg2")]),
@@ -54,7 +56,7 @@ def test_this_python_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_a_package_that_overwrites_ours_is_named(
-    installers: dict[str, list[str]], found: list[tuple[str, str]]
+    installers: Mapping[str, Sequence[str]], found: list[tuple[str, str]]
 ) -> None:
     assert list(strangers(installers)) == found
 
@@ -72,6 +74,23 @@ def test_a_colliding_distribution_is_found_by_its_real_metadata(
 
     assert what == "bridges also installs 'bridges'"
     assert "separate environment" in mend
+
+
+def test_a_service_and_modules_of_two_builds_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    info = site / "veche_homeserver_modules-0.0.9.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: veche-homeserver-modules\nVersion: 0.0.9\n"
+    )
+    monkeypatch.syspath_prepend(str(site))
+
+    ((what, mend),) = look_at_packages(patient(tmp_path))
+
+    assert what == f"veche is {version('veche')}, but veche-homeserver-modules is 0.0.9"
+    assert "both wheels of one build" in mend
 
 
 def test_our_modules_of_the_homeserver_are_found_and_can_be_imported(tmp_path: Path) -> None:
