@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.writer import Writer
     from veche.access.approvals import Approvals
+    from veche.bots.ports import BotPorts
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
     Settle = Callable[[Cursor, Attempt, Outcome], None]
     Tell = Callable[[Cursor, Attempt, int], None]
@@ -70,7 +70,7 @@ class Attempts(LeaseLoop[tuple[Attempt, bool]]):
 
     def __init__(
         self,
-        host: Host,
+        host: BotPorts,
         writer: Writer,
         settles: Mapping[str, Settle],
         tell: Tell | None = None,

@@ -227,7 +227,7 @@ class Branch(Stage):
         Raises:
             PeerRefusedError: It is no question of an institution that there is an agreement with.
         """
-        desk = PeerDesk(cast("Any", self.parts.host), self.parts)
+        desk = PeerDesk(self.parts)
         peer, question = desk.read(message)
         with self.scene() as scene:
             said = desk.take_in(scene, peer, question, message, is_here)
