@@ -101,7 +101,7 @@ class Payments:
         receipts = Receipts(host.server_name, seed, host.witnesses, host.logs.history)
         host.logs.add(receipts.signer.verifier.name, TREE)
         vault = Vault(host.seed("payments"))
-        self.banking = banking_of(host, section, vault, self._hear_of_bank)
+        self.banking = banking_of(host.database, host.reactor, section, vault, self._hear_of_bank)
         sealer = sealer_of(host.reactor, section.seal, section.id)
         client = PeerClient(host, section, receipts.signer)
         self._parts = Parts(host, section, bot, vault, receipts, self.banking, sealer, client)
@@ -121,7 +121,7 @@ class Payments:
             **peers_settling.settles(self._parts),
             **self.banking.settles(),
         }
-        self._attempts = Attempts(host, self._writer, settles, self._tell_of_fault)
+        self._attempts = Attempts(host, host.approvals, self._writer, settles, self._tell_of_fault)
         told = (self._post_heads, receipts.vouched, host.logs.last_signed)
         self._heads = Heads(host, self._writer, receipts.signer, *told)
 

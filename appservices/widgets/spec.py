@@ -77,7 +77,7 @@ def routes(ports: PagePorts, service: Any) -> Mapping[str, IResource]:
             ports.gate, sessions.SessionRoutes(ports.sessions)
         ),
         keys.API.mount: keys.API.resource(
-            ports.gate, keys.KeyRoutes(ports.approvals), identity.IdentityRoutes(ports.approvals)
+            ports.gate, keys.KeyRoutes(ports.approvals), identity.IdentityRoutes()
         ),
         approvals.API.mount: approvals.API.resource(
             ports.gate, approvals.ApprovalRoutes(ports.approvals)

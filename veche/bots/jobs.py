@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from veche.bots.conversation import Conversation
+    from veche.bots.ports import BotPorts
     from veche.messaging.jobs import Job
     from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
@@ -32,7 +33,10 @@ class ChatJob(Generic[P]):
             parts: What all transactions of the bot share.
         """
         self._parts = parts
-        self._host = parts.host
+
+    @property
+    def _host(self) -> BotPorts:
+        return self._parts.host
 
     @property
     def _bot(self) -> UserId:

@@ -153,7 +153,7 @@ class Branch:
         host = cast("BotPorts", self)
         self.links: PageLinks | None = None
         self.approvals = StoredApprovals()
-        banking = banking_of(host, self.section, vault, self._hear_of_bank)
+        banking = banking_of(self.database, reactor, self.section, vault, self._hear_of_bank)
         self.parts = Parts(host, self.section, bot, vault, receipts, banking)
         self.callers = Callers(self.section.organisations, "en")
         feed = PaymentFeed(vault)
@@ -198,7 +198,8 @@ class Branch:
             **held.settles(self.parts),
             **banking,
         }
-        attempts = Attempts(cast("BotPorts", self), writer, settles)
+        host = cast("BotPorts", self)
+        attempts = Attempts(host, host.approvals, writer, settles)
         self.channels |= {JOBS: jobs.wake, live_module.CHANNEL: self.live.heard}
         listener = Listener(self.dsn, reactor, self.channels, presence.show)
         listener.start()

@@ -355,7 +355,7 @@ class Branch(Stage):
     def staged(self) -> Any:
         """Parts whose scenes are of the stage."""
         return SimpleNamespace(
-            scene=self.scene_of,
+            conversation=self.scene_of,
             host=self.parts.host,
             section=self.parts.section,
             peers=self.parts.peers,

@@ -79,7 +79,8 @@ class AttemptTests(TestCase):
         self.writer = Writer(self.dsn, reactor, expired=held.expired)
         self.buried: list[str] = []
         settles = {"pay": self.settle, held.ENDED: held.settle_ended}
-        self.attempts = Attempts(cast("BotPorts", self.place), self.writer, settles, self.tell)
+        place = cast("BotPorts", self.place)
+        self.attempts = Attempts(place, place.approvals, self.writer, settles, self.tell)
         self.listener = Listener(self.dsn, reactor, self.place.channels)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.stop()))
 
