@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from appservices.agency.config import AgencySection
     from appservices.agency.service.offices import Workplace
+    from veche.bots.ports import BotPorts
     from veche.chat.sending import Ground
     from veche.messaging.jobs import JobHandler
     from veche.messaging.service import BotAccount
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
-    from veche.server.host import Host
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Agency:
         workplaces: The offices by bot.
     """
 
-    def __init__(self, host: Host, section: AgencySection) -> None:
+    def __init__(self, host: BotPorts, section: AgencySection) -> None:
         """Make the service.
 
         Raises:

@@ -8,8 +8,8 @@ from appservices.agency.bot import Agency
 from appservices.agency.config import AgencySection
 from appservices.agency.routes import routes
 from appservices.agency.service.offices import office_faults
-from veche.messaging.service import ServiceSpec
 from veche.runtime.database.migrate import MigrationSet
+from veche.server.spec import ServiceSpec
 
 SERVICE: Final = ServiceSpec(
     name="agency",

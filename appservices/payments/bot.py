@@ -57,11 +57,11 @@ if TYPE_CHECKING:
     from appservices.payments.service.sessions import Sessions
     from appservices.payments.service.work import Outcome
     from veche.acts.histories import Finding
+    from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
-    from veche.server.host import Host
     from veche.transparency.notes import VerifierKey
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Payments:
     """
 
     def __init__(
-        self, host: Host, section: PaymentsSection, sessions: Sessions | None = None
+        self, host: BotPorts, section: PaymentsSection, sessions: Sessions | None = None
     ) -> None:
         """Make the service.
 
@@ -101,11 +101,11 @@ class Payments:
         receipts = Receipts(host.server_name, seed, host.witnesses, host.logs.history)
         host.logs.add(receipts.signer.verifier.name, TREE)
         vault = Vault(host.seed("payments"))
-        self.banking = banking_of(host, section, vault, self._hear_of_bank)
+        self.banking = banking_of(host.database, host.reactor, section, vault, self._hear_of_bank)
         sealer = sealer_of(host.reactor, section.seal, section.id)
         client = PeerClient(host, section, receipts.signer)
         self._parts = Parts(host, section, bot, vault, receipts, self.banking, sealer, client)
-        self.desk = PeerDesk(host, self._parts)
+        self.desk = PeerDesk(self._parts)
         self.callers = Callers(section.organisations, section.language)
         feed = PaymentFeed(vault)
         self.webhooks = Webhooks(host, feed, receipts.signer, rules_of(section))
@@ -121,8 +121,9 @@ class Payments:
             **peers_settling.settles(self._parts),
             **self.banking.settles(),
         }
-        self._attempts = Attempts(host, self._writer, settles, self._tell_of_fault)
-        self._heads = Heads(host, self._writer, receipts.signer, self._post_heads, receipts.vouched)
+        self._attempts = Attempts(host, host.approvals, self._writer, settles, self._tell_of_fault)
+        told = (self._post_heads, receipts.vouched, host.logs.last_signed)
+        self._heads = Heads(host, self._writer, receipts.signer, *told)
 
     @property
     def bots(self) -> Sequence[BotAccount]:

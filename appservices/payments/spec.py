@@ -9,8 +9,8 @@ from appservices.payments.config import PaymentsSection
 from appservices.payments.routes import routes
 from appservices.payments.service.callers import key_faults
 from appservices.payments.service.rails.stuck_files import look
-from veche.messaging.service import ServiceSpec
 from veche.runtime.database.migrate import MigrationSet
+from veche.server.spec import ServiceSpec
 
 SERVICE: Final = ServiceSpec(
     name="payments",

@@ -36,12 +36,11 @@ if TYPE_CHECKING:
 
     from appservices.signing.config import SigningSection, StampsSection
     from appservices.signing.service.authorities import Authorities
+    from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
-    from veche.runtime.process import Process
-    from veche.server.host import Host
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +52,7 @@ class Signing:
     """The authority of one site, and the bot by which people sign.
 
     Attributes:
+        host: What it lives in.
         parts: What all transactions of the bot share; None: there is none here.
         authorities: What signs here.
         callers: The organisations that may ask.
@@ -61,7 +61,7 @@ class Signing:
         webhooks: Sends them their events; None: nobody signs here.
     """
 
-    def __init__(self, host: Host, section: SigningSection) -> None:
+    def __init__(self, host: BotPorts, section: SigningSection) -> None:
         """Read the authority's folder.
 
         Raises:
@@ -89,7 +89,7 @@ class Signing:
             host.reactor, threads=THREADS if others is None else WAITING_THREADS
         )
         host.at_stop(self.pool.close)
-        self._host = host
+        self.host = host
         self.parts = self._make_parts(host, section)
         self._handlers: Mapping[str, JobHandler] = {}
         self.webhooks: Webhooks | None = None
@@ -120,10 +120,10 @@ class Signing:
         if self.webhooks is not None:
             self.webhooks.start()
         if self.parts is not None:
-            now_ms = self._host.now_ms()
-            await self._host.database.run("signing.start", _order_looks, now_ms)
+            now_ms = self.host.now_ms()
+            await self.host.database.run("signing.start", _order_looks, now_ms)
 
-    def _make_parts(self, host: Host, section: SigningSection) -> Parts | None:
+    def _make_parts(self, host: BotPorts, section: SigningSection) -> Parts | None:
         sessions = section.sessions
         if sessions is None:
             return None
@@ -137,7 +137,7 @@ class Signing:
 
 
 def other_stamps(
-    host: Process, section: StampsSection | None, authorities: Authorities
+    host: BotPorts, section: StampsSection | None, authorities: Authorities
 ) -> OtherStamps | None:
     """The authority elsewhere that stamps for this site; None: this site does it itself.
 
@@ -169,7 +169,7 @@ def _check_hash(authorities: Authorities, section: SigningSection) -> None:
         )
 
 
-def _check_day(host: Host, section: SigningSection) -> None:
+def _check_day(host: BotPorts, section: SigningSection) -> None:
     """The day has begun: no stamp of today is good enough for one to come."""
     if section.renew_stamped_before is not None and section.renew_stamped_before_ms > host.now_ms():
         raise ConfigError(

@@ -8,8 +8,8 @@ from appservices.signing.bot import Signing
 from appservices.signing.config import SigningSection
 from appservices.signing.routes import routes
 from appservices.signing.service.probing import examine, setting_faults
-from veche.messaging.service import ServiceSpec
 from veche.runtime.database.migrate import MigrationSet
+from veche.server.spec import ServiceSpec
 
 SERVICE: Final = ServiceSpec(
     name="signing",

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.widgets.config import WidgetsSection
 from appservices.widgets.routes import approvals, identity, keys, sessions
 from appservices.widgets.routes.pages import Facts, Pages
-from veche.messaging.service import ServiceSpec
 from veche.protocol.texts.catalogue import Catalogue
 from veche.runtime.database.migrate import MigrationSet
 from veche.runtime.matrix.registration import PREFIX
+from veche.server.spec import ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from twisted.web.resource import IResource
 
+    from veche.api.ports import PagePorts
     from veche.messaging.jobs import JobHandler
     from veche.messaging.service import BotAccount
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
-    from veche.server.host import Host
 
 PACKAGE: Final = "appservices.widgets"
 WALLET_SERVICE: Final = "payments"
@@ -36,7 +36,7 @@ class Widgets:
         section: Its configuration.
     """
 
-    def __init__(self, host: Host, section: WidgetsSection) -> None:  # noqa: ARG002 -- as every one
+    def __init__(self, _ports: object, section: WidgetsSection) -> None:
         self.section = section
 
     @property
@@ -58,27 +58,29 @@ class Widgets:
         """Nothing is left to do."""
 
 
-def routes(host: Host, service: Any) -> Mapping[str, IResource]:
+def routes(ports: PagePorts, service: Any) -> Mapping[str, IResource]:
     """What the public site serves, by path below its root.
 
     Raises:
         ConfigError: A file of the pages is missing.
     """
     facts = Facts(
-        server_name=host.server_name,
+        server_name=ports.server_name,
         sender_prefix=f"@{PREFIX}",
-        embedders=host.embedders,
+        embedders=ports.embedders,
         homeservers=service.section.homeservers,
-        has_wallet=WALLET_SERVICE in host.service_names,
+        has_wallet=WALLET_SERVICE in ports.service_names,
     )
     return {
         "": Pages(facts, Catalogue.load(PACKAGE)),
-        sessions.API.mount: sessions.API.resource(host.gate, sessions.SessionRoutes(host.sessions)),
+        sessions.API.mount: sessions.API.resource(
+            ports.gate, sessions.SessionRoutes(ports.sessions)
+        ),
         keys.API.mount: keys.API.resource(
-            host.gate, keys.KeyRoutes(host.approvals), identity.IdentityRoutes(host.approvals)
+            ports.gate, keys.KeyRoutes(ports.approvals), identity.IdentityRoutes()
         ),
         approvals.API.mount: approvals.API.resource(
-            host.gate, approvals.ApprovalRoutes(host.approvals)
+            ports.gate, approvals.ApprovalRoutes(ports.approvals)
         ),
     }
 

@@ -16,7 +16,7 @@ from veche.cli.processes.homeserver import APPSERVICE_ID
 from veche.cli.serve import serve
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
-from veche.messaging.service import BotAccount, ServiceSpec
+from veche.messaging.service import BotAccount
 from veche.protocol import message
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.message import Paragraph
@@ -25,16 +25,17 @@ from veche.runtime.config import Section, load_config
 from veche.runtime.database.migrate import MigrationSet
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.matrix.rooms import join
+from veche.server.spec import ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
     from veche.protocol.errors import RefusedError
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
-    from veche.server.host import Host
 
 JOIN: Final = "echo.join"
 PROGRAM: Final = (sys.executable, "-m", "tests.support.echo")
@@ -61,7 +62,7 @@ class EchoSection(Section):
 class Echo:
     """Joins wherever it is invited, and repeats every message with the trust it came with."""
 
-    def __init__(self, host: Host, _section: EchoSection) -> None:
+    def __init__(self, host: BotPorts, _section: EchoSection) -> None:
         self._host = host
         self._bot = BotAccount(bot_of(host.server_name), "Echo", "echo")
 
@@ -93,7 +94,7 @@ class Echo:
 class Join:
     """Accepts an invitation."""
 
-    def __init__(self, host: Host, bot: UserId) -> None:
+    def __init__(self, host: BotPorts, bot: UserId) -> None:
         self._host = host
         self._bot = bot
 

@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any, Final
 from veche.cli.serve import serve
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
-from veche.messaging.service import ServiceSpec
 from veche.protocol.ids import effect_id
 from veche.runtime import log
 from veche.runtime.config import Section, load_config
 from veche.runtime.database.migrate import MigrationSet
+from veche.server.spec import ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
     from veche.protocol.errors import RefusedError
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
-    from veche.server.host import Host
 
 TICK: Final = "ticker.tick"
 EVERY_MS: Final = 500
@@ -50,7 +50,7 @@ class Ticker:
 
     bots = ()
 
-    def __init__(self, host: Host, _section: TickerSection) -> None:
+    def __init__(self, host: BotPorts, _section: TickerSection) -> None:
         self._host = host
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:  # noqa: ARG002 -- of the protocol

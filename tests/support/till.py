@@ -21,7 +21,7 @@ from veche.cli.processes.homeserver import APPSERVICE_ID
 from veche.cli.serve import serve
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
-from veche.messaging.service import BotAccount, ServiceSpec
+from veche.messaging.service import BotAccount
 from veche.protocol import message
 from veche.protocol.answers import Chosen, NoAnswer, Refused, refusal_text
 from veche.protocol.approval import PaymentShown, ShownMoney
@@ -33,17 +33,18 @@ from veche.protocol.texts.catalogue import Catalogue
 from veche.runtime import log
 from veche.runtime.config import Section, load_config
 from veche.runtime.database.migrate import MigrationSet
+from veche.server.spec import ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from veche.bots.ports import BotPorts
     from veche.chat.prompts import Heard
     from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
-    from veche.server.host import Host
 
 PROGRAM: Final = (sys.executable, "-m", "tests.support.till")
 """Starts it."""
@@ -67,7 +68,7 @@ class TillSection(Section):
 class Till:
     """Joins wherever it is invited, and asks for what it is told to."""
 
-    def __init__(self, host: Host, _section: TillSection) -> None:
+    def __init__(self, host: BotPorts, _section: TillSection) -> None:
         self._host = host
         self._bot = BotAccount(bot_of(host.server_name), "Till", "till")
 

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("veche", "homeserver_modules", "appservices")
 FUNCTION_LINES_MAX = 70
 MODULE_LINES_MAX = 500
+PORT_IMPORTERS_MAX = 7
 TEXTS = {
     ".py",
     ".md",
@@ -55,6 +56,16 @@ PAGES = [
 
 def lines(path: Path) -> int:
     return len(path.read_text().splitlines())
+
+
+@pytest.mark.parametrize(
+    "port", ["veche.server.host", "veche.runtime.process", "veche.bots.ports", "veche.api.ports"]
+)
+def test_few_modules_know_the_process(port: str) -> None:
+    """Type-only imports count: whoever needs one thing of the process gets that thing alone."""
+    paths = files(*PACKAGES, suffixes={".py"})
+    importers = [name(path) for path in paths if f"from {port} import" in path.read_text()]
+    assert 0 < len(importers) <= PORT_IMPORTERS_MAX, importers
 
 
 def test_modules_are_short() -> None:

@@ -35,9 +35,8 @@ if TYPE_CHECKING:
 
     from twisted.python.failure import Failure
 
-    from veche.messaging.service import ServiceSpec
     from veche.runtime.config import Config
-    from veche.server.host import Host
+    from veche.server.spec import ServiceSpec
 
 STOP_S_MAX: Final = 20.0
 """How long stopping may take before the process ends anyway; what is unsent waits in tables."""
@@ -78,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         return serve(config, specs)
 
 
-def serve(config: Config, specs: Mapping[str, ServiceSpec[Host]]) -> int:
+def serve(config: Config, specs: Mapping[str, ServiceSpec]) -> int:
     """Run a host on the process's reactor until it is told to stop; the exit code."""
     # Here and not above, since importing the reactor installs it, and klein imports it.
     from twisted.internet import reactor  # noqa: PLC0415, TID251 -- the composition root

@@ -34,7 +34,6 @@ from veche.messaging.outbox import store as outbox_store
 from veche.messaging.outbox.marks import Marks
 from veche.messaging.outbox.sender import TASKS_MAX as SENDER_TASKS_MAX
 from veche.messaging.outbox.sender import OutboxSender
-from veche.messaging.service import ENTRY_POINTS
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime import live
 from veche.runtime.config import read_secret
@@ -62,15 +61,17 @@ from veche.runtime.web.outbound import Outbound
 from veche.runtime.web.private import private_root
 from veche.runtime.web.public import PageLinks, PublicRoot, PublicSite
 from veche.server.housekeeping import Housekeeping
+from veche.server.spec import ENTRY_POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from twisted.web.resource import IResource
 
-    from veche.messaging.service import BotAccount, Service, ServiceSpec
+    from veche.messaging.service import BotAccount, Service
     from veche.protocol.ids import DeviceId, UserId
     from veche.runtime.config import Config, PagesSection
+    from veche.server.spec import ServiceSpec
 
 logger = logging.getLogger(__name__)
 
@@ -104,9 +105,7 @@ class Host:
         gate: Before the APIs; only where there are pages.
     """
 
-    def __init__(
-        self, config: Config, specs: Mapping[str, ServiceSpec[Host]], reactor: Any
-    ) -> None:
+    def __init__(self, config: Config, specs: Mapping[str, ServiceSpec], reactor: Any) -> None:
         """Make everything; nothing runs before ``start``.
 
         Args:
@@ -401,7 +400,7 @@ class Host:
         discovery = Discovery(outbound, DnsSrv(self.reactor))
         return Homeservers(self.reactor, self.client, self.server_name, outbound, discovery)
 
-    def _make_public(self, specs: Mapping[str, ServiceSpec[Host]]) -> PublicSite | None:
+    def _make_public(self, specs: Mapping[str, ServiceSpec]) -> PublicSite | None:
         pages = self._config.pages
         if pages is None:
             return None
@@ -423,7 +422,7 @@ class Host:
         root, trusts = PublicRoot(routes), pages.trust_forwarded
         return PublicSite(root, self.reactor, pages.address, pages.port, trust_forwarded=trusts)
 
-    def _make_services(self, specs: Mapping[str, ServiceSpec[Host]]) -> dict[str, Service]:
+    def _make_services(self, specs: Mapping[str, ServiceSpec]) -> dict[str, Service]:
         unknown = sorted(self._config.services.keys() - specs.keys())
         if unknown:
             raise ConfigError(

@@ -7,16 +7,14 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from veche.messaging.service import ENTRY_POINTS, ServiceSpec
 from veche.protocol.errors import ConfigError
 from veche.runtime.config import Config, load_config
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
+from veche.server.spec import ENTRY_POINTS, ServiceSpec
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection, Mapping, Sequence
-
-    from veche.server.host import Host
 
 PATH_VARIABLE: Final = "VECHE_CONFIG"
 DEFAULT_PATHS: Final = (Path("veche.yaml"), Path("/etc/veche/veche.yaml"))
@@ -49,7 +47,7 @@ def config_path(given: Path | None) -> Path:
     raise ConfigError(f"no configuration: name it with -c FILE, or set {PATH_VARIABLE}")
 
 
-def service_specs() -> Mapping[str, ServiceSpec[Host]]:
+def service_specs() -> Mapping[str, ServiceSpec]:
     """The installed services by name.
 
     Raises:
@@ -70,7 +68,7 @@ def service_specs() -> Mapping[str, ServiceSpec[Host]]:
     return specs
 
 
-def read_config(path: Path, specs: Mapping[str, ServiceSpec[Host]]) -> Config:
+def read_config(path: Path, specs: Mapping[str, ServiceSpec]) -> Config:
     """The configuration of the kernel and the installed services.
 
     Raises:
@@ -79,7 +77,7 @@ def read_config(path: Path, specs: Mapping[str, ServiceSpec[Host]]) -> Config:
     return load_config(path, {name: spec.config for name, spec in specs.items()})
 
 
-def migration_sets(specs: Mapping[str, ServiceSpec[Host]]) -> Sequence[MigrationSet]:
+def migration_sets(specs: Mapping[str, ServiceSpec]) -> Sequence[MigrationSet]:
     """The migrations of the kernel and of services, in the order in which they are applied."""
     return [*KERNEL_SETS, *(spec.migrations for spec in specs.values())]
 

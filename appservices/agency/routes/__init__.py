@@ -14,29 +14,32 @@ from appservices.agency.routes.acts import (
 from appservices.agency.routes.api import API
 from appservices.agency.routes.cases import CaseRoutes
 from appservices.agency.routes.catalogue import CatalogueRoutes
+from veche.api.long_polling import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from twisted.web.resource import IResource
 
-    from veche.server.host import Host
+    from veche.api.ports import PagePorts
 
 __all__ = ["API", "routes"]
 
 
-def routes(host: Host, service: Any) -> Mapping[str, IResource]:
+def routes(ports: PagePorts, service: Any) -> Mapping[str, IResource]:
     """The agency's part of the public site.
 
     Args:
-        host: Of the process; it has a public site.
+        ports: Of the process; it has a public site.
         service: ``appservices.agency.bot.Agency``.
     """
-    owners = (CatalogueRoutes(host, service), CaseRoutes(host, service))
+    follower = Follower(ports.gate, ports.live, ports.sessions)
+    owners = (CatalogueRoutes(service), CaseRoutes(service, follower, ports.client))
+    heads = ports.act_heads
     return {
-        API.mount: API.resource(host.gate, *owners),
+        API.mount: API.resource(ports.gate, *owners),
         ACTS.mount: ACTS.resource(
-            host.gate, ActHeadRoutes(host), ActsOfPersonRoutes(host, service)
+            ports.gate, ActHeadRoutes(heads), ActsOfPersonRoutes(service, ports.act_log, heads)
         ),
-        WELL_KNOWN.mount: WELL_KNOWN.resource(host.gate, ActKeyRoutes(host)),
+        WELL_KNOWN.mount: WELL_KNOWN.resource(ports.gate, ActKeyRoutes(heads, ports.witnesses)),
     }

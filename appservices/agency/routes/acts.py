@@ -23,9 +23,11 @@ from veche.transparency.witness_proofs import WitnessedHead
 
 if TYPE_CHECKING:
     from appservices.agency.routes.api import Offices
+    from veche.acts import ActLog
+    from veche.acts.heads import ActHeads
+    from veche.acts.witnesses.asking import Witnesses
     from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 API: Final = Api("/_veche/acts/v1", "Veche: the logs of what organisations do to persons")
 WELL_KNOWN: Final = Api("/.well-known/veche/acts", "Veche: how the logs of acts are checked")
@@ -114,9 +116,9 @@ class ActKeysView(Wire):
 class ActHeadRoutes:
     """Heads."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, act_heads: ActHeads) -> None:
         """Make them."""
-        self._host = host
+        self._act_heads = act_heads
 
     @API.transaction(
         "agency.act_head",
@@ -132,22 +134,24 @@ class ActHeadRoutes:
         organisation = _known(txn, call.query.organisation)
         head, path = heads.extended(txn, organisation, call.query.after)
         _keep(call)
-        witnessed = self._host.act_heads.witnessed(txn, organisation, head.size)
+        witnessed = self._act_heads.witnessed(txn, organisation, head.size)
         return ActHeadView(checkpoint=head.note, consistency=list(path), witnessed=witnessed)
 
 
 class ActsOfPersonRoutes:
     """The acts on whoever is signed in."""
 
-    def __init__(self, host: Host, offices: Offices) -> None:
+    def __init__(self, offices: Offices, act_log: ActLog, act_heads: ActHeads) -> None:
         """Make them.
 
         Args:
-            host: Of the process.
             offices: Whose names are known by language.
+            act_log: Knows the pseudonyms of persons.
+            act_heads: Sign what proves the acts.
         """
-        self._host = host
         self._offices = offices
+        self._act_log = act_log
+        self._act_heads = act_heads
 
     @API.transaction(
         "agency.actors",
@@ -162,7 +166,7 @@ class ActsOfPersonRoutes:
         names = actors(txn) | {
             one.organisation: one.name(call.language) for one in self._offices.workplaces.values()
         }
-        person, pseudonym = call.signed_in.person, self._host.act_log.pseudonym
+        person, pseudonym = call.signed_in.person, self._act_log.pseudonym
         found = counts(txn, {one: pseudonym(one, person) for one in names})
         views = [ActorView(organisation=one, name=names[one], acts=found[one]) for one in found]
         return ActorsView(organisations=views)
@@ -180,8 +184,8 @@ class ActsOfPersonRoutes:
     def acts(self, txn: Cursor, call: Call) -> Download:
         """The file."""
         organisation = _known(txn, call.path_args["organisation"])
-        subject = self._host.act_log.pseudonym(organisation, call.signed_in.person)
-        heads_of = self._host.act_heads
+        subject = self._act_log.pseudonym(organisation, call.signed_in.person)
+        heads_of = self._act_heads
         proof = heads_of.proof(txn, organisation, subject, call.now_ms, before=call.query.before)
         signed = heads_of.signer(organisation).sign_object({ACTS_KEY: proof})
         return Download(canonical(signed), "application/json", f"acts-{organisation}.json")
@@ -190,9 +194,10 @@ class ActsOfPersonRoutes:
 class ActKeyRoutes:
     """Keys."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, act_heads: ActHeads, witnesses: Witnesses) -> None:
         """Make them."""
-        self._host = host
+        self._act_heads = act_heads
+        self._witnesses = witnesses
 
     @WELL_KNOWN.transaction(
         "agency.act_keys",
@@ -206,8 +211,8 @@ class ActKeyRoutes:
         """The keys."""
         organisation = _known(txn, call.query.organisation)
         _keep(call)
-        keys = [one.to_text() for one in self._host.act_heads.keys(organisation)]
-        witnesses = [one.to_text() for one in self._host.witnesses.keys]
+        keys = [one.to_text() for one in self._act_heads.keys(organisation)]
+        witnesses = [one.to_text() for one in self._witnesses.keys]
         return ActKeysView(v=1, api=API.prefix, keys=keys, witnesses=witnesses)
 
 

@@ -35,7 +35,6 @@ from appservices.agency.service.views import (
 )
 from veche.access.sessions import Level
 from veche.api import Download
-from veche.api.long_polling import Follower
 from veche.messaging.inbox import pages
 from veche.protocol.errors import MalformedError, NotFoundError, UnavailableError
 from veche.runtime.crypto.media import download_encrypted
@@ -48,9 +47,10 @@ if TYPE_CHECKING:
     from appservices.agency.routes.api import Offices
     from appservices.agency.service.scene import Scene
     from veche.api import Call
+    from veche.api.long_polling import Follower
     from veche.protocol.ids import EventId, UserId
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
+    from veche.runtime.matrix.client import MatrixClient
 
 logger = logging.getLogger(__name__)
 
@@ -64,16 +64,18 @@ _RETRY_AFTER_MS: Final = 2_000
 class CaseRoutes:
     """What a person sees and does of their cases."""
 
-    def __init__(self, host: Host, offices: Offices) -> None:
+    def __init__(self, offices: Offices, follower: Follower, client: MatrixClient) -> None:
         """Make them.
 
         Args:
-            host: Of the process.
             offices: Whose cases they are.
+            follower: Waits for news of them.
+            client: To the homeserver, which keeps documents.
         """
-        self._host = host
         self._offices = offices
-        self._follower = Follower(host.gate, host.live, host.sessions)
+        self._follower = follower
+        self._client = client
+        self._database = follower.gate.database
 
     # What is read
 
@@ -144,10 +146,10 @@ class CaseRoutes:
     )
     async def document(self, call: Call) -> Download:
         """A document: byte for byte as it was sent to the room."""
-        kept = await self._host.database.run("agency.document", self._document, call)
+        kept = await self._database.run("agency.document", self._document, call)
         try:
             data = await download_encrypted(
-                self._host.client, kept.bot, kept.file, bytes_max=kept.size_bytes
+                self._client, kept.bot, kept.file, bytes_max=kept.size_bytes
             )
         except (MatrixError, MalformedError, UnavailableError) as e:
             raise self._unfetched(call) from e
@@ -170,7 +172,7 @@ class CaseRoutes:
     )
     async def start(self, call: Call) -> StartView:
         """Begin a case."""
-        event_id, is_chat_new = await self._host.database.run("agency.start", self._start, call)
+        event_id, is_chat_new = await self._database.run("agency.start", self._start, call)
         outcome = await self._outcome(call, event_id)
         return StartView(case=outcome.case_id if outcome else None, is_chat_new=is_chat_new)
 
@@ -250,7 +252,7 @@ class CaseRoutes:
         def work(txn: Cursor) -> EventId:
             return hand_in(self._visit(txn, call), case_id)
 
-        database = self._host.database
+        database = self._database
         event_id = await database.run("agency.act", work)
         await self._outcome(call, event_id)
         is_done, version = await database.run("agency.act", self._state, call, event_id)
@@ -268,14 +270,14 @@ class CaseRoutes:
         """
 
         async def look(left_ms: int) -> tuple[store.PageOutcome | None] | None:
-            known, state = await self._host.database.run(
+            known, state = await self._database.run(
                 "agency.outcome", page_acts.outcome_of, event_id
             )
             page_acts.refuse_if_refused(known, state, call.language)
             return None if state == "waiting" and left_ms > 0 else (known,)
 
         topics = [pages.topic_of(event_id)]
-        found = await self._host.live.follow(topics, pages.SETTLED_MS, look)
+        found = await self._follower.live.follow(topics, pages.SETTLED_MS, look)
         return found[0] if found is not None else None
 
     def _scenes(self, txn: Cursor, call: Call) -> dict[UserId, Scene]:

@@ -18,7 +18,6 @@ from veche.runtime.web.limits import Limit
 if TYPE_CHECKING:
     from appservices.agency.routes.api import Offices
     from veche.api import Call
-    from veche.server.host import Host
 
 CHECK_LIMIT: Final = Limit(burst=60, per_s=20)
 """Checks of one client address: a page asks for one as somebody leaves a field."""
@@ -27,7 +26,7 @@ CHECK_LIMIT: Final = Limit(burst=60, per_s=20)
 class CatalogueRoutes:
     """The catalogue, from memory: the same for everybody."""
 
-    def __init__(self, host: Host, offices: Offices) -> None:  # noqa: ARG002 -- as every one
+    def __init__(self, offices: Offices) -> None:
         self._offering = offices.offering
 
     @API.route(

@@ -24,47 +24,49 @@ from appservices.payments.routes.results import ResultRoutes
 from appservices.payments.routes.tax_invoices import TaxInvoiceRoutes
 from appservices.payments.routes.trust import TrustRoutes
 from appservices.payments.routes.webhooks import WebhookRoutes
+from veche.api.long_polling import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from twisted.web.resource import IResource
 
-    from veche.server.host import Host
+    from veche.api.ports import PagePorts
 
 __all__ = ["API", "routes"]
 
 
-def routes(host: Host, service: Any) -> Mapping[str, IResource]:
+def routes(ports: PagePorts, service: Any) -> Mapping[str, IResource]:
     """The institution's part of the public site.
 
     Args:
-        host: Of the process; it has a public site.
+        ports: Of the process; it has a public site.
         service: ``appservices.payments.bot.Payments``.
     """
+    follower = Follower(ports.gate, ports.live, ports.sessions)
     return {
         API.mount: API.resource(
-            host.gate,
+            ports.gate,
             ProofRoutes(service.parts.receipts.vouched),
-            OrganisationRoutes(host, service),
-            CodeRoutes(host, service),
-            ConfirmationRoutes(host, service),
-            DisputeRoutes(host, service),
-            EscrowRoutes(host, service),
-            MandateRoutes(host, service),
-            PayoutRoutes(host, service),
-            RefundRoutes(host, service),
-            TaxInvoiceRoutes(host, service),
-            WebhookRoutes(host, service),
+            OrganisationRoutes(service, ports.live),
+            CodeRoutes(service),
+            ConfirmationRoutes(service),
+            DisputeRoutes(service),
+            EscrowRoutes(service),
+            MandateRoutes(service),
+            PayoutRoutes(service),
+            RefundRoutes(service),
+            TaxInvoiceRoutes(service),
+            WebhookRoutes(service),
         ),
         WALLET.mount: WALLET.resource(
-            host.gate,
-            WalletRoutes(host, service),
-            PaperRoutes(host, service),
-            TrustRoutes(host, service),
-            OwnDisputeRoutes(host, service),
+            ports.gate,
+            WalletRoutes(service, follower),
+            PaperRoutes(service),
+            TrustRoutes(service, follower),
+            OwnDisputeRoutes(service, follower),
             ResultRoutes(service),
         ),
-        PEERS.mount: PEERS.resource(host.gate, PeerRoutes(service)),
-        WELL_KNOWN.mount: WELL_KNOWN.resource(host.gate, WellKnownRoutes(service)),
+        PEERS.mount: PEERS.resource(ports.gate, PeerRoutes(service)),
+        WELL_KNOWN.mount: WELL_KNOWN.resource(ports.gate, WellKnownRoutes(service)),
     }

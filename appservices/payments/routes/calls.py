@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from veche.api import Call
     from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 WRITE_LIMIT: Final = Limit(burst=500, per_s=50)
 """Requests of one client address that change something."""
@@ -40,14 +39,13 @@ class Institution(Protocol):
 class CallerRoutes:
     """Base of routes that organisations ask by their keys."""
 
-    def __init__(self, host: Host, institution: Institution) -> None:
+    def __init__(self, institution: Institution) -> None:
         """Make them.
 
         Args:
-            host: Of the process.
             institution: Where they have their accounts.
         """
-        self._host = host
+        self._host = institution.parts.host
         self._institution = institution
 
     async def admit(self, call: Call) -> None:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from appservices.payments.routes.calls import Institution
     from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 ANY: Final = "application/octet-stream"
 FILE_LIMIT: Final = Limit(burst=20, per_s=2)
@@ -35,10 +34,10 @@ FILE_LIMIT: Final = Limit(burst=20, per_s=2)
 class DisputeRoutes(CallerRoutes):
     """Disputes of payments to organisations."""
 
-    def __init__(self, host: Host, institution: Institution) -> None:
+    def __init__(self, institution: Institution) -> None:
         """Make them; see ``CallerRoutes``."""
-        super().__init__(host, institution)
-        self._files = EvidenceFiles(host, institution.parts.bot.user_id)
+        super().__init__(institution)
+        self._files = EvidenceFiles(self._host.client, institution.parts.bot.user_id)
 
     @API.transaction(
         "payments.dispute",

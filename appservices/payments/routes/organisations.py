@@ -22,8 +22,10 @@ from veche.runtime.live import WAIT_MS_MAX
 from veche.runtime.web import quiet
 
 if TYPE_CHECKING:
+    from appservices.payments.routes.calls import Institution
     from veche.api import Call
     from veche.runtime.database import Cursor
+    from veche.runtime.live import Live
 
 
 class EventsQuery(Wire):
@@ -40,6 +42,11 @@ class EventsQuery(Wire):
 
 class OrganisationRoutes(CallerRoutes):
     """Invoices and events of organisations."""
+
+    def __init__(self, institution: Institution, live: Live) -> None:
+        """Make them; see ``CallerRoutes``. Whoever waits for events hears of them by ``live``."""
+        super().__init__(institution)
+        self._live = live
 
     @API.route(
         "POST",
@@ -122,7 +129,7 @@ class OrganisationRoutes(CallerRoutes):
 
         topics, timeout_ms = [events.events_topic(holder)], WAIT_MS_MAX * call.query.wait
         owner = f"organisation {caller.id}"
-        view = await self._host.live.follow(topics, timeout_ms, look, owner=owner)
+        view = await self._live.follow(topics, timeout_ms, look, owner=owner)
         if view is None:
             raise LookupError("the last look always finds something")
         return view

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from appservices.payments.core.evidence import Evidence
     from appservices.payments.routes.persons import Institution
     from veche.api import Call
+    from veche.api.long_polling import Follower
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 ANY: Final = "application/octet-stream"
 """How files come and go: what they are is said beside, and nothing here opens them."""
@@ -38,16 +38,16 @@ ANY: Final = "application/octet-stream"
 class OwnDisputeRoutes:
     """Disputes of whoever is signed in, and those that they decide."""
 
-    def __init__(self, host: Host, institution: Institution) -> None:
+    def __init__(self, institution: Institution, follower: Follower) -> None:
         """Make them.
 
         Args:
-            host: Of the process.
             institution: Where the money is.
+            follower: Waits for news of it.
         """
-        self._host = host
+        self._follower = follower
         self._parts = institution.parts
-        self._files = EvidenceFiles(host, institution.parts.bot.user_id)
+        self._files = EvidenceFiles(self._parts.host.client, institution.parts.bot.user_id)
 
     @API.route(
         "GET",
@@ -59,7 +59,7 @@ class OwnDisputeRoutes:
     )
     async def disputes(self, call: Call) -> DisputesView:
         """Disputes."""
-        return await news(self._host, self._parts, call, disputes.disputes_view)
+        return await news(self._follower, self._parts, call, disputes.disputes_view)
 
     @API.transaction(
         "payments.own_disputes",
@@ -85,8 +85,8 @@ class OwnDisputeRoutes:
     )
     async def open(self, call: Call) -> DisputesView:
         """Ask whether to dispute."""
-        await have_chat(self._host, self._parts, call)
-        return await self._host.database.run("payments.own_disputes", self._open, call)
+        await have_chat(self._follower, self._parts, call)
+        return await self._parts.host.database.run("payments.own_disputes", self._open, call)
 
     def _open(self, txn: Cursor, call: Call) -> DisputesView:
         visit = visit_of(self._parts, txn, call)
@@ -136,7 +136,7 @@ class OwnDisputeRoutes:
     )
     async def send(self, call: Call) -> DisputesView:
         """Send a file."""
-        run, query = self._host.database.run, call.query
+        run, query = self._parts.host.database.run, call.query
         name = await run("payments.own_disputes", self._check, call)
         try:
             found = await self._files.store(call.body, name, query.mimetype)
@@ -168,7 +168,7 @@ class OwnDisputeRoutes:
     )
     async def evidence(self, call: Call) -> Download:
         """A file."""
-        file = await self._host.database.run("payments.own_disputes", self._file, call)
+        file = await self._parts.host.database.run("payments.own_disputes", self._file, call)
         return Download(await self._files.fetch(file), ANY, file.name)
 
     def _file(self, txn: Cursor, call: Call) -> Evidence:

@@ -16,20 +16,17 @@ if TYPE_CHECKING:
     from appservices.payments.service.receipt_pdfs import ReceiptPage
     from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 
 class PaperRoutes:
     """Files of payments."""
 
-    def __init__(self, host: Host, institution: Institution) -> None:
+    def __init__(self, institution: Institution) -> None:
         """Make them.
 
         Args:
-            host: Of the process.
             institution: Where the money is.
         """
-        self._host = host
         self._parts = institution.parts
 
     @API.route(
@@ -42,7 +39,7 @@ class PaperRoutes:
     )
     async def receipt_pdf(self, call: Call) -> Download:
         """A receipt to read."""
-        page = await self._host.database.run("payments.receipt", self._receipt, call)
+        page = await self._parts.host.database.run("payments.receipt", self._receipt, call)
         content = await receipt_pdfs.make_receipt(self._parts, page, call.now_ms)
         return Download(content, "application/pdf", f"receipt-{page.payment_id[-8:]}.pdf")
 

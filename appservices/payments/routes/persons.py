@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from appservices.payments.core.statement import AccountStatement
     from appservices.payments.service.scene import Parts, Scene
     from veche.api import Call
+    from veche.api.long_polling import Follower
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 API: Final = Api("/_veche/wallet/v1", "Veche: a person's wallet, and invoices by their link")
 ACT_LIMIT: Final = Limit(burst=60, per_s=2)
@@ -77,14 +77,14 @@ class Institution(Protocol):
 class WalletRoutes:
     """What a person sees of their money, and asks for."""
 
-    def __init__(self, host: Host, institution: Institution) -> None:
+    def __init__(self, institution: Institution, follower: Follower) -> None:
         """Make them.
 
         Args:
-            host: Of the process.
             institution: Where the money is.
+            follower: Waits for news of it.
         """
-        self._host = host
+        self._follower = follower
         self._parts = institution.parts
 
     # What is read
@@ -99,7 +99,7 @@ class WalletRoutes:
     )
     async def wallet(self, call: Call) -> WalletView:
         """The wallet."""
-        return await news(self._host, self._parts, call, reading.wallet_view)
+        return await news(self._follower, self._parts, call, reading.wallet_view)
 
     @API.route(
         "GET",
@@ -112,7 +112,7 @@ class WalletRoutes:
     async def payment(self, call: Call) -> PaymentView:
         """Show a payment."""
         read = partial(reading.payment_of, payment_id=call.path_args["payment_id"])
-        return await news(self._host, self._parts, call, read)
+        return await news(self._follower, self._parts, call, read)
 
     @API.transaction(
         "payments.receipt",
@@ -219,11 +219,11 @@ class WalletRoutes:
         person = call.signed_in.person
         payee = await self._run("payments.order", self._payee, call)
         if isinstance(payee, OrganisationSection):
-            await have_chat(self._host, self._parts, call)
+            await have_chat(self._follower, self._parts, call)
             return await self._run("payments.order", self._buy, call, payee)
         name, why = await abroad.payee_name(self._parts, payee, call.body.currency)
         names = (await self._name(person), name, why)
-        await have_chat(self._host, self._parts, call)
+        await have_chat(self._follower, self._parts, call)
         return await self._run("payments.order", self._pay, call, payee, *names)
 
     def _before(self, txn: Cursor, call: Call) -> PaymentView | None:
@@ -270,7 +270,7 @@ class WalletRoutes:
     async def pay_out(self, call: Call) -> PaymentView:
         """Ask whether to pay out."""
         wanted, bank = await self._run("payments.order", self._wanted, call)
-        await have_chat(self._host, self._parts, call)
+        await have_chat(self._follower, self._parts, call)
         try:
             found = await self._parts.banking.name_check(bank, wanted.iban, wanted.name)
             answer = (found.answer.value, found.name)
@@ -304,7 +304,7 @@ class WalletRoutes:
     )
     async def pay_invoice(self, call: Call) -> PaymentView:
         """Ask whether to pay an invoice."""
-        await have_chat(self._host, self._parts, call)
+        await have_chat(self._follower, self._parts, call)
         return await self._run("payments.order", self._pay_invoice, call)
 
     def _pay_invoice(self, txn: Cursor, call: Call) -> PaymentView:
@@ -443,10 +443,10 @@ class WalletRoutes:
         return reading.payment_of(visit, payment_id)
 
     async def _name(self, user_id: UserId) -> str | None:
-        return await naming.known_name(self._host.client, self._parts.bot.user_id, user_id)
+        return await naming.known_name(self._parts.host.client, self._parts.bot.user_id, user_id)
 
     async def _run(self, name: str, work: Callable[..., V], *args: Any) -> V:
-        return await self._host.database.run(name, work, *args)
+        return await self._parts.host.database.run(name, work, *args)
 
     def _visit(self, txn: Cursor, call: Call) -> Visit:
         return visit_of(self._parts, txn, call)

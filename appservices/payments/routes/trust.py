@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from appservices.payments.core.escrow_order import EscrowOrder
     from appservices.payments.routes.persons import Institution
     from veche.api import Call
+    from veche.api.long_polling import Follower
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 
 class TrustRoutes:
     """Allowances, guardians, escrows; quotes and tips."""
 
-    def __init__(self, host: Host, institution: Institution) -> None:
+    def __init__(self, institution: Institution, follower: Follower) -> None:
         """Make them.
 
         Args:
-            host: Of the process.
             institution: Where the money is.
+            follower: Waits for news of it.
         """
-        self._host = host
+        self._follower = follower
         self._parts = institution.parts
 
     @API.route(
@@ -52,7 +52,7 @@ class TrustRoutes:
     )
     async def trust(self, call: Call) -> TrustView:
         """With whom one shares one's money."""
-        return await news(self._host, self._parts, call, trust.trust_view)
+        return await news(self._follower, self._parts, call, trust.trust_view)
 
     @API.transaction(
         "payments.trust",
@@ -82,14 +82,14 @@ class TrustRoutes:
     )
     async def propose(self, call: Call) -> TrustView:
         """Propose an escrow."""
-        run, bot = self._host.database.run, self._parts.bot.user_id
+        run, bot = self._parts.host.database.run, self._parts.bot.user_id
         before = await run("payments.escrow", self._before, call)
         if before is not None:
             return before
         wanted, persons = await run("payments.escrow", self._wanted, call)
         everybody = [call.signed_in.person, *persons]
-        names = [await known_name(self._host.client, bot, one) for one in everybody]
-        await have_chat(self._host, self._parts, call)
+        names = [await known_name(self._parts.host.client, bot, one) for one in everybody]
+        await have_chat(self._follower, self._parts, call)
         named = list(zip(everybody, names, strict=True))
         return await run("payments.escrow", self._propose, call, wanted, named)
 

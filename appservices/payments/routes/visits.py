@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from appservices.payments.service.scene import CATALOGUE, wallet_topic
 from appservices.payments.service.wallet import acts
 from appservices.payments.service.wallet.visit import Visit
-from veche.api.long_polling import Follower
 from veche.protocol.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.scene import Parts, Scene
     from veche.api import Call
+    from veche.api.long_polling import Follower
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 CHAT_MS_MAX: Final = 5_000
 """How long one waits for a chat that is being made."""
@@ -32,7 +31,7 @@ class Versioned(Protocol):
 N = TypeVar("N", bound=Versioned)
 
 
-async def have_chat(host: Host, parts: Parts, call: Call) -> None:
+async def have_chat(follower: Follower, parts: Parts, call: Call) -> None:
     """Wait until the person has a chat, where they are asked too; one is made if need be.
 
     Raises:
@@ -46,22 +45,22 @@ async def have_chat(host: Host, parts: Parts, call: Call) -> None:
         return scene_of(parts, txn, call).chat_of(call.signed_in.person) is not None
 
     async def look(left_ms: int) -> bool | None:
-        has_chat = await host.database.run("payments.chat", is_there)
+        has_chat = await follower.gate.database.run("payments.chat", is_there)
         return has_chat or (False if left_ms <= 0 else None)
 
-    if await host.database.run("payments.chat", opened):
+    if await follower.gate.database.run("payments.chat", opened):
         return
     topics = [wallet_topic(call.signed_in.person)]
-    if not await host.live.follow(topics, CHAT_MS_MAX, look):
+    if not await follower.live.follow(topics, CHAT_MS_MAX, look):
         words = CATALOGUE.text(call.language, "Your chat with the bank is being opened.")
         raise UnavailableError(words, retry_after_ms=_RETRY_AFTER_MS)
 
 
-async def news(host: Host, parts: Parts, call: Call, view_of: Callable[[Visit], N]) -> N:
+async def news(follower: Follower, parts: Parts, call: Call, view_of: Callable[[Visit], N]) -> N:
     """What somebody sees of their wallet, once it is not what they have seen.
 
     Args:
-        host: Of the process.
+        follower: Waits for it.
         parts: Of the institution.
         call: Who asks, and after which version.
         view_of: What they see, with its version.
@@ -72,9 +71,7 @@ async def news(host: Host, parts: Parts, call: Call, view_of: Callable[[Visit], 
         return None if view.version == call.query.after and not is_last else view
 
     topic = wallet_topic(call.signed_in.person)
-    return await Follower(host.gate, host.live, host.sessions).news(
-        "payments.wallet", call, topic, read
-    )
+    return await follower.news("payments.wallet", call, topic, read)
 
 
 def visit_of(parts: Parts, txn: Cursor, call: Call) -> Visit:

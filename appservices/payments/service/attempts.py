@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from appservices.payments.service.writer import Writer
     from veche.access.approvals import Approvals
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
+    from veche.runtime.process import Process
 
     Settle = Callable[[Cursor, Attempt, Outcome], None]
     Tell = Callable[[Cursor, Attempt, int], None]
@@ -70,7 +70,8 @@ class Attempts(LeaseLoop[tuple[Attempt, bool]]):
 
     def __init__(
         self,
-        host: Host,
+        host: Process,
+        approvals: Approvals,
         writer: Writer,
         settles: Mapping[str, Settle],
         tell: Tell | None = None,
@@ -79,6 +80,7 @@ class Attempts(LeaseLoop[tuple[Attempt, bool]]):
 
         Args:
             host: What it lives in; it ends with it.
+            approvals: Know which keys are revoked.
             writer: Decides.
             settles: By kind: writes what follows from the answer, in the block's transaction. If
                 it raises, nothing has moved, and it is tried again, ``FAILURES_MAX`` times in all.
@@ -86,6 +88,7 @@ class Attempts(LeaseLoop[tuple[Attempt, bool]]):
                 which it becomes one; None: nobody is told.
         """
         self._host = host
+        self._approvals = approvals
         self._writer = writer
         self._settles = dict(settles)
         self._tell = tell
@@ -106,7 +109,7 @@ class Attempts(LeaseLoop[tuple[Attempt, bool]]):
         now_ms = self._host.now_ms()
         if not self._writer.is_leading or now_ms < self._paused_until_ms:
             return [], POLL_MS if not self._writer.is_leading else self._paused_until_ms - now_ms
-        run, approvals = self._host.database.run, self._host.approvals
+        run, approvals = self._host.database.run, self._approvals
         waiting, revoked, due_ms = await run(
             "attempts", _waiting, approvals, list(self.busy), room, now_ms
         )

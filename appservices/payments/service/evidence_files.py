@@ -22,7 +22,7 @@ from veche.runtime.web.http_client import AnswerTooLargeError
 if TYPE_CHECKING:
     from appservices.payments.core.evidence import Evidence
     from veche.protocol.ids import UserId
-    from veche.server.host import Host
+    from veche.runtime.matrix.client import MatrixClient
 
 AT_ONCE: Final = 2
 """Files that pages and programs of organisations have in memory at once."""
@@ -33,14 +33,14 @@ _GONE: Final = frozenset({400, 403, 404, 410})
 class EvidenceFiles:
     """Takes files of evidence to the homeserver, and gets them from there."""
 
-    def __init__(self, host: Host, bot: UserId) -> None:
+    def __init__(self, client: MatrixClient, bot: UserId) -> None:
         """Make it.
 
         Args:
-            host: Of the process.
+            client: To the homeserver.
             bot: Whose files they are there.
         """
-        self._host = host
+        self._client = client
         self._bot = bot
         self._slots = DeferredSemaphore(AT_ONCE)
 
@@ -63,7 +63,7 @@ class EvidenceFiles:
     async def _download(self, evidence: Evidence) -> bytes:
         try:
             return await download_encrypted(
-                self._host.client, self._bot, evidence.file, bytes_max=FILE_BYTES_MAX
+                self._client, self._bot, evidence.file, bytes_max=FILE_BYTES_MAX
             )
         except (MalformedError, AnswerTooLargeError) as e:
             raise NotFoundError("This file is not there any more") from e
@@ -87,7 +87,7 @@ class EvidenceFiles:
         found = looked_at(content, mimetype)
         await self._slots.acquire()
         try:
-            file = await upload_encrypted(self._host.client, self._bot, content)
+            file = await upload_encrypted(self._client, self._bot, content)
         except MatrixError as e:
             raise UnavailableError(str(e), retry_after_ms=RETRY_AFTER_MS) from e
         finally:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from veche.acts import LastSigned
     from veche.acts.signed_tree import Head, SignedTree
     from veche.acts.witnesses.asking import Witnesses
-    from veche.bots.ports import BotPorts
     from veche.runtime.database import Cursor
+    from veche.runtime.process import Process
     from veche.transparency.notes import Checkpoint, NoteSigner, VerifierKey
     from veche.transparency.witness_proofs import WitnessedHead
 
@@ -45,11 +45,12 @@ class Heads:
 
     def __init__(
         self,
-        host: BotPorts,
+        host: Process,
         writer: Writer,
         signer: NoteSigner,
         post: Callable[[Cursor, int], None],
         vouched: Vouched,
+        last_signed: LastSigned,
     ) -> None:
         """Make it.
 
@@ -59,12 +60,14 @@ class Heads:
             signer: In the name of the ledger.
             post: Posts the newest head in the room, in a transaction, if it is time to.
             vouched: What witnesses have signed of the heads.
+            last_signed: Keeps what was signed last outside the database.
         """
         self._vouched = vouched
         self._post = post
         self._host = host
         self._writer = writer
         self._signer = signer
+        self._last_signed = last_signed
 
     def start(self) -> None:
         """Begin; ends with the host."""
@@ -83,7 +86,7 @@ class Heads:
             try:
                 database, now_ms = self._host.database, self._host.now_ms()
                 is_more = await database.run(
-                    "payments.heads", publish, self._signer, now_ms, self._host.logs.last_signed
+                    "payments.heads", publish, self._signer, now_ms, self._last_signed
                 )
                 if not is_more:
                     await database.run("payments.heads_room", self._post, now_ms)
@@ -121,7 +124,7 @@ class Vouched:
         """Of the witnesses."""
         return self._witnesses.keys if self._witnesses is not None else ()
 
-    def start(self, host: BotPorts) -> None:
+    def start(self, host: Process) -> None:
         """Begin to show them the heads; ends with the host."""
         if self._witnesses is not None:
             self._witnesses.start(host.spawn, self._trees)

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from appservices.payments.api.peers import Packet
     from appservices.payments.config import PeerSection
     from appservices.payments.service.scene import Parts, Scene
-    from veche.bots.ports import BotPorts
     from veche.runtime.database import Cursor
 
 DECIDE_MS_MAX: Final = 3_000
@@ -84,17 +83,16 @@ class Said:
 class PeerDesk:
     """Answers other institutions."""
 
-    def __init__(self, host: BotPorts, parts: Parts) -> None:
+    def __init__(self, parts: Parts) -> None:
         """Make it in the constructor of a service, since it listens to a channel.
 
         Args:
-            host: What it lives in.
             parts: Of the institution.
         """
-        self._host = host
+        self._host = parts.host
         self._parts = parts
         self._waiting: dict[str, set[WakeEvent]] = {}
-        host.hear(store.CHANNEL, self._ring)
+        self._host.hear(store.CHANNEL, self._ring)
 
     async def take(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Do what a question asks; the signed answer.

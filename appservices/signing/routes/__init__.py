@@ -25,32 +25,32 @@ if TYPE_CHECKING:
 
     from twisted.web.resource import IResource
 
-    from veche.server.host import Host
+    from veche.api.ports import PagePorts
 
 __all__ = ["API", "routes"]
 
 
-def routes(host: Host, service: Any) -> Mapping[str, IResource]:
+def routes(ports: PagePorts, service: Any) -> Mapping[str, IResource]:
     """Its part of the public site.
 
     Args:
-        host: Of the process; it has a public site.
+        ports: Of the process; it has a public site.
         service: ``appservices.signing.bot.Signing``.
     """
     owners = (
-        PublicRoutes(host.gate.database, service),
-        SealRoutes(host.gate.database, service),
-        PartyRoutes(host, service),
-        ListRoutes(host, service),
-        BlindRoutes(host, service),
-        OwnedRoutes(host, service),
+        PublicRoutes(ports.gate.database, service),
+        SealRoutes(ports.gate.database, service),
+        PartyRoutes(service),
+        ListRoutes(service),
+        BlindRoutes(service),
+        OwnedRoutes(service),
         MeetingRoutes(service),
-        TabletRoutes(host, service),
-        DelegationRoutes(host, service),
-        OwnCertificateRoutes(host, service),
-        ProviderRoutes(host, service),
-        OrganisationRoutes(host, service),
-        TemplateRoutes(host, service),
-        WebhookRoutes(host, service),
+        TabletRoutes(service),
+        DelegationRoutes(service),
+        OwnCertificateRoutes(service),
+        ProviderRoutes(service),
+        OrganisationRoutes(service, ports.live),
+        TemplateRoutes(service),
+        WebhookRoutes(service),
     )
-    return {API.mount: API.resource(host.gate, *owners)}
+    return {API.mount: API.resource(ports.gate, *owners)}

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from veche.api import Api
+
+if TYPE_CHECKING:
+    from appservices.signing.service.scene import Parts
+    from veche.runtime.keys import SigningPool
+    from veche.runtime.process import Process
 
 API: Final = Api(
     "/_veche/signing/v1", "Veche: signatures, seals, time stamps", body_bytes_max=1 << 20
 )
+
+
+class Signing(Protocol):
+    """What the routes need of the service: ``appservices.signing.bot.Signing``."""
+
+    pool: SigningPool
+
+    @property
+    def host(self) -> Process:
+        """The process that it runs in."""
+
+    @property
+    def parts(self) -> Parts | None:
+        """What all transactions share; None: nobody signs here."""

@@ -6,11 +6,11 @@ To have a document signed that the service never sees, and to have one of theirs
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from appservices.signing.api.blind import DOCUMENT_BYTES_MAX, BlindBody, BlindState, LinkView
 from appservices.signing.api.deletion import DeletionView
-from appservices.signing.routes.api import API
+from appservices.signing.routes.api import API, Signing
 from appservices.signing.service import acting, blind, forgetting
 from appservices.signing.store import sessions
 from veche.access.sessions import Level
@@ -22,10 +22,9 @@ from veche.runtime.web.limits import Buckets, Limit
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Session
-    from appservices.signing.service.scene import Parts, Scene
+    from appservices.signing.service.scene import Scene
     from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 LIMIT: Final = Limit(burst=240, per_s=1)
 """For one client address: a hundred documents are drafted and sent in one go."""
@@ -40,20 +39,11 @@ class Nothing(Wire):
     """An empty object."""
 
 
-class Signing(Protocol):
-    """What the routes need of the service: ``appservices.signing.bot.Signing``."""
-
-    @property
-    def parts(self) -> Parts | None:
-        """What all transactions share; None: nobody signs here."""
-
-
 class BlindRoutes:
     """Serves persons who are signed in on the pages."""
 
-    def __init__(self, host: Host, signing: Signing) -> None:
+    def __init__(self, signing: Signing) -> None:
         """Make them."""
-        self._host = host
         self._signing = signing
         self._bytes = Buckets(BYTES_LIMIT)
 
@@ -90,7 +80,7 @@ class BlindRoutes:
     )
     def put_blind(self, txn: Cursor, call: Call) -> BlindState:
         """What it is, nobody here can tell."""
-        seconds = self._host.reactor.seconds()
+        seconds = self._signing.host.reactor.seconds()
         wait_ms = self._bytes.spend(call.address, seconds, len(call.body))
         if wait_ms:
             raise LimitError("That is much at once. Please wait.", retry_after_ms=wait_ms)

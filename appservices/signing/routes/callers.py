@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from appservices.signing.routes.api import Signing
 from veche.protocol.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -12,35 +13,27 @@ if TYPE_CHECKING:
     from veche.api import Call
     from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
-    from veche.runtime.keys import SigningPool
-    from veche.server.host import Host
 
 NO_SESSIONS: Final = "Nobody signs here: the section `signing` has no `sessions`"
 
 
-class Signing(Protocol):
-    """What the routes need of the service: ``appservices.signing.bot.Signing``."""
+class CalledSigning(Signing, Protocol):
+    """What routes of organisations need of it beside."""
 
     callers: Callers
-    pool: SigningPool
     webhooks: Webhooks | None
-
-    @property
-    def parts(self) -> Parts | None:
-        """What all transactions share; None: nobody signs here."""
 
 
 class CallerRoutes:
     """Base of routes that organisations ask by their keys."""
 
-    def __init__(self, host: Host, signing: Signing) -> None:
+    def __init__(self, signing: CalledSigning) -> None:
         """Make them.
 
         Args:
-            host: Of the process.
             signing: What they ask.
         """
-        self._host = host
+        self._host = signing.host
         self._signing = signing
 
     async def admit(self, call: Call) -> None:

@@ -92,7 +92,7 @@ class DelegationRoutes(PartyCalls):
         """
         bot = self._parts().bot.user_id
         user = user_named(typed.strip(), bot, me)
-        name = None if user is None else await known_name(self._host.client, bot, user)
+        name = None if user is None else await known_name(self._parts().host.client, bot, user)
         if user is None or name is None:
             raise DelegationError("There is nobody of that name. Look at how it is written.")
         return Other(user, name)

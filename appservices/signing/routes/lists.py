@@ -17,11 +17,10 @@ from veche.protocol.ids import UserId
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
-    from appservices.signing.routes.parties import Signing
+    from appservices.signing.routes.api import Signing
     from appservices.signing.service.scene import Scene
     from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 LIST_LIMIT: Final = Limit(burst=20, per_s=0.5)
 """Lists for one client address: each reads hundreds of documents' rows."""
@@ -31,9 +30,8 @@ _NO_SUCH: Final = "There is no such list here, or its link is too old. Write “
 class ListRoutes:
     """Serves persons who sign many documents at once."""
 
-    def __init__(self, host: Host, signing: Signing) -> None:
+    def __init__(self, signing: Signing) -> None:
         """Make them."""
-        self._host = host
         self._signing = signing
 
     @API.transaction(

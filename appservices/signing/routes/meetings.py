@@ -17,7 +17,7 @@ from veche.protocol.errors import NotFoundError
 if TYPE_CHECKING:
     from appservices.signing.core.meeting import Meeting
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.routes.parties import Signing
+    from appservices.signing.routes.api import Signing
     from appservices.signing.service.scene import Scene
     from veche.api import Call
     from veche.runtime.database import Cursor

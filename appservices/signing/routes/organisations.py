@@ -52,13 +52,13 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.papers.uploads import Upload
     from appservices.signing.core.records import Session
-    from appservices.signing.routes.callers import Signing
+    from appservices.signing.routes.callers import CalledSigning
     from appservices.signing.service.files import Kept
     from appservices.signing.service.scene import Scene
     from appservices.signing.service.template_drafts import Made
     from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
+    from veche.runtime.live import Live
 
 WRITE_LIMIT: Final = Limit(burst=500, per_s=50)
 """Requests of one client address that change something."""
@@ -74,9 +74,10 @@ R = TypeVar("R")
 class OrganisationRoutes(CallerRoutes):
     """Serves organisations."""
 
-    def __init__(self, host: Host, signing: Signing) -> None:
+    def __init__(self, signing: CalledSigning, live: Live) -> None:
         """Make them."""
-        super().__init__(host, signing)
+        super().__init__(signing)
+        self._live = live
         self._slots = DeferredSemaphore(FILES_AT_ONCE)
 
     @API.route(
@@ -291,7 +292,7 @@ class OrganisationRoutes(CallerRoutes):
             return SessionEvents(events=found, cursor=found[-1].n if found else after)
 
         topics, timeout_ms = [requester_topic(caller)], WAIT_MS_MAX if call.query.wait else 0
-        view = await self._host.live.follow(topics, timeout_ms, look, owner=f"signing {caller}")
+        view = await self._live.follow(topics, timeout_ms, look, owner=f"signing {caller}")
         return view or SessionEvents(events=[], cursor=after)
 
     async def _in_thread(self, work: Callable[..., R], *args: object) -> R:
@@ -358,7 +359,7 @@ class OrganisationRoutes(CallerRoutes):
         cipher = blobs.of_kind(txn, session.id, "upload")
         if cipher is None:
             raise RefusedError("The draft has no file yet: put one into it first (PUT …/file)")
-        links = self._host.links
+        links = self._parts().host.links
         return session, cipher, call.language, "" if links is None else links.verify()
 
     def _send(

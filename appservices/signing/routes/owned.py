@@ -18,20 +18,19 @@ from veche.protocol.errors import NotFoundError
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Session
-    from appservices.signing.routes.blind import Signing
+    from appservices.signing.routes.api import Signing
     from appservices.signing.service.scene import Scene
     from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 
 class OwnedRoutes:
     """Serves whoever is signed in and has sent a document to have it signed."""
 
-    def __init__(self, host: Host, signing: Signing) -> None:
+    def __init__(self, signing: Signing) -> None:
         """Make them."""
         self._signing = signing
-        self._files = Files(host)
+        self._files = Files(signing.host.reactor)
 
     @API.transaction(
         "signing.owned",

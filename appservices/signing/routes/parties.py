@@ -6,12 +6,12 @@ decline takes what the person's own device key has signed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from appservices.signing.api.blind import ClosingBody, DoubtBody
 from appservices.signing.api.declining import DeclineBody
 from appservices.signing.core.session import State
-from appservices.signing.routes.api import API
+from appservices.signing.routes.api import API, Signing
 from appservices.signing.service import acting, blind_closing, certifying, keeping, taking
 from appservices.signing.service.asking import ask
 from appservices.signing.service.declining import decline
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from veche.api import Call
     from veche.contracts.signing.signing_api import RevisionView
     from veche.runtime.database import Cursor
-    from veche.runtime.keys import SigningPool
-    from veche.server.host import Host
 
 READ_LIMIT: Final = Limit(burst=400, per_s=20)
 """Views and files for one client address."""
@@ -65,22 +63,12 @@ class Nothing(Wire):
     """An empty object."""
 
 
-class Signing(Protocol):
-    """What the routes need of the service: ``appservices.signing.bot.Signing``."""
-
-    pool: SigningPool
-
-    @property
-    def parts(self) -> Parts | None:
-        """What all transactions share; None: nobody signs here."""
-
-
 class Files:
     """Ciphertexts of documents, so much at once for a client address."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, reactor: Any) -> None:
         """Serve them."""
-        self._host = host
+        self._reactor = reactor
         self._bytes = Buckets(BYTES_LIMIT)
 
     def of(self, scene: Scene, session: Session, call: Call) -> Download:
@@ -96,7 +84,7 @@ class Files:
         except ValueError:
             digest = b""
         size = blobs.size(scene.txn, session.id, digest)
-        wait_ms = self._bytes.spend(call.address, self._host.reactor.seconds(), size or 0)
+        wait_ms = self._bytes.spend(call.address, self._reactor.seconds(), size or 0)
         if wait_ms:
             raise LimitError("That is much at once. Please wait.", retry_after_ms=wait_ms)
         found = blobs.get(scene.txn, session.id, digest)
@@ -109,9 +97,9 @@ class Files:
 class PartyCalls:
     """Calls of parties: who asks is known by the token of their link."""
 
-    def __init__(self, host: Host, signing: Signing) -> None:
+    def __init__(self, signing: Signing) -> None:
         """Serve them."""
-        self._host = host
+        self._host = signing.host
         self._signing = signing
 
     async def admit(self, call: Call) -> None:
@@ -175,10 +163,10 @@ class PartyCalls:
 class PartyRoutes(PartyCalls):
     """Serves parties."""
 
-    def __init__(self, host: Host, signing: Signing) -> None:
+    def __init__(self, signing: Signing) -> None:
         """Serve them."""
-        super().__init__(host, signing)
-        self._files = Files(host)
+        super().__init__(signing)
+        self._files = Files(signing.host.reactor)
 
     @API.transaction(
         "signing.view",

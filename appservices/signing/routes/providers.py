@@ -39,14 +39,13 @@ from veche.runtime.web.outbound import Outbound
 
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.routes.parties import Signing
+    from appservices.signing.routes.api import Signing
     from appservices.signing.service.scene import Scene
     from appservices.signing.store.provider_orders import ProviderOrder
     from veche.api import Call
     from veche.contracts.signing.provider_api import CredentialView
     from veche.documents.csc import Remote
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 logger = logging.getLogger(__name__)
 
@@ -62,22 +61,23 @@ _PATH: Final = "/sessions/<session>/provider"
 class ProviderRoutes(PartyCalls):
     """Serves parties who sign at a provider."""
 
-    def __init__(self, host: Host, signing: Signing) -> None:
+    def __init__(self, signing: Signing) -> None:
         """Serve them.
 
         Raises:
             ConfigError: The access token of a provider cannot be read, or it has no TLS.
         """
-        super().__init__(host, signing)
+        super().__init__(signing)
+        reactor = signing.host.reactor
         section = None if signing.parts is None else signing.parts.section
         self._clients = {
             one.id: ProviderClient(
-                host.reactor, one, "" if one.token_path is None else read_secret(one.token_path)
+                reactor, one, "" if one.token_path is None else read_secret(one.token_path)
             )
             for one in (section.providers if section else ())
         }
         networks = [ipaddress.ip_network(one) for one in (section.list_networks if section else ())]
-        self._lists = Outbound(host.reactor, allowed=networks)
+        self._lists = Outbound(reactor, allowed=networks)
         self._looks, self._said = Buckets(LOOK_LIMIT), Buckets(SAY_LIMIT)
 
     @API.route(

@@ -26,20 +26,19 @@ if TYPE_CHECKING:
 
     from appservices.signing.core.meeting import Meeting
     from appservices.signing.core.records import Member, Session
-    from appservices.signing.routes.parties import Signing
+    from appservices.signing.routes.api import Signing
     from appservices.signing.service.scene import Scene
     from veche.api import Call
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 
 class TabletRoutes(MeetingCalls):
     """Serves who writes by hand."""
 
-    def __init__(self, host: Host, signing: Signing) -> None:
+    def __init__(self, signing: Signing) -> None:
         """Make them."""
         super().__init__(signing)
-        self._files = Files(host)
+        self._files = Files(signing.host.reactor)
 
     @API.transaction(
         "signing.tablet",

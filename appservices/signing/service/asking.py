@@ -21,7 +21,7 @@ from appservices.signing.core.records import (
 from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.told import told_digest
-from veche.access.approvals import SIGNATURE_ASKED_MS
+from veche.access.approvals import SIGNATURE_ASKED_MS, by_page
 from veche.contracts.signing.signing_api import AskedView
 from veche.protocol.approval import ShownClause, ShownDocument, SignatureShown
 from veche.protocol.unpadded_base64 import encode_base64
@@ -64,7 +64,7 @@ def ask(
     waits = None if body.is_refusal else guarding.request(scene, session, member)
     if waits is not None:
         return waits
-    asked = scene.approvals.ask_signature(scene.txn, member.user_id, shown, scene.now_ms)
+    asked = by_page.ask_signature(scene.txn, member.user_id, shown, scene.now_ms)
     return AskedView(
         asked=asked.model_dump(mode="json", exclude_none=True),
         now_ms=scene.now_ms,

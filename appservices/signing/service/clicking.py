@@ -23,7 +23,7 @@ from appservices.signing.service.draft_talk import WORDS
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.store import sessions
 from appservices.signing.store.signatures import Signature
-from veche.access.approvals import IdentityState
+from veche.access.approvals import IdentityState, identities
 from veche.access.approvals.core import CodeVerdict, judge_code, typed_code
 from veche.chat import prompts
 from veche.protocol.answers import is_reply, refusal_text
@@ -94,7 +94,7 @@ def standing_of(scene: Scene, inbound: Inbound) -> DeviceStanding:
         scene: The transaction.
         inbound: What the device sent.
     """
-    is_pinned = scene.approvals.identity(scene.txn, inbound.sender).state is IdentityState.SAME
+    is_pinned = identities.standing(scene.txn, inbound.sender).state is IdentityState.SAME
     if inbound.standing is DeviceStanding.VERIFIED and not is_pinned:
         return DeviceStanding.IDENTITY_CHANGED
     return inbound.standing

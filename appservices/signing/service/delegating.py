@@ -14,7 +14,7 @@ from appservices.signing.api.delegation import AskedDelegationView
 from appservices.signing.core.errors import ApprovalMismatchError, DelegationError
 from appservices.signing.service import acting, guarding
 from appservices.signing.service.scene import CATALOGUE
-from veche.access.approvals import SIGNATURE_ASKED_MS
+from veche.access.approvals import SIGNATURE_ASKED_MS, by_page
 from veche.contracts.signing.evidence import delegation_of
 from veche.protocol.approval import Approval, MandateShown
 from veche.protocol.errors import VecheError
@@ -68,7 +68,7 @@ def ask(
         text=_text(scene, session, other, language),
         until_ms=scene.now_ms + SIGNATURE_ASKED_MS,
     )
-    asked = scene.approvals.ask_mandate(scene.txn, member.user_id, shown, scene.now_ms)
+    asked = by_page.ask_mandate(scene.txn, member.user_id, shown, scene.now_ms)
     return AskedDelegationView(
         asked=asked.model_dump(mode="json", exclude_none=True),
         now_ms=scene.now_ms,

@@ -29,6 +29,7 @@ from appservices.signing.service.tokens import MEETING_SEED, SEED, key_text, mee
 from appservices.signing.store import meetings as store
 from appservices.signing.store import sessions
 from veche.access.approvals import fingerprint
+from veche.access.approvals.enrolling import enrol_guest
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
 from veche.protocol import message
@@ -171,9 +172,7 @@ def identify(
     by = attrs.evolve(registrar, organisation=organisation)
     seen = Identified(by, papers, scene.now_ms, nonce)
     session = acting.identified(scene, session, member.id, seen)
-    scene.approvals.enrol_guest(
-        scene.txn, member.user_id, meeting.public_key, KEY_LABEL, scene.now_ms
-    )
+    enrol_guest(scene.txn, member.user_id, meeting.public_key, KEY_LABEL, scene.now_ms)
     store.save(scene.txn, meeting, scene.now_ms)
     return session
 

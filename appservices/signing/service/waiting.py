@@ -27,7 +27,7 @@ from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.asking import check_level, facts_of
 from appservices.signing.service.tokens import LIST_SEED, SEED, key_text, list_link, token_of
 from appservices.signing.store import sessions
-from veche.access.approvals import SIGNATURE_ASKED_MS
+from veche.access.approvals import SIGNATURE_ASKED_MS, by_page
 from veche.protocol.approval import DOCUMENTS_MAX, SignatureShown, documents_sha256
 from veche.protocol.errors import RefusedError
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
@@ -188,7 +188,7 @@ def ask_all(
         documents=documents,
     )
     person = good[0][1].user_id
-    asked = scene.approvals.ask_signature(scene.txn, person, shown, scene.now_ms)
+    asked = by_page.ask_signature(scene.txn, person, shown, scene.now_ms)
     return AskedListView(
         asked=asked.model_dump(mode="json", exclude_none=True),
         now_ms=scene.now_ms,

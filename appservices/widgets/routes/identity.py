@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from appservices.widgets.routes.keys import API, CHANGE_LIMIT, in_language
+from veche.access.approvals import identities
 from veche.access.sessions import Level
 from veche.protocol.wire import Wire
 
 if TYPE_CHECKING:
-    from veche.access.approvals import Approvals
     from veche.api import Call
     from veche.runtime.database import Cursor
 
@@ -35,10 +35,6 @@ class IdentityAsked(Wire):
 class IdentityRoutes:
     """Serves them."""
 
-    def __init__(self, approvals: Approvals) -> None:
-        """Keep what knows the identities."""
-        self._approvals = approvals
-
     @API.transaction(
         "keys identity",
         "GET",
@@ -49,7 +45,7 @@ class IdentityRoutes:
     )
     def identity(self, txn: Cursor, call: Call) -> IdentityView:
         """How it stands."""
-        found = self._approvals.identity(txn, call.signed_in.person)
+        found = identities.standing(txn, call.signed_in.person)
         return IdentityView(
             state=found.state.value, fingerprint=found.fingerprint, has_key=found.has_key
         )
@@ -66,5 +62,5 @@ class IdentityRoutes:
     def ask_identity(self, txn: Cursor, call: Call) -> IdentityAsked:
         """It counts only with the key."""
         with in_language(call):
-            asked = self._approvals.ask_identity(txn, call.signed_in.person, call.now_ms)
+            asked = identities.ask(txn, call.signed_in.person, call.now_ms)
         return IdentityAsked(asked=asked.model_dump(mode="json", exclude_none=True))

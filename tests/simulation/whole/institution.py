@@ -39,7 +39,6 @@ from tests.simulation.whole.postgres import (
     WorldListener,
     WorldSessions,
 )
-from veche.messaging.service import ServiceSpec
 from veche.runtime.config import (
     ApprovalsSection,
     Config,
@@ -56,6 +55,7 @@ from veche.runtime.database.migrate import MigrationSet
 from veche.runtime.vault import Vault
 from veche.runtime.web import new_site
 from veche.server.host import Host
+from veche.server.spec import ServiceSpec
 from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ if TYPE_CHECKING:
 
     from tests.simulation.whole.moments import Moments
     from tests.simulation.whole.wires import Wires
+    from veche.api.ports import PagePorts
+    from veche.bots.ports import BotPorts
     from veche.protocol.ids import UserId
     from veche.runtime.database import Database
     from veche.runtime.database.listener import Listener
@@ -146,11 +148,11 @@ class WorldHost(Host):
         """Whether this process speaks for a bot."""
         self._writer_changed(bot, is_writer)
 
-    def _specs(self) -> Mapping[str, ServiceSpec[Host]]:
-        def make(host: Host, section: Any) -> Payments:
+    def _specs(self) -> Mapping[str, ServiceSpec]:
+        def make(host: BotPorts, section: Any) -> Payments:
             return Payments(host, section, WorldSessions(self.server, self.computer))
 
-        def key_routes(host: Host, _: object) -> Mapping[str, Any]:
+        def key_routes(host: PagePorts, _: object) -> Mapping[str, Any]:
             resource = approvals.API.resource(host.gate, approvals.ApprovalRoutes(host.approvals))
             return {approvals.API.mount: resource}
 

@@ -8,7 +8,6 @@ import attrs
 
 from veche.access.approvals import (
     asking,
-    by_page,
     codes,
     enrolling,
     identities,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IReactorTime
 
-    from veche.access.approvals.identities import IdentityStanding, Offer
+    from veche.access.approvals.identities import Offer
     from veche.access.approvals.limits import LimitView
     from veche.access.approvals.store import Evidence, Logged
     from veche.access.approvals.taking import Outcome, Taken
@@ -41,10 +40,8 @@ if TYPE_CHECKING:
     from veche.protocol.approval import (
         AskedApproval,
         Kind,
-        MandateShown,
         Proof,
         Shown,
-        SignatureShown,
         SignedApproval,
     )
     from veche.protocol.errors import VecheError
@@ -126,18 +123,6 @@ class Approvals:
     def asked(self, sender: Sender, person: UserId, kind: Kind, shown: Shown) -> AskedApproval:
         """What a person is to approve, for ``Choice.approve``; see ``asking.asked_approval``."""
         return asking.asked_approval(self._parts, sender, person, kind, shown)
-
-    def ask_signature(
-        self, txn: Cursor, person: UserId, shown: SignatureShown, now_ms: int
-    ) -> AskedApproval:
-        """Ask for the approval of a signature; see ``by_page.ask_signature``."""
-        return by_page.ask_signature(txn, person, shown, now_ms)
-
-    def ask_mandate(
-        self, txn: Cursor, person: UserId, shown: MandateShown, now_ms: int
-    ) -> AskedApproval:
-        """Ask for a mandate that a page hands to the service; see ``by_page.ask_mandate``."""
-        return by_page.ask_mandate(txn, person, shown, now_ms)
 
     def ask(self, txn: Cursor, sender: Sender, question: Asking, catalogue: Catalogue) -> EffectId:
         """As ``prompts.ask``, for every prompt: choices to be approved are kept; see ``asking``."""
@@ -281,12 +266,6 @@ class Approvals:
             return got
         raise said(got, language)
 
-    def enrol_guest(
-        self, txn: Cursor, person: UserId, public: bytes, label: str, now_ms: int
-    ) -> Key:
-        """Enrol the key of somebody without an account; see ``enrolling.enrol_guest``."""
-        return enrolling.enrol_guest(txn, person, public, label, now_ms)
-
     def revoke(self, txn: Cursor, person: UserId, key_id: str, now_ms: int) -> Key:
         """Revoke a key; see ``enrolling.revoke``."""
         return enrolling.revoke(txn, self._parts, person, key_id, now_ms)
@@ -313,14 +292,6 @@ class Approvals:
 
     # Identities
 
-    def identity(self, txn: Cursor, person: UserId) -> IdentityStanding:
-        """How a person's identity stands to the one that was pinned."""
-        return identities.standing(txn, person)
-
-    def ask_identity(self, txn: Cursor, person: UserId, now_ms: int) -> AskedApproval:
-        """Ask for the approval that confirms a new identity; see ``identities.ask``."""
-        return identities.ask(txn, person, now_ms)
-
     def offer_identity(
         self, txn: Cursor, person: UserId, candidate: str | None, now_ms: int
     ) -> Offer:
@@ -330,10 +301,6 @@ class Approvals:
     def confirm_by_code(self, txn: Cursor, person: UserId, code: str, now_ms: int) -> bool:
         """Confirm by the code that a device of before brought; see ``identities``."""
         return identities.confirm_by_code(txn, self._parts, person, code, now_ms)
-
-    def confirm_identity(self, txn: Cursor, person: UserId, identity: str, now_ms: int) -> bool:
-        """Confirm a new identity as the operator; see ``identities.confirm``."""
-        return identities.confirm(txn, self._parts, person, identity, "operator", now_ms)
 
     # For the host
 

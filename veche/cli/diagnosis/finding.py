@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from veche.messaging.service import ServiceSpec
     from veche.runtime.config import Config
-    from veche.server.host import Host
+    from veche.server.spec import ServiceSpec
 
 P = TypeVar("P")
 
@@ -55,7 +54,7 @@ class Patient:
     """
 
     config: Config
-    specs: Mapping[str, ServiceSpec[Host]]
+    specs: Mapping[str, ServiceSpec]
     dsn: str
     now_s: Callable[[], float]
 

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from appservices.payments.config import BankSection, PaymentsSection
     from appservices.payments.core.rails.port import Rail
     from appservices.payments.service.rails.banks import BankNews
-    from veche.runtime.database import Cursor
-    from veche.runtime.process import Process
+    from veche.runtime.database import Cursor, Database
     from veche.runtime.vault import Vault
 
 ENTRY_POINTS: Final = "veche.rails"
@@ -55,7 +54,8 @@ class RailMaker(Protocol):
 
 
 def banking_of(
-    host: Process,
+    database: Database,
+    reactor: Any,
     section: PaymentsSection,
     vault: Vault,
     tell: Callable[[Cursor, BankNews], None],
@@ -63,7 +63,8 @@ def banking_of(
     """The banks of an institution.
 
     Args:
-        host: Database, clock and network.
+        database: For transactions.
+        reactor: Clock and network.
         section: The institution.
         vault: Seals what is known of others.
         tell: Told of news, in the transaction in which it becomes true; it may run again.
@@ -73,10 +74,10 @@ def banking_of(
     """
     name = section.name_in(section.language)
     banks = {
-        one.name: Bank(one.name, Party(name, one.account), one.currency, _rail(one, host.reactor))
+        one.name: Bank(one.name, Party(name, one.account), one.currency, _rail(one, reactor))
         for one in section.banks
     }
-    return Banking(Desk(host.database, vault, banks, tell))
+    return Banking(Desk(database, vault, banks, tell))
 
 
 def bank_key(section: BankSection) -> SigningKey:

@@ -162,9 +162,9 @@ class BankCase(TestCase):
         banks = {BANK: Bank(BANK, own, "EUR", self.rail)}
         desk = Desk(self.home.database, Vault(b"k" * 32), banks, self._tell)
         self.banking = Banking(desk)
-        tasks = Tasks(running_max=100)
+        tasks, home = Tasks(running_max=100), cast("Any", self.home)
         self.writer = Writer(self.dsn, reactor)
-        attempts = Attempts(cast("Any", self.home), self.writer, self.settles())
+        attempts = Attempts(home, home.approvals, self.writer, self.settles())
         handlers = self.banking.job_handlers()
         jobs = JobRunner(self.home.database, reactor, tasks, handlers)
         listener = Listener(self.dsn, reactor, {**self.home.channels, CHANNEL: jobs.wake})

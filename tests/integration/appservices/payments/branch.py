@@ -89,10 +89,11 @@ if TYPE_CHECKING:
     from appservices.payments.service.attempts import Attempt
     from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
+    from veche.api.ports import PagePorts
+    from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
     from veche.runtime.database import Cursor
     from veche.runtime.web.public import PageLinks
-    from veche.server.host import Host
 
 reactor: Any = default_reactor
 
@@ -142,16 +143,17 @@ class Branch:
         self.database = Database(dsn, reactor, threads=4)
         self.act_log = ActLog(b"p" * 32)
         self.live = Live(reactor)
+        self.sessions = FakeSessions()
         self.gate = Gate(
-            self.database, reactor, FakeSessions(), address_limit=FREE, trust_forwarded=True
+            self.database, reactor, self.sessions, address_limit=FREE, trust_forwarded=True
         )
         self.section = PaymentsSection.model_validate(_section(folder) | more)
         receipts, vault = Receipts("veche.test", b"r" * 32), Vault(b"k" * 32)
         bot = BotAccount(UserId("@veche_payments:veche.test"), "Bank", BANK)
-        host = cast("Host", self)
+        host = cast("BotPorts", self)
         self.links: PageLinks | None = None
         self.approvals = StoredApprovals()
-        banking = banking_of(host, self.section, vault, self._hear_of_bank)
+        banking = banking_of(self.database, reactor, self.section, vault, self._hear_of_bank)
         self.parts = Parts(host, self.section, bot, vault, receipts, banking)
         self.callers = Callers(self.section.organisations, "en")
         feed = PaymentFeed(vault)
@@ -196,7 +198,8 @@ class Branch:
             **held.settles(self.parts),
             **banking,
         }
-        attempts = Attempts(cast("Host", self), writer, settles)
+        host = cast("BotPorts", self)
+        attempts = Attempts(host, host.approvals, writer, settles)
         self.channels |= {JOBS: jobs.wake, live_module.CHANNEL: self.live.heard}
         listener = Listener(self.dsn, reactor, self.channels, presence.show)
         listener.start()
@@ -205,7 +208,7 @@ class Branch:
         attempts.start()
         self.webhooks.start()
         self.ends += [writer.stop, listener.stop, self._tasks.stop]
-        resource = routes(cast("Host", self), self)[API.mount]
+        resource = routes(cast("PagePorts", self), self)[API.mount]
         site: Any = new_site(resource, reactor)
         self._port = reactor.listenTCP(0, site, interface="127.0.0.1")
         self._pool = HTTPConnectionPool(reactor)

@@ -227,7 +227,7 @@ class Branch(Stage):
         Raises:
             PeerRefusedError: It is no question of an institution that there is an agreement with.
         """
-        desk = PeerDesk(cast("Any", self.parts.host), self.parts)
+        desk = PeerDesk(self.parts)
         peer, question = desk.read(message)
         with self.scene() as scene:
             said = desk.take_in(scene, peer, question, message, is_here)
@@ -355,7 +355,7 @@ class Branch(Stage):
     def staged(self) -> Any:
         """Parts whose scenes are of the stage."""
         return SimpleNamespace(
-            scene=self.scene_of,
+            conversation=self.scene_of,
             host=self.parts.host,
             section=self.parts.section,
             peers=self.parts.peers,

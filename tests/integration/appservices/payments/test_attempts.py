@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.attempts import Attempt
     from appservices.payments.service.work import Outcome
+    from veche.bots.ports import BotPorts
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 reactor: Any = default_reactor
 
@@ -79,7 +79,8 @@ class AttemptTests(TestCase):
         self.writer = Writer(self.dsn, reactor, expired=held.expired)
         self.buried: list[str] = []
         settles = {"pay": self.settle, held.ENDED: held.settle_ended}
-        self.attempts = Attempts(cast("Host", self.place), self.writer, settles, self.tell)
+        place = cast("BotPorts", self.place)
+        self.attempts = Attempts(place, place.approvals, self.writer, settles, self.tell)
         self.listener = Listener(self.dsn, reactor, self.place.channels)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.stop()))
 

@@ -134,7 +134,7 @@ def test_a_room_is_wanted_once_the_money_is_set_aside_and_only_then(stage: Stage
     withdrawn(stage)
 
     parts: Any = SimpleNamespace(
-        scene=stage.scene_of, host=SimpleNamespace(now_ms=lambda: stage.now_ms)
+        conversation=stage.scene_of, host=SimpleNamespace(now_ms=lambda: stage.now_ms)
     )
     job: Any = SimpleNamespace(id="late", payload=payload)
     with stage.scene() as scene:
@@ -295,7 +295,7 @@ def test_evidence_from_a_chat_is_put_into_the_room_once(stage: Stage) -> None:
         },
     )
     stage.heard.files.clear()
-    parts: Any = SimpleNamespace(scene=stage.scene_of, vault=stage.parts.vault)
+    parts: Any = SimpleNamespace(conversation=stage.scene_of, vault=stage.parts.vault)
     found = {"sha256": "ab" * 32, "size_bytes": 5, "mimetype": "image/png"}
     with stage.scene() as scene:
         TakeEvidence(parts).finish(scene.txn, job, found, stage.now_ms)

@@ -28,8 +28,8 @@ from veche.protocol.inbound import DeviceStanding, Inbound, Trust
 from veche.protocol.json_reader import read_content, read_relayed
 
 if TYPE_CHECKING:
+    from veche.api.ports import PagePorts
     from veche.runtime.database import Cursor
-    from veche.server.host import Host
 
 pytestmark = pytest.mark.postgres
 
@@ -39,7 +39,9 @@ class HostileTests(BranchTestCase):
         self,
     ) -> None:
         self.bank.chat(ALICE)
-        _, url = served(self, _served_at(routes(cast("Host", self.bank), self.bank)[API.mount]))
+        _, url = served(
+            self, _served_at(routes(cast("PagePorts", self.bank), self.bank)[API.mount])
+        )
         who = {"authorization": f"Bearer {Level.ROOM.label}"}
 
         found, answered = await deferToThread(broken, API, url, who)

@@ -106,7 +106,7 @@ def asked(
 ) -> dict[str, Any]:
     """``there`` asks ``here`` about an invoice; the signed answer."""
     message = there.signed(kind, **more)
-    desk = PeerDesk(here.parts.host, here.parts)
+    desk = PeerDesk(here.parts)
     peer, question = desk.read(message)
     with here.scene() as scene:
         said = desk.take_invoice(scene, peer, question, is_here)
@@ -249,7 +249,7 @@ def test_a_packet_pays_exactly_an_invoice_that_is_there(pair: PAIR) -> None:
 
 def test_each_question_of_an_invoice_is_a_cause_of_its_own(pair: PAIR) -> None:
     here, there = pair
-    desk = PeerDesk(here.parts.host, here.parts)
+    desk = PeerDesk(here.parts)
     causes = set()
     for _ in range(2):
         invoice_id = made(there)

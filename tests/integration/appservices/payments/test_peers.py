@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -675,7 +675,7 @@ def test_done_with_a_receipt_of_another_amount_is_not_done() -> None:
         [(job, _, _)] = here.to_say()
         commit = here.ask(payment_id, "commit")
         assert commit is not None
-        desk = PeerDesk(cast("Any", there.parts.host), there.parts)
+        desk = PeerDesk(there.parts)
         peer, _ = desk.read(commit)
         said = Said("done", receipt=receipt_of(there, payment_id, 1))
 

@@ -90,7 +90,7 @@ class SettlingTests(BankCase):
         super()._tell(txn, news)
         if news.account == self.account:
             return  # Alice has no name here
-        bank_news.hear(cast("Any", SimpleNamespace(scene=self.scene)), txn, news)
+        bank_news.hear(cast("Any", SimpleNamespace(conversation=self.scene)), txn, news)
 
     def owed(self) -> tuple[int, int]:
         """What we owe, and are owed."""

@@ -35,7 +35,7 @@ from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
-    from veche.server.host import Host
+    from veche.runtime.process import Process
 
 reactor: Any = default_reactor
 
@@ -75,7 +75,7 @@ class WebhookTests(TestCase):
         given = {"webhook_networks": ["127.0.0.0/8"], **more}
         section = PaymentsSection.model_validate({**demo.payments_section(), **given})
         feed = PaymentFeed(Vault(b"k" * 32))
-        return Webhooks(cast("Host", self.place), feed, SIGNER, rules_of(section))
+        return Webhooks(cast("Process", self.place), feed, SIGNER, rules_of(section))
 
     def start(self) -> None:
         self.listener.start()

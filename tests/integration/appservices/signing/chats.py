@@ -104,7 +104,7 @@ class ChatSite(SigningSite):
 
     async def create(self, _bot: UserId, _device: str, _plan: object, unique: EffectId) -> RoomId:
         """Make an encrypted room."""
-        room_id = RoomId(f"!made{unique}")
+        room_id = RoomId(f"!made{unique[:14]}")
         self.run_now(self._encrypt, room_id)
         return room_id
 

@@ -124,6 +124,7 @@ class SigningSite(TestCase):
         self.parts = self._make_parts()
         self.addCleanup(lambda: Deferred.fromCoroutine(pool.close()))
         service = SimpleNamespace(
+            host=self.host,
             parts=self.parts,
             authorities=self.parts.authorities,
             seals=self.parts.seals,

@@ -40,6 +40,7 @@ from veche.protocol.errors import ConfigError
 from veche.runtime.config.secret_files import write_private
 from veche.runtime.database import Database
 from veche.runtime.keys import SigningPool
+from veche.runtime.live import Live
 from veche.runtime.web import new_site
 
 pytestmark = pytest.mark.postgres
@@ -90,10 +91,11 @@ class LifetimeTests(TestCase):
             callers=Callers([SealSection(id="town", key_paths=[self.folder / "key"])]),
             pool=self.pool,
             parts=None,
+            host=SimpleNamespace(reactor=reactor, database=self.database),
         )
         gate = Gate(self.database, reactor, FakeSessions(), address_limit=FREE)
-        host: Any = SimpleNamespace(reactor=reactor, gate=gate)
-        resource = _at(routes(host, signing)[API.mount])
+        ports: Any = SimpleNamespace(gate=gate, live=Live(reactor))
+        resource = _at(routes(ports, signing)[API.mount])
         for name, child in resource.children.items():
             self.site.putChild(name, child)
 

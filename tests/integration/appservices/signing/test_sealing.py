@@ -48,6 +48,7 @@ from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.config.secret_files import write_private
 from veche.runtime.database import Database
 from veche.runtime.database.migrate import MigrationSet
+from veche.runtime.live import Live
 from veche.runtime.web import new_site
 
 pytestmark = pytest.mark.postgres
@@ -90,8 +91,8 @@ class SealTests(TestCase):
         self.signing = Signing(process, section)
         self.addCleanup(lambda: Deferred.fromCoroutine(ends[0]()))
         gate = Gate(self.database, reactor, FakeSessions(), address_limit=FREE)
-        host = cast("Any", SimpleNamespace(reactor=reactor, gate=gate))
-        resource = routes(host, self.signing)[API.mount]
+        ports = cast("Any", SimpleNamespace(gate=gate, live=Live(reactor)))
+        resource = routes(ports, self.signing)[API.mount]
         port = reactor.listenTCP(0, new_site(_at(resource), reactor), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         self.url = f"http://127.0.0.1:{port.getHost().port}"

@@ -30,7 +30,7 @@ from veche.acts import Act, histories
 from veche.acts.histories import RestoredError
 from veche.api import Api, Call
 from veche.messaging.inbox.store import add_bots
-from veche.messaging.service import BotAccount, ServiceSpec
+from veche.messaging.service import BotAccount
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
 from veche.protocol.ids import UserId
@@ -41,6 +41,7 @@ from veche.runtime.database import presence
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.live import announce
 from veche.server.host import Host
+from veche.server.spec import ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from twisted.web.resource import IResource
 
     from tests.support.synapse import Homeserver
+    from veche.api.ports import PagePorts
+    from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
@@ -101,7 +104,7 @@ class Echo:
         finally:
             self.ends.append("work")
 
-    async def end(self, host: Host) -> None:
+    async def end(self, host: BotPorts) -> None:
         """Use the database a last time."""
         await host.database.run("end", lambda txn: txn.execute("SELECT 1"))
         self.ends.append("service")
@@ -120,7 +123,7 @@ class Pong(Wire):
 class EchoRoutes:
     """What Echo has on pages."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: PagePorts) -> None:
         self.host = host
 
     @PING.transaction("echo", "GET", "/ping", answer=Pong, summary="Ping")
@@ -171,8 +174,8 @@ class HostTest(TestCase):
                 one.abortConnection()
         await deferLater(reactor, 0, lambda: None)
 
-    def spec(self) -> ServiceSpec[Host]:
-        def make(host: Host, section: EchoSection) -> Echo:
+    def spec(self) -> ServiceSpec:
+        def make(host: BotPorts, section: EchoSection) -> Echo:
             assert host.server_name == "veche.test"
             if section.is_broken:
                 raise ConfigError("echo: it is broken")
@@ -182,7 +185,7 @@ class HostTest(TestCase):
             self.made.append(echo)
             return echo
 
-        def routes(host: Host, _service: Echo) -> Mapping[str, IResource]:
+        def routes(host: PagePorts, _service: Echo) -> Mapping[str, IResource]:
             mount = self.mount or PING.mount
             return {mount: PING.resource(host.gate, EchoRoutes(host))}
 

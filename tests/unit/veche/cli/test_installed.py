@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from veche.messaging.service import ENTRY_POINTS, ServiceSpec
 from veche.protocol.errors import ConfigError
 from veche.runtime.config import Config, Section
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
@@ -19,6 +18,7 @@ from veche.server.installed import (
     read_config,
     service_specs,
 )
+from veche.server.spec import ENTRY_POINTS, ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

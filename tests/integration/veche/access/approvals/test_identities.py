@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from tests.integration.veche.access.approvals.till import HOLD_MS, RULES, ApprovalCase
 from tests.integration.veche.access.sessions.chat import ALICE, BOB, MASTER
 from tests.support.keys import BrowserKey, approval_of, decline_of
-from veche.access.approvals import AskedState, IdentityState, Offer, Rules, Verdict
+from veche.access.approvals import AskedState, IdentityState, Offer, Rules, Verdict, identities
 from veche.access.approvals.core import IDENTITY_ASKED_MS
 from veche.access.approvals.errors import (
     ApprovalOverError,
@@ -39,7 +39,7 @@ class IdentityCase(ApprovalCase):
         await self.know(master=master, PHONE=True)
 
     async def asked(self, person: UserId = ALICE) -> AskedApproval:
-        asked: AskedApproval = await self.transact(self.approvals.ask_identity, person, self.now_ms)
+        asked: AskedApproval = await self.transact(identities.ask, person, self.now_ms)
         return asked
 
     async def confirm(self, asked: AskedApproval, key: BrowserKey) -> Taken:
@@ -47,7 +47,7 @@ class IdentityCase(ApprovalCase):
         return await self.take(key.signed(approval_of(content, self.now_ms)))
 
     async def state(self) -> IdentityState:
-        found = await self.transact(self.approvals.identity, ALICE)
+        found = await self.transact(identities.standing, ALICE)
         assert isinstance(found.state, IdentityState)
         return found.state
 
@@ -235,13 +235,21 @@ class OfferTest(IdentityCase):
 
 
 class OperatorTest(IdentityCase):
+    async def by_operator(self, identity: str) -> bool:
+        """Confirm Alice's, as `veche identity` does."""
+        parts, now_ms = self.approvals._parts, self.now_ms
+        return cast(
+            "bool",
+            await self.transact(identities.confirm, parts, ALICE, identity, "operator", now_ms),
+        )
+
     async def test_the_operator_confirms_whoever_has_no_key(self) -> None:
         await self.meet()
         await self.transact(pin_identity, ALICE, self.now_ms)
         await self.reset()
 
-        done = await self.transact(self.approvals.confirm_identity, ALICE, NEW, self.now_ms)
-        again = await self.transact(self.approvals.confirm_identity, ALICE, NEW, self.now_ms)
+        done = await self.by_operator(NEW)
+        again = await self.by_operator(NEW)
 
         assert (done, again) == (True, False)
         assert self.pinned() == NEW
@@ -253,7 +261,7 @@ class OperatorTest(IdentityCase):
         await self.transact(pin_identity, ALICE, self.now_ms)
         await self.reset()
 
-        done = await self.transact(self.approvals.confirm_identity, ALICE, NEWER, self.now_ms)
+        done = await self.by_operator(NEWER)
 
         assert not done
         assert self.pinned() == MASTER

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,8 +33,8 @@ def section(*banks: dict[str, Any]) -> PaymentsSection:
 
 
 def made(given: PaymentsSection) -> Banking:
-    host: Any = SimpleNamespace(reactor=Clock(), database=None)
-    return banking_of(host, given, Vault(b"k" * 32), lambda _, __: None)
+    nowhere: Any = None
+    return banking_of(nowhere, Clock(), given, Vault(b"k" * 32), lambda _, __: None)
 
 
 @pytest.fixture
