@@ -18,6 +18,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from veche.messaging.jobs import store
 from veche.messaging.jobs.store import Leased
 from veche.protocol.errors import NotYetError, RefusedError, UnavailableError
+from veche.protocol.ids import EffectId
 from veche.runtime import metrics
 from veche.runtime.crypto.writer import LostWriterError
 from veche.runtime.leases import LeaseLoop
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from veche.messaging.jobs.store import Job
-    from veche.protocol.ids import EffectId
     from veche.runtime.database import Cursor, Database
     from veche.runtime.database.presence import Presence
     from veche.runtime.tasks import Tasks
@@ -128,8 +128,11 @@ class JobRunner(LeaseLoop[Leased]):
             await self._database.run("errands of others", store.free, kinds, now_ms)
             self._looked_at_ms = now_ms
         worker = self._presence.shown_number if self._presence is not None else None
+        # Those at work too: what is leased here and not begun would wait until its lease ends. A
+        # job that orders itself again may be due before this loop knows that it has ended.
+        others = [*self._others, *map(EffectId, self.busy)]
         leased, next_at_ms = await self._database.run(
-            "errands", store.lease, kinds, list(self._others), now_ms, room, worker
+            "errands", store.lease, kinds, others, now_ms, room, worker
         )
         return leased, POLL_MS if next_at_ms is None else next_at_ms - now_ms
 

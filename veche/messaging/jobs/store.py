@@ -121,7 +121,7 @@ def lease(
     Args:
         txn: The transaction.
         kinds: Which this process can do.
-        others: JobRunner that it leaves to other processes for now.
+        others: Jobs that are not for this process now: at work here, or left to others.
         now_ms: UTC.
         limit: How many at most.
         worker: By what the others see that this process lives; None: they do not.

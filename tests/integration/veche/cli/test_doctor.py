@@ -164,7 +164,7 @@ def test_a_bot_with_another_identity(installation: Installation) -> None:
 def test_an_as_token_that_the_homeserver_does_not_know(installation: Installation) -> None:
     path = installation.server.plan.folder / "as_token"
     token = path.read_text()
-    path.write_text("another")
+    path.write_text("another-token-than-that-of-the-registration-0123456789")
     try:
         bad = installation.bad()
     finally:

@@ -1,4 +1,4 @@
-"""JobRunner are done in the end, finished once, and by one of several processes."""
+"""Jobs are done in the end, finished once, and by one of several processes."""
 
 from __future__ import annotations
 
@@ -65,6 +65,17 @@ class FakeHandler:
         txn.execute("INSERT INTO ended VALUES (%s, %s)", (job.id, f"refused: {error}"))
 
 
+class AgainHandler(FakeHandler):
+    """Orders the job again when it has ended for the first time."""
+
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], at_ms: int) -> None:
+        times = len(self.attempts)
+        numbered = attrs.evolve(job, id=EffectId(f"{job.id}{times}"))
+        super().finish(txn, numbered, result, at_ms)
+        if times == 1:
+            schedule(txn, attrs.evolve(job, due_at_ms=now_ms()))
+
+
 class JobTests(OfflineCase):
     async def begin(
         self, handler: FakeHandler | None = None, presence: Presence | None = None
@@ -116,6 +127,21 @@ class JobTests(OfflineCase):
 
         await until(lambda: self.ended() == [("a", "a")], "done")
         assert self.left() == []
+
+    async def test_a_job_that_orders_itself_again_is_done_again_at_once(self) -> None:
+        rig, _ = await self.begin(AgainHandler())
+        run = rig.database.run
+
+        async def slow_to_tell(name: str, *args: Any, **kwargs: Any) -> Any:
+            found = await run(name, *args, **kwargs)
+            if name == "errand finished":
+                await pause(0.2)  # the loop hears of the new job before it hears of the end
+            return found
+
+        self.swap(rig.database, "run", slow_to_tell)
+        await self.schedule(rig, "a")
+
+        await until(lambda: self.ended() == [("a1", "a"), ("a2", "a")], "done twice")
 
     async def test_the_same_errand_twice_is_one(self) -> None:
         rig, handler = await self.begin()
