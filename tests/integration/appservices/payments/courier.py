@@ -109,7 +109,7 @@ class _Parts:
     """Parts whose scenes are of the stage, with a homeserver and threads."""
 
     def __init__(self, stage: Stage, server: Homeserver) -> None:
-        self.scene = stage.scene_of
+        self.conversation = stage.scene_of
         self.vault = stage.parts.vault
         self.bot = stage.parts.bot
         self.host = SimpleNamespace(client=server, now_ms=lambda: LATE_MS, reactor=_Reactor())
