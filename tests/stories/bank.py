@@ -67,9 +67,20 @@ class Client(Customer):
 
     def has(self, amount: str) -> None:
         """Ask for the balance, and find it."""
+        said = self._balance()
+        assert f"- {amount}" in said.replace("•", "-"), said
+
+    def gets_back_to(self, amount: str) -> None:
+        """Ask for the balance until it is found: what was set aside goes back after the news."""
+
+        def is_back() -> bool:
+            return f"- {amount}" in self._balance().replace("•", "-")
+
+        wait_until(is_back, WAIT_S, f"the balance does not come to {amount}")
+
+    def _balance(self) -> str:
         self.say("balance")
-        said = self.expect("You have:")
-        assert f"• {amount}" in said.body or f"- {amount}" in said.body, said.body
+        return self.expect("You have:").body
 
     def allow_codes(self, minor: int) -> None:
         """As if a limit for codes had been raised a day ago."""

@@ -127,11 +127,11 @@ def test_friends_share_a_bill_all_of_them_or_nobody(shop: Shop, alice: Client) -
     rich.say("splits")
     listed = rich.expect("has agreed", "is asked", "your own share")
     # Carol has no money: nobody pays until Rich takes it back.
-    alice.has("972.50 EUR")
+    alice.gets_back_to("972.50 EUR")
     rich.choose(listed, "cancel")
     rich.expect("The bill is cancelled; nobody has paid anything: dinner.")
     alice.expect("The bill is over before all agreed.")
-    alice.has("1,000.00 EUR")
+    alice.gets_back_to("1,000.00 EUR")
 
     # With Alice alone it is paid.
     rich.say("split 10 EUR @me @alice taxi")
@@ -187,7 +187,7 @@ def test_a_shop_says_what_it_costs_and_whether_it_has_it(shop: Shop, alice: Clie
     late = shop.ask("POST", f"/invoices/{sold_out}/confirm", {"payment": payment})
     assert (late.status, late.errcode) == (409, "ORG.VECHE.TOO_LATE")
     assert shop.hear("invoice.unconfirmed") == payment
-    alice.has("983.20 EUR")
+    alice.gets_back_to("983.20 EUR")
 
 
 def test_a_child_buys_bread_from_an_allowance(shop: Shop, alice: Client) -> None:
