@@ -72,7 +72,7 @@ def seat(field: str, name: str, place: dict[str, Any] | None = None) -> dict[str
 def prepared(files: list[tuple[bytes, list[dict[str, Any]]]]) -> list[Any]:
     """What the page makes of uploads and seats."""
     given = {
-        "letters": str(ROOT / "veche" / "protocol" / "pdf" / "letters.json"),
+        "letters": str(ROOT / "veche" / "documents" / "pdf" / "letters.json"),
         "salt": base64.b64encode(hashlib.sha256(b"chance").digest()).decode(),
         "sheet": SHEET,
         "files": [{"pdf": base64.b64encode(pdf).decode(), "seats": seats} for pdf, seats in files],

@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 
 STATIC: Final = WIDGETS / "static"
-LETTERS: Final = ROOT / "veche" / "protocol" / "pdf" / "letters.json"
+LETTERS: Final = ROOT / "veche" / "documents" / "pdf" / "letters.json"
 RANDOM: Final = random.Random(5)  # noqa: S311 -- test data
 NAMES: Final = ("Alice Adams", "Боб Браун", "李雷", "𝔄lice 🖋", "Ann (née) <Bo>\\")
 SIGNERS: Final = ("Alice Adams", "Боб Браун", "Carol Clark")

@@ -100,7 +100,7 @@ class TestTheLanguage:
         [
             ({"amount": "a lot"}, "write an amount such as 12.50"),
             ({"amount": "12.00"}, "write the currency too"),
-            ({"amount": "12.5555 EUR"}, "EUR has 2 decimals"),
+            ({"amount": "12.5555 EUR"}, "EUR has fewer decimals"),
             ({"amount": "0 EUR"}, "nothing is to be paid"),
             ({"amount": 12}, "amount"),
             ({"amount": "plate"}, "plate is no amount of one currency"),

@@ -263,6 +263,6 @@ def test_the_line_of_a_refusal_has_no_secret_of_the_path(
     upload = refused_upload()
     with caplog.at_level(logging.INFO):
         upload.send(head + b"content-length: %d\r\n\r\n" % LARGEST)
-    (line,) = [one.getMessage() for one in caplog.records if one.name == "veche.runtime.web"]
+    (line,) = [one.getMessage() for one in caplog.records if one.name == "veche.runtime.web.server"]
     assert "hunter2" not in line
     assert re.fullmatch(r"POST /\w+/\w+/\w+/\.\.\. 4\d\d \d+ bytes 0 ms", line)

@@ -420,7 +420,7 @@ def test_an_answer_is_one_line_without_the_query(caplog: pytest.LogCaptureFixtur
         connection.clock.advance(0.25)
         connection.routes.later.callback(None)
 
-    (record,) = [one for one in caplog.records if one.name == "veche.runtime.web"]
+    (record,) = [one for one in caplog.records if one.name == "veche.runtime.web.server"]
     assert record.getMessage() == "GET /id 200 2 bytes 250 ms"
 
 
