@@ -24,9 +24,9 @@ from twisted.trial.unittest import TestCase
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S, wait_until
 from veche.protocol.errors import RefusedError, UnavailableError
-from veche.runtime import database as module
 from veche.runtime import metrics
 from veche.runtime.database import ATTEMPTS_MAX, CommitUnknownError, Cursor, Database, connect
+from veche.runtime.database import transactions as module
 from veche.runtime.database.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
