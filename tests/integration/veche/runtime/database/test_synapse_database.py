@@ -69,5 +69,5 @@ def drop(url: str, name: str) -> None:
     connection = psycopg2.connect(url)
     connection.autocommit = True
     with connection.cursor() as txn:
-        txn.execute(f'DROP DATABASE "{name}"')
+        txn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     connection.close()

@@ -14,7 +14,7 @@ SILENT = textwrap.dedent(
     from twisted.internet import reactor
     from twisted.internet.defer import gatherResults
     from twisted.internet.threads import deferToThread
-    from veche.runtime import names
+    from veche.runtime.web import dns as names
 
     answered = threading.Event()
 
