@@ -22,6 +22,7 @@ import threading
 import time
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ def _serve() -> NoReturn:
     events = select.poll()
     events.register(requests, select.POLLIN)
     children: dict[int, int] = {}
+    at_start = _mapped_bytes()
     while True:
         for descriptor, _ in events.poll():
             if descriptor in children:
@@ -191,7 +193,7 @@ def _serve() -> NoReturn:
                 if (child := os.fork()) == 0:
                     for one in (requests.fileno(), lasting, *children):
                         os.close(one)
-                    _answer(job)
+                    _answer(job, at_start)
                 os.close(job)
                 children[lasting] = child
                 events.register(lasting, 0)
@@ -220,11 +222,22 @@ def _end(lasting: int, child: int) -> None:
     os.close(lasting)
 
 
-def _answer(descriptor: int) -> NoReturn:
+def _mapped_bytes() -> int:
+    """Return how much address space this process has; 0 where the system does not say it."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except OSError:
+        return 0
+    return pages * resource.getpagesize()
+
+
+def _answer(descriptor: int, at_start: int) -> NoReturn:
     try:
         # Before it reads anything. It gets no more time than our process waits, if that is gone.
         signal.alarm(CPU_S_MAX + _START_S)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+        # What was imported for other jobs takes nothing away from this one.
+        memory = MEMORY_BYTES_MAX + _mapped_bytes() - at_start
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_S_MAX, CPU_S_MAX))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_NOFILE, (FILES_MAX, FILES_MAX))
