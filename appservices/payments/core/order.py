@@ -67,7 +67,7 @@ _PROBLEMS: Final = {
     AmountProblem.TOO_LARGE: OrderProblem.TOO_LARGE,
     AmountProblem.SHARED_NAME: OrderProblem.OTHER_CURRENCY,
 }
-"""What is wrong with something that is an amount; others are no amounts, or may be longer ones."""
+"""Faults of what is an amount; with other faults it is none, or may be a longer one."""
 
 
 @attrs.frozen

@@ -101,7 +101,7 @@ class Attempts(LeaseLoop[tuple[Attempt, bool]]):
         writer.when_changed(lambda _: self.wake())
 
     def key(self, row: tuple[Attempt, bool]) -> str:
-        """What the writer has in its hands at most once."""
+        """Return what an attempt is about: the writer works on one attempt about it at a time."""
         return row[0].about
 
     async def take(self, room: int) -> tuple[Sequence[tuple[Attempt, bool]], int]:

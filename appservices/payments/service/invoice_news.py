@@ -1,4 +1,4 @@
-"""What another institution has to hear of an invoice to one of its people: jobs that tell it."""
+"""Tell another institution, by jobs, of an invoice to one of its people."""
 
 from __future__ import annotations
 

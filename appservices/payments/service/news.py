@@ -1,4 +1,4 @@
-"""What an organisation is told: as an event at once, or by a job for a service of this server.
+"""Tell an organisation: by an event at once, or by a job for a service of this server.
 
 An event is added in the transaction of what it tells, so the events of an organisation stand in the
 order in which things happened.

@@ -87,7 +87,7 @@ def claims_of(scene: Scene, inbound: Inbound, bytes_max: int) -> dict[str, Any] 
 
 
 def payload_of(scene: Scene, inbound: Inbound, claims: Mapping[str, Any]) -> dict[str, Any]:
-    """What a job that looks at a file has to have in its payload."""
+    """Return the payload of a job that looks at a file."""
     return {
         "person": inbound.sender,
         "room": inbound.room_id,

@@ -27,4 +27,4 @@ class Signing(Protocol):
 
     @property
     def parts(self) -> Parts | None:
-        """What all transactions share; None: nobody signs here."""
+        """Return what all transactions share; None if nobody signs here."""

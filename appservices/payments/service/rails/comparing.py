@@ -87,7 +87,7 @@ def _strange(txn: Cursor, bank: Bank, events: Sequence[BankEvent]) -> list[Findi
 
 
 def _of_line(txn: Cursor, bank: Bank, entry: Entry) -> Finding:
-    """What becomes of a line that the database does not have."""
+    """Say what becomes of a line that the database does not have."""
     money = show_money(Money(minor=entry.amount_minor, currency=bank.currency), _LANGUAGE)
     other = " ".join(_printable(one) for one in (entry.other_name, entry.other_account) if one)
     verb, link = ("got", "from") if entry.is_credit else ("paid", "to")
