@@ -213,6 +213,7 @@ class Branch:
         self._port = reactor.listenTCP(0, site, interface="127.0.0.1")
         self._pool = HTTPConnectionPool(reactor)
         await self.database.run("start", self._grant)
+        await self.settled()  # each account has its money before a test looks at it
 
     async def stop(self) -> None:
         self.live.close()

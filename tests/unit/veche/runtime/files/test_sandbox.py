@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ sys.stdin.read(1)
 """
 
 
-def seen(secret: str) -> dict[str, object]:
+def seen(secret: str) -> dict[str, Any]:
     """What a child finds; it leaves something behind."""
     before = getattr(sys, "left_behind", None)
     sys.left_behind = secret  # type: ignore[attr-defined]  # what another child must not find
@@ -43,6 +44,7 @@ def seen(secret: str) -> dict[str, object]:
     return {
         "before": before,
         "descriptors": len(os.listdir("/proc/self/fd")) - 1,  # noqa: PTH208 -- and its own
+        "mapped": sandbox._mapped_bytes(),
         "limits": [resource.getrlimit(getattr(resource, name)) for name in names],
         "parent": os.getppid(),
         "pid": os.getpid(),
@@ -87,9 +89,10 @@ def test_children_have_nothing_of_each_other_and_their_bounds() -> None:
         assert one["before"] is None
         assert one["descriptors"] == 4, "its input, two outputs, and who asks"
         assert one["threads"] == 1
-        assert one["limits"] == [
-            (bound, bound) for bound in (MEMORY_BYTES_MAX, CPU_S_MAX, 0, FILES_MAX)
-        ]
+        [(memory, hard), *others] = one["limits"]
+        assert hard == memory
+        assert 0 <= memory - MEMORY_BYTES_MAX < one["mapped"], "beside what others imported"
+        assert others == [(bound, bound) for bound in (CPU_S_MAX, 0, FILES_MAX)]
 
 
 def test_what_is_large_goes_both_ways() -> None:
