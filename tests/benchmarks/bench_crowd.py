@@ -5,10 +5,11 @@ The demo's office answers. Each person makes a chat, waits for the office's firs
 the servers; Synapse is one process, without workers.
 
 ``first_contact_p50_s`` is from the start of the person's ``/createRoom`` until they can read the
-office's first message, ``answer_p50_s`` from the start of a person's PUT until they can read the
-next question. ``answers_per_s`` counts from the first answer that is sent until the last question
-is there. ``events_per_answer`` is how many events the office's bot sent after its first question,
-by answer. ``synapse_sends_per_s_baseline`` is what the same Synapse can take right afterwards, from
+office's first message; ``create_room_p50_s_baseline`` is how long that request takes, in which we
+have no part. ``answer_p50_s`` is from the start of a person's PUT until they can read the next
+question. ``answers_per_s`` counts from the first answer that is sent until the last question is
+there. ``events_per_answer`` is how many events the office's bot sent after its first question, by
+answer. ``synapse_sends_per_s_baseline`` is what the same Synapse can take right afterwards, from
 ``SENDERS`` clients that send plain messages into rooms of their own and read nothing.
 """
 
@@ -75,6 +76,7 @@ class _Visit:
     """What one person saw; moments are of ``time.perf_counter``.
 
     Attributes:
+        created_s: How long ``/createRoom`` took.
         contact_s: From the start until the first words were read.
         first_question: Event that asks first.
         answered_s: When each answer was begun.
@@ -82,6 +84,7 @@ class _Visit:
     """
 
     room_id: str
+    created_s: float
     contact_s: float
     first_question: str
     answered_s: Sequence[float]
@@ -91,6 +94,7 @@ class _Visit:
 def _visit(person: LightClient, bot: str) -> _Visit:
     began_s = time.perf_counter()
     room_id = person.create_room(bot, is_encrypted=True, is_join_awaited=False)
+    created_s = time.perf_counter() - began_s
     heard = person.messages(room_id, WAIT_S_MAX)
     question = next(heard)
     contact_s = time.perf_counter() - began_s
@@ -103,7 +107,7 @@ def _visit(person: LightClient, bot: str) -> _Visit:
         person.send(room_id, "1")
         _question(heard)
         asked_s.append(time.perf_counter())
-    return _Visit(room_id, contact_s, first_question, answered_s, asked_s)
+    return _Visit(room_id, created_s, contact_s, first_question, answered_s, asked_s)
 
 
 def _question(heard: Iterator[Any]) -> Any:
@@ -127,6 +131,7 @@ def _figures(visits: Sequence[_Visit]) -> dict[str, float]:
     return {
         "first_contact_p50_s": statistics.median(contact_s),
         "first_contact_max_s": contact_s[-1],
+        "create_room_p50_s_baseline": statistics.median(one.created_s for one in visits),
         "answer_p50_s": statistics.median(answers_s),
         "answers_per_s": len(answers_s) / (ended_s - began_s),
     }
