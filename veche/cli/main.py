@@ -3,7 +3,8 @@
 A command of the kernel is a module with ``add_arguments(parser)`` and ``run(arguments) -> int``.
 A feature adds one by an entry point of the group ``veche.commands``: a function
 ``add_commands(subparsers)`` that adds the parser with the entry point's name and sets its default
-``run``. Only the command that is asked for is imported, so that the others cost nothing.
+``run``. A command that talks with others has ``async def run(reactor, arguments)`` in its place.
+Only the command that is asked for is imported, so that the others cost nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import sys
 from importlib import import_module
 from importlib.metadata import entry_points
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Final
 
 from veche.protocol.errors import VecheError
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         parser = _parser(next((word for word in words if not word.startswith("-")), ""))
         arguments = parser.parse_args(words)
-        return int(arguments.run(arguments))
+        return _run(arguments)
     except VecheError as e:
         lines = str(e)
         sys.stderr.write(f"{lines}\n" if "\n" in lines else f"veche: {lines}\n")
@@ -74,6 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(f"veche: {told}\n")
         return 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Run the command, in a reactor of its own if it is a coroutine; return its exit code."""
+    if not iscoroutinefunction(arguments.run):
+        return int(arguments.run(arguments))
+    from veche.cli.reactor_run import run_to_end  # noqa: PLC0415 -- the others need no reactor
+
+    return run_to_end(lambda reactor: arguments.run(reactor, arguments))
 
 
 def _told(error: Exception) -> str | None:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from cryptography import x509
 
-from veche.cli.reactor_run import run_to_end
 from veche.cli.sign.session import Held, SessionSigning, ask_link, check_can_sign, read_link
 from veche.cli.sign.session_client import SessionClient
 from veche.documents.pdf import FILE_BYTES_MAX, PdfError
@@ -110,10 +109,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Sign; 0 once the file is written, or the session has the signature."""
+async def run(reactor: Any, arguments: argparse.Namespace) -> None:
+    """Sign the file, or the document of a session (``sign``, ``sign_in_session``)."""
     work = sign if arguments.session is None else sign_in_session
-    return run_to_end(lambda reactor: work(reactor, arguments))
+    await work(reactor, arguments)
 
 
 async def sign_in_session(reactor: Any, arguments: argparse.Namespace) -> None:

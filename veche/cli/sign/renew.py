@@ -17,13 +17,6 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from veche.cli.verify.signed_files import (
-    TIMEOUT_S,
-    fetch_answers,
-    fetch_lists,
-    read_file,
-    read_roots,
-)
 from veche.documents.pki.asking import questions_about
 from veche.documents.pki.cms import CMS_BYTES_MAX, CmsError
 from veche.documents.pki.digests import HASHES, SHA256, hash_named
@@ -35,6 +28,13 @@ from veche.documents.signed_file import FILE_BYTES_MAX, file_questions, lasting_
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
 from veche.runtime.files.renewing import Known, renew_file
 from veche.runtime.files.sandbox import SandboxError, in_sandbox
+from veche.runtime.files.signed_files import (
+    TIMEOUT_S,
+    fetch_answers,
+    fetch_lists,
+    read_file,
+    read_roots,
+)
 
 if TYPE_CHECKING:
     import argparse

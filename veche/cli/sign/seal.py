@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from veche.api.sealing_client import Sealer
-from veche.cli.reactor_run import run_to_end
-from veche.cli.verify.signed_files import read_file
 from veche.documents.asic.archive import ArchiveError
 from veche.documents.asic.container import DataFile
 from veche.documents.signed_file import FILE_BYTES_MAX, PDF
 from veche.protocol.errors import ConfigError
 from veche.runtime.config import read_secret
+from veche.runtime.files.signed_files import read_file
 
 if TYPE_CHECKING:
     import argparse
@@ -59,12 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run `veche seal`: 0 once the sealed file is written."""
-    return run_to_end(lambda reactor: seal(reactor, arguments))
-
-
-async def seal(reactor: Any, arguments: argparse.Namespace) -> None:
+async def run(reactor: Any, arguments: argparse.Namespace) -> None:
     """Seal the files and write the sealed one beside.
 
     Raises:

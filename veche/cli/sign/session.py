@@ -23,8 +23,6 @@ from twisted.internet.task import deferLater
 
 from veche.cli.sign.session_client import SessionClient, SessionRefusedError
 from veche.cli.sign.session_stamps import SessionStamps
-from veche.cli.verify.published import LOOPBACK
-from veche.cli.verify.signed_files import judge_encoded
 from veche.contracts.signing.document_code import code_of, order_sha256
 from veche.contracts.signing.signing_api import (
     INCREMENT_BYTES_MAX,
@@ -41,9 +39,11 @@ from veche.documents.signatures.judging import StampRoot
 from veche.documents.signatures.report import Reason
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError, RefusedError
+from veche.protocol.message import LOOPBACK
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.files.document_cipher import DOCUMENT, decrypt, encrypt, increment_of
 from veche.runtime.files.sandbox import in_sandbox
+from veche.runtime.files.signed_files import judge_encoded
 from veche.runtime.keys.pades import Place, sign_revision
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from tests.unit.veche.api.test_gate import FREE, FakeSessions
 from veche.api.gate import Gate
 from veche.api.sealing_client import Sealer
 from veche.cli.main import main
-from veche.cli.sign.seal import seal
+from veche.cli.sign.seal import run as seal
 from veche.cli.verify.signed_files import NOT_PROVEN
 from veche.documents.asic.archive import ArchiveError
 from veche.documents.asic.container import DataFile
