@@ -18,6 +18,14 @@ import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from appservices.signing.keys.places import (
+    IN_TOKEN,
+    KEY,
+    has_signed,
+    open_key,
+    read_key,
+    token_of_key,
+)
 from appservices.signing.revoke_command import add_revoking, revoked_on
 from appservices.signing.routes.api import API
 from appservices.signing.service.authorities import (
@@ -52,14 +60,6 @@ from veche.documents.pki.certificates import (
 from veche.documents.pki.digests import HASHES, SHA256, hash_named
 from veche.protocol.errors import ConfigError
 from veche.runtime.config.secret_files import write_private
-from veche.runtime.keys.places import (
-    IN_TOKEN,
-    KEY,
-    has_signed,
-    open_key,
-    read_key,
-    token_of_key,
-)
 
 if TYPE_CHECKING:
     import argparse

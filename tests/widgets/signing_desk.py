@@ -34,10 +34,17 @@ from appservices.signing.api.waiting import (
 )
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import Level, Member, parties_sha256
+from appservices.signing.keys.core.document_code import code_of
+from appservices.signing.keys.document_cipher import (
+    DOCUMENT,
+    decrypt,
+    encrypt,
+    fresh_key,
+    increment_of,
+)
 from tests.support import uploads
 from tests.support.containers import LEASE, odt
 from tests.support.signing import Office, with_boxes
-from veche.contracts.signing.document_code import code_of
 from veche.contracts.signing.signing_api import (
     AskBody,
     AskedView,
@@ -79,7 +86,6 @@ from veche.protocol.canonical import canonical
 from veche.protocol.ids import UserId
 from veche.protocol.p256 import verify
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
-from veche.runtime.files.document_cipher import DOCUMENT, decrypt, encrypt, fresh_key, increment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

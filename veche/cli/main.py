@@ -40,9 +40,6 @@ KERNEL: Final[Mapping[str, tuple[str, str]]] = {
         "veche.cli.webhooks",
         "see where organisations have their events sent, and send again",
     ),
-    "sign": ("veche.cli.sign.command", "sign a PDF with a token, a provider or a key of yours"),
-    "seal": ("veche.cli.sign.seal", "put an organisation's seal on any file"),
-    "renew": ("veche.cli.sign.renew", "put another time stamp on signed files, for years to come"),
     "verify": ("veche.cli.verify.command", "verify a receipt of a payment, or a signed file"),
     "witness": ("veche.cli.witness", "sign heads of logs of others, if they only grow"),
     "bench": ("veche.cli.bench", "measure, beside a baseline"),
@@ -84,7 +81,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return int(arguments.run(arguments))
     from veche.cli.reactor_run import run_to_end  # noqa: PLC0415 -- the others need no reactor
 
-    return run_to_end(lambda reactor: arguments.run(reactor, arguments))
+    run_to_end(lambda reactor: arguments.run(reactor, arguments))
+    return 0
 
 
 def _told(error: Exception) -> str | None:

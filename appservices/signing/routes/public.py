@@ -20,11 +20,11 @@ from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
+    from appservices.signing.keys import SigningPool
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.sealing import Seals
     from veche.api import Call
     from veche.runtime.database import Database
-    from veche.runtime.keys import SigningPool
 
 PUBLIC_LIMIT: Final = Limit(burst=100, per_s=20)
 """Certificates and lists for one client address."""

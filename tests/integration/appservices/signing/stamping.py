@@ -14,6 +14,7 @@ from twisted.internet.threads import blockingCallFromThread
 from appservices.signing.bot import other_stamps
 from appservices.signing.config import StampsSection
 from appservices.signing.core.parties import Role, Stage
+from appservices.signing.keys.document_cipher import DOCUMENT, decrypt
 from appservices.signing.service.ending import SEAL
 from appservices.signing.service.files import read_kept
 from appservices.signing.service.inviting import Invited
@@ -29,7 +30,6 @@ from veche.documents.signatures.judging import Trusted
 from veche.documents.signed_file import judge_file
 from veche.messaging.jobs import Job
 from veche.protocol.ids import EffectId
-from veche.runtime.files.document_cipher import DOCUMENT, decrypt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

@@ -13,15 +13,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from appservices.signing.core.stampers import Stampers
+from appservices.signing.keys.core.foreign_stamps import believed_token
+from appservices.signing.sign_command.session_stamps import SessionStamps
 from tests.support.node import why_no_node
 from tests.support.signing import NOW, Office, ms
 from tests.unit.appservices.widgets.test_signing_twins import by_page
-from veche.cli.sign.session_stamps import SessionStamps
 from veche.documents.pdf.signing import Proofs
 from veche.documents.pki.certificates import STAMP_POLICY, Revoked, revocation_list
 from veche.documents.pki.cms import CmsError, der_of
 from veche.documents.pki.stamps import StampAuthority, StampRequest, read_token
-from veche.documents.signatures.foreign_stamps import believed_token
 from veche.protocol.errors import UnavailableError
 
 if TYPE_CHECKING:

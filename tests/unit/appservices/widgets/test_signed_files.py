@@ -22,8 +22,8 @@ from tests.support.far_objects import TABLES, covered
 from tests.support.forgery import FORGED, closed_by_attacker, find, increment, page
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, Person, fresh, ms, new_key, with_boxes
+from tests.unit.appservices.signing import test_renewal as renewals
 from tests.unit.appservices.signing.service import test_appending as appended
-from tests.unit.veche.documents import test_renewal as renewals
 from tests.unit.veche.documents.pdf import test_appearance as pictures
 from tests.unit.veche.documents.signatures import test_verdict as files
 from veche.documents.pdf.document import Document
