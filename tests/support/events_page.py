@@ -227,7 +227,7 @@ _BOUNDS: Final = (
 _INTRODUCTION: Final = """\
 # What travels in rooms
 
-*Written from the models by `veche.contracts.reference`; a test fails when they differ.*
+*Written from the models by `tests.support.events_page`; a test fails when they differ.*
 
 Every message of a bot is an `m.room.message` that any Matrix client can show and any person can
 answer. What programs read rides beside the text, under one key `org.veche.<family>` each;

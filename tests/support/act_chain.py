@@ -1,9 +1,9 @@
-"""Checking a chain of acts from its first entry on: what an auditor of the database runs."""
+"""A chain of acts, checked in the database from its first entry on."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from veche.acts import store
 from veche.protocol.acts import EMPTY_HEAD, commitment, inner, next_head, read_entry
@@ -26,8 +26,8 @@ def check_chain(txn: Cursor, organisation: str) -> int:
     head, size = EMPTY_HEAD, 0
     # One for each person that the organisation ever dealt with: some 100 bytes each.
     persons: dict[str, tuple[int, str]] = {}
-    wiped_to = store.wiped_to(txn, organisation)
-    for row in store.chain(txn, organisation):
+    wiped_to = _wiped_to(txn, organisation)
+    for row in _chain(txn, organisation):
         computed = next_head(head, row.entry.encode())
         is_next = row.idx == size and row.prev == head and row.head == computed
         is_next = is_next and (row.opening is not None or row.idx < wiped_to)
@@ -72,3 +72,24 @@ def _fits(organisation: str, row: store.Row, persons: dict[str, tuple[int, str]]
         and hidden == row.inner_part
         and all(opening.get(key) == value for key, value in wanted.items())
     )
+
+
+def _wiped_to(txn: Cursor, organisation: str) -> int:
+    """Index of the first act of a chain whose private part was not wiped."""
+    txn.execute("SELECT wiped_to FROM runtime.act_head WHERE organisation = %s", (organisation,))
+    row = txn.fetchone()
+    return int(row[0]) if row else 0
+
+
+def _chain(txn: Cursor, organisation: str) -> list[store.Row]:
+    """All entries of a chain, in order."""
+    txn.execute(
+        "SELECT idx, entry, inner_part, prev, head, subject, opening, salt, bound"
+        " FROM runtime.act WHERE organisation = %s ORDER BY idx",
+        (organisation,),
+    )
+    return [store.Row(*map(_as_bytes, row)) for row in txn.fetchall()]
+
+
+def _as_bytes(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
