@@ -18,6 +18,17 @@ import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from appservices.signing.keys.core.issuing import (
+    Authority,
+    Fresh,
+    Holder,
+    Revoked,
+    issuing_certificate,
+    revocation_list,
+    root_certificate,
+    seal_certificate,
+    stamps_certificate,
+)
 from appservices.signing.keys.places import (
     IN_TOKEN,
     KEY,
@@ -45,17 +56,6 @@ from appservices.signing.stamps_command import (
     keep_former,
     read_certificate,
     stamps_hash,
-)
-from veche.documents.pki.certificates import (
-    Authority,
-    Fresh,
-    Holder,
-    Revoked,
-    issuing_certificate,
-    revocation_list,
-    root_certificate,
-    seal_certificate,
-    stamps_certificate,
 )
 from veche.documents.pki.digests import HASHES, SHA256, hash_named
 from veche.protocol.errors import ConfigError

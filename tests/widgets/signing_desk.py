@@ -34,7 +34,10 @@ from appservices.signing.api.waiting import (
 )
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import Level, Member, parties_sha256
+from appservices.signing.keys.core import issuing
 from appservices.signing.keys.core.document_code import code_of
+from appservices.signing.keys.core.issuing import STAMP_POLICY, Fresh, Holder
+from appservices.signing.keys.core.stamp_authority import StampAuthority
 from appservices.signing.keys.document_cipher import (
     DOCUMENT,
     decrypt,
@@ -68,9 +71,7 @@ from veche.documents.pdf.signing import form_fields
 from veche.documents.pdf.values import array
 from veche.documents.pdf.values import number as coordinate
 from veche.documents.pki import certificates
-from veche.documents.pki.certificates import STAMP_POLICY, Fresh, Holder
 from veche.documents.pki.cms import der_of
-from veche.documents.pki.stamps import StampAuthority
 from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.approval import (
     Approval,
@@ -590,7 +591,7 @@ def _issued(desk: Desk, key: Any) -> Any:
         certificates.Level.ACCOUNT,
         dt.timedelta(days=365),
     )
-    made = certificates.person_certificate(
+    made = issuing.person_certificate(
         desk.office.issuing,
         key,
         Holder("Alice Adams", ALICE),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from appservices.signing.keys.core.stamp_authority import REQUEST_BYTES_MAX
 from appservices.signing.routes.api import API
 from appservices.signing.service.lists import LIST
 from appservices.signing.service.own_certificates import authority_views, stamper_views
@@ -13,7 +14,6 @@ from appservices.signing.store import certificates
 from veche.api import Download
 from veche.contracts.signing.own_certificate_api import AuthoritiesView
 from veche.documents.pki.cms import der_of
-from veche.documents.pki.stamps import REQUEST_BYTES_MAX
 from veche.documents.sealing_api import StampersView
 from veche.protocol.errors import NotFoundError
 from veche.protocol.unpadded_base64 import encode_base64

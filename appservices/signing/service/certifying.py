@@ -28,6 +28,8 @@ from appservices.signing.core.errors import ApprovalMismatchError
 from appservices.signing.core.guests import is_guest
 from appservices.signing.core.hand import writer_of
 from appservices.signing.core.records import Level
+from appservices.signing.keys.core import issuing
+from appservices.signing.keys.core.issuing import Fresh, Holder
 from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time, known_by
 from appservices.signing.service.asking import check_shown
@@ -41,7 +43,7 @@ from veche.acts import spend
 from veche.chat.sending import Ground
 from veche.contracts.signing.signing_api import CertificateView, ProofsView
 from veche.documents.pki import certificates
-from veche.documents.pki.certificates import Fresh, Hand, Holder
+from veche.documents.pki.certificates import Hand
 from veche.documents.pki.cms import der_of
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.approval import Approval, SignatureShown, signed_bytes
@@ -177,9 +179,9 @@ def sign(wanted: ToSign, authorities: Authorities) -> Signed:
     bound = (wanted.document_sha256, wanted.level, _LIFE)
     _, key = _key_of(encode_base64(approved.spki))
     fresh = Fresh(approved.serial, url, now)
-    made = certificates.person_certificate(authorities.issuing, key, wanted.holder, fresh, bound)
+    made = issuing.person_certificate(authorities.issuing, key, wanted.holder, fresh, bound)
     assert url.endswith(list_name(made)), "its list is found by its number"  # noqa: S101 -- our bug
-    listed = certificates.revocation_list(authorities.issuing, made, now)
+    listed = issuing.revocation_list(authorities.issuing, made, now)
     return Signed(wanted, made, listed.public_bytes(Encoding.DER))
 
 

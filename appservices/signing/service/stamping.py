@@ -22,20 +22,19 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread
 
+from appservices.signing.keys.core.stamp_authority import (
+    RequestError,
+    granted,
+    read_request,
+    refusal,
+)
 from appservices.signing.keys.revocation import fetched_proofs
 from appservices.signing.keys.stampers import RemoteStamper, place_of
 from veche.documents.pdf.signing import Proofs
 from veche.documents.pki import der
 from veche.documents.pki.cms import der_of
 from veche.documents.pki.digests import SHA256
-from veche.documents.pki.stamps import (
-    RequestError,
-    StampRequest,
-    granted,
-    read_request,
-    read_token,
-    refusal,
-)
+from veche.documents.pki.stamps import StampRequest, read_token
 from veche.documents.pki.stated import read_certificate
 from veche.documents.pki.trust import Trust
 from veche.protocol.errors import RefusedError, UnavailableError

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_ds
 from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThread
 
+from appservices.signing.keys.core.issuing import Authority
 from appservices.signing.keys.places import TokenKey
 from appservices.signing.keys.tokens import TokenError
 from appservices.signing.service import acting, certifying
@@ -20,7 +21,6 @@ from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite, 
 from tests.integration.veche.rig import until
 from tests.support.keys import approval_of
 from tests.support.sign_page import FreshKey
-from veche.documents.pki.certificates import Authority
 
 pytestmark = pytest.mark.postgres
 

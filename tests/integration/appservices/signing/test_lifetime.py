@@ -22,6 +22,7 @@ from twisted.web.resource import Resource
 from appservices.signing.cli import add_seal, make_authority, open_authority
 from appservices.signing.config import SealSection
 from appservices.signing.keys import SigningPool
+from appservices.signing.keys.core.issuing import Holder, stamps_certificate
 from appservices.signing.routes import API, routes
 from appservices.signing.seal_command import run as seal
 from appservices.signing.service.authorities import STAMPS, read_authorities
@@ -36,7 +37,6 @@ from veche.cli.main import main
 from veche.cli.verify.signed_files import NOT_PROVEN
 from veche.documents.asic.archive import ArchiveError
 from veche.documents.asic.container import DataFile
-from veche.documents.pki.certificates import Holder, stamps_certificate
 from veche.protocol.errors import ConfigError
 from veche.runtime.config.secret_files import write_private
 from veche.runtime.database import Database

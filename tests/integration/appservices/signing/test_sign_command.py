@@ -25,6 +25,9 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from appservices.signing.keys.core.issuing import PERSON_LIFE, STAMP_POLICY, person_certificate
+from appservices.signing.keys.core.issuing import Holder as Named
+from appservices.signing.keys.core.stamp_authority import StampAuthority
 from appservices.signing.service.authorities import read_authorities
 from appservices.signing.sign_command import command
 from tests.support.bank import DAY, Bank, lists_served
@@ -40,9 +43,7 @@ from tests.unit.appservices.widgets.test_signed_files import File, by_command, b
 from veche.cli.main import main
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import stored
-from veche.documents.pki.certificates import PERSON_LIFE, STAMP_POLICY, Level, person_certificate
-from veche.documents.pki.certificates import Holder as Named
-from veche.documents.pki.stamps import StampAuthority
+from veche.documents.pki.certificates import Level
 from veche.documents.signatures.report import Reason, Verdict
 from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.errors import VecheError

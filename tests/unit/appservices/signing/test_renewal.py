@@ -12,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from appservices.signing.keys.core import issuing
+from appservices.signing.keys.core.issuing import Authority, Holder, Revoked, revocation_list
 from appservices.signing.renewal.core import (
     NotRenewedError,
     Stamper,
@@ -25,8 +27,6 @@ from tests.support.forgery import FORGED, find, increment, page
 from tests.support.signing import NOW, YEAR, Office, fresh, ms, with_boxes
 from veche.documents.asic.container import prepare_closing, read_container
 from veche.documents.pdf.signing import Proofs
-from veche.documents.pki import certificates
-from veche.documents.pki.certificates import Authority, Holder, Revoked
 from veche.documents.pki.cms import der_of
 from veche.documents.pki.digests import SHA256, SHA384, SHA512
 from veche.documents.signatures.judging import Trusted
@@ -225,7 +225,7 @@ def test_an_authority_whose_clock_is_wrong_or_that_nobody_knows_is_not_taken() -
 def _revoked(since: dt.datetime) -> bytes:
     why = Revoked(since, x509.ReasonFlags.key_compromise)
     issuing, person = town().office.issuing, town().person.certificate
-    made_ = certificates.revocation_list(issuing, person, since + DAY, why)
+    made_ = revocation_list(issuing, person, since + DAY, why)
     return made_.public_bytes(Encoding.DER)
 
 
@@ -251,7 +251,7 @@ def test_fraud_that_is_found_out_after_the_certificate_ended_is_red_too() -> Non
     late = NOW + 3 * YEAR
     why = Revoked(NOW - DAY, x509.ReasonFlags.key_compromise)
     issuing, person = town().office.issuing, town().person.certificate
-    listed = certificates.revocation_list(issuing, person, late, why).public_bytes(Encoding.DER)
+    listed = revocation_list(issuing, person, late, why).public_bytes(Encoding.DER)
     root = [town().office.root.certificate]
 
     found = judge_file(town().pdf, Trusted(root, late, [*town().lists(late), listed]))
@@ -282,11 +282,9 @@ def _stronger() -> tuple[x509.Certificate, Authority]:
     now = NOW + 19 * YEAR
     key, stamping = (ec.generate_private_key(ec.SECP384R1()) for _ in range(2))
     serial = x509.random_serial_number()
-    root = certificates.root_certificate(key, Holder("New Root"), serial, now)
+    root = issuing.root_certificate(key, Holder("New Root"), serial, now)
     above = Authority(root, key)
-    made_ = certificates.stamps_certificate(
-        above, stamping.public_key(), Holder("New Time"), fresh(now)
-    )
+    made_ = issuing.stamps_certificate(above, stamping.public_key(), Holder("New Time"), fresh(now))
     return root, Authority(made_, stamping)
 
 

@@ -30,6 +30,8 @@ from appservices.signing.core.parties import Party, Role, Stage
 from appservices.signing.core.records import Level as RecordLevel
 from appservices.signing.core.records import Member, parties_sha256
 from appservices.signing.keys.core.document_code import code_of
+from appservices.signing.keys.core.issuing import STAMP_POLICY
+from appservices.signing.keys.core.stamp_authority import StampAuthority
 from appservices.signing.keys.document_cipher import decrypt, encrypt, increment_of
 from tests.support.forgery import page
 from tests.support.node import ROOT, WIDGETS, node, why_no_node
@@ -48,10 +50,9 @@ from veche.documents.pdf.signing import (
     prepare_signature,
 )
 from veche.documents.pki import der
-from veche.documents.pki.certificates import STAMP_POLICY
 from veche.documents.pki.cms import Signer, der_of
 from veche.documents.pki.digests import HASHES
-from veche.documents.pki.stamps import StampAuthority, StampRequest, read_token
+from veche.documents.pki.stamps import StampRequest, read_token
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.unpadded_base64 import encode_base64

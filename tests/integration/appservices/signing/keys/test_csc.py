@@ -23,7 +23,9 @@ from twisted.trial.unittest import TestCase
 
 from appservices.signing.keys import csc
 from appservices.signing.keys.core import csc as protocol
+from appservices.signing.keys.core import issuing
 from appservices.signing.keys.core.csc import ProviderRefusedError
+from appservices.signing.keys.core.issuing import Holder as Named
 from appservices.signing.keys.core.provider import KeyHome, KeyUnfitError
 from appservices.signing.keys.csc import ProviderClient, ProviderSection, RemoteKey, chosen
 from appservices.signing.keys.pades import sign_pdf
@@ -35,8 +37,6 @@ from tests.support.forgery import page
 from tests.support.processes import free_ports
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import Office, fresh, ms, with_boxes
-from veche.documents.pki import certificates
-from veche.documents.pki.certificates import Holder as Named
 from veche.documents.pki.certificates import Level
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.verdict import Trusted, judge
@@ -71,9 +71,9 @@ def _certificate(office: Office, key: _Key, document: bytes) -> Certificate:
     digest = hashlib.sha256(document).digest()
     named = Named("Alice Adams", UserId("@alice:example.org"))
     public: Any = key.public_key()
-    life = certificates.PERSON_LIFE
+    life = issuing.PERSON_LIFE
     bound = (digest, Level.HIGH, life)
-    return certificates.person_certificate(office.issuing, public, named, fresh(office.now), bound)
+    return issuing.person_certificate(office.issuing, public, named, fresh(office.now), bound)
 
 
 class Version2Tests(TestCase):

@@ -16,6 +16,7 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from appservices.signing.keys.core.issuing import Authority
 from appservices.signing.keys.revocation import Fetched, NoProofError, fetched_proofs
 from tests.support.bank import Bank, lists_served
 from tests.support.forgery import page
@@ -25,7 +26,6 @@ from tests.support.signing import new_key, with_boxes
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import Proofs, prepare_signature
 from veche.documents.pki.asking import KIND
-from veche.documents.pki.certificates import Authority
 from veche.documents.pki.cms import Signer, der_of
 from veche.documents.pki.digests import SHA256
 from veche.documents.pki.revocation import is_answer

@@ -11,6 +11,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from appservices.signing.keys.core.issuing import STAMP_POLICY
+from appservices.signing.keys.core.stamp_authority import StampAuthority
 from appservices.signing.keys.places import TokenKey, TokenSection, open_key, token_text
 from appservices.signing.keys.tokens import RESTART_S, PinRefusedError, Token, TokenError
 from appservices.signing.service.authorities import read_authorities
@@ -19,9 +21,8 @@ from tests.support.programs import program
 from tests.support.signing import NOW, ms
 from tests.support.softhsm import PIN, SoftHsm, soft_hsm
 from veche.cli.main import main
-from veche.documents.pki.certificates import STAMP_POLICY
 from veche.documents.pki.cms import read_signed_data
-from veche.documents.pki.stamps import StampAuthority, StampRequest
+from veche.documents.pki.stamps import StampRequest
 from veche.documents.signatures.checking import signer_of
 from veche.protocol.errors import ConfigError
 from veche.protocol.unpadded_base64 import decode_base64

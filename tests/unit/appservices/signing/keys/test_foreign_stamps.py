@@ -8,19 +8,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from appservices.signing.keys.core.foreign_stamps import believed_token, token_of_anybody
+from appservices.signing.keys.core.issuing import STAMP_POLICY
+from appservices.signing.keys.core.stamp_authority import RequestError, StampAuthority, refusal
 from tests.support.bank import Bank
 from tests.support.signing import NOW, Office, ms
 from tests.support.tsa import OpensslAuthority
 from veche.documents.pki import der
-from veche.documents.pki.certificates import STAMP_POLICY
 from veche.documents.pki.cms import CmsError, der_of
-from veche.documents.pki.stamps import (
-    RequestError,
-    StampAuthority,
-    StampRequest,
-    read_token,
-    refusal,
-)
+from veche.documents.pki.stamps import StampRequest, read_token
 from veche.documents.signatures.checking import SignatureFault, stamper_of
 
 if TYPE_CHECKING:
