@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import BaseModel
 
+from homeserver_modules.event_guard.families import load_families
 from veche.contracts.payments import receipt
 from veche.protocol import answers, commands, message, prompts
-from veche.protocol.families import load_families
 from veche.protocol.texts import typed_choice as typed
 from veche.transparency import envelope
 

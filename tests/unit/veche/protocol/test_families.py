@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import veche
+from homeserver_modules.event_guard.families import load_families
 from tests.support.events_page import EXAMPLES, events_page
 from veche.contracts.agency.case import NAME_CHARACTERS_MAX, RULE_CHARACTERS_MAX, CaseCard
 from veche.contracts.agency.document import (
@@ -16,7 +17,6 @@ from veche.contracts.agency.document import (
 )
 from veche.protocol.acts import ActReceipt
 from veche.protocol.errors import MalformedError
-from veche.protocol.families import load_families
 from veche.protocol.wire import Wire, parse
 
 FAMILIES = load_families()
