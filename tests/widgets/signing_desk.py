@@ -25,6 +25,19 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from appservices.signing.api.declining import DeclineBody
+from appservices.signing.api.parties import (
+    AskBody,
+    AskedView,
+    CertificateBody,
+    CertificateView,
+    DocumentView,
+    ProofsView,
+    RevisionView,
+    SessionView,
+    SignatureBody,
+    StageView,
+    YouView,
+)
 from appservices.signing.api.waiting import (
     AskedListView,
     AskListBody,
@@ -48,21 +61,7 @@ from appservices.signing.keys.document_cipher import (
 from tests.support import uploads
 from tests.support.containers import LEASE, odt
 from tests.support.signing import Office, with_boxes
-from veche.contracts.signing.signing_api import (
-    AskBody,
-    AskedView,
-    CertificateBody,
-    CertificateView,
-    ClauseView,
-    DocumentView,
-    PartyView,
-    ProofsView,
-    RevisionView,
-    SessionView,
-    SignatureBody,
-    StageView,
-    YouView,
-)
+from veche.contracts.signing.signing_api import ClauseView, PartyView
 from veche.documents.asic.container import new_container, read_container
 from veche.documents.pdf.appearance import Look
 from veche.documents.pdf.document import Document

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import attrs
 from twisted.internet.defer import DeferredSemaphore
 
+from appservices.signing.api.sessions import EventsQuery, ExtendBody, FileQuery
 from appservices.signing.core.boxes import BoxError
 from appservices.signing.core.papers.any_files import ANY, AnyFile, any_file
 from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX, SignedUpload, note_texts
@@ -28,9 +29,6 @@ from appservices.signing.service.uploads import read_upload
 from appservices.signing.store import blobs
 from veche.api import Download
 from veche.contracts.signing.session_api import (
-    EventsQuery,
-    ExtendBody,
-    FileQuery,
     FileView,
     Nothing,
     SessionBody,

@@ -12,6 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.signing.api.providers import (
+    CredentialsView,
+    DigestBody,
+    FieldsView,
+    FieldView,
+    LookBody,
+    OrderView,
+    PartyBody,
+)
 from appservices.signing.keys.core.csc import ProviderRefusedError
 from appservices.signing.keys.csc import Authorisation, ProviderClient, Waiting
 from appservices.signing.keys.revocation import fetched_proofs
@@ -21,15 +30,6 @@ from appservices.signing.service import remote_signing
 from appservices.signing.service.own_certificates import moment
 from appservices.signing.service.remote_signing import Ready, check_same
 from appservices.signing.store import provider_orders
-from veche.contracts.signing.provider_api import (
-    CredentialsView,
-    DigestBody,
-    FieldsView,
-    FieldView,
-    LookBody,
-    OrderView,
-    PartyBody,
-)
 from veche.documents.pki.stated import read_certificate
 from veche.protocol.errors import LimitError, NotFoundError
 from veche.protocol.unpadded_base64 import decode_base64
@@ -38,13 +38,13 @@ from veche.runtime.web.limits import Buckets, Limit
 from veche.runtime.web.outbound import Outbound
 
 if TYPE_CHECKING:
+    from appservices.signing.api.providers import CredentialView
     from appservices.signing.core.records import Member, Session
     from appservices.signing.keys.core.csc import Remote
     from appservices.signing.routes.api import Signing
     from appservices.signing.service.scene import Scene
     from appservices.signing.store.provider_orders import ProviderOrder
     from veche.api import Call
-    from veche.contracts.signing.provider_api import CredentialView
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.api.blind import DoubtBody
+    from appservices.signing.api.parties import RevisionView
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Parts, Scene
-    from veche.contracts.signing.signing_api import RevisionView
 
 DOUBTED: Final = "doubted"
 DOUBTS_MAX: Final = 10

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
+from appservices.signing.api.parties import CertificateView, ProofsView
 from appservices.signing.core.errors import ApprovalMismatchError
 from appservices.signing.core.guests import is_guest
 from appservices.signing.core.hand import writer_of
@@ -41,7 +42,6 @@ from appservices.signing.store.certificates import Approved, Issued
 from veche.access.approvals import NotApprovedError
 from veche.acts import spend
 from veche.chat.sending import Ground
-from veche.contracts.signing.signing_api import CertificateView, ProofsView
 from veche.documents.pki import certificates
 from veche.documents.pki.certificates import Hand
 from veche.documents.pki.cms import der_of
@@ -52,11 +52,11 @@ from veche.protocol.p256 import verify
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 if TYPE_CHECKING:
+    from appservices.signing.api.parties import CertificateBody
     from appservices.signing.core.guests import Identified
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.scene import Scene
-    from veche.contracts.signing.signing_api import CertificateBody
     from veche.protocol.approval import Decline
 
 CERTIFICATES_PER_HOUR_MAX: Final = 30

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import attrs
 from cryptography import x509
 
+from appservices.signing.api.providers import CredentialView, OrderView
 from appservices.signing.core.anchors import CHAIN_MAX, check_own
 from appservices.signing.core.errors import NoOrderError, OwnCertificateError
 from appservices.signing.core.records import OWN_LEVELS
@@ -22,7 +23,6 @@ from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.own_certificates import check_still_taken, moment, own_view
 from appservices.signing.store import certificates, provider_orders
 from appservices.signing.store.provider_orders import ProviderOrder
-from veche.contracts.signing.provider_api import CredentialView, OrderView
 from veche.documents.pki.cms import der_of
 from veche.protocol.unpadded_base64 import encode_base64
 

@@ -45,10 +45,10 @@ from veche.protocol.errors import BadSignatureError, VecheError
 from veche.protocol.unpadded_base64 import decode_base64
 
 if TYPE_CHECKING:
+    from appservices.signing.api.parties import RevisionView
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Parts, Scene
     from appservices.signing.store.certificates import Issued
-    from veche.contracts.signing.signing_api import RevisionView
     from veche.protocol.approval import SignedApproval
 
 _NO_CERTIFICATE: Final = "You have no certificate for this document: please sign again."

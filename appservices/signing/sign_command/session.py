@@ -21,18 +21,18 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 from twisted.internet.task import deferLater
 
+from appservices.signing.api.parties import (
+    INCREMENT_BYTES_MAX,
+    ClauseClaim,
+    RevisionView,
+    SignatureBody,
+)
 from appservices.signing.keys.core.document_code import code_of, order_sha256
 from appservices.signing.keys.core.provider import KeyHome
 from appservices.signing.keys.document_cipher import DOCUMENT, decrypt, encrypt, increment_of
 from appservices.signing.keys.pades import Place, sign_revision
 from appservices.signing.sign_command.session_client import SessionClient, SessionRefusedError
 from appservices.signing.sign_command.session_stamps import SessionStamps
-from veche.contracts.signing.signing_api import (
-    INCREMENT_BYTES_MAX,
-    ClauseClaim,
-    RevisionView,
-    SignatureBody,
-)
 from veche.documents.pdf import Look
 from veche.documents.pdf.signing import NewField, Proofs
 from veche.documents.pki.cms import der_of
@@ -49,10 +49,10 @@ from veche.runtime.files.signed_files import judge_encoded
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from appservices.signing.api.parties import SessionView
     from appservices.signing.keys import SigningPool
     from appservices.signing.keys.core.provider import Credential, SignatureProvider
     from appservices.signing.keys.revocation import Fetch
-    from veche.contracts.signing.signing_api import SessionView
 
 APPROVAL_S_MAX: Final = 15 * 60
 """How long the approval on the page is waited for."""

@@ -7,9 +7,9 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from appservices.signing.api.own_certificates import AnnounceBody
+from appservices.signing.api.parties import SessionView
 from appservices.signing.keys.core.foreign_stamps import token_of_anybody
-from veche.contracts.signing.own_certificate_api import AnnounceBody
-from veche.contracts.signing.signing_api import SessionView
 from veche.documents.pdf import FILE_BYTES_MAX
 from veche.documents.pki.cms import CmsError
 from veche.documents.pki.stamps import StampRequest
@@ -23,7 +23,7 @@ from veche.runtime.web.http_client import Connections
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from veche.contracts.signing.signing_api import SignatureBody
+    from appservices.signing.api.parties import SignatureBody
     from veche.protocol.wire import Wire
     from veche.runtime.web.http_client import Answer
 

@@ -23,8 +23,8 @@ from veche.protocol.unpadded_base64 import decode_base64
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from appservices.signing.api.parties import SessionView
     from appservices.signing.sign_command.session_client import SessionClient
-    from veche.contracts.signing.signing_api import SessionView
 
 _RETRY_AFTER_MS: Final = 5_000
 

@@ -1,6 +1,6 @@
 """Signing at a provider of remote signatures on one's page: what is said over HTTP.
 
-A person looks their certificates up at a provider, tells one (``own_certificate_api``) and approves
+A person looks their certificates up at a provider, tells one (``own_certificates``) and approves
 it; then the page gets what belongs into the file, prepares it, and has its digest signed. The file
 stays in the page; what the person says to the provider, a PIN or a code, is passed on.
 """
@@ -11,12 +11,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from veche.contracts.signing.own_certificate_api import (
-    Certificate,
-    OwnCertificateView,
-    PartyId,
-    ProviderId,
-)
+from appservices.signing.api.own_certificates import Certificate
+from veche.contracts.signing.own_certificate_api import OwnCertificateView, ProviderId
+from veche.contracts.signing.signing_api import PartyId
 from veche.protocol.approval import Sha256
 from veche.protocol.wire import Wire
 
