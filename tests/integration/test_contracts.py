@@ -38,7 +38,7 @@ FORBIDDEN = [
     ("veche/acts/log.py", "veche.messaging.jobs", "kernel-layers"),
     ("veche/runtime/tasks.py", "veche.acts.log", "kernel-layers"),
     ("appservices/signing/keys/core/csc.py", "veche.transparency.merkle", "kernel-layers"),
-    ("veche/contracts/payments/mandate.py", "veche.runtime.tasks", "contracts-shell"),
+    ("appservices/payments/core/orders/mandate.py", "veche.runtime.tasks", "contracts-shell"),
     ("homeserver_modules/event_guard/core.py", "veche.runtime.config", "contracts-shell"),
     ("appservices/signing/keys/core/csc.py", "veche.contracts.payments.receipt", "contracts"),
     ("veche/api/route.py", "veche.contracts.payments.receipt", "contracts-users"),
