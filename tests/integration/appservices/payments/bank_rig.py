@@ -212,7 +212,7 @@ class BankCase(TestCase):
             await deferLater(reactor, _POLL_S, lambda: None)
 
     def _hasten(self, txn: Cursor) -> None:
-        """Let no job wait for its time, whether for more orders or for the next visit to the bank."""
+        """Let no job wait: neither for more orders nor for the next visit to the bank."""
         now_ms = self.home.now_ms()
         txn.execute("SELECT errand_id FROM runtime.errand WHERE kind IN (%s, %s)", (FETCH, FILE))
         for (job_id,) in txn.fetchall():
