@@ -1,4 +1,4 @@
-"""What all routes of organisations share: whose key it is, and that a key is answered once."""
+"""What all routes of organisations share: a key is answered once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from veche.runtime.web.limits import Limit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from appservices.payments.service.callers import Caller, Callers
     from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Parts, Scene
     from veche.api import Call
+    from veche.api.bearer import OrganisationCaller
     from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
 
@@ -31,7 +31,6 @@ V = TypeVar("V", bound=Wire)
 class Institution(Protocol):
     """What the routes need of the service: ``appservices.payments.bot.Payments``."""
 
-    callers: Callers
     parts: Parts
     webhooks: Webhooks
 
@@ -48,26 +47,17 @@ class CallerRoutes:
         self._host = institution.parts.host
         self._institution = institution
 
-    async def admit(self, call: Call) -> None:
-        """Refuse whoever sends no key of an organisation, before a large body is read."""
-        self._institution.callers.of(call.header("authorization"))
-
-    def _caller(self, call: Call, scope: str) -> Caller:
-        caller = self._institution.callers.of(call.header("authorization"))
-        caller.need(scope)
-        return caller
-
     def _scene(self, txn: Cursor, cause: str, call: Call) -> Scene:
         return self._institution.parts.conversation(txn, cause, call.now_ms)
 
-    def _holder(self, txn: Cursor, caller: Caller, call: Call) -> int:
+    def _holder(self, txn: Cursor, caller: OrganisationCaller, call: Call) -> int:
         return self._scene(txn, "events", call).organisation(caller.id).id
 
     def _once(
         self,
         txn: Cursor,
         call: Call,
-        caller: Caller,
+        caller: OrganisationCaller,
         model: type[V],
         work: Callable[[Scene], V],
     ) -> V:
@@ -88,7 +78,7 @@ class CallerRoutes:
         self,
         name: str,
         call: Call,
-        caller: Caller,
+        caller: OrganisationCaller,
         people: Iterable[str],
         model: type[V],
         work: Callable[[Scene, Strangers], V],
