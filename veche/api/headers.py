@@ -69,7 +69,7 @@ def read_key(request: IRequest, *, is_needed: bool) -> str | None:
 
 
 def accepted_language(header: str | None) -> str:
-    """Return the catalogue that fits ``Accept-Language`` best; else the first (RFC 9110, 12.5.4)."""
+    """Return the catalogue that fits ``Accept-Language`` best (RFC 9110, 12.5.4), or the first."""
     best, best_weight = LANGUAGES[0], 0.0
     for item in (header or "")[:ACCEPT_LANGUAGE_CHARACTERS_MAX].split(","):
         tag, _, parameter = item.partition(";")

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Parts, Scene
     from veche.api import Call
-    from veche.api.bearer import OrganisationCaller
     from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
 
@@ -50,20 +49,19 @@ class CallerRoutes:
     def _scene(self, txn: Cursor, cause: str, call: Call) -> Scene:
         return self._institution.parts.conversation(txn, cause, call.now_ms)
 
-    def _holder(self, txn: Cursor, caller: OrganisationCaller, call: Call) -> int:
-        return self._scene(txn, "events", call).organisation(caller.id).id
+    def _holder(self, txn: Cursor, call: Call) -> int:
+        return self._scene(txn, "events", call).organisation(call.caller.id).id
 
     def _once(
         self,
         txn: Cursor,
         call: Call,
-        caller: OrganisationCaller,
         model: type[V],
         work: Callable[[Scene], V],
     ) -> V:
         """Do something once for a key; the same request again is answered as the first time."""
-        scene = self._scene(txn, f"request {caller.id} {call.key}", call)
-        holder, digest = scene.organisation(caller.id).id, request_digest(call)
+        scene = self._scene(txn, f"request {call.caller.id} {call.key}", call)
+        holder, digest = scene.organisation(call.caller.id).id, request_digest(call)
         before = keyed.begin(scene, holder, call.key, digest)
         # Requests of before the route was counted in are kept for 90 days.
         if before is not None and before.sha256 not in {digest, digest_of(call)}:
@@ -78,7 +76,6 @@ class CallerRoutes:
         self,
         name: str,
         call: Call,
-        caller: OrganisationCaller,
         people: Iterable[str],
         model: type[V],
         work: Callable[[Scene, Strangers], V],
@@ -88,7 +85,6 @@ class CallerRoutes:
         Args:
             name: Of the transaction.
             call: The request.
-            caller: Who asks.
             people: Addresses of the persons.
             model: Of the answer.
             work: What to do; it is told who of them has no account here.
@@ -96,7 +92,7 @@ class CallerRoutes:
         strangers = await unknown_among(self._institution.parts, people)
 
         def write(txn: Cursor) -> V:
-            return self._once(txn, call, caller, model, lambda scene: work(scene, strangers))
+            return self._once(txn, call, model, lambda scene: work(scene, strangers))
 
         return await self._host.database.run(name, write)
 

@@ -49,11 +49,7 @@ class ConfirmationRoutes(CallerRoutes):
         """Say yes."""
         caller, invoice_id = call.caller, call.path_args["invoice_id"]
         return self._once(
-            txn,
-            call,
-            caller,
-            InvoiceView,
-            lambda scene: confirm(scene, caller, invoice_id, call.body),
+            txn, call, InvoiceView, lambda scene: confirm(scene, caller, invoice_id, call.body)
         )
 
     @API.by_key("invoice").transaction(
@@ -70,11 +66,7 @@ class ConfirmationRoutes(CallerRoutes):
         """Say no."""
         caller, invoice_id = call.caller, call.path_args["invoice_id"]
         return self._once(
-            txn,
-            call,
-            caller,
-            InvoiceView,
-            lambda scene: refuse(scene, caller, invoice_id, call.body),
+            txn, call, InvoiceView, lambda scene: refuse(scene, caller, invoice_id, call.body)
         )
 
     @API.by_key("read").transaction(
@@ -104,9 +96,5 @@ class ConfirmationRoutes(CallerRoutes):
         """Answer a quote."""
         caller, invoice_id = call.caller, call.path_args["invoice_id"]
         return self._once(
-            txn,
-            call,
-            caller,
-            QuoteView,
-            lambda scene: answer_quote(scene, caller, invoice_id, call.body),
+            txn, call, QuoteView, lambda scene: answer_quote(scene, caller, invoice_id, call.body)
         )

@@ -79,7 +79,6 @@ class DisputeRoutes(CallerRoutes):
         return self._once(
             txn,
             call,
-            caller,
             DisputeView,
             lambda scene: api_disputes.answer(scene, caller, id_, call.body, digest_of(call)),
         )
@@ -98,11 +97,7 @@ class DisputeRoutes(CallerRoutes):
         """Appeal."""
         caller, id_ = call.caller, call.path_args["payment_id"]
         return self._once(
-            txn,
-            call,
-            caller,
-            DisputeView,
-            lambda scene: api_disputes.appeal(scene, caller, id_, call.body),
+            txn, call, DisputeView, lambda scene: api_disputes.appeal(scene, caller, id_, call.body)
         )
 
     @API.by_key("refund").route(

@@ -34,7 +34,6 @@ class EscrowRoutes(CallerRoutes):
         return await self._once_of(
             "payments.escrow",
             call,
-            caller,
             [body.buyer, *body.arbiters],
             EscrowView,
             lambda scene, strangers: api_escrows.open_escrow(scene, caller, body, strangers),
@@ -68,7 +67,6 @@ class EscrowRoutes(CallerRoutes):
         return self._once(
             txn,
             call,
-            caller,
             EscrowView,
             lambda scene: api_escrows.decide(scene, caller, id_, call.body, digest_of(call)),
         )
@@ -89,7 +87,6 @@ class EscrowRoutes(CallerRoutes):
         return self._once(
             txn,
             call,
-            caller,
             EscrowView,
             lambda scene: api_escrows.cancel(scene, caller, id_, call.body.reason),
         )

@@ -39,7 +39,6 @@ class MandateRoutes(CallerRoutes):
         return await self._once_of(
             "payments.mandate",
             call,
-            caller,
             [body.payer],
             MandateView,
             lambda scene, strangers: api_mandates.propose(scene, caller, body, strangers),
@@ -73,7 +72,6 @@ class MandateRoutes(CallerRoutes):
         return self._once(
             txn,
             call,
-            caller,
             MandateView,
             lambda scene: api_mandates.end(scene, caller, id_, call.body.reason),
         )
@@ -93,11 +91,7 @@ class MandateRoutes(CallerRoutes):
         """Debit."""
         caller, id_ = call.caller, call.path_args["mandate_id"]
         return self._once(
-            txn,
-            call,
-            caller,
-            ChargeView,
-            lambda scene: api_mandates.charge(scene, caller, id_, call.body),
+            txn, call, ChargeView, lambda scene: api_mandates.charge(scene, caller, id_, call.body)
         )
 
     @API.by_key("read").transaction(

@@ -64,7 +64,6 @@ class OrganisationRoutes(CallerRoutes):
         return await self._once_of(
             "payments.invoice",
             call,
-            caller,
             [] if body.addressee is None else [body.addressee],
             InvoiceView,
             lambda scene, strangers: make_invoice(scene, caller, body, strangers),
@@ -98,7 +97,6 @@ class OrganisationRoutes(CallerRoutes):
         return self._once(
             txn,
             call,
-            caller,
             InvoiceView,
             lambda scene: withdraw_invoice(scene, caller, invoice_id, call.body.reason),
         )
@@ -115,7 +113,7 @@ class OrganisationRoutes(CallerRoutes):
         caller = call.caller
         quiet(call.request)
         run, after = self._host.database.run, call.query.after
-        holder = await run("payments.events", self._holder, caller, call)
+        holder = await run("payments.events", self._holder, call)
 
         async def look(left_ms: int) -> EventsView | None:
             found = await run("payments.events", events.events_after, holder, after)

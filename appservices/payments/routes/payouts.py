@@ -53,7 +53,6 @@ class PayoutRoutes(CallerRoutes):
         return self._once(
             txn,
             call,
-            caller,
             PayoutView,
             lambda scene: bulk_orders.order(scene, caller, call.body, envelope),
         )
@@ -100,7 +99,6 @@ class PayoutRoutes(CallerRoutes):
         return self._once(
             txn,
             call,
-            caller,
             PayoutView,
             lambda scene: bulk_orders.approve(scene, caller, id_, call.body, envelope),
         )
@@ -121,7 +119,6 @@ class PayoutRoutes(CallerRoutes):
         return self._once(
             txn,
             call,
-            caller,
             PayoutView,
             lambda scene: bulk_orders.stop(scene, caller, id_, call.body.reason),
         )

@@ -34,7 +34,6 @@ class RefundRoutes(CallerRoutes):
         return self._once(
             txn,
             call,
-            caller,
             RefundView,
             lambda scene: api_refunds.refund(scene, caller, id_, call.body, digest_of(call)),
         )

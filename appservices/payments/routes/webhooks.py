@@ -30,19 +30,17 @@ class WebhookRoutes(CallerRoutes):
     )
     async def add(self, call: Call) -> WebhookView:
         """Add a target."""
-        caller = call.caller
         await self._institution.webhooks.check(call.body.url)
-        return await self._host.database.run("payments.webhook", self._add, caller, call)
+        return await self._host.database.run("payments.webhook", self._add, call)
 
-    def _add(self, txn: Cursor, caller: OrganisationCaller, call: Call) -> WebhookView:
+    def _add(self, txn: Cursor, call: Call) -> WebhookView:
         return self._once(
             txn,
             call,
-            caller,
             WebhookView,
             lambda scene: self._institution.webhooks.add(
                 txn,
-                _owner(scene, caller),
+                _owner(scene, call.caller),
                 scene.sender.fresh_ulid("webhook"),
                 call.body,
                 call.now_ms,
@@ -78,7 +76,6 @@ class WebhookRoutes(CallerRoutes):
         return self._once(
             txn,
             call,
-            caller,
             WebhookView,
             lambda scene: self._institution.webhooks.resume(
                 txn, _owner(scene, caller), id_, call.body.after, call.now_ms
