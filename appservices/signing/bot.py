@@ -17,7 +17,7 @@ from appservices.signing.service.chats import hear
 from appservices.signing.service.feed import SigningFeed, rules_of
 from appservices.signing.service.jobs import handlers
 from appservices.signing.service.scene import Parts
-from appservices.signing.service.sealing import Callers, Seals
+from appservices.signing.service.sealing import Seals, organisation_keys
 from appservices.signing.service.stamping import OtherStamps
 from appservices.signing.service.upkeep import look
 from veche.bots import log_undelivered, receive
@@ -82,7 +82,7 @@ class Signing:
         _check_day(host, section)
         for what, mend in look(section, host.now_ms() / 1000):
             logger.warning("%s; %s", what, mend)
-        self.callers = Callers(section.seals)
+        self.callers = organisation_keys(section.seals)
         others = other_stamps(host, section.stamps, self.authorities)
         self.seals = Seals(self.authorities, others)
         self.pool = SigningPool(

@@ -24,12 +24,11 @@ if TYPE_CHECKING:
 class DelegationRoutes(PartyCalls):
     """Serves parties who let others act."""
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/sessions/<session>/delegate/ask",
         body=AskDelegationBody,
         answer=AskedDelegationView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="What the party's device key has to sign to let somebody else act, or nobody",
     )
@@ -54,12 +53,11 @@ class DelegationRoutes(PartyCalls):
         other = None if typed is None else await self._other(typed, me)
         return await self._unless_refused("signing.ask_delegation", work, call)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/sessions/<session>/delegate",
         body=DelegateBody,
         answer=SessionView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="Let somebody else act in the party's place, or take that back",
     )

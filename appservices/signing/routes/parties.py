@@ -168,12 +168,11 @@ class PartyRoutes(PartyCalls):
         super().__init__(signing)
         self._files = Files(signing.host.reactor)
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.view",
         "GET",
         "/sessions/<session>",
         answer=SessionView,
-        takes_session=False,
         limit=READ_LIMIT,
         summary="A session as one of its parties sees it (Veche-Party: PARTY TOKEN)",
     )
@@ -182,12 +181,11 @@ class PartyRoutes(PartyCalls):
         scene = self._scene(txn, call, "read")
         return session_view(scene, *self._sent(scene, call))
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.blob",
         "GET",
         "/sessions/<session>/blobs/<digest>",
         answer=Download,
-        takes_session=False,
         limit=READ_LIMIT,
         summary="The document, encrypted; the key is in the party's link",
     )
@@ -197,13 +195,12 @@ class PartyRoutes(PartyCalls):
         session, _ = self._sent(scene, call)
         return self._files.of(scene, session, call)
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.viewed",
         "POST",
         "/sessions/<session>/view",
         body=Nothing,
         answer=Nothing,
-        takes_session=False,
         limit=READ_LIMIT,
         summary="The party has the document before their eyes",
     )
@@ -214,12 +211,11 @@ class PartyRoutes(PartyCalls):
         acting.viewed(scene, session, member.id)
         return Nothing()
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/sessions/<session>/ask",
         body=AskBody,
         answer=AskedView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="What the person's device key has to sign, to sign or to decline",
     )
@@ -233,12 +229,11 @@ class PartyRoutes(PartyCalls):
 
         return await self._unless_refused("signing.ask", work, call)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/certificates",
         body=CertificateBody,
         answer=CertificateView,
-        takes_session=False,
         limit=SIGN_LIMIT,
         summary="A certificate for one key and one document; the same approval gives the same",
     )
@@ -265,12 +260,11 @@ class PartyRoutes(PartyCalls):
         signed = await self._signing.pool.run(certifying.sign, wanted, known)
         return await run("signing.certificate", keep, signed)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/sessions/<session>/signatures",
         body=SignatureBody,
         answer=SessionView,
-        takes_session=False,
         limit=SIGN_LIMIT,
         summary="Hand in a signature: what was added to the file, or the approval alone",
     )
@@ -290,12 +284,11 @@ class PartyRoutes(PartyCalls):
 
         return await self._unless_refused("signing.sign", work, call)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/sessions/<session>/decline",
         body=DeclineBody,
         answer=SessionView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="Decline to sign, with a reason; it is final",
     )
@@ -311,12 +304,11 @@ class PartyRoutes(PartyCalls):
 
         return await self._unless_refused("signing.decline", work, call)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/sessions/<session>/closing",
         body=ClosingBody,
         answer=SessionView,
-        takes_session=False,
         limit=SIGN_LIMIT,
         summary="Close a file that the service does not see, or put another time stamp on it",
     )
@@ -336,13 +328,12 @@ class PartyRoutes(PartyCalls):
         until_ms = await self._signing.pool.run(check, body.revision, parts, now_ms)
         return await self._host.database.run("signing.closing", keep)
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.doubt",
         "POST",
         "/sessions/<session>/doubt",
         body=DoubtBody,
         answer=Nothing,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="A page refuses what it got of a file that the service does not see",
     )

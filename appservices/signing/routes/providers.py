@@ -80,12 +80,11 @@ class ProviderRoutes(PartyCalls):
         self._lists = Outbound(reactor, allowed=networks)
         self._looks, self._said = Buckets(LOOK_LIMIT), Buckets(SAY_LIMIT)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         f"{_PATH}/credentials",
         body=LookBody,
         answer=CredentialsView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="The certificates that a person has at a provider of remote signatures",
     )
@@ -104,12 +103,11 @@ class ProviderRoutes(PartyCalls):
         found = [await self._credential(client, one) for one in names[:LISTED_MAX]]
         return CredentialsView(credentials=sorted(found, key=lambda one: one.own is None))
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         f"{_PATH}/begin",
         body=PartyBody,
         answer=FieldsView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="What the person has to say to the provider; if it needs a code, that is sent",
     )
@@ -132,12 +130,11 @@ class ProviderRoutes(PartyCalls):
             ]
         )
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         f"{_PATH}/order",
         body=PartyBody,
         answer=OrderView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="What belongs into the file beside a signature; an older order ends",
     )
@@ -158,12 +155,11 @@ class ProviderRoutes(PartyCalls):
 
         return await self._host.database.run("signing.provider_order", keep)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         f"{_PATH}/signature",
         body=DigestBody,
         answer=OrderView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="Have a digest signed by the key of the approved certificate at its provider",
     )
@@ -184,12 +180,11 @@ class ProviderRoutes(PartyCalls):
         found = await client.authorise(remote, [digest], said)
         return await self._go_on(call, client, remote, order, found)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         f"{_PATH}/check",
         body=PartyBody,
         answer=OrderView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="Whether a person has agreed at the provider, and the signature if they have",
     )

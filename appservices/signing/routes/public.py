@@ -53,11 +53,10 @@ class PublicRoutes:
         self._database = database
         self._signing = signing
 
-    @API.route(
+    @API.sessionless.route(
         "GET",
         "/crl/<name>",
         answer=Download,
-        takes_session=False,
         limit=PUBLIC_LIMIT,
         summary="The list that says whether one certificate was revoked (RFC 5280)",
     )
@@ -81,11 +80,10 @@ class PublicRoutes:
         _keep(call, LIST_KEPT_S)
         return Download(found, "application/pkix-crl", name)
 
-    @API.route(
+    @API.sessionless.route(
         "GET",
         "/ca/<name>",
         answer=Download,
-        takes_session=False,
         limit=PUBLIC_LIMIT,
         summary="The certificate of an authority: root.cer, issuing.cer, stamps.cer",
     )
@@ -102,11 +100,10 @@ class PublicRoutes:
         _keep(call, CERTIFICATE_KEPT_S)
         return Download(found.public_bytes(Encoding.DER), "application/pkix-cert", name)
 
-    @API.route(
+    @API.sessionless.route(
         "GET",
         "/authorities",
         answer=AuthoritiesView,
-        takes_session=False,
         limit=PUBLIC_LIMIT,
         summary="Authorities elsewhere whose certificates the operator takes, and at which level",
     )
@@ -116,13 +113,12 @@ class PublicRoutes:
         known = self._signing.authorities
         return AuthoritiesView(authorities=authority_views(known), stampers=stamper_views(known))
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/tsa",
         takes="application/timestamp-query",
         takes_bytes_max=REQUEST_BYTES_MAX,
         answer=Download,
-        takes_session=False,
         limit=STAMP_LIMIT,
         summary="A time stamp (RFC 3161)",
     )
@@ -138,11 +134,10 @@ class PublicRoutes:
             answer = await signing.pool.run(signing.seals.answer, call.body, call.now_ms)
         return Download(answer, "application/timestamp-reply", "stamp.tsr")
 
-    @API.route(
+    @API.sessionless.route(
         "GET",
         "/tsa/proofs",
         answer=StampersView,
-        takes_session=False,
         limit=PUBLIC_LIMIT,
         summary="Who stamps here now: the proofs that go into a file before their stamp",
     )

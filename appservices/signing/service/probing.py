@@ -22,7 +22,7 @@ from appservices.signing.service.authorities import (
     issuer_in,
     read_authorities,
 )
-from appservices.signing.service.sealing import Callers
+from appservices.signing.service.sealing import organisation_keys
 from appservices.signing.service.stamping import CLOCK_MS_MAX
 from appservices.signing.service.upkeep import SOON, look
 from veche.documents.pki.cms import CmsError
@@ -76,7 +76,7 @@ def setting_faults(section: SigningSection) -> Iterator[tuple[str, str]]:
     anchors = [] if section.sessions is None else section.sessions.anchors
     try:
         read_authorities(section.folder, anchors, section.stamps, section.former_stamp_roots)
-        Callers(section.seals)
+        organisation_keys(section.seals)
     except ConfigError as e:
         yield f"signing: {e}", ""
 

@@ -42,7 +42,7 @@ from appservices.signing.service.authorities import read_authorities
 from appservices.signing.service.drafting import Order
 from appservices.signing.service.inviting import Invited
 from appservices.signing.service.scene import Parts
-from appservices.signing.service.sealing import Callers, Seals
+from appservices.signing.service.sealing import Seals, organisation_keys
 from tests.support.forgery import page
 from tests.support.keys import BrowserKey, Passkey
 from tests.support.postgres import database, execute, session
@@ -129,7 +129,7 @@ class SigningSite(TestCase):
             authorities=self.parts.authorities,
             seals=self.parts.seals,
             pool=self.pool,
-            callers=Callers(self.parts.signing.seals),
+            callers=organisation_keys(self.parts.signing.seals),
             webhooks=webhooks_of(self.parts),
         )
         self.webhooks: Webhooks = service.webhooks

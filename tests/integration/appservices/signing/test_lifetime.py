@@ -26,7 +26,7 @@ from appservices.signing.keys.core.issuing import Holder, stamps_certificate
 from appservices.signing.routes import API, routes
 from appservices.signing.seal_command import run as seal
 from appservices.signing.service.authorities import STAMPS, read_authorities
-from appservices.signing.service.sealing import Callers, Seals
+from appservices.signing.service.sealing import Seals, organisation_keys
 from tests.integration.appservices.signing.test_sealing import SIGNING, _at
 from tests.support.forgery import page
 from tests.support.postgres import database
@@ -88,7 +88,7 @@ class LifetimeTests(TestCase):
         signing: Any = SimpleNamespace(
             authorities=authorities,
             seals=Seals(authorities),
-            callers=Callers([SealSection(id="town", key_paths=[self.folder / "key"])]),
+            callers=organisation_keys([SealSection(id="town", key_paths=[self.folder / "key"])]),
             pool=self.pool,
             parts=None,
             host=SimpleNamespace(reactor=reactor, database=self.database),
