@@ -13,6 +13,7 @@ from appservices.signing.core.errors import (
     IdentificationOverError,
     NotRegistrarError,
 )
+from appservices.signing.core.evidence.record import identification_of
 from appservices.signing.core.guests import Identified, Registrar, is_same_name
 from appservices.signing.core.identification import (
     TRIES_MAX,
@@ -25,7 +26,6 @@ from appservices.signing.service.scene import PURPOSE
 from appservices.signing.store import identifications as store
 from veche.acts import spend
 from veche.chat.sending import Ground
-from veche.contracts.signing.evidence import identification_of
 from veche.protocol.acts import ActClass, call_form
 
 if TYPE_CHECKING:
