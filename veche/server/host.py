@@ -150,7 +150,7 @@ class Host:
         self._owners: Mapping[UserId, Service] = {
             bot.user_id: service for service in self.services.values() for bot in service.bots
         }
-        self._doubts = Doubts(self.act_log, self.approvals)
+        self._doubts = Doubts(self.act_log, self.approvals.parts)
         self._people.on_doubt = self._doubts.came
         self._hints = self._make_hints()
         self._sender = self._make_sender()
