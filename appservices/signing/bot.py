@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from cryptography import x509
 
 from appservices.signing.config import BOT_LOCALPART
+from appservices.signing.keys import THREADS, SigningPool
+from appservices.signing.keys.stampers import RemoteStamper
 from appservices.signing.service import forgetting, renewals
 from appservices.signing.service.authorities import read_authorities
 from appservices.signing.service.chats import hear
@@ -25,8 +27,6 @@ from veche.messaging.webhooks import Webhooks
 from veche.protocol.errors import ConfigError
 from veche.protocol.ids import UserId
 from veche.runtime.config.secret_files import read_secret
-from veche.runtime.keys import THREADS, SigningPool
-from veche.runtime.keys.stampers import RemoteStamper
 from veche.runtime.vault import Vault
 from veche.runtime.web.outbound import Outbound
 from veche.transparency.notes import NoteSigner

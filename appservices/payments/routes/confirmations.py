@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.payments.api.confirming import ConfirmBody, QuoteBody, QuoteView, RefuseBody
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
 from appservices.payments.service.confirming import answer_quote, confirm, read_quote, refuse
-from veche.contracts.payments.invoice_api import (
-    ConfirmBody,
-    InvoiceView,
-    QuoteBody,
-    QuoteView,
-    RefuseBody,
-)
+from veche.contracts.payments.invoice_api import InvoiceView
 from veche.protocol.ids import WireUlid
 from veche.protocol.wire import Wire
 

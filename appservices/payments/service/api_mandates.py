@@ -15,6 +15,7 @@ from appservices.payments.core.mandate import (
     judge_charge,
     period_number,
 )
+from appservices.payments.core.orders.mandate import ChargeOrder, MandateOrder, charge_form
 from appservices.payments.core.texts.extras import reason_doc
 from appservices.payments.core.texts.mandate import given_up_doc
 from appservices.payments.service import acting, charges, files, mandates
@@ -23,7 +24,6 @@ from appservices.payments.service.organisations import check_currency, check_per
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import mandates as store
 from appservices.payments.store import payments
-from veche.contracts.payments.mandate import ChargeOrder, MandateOrder, charge_form
 from veche.protocol.acts import ActClass
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid, UserId

@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.payments.api.confirming import QuoteView
+from appservices.payments.core.orders.invoice import QuoteOption
 from appservices.payments.core.payment import PaymentStateError, State
 from appservices.payments.core.texts.extras import reason_doc
 from appservices.payments.core.texts.paying import NOT_CONFIRMED
 from appservices.payments.service import extras, files, paying
 from appservices.payments.service.organisations import view_of
 from appservices.payments.store import invoices, quotes
-from veche.contracts.payments.invoice_api import QuoteView
-from veche.contracts.payments.invoice_terms import QuoteOption
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 
 if TYPE_CHECKING:
+    from appservices.payments.api.confirming import ConfirmBody, QuoteBody, RefuseBody
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.quotes import QuoteRow
     from veche.api.bearer import OrganisationCaller
-    from veche.contracts.payments.invoice_api import ConfirmBody, InvoiceView, QuoteBody, RefuseBody
+    from veche.contracts.payments.invoice_api import InvoiceView
 
 logger = logging.getLogger(__name__)
 

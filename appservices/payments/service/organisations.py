@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.formats import rf
 from appservices.payments.core.invoice import InvoiceState, InvoiceStateError
+from appservices.payments.core.orders.invoice import InvoiceOrder, InvoiceTerms
 from appservices.payments.core.payment import State
 from appservices.payments.core.shares import passed_on
 from appservices.payments.service import acting, api_refunds, invoices, invoicing, peers
@@ -15,9 +16,8 @@ from appservices.payments.service.pay_links import pay_url
 from appservices.payments.store import events, payments
 from appservices.payments.store import invoices as store
 from veche.acts import spend
-from veche.contracts.payments.invoice import InvoiceCard, InvoiceOrder
+from veche.contracts.payments.invoice import InvoiceCard
 from veche.contracts.payments.invoice_api import InvoiceView, invoice_form
-from veche.contracts.payments.invoice_terms import InvoiceTerms
 from veche.protocol.acts import ActClass
 from veche.protocol.errors import (
     MalformedError,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.signing.api.delegation import AskDelegationBody, AskedDelegationView, DelegateBody
+from appservices.signing.api.parties import SessionView
 from appservices.signing.core.errors import DelegationError
 from appservices.signing.routes.api import API
 from appservices.signing.routes.parties import ASK_LIMIT, PartyCalls
@@ -12,7 +13,6 @@ from appservices.signing.service import delegating
 from appservices.signing.service.delegating import Other
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.views import session_view
-from veche.contracts.signing.signing_api import SessionView
 from veche.protocol.errors import VecheError
 
 if TYPE_CHECKING:

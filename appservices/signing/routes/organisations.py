@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import attrs
 from twisted.internet.defer import DeferredSemaphore
 
+from appservices.signing.api.sessions import EventsQuery, ExtendBody, FileQuery
 from appservices.signing.core.boxes import BoxError
 from appservices.signing.core.papers.any_files import ANY, AnyFile, any_file
 from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX, SignedUpload, note_texts
 from appservices.signing.core.session import NotNowError, State
+from appservices.signing.keys.document_cipher import DOCUMENT, decrypt, encrypt
 from appservices.signing.routes.api import API
 from appservices.signing.routes.callers import CallerRoutes
 from appservices.signing.service import acting, drafting, forgetting
@@ -27,9 +29,6 @@ from appservices.signing.service.uploads import read_upload
 from appservices.signing.store import blobs
 from veche.api import Download
 from veche.contracts.signing.session_api import (
-    EventsQuery,
-    ExtendBody,
-    FileQuery,
     FileView,
     Nothing,
     SessionBody,
@@ -41,7 +40,6 @@ from veche.documents.signatures.words import words_of
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, RefusedError
 from veche.protocol.unpadded_base64 import encode_base64
-from veche.runtime.files.document_cipher import DOCUMENT, decrypt, encrypt
 from veche.runtime.live import WAIT_MS_MAX
 from veche.runtime.threads import in_thread
 from veche.runtime.web import quiet

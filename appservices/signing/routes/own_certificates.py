@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.signing.api.own_certificates import AnnounceBody, OwnApprovalBody
+from appservices.signing.api.parties import SessionView
 from appservices.signing.routes.api import API
 from appservices.signing.routes.parties import ASK_LIMIT, PartyCalls
 from appservices.signing.service import own_certificates
 from appservices.signing.service.views import session_view
-from veche.contracts.signing.own_certificate_api import AnnounceBody, OwnApprovalBody
-from veche.contracts.signing.signing_api import SessionView
 
 if TYPE_CHECKING:
     from veche.api import Call

@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from appservices.signing.api.blind import ClosingBody, DoubtBody
 from appservices.signing.api.declining import DeclineBody
+from appservices.signing.api.parties import (
+    AskBody,
+    AskedView,
+    CertificateBody,
+    CertificateView,
+    SessionView,
+    SignatureBody,
+)
 from appservices.signing.core.session import State
 from appservices.signing.routes.api import API, Signing
 from appservices.signing.service import acting, blind_closing, certifying, keeping, taking
@@ -20,14 +28,6 @@ from appservices.signing.service.views import session_view
 from appservices.signing.store import blobs, sessions
 from veche.access.approvals import said
 from veche.api import Download
-from veche.contracts.signing.signing_api import (
-    AskBody,
-    AskedView,
-    CertificateBody,
-    CertificateView,
-    SessionView,
-    SignatureBody,
-)
 from veche.protocol.errors import LimitError, NotFoundError, SignInError, VecheError
 from veche.protocol.wire import Wire
 from veche.runtime.web.limits import Buckets, Limit
@@ -35,11 +35,11 @@ from veche.runtime.web.limits import Buckets, Limit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from appservices.signing.api.parties import RevisionView
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Parts, Scene
     from appservices.signing.service.tokens import PartyToken
     from veche.api import Call
-    from veche.contracts.signing.signing_api import RevisionView
     from veche.runtime.database import Cursor
 
 READ_LIMIT: Final = Limit(burst=400, per_s=20)

@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.routes.api import API
-from appservices.signing.routes.parties import ASK_LIMIT, PartyCalls
-from appservices.signing.service import remote_signing
-from appservices.signing.service.own_certificates import moment
-from appservices.signing.service.remote_signing import Ready, check_same
-from appservices.signing.store import provider_orders
-from veche.contracts.signing.provider_api import (
+from appservices.signing.api.providers import (
     CredentialsView,
     DigestBody,
     FieldsView,
@@ -27,24 +21,30 @@ from veche.contracts.signing.provider_api import (
     OrderView,
     PartyBody,
 )
-from veche.documents.csc import ProviderRefusedError
+from appservices.signing.keys.core.csc import ProviderRefusedError
+from appservices.signing.keys.csc import Authorisation, ProviderClient, Waiting
+from appservices.signing.keys.revocation import fetched_proofs
+from appservices.signing.routes.api import API
+from appservices.signing.routes.parties import ASK_LIMIT, PartyCalls
+from appservices.signing.service import remote_signing
+from appservices.signing.service.own_certificates import moment
+from appservices.signing.service.remote_signing import Ready, check_same
+from appservices.signing.store import provider_orders
 from veche.documents.pki.stated import read_certificate
 from veche.protocol.errors import LimitError, NotFoundError
 from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.config.secret_files import read_secret
-from veche.runtime.keys.csc import Authorisation, ProviderClient, Waiting
-from veche.runtime.keys.revocation import fetched_proofs
 from veche.runtime.web.limits import Buckets, Limit
 from veche.runtime.web.outbound import Outbound
 
 if TYPE_CHECKING:
+    from appservices.signing.api.providers import CredentialView
     from appservices.signing.core.records import Member, Session
+    from appservices.signing.keys.core.csc import Remote
     from appservices.signing.routes.api import Signing
     from appservices.signing.service.scene import Scene
     from appservices.signing.store.provider_orders import ProviderOrder
     from veche.api import Call
-    from veche.contracts.signing.provider_api import CredentialView
-    from veche.documents.csc import Remote
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)

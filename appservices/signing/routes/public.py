@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from appservices.signing.keys.core.stamp_authority import REQUEST_BYTES_MAX
 from appservices.signing.routes.api import API
 from appservices.signing.service.lists import LIST
 from appservices.signing.service.own_certificates import authority_views, stamper_views
@@ -13,18 +14,17 @@ from appservices.signing.store import certificates
 from veche.api import Download
 from veche.contracts.signing.own_certificate_api import AuthoritiesView
 from veche.documents.pki.cms import der_of
-from veche.documents.pki.stamps import REQUEST_BYTES_MAX
 from veche.documents.sealing_api import StampersView
 from veche.protocol.errors import NotFoundError
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
+    from appservices.signing.keys import SigningPool
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.sealing import Seals
     from veche.api import Call
     from veche.runtime.database import Database
-    from veche.runtime.keys import SigningPool
 
 PUBLIC_LIMIT: Final = Limit(burst=100, per_s=20)
 """Certificates and lists for one client address."""

@@ -13,10 +13,10 @@ from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
+    from appservices.signing.keys import SigningPool
     from appservices.signing.service.sealing import Seals
     from veche.api import Call
     from veche.runtime.database import Database
-    from veche.runtime.keys import SigningPool
 
 SEAL_LIMIT: Final = Limit(burst=500, per_s=100)
 """Seals, and stamps, of one client address."""

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from appservices.signing.keys.core.issuing import STAMP_POLICY
+from appservices.signing.keys.core.stamp_authority import StampAuthority
 from veche.api.bearer import BearerKeys, OrganisationCaller
 from veche.documents.pdf.signing import Proofs
-from veche.documents.pki.certificates import STAMP_POLICY
 from veche.documents.pki.cms import Signer, der_of
-from veche.documents.pki.stamps import StampAuthority, StampRequest
+from veche.documents.pki.stamps import StampRequest
 from veche.documents.sealing_api import SealedView, SealView
 from veche.protocol.errors import ForbiddenError, NotFoundError, RefusedError
 from veche.protocol.unpadded_base64 import encode_base64
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.config import SealSection
+    from appservices.signing.keys.core.issuing import Authority
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.stamping import OtherStamps
-    from veche.documents.pki.certificates import Authority
 
 SERIAL_BITS: Final = 120
 """Of a time stamp: from chance alone, so that two processes never give the same."""

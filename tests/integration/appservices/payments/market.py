@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 
 from appservices.payments.config import PaymentsSection
+from appservices.payments.core.orders.invoice import InvoiceOrder
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import (
@@ -33,7 +34,6 @@ from tests.integration.appservices.payments.scribe import Scribe
 from tests.support.postgres import database
 from veche.api.bearer import OrganisationCaller
 from veche.cli.demo import world as demo
-from veche.contracts.payments.invoice import InvoiceOrder
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import RoomId, UserId, derived_ulid
 from veche.runtime.database import connect

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pytest
 
+from appservices.payments.api.confirming import ConfirmBody, QuoteBody, RefuseBody
 from appservices.payments.core.bill import Sharer
 from appservices.payments.core.payment import PaymentStateError
 from appservices.payments.core.quote import QuoteStateError
@@ -30,7 +31,7 @@ from tests.integration.appservices.payments.market import BEGINS_MINOR, SHOP, Ma
 from tests.integration.appservices.payments.test_bills import beside
 from tests.support.long import seeds
 from veche.api.bearer import OrganisationCaller
-from veche.contracts.payments.invoice_api import ConfirmBody, InvoiceBody, QuoteBody, RefuseBody
+from veche.contracts.payments.invoice_api import InvoiceBody
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.money import MINOR_MAX, Money
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
+from appservices.payments.core.orders.invoice import InvoiceOrder
 from appservices.payments.core.payment import Kind, State
 from appservices.payments.service import invoices, invoicing
 from appservices.payments.service.clocks import DUE
@@ -21,7 +22,6 @@ from tests.integration.appservices.payments.scenes import (
 )
 from tests.support.postgres import execute
 from veche.api.bearer import OrganisationCaller
-from veche.contracts.payments.invoice import InvoiceOrder
 from veche.contracts.payments.invoice_api import InvoiceBody
 from veche.protocol.ids import derived_ulid
 

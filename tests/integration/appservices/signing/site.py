@@ -35,6 +35,7 @@ from appservices.signing.config import (
 )
 from appservices.signing.core.parties import Role, Stage
 from appservices.signing.core.records import Level, fields_of
+from appservices.signing.keys.pool import SigningPool
 from appservices.signing.routes import API, routes
 from appservices.signing.service import drafting
 from appservices.signing.service.authorities import read_authorities
@@ -60,7 +61,6 @@ from veche.runtime.config.secret_files import write_private
 from veche.runtime.config.witnesses import WitnessesSection
 from veche.runtime.database import Database
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
-from veche.runtime.keys.pool import SigningPool
 from veche.runtime.live import Live
 from veche.runtime.vault import Vault
 from veche.runtime.web import new_site
