@@ -310,7 +310,7 @@ class Stage:
         while True:
             with session(self.dsn) as connection, connection.cursor() as txn:
                 waiting = attempts.waiting(txn, [], 10)
-                revoked = revoked_of(txn, _Approvals(self.heard), waiting)
+                revoked = revoked_of(txn, waiting)
             if not waiting:
                 return
             for attempt in waiting:
