@@ -16,12 +16,13 @@ from appservices.payments.config import OrganisationSection, PaymentsSection
 from appservices.payments.demo.bank import ACCOUNT
 from appservices.payments.demo.shop import DemoShop
 from appservices.payments.demo_bank.__main__ import CUSTOMER
-from appservices.payments.service.callers import Callers
+from appservices.payments.service.callers import organisation_keys
 from appservices.signing import demo as signing_demo
 from appservices.signing.config import SigningSection
 from appservices.widgets.config import WidgetsSection
 from homeserver_modules.event_guard import EventGuard
 from tests.support.processes import ROOT
+from veche.api.bearer import OrganisationKey
 from veche.cli.demo import world
 from veche.cli.processes.homeserver import HomeserverPlan, configuration, registration
 from veche.protocol.texts.catalogue import LANGUAGES
@@ -161,7 +162,9 @@ def test_the_shop_can_ask_with_the_variables_of_its_file(tmp_path: Path) -> None
     section = OrganisationSection.model_validate(shop.section)
     lines = shop.write().read_text().splitlines()
     found = dict(line.removeprefix("export ").split("=", 1) for line in lines)
-    caller = Callers([section], "en").of(f"Bearer {found['VECHE_KEY']}")
+    caller = organisation_keys([section], "en").caller(
+        f"Bearer {found['VECHE_KEY']}", OrganisationKey("payout")
+    )
 
     assert found["VECHE_API"] == f"{PAGES_URL}/_veche/payments/v1"
     assert caller.id == found["VECHE_ORGANISATION"]
