@@ -29,7 +29,7 @@ from appservices.agency.service.scene import CATALOGUE, Scene
 from appservices.agency.service.signatory import Signatory
 from appservices.agency.service.signatures import SigningNews, signature_handlers
 from appservices.agency.service.till import Till
-from appservices.agency.service.wiping import Wiping
+from appservices.agency.service.wiping import housekeeping_of
 from veche.api.sealing_client import sealer_of
 from veche.bots import answer_invitation
 from veche.chat.attention import HEARD, SAID
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
+    from veche.server.housekeeping import Cleanup
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class Agency:
             if one.seal is not None and one.id in signing
         }
         self._signing = [SigningNews(parts, *one) for one in signatories.items()]
-        self._wiping = Wiping(host, _kept_ms(section, workplaces))
+        self._kept_ms = _kept_ms(section, workplaces)
         self._sealers = {name: one for name, one in sealers.items() if one is not None}
         self._handlers = {
             **handlers(parts),
@@ -130,9 +131,12 @@ class Agency:
         for heard in self._signing:
             self._host.spawn(f"signatures of {heard.organisation}", heard.follow())
             self._host.at_stop(heard.signatory.close)
-        self._wiping.start()
         for sealer in self._sealers.values():
             self._host.at_stop(sealer.close)
+
+    def housekeeping(self) -> Sequence[Cleanup]:
+        """Wipe what is in clear of cases that ended long ago."""
+        return housekeeping_of(self._kept_ms)
 
     def _warn_of_keys(self) -> None:
         for workplace in self.workplaces.values():

@@ -60,7 +60,7 @@ from veche.runtime.web.limits import Limit
 from veche.runtime.web.outbound import Outbound
 from veche.runtime.web.private import private_root
 from veche.runtime.web.public import PageLinks, PublicRoot, PublicSite
-from veche.server.housekeeping import Housekeeping
+from veche.server.housekeeping import Housekeeping, Tidied
 from veche.server.spec import ENTRY_POINTS
 
 if TYPE_CHECKING:
@@ -241,7 +241,9 @@ class Host:
         self._heartbeat.start()
         retention = self._config.retention
         sealing = ("approvals", self.approvals.seal_evidence, 0)
-        Housekeeping(self.database, self.reactor, self._tasks, retention, [sealing]).start()
+        tidied = [one for one in self.services.values() if isinstance(one, Tidied)]
+        more = [sealing, *(cleanup for one in tidied for cleanup in one.housekeeping())]
+        Housekeeping(self.database, self.reactor, self._tasks, retention, more).start()
         self.act_heads.start(self._tasks)
         pinging = ping(self.client, self.reactor, self._config.homeserver.appservice_id)
         self._tasks.spawn("ping", pinging)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
+from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.views import Party, number_of
@@ -42,7 +43,6 @@ from tests.support.postgres import database, execute, session
 from tests.support.stored_keys import StoredApprovals
 from veche.acts import ActLog
 from veche.chat.sending import Ground, Sender
-from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import EffectId, RoomId, UserId
 from veche.protocol.message import body
@@ -187,7 +187,7 @@ class Stage:
     @contextmanager
     def running(cls, **section: object) -> Iterator[Stage]:
         """A fresh one, in which Alice and Bob have money."""
-        whole = {**demo.payments_section(), "dispute_desk": [CLERK], **section}
+        whole = {**payments_demo.payments_section(), "dispute_desk": [CLERK], **section}
         parts = Parts(
             _NONE,
             PaymentsSection.model_validate(whole),
