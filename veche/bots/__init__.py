@@ -1,8 +1,8 @@
 """A bot to which each person writes in a chat of their own."""
 
 from veche.bots.bounds import CHATS_MAX, answer_invitation
-from veche.bots.conversation import BotProfile, ChatParts, Conversation
-from veche.bots.jobs import ChatJob, Join, OpenChat, invite
+from veche.bots.conversation import AT_REQUEST, BotProfile, ChatParts, Conversation
+from veche.bots.jobs import ChatJob, Join, OpenChat, by_bot, invite
 from veche.bots.receiving import (
     choose_language,
     doubt,
@@ -12,10 +12,12 @@ from veche.bots.receiving import (
     page_commands,
     receive,
     refuse,
+    why_ignored,
 )
 from veche.bots.store import Chat, Chats
 
 __all__ = [
+    "AT_REQUEST",
     "CHATS_MAX",
     "BotProfile",
     "Chat",
@@ -26,6 +28,7 @@ __all__ = [
     "Join",
     "OpenChat",
     "answer_invitation",
+    "by_bot",
     "choose_language",
     "doubt",
     "invite",
@@ -35,4 +38,5 @@ __all__ = [
     "page_commands",
     "receive",
     "refuse",
+    "why_ignored",
 ]

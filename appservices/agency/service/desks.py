@@ -64,7 +64,7 @@ def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
             outcome.reason, CATALOGUE, localizer.language, prompt, standing=inbound.standing
         )
         place = place_of(scene, inbound)
-        scene.tell(
+        scene.say(
             inbound.room_id, doc, scene.desk_ground(), thread=place, mentions=[member.user_id]
         )
     else:
@@ -127,7 +127,7 @@ def _command(
         _show_cases(scene, inbound, localizer)
         return
     doc = help_doc(DESK_COMMANDS, CATALOGUE, localizer.language)
-    scene.tell(inbound.room_id, doc, scene.desk_ground(), thread=thread)
+    scene.say(inbound.room_id, doc, scene.desk_ground(), thread=thread)
 
 
 def _show_cases(scene: Scene, inbound: Inbound, localizer: Localizer) -> None:
@@ -137,7 +137,7 @@ def _show_cases(scene: Scene, inbound: Inbound, localizer: Localizer) -> None:
     count = store.lift_cases(scene.txn, bot, desk) if desk is not None else 0
     if count == 0:
         words = localizer.text("No case is open at this desk.")
-        scene.tell(inbound.room_id, (Paragraph(words),), scene.desk_ground())
+        scene.say(inbound.room_id, (Paragraph(words),), scene.desk_ground())
         return
     job = scene.sender.fresh_id(POST_WAITING)
     payload = {"bot": bot, "desk": desk}
@@ -165,7 +165,7 @@ def _assign(
     ids = [one.staff.id for one in scene.workplace.members if one.decides]
     room_id: RoomId = inbound.room_id
     doc = (Paragraph(words), Bullets(ids))
-    scene.tell(room_id, doc, scene.desk_ground(), thread=thread)
+    scene.say(room_id, doc, scene.desk_ground(), thread=thread)
 
 
 def _is_named(member: StaffMember, wanted: str) -> bool:

@@ -43,7 +43,7 @@ def holds(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
         words = scene.localizer(file.person).text(
             "I am still looking at the file that you sent. Please do this again in a moment."
         )
-        scene.tell(inbound.room_id, (Paragraph(words),), scene.ground(file.person))
+        scene.say(inbound.room_id, (Paragraph(words),), scene.ground(file.person))
     return waiting > 0
 
 

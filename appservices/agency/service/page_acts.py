@@ -22,7 +22,6 @@ from appservices.agency.core.effects import RefusalReason, Topic
 from appservices.agency.core.texts.refusals import refusal_words
 from appservices.agency.core.texts.words import state_words
 from appservices.agency.service.cases import OPEN_CASES_MAX, definition_of
-from appservices.agency.service.chats import is_private
 from appservices.agency.service.page_hearing import PAGE_KEY
 from appservices.agency.service.refusing import AnswerRefusedError, FormRefusedError
 from appservices.agency.service.scene import CATALOGUE
@@ -175,8 +174,7 @@ def start_case(visit: Visit, service: OpenService) -> tuple[EventId, bool]:
             raise ConflictError(visit.text("This was sent before, with another content."))
         return visit.event_id, known.is_chat_new
     _check_open_cases(visit, bot)
-    chats = store.chats_of(scene.txn, bot, visit.person)
-    chat = next((one for one in chats if is_private(scene, one, visit.person)), None)
+    chat = scene.chat_of(visit.person, is_greeted=False)
     start = store.PageStart(visit.event_id, bot, id_, is_chat_new=chat is None)
     store.add_page_start(scene.txn, start, visit.person, scene.now_ms)
     if chat is None:

@@ -14,7 +14,7 @@ from appservices.agency import store
 from appservices.agency.core.commands import CASE_COMMANDS, command_input
 from appservices.agency.core.effects import RefusalReason
 from appservices.agency.service.cases import begin, step_file
-from appservices.agency.service.chats import chosen, is_private, refuse_answer
+from appservices.agency.service.chats import chosen, refuse_answer
 from veche.chat import prompts
 from veche.chat.prompts import Answered
 from veche.protocol.answers import Chosen, Refused
@@ -56,11 +56,11 @@ def begin_on_page(scene: Scene, person: UserId, room_id: RoomId, name: str) -> N
         room_id: Their chat with the office.
         name: Id of the service.
     """
-    chat = store.chat(scene.txn, scene.sender.bot.user_id, room_id)
+    chat = scene.parts.chats.read(scene.txn, room_id)
     service = scene.workplace.services.get(name)
     if service is None:
         words = scene.localizer(person).text("This service is no longer offered.")
-    elif chat is None or chat.person != person or not is_private(scene, room_id, person):
+    elif chat is None or chat.person != person or not scene.is_private(room_id, person):
         words = scene.localizer(person).text(
             "To go on, please start a new direct chat with me alone, with encryption on."
         )
