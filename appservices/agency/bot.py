@@ -35,7 +35,6 @@ from veche.bots import answer_invitation
 from veche.chat.attention import HEARD, SAID
 from veche.chat.sending import MEMBER, Sender
 from veche.messaging import jobs
-from veche.messaging.inbox import pages
 from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 from veche.protocol.inbound import Trust
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
     from veche.messaging.jobs import JobHandler
     from veche.messaging.service import BotAccount
     from veche.protocol.ids import EffectId, EventId, RoomId, UserId
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
 
@@ -147,19 +146,20 @@ class Agency:
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Act on one event that reached a bot."""
-        is_page = pages.is_page(inbound.event_id)
-        # No page waits for what becomes of an approval: that it came too late is said in the room.
-        act = inbound.event_id if is_page and inbound.trust is not Trust.SIGNED else None
-        scene = self.scene(txn, inbound.bot, inbound.event_id, inbound.at_ms, act)
-        if is_page:
-            hear_on_page(scene, inbound)
-        elif inbound.event_type == MEMBER:
+        scene = self.scene(txn, inbound.bot, inbound.event_id, inbound.at_ms)
+        if inbound.event_type == MEMBER:
             self._membership(scene, inbound)
         elif inbound.event_type in SAID and inbound.state_key is None:
             if store.desk_of_room(txn, inbound.bot, inbound.room_id) is not None:
                 self._hear_staff(scene, inbound)
             else:
                 self._hear_person(scene, inbound)
+
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:
+        """Act on what a person did on a page."""
+        # No page waits for what becomes of an approval: that it came too late is said in the room.
+        waiting = None if act.trust is Trust.SIGNED else act.event_id
+        hear_on_page(self.scene(txn, act.bot, act.event_id, act.at_ms, waiting), act)
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
         """Learn that something it said never arrives."""

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Heard, Kept
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId, UserId
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, Incoming
     from veche.protocol.message import Doc
 
 CHAT_COMMANDS: Final = (HELP, MENU, BEGIN, CASES, CANCEL, LANGUAGE)
@@ -318,7 +318,7 @@ def _answer(
 
 
 def refuse_answer(
-    scene: Scene, inbound: Inbound, person: UserId, refused: Refused, kept: Kept | None
+    scene: Scene, inbound: Incoming, person: UserId, refused: Refused, kept: Kept | None
 ) -> None:
     """Say why an answer does not count, and where it would."""
     prompt = kept.prompt if kept else None

@@ -1,14 +1,13 @@
 """What a person does on a page, as it reaches the bot: a service begun, a command, an answer.
 
-It comes through the inbox like a message and has the same effect; only that it does not count is
+It comes through the inbox and has the effect that a message has; only that it does not count is
 told to the page instead of the room. An approval came from a page too that waits for nothing more,
-so of it the room is told. What rides under ``PAGE_KEY`` is written by us, see
-``page_acts``: the event of a client never gets here.
+so of it the room is told.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
 from appservices.agency.core.commands import CASE_COMMANDS, command_input
@@ -18,33 +17,30 @@ from appservices.agency.service.chats import chosen, is_private, refuse_answer
 from veche.chat import prompts
 from veche.chat.prompts import Answered
 from veche.protocol.answers import Chosen, Refused
+from veche.protocol.inbound import PageCommand, PromptAnswer
 from veche.protocol.message import Paragraph
 from veche.protocol.refusals import RefusalReason as AnswerRefusal
-from veche.protocol.wire import mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from appservices.agency.service.scene import Scene
     from veche.chat.prompts import Kept
     from veche.protocol.ids import RoomId, UserId
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import PageAct
 
-PAGE_KEY: Final = "org.veche.page"
-"""What a page wants that is no answer: ``{"service"}`` or ``{"case", "command", "text"}``."""
+START: Final = "start"
+"""Command by which a page begins a service."""
 _MALFORMED: Final = Refused(None, AnswerRefusal.MALFORMED)
 _COMMANDS: Final = {command.name: command for command in CASE_COMMANDS}
 
 
-def hear_on_page(scene: Scene, inbound: Inbound) -> None:
+def hear_on_page(scene: Scene, act: PageAct) -> None:
     """Act on what a person did on a page."""
-    wanted = mapping(inbound.content.get(PAGE_KEY))
-    if "service" in wanted:
-        begin_on_page(scene, inbound.sender, inbound.room_id, str(wanted["service"]))
-    elif "command" in wanted:
-        _command(scene, inbound, wanted)
+    if isinstance(act, PromptAnswer):
+        _answer(scene, act)
+    elif act.name == START:
+        begin_on_page(scene, act.sender, act.room_id, act.about)
     else:
-        _answer(scene, inbound)
+        _command(scene, act)
 
 
 def begin_on_page(scene: Scene, person: UserId, room_id: RoomId, name: str) -> None:
@@ -71,26 +67,26 @@ def begin_on_page(scene: Scene, person: UserId, room_id: RoomId, name: str) -> N
     scene.refuse(room_id, doc, scene.ground(person), RefusalReason.NOT_NOW.value)
 
 
-def _command(scene: Scene, inbound: Inbound, wanted: Mapping[str, Any]) -> None:
-    file = store.lock_case(scene.txn, str(wanted.get("case")))
-    command = _COMMANDS.get(str(wanted.get("command")))
-    heard = command_input(command, str(wanted.get("text", ""))) if command else None
-    if file is None or file.person != inbound.sender or file.bot != inbound.bot or heard is None:
-        refuse_answer(scene, inbound, inbound.sender, _MALFORMED, None)
+def _command(scene: Scene, given: PageCommand) -> None:
+    file = store.lock_case(scene.txn, given.about)
+    command = _COMMANDS.get(given.name)
+    heard = command_input(command, given.text) if command else None
+    if file is None or file.person != given.sender or file.bot != given.bot or heard is None:
+        refuse_answer(scene, given, given.sender, _MALFORMED, None)
         return
     step_file(scene, file, heard)
 
 
-def _answer(scene: Scene, inbound: Inbound) -> None:
-    heard = prompts.hear(scene.txn, inbound)
-    outcome, person = heard.outcome, inbound.sender
+def _answer(scene: Scene, answer: PromptAnswer) -> None:
+    heard = prompts.hear_page(scene.txn, answer)
+    outcome, person = heard.outcome, answer.sender
     if isinstance(outcome, Chosen) and heard.kept is not None:
         if _waits_for_file(scene, heard.kept, person):
             return
-        chosen(scene, Answered(heard.kept, inbound, outcome), person)
+        chosen(scene, Answered(heard.kept, answer, outcome), person)
         return
     refused = outcome if isinstance(outcome, Refused) else _MALFORMED
-    refuse_answer(scene, inbound, person, refused, heard.kept)
+    refuse_answer(scene, answer, person, refused, heard.kept)
 
 
 def _waits_for_file(scene: Scene, kept: Kept, person: UserId) -> bool:
