@@ -9,9 +9,9 @@ from twisted.internet.defer import DeferredSemaphore
 
 from appservices.agency import store
 from appservices.agency.service import reach
-from appservices.agency.service.chats import hear, hear_in_case, is_heard, tell_if_public
+from appservices.agency.service.chats import ANSWERS, hear, hear_in_case, is_heard, tell_if_public
 from appservices.agency.service.clerk_words import note_words
-from appservices.agency.service.desks import hear_at_desk
+from appservices.agency.service.desks import TOPICS, hear_at_desk
 from appservices.agency.service.fees import FeeNews
 from appservices.agency.service.file_checks import FETCHED_AT_ONCE
 from appservices.agency.service.jobs import MAKE_DESK, STAFF_LEFT, handlers, keep_staff_of
@@ -25,11 +25,10 @@ from appservices.agency.service.signatures import SigningNews
 from appservices.agency.service.till import Till
 from appservices.agency.service.wiping import Wiping
 from veche.api.sealing_client import sealer_of
-from veche.bots import by_bot, receive
+from veche.bots import by_bot, check_topics, receive
 from veche.chat.attention import SAID, is_said
 from veche.chat.sending import MEMBER
 from veche.messaging import jobs
-from veche.messaging.inbox import pages
 from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 from veche.protocol.inbound import Trust
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from veche.messaging.jobs import JobHandler
     from veche.messaging.service import BotAccount
     from veche.protocol.ids import EffectId, RoomId, UserId
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
 
@@ -69,6 +68,7 @@ class Agency:
             ConfigError: A service file is wrong, or does not fit its office; the key of an
                 organisation cannot be read.
         """
+        check_topics(OfficeParts.profile.topics, [*ANSWERS, *TOPICS])
         self._host = host
         workplaces = open_workplaces(section, host.server_name, CATALOGUE)
         self.offering = Offering(workplaces)
@@ -141,14 +141,8 @@ class Agency:
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Act on one event that reached a bot."""
-        is_page = pages.is_page(inbound.event_id)
-        # No page waits for what becomes of an approval: that it came too late is said in the room.
-        act = inbound.event_id if is_page and inbound.trust is not Trust.SIGNED else None
-        office = self.offices[inbound.bot]
-        scene = office.conversation(txn, inbound.event_id, inbound.at_ms, act)
-        if is_page:
-            hear_on_page(scene, inbound)
-        elif inbound.event_type == MEMBER:
+        scene = self.offices[inbound.bot].conversation(txn, inbound.event_id, inbound.at_ms)
+        if inbound.event_type == MEMBER:
             self._follow(scene, inbound)
             receive(scene, inbound, hear)
         elif inbound.event_type in SAID and inbound.state_key is None:
@@ -157,6 +151,13 @@ class Agency:
                 self._hear_staff(scene, inbound)
             elif not self._hear_in_case(scene, inbound):
                 receive(scene, inbound, hear)
+
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:
+        """Act on what a person did on a page."""
+        # No page waits for what becomes of an approval: that it came too late is said in the room.
+        waiting = None if act.trust is Trust.SIGNED else act.event_id
+        office = self.offices[act.bot]
+        hear_on_page(office.conversation(txn, act.event_id, act.at_ms, waiting), act)
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
         """Learn that something it said never arrives."""

@@ -26,7 +26,7 @@ from appservices.payments.service import (
 )
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.callers import Callers
-from appservices.payments.service.chats import hear
+from appservices.payments.service.chats import ANSWERS, hear, hear_page
 from appservices.payments.service.describing import PAYMENTS_PATH, described
 from appservices.payments.service.feed import PaymentFeed, rules_of
 from appservices.payments.service.heads import TREE, Heads
@@ -41,7 +41,7 @@ from appservices.payments.service.writer import Writer
 from veche.acts import histories
 from veche.acts.histories import RestoredError
 from veche.api.sealing_client import sealer_of
-from veche.bots import log_undelivered, receive
+from veche.bots import check_topics, log_undelivered, receive
 from veche.messaging.service import BotAccount
 from veche.messaging.webhooks import Webhooks
 from veche.protocol.ids import UserId
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from veche.acts.histories import Finding
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
     from veche.transparency.notes import VerifierKey
@@ -97,6 +97,7 @@ class Payments:
         )
         self._host = host
         self._section = section
+        check_topics(Parts.profile.topics, ANSWERS)
         seed = host.seed("payments.receipts")
         receipts = Receipts(host.server_name, seed, host.witnesses, host.logs.history)
         host.logs.add(receipts.signer.verifier.name, TREE)
@@ -200,6 +201,10 @@ class Payments:
         scene = self._parts.conversation(txn, inbound.event_id, inbound.at_ms)
         if not case_talk.receive(scene, inbound):
             receive(scene, inbound, hear)
+
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:
+        """Act on what a person did on a page."""
+        hear_page(self._parts.conversation(txn, act.event_id, act.at_ms), act)
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         """Learn that something it said never arrives: what was paid stands in the history."""

@@ -11,14 +11,14 @@ from cryptography import x509
 from appservices.signing.config import BOT_LOCALPART
 from appservices.signing.service import forgetting, renewals
 from appservices.signing.service.authorities import read_authorities
-from appservices.signing.service.chats import hear
+from appservices.signing.service.chats import ANSWERS, hear, hear_page
 from appservices.signing.service.feed import SigningFeed, rules_of
 from appservices.signing.service.jobs import handlers
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.sealing import Callers, Seals
 from appservices.signing.service.stamping import OtherStamps
 from appservices.signing.service.upkeep import look
-from veche.bots import log_undelivered, receive
+from veche.bots import check_topics, log_undelivered, receive
 from veche.documents.pki.digests import SHA256
 from veche.messaging.service import BotAccount
 from veche.messaging.webhooks import Webhooks
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from appservices.signing.service.authorities import Authorities
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
 
@@ -107,6 +107,11 @@ class Signing:
         if self.parts is not None:
             receive(self.parts.conversation(txn, inbound.event_id, inbound.at_ms), inbound, hear)
 
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:
+        """Act on what a person did on a page."""
+        if self.parts is not None:
+            hear_page(self.parts.conversation(txn, act.event_id, act.at_ms), act)
+
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         """Learn that something it said never arrives: the session stands as it is."""
         log_undelivered(undelivered)
@@ -133,6 +138,7 @@ class Signing:
             sessions.id,
         )
         vault = Vault(host.seed("signing"))
+        check_topics(Parts.profile.topics, ANSWERS)
         return Parts(host, sessions, bot, vault, section, self.authorities, self.seals, self.pool)
 
 

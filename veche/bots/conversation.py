@@ -19,7 +19,7 @@ from veche.runtime.crypto.tracking import is_encrypted
 from veche.runtime.matrix.store import expect_member, readers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from veche.access.approvals import Approvals
     from veche.bots.ports import BotPorts
@@ -62,12 +62,14 @@ class BotProfile:
         catalogue: Every text that it and what it uses can say.
         commands: What it answers, in the order in which help shows them.
         chats: Whose chat with it a room is.
+        topics: What it asks about: the ``topic`` of the purpose of each of its questions.
     """
 
     purpose: str
     catalogue: Catalogue
     commands: Sequence[Command]
     chats: Chats
+    topics: Collection[str]
 
 
 S = TypeVar("S", bound=BotSection)
@@ -113,6 +115,48 @@ class ChatParts(Generic[S]):
         return ()
 
 
+class Reply(Protocol):
+    """Where a person learns what came of what they did: where they wrote it, or on their page."""
+
+    def refuse(
+        self,
+        scene: Conversation[Any],
+        room_id: RoomId,
+        person: UserId,
+        doc: Doc,
+        reason: str,
+        ground: Ground | None = None,
+        /,
+    ) -> None:
+        """Tell them that it does not count.
+
+        Args:
+            scene: The transaction.
+            room_id: Where it was said, or would have been said in a client.
+            person: Who did it.
+            doc: Why, in words.
+            reason: Why, for programs.
+            ground: Why the organisation may say so; None: that of the conversation.
+        """
+
+
+class RoomReply:
+    """Says it in the room: what is said there, nobody waits for on a page."""
+
+    def refuse(
+        self,
+        scene: Conversation[Any],
+        room_id: RoomId,
+        person: UserId,
+        doc: Doc,
+        _reason: str,
+        ground: Ground | None = None,
+        /,
+    ) -> None:
+        """Say it to the person."""
+        scene.say(room_id, doc, ground or scene.ground(person), mentions=[person])
+
+
 @attrs.frozen
 class Conversation(Generic[S]):
     """One transaction.
@@ -121,11 +165,13 @@ class Conversation(Generic[S]):
         txn: The transaction.
         sender: The bot, because of one cause.
         parts: What all transactions share.
+        reply: Where the person learns what came of what they did.
     """
 
     txn: Cursor
     sender: Sender
     parts: ChatParts[S]
+    reply: Reply = attrs.field(factory=RoomReply, kw_only=True)
     _languages: dict[UserId, str] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     @property
@@ -312,9 +358,14 @@ class Conversation(Generic[S]):
             prompt: What.
             intro: What stands above its choices.
             about: The matter, by which it is found again.
-            purpose: What its answer is about.
+            purpose: What its answer is about, with its ``topic``.
             payload: What rides beside it.
+
+        Raises:
+            ValueError: The bot never asks about the topic: a bug of the caller.
         """
+        if purpose["topic"] not in self.parts.profile.topics:
+            raise ValueError(f"no handler is registered for the topic {purpose['topic']}")
         self.announce_change(person)
         asking = Asking(
             room_id=room_id,

@@ -11,14 +11,12 @@ from veche.bots.conversation import Conversation
 from veche.chat.attention import came_in_clear, is_edit, is_said
 from veche.chat.sending import MEMBER
 from veche.messaging import jobs
-from veche.protocol.answers import NoAnswer, Refused, refusal_text
 from veche.protocol.commands import language_named
 from veche.protocol.talk import clear_doc, edit_doc, language_doc, languages_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from veche.chat.prompts import Heard
     from veche.protocol.commands import Command
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
@@ -117,30 +115,6 @@ def why_ignored(scene: Conversation[Any], inbound: Inbound) -> Doc | None:
     if came_in_clear(scene.txn, inbound):
         return clear_doc(scene.localizer(inbound.sender))
     return edit_doc(scene.localizer(inbound.sender)) if is_edit(inbound) else None
-
-
-def is_stale(heard: Heard) -> bool:
-    """Whether words reply to nothing, and would fit only a question that takes no more answers."""
-    return isinstance(heard.outcome, NoAnswer) and heard.outcome.stale is not None
-
-
-def refuse(scene: Conversation[Any], heard: Heard, inbound: Inbound) -> bool:
-    """Say why an answer does not count; False if it was none."""
-    outcome = heard.outcome
-    refused = outcome.stale if isinstance(outcome, NoAnswer) else outcome
-    if not isinstance(refused, Refused):
-        return False
-    prompt = heard.kept.prompt if heard.kept else None
-    doc = refusal_text(
-        refused.reason,
-        scene.parts.profile.catalogue,
-        scene.language_of(inbound.sender),
-        prompt,
-        standing=inbound.standing,
-        approve_url=scene.approvals.page_of(prompt, refused.choice),
-    )
-    scene.tell(inbound.room_id, inbound.sender, doc)
-    return True
 
 
 def choose_language(scene: Conversation[Any], room_id: RoomId, person: UserId, named: str) -> None:

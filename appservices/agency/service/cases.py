@@ -46,7 +46,7 @@ def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -
             count=OPEN_CASES_MAX,
         )
         reason = RefusalReason.TOO_MANY.value
-        scene.refuse(chat_id, (Paragraph(words),), scene.ground(person), reason)
+        scene.reply.refuse(scene, chat_id, person, (Paragraph(words),), reason)
         return
     definition = service.definition
     pin_identity(scene.txn, person, scene.now_ms)

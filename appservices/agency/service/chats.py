@@ -36,11 +36,9 @@ from appservices.agency.service.listening import command_in, counts
 from appservices.agency.service.reach import note_reached
 from appservices.agency.service.scene import CATALOGUE, AskedOf, chat_matter
 from veche.access.sessions import answer_command
-from veche.bots import page_commands
+from veche.bots import act_on_answer, is_stale, page_commands
 from veche.chat import people, prompts
 from veche.chat.attention import REACTION
-from veche.chat.prompts import Answered
-from veche.protocol.answers import Chosen, NoAnswer, Refused, refusal_text
 from veche.protocol.commands import SIGN_OUT, language_named
 from veche.protocol.commands import STATUS as CASES
 from veche.protocol.inbound import DeviceStanding, Trust
@@ -52,12 +50,12 @@ from veche.protocol.texts.typed_choice import without_quote
 from veche.runtime.crypto.tracking import is_encrypted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from appservices.agency.service.offices import OpenService
     from appservices.agency.service.scene import Scene
     from appservices.agency.store import CaseFile
-    from veche.chat.prompts import Heard, Kept
+    from veche.chat.prompts import Answered, Kept
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
@@ -134,8 +132,7 @@ def hear_in_chat(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
     if parsed is not None:
         _command(scene, room_id, person, parsed)
         return
-    heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
-    if _answer(scene, inbound, person, heard) or inbound.event_type == REACTION:
+    if _answer(scene, inbound) or inbound.event_type == REACTION:
         return
     if is_greeted:
         show_menu(scene, room_id, person)
@@ -203,9 +200,7 @@ def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
         step_file(scene, file, about)
         ask_again(scene, inbound, file, parsed.command)
         return
-    heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
-    is_waiting = file.case.state in _WAITING
-    if not _answer(scene, inbound, person, heard, is_waiting=is_waiting):
+    if not _answer(scene, inbound, is_waiting=file.case.state in _WAITING):
         _say_freely(scene, inbound, file)
 
 
@@ -297,72 +292,44 @@ def _case_line(scene: Scene, file: CaseFile) -> tuple[Span, ...]:
     return (Bold(title), " ", Mono(file.case.number), f" ({state}): {where}")
 
 
-def _answer(
-    scene: Scene, inbound: Inbound, person: UserId, heard: Heard, *, is_waiting: bool = False
-) -> bool:
+def _answer(scene: Scene, inbound: Inbound, *, is_waiting: bool = False) -> bool:
     """Act on an answer to a prompt, or say why it does not count; False if it is none.
 
     Args:
         scene: The transaction.
         inbound: What was said.
-        person: By whom.
-        heard: What the prompts make of it.
         is_waiting: A form waits for words: what would fit a prompt that is closed is meant for it.
     """
-    outcome = heard.outcome
-    if isinstance(outcome, Chosen) and heard.kept is not None:
-        chosen(scene, Answered(heard.kept, inbound, outcome), person)
-        return True
-    refused = outcome if isinstance(outcome, Refused) else None
-    if isinstance(outcome, NoAnswer) and not is_waiting:
-        refused = outcome.stale
-    if refused is None:
-        return False
-    refuse_answer(scene, inbound, person, refused, heard.kept)
-    return True
+    heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
+    is_for_form = is_waiting and is_stale(heard)
+    return not is_for_form and act_on_answer(scene, heard, inbound, ANSWERS)
 
 
-def refuse_answer(
-    scene: Scene, inbound: Inbound, person: UserId, refused: Refused, kept: Kept | None
-) -> None:
-    """Say why an answer does not count, and where it would."""
-    prompt = kept.prompt if kept else None
-    doc = refusal_text(
-        refused.reason,
-        CATALOGUE,
-        scene.language_of(person),
-        prompt,
-        standing=inbound.standing,
-        approve_url=scene.approvals.page_of(prompt, refused.choice),
-    )
-    scene.refuse(inbound.room_id, doc, scene.ground(person), refused.reason.value)
-
-
-def chosen(scene: Scene, answered: Answered, person: UserId) -> None:
-    """Act on an answer that counts."""
-    kept, choice = answered.kept, answered.chosen.choice
-    topic = kept.purpose.get("topic")
-    case_id = kept.purpose.get("case")
-    if isinstance(case_id, str):
-        data, trust = answered.chosen.data, _trust_of(answered)
-        heard = replies.person_choice(Topic(topic), choice, data, trust)
-        if heard is None:
-            # Locked before anything is said, see `cases.take_step`; saved for the pages' sake.
-            file = store.lock_case(scene.txn, case_id)
-            scene.accept(answered, scene.localizer(person), scene.ground(person))
-            if file is not None:
-                store.save_case(scene.txn, file)
-        else:
-            take_step(scene, case_id, heard, answered)
+def _answered_about_case(scene: Scene, answered: Answered) -> None:
+    kept, chosen, person = answered.kept, answered.chosen, answered.inbound.sender
+    case_id, topic = str(kept.purpose["case"]), Topic(kept.purpose["topic"])
+    heard = replies.person_choice(topic, chosen.choice, chosen.data, _trust_of(answered))
+    if heard is not None:
+        take_step(scene, case_id, heard, answered)
         return
-    if not scene.accept(answered, scene.localizer(person), scene.ground(person)):
-        return
-    if topic == Topic.LANGUAGE.value:
-        _choose_language(scene, kept.room_id, person, language_of(choice or ""))
-    elif topic == Topic.MENU.value:
-        _picked(scene, kept, person, choice or "")
-    elif topic == Topic.START.value:
-        _start(scene, kept, person, choice)
+    # Locked before anything is said, see `cases.take_step`; saved for the pages' sake.
+    file = store.lock_case(scene.txn, case_id)
+    scene.accept(answered, scene.localizer(person), scene.ground(person))
+    if file is not None:
+        store.save_case(scene.txn, file)
+
+
+def _in_chat(
+    act: Callable[[Scene, Kept, UserId, str], None],
+) -> Callable[[Scene, Answered], None]:
+    """Have something done once an answer outside any case counts."""
+
+    def handler(scene: Scene, answered: Answered) -> None:
+        person = answered.inbound.sender
+        if scene.accept(answered, scene.localizer(person), scene.ground(person)):
+            act(scene, answered.kept, person, answered.chosen.choice or "")
+
+    return handler
 
 
 def _trust_of(answered: Answered) -> Trust:
@@ -388,7 +355,7 @@ def _picked(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
     _ask(scene, kept.room_id, person, question, url=url, service=id_)
 
 
-def _start(scene: Scene, kept: Kept, person: UserId, choice: str | None) -> None:
+def _start(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
     service = scene.workplace.services.get(str(kept.purpose.get("service")))
     if choice == START and service is not None:
         _begin(scene, person, kept.room_id, service)
@@ -435,7 +402,7 @@ def _ask(
     asked = AskedOf(
         about=chat_matter(room_id),
         localizer=scene.localizer(person),
-        ground=scene.ground(person, purpose.get("service", question.topic.value)),
+        ground=scene.ground(person, purpose.get("service", question.topic)),
         purpose=purpose,
         url=url,
     )
@@ -450,6 +417,10 @@ def _ask_language(scene: Scene, room_id: RoomId, person: UserId, before: Doc = (
     intro = (*before, Bullets(lines))
     question = Question(Topic.LANGUAGE, intro, expires_at_ms, choices=choices)
     _ask(scene, room_id, person, question)
+
+
+def _picked_language(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
+    _choose_language(scene, kept.room_id, person, language_of(choice))
 
 
 def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: str | None) -> None:
@@ -491,3 +462,15 @@ def tell_if_public(scene: Scene, room_id: RoomId, person: UserId, before: Doc = 
     doc = (*before, Paragraph(why), Bullets(titles), Paragraph(how))
     scene.say(room_id, doc, scene.ground(person))
     return True
+
+
+ANSWERS: Final[Mapping[str, Callable[[Scene, Answered], None]]] = {
+    Topic.LANGUAGE: _in_chat(_picked_language),
+    Topic.MENU: _in_chat(_picked),
+    Topic.START: _in_chat(_start),
+    Topic.FORM: _answered_about_case,
+    Topic.APPROVE: _answered_about_case,
+    Topic.MORE: _answered_about_case,
+    Topic.WITHDRAW: _answered_about_case,
+}
+"""What acts on an answer of a person, by the topic of its question."""

@@ -43,7 +43,9 @@ CASES: Final = Command(
     {"ru": ("дела",), "de": ("vorgänge", "vorgaenge"), "uk": ("справи",)},
 )
 DESK_COMMANDS: Final = (HELP, ASSIGN, CASES)
-_FREE_TOPICS: Final = frozenset({Topic.WRITE.value, Topic.REPLY.value})
+TOPICS: Final = (Topic.CLAIM, Topic.DECIDE, Topic.WRITE, Topic.REPLY, Topic.RETRY)
+"""What the staff is asked."""
+_FREE_TOPICS: Final = frozenset({Topic.WRITE, Topic.REPLY})
 
 
 def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
@@ -102,7 +104,7 @@ def _meant(inbound: Inbound, member: StaffMember, heard: Heard) -> Kept | None:
     kept = heard.kept
     if kept is not None and kept.is_open and is_reply(inbound.content) and _is_theirs(kept, member):
         return kept
-    writing = [one for one in heard.open if one.purpose.get("topic") == Topic.WRITE.value]
+    writing = [one for one in heard.open if one.purpose.get("topic") == Topic.WRITE]
     mine = [one for one in writing if _is_theirs(one, member)]
     return mine[0] if len(mine) == 1 and not is_reply(inbound.content) else None
 

@@ -35,7 +35,7 @@ from appservices.agency.service.fees import fee_handlers
 from appservices.agency.service.file_checks import file_handlers
 from appservices.agency.service.page_acts import OPEN_CHAT
 from appservices.agency.service.page_hearing import begin_on_page
-from appservices.agency.service.scene import CATALOGUE, PURPOSE, OfficeParts
+from appservices.agency.service.scene import CATALOGUE, PURPOSE, OfficeParts, PageReply
 from appservices.agency.service.signatures import signature_handlers
 from veche.bots import ChatJob, Join, OpenChat, invite, join_kind
 from veche.messaging import jobs
@@ -95,7 +95,7 @@ class _OpenChat(OpenChat[OfficeParts]):
             self._parts.chats.set_greeted(txn, room_id)
             welcome(scene, room_id, person)
         for start in store.waiting_page_starts(txn, self._bot, person):
-            act = attrs.evolve(scene, page_act=start.event_id)
+            act = attrs.evolve(scene, reply=PageReply(start.event_id))
             begin_on_page(act, person, room_id, start.service)
 
 

@@ -8,10 +8,11 @@ import attrs
 
 from appservices.agency import store
 from appservices.agency.core.commands import CHAT_COMMANDS
+from appservices.agency.core.effects import Topic
 from appservices.agency.core.texts.approval import release_shown
 from appservices.agency.service.offices import Workplace
 from appservices.agency.store import PageOutcome
-from veche.bots import AT_REQUEST, BotProfile, ChatParts, Chats, Conversation
+from veche.bots import AT_REQUEST, BotProfile, ChatParts, Chats, Conversation, RoomReply
 from veche.chat import prompts
 from veche.chat.prompts import Answered, Closing
 from veche.chat.sending import Ground
@@ -53,7 +54,7 @@ class OfficeParts(ChatParts[Workplace]):
         fetches: Files of persons that are in memory at once, of all offices.
     """
 
-    profile = BotProfile(PURPOSE, CATALOGUE, CHAT_COMMANDS, Chats(PURPOSE))
+    profile = BotProfile(PURPOSE, CATALOGUE, CHAT_COMMANDS, Chats(PURPOSE), frozenset(Topic))
     till: Till | None
     sealer: Sealer | None
     signatory: Signatory | None
@@ -75,7 +76,8 @@ class OfficeParts(ChatParts[Workplace]):
             now_ms: The moment of the cause, UTC.
             page_act: The act on a page that is the cause, if one is.
         """
-        return Scene(txn, self.sender(txn, cause, now_ms), self, page_act)
+        reply = RoomReply() if page_act is None else PageReply(page_act)
+        return Scene(txn, self.sender(txn, cause, now_ms), self, reply=reply)
 
     def widget(self, language: str) -> Sequence[Mapping[str, Any]]:
         """State that shows the cases of a person in a room; none where there are no pages."""
@@ -85,15 +87,40 @@ class OfficeParts(ChatParts[Workplace]):
 
 
 @attrs.frozen
-class Scene(Conversation[Workplace]):
-    """One office in one transaction.
+class PageReply:
+    """Tells it to the page that waits for what became of an act.
 
     Attributes:
-        page_act: The act on a page that is the cause; None if something else is.
+        act: Id of the act.
     """
 
+    act: EventId
+
+    def refuse(
+        self,
+        scene: Conversation[Any],
+        _room_id: RoomId,
+        _person: UserId,
+        doc: Doc,
+        reason: str,
+        _ground: Ground | None = None,
+        /,
+    ) -> None:
+        """Keep why it does not count; see ``Reply``."""
+        outcome = PageOutcome(reason=reason, words=message.body(doc))
+        store.keep_page_outcome(scene.txn, self.act, outcome, scene.now_ms)
+
+
+@attrs.frozen
+class Scene(Conversation[Workplace]):
+    """One office in one transaction."""
+
     parts: OfficeParts
-    page_act: EventId | None = None
+
+    @property
+    def page_act(self) -> EventId | None:
+        """The act on a page that is the cause; None if something else is, or no page waits."""
+        return self.reply.act if isinstance(self.reply, PageReply) else None
 
     @property
     def workplace(self) -> Workplace:
@@ -117,29 +144,6 @@ class Scene(Conversation[Workplace]):
         server = self.sender.bot.user_id.partition(":")[2]
         return f"https://matrix.to/#/{room_id}?via={server}"
 
-    def refuse(
-        self,
-        room_id: RoomId,
-        doc: Doc,
-        ground: Ground,
-        reason: str,
-        mentions: Sequence[UserId] = (),
-    ) -> None:
-        """Tell a person that what they did does not count, where they did it.
-
-        Args:
-            room_id: Where it would be said.
-            doc: Why, in words.
-            ground: Why the office may.
-            reason: Why, for programs.
-            mentions: Whom it rings.
-        """
-        if self.page_act is None:
-            self.say(room_id, doc, ground, mentions=mentions)
-            return
-        outcome = PageOutcome(reason=reason, words=message.body(doc))
-        store.keep_page_outcome(self.txn, self.page_act, outcome, self.now_ms)
-
     def ask_question(
         self, room_id: RoomId, question: Question, scope: Sequence[UserId], asked: AskedOf
     ) -> None:
@@ -151,7 +155,7 @@ class Scene(Conversation[Workplace]):
             scope: Who may answer; at least one.
             asked: What it is about, and how.
         """
-        self.replace(asked.about, question.topic.value, asked.localizer, asked.ground)
+        self.replace(asked.about, question.topic, asked.localizer, asked.ground)
         approve = {
             choice: self.approvals.asked(self.sender, scope[0], "release", release_shown(release))
             for choice, release in question.approve.items()
@@ -163,7 +167,7 @@ class Scene(Conversation[Workplace]):
             intro=question.intro,
             language=asked.localizer.language,
             about=asked.about,
-            purpose={**asked.purpose, "topic": question.topic.value},
+            purpose={**asked.purpose, "topic": question.topic},
             ground=asked.ground,
             mentions=scope,
             thread=asked.thread,

@@ -8,6 +8,7 @@ import attrs
 
 from appservices.payments.core.payment import State
 from appservices.payments.core.texts.paying import question_doc, reference_of, wait_doc
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import purses
 from veche.protocol.approval import PaymentShown, ShownMoney
 from veche.protocol.message import NO_PAYLOAD
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from veche.protocol.message import Doc, Payload
     from veche.protocol.prompts import TrustLabel
 
-TOPIC: Final = "payment"
+TOPIC: Final = Topic.PAYMENT
 PAY: Final = "pay"
 DECLINE: Final = "decline"
 STOP: Final = "stop"

@@ -11,6 +11,7 @@ from appservices.payments.core.texts.bans import (
     ban_text,
     bans_doc,
 )
+from appservices.payments.core.topics import Topic
 from appservices.payments.store import guards as store
 from appservices.payments.store import holders
 from veche.protocol.approval import MandateShown
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Answered
     from veche.protocol.inbound import Inbound
 
-TOPIC: Final = "ban"
+TOPIC: Final = Topic.BAN
 WHAT: Final = "ban"
 """``what`` of the mandates by which somebody forbids themselves something."""
 FORBID: Final = "forbid"

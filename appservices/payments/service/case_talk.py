@@ -16,21 +16,19 @@ from appservices.payments.core.texts.dispute import Side
 from appservices.payments.service import (
     dispute_asking,
     dispute_orders,
-    disputes,
     escrow_asking,
     escrow_files,
     escrow_orders,
-    escrows,
     evidence,
 )
 from appservices.payments.service import dispute_files as cases
+from appservices.payments.service.chats import ANSWERS
 from appservices.payments.service.scene import PURPOSE
 from appservices.payments.service.sent_files import is_file
 from appservices.payments.store import case_rooms as store
-from veche.bots import refuse
+from veche.bots import act_on_answer
 from veche.chat import prompts
 from veche.chat.attention import SAID, came_in_clear, is_edit, is_said
-from veche.chat.prompts import Answered
 from veche.chat.sending import MEMBER, Ground
 from veche.protocol.acts import ActClass, call_form, plaintext_hash
 from veche.protocol.answers import Chosen
@@ -128,9 +126,7 @@ def _in_dispute(scene: Scene, inbound: Inbound, place: Place) -> None:
         if side is not Side.DESK and case.dispute.state in LIVE and not is_voice:
             evidence.take_for(scene, inbound, case.dispute.id)
     else:
-        answer = _answer(scene, inbound)
-        if answer is not None:
-            disputes.answered(scene, answer)
+        _answer(scene, inbound)
 
 
 def _order_in_dispute(
@@ -155,9 +151,7 @@ def _in_escrow(scene: Scene, inbound: Inbound, place: Place) -> None:
         if _is_readable(scene, inbound):
             _order_in_escrow(scene, inbound, (deal, place), typed)
         return
-    answer = _answer(scene, inbound)
-    if answer is not None:
-        escrows.answered(scene, answer)
+    _answer(scene, inbound)
 
 
 def _order_in_escrow(scene: Scene, inbound: Inbound, seen: tuple[Deal, Place], typed: str) -> None:
@@ -190,12 +184,8 @@ def _is_readable(scene: Scene, inbound: Inbound) -> bool:
     return True
 
 
-def _answer(scene: Scene, inbound: Inbound) -> Answered | None:
-    """An answer to a question that counts; of one that does not it is said why."""
+def _answer(scene: Scene, inbound: Inbound) -> None:
+    """Act on an answer to a question, or say why it does not count."""
     heard = prompts.hear(scene.txn, inbound, is_talk=True)
-    if isinstance(heard.outcome, Chosen) and heard.kept is not None:
-        if _is_readable(scene, inbound):
-            return Answered(heard.kept, inbound, heard.outcome)
-        return None
-    refuse(scene, heard, inbound)
-    return None
+    if not isinstance(heard.outcome, Chosen) or _is_readable(scene, inbound):
+        act_on_answer(scene, heard, inbound, ANSWERS)

@@ -22,6 +22,7 @@ from appservices.payments.core.texts.dispute import (
     shown_decision,
     shown_opening,
 )
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import case_rooms, dispute_files
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import events, payments
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     Choices = Callable[[], tuple[Choice, ...]]
     """Made anew for each place: a key approves one question."""
 
-TOPIC: Final = "dispute"
+TOPIC: Final = Topic.DISPUTE
 OPEN: Final = "dispute.open"
 """``what`` of the approval by which a payer disputes."""
 AGREE: Final = "dispute.agree"

@@ -13,6 +13,7 @@ from appservices.payments.core.texts.escrow import (
     state_doc,
     vote_doc,
 )
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import case_rooms, escrow_files
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import events
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from veche.protocol.message import Doc
     from veche.protocol.texts.localizer import Localizer
 
-TOPIC: Final = "escrow"
+TOPIC: Final = Topic.ESCROW
 FUND: Final = "escrow.fund"
 """``what`` of the approval by which a buyer puts money aside."""
 DECIDE: Final = "escrow.decide"

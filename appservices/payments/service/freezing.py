@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.payments.core.commands import FREEZE, UNFREEZE
 from appservices.payments.core.rules import Reason
 from appservices.payments.core.texts.account import frozen_doc
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import allowances, escrows, files, mandates, paying, settling
 from appservices.payments.store import attempts, bills, holders
 from appservices.payments.store import payments as store
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
 
-TOPIC: Final = "unfreeze"
+TOPIC: Final = Topic.UNFREEZE
 WHAT: Final = "unfreeze"
 """``what`` of the mandate by which a key lets payments go on."""
 GO_ON: Final = "go_on"

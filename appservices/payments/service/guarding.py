@@ -23,6 +23,7 @@ from appservices.payments.core.texts.guardians import (
     vote_text,
 )
 from appservices.payments.core.texts.views import Party
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import asking
 from appservices.payments.service.authority import void_votes
 from appservices.payments.store import guards as store
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from appservices.payments.store.guards import GuardRule
     from veche.protocol.ids import UserId
 
-TOPIC: Final = "guard"
+TOPIC: Final = Topic.GUARD
 WHAT: Final = "guard"
 """``what`` of the mandates by which guardians approve a payment."""
 PAYMENT: Final = "payment"

@@ -15,6 +15,7 @@ from appservices.payments.core.mandate import (
     step_mandate,
 )
 from appservices.payments.core.texts.mandate import mandate_doc, proposal_doc, shown_text
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import authority, news
 from appservices.payments.store import holders
 from appservices.payments.store import mandates as store
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from veche.protocol.approval import AskedApproval
     from veche.protocol.ids import RoomId
 
-TOPIC: Final = "mandate"
+TOPIC: Final = Topic.MANDATE
 WHAT: Final = "debit"
 """``what`` of the mandates that let somebody be debited."""
 GIVE: Final = "give"

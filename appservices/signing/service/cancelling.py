@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.account import back_doc, no_draft_doc, no_session_doc
 from appservices.signing.core.texts.talk import refused_words
+from appservices.signing.core.topics import Topic
 from appservices.signing.service import acting, draft_talk
 from appservices.signing.service.mine import own_session
 from veche.protocol.errors import RefusedError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
 
-TOPIC: Final = "cancel"
+TOPIC: Final = Topic.CANCEL
 _BACK: Final = "back"
 _KEEP: Final = "keep"
 _LASTS_MS: Final = 86_400_000

@@ -11,6 +11,7 @@ from appservices.signing.core.records import Level, clauses_of
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import card_doc, state_words
 from appservices.signing.core.texts.talk import many_doc
+from appservices.signing.core.topics import Topic
 from appservices.signing.service import guest_cards
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.service.told import clause_view
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Kept
     from veche.protocol.ids import EffectId, RoomId, UserId
 
-TOPIC: Final = "sign"
+TOPIC: Final = Topic.SIGN
 _HINT_AT: Final = 2
 """With so many documents that wait for somebody they are told of the page for many."""
 SIGN: Final = "sign"

@@ -35,6 +35,7 @@ from appservices.signing.core.texts.draft import (
     who_doc,
 )
 from appservices.signing.core.texts.words import LEVELS
+from appservices.signing.core.topics import Topic
 from appservices.signing.core.until import read_until
 from appservices.signing.service import acting, bulk, drafting
 from appservices.signing.service.naming import user_named
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
 
-TOPIC: Final = "draft"
+TOPIC: Final = Topic.DRAFT
 FIND: Final = "signing.find"
 """Job: finds out what those are called who are to sign."""
 FREEZE: Final = "signing.freeze"

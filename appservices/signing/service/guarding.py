@@ -22,6 +22,7 @@ from appservices.signing.core.texts.guardians import (
     too_few_doc,
     vote_text,
 )
+from appservices.signing.core.topics import Topic
 from appservices.signing.store import guards as store
 from appservices.signing.store.guards import Asked
 from veche.access.approvals import DECLINE
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Answered
     from veche.protocol.guardians import Tally
 
-TOPIC: Final = "guard"
+TOPIC: Final = Topic.GUARD
 WHAT: Final = "guard"
 """``what`` of the mandates by which guardians agree, before the document and its party."""
 AGREE: Final = "agree"

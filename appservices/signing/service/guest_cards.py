@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.texts.cards import state_words
 from appservices.signing.core.texts.meeting import guest_doc
+from appservices.signing.core.topics import Topic
 from veche.chat import prompts
 from veche.protocol.prompts import Choice
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from appservices.signing.service.scene import Scene
     from veche.protocol.ids import RoomId
 
-TOPIC: Final = "meet"
+TOPIC: Final = Topic.MEET
 HERE: Final = "here"
 
 

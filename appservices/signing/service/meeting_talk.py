@@ -18,6 +18,7 @@ from appservices.signing.core.texts.meeting import (
     name_doc,
     other_name_doc,
 )
+from appservices.signing.core.topics import Topic
 from appservices.signing.service import guest_cards, meetings, tablet_talk
 from appservices.signing.service.guest_cards import HERE, TOPIC
 from appservices.signing.service.meeting_asking import NAME, Met, ask, say, what_of
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
 
-WHICH: Final = "meet-papers"
-ATTEST: Final = "meet-attest"
+WHICH: Final = Topic.MEET_PAPERS
+ATTEST: Final = Topic.MEET_ATTEST
 TOPICS: Final = frozenset({TOPIC, WHICH, NAME, ATTEST, *tablet_talk.TOPICS})
 STOP: Final = "stop"
 SEEN: Final = "seen"

@@ -344,6 +344,9 @@ class Worker:
         if item.event_type in TRACKED and "state_key" in item.event:
             is_ours, hooks = self._ports.is_ours, self._ports.hooks
             batch.is_doubtful |= track(txn, hooks, is_ours, claim, item)
+        if pages.is_page(item.event_id):
+            self._receivers[claim.bot].receive_page(txn, pages.read(claim, item))
+            return
         inbound = self._open(txn, claim, item)
         if inbound.standing in _DOUBTED and self._ports.doubted(txn, claim, item, inbound, now_ms):
             return
@@ -375,8 +378,6 @@ class Worker:
                 raise RefusedEvent("content")
             kind, content = item.event_type, plain
             trust, standing = Trust.ANY, DeviceStanding.NOT_ENCRYPTED
-            if pages.is_page(item.event_id):
-                trust, standing = pages.trust_of(item), DeviceStanding.PAGE
         try:
             content = read_content(content, "content")
         except MalformedError as e:

@@ -32,7 +32,7 @@ from veche.chat import prompts
 from veche.messaging.inbox import pages
 from veche.protocol.errors import ConflictError, LevelTooLowError, NotFoundError, UnavailableError
 from veche.protocol.ids import EventId, RoomId
-from veche.protocol.inbound import Trust
+from veche.protocol.inbound import PromptAnswer, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -648,17 +648,23 @@ def sign(
     """
     [asked] = [one for one in seen(town, case_id).prompts if one.topic == Topic.APPROVE.value]
 
+    nonce = approval(town, case_id).nonce
+
     def hand_in(txn: Cursor) -> None:
         kept = prompts.by_id(txn, BOT, asked.prompt.id)
         assert kept is not None
-        content = {
-            "msgtype": "m.text",
-            "body": "Approved",
-            "org.veche.answer": {"v": 1, "prompt": asked.prompt.id, "choice": choice},
-            "m.relates_to": {"rel_type": "m.reference", "event_id": kept.asked.event_id},
-        }
-        act = pages.PageAct(BOT, kept.room_id, ALICE, content, Trust.SIGNED, f"sign-{choice}")
-        pages.hand_in(txn, act, town.now_ms)
+        answer = PromptAnswer(
+            bot=BOT,
+            room_id=kept.room_id,
+            event_id=pages.page_event_id(ALICE, f"sign-{choice}"),
+            sender=ALICE,
+            trust=Trust.SIGNED,
+            at_ms=town.now_ms,
+            prompt=kept.id,
+            choice=choice,
+            nonce=nonce,
+        )
+        pages.hand_in(txn, answer)
 
     town.run(hand_in)
     if meanwhile is not None:

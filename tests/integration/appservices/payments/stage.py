@@ -14,23 +14,17 @@ from appservices.payments.config import PaymentsSection
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.views import Party, number_of
 from appservices.payments.service import (
-    dispute_asking,
     dispute_orders,
-    disputes,
-    escrow_asking,
     escrow_orders,
-    escrows,
     files,
-    guarding,
     moving,
-    paying,
     refunding,
     setting_aside,
     settling,
-    voting,
 )
 from appservices.payments.service.attempts import revoked_of
 from appservices.payments.service.batch import Link, decide, ride
+from appservices.payments.service.chats import ANSWERS
 from appservices.payments.service.files import Private
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts, Scene
@@ -291,17 +285,7 @@ class Stage:
             inbound=SimpleNamespace(sender=person, room_id=RoomId(f"!{person[1:]}")),
             chosen=SimpleNamespace(choice=choice, approved_by=nonce),
         )
-        match purpose["topic"]:
-            case escrow_asking.TOPIC:
-                escrows.answered(scene, answered)
-            case guarding.TOPIC:
-                voting.answered(scene, answered)
-            case dispute_asking.TOPIC:
-                disputes.answered(scene, answered)
-            case _:
-                matter = files.lock(scene, purpose["payment"])
-                assert matter is not None
-                paying.answered(scene, matter, answered)
+        ANSWERS[purpose["topic"]](scene, answered)
 
     def ring(self, rang: Callable[[Scene, str], None], id_: str) -> None:
         """A clock rings."""
