@@ -117,39 +117,26 @@ class Reply(Protocol):
     """Where a person learns what came of what they did: where they wrote it, or on their page."""
 
     def refuse(
-        self,
-        scene: Conversation[Any],
-        room_id: RoomId,
-        person: UserId,
-        doc: Doc,
-        reason: str,
-        /,
+        self, scene: Conversation[Any], at: tuple[RoomId, UserId], doc: Doc, reason: str, /
     ) -> None:
         """Tell them that it does not count.
 
         Args:
             scene: The transaction.
-            room_id: Where it was said, or would have been said in a client.
-            person: Who did it.
+            at: The room in which they did it, or could have done it; and who they are.
             doc: Why, in words.
             reason: Why, for programs.
         """
 
 
 class RoomReply:
-    """Says it in the room: what is said there, nobody waits for on a page."""
+    """Tells a person in the room, where nobody waits for it on a page."""
 
     def refuse(
-        self,
-        scene: Conversation[Any],
-        room_id: RoomId,
-        person: UserId,
-        doc: Doc,
-        _reason: str,
-        /,
+        self, scene: Conversation[Any], at: tuple[RoomId, UserId], doc: Doc, _reason: str, /
     ) -> None:
         """Say it to the person."""
-        scene.tell(room_id, person, doc)
+        scene.tell(*at, doc)
 
 
 @attrs.frozen

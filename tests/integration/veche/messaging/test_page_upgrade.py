@@ -13,8 +13,8 @@ from tests.support.postgres import database, execute
 from veche.messaging.inbox.pages import hand_in, page_event_id
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.inbound import PageAct, PageCommand, PromptAnswer, Trust
-from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet, read_migrations
 from veche.runtime.database import connect
+from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet, read_migrations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
