@@ -90,6 +90,7 @@ class Payments:
         Raises:
             ConfigError: The key of an organisation cannot be read.
         """
+        check_topics(Parts.profile.topics, ANSWERS)
         bot = BotAccount(
             UserId(f"@{BOT_LOCALPART}:{host.server_name}"),
             section.name_in(section.language),
@@ -97,7 +98,6 @@ class Payments:
         )
         self._host = host
         self._section = section
-        check_topics(Parts.profile.topics, ANSWERS)
         seed = host.seed("payments.receipts")
         receipts = Receipts(host.server_name, seed, host.witnesses, host.logs.history)
         host.logs.add(receipts.signer.verifier.name, TREE)

@@ -68,6 +68,7 @@ class Signing:
             ConfigError: Something is missing in it, an organisation has no seal there, or stamps
                 are of another hash than is configured, or files would be stamped without end.
         """
+        check_topics(Parts.profile.topics, ANSWERS)
         anchors = [] if section.sessions is None else section.sessions.anchors
         self.authorities = read_authorities(
             section.folder, anchors, section.stamps, section.former_stamp_roots
@@ -138,7 +139,6 @@ class Signing:
             sessions.id,
         )
         vault = Vault(host.seed("signing"))
-        check_topics(Parts.profile.topics, ANSWERS)
         return Parts(host, sessions, bot, vault, section, self.authorities, self.seals, self.pool)
 
 

@@ -47,6 +47,8 @@ SERVICES: Final = (
     "appservices.widgets.spec",
 )
 """What the services import, those of the tests too."""
+DEMO_BANK: Final = "appservices.payments.demo_bank"
+"""A program of its own, which imports most of what services do."""
 
 _ROOT: Final = Path(__file__).parents[2]
 _SAID: Final = struct.Struct("ci")
@@ -153,9 +155,8 @@ def modules_of(command: Sequence[str]) -> tuple[str, ...] | None:
         return None
     if command[2] == "synapse.app.homeserver":
         return SYNAPSE
-    if command[2].startswith("tests.") or tuple(command[2:4]) == ("veche.cli.main", "run"):
-        return SERVICES
-    return None
+    is_ours = command[2].startswith("tests.") or command[2] == DEMO_BANK
+    return SERVICES if is_ours or tuple(command[2:4]) == ("veche.cli.main", "run") else None
 
 
 def fork(

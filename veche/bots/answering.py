@@ -86,5 +86,5 @@ def refuse(scene: Conversation[Any], heard: Heard, inbound: Incoming) -> bool:
         standing=inbound.standing,
         approve_url=scene.approvals.page_of(prompt, refused.choice),
     )
-    scene.reply.refuse(scene, inbound.room_id, inbound.sender, doc, refused.reason.value)
+    scene.reply.refuse(scene, (inbound.room_id, inbound.sender), doc, refused.reason.value)
     return True

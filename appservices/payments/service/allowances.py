@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from veche.protocol.ids import RoomId
     from veche.protocol.message import Doc
 
-TOPIC: Final = Topic.ALLOWANCE
 WHAT: Final = "allowance"
 """``what`` of the mandates by which somebody lets another pay from their account."""
 GIVE: Final = "give"
@@ -363,7 +362,7 @@ def _ask(
     prompt: Prompt,
     intro: Doc,
 ) -> None:
-    purpose = {"topic": TOPIC, "allowance": allowance.id}
+    purpose = {"topic": Topic.ALLOWANCE, "allowance": allowance.id}
     scene.ask(room_id, person, prompt, intro, about=_about(allowance, person), purpose=purpose)
 
 

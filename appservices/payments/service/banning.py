@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Answered
     from veche.protocol.inbound import Inbound
 
-TOPIC: Final = Topic.BAN
 WHAT: Final = "ban"
 """``what`` of the mandates by which somebody forbids themselves something."""
 FORBID: Final = "forbid"
@@ -61,7 +60,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     about = f"ban {person}"
     scene.close(about, person, localizer.text("A newer question has taken the place of this one."))
     intro = ban_proposal_doc(wanted.what, until_ms, localizer)
-    purpose = {"topic": TOPIC, "what": wanted.what, "until": str(until_ms)}
+    purpose = {"topic": Topic.BAN, "what": wanted.what, "until": str(until_ms)}
     scene.ask(room_id, person, prompt, intro, about=about, purpose=purpose)
 
 

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from veche.protocol.message import Doc
     from veche.protocol.texts.localizer import Localizer
 
-TOPIC: Final = Topic.ESCROW
 FUND: Final = "escrow.fund"
 """``what`` of the approval by which a buyer puts money aside."""
 DECIDE: Final = "escrow.decide"
@@ -135,7 +134,7 @@ def _ask(
     voter, person, room_id = asked
     lasts_ms = (deal.escrow.due_at_ms or deal.escrow.ends_at_ms) - scene.now_ms
     prompt = scene.prompt(person, choices, lasts_ms)
-    purpose = {"topic": TOPIC, "escrow": deal.escrow.id}
+    purpose = {"topic": Topic.ESCROW, "escrow": deal.escrow.id}
     scene.ask(room_id, person, prompt, doc, about=about(deal, voter), purpose=purpose)
 
 

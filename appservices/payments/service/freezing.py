@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
 
-TOPIC: Final = Topic.UNFREEZE
 WHAT: Final = "unfreeze"
 """``what`` of the mandate by which a key lets payments go on."""
 GO_ON: Final = "go_on"
@@ -139,4 +138,6 @@ def ask_to_go_on(scene: Scene, room_id: RoomId, person: UserId) -> None:
     prompt = scene.prompt(person, choices, ASKED_MS)
     matter = about(person)
     scene.close(matter, person, localizer.text("A newer question has taken the place of this one."))
-    scene.ask(room_id, person, prompt, (Paragraph(text),), about=matter, purpose={"topic": TOPIC})
+    scene.ask(
+        room_id, person, prompt, (Paragraph(text),), about=matter, purpose={"topic": Topic.UNFREEZE}
+    )

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
-TOPIC: Final = Topic.VERIFY
 CHECK: Final = "signing.check"
 """Job: fetches a file and judges it."""
 _LASTS_MS: Final = 3_600_000
@@ -47,7 +46,7 @@ def ask(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 
         person, [Choice(id="no", label=localizer.text("Check nothing"))], _LASTS_MS
     )
     intro = (Paragraph(localizer.text("Send me the file now; I only look at it.")),)
-    scene.ask(room_id, person, prompt, intro, about=about(person), purpose={"topic": TOPIC})
+    scene.ask(room_id, person, prompt, intro, about=about(person), purpose={"topic": Topic.VERIFY})
 
 
 def order(scene: Scene, inbound: Inbound) -> None:

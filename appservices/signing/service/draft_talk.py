@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
 
-TOPIC: Final = Topic.DRAFT
 FIND: Final = "signing.find"
 """Job: finds out what those are called who are to sign."""
 FREEZE: Final = "signing.freeze"
@@ -431,5 +430,5 @@ def _question(
     close(scene, session)
     person = _person(session)
     prompt = scene.prompt(person, choices, DRAFT_MS)
-    purpose = {"topic": TOPIC, "session": session.id, WORDS: words}
+    purpose = {"topic": Topic.DRAFT, "session": session.id, WORDS: words}
     scene.ask(room_id, person, prompt, intro, about=about(session.id), purpose=purpose)

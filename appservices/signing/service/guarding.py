@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Answered
     from veche.protocol.guardians import Tally
 
-TOPIC: Final = Topic.GUARD
 WHAT: Final = "guard"
 """``what`` of the mandates by which guardians agree, before the document and its party."""
 AGREE: Final = "agree"
@@ -210,7 +209,7 @@ def _ask_one(
     lasts_ms = max(1, session.deadline_at_ms - scene.now_ms)
     prompt = scene.prompt(one.person, choices, lasts_ms)
     purpose = {
-        "topic": TOPIC,
+        "topic": Topic.GUARD,
         "session": session.id,
         "party": member.id,
         "rule": asked.rule_id,

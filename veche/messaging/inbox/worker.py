@@ -433,9 +433,8 @@ class Worker:
     def _fail(self, txn: Cursor, claim: Claim, item: Item, now_ms: int) -> int:
         failures = pages.fail(txn, claim, item, now_ms, ROW_DELAYS_MS)
         is_given_up = failures >= store.FAILURES_MAX and claim.is_joined
-        # Who acts on a page sees there what became of it.
-        is_said = not pages.is_page(item.event_id) and is_for_an_answer(item.event_type, item.event)
-        if is_given_up and is_said:
+        # Who acts on a page sees there what became of it: its rows are of other types.
+        if is_given_up and is_for_an_answer(item.event_type, item.event):
             self._ports.given_up(txn, claim, item, now_ms)
         return failures
 

@@ -21,12 +21,14 @@ from appservices.payments.demo_bank.__main__ import CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.rails import Bank, Banking, BankNews, DemoRail, Desk, Wish
+from appservices.payments.service.rails.filing import FETCH, FILE
 from appservices.payments.service.writer import Writer
 from appservices.payments.store import bank as store
 from appservices.payments.store import holders
 from tests.support.postgres import database, execute
 from tests.support.processes import ROOT, TIMEOUT_S, Child, free_ports
 from tests.support.stored_keys import StoredApprovals
+from veche.messaging import jobs
 from veche.messaging.jobs import CHANNEL, JobRunner
 from veche.protocol.ids import derived_ulid
 from veche.runtime.database import Database
@@ -166,12 +168,12 @@ class BankCase(TestCase):
         self.writer = Writer(self.dsn, reactor)
         attempts = Attempts(home, home.approvals, self.writer, self.settles())
         handlers = self.banking.job_handlers()
-        jobs = JobRunner(self.home.database, reactor, tasks, handlers)
-        listener = Listener(self.dsn, reactor, {**self.home.channels, CHANNEL: jobs.wake})
+        runner = JobRunner(self.home.database, reactor, tasks, handlers)
+        listener = Listener(self.dsn, reactor, {**self.home.channels, CHANNEL: runner.wake})
         self.account = await self.run_txn(self._furnish)
         self.writer.start()
         attempts.start()
-        jobs.start()
+        runner.start()
         listener.start()
         self.home.ends += [listener.stop, tasks.stop, self.writer.stop]
         self.addCleanup(lambda: Deferred.fromCoroutine(self._end()))
@@ -206,7 +208,15 @@ class BankCase(TestCase):
         deadline = reactor.seconds() + WAIT_S_MAX
         while not await condition():
             assert reactor.seconds() < deadline, f"{what}: {await self.report()}"
+            await self.run_txn(self._hasten)
             await deferLater(reactor, _POLL_S, lambda: None)
+
+    def _hasten(self, txn: Cursor) -> None:
+        """Let no job wait: neither for more orders nor for the next visit to the bank."""
+        now_ms = self.home.now_ms()
+        txn.execute("SELECT errand_id FROM runtime.errand WHERE kind IN (%s, %s)", (FETCH, FILE))
+        for (job_id,) in txn.fetchall():
+            jobs.hasten(txn, job_id, now_ms)
 
     async def until_state(self, order_id: str, *states: str) -> None:
         async def holds() -> bool:
