@@ -8,8 +8,15 @@ from veche.bots.answering import (
     refuse,
 )
 from veche.bots.bounds import CHATS_MAX, answer_invitation
-from veche.bots.conversation import BotProfile, ChatParts, Conversation, Reply, RoomReply
-from veche.bots.jobs import ChatJob, Join, OpenChat, invite
+from veche.bots.conversation import (
+    AT_REQUEST,
+    BotProfile,
+    ChatParts,
+    Conversation,
+    Reply,
+    RoomReply,
+)
+from veche.bots.jobs import ChatJob, Join, OpenChat, by_bot, invite
 from veche.bots.receiving import (
     choose_language,
     doubt,
@@ -17,10 +24,12 @@ from veche.bots.receiving import (
     log_undelivered,
     page_commands,
     receive,
+    why_ignored,
 )
 from veche.bots.store import Chat, Chats
 
 __all__ = [
+    "AT_REQUEST",
     "CHATS_MAX",
     "BotProfile",
     "Chat",
@@ -35,6 +44,7 @@ __all__ = [
     "act_on_answer",
     "act_on_page",
     "answer_invitation",
+    "by_bot",
     "check_topics",
     "choose_language",
     "doubt",
@@ -45,4 +55,5 @@ __all__ = [
     "page_commands",
     "receive",
     "refuse",
+    "why_ignored",
 ]

@@ -86,5 +86,6 @@ def refuse(scene: Conversation[Any], heard: Heard, inbound: Incoming) -> bool:
         standing=inbound.standing,
         approve_url=scene.approvals.page_of(prompt, refused.choice),
     )
-    scene.reply.refuse(scene, (inbound.room_id, inbound.sender), doc, refused.reason.value)
+    room_id, person = inbound.room_id, inbound.sender
+    scene.reply.refuse(scene, room_id, person, doc, refused.reason.value)
     return True

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from veche.protocol.prompts import Choice, TrustLabel
     from veche.protocol.texts.catalogue import Catalogue
     from veche.runtime.database import Cursor
-    from veche.runtime.vault import Vault
     from veche.runtime.web.public import PageLinks
 
 AT_REQUEST: Final = "request of the person"
@@ -85,17 +84,20 @@ class ChatParts(Generic[S]):
         host: Client, database, devices, approvals.
         section: Its configuration.
         bot: Who speaks.
-        vault: Seals what the database keeps of persons.
     """
 
     profile: ClassVar[BotProfile]
     host: BotPorts
     section: S
     bot: BotAccount
-    vault: Vault
+
+    @property
+    def chats(self) -> Chats:
+        """Whose chat with the bot a room is."""
+        return self.profile.chats
 
     def conversation(self, txn: Cursor, cause: str, now_ms: int) -> Conversation[S]:
-        """The scene of a transaction.
+        """Begin what the bot does in a transaction.
 
         Args:
             txn: The transaction.
@@ -105,7 +107,7 @@ class ChatParts(Generic[S]):
         raise NotImplementedError
 
     def sender(self, txn: Cursor, cause: str, now_ms: int) -> Sender:
-        """The bot speaking; see ``scene``."""
+        """Let the bot speak; see ``conversation``."""
         return Sender(txn, self.host.act_log, self.bot, cause, now_ms)
 
     def widget(self, language: str) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002 -- for those that have one
@@ -117,15 +119,24 @@ class Reply(Protocol):
     """Where a person learns what came of what they did: where they wrote it, or on their page."""
 
     def refuse(
-        self, scene: Conversation[Any], at: tuple[RoomId, UserId], doc: Doc, reason: str, /
+        self,
+        scene: Conversation[Any],
+        room_id: RoomId,
+        person: UserId,
+        doc: Doc,
+        reason: str,
+        ground: Ground | None = None,
+        /,
     ) -> None:
         """Tell them that it does not count.
 
         Args:
             scene: The transaction.
-            at: The room in which they did it, or could have done it; and who they are.
+            room_id: Where they did it, or could have done it in a client.
+            person: Who did it.
             doc: Why, in words.
             reason: Why, for programs.
+            ground: Why the organisation may say so; None: that of the conversation.
         """
 
 
@@ -133,10 +144,18 @@ class RoomReply:
     """Tells a person in the room, where nobody waits for it on a page."""
 
     def refuse(
-        self, scene: Conversation[Any], at: tuple[RoomId, UserId], doc: Doc, _reason: str, /
+        self,
+        scene: Conversation[Any],
+        room_id: RoomId,
+        person: UserId,
+        doc: Doc,
+        _reason: str,
+        ground: Ground | None = None,
+        /,
     ) -> None:
         """Say it to the person."""
-        scene.tell(*at, doc)
+        scene.announce_change(person)
+        scene.say(room_id, doc, ground or scene.ground(person), mentions=[person])
 
 
 @attrs.frozen
@@ -154,6 +173,7 @@ class Conversation(Generic[S]):
     sender: Sender
     parts: ChatParts[S]
     reply: Reply = attrs.field(factory=RoomReply, kw_only=True)
+    _languages: dict[UserId, str] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     @property
     def now_ms(self) -> int:
@@ -164,11 +184,6 @@ class Conversation(Generic[S]):
     def section(self) -> S:
         """The bot's configuration."""
         return self.parts.section
-
-    @property
-    def vault(self) -> Vault:
-        """Seals what the database keeps of persons."""
-        return self.parts.vault
 
     @property
     def approvals(self) -> Approvals:
@@ -209,8 +224,16 @@ class Conversation(Generic[S]):
         )
 
     def language_of(self, person: UserId) -> str:
-        """The language that a person chose, else that of the bot."""
-        return people.read(self.txn, person, default_language=self.section.language).language
+        """The language that a person chose, else that of the bot; read once a transaction."""
+        if person not in self._languages:
+            known = people.read(self.txn, person, default_language=self.section.language)
+            self._languages[person] = known.language
+        return self._languages[person]
+
+    def choose_language(self, person: UserId, language: str) -> None:
+        """Speak another language with a person from now on."""
+        people.choose_language(self.txn, person, language)
+        self._languages[person] = language
 
     def localizer(self, person: UserId) -> Localizer:
         """How to speak to a person."""
@@ -223,21 +246,30 @@ class Conversation(Generic[S]):
 
     # Chats
 
-    def chat_of(self, person: UserId) -> RoomId | None:
-        """The newest chat of a person in which they were welcomed, and are alone with the bot."""
-        known = [one for one in self.parts.profile.chats.of(self.txn, person) if one.is_greeted]
-        return next((one.room_id for one in known if self.is_alone(one.room_id, person)), None)
+    def chat_of(self, person: UserId, *, is_greeted: bool = True) -> RoomId | None:
+        """The newest chat of a person in which they are alone with the bot.
+
+        Args:
+            person: Whose.
+            is_greeted: Only one in which they were welcomed.
+        """
+        known = self.parts.chats.of(self.txn, person)
+        rooms = [one.room_id for one in known if one.is_greeted or not is_greeted]
+        return next((one for one in rooms if self.is_alone(one, person)), None)
 
     def is_alone(self, room_id: RoomId, person: UserId) -> bool:
         """Whether a chat is private, and the person is in it or invited."""
-        present = {user_id for user_id, _ in readers(self.txn, room_id)}
-        return person in present and self.is_private(room_id, person)
+        pair = {person, self.sender.bot.user_id}
+        return is_encrypted(self.txn, room_id) and {person} <= self.present(room_id) <= pair
 
     def is_private(self, room_id: RoomId, person: UserId) -> bool:
         """Whether a chat is encrypted and nobody but the person reads along."""
-        present = {user_id for user_id, _ in readers(self.txn, room_id)}
-        others = present - {person, self.sender.bot.user_id}
-        return is_encrypted(self.txn, room_id) and not others
+        pair = {person, self.sender.bot.user_id}
+        return is_encrypted(self.txn, room_id) and self.present(room_id) <= pair
+
+    def present(self, room_id: RoomId) -> set[UserId]:
+        """List who is in a room, or invited."""
+        return {user_id for user_id, _ in readers(self.txn, room_id)}
 
     def let_in(self, room_id: RoomId, person: UserId) -> None:
         """Invite a person into a room of the bot's; what is said from now on is for them too."""
@@ -269,11 +301,37 @@ class Conversation(Generic[S]):
             is_quiet: Whether it notifies nobody.
         """
         self.announce_change(person)
+        ground = self.ground(person)
+        return self.say(room_id, doc, ground, mentions=[person], payload=payload, is_quiet=is_quiet)
+
+    def say(
+        self,
+        room_id: RoomId,
+        doc: Doc,
+        ground: Ground,
+        *,
+        thread: EffectId | None = None,
+        mentions: Sequence[UserId] = (),
+        payload: Payload = NO_PAYLOAD,
+        is_quiet: bool = False,
+    ) -> EffectId:
+        """Say something in a room of several people, or on a ground of its own.
+
+        Args:
+            room_id: Where.
+            doc: What.
+            ground: Why the organisation may.
+            thread: The message in whose thread it belongs.
+            mentions: Whom it rings.
+            payload: What rides beside it.
+            is_quiet: Whether it notifies nobody.
+        """
         if is_quiet:
             content = message.notice(doc, payload=payload)
         else:
-            content = message.text(doc, mentions=[person], payload=payload)
-        return self.sender.say(room_id, content, self.ground(person))
+            content = message.text(doc, mentions=mentions, payload=payload)
+        relation = Relation(RelationKind.THREAD, thread) if thread else None
+        return self.sender.say(room_id, content, ground, relation=relation)
 
     def change(
         self, room_id: RoomId, person: UserId, said: EffectId, content: message.Content
@@ -321,6 +379,10 @@ class Conversation(Generic[S]):
             mentions=[person],
             payload=payload,
         )
+        return self.put(asking)
+
+    def put(self, asking: Asking) -> EffectId:
+        """Put a question as it is; what has to be approved is kept."""
         catalogue = self.parts.profile.catalogue
         return self.approvals.ask(self.txn, self.sender, self.kept(asking), catalogue)
 
@@ -332,11 +394,16 @@ class Conversation(Generic[S]):
         """A question as it was asked; undoes ``kept``."""
         return kept
 
-    def settle(self, answered: Answered, words: str) -> bool:
+    def settle(self, answered: Answered, words: str, ground: Ground | None = None) -> bool:
         """Let an answer count and show ``words`` in its question; False if it does not count.
 
         It does not if another was first, or if the key that approved it was revoked since: then the
         question says so.
+
+        Args:
+            answered: The answer.
+            words: What the question shows from now on.
+            ground: Why the organisation may say so; None: see ``ground``.
         """
         person, nonce = answered.inbound.sender, answered.chosen.approved_by
         self.announce_change(person)
@@ -344,7 +411,8 @@ class Conversation(Generic[S]):
             self.close_one(answered.kept, person, self.localizer(person).text(APPROVAL_REVOKED))
             return False
         answered = attrs.evolve(answered, kept=self.whole(answered.kept))
-        return prompts.settle(self.txn, self.sender, answered, words, self.ground(person))
+        ground = ground or self.ground(person)
+        return prompts.settle(self.txn, self.sender, answered, words, ground)
 
     def close(self, about: str, person: UserId, words: str) -> None:
         """End the open questions to a person about a matter."""
@@ -354,5 +422,8 @@ class Conversation(Generic[S]):
 
     def close_one(self, kept: Kept, person: UserId, words: str) -> None:
         """End one question to a person."""
-        whole, ground = self.whole(kept), self.ground(person)
-        prompts.close(self.txn, self.sender, whole, Closing(words), ground)
+        self.end(kept, Closing(words), self.ground(person))
+
+    def end(self, kept: Kept, closing: Closing, ground: Ground) -> None:
+        """End one question, on a ground of its own."""
+        prompts.close(self.txn, self.sender, self.whole(kept), closing, ground)

@@ -180,7 +180,8 @@ class CaseRoutes:
         workplace, definition = self._offices.offering.service(
             call.body.office, call.body.service, call.language
         )
-        scene = self._offices.scene(txn, workplace.bot.user_id, "page", call.now_ms)
+        office = self._offices.offices[workplace.bot.user_id]
+        scene = office.conversation(txn, "page", call.now_ms)
         visit = Visit(scene, call.signed_in, call.language, call.key)
         return page_acts.start_case(visit, workplace.services[definition.id])
 
@@ -281,8 +282,8 @@ class CaseRoutes:
         return found[0] if found is not None else None
 
     def _scenes(self, txn: Cursor, call: Call) -> dict[UserId, Scene]:
-        scene = self._offices.scene
-        return {bot: scene(txn, bot, "page", call.now_ms) for bot in self._offices.workplaces}
+        offices = self._offices.offices.items()
+        return {bot: one.conversation(txn, "page", call.now_ms) for bot, one in offices}
 
     def _document(self, txn: Cursor, call: Call) -> StoredDocument:
         visit = self._visit(txn, call)
@@ -297,7 +298,8 @@ class CaseRoutes:
         """
         case_id = call.path_args["case_id"]
         bot = store.bot_of_case(txn, case_id) if page_acts.is_case_id(case_id) else None
-        if bot is None or bot not in self._offices.workplaces:
+        office = None if bot is None else self._offices.offices.get(bot)
+        if office is None:
             raise NotFoundError(CATALOGUE.text(call.language, "You have no such case."))
-        scene = self._offices.scene(txn, bot, "page", call.now_ms)
+        scene = office.conversation(txn, "page", call.now_ms)
         return Visit(scene, call.signed_in, call.language, call.idempotency_key or "")

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
 from appservices.agency.core.effects import RefusalReason
-from appservices.agency.core.inputs import StaffInput
+from appservices.agency.core.inputs import Answers, StaffInput
 from appservices.agency.core.language import read_service
 from appservices.agency.core.machine import open_case, step
+from appservices.agency.core.texts.approval import CHANGE
 from appservices.agency.service.deeds import carry_out
 from appservices.agency.service.matter import Matter
 from appservices.agency.store import CaseFile, PageOutcome
+from veche.protocol.errors import RefusedError
+from veche.protocol.forms.state import Pressed
 from veche.protocol.message import Paragraph
 from veche.runtime.crypto.tracking import pin_identity
 
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
     from appservices.agency.service.offices import OpenService
     from appservices.agency.service.scene import Scene
     from veche.chat.prompts import Answered
+    from veche.messaging.jobs import Job
     from veche.protocol.ids import RoomId, UserId
+    from veche.runtime.database import Cursor
 
 OPEN_CASES_MAX: Final = 20
 """Cases that one person may have open with one office; less than a list shows."""
@@ -41,7 +46,7 @@ def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -
             count=OPEN_CASES_MAX,
         )
         reason = RefusalReason.TOO_MANY.value
-        scene.refuse(chat_id, (Paragraph(words),), scene.ground(person), reason)
+        scene.reply.refuse(scene, chat_id, person, (Paragraph(words),), reason)
         return
     definition = service.definition
     pin_identity(scene.txn, person, scene.now_ms)
@@ -94,12 +99,28 @@ def step_file(
     if answered is not None and outcome.refusal is None:
         is_person = answered.inbound.sender == file.person
         localizer = context.person if is_person else context.staff
-        scene.settle(answered, localizer, matter.ground if is_person else matter.desk_ground)
+        ground = matter.ground if is_person else matter.desk_ground
+        if not scene.accept(answered, localizer, ground):
+            # The key was revoked by then. Another one can approve the answers, shown once more.
+            changed = Answers(Pressed(CHANGE), answered.inbound.trust)
+            return step_file(scene, file, changed) if answered.chosen.approved_by else outcome
     carry_out(matter, outcome.effects)
     if file.case.form is not None and outcome.case.form is None:
         store.drop_page_draft(scene.txn, file.case.id)
     store.save_case(scene.txn, matter.file)
     return outcome
+
+
+def case_of(txn: Cursor, job: Job) -> CaseFile:
+    """The case of a job, locked.
+
+    Raises:
+        RefusedError: There is none.
+    """
+    file = store.lock_case(txn, job.payload["case"])
+    if file is None:
+        raise RefusedError("there is no such case")
+    return file
 
 
 def matter_of(scene: Scene, file: CaseFile) -> Matter:

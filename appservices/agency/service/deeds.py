@@ -78,9 +78,9 @@ def _with_page(matter: Matter, doc: Doc) -> Doc:
 
 def _refuse(matter: Matter, refused: fx.Refused) -> None:
     if refused.party is fx.Party.PERSON:
-        file, reason = matter.file, refused.reason.value
-        mentions = [file.person]
-        matter.scene.refuse(file.person_room, refused.doc, matter.ground, reason, mentions)
+        scene, file, reason = matter.scene, matter.file, refused.reason.value
+        room_id, person = file.person_room, file.person
+        scene.reply.refuse(scene, room_id, person, refused.doc, reason, matter.ground)
     elif refused.party is fx.Party.STAFF:
         desk_deeds.tell_desk(matter, matter.definition.desk, refused.doc)
 

@@ -138,13 +138,13 @@ def _room(matter: Matter, desk: str) -> RoomId | None:
 
 
 def _post_card(matter: Matter, room_id: RoomId, doc: Doc) -> None:
-    effect = matter.scene.tell(room_id, doc, matter.desk_ground)
+    effect = matter.scene.say(room_id, doc, matter.desk_ground)
     matter.change(desk_effect=effect)
 
 
 def _tell(matter: Matter, room_id: RoomId, doc: Doc, mentions: Sequence[UserId] = ()) -> None:
     thread = matter.file.desk_effect
-    matter.scene.tell(room_id, doc, matter.desk_ground, thread=thread, mentions=mentions)
+    matter.scene.say(room_id, doc, matter.desk_ground, thread=thread, mentions=mentions)
 
 
 def _ask(matter: Matter, room_id: RoomId, question: fx.Question) -> None:

@@ -43,7 +43,9 @@ CASES: Final = Command(
     {"ru": ("дела",), "de": ("vorgänge", "vorgaenge"), "uk": ("справи",)},
 )
 DESK_COMMANDS: Final = (HELP, ASSIGN, CASES)
-_FREE_TOPICS: Final = frozenset({Topic.WRITE.value, Topic.REPLY.value})
+TOPICS: Final = (Topic.CLAIM, Topic.DECIDE, Topic.WRITE, Topic.REPLY, Topic.RETRY)
+"""What the staff is asked."""
+_FREE_TOPICS: Final = frozenset({Topic.WRITE, Topic.REPLY})
 
 
 def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
@@ -64,7 +66,7 @@ def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
             outcome.reason, CATALOGUE, localizer.language, prompt, standing=inbound.standing
         )
         place = place_of(scene, inbound)
-        scene.tell(
+        scene.say(
             inbound.room_id, doc, scene.desk_ground(), thread=place, mentions=[member.user_id]
         )
     else:
@@ -102,7 +104,7 @@ def _meant(inbound: Inbound, member: StaffMember, heard: Heard) -> Kept | None:
     kept = heard.kept
     if kept is not None and kept.is_open and is_reply(inbound.content) and _is_theirs(kept, member):
         return kept
-    writing = [one for one in heard.open if one.purpose.get("topic") == Topic.WRITE.value]
+    writing = [one for one in heard.open if one.purpose.get("topic") == Topic.WRITE]
     mine = [one for one in writing if _is_theirs(one, member)]
     return mine[0] if len(mine) == 1 and not is_reply(inbound.content) else None
 
@@ -127,7 +129,7 @@ def _command(
         _show_cases(scene, inbound, localizer)
         return
     doc = help_doc(DESK_COMMANDS, CATALOGUE, localizer.language)
-    scene.tell(inbound.room_id, doc, scene.desk_ground(), thread=thread)
+    scene.say(inbound.room_id, doc, scene.desk_ground(), thread=thread)
 
 
 def _show_cases(scene: Scene, inbound: Inbound, localizer: Localizer) -> None:
@@ -137,7 +139,7 @@ def _show_cases(scene: Scene, inbound: Inbound, localizer: Localizer) -> None:
     count = store.lift_cases(scene.txn, bot, desk) if desk is not None else 0
     if count == 0:
         words = localizer.text("No case is open at this desk.")
-        scene.tell(inbound.room_id, (Paragraph(words),), scene.desk_ground())
+        scene.say(inbound.room_id, (Paragraph(words),), scene.desk_ground())
         return
     job = scene.sender.fresh_id(POST_WAITING)
     payload = {"bot": bot, "desk": desk}
@@ -165,7 +167,7 @@ def _assign(
     ids = [one.staff.id for one in scene.workplace.members if one.decides]
     room_id: RoomId = inbound.room_id
     doc = (Paragraph(words), Bullets(ids))
-    scene.tell(room_id, doc, scene.desk_ground(), thread=thread)
+    scene.say(room_id, doc, scene.desk_ground(), thread=thread)
 
 
 def _is_named(member: StaffMember, wanted: str) -> bool:

@@ -12,6 +12,7 @@ from veche.messaging.jobs import Job
 from veche.protocol.forms import FieldError, parse_value
 from veche.protocol.ids import effect_id
 from veche.protocol.message import Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
     from appservices.agency.service.scene import Scene
@@ -26,6 +27,9 @@ SLOW_MS: Final = 30_000
 HELD_MAX: Final = 20
 """What waits in one case, its file included; more of it is to be said again."""
 PLACE: Final = "m.location"
+STILL_LOOKING: Final = N_(
+    "I am still looking at the file that you sent. Please do this again in a moment."
+)
 
 
 def holds(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
@@ -40,10 +44,8 @@ def holds(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
     if 0 < waiting < HELD_MAX:
         store.hold(scene.txn, file.case.id, inbound)
     elif waiting:
-        words = scene.localizer(file.person).text(
-            "I am still looking at the file that you sent. Please do this again in a moment."
-        )
-        scene.tell(inbound.room_id, (Paragraph(words),), scene.ground(file.person))
+        words = scene.localizer(file.person).text(STILL_LOOKING)
+        scene.say(inbound.room_id, (Paragraph(words),), scene.ground(file.person))
     return waiting > 0
 
 

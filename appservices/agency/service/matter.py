@@ -8,6 +8,7 @@ import attrs
 
 from appservices.agency.service.scene import AskedOf
 from veche.chat import prompts
+from veche.chat.prompts import Closing
 from veche.chat.sending import Ground
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
@@ -81,7 +82,7 @@ class Matter:
 
     def tell_person(self, doc: Doc, *, is_quiet: bool = False) -> None:
         """Say something to the person."""
-        self.scene.tell(
+        self.scene.say(
             self.file.person_room,
             doc,
             self.ground,
@@ -98,7 +99,7 @@ class Matter:
             purpose={"case": self.file.case.id},
             url=self.page,
         )
-        self.scene.ask(self.file.person_room, question, [self.file.person], asked)
+        self.scene.ask_question(self.file.person_room, question, [self.file.person], asked)
 
     def ask_staff(self, room_id: RoomId, question: Question, scope: Sequence[UserId]) -> None:
         """Ask at a desk, in the thread of the case."""
@@ -109,7 +110,7 @@ class Matter:
             purpose={"case": self.file.case.id},
             thread=self.file.desk_effect,
         )
-        self.scene.ask(room_id, question, scope, asked)
+        self.scene.ask_question(room_id, question, scope, asked)
 
     def close_questions(self, topics: Sequence[Topic]) -> None:
         """End the open questions of some topics, wherever they stand."""
@@ -122,7 +123,8 @@ class Matter:
             is_person = kept.room_id in rooms
             localizer = context.person if is_person else context.staff
             ground = self.ground if is_person else self.desk_ground
-            self.scene.close(kept, localizer.text("This question is closed."), ground)
+            closing = Closing(localizer.text("This question is closed."))
+            self.scene.end(kept, closing, ground)
 
     def send_off(self, kind: str, payload: Mapping[str, Any], due_at_ms: int = 0) -> None:
         """Have something done outside the transaction, or at a time.

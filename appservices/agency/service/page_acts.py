@@ -22,7 +22,6 @@ from appservices.agency.core.effects import RefusalReason, Topic
 from appservices.agency.core.texts.refusals import refusal_words
 from appservices.agency.core.texts.words import state_words
 from appservices.agency.service.cases import OPEN_CASES_MAX, definition_of
-from appservices.agency.service.chats import is_private
 from appservices.agency.service.page_hearing import START
 from appservices.agency.service.refusing import AnswerRefusedError, FormRefusedError
 from appservices.agency.service.scene import CATALOGUE
@@ -191,8 +190,7 @@ def start_case(visit: Visit, service: OpenService) -> tuple[EventId, bool]:
             raise ConflictError(visit.text("This was sent before, with another content."))
         return visit.event_id, known.is_chat_new
     _check_open_cases(visit, bot)
-    chats = store.chats_of(scene.txn, bot, visit.person)
-    chat = next((one for one in chats if is_private(scene, one, visit.person)), None)
+    chat = scene.chat_of(visit.person, is_greeted=False)
     start = store.PageStart(visit.event_id, bot, id_, is_chat_new=chat is None)
     store.add_page_start(scene.txn, start, visit.person, scene.now_ms)
     if chat is None:
@@ -252,7 +250,7 @@ def answer(visit: Visit, case_id: str, given: AnswerBody) -> EventId:
 def _whole_data(kept: Kept, data: Mapping[str, Any]) -> dict[str, Any]:
     """What was filled in; what the page can fill in and left out is empty, not as it was before."""
     form = kept.prompt.form
-    if kept.purpose.get("topic") != Topic.FORM.value or form is None:
+    if kept.purpose.get("topic") != Topic.FORM or form is None:
         return dict(data)
     whole = {one.id: None for one in form.fields if one.kind not in FILE_KINDS}
     files = {one.id for one in form.fields if one.kind in FILE_KINDS}
@@ -263,9 +261,9 @@ def _check_answer(visit: Visit, file: CaseFile, kept: Kept, answer: PromptAnswer
     found, data = judge_answer(answer, kept.asked), answer.data
     if isinstance(found, Refused):
         _refuse_answer(visit, kept, found)
-    if kept.purpose.get("topic") == Topic.WITHDRAW.value and isinstance(found, Chosen):
+    if kept.purpose.get("topic") == Topic.WITHDRAW and isinstance(found, Chosen):
         _check_level(visit, found.choice)
-    if data is None or kept.purpose.get("topic") != Topic.FORM.value:
+    if data is None or kept.purpose.get("topic") != Topic.FORM:
         return
     errors = _form_errors(visit, file, data)
     if errors:

@@ -13,9 +13,11 @@ from appservices.agency import store
 from appservices.agency.core.commands import CASE_COMMANDS, command_input
 from appservices.agency.core.effects import RefusalReason
 from appservices.agency.service.cases import begin, step_file
-from appservices.agency.service.chats import chosen, is_private, refuse_answer
+from appservices.agency.service.chats import ANSWERS
+from appservices.agency.service.holding import STILL_LOOKING
+from veche.bots import act_on_answer, refuse
 from veche.chat import prompts
-from veche.chat.prompts import Answered
+from veche.chat.prompts import Heard
 from veche.protocol.answers import Chosen, Refused
 from veche.protocol.inbound import PageCommand, PromptAnswer
 from veche.protocol.message import Paragraph
@@ -52,19 +54,19 @@ def begin_on_page(scene: Scene, person: UserId, room_id: RoomId, name: str) -> N
         room_id: Their chat with the office.
         name: Id of the service.
     """
-    chat = store.chat(scene.txn, scene.sender.bot.user_id, room_id)
+    chat = scene.parts.chats.read(scene.txn, room_id)
     service = scene.workplace.services.get(name)
     if service is None:
         words = scene.localizer(person).text("This service is no longer offered.")
-    elif chat is None or chat.person != person or not is_private(scene, room_id, person):
+    elif chat is None or chat.person != person or not scene.is_private(room_id, person):
         words = scene.localizer(person).text(
             "To go on, please start a new direct chat with me alone, with encryption on."
         )
     else:
         begin(scene, person, room_id, service)
         return
-    doc = (Paragraph(words),)
-    scene.refuse(room_id, doc, scene.ground(person), RefusalReason.NOT_NOW.value)
+    reason = RefusalReason.NOT_NOW.value
+    scene.reply.refuse(scene, room_id, person, (Paragraph(words),), reason)
 
 
 def _command(scene: Scene, given: PageCommand) -> None:
@@ -72,21 +74,16 @@ def _command(scene: Scene, given: PageCommand) -> None:
     command = _COMMANDS.get(given.name)
     heard = command_input(command, given.text) if command else None
     if file is None or file.person != given.sender or file.bot != given.bot or heard is None:
-        refuse_answer(scene, given, given.sender, _MALFORMED, None)
+        refuse(scene, Heard(_MALFORMED, None, ()), given)
         return
     step_file(scene, file, heard)
 
 
 def _answer(scene: Scene, answer: PromptAnswer) -> None:
     heard = prompts.hear_page(scene.txn, answer)
-    outcome, person = heard.outcome, answer.sender
-    if isinstance(outcome, Chosen) and heard.kept is not None:
-        if _waits_for_file(scene, heard.kept, person):
-            return
-        chosen(scene, Answered(heard.kept, answer, outcome), person)
-        return
-    refused = outcome if isinstance(outcome, Refused) else _MALFORMED
-    refuse_answer(scene, answer, person, refused, heard.kept)
+    kept = heard.kept if isinstance(heard.outcome, Chosen) else None
+    if kept is None or not _waits_for_file(scene, kept, answer.sender):
+        act_on_answer(scene, heard, answer, ANSWERS)
 
 
 def _waits_for_file(scene: Scene, kept: Kept, person: UserId) -> bool:
@@ -100,9 +97,6 @@ def _waits_for_file(scene: Scene, kept: Kept, person: UserId) -> bool:
     file = store.lock_case(scene.txn, case_id)
     if file is None or not store.held(scene.txn, case_id):
         return False
-    words = scene.localizer(person).text(
-        "I am still looking at the file that you sent. Please do this again in a moment."
-    )
-    reason = RefusalReason.NOT_NOW.value
-    scene.refuse(kept.room_id, (Paragraph(words),), scene.ground(person), reason)
+    doc = (Paragraph(scene.localizer(person).text(STILL_LOOKING)),)
+    scene.reply.refuse(scene, kept.room_id, person, doc, RefusalReason.NOT_NOW.value)
     return True

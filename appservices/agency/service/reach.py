@@ -92,8 +92,6 @@ def room_lost(scene: Scene, room_id: RoomId) -> None:
         matter = matter_of(scene, file)
         _note_unreached(matter)
         store.save_case(scene.txn, matter.file)
-    # If the person invites the bot anew, it begins anew.
-    store.set_greeted(scene.txn, scene.sender.bot.user_id, room_id, is_greeted=False)
 
 
 def _file_of(scene: Scene, room_id: RoomId) -> CaseFile | None:
@@ -101,7 +99,7 @@ def _file_of(scene: Scene, room_id: RoomId) -> CaseFile | None:
     bot = scene.sender.bot.user_id
     case_id = store.case_of_room(scene.txn, bot, room_id)
     if case_id is None:
-        chat = store.chat(scene.txn, bot, room_id)
+        chat = scene.parts.chats.read(scene.txn, room_id)
         case_id = store.draft_of_chat(scene.txn, bot, room_id, chat.person) if chat else None
     return store.lock_case(scene.txn, case_id) if case_id else None
 
@@ -136,4 +134,4 @@ def _tell_way_in(matter: Matter, room_id: RoomId) -> None:
     )
     link = matter.scene.link_to(room_id)
     doc = (Paragraph(words, "\n", Link(link, link)),)
-    matter.scene.tell(file.chat_id, doc, matter.ground, mentions=[file.person])
+    matter.scene.say(file.chat_id, doc, matter.ground, mentions=[file.person])

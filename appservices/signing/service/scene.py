@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Asking, Kept
     from veche.runtime.database import Cursor
     from veche.runtime.keys import SigningPool
+    from veche.runtime.vault import Vault
 
 CATALOGUE: Final = Catalogue.load(
     "veche.protocol",
@@ -47,6 +48,7 @@ class Parts(ChatParts[SessionsSection]):
     """What all transactions share.
 
     Attributes:
+        vault: Seals what the database keeps of persons.
         signing: The whole section of signing.
         authorities: What signs certificates, stamps and seals.
         seals: Seals and stamps of this site.
@@ -54,6 +56,7 @@ class Parts(ChatParts[SessionsSection]):
     """
 
     profile = BotProfile(PURPOSE, CATALOGUE, COMMANDS, chats.CHATS, frozenset(Topic))
+    vault: Vault
     signing: SigningSection
     authorities: Authorities
     seals: Seals
@@ -75,6 +78,11 @@ class Scene(Conversation[SessionsSection]):
     """One transaction."""
 
     parts: Parts
+
+    @property
+    def vault(self) -> Vault:
+        """Seals what the database keeps of persons."""
+        return self.parts.vault
 
     # Sessions
 

@@ -8,9 +8,9 @@ import attrs
 import pytest
 
 from appservices.agency.service.fees import FeeNews, fee_handlers
-from appservices.agency.service.jobs import Parts
 from tests.integration.appservices.agency.town import (
     ALICE,
+    BOT,
     CAROL,
     CHAT,
     HENRIETTE,
@@ -137,10 +137,11 @@ def office(town: Town, tmp_path: Path) -> Office:
     payments = {"url": "http://127.0.0.1:1", "key_path": str(key)}
     agency = town.opened(services=[path], staff=STAFF, payments=payments)
     till = FakeTill()
-    parts = Parts(cast("Any", town.host), agency.scene, agency.workplaces)
+    office = attrs.evolve(agency.offices[BOT], till=cast("Till", till))
     handlers = cast("dict[str, Any]", agency.job_handlers())
-    handlers.update(fee_handlers(parts, {"lindenau": cast("Till", till)}))
-    return Office(town, till, FeeNews(parts, "lindenau", cast("Till", till)))
+    handlers.update(fee_handlers(office))
+    news = FeeNews(cast("Any", town.host), agency.offices, "lindenau", cast("Till", till))
+    return Office(town, till, news)
 
 
 def test_the_invoice_says_what_the_service_says(office: Office) -> None:

@@ -597,7 +597,7 @@ class Town:
         )
 
         def page(txn: Cursor) -> R:
-            scene = self.agency.scene(txn, BOT, "page", self.now_ms)
+            scene = self.agency.offices[BOT].conversation(txn, "page", self.now_ms)
             return work(Visit(scene, session, language, key))
 
         return self.run(page)
@@ -620,7 +620,7 @@ class Town:
         """A person begins a service on a page; the id of the case."""
 
         def work(visit: Visit) -> EventId:
-            return start_case(visit, self.agency.workplaces[BOT].services[service])[0]
+            return start_case(visit, self.agency.offices[BOT].section.services[service])[0]
 
         event_id = self.visit(work, person, key=key)
         self.hear_pages()

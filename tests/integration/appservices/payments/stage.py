@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.attempts import Attempt, Settle
     from veche.chat.prompts import Answered
+    from veche.chat.sending import Ground
     from veche.protocol.approval import AskedApproval, Shown
     from veche.protocol.approval import Kind as ApprovalKind
     from veche.protocol.message import Doc
@@ -128,7 +129,8 @@ class StageScene(Scene):
     def approvals(self) -> Any:
         return _Approvals(self.heard)
 
-    def chat_of(self, person: UserId) -> RoomId | None:
+    def chat_of(self, person: UserId, *, is_greeted: bool = True) -> RoomId | None:
+        assert is_greeted
         return RoomId(f"!{person[1:]}")
 
     def tell(self, room_id: RoomId, person: UserId, doc: Doc, **_: Any) -> EffectId:
@@ -142,8 +144,9 @@ class StageScene(Scene):
         self.heard.asked[person] = (prompt, more["purpose"])
         return self.tell(room_id, person, intro)
 
-    def settle(self, answered: Answered, words: str) -> bool:
+    def settle(self, answered: Answered, words: str, ground: Ground | None = None) -> bool:
         assert answered
+        assert ground is None
         self.heard.settled.append(words)
         return True
 
