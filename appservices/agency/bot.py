@@ -9,8 +9,8 @@ from twisted.internet.defer import DeferredSemaphore
 
 from appservices.agency import store
 from appservices.agency.service import reach
+from appservices.agency.service.cases import matter_of
 from appservices.agency.service.chats import ANSWERS, hear, hear_in_case, is_heard, tell_if_public
-from appservices.agency.service.clerk_words import note_words
 from appservices.agency.service.desks import TOPICS, hear_at_desk
 from appservices.agency.service.fees import FeeNews
 from appservices.agency.service.file_checks import FETCHED_AT_ONCE
@@ -25,7 +25,7 @@ from appservices.agency.service.signatures import SigningNews
 from appservices.agency.service.till import Till
 from appservices.agency.service.wiping import Wiping
 from veche.api.sealing_client import sealer_of
-from veche.bots import by_bot, check_topics, receive
+from veche.bots import by_bot, check_topics, commit_words, receive
 from veche.chat.attention import SAID, is_said
 from veche.chat.sending import MEMBER
 from veche.messaging import jobs
@@ -181,7 +181,8 @@ class Agency:
         member = scene.workplace.member(inbound.sender)
         if inbound.sender != file.person:
             if member is not None:
-                note_words(scene, inbound, file, member)
+                work = matter_of(scene, file, f"role:{member.staff.role.value}")
+                commit_words(scene, inbound, "clerk_says", [work.ground])
         elif is_said(inbound) and is_heard(scene, inbound):
             hear_in_case(scene, inbound, file)
         return True

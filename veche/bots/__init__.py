@@ -26,6 +26,7 @@ from veche.bots.receiving import (
     receive,
     why_ignored,
 )
+from veche.bots.staff_words import commit_words
 from veche.bots.store import Chat, Chats
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "by_bot",
     "check_topics",
     "choose_language",
+    "commit_words",
     "doubt",
     "invite",
     "is_stale",

@@ -86,6 +86,5 @@ def refuse(scene: Conversation[Any], heard: Heard, inbound: Incoming) -> bool:
         standing=inbound.standing,
         approve_url=scene.approvals.page_of(prompt, refused.choice),
     )
-    room_id, person = inbound.room_id, inbound.sender
-    scene.reply.refuse(scene, room_id, person, doc, refused.reason.value)
+    scene.reply.refuse(scene, (inbound.room_id, inbound.sender), doc, refused.reason.value)
     return True

@@ -121,8 +121,7 @@ class Reply(Protocol):
     def refuse(
         self,
         scene: Conversation[Any],
-        room_id: RoomId,
-        person: UserId,
+        at: tuple[RoomId, UserId],
         doc: Doc,
         reason: str,
         ground: Ground | None = None,
@@ -132,8 +131,7 @@ class Reply(Protocol):
 
         Args:
             scene: The transaction.
-            room_id: Where they did it, or could have done it in a client.
-            person: Who did it.
+            at: The room in which they did it, or could have done it; and who they are.
             doc: Why, in words.
             reason: Why, for programs.
             ground: Why the organisation may say so; None: that of the conversation.
@@ -149,16 +147,15 @@ class RoomReply:
     def refuse(
         self,
         scene: Conversation[Any],
-        room_id: RoomId,
-        person: UserId,
+        at: tuple[RoomId, UserId],
         doc: Doc,
         _reason: str,
         ground: Ground | None = None,
         /,
     ) -> None:
         """Say it to the person."""
-        scene.announce_change(person)
-        scene.say(room_id, doc, ground or scene.ground(person), mentions=[person])
+        room_id, person = at
+        scene.tell(room_id, person, doc, ground=ground)
 
     def made(self, _scene: Conversation[Any], _made_id: str, /) -> None:
         """Say nothing: it is seen in the room."""
@@ -294,6 +291,7 @@ class Conversation(Generic[S]):
         person: UserId,
         doc: Doc,
         *,
+        ground: Ground | None = None,
         payload: Payload = NO_PAYLOAD,
         is_quiet: bool = False,
     ) -> EffectId:
@@ -303,11 +301,12 @@ class Conversation(Generic[S]):
             room_id: Where.
             person: To whom; it rings them.
             doc: What.
+            ground: Why the organisation may; None: see ``ground``.
             payload: What rides beside it.
             is_quiet: Whether it notifies nobody.
         """
         self.announce_change(person)
-        ground = self.ground(person)
+        ground = ground or self.ground(person)
         return self.say(room_id, doc, ground, mentions=[person], payload=payload, is_quiet=is_quiet)
 
     def say(
@@ -367,12 +366,7 @@ class Conversation(Generic[S]):
             about: The matter, by which it is found again.
             purpose: What its answer is about, with its ``topic``.
             payload: What rides beside it.
-
-        Raises:
-            ValueError: The bot never asks about the topic: a bug of the caller.
         """
-        if purpose["topic"] not in self.parts.profile.topics:
-            raise ValueError(f"no handler is registered for the topic {purpose['topic']}")
         self.announce_change(person)
         asking = Asking(
             room_id=room_id,
@@ -388,7 +382,14 @@ class Conversation(Generic[S]):
         return self.put(asking)
 
     def put(self, asking: Asking) -> EffectId:
-        """Put a question as it is; what has to be approved is kept."""
+        """Put a question as it is; what has to be approved is kept.
+
+        Raises:
+            ValueError: The bot never asks about its topic: a bug of the caller.
+        """
+        topic = asking.purpose["topic"]
+        if topic not in self.parts.profile.topics:
+            raise ValueError(f"no handler is registered for the topic {topic}")
         catalogue = self.parts.profile.catalogue
         return self.approvals.ask(self.txn, self.sender, self.kept(asking), catalogue)
 

@@ -46,7 +46,7 @@ def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -
             count=OPEN_CASES_MAX,
         )
         reason = RefusalReason.TOO_MANY.value
-        scene.reply.refuse(scene, chat_id, person, (Paragraph(words),), reason)
+        scene.reply.refuse(scene, (chat_id, person), (Paragraph(words),), reason)
         return
     definition = service.definition
     pin_identity(scene.txn, person, scene.now_ms)
@@ -121,9 +121,9 @@ def case_of(txn: Cursor, job: Job) -> CaseFile:
     return file
 
 
-def matter_of(scene: Scene, file: CaseFile) -> Matter:
-    """A case that is locked, to be spoken of without a step."""
-    return Matter(scene, definition_of(scene, file), file)
+def matter_of(scene: Scene, file: CaseFile, actor: str = "bot") -> Matter:
+    """A case that is locked, to be spoken of without a step; see ``Matter``."""
+    return Matter(scene, definition_of(scene, file), file, actor)
 
 
 def definition_of(scene: Scene, file: CaseFile) -> ServiceDefinition:

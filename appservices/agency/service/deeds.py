@@ -78,9 +78,8 @@ def _with_page(matter: Matter, doc: Doc) -> Doc:
 
 def _refuse(matter: Matter, refused: fx.Refused) -> None:
     if refused.party is fx.Party.PERSON:
-        scene, file, reason = matter.scene, matter.file, refused.reason.value
-        room_id, person = file.person_room, file.person
-        scene.reply.refuse(scene, room_id, person, refused.doc, reason, matter.ground)
+        scene, at = matter.scene, (matter.file.person_room, matter.file.person)
+        scene.reply.refuse(scene, at, refused.doc, refused.reason.value, matter.ground)
     elif refused.party is fx.Party.STAFF:
         desk_deeds.tell_desk(matter, matter.definition.desk, refused.doc)
 

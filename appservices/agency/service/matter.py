@@ -82,13 +82,8 @@ class Matter:
 
     def tell_person(self, doc: Doc, *, is_quiet: bool = False) -> None:
         """Say something to the person."""
-        self.scene.say(
-            self.file.person_room,
-            doc,
-            self.ground,
-            mentions=[self.file.person],
-            is_quiet=is_quiet,
-        )
+        room_id, person = self.file.person_room, self.file.person
+        self.scene.tell(room_id, person, doc, ground=self.ground, is_quiet=is_quiet)
 
     def ask_person(self, question: Question) -> None:
         """Ask the person."""

@@ -66,7 +66,7 @@ def begin_on_page(scene: Scene, person: UserId, room_id: RoomId, name: str) -> N
         begin(scene, person, room_id, service)
         return
     reason = RefusalReason.NOT_NOW.value
-    scene.reply.refuse(scene, room_id, person, (Paragraph(words),), reason)
+    scene.reply.refuse(scene, (room_id, person), (Paragraph(words),), reason)
 
 
 def _command(scene: Scene, given: PageCommand) -> None:
@@ -96,5 +96,5 @@ def _waits_for_file(scene: Scene, kept: Kept | None, person: UserId) -> bool:
     if file is None or not store.held(scene.txn, case_id):
         return False
     doc = (Paragraph(scene.localizer(person).text(STILL_LOOKING)),)
-    scene.reply.refuse(scene, kept.room_id, person, doc, RefusalReason.NOT_NOW.value)
+    scene.reply.refuse(scene, (kept.room_id, person), doc, RefusalReason.NOT_NOW.value)
     return True

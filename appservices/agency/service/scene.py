@@ -99,8 +99,7 @@ class PageReply:
     def refuse(
         self,
         scene: Conversation[Any],
-        _room_id: RoomId,
-        _person: UserId,
+        _at: tuple[RoomId, UserId],
         doc: Doc,
         reason: str,
         _ground: Ground | None = None,
