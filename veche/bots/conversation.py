@@ -137,6 +137,9 @@ class Reply(Protocol):
             ground: Why the organisation may say so; None: that of the conversation.
         """
 
+    def made(self, scene: Conversation[Any], made_id: str, /) -> None:
+        """Tell them the id of what they have begun, which a room shows by itself."""
+
 
 class RoomReply:
     """Tells a person in the room, where nobody waits for it on a page."""
@@ -153,6 +156,9 @@ class RoomReply:
         """Say it to the person."""
         room_id, person = at
         scene.tell(room_id, person, doc, ground=ground)
+
+    def made(self, _scene: Conversation[Any], _made_id: str, /) -> None:
+        """Say nothing: it is seen in the room."""
 
 
 @attrs.frozen

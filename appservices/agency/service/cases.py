@@ -12,7 +12,7 @@ from appservices.agency.core.machine import open_case, step
 from appservices.agency.core.texts.approval import CHANGE
 from appservices.agency.service.deeds import carry_out
 from appservices.agency.service.matter import Matter
-from appservices.agency.store import CaseFile, PageOutcome
+from appservices.agency.store import CaseFile
 from veche.protocol.errors import RefusedError
 from veche.protocol.forms.state import Pressed
 from veche.protocol.message import Paragraph
@@ -61,9 +61,7 @@ def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -
     store.add_case(scene.txn, matter.file)
     carry_out(matter, outcome.effects)
     store.save_case(scene.txn, matter.file)
-    if scene.page_act is not None:
-        begun = PageOutcome(case_id=outcome.case.id)
-        store.keep_page_outcome(scene.txn, scene.page_act, begun, scene.now_ms)
+    scene.reply.made(scene, outcome.case.id)
 
 
 def take_step(

@@ -19,7 +19,7 @@ from veche.bots import act_on_answer, refuse
 from veche.chat import prompts
 from veche.chat.prompts import Heard
 from veche.protocol.answers import Chosen, Refused
-from veche.protocol.inbound import PageCommand, PromptAnswer
+from veche.protocol.inbound import PageCommand, PromptAnswer, Trust
 from veche.protocol.message import Paragraph
 from veche.protocol.refusals import RefusalReason as AnswerRefusal
 
@@ -81,18 +81,16 @@ def _command(scene: Scene, given: PageCommand) -> None:
 
 def _answer(scene: Scene, answer: PromptAnswer) -> None:
     heard = prompts.hear_page(scene.txn, answer)
-    kept = heard.kept if isinstance(heard.outcome, Chosen) else None
-    if kept is None or not _waits_for_file(scene, kept, answer.sender):
+    # What a key has approved waits for no file: it is about what was sent before.
+    may_wait = isinstance(heard.outcome, Chosen) and answer.trust is not Trust.SIGNED
+    if not (may_wait and _waits_for_file(scene, heard.kept, answer.sender)):
         act_on_answer(scene, heard, answer, ANSWERS)
 
 
-def _waits_for_file(scene: Scene, kept: Kept, person: UserId) -> bool:
-    """Whether a file of the case is still fetched; then the person is told so.
-
-    What a key has approved does not wait: it is about what was sent before.
-    """
-    case_id = kept.purpose.get("case")
-    if scene.page_act is None or not isinstance(case_id, str):
+def _waits_for_file(scene: Scene, kept: Kept | None, person: UserId) -> bool:
+    """Whether a file of the case is still fetched; then the person is told so."""
+    case_id = kept.purpose.get("case") if kept is not None else None
+    if kept is None or not isinstance(case_id, str):
         return False
     file = store.lock_case(scene.txn, case_id)
     if file is None or not store.held(scene.txn, case_id):

@@ -106,7 +106,13 @@ class PageReply:
         /,
     ) -> None:
         """Keep why it does not count; see ``Reply``."""
-        outcome = PageOutcome(reason=reason, words=message.body(doc))
+        self._keep(scene, PageOutcome(reason=reason, words=message.body(doc)))
+
+    def made(self, scene: Conversation[Any], made_id: str, /) -> None:
+        """Keep the id of the case; see ``Reply``."""
+        self._keep(scene, PageOutcome(case_id=made_id))
+
+    def _keep(self, scene: Conversation[Any], outcome: PageOutcome) -> None:
         store.keep_page_outcome(scene.txn, self.act, outcome, scene.now_ms)
 
 
@@ -115,11 +121,6 @@ class Scene(Conversation[Workplace]):
     """One office in one transaction."""
 
     parts: OfficeParts
-
-    @property
-    def page_act(self) -> EventId | None:
-        """The act on a page that is the cause; None if something else is, or no page waits."""
-        return self.reply.act if isinstance(self.reply, PageReply) else None
 
     @property
     def workplace(self) -> Workplace:
