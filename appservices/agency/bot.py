@@ -19,7 +19,7 @@ from appservices.agency.service.listening import counts
 from appservices.agency.service.offering import Offering
 from appservices.agency.service.offices import open_workplaces
 from appservices.agency.service.page_hearing import hear_on_page
-from appservices.agency.service.scene import CATALOGUE, OfficeParts
+from appservices.agency.service.scene import CATALOGUE, PURPOSE, OfficeParts
 from appservices.agency.service.signatory import Signatory
 from appservices.agency.service.signatures import SigningNews
 from appservices.agency.service.till import Till
@@ -33,6 +33,7 @@ from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
 from veche.protocol.inbound import Trust
 from veche.runtime.config import read_secret
+from veche.runtime.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,12 +86,13 @@ class Agency:
             for one in organisations
             if one.seal is not None and one.id in signing
         }
-        fetches = DeferredSemaphore(FETCHED_AT_ONCE)
+        vault, fetches = Vault(host.seed(PURPOSE)), DeferredSemaphore(FETCHED_AT_ONCE)
         self.offices: Mapping[UserId, OfficeParts] = {
             one.bot.user_id: OfficeParts(
                 host,
                 one,
                 one.bot,
+                vault,
                 tills.get(one.organisation),
                 sealers[one.organisation],
                 signatories.get(one.organisation),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from veche.protocol.prompts import Choice, TrustLabel
     from veche.protocol.texts.catalogue import Catalogue
     from veche.runtime.database import Cursor
+    from veche.runtime.vault import Vault
     from veche.runtime.web.public import PageLinks
 
 AT_REQUEST: Final = "request of the person"
@@ -84,12 +85,14 @@ class ChatParts(Generic[S]):
         host: Client, database, devices, approvals.
         section: Its configuration.
         bot: Who speaks.
+        vault: Seals what the database keeps of persons.
     """
 
     profile: ClassVar[BotProfile]
     host: BotPorts
     section: S
     bot: BotAccount
+    vault: Vault
 
     @property
     def chats(self) -> Chats:
@@ -187,6 +190,11 @@ class Conversation(Generic[S]):
     def section(self) -> S:
         """The bot's configuration."""
         return self.parts.section
+
+    @property
+    def vault(self) -> Vault:
+        """Seals what the database keeps of persons."""
+        return self.parts.vault
 
     @property
     def approvals(self) -> Approvals:

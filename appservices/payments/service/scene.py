@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from veche.api.sealing_client import Sealer
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
-    from veche.runtime.vault import Vault
 
 CATALOGUE: Final = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.payments")
 """Every text that payments and what they use can say."""
@@ -38,7 +37,6 @@ class Parts(ChatParts[PaymentsSection]):
     """What all transactions share.
 
     Attributes:
-        vault: Seals what the database keeps of persons.
         receipts: Makes and signs receipts.
         banking: The institution's banks.
         sealer: Its seal; None: its statements carry none.
@@ -46,7 +44,6 @@ class Parts(ChatParts[PaymentsSection]):
     """
 
     profile = BotProfile(PURPOSE, CATALOGUE, COMMANDS, chats.CHATS, frozenset(Topic))
-    vault: Vault
     receipts: Receipts
     banking: Banking
     sealer: Sealer | None = None
@@ -68,11 +65,6 @@ class Scene(Conversation[PaymentsSection]):
     """One transaction."""
 
     parts: Parts
-
-    @property
-    def vault(self) -> Vault:
-        """Seals what the database keeps of persons."""
-        return self.parts.vault
 
     @property
     def banking(self) -> Banking:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Asking, Kept
     from veche.runtime.database import Cursor
     from veche.runtime.keys import SigningPool
-    from veche.runtime.vault import Vault
 
 CATALOGUE: Final = Catalogue.load(
     "veche.protocol",
@@ -48,7 +47,6 @@ class Parts(ChatParts[SessionsSection]):
     """What all transactions share.
 
     Attributes:
-        vault: Seals what the database keeps of persons.
         signing: The whole section of signing.
         authorities: What signs certificates, stamps and seals.
         seals: Seals and stamps of this site.
@@ -56,7 +54,6 @@ class Parts(ChatParts[SessionsSection]):
     """
 
     profile = BotProfile(PURPOSE, CATALOGUE, COMMANDS, chats.CHATS, frozenset(Topic))
-    vault: Vault
     signing: SigningSection
     authorities: Authorities
     seals: Seals
@@ -78,11 +75,6 @@ class Scene(Conversation[SessionsSection]):
     """One transaction."""
 
     parts: Parts
-
-    @property
-    def vault(self) -> Vault:
-        """Seals what the database keeps of persons."""
-        return self.parts.vault
 
     # Sessions
 
