@@ -15,7 +15,7 @@ from veche.protocol.errors import MalformedError
 from veche.protocol.ids import EventId, Ulid, UserId
 from veche.protocol.inbound import Inbound, PromptAnswer, Trust
 from veche.protocol.message import RelationKind
-from veche.protocol.prompts import ANSWER_KEY, Answer, Choice, Prompt
+from veche.protocol.prompts import ANSWER_KEY, USED_PROMPT_KEYS, Answer, Choice, Prompt
 from veche.protocol.refusals import RefusalReason, refusal_text
 from veche.protocol.texts.typed_choice import (
     Closeness,
@@ -53,7 +53,6 @@ PROMPTS_MAX: Final = 50
 _MESSAGES: Final = frozenset(
     {"m.room.message", "org.matrix.msc4139.conversation.reply", "m.conversation.reply"}
 )
-_USED_PROMPT: Final = ("org.matrix.msc4139.used_prompt", "m.used_prompt")
 _POLL_RESPONSE_UNSTABLE: Final = "org.matrix.msc3381.poll.response"
 _POLL_RESPONSES: Final = frozenset({_POLL_RESPONSE_UNSTABLE, "m.poll.response"})
 
@@ -290,7 +289,7 @@ def _read_vote(room: _Room) -> Outcome:
 def _read_message(room: _Room, is_bare_text_allowed: bool) -> Outcome:
     if ANSWER_KEY in room.inbound.content:
         return _read_structured(room)
-    if any(key in room.inbound.content for key in _USED_PROMPT):
+    if any(key in room.inbound.content for key in USED_PROMPT_KEYS):
         return _read_msc4139(room)
     return _read_text(room, is_bare_text_allowed)
 
@@ -326,7 +325,7 @@ def _structured(
 
 def _read_msc4139(room: _Room) -> Outcome:
     content = room.inbound.content
-    key = next(key for key in _USED_PROMPT if key in content)
+    key = next(key for key in USED_PROMPT_KEYS if key in content)
     known = room.prompt_of(mapping(content.get("m.in_reply_to")).get("event_id"))
     known = known or _replied_to(room)
     if known is None:

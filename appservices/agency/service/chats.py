@@ -32,14 +32,14 @@ from appservices.agency.core.texts.words import state_words
 from appservices.agency.service.cases import begin, definition_of, matter_of, step_file, take_step
 from appservices.agency.service.form_commands import IN_FORM_COMMANDS, ask_again, commands_now
 from appservices.agency.service.holding import PLACE, holds, is_looked_at
-from appservices.agency.service.listening import command_in, counts
+from appservices.agency.service.listening import counts
 from appservices.agency.service.reach import note_reached
 from appservices.agency.service.scene import CATALOGUE, AskedOf, chat_matter
 from veche.access.sessions import answer_command
 from veche.bots import act_on_answer, is_stale, page_commands
 from veche.chat import people, prompts
 from veche.chat.attention import REACTION
-from veche.protocol.commands import SIGN_OUT, language_named
+from veche.protocol.commands import SIGN_OUT, language_named, read_command
 from veche.protocol.commands import STATUS as CASES
 from veche.protocol.inbound import DeviceStanding, Trust
 from veche.protocol.message import Bold, Bullets, Heading, Link, Mono, Paragraph, Span
@@ -149,7 +149,7 @@ def _signs_out(scene: Scene, inbound: Inbound) -> bool:
         return False
     if inbound.event_type == REACTION:
         return False
-    parsed = command_in(inbound, (SIGN_OUT,), scene.language_of(inbound.sender))
+    parsed = read_command(inbound.content, (SIGN_OUT,), scene.language_of(inbound.sender))
     if parsed is not None:
         _command(scene, inbound.room_id, inbound.sender, parsed)
     return parsed is not None
@@ -181,7 +181,7 @@ def _is_elsewhere(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
     """
     if file.case.state not in _SETTLED:
         return False
-    parsed = command_in(inbound, CASE_COMMANDS, scene.language_of(file.person))
+    parsed = read_command(inbound.content, CASE_COMMANDS, scene.language_of(file.person))
     return parsed is None or parsed.command.name == CASES.name
 
 
@@ -243,7 +243,7 @@ def _command_in(
     more = page_commands(scene)
     if commands is IN_FORM_COMMANDS:
         more = tuple(one for one in more if one is SIGN_OUT)
-    return as_command(command_in(inbound, (*commands, *more), scene.language_of(person)))
+    return as_command(read_command(inbound.content, (*commands, *more), scene.language_of(person)))
 
 
 def _command(scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedCommand) -> None:

@@ -10,14 +10,14 @@ from appservices.agency.core.effects import Topic
 from appservices.agency.core.inputs import Assign
 from appservices.agency.service.cases import take_step
 from appservices.agency.service.desk_deeds import POST_WAITING
-from appservices.agency.service.listening import command_in, place_of, thread_of
+from appservices.agency.service.listening import place_of, thread_of
 from appservices.agency.service.scene import CATALOGUE
 from veche.chat import prompts
 from veche.chat.prompts import Answered
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
 from veche.protocol.answers import Chosen, Refused, is_reply, refusal_text
-from veche.protocol.commands import HELP, Argument, Command, help_doc
+from veche.protocol.commands import HELP, Argument, Command, help_doc, read_command
 from veche.protocol.message import Bullets, Paragraph
 from veche.protocol.texts.catalogue import N_
 from veche.protocol.texts.typed_choice import without_quote
@@ -52,7 +52,7 @@ def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
     """Somebody of the staff says something at the desk; talk among them is left alone."""
     localizer = scene.workplace.context(scene.now_ms, scene.workplace.office.language).staff
     thread = thread_of(scene, inbound)
-    parsed = command_in(inbound, DESK_COMMANDS, localizer.language)
+    parsed = read_command(inbound.content, DESK_COMMANDS, localizer.language)
     if parsed is not None:
         _command(scene, inbound, member, parsed, localizer, thread)
         return

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from veche.bots import why_ignored
 from veche.chat import prompts
 from veche.chat.attention import is_edit
 from veche.messaging import outbox
-from veche.protocol.commands import read_command
 from veche.protocol.ids import as_event_id
 from veche.protocol.message import RelationKind
-from veche.protocol.prompts import ANSWER_KEY
 from veche.protocol.wire import mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from appservices.agency.service.scene import Scene
     from veche.chat.sending import Ground
-    from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import EffectId
     from veche.protocol.inbound import Inbound
-
-_ANSWERS: Final = (ANSWER_KEY, "org.matrix.msc4139.used_prompt", "m.used_prompt")
 
 
 def counts(scene: Scene, inbound: Inbound, ground: Ground) -> bool:
@@ -58,15 +51,3 @@ def place_of(scene: Scene, inbound: Inbound) -> EffectId | None:
     """
     about = next(iter(prompts.named(scene.txn, inbound)), None)
     return thread_of(scene, inbound) or (about.thread if about is not None else None)
-
-
-def command_in(
-    inbound: Inbound, commands: Sequence[Command], language: str
-) -> ParsedCommand | None:
-    """The command that somebody gives; None for anything else.
-
-    A client that draws buttons sends their label as text beside its answer: "Withdraw" is then the
-    answer to a question, and not the command that led to it.
-    """
-    is_answer = any(key in inbound.content for key in _ANSWERS)
-    return None if is_answer else read_command(inbound.content, commands, language)

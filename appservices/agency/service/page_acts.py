@@ -23,9 +23,10 @@ from appservices.agency.core.texts.refusals import refusal_words
 from appservices.agency.core.texts.words import state_words
 from appservices.agency.service.cases import OPEN_CASES_MAX, definition_of
 from appservices.agency.service.page_hearing import START
+from appservices.agency.service.page_reading import shown_in
 from appservices.agency.service.refusing import AnswerRefusedError, FormRefusedError
 from appservices.agency.service.scene import CATALOGUE
-from appservices.agency.service.showing import Shown, form_fields
+from appservices.agency.service.showing import form_fields
 from veche.access.sessions import Level
 from veche.chat import prompts
 from veche.messaging import jobs
@@ -274,7 +275,7 @@ def _check_answer(visit: Visit, file: CaseFile, kept: Kept, answer: PromptAnswer
 
 
 def _form_errors(visit: Visit, file: CaseFile, data: Mapping[str, Any]) -> Sequence[FieldError]:
-    shown = _shown(visit, file)
+    shown = shown_in(visit.scene, file, visit.language)
     fields, state = form_fields(shown), file.case.form
     if not fields or state is None:
         _refuse_now(visit, file)
@@ -330,7 +331,7 @@ def keep_draft(visit: Visit, case_id: str, values: Mapping[str, Any]) -> Sequenc
     file = _own(visit, store.lock_case(visit.scene.txn, case_id))
     if len(canonical(values, where="values")) > DRAFT_BYTES_MAX:
         raise TooLargeError(visit.text("This is too much for one form."))
-    shown = _shown(visit, file)
+    shown = shown_in(visit.scene, file, visit.language)
     fields, state = form_fields(shown), file.case.form
     if not fields or state is None:
         _refuse_now(visit, file)
@@ -415,9 +416,3 @@ def _own(visit: Visit, file: CaseFile | None) -> CaseFile:
     if file is None or file.person != visit.person:
         raise NotFoundError(visit.text("You have no such case."))
     return file
-
-
-def _shown(visit: Visit, file: CaseFile) -> Shown:
-    scene = visit.scene
-    context = scene.workplace.context(scene.now_ms, visit.language)
-    return Shown(scene.workplace, definition_of(scene, file), file, context)

@@ -71,7 +71,7 @@ def cases_seen(
 ) -> list[CaseLineView]:
     """The cases of a person with these offices, as a list shows them."""
     files = store.cases_of(txn, list(scenes), person)
-    return [line_view(_shown(scenes[file.bot], file, language)) for file in files]
+    return [line_view(shown_in(scenes[file.bot], file, language)) for file in files]
 
 
 def case_seen(scene: Scene, file: CaseFile, language: str) -> CaseView:
@@ -82,7 +82,7 @@ def case_seen(scene: Scene, file: CaseFile, language: str) -> CaseView:
         if scene.now_ms < one.prompt.expires_at_ms
     ]
     draft = store.page_draft(scene.txn, file.case.id)
-    return case_view(_shown(scene, file, language), asked, draft)
+    return case_view(shown_in(scene, file, language), asked, draft)
 
 
 def stored_document(txn: Cursor, file: CaseFile, sha256: str, language: str) -> StoredDocument:
@@ -106,6 +106,7 @@ def stored_document(txn: Cursor, file: CaseFile, sha256: str, language: str) -> 
     )
 
 
-def _shown(scene: Scene, file: CaseFile, language: str) -> Shown:
+def shown_in(scene: Scene, file: CaseFile, language: str) -> Shown:
+    """A case with what is needed to show it in a language."""
     context = scene.workplace.context(scene.now_ms, language)
     return Shown(scene.workplace, definition_of(scene, file), file, context)

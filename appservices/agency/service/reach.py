@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
@@ -13,6 +12,7 @@ from appservices.agency.core.texts.person import card_doc, card_of
 from appservices.agency.service.cases import matter_of
 from appservices.agency.service.deeds import carry_out
 from appservices.agency.service.desk_deeds import tell_desk
+from veche.bots import log_undelivered
 from veche.chat.sending import MEMBER, MESSAGE
 from veche.messaging import outbox
 from veche.protocol.message import Heading, Link, Mono, Paragraph
@@ -25,14 +25,12 @@ if TYPE_CHECKING:
     from veche.protocol.ids import RoomId
     from veche.runtime.ports import Undelivered
 
-logger = logging.getLogger(__name__)
-
 GONE: Final = frozenset({"leave", "ban"})
 
 
 def undelivered(scene: Scene, lost: Undelivered) -> None:
     """Something that the office said never arrives: whoever can do something about it is told."""
-    logger.warning("%s in %s never arrives: %s", lost.effect_id, lost.room_id, lost.reason.value)
+    log_undelivered(lost)
     if lost.event_type not in {MEMBER, MESSAGE} or lost.reason is Undeliverable.RELATION_LOST:
         return  # a reaction, or the edit of something that has gone missing itself
     file = _file_of(scene, lost.room_id)

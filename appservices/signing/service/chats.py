@@ -34,7 +34,6 @@ from veche.messaging.jobs import Job
 from veche.protocol.answers import NoAnswer, is_reply
 from veche.protocol.commands import LANGUAGE, read_command
 from veche.protocol.ids import effect_id
-from veche.protocol.prompts import ANSWER_KEY
 from veche.protocol.talk import languages_line
 from veche.protocol.texts.typed_choice import without_quote
 from veche.protocol.wire import mapping
@@ -94,8 +93,7 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         _take_file(scene, inbound)
         return
     parsed = read_command(inbound.content, commands(scene), scene.language_of(person))
-    # A button sends its words too, which may be those of a command.
-    if parsed is not None and ANSWER_KEY not in inbound.content:
+    if parsed is not None:
         _obey(scene, inbound, parsed)
         return
     if identify_talk.heard_digits(scene, inbound) or clicking.heard(scene, inbound):
