@@ -70,7 +70,7 @@ class BotProfile:
     catalogue: Catalogue
     commands: Sequence[Command]
     chats: Chats
-    topics: Collection[str]
+    topics: Collection[str] = ()
 
 
 S = TypeVar("S", bound=BotSection)

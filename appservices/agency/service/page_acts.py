@@ -134,7 +134,7 @@ class Visit:
 
         Raises:
             ConflictError: Something else was done under this key.
-            MalformedError: It is no JSON that every reader takes.
+            MalformedError: It has no canonical JSON.
             AnswerRefusedError: The person, or the bot, is not in the room any more.
             TooLargeError: It is too much for one message.
         """

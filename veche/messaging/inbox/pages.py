@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -18,6 +17,7 @@ import attrs
 
 from veche.messaging.inbox import store
 from veche.messaging.inbox.events import PAGE
+from veche.protocol.canonical import canonical
 from veche.protocol.errors import (
     ConflictError,
     MalformedError,
@@ -28,7 +28,6 @@ from veche.protocol.errors import (
 )
 from veche.protocol.ids import EventId
 from veche.protocol.inbound import PageCommand, PromptAnswer, Trust
-from veche.protocol.json_reader import check_json
 from veche.runtime import live as live_module
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def hand_in(txn: Cursor, act: PageAct) -> PageRow:
 
     Raises:
         ConflictError: Under this key something else was done.
-        MalformedError: It is no JSON that every reader takes.
+        MalformedError: It has no canonical JSON.
         TooLargeError: The content is over ``CONTENT_BYTES_MAX``.
         RefusedError: The bot is not in the room, or the person is neither in there nor invited.
         UnavailableError: Who is in the room is being read from the homeserver.
@@ -202,11 +201,11 @@ def _written(act: PageAct) -> tuple[str, str]:
     """The type of the row, and what it says; equal for equal acts."""
     kind = next(kind for kind, of in _KINDS.items() if isinstance(act, of))
     said = attrs.asdict(act, recurse=False, filter=lambda field, _: field.name not in _OF_ROW)
-    check_json(said, "body")
-    text = json.dumps(said, separators=(",", ":"), sort_keys=True)
-    if len(text.encode()) > CONTENT_BYTES_MAX:
+    # What no client could send in a message, no bot has to bear from a page.
+    whole = canonical(said, where="body")
+    if len(whole) > CONTENT_BYTES_MAX:
         raise TooLargeError(f"The answer is over {CONTENT_BYTES_MAX} bytes")
-    return kind, text
+    return kind, whole.decode()
 
 
 def _append(txn: Cursor, act: PageAct, kind: str, said: str) -> None:
