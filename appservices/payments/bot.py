@@ -25,7 +25,7 @@ from appservices.payments.service import (
     settling,
 )
 from appservices.payments.service.attempts import Attempts
-from appservices.payments.service.callers import Callers
+from appservices.payments.service.callers import organisation_keys
 from appservices.payments.service.chats import ANSWERS, hear, hear_page
 from appservices.payments.service.describing import PAYMENTS_PATH, described
 from appservices.payments.service.feed import PaymentFeed, rules_of
@@ -107,7 +107,7 @@ class Payments:
         client = PeerClient(host, section, receipts.signer)
         self._parts = Parts(host, section, bot, vault, receipts, self.banking, sealer, client)
         self.desk = PeerDesk(self._parts)
-        self.callers = Callers(section.organisations, section.language)
+        self.callers = organisation_keys(section.organisations, section.language)
         feed = PaymentFeed(vault)
         self.webhooks = Webhooks(host, feed, receipts.signer, rules_of(section))
         self._handlers = {**handlers(self._parts), EVENT: EventJob(self._parts)}

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Final
 from cryptography import x509
 
 from appservices.signing.config import BOT_LOCALPART
+from appservices.signing.keys import THREADS, SigningPool
+from appservices.signing.keys.stampers import RemoteStamper
 from appservices.signing.service import forgetting, renewals
 from appservices.signing.service.authorities import read_authorities
 from appservices.signing.service.chats import ANSWERS, hear, hear_page
 from appservices.signing.service.feed import SigningFeed, rules_of
 from appservices.signing.service.jobs import handlers
 from appservices.signing.service.scene import Parts
-from appservices.signing.service.sealing import Callers, Seals
+from appservices.signing.service.sealing import Seals, organisation_keys
 from appservices.signing.service.stamping import OtherStamps
 from appservices.signing.service.upkeep import look
 from veche.bots import check_topics, log_undelivered, receive
@@ -25,8 +27,6 @@ from veche.messaging.webhooks import Webhooks
 from veche.protocol.errors import ConfigError
 from veche.protocol.ids import UserId
 from veche.runtime.config.secret_files import read_secret
-from veche.runtime.keys import THREADS, SigningPool
-from veche.runtime.keys.stampers import RemoteStamper
 from veche.runtime.vault import Vault
 from veche.runtime.web.outbound import Outbound
 from veche.transparency.notes import NoteSigner
@@ -83,7 +83,7 @@ class Signing:
         _check_day(host, section)
         for what, mend in look(section, host.now_ms() / 1000):
             logger.warning("%s; %s", what, mend)
-        self.callers = Callers(section.seals)
+        self.callers = organisation_keys(section.seals)
         others = other_stamps(host, section.stamps, self.authorities)
         self.seals = Seals(self.authorities, others)
         self.pool = SigningPool(

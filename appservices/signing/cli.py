@@ -18,6 +18,25 @@ import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from appservices.signing.keys.core.issuing import (
+    Authority,
+    Fresh,
+    Holder,
+    Revoked,
+    issuing_certificate,
+    revocation_list,
+    root_certificate,
+    seal_certificate,
+    stamps_certificate,
+)
+from appservices.signing.keys.places import (
+    IN_TOKEN,
+    KEY,
+    has_signed,
+    open_key,
+    read_key,
+    token_of_key,
+)
 from appservices.signing.revoke_command import add_revoking, revoked_on
 from appservices.signing.routes.api import API
 from appservices.signing.service.authorities import (
@@ -38,28 +57,9 @@ from appservices.signing.stamps_command import (
     read_certificate,
     stamps_hash,
 )
-from veche.documents.pki.certificates import (
-    Authority,
-    Fresh,
-    Holder,
-    Revoked,
-    issuing_certificate,
-    revocation_list,
-    root_certificate,
-    seal_certificate,
-    stamps_certificate,
-)
 from veche.documents.pki.digests import HASHES, SHA256, hash_named
 from veche.protocol.errors import ConfigError
 from veche.runtime.config.secret_files import write_private
-from veche.runtime.keys.places import (
-    IN_TOKEN,
-    KEY,
-    has_signed,
-    open_key,
-    read_key,
-    token_of_key,
-)
 
 if TYPE_CHECKING:
     import argparse

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
+from appservices.signing.keys.csc import ProviderSection
 from veche.documents.pki.digests import hash_named
 from veche.runtime.config import FilePath, InputPath, SecretPath, Section
 from veche.runtime.config.sections import Duration, Names, Networks, TimeZone
-from veche.runtime.keys.csc import ProviderSection
 
 if TYPE_CHECKING:
     from veche.documents.pki.digests import Hash

@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
+from appservices.signing.keys.core.issuing import Revoked
 from appservices.signing.service.authorities import (
     CERTIFICATE,
     LISTS,
@@ -16,7 +17,6 @@ from appservices.signing.service.authorities import (
 )
 from appservices.signing.service.revoking import REASONS, revoke, revoked_by
 from appservices.signing.stamps_command import former_certificates
-from veche.documents.pki.certificates import Revoked
 from veche.protocol.errors import ConfigError, NotFoundError
 from veche.server.installed import add_config_option
 from veche.server.offline import config_of, database_of, transaction

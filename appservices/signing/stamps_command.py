@@ -14,8 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from appservices.signing.keys.core.issuing import Holder, stamps_certificate
 from appservices.signing.service.authorities import CERTIFICATE, ROOT, STAMPS
-from veche.documents.pki.certificates import Holder, stamps_certificate
 from veche.documents.pki.digests import hash_named
 from veche.protocol.errors import ConfigError
 from veche.runtime.config.secret_files import write_private
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-    from veche.documents.pki.certificates import Authority, Fresh
+    from appservices.signing.keys.core.issuing import Authority, Fresh
     from veche.documents.pki.digests import Hash
 
 FORMER: Final = "former"

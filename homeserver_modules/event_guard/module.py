@@ -23,8 +23,8 @@ from synapse.module_api.errors import Codes, ConfigError, SynapseError
 
 from homeserver_modules.event_guard import core
 from homeserver_modules.event_guard.config import EventGuardConfig
+from homeserver_modules.event_guard.families import load_families
 from veche.protocol.errors import MalformedError, UnavailableError, VecheError
-from veche.protocol.families import load_families
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

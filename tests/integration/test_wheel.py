@@ -25,8 +25,8 @@ from packaging.utils import canonicalize_name
 
 from appservices.payments.vendor import VENDORED as SCHEMAS
 from appservices.widgets.vendor import VENDORED
+from homeserver_modules.event_guard.families import load_families
 from tests.support.payloads import VALID, malformed
-from veche.protocol.families import load_families
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,7 +56,7 @@ from synapse.module_api import ModuleApi
 from synapse.module_api.errors import SynapseError
 
 from homeserver_modules.event_guard import EventGuard
-from veche.protocol.families import load_families
+from homeserver_modules.event_guard.families import load_families
 
 def judged(content):
     event = Mock(content=content, sender="@a:b", type="m.room.message", event_id="$e")

@@ -61,7 +61,7 @@ class Shop:
         return sign(body, ID, signing_key("1", seed))
 
     @contextmanager
-    def listening(self) -> Iterator[str]:
+    def listening(self, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
         """The shop's server, as long as it runs; its address."""
         shop = self
 
@@ -76,11 +76,11 @@ class Shop:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server = ThreadingHTTPServer((host, port), Handler)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/events"
+            yield f"http://{host}:{server.server_port}/events"
         finally:
             server.shutdown()
             thread.join()

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from appservices.signing.keys.core.issuing import Authority
     from tests.support.signing import Office, Person
     from veche.documents.pdf.signing import Proofs
-    from veche.documents.pki.certificates import Authority
 
 LEASE = DataFile("lease.txt", "text/plain", b"Pay 100 EUR a month to Bob.\n" * 40)
 PLAN = DataFile("plans/Квартира 12.svg", "image/svg+xml", b"<svg/>")

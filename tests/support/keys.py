@@ -44,10 +44,20 @@ def fragment_base64(data: bytes) -> str:
 class BrowserKey:
     """A P-256 key of WebCrypto."""
 
-    def __init__(self) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
+    def __init__(self, key: ec.EllipticCurvePrivateKey | None = None) -> None:
+        self._key = key or ec.generate_private_key(ec.SECP256R1())
         self.public = point_of(self._key)
         self.id = fragment_base64(hashlib.sha256(self.public).digest())
+
+    @classmethod
+    def of(cls, secret: str) -> BrowserKey:
+        """The key of this secret."""
+        return cls(ec.derive_private_key(int(secret, 16), ec.SECP256R1()))
+
+    @property
+    def secret(self) -> str:
+        """What the browser keeps of it."""
+        return f"{self._key.private_numbers().private_value:x}"
 
     def sign(self, data: bytes) -> str:
         """r and s, 64 bytes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from veche.contracts.reference import EXAMPLES
+from tests.support.events_page import EXAMPLES
 from veche.protocol.acts import (
     EMPTY_HEAD,
     ActClass,

@@ -15,13 +15,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from appservices.signing.keys.core import issuing
+from appservices.signing.keys.core.issuing import Authority, Fresh, Holder
+from appservices.signing.keys.core.stamp_authority import StampAuthority
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import Box, Proofs, lay_boxes, prepare_closing, prepare_signature
-from veche.documents.pki import certificates
-from veche.documents.pki.certificates import Authority, Fresh, Holder, Level
+from veche.documents.pki.certificates import Level
 from veche.documents.pki.cms import Signer, der_of
 from veche.documents.pki.digests import SHA256
-from veche.documents.pki.stamps import StampAuthority, StampRequest
+from veche.documents.pki.stamps import StampRequest
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
@@ -64,15 +66,13 @@ class Office:
         key = new_key()
         holder = Holder("Lindenau Root", organisation="Lindenau")
         serial = x509.random_serial_number()
-        return Authority(certificates.root_certificate(key, holder, serial, self.now), key)
+        return Authority(issuing.root_certificate(key, holder, serial, self.now), key)
 
     @cached_property
     def issuing(self) -> Authority:
         """Signs the certificates of persons."""
         key, holder = new_key(), Holder("Lindenau Persons", organisation="Lindenau")
-        made = certificates.issuing_certificate(
-            self.root, key.public_key(), holder, fresh(self.now)
-        )
+        made = issuing.issuing_certificate(self.root, key.public_key(), holder, fresh(self.now))
         return Authority(made, key)
 
     @cached_property
@@ -84,7 +84,7 @@ class Office:
         """Another authority for time stamps, whose certificate is signed with a hash."""
         key, holder = new_key(), Holder("Lindenau Time", organisation="Lindenau")
         root = attrs.evolve(self.root, by=by)
-        made = certificates.stamps_certificate(root, key.public_key(), holder, fresh(now))
+        made = issuing.stamps_certificate(root, key.public_key(), holder, fresh(now))
         return Authority(made, key)
 
     def token(
@@ -96,13 +96,13 @@ class Office:
     ) -> bytes:
         """A time stamp over a digest."""
         who = stamping or self.stamping
-        maker = StampAuthority(who.certificate, who.key, certificates.STAMP_POLICY)
+        maker = StampAuthority(who.certificate, who.key, issuing.STAMP_POLICY)
         return maker.token(StampRequest(digest, by=by), next(_serials), ms(now))
 
     def list_of(self, certificate: Certificate, now: dt.datetime, by: Hash = SHA256) -> bytes:
         """Its list, on which it is not."""
         issuer = self.issuing if certificate.issuer == self.issuing_name else self.root
-        made = certificates.revocation_list(attrs.evolve(issuer, by=by), certificate, now)
+        made = issuing.revocation_list(attrs.evolve(issuer, by=by), certificate, now)
         return made.public_bytes(Encoding.DER)
 
     @property
@@ -117,7 +117,7 @@ class Office:
         key, when = new_key(), now or self.now
         user_id = UserId(f"@{name.lower().replace(' ', '.')}:example.org")
         bound = (hashlib.sha256(document).digest(), Level.SUBSTANTIAL, life)
-        made = certificates.person_certificate(
+        made = issuing.person_certificate(
             self.issuing, key.public_key(), Holder(name, user_id), fresh(when), bound
         )
         return Person(self, key, made)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from appservices.payments.core.orders.mandate import CHARGE_JOB, MANDATE_JOB
 from tests.stories.bank import BOT, Bank, DemoBank
 from tests.support.calls import request
 from tests.widgets.commands import Command, shown
 from veche.cli.demo import world as demo
-from veche.contracts.payments.mandate import CHARGE_JOB, MANDATE_JOB
 from veche.protocol.ids import ulid
 from veche.runtime.database import connect
 

@@ -25,6 +25,19 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from appservices.signing.api.declining import DeclineBody
+from appservices.signing.api.parties import (
+    AskBody,
+    AskedView,
+    CertificateBody,
+    CertificateView,
+    DocumentView,
+    ProofsView,
+    RevisionView,
+    SessionView,
+    SignatureBody,
+    StageView,
+    YouView,
+)
 from appservices.signing.api.waiting import (
     AskedListView,
     AskListBody,
@@ -34,25 +47,21 @@ from appservices.signing.api.waiting import (
 )
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import Level, Member, parties_sha256
+from appservices.signing.keys.core import issuing
+from appservices.signing.keys.core.document_code import code_of
+from appservices.signing.keys.core.issuing import STAMP_POLICY, Fresh, Holder
+from appservices.signing.keys.core.stamp_authority import StampAuthority
+from appservices.signing.keys.document_cipher import (
+    DOCUMENT,
+    decrypt,
+    encrypt,
+    fresh_key,
+    increment_of,
+)
 from tests.support import uploads
 from tests.support.containers import LEASE, odt
 from tests.support.signing import Office, with_boxes
-from veche.contracts.signing.document_code import code_of
-from veche.contracts.signing.signing_api import (
-    AskBody,
-    AskedView,
-    CertificateBody,
-    CertificateView,
-    ClauseView,
-    DocumentView,
-    PartyView,
-    ProofsView,
-    RevisionView,
-    SessionView,
-    SignatureBody,
-    StageView,
-    YouView,
-)
+from veche.contracts.signing.signing_api import ClauseView, PartyView
 from veche.documents.asic.container import new_container, read_container
 from veche.documents.pdf.appearance import Look
 from veche.documents.pdf.document import Document
@@ -61,9 +70,7 @@ from veche.documents.pdf.signing import form_fields
 from veche.documents.pdf.values import array
 from veche.documents.pdf.values import number as coordinate
 from veche.documents.pki import certificates
-from veche.documents.pki.certificates import STAMP_POLICY, Fresh, Holder
 from veche.documents.pki.cms import der_of
-from veche.documents.pki.stamps import StampAuthority
 from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.approval import (
     Approval,
@@ -79,7 +86,6 @@ from veche.protocol.canonical import canonical
 from veche.protocol.ids import UserId
 from veche.protocol.p256 import verify
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
-from veche.runtime.files.document_cipher import DOCUMENT, decrypt, encrypt, fresh_key, increment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -584,7 +590,7 @@ def _issued(desk: Desk, key: Any) -> Any:
         certificates.Level.ACCOUNT,
         dt.timedelta(days=365),
     )
-    made = certificates.person_certificate(
+    made = issuing.person_certificate(
         desk.office.issuing,
         key,
         Holder("Alice Adams", ALICE),

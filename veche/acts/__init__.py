@@ -1,6 +1,5 @@
 """The log of acts of organisations on this server, and the spending of its tokens."""
 
-from veche.acts.check import check_chain
 from veche.acts.head_store import actors, counts, has_log
 from veche.acts.last_signed import LastSigned
 from veche.acts.log import Act, ActLog, message_form, spend, token_in_log
@@ -10,7 +9,6 @@ __all__ = [
     "ActLog",
     "LastSigned",
     "actors",
-    "check_chain",
     "counts",
     "has_log",
     "message_form",

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from veche.runtime.database import Cursor
 
 WIPED_ROWS_MAX: Final = 1_000
 """Most acts whose private part one call wipes."""
-PAGE_ROWS: Final = 1_000
-"""Entries that are read at once while a chain is checked."""
 
 _APPEND: Final = """
 WITH moved AS (
@@ -146,30 +142,6 @@ def head(txn: Cursor, organisation: str) -> tuple[int, bytes] | None:
     return (row[0], bytes(row[1])) if row else None
 
 
-def wiped_to(txn: Cursor, organisation: str) -> int:
-    """Index of the first act of a chain whose private part was not wiped."""
-    txn.execute("SELECT wiped_to FROM runtime.act_head WHERE organisation = %s", (organisation,))
-    row = txn.fetchone()
-    return int(row[0]) if row else 0
-
-
-def chain(txn: Cursor, organisation: str) -> Iterator[Row]:
-    """All entries of a chain in order, read ``PAGE_ROWS`` at a time."""
-    last = -1
-    while True:
-        txn.execute(
-            "SELECT idx, entry, inner_part, prev, head, subject, opening, salt, bound"
-            " FROM runtime.act WHERE organisation = %s AND idx > %s ORDER BY idx LIMIT %s",
-            (organisation, last, PAGE_ROWS),
-        )
-        page = txn.fetchall()
-        for row in page:
-            yield _row(row)
-            last = row[0]
-        if len(page) < PAGE_ROWS:
-            return
-
-
 def wipe_openings(txn: Cursor, before_ms: int) -> int:
     """Wipe the private parts of acts of before; how many, at most a batch of one organisation.
 
@@ -194,19 +166,3 @@ def wipe_openings(txn: Cursor, before_ms: int) -> int:
         {"hour": hour, "limit": WIPED_ROWS_MAX},
     )
     return sum(int(row[0]) for row in txn.fetchall())
-
-
-def _row(row: tuple[Any, ...]) -> Row:
-    """A row as it is selected in the order of its attributes."""
-    idx, entry, inner_part, prev, head_, subject, opening, salt, bound = row
-    return Row(
-        idx,
-        entry,
-        bytes(inner_part),
-        bytes(prev),
-        bytes(head_),
-        subject,
-        opening,
-        None if salt is None else bytes(salt),
-        None if bound is None else bytes(bound),
-    )

@@ -6,34 +6,72 @@ Memory holds digests alone, and a key is looked up by its digest: how long that 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from veche.protocol.errors import ConfigError, SignInError
+import attrs
+
+from veche.protocol.errors import ConfigError, ForbiddenError, SignInError
 from veche.runtime.config import read_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 KEY_CHARACTERS_MIN: Final = 32
 """Shortest key: of what chance alone makes, more than anybody tries."""
 
-C = TypeVar("C")
+
+@attrs.frozen
+class OrganisationKey:
+    """How a route knows who asks: by the key of an organisation.
+
+    Attributes:
+        scope: What the key has to allow; None: any key of the service will do.
+    """
+
+    scope: str | None = None
 
 
-class BearerKeys(Generic[C]):
-    """Who may ask, by their keys."""
+@attrs.frozen
+class OrganisationCaller:
+    """An organisation that asks, by one of its keys.
+
+    Attributes:
+        id: Its name in the log of acts.
+        name: What it is called; empty where nobody reads it.
+        scopes: What this key may do, such as ``refund``.
+        mark: By which the key is told from others; whoever has the mark has not the key.
+        public_key: What its instructions are checked with; None: it signs none.
+    """
+
+    id: str
+    name: str = ""
+    scopes: frozenset[str] = frozenset()
+    mark: str = ""
+    public_key: bytes | None = None
+
+    def need(self, scope: str) -> None:
+        """Refuse what this key may not do.
+
+        Raises:
+            ForbiddenError: It lacks the scope.
+        """
+        if scope not in self.scopes:
+            raise ForbiddenError(f"This key lacks the scope {scope}")
+
+
+class BearerKeys:
+    """The keys of a service's organisations."""
 
     def __init__(self) -> None:
-        """Nobody may, so far."""
-        self._by_digest: dict[bytes, C] = {}
+        """Take none so far."""
+        self._by_digest: dict[bytes, OrganisationCaller] = {}
 
-    def add(self, path: Path, caller_of: Callable[[bytes], C]) -> None:
+    def add(self, path: Path, caller: OrganisationCaller) -> None:
         """Take a key.
 
         Args:
             path: File with it.
-            caller_of: Who asks with it, given the SHA-256 of the key.
+            caller: Who asks with it; without a mark it gets the digest of the key.
 
         Raises:
             ConfigError: It cannot be read, is too short, or is there already.
@@ -44,21 +82,25 @@ class BearerKeys(Generic[C]):
         digest = _digest(key)
         if digest in self._by_digest:
             raise ConfigError(f"{path}: this key is there twice; make another")
-        self._by_digest[digest] = caller_of(digest)
+        self._by_digest[digest] = attrs.evolve(caller, mark=caller.mark or digest.hex())
 
-    def of(self, authorization: str) -> C:
-        """Whose key it is.
+    def caller(self, authorization: str, wanted: OrganisationKey) -> OrganisationCaller:
+        """Return the organisation whose key it is, if the key allows what is wanted.
 
         Args:
             authorization: The header: ``Bearer …``.
+            wanted: What the route asks for.
 
         Raises:
-            SignInError: Nobody's.
+            SignInError: It is nobody's key.
+            ForbiddenError: The key lacks the scope.
         """
         scheme, _, key = authorization.partition(" ")
         found = self._by_digest.get(_digest(key.strip())) if scheme.lower() == "bearer" else None
         if found is None:
             raise SignInError("Please send the key of an organisation: Authorization: Bearer KEY")
+        if wanted.scope is not None:
+            found.need(wanted.scope)
         return found
 
 

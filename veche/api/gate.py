@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
+from veche.api.route import Auth
 from veche.protocol.errors import ForbiddenError, LevelTooLowError, LimitError, SignInError
 from veche.runtime.web import header
 from veche.runtime.web.caller import Caller
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from twisted.web.iweb import IRequest
 
     from veche.access.sessions import Level, Session
+    from veche.api.bearer import OrganisationKey
     from veche.runtime.database import Cursor, Database
 
 ADDRESS_LIMIT: Final = Limit(burst=300, per_s=100)
@@ -94,7 +96,7 @@ class Gate:
         route: str,
         limit: Limit | None,
         *,
-        takes_session: bool = True,
+        auth: Auth | OrganisationKey = Auth.SESSION,
         takes_other_sites: bool = False,
     ) -> Caller:
         """Let a request in.
@@ -103,8 +105,7 @@ class Gate:
             request: As it came.
             route: Its name, for ``limit``.
             limit: Of the route, for one client address, beside the gate's own.
-            takes_session: A token is one of a session, and spends of its limit; otherwise it is
-                nobody's here, such as the key of an organisation.
+            auth: How the route knows who asks. The token of a session spends of its limit.
             takes_other_sites: Pages of other origins may have a browser ask.
 
         Raises:
@@ -120,7 +121,7 @@ class Gate:
         if header(request, b"sec-fetch-site") in _OTHER_SITES and not takes_other_sites:
             raise ForbiddenError("Only pages of this address may ask")
         found = _BEARER.fullmatch(header(request, b"authorization") or "")
-        token = found[1] if found and takes_session else None
+        token = found[1] if found and auth is Auth.SESSION else None
         if token is not None:
             # Not the token itself: memory is dumped more easily than a digest is turned round.
             _check(self._tokens.spend(hashlib.sha256(token.encode()).hexdigest(), now_s))

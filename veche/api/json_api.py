@@ -10,6 +10,11 @@ checks, answers and the OpenAPI document. A route is one of two kinds::
     async def case(self, call: Call) -> Case: ...                   # long polls, other servers
 
 Of the first kind, who asks is found out in the same transaction: a read is one trip.
+
+A person asks by a session, an organisation by its key, and the gate sees to both::
+
+    @API.by_key("refund").transaction("payments.refund", "POST", "/refunds", …)
+    @API.sessionless.route("GET", "/heads", …)                      # public, or checked by itself
 """
 
 from __future__ import annotations
@@ -22,14 +27,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, runtime_checkab
 from urllib.parse import quote, unquote
 
 import attrs
-from pydantic import ValidationError
 
+from veche.api.bearer import BearerKeys, OrganisationCaller, OrganisationKey
+from veche.api.headers import accepted_language, parse_query, read_key, read_query
 from veche.api.openapi import document
-from veche.api.route import Download, Route
+from veche.api.route import Auth, Download, Route
 from veche.protocol.errors import MalformedError, NotFoundError, SignInError, TooLargeError
 from veche.protocol.json_reader import LARGE_NODES_MAX, NODES_MAX, read_json
-from veche.protocol.texts.catalogue import LANGUAGES, language_of
-from veche.protocol.wire import parse, reason
+from veche.protocol.texts.catalogue import language_of
+from veche.protocol.wire import parse
 from veche.runtime.threads import in_thread
 from veche.runtime.web import BoundedRequest, header, hide_path, new_app
 from veche.runtime.web.bodies import BODY_BYTES_MAX, LargeBody
@@ -48,12 +54,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Api", "Call", "Download", "Route"]
 
-KEY_CHARACTERS_MAX: Final = 64
-"""Longest ``Idempotency-Key``."""
-QUERY_BYTES_MAX: Final = 4_096
-ACCEPT_LANGUAGE_CHARACTERS_MAX: Final = 200
-
-_KEY: Final = re.compile(rf"[!-~]{{1,{KEY_CHARACTERS_MAX}}}")
 _JSON: Final = "application/json"
 _METHODS: Final = frozenset(("GET", "POST", "PUT", "DELETE"))
 
@@ -76,6 +76,7 @@ class Call:
             route does not need it.
         now_ms: When it came, UTC.
         route: Method and path, as declared.
+        organisation: Whose key it is; None: the route asks for none.
     """
 
     request: IRequest
@@ -88,6 +89,14 @@ class Call:
     idempotency_key: str | None
     now_ms: int
     route: str = ""
+    organisation: OrganisationCaller | None = None
+
+    @property
+    def caller(self) -> OrganisationCaller:
+        """The organisation that asks, where the route asks for a key."""
+        if self.organisation is None:
+            raise SignInError("Please send the key of an organisation")
+        return self.organisation
 
     @property
     def signed_in(self) -> Session:
@@ -110,7 +119,7 @@ class Call:
 
 @runtime_checkable
 class Admitting(Protocol):
-    """Routes that know who asks by other means than a session: by a key, or the token of a link."""
+    """Routes that know who asks by the token of a link."""
 
     async def admit(self, call: Call) -> None:
         """Raise the error of whoever may not send a large body; it is not read yet."""
@@ -163,17 +172,28 @@ class Api:
         """
         return self._declare(name, method, path, declared)
 
-    def resource(self, gate: Gate, *owners: object) -> IResource:
+    def by_key(self, scope: str | None = None) -> RouteGroup:
+        """Declare routes that organisations ask by a key with a scope; None: by any key."""
+        return RouteGroup(self, OrganisationKey(scope))
+
+    @property
+    def sessionless(self) -> RouteGroup:
+        """Declare routes for which no session counts; see ``Auth.NONE``."""
+        return RouteGroup(self, Auth.NONE)
+
+    def resource(self, gate: Gate, *owners: object, keys: BearerKeys | None = None) -> IResource:
         """The routes, bound to what serves them.
 
         Args:
             gate: Of the process.
             *owners: Objects of the classes whose methods are the routes.
+            keys: Of the organisations that may ask; None: there are none.
 
         Raises:
             ValueError: A route is of no owner's class.
         """
-        bound = [_Bound(self, gate, route, _owner(route, owners)) for route in self.routes]
+        known = keys or BearerKeys()
+        bound = [_Bound(self, gate, known, one, _owner(one, owners)) for one in self.routes]
         resource: Any = self._holder_class(bound).app.resource()
         large = (one.large_body() for one in bound)
         resource.large_bodies = [one for one in large if one.bytes_max > BODY_BYTES_MAX]
@@ -218,6 +238,8 @@ class Api:
             )
             if route.takes_other_sites and not route.is_harmless:
                 raise ValueError(f"{function.__name__}: pages of other origins only read")
+            if route.level is not None and route.auth is not Auth.SESSION:
+                raise ValueError(f"{function.__name__}: only sessions have a level")
             self.routes.append(route)
             for made in ("_holder_class", "_document"):
                 vars(self).pop(made, None)
@@ -227,11 +249,28 @@ class Api:
 
 
 @attrs.frozen
+class RouteGroup:
+    """Declares routes of an API that know in one way who asks."""
+
+    api: Api
+    auth: Auth | OrganisationKey
+
+    def route(self, method: str, path: str, **declared: Any) -> Callable[[F], F]:
+        """Declare a coroutine as a route; see ``Api.route``."""
+        return self.api.route(method, path, auth=self.auth, **declared)
+
+    def transaction(self, name: str, method: str, path: str, **declared: Any) -> Callable[[F], F]:
+        """Declare a function that is one transaction as a route; see ``Api.transaction``."""
+        return self.api.transaction(name, method, path, auth=self.auth, **declared)
+
+
+@attrs.frozen
 class _Bound:
     """A route and what serves it."""
 
     api: Api
     gate: Gate
+    keys: BearerKeys
     route: Route
     owner: object
 
@@ -250,7 +289,8 @@ class _Bound:
         route, most = self.route, self.route.body_bytes_max
         if route.takes is not None:
             return route.takes_bytes_max
-        if most is None and (route.level is not None or self._admits is not None):
+        is_known = route.level is not None or isinstance(route.auth, OrganisationKey)
+        if most is None and (is_known or self._admits is not None):
             most = self.api.body_bytes_max
         return most or BODY_BYTES_MAX
 
@@ -261,11 +301,12 @@ class _Bound:
 
     @property
     def _admits(self) -> Admitting | None:
-        is_known = not self.route.takes_session and isinstance(self.owner, Admitting)
-        return self.owner if is_known else None  # type: ignore[return-value]  # just looked at
+        is_link = self.route.auth is Auth.NONE and isinstance(self.owner, Admitting)
+        return self.owner if is_link else None  # type: ignore[return-value]  # just looked at
 
     async def _admit(self, request: BoundedRequest, path: bytes) -> None:
         caller = request.caller = self._caller(request)
+        self._organisation(request)
         await self.gate.session(caller, self.route.level)
         found = _pattern(self.api.prefix + self.route.path).fullmatch(path)
         if self._admits is not None and found is not None:
@@ -283,21 +324,28 @@ class _Bound:
             request,
             route.name,
             route.limit,
-            takes_session=route.takes_session,
+            auth=route.auth,
             takes_other_sites=route.takes_other_sites,
         )
         if caller.token is None and route.level is not None:
             raise SignInError("Please sign in")  # before the body says anything
         return caller
 
+    def _organisation(self, request: IRequest) -> OrganisationCaller | None:
+        wanted = self.route.auth
+        if not isinstance(wanted, OrganisationKey):
+            return None
+        return self.keys.caller(header(request, b"authorization") or "", wanted)
+
     async def _answer(self, request: IRequest, path_args: Mapping[str, str]) -> Any:
         route, gate = self.route, self.gate
         # Who sends a large body is known already.
         known: Caller | None = getattr(request, "caller", None)
         caller = self._caller(request) if known is None else gate.still(known)
+        organisation = self._organisation(request)
         _check_path(path_args)
         call = _read(request, route, caller, path_args)
-        call = attrs.evolve(call, body=await self._body(request))
+        call = attrs.evolve(call, organisation=organisation, body=await self._body(request))
         if route.transaction is not None:
             return await gate.database.run(route.transaction, self._work, caller, call)
         session = await gate.session(caller, route.level)
@@ -364,17 +412,17 @@ def _owner(route: Route, owners: tuple[object, ...]) -> object:
 
 def _read(request: IRequest, route: Route, caller: Caller, path_args: Mapping[str, str]) -> Call:
     """The request without its body, as far as it can be read without knowing who asks."""
-    values = _query(request)
+    values = read_query(request)
     chosen = language_of(values.get("lang", ""))
     return Call(
         request=request,
         session=None,
         body=None,
-        query=_parsed(route.query, values) if route.query is not None else None,
+        query=parse_query(route.query, values) if route.query is not None else None,
         path_args=path_args,
         language=chosen or "",
         address=caller.address,
-        idempotency_key=_key(request, is_needed=route.needs_key),
+        idempotency_key=read_key(request, is_needed=route.needs_key),
         now_ms=caller.now_ms,
         route=f"{route.method} {route.path}",
     )
@@ -385,65 +433,6 @@ def _of(call: Call, session: Session | None) -> Call:
     language = call.language or (language_of(session.language or "") if session else None)
     accepted = "" if language else call.header("accept-language")
     return attrs.evolve(call, session=session, language=language or accepted_language(accepted))
-
-
-def accepted_language(header: str | None) -> str:
-    """The catalogue that fits ``Accept-Language`` best (RFC 9110, 12.5.4); else the first one."""
-    best, best_weight = LANGUAGES[0], 0.0
-    for item in (header or "")[:ACCEPT_LANGUAGE_CHARACTERS_MAX].split(","):
-        tag, _, parameter = item.partition(";")
-        language = language_of(tag)
-        weight = _weight(parameter)
-        if language is not None and weight > best_weight:
-            best, best_weight = language, weight
-    return best
-
-
-def _weight(parameter: str) -> float:
-    name, _, value = parameter.strip().partition("=")
-    if name.strip().lower() != "q":
-        return 1.0
-    found = re.fullmatch(r"[01](?:\.\d{0,3})?", value.strip())
-    return float(found[0]) if found else 0.0
-
-
-def _query(request: IRequest) -> dict[str, str]:
-    """The values of the query, one of each name."""
-    query = request.uri.partition(b"?")[2]
-    if len(query) > QUERY_BYTES_MAX:
-        raise MalformedError("query", f"over {QUERY_BYTES_MAX} bytes")
-    if not query:
-        return {}
-    if any(len(values) > 1 for values in request.args.values()):
-        raise MalformedError("query", "a name is there twice")
-    try:
-        found = {name.decode(): values[0].decode() for name, values in request.args.items()}
-    except UnicodeDecodeError as e:
-        raise MalformedError("query", "not UTF-8") from e
-    if "\0" in "".join(found.values()):
-        raise MalformedError("query", "a character that no text may hold")
-    return found
-
-
-def _parsed(model: type[Wire], values: Mapping[str, str]) -> Wire:
-    try:
-        return model.model_validate_strings(dict(values))
-    except ValidationError as e:
-        first = e.errors(include_input=False, include_url=False)[0]
-        raise MalformedError(".".join(["query", *map(str, first["loc"])]), reason(first)) from e
-
-
-def _key(request: IRequest, *, is_needed: bool) -> str | None:
-    key = header(request, b"idempotency-key")
-    if key is None and not is_needed:
-        return None
-    if key is None:
-        raise MalformedError("Idempotency-Key", "is missing")
-    if not _KEY.fullmatch(key):
-        raise MalformedError(
-            "Idempotency-Key", f"should have 1 to {KEY_CHARACTERS_MAX} printable characters"
-        )
-    return key
 
 
 def _render(request: IRequest, route: Route, answer: Any) -> bytes:

@@ -10,6 +10,7 @@ import attrs
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from veche.api.bearer import OrganisationKey
 from veche.protocol.texts.catalogue import LANGUAGES
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ def document(api: Described) -> dict[str, Any]:
         "components": {
             "schemas": {**known.definitions, "Error": _ERROR},
             "parameters": {"lang": _LANG},
-            "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                one: {"type": "http", "scheme": "bearer"} for one in ("session", "organisation")
+            },
         },
     }
 
@@ -133,6 +136,8 @@ def _operation(route: Route, known: _Schemas) -> dict[str, Any]:
         operation["requestBody"] = {"required": True, "content": {route.takes: shape}}
     if route.level is not None:
         operation["security"] = [{"session": [route.level.label]}]
+    if isinstance(route.auth, OrganisationKey):
+        operation["security"] = [{"organisation": [route.auth.scope] if route.auth.scope else []}]
     return operation
 
 

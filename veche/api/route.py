@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,10 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from veche.access.sessions import Level
+    from veche.api.bearer import OrganisationKey
     from veche.protocol.wire import Wire
     from veche.runtime.web.limits import Limit
 
 _ARGUMENT: Final = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+class Auth(enum.Enum):
+    """How a route knows who asks, where that is not by the key of an organisation."""
+
+    SESSION = "session"
+    """By the session of a person, at the level of the route."""
+    NONE = "none"
+    """The gate asks nobody. The route is public, or checks a link or a signature by itself."""
 
 
 @attrs.frozen
@@ -45,11 +56,10 @@ class Route:
         takes_model: What the route makes of such a body, for the documentation; None: a file.
         query: Model of the query, whose values are read from text.
         answer: What a success is; None: nothing, with status 204.
+        auth: How it knows who asks.
         level: What the session has to have at least; None: open to anybody.
         limit: For one client address, beside those for all routes.
         needs_key: It asks for an ``Idempotency-Key``.
-        takes_session: False: whoever asks is nobody, also with a token. Only where it is open to
-            anybody; so that one can sign in whose session has ended.
         takes_other_sites: Scripts of pages of any origin may ask, and read the answer. Only of what
             is read by whoever knows the address, without a session, key or body.
         hides_path: An argument of the path is a secret, so logs show the path as declared.
@@ -68,10 +78,10 @@ class Route:
     takes_bytes_max: int = 0
     takes_model: type[Wire] | None = None
     query: type[Wire] | None = None
+    auth: Auth | OrganisationKey = Auth.SESSION
     level: Level | None = None
     limit: Limit | None = None
     needs_key: bool = False
-    takes_session: bool = True
     takes_other_sites: bool = False
     hides_path: bool = False
     transaction: str | None = None
@@ -85,8 +95,7 @@ class Route:
     @property
     def is_harmless(self) -> bool:
         """Whether it only reads, and who asks makes no difference to it."""
-        is_anybody = self.level is None and not self.takes_session
-        return is_anybody and self.method == "GET" and not self.needs_key
+        return self.auth is Auth.NONE and self.method == "GET" and not self.needs_key
 
     @property
     def arguments(self) -> list[str]:

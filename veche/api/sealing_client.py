@@ -32,7 +32,7 @@ from veche.runtime.web.service_client import ServiceClient
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from veche.documents.asic.container import DataFile
+    from veche.documents.asic import DataFile
     from veche.documents.pdf.signing import Prepared
 
 API: Final = "/_veche/signing/v1"

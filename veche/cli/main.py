@@ -3,7 +3,8 @@
 A command of the kernel is a module with ``add_arguments(parser)`` and ``run(arguments) -> int``.
 A feature adds one by an entry point of the group ``veche.commands``: a function
 ``add_commands(subparsers)`` that adds the parser with the entry point's name and sets its default
-``run``. Only the command that is asked for is imported, so that the others cost nothing.
+``run``. A command that talks with others has ``async def run(reactor, arguments)`` in its place.
+Only the command that is asked for is imported, so that the others cost nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import sys
 from importlib import import_module
 from importlib.metadata import entry_points
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Final
 
 from veche.protocol.errors import VecheError
@@ -38,9 +40,6 @@ KERNEL: Final[Mapping[str, tuple[str, str]]] = {
         "veche.cli.webhooks",
         "see where organisations have their events sent, and send again",
     ),
-    "sign": ("veche.cli.sign.command", "sign a PDF with a token, a provider or a key of yours"),
-    "seal": ("veche.cli.sign.seal", "put an organisation's seal on any file"),
-    "renew": ("veche.cli.sign.renew", "put another time stamp on signed files, for years to come"),
     "verify": ("veche.cli.verify.command", "verify a receipt of a payment, or a signed file"),
     "witness": ("veche.cli.witness", "sign heads of logs of others, if they only grow"),
     "bench": ("veche.cli.bench", "measure, beside a baseline"),
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         parser = _parser(next((word for word in words if not word.startswith("-")), ""))
         arguments = parser.parse_args(words)
-        return int(arguments.run(arguments))
+        return _run(arguments)
     except VecheError as e:
         lines = str(e)
         sys.stderr.write(f"{lines}\n" if "\n" in lines else f"veche: {lines}\n")
@@ -74,6 +73,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(f"veche: {told}\n")
         return 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Run the command, in a reactor of its own if it is a coroutine; return its exit code."""
+    if not iscoroutinefunction(arguments.run):
+        return int(arguments.run(arguments))
+    from veche.cli.reactor_run import run_to_end  # noqa: PLC0415 -- the others need no reactor
+
+    run_to_end(lambda reactor: arguments.run(reactor, arguments))
+    return 0
 
 
 def _told(error: Exception) -> str | None:

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from veche.cli.main import INTERRUPTED
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 
-def run_to_end(work: Callable[[Any], Coroutine[Any, Any, None]]) -> int:
+def run_to_end(work: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
     """Run a command's work; once in a process.
 
     Args:
         work: Given the reactor.
 
-    Returns:
-        0 once it is done, or ``INTERRUPTED``; what it raises is raised.
+    Raises:
+        KeyboardInterrupt: Somebody ended it before.
+        Exception: What the work raises.
     """
     # Here and not above, since importing the reactor installs it.
     from twisted.internet import reactor  # noqa: PLC0415, TID251 -- the composition root
@@ -36,7 +35,6 @@ def run_to_end(work: Callable[[Any], Coroutine[Any, Any, None]]) -> int:
     one.callWhenRunning(begin)
     one.run()
     if not outcome:
-        return INTERRUPTED
+        raise KeyboardInterrupt
     if isinstance(outcome[0], Failure):
         outcome[0].raiseException()
-    return 0

@@ -82,16 +82,16 @@ def run(arguments: argparse.Namespace) -> int:
 
         # What is found is shown also where it cannot be settled.
         try:
-            code = run_to_end(work)
+            run_to_end(work)
         finally:
             sys.stdout.writelines(f"- {one.words}.\n" for one in found)
     if not found:
         sys.stdout.write("The database has all that others know.\n")
     if arguments.go_on:
         sys.stdout.write(_done(found))
-        return code
+        return 0
     sys.stdout.write(_GO_ON)
-    return code or int(bool(found))
+    return int(bool(found))
 
 
 def _in_database(txn: Cursor, logs: Logs) -> list[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from veche.documents.asic.container import bytes_before, is_container
+from veche.documents.asic import bytes_before, is_container
 from veche.documents.asic.verdict import certificates_of, judge_container
 from veche.documents.pki.asking import questions_about
 from veche.documents.pki.stated import addresses_of, may_sign_documents, read_certificate

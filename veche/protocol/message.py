@@ -46,6 +46,8 @@ _PAYLOAD_KEY: Final = re.compile(r"(?!m\.|org\.matrix\.)[a-z][a-z0-9-]*(?:\.[a-z
 _UNSEEN: Final = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]"
 )
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+"""Hosts of this machine: what is sent to them by ``http:`` leaves it as little as by ``https:``."""
 _LINE_BREAKS: Final = re.compile(r"\s*\n\s*")
 _URL: Final = re.compile(
     r"(?:https://[^\s<>\"\\^`{|}/?#]+|http://(?:localhost|127\.0\.0\.1)(?::\d{1,5})?)"

@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from appservices.payments.core.orders.mandate import Moment
 from veche.contracts.payments.invoice_api import Ours
-from veche.contracts.payments.mandate import Moment
 from veche.protocol.approval import Title
 from veche.protocol.ids import WireUlid
 from veche.protocol.money import Money

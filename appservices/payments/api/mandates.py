@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from appservices.payments.core.orders.mandate import Moment
 from veche.contracts.payments.act_offer import ActOffer
 from veche.contracts.payments.invoice_api import Ours
-from veche.contracts.payments.mandate import Moment
 from veche.protocol.approval import Title
 from veche.protocol.ids import WireUlid
 from veche.protocol.money import Money

@@ -58,6 +58,7 @@ def routes(ports: PagePorts, service: Any) -> Mapping[str, IResource]:
             RefundRoutes(service),
             TaxInvoiceRoutes(service),
             WebhookRoutes(service),
+            keys=service.callers,
         ),
         WALLET.mount: WALLET.resource(
             ports.gate,

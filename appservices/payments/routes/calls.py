@@ -1,4 +1,4 @@
-"""What all routes of organisations share: whose key it is, and that a key is answered once."""
+"""What all routes of organisations share: a key is answered once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from veche.runtime.web.limits import Limit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from appservices.payments.service.callers import Caller, Callers
     from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Parts, Scene
     from veche.api import Call
@@ -31,7 +30,6 @@ V = TypeVar("V", bound=Wire)
 class Institution(Protocol):
     """What the routes need of the service: ``appservices.payments.bot.Payments``."""
 
-    callers: Callers
     parts: Parts
     webhooks: Webhooks
 
@@ -48,32 +46,22 @@ class CallerRoutes:
         self._host = institution.parts.host
         self._institution = institution
 
-    async def admit(self, call: Call) -> None:
-        """Refuse whoever sends no key of an organisation, before a large body is read."""
-        self._institution.callers.of(call.header("authorization"))
-
-    def _caller(self, call: Call, scope: str) -> Caller:
-        caller = self._institution.callers.of(call.header("authorization"))
-        caller.need(scope)
-        return caller
-
     def _scene(self, txn: Cursor, cause: str, call: Call) -> Scene:
         return self._institution.parts.conversation(txn, cause, call.now_ms)
 
-    def _holder(self, txn: Cursor, caller: Caller, call: Call) -> int:
-        return self._scene(txn, "events", call).organisation(caller.id).id
+    def _holder(self, txn: Cursor, call: Call) -> int:
+        return self._scene(txn, "events", call).organisation(call.caller.id).id
 
     def _once(
         self,
         txn: Cursor,
         call: Call,
-        caller: Caller,
         model: type[V],
         work: Callable[[Scene], V],
     ) -> V:
         """Do something once for a key; the same request again is answered as the first time."""
-        scene = self._scene(txn, f"request {caller.id} {call.key}", call)
-        holder, digest = scene.organisation(caller.id).id, request_digest(call)
+        scene = self._scene(txn, f"request {call.caller.id} {call.key}", call)
+        holder, digest = scene.organisation(call.caller.id).id, request_digest(call)
         before = keyed.begin(scene, holder, call.key, digest)
         # Requests of before the route was counted in are kept for 90 days.
         if before is not None and before.sha256 not in {digest, digest_of(call)}:
@@ -88,7 +76,6 @@ class CallerRoutes:
         self,
         name: str,
         call: Call,
-        caller: Caller,
         people: Iterable[str],
         model: type[V],
         work: Callable[[Scene, Strangers], V],
@@ -98,7 +85,6 @@ class CallerRoutes:
         Args:
             name: Of the transaction.
             call: The request.
-            caller: Who asks.
             people: Addresses of the persons.
             model: Of the answer.
             work: What to do; it is told who of them has no account here.
@@ -106,7 +92,7 @@ class CallerRoutes:
         strangers = await unknown_among(self._institution.parts, people)
 
         def write(txn: Cursor) -> V:
-            return self._once(txn, call, caller, model, lambda scene: work(scene, strangers))
+            return self._once(txn, call, model, lambda scene: work(scene, strangers))
 
         return await self._host.database.run(name, write)
 

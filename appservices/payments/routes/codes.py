@@ -24,13 +24,12 @@ PRINTED_SCALE: Final = 16
 class CodeRoutes(CallerRoutes):
     """Codes of organisations and their invoices."""
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.code",
         "GET",
         "/invoices/<invoice_id>/code",
         query=CodeQuery,
         answer=CodeView,
-        takes_session=False,
         summary="The code by which an invoice is paid: what it says, and as SVG",
     )
     def code(self, txn: Cursor, call: Call) -> CodeView:
@@ -39,13 +38,12 @@ class CodeRoutes(CallerRoutes):
         svg = draw_svg(code.payload, version_max=code.version_max).decode()
         return CodeView(format=call.query.format, payload=code.payload, svg=svg)
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.code",
         "GET",
         "/invoices/<invoice_id>/code.png",
         query=CodeQuery,
         answer=Download,
-        takes_session=False,
         summary="The same as a picture, PNG",
     )
     def png(self, txn: Cursor, call: Call) -> Download:
@@ -54,13 +52,12 @@ class CodeRoutes(CallerRoutes):
         picture = draw_png(code.payload, version_max=code.version_max)
         return Download(picture, "image/png", f"{call.path_args['invoice_id']}.png")
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.code",
         "GET",
         "/invoices/<invoice_id>/code.svg",
         query=CodeQuery,
         answer=Download,
-        takes_session=False,
         summary="The same as a picture, SVG",
     )
     def svg(self, txn: Cursor, call: Call) -> Download:
@@ -69,13 +66,12 @@ class CodeRoutes(CallerRoutes):
         picture = draw_svg(code.payload, version_max=code.version_max)
         return Download(picture, "image/svg+xml", f"{call.path_args['invoice_id']}.svg")
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.code",
         "GET",
         "/code",
         query=NamedCodeQuery,
         answer=NamedCodeView,
-        takes_session=False,
         summary="The code by which the organisation is paid by its name: what it says, and as SVG",
     )
     def named(self, txn: Cursor, call: Call) -> NamedCodeView:
@@ -83,13 +79,12 @@ class CodeRoutes(CallerRoutes):
         code = self._named(txn, call)
         return NamedCodeView(payload=code.payload, svg=draw_svg(code.payload).decode())
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.code",
         "GET",
         "/code.png",
         query=NamedCodeQuery,
         answer=Download,
-        takes_session=False,
         summary="The same as a picture to print, PNG",
     )
     def named_png(self, txn: Cursor, call: Call) -> Download:
@@ -97,13 +92,12 @@ class CodeRoutes(CallerRoutes):
         picture = draw_png(self._named(txn, call).payload, scale=PRINTED_SCALE)
         return Download(picture, "image/png", "code.png")
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.code",
         "GET",
         "/code.svg",
         query=NamedCodeQuery,
         answer=Download,
-        takes_session=False,
         summary="The same as a picture to print, SVG",
     )
     def named_svg(self, txn: Cursor, call: Call) -> Download:
@@ -112,10 +106,10 @@ class CodeRoutes(CallerRoutes):
         return Download(picture, "image/svg+xml", "code.svg")
 
     def _named(self, txn: Cursor, call: Call) -> Code:
-        caller = self._caller(call, "read")
+        caller = call.caller
         return named_code(self._scene(txn, "code", call), caller, call.query)
 
     def _code(self, txn: Cursor, call: Call) -> Code:
-        caller = self._caller(call, "read")
+        caller = call.caller
         scene = self._scene(txn, "code", call)
         return code_of(scene, caller, call.path_args["invoice_id"], call.query.format)

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.payments.api.confirming import ConfirmBody, QuoteBody, QuoteView, RefuseBody
 from appservices.payments.routes.api import API
 from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
 from appservices.payments.service.confirming import answer_quote, confirm, read_quote, refuse
-from veche.contracts.payments.invoice_api import (
-    ConfirmBody,
-    InvoiceView,
-    QuoteBody,
-    QuoteView,
-    RefuseBody,
-)
+from veche.contracts.payments.invoice_api import InvoiceView
 from veche.protocol.ids import WireUlid
 from veche.protocol.wire import Wire
 
@@ -35,82 +30,66 @@ class QuoteQuery(Wire):
 class ConfirmationRoutes(CallerRoutes):
     """Quotes of organisations, and whether they take a payment."""
 
-    @API.transaction(
+    @API.by_key("invoice").transaction(
         "payments.invoice",
         "POST",
         "/invoices/<invoice_id>/confirm",
         body=ConfirmBody,
         answer=InvoiceView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         summary="Say yes to a payment that is set aside: it is paid, whole or less",
     )
     def confirm(self, txn: Cursor, call: Call) -> InvoiceView:
         """Say yes."""
-        caller, invoice_id = self._caller(call, "invoice"), call.path_args["invoice_id"]
+        caller, invoice_id = call.caller, call.path_args["invoice_id"]
         return self._once(
-            txn,
-            call,
-            caller,
-            InvoiceView,
-            lambda scene: confirm(scene, caller, invoice_id, call.body),
+            txn, call, InvoiceView, lambda scene: confirm(scene, caller, invoice_id, call.body)
         )
 
-    @API.transaction(
+    @API.by_key("invoice").transaction(
         "payments.invoice",
         "POST",
         "/invoices/<invoice_id>/refuse",
         body=RefuseBody,
         answer=InvoiceView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         summary="Say no to a payment that is set aside: the payer has it again",
     )
     def refuse(self, txn: Cursor, call: Call) -> InvoiceView:
         """Say no."""
-        caller, invoice_id = self._caller(call, "invoice"), call.path_args["invoice_id"]
+        caller, invoice_id = call.caller, call.path_args["invoice_id"]
         return self._once(
-            txn,
-            call,
-            caller,
-            InvoiceView,
-            lambda scene: refuse(scene, caller, invoice_id, call.body),
+            txn, call, InvoiceView, lambda scene: refuse(scene, caller, invoice_id, call.body)
         )
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.invoice",
         "GET",
         "/invoices/<invoice_id>/quote",
         query=QuoteQuery,
         answer=QuoteView,
-        takes_session=False,
         summary="What a payer asks before they pay: where to",
     )
     def read_quote(self, txn: Cursor, call: Call) -> QuoteView:
         """A quote."""
-        caller, invoice_id = self._caller(call, "read"), call.path_args["invoice_id"]
+        caller, invoice_id = call.caller, call.path_args["invoice_id"]
         return read_quote(self._scene(txn, "read", call), caller, invoice_id, call.query.payment)
 
-    @API.transaction(
+    @API.by_key("invoice").transaction(
         "payments.invoice",
         "POST",
         "/invoices/<invoice_id>/quote",
         body=QuoteBody,
         answer=QuoteView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         summary="Say what it costs besides; again until the payer has approved",
     )
     def quote(self, txn: Cursor, call: Call) -> QuoteView:
         """Answer a quote."""
-        caller, invoice_id = self._caller(call, "invoice"), call.path_args["invoice_id"]
+        caller, invoice_id = call.caller, call.path_args["invoice_id"]
         return self._once(
-            txn,
-            call,
-            caller,
-            QuoteView,
-            lambda scene: answer_quote(scene, caller, invoice_id, call.body),
+            txn, call, QuoteView, lambda scene: answer_quote(scene, caller, invoice_id, call.body)
         )

@@ -39,84 +39,74 @@ class DisputeRoutes(CallerRoutes):
         super().__init__(institution)
         self._files = EvidenceFiles(self._host.client, institution.parts.bot.user_id)
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.dispute",
         "GET",
         "/disputes",
         answer=DisputeList,
-        takes_session=False,
         summary="Disputes of payments to the organisation, those that are not over first",
     )
     def disputes(self, txn: Cursor, call: Call) -> DisputeList:
         """Disputes."""
-        caller = self._caller(call, "read")
+        caller = call.caller
         return api_disputes.open_ones(self._scene(txn, "read", call), caller)
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.dispute",
         "GET",
         "/payments/<payment_id>/dispute",
         answer=DisputeView,
-        takes_session=False,
         summary="The dispute of a payment to the organisation",
     )
     def dispute(self, txn: Cursor, call: Call) -> DisputeView:
         """A dispute."""
-        caller, id_ = self._caller(call, "read"), call.path_args["payment_id"]
+        caller, id_ = call.caller, call.path_args["payment_id"]
         return api_disputes.read(self._scene(txn, "read", call), caller, id_)
 
-    @API.transaction(
+    @API.by_key("refund").transaction(
         "payments.dispute",
         "POST",
         "/payments/<payment_id>/dispute/answer",
         body=DisputeAnswerBody,
         answer=DisputeView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         summary="Give back what is set aside, or leave it to the institution's desk",
     )
     def answer(self, txn: Cursor, call: Call) -> DisputeView:
         """Answer one."""
-        caller, id_ = self._caller(call, "refund"), call.path_args["payment_id"]
+        caller, id_ = call.caller, call.path_args["payment_id"]
         return self._once(
             txn,
             call,
-            caller,
             DisputeView,
             lambda scene: api_disputes.answer(scene, caller, id_, call.body, digest_of(call)),
         )
 
-    @API.transaction(
+    @API.by_key("refund").transaction(
         "payments.dispute",
         "POST",
         "/payments/<payment_id>/dispute/appeal",
         body=DisputeAppealBody,
         answer=DisputeView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         summary="Have others decide again what the desk decided, once",
     )
     def appeal(self, txn: Cursor, call: Call) -> DisputeView:
         """Appeal."""
-        caller, id_ = self._caller(call, "refund"), call.path_args["payment_id"]
+        caller, id_ = call.caller, call.path_args["payment_id"]
         return self._once(
-            txn,
-            call,
-            caller,
-            DisputeView,
-            lambda scene: api_disputes.appeal(scene, caller, id_, call.body),
+            txn, call, DisputeView, lambda scene: api_disputes.appeal(scene, caller, id_, call.body)
         )
 
-    @API.route(
+    @API.by_key("refund").route(
         "PUT",
         "/payments/<payment_id>/dispute/evidence",
         takes=ANY,
         takes_bytes_max=FILE_BYTES_MAX,
         query=DisputeFileQuery,
         answer=DisputeView,
-        takes_session=False,
         limit=FILE_LIMIT,
         summary="Send a file as evidence, kept encrypted by the homeserver; again changes nothing",
     )
@@ -130,20 +120,19 @@ class DisputeRoutes(CallerRoutes):
         return await run("payments.dispute", self._send, call, found)
 
     def _check(self, txn: Cursor, call: Call) -> None:
-        caller, id_ = self._caller(call, "refund"), call.path_args["payment_id"]
+        caller, id_ = call.caller, call.path_args["payment_id"]
         api_disputes.check_sending(self._scene(txn, "read", call), caller, id_)
 
     def _send(self, txn: Cursor, call: Call, found: dict[str, Any]) -> DisputeView:
-        caller, id_ = self._caller(call, "refund"), call.path_args["payment_id"]
+        caller, id_ = call.caller, call.path_args["payment_id"]
         # What is sent twice is one file, so its hash is the cause.
         scene = self._scene(txn, f"evidence {caller.id} {id_} {found['sha256']}", call)
         return api_disputes.send(scene, caller, id_, found)
 
-    @API.route(
+    @API.by_key("read").route(
         "GET",
         "/payments/<payment_id>/dispute/evidence/<n>",
         answer=Download,
-        takes_session=False,
         limit=FILE_LIMIT,
         summary="A file that either side sent as evidence",
     )
@@ -153,6 +142,6 @@ class DisputeRoutes(CallerRoutes):
         return Download(await self._files.fetch(file), ANY, file.name)
 
     def _file(self, txn: Cursor, call: Call) -> Evidence:
-        caller, args = self._caller(call, "read"), call.path_args
+        caller, args = call.caller, call.path_args
         scene = self._scene(txn, "read", call)
         return api_disputes.file_of(scene, caller, args["payment_id"], args["n"])

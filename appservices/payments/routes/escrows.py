@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 class EscrowRoutes(CallerRoutes):
     """Money that buyers put aside for organisations."""
 
-    @API.route(
+    @API.by_key("escrow").route(
         "POST",
         "/escrows",
         body=EscrowBody,
         answer=EscrowView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         status=201,
@@ -31,69 +30,63 @@ class EscrowRoutes(CallerRoutes):
     )
     async def open_escrow(self, call: Call) -> EscrowView:
         """Open one."""
-        caller, body = self._caller(call, "escrow"), call.body
+        caller, body = call.caller, call.body
         return await self._once_of(
             "payments.escrow",
             call,
-            caller,
             [body.buyer, *body.arbiters],
             EscrowView,
             lambda scene, strangers: api_escrows.open_escrow(scene, caller, body, strangers),
         )
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.escrow",
         "GET",
         "/escrows/<escrow_id>",
         answer=EscrowView,
-        takes_session=False,
         summary="An escrow in which the organisation sells",
     )
     def escrow(self, txn: Cursor, call: Call) -> EscrowView:
         """An escrow."""
-        caller, id_ = self._caller(call, "read"), call.path_args["escrow_id"]
+        caller, id_ = call.caller, call.path_args["escrow_id"]
         return api_escrows.read(self._scene(txn, "read", call), caller, id_)
 
-    @API.transaction(
+    @API.by_key("escrow").transaction(
         "payments.escrow",
         "POST",
         "/escrows/<escrow_id>/decide",
         body=DecideBody,
         answer=EscrowView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         summary="Decide, as one of those who take part, what the organisation gets",
     )
     def decide_escrow(self, txn: Cursor, call: Call) -> EscrowView:
         """Decide."""
-        caller, id_ = self._caller(call, "escrow"), call.path_args["escrow_id"]
+        caller, id_ = call.caller, call.path_args["escrow_id"]
         return self._once(
             txn,
             call,
-            caller,
             EscrowView,
             lambda scene: api_escrows.decide(scene, caller, id_, call.body, digest_of(call)),
         )
 
-    @API.transaction(
+    @API.by_key("escrow").transaction(
         "payments.escrow",
         "POST",
         "/escrows/<escrow_id>/cancel",
         body=EndBody,
         answer=EscrowView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         summary="Take an escrow back, as long as nothing is put aside",
     )
     def cancel_escrow(self, txn: Cursor, call: Call) -> EscrowView:
         """Take one back."""
-        caller, id_ = self._caller(call, "escrow"), call.path_args["escrow_id"]
+        caller, id_ = call.caller, call.path_args["escrow_id"]
         return self._once(
             txn,
             call,
-            caller,
             EscrowView,
             lambda scene: api_escrows.cancel(scene, caller, id_, call.body.reason),
         )

@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 class MandateRoutes(CallerRoutes):
     """Mandates that persons give organisations, and debits by them."""
 
-    @API.route(
+    @API.by_key("mandate").route(
         "POST",
         "/mandates",
         body=MandateBody,
         answer=MandateView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         status=201,
@@ -36,58 +35,53 @@ class MandateRoutes(CallerRoutes):
     )
     async def ask_mandate(self, call: Call) -> MandateView:
         """Ask for one."""
-        caller, body = self._caller(call, "mandate"), call.body
+        caller, body = call.caller, call.body
         return await self._once_of(
             "payments.mandate",
             call,
-            caller,
             [body.payer],
             MandateView,
             lambda scene, strangers: api_mandates.propose(scene, caller, body, strangers),
         )
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.mandate",
         "GET",
         "/mandates/<mandate_id>",
         answer=MandateView,
-        takes_session=False,
         summary="A mandate of the organisation",
     )
     def mandate(self, txn: Cursor, call: Call) -> MandateView:
         """A mandate."""
-        caller, id_ = self._caller(call, "read"), call.path_args["mandate_id"]
+        caller, id_ = call.caller, call.path_args["mandate_id"]
         return api_mandates.read(self._scene(txn, "read", call), caller, id_)
 
-    @API.transaction(
+    @API.by_key("mandate").transaction(
         "payments.mandate",
         "POST",
         "/mandates/<mandate_id>/end",
         body=EndBody,
         answer=MandateView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         summary="Give a mandate up: nothing is debited by it any more",
     )
     def end_mandate(self, txn: Cursor, call: Call) -> MandateView:
         """Give one up."""
-        caller, id_ = self._caller(call, "mandate"), call.path_args["mandate_id"]
+        caller, id_ = call.caller, call.path_args["mandate_id"]
         return self._once(
             txn,
             call,
-            caller,
             MandateView,
             lambda scene: api_mandates.end(scene, caller, id_, call.body.reason),
         )
 
-    @API.transaction(
+    @API.by_key("mandate").transaction(
         "payments.charge",
         "POST",
         "/mandates/<mandate_id>/charges",
         body=ChargeBody,
         answer=ChargeView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         status=201,
@@ -95,25 +89,20 @@ class MandateRoutes(CallerRoutes):
     )
     def charge(self, txn: Cursor, call: Call) -> ChargeView:
         """Debit."""
-        caller, id_ = self._caller(call, "mandate"), call.path_args["mandate_id"]
+        caller, id_ = call.caller, call.path_args["mandate_id"]
         return self._once(
-            txn,
-            call,
-            caller,
-            ChargeView,
-            lambda scene: api_mandates.charge(scene, caller, id_, call.body),
+            txn, call, ChargeView, lambda scene: api_mandates.charge(scene, caller, id_, call.body)
         )
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.charge",
         "GET",
         "/mandates/<mandate_id>/charges/<charge_id>",
         answer=ChargeView,
-        takes_session=False,
         summary="A debit by a mandate of the organisation",
     )
     def charge_by_mandate(self, txn: Cursor, call: Call) -> ChargeView:
         """A debit."""
-        caller, args = self._caller(call, "read"), call.path_args
+        caller, args = call.caller, call.path_args
         scene = self._scene(txn, "read", call)
         return api_mandates.read_charge(scene, caller, args["mandate_id"], args["charge_id"])

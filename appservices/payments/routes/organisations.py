@@ -48,12 +48,11 @@ class OrganisationRoutes(CallerRoutes):
         super().__init__(institution)
         self._live = live
 
-    @API.route(
+    @API.by_key("invoice").route(
         "POST",
         "/invoices",
         body=InvoiceBody,
         answer=InvoiceView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         status=201,
@@ -61,65 +60,60 @@ class OrganisationRoutes(CallerRoutes):
     )
     async def make(self, call: Call) -> InvoiceView:
         """Make an invoice."""
-        caller, body = self._caller(call, "invoice"), call.body
+        caller, body = call.caller, call.body
         return await self._once_of(
             "payments.invoice",
             call,
-            caller,
             [] if body.addressee is None else [body.addressee],
             InvoiceView,
             lambda scene, strangers: make_invoice(scene, caller, body, strangers),
         )
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.invoice",
         "GET",
         "/invoices/<invoice_id>",
         answer=InvoiceView,
-        takes_session=False,
         summary="An invoice of the organisation",
     )
     def read(self, txn: Cursor, call: Call) -> InvoiceView:
         """An invoice."""
-        caller = self._caller(call, "read")
+        caller = call.caller
         return read_invoice(self._scene(txn, "read", call), caller, call.path_args["invoice_id"])
 
-    @API.transaction(
+    @API.by_key("invoice").transaction(
         "payments.invoice",
         "POST",
         "/invoices/<invoice_id>/withdraw",
         body=WithdrawBody,
         answer=InvoiceView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         summary="Take an invoice back; what was paid of it goes back by itself",
     )
     def withdraw(self, txn: Cursor, call: Call) -> InvoiceView:
         """Take an invoice back."""
-        caller, invoice_id = self._caller(call, "invoice"), call.path_args["invoice_id"]
+        caller, invoice_id = call.caller, call.path_args["invoice_id"]
         return self._once(
             txn,
             call,
-            caller,
             InvoiceView,
             lambda scene: withdraw_invoice(scene, caller, invoice_id, call.body.reason),
         )
 
-    @API.route(
+    @API.by_key("read").route(
         "GET",
         "/events",
         query=EventsQuery,
         answer=EventsView,
-        takes_session=False,
         summary="What became of the organisation's invoices, after a cursor; waits for news",
     )
     async def events(self, call: Call) -> EventsView:
         """The next events."""
-        caller = self._caller(call, "read")
+        caller = call.caller
         quiet(call.request)
         run, after = self._host.database.run, call.query.after
-        holder = await run("payments.events", self._holder, caller, call)
+        holder = await run("payments.events", self._holder, call)
 
         async def look(left_ms: int) -> EventsView | None:
             found = await run("payments.events", events.events_after, holder, after)

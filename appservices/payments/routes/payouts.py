@@ -36,13 +36,12 @@ class LinesQuery(Wire):
 class PayoutRoutes(CallerRoutes):
     """Payouts of organisations."""
 
-    @API.transaction(
+    @API.by_key("payout").transaction(
         "payments.payout",
         "POST",
         "/payouts",
         body=PayoutBody,
         answer=PayoutView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         status=201,
@@ -50,83 +49,76 @@ class PayoutRoutes(CallerRoutes):
     )
     def order(self, txn: Cursor, call: Call) -> PayoutView:
         """Take an instruction."""
-        caller, envelope = self._caller(call, "payout"), _received(call)
+        caller, envelope = call.caller, _received(call)
         return self._once(
             txn,
             call,
-            caller,
             PayoutView,
             lambda scene: bulk_orders.order(scene, caller, call.body, envelope),
         )
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.payout",
         "GET",
         "/payouts/<payout_id>",
         answer=PayoutView,
-        takes_session=False,
         summary="How far a payout has got",
     )
     def read_payout(self, txn: Cursor, call: Call) -> PayoutView:
         """A payout."""
-        caller, id_ = self._caller(call, "read"), call.path_args["payout_id"]
+        caller, id_ = call.caller, call.path_args["payout_id"]
         return bulk_orders.read(self._scene(txn, "read", call), caller, id_)
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.payout",
         "GET",
         "/payouts/<payout_id>/lines",
         query=LinesQuery,
         answer=PayoutLinesView,
-        takes_session=False,
         summary="The lines of a payout after one, at most 1,000",
     )
     def lines(self, txn: Cursor, call: Call) -> PayoutLinesView:
         """Its lines."""
-        caller, id_ = self._caller(call, "read"), call.path_args["payout_id"]
+        caller, id_ = call.caller, call.path_args["payout_id"]
         return bulk_orders.lines_of(self._scene(txn, "read", call), caller, id_, call.query.after)
 
-    @API.transaction(
+    @API.by_key("payout").transaction(
         "payments.payout",
         "POST",
         "/payouts/<payout_id>/approve",
         body=ApprovePayoutBody,
         answer=PayoutView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         summary="Let a payout begin, by a second key",
     )
     def approve(self, txn: Cursor, call: Call) -> PayoutView:
         """Approve."""
-        caller, id_ = self._caller(call, "payout"), call.path_args["payout_id"]
+        caller, id_ = call.caller, call.path_args["payout_id"]
         envelope = _received(call)
         return self._once(
             txn,
             call,
-            caller,
             PayoutView,
             lambda scene: bulk_orders.approve(scene, caller, id_, call.body, envelope),
         )
 
-    @API.transaction(
+    @API.by_key("payout").transaction(
         "payments.payout",
         "POST",
         "/payouts/<payout_id>/stop",
         body=StopPayoutBody,
         answer=PayoutView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         summary="Begin no more lines of a payout; what is left goes back",
     )
     def stop(self, txn: Cursor, call: Call) -> PayoutView:
         """Stop."""
-        caller, id_ = self._caller(call, "payout"), call.path_args["payout_id"]
+        caller, id_ = call.caller, call.path_args["payout_id"]
         return self._once(
             txn,
             call,
-            caller,
             PayoutView,
             lambda scene: bulk_orders.stop(scene, caller, id_, call.body.reason),
         )

@@ -54,13 +54,12 @@ class PeerRoutes:
         """Make them."""
         self._institution = institution
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         QUESTIONS,
         body=Envelope,
         body_bytes_max=QUESTION_BYTES_MAX,
         answer=Envelope,
-        takes_session=False,
         limit=PEER_LIMIT,
         summary="Another institution asks about payments between the two; signed on both sides",
     )
@@ -68,12 +67,11 @@ class PeerRoutes:
         """Answer a question."""
         return Envelope(message=await self._institution.desk.take(call.body.message))
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "payments.peer_heads",
         "GET",
         "/heads",
         answer=WitnessedView,
-        takes_session=False,
         limit=PROOF_LIMIT,
         summary="Published heads of other ledgers, signed by those and by this institution",
     )

@@ -405,13 +405,12 @@ class WalletRoutes:
 
     # What anybody may ask
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "payments.public_invoice",
         "POST",
         "/invoices",
         body=LinkBody,
         answer=InvoiceView,
-        takes_session=False,
         limit=PUBLIC_LIMIT,
         summary="An invoice, for whoever has its link",
     )
@@ -420,13 +419,12 @@ class WalletRoutes:
         localizer = Localizer(call.language, self._parts.section.time_zone, CATALOGUE)
         return wallet_invoices.linked(self._scene(txn, call), call.body, localizer)
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "payments.code",
         "POST",
         "/codes",
         body=CodeBody,
         answer=CodeView,
-        takes_session=False,
         limit=PUBLIC_LIMIT,
         summary="What a scanned or pasted code asks for; it pays nothing",
     )

@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 class RefundRoutes(CallerRoutes):
     """Refunds and payments of organisations."""
 
-    @API.transaction(
+    @API.by_key("refund").transaction(
         "payments.refund",
         "POST",
         "/invoices/<invoice_id>/refund",
         body=RefundBody,
         answer=RefundView,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         status=201,
@@ -31,37 +30,34 @@ class RefundRoutes(CallerRoutes):
     )
     def refund(self, txn: Cursor, call: Call) -> RefundView:
         """Give something back."""
-        caller, id_ = self._caller(call, "refund"), call.path_args["invoice_id"]
+        caller, id_ = call.caller, call.path_args["invoice_id"]
         return self._once(
             txn,
             call,
-            caller,
             RefundView,
             lambda scene: api_refunds.refund(scene, caller, id_, call.body, digest_of(call)),
         )
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.refund",
         "GET",
         "/invoices/<invoice_id>/refunds",
         answer=RefundsView,
-        takes_session=False,
         summary="What was given back of an invoice, and what could still be",
     )
     def refunds(self, txn: Cursor, call: Call) -> RefundsView:
         """What was given back."""
-        caller, id_ = self._caller(call, "read"), call.path_args["invoice_id"]
+        caller, id_ = call.caller, call.path_args["invoice_id"]
         return api_refunds.refunds_of(self._scene(txn, "read", call), caller, id_)
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.payment",
         "GET",
         "/payments/<payment_id>",
         answer=PaymentView,
-        takes_session=False,
         summary="A payment to or from the organisation",
     )
     def payment(self, txn: Cursor, call: Call) -> PaymentView:
         """A payment."""
-        caller, id_ = self._caller(call, "read"), call.path_args["payment_id"]
+        caller, id_ = call.caller, call.path_args["payment_id"]
         return api_refunds.payment_of(self._scene(txn, "read", call), caller, id_)

@@ -37,12 +37,11 @@ class ResultRoutes:
         """
         self._parts = institution.parts
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "payments.invoice_status",
         "GET",
         "/invoices/<link>/status",
         answer=StatusView,
-        takes_session=False,
         takes_other_sites=True,
         hides_path=True,
         limit=STATUS_LIMIT,

@@ -18,32 +18,30 @@ if TYPE_CHECKING:
 class TaxInvoiceRoutes(CallerRoutes):
     """What organisations hand to their books and to buyers."""
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.tax_invoice",
         "GET",
         "/invoices/<invoice_id>/ubl",
         answer=Download,
-        takes_session=False,
         summary="The tax invoice of an open or paid invoice: UBL 2.1 by EN 16931",
     )
     def ubl(self, txn: Cursor, call: Call) -> Download:
         """The tax invoice."""
-        caller, id_ = self._caller(call, "read"), call.path_args["invoice_id"]
+        caller, id_ = call.caller, call.path_args["invoice_id"]
         scene = self._scene(txn, "read", call)
         content = tax_invoices.for_organisation(scene, invoice_of(scene, caller, id_))
         return Download(content, tax_invoices.MIMETYPE, f"{id_}.xml")
 
-    @API.transaction(
+    @API.by_key("read").transaction(
         "payments.credit_note",
         "GET",
         "/invoices/<invoice_id>/refunds/<refund_id>/ubl",
         answer=Download,
-        takes_session=False,
         summary="The credit note of what was given back of a tax invoice: UBL 2.1 by EN 16931",
     )
     def credit_note(self, txn: Cursor, call: Call) -> Download:
         """The credit note."""
-        caller, id_ = self._caller(call, "read"), call.path_args["invoice_id"]
+        caller, id_ = call.caller, call.path_args["invoice_id"]
         refund_id = call.path_args["refund_id"]
         scene = self._scene(txn, "read", call)
         file = invoice_of(scene, caller, id_)

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from appservices.payments.core.orders.invoice import order_form
 from veche.acts import Act, spend, token_in_log
-from veche.contracts.payments.invoice import order_form
 from veche.protocol.acts import ActClass, ActReceipt, call_form
 from veche.protocol.errors import ActRequiredError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.payments.core.orders.invoice import InvoiceOrder
     from appservices.payments.core.payment import Payment
     from appservices.payments.service.scene import Scene
     from veche.contracts.payments.act_offer import ActGround, ActOffer
-    from veche.contracts.payments.invoice import InvoiceOrder
     from veche.protocol.acts import ActToken
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor

@@ -41,9 +41,9 @@ from veche.protocol.money import Money
 
 if TYPE_CHECKING:
     from appservices.payments.api.escrows import DecideBody, EscrowBody
-    from appservices.payments.service.callers import Caller
     from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Scene
+    from veche.api.bearer import OrganisationCaller
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,9 @@ class DecidedError(ConflictError):
     errcode = "ORG.VECHE.DECIDED"
 
 
-def open_escrow(scene: Scene, caller: Caller, body: EscrowBody, strangers: Strangers) -> EscrowView:
+def open_escrow(
+    scene: Scene, caller: OrganisationCaller, body: EscrowBody, strangers: Strangers
+) -> EscrowView:
     """Open an escrow in which the organisation sells; arbiters and then the buyer are asked.
 
     Args:
@@ -86,7 +88,7 @@ def open_escrow(scene: Scene, caller: Caller, body: EscrowBody, strangers: Stran
     return read(scene, caller, deal.escrow.id)
 
 
-def read(scene: Scene, caller: Caller, escrow_id: str) -> EscrowView:
+def read(scene: Scene, caller: OrganisationCaller, escrow_id: str) -> EscrowView:
     """An escrow in which the organisation sells.
 
     Raises:
@@ -96,7 +98,7 @@ def read(scene: Scene, caller: Caller, escrow_id: str) -> EscrowView:
 
 
 def decide(
-    scene: Scene, caller: Caller, escrow_id: str, body: DecideBody, sha256: bytes
+    scene: Scene, caller: OrganisationCaller, escrow_id: str, body: DecideBody, sha256: bytes
 ) -> EscrowView:
     """Say what the organisation shall get; the same once more changes nothing.
 
@@ -133,7 +135,9 @@ def decide(
     return read(scene, caller, escrow_id)
 
 
-def cancel(scene: Scene, caller: Caller, escrow_id: str, reason: str | None = None) -> EscrowView:
+def cancel(
+    scene: Scene, caller: OrganisationCaller, escrow_id: str, reason: str | None = None
+) -> EscrowView:
     """Take an escrow back as long as nothing is put aside; one that is over stays as it is.
 
     Args:
@@ -181,7 +185,7 @@ def _check(scene: Scene, body: EscrowBody, strangers: Strangers) -> None:
         raise MalformedError("body.ends_at_ms", "should be within the next 76 days")
 
 
-def _deal(scene: Scene, caller: Caller, body: EscrowBody) -> Deal:
+def _deal(scene: Scene, caller: OrganisationCaller, body: EscrowBody) -> Deal:
     persons = [UserId(body.buyer), *map(UserId, body.arbiters)]
     buyer, *arbiters = (Party(one, one) for one in persons)
     voters = (
@@ -208,7 +212,7 @@ def _deal(scene: Scene, caller: Caller, body: EscrowBody) -> Deal:
     return Deal(escrow, parties, body.amount.currency, body.title, body.ours)
 
 
-def _find(scene: Scene, caller: Caller, escrow_id: str) -> Deal:
+def _find(scene: Scene, caller: OrganisationCaller, escrow_id: str) -> Deal:
     deal = deals.lock(scene, escrow_id)
     if deal is None or deal.escrow.seller != scene.organisation(caller.id).id:
         raise NotFoundError("There is no such escrow")

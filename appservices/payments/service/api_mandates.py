@@ -15,6 +15,7 @@ from appservices.payments.core.mandate import (
     judge_charge,
     period_number,
 )
+from appservices.payments.core.orders.mandate import ChargeOrder, MandateOrder, charge_form
 from appservices.payments.core.texts.extras import reason_doc
 from appservices.payments.core.texts.mandate import given_up_doc
 from appservices.payments.service import acting, charges, files, mandates
@@ -23,7 +24,6 @@ from appservices.payments.service.organisations import check_currency, check_per
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import mandates as store
 from appservices.payments.store import payments
-from veche.contracts.payments.mandate import ChargeOrder, MandateOrder, charge_form
 from veche.protocol.acts import ActClass
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid, UserId
@@ -32,10 +32,10 @@ from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
     from appservices.payments.api.mandates import ChargeBody, MandateBody
-    from appservices.payments.service.callers import Caller
     from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.mandates import Mandate
+    from veche.api.bearer import OrganisationCaller
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,9 @@ class TooManyMandatesError(ConflictError):
     errcode = "ORG.VECHE.TOO_MANY_MANDATES"
 
 
-def propose(scene: Scene, caller: Caller, body: MandateBody, strangers: Strangers) -> MandateView:
+def propose(
+    scene: Scene, caller: OrganisationCaller, body: MandateBody, strangers: Strangers
+) -> MandateView:
     """Ask a person for a mandate.
 
     Args:
@@ -97,7 +99,7 @@ def offer(scene: Scene, order: MandateOrder) -> None:
         open_chat(scene, person, mandate=order.id)
 
 
-def read(scene: Scene, caller: Caller, mandate_id: str) -> MandateView:
+def read(scene: Scene, caller: OrganisationCaller, mandate_id: str) -> MandateView:
     """A mandate of an organisation.
 
     Raises:
@@ -106,7 +108,9 @@ def read(scene: Scene, caller: Caller, mandate_id: str) -> MandateView:
     return _view(scene, _mandate(scene, caller, mandate_id))
 
 
-def end(scene: Scene, caller: Caller, mandate_id: str, reason: str | None = None) -> MandateView:
+def end(
+    scene: Scene, caller: OrganisationCaller, mandate_id: str, reason: str | None = None
+) -> MandateView:
     """Give a mandate up: nothing is debited by it any more. One that is ended stays so.
 
     Args:
@@ -130,7 +134,9 @@ def end(scene: Scene, caller: Caller, mandate_id: str, reason: str | None = None
     return _view(scene, _mandate(scene, caller, mandate_id))
 
 
-def charge(scene: Scene, caller: Caller, mandate_id: str, body: ChargeBody) -> ChargeView:
+def charge(
+    scene: Scene, caller: OrganisationCaller, mandate_id: str, body: ChargeBody
+) -> ChargeView:
     """Debit by a mandate, once the payer was told long enough before.
 
     Raises:
@@ -168,7 +174,9 @@ def charge(scene: Scene, caller: Caller, mandate_id: str, body: ChargeBody) -> C
     return read_charge(scene, caller, mandate.id, order.id)
 
 
-def read_charge(scene: Scene, caller: Caller, mandate_id: str, charge_id: str) -> ChargeView:
+def read_charge(
+    scene: Scene, caller: OrganisationCaller, mandate_id: str, charge_id: str
+) -> ChargeView:
     """A debit of an organisation.
 
     Raises:
@@ -202,7 +210,9 @@ def _problem(scene: Scene, mandate: Mandate, minor: int) -> ChargeProblem | None
     return judge_charge(minor, terms, used, due_at_ms)
 
 
-def _mandate(scene: Scene, caller: Caller, mandate_id: str, *, is_locked: bool = True) -> Mandate:
+def _mandate(
+    scene: Scene, caller: OrganisationCaller, mandate_id: str, *, is_locked: bool = True
+) -> Mandate:
     found = (store.lock_mandate if is_locked else store.mandate)(scene.txn, mandate_id)
     if found is None or found.payee != scene.organisation(caller.id).id:
         raise NotFoundError("There is no such mandate")

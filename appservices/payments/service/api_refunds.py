@@ -21,10 +21,10 @@ from veche.protocol.money import Money
 
 if TYPE_CHECKING:
     from appservices.payments.api.refunds import RefundBody
-    from appservices.payments.service.callers import Caller
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.refunds import RefundRow
+    from veche.api.bearer import OrganisationCaller
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class RefundTooHighError(ConflictError):
 
 
 def refund(
-    scene: Scene, caller: Caller, invoice_id: str, body: RefundBody, sha256: bytes
+    scene: Scene, caller: OrganisationCaller, invoice_id: str, body: RefundBody, sha256: bytes
 ) -> RefundView:
     """Give back what was paid of an invoice, or a part of it.
 
@@ -122,7 +122,7 @@ def check_not_by_bank(scene: Scene, payment_id: str) -> None:
         raise PaidByBankError("This was paid from a bank: pay it back to an account there")
 
 
-def refunds_of(scene: Scene, caller: Caller, invoice_id: str) -> RefundsView:
+def refunds_of(scene: Scene, caller: OrganisationCaller, invoice_id: str) -> RefundsView:
     """What an organisation gave back of an invoice, and what is left.
 
     Raises:
@@ -140,7 +140,7 @@ def refunds_of(scene: Scene, caller: Caller, invoice_id: str) -> RefundsView:
     )
 
 
-def payment_of(scene: Scene, caller: Caller, payment_id: str) -> PaymentView:
+def payment_of(scene: Scene, caller: OrganisationCaller, payment_id: str) -> PaymentView:
     """A payment to or from an organisation.
 
     Raises:
@@ -177,7 +177,7 @@ def settle(scene: Scene, payment: Payment) -> None:
         events.add_event(scene.txn, payment.payer, news, scene.now_ms)
 
 
-def _paid(scene: Scene, caller: Caller, invoice_id: str) -> Matter:
+def _paid(scene: Scene, caller: OrganisationCaller, invoice_id: str) -> Matter:
     """The payment of an invoice, locked: its holders are not, so that no block is waited for."""
     holder = scene.organisation(caller.id).id
     paid = payment_store.lock_payment(scene.txn, _paid_id(scene, holder, invoice_id))

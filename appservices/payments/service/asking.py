@@ -17,11 +17,11 @@ from veche.protocol.prompts import Choice
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.payments.core.orders.invoice import InvoiceOrder
     from appservices.payments.core.rules import Reason
     from appservices.payments.core.texts.views import ChosenView, PaymentView
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
-    from veche.contracts.payments.invoice import InvoiceOrder
     from veche.protocol.approval import AskedApproval
     from veche.protocol.message import Doc, Payload
     from veche.protocol.prompts import TrustLabel

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.api.payouts import ApprovePayoutBody, PayoutBody, PayoutLine
-    from appservices.payments.service.callers import Caller
     from appservices.payments.service.scene import Scene
+    from veche.api.bearer import OrganisationCaller
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class TwoKeysError(ForbiddenError):
 
 
 def order(
-    scene: Scene, caller: Caller, body: PayoutBody, envelope: Mapping[str, Any]
+    scene: Scene, caller: OrganisationCaller, body: PayoutBody, envelope: Mapping[str, Any]
 ) -> PayoutView:
     """Take an instruction; it begins at once, or waits for a second key.
 
@@ -116,7 +116,7 @@ def order(
 
 def approve(
     scene: Scene,
-    caller: Caller,
+    caller: OrganisationCaller,
     payout_id: str,
     body: ApprovePayoutBody,
     envelope: Mapping[str, Any],
@@ -142,7 +142,7 @@ def approve(
     return _view(scene, after, _currency(scene, payout))
 
 
-def stop(scene: Scene, caller: Caller, payout_id: str, reason: str) -> PayoutView:
+def stop(scene: Scene, caller: OrganisationCaller, payout_id: str, reason: str) -> PayoutView:
     """Begin no more lines of a payout; what is left goes back.
 
     Raises:
@@ -155,7 +155,7 @@ def stop(scene: Scene, caller: Caller, payout_id: str, reason: str) -> PayoutVie
     return _view(scene, after, _currency(scene, payout))
 
 
-def read(scene: Scene, caller: Caller, payout_id: str) -> PayoutView:
+def read(scene: Scene, caller: OrganisationCaller, payout_id: str) -> PayoutView:
     """A payout of an organisation.
 
     Raises:
@@ -165,7 +165,9 @@ def read(scene: Scene, caller: Caller, payout_id: str) -> PayoutView:
     return _view(scene, payout, _currency(scene, payout))
 
 
-def lines_of(scene: Scene, caller: Caller, payout_id: str, after: int) -> PayoutLinesView:
+def lines_of(
+    scene: Scene, caller: OrganisationCaller, payout_id: str, after: int
+) -> PayoutLinesView:
     """Lines of a payout after a place.
 
     Raises:
@@ -187,7 +189,7 @@ def lines_of(scene: Scene, caller: Caller, payout_id: str, after: int) -> Payout
     return PayoutLinesView(lines=views, cursor=found[-1].n if found else after)
 
 
-def _check(scene: Scene, caller: Caller, body: PayoutBody) -> None:
+def _check(scene: Scene, caller: OrganisationCaller, body: PayoutBody) -> None:
     if body.currency not in scene.section.currencies:
         here = ", ".join(scene.section.currencies)
         raise MalformedError("body.currency", f"this currency is not kept here; here are: {here}")
@@ -210,7 +212,7 @@ def _check(scene: Scene, caller: Caller, body: PayoutBody) -> None:
 
 def _check_signed(
     scene: Scene,
-    caller: Caller,
+    caller: OrganisationCaller,
     body: PayoutBody | ApprovePayoutBody,
     envelope: Mapping[str, Any],
 ) -> None:
@@ -236,7 +238,9 @@ def _line(scene: Scene, line: PayoutLine) -> NewLine:
     return NewLine(line.ours, line.minor, scene.vault.seal(told))
 
 
-def _payout(scene: Scene, caller: Caller, payout_id: str, *, is_locked: bool = True) -> BulkPayout:
+def _payout(
+    scene: Scene, caller: OrganisationCaller, payout_id: str, *, is_locked: bool = True
+) -> BulkPayout:
     holder = scene.organisation(caller.id).id
     if store.payer_of(scene.txn, payout_id) != holder:
         raise NotFoundError("There is no such payout")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.guards import DUE_MS
+from appservices.payments.core.orders.invoice import InvoiceOrder
 from appservices.payments.core.payment import ASKED_MS, Kind, Payment, State
 from appservices.payments.core.texts.paying import by_invoice_doc
 from appservices.payments.core.texts.views import Party
@@ -18,7 +19,7 @@ from appservices.payments.service import allowances, invoicing, judging, paying,
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.news import EVENT
 from appservices.payments.store import holders
-from veche.contracts.payments.invoice import InvoiceCard, InvoiceOrder
+from veche.contracts.payments.invoice import InvoiceCard
 from veche.protocol.ids import UserId, ulid
 from veche.protocol.wire import parse
 

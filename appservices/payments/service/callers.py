@@ -1,25 +1,18 @@
-"""Whose key it is by which somebody asks over HTTP, and what it may do."""
+"""The keys by which organisations ask the institution over HTTP, and what each may do."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-import attrs
-
 from appservices.payments.service.rails.start import bank_key
-from veche.api.bearer import BearerKeys
-from veche.protocol.errors import ConfigError, ConflictError, ForbiddenError
+from veche.api.bearer import BearerKeys, OrganisationCaller
+from veche.protocol.errors import ConfigError, ConflictError
 from veche.protocol.unpadded_base64 import decode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from appservices.payments.config import (
-        OrganisationKeySection,
-        OrganisationSection,
-        PaymentsSection,
-    )
+    from appservices.payments.config import OrganisationSection, PaymentsSection
 
 
 class KeyReusedError(ConflictError):
@@ -28,59 +21,32 @@ class KeyReusedError(ConflictError):
     errcode = "ORG.VECHE.KEY_REUSED"
 
 
-@attrs.frozen
-class Caller:
-    """An organisation that asks, by one of its keys.
+def organisation_keys(organisations: Sequence[OrganisationSection], language: str) -> BearerKeys:
+    """Read the keys of organisations.
 
-    Attributes:
-        id: Its name in the log of acts.
-        name: What it is called.
-        scopes: What this key may do: ``invoice``, ``refund``, ``mandate``, ``escrow``, ``payout``,
-            ``webhook``, ``read``.
-        mark: By which the key is told from others; whoever has the mark has not the key.
-        public_key: What its instructions are checked with; None: it signs none.
+    Args:
+        organisations: Of the configuration.
+        language: In which their names stand on invoices.
+
+    Raises:
+        ConfigError: A key cannot be read, is too short, or is there twice.
     """
-
-    id: str
-    name: str
-    scopes: frozenset[str]
-    mark: str = ""
-    public_key: bytes | None = None
-
-    def need(self, scope: str) -> None:
-        """Refuse what this key may not do.
-
-        Raises:
-            ForbiddenError: It has not the scope.
-        """
-        if scope not in self.scopes:
-            raise ForbiddenError(f"This key lacks the scope {scope}")
-
-
-class Callers(BearerKeys[Caller]):
-    """Who may ask, by their keys."""
-
-    def __init__(self, organisations: Sequence[OrganisationSection], language: str) -> None:
-        """Read the keys.
-
-        Args:
-            organisations: Of the configuration.
-            language: In which their names stand on invoices.
-
-        Raises:
-            ConfigError: A key cannot be read, is too short, or is there twice.
-        """
-        super().__init__()
-        for one in organisations:
-            for section in one.keys:
-                self.add(section.path, partial(_caller, one, section, one.name_in(language)))
+    keys = BearerKeys()
+    for one in organisations:
+        for key in one.keys:
+            public, name, scopes = key.public_key, one.name_in(language), frozenset(key.scopes)
+            signs_with = decode_base64(public) if public is not None else None
+            # Who signs with the same secret is the same person, whatever key they send.
+            caller = OrganisationCaller(one.id, name, scopes, public or "", signs_with)
+            keys.add(key.path, caller)
+    return keys
 
 
 def key_faults(section: PaymentsSection) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the keys of organisations and banks, and what would be right."""
     for one in section.organisations:
         try:
-            Callers([one], section.language)
+            organisation_keys([one], section.language)
         except ConfigError as e:
             yield f"payments.organisations, {one.id}: {e}", "make one: openssl rand -base64 32"
     for bank in section.banks:
@@ -88,17 +54,3 @@ def key_faults(section: PaymentsSection) -> Iterator[tuple[str, str]]:
             bank_key(bank)
         except ConfigError as e:
             yield f"payments.banks, {bank.name}: {e}", "make one: openssl rand -base64 32"
-
-
-def _caller(
-    one: OrganisationSection, section: OrganisationKeySection, name: str, digest: bytes
-) -> Caller:
-    public_key = section.public_key
-    return Caller(
-        one.id,
-        name,
-        frozenset(section.scopes),
-        # Who signs with the same secret is the same person, whatever key they send.
-        mark=public_key or digest.hex(),
-        public_key=decode_base64(public_key) if public_key is not None else None,
-    )

@@ -20,6 +20,7 @@ from appservices.payments.core.mandate import (
     judge_charge,
     period_number,
 )
+from appservices.payments.core.orders.mandate import ChargeOrder, charge_form
 from appservices.payments.core.payment import Input, Kind, Payment, State, step
 from appservices.payments.core.texts.mandate import charge_refused_doc, notice_doc
 from appservices.payments.core.texts.views import Party
@@ -40,7 +41,6 @@ from appservices.payments.service.mandates import order_of
 from appservices.payments.store import holders, payments
 from appservices.payments.store import mandates as store
 from veche.acts import token_in_log
-from veche.contracts.payments.mandate import ChargeOrder, charge_form
 from veche.protocol.acts import ActClass
 from veche.protocol.errors import ActRequiredError
 from veche.protocol.ids import effect_id

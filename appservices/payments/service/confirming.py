@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.payments.api.confirming import QuoteView
+from appservices.payments.core.orders.invoice import QuoteOption
 from appservices.payments.core.payment import PaymentStateError, State
 from appservices.payments.core.texts.extras import reason_doc
 from appservices.payments.core.texts.paying import NOT_CONFIRMED
 from appservices.payments.service import extras, files, paying
 from appservices.payments.service.organisations import view_of
 from appservices.payments.store import invoices, quotes
-from veche.contracts.payments.invoice_api import QuoteView
-from veche.contracts.payments.invoice_terms import QuoteOption
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 
 if TYPE_CHECKING:
-    from appservices.payments.service.callers import Caller
+    from appservices.payments.api.confirming import ConfirmBody, QuoteBody, RefuseBody
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.quotes import QuoteRow
-    from veche.contracts.payments.invoice_api import ConfirmBody, InvoiceView, QuoteBody, RefuseBody
+    from veche.api.bearer import OrganisationCaller
+    from veche.contracts.payments.invoice_api import InvoiceView
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,9 @@ class TooLateError(ConflictError):
     errcode = "ORG.VECHE.TOO_LATE"
 
 
-def confirm(scene: Scene, caller: Caller, invoice_id: str, body: ConfirmBody) -> InvoiceView:
+def confirm(
+    scene: Scene, caller: OrganisationCaller, invoice_id: str, body: ConfirmBody
+) -> InvoiceView:
     """The merchant says yes: what is set aside is paid, or less if they say so.
 
     The answer says ``paying``; whether it is paid is told by the event ``invoice.paid``, and by
@@ -75,7 +78,9 @@ def confirm(scene: Scene, caller: Caller, invoice_id: str, body: ConfirmBody) ->
     return _view(scene, invoice_id)
 
 
-def refuse(scene: Scene, caller: Caller, invoice_id: str, body: RefuseBody) -> InvoiceView:
+def refuse(
+    scene: Scene, caller: OrganisationCaller, invoice_id: str, body: RefuseBody
+) -> InvoiceView:
     """The merchant says no: what is set aside goes back, and the payer is told.
 
     Raises:
@@ -98,7 +103,9 @@ def refuse(scene: Scene, caller: Caller, invoice_id: str, body: RefuseBody) -> I
     return _view(scene, invoice_id)
 
 
-def read_quote(scene: Scene, caller: Caller, invoice_id: str, payment_id: str) -> QuoteView:
+def read_quote(
+    scene: Scene, caller: OrganisationCaller, invoice_id: str, payment_id: str
+) -> QuoteView:
     """What a payer asks the merchant before they pay.
 
     Raises:
@@ -119,7 +126,9 @@ def _quote_view(scene: Scene, row: QuoteRow) -> QuoteView:
     )
 
 
-def answer_quote(scene: Scene, caller: Caller, invoice_id: str, body: QuoteBody) -> QuoteView:
+def answer_quote(
+    scene: Scene, caller: OrganisationCaller, invoice_id: str, body: QuoteBody
+) -> QuoteView:
     """The merchant answers what it costs besides, or answers anew before it is approved.
 
     Raises:
@@ -137,7 +146,7 @@ def answer_quote(scene: Scene, caller: Caller, invoice_id: str, body: QuoteBody)
     return _quote_view(scene, extras.offer(scene, matter, row, body.options))
 
 
-def _payment(scene: Scene, caller: Caller, invoice_id: str, payment_id: str) -> Matter:
+def _payment(scene: Scene, caller: OrganisationCaller, invoice_id: str, payment_id: str) -> Matter:
     matter = files.lock(scene, payment_id)
     invoice = matter.payment.invoice if matter is not None else None
     is_theirs = matter is not None and matter.payment.payee == scene.organisation(caller.id).id

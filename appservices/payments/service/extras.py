@@ -35,12 +35,11 @@ from veche.protocol.prompts import Choice
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appservices.payments.core.orders.invoice import InvoiceOrder, QuoteOption
     from appservices.payments.core.payment import Payment
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from veche.chat.prompts import Answered
-    from veche.contracts.payments.invoice import InvoiceOrder
-    from veche.contracts.payments.invoice_terms import QuoteOption
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc, Payload
 

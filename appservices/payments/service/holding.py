@@ -19,10 +19,10 @@ from appservices.payments.store import invoices as invoice_store
 from veche.protocol.ids import Ulid
 
 if TYPE_CHECKING:
+    from appservices.payments.core.orders.invoice import InvoiceOrder
     from appservices.payments.core.payment import Payment
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.holders import AccountRow
-    from veche.contracts.payments.invoice import InvoiceOrder
 
 HOLD: Final = "payment.hold"
 POST: Final = "payment.post"

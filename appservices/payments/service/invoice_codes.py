@@ -24,9 +24,9 @@ from veche.protocol.money import Money
 if TYPE_CHECKING:
     from appservices.payments.api.codes import CodeFormat, NamedCodeQuery
     from appservices.payments.config import BankSection
-    from appservices.payments.service.callers import Caller
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
+    from veche.api.bearer import OrganisationCaller
     from veche.contracts.payments.invoice import InvoiceCard
 
 EMV_TAG: Final = "26"
@@ -51,7 +51,7 @@ class Code:
     version_max: int | None = None
 
 
-def code_of(scene: Scene, caller: Caller, invoice_id: str, format_: CodeFormat) -> Code:
+def code_of(scene: Scene, caller: OrganisationCaller, invoice_id: str, format_: CodeFormat) -> Code:
     """The code of an invoice that can be paid.
 
     Args:
@@ -84,7 +84,7 @@ def code_of(scene: Scene, caller: Caller, invoice_id: str, format_: CodeFormat) 
             return _gost(scene, file, card)
 
 
-def named_code(scene: Scene, caller: Caller, wanted: NamedCodeQuery) -> Code:
+def named_code(scene: Scene, caller: OrganisationCaller, wanted: NamedCodeQuery) -> Code:
     """The code by which an organisation is paid without an invoice, whoever scans it.
 
     Args:
@@ -135,7 +135,7 @@ def _gost(scene: Scene, file: InvoiceFile, card: InvoiceCard) -> Code:
     return Code(gost56042.write(payment))
 
 
-def _emv(scene: Scene, caller: Caller, card: InvoiceCard) -> Code:
+def _emv(scene: Scene, caller: OrganisationCaller, card: InvoiceCard) -> Code:
     section = scene.section.organisation(caller.id)
     if section is None or section.city is None or section.country is None:
         raise NoCodeError("The operator has to set city and country of the organisation")

@@ -11,12 +11,12 @@ from appservices.payments.core.invoice import (
     InvoiceState,
     step_invoice,
 )
+from appservices.payments.core.orders.invoice import InvoiceOrder
 from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts.paying import INVOICE_OVER, INVOICE_PAID
 from appservices.payments.service import asking, files, guarding, invoice_news, news
 from appservices.payments.store import invoices as store
 from appservices.payments.store import payments
-from veche.contracts.payments.invoice import InvoiceOrder
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:

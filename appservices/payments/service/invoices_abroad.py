@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.api.peers import PeerAnswer
 from appservices.payments.core.invoice import PAID_STATES, InvoiceInput, InvoiceState
+from appservices.payments.core.orders.invoice import InvoiceOrder
 from appservices.payments.core.texts.invoice import withdrawn_doc
 from appservices.payments.service import invoices, invoicing, peers
 from appservices.payments.service.invoice_news import INVOICE
@@ -21,7 +22,6 @@ from appservices.payments.service.scene import Parts
 from appservices.payments.store import events, holders
 from appservices.payments.store import invoices as store
 from veche.bots import ChatJob
-from veche.contracts.payments.invoice import InvoiceOrder
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import UserId

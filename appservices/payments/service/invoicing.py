@@ -27,9 +27,9 @@ from veche.protocol.canonical import canonical
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
+    from appservices.payments.core.orders.invoice import InvoiceOrder
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
-    from veche.contracts.payments.invoice import InvoiceOrder
 
 logger = logging.getLogger(__name__)
 

@@ -5,6 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from appservices.payments.core.orders.invoice import INVOICE_JOB, WITHDRAW_JOB, InvoiceOrder
+from appservices.payments.core.orders.mandate import (
+    CHARGE_JOB,
+    MANDATE_JOB,
+    ChargeOrder,
+    MandateOrder,
+)
 from appservices.payments.core.texts.paying import unknown_payee_doc
 from appservices.payments.core.texts.peers import PEER_REFUSALS, peer_doc, peer_words
 from appservices.payments.core.texts.views import Party
@@ -55,13 +62,6 @@ from appservices.payments.service.settling import OPEN_CHAT
 from appservices.payments.service.statement_files import SEND_STATEMENT, SendStatement
 from appservices.payments.service.topups import SEND_CODE, SendCode
 from veche.bots import ChatJob, Join, OpenChat, invite, join_kind
-from veche.contracts.payments.invoice import INVOICE_JOB, WITHDRAW_JOB, InvoiceOrder
-from veche.contracts.payments.mandate import (
-    CHARGE_JOB,
-    MANDATE_JOB,
-    ChargeOrder,
-    MandateOrder,
-)
 from veche.protocol.errors import ActRequiredError
 from veche.protocol.ids import RoomId, UserId
 

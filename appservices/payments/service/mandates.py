@@ -14,13 +14,13 @@ from appservices.payments.core.mandate import (
     Terms,
     step_mandate,
 )
+from appservices.payments.core.orders.mandate import MandateOrder
 from appservices.payments.core.texts.mandate import mandate_doc, proposal_doc, shown_text
 from appservices.payments.core.topics import Topic
 from appservices.payments.service import authority, news
 from appservices.payments.store import holders
 from appservices.payments.store import mandates as store
 from appservices.payments.store.mandates import Mandate
-from veche.contracts.payments.mandate import MandateOrder
 from veche.protocol.approval import MandateShown, ShownCap
 from veche.protocol.ids import UserId
 from veche.protocol.message import Paragraph

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.formats import rf
 from appservices.payments.core.invoice import InvoiceState, InvoiceStateError
+from appservices.payments.core.orders.invoice import InvoiceOrder, InvoiceTerms
 from appservices.payments.core.payment import State
 from appservices.payments.core.shares import passed_on
 from appservices.payments.service import acting, api_refunds, invoices, invoicing, peers
@@ -15,9 +16,8 @@ from appservices.payments.service.pay_links import pay_url
 from appservices.payments.store import events, payments
 from appservices.payments.store import invoices as store
 from veche.acts import spend
-from veche.contracts.payments.invoice import InvoiceCard, InvoiceOrder
+from veche.contracts.payments.invoice import InvoiceCard
 from veche.contracts.payments.invoice_api import InvoiceView, invoice_form
-from veche.contracts.payments.invoice_terms import InvoiceTerms
 from veche.protocol.acts import ActClass
 from veche.protocol.errors import (
     MalformedError,
@@ -30,10 +30,10 @@ from veche.protocol.wire import parse
 from veche.runtime.matrix.registration import is_of_namespace
 
 if TYPE_CHECKING:
-    from appservices.payments.service.callers import Caller
     from appservices.payments.service.known_people import Strangers
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
+    from veche.api.bearer import OrganisationCaller
     from veche.contracts.payments.invoice_api import InvoiceBody
     from veche.protocol.acts import ActReceipt
 
@@ -45,7 +45,7 @@ _OVER: Final = frozenset({InvoiceState.WITHDRAWN, InvoiceState.EXPIRED, InvoiceS
 
 
 def make_invoice(
-    scene: Scene, caller: Caller, body: InvoiceBody, strangers: Strangers
+    scene: Scene, caller: OrganisationCaller, body: InvoiceBody, strangers: Strangers
 ) -> InvoiceView:
     """Make an invoice; its addressee is asked to pay it, or else nobody yet.
 
@@ -117,7 +117,7 @@ def is_elsewhere(scene: Scene, address: str) -> bool:
     return peers.peer_of(scene, address) is not None
 
 
-def _check_open(scene: Scene, caller: Caller) -> None:
+def _check_open(scene: Scene, caller: OrganisationCaller) -> None:
     """Refuse an invoice to nobody in particular from whoever acts on persons.
 
     Raises:
@@ -149,7 +149,7 @@ def _check_abroad(scene: Scene, body: InvoiceBody, addressee: str) -> None:
             raise MalformedError(f"body.{name}", "only for people of this institution")
 
 
-def _act(scene: Scene, caller: Caller, body: InvoiceBody) -> ActReceipt | None:
+def _act(scene: Scene, caller: OrganisationCaller, body: InvoiceBody) -> ActReceipt | None:
     """Spend the act by which an office asks a person to pay; its receipt, which they get."""
     if body.addressee is None:
         return None
@@ -178,7 +178,9 @@ def _check_terms(scene: Scene, order: InvoiceOrder) -> None:
         passed_on(order.card.total.minor, order.terms.shares, order.card.issuer)
 
 
-def _order(scene: Scene, caller: Caller, body: InvoiceBody, act: ActReceipt | None) -> InvoiceOrder:
+def _order(
+    scene: Scene, caller: OrganisationCaller, body: InvoiceBody, act: ActReceipt | None
+) -> InvoiceOrder:
     total = sum(line.amount.minor for line in body.lines)
     card = {
         "v": 1,
@@ -209,7 +211,9 @@ def _order(scene: Scene, caller: Caller, body: InvoiceBody, act: ActReceipt | No
     )
 
 
-def withdraw_invoice(scene: Scene, caller: Caller, invoice_id: str, reason: str) -> InvoiceView:
+def withdraw_invoice(
+    scene: Scene, caller: OrganisationCaller, invoice_id: str, reason: str
+) -> InvoiceView:
     """Take an invoice back; what was paid goes back by itself. Once it is over nothing changes.
 
     Raises:
@@ -232,7 +236,7 @@ def withdraw_invoice(scene: Scene, caller: Caller, invoice_id: str, reason: str)
     return view_of(scene, invoice_of(scene, caller, invoice_id))
 
 
-def read_invoice(scene: Scene, caller: Caller, invoice_id: str) -> InvoiceView:
+def read_invoice(scene: Scene, caller: OrganisationCaller, invoice_id: str) -> InvoiceView:
     """An invoice of an organisation.
 
     Raises:
@@ -241,7 +245,7 @@ def read_invoice(scene: Scene, caller: Caller, invoice_id: str) -> InvoiceView:
     return view_of(scene, invoice_of(scene, caller, invoice_id))
 
 
-def invoice_of(scene: Scene, caller: Caller, invoice_id: str) -> InvoiceFile:
+def invoice_of(scene: Scene, caller: OrganisationCaller, invoice_id: str) -> InvoiceFile:
     """An invoice of an organisation, locked.
 
     Raises:

@@ -20,10 +20,11 @@ from veche.protocol.money import Money, as_decimal_text
 
 if TYPE_CHECKING:
     from appservices.payments.config import OrganisationSection
+    from appservices.payments.core.orders.invoice import InvoiceOrder
     from appservices.payments.service.files import Matter
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
-    from veche.contracts.payments.invoice import InvoiceCard, InvoiceOrder
+    from veche.contracts.payments.invoice import InvoiceCard
 
 MIMETYPE: Final = "application/xml"
 _LIVE: Final = frozenset({InvoiceState.ISSUED, InvoiceState.OBJECTED, *PAID_STATES})

@@ -14,16 +14,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from veche.contracts.signing.signing_api import (
-    BASE64,
-    PARTIES_MAX,
-    ClauseId,
-    LevelName,
-    PartyId,
-    RevisionView,
-    SessionId,
-    Token,
-)
+from appservices.signing.api.parties import BASE64, RevisionView, Token
+from veche.contracts.signing.signing_api import PARTIES_MAX, ClauseId, LevelName, PartyId, SessionId
 from veche.protocol.approval import CLAUSES_MAX, Sha256
 from veche.protocol.ids import WireUserId
 from veche.protocol.wire import Wire

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from veche.contracts.signing.signing_api import REASON_CHARACTERS_MAX, PartyId, ReasonCode
+from appservices.signing.api.parties import REASON_CHARACTERS_MAX, ReasonCode
+from veche.contracts.signing.signing_api import PartyId
 from veche.protocol.approval import SignedApproval
 from veche.protocol.wire import Wire
 

@@ -5,7 +5,7 @@ The document itself is a ``SessionView``, as its parties see it: see ``signing_a
 
 from __future__ import annotations
 
-from veche.contracts.signing.signing_api import SessionView
+from appservices.signing.api.parties import SessionView
 from veche.protocol.wire import Wire
 
 

@@ -6,13 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from veche.contracts.signing.signing_api import (
-    LIST_CHARACTERS_MAX,
-    AskedView,
-    PartyId,
-    SessionId,
-    Token,
-)
+from appservices.signing.api.parties import LIST_CHARACTERS_MAX, AskedView, Token
+from veche.contracts.signing.signing_api import PartyId, SessionId
 from veche.protocol.approval import DOCUMENTS_MAX, Sha256
 from veche.protocol.wire import Wire
 

@@ -19,10 +19,10 @@ from cryptography import x509
 
 from appservices.signing.core.growing import added
 from appservices.signing.core.judged import trusted
-from veche.documents.asic.archive import ArchiveError
+from veche.documents.asic import ArchiveError
 from veche.documents.asic.container import prepare, read_container
 from veche.documents.asic.verdict import judge_container
-from veche.documents.pdf.appearance import lines_of
+from veche.documents.pdf import lines_of
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.grammar import NOTHING
 from veche.documents.pdf.values import PdfError, dictionary, read_value

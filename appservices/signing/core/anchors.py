@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.errors import OwnCertificateError
+from appservices.signing.keys.core.provider import KeyUnfitError, check_key
 from veche.documents.pki.certificates import document_digest_of, level_of, registrar_of
 from veche.documents.pki.cms import der_of
-from veche.documents.pki.provider import KeyUnfitError, check_key
 from veche.documents.pki.stated import may_sign_documents, policies_of, read_certificate
 from veche.documents.pki.trust import Trust
 

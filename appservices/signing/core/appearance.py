@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.signing.core.papers.sheet import level_word, role_word
-from veche.documents.pdf import signature_font
-from veche.documents.pdf.appearance import Look, picture, size_of
+from veche.documents.pdf import Look, picture, signature_font, size_of
 from veche.documents.pdf.signing import can_be_shown
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import attrs
 from pydantic import Field
 
 from appservices.signing.core.places import Area, PageSize, Side, area_at, box_in, is_on
-from veche.documents.pdf.appearance import HEIGHT_MAX, HEIGHT_MIN, WIDTH_MAX, WIDTH_MIN
+from veche.documents.pdf import HEIGHT_MAX, HEIGHT_MIN, WIDTH_MAX, WIDTH_MIN
 from veche.protocol.errors import MalformedError
 from veche.protocol.wire import Wire
 

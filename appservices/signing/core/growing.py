@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veche.documents.asic.archive import HiddenError, read_archive, read_records, write_archive
+from veche.documents.asic import HiddenError, read_archive, read_records, write_archive
 from veche.documents.asic.container import FOLDER, new_container, read_container
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from veche.documents.asic.container import DataFile
+    from veche.documents.asic import DataFile
 
 
 def begun(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from veche.documents.pdf.appearance import HEIGHT_MAX, HEIGHT_MIN, WIDTH_MAX, WIDTH_MIN
+from veche.documents.pdf import HEIGHT_MAX, HEIGHT_MIN, WIDTH_MAX, WIDTH_MIN
 from veche.documents.pdf.signing import Box
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.signing.core.parties import Party, Plan, Role, Stage
-from veche.contracts.signing.document_code import code_of, order_sha256
+from appservices.signing.keys.core.document_code import code_of, order_sha256
 from veche.documents.pdf.grammar import OF_CLAUSE
 from veche.protocol.ids import UserId
 

@@ -53,4 +53,4 @@ def routes(ports: PagePorts, service: Any) -> Mapping[str, IResource]:
         TemplateRoutes(service),
         WebhookRoutes(service),
     )
-    return {API.mount: API.resource(ports.gate, *owners)}
+    return {API.mount: API.resource(ports.gate, *owners, keys=service.callers)}

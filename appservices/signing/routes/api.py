@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from veche.api import Api
 
 if TYPE_CHECKING:
+    from appservices.signing.keys import SigningPool
     from appservices.signing.service.scene import Parts
-    from veche.runtime.keys import SigningPool
     from veche.runtime.process import Process
 
 API: Final = Api(

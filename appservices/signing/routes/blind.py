@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.signing.api.blind import DOCUMENT_BYTES_MAX, BlindBody, BlindState, LinkView
 from appservices.signing.api.deletion import DeletionView
+from appservices.signing.keys.document_cipher import OVERHEAD_BYTES
 from appservices.signing.routes.api import API, Signing
 from appservices.signing.service import acting, blind, forgetting
 from appservices.signing.store import sessions
@@ -17,7 +18,6 @@ from veche.access.sessions import Level
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import LimitError, NotFoundError
 from veche.protocol.wire import Wire
-from veche.runtime.files.document_cipher import OVERHEAD_BYTES
 from veche.runtime.web.limits import Buckets, Limit
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What all routes of organisations share: whose key it is, and the transaction of a request."""
+"""What all routes of organisations share: the transaction of a request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from veche.protocol.errors import NotFoundError
 
 if TYPE_CHECKING:
     from appservices.signing.service.scene import Parts, Scene
-    from appservices.signing.service.sealing import Callers
     from veche.api import Call
     from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
@@ -20,7 +19,6 @@ NO_SESSIONS: Final = "Nobody signs here: the section `signing` has no `sessions`
 class CalledSigning(Signing, Protocol):
     """What routes of organisations need of it beside."""
 
-    callers: Callers
     webhooks: Webhooks | None
 
 
@@ -35,13 +33,6 @@ class CallerRoutes:
         """
         self._host = signing.host
         self._signing = signing
-
-    async def admit(self, call: Call) -> None:
-        """Refuse whoever sends no key of an organisation, before a large body is read."""
-        self._signing.callers.of(call.header("authorization"))
-
-    def _caller(self, call: Call) -> str:
-        return self._signing.callers.of(call.header("authorization"))
 
     def _scene(self, txn: Cursor, call: Call, cause: str) -> Scene:
         return self._parts().conversation(txn, f"organisation {cause}", call.now_ms)

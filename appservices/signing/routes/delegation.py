@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.signing.api.delegation import AskDelegationBody, AskedDelegationView, DelegateBody
+from appservices.signing.api.parties import SessionView
 from appservices.signing.core.errors import DelegationError
 from appservices.signing.routes.api import API
 from appservices.signing.routes.parties import ASK_LIMIT, PartyCalls
@@ -12,7 +13,6 @@ from appservices.signing.service import delegating
 from appservices.signing.service.delegating import Other
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.views import session_view
-from veche.contracts.signing.signing_api import SessionView
 from veche.protocol.errors import VecheError
 
 if TYPE_CHECKING:
@@ -24,12 +24,11 @@ if TYPE_CHECKING:
 class DelegationRoutes(PartyCalls):
     """Serves parties who let others act."""
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/sessions/<session>/delegate/ask",
         body=AskDelegationBody,
         answer=AskedDelegationView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="What the party's device key has to sign to let somebody else act, or nobody",
     )
@@ -54,12 +53,11 @@ class DelegationRoutes(PartyCalls):
         other = None if typed is None else await self._other(typed, me)
         return await self._unless_refused("signing.ask_delegation", work, call)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/sessions/<session>/delegate",
         body=DelegateBody,
         answer=SessionView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="Let somebody else act in the party's place, or take that back",
     )

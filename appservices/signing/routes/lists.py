@@ -34,12 +34,11 @@ class ListRoutes:
         """Make them."""
         self._signing = signing
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.waiting",
         "GET",
         "/waiting",
         answer=WaitingView,
-        takes_session=False,
         limit=LIST_LIMIT,
         summary="All that waits for a person, encrypted (Veche-List: PERSON UNTIL TOKEN)",
     )
@@ -53,13 +52,12 @@ class ListRoutes:
             raise NotFoundError(_NO_SUCH)
         return list_view(scene, UserId(told.person), told.until_ms)
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.ask_all",
         "POST",
         "/asks",
         body=AskListBody,
         answer=AskedListView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="What the person's device key has to sign, once, to sign many documents",
     )

@@ -43,13 +43,12 @@ class MeetingCalls:
 class MeetingRoutes(MeetingCalls):
     """Serves guests who sign in person."""
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.claim",
         "POST",
         "/meetings/<meeting>/claim",
         body=ClaimBody,
         answer=ClaimedView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="A guest's phone comes in, once (Veche-Meeting: TOKEN); again it gets the same",
     )
@@ -62,12 +61,11 @@ class MeetingRoutes(MeetingCalls):
             meeting_talk.came(scene, meeting, *found[1:])
         return meetings.claimed_view(scene, meeting, *found[1:])
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.meeting",
         "GET",
         "/meetings/<meeting>",
         answer=MeetingView,
-        takes_session=False,
         limit=READ_LIMIT,
         summary="How far a meeting has got (Veche-Meeting: TOKEN)",
     )
@@ -77,12 +75,11 @@ class MeetingRoutes(MeetingCalls):
         meeting, _, member = self._found(scene, call)
         return meetings.view(scene, meeting, member)
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.screen",
         "GET",
         "/meetings/<meeting>/screen",
         answer=ScreenView,
-        takes_session=False,
         limit=READ_LIMIT,
         summary="The code of a meeting, for a screen (Veche-Meeting: TOKEN)",
     )
@@ -91,13 +88,12 @@ class MeetingRoutes(MeetingCalls):
         scene = self._scene(txn, call, "screen")
         return meetings.screen_view(scene, *self._found(scene, call))
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.leave",
         "POST",
         "/meetings/<meeting>/leave",
         body=Nothing,
         answer=MeetingView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="Who holds the phone does not want to go on (Veche-Meeting: TOKEN)",
     )

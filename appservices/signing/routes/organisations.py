@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import attrs
 from twisted.internet.defer import DeferredSemaphore
 
+from appservices.signing.api.sessions import EventsQuery, ExtendBody, FileQuery
 from appservices.signing.core.boxes import BoxError
 from appservices.signing.core.papers.any_files import ANY, AnyFile, any_file
 from appservices.signing.core.papers.uploads import UPLOAD_BYTES_MAX, SignedUpload, note_texts
 from appservices.signing.core.session import NotNowError, State
+from appservices.signing.keys.document_cipher import DOCUMENT, decrypt, encrypt
 from appservices.signing.routes.api import API
 from appservices.signing.routes.callers import CallerRoutes
 from appservices.signing.service import acting, drafting, forgetting
@@ -27,9 +29,6 @@ from appservices.signing.service.uploads import read_upload
 from appservices.signing.store import blobs
 from veche.api import Download
 from veche.contracts.signing.session_api import (
-    EventsQuery,
-    ExtendBody,
-    FileQuery,
     FileView,
     Nothing,
     SessionBody,
@@ -41,7 +40,6 @@ from veche.documents.signatures.words import words_of
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError, RefusedError
 from veche.protocol.unpadded_base64 import encode_base64
-from veche.runtime.files.document_cipher import DOCUMENT, decrypt, encrypt
 from veche.runtime.live import WAIT_MS_MAX
 from veche.runtime.threads import in_thread
 from veche.runtime.web import quiet
@@ -80,12 +78,11 @@ class OrganisationRoutes(CallerRoutes):
         self._live = live
         self._slots = DeferredSemaphore(FILES_AT_ONCE)
 
-    @API.route(
+    @API.by_key().route(
         "POST",
         "/sessions",
         body=SessionBody,
         answer=SessionState,
-        takes_session=False,
         needs_key=True,
         limit=WRITE_LIMIT,
         status=201,
@@ -93,21 +90,20 @@ class OrganisationRoutes(CallerRoutes):
     )
     async def draft(self, call: Call) -> SessionState:
         """A draft: nobody is asked before it is sent. That of a template has its file."""
-        caller, name = self._caller(call), call.body.template
+        caller, name = call.caller.id, call.body.template
         made = None
         if name is not None:
             told = (self._parts(), name, call.body, caller, call.now_ms)
             made = await in_thread(self._host.reactor, made_of, *told)
         return await self._host.database.run("signing.draft", self._new, call, made)
 
-    @API.route(
+    @API.by_key().route(
         "PUT",
         "/sessions/<session>/file",
         takes=_PDF,
         takes_bytes_max=UPLOAD_BYTES_MAX,
         query=FileQuery,
         answer=FileView,
-        takes_session=False,
         limit=FILE_LIMIT,
         summary="Put the file into a draft, or another one in its place",
     )
@@ -125,13 +121,12 @@ class OrganisationRoutes(CallerRoutes):
             upload = await self._in_thread(read_upload, call.body)
         return await run("signing.upload", self._keep, call, upload)
 
-    @API.route(
+    @API.by_key().route(
         "PUT",
         "/sessions/<session>/file/any",
         takes=ANY,
         takes_bytes_max=UPLOAD_BYTES_MAX,
         answer=FileView,
-        takes_session=False,
         limit=FILE_LIMIT,
         summary="The same with a file of any kind, which is signed as it is, in a container",
     )
@@ -142,12 +137,11 @@ class OrganisationRoutes(CallerRoutes):
         upload = await self._in_thread(any_file, call.body, session.matter.filename)
         return await run("signing.upload", self._keep, call, upload)
 
-    @API.route(
+    @API.by_key().route(
         "POST",
         "/sessions/<session>/send",
         body=Nothing,
         answer=SessionState,
-        takes_session=False,
         limit=FILE_LIMIT,
         summary="Freeze a draft and ask those of the first stage; again: its state",
     )
@@ -165,12 +159,11 @@ class OrganisationRoutes(CallerRoutes):
             raise MalformedError(f"parties.{told.get(e.field, '')}.box", e.why) from e
         return await run("signing.send", self._send, call, (session, cipher), pdf)
 
-    @API.transaction(
+    @API.by_key().transaction(
         "signing.state",
         "GET",
         "/sessions/<session>/state",
         answer=SessionState,
-        takes_session=False,
         limit=WRITE_LIMIT,
         summary="A session of the organisation",
     )
@@ -179,13 +172,12 @@ class OrganisationRoutes(CallerRoutes):
         scene = self._scene(txn, call, "state")
         return state_view(scene, self._owned(scene, call))
 
-    @API.transaction(
+    @API.by_key().transaction(
         "signing.cancel",
         "POST",
         "/sessions/<session>/cancel",
         body=Nothing,
         answer=SessionState,
-        takes_session=False,
         limit=WRITE_LIMIT,
         summary="Take a session back before everyone has signed",
     )
@@ -195,13 +187,12 @@ class OrganisationRoutes(CallerRoutes):
         session = self._owned(scene, call, is_locked=True)
         return state_view(scene, acting.cancelled(scene, session))
 
-    @API.transaction(
+    @API.by_key().transaction(
         "signing.extend",
         "POST",
         "/sessions/<session>/extend",
         body=ExtendBody,
         answer=SessionState,
-        takes_session=False,
         limit=WRITE_LIMIT,
         summary="Give a session more time; everyone is told",
     )
@@ -212,11 +203,10 @@ class OrganisationRoutes(CallerRoutes):
         session = self._owned(scene, call, is_locked=True)
         return state_view(scene, acting.extended(scene, session, until_ms))
 
-    @API.route(
+    @API.by_key().route(
         "GET",
         "/sessions/<session>/file",
         answer=Download,
-        takes_session=False,
         limit=FILE_LIMIT,
         summary="The file as it is signed until now; closed once the session has ended",
     )
@@ -233,12 +223,11 @@ class OrganisationRoutes(CallerRoutes):
         name = signed_name(session) if session.has_container else session.matter.filename
         return Download(whole, signed_kind(session), name)
 
-    @API.transaction(
+    @API.by_key().transaction(
         "signing.delete_file",
         "DELETE",
         "/sessions/<session>/file",
         answer=SessionState,
-        takes_session=False,
         limit=WRITE_LIMIT,
         summary="Have the file of a session that is over deleted, a fortnight after all are told",
     )
@@ -249,11 +238,10 @@ class OrganisationRoutes(CallerRoutes):
         forgetting.ask(scene, session)
         return state_view(scene, session)
 
-    @API.route(
+    @API.by_key().route(
         "GET",
         "/sessions/<session>/evidence",
         answer=Download,
-        takes_session=False,
         limit=FILE_LIMIT,
         summary="The sealed report on who signed what, when and how",
     )
@@ -271,17 +259,16 @@ class OrganisationRoutes(CallerRoutes):
         pdf = await self._in_thread(decrypt, session.matter.key, cipher, DOCUMENT)
         return Download(pdf, _PDF, f"evidence-{session.id}.pdf")
 
-    @API.route(
+    @API.by_key().route(
         "GET",
         "/events",
         query=EventsQuery,
         answer=SessionEvents,
-        takes_session=False,
         summary="What happened in the organisation's sessions, after a cursor; waits for news",
     )
     async def events(self, call: Call) -> SessionEvents:
         """The next events."""
-        caller = self._caller(call)
+        caller = call.caller.id
         quiet(call.request)
         run, after = self._host.database.run, call.query.after
 
@@ -306,7 +293,7 @@ class OrganisationRoutes(CallerRoutes):
     # In transactions
 
     def _new(self, txn: Cursor, call: Call, made: Made | None) -> SessionState:
-        caller = self._caller(call)
+        caller = call.caller.id
         body = canonical(call.body.model_dump(mode="json"), where="body")
         asked = Asked(caller, call.key, hashlib.sha256(body).digest())
         scene = self._scene(txn, call, f"draft {caller} {call.key}")
@@ -380,7 +367,7 @@ class OrganisationRoutes(CallerRoutes):
         return SigningFeed(self._parts().vault).after(txn, caller, after, EVENTS_MAX)
 
     def _owned(self, scene: Scene, call: Call, *, is_locked: bool = False) -> Session:
-        return owned(scene, self._caller(call), call.path_args["session"], is_locked=is_locked)
+        return owned(scene, call.caller.id, call.path_args["session"], is_locked=is_locked)
 
 
 def _with_pdf(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.signing.api.own_certificates import AnnounceBody, OwnApprovalBody
+from appservices.signing.api.parties import SessionView
 from appservices.signing.routes.api import API
 from appservices.signing.routes.parties import ASK_LIMIT, PartyCalls
 from appservices.signing.service import own_certificates
 from appservices.signing.service.views import session_view
-from veche.contracts.signing.own_certificate_api import AnnounceBody, OwnApprovalBody
-from veche.contracts.signing.signing_api import SessionView
 
 if TYPE_CHECKING:
     from veche.api import Call
@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 class OwnCertificateRoutes(PartyCalls):
     """Serves parties with certificates that were issued elsewhere."""
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.own_certificate",
         "POST",
         "/sessions/<session>/own-certificate",
         body=AnnounceBody,
         answer=SessionView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="Tell with which certificate, issued elsewhere, a party wants to sign",
     )
@@ -37,12 +36,11 @@ class OwnCertificateRoutes(PartyCalls):
         own_certificates.announce(scene, session, member, call.body)
         return session_view(scene, session, member)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/sessions/<session>/own-certificate/approval",
         body=OwnApprovalBody,
         answer=SessionView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="Approve the certificate that was told, with the key of the party's device",
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.signing.api.owned import RemindedView
+from appservices.signing.api.parties import SessionView
+from appservices.signing.api.sessions import ExtendBody
 from appservices.signing.routes.api import API
 from appservices.signing.routes.blind import LIMIT, Nothing
 from appservices.signing.routes.parties import READ_LIMIT, Files
@@ -12,8 +14,6 @@ from appservices.signing.service import acting, owned
 from appservices.signing.service.views import session_view
 from veche.access.sessions import Level
 from veche.api import Download
-from veche.contracts.signing.session_api import ExtendBody
-from veche.contracts.signing.signing_api import SessionView
 from veche.protocol.errors import NotFoundError
 
 if TYPE_CHECKING:

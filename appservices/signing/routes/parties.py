@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from appservices.signing.api.blind import ClosingBody, DoubtBody
 from appservices.signing.api.declining import DeclineBody
+from appservices.signing.api.parties import (
+    AskBody,
+    AskedView,
+    CertificateBody,
+    CertificateView,
+    SessionView,
+    SignatureBody,
+)
 from appservices.signing.core.session import State
 from appservices.signing.routes.api import API, Signing
 from appservices.signing.service import acting, blind_closing, certifying, keeping, taking
@@ -20,14 +28,6 @@ from appservices.signing.service.views import session_view
 from appservices.signing.store import blobs, sessions
 from veche.access.approvals import said
 from veche.api import Download
-from veche.contracts.signing.signing_api import (
-    AskBody,
-    AskedView,
-    CertificateBody,
-    CertificateView,
-    SessionView,
-    SignatureBody,
-)
 from veche.protocol.errors import LimitError, NotFoundError, SignInError, VecheError
 from veche.protocol.wire import Wire
 from veche.runtime.web.limits import Buckets, Limit
@@ -35,11 +35,11 @@ from veche.runtime.web.limits import Buckets, Limit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from appservices.signing.api.parties import RevisionView
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Parts, Scene
     from appservices.signing.service.tokens import PartyToken
     from veche.api import Call
-    from veche.contracts.signing.signing_api import RevisionView
     from veche.runtime.database import Cursor
 
 READ_LIMIT: Final = Limit(burst=400, per_s=20)
@@ -168,12 +168,11 @@ class PartyRoutes(PartyCalls):
         super().__init__(signing)
         self._files = Files(signing.host.reactor)
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.view",
         "GET",
         "/sessions/<session>",
         answer=SessionView,
-        takes_session=False,
         limit=READ_LIMIT,
         summary="A session as one of its parties sees it (Veche-Party: PARTY TOKEN)",
     )
@@ -182,12 +181,11 @@ class PartyRoutes(PartyCalls):
         scene = self._scene(txn, call, "read")
         return session_view(scene, *self._sent(scene, call))
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.blob",
         "GET",
         "/sessions/<session>/blobs/<digest>",
         answer=Download,
-        takes_session=False,
         limit=READ_LIMIT,
         summary="The document, encrypted; the key is in the party's link",
     )
@@ -197,13 +195,12 @@ class PartyRoutes(PartyCalls):
         session, _ = self._sent(scene, call)
         return self._files.of(scene, session, call)
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.viewed",
         "POST",
         "/sessions/<session>/view",
         body=Nothing,
         answer=Nothing,
-        takes_session=False,
         limit=READ_LIMIT,
         summary="The party has the document before their eyes",
     )
@@ -214,12 +211,11 @@ class PartyRoutes(PartyCalls):
         acting.viewed(scene, session, member.id)
         return Nothing()
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/sessions/<session>/ask",
         body=AskBody,
         answer=AskedView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="What the person's device key has to sign, to sign or to decline",
     )
@@ -233,12 +229,11 @@ class PartyRoutes(PartyCalls):
 
         return await self._unless_refused("signing.ask", work, call)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/certificates",
         body=CertificateBody,
         answer=CertificateView,
-        takes_session=False,
         limit=SIGN_LIMIT,
         summary="A certificate for one key and one document; the same approval gives the same",
     )
@@ -265,12 +260,11 @@ class PartyRoutes(PartyCalls):
         signed = await self._signing.pool.run(certifying.sign, wanted, known)
         return await run("signing.certificate", keep, signed)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/sessions/<session>/signatures",
         body=SignatureBody,
         answer=SessionView,
-        takes_session=False,
         limit=SIGN_LIMIT,
         summary="Hand in a signature: what was added to the file, or the approval alone",
     )
@@ -290,12 +284,11 @@ class PartyRoutes(PartyCalls):
 
         return await self._unless_refused("signing.sign", work, call)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/sessions/<session>/decline",
         body=DeclineBody,
         answer=SessionView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="Decline to sign, with a reason; it is final",
     )
@@ -311,12 +304,11 @@ class PartyRoutes(PartyCalls):
 
         return await self._unless_refused("signing.decline", work, call)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/sessions/<session>/closing",
         body=ClosingBody,
         answer=SessionView,
-        takes_session=False,
         limit=SIGN_LIMIT,
         summary="Close a file that the service does not see, or put another time stamp on it",
     )
@@ -336,13 +328,12 @@ class PartyRoutes(PartyCalls):
         until_ms = await self._signing.pool.run(check, body.revision, parts, now_ms)
         return await self._host.database.run("signing.closing", keep)
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.doubt",
         "POST",
         "/sessions/<session>/doubt",
         body=DoubtBody,
         answer=Nothing,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="A page refuses what it got of a file that the service does not see",
     )

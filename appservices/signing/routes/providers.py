@@ -12,13 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.signing.routes.api import API
-from appservices.signing.routes.parties import ASK_LIMIT, PartyCalls
-from appservices.signing.service import remote_signing
-from appservices.signing.service.own_certificates import moment
-from appservices.signing.service.remote_signing import Ready, check_same
-from appservices.signing.store import provider_orders
-from veche.contracts.signing.provider_api import (
+from appservices.signing.api.providers import (
     CredentialsView,
     DigestBody,
     FieldsView,
@@ -27,24 +21,30 @@ from veche.contracts.signing.provider_api import (
     OrderView,
     PartyBody,
 )
-from veche.documents.csc import ProviderRefusedError
+from appservices.signing.keys.core.csc import ProviderRefusedError
+from appservices.signing.keys.csc import Authorisation, ProviderClient, Waiting
+from appservices.signing.keys.revocation import fetched_proofs
+from appservices.signing.routes.api import API
+from appservices.signing.routes.parties import ASK_LIMIT, PartyCalls
+from appservices.signing.service import remote_signing
+from appservices.signing.service.own_certificates import moment
+from appservices.signing.service.remote_signing import Ready, check_same
+from appservices.signing.store import provider_orders
 from veche.documents.pki.stated import read_certificate
 from veche.protocol.errors import LimitError, NotFoundError
 from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.config.secret_files import read_secret
-from veche.runtime.keys.csc import Authorisation, ProviderClient, Waiting
-from veche.runtime.keys.revocation import fetched_proofs
 from veche.runtime.web.limits import Buckets, Limit
 from veche.runtime.web.outbound import Outbound
 
 if TYPE_CHECKING:
+    from appservices.signing.api.providers import CredentialView
     from appservices.signing.core.records import Member, Session
+    from appservices.signing.keys.core.csc import Remote
     from appservices.signing.routes.api import Signing
     from appservices.signing.service.scene import Scene
     from appservices.signing.store.provider_orders import ProviderOrder
     from veche.api import Call
-    from veche.contracts.signing.provider_api import CredentialView
-    from veche.documents.csc import Remote
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
@@ -80,12 +80,11 @@ class ProviderRoutes(PartyCalls):
         self._lists = Outbound(reactor, allowed=networks)
         self._looks, self._said = Buckets(LOOK_LIMIT), Buckets(SAY_LIMIT)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         f"{_PATH}/credentials",
         body=LookBody,
         answer=CredentialsView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="The certificates that a person has at a provider of remote signatures",
     )
@@ -104,12 +103,11 @@ class ProviderRoutes(PartyCalls):
         found = [await self._credential(client, one) for one in names[:LISTED_MAX]]
         return CredentialsView(credentials=sorted(found, key=lambda one: one.own is None))
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         f"{_PATH}/begin",
         body=PartyBody,
         answer=FieldsView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="What the person has to say to the provider; if it needs a code, that is sent",
     )
@@ -132,12 +130,11 @@ class ProviderRoutes(PartyCalls):
             ]
         )
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         f"{_PATH}/order",
         body=PartyBody,
         answer=OrderView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="What belongs into the file beside a signature; an older order ends",
     )
@@ -158,12 +155,11 @@ class ProviderRoutes(PartyCalls):
 
         return await self._host.database.run("signing.provider_order", keep)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         f"{_PATH}/signature",
         body=DigestBody,
         answer=OrderView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="Have a digest signed by the key of the approved certificate at its provider",
     )
@@ -184,12 +180,11 @@ class ProviderRoutes(PartyCalls):
         found = await client.authorise(remote, [digest], said)
         return await self._go_on(call, client, remote, order, found)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         f"{_PATH}/check",
         body=PartyBody,
         answer=OrderView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="Whether a person has agreed at the provider, and the signature if they have",
     )

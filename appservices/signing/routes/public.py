@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from appservices.signing.keys.core.stamp_authority import REQUEST_BYTES_MAX
 from appservices.signing.routes.api import API
 from appservices.signing.service.lists import LIST
 from appservices.signing.service.own_certificates import authority_views, stamper_views
@@ -13,18 +14,17 @@ from appservices.signing.store import certificates
 from veche.api import Download
 from veche.contracts.signing.own_certificate_api import AuthoritiesView
 from veche.documents.pki.cms import der_of
-from veche.documents.pki.stamps import REQUEST_BYTES_MAX
 from veche.documents.sealing_api import StampersView
 from veche.protocol.errors import NotFoundError
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
+    from appservices.signing.keys import SigningPool
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.sealing import Seals
     from veche.api import Call
     from veche.runtime.database import Database
-    from veche.runtime.keys import SigningPool
 
 PUBLIC_LIMIT: Final = Limit(burst=100, per_s=20)
 """Certificates and lists for one client address."""
@@ -53,11 +53,10 @@ class PublicRoutes:
         self._database = database
         self._signing = signing
 
-    @API.route(
+    @API.sessionless.route(
         "GET",
         "/crl/<name>",
         answer=Download,
-        takes_session=False,
         limit=PUBLIC_LIMIT,
         summary="The list that says whether one certificate was revoked (RFC 5280)",
     )
@@ -81,11 +80,10 @@ class PublicRoutes:
         _keep(call, LIST_KEPT_S)
         return Download(found, "application/pkix-crl", name)
 
-    @API.route(
+    @API.sessionless.route(
         "GET",
         "/ca/<name>",
         answer=Download,
-        takes_session=False,
         limit=PUBLIC_LIMIT,
         summary="The certificate of an authority: root.cer, issuing.cer, stamps.cer",
     )
@@ -102,11 +100,10 @@ class PublicRoutes:
         _keep(call, CERTIFICATE_KEPT_S)
         return Download(found.public_bytes(Encoding.DER), "application/pkix-cert", name)
 
-    @API.route(
+    @API.sessionless.route(
         "GET",
         "/authorities",
         answer=AuthoritiesView,
-        takes_session=False,
         limit=PUBLIC_LIMIT,
         summary="Authorities elsewhere whose certificates the operator takes, and at which level",
     )
@@ -116,13 +113,12 @@ class PublicRoutes:
         known = self._signing.authorities
         return AuthoritiesView(authorities=authority_views(known), stampers=stamper_views(known))
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/tsa",
         takes="application/timestamp-query",
         takes_bytes_max=REQUEST_BYTES_MAX,
         answer=Download,
-        takes_session=False,
         limit=STAMP_LIMIT,
         summary="A time stamp (RFC 3161)",
     )
@@ -138,11 +134,10 @@ class PublicRoutes:
             answer = await signing.pool.run(signing.seals.answer, call.body, call.now_ms)
         return Download(answer, "application/timestamp-reply", "stamp.tsr")
 
-    @API.route(
+    @API.sessionless.route(
         "GET",
         "/tsa/proofs",
         answer=StampersView,
-        takes_session=False,
         limit=PUBLIC_LIMIT,
         summary="Who stamps here now: the proofs that go into a file before their stamp",
     )

@@ -8,14 +8,15 @@ from appservices.signing.routes.api import API
 from appservices.signing.store import seals as store
 from veche.documents.pki.stamps import StampRequest
 from veche.documents.sealing_api import SealBody, SealedView, SealView, StampBody, StampView
+from veche.protocol.errors import NotFoundError
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
-    from appservices.signing.service.sealing import Callers, Seals
+    from appservices.signing.keys import SigningPool
+    from appservices.signing.service.sealing import Seals
     from veche.api import Call
     from veche.runtime.database import Database
-    from veche.runtime.keys import SigningPool
 
 SEAL_LIMIT: Final = Limit(burst=500, per_s=100)
 """Seals, and stamps, of one client address."""
@@ -24,7 +25,6 @@ SEAL_LIMIT: Final = Limit(burst=500, per_s=100)
 class Signing(Protocol):
     """What the routes need of the service: ``appservices.signing.bot.Signing``."""
 
-    callers: Callers
     pool: SigningPool
     seals: Seals
 
@@ -37,11 +37,10 @@ class SealRoutes:
         self._database = database
         self._signing = signing
 
-    @API.route(
+    @API.by_key().route(
         "GET",
         "/seals/<organisation>",
         answer=SealView,
-        takes_session=False,
         limit=SEAL_LIMIT,
         summary="The organisation's seal: what a file needs beside the signature",
     )
@@ -50,12 +49,11 @@ class SealRoutes:
         organisation, signing = self._organisation(call), self._signing
         return await signing.pool.run(signing.seals.view, organisation, call.now_ms)
 
-    @API.route(
+    @API.by_key().route(
         "POST",
         "/seals/<organisation>",
         body=SealBody,
         answer=SealedView,
-        takes_session=False,
         limit=SEAL_LIMIT,
         summary="Seal a digest; the same digest may be sealed again",
     )
@@ -73,18 +71,16 @@ class SealRoutes:
         )
         return sealed
 
-    @API.route(
+    @API.by_key().route(
         "POST",
         "/stamps",
         body=StampBody,
         answer=StampView,
-        takes_session=False,
         limit=SEAL_LIMIT,
         summary="Stamp a digest, for an organisation that has a seal",
     )
     async def stamp_digest(self, call: Call) -> StampView:
         """A time stamp without the form of RFC 3161 around it."""
-        self._signing.callers.of(call.header("authorization"))
         request = StampRequest(decode_base64(call.body.digest))
         signing = self._signing
         token = await signing.pool.run(signing.seals.stamp, request, call.now_ms)
@@ -92,5 +88,6 @@ class SealRoutes:
 
     def _organisation(self, call: Call) -> str:
         organisation = call.path_args["organisation"]
-        self._signing.callers.check(call.header("authorization"), organisation)
+        if call.caller.id != organisation:
+            raise NotFoundError("Your organisation has no such seal")
         return organisation

@@ -40,13 +40,12 @@ class TabletRoutes(MeetingCalls):
         super().__init__(signing)
         self._files = Files(signing.host.reactor)
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.tablet",
         "POST",
         "/meetings/<meeting>/tablet",
         body=TabletBody,
         answer=TabletView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="A tablet of the office comes in, once (Veche-Meeting: TOKEN)",
     )
@@ -59,12 +58,11 @@ class TabletRoutes(MeetingCalls):
             tablet_talk.came(scene, meeting, session, member)
         return tablets.view(scene, (meeting, session, member))
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.tablet_blob",
         "GET",
         "/meetings/<meeting>/blobs/<digest>",
         answer=Download,
-        takes_session=False,
         limit=READ_LIMIT,
         summary="The document for the tablet, encrypted (Veche-Meeting, Veche-Tablet: SECRET)",
     )
@@ -75,13 +73,12 @@ class TabletRoutes(MeetingCalls):
         tablets.check_reading(scene, found)
         return self._files.of(scene, found[1], call)
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.hand",
         "POST",
         "/meetings/<meeting>/hand",
         body=HandBody,
         answer=MeetingView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="Agree by hand on the tablet, without a key; it counts once the witness has signed",
     )
@@ -90,13 +87,12 @@ class TabletRoutes(MeetingCalls):
         scene = self._scene(txn, call, f"hand {call.path_args['meeting']}")
         return self._said(scene, call, tablets.agree)
 
-    @API.transaction(
+    @API.sessionless.transaction(
         "signing.hand_refusal",
         "POST",
         "/meetings/<meeting>/refusal",
         body=RefusalBody,
         answer=MeetingView,
-        takes_session=False,
         limit=ASK_LIMIT,
         summary="Decline on the tablet, with a reason; the registrar confirms it",
     )

@@ -47,28 +47,25 @@ BATCH_LIMIT: Final = Limit(burst=10, per_s=0.2)
 class TemplateRoutes(CallerRoutes):
     """Serves organisations that have documents made."""
 
-    @API.route(
+    @API.by_key().route(
         "GET",
         "/templates",
         answer=TemplatesView,
-        takes_session=False,
         limit=WRITE_LIMIT,
         summary="The templates of the site: who signs, and what they are filled with",
     )
     async def templates(self, call: Call) -> TemplatesView:
         """All of them."""
-        self._caller(call)
         folder = self._parts().section.templates
         return await self._away(templates_of, folder, call.language)
 
-    @API.route(
+    @API.by_key().route(
         "POST",
         "/templates/<name>/sessions",
         takes="application/json",
         takes_bytes_max=BATCH_BYTES_MAX,
         takes_model=RightBatchBody,
         answer=BatchView,
-        takes_session=False,
         needs_key=True,
         limit=BATCH_LIMIT,
         status=202,
@@ -78,14 +75,13 @@ class TemplateRoutes(CallerRoutes):
         """The rows are checked now, and made one after the other; a bad one stops no other."""
         return await self._ordered(call, _body_of, call.body)
 
-    @API.route(
+    @API.by_key().route(
         "POST",
         "/templates/<name>/table",
         takes="text/csv",
         takes_bytes_max=BATCH_BYTES_MAX,
         query=TableQuery,
         answer=BatchView,
-        takes_session=False,
         needs_key=True,
         limit=BATCH_LIMIT,
         status=202,
@@ -97,27 +93,25 @@ class TemplateRoutes(CallerRoutes):
         query = call.query.model_dump_json().encode()
         return await self._ordered(call, _body_of_table, query + b"\n" + call.body)
 
-    @API.transaction(
+    @API.by_key().transaction(
         "signing.batch",
         "GET",
         "/batches/<batch>",
         answer=BatchView,
-        takes_session=False,
         limit=WRITE_LIMIT,
         summary="How far the documents of a batch have got",
     )
     def batch(self, txn: Cursor, call: Call) -> BatchView:
         """Counts, and what is wrong with the rows that failed."""
         scene = self._scene(txn, call, "batch")
-        return batches.view(scene, self._caller(call), call.path_args["batch"])
+        return batches.view(scene, call.caller.id, call.path_args["batch"])
 
-    @API.transaction(
+    @API.by_key().transaction(
         "signing.batch_rows",
         "GET",
         "/batches/<batch>/rows",
         query=BatchRowsQuery,
         answer=BatchRowsView,
-        takes_session=False,
         limit=WRITE_LIMIT,
         summary="What became of its rows, at most 1,000 after a number",
     )
@@ -125,12 +119,12 @@ class TemplateRoutes(CallerRoutes):
         """Each with its session."""
         scene = self._scene(txn, call, "batch rows")
         batch, after = call.path_args["batch"], call.query.after
-        return batches.rows_view(scene, self._caller(call), batch, after)
+        return batches.rows_view(scene, call.caller.id, batch, after)
 
     async def _ordered(
         self, call: Call, read: Callable[[Parts, Call], BatchBody], asked_for: bytes
     ) -> BatchView:
-        caller, parts = self._caller(call), self._parts()
+        caller, parts = call.caller.id, self._parts()
 
         def checked() -> tuple[BatchBody, tuple[Named, str, list[Row]]]:
             body, name = read(parts, call), call.path_args["name"]

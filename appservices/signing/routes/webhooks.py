@@ -19,24 +19,22 @@ if TYPE_CHECKING:
 class WebhookRoutes(CallerRoutes):
     """Targets of organisations."""
 
-    @API.route(
+    @API.by_key().route(
         "POST",
         "/webhooks",
         body=WebhookBody,
         answer=WebhookView,
-        takes_session=False,
         limit=WRITE_LIMIT,
         status=201,
         summary="Have events sent to an address, each as a signed envelope; again: the same target",
     )
     async def add(self, call: Call) -> WebhookView:
         """Add a target."""
-        self._caller(call)
         await self._webhooks.check(call.body.url)
         return await self._host.database.run("signing.webhook", self._add, call)
 
     def _add(self, txn: Cursor, call: Call) -> WebhookView:
-        caller, url = self._caller(call), call.body.url
+        caller, url = call.caller.id, call.body.url
         known = self._webhooks.all_of(txn, caller).webhooks
         before = next((one for one in known if one.url == url), None)
         if before is not None:
@@ -45,45 +43,42 @@ class WebhookRoutes(CallerRoutes):
         id_ = scene.sender.fresh_ulid("webhook")
         return self._webhooks.add(txn, caller, id_, call.body, call.now_ms)
 
-    @API.transaction(
+    @API.by_key().transaction(
         "signing.webhook",
         "GET",
         "/webhooks",
         answer=WebhooksView,
-        takes_session=False,
         summary="Where events are sent, how far each target is, and why it fails",
     )
     def all(self, txn: Cursor, call: Call) -> WebhooksView:
         """All targets."""
-        return self._webhooks.all_of(txn, self._caller(call))
+        return self._webhooks.all_of(txn, call.caller.id)
 
-    @API.transaction(
+    @API.by_key().transaction(
         "signing.webhook",
         "POST",
         "/webhooks/<webhook_id>/resume",
         body=ResumeBody,
         answer=WebhookView,
-        takes_session=False,
         limit=WRITE_LIMIT,
         summary="Send again to a target that was disabled, or from another event on",
     )
     def resume(self, txn: Cursor, call: Call) -> WebhookView:
         """Let a target hear again."""
-        caller, id_ = self._caller(call), call.path_args["webhook_id"]
+        caller, id_ = call.caller.id, call.path_args["webhook_id"]
         return self._webhooks.resume(txn, caller, id_, call.body.after, call.now_ms)
 
-    @API.transaction(
+    @API.by_key().transaction(
         "signing.webhook",
         "DELETE",
         "/webhooks/<webhook_id>",
         answer=None,
-        takes_session=False,
         limit=WRITE_LIMIT,
         summary="Send nothing more to a target",
     )
     def remove(self, txn: Cursor, call: Call) -> None:
         """Forget a target."""
-        self._webhooks.remove(txn, self._caller(call), call.path_args["webhook_id"])
+        self._webhooks.remove(txn, call.caller.id, call.path_args["webhook_id"])
 
     @property
     def _webhooks(self) -> Webhooks:

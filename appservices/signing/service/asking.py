@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from appservices.signing.api.parties import AskedView
 from appservices.signing.core.errors import (
     ApprovalMismatchError,
     ClauseError,
@@ -22,17 +23,16 @@ from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.told import told_digest
 from veche.access.approvals import SIGNATURE_ASKED_MS, by_page
-from veche.contracts.signing.signing_api import AskedView
 from veche.protocol.approval import ShownClause, ShownDocument, SignatureShown
 from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from appservices.signing.api.parties import AskBody, ClauseAnswer
     from appservices.signing.core.errors import GuardiansError
     from appservices.signing.core.records import Clause, Member, Session
     from appservices.signing.service.scene import Scene
-    from veche.contracts.signing.signing_api import AskBody, ClauseAnswer
     from veche.protocol.approval import ShownHand
 
 _WITH_FIELD: Final = frozenset({Role.SIGNER, Role.CLERK, Role.WITNESS})

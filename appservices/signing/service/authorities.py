@@ -17,14 +17,14 @@ from cryptography.exceptions import InvalidSignature
 from appservices.signing.core.anchors import Anchor
 from appservices.signing.core.records import OWN_LEVELS, Level
 from appservices.signing.core.stampers import Stampers
+from appservices.signing.keys.core.issuing import Authority
+from appservices.signing.keys.places import has_signed, open_key
 from appservices.signing.service.lists import LIST, FolderLists, is_listed
-from veche.documents.pki.certificates import Authority
 from veche.documents.pki.cms import der_of
 from veche.documents.pki.stated import is_authority, read_certificate
 from veche.documents.signatures.anchors import NamedAnchor
 from veche.documents.signatures.judging import StampRoot
 from veche.protocol.errors import ConfigError
-from veche.runtime.keys.places import has_signed, open_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

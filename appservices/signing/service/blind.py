@@ -28,6 +28,7 @@ from appservices.signing.core.records import (
 )
 from appservices.signing.core.session import NotNowError, State
 from appservices.signing.core.texts.blind import sent_doc
+from appservices.signing.keys.document_cipher import OVERHEAD_BYTES
 from appservices.signing.service import draft_talk, drafting
 from appservices.signing.service.inviting import Invited
 from appservices.signing.service.naming import user_named
@@ -42,7 +43,6 @@ from veche.protocol.errors import (
 )
 from veche.protocol.ids import UserId
 from veche.protocol.unpadded_base64 import decode_base64
-from veche.runtime.files.document_cipher import OVERHEAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,20 +18,20 @@ from appservices.signing.core.errors import StaleRevisionError
 from appservices.signing.core.parties import PartyState
 from appservices.signing.core.session import BROKEN_OFF, State
 from appservices.signing.core.texts.blind import doubt_doc
+from appservices.signing.keys.document_cipher import OVERHEAD_BYTES
 from appservices.signing.service import ending, telling
 from appservices.signing.store import events, renewals, revisions
 from appservices.signing.store.revisions import Revision
 from veche.protocol.errors import BadSignatureError, MalformedError, RefusedError
 from veche.protocol.unpadded_base64 import decode_base64
-from veche.runtime.files.document_cipher import OVERHEAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.api.blind import DoubtBody
+    from appservices.signing.api.parties import RevisionView
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Parts, Scene
-    from veche.contracts.signing.signing_api import RevisionView
 
 DOUBTED: Final = "doubted"
 DOUBTS_MAX: Final = 10

@@ -14,6 +14,7 @@ from appservices.signing.core.boxes import BoxError
 from appservices.signing.core.papers.uploads import UploadError, UploadTooLargeError
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.draft import failed_doc, many_doc
+from appservices.signing.keys.document_cipher import fresh_key
 from appservices.signing.service import drafting
 from appservices.signing.service.laying import boxed
 from appservices.signing.service.scene import Parts
@@ -23,7 +24,6 @@ from veche.messaging import jobs
 from veche.messaging.jobs import Job
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId, derived_ulid, effect_id
-from veche.runtime.files.document_cipher import fresh_key
 from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:

@@ -24,10 +24,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
+from appservices.signing.api.parties import CertificateView, ProofsView
 from appservices.signing.core.errors import ApprovalMismatchError
 from appservices.signing.core.guests import is_guest
 from appservices.signing.core.hand import writer_of
 from appservices.signing.core.records import Level
+from appservices.signing.keys.core import issuing
+from appservices.signing.keys.core.issuing import Fresh, Holder
 from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time, known_by
 from appservices.signing.service.asking import check_shown
@@ -39,9 +42,8 @@ from appservices.signing.store.certificates import Approved, Issued
 from veche.access.approvals import NotApprovedError
 from veche.acts import spend
 from veche.chat.sending import Ground
-from veche.contracts.signing.signing_api import CertificateView, ProofsView
 from veche.documents.pki import certificates
-from veche.documents.pki.certificates import Fresh, Hand, Holder
+from veche.documents.pki.certificates import Hand
 from veche.documents.pki.cms import der_of
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.approval import Approval, SignatureShown, signed_bytes
@@ -50,11 +52,11 @@ from veche.protocol.p256 import verify
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 if TYPE_CHECKING:
+    from appservices.signing.api.parties import CertificateBody
     from appservices.signing.core.guests import Identified
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.scene import Scene
-    from veche.contracts.signing.signing_api import CertificateBody
     from veche.protocol.approval import Decline
 
 CERTIFICATES_PER_HOUR_MAX: Final = 30
@@ -177,9 +179,9 @@ def sign(wanted: ToSign, authorities: Authorities) -> Signed:
     bound = (wanted.document_sha256, wanted.level, _LIFE)
     _, key = _key_of(encode_base64(approved.spki))
     fresh = Fresh(approved.serial, url, now)
-    made = certificates.person_certificate(authorities.issuing, key, wanted.holder, fresh, bound)
+    made = issuing.person_certificate(authorities.issuing, key, wanted.holder, fresh, bound)
     assert url.endswith(list_name(made)), "its list is found by its number"  # noqa: S101 -- our bug
-    listed = certificates.revocation_list(authorities.issuing, made, now)
+    listed = issuing.revocation_list(authorities.issuing, made, now)
     return Signed(wanted, made, listed.public_bytes(Encoding.DER))
 
 

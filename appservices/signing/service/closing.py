@@ -17,6 +17,7 @@ import attrs
 
 from appservices.signing.core.judged import judged, judged_file
 from appservices.signing.core.session import Input
+from appservices.signing.keys.document_cipher import DOCUMENT, encrypt, increment_of
 from appservices.signing.service.appending import free_names
 from appservices.signing.service.blind_closing import CLOSABLE
 from appservices.signing.service.effects import Happening, happen
@@ -39,7 +40,6 @@ from veche.documents.pki.stamps import StampRequest
 from veche.documents.signatures.report import Verdict
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.unpadded_base64 import encode_base64
-from veche.runtime.files.document_cipher import DOCUMENT, encrypt, increment_of
 from veche.runtime.files.sandbox import in_sandbox
 from veche.runtime.threads import in_thread
 

@@ -14,6 +14,7 @@ from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import is_in_force
 from appservices.signing.core.texts.news import file_caption, is_told, result_doc
 from appservices.signing.core.texts.words import number_of
+from appservices.signing.keys.document_cipher import DOCUMENT, decrypt
 from appservices.signing.service import cards, keeping, together
 from appservices.signing.service.files import read_kept, read_told
 from appservices.signing.service.scene import Parts
@@ -38,7 +39,6 @@ from veche.protocol.ids import UserId, effect_id
 from veche.protocol.message import Paragraph
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.crypto.media import upload_encrypted
-from veche.runtime.files.document_cipher import DOCUMENT, decrypt
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.threads import in_thread
 

@@ -37,6 +37,7 @@ from appservices.signing.core.records import (
     with_clause_fields,
 )
 from appservices.signing.core.session import Input, NotNowError, State, step
+from appservices.signing.keys.document_cipher import DOCUMENT, encrypt, fresh_key
 from appservices.signing.service.appending import free_names
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.service.inviting import Invited, with_witnesses, written_member
@@ -47,7 +48,6 @@ from veche.documents.pdf.signing import form_fields
 from veche.documents.pdf.values import PdfError
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
-from veche.runtime.files.document_cipher import DOCUMENT, encrypt, fresh_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.growing import begun, grown
+from appservices.signing.keys.document_cipher import DOCUMENT, decrypt, increment_of
 from appservices.signing.service.keeping import check_kept, is_forgotten
 from appservices.signing.store import blobs, revisions, sessions
-from veche.documents.asic.container import DataFile
+from veche.documents.asic import DataFile
 from veche.protocol.errors import RefusedError
-from veche.runtime.files.document_cipher import DOCUMENT, decrypt, increment_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from veche.runtime.config.secret_files import read_secret, write_private
-from veche.runtime.keys.places import (
+from appservices.signing.keys.places import (
     IN_TOKEN,
     KEY,
     TokenKey,
@@ -22,11 +21,12 @@ from veche.runtime.keys.places import (
     open_token,
     token_text,
 )
+from veche.runtime.config.secret_files import read_secret, write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from veche.runtime.keys import Token
+    from appservices.signing.keys import Token
 
 LABELS_MAX: Final = 100
 PREFIX: Final = "veche-"

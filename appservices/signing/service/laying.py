@@ -16,11 +16,11 @@ from appservices.signing.core.papers.sheet import (
 )
 from appservices.signing.core.papers.uploads import UploadError
 from appservices.signing.core.records import clause_field, clauses_of
+from appservices.signing.keys.document_cipher import DOCUMENT, decrypt
 from appservices.signing.service import drafting
 from appservices.signing.service.boxes import with_signature_boxes
 from appservices.signing.service.drawing import read_pages
 from appservices.signing.service.scene import CATALOGUE
-from veche.runtime.files.document_cipher import DOCUMENT, decrypt
 from veche.runtime.files.sandbox import SandboxError, in_sandbox
 
 if TYPE_CHECKING:

@@ -39,12 +39,12 @@ from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from appservices.signing.api.own_certificates import AnnounceBody
     from appservices.signing.core.anchors import Anchor
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.scene import Scene
     from appservices.signing.store.signatures import Signature
-    from veche.contracts.signing.own_certificate_api import AnnounceBody
     from veche.protocol.approval import SignedApproval
 
 APPROVED_MS: Final = 3_600_000

@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from appservices.signing.core.stampers import Stampers
+from appservices.signing.keys.core.foreign_stamps import believed_token
+from appservices.signing.keys.stampers import NONCE_BITS
 from appservices.signing.service.authorities import (
     STAMPS,
     certificate_in,
     issuer_in,
     read_authorities,
 )
-from appservices.signing.service.sealing import Callers
+from appservices.signing.service.sealing import organisation_keys
 from appservices.signing.service.stamping import CLOCK_MS_MAX
 from appservices.signing.service.upkeep import SOON, look
 from veche.documents.pki.cms import CmsError
 from veche.documents.pki.digests import SHA256
 from veche.documents.pki.stamps import StampRequest, read_token
-from veche.documents.signatures.foreign_stamps import believed_token
 from veche.protocol.errors import ConfigError
 from veche.runtime.config.secret_files import read_secret
-from veche.runtime.keys.stampers import NONCE_BITS
 from veche.runtime.web.outbound import ANSWER_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def setting_faults(section: SigningSection) -> Iterator[tuple[str, str]]:
     anchors = [] if section.sessions is None else section.sessions.anchors
     try:
         read_authorities(section.folder, anchors, section.stamps, section.former_stamp_roots)
-        Callers(section.seals)
+        organisation_keys(section.seals)
     except ConfigError as e:
         yield f"signing: {e}", ""
 

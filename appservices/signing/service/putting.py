@@ -19,6 +19,7 @@ from appservices.signing.core.appearance import look_of, look_that_fits
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Level
 from appservices.signing.core.session import State
+from appservices.signing.keys.document_cipher import encrypt, increment_of
 from appservices.signing.service import acting
 from appservices.signing.service.ending import SEAL
 from appservices.signing.service.files import read_kept
@@ -39,7 +40,6 @@ from veche.protocol.acts import ActClass, call_form
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import effect_id
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
-from veche.runtime.files.document_cipher import encrypt, increment_of
 from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from appservices.signing.core.papers.uploads import (
 from appservices.signing.core.records import TITLE_CHARACTERS_MAX
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.draft import any_file_doc, problem_doc, upload_doc
+from appservices.signing.keys.document_cipher import DOCUMENT, encrypt
 from appservices.signing.service import draft_talk, drafting
 from appservices.signing.service.appending import read_any
 from appservices.signing.service.naming import known_name, name_of
@@ -36,7 +37,6 @@ from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import mapping
 from veche.runtime.crypto.attachments import read_file_key
 from veche.runtime.crypto.media import download_encrypted
-from veche.runtime.files.document_cipher import DOCUMENT, encrypt
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.threads import in_thread
 from veche.runtime.web.http_client import AnswerTooLargeError

@@ -14,26 +14,26 @@ from typing import TYPE_CHECKING, Final, Literal
 import attrs
 from cryptography import x509
 
+from appservices.signing.api.providers import CredentialView, OrderView
 from appservices.signing.core.anchors import CHAIN_MAX, check_own
 from appservices.signing.core.errors import NoOrderError, OwnCertificateError
 from appservices.signing.core.records import OWN_LEVELS
+from appservices.signing.keys.csc import Waiting
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.own_certificates import check_still_taken, moment, own_view
 from appservices.signing.store import certificates, provider_orders
 from appservices.signing.store.provider_orders import ProviderOrder
-from veche.contracts.signing.provider_api import CredentialView, OrderView
 from veche.documents.pki.cms import der_of
 from veche.protocol.unpadded_base64 import encode_base64
-from veche.runtime.keys.csc import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.core.records import Member, Session
+    from appservices.signing.keys.core.csc import Remote
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.scene import Scene
     from appservices.signing.store.certificates import Issued
-    from veche.documents.csc import Remote
 
 ORDER_MS: Final = 4 * 60_000
 """How long an order can be finished: a signature shows when it was prepared, and its time stamp has

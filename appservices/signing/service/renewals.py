@@ -17,6 +17,9 @@ import attrs
 
 from appservices.signing.core.growing import added
 from appservices.signing.core.texts.blind import renew_doc
+from appservices.signing.keys.document_cipher import encrypt, increment_of
+from appservices.signing.renewal.core import Stamper
+from appservices.signing.renewal.sandboxed import Known, renew_file
 from appservices.signing.service import delivery, ending
 from appservices.signing.service.files import read_kept
 from appservices.signing.service.keeping import is_forgotten
@@ -25,13 +28,10 @@ from appservices.signing.store import events, renewals, revisions
 from appservices.signing.store.revisions import Revision
 from veche.bots import ChatJob
 from veche.documents.pki.stamps import StampRequest
-from veche.documents.renewal import Stamper
 from veche.documents.signed_file import lasting_addresses
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
 from veche.protocol.ids import effect_id
-from veche.runtime.files.document_cipher import encrypt, increment_of
-from veche.runtime.files.renewing import Known, renew_file
 from veche.runtime.files.sandbox import in_sandbox
 from veche.runtime.threads import in_thread
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from appservices.signing.keys.core.issuing import Revoked, revocation_list
 from appservices.signing.store import certificates as store
-from veche.documents.pki.certificates import Revoked, revocation_list
 from veche.protocol.errors import NotFoundError
 
 if TYPE_CHECKING:

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from appservices.signing.config import SigningSection
     from appservices.signing.core.records import Member, Session
+    from appservices.signing.keys import SigningPool
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.sealing import Seals
     from veche.chat.prompts import Asking, Kept
     from veche.runtime.database import Cursor
-    from veche.runtime.keys import SigningPool
     from veche.runtime.vault import Vault
 
 CATALOGUE: Final = Catalogue.load(

@@ -5,17 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from veche.api.bearer import BearerKeys
+from appservices.signing.keys.core.issuing import STAMP_POLICY
+from appservices.signing.keys.core.stamp_authority import StampAuthority
+from veche.api.bearer import BearerKeys, OrganisationCaller
 from veche.documents.pdf.signing import Proofs
-from veche.documents.pki.certificates import STAMP_POLICY
 from veche.documents.pki.cms import Signer, der_of
-from veche.documents.pki.stamps import StampAuthority, StampRequest
+from veche.documents.pki.stamps import StampRequest
 from veche.documents.sealing_api import SealedView, SealView
 from veche.protocol.errors import ForbiddenError, NotFoundError, RefusedError
 from veche.protocol.unpadded_base64 import encode_base64
@@ -24,46 +24,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.signing.config import SealSection
+    from appservices.signing.keys.core.issuing import Authority
     from appservices.signing.service.authorities import Authorities
     from appservices.signing.service.stamping import OtherStamps
-    from veche.documents.pki.certificates import Authority
 
 SERIAL_BITS: Final = 120
 """Of a time stamp: from chance alone, so that two processes never give the same."""
 _ANOTHER: Final = "the operator has to make another"
 
 
-class Callers(BearerKeys[str]):
-    """Which organisation asks, by its keys."""
+def organisation_keys(seals: Sequence[SealSection]) -> BearerKeys:
+    """Read the keys of organisations that have a seal.
 
-    def __init__(self, seals: Sequence[SealSection]) -> None:
-        """Read the keys.
-
-        Raises:
-            ConfigError: A key cannot be read, is too short, or is there twice.
-        """
-        super().__init__()
-        for one in seals:
-            for path in one.key_paths:
-                self.add(path, partial(_named, one.id))
-
-    def check(self, authorization: str, organisation: str) -> None:
-        """Make sure that an organisation asks for its own seal.
-
-        Args:
-            authorization: The header: ``Bearer …``.
-            organisation: Whose seal is asked for.
-
-        Raises:
-            SignInError: The key is nobody's.
-            NotFoundError: It is another organisation's, or there is no such seal.
-        """
-        if self.of(authorization) != organisation:
-            raise NotFoundError("Your organisation has no such seal")
-
-
-def _named(organisation: str, _digest: bytes) -> str:
-    return organisation
+    Raises:
+        ConfigError: A key cannot be read, is too short, or is there twice.
+    """
+    keys = BearerKeys()
+    for one in seals:
+        for path in one.key_paths:
+            keys.add(path, OrganisationCaller(one.id))
+    return keys
 
 
 class Seals:

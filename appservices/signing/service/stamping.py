@@ -22,24 +22,23 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread
 
+from appservices.signing.keys.core.stamp_authority import (
+    RequestError,
+    granted,
+    read_request,
+    refusal,
+)
+from appservices.signing.keys.revocation import fetched_proofs
+from appservices.signing.keys.stampers import RemoteStamper, place_of
 from veche.documents.pdf.signing import Proofs
 from veche.documents.pki import der
 from veche.documents.pki.cms import der_of
 from veche.documents.pki.digests import SHA256
-from veche.documents.pki.stamps import (
-    RequestError,
-    StampRequest,
-    granted,
-    read_request,
-    read_token,
-    refusal,
-)
+from veche.documents.pki.stamps import StampRequest, read_token
 from veche.documents.pki.stated import read_certificate
 from veche.documents.pki.trust import Trust
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.runtime import metrics
-from veche.runtime.keys.revocation import fetched_proofs
-from veche.runtime.keys.stampers import RemoteStamper, place_of
 from veche.runtime.web.http_client import NoAnswerError
 
 if TYPE_CHECKING:

@@ -28,6 +28,7 @@ from appservices.signing.core.errors import (
     StaleRevisionError,
 )
 from appservices.signing.core.records import Level, clause_field, fields_of
+from appservices.signing.keys.document_cipher import decrypt, increment_of
 from appservices.signing.service import acting
 from appservices.signing.service.asking import check_level, check_shown
 from appservices.signing.service.blind_closing import claimed
@@ -36,19 +37,18 @@ from appservices.signing.service.own_certificates import check_still_taken
 from appservices.signing.store import certificates, revisions
 from appservices.signing.store.revisions import Revision
 from appservices.signing.store.signatures import TOGETHER, Signature
-from veche.documents.asic.archive import ArchiveError
+from veche.documents.asic import ArchiveError
 from veche.documents.pdf.document import Document
 from veche.documents.signatures.verdict import signatures_of
 from veche.protocol.approval import Approval, SignatureShown
 from veche.protocol.errors import BadSignatureError, VecheError
 from veche.protocol.unpadded_base64 import decode_base64
-from veche.runtime.files.document_cipher import decrypt, increment_of
 
 if TYPE_CHECKING:
+    from appservices.signing.api.parties import RevisionView
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Parts, Scene
     from appservices.signing.store.certificates import Issued
-    from veche.contracts.signing.signing_api import RevisionView
     from veche.protocol.approval import SignedApproval
 
 _NO_CERTIFICATE: Final = "You have no certificate for this document: please sign again."

@@ -8,13 +8,13 @@ import attrs
 
 from appservices.signing.core.records import SessionEffect
 from appservices.signing.core.template import TemplateError
+from appservices.signing.keys.document_cipher import DOCUMENT, encrypt
 from appservices.signing.service import drafting, filling
 from appservices.signing.service.filling import FillingError, Problem
 from appservices.signing.service.organisations import Asked, name_of, owned
 from appservices.signing.service.templates import make_document
 from appservices.signing.store import blobs, sessions
 from veche.protocol.errors import ConflictError, RefusedError
-from veche.runtime.files.document_cipher import DOCUMENT, encrypt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -23,6 +23,7 @@ from appservices.signing.core.texts.draft import (
     templates_doc,
     whom_doc,
 )
+from appservices.signing.keys.document_cipher import DOCUMENT, encrypt
 from appservices.signing.service import draft_talk, drafting
 from appservices.signing.service.filling import filled
 from appservices.signing.service.naming import known_name, name_of, user_named
@@ -36,7 +37,6 @@ from veche.protocol.forms import FieldContext, dialogue
 from veche.protocol.forms.rendering import output_doc
 from veche.protocol.forms.state import Cancelled, Completed, FormState, Review, Said, Wrong
 from veche.protocol.ids import RoomId, UserId
-from veche.runtime.files.document_cipher import DOCUMENT, encrypt
 from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:

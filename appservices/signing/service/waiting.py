@@ -22,6 +22,7 @@ from appservices.signing.api.waiting import (
 from appservices.signing.core.errors import ApprovalMismatchError, ClauseError
 from appservices.signing.core.hand import writer_of
 from appservices.signing.core.records import Level
+from appservices.signing.keys.document_cipher import encrypt
 from appservices.signing.service import guarding
 from appservices.signing.service.acting import able, check_time
 from appservices.signing.service.asking import check_level, facts_of
@@ -31,7 +32,6 @@ from veche.access.approvals import SIGNATURE_ASKED_MS, by_page
 from veche.protocol.approval import DOCUMENTS_MAX, SignatureShown, documents_sha256
 from veche.protocol.errors import RefusedError
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
-from veche.runtime.files.document_cipher import encrypt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -128,13 +128,12 @@ class SessionRoutes:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/codes",
         body=CodeAsked,
         answer=CodeRequest,
         limit=ASK_LIMIT,
-        takes_session=False,
         summary="Have the bot send a code and a link into the person's encrypted chat",
     )
     async def ask_code(self, call: Call) -> CodeRequest:
@@ -145,13 +144,12 @@ class SessionRoutes:
         )
         return CodeRequest(request=request)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/code",
         body=CodeTyped,
         answer=NewSession,
         limit=REDEEM_LIMIT,
-        takes_session=False,
         summary="Sign in with the code that was sent for this page",
     )
     async def redeem_code(self, call: Call) -> NewSession:
@@ -163,13 +161,12 @@ class SessionRoutes:
         got = await self._sessions.redeem_code(typed.request, typed.code, _user_agent(call))
         return _new(got, call)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/link",
         body=LinkSecret,
         answer=NewSession,
         limit=REDEEM_LIMIT,
-        takes_session=False,
         summary="Sign in with a link from the bot",
     )
     async def redeem_link(self, call: Call) -> NewSession:
@@ -177,13 +174,12 @@ class SessionRoutes:
         link: LinkSecret = call.body
         return _new(await self._sessions.redeem_link(link.secret, _user_agent(call)), call)
 
-    @API.route(
+    @API.sessionless.route(
         "POST",
         "/openid",
         body=OpenIdToken,
         answer=NewSession,
         limit=OPENID_LIMIT,
-        takes_session=False,
         summary="Sign in at the lowest level with an OpenID token of the person's homeserver",
     )
     async def redeem_openid(self, call: Call) -> NewSession:

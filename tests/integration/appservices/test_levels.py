@@ -8,6 +8,7 @@ import json
 import pkgutil
 import random
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -24,7 +25,14 @@ from tests.support.web import served
 from veche.access.sessions import Agent, Level, Session, Sessions, core, store
 from veche.acts import ActLog
 from veche.api import Api
+from veche.api.bearer import (
+    KEY_CHARACTERS_MIN,
+    BearerKeys,
+    OrganisationCaller,
+    OrganisationKey,
+)
 from veche.api.gate import Gate
+from veche.api.route import Auth
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import UserId
 from veche.protocol.json_reader import read_json
@@ -44,75 +52,75 @@ ALICE = UserId("@alice:example.org")
 NOW_MS = 1_764_000_000_000
 PLENTY = Limit(burst=100_000, per_s=1_000)
 
-BY_KEY = (
-    "DELETE /_veche/payments/v1/webhooks/<webhook_id>",
-    "DELETE /_veche/signing/v1/sessions/<session>/file",
-    "DELETE /_veche/signing/v1/webhooks/<webhook_id>",
-    "GET /_veche/payments/v1/code",
-    "GET /_veche/payments/v1/code.png",
-    "GET /_veche/payments/v1/code.svg",
-    "GET /_veche/payments/v1/disputes",
-    "GET /_veche/payments/v1/escrows/<escrow_id>",
-    "GET /_veche/payments/v1/events",
-    "GET /_veche/payments/v1/invoices/<invoice_id>",
-    "GET /_veche/payments/v1/invoices/<invoice_id>/code",
-    "GET /_veche/payments/v1/invoices/<invoice_id>/code.png",
-    "GET /_veche/payments/v1/invoices/<invoice_id>/code.svg",
-    "GET /_veche/payments/v1/invoices/<invoice_id>/quote",
-    "GET /_veche/payments/v1/invoices/<invoice_id>/refunds",
-    "GET /_veche/payments/v1/invoices/<invoice_id>/refunds/<refund_id>/ubl",
-    "GET /_veche/payments/v1/invoices/<invoice_id>/ubl",
-    "GET /_veche/payments/v1/mandates/<mandate_id>",
-    "GET /_veche/payments/v1/mandates/<mandate_id>/charges/<charge_id>",
-    "GET /_veche/payments/v1/payments/<payment_id>",
-    "GET /_veche/payments/v1/payments/<payment_id>/dispute",
-    "GET /_veche/payments/v1/payments/<payment_id>/dispute/evidence/<n>",
-    "GET /_veche/payments/v1/payouts/<payout_id>",
-    "GET /_veche/payments/v1/payouts/<payout_id>/lines",
-    "GET /_veche/payments/v1/webhooks",
-    "GET /_veche/signing/v1/batches/<batch>",
-    "GET /_veche/signing/v1/batches/<batch>/rows",
-    "GET /_veche/signing/v1/events",
-    "GET /_veche/signing/v1/seals/<organisation>",
-    "GET /_veche/signing/v1/sessions/<session>/evidence",
-    "GET /_veche/signing/v1/sessions/<session>/file",
-    "GET /_veche/signing/v1/sessions/<session>/state",
-    "GET /_veche/signing/v1/templates",
-    "GET /_veche/signing/v1/webhooks",
-    "POST /_veche/payments/v1/escrows",
-    "POST /_veche/payments/v1/escrows/<escrow_id>/cancel",
-    "POST /_veche/payments/v1/escrows/<escrow_id>/decide",
-    "POST /_veche/payments/v1/invoices",
-    "POST /_veche/payments/v1/invoices/<invoice_id>/confirm",
-    "POST /_veche/payments/v1/invoices/<invoice_id>/quote",
-    "POST /_veche/payments/v1/invoices/<invoice_id>/refund",
-    "POST /_veche/payments/v1/invoices/<invoice_id>/refuse",
-    "POST /_veche/payments/v1/invoices/<invoice_id>/withdraw",
-    "POST /_veche/payments/v1/mandates",
-    "POST /_veche/payments/v1/mandates/<mandate_id>/charges",
-    "POST /_veche/payments/v1/mandates/<mandate_id>/end",
-    "POST /_veche/payments/v1/payments/<payment_id>/dispute/answer",
-    "POST /_veche/payments/v1/payments/<payment_id>/dispute/appeal",
-    "POST /_veche/payments/v1/payouts",
-    "POST /_veche/payments/v1/payouts/<payout_id>/approve",
-    "POST /_veche/payments/v1/payouts/<payout_id>/stop",
-    "POST /_veche/payments/v1/webhooks",
-    "POST /_veche/payments/v1/webhooks/<webhook_id>/resume",
-    "POST /_veche/signing/v1/seals/<organisation>",
-    "POST /_veche/signing/v1/sessions",
-    "POST /_veche/signing/v1/sessions/<session>/cancel",
-    "POST /_veche/signing/v1/sessions/<session>/extend",
-    "POST /_veche/signing/v1/sessions/<session>/send",
-    "POST /_veche/signing/v1/stamps",
-    "POST /_veche/signing/v1/templates/<name>/sessions",
-    "POST /_veche/signing/v1/templates/<name>/table",
-    "POST /_veche/signing/v1/webhooks",
-    "POST /_veche/signing/v1/webhooks/<webhook_id>/resume",
-    "PUT /_veche/payments/v1/payments/<payment_id>/dispute/evidence",
-    "PUT /_veche/signing/v1/sessions/<session>/file",
-    "PUT /_veche/signing/v1/sessions/<session>/file/any",
-)
-"""No session opens them: the key of an organisation is the authority."""
+BY_KEY = {
+    "DELETE /_veche/payments/v1/webhooks/<webhook_id>": "webhook",
+    "DELETE /_veche/signing/v1/sessions/<session>/file": None,
+    "DELETE /_veche/signing/v1/webhooks/<webhook_id>": None,
+    "GET /_veche/payments/v1/code": "read",
+    "GET /_veche/payments/v1/code.png": "read",
+    "GET /_veche/payments/v1/code.svg": "read",
+    "GET /_veche/payments/v1/disputes": "read",
+    "GET /_veche/payments/v1/escrows/<escrow_id>": "read",
+    "GET /_veche/payments/v1/events": "read",
+    "GET /_veche/payments/v1/invoices/<invoice_id>": "read",
+    "GET /_veche/payments/v1/invoices/<invoice_id>/code": "read",
+    "GET /_veche/payments/v1/invoices/<invoice_id>/code.png": "read",
+    "GET /_veche/payments/v1/invoices/<invoice_id>/code.svg": "read",
+    "GET /_veche/payments/v1/invoices/<invoice_id>/quote": "read",
+    "GET /_veche/payments/v1/invoices/<invoice_id>/refunds": "read",
+    "GET /_veche/payments/v1/invoices/<invoice_id>/refunds/<refund_id>/ubl": "read",
+    "GET /_veche/payments/v1/invoices/<invoice_id>/ubl": "read",
+    "GET /_veche/payments/v1/mandates/<mandate_id>": "read",
+    "GET /_veche/payments/v1/mandates/<mandate_id>/charges/<charge_id>": "read",
+    "GET /_veche/payments/v1/payments/<payment_id>": "read",
+    "GET /_veche/payments/v1/payments/<payment_id>/dispute": "read",
+    "GET /_veche/payments/v1/payments/<payment_id>/dispute/evidence/<n>": "read",
+    "GET /_veche/payments/v1/payouts/<payout_id>": "read",
+    "GET /_veche/payments/v1/payouts/<payout_id>/lines": "read",
+    "GET /_veche/payments/v1/webhooks": "webhook",
+    "GET /_veche/signing/v1/batches/<batch>": None,
+    "GET /_veche/signing/v1/batches/<batch>/rows": None,
+    "GET /_veche/signing/v1/events": None,
+    "GET /_veche/signing/v1/seals/<organisation>": None,
+    "GET /_veche/signing/v1/sessions/<session>/evidence": None,
+    "GET /_veche/signing/v1/sessions/<session>/file": None,
+    "GET /_veche/signing/v1/sessions/<session>/state": None,
+    "GET /_veche/signing/v1/templates": None,
+    "GET /_veche/signing/v1/webhooks": None,
+    "POST /_veche/payments/v1/escrows": "escrow",
+    "POST /_veche/payments/v1/escrows/<escrow_id>/cancel": "escrow",
+    "POST /_veche/payments/v1/escrows/<escrow_id>/decide": "escrow",
+    "POST /_veche/payments/v1/invoices": "invoice",
+    "POST /_veche/payments/v1/invoices/<invoice_id>/confirm": "invoice",
+    "POST /_veche/payments/v1/invoices/<invoice_id>/quote": "invoice",
+    "POST /_veche/payments/v1/invoices/<invoice_id>/refund": "refund",
+    "POST /_veche/payments/v1/invoices/<invoice_id>/refuse": "invoice",
+    "POST /_veche/payments/v1/invoices/<invoice_id>/withdraw": "invoice",
+    "POST /_veche/payments/v1/mandates": "mandate",
+    "POST /_veche/payments/v1/mandates/<mandate_id>/charges": "mandate",
+    "POST /_veche/payments/v1/mandates/<mandate_id>/end": "mandate",
+    "POST /_veche/payments/v1/payments/<payment_id>/dispute/answer": "refund",
+    "POST /_veche/payments/v1/payments/<payment_id>/dispute/appeal": "refund",
+    "POST /_veche/payments/v1/payouts": "payout",
+    "POST /_veche/payments/v1/payouts/<payout_id>/approve": "payout",
+    "POST /_veche/payments/v1/payouts/<payout_id>/stop": "payout",
+    "POST /_veche/payments/v1/webhooks": "webhook",
+    "POST /_veche/payments/v1/webhooks/<webhook_id>/resume": "webhook",
+    "POST /_veche/signing/v1/seals/<organisation>": None,
+    "POST /_veche/signing/v1/sessions": None,
+    "POST /_veche/signing/v1/sessions/<session>/cancel": None,
+    "POST /_veche/signing/v1/sessions/<session>/extend": None,
+    "POST /_veche/signing/v1/sessions/<session>/send": None,
+    "POST /_veche/signing/v1/stamps": None,
+    "POST /_veche/signing/v1/templates/<name>/sessions": None,
+    "POST /_veche/signing/v1/templates/<name>/table": None,
+    "POST /_veche/signing/v1/webhooks": None,
+    "POST /_veche/signing/v1/webhooks/<webhook_id>/resume": None,
+    "PUT /_veche/payments/v1/payments/<payment_id>/dispute/evidence": "refund",
+    "PUT /_veche/signing/v1/sessions/<session>/file": None,
+    "PUT /_veche/signing/v1/sessions/<session>/file/any": None,
+}
+"""The key of an organisation opens them, and no session; with the scope that the key needs."""
 BY_LINK = (
     "GET /_veche/signing/v1/meetings/<meeting>",
     "GET /_veche/signing/v1/meetings/<meeting>/screen",
@@ -192,6 +200,8 @@ LARGE_AND_KNOWN = {
 }
 SECRETS = frozenset(("nonce", "link", "receipt_id"))
 """Arguments of paths by which one sees what only few may."""
+SCOPES = ("", *sorted({scope for scope in BY_KEY.values() if scope is not None}))
+"""Of keys of organisations; empty: a key without any."""
 LOW = {
     "GET /_veche/agency/v1/homes": "rooms that the homeserver knows",
     "POST /_veche/approvals/v1/<nonce>/decline": "only takes power away; asks for its own level",
@@ -228,10 +238,12 @@ def test_what_is_open_is_named_with_its_reason() -> None:
     assert set(levels.values()) <= {None, *Level}
 
 
-def test_only_what_is_open_to_anybody_takes_no_session() -> None:
-    for api in apis():
-        for route in api.routes:
-            assert route.takes_session or route.level is None, name_of(api, route)
+def test_each_route_of_organisations_asks_for_the_scope_that_is_named_here() -> None:
+    auths = {name_of(api, route): route.auth for api in apis() for route in api.routes}
+
+    found = {name: one.scope for name, one in auths.items() if isinstance(one, OrganisationKey)}
+    assert found == BY_KEY
+    assert not {name for name in (*BY_LINK, *BY_APPROVAL) if auths[name] is not Auth.NONE}
 
 
 def test_what_other_origins_may_read_is_named_with_its_reason() -> None:
@@ -255,7 +267,7 @@ def test_who_sends_a_large_body_is_known_before_it_comes() -> None:
         name_of(api, route): route.body_bytes_max
         for api in apis()
         for route in api.routes
-        if route.level is None and route.takes_session and (route.body_bytes_max or 0)
+        if route.level is None and route.auth is Auth.SESSION and (route.body_bytes_max or 0)
     }
     peers = {name_of(api, one): one for api in apis() for one in api.routes if one.body_bytes_max}
 
@@ -328,7 +340,19 @@ class LevelTest(TestCase):
             address_limit=PLENTY,
             session_limit=PLENTY,
         )
-        return served(self, bare.resource(gate, *owners))
+        return served(self, bare.resource(gate, *owners, keys=self.keys()))
+
+    def keys(self) -> BearerKeys:
+        """A key of each scope alone, and one without any."""
+        folder = Path(self.mktemp())  # type: ignore[no-untyped-call]  # trial: not annotated
+        keys = BearerKeys()
+        folder.mkdir()
+        for scope in SCOPES:
+            path = folder / key_of(scope)
+            path.touch(0o600)
+            path.write_text(key_of(scope))
+            keys.add(path, OrganisationCaller("town", scopes=frozenset({scope} - {""})))
+        return keys
 
     async def test_each_route_refuses_each_lower_level_and_takes_its_own(self) -> None:
         tokens: dict[Level | None, str | None] = {None: None}
@@ -350,6 +374,27 @@ class LevelTest(TestCase):
 
         assert all(counts.values()), counts
 
+    async def test_a_key_opens_what_its_scope_says_and_a_session_none_of_it(self) -> None:
+        strangers = (None, await self.token(Level.ROOM), "s" * 43)
+        refused = 0
+        for api in apis():
+            http, url = self.served(api)
+            for route in api.routes:
+                name, is_keyed = name_of(api, route), isinstance(route.auth, OrganisationKey)
+                others = strangers if is_keyed else (key_of(""),)  # nobody's session
+                for token in others if route.auth is not Auth.NONE else ():
+                    got = await self.verdict(http, url, route, token)
+                    assert got[:2] == (401, "ORG.VECHE.SIGN_IN"), (name, token, got)
+                for scope in SCOPES if is_keyed else ():
+                    got = await self.verdict(http, url, route, key_of(scope))
+                    if BY_KEY[name] in (None, scope):
+                        assert got[0] not in (401, 403), (name, scope, got)
+                    else:
+                        assert got[:2] == (403, "ORG.VECHE.FORBIDDEN"), (name, scope, got)
+                        refused += 1
+
+        assert refused == sum(map(bool, BY_KEY.values())) * (len(SCOPES) - 1)
+
     async def verdict(
         self, http: Any, url: str, route: Route, token: str | None
     ) -> tuple[int, str, str | None]:
@@ -363,6 +408,10 @@ class LevelTest(TestCase):
         text = await answer.text()
         body = json.loads(text) if text else {}
         return answer.code, body.get("errcode", ""), body.get("required")
+
+
+def key_of(scope: str) -> str:
+    return f"{scope}-".ljust(KEY_CHARACTERS_MIN, "k")
 
 
 def lower(route: Route) -> list[Level | None]:

@@ -8,12 +8,12 @@ from typing import Any
 import attrs
 import pytest
 
+from homeserver_modules.event_guard.families import load_families
 from tests.support.calls import Answer
 from tests.support.payloads import VALID, WRONG_FIELD, malformed, nested
 from tests.support.postgres import synapse_database
 from tests.support.synapse import Homeserver, homeserver
 from tests.support.synapse_workers import homeserver_with_workers
-from veche.protocol.families import load_families
 
 FAMILIES = load_families()
 

@@ -130,6 +130,7 @@ class Person:
         password: str = PASSWORD,
         *,
         is_verified: bool = False,
+        home: Path | None = None,
     ) -> Person:
         """Log in a new device of an account that exists.
 
@@ -140,6 +141,8 @@ class Person:
             password: Of the account.
             is_verified: Whether the person's cross-signing identity signs the device. The Rust
                 client always does so on the first device.
+            home: Folder for the client's files, which stays; the device that is there goes on
+                (matrix-nio only). A new folder, until the tests end, if None.
 
         A test that asks for the Rust client is skipped where there is none.
         """
@@ -147,9 +150,12 @@ class Person:
         reason = why_not_rust() if chosen is Kind.RUST else None
         if reason:
             pytest.skip(reason)
-        home = Path(tempfile.mkdtemp(prefix="veche-person-"))
-        atexit.register(shutil.rmtree, home, ignore_errors=True)
+        if home is None:
+            home = Path(tempfile.mkdtemp(prefix="veche-person-"))
+            atexit.register(shutil.rmtree, home, ignore_errors=True)
         person = cls(chosen, homeserver_url, user, password, home)
+        if known := list(home.glob("*/session.json")):
+            person._folder = known[0].parent
         person._log_in(is_verified=is_verified)
         return person
 

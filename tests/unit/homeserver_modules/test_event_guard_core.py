@@ -14,9 +14,9 @@ from homeserver_modules.event_guard.core import (
     has_payload,
     room_request_has_payload,
 )
+from homeserver_modules.event_guard.families import load_families
 from tests.support.payloads import VALID, WRONG_FIELD, malformed, nested
 from veche.protocol.errors import MalformedError
-from veche.protocol.families import load_families
 
 FAMILIES = load_families()
 

@@ -15,8 +15,6 @@ from veche.cli.verify.signed_files import (
     FALSE,
     NOT_PROVEN,
     SEALED,
-    read_file,
-    read_roots,
     site_authorities,
     verify_pdf,
 )
@@ -28,6 +26,7 @@ from veche.documents.signed_file import FILE_BYTES_MAX, judge_file
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 from veche.runtime.files.sandbox import SandboxError, in_sandbox
+from veche.runtime.files.signed_files import read_file, read_roots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from veche.protocol.errors import BadSignatureError, MalformedError
+from veche.protocol.message import LOOPBACK
 from veche.protocol.unpadded_base64 import decode_base64
 from veche.transparency.merkle import extends
 from veche.transparency.notes import (
@@ -32,7 +33,6 @@ KEYS_MAX: Final = 16
 
 _SERVER: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_.-]{1,40}){1,8}")
-LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class SiteError(Exception):

@@ -8,48 +8,45 @@ import hashlib
 import json
 import re
 import sys
-import urllib.error
-import urllib.request
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from cryptography import x509
 
 from veche.cli.verify.published import Site, SiteError
 from veche.contracts.signing.own_certificate_api import AuthoritiesView
-from veche.documents.pki.asking import KIND
 from veche.documents.pki.cms import der_of
 from veche.documents.pki.digests import HASHES
-from veche.documents.pki.stated import CURVE_NAMES, is_authority
+from veche.documents.pki.stated import CURVE_NAMES
 from veche.documents.signatures.anchors import NamedAnchor, anchor_of
-from veche.documents.signatures.judging import ALGORITHMS_END, StampRoot, Trusted
+from veche.documents.signatures.judging import ALGORITHMS_END, StampRoot
 from veche.documents.signatures.report import Reason, Report, Verdict
 from veche.documents.signatures.words import words_of
-from veche.documents.signed_file import FILE_BYTES_MAX, file_addresses, file_questions, judge_file
+from veche.documents.signed_file import FILE_BYTES_MAX, file_addresses, file_questions
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 from veche.protocol.unpadded_base64 import decode_base64
 from veche.protocol.wire import parse
 from veche.runtime.files.sandbox import SandboxError, in_sandbox
+from veche.runtime.files.signed_files import (
+    fetch_answers,
+    fetch_lists,
+    judge_encoded,
+    read_file,
+    read_roots,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from veche.documents.pki.asking import Question
     from veche.documents.signatures.report import Signed
 
-SANDBOX_IMPORTS: Final = ()
-"""What the sandbox imports once for all of its children (``veche/runtime/files/sandbox.py``)."""
 SEALED: Final = 0
 FALSE: Final = 1
 NOT_PROVEN: Final = 3
-LIST_BYTES_MAX: Final = 64 * 1024
-LISTS_MAX: Final = 20
 AUTHORITIES_BYTES_MAX: Final = 1 << 20
 """Certificates of all that an operator may name."""
-TIMEOUT_S: Final = 10
 _SIGNING: Final = "/_veche/signing/v1"
 _CODES: Final[Mapping[Verdict, int]] = MappingProxyType(
     {Verdict.SEALED: SEALED, Verdict.SIGNED: NOT_PROVEN, Verdict.UNPROVEN: NOT_PROVEN}
@@ -141,100 +138,6 @@ def _newest(data: bytes, roots: Sequence[bytes]) -> list[bytes]:
     """What is said now of the certificates in a file."""
     lists = fetch_lists(in_sandbox(file_addresses, data))
     return [*lists, *fetch_answers(in_sandbox(file_questions, data, roots))]
-
-
-def judge_encoded(
-    data: bytes,
-    roots: Sequence[bytes],
-    now: dt.datetime,
-    lists: Sequence[bytes],
-    distrusted: Mapping[str, dt.datetime] = ALGORITHMS_END,
-) -> Report:
-    """Judge a file; for a process of its own.
-
-    Args:
-        data: The file.
-        roots: Certificates that are trusted, DER.
-        now: The time, UTC.
-        lists: Newer lists of revoked certificates, and answers of responders, DER.
-        distrusted: From when an algorithm proves nothing, by its name.
-    """
-    return judge_file(data, Trusted.by_encoded(roots, now, lists, distrusted))
-
-
-def read_roots(paths: Sequence[Path]) -> list[x509.Certificate]:
-    """The certificates in files that are PEM or DER; one that can be no authority is told.
-
-    Raises:
-        MalformedError: A file has none.
-        OSError: A file cannot be read.
-    """
-    found = [(path, one) for path in paths for one in _certificates(path)]
-    for path, one in found:
-        if not is_authority(one):
-            sys.stderr.write(
-                f"{path.name}: {one.subject.rfc4514_string()} may not issue certificates, as it"
-                " says itself: nobody else is known by it\n"
-            )
-    return [one for _, one in found]
-
-
-def read_file(path: Path, bytes_max: int) -> bytes:
-    """What is in a file.
-
-    Raises:
-        MalformedError: More than ``bytes_max``.
-        OSError: It cannot be read.
-    """
-    with path.open("rb") as file:
-        data = file.read(bytes_max + 1)
-    if len(data) > bytes_max:
-        raise MalformedError(path.name, f"over {bytes_max} bytes")
-    return data
-
-
-def _certificates(path: Path) -> Sequence[x509.Certificate]:
-    data = read_file(path, LIST_BYTES_MAX)
-    try:
-        if data.lstrip().startswith(b"-----"):
-            return x509.load_pem_x509_certificates(data)
-        return [x509.load_der_x509_certificate(data)]
-    except ValueError as e:
-        raise MalformedError(str(path), "is no certificate") from e
-
-
-def fetch_lists(addresses: Sequence[str]) -> list[bytes]:
-    """The newest lists; an address that does not answer is told and passed over.
-
-    Args:
-        addresses: Whoever made a file chose them; at most ``LISTS_MAX`` are asked.
-    """
-    return _asked([(address, None) for address in addresses])
-
-
-def fetch_answers(questions: Sequence[Question]) -> list[bytes]:
-    """The answers of responders; one that does not answer is told and passed over.
-
-    Args:
-        questions: Whoever made a file chose where they go; at most ``LISTS_MAX`` are asked.
-    """
-    return _asked([(one.address, one.encoded) for one in questions])
-
-
-def _asked(what: Sequence[tuple[str, bytes | None]]) -> list[bytes]:
-    """What comes from addresses, of which some get a question."""
-    found = []
-    for address, question in what[:LISTS_MAX]:
-        if urlsplit(address).scheme not in ("http", "https"):
-            continue
-        kind = {} if question is None else {"Content-Type": KIND}
-        request = urllib.request.Request(address, question, kind)  # noqa: S310 -- checked above
-        try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 -- as above
-                found.append(answer.read(LIST_BYTES_MAX))
-        except (OSError, ValueError):
-            sys.stderr.write(f"{showable(address)} does not answer: try again later\n")
-    return found
 
 
 def site_authorities(site: Site) -> tuple[list[bytes], list[NamedAnchor]]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from veche.contracts.payments.invoice_tax import Buyer, LineTax, check_taxes
-from veche.contracts.payments.invoice_terms import InvoiceTerms
-from veche.protocol.acts import ActReceipt, call_form
+from veche.contracts.payments.invoice_tax import LineTax, check_taxes
+from veche.protocol.acts import ActReceipt
 from veche.protocol.approval import Name, Text, Title
-from veche.protocol.canonical import canonical
 from veche.protocol.ids import WireUlid
 from veche.protocol.money import Money
 from veche.protocol.wire import Wire
@@ -79,49 +76,3 @@ class InvoiceCard(Wire):
             raise ValueError("the total must be above zero")
         check_taxes(line.tax for line in self.lines)
         return self
-
-
-class InvoiceOrder(Wire):
-    """What a service of an organisation hands to the payments bot to have an invoice paid.
-
-    It travels as the payload of a job (``INVOICE_JOB``), never in a message.
-
-    Attributes:
-        card: The invoice.
-        addressee: Who is asked to pay; None: whoever has its link, code or reference.
-        reply: Kind of the job by which the organisation hears of it; its payload is ``about``
-            with ``invoice``, ``state`` and ``payment`` beside it.
-        about: What the organisation knows it by.
-        terms: What it asks besides.
-        buyer: Who buys, for a tax invoice; None: whoever pays.
-        is_by_payer: Whoever pays made it, by the organisation's name; the words on it are theirs.
-    """
-
-    card: InvoiceCard
-    addressee: Annotated[str, Field(pattern=r"^@[^:]*:.+$", max_length=255)] | None = None
-    reply: Annotated[str, Field(pattern=r"^[a-z_.]{1,64}$")] | None = None
-    about: dict[str, str] = Field(default_factory=dict)
-    terms: InvoiceTerms = InvoiceTerms()
-    buyer: Buyer | None = None
-    is_by_payer: bool = False
-
-
-def order_form(order: InvoiceOrder) -> dict[str, str]:
-    """The clear form of an invoice that a service of this server orders, for its act.
-
-    Args:
-        order: To somebody. The ``act`` of its card does not count.
-    """
-    assert order.addressee is not None, "an office asks a person"  # noqa: S101 -- our bug
-    card = order.card.model_dump(mode="json", exclude_none=True, exclude={"act"})
-    sha256 = hashlib.sha256(canonical(card, where="invoice")).hexdigest()
-    return call_form(
-        "payments", "invoice", payee=order.card.issuer, addressee=order.addressee, sha256=sha256
-    )
-
-
-INVOICE_JOB: Final = "payments.invoice"
-"""Kind of the job whose payload is an ``InvoiceOrder``."""
-WITHDRAW_JOB: Final = "payments.withdraw"
-"""Kind of the job whose payload names an ``invoice`` and its ``issuer``, to take it back; a
-``reason`` beside them is told to the payer."""

@@ -15,11 +15,9 @@ from veche.contracts.payments.act_offer import ActOffer
 from veche.contracts.payments.invoice import LINES_MAX, InvoiceLine
 from veche.contracts.payments.invoice_tax import Buyer, check_taxes
 from veche.contracts.payments.invoice_terms import (
-    OPTIONS_MAX,
     SHARES_MAX,
     TIPS_MAX,
     InvoiceShare,
-    QuoteOption,
     Tip,
 )
 from veche.protocol.acts import call_form
@@ -138,70 +136,6 @@ class InvoiceView(Wire):
     to_pay: Money | None = None
     tip_minor: int = 0
     by_payer: str | None = None
-
-
-class ConfirmBody(Wire):
-    """The organisation says yes.
-
-    Attributes:
-        payment: Which, of the event ``invoice.confirm``.
-        amount: How much of what is set aside; None: all of it.
-    """
-
-    payment: WireUlid
-    amount: Money | None = None
-
-
-class RefuseBody(Wire):
-    """The organisation says no.
-
-    Attributes:
-        payment: Which, of the event ``invoice.confirm``.
-        reason: In words, for the payer.
-    """
-
-    payment: WireUlid
-    reason: Title | None = None
-
-
-class QuoteBody(Wire):
-    """What it costs besides.
-
-    Attributes:
-        payment: Which, of the event ``invoice.quote``.
-        options: From which the payer takes one; each is called otherwise.
-    """
-
-    payment: WireUlid
-    options: Annotated[
-        tuple[QuoteOption, ...], Field(strict=False, min_length=1, max_length=OPTIONS_MAX)
-    ]
-
-    @model_validator(mode="after")
-    def _check_options(self) -> Self:
-        labels = {one.label.casefold() for one in self.options}
-        ids = {one.id for one in self.options}
-        if len(labels) < len(self.options) or len(ids) < len(self.options):
-            raise ValueError("each option has an id and a label of its own")
-        return self
-
-
-class QuoteView(Wire):
-    """A quote as the organisation sees it.
-
-    Attributes:
-        payment: Of the payment that waits for it.
-        state: ``wanting`` (the payer has not said where to), ``asked``, ``offered``, ``chosen``.
-        version: Counts the answers of the organisation.
-        place: Where to; None if that is not asked, or not said yet.
-        options: The newest of them; none before there are any.
-    """
-
-    payment: WireUlid
-    state: str
-    version: int
-    place: str | None = None
-    options: Annotated[tuple[QuoteOption, ...], Field(strict=False, max_length=OPTIONS_MAX)] = ()
 
 
 class WithdrawBody(Wire):

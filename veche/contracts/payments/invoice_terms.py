@@ -10,7 +10,6 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from veche.protocol.approval import Name
 from veche.protocol.canonical import INTEGER_MAX
 from veche.protocol.wire import Wire
 
@@ -19,8 +18,6 @@ TIPS_MAX: Final = 4
 TIP_PER_MILLE_MAX: Final = 1_000
 """Largest tip: as much as the invoice."""
 SHARES_MAX: Final = 50
-OPTIONS_MAX: Final = 10
-OPTION_CHARACTERS_MAX: Final = 60
 
 Minor = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
 PerMille = Annotated[int, Field(ge=1, le=1_000)]
@@ -86,38 +83,3 @@ class InvoiceShare(Wire):
         if self.to is not None:
             return [self.to]
         return [name for one in self.parts for name in one.names()]
-
-
-class InvoiceTerms(Wire):
-    """What an organisation asks of an invoice besides.
-
-    Attributes:
-        confirm: The money is set aside first, and the organisation says yes or no.
-        tips: What a payer may add, chosen before the approval.
-        quote: The organisation is asked first what it costs besides: ``options``, or ``delivery``,
-            for which the payer says where to.
-        shares: Who else gets what of it.
-    """
-
-    confirm: bool = False
-    tips: Annotated[tuple[Tip, ...], Field(strict=False, max_length=TIPS_MAX)] = ()
-    quote: Literal["options", "delivery"] | None = None
-    shares: Annotated[tuple[InvoiceShare, ...], Field(strict=False, max_length=SHARES_MAX)] = ()
-
-    def largest_minor(self, total_minor: int) -> int:
-        """What an invoice comes to with its largest tip, in minor units."""
-        return total_minor + max((tip.of(total_minor) for tip in self.tips), default=0)
-
-
-class QuoteOption(Wire):
-    """One option of a quote.
-
-    Attributes:
-        id: What the organisation knows it by.
-        label: What the payer reads.
-        minor: What it costs beside the invoice; 0: nothing.
-    """
-
-    id: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$")]
-    label: Annotated[Name, Field(max_length=OPTION_CHARACTERS_MAX)]
-    minor: Annotated[int, Field(ge=0, le=INTEGER_MAX)]

@@ -185,16 +185,6 @@ class SessionState(Wire):
     is_deleted: bool = False
 
 
-class ExtendBody(Wire):
-    """Another deadline.
-
-    Attributes:
-        deadline_at_ms: UTC; later than the present one.
-    """
-
-    deadline_at_ms: int
-
-
 class SessionEvent(Wire):
     """Something that happened in a session of an organisation.
 
@@ -242,17 +232,6 @@ class FileView(Wire):
     kind: str | None = None
 
 
-class FileQuery(Wire):
-    """What becomes of a file that others have signed already.
-
-    Attributes:
-        signed: ``refuse``: it is not taken; ``add``: it stays as it is, and signatures are added to
-            it.
-    """
-
-    signed: Literal["refuse", "add"] = "refuse"
-
-
 class SessionEvents(Wire):
     """Events, the oldest first.
 
@@ -263,15 +242,3 @@ class SessionEvents(Wire):
 
     events: list[SessionEvent]
     cursor: int
-
-
-class EventsQuery(Wire):
-    """Which events one has already.
-
-    Attributes:
-        after: ``n`` of the last one; 0: none.
-        wait: 1: wait for the next one if there is none yet.
-    """
-
-    after: Annotated[int, Field(ge=0, le=CURSOR_MAX)] = 0
-    wait: Annotated[int, Field(ge=0, le=1)] = 0

@@ -18,6 +18,7 @@ from cryptography.x509.ocsp import OCSPRequestBuilder
 
 from veche.documents.pki import ocsp
 from veche.documents.pki.cms import der_of
+from veche.documents.pki.revocation import is_answer
 from veche.documents.pki.stated import responders_of
 from veche.documents.pki.trust import Trust
 
@@ -78,23 +79,33 @@ def questions_about(
     return list(dict.fromkeys(found))
 
 
+def serials_in(encoded: bytes) -> set[int]:
+    """Read of which certificates an answer speaks: their serial numbers; empty: it is no answer."""
+    try:
+        states = ocsp.read_answer(encoded).states if is_answer(encoded) else ()
+    except ocsp.OcspError:
+        return set()
+    return {one.about.serial for one in states}
+
+
 def check_answer(
-    answer: ocsp.Answer,
+    encoded: bytes,
     asked: tuple[Certificate, Certificate],
     known: Sequence[Certificate],
     nonce: bytes,
-) -> None:
-    """Make sure that an answer is to a question, by somebody who may answer, and says something.
+) -> ocsp.Answer:
+    """Read an answer that is to a question, by somebody who may answer, and says something.
 
     Args:
-        answer: That came.
+        encoded: The answer that came, DER.
         asked: The certificate, and who has issued it.
         known: Others, among which the responder's may be.
         nonce: Of the question.
 
     Raises:
-        OcspError: It is not; the message says why.
+        OcspError: It is none, or not of this kind; the message says why.
     """
+    answer = ocsp.read_answer(encoded)
     if answer.nonce is not None and nonce and answer.nonce != nonce:
         raise ocsp.OcspError("the answer is to another question")
     said = [one for one in answer.states if ocsp.is_about(one.about, *asked)]
@@ -104,3 +115,4 @@ def check_answer(
         raise ocsp.OcspError("the responder does not know the certificate")
     if Trust((), map(der_of, known), ()).may_acquit(answer, asked[1]) is None:
         raise ocsp.OcspError("who answers is no responder of the certificate's issuer")
+    return answer

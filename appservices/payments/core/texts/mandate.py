@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.mandate import Period
-    from veche.contracts.payments.mandate import MandateOrder
+    from appservices.payments.core.orders.mandate import MandateOrder
     from veche.protocol.texts.localizer import Localizer
 
 _MINUTE_MS: Final = 60_000

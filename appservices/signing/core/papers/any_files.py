@@ -20,8 +20,14 @@ from appservices.signing.core.papers.uploads import (
     SignedAlreadyError,
     UploadTooLargeError,
 )
-from veche.documents.asic.archive import NAME_CHARACTERS_MAX, HiddenError, check_name, twin_of
-from veche.documents.asic.container import bytes_before, is_container
+from veche.documents.asic import (
+    NAME_CHARACTERS_MAX,
+    HiddenError,
+    bytes_before,
+    check_name,
+    is_container,
+    twin_of,
+)
 from veche.protocol.approval import showable
 from veche.protocol.forms.magic import HEAD_BYTES, PDF, true_mimetype
 from veche.protocol.texts.catalogue import N_

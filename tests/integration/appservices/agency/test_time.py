@@ -22,7 +22,7 @@ from tests.integration.appservices.agency.town import (
     opened_file,
     words_of,
 )
-from veche.acts import check_chain
+from tests.support.act_chain import check_chain
 from veche.protocol.errors import UnavailableError
 from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.matrix.client import MatrixError

@@ -25,7 +25,7 @@ from tests.integration.appservices.agency.town import (
     new_words,
     opened_file,
 )
-from veche.acts import check_chain
+from tests.support.act_chain import check_chain
 from veche.protocol.errors import NotFoundError, UnavailableError
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.database import connect

@@ -40,7 +40,7 @@ from appservices.payments.service import (
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.bulk import BACK_AGAIN, PAY_LINES
 from appservices.payments.service.bulk_lines import GiveBack, PayLines
-from appservices.payments.service.callers import Callers
+from appservices.payments.service.callers import organisation_keys
 from appservices.payments.service.clocks import CLOCK
 from appservices.payments.service.feed import PaymentFeed, rules_of
 from appservices.payments.service.files import Matter, Private
@@ -155,7 +155,7 @@ class Branch:
         self.approvals = StoredApprovals()
         banking = banking_of(self.database, reactor, self.section, vault, self._hear_of_bank)
         self.parts = Parts(host, self.section, bot, vault, receipts, banking)
-        self.callers = Callers(self.section.organisations, "en")
+        self.callers = organisation_keys(self.section.organisations, "en")
         feed = PaymentFeed(vault)
         self.webhooks = Webhooks(host, feed, receipts.signer, rules_of(self.section))
         self._tasks = Tasks(running_max=50)

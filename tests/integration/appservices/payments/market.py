@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 
 from appservices.payments.config import PaymentsSection
+from appservices.payments.core.orders.invoice import InvoiceOrder
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import (
@@ -23,7 +24,6 @@ from appservices.payments.service import (
     paying,
 )
 from appservices.payments.service.bills import BillPrivate
-from appservices.payments.service.callers import Caller
 from appservices.payments.service.files import Private
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts, Scene
@@ -32,8 +32,8 @@ from tests.integration.appservices.payments.ledgers import PAYMENTS, problems
 from tests.integration.appservices.payments.scenes import KEYS, nonce
 from tests.integration.appservices.payments.scribe import Scribe
 from tests.support.postgres import database
+from veche.api.bearer import OrganisationCaller
 from veche.cli.demo import world as demo
-from veche.contracts.payments.invoice import InvoiceOrder
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import RoomId, UserId, derived_ulid
 from veche.runtime.database import connect
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Connection
 
 NOW_MS: Final = 1_764_000_000_000
-SHOP: Final = Caller("shop", "Shop", frozenset({"invoice", "read", "refund"}))
+SHOP: Final = OrganisationCaller("shop", "Shop", frozenset({"invoice", "read", "refund"}))
 BEGINS_MINOR: Final = 10_000
 _APART_MS: Final = 10**9
 _numbers = itertools.count(1)

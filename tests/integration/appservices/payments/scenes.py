@@ -11,6 +11,7 @@ import attrs
 
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.mandate import MandateState, Terms
+from appservices.payments.core.orders.mandate import ChargeOrder, MandateOrder
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import files, moving
@@ -24,7 +25,6 @@ from tests.support.postgres import database, execute, session
 from tests.support.stored_keys import StoredApprovals
 from veche.chat.sending import Sender
 from veche.cli.demo import world as demo
-from veche.contracts.payments.mandate import ChargeOrder, MandateOrder
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import UserId, derived_ulid
 from veche.runtime.database.migrate import KERNEL_SETS

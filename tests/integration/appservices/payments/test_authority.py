@@ -15,10 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from appservices.payments.api.confirming import ConfirmBody
 from appservices.payments.core.allowance import AllowanceState, AllowanceTerms
 from appservices.payments.core.bill import Sharer
 from appservices.payments.core.limits import LimitKind, LimitOrder
 from appservices.payments.core.mandate import MandateState, Terms
+from appservices.payments.core.orders.mandate import ChargeOrder, MandateOrder
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.allowance import AllowanceView
 from appservices.payments.core.texts.guardians import RuleView
@@ -45,8 +47,6 @@ from tests.integration.appservices.payments.market import BEGINS_MINOR, SHOP, Ma
 from tests.integration.appservices.payments.scenes import KEYS, nonce
 from tests.integration.appservices.payments.trust import asking_nothing, chat_with
 from tests.support.stored_keys import revoke_keys
-from veche.contracts.payments.invoice_api import ConfirmBody
-from veche.contracts.payments.mandate import ChargeOrder, MandateOrder
 from veche.protocol.errors import ConflictError
 from veche.protocol.guardians import RuleState
 from veche.protocol.ids import derived_ulid

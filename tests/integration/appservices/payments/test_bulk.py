@@ -18,9 +18,9 @@ from tests.integration.appservices.payments.ledgers import problems
 from tests.integration.appservices.payments.scenes import ALICE, BOB
 from tests.integration.veche.rig import until
 from tests.stories.bank import DemoBank
+from tests.support.act_chain import check_chain
 from tests.support.postgres import execute
 from tests.support.said import opened
-from veche.acts import check_chain
 from veche.protocol.acts import ActClass
 from veche.protocol.ids import UserId
 

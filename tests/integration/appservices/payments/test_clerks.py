@@ -12,12 +12,12 @@ from appservices.payments.api.disputes import DisputeAnswerBody
 from appservices.payments.api.escrows import EscrowBody
 from appservices.payments.service import api_disputes, api_escrows, case_jobs, escrows
 from appservices.payments.service.api_disputes import NoEvidenceError
-from appservices.payments.service.callers import Caller
 from appservices.payments.service.wallet import disputes, reading
 from appservices.payments.service.wallet.visit import Visit
 from appservices.payments.store import events
 from tests.integration.appservices.payments.stage import ALICE, BOB, CAROL, CLERK, MONEY, Stage
 from tests.support.postgres import execute
+from veche.api.bearer import OrganisationCaller
 from veche.protocol.approval import MandateShown
 from veche.protocol.errors import NotFoundError
 from veche.protocol.ids import RoomId, UserId
@@ -32,8 +32,8 @@ pytestmark = pytest.mark.postgres
 
 SELLER: Final = UserId("@seller:veche.test")
 SECOND: Final = UserId("@second:veche.test")
-SHOP: Final = Caller("bakery", "Bakery", frozenset({"read", "refund", "escrow"}))
-TOWN: Final = Caller("town", "Town", SHOP.scopes)
+SHOP: Final = OrganisationCaller("bakery", "Bakery", frozenset({"read", "refund", "escrow"}))
+TOWN: Final = OrganisationCaller("town", "Town", SHOP.scopes)
 
 
 @pytest.fixture(scope="module")

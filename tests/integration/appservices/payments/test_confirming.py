@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pytest
 
+from appservices.payments.api.confirming import ConfirmBody, QuoteBody, RefuseBody
 from appservices.payments.core.bill import Sharer
 from appservices.payments.core.payment import PaymentStateError
 from appservices.payments.core.quote import QuoteStateError
 from appservices.payments.core.split import PARTS_MAX, SplitError
 from appservices.payments.service import extras, freezing, paying
-from appservices.payments.service.callers import Caller
 from appservices.payments.service.confirming import (
     TooLateError,
     answer_quote,
@@ -30,7 +30,8 @@ from appservices.payments.service.wallet.visit import Visit
 from tests.integration.appservices.payments.market import BEGINS_MINOR, SHOP, Market
 from tests.integration.appservices.payments.test_bills import beside
 from tests.support.long import seeds
-from veche.contracts.payments.invoice_api import ConfirmBody, InvoiceBody, QuoteBody, RefuseBody
+from veche.api.bearer import OrganisationCaller
+from veche.contracts.payments.invoice_api import InvoiceBody
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.money import MINOR_MAX, Money
 
@@ -262,7 +263,7 @@ def test_nobody_confirms_what_is_not_set_aside_or_not_theirs(market: Market) -> 
         with pytest.raises(PaymentStateError):
             deed(market, invoice_id, payment_id)
     market.held(payment_id)
-    other = Caller("baker", "Baker", frozenset({"invoice"}))
+    other = OrganisationCaller("baker", "Baker", frozenset({"invoice"}))
     with market.at() as scene, pytest.raises(NotFoundError):
         confirm(scene, other, invoice_id, ConfirmBody(payment=payment_id))
     with pytest.raises(NotFoundError):

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from appservices.payments.api.disputes import DisputeAnswerBody
 from appservices.payments.core.dispute import DisputeStateError
 from appservices.payments.service import api_disputes, disputes, freezing
-from appservices.payments.service.callers import Caller
 from appservices.payments.store import events, holders
 from tests.integration.appservices.payments.stage import (
     ALICE,
@@ -26,6 +25,7 @@ from tests.integration.appservices.payments.stage import (
     Stage,
 )
 from tests.support.postgres import execute
+from veche.api.bearer import OrganisationCaller
 from veche.protocol.errors import MalformedError, NotFoundError
 
 pytestmark = pytest.mark.postgres
@@ -412,11 +412,11 @@ def test_what_is_said_is_in_no_table_in_clear(stage: Stage) -> None:
     stage.write()
 
 
-SHOP = Caller("bakery", "Bakery", frozenset({"read", "refund"}))
+SHOP = OrganisationCaller("bakery", "Bakery", frozenset({"read", "refund"}))
 
 
 def test_an_organisation_hears_of_a_dispute_and_gives_back_by_its_request(stage: Stage) -> None:
-    payment, other = _disputed_shop(stage), Caller("town", "Town", SHOP.scopes)
+    payment, other = _disputed_shop(stage), OrganisationCaller("town", "Town", SHOP.scopes)
     with stage.scene() as scene:
         seen = api_disputes.read(scene, SHOP, payment)
         with pytest.raises(NotFoundError):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
+from appservices.payments.core.orders.invoice import InvoiceOrder
 from appservices.payments.core.payment import Kind, State
 from appservices.payments.service import invoices, invoicing
-from appservices.payments.service.callers import Caller
 from appservices.payments.service.clocks import DUE
 from appservices.payments.service.organisations import make_invoice
 from tests.integration.appservices.payments.scenes import (
@@ -21,7 +21,7 @@ from tests.integration.appservices.payments.scenes import (
     world,
 )
 from tests.support.postgres import execute
-from veche.contracts.payments.invoice import InvoiceOrder
+from veche.api.bearer import OrganisationCaller
 from veche.contracts.payments.invoice_api import InvoiceBody
 from veche.protocol.ids import derived_ulid
 
@@ -95,7 +95,9 @@ def test_nobody_guesses_the_reference_of_an_invoice(dsn: str) -> None:
     references = set()
     for now_ms in (NOW_MS, NOW_MS + 1):
         with world(dsn, now_ms, "request town case.1") as here:
-            view = make_invoice(here.scene, Caller("town", "Town", frozenset()), body, frozenset())
+            view = make_invoice(
+                here.scene, OrganisationCaller("town", "Town", frozenset()), body, frozenset()
+            )
             references.add(view.reference[4:])
             # Of nothing but what an outsider may know.
             guess = derived_ulid(

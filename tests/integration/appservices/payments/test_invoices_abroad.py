@@ -16,7 +16,6 @@ from appservices.payments.service import (
     invoicing,
     organisations,
 )
-from appservices.payments.service.callers import Caller
 from appservices.payments.service.invoice_news import TELL as TELL_INVOICE
 from appservices.payments.service.invoices_abroad import Tell
 from appservices.payments.service.peers_desk import PeerDesk, cause_of
@@ -34,6 +33,7 @@ from tests.integration.appservices.payments.peers_rig import (
     two,
 )
 from tests.support.postgres import execute
+from veche.api.bearer import OrganisationCaller
 from veche.contracts.payments.invoice_api import InvoiceBody
 from veche.contracts.payments.receipt import verify_receipt
 from veche.protocol.errors import MalformedError
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.postgres
 
-SHOP: Final = Caller("bakery", "Bakery", frozenset({"invoice", "refund", "read"}))
+SHOP: Final = OrganisationCaller("bakery", "Bakery", frozenset({"invoice", "refund", "read"}))
 DAY_MS: Final = 86_400_000
 PAIR = tuple[Branch, Branch]
 _numbers: Final = itertools.count(1)

@@ -25,6 +25,7 @@ from appservices.payments.core.formats import (
 )
 from appservices.payments.core.invoice import InvoiceInput, step_invoice
 from appservices.payments.core.mandate import MandateState
+from appservices.payments.core.orders.invoice import InvoiceOrder
 from appservices.payments.core.payment import Kind, State
 from appservices.payments.service import invoicing
 from appservices.payments.service.pay_links import hash_of, pay_url
@@ -51,7 +52,6 @@ from tests.integration.appservices.payments.scenes import (
     world,
 )
 from tests.support.postgres import execute
-from veche.contracts.payments.invoice import InvoiceOrder
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid, derived_ulid
 from veche.runtime.web.public import PageLinks

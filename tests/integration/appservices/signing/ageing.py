@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from appservices.signing.cli import open_authority
+from appservices.signing.keys.core.issuing import Holder, stamps_certificate
 from appservices.signing.service.authorities import STAMPS, read_authorities
 from appservices.signing.service.sealing import Seals
 from tests.support.signing import YEAR
-from veche.documents.pki.certificates import Holder, stamps_certificate
 
 if TYPE_CHECKING:
     from appservices.signing.service.scene import Parts

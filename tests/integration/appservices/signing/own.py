@@ -19,13 +19,13 @@ from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Level
 from appservices.signing.service.files import kept
 from appservices.signing.service.inviting import Invited
+from appservices.signing.sign_command import command
 from appservices.signing.store import sessions
 from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite
 from tests.integration.veche.rig import WAIT_S_MAX
 from tests.support.bank import QUALIFIED, Bank, lists_served
 from tests.support.csc_server import ACCESS
 from tests.support.keys import approval_of
-from veche.cli.sign import command
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import prepare_closing, room_for_stamp
 from veche.documents.pki.cms import der_of
@@ -113,8 +113,8 @@ class OwnSite(SigningSite):
     async def sign(self, session: Session, *words: str, approves: bool = True, **more: Any) -> str:
         """Bob runs the command, and approves on his page once it waits; what it says."""
         parser = argparse.ArgumentParser()
-        command.add_arguments(parser)
-        line = ["--session", self.link(session), "--code", more.get("code", session.code)]
+        command.add_commands(parser.add_subparsers())
+        line = ["sign", "--session", self.link(session), "--code", more.get("code", session.code)]
         arguments = parser.parse_args([*line, "--network", "127.0.0.0/8", *words])
         said = io.StringIO()
         with redirect_stdout(said), redirect_stderr(said):

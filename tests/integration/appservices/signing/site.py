@@ -35,13 +35,14 @@ from appservices.signing.config import (
 )
 from appservices.signing.core.parties import Role, Stage
 from appservices.signing.core.records import Level, fields_of
+from appservices.signing.keys.pool import SigningPool
 from appservices.signing.routes import API, routes
 from appservices.signing.service import drafting
 from appservices.signing.service.authorities import read_authorities
 from appservices.signing.service.drafting import Order
 from appservices.signing.service.inviting import Invited
 from appservices.signing.service.scene import Parts
-from appservices.signing.service.sealing import Callers, Seals
+from appservices.signing.service.sealing import Seals, organisation_keys
 from tests.support.forgery import page
 from tests.support.keys import BrowserKey, Passkey
 from tests.support.postgres import database, execute, session
@@ -60,7 +61,6 @@ from veche.runtime.config.secret_files import write_private
 from veche.runtime.config.witnesses import WitnessesSection
 from veche.runtime.database import Database
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
-from veche.runtime.keys.pool import SigningPool
 from veche.runtime.live import Live
 from veche.runtime.vault import Vault
 from veche.runtime.web import new_site
@@ -129,7 +129,7 @@ class SigningSite(TestCase):
             authorities=self.parts.authorities,
             seals=self.parts.seals,
             pool=self.pool,
-            callers=Callers(self.parts.signing.seals),
+            callers=organisation_keys(self.parts.signing.seals),
             webhooks=webhooks_of(self.parts),
         )
         self.webhooks: Webhooks = service.webhooks

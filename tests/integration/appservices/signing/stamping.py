@@ -14,6 +14,9 @@ from twisted.internet.threads import blockingCallFromThread
 from appservices.signing.bot import other_stamps
 from appservices.signing.config import StampsSection
 from appservices.signing.core.parties import Role, Stage
+from appservices.signing.keys.core.issuing import STAMP_POLICY
+from appservices.signing.keys.core.stamp_authority import StampAuthority
+from appservices.signing.keys.document_cipher import DOCUMENT, decrypt
 from appservices.signing.service.ending import SEAL
 from appservices.signing.service.files import read_kept
 from appservices.signing.service.inviting import Invited
@@ -23,13 +26,10 @@ from appservices.signing.store import blobs
 from tests.integration.appservices.signing.site import ALICE, SigningSite
 from tests.support.bank import DAY, Bank, lists_served
 from tests.support.tsa import OpensslAuthority, stamps_served
-from veche.documents.pki.certificates import STAMP_POLICY
-from veche.documents.pki.stamps import StampAuthority
 from veche.documents.signatures.judging import Trusted
 from veche.documents.signed_file import judge_file
 from veche.messaging.jobs import Job
 from veche.protocol.ids import EffectId
-from veche.runtime.files.document_cipher import DOCUMENT, decrypt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from appservices.signing.cli import open_authority
 from appservices.signing.core.session import State
+from appservices.signing.keys.core.issuing import Holder, stamps_certificate
 from appservices.signing.service.authorities import STAMPS
 from tests.integration.appservices.signing.blind import CANARY, BlindSite
 from tests.integration.appservices.signing.playing import play
@@ -29,7 +30,6 @@ from veche.cli.main import main
 from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.asic.container import MIME, read_container
 from veche.documents.pdf.document import Document
-from veche.documents.pki.certificates import Holder, stamps_certificate
 from veche.documents.pki.digests import SHA512
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.verdict import Trusted, judge, signatures_of

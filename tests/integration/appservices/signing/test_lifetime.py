@@ -21,9 +21,12 @@ from twisted.web.resource import Resource
 
 from appservices.signing.cli import add_seal, make_authority, open_authority
 from appservices.signing.config import SealSection
+from appservices.signing.keys import SigningPool
+from appservices.signing.keys.core.issuing import Holder, stamps_certificate
 from appservices.signing.routes import API, routes
+from appservices.signing.seal_command import run as seal
 from appservices.signing.service.authorities import STAMPS, read_authorities
-from appservices.signing.service.sealing import Callers, Seals
+from appservices.signing.service.sealing import Seals, organisation_keys
 from tests.integration.appservices.signing.test_sealing import SIGNING, _at
 from tests.support.forgery import page
 from tests.support.postgres import database
@@ -31,15 +34,12 @@ from tests.unit.veche.api.test_gate import FREE, FakeSessions
 from veche.api.gate import Gate
 from veche.api.sealing_client import Sealer
 from veche.cli.main import main
-from veche.cli.sign.seal import seal
 from veche.cli.verify.signed_files import NOT_PROVEN
 from veche.documents.asic.archive import ArchiveError
 from veche.documents.asic.container import DataFile
-from veche.documents.pki.certificates import Holder, stamps_certificate
 from veche.protocol.errors import ConfigError
 from veche.runtime.config.secret_files import write_private
 from veche.runtime.database import Database
-from veche.runtime.keys import SigningPool
 from veche.runtime.live import Live
 from veche.runtime.web import new_site
 
@@ -88,7 +88,7 @@ class LifetimeTests(TestCase):
         signing: Any = SimpleNamespace(
             authorities=authorities,
             seals=Seals(authorities),
-            callers=Callers([SealSection(id="town", key_paths=[self.folder / "key"])]),
+            callers=organisation_keys([SealSection(id="town", key_paths=[self.folder / "key"])]),
             pool=self.pool,
             parts=None,
             host=SimpleNamespace(reactor=reactor, database=self.database),

@@ -12,6 +12,7 @@ import psycopg2.errors
 import pytest
 import typst
 
+from appservices.signing.keys.document_cipher import DOCUMENT, encrypt
 from appservices.signing.routes import organisations
 from appservices.signing.service import laying
 from appservices.signing.store import blobs
@@ -25,7 +26,6 @@ from tests.integration.appservices.signing.site import (
 from tests.support.forgery import page
 from tests.support.sign_page import API
 from veche.runtime.database import connect
-from veche.runtime.files.document_cipher import DOCUMENT, encrypt
 
 pytestmark = pytest.mark.postgres
 

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from appservices.signing.core.papers.any_files import any_file
 from appservices.signing.core.session import State
+from appservices.signing.keys.core.issuing import STAMP_POLICY
+from appservices.signing.keys.core.stamp_authority import StampAuthority
 from appservices.signing.service.closing import Close
 from appservices.signing.service.ending import CLOSE
 from tests.integration.appservices.signing.blind import BlindSite
@@ -28,10 +30,9 @@ from tests.support.sign_page import token_of
 from tests.support.signing import ms
 from veche.cli.main import main
 from veche.documents.pdf.document import Document
-from veche.documents.pki.certificates import STAMP_POLICY
 from veche.documents.pki.cms import der_of
 from veche.documents.pki.digests import SHA256
-from veche.documents.pki.stamps import StampAuthority, StampRequest, read_token
+from veche.documents.pki.stamps import StampRequest, read_token
 from veche.documents.signatures.checking import open_signature
 from veche.documents.signatures.judging import Trusted
 from veche.documents.signatures.report import Reason, Verdict

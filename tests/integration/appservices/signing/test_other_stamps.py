@@ -18,6 +18,8 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from appservices.signing.config import StampsSection
 from appservices.signing.core.papers.any_files import any_file
 from appservices.signing.core.parties import Role
+from appservices.signing.keys.core.issuing import STAMP_POLICY
+from appservices.signing.keys.core.stamp_authority import StampAuthority, read_request
 from appservices.signing.service.closing import Close
 from appservices.signing.service.ending import CLOSE, SEAL
 from appservices.signing.service.inviting import Invited
@@ -35,10 +37,9 @@ from tests.unit.appservices.widgets.test_signed_files import VERDICT
 from veche.api.sealing_client import Sealer
 from veche.cli.main import main
 from veche.documents.asic.container import DataFile
-from veche.documents.pki.certificates import STAMP_POLICY
 from veche.documents.pki.cms import der_of
 from veche.documents.pki.digests import SHA512
-from veche.documents.pki.stamps import StampAuthority, StampRequest, read_request
+from veche.documents.pki.stamps import StampRequest
 from veche.documents.signatures.report import Reason, Verdict
 from veche.protocol.errors import UnavailableError
 from veche.runtime.config.secret_files import write_private

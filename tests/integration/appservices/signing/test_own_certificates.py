@@ -15,6 +15,7 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from appservices.signing.core.judged import judged
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Level
+from appservices.signing.keys.places import open_token
 from appservices.signing.service.inviting import Invited
 from appservices.signing.service.recording import record_of
 from appservices.signing.store import sessions
@@ -29,7 +30,6 @@ from veche.documents.pki.cms import der_of
 from veche.documents.signatures.report import Verdict
 from veche.protocol.errors import MalformedError
 from veche.protocol.unpadded_base64 import encode_base64
-from veche.runtime.keys.places import open_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -287,7 +287,7 @@ class OwnCertificates(OwnSite):
         stolen = self.key_files(other, self.bank.issue("Mallory", other))
         view = await self.away(self.page(session, "p2").view)
         assert view["you"]["own"]["is_approved"] is False
-        with mock.patch("veche.cli.sign.session.APPROVAL_S_MAX", 0):
+        with mock.patch("appservices.signing.sign_command.session.APPROVAL_S_MAX", 0):
             said = await self.refused(session, *stolen, approves=False)
 
         assert "in time" in said

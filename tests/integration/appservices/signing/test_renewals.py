@@ -12,6 +12,8 @@ from cryptography import x509
 
 from appservices.signing.cli import open_authority
 from appservices.signing.core.papers.any_files import any_file
+from appservices.signing.keys.core.issuing import Holder, Revoked, stamps_certificate
+from appservices.signing.renewal.core import NotRenewedError
 from appservices.signing.service.authorities import STAMPS, read_authorities
 from appservices.signing.service.closing import Close
 from appservices.signing.service.ending import CLOSE
@@ -24,9 +26,7 @@ from tests.integration.appservices.signing.ageing import in_years
 from tests.integration.appservices.signing.site import ALICE, SigningSite
 from tests.support.signing import YEAR
 from veche.documents.asic.container import read_container
-from veche.documents.pki.certificates import Holder, Revoked, stamps_certificate
 from veche.documents.pki.digests import SHA512
-from veche.documents.renewal import NotRenewedError
 from veche.documents.signatures.judging import Trusted
 from veche.documents.signatures.report import Reason, Report, Verdict
 from veche.documents.signed_file import judge_file

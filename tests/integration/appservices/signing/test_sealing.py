@@ -29,6 +29,7 @@ from appservices.payments.service.statement_pdfs import make_pdf
 from appservices.signing.bot import Signing
 from appservices.signing.cli import make_authority, open_authority
 from appservices.signing.config import SealSection, SigningSection
+from appservices.signing.keys.core.issuing import Holder, stamps_certificate
 from appservices.signing.routes import API, routes
 from appservices.signing.service.authorities import STAMPS, read_authorities
 from tests.support.forgery import page
@@ -38,7 +39,7 @@ from tests.support.signing import ms, with_boxes
 from tests.unit.veche.api.test_gate import FREE, FakeSessions
 from veche.api.gate import Gate
 from veche.api.sealing_client import Sealer, SealError
-from veche.documents.pki.certificates import Holder, Level, stamps_certificate
+from veche.documents.pki.certificates import Level
 from veche.documents.pki.digests import SHA256, SHA512
 from veche.documents.pki.stamps import StampRequest
 from veche.documents.signatures.report import Verdict

@@ -18,6 +18,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from appservices.signing.keys.core.issuing import (
+    Fresh,
+    Holder,
+    person_certificate,
+    revocation_list,
+)
 from appservices.signing.service.certifying import proofs_view
 from appservices.signing.service.files import kept
 from appservices.signing.service.recording import record_of
@@ -27,8 +33,7 @@ from tests.support.sign_page import FreshKey
 from veche.contracts.signing.evidence_checks import check_evidence
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import Proofs, prepare_closing, prepare_signature
-from veche.documents.pki import certificates
-from veche.documents.pki.certificates import Fresh, Holder, Level
+from veche.documents.pki.certificates import Level
 from veche.documents.pki.cms import Signer, der_of
 from veche.documents.pki.stamps import StampRequest
 from veche.documents.signatures.report import Verdict
@@ -94,8 +99,8 @@ class ServerAloneTests(SigningSite):
         fresh = Fresh(serial, f"{self.url}/_veche/signing/v1/crl/{serial:x}.crl", now)
         bound = (hashlib.sha256(document).digest(), Level.ACCOUNT, dt.timedelta(days=365))
         issuing, holder = parts.authorities.issuing, Holder(member.name, ALICE)
-        made = certificates.person_certificate(issuing, key.public_key(), holder, fresh, bound)
-        listed = certificates.revocation_list(issuing, made, now).public_bytes(Encoding.DER)
+        made = person_certificate(issuing, key.public_key(), holder, fresh, bound)
+        listed = revocation_list(issuing, made, now).public_bytes(Encoding.DER)
         known = proofs_view(parts.authorities)
         proofs = Proofs(
             [decode_base64(one) for one in known.certificates],

@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 
 from appservices.signing.cli import add_seal, open_authority
+from appservices.signing.keys.core.issuing import Revoked
 from appservices.signing.service.authorities import read_authorities
 from appservices.signing.service.jobs import handlers
 from appservices.signing.service.sealing import Seals
@@ -17,7 +18,7 @@ from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, PDF
 from tests.support.sign_page import SignPage
 from veche.contracts.signing.card import SIGN_REQUEST_KEY
-from veche.documents.pki.certificates import Level, Revoked
+from veche.documents.pki.certificates import Level
 from veche.documents.signatures.verdict import Trusted, judge
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from tests.support.act_chain import check_chain
 from tests.support.postgres import database
-from veche.acts import Act, ActLog, check_chain, head_store, heads, histories, signed_tree, store
+from veche.acts import Act, ActLog, head_store, heads, histories, signed_tree, store
 from veche.acts.heads import ActHeads
 from veche.acts.histories import RestoredError
 from veche.acts.last_signed import LastSigned, Signed

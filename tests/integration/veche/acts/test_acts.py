@@ -9,8 +9,9 @@ import attrs
 import psycopg2
 import pytest
 
+from tests.support.act_chain import check_chain
 from tests.support.postgres import database
-from veche.acts import Act, ActLog, check_chain, message_form, spend, store
+from veche.acts import Act, ActLog, message_form, spend, store
 from veche.messaging import outbox
 from veche.messaging.outbox import Outgoing, Relation
 from veche.protocol.acts import ActClass, ActToken, call_form
@@ -153,14 +154,6 @@ def test_many_at_once_make_one_chain_without_gaps(dsn: str, txn: Cursor) -> None
     half = THREADS // 2 * ACTS_EACH
     for person in (ALICE, BOB):
         assert [act["seq"] for act in openings(txn, person)] == list(range(1, half + 1))
-
-
-def test_a_chain_is_checked_page_by_page(txn: Cursor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "PAGE_ROWS", 2)
-
-    for count in range(1, 6):
-        committed(txn, an_act())
-        assert check_chain(txn, "lindenau") == count
 
 
 @pytest.mark.parametrize("table", ["act", "act_spent"])

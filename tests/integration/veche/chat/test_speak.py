@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.veche.prompt_room import ACCOUNT, GROUND, LOG, PromptRoom
+from tests.support.act_chain import check_chain
 from tests.support.postgres import database
 from tests.support.prompts import ALICE, BOT, MALLORY, NOW_MS, ROOM
-from veche.acts import check_chain
 from veche.chat import people
 from veche.chat.hints import Hints
 from veche.chat.sending import Ground, Sender

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appservices.payments.routes import API
+from veche.api.bearer import OrganisationKey
 from veche.api.openapi import document
+from veche.api.route import Auth
 
 if TYPE_CHECKING:
     from veche.api import Route
@@ -21,13 +23,15 @@ LINES = {
     for method, path, rest in re.findall(r"^\| `([A-Z]+) (/\S+)` \| (.*) \|$", PAGE, re.MULTILINE)
 }
 OPEN = {("GET", "/proof/<receipt_id>"), ("GET", "/heads")}
+OPEN_PATHS = {("GET", "/proof/{receipt_id}"), ("GET", "/heads")}
 
 
 @pytest.mark.parametrize("route", API.routes, ids=lambda one: f"{one.method} {one.path}")
 def test_a_route_is_documented_with_its_key(route: Route) -> None:
     scope, key, words, *_ = LINES[route.method, route.path]
 
-    assert (scope == "open") == ((route.method, route.path) in OPEN)
+    auth = route.auth
+    assert scope.partition(",")[0] == (auth.scope if isinstance(auth, OrganisationKey) else "open")
     assert key == ("yes" if route.needs_key else "")
     assert words
 
@@ -41,7 +45,7 @@ def test_every_act_is_done_once() -> None:
 
 
 def test_no_route_of_organisations_takes_the_session_of_a_person() -> None:
-    assert {(one.method, one.path) for one in API.routes if one.takes_session} == OPEN
+    assert {(one.method, one.path) for one in API.routes if one.auth is Auth.SESSION} == OPEN
 
 
 def test_the_openapi_document_has_every_route_with_its_shapes() -> None:
@@ -54,4 +58,5 @@ def test_the_openapi_document_has_every_route_with_its_shapes() -> None:
     for (method, path), one in found.items():
         assert ("requestBody" in one) == (method in {"POST", "PUT"}), path
         assert any(status.startswith("2") for status in one["responses"]), path
+        assert ("security" in one) == ((method, path) not in OPEN_PATHS), path
         assert one["summary"]

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.support.containers import LEASE, bound_to, closed, contents, made, signed, zipped
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, ms
+from tests.unit.appservices.signing import test_renewal as renewals
 from tests.unit.appservices.widgets.test_signed_files import same
-from tests.unit.veche.documents import test_renewal as renewals
 from tests.unit.veche.documents.asic import test_container as files
 from veche.documents.asic.archive import ArchiveError
 from veche.documents.asic.container import (

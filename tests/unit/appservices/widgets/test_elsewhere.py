@@ -18,8 +18,8 @@ from tests.support.elsewhere import packed_page, sign
 from tests.support.forgery import last_contents, page
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, ms, with_boxes
+from tests.unit.appservices.signing import test_renewal as years
 from tests.unit.appservices.widgets.test_signed_files import same
-from tests.unit.veche.documents import test_renewal as years
 from tests.unit.veche.documents.signatures import test_elsewhere as files
 from tests.unit.veche.documents.signatures import test_elsewhere_proofs as proofs
 from tests.unit.veche.documents.signatures import test_verdict as ours

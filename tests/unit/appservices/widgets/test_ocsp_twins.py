@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from appservices.signing.keys.core.issuing import DAY
 from tests.support.node import why_no_node
 from tests.support.responders import HOUR
 from tests.support.signing import NOW, ms
 from tests.unit.appservices.widgets.test_elsewhere import File, differing
 from tests.unit.appservices.widgets.test_signing_twins import by_page
 from tests.unit.veche.documents.pki import test_ocsp as answers
-from veche.documents.pki.certificates import DAY
 from veche.documents.pki.cms import der_of
 
 if TYPE_CHECKING:

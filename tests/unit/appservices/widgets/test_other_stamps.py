@@ -13,15 +13,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from appservices.signing.core.stampers import Stampers
+from appservices.signing.keys.core.foreign_stamps import believed_token
+from appservices.signing.keys.core.issuing import STAMP_POLICY, Revoked, revocation_list
+from appservices.signing.keys.core.stamp_authority import StampAuthority
+from appservices.signing.sign_command.session_stamps import SessionStamps
 from tests.support.node import why_no_node
 from tests.support.signing import NOW, Office, ms
 from tests.unit.appservices.widgets.test_signing_twins import by_page
-from veche.cli.sign.session_stamps import SessionStamps
 from veche.documents.pdf.signing import Proofs
-from veche.documents.pki.certificates import STAMP_POLICY, Revoked, revocation_list
 from veche.documents.pki.cms import CmsError, der_of
-from veche.documents.pki.stamps import StampAuthority, StampRequest, read_token
-from veche.documents.signatures.foreign_stamps import believed_token
+from veche.documents.pki.stamps import StampRequest, read_token
 from veche.protocol.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
-    from veche.documents.pki.certificates import Authority
+    from appservices.signing.keys.core.issuing import Authority
 
 pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 

@@ -17,13 +17,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from appservices.signing.keys.core import issuing
+from appservices.signing.keys.core.issuing import Revoked, revocation_list
 from tests.support import attackers, attacks
 from tests.support.far_objects import TABLES, covered
 from tests.support.forgery import FORGED, closed_by_attacker, find, increment, page
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, Person, fresh, ms, new_key, with_boxes
+from tests.unit.appservices.signing import test_renewal as renewals
 from tests.unit.appservices.signing.service import test_appending as appended
-from tests.unit.veche.documents import test_renewal as renewals
 from tests.unit.veche.documents.pdf import test_appearance as pictures
 from tests.unit.veche.documents.signatures import test_verdict as files
 from veche.documents.pdf.document import Document
@@ -31,7 +33,6 @@ from veche.documents.pdf.signing import prepare_signature
 from veche.documents.pdf.structure import SIZE_MAX
 from veche.documents.pdf.values import VALUES_MAX
 from veche.documents.pki import certificates, der
-from veche.documents.pki.certificates import Revoked
 from veche.documents.pki.cms import Signer
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.verdict import Trusted, judge
@@ -255,7 +256,7 @@ def _certificates(office: Office) -> Iterator[File]:
     for minutes in (-1, 1):
         since = NOW + dt.timedelta(minutes=minutes)
         why = Revoked(since, x509.ReasonFlags.key_compromise)
-        made = certificates.revocation_list(issuing, alice.certificate, files.LATER, why)
+        made = revocation_list(issuing, alice.certificate, files.LATER, why)
         listed = made.public_bytes(Encoding.DER)
         yield File(f"revoked {minutes}", pdf, root, lists=(listed,))
         both.append(listed)
@@ -279,16 +280,16 @@ def _by_hand(office: Office, content: bytes) -> bytes:
     doc, key = with_boxes(page("Pay"), ["Sig1"]), new_key()
     bound = (hashlib.sha256(doc).digest(), certificates.Level.ACCOUNT, YEAR)
     told = x509.UnrecognizedExtension(certificates.HAND, der.octets(content))
-    holder = certificates.Holder("Carol", UserId("@carol:example.org"))
-    with mock.patch.object(certificates, "_known_by", _telling(told)):
-        made = certificates.person_certificate(
+    holder = issuing.Holder("Carol", UserId("@carol:example.org"))
+    with mock.patch.object(issuing, "_known_by", _telling(told)):
+        made = issuing.person_certificate(
             office.issuing, key.public_key(), holder, fresh(NOW), bound
         )
     return office.close(Person(office, key, made).sign(doc, "Sig1"))
 
 
 def _telling(told: x509.UnrecognizedExtension) -> Any:
-    known = certificates._known_by
+    known = issuing._known_by
     return lambda holder: [*known(holder), (told, False)]
 
 
@@ -297,10 +298,8 @@ def _by_rsa(office: Office, bits: int) -> bytes:
     doc = with_boxes(page("Pay"), ["Sig1"])
     key: Any = rsa.generate_private_key(65537, bits)  # small ones are to be refused
     bound = (hashlib.sha256(doc).digest(), certificates.Level.HIGH, YEAR)
-    holder = certificates.Holder("Bob Brown", UserId("@bob:example.org"))
-    made = certificates.person_certificate(
-        office.issuing, key.public_key(), holder, fresh(NOW), bound
-    )
+    holder = issuing.Holder("Bob Brown", UserId("@bob:example.org"))
+    made = issuing.person_certificate(office.issuing, key.public_key(), holder, fresh(NOW), bound)
     prepared = prepare_signature(
         Document(doc), "Sig1", office.proofs(made, NOW), "Bob Brown", ms(NOW)
     )

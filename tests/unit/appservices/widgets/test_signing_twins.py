@@ -29,12 +29,15 @@ from pyhanko.sign.diff_analysis import ModificationLevel
 from appservices.signing.core.parties import Party, Role, Stage
 from appservices.signing.core.records import Level as RecordLevel
 from appservices.signing.core.records import Member, parties_sha256
+from appservices.signing.keys.core.document_code import code_of
+from appservices.signing.keys.core.issuing import STAMP_POLICY
+from appservices.signing.keys.core.stamp_authority import StampAuthority
+from appservices.signing.keys.document_cipher import decrypt, encrypt, increment_of
 from tests.support.forgery import page
 from tests.support.node import ROOT, WIDGETS, node, why_no_node
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.responders import Answering
 from tests.support.signing import NOW, Office, ms, with_boxes
-from veche.contracts.signing.document_code import code_of
 from veche.documents.pdf.appearance import Look
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.pages import page_count
@@ -47,14 +50,12 @@ from veche.documents.pdf.signing import (
     prepare_signature,
 )
 from veche.documents.pki import der
-from veche.documents.pki.certificates import STAMP_POLICY
 from veche.documents.pki.cms import Signer, der_of
 from veche.documents.pki.digests import HASHES
-from veche.documents.pki.stamps import StampAuthority, StampRequest, read_token
+from veche.documents.pki.stamps import StampRequest, read_token
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.unpadded_base64 import encode_base64
-from veche.runtime.files.document_cipher import decrypt, encrypt, increment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,9 @@ from tests.unit.veche.api.test_gate import FREE, FakeSessions
 from tests.unit.veche.runtime.web.test_web import Connection
 from veche.access.sessions import Level
 from veche.api import KEY_CHARACTERS_MAX, QUERY_BYTES_MAX, Api, Call, Download, accepted_language
+from veche.api.bearer import OrganisationKey
 from veche.api.gate import Gate
+from veche.api.route import Auth
 from veche.protocol.errors import (
     ConflictError,
     MalformedError,
@@ -561,12 +563,20 @@ class DeclaringTests(ApiCase):
         api, what = Api("/x", "X"), {"answer": None, "summary": "x", "takes_other_sites": True}
         for method, more in (
             ("GET", {}),
-            ("GET", {"takes_session": False, "level": Level.LOW}),
-            ("GET", {"takes_session": False, "needs_key": True}),
-            ("POST", {"takes_session": False}),
+            ("GET", {"auth": OrganisationKey()}),
+            ("GET", {"auth": Auth.NONE, "needs_key": True}),
+            ("POST", {"auth": Auth.NONE}),
         ):
             with pytest.raises(ValueError, match="only read"):
                 api.transaction("x", method, "/x", **what, **more)(works)
+        assert api.routes == []
+
+    def test_only_a_session_has_a_level(self) -> None:
+        api = Api("/x", "X")
+        for group in (api.by_key("read"), api.sessionless):
+            declare = group.transaction("x", "GET", "/x", answer=None, level=Level.LOW, summary="x")
+            with pytest.raises(ValueError, match="only sessions"):
+                declare(lambda _self, _txn, _call: None)
         assert api.routes == []
 
     def test_where_it_belongs_is_said_without_slashes(self) -> None:
@@ -580,11 +590,10 @@ class OtherSitesTests(WebTestCase):
         api = Api("/_veche/signs/v1", "Signs")
 
         class Signs:
-            @api.route(
+            @api.sessionless.route(
                 "GET",
                 "/<sign>",
                 answer=Seen,
-                takes_session=False,
                 takes_other_sites=True,
                 limit=Limit(burst=1, per_s=1),
                 summary="One",
@@ -594,7 +603,7 @@ class OtherSitesTests(WebTestCase):
                     raise NotFoundError("there is none")
                 return seen(call)
 
-            @api.route("GET", "/ours/<sign>", answer=Seen, takes_session=False, summary="Ours")
+            @api.sessionless.route("GET", "/ours/<sign>", answer=Seen, summary="Ours")
             async def ours(self, call: Call) -> Seen:
                 return seen(call)
 

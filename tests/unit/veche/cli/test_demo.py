@@ -12,10 +12,11 @@ from nacl.signing import SigningKey
 from appservices.agency.config import AgencySection
 from appservices.payments.config import OrganisationSection, PaymentsSection
 from appservices.payments.demo_bank.__main__ import CUSTOMER
-from appservices.payments.service.callers import Callers
+from appservices.payments.service.callers import organisation_keys
 from appservices.widgets.config import WidgetsSection
 from homeserver_modules.event_guard import EventGuard
 from tests.support.processes import ROOT
+from veche.api.bearer import OrganisationKey
 from veche.cli.demo import world as demo
 from veche.cli.demo.bank import ACCOUNT, DemoBank
 from veche.cli.demo.shop import DemoShop
@@ -162,7 +163,9 @@ def test_the_shop_can_ask_with_the_variables_of_its_file(tmp_path: Path) -> None
     section = OrganisationSection.model_validate(shop.section)
     lines = shop.write().read_text().splitlines()
     found = dict(line.removeprefix("export ").split("=", 1) for line in lines)
-    caller = Callers([section], "en").of(f"Bearer {found['VECHE_KEY']}")
+    caller = organisation_keys([section], "en").caller(
+        f"Bearer {found['VECHE_KEY']}", OrganisationKey("payout")
+    )
 
     assert found["VECHE_API"] == f"{PAGES_URL}/_veche/payments/v1"
     assert caller.id == found["VECHE_ORGANISATION"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from appservices.payments.core.orders.mandate import ChargeOrder, MandateOrder
 from veche.contracts.payments.invoice import InvoiceCard
 from veche.contracts.payments.invoice_api import InvoiceBody
-from veche.contracts.payments.mandate import ChargeOrder, MandateOrder
 from veche.protocol.errors import MalformedError
 from veche.protocol.wire import parse
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 import veche
+from homeserver_modules.event_guard.families import load_families
+from tests.support.events_page import EXAMPLES, events_page
 from veche.contracts.agency.case import NAME_CHARACTERS_MAX, RULE_CHARACTERS_MAX, CaseCard
 from veche.contracts.agency.document import (
     FILE_KEYS_MAX,
@@ -13,10 +15,8 @@ from veche.contracts.agency.document import (
     TITLE_CHARACTERS_MAX,
     IssuedDocument,
 )
-from veche.contracts.reference import EXAMPLES, events_page
 from veche.protocol.acts import ActReceipt
 from veche.protocol.errors import MalformedError
-from veche.protocol.families import load_families
 from veche.protocol.wire import Wire, parse
 
 FAMILIES = load_families()
@@ -147,7 +147,7 @@ def test_a_document_at_its_bounds_is_read() -> None:
 
 def test_the_reference_is_what_the_models_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == events_page(), (
-        "write it anew: python -c 'from veche.contracts.reference import events_page; "
+        "write it anew: python -c 'from tests.support.events_page import events_page; "
         'print(events_page(), end="")\' > docs/reference/events.md'
     )
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from homeserver_modules.event_guard.families import load_families
+from tests.support.events_page import EXAMPLES
 from tests.support.golden import check_golden
 from tests.support.prompts import ALICE, BOT, NOW_MS, a_prompt, referring, said, standing
 from tests.support.rendered import check_message
-from veche.contracts.reference import EXAMPLES
 from veche.protocol import message
 from veche.protocol.answers import Chosen, RefusalReason, read_answer, refusal_text
 from veche.protocol.commands import KERNEL_COMMANDS, LANGUAGE, command_description, help_doc
-from veche.protocol.families import load_families
 from veche.protocol.forms import Field, FieldKind, Form
 from veche.protocol.message import Bold, Bullets, Code, Facts, Heading, Link, Mono, Paragraph
 from veche.protocol.prompts import Prompt, closed_content, prompt_content

@@ -11,8 +11,8 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from appservices.signing.keys.pool import SigningPool
 from veche.protocol.errors import RefusedError
-from veche.runtime.keys.pool import SigningPool
 from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import pytest
 from appservices.payments.core.limits import LimitKind, OwnLimit
 from appservices.payments.core.mandate import ChargeProblem, MandateState
 from appservices.payments.core.order import OrderProblem, read_order
+from appservices.payments.core.orders.mandate import MandateOrder
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.payout import PayoutOrder, PayoutProblem, read_payout
 from appservices.payments.core.rails.orders import NEVER_GOT
@@ -32,7 +33,6 @@ from appservices.payments.core.texts.views import (
 )
 from tests.support.rendered import check_message
 from veche.contracts.payments.invoice import InvoiceCard, InvoiceLine
-from veche.contracts.payments.mandate import MandateOrder
 from veche.protocol import message, talk
 from veche.protocol.ids import UserId, derived_ulid
 from veche.protocol.message import Bold, Doc, Mono

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appservices.payments.config import OrganisationSection
-from appservices.payments.service.callers import Callers
-from veche.api.bearer import KEY_CHARACTERS_MIN
+from appservices.payments.service.callers import organisation_keys
+from veche.api.bearer import KEY_CHARACTERS_MIN, OrganisationKey
 from veche.protocol.errors import ConfigError, ForbiddenError, SignInError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+ANY = OrganisationKey()
 KEY = "k" * KEY_CHARACTERS_MIN
 
 
@@ -29,12 +30,16 @@ def section(folder: Path, name: str, *keys: str) -> OrganisationSection:
 
 
 def test_each_key_is_of_one_organisation(tmp_path: Path) -> None:
-    callers = Callers(
+    keys = organisation_keys(
         [section(tmp_path, "a", KEY, f"{KEY}2"), section(tmp_path, "b", "b" * 40)], "de"
     )
 
-    assert [callers.of(f"Bearer {key}").id for key in (KEY, f"{KEY}2", "b" * 40)] == ["a", "a", "b"]
-    assert callers.of(f"bearer {KEY}").name == "Die Stadt"
+    assert [keys.caller(f"Bearer {key}", ANY).id for key in (KEY, f"{KEY}2", "b" * 40)] == [
+        "a",
+        "a",
+        "b",
+    ]
+    assert keys.caller(f"bearer {KEY}", ANY).name == "Die Stadt"
 
 
 @pytest.mark.parametrize(
@@ -42,11 +47,13 @@ def test_each_key_is_of_one_organisation(tmp_path: Path) -> None:
 )
 def test_whatever_else_is_nobody(tmp_path: Path, header: str) -> None:
     with pytest.raises(SignInError):
-        Callers([section(tmp_path, "a", KEY)], "en").of(header)
+        organisation_keys([section(tmp_path, "a", KEY)], "en").caller(header, ANY)
 
 
 def test_a_key_does_what_its_scopes_say(tmp_path: Path) -> None:
-    caller = Callers([section(tmp_path, "a", KEY)], "en").of(f"Bearer {KEY}")
+    caller = organisation_keys([section(tmp_path, "a", KEY)], "en").caller(
+        f"Bearer {KEY}", OrganisationKey("invoice")
+    )
     caller.need("invoice")
 
     with pytest.raises(ForbiddenError, match="lacks the scope refund"):
@@ -56,4 +63,4 @@ def test_a_key_does_what_its_scopes_say(tmp_path: Path) -> None:
 def test_a_key_that_is_short_or_there_twice_is_refused_at_the_start(tmp_path: Path) -> None:
     for keys, wrong in (((KEY[1:],), "32 characters"), ((KEY, KEY), "there twice")):
         with pytest.raises(ConfigError, match=wrong):
-            Callers([section(tmp_path, "a", *keys)], "en")
+            organisation_keys([section(tmp_path, "a", *keys)], "en")

@@ -10,14 +10,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from appservices.signing.cli import make_authority
 from appservices.signing.config import SigningSection, StampsSection
+from appservices.signing.keys.core.issuing import STAMP_POLICY
+from appservices.signing.keys.core.stamp_authority import StampAuthority
 from appservices.signing.service.probing import examine
 from appservices.signing.service.upkeep import SOON
 from appservices.signing.spec import SERVICE
 from tests.support.bank import DAY, Bank
 from tests.support.signing import ms
 from tests.support.tsa import stamps_served
-from veche.documents.pki.certificates import STAMP_POLICY
-from veche.documents.pki.stamps import StampAuthority
 from veche.runtime.config.secret_files import write_private
 
 if TYPE_CHECKING:

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appservices.signing.keys.core import issuing
+from appservices.signing.keys.core.issuing import Revoked
 from tests.support.containers import (
     FILES,
     LEASE,
@@ -36,8 +38,7 @@ from veche.documents.asic.archive import ArchiveError, HiddenError, read_archive
 from veche.documents.asic.container import DataFile, new_container, prepare, prepare_closing
 from veche.documents.asic.verdict import certificates_of, judge_container
 from veche.documents.pdf.signing import Proofs
-from veche.documents.pki import certificates
-from veche.documents.pki.certificates import Level, Revoked
+from veche.documents.pki.certificates import Level
 from veche.documents.signatures.judging import Trusted
 from veche.documents.signatures.report import Reason, Report, Verdict
 from veche.documents.signatures.words import words_of
@@ -397,7 +398,7 @@ def test_a_revoked_certificate_is_red_if_it_was_so_before_the_signature() -> Non
 
     def listed(since: dt.datetime) -> bytes:
         why = Revoked(since, x509.ReasonFlags.key_compromise)
-        made = certificates.revocation_list(office().issuing, alice.certificate, LATER, why)
+        made = issuing.revocation_list(office().issuing, alice.certificate, LATER, why)
         return made.public_bytes(Encoding.DER)
 
     before = verdict(data, lists=[listed(NOW - dt.timedelta(minutes=1))])

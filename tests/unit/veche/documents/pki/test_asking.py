@@ -15,7 +15,7 @@ from tests.support.signing import NOW, new_key
 from tests.unit.veche.documents.pki import test_ocsp as answers
 from veche.documents.pki import der
 from veche.documents.pki.asking import check_answer, question_about, questions_about
-from veche.documents.pki.ocsp import OcspError, read_answer
+from veche.documents.pki.ocsp import OcspError
 
 NONCE = b"0123456789abcdef"
 
@@ -35,7 +35,7 @@ def _asked() -> tuple[x509.Certificate, x509.Certificate]:
 
 
 def _check(encoded: bytes, nonce: bytes = NONCE, *known: x509.Certificate) -> None:
-    check_answer(read_answer(encoded), _asked(), known, nonce)
+    check_answer(encoded, _asked(), known, nonce)
 
 
 def test_others_read_the_question() -> None:

@@ -17,6 +17,7 @@ from cryptography.x509 import ocsp as theirs
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appservices.signing.keys.core.issuing import DAY, Authority, Holder, root_certificate
 from tests.support import containers
 from tests.support.elsewhere import new_key as key_of
 from tests.support.forgery import page
@@ -25,7 +26,6 @@ from tests.support.signing import NOW, YEAR, Office, Person, new_key, with_boxes
 from veche.documents.asic.container import read_container
 from veche.documents.pdf.signing import Proofs
 from veche.documents.pki import der
-from veche.documents.pki.certificates import DAY, Authority, Holder, root_certificate
 from veche.documents.pki.cms import der_of, read_signed_data
 from veche.documents.pki.digests import SHA384, SHA512
 from veche.documents.pki.ocsp import FRESH_FOR, OcspError, Status, is_about, read_answer

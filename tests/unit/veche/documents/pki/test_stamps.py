@@ -12,19 +12,18 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.programs import program
-from tests.support.signing import NOW, Office, ms
-from veche.documents.pki import der
-from veche.documents.pki.certificates import STAMP_POLICY
-from veche.documents.pki.cms import CmsError
-from veche.documents.pki.stamps import (
+from appservices.signing.keys.core.issuing import STAMP_POLICY
+from appservices.signing.keys.core.stamp_authority import (
     REQUEST_BYTES_MAX,
     RequestError,
     StampAuthority,
-    StampRequest,
     read_request,
-    read_token,
 )
+from tests.support.programs import program
+from tests.support.signing import NOW, Office, ms
+from veche.documents.pki import der
+from veche.documents.pki.cms import CmsError
+from veche.documents.pki.stamps import StampRequest, read_token
 
 if TYPE_CHECKING:
     from pathlib import Path

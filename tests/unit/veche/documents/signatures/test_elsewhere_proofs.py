@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko_certvalidator import ValidationContext
 
+from appservices.signing.keys.core.issuing import DAY
 from tests.support.bank import Bank
 from tests.support.elsewhere import Identity, packed_page, sign
 from tests.support.elsewhere import new_key as key_of
@@ -20,7 +21,6 @@ from tests.support.forgery import last_contents
 from tests.support.responders import Responder, Said
 from tests.unit.veche.documents.signatures.test_elsewhere import NOW
 from veche.documents.pki import der
-from veche.documents.pki.certificates import DAY
 from veche.documents.pki.cms import der_of
 from veche.documents.pki.revocation import archived, to_cms
 from veche.documents.signatures.judging import Trusted

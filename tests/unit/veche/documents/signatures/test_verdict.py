@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appservices.signing.keys.core import issuing
+from appservices.signing.keys.core.issuing import Revoked
 from tests.support.forgery import (
     FORGED,
     closed_by_attacker,
@@ -32,8 +34,7 @@ from tests.support.signing import NOW, YEAR, Office, ms, with_boxes
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import Proofs, prepare_signature
 from veche.documents.pdf.values import PdfError
-from veche.documents.pki import certificates
-from veche.documents.pki.certificates import Level, Revoked
+from veche.documents.pki.certificates import Level
 from veche.documents.pki.cms import Signer
 from veche.documents.signatures.report import Reason, Verdict
 from veche.documents.signatures.verdict import Trusted, judge
@@ -42,7 +43,7 @@ from veche.documents.signatures.words import words_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from veche.documents.pki.certificates import Authority
+    from appservices.signing.keys.core.issuing import Authority
 
 from veche.documents.signatures.report import Report
 
@@ -604,7 +605,7 @@ def test_a_revoked_certificate_is_red_if_it_was_so_before_the_signature() -> Non
 
     def listed(since: dt.datetime) -> bytes:
         why = Revoked(since, x509.ReasonFlags.key_compromise)
-        made = certificates.revocation_list(office().issuing, alice.certificate, LATER, why)
+        made = issuing.revocation_list(office().issuing, alice.certificate, LATER, why)
         return made.public_bytes(Encoding.DER)
 
     before = verdict(pdf, lists=[listed(NOW - dt.timedelta(minutes=1))])
@@ -621,7 +622,7 @@ def test_a_list_by_somebody_else_says_nothing() -> None:
     pdf = office().close(alice.sign(doc, "Sig1"))
     forger = attrs.evolve(office().issuing, key=office().stamping.key)
     why = Revoked(NOW - YEAR, x509.ReasonFlags.key_compromise)
-    forged = certificates.revocation_list(forger, alice.certificate, LATER, why)
+    forged = issuing.revocation_list(forger, alice.certificate, LATER, why)
 
     found = verdict(pdf, lists=[forged.public_bytes(Encoding.DER)])
 
