@@ -9,20 +9,20 @@ from twisted.internet.defer import DeferredSemaphore
 
 from appservices.agency import store
 from appservices.agency.service import reach
-from appservices.agency.service.cases import matter_of
+from appservices.agency.service.cases import locked_case
 from appservices.agency.service.chats import ANSWERS, hear, hear_in_case, is_heard, tell_if_public
+from appservices.agency.service.conversation import CATALOGUE, PURPOSE, OfficeParts
 from appservices.agency.service.desks import TOPICS, hear_at_desk
 from appservices.agency.service.fees import FeeNews
 from appservices.agency.service.file_checks import FETCHED_AT_ONCE
+from appservices.agency.service.invoicing_client import InvoicingClient
 from appservices.agency.service.jobs import MAKE_DESK, STAFF_LEFT, handlers, keep_staff_of
 from appservices.agency.service.listening import counts
 from appservices.agency.service.offering import Offering
 from appservices.agency.service.offices import open_workplaces
 from appservices.agency.service.page_hearing import hear_on_page
-from appservices.agency.service.scene import CATALOGUE, PURPOSE, OfficeParts
 from appservices.agency.service.signatory import Signatory
 from appservices.agency.service.signatures import SigningNews
-from appservices.agency.service.till import Till
 from appservices.agency.service.wiping import Wiping
 from veche.api.sealing_client import sealer_of
 from veche.bots import by_bot, check_topics, commit_words, receive
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.agency.config import AgencySection
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.service.offices import Workplace
-    from appservices.agency.service.scene import Scene
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
     from veche.messaging.service import BotAccount
@@ -74,8 +74,8 @@ class Agency:
         workplaces = open_workplaces(section, host.server_name, CATALOGUE)
         self.offering = Offering(workplaces)
         organisations, reactor = section.organisations, host.reactor
-        tills = {
-            one.id: Till(reactor, one.payments.url, read_secret(one.payments.key_path))
+        invoicing_clients = {
+            one.id: InvoicingClient(reactor, one.payments.url, read_secret(one.payments.key_path))
             for one in organisations
             if one.payments is not None
         }
@@ -93,14 +93,14 @@ class Agency:
                 one,
                 one.bot,
                 vault,
-                tills.get(one.organisation),
+                invoicing_clients.get(one.organisation),
                 sealers[one.organisation],
                 signatories.get(one.organisation),
                 fetches,
             )
             for one in workplaces
         }
-        self._news = [FeeNews(host, self.offices, *one) for one in tills.items()]
+        self._news = [FeeNews(host, self.offices, *one) for one in invoicing_clients.items()]
         self._signing = [SigningNews(host, self.offices, *one) for one in signatories.items()]
         self._wiping = Wiping(host, _kept_ms(section, workplaces))
         self._sealers = [one for one in sealers.values() if one is not None]
@@ -122,7 +122,7 @@ class Agency:
         await self._host.database.run("agency.desks", self._open_desks, self._host.now_ms())
         for news in self._news:
             self._host.spawn(f"fees of {news.organisation}", news.follow())
-            self._host.at_stop(news.till.close)
+            self._host.at_stop(news.invoicing.close)
         for heard in self._signing:
             self._host.spawn(f"signatures of {heard.organisation}", heard.follow())
             self._host.at_stop(heard.signatory.close)
@@ -167,13 +167,13 @@ class Agency:
         scene = self.offices[undelivered.bot].conversation(txn, cause, self._host.now_ms())
         reach.undelivered(scene, undelivered)
 
-    def _hear_staff(self, scene: Scene, inbound: Inbound) -> None:
+    def _hear_staff(self, scene: Conversation, inbound: Inbound) -> None:
         member = scene.workplace.member(inbound.sender)
         # Staff mend their talk as everybody does; only persons are told that it changes nothing.
         if member is not None and is_said(inbound) and counts(scene, inbound, scene.desk_ground()):
             hear_at_desk(scene, inbound, member)
 
-    def _hear_in_case(self, scene: Scene, inbound: Inbound) -> bool:
+    def _hear_in_case(self, scene: Conversation, inbound: Inbound) -> bool:
         """Hear what is said in the room of a case; False if it is none."""
         case_id = store.case_of_room(scene.txn, inbound.bot, inbound.room_id)
         file = store.lock_case(scene.txn, case_id) if case_id else None
@@ -183,13 +183,13 @@ class Agency:
         member = scene.workplace.member(inbound.sender)
         if inbound.sender != file.person:
             if member is not None:
-                work = matter_of(scene, file, f"role:{member.staff.role.value}")
+                work = locked_case(scene, file, f"role:{member.staff.role.value}")
                 commit_words(scene, inbound, "clerk_says", [work.ground])
         elif is_said(inbound) and is_heard(scene, inbound):
             hear_in_case(scene, inbound, file)
         return True
 
-    def _follow(self, scene: Scene, inbound: Inbound) -> None:
+    def _follow(self, scene: Conversation, inbound: Inbound) -> None:
         """Notice who comes and goes, in rooms of desks and cases too."""
         membership = inbound.content.get("membership")
         if inbound.state_key == inbound.bot:
@@ -204,7 +204,7 @@ class Agency:
         if chat is not None and inbound.state_key != chat.person and membership in _COMING:
             tell_if_public(scene, inbound.room_id, chat.person)
 
-    def _shown_out(self, scene: Scene, room_id: RoomId) -> None:
+    def _shown_out(self, scene: Conversation, room_id: RoomId) -> None:
         bot = scene.sender.bot.user_id
         desk = store.desk_of_room(scene.txn, bot, room_id)
         if desk is None:
@@ -231,7 +231,7 @@ class Agency:
             for desk, room_id in rooms.items():
                 keep_staff_of(scene, desk, room_id, former)
 
-    def _make_desk(self, scene: Scene, desk: str, id_: EffectId) -> None:
+    def _make_desk(self, scene: Conversation, desk: str, id_: EffectId) -> None:
         payload = {"bot": scene.sender.bot.user_id, "desk": desk}
         jobs.schedule(scene.txn, Job(id_, MAKE_DESK, payload, scene.now_ms))
 

@@ -10,8 +10,8 @@ from veche.api import Api
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.agency.service.conversation import OfficeParts
     from appservices.agency.service.offering import Offering
-    from appservices.agency.service.scene import OfficeParts
     from veche.protocol.ids import UserId
 
 API: Final = Api(API_PREFIX, "Veche: offices, their services, and the cases of a person")

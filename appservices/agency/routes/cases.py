@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.agency import store
 from appservices.agency.routes.api import API, VALUES_BODY_BYTES_MAX
 from appservices.agency.service import page_acts
+from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.page_acts import Visit
 from appservices.agency.service.page_reading import (
     StoredDocument,
@@ -19,7 +20,6 @@ from appservices.agency.service.page_reading import (
     stored_document,
 )
 from appservices.agency.service.refusing import error_views
-from appservices.agency.service.scene import CATALOGUE
 from appservices.agency.service.views import (
     AnswerBody,
     CasesView,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appservices.agency.routes.api import Offices
-    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.conversation import Conversation
     from veche.api import Call
     from veche.api.long_polling import Follower
     from veche.protocol.ids import EventId, UserId
@@ -281,7 +281,7 @@ class CaseRoutes:
         found = await self._follower.live.follow(topics, pages.SETTLED_MS, look)
         return found[0] if found is not None else None
 
-    def _scenes(self, txn: Cursor, call: Call) -> dict[UserId, Scene]:
+    def _scenes(self, txn: Cursor, call: Call) -> dict[UserId, Conversation]:
         offices = self._offices.offices.items()
         return {bot: one.conversation(txn, "page", call.now_ms) for bot, one in offices}
 

@@ -10,8 +10,8 @@ from appservices.agency.core.inputs import Answers, StaffInput
 from appservices.agency.core.language import read_service
 from appservices.agency.core.machine import open_case, step
 from appservices.agency.core.texts.approval import CHANGE
-from appservices.agency.service.deeds import carry_out
-from appservices.agency.service.matter import Matter
+from appservices.agency.service.effect_handlers import carry_out
+from appservices.agency.service.locked_case import LockedCase
 from appservices.agency.store import CaseFile
 from veche.protocol.errors import RefusedError
 from veche.protocol.forms.state import Pressed
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from appservices.agency.core.definition import ServiceDefinition
     from appservices.agency.core.inputs import Input
     from appservices.agency.core.machine import Outcome
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.service.offices import OpenService
-    from appservices.agency.service.scene import Scene
     from veche.chat.prompts import Answered
     from veche.messaging.jobs import Job
     from veche.protocol.ids import RoomId, UserId
@@ -33,7 +33,7 @@ OPEN_CASES_MAX: Final = 20
 """Cases that one person may have open with one office; less than a list shows."""
 
 
-def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -> None:
+def begin(scene: Conversation, person: UserId, chat_id: RoomId, service: OpenService) -> None:
     """Begin a case in a chat; a person who has very many open is told so instead.
 
     From now on something is stored about the person, so the identity that they have now is pinned.
@@ -57,15 +57,15 @@ def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -
         subject=scene.sender.pseudonym(person),
         context=scene.context(person),
     )
-    matter = Matter(scene, definition, CaseFile(outcome.case, bot, person, chat_id))
-    store.add_case(scene.txn, matter.file)
-    carry_out(matter, outcome.effects)
-    store.save_case(scene.txn, matter.file)
+    locked = LockedCase(scene, definition, CaseFile(outcome.case, bot, person, chat_id))
+    store.add_case(scene.txn, locked.file)
+    carry_out(locked, outcome.effects)
+    store.save_case(scene.txn, locked.file)
     scene.reply.made(scene, outcome.case.id)
 
 
 def take_step(
-    scene: Scene, case_id: str, heard: Input, answered: Answered | None = None
+    scene: Conversation, case_id: str, heard: Input, answered: Answered | None = None
 ) -> Outcome | None:
     """Let something happen to a case.
 
@@ -86,26 +86,26 @@ def take_step(
 
 
 def step_file(
-    scene: Scene, file: CaseFile, heard: Input, answered: Answered | None = None
+    scene: Conversation, file: CaseFile, heard: Input, answered: Answered | None = None
 ) -> Outcome:
     """Let something happen to a case that is locked; as ``take_step``."""
     definition = definition_of(scene, file)
     context = scene.context(file.person)
     outcome = step(definition, file.case, heard, context)
-    matter = Matter(scene, definition, file, _actor(heard))
-    matter.change(case=outcome.case)
+    locked = LockedCase(scene, definition, file, _actor(heard))
+    locked.change(case=outcome.case)
     if answered is not None and outcome.refusal is None:
         is_person = answered.inbound.sender == file.person
         localizer = context.person if is_person else context.staff
-        ground = matter.ground if is_person else matter.desk_ground
+        ground = locked.ground if is_person else locked.desk_ground
         if not scene.accept(answered, localizer, ground):
             # The key was revoked by then. Another one can approve the answers, shown once more.
             changed = Answers(Pressed(CHANGE), answered.inbound.trust)
             return step_file(scene, file, changed) if answered.chosen.approved_by else outcome
-    carry_out(matter, outcome.effects)
+    carry_out(locked, outcome.effects)
     if file.case.form is not None and outcome.case.form is None:
         store.drop_page_draft(scene.txn, file.case.id)
-    store.save_case(scene.txn, matter.file)
+    store.save_case(scene.txn, locked.file)
     return outcome
 
 
@@ -121,12 +121,12 @@ def case_of(txn: Cursor, job: Job) -> CaseFile:
     return file
 
 
-def matter_of(scene: Scene, file: CaseFile, actor: str = "bot") -> Matter:
-    """A case that is locked, to be spoken of without a step; see ``Matter``."""
-    return Matter(scene, definition_of(scene, file), file, actor)
+def locked_case(scene: Conversation, file: CaseFile, actor: str = "bot") -> LockedCase:
+    """A case that is locked, to be spoken of without a step; see ``LockedCase``."""
+    return LockedCase(scene, definition_of(scene, file), file, actor)
 
 
-def definition_of(scene: Scene, file: CaseFile) -> ServiceDefinition:
+def definition_of(scene: Conversation, file: CaseFile) -> ServiceDefinition:
     """The service of a case, in the version with which it began."""
     current = scene.workplace.services.get(file.case.service)
     if current is not None and current.definition.digest == file.case.digest:

@@ -29,12 +29,12 @@ from appservices.agency.core.texts.menu import (
     page_of,
 )
 from appservices.agency.core.texts.words import state_words
-from appservices.agency.service.cases import begin, definition_of, matter_of, step_file, take_step
+from appservices.agency.service.cases import begin, definition_of, locked_case, step_file, take_step
+from appservices.agency.service.conversation import CATALOGUE, AskedOf, chat_subject
+from appservices.agency.service.file_queue import PLACE, begin_file_check, queue_if_checking
 from appservices.agency.service.form_commands import IN_FORM_COMMANDS, ask_again, commands_now
-from appservices.agency.service.holding import PLACE, holds, is_looked_at
 from appservices.agency.service.listening import counts
 from appservices.agency.service.reach import note_reached
-from appservices.agency.service.scene import CATALOGUE, AskedOf, chat_matter
 from veche.access.sessions import answer_command
 from veche.bots import act_on_answer, is_stale, page_commands
 from veche.chat import people, prompts
@@ -52,8 +52,8 @@ from veche.runtime.crypto.tracking import is_encrypted
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.service.offices import OpenService
-    from appservices.agency.service.scene import Scene
     from appservices.agency.store import CaseFile
     from veche.chat.prompts import Answered, Kept
     from veche.protocol.commands import Command, ParsedCommand
@@ -67,7 +67,7 @@ _WAITING: Final = frozenset({State.DRAFT, State.NEEDS_MORE})
 _SETTLED: Final = OVER | {State.SERVED, State.DECIDED_NO}
 
 
-def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def greet(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Welcome a person who began a chat: who speaks here, in which language, what there is.
 
     It is one message: where a crowd comes at once, each event more keeps the others waiting.
@@ -83,12 +83,12 @@ def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
         _ask_language(scene, room_id, person, before=hello)
 
 
-def welcome(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def welcome(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Say who speaks here."""
     scene.say(room_id, _hello(scene, person), scene.ground(person), is_quiet=True)
 
 
-def _hello(scene: Scene, person: UserId) -> Doc:
+def _hello(scene: Conversation, person: UserId) -> Doc:
     localizer = scene.localizer(person)
     name = scene.section.name_in(localizer.language)
     words = localizer.text("Welcome. This is {office}. I am its bot, a program.", office=name)
@@ -96,7 +96,7 @@ def _hello(scene: Scene, person: UserId) -> Doc:
 
 
 def show_menu(
-    scene: Scene, room_id: RoomId, person: UserId, page: int = 1, before: Doc = ()
+    scene: Conversation, room_id: RoomId, person: UserId, page: int = 1, before: Doc = ()
 ) -> None:
     """Show the services that one can ask for, below what else is to be said."""
     definitions = [one.definition for one in scene.workplace.services.values()]
@@ -105,19 +105,19 @@ def show_menu(
     _ask(scene, room_id, person, question, url=scene.links.services() if scene.links else None)
 
 
-def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
+def hear(scene: Conversation, inbound: Inbound, *, is_greeted: bool) -> None:
     """A person says something in their chat with the office; see ``veche.bots``."""
     if is_heard(scene, inbound):
         hear_in_chat(scene, inbound, is_greeted=is_greeted)
 
 
-def is_heard(scene: Scene, inbound: Inbound) -> bool:
+def is_heard(scene: Conversation, inbound: Inbound) -> bool:
     """Whether it is left to act on what a person said."""
     ground = scene.ground(inbound.sender)
     return not _signs_out(scene, inbound) and counts(scene, inbound, ground)
 
 
-def hear_in_chat(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
+def hear_in_chat(scene: Conversation, inbound: Inbound, *, is_greeted: bool) -> None:
     """Act on what counts of what a person says in their chat."""
     person, room_id = inbound.sender, inbound.room_id
     if inbound.event_type != REACTION and not scene.is_private(room_id, person):
@@ -140,7 +140,7 @@ def hear_in_chat(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         greet(scene, room_id, person)
 
 
-def _signs_out(scene: Scene, inbound: Inbound) -> bool:
+def _signs_out(scene: Conversation, inbound: Inbound) -> bool:
     """Let a person sign out who says so in clear; False if they say anything else.
 
     It counts in an encrypted room too: it only takes power away.
@@ -155,7 +155,7 @@ def _signs_out(scene: Scene, inbound: Inbound) -> bool:
     return parsed is not None
 
 
-def _hear_among_others(scene: Scene, inbound: Inbound, person: UserId) -> None:
+def _hear_among_others(scene: Conversation, inbound: Inbound, person: UserId) -> None:
     """A person says something where others read along: only the pages' commands are answered."""
     parsed = _command_in(scene, inbound, person, ())
     if parsed is not None:
@@ -164,17 +164,17 @@ def _hear_among_others(scene: Scene, inbound: Inbound, person: UserId) -> None:
         tell_if_public(scene, inbound.room_id, person)
 
 
-def hear_in_case(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
+def hear_in_case(scene: Conversation, inbound: Inbound, file: CaseFile) -> None:
     """A person says something in the room of their case."""
     if file.is_unreached or file.is_awaited:
-        matter = matter_of(scene, file)
-        note_reached(matter)
-        file = matter.file
+        locked = locked_case(scene, file)
+        note_reached(locked)
+        file = locked.file
         store.save_case(scene.txn, file)
     _hear_about(scene, inbound, file)
 
 
-def _is_elsewhere(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
+def _is_elsewhere(scene: Conversation, inbound: Inbound, file: CaseFile) -> bool:
     """Whether words in a chat are not about the case that was dealt with there.
 
     Once that has its result, only what names the case is about it.
@@ -185,7 +185,7 @@ def _is_elsewhere(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
     return parsed is None or parsed.command.name == CASES.name
 
 
-def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
+def _hear_about(scene: Conversation, inbound: Inbound, file: CaseFile) -> None:
     """A person says something where it is about a case."""
     person = file.person
     parsed = _command_in(scene, inbound, person, commands_now(scene, inbound, file))
@@ -194,7 +194,7 @@ def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
         _command(scene, inbound.room_id, person, parsed)
         ask_again(scene, inbound, file, parsed.command)
         return
-    if holds(scene, inbound, file):
+    if queue_if_checking(scene, inbound, file):
         return
     if parsed is not None and about is not None:
         step_file(scene, file, about)
@@ -204,11 +204,11 @@ def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
         _say_freely(scene, inbound, file)
 
 
-def _say_freely(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
+def _say_freely(scene: Conversation, inbound: Inbound, file: CaseFile) -> None:
     """Words or a file that answer no prompt: the form or the desk may be waiting for them."""
     content, case = inbound.content, file.case
     if content.get("msgtype") in _FILES:
-        if is_looked_at(scene, inbound, file):
+        if begin_file_check(scene, inbound, file):
             return
         definition = definition_of(scene, file)
         step_file(scene, file, replies.person_file(definition, case, content, inbound.trust))
@@ -233,7 +233,7 @@ def _say_freely(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
 
 
 def _command_in(
-    scene: Scene, inbound: Inbound, person: UserId, commands: Sequence[Command]
+    scene: Conversation, inbound: Inbound, person: UserId, commands: Sequence[Command]
 ) -> ParsedCommand | None:
     """The command that a person gives; those of the pages too, where there are pages.
 
@@ -246,7 +246,7 @@ def _command_in(
     return as_command(read_command(inbound.content, (*commands, *more), scene.language_of(person)))
 
 
-def _command(scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedCommand) -> None:
+def _command(scene: Conversation, room_id: RoomId, person: UserId, parsed: ParsedCommand) -> None:
     """What every bot answers, whatever is going on."""
     language = scene.language_of(person)
     if answer_command(
@@ -272,7 +272,7 @@ def _command(scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedComman
             scene.say(room_id, doc, scene.ground(person))
 
 
-def _show_cases(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def _show_cases(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Where each open case stands."""
     case_ids = store.open_cases(scene.txn, scene.sender.bot.user_id, person)
     if not case_ids:
@@ -285,14 +285,14 @@ def _show_cases(scene: Scene, room_id: RoomId, person: UserId) -> None:
     scene.say(room_id, doc, scene.ground(person))
 
 
-def _case_line(scene: Scene, file: CaseFile) -> tuple[Span, ...]:
+def _case_line(scene: Conversation, file: CaseFile) -> tuple[Span, ...]:
     title = definition_of(scene, file).title.text(scene.language_of(file.person))
     where = scene.link_to(file.person_room)
     state = state_words(file.case.state, scene.localizer(file.person))
     return (Bold(title), " ", Mono(file.case.number), f" ({state}): {where}")
 
 
-def _answer(scene: Scene, inbound: Inbound, *, is_waiting: bool = False) -> bool:
+def _answer(scene: Conversation, inbound: Inbound, *, is_waiting: bool = False) -> bool:
     """Act on an answer to a prompt, or say why it does not count; False if it is none.
 
     Args:
@@ -305,7 +305,7 @@ def _answer(scene: Scene, inbound: Inbound, *, is_waiting: bool = False) -> bool
     return not is_for_form and act_on_answer(scene, heard, inbound, ANSWERS)
 
 
-def _answered_about_case(scene: Scene, answered: Answered) -> None:
+def _answered_about_case(scene: Conversation, answered: Answered) -> None:
     kept, chosen, person = answered.kept, answered.chosen, answered.inbound.sender
     case_id, topic = str(kept.purpose["case"]), Topic(kept.purpose["topic"])
     heard = replies.person_choice(topic, chosen.choice, chosen.data, _trust_of(answered))
@@ -320,11 +320,11 @@ def _answered_about_case(scene: Scene, answered: Answered) -> None:
 
 
 def _in_chat(
-    act: Callable[[Scene, Kept, UserId, str], None],
-) -> Callable[[Scene, Answered], None]:
+    act: Callable[[Conversation, Kept, UserId, str], None],
+) -> Callable[[Conversation, Answered], None]:
     """Have something done once an answer outside any case counts."""
 
-    def handler(scene: Scene, answered: Answered) -> None:
+    def handler(scene: Conversation, answered: Answered) -> None:
         person = answered.inbound.sender
         if scene.accept(answered, scene.localizer(person), scene.ground(person)):
             act(scene, answered.kept, person, answered.chosen.choice or "")
@@ -337,7 +337,7 @@ def _trust_of(answered: Answered) -> Trust:
     return Trust.ANY if answered.chosen.via == "reaction" else answered.inbound.trust
 
 
-def _picked(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
+def _picked(scene: Conversation, kept: Kept, person: UserId, choice: str) -> None:
     """A line of the menu was chosen."""
     page = page_of(choice)
     if page is not None:
@@ -355,7 +355,7 @@ def _picked(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
     _ask(scene, kept.room_id, person, question, url=url, service=id_)
 
 
-def _start(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
+def _start(scene: Conversation, kept: Kept, person: UserId, choice: str) -> None:
     service = scene.workplace.services.get(str(kept.purpose.get("service")))
     if choice == START and service is not None:
         _begin(scene, person, kept.room_id, service)
@@ -363,7 +363,7 @@ def _start(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
         show_menu(scene, kept.room_id, person)
 
 
-def _start_named(scene: Scene, room_id: RoomId, person: UserId, name: str) -> None:
+def _start_named(scene: Conversation, room_id: RoomId, person: UserId, name: str) -> None:
     """Begin the service that a person names; show what there is if that is none."""
     services = scene.workplace.services
     definitions = [one.definition for one in services.values()]
@@ -376,7 +376,7 @@ def _start_named(scene: Scene, room_id: RoomId, person: UserId, name: str) -> No
     show_menu(scene, room_id, person)
 
 
-def _begin(scene: Scene, person: UserId, room_id: RoomId, service: OpenService) -> None:
+def _begin(scene: Conversation, person: UserId, room_id: RoomId, service: OpenService) -> None:
     """Begin a case; from the room of another one in the chat where that began."""
     case_id = store.case_of_room(scene.txn, scene.sender.bot.user_id, room_id)
     file = store.read_case(scene.txn, case_id) if case_id else None
@@ -391,7 +391,7 @@ def _begin(scene: Scene, person: UserId, room_id: RoomId, service: OpenService) 
 
 
 def _ask(
-    scene: Scene,
+    scene: Conversation,
     room_id: RoomId,
     person: UserId,
     question: Question,
@@ -400,7 +400,7 @@ def _ask(
     **purpose: str,
 ) -> None:
     asked = AskedOf(
-        about=chat_matter(room_id),
+        about=chat_subject(room_id),
         localizer=scene.localizer(person),
         ground=scene.ground(person, purpose.get("service", question.topic)),
         purpose=purpose,
@@ -409,7 +409,7 @@ def _ask(
     scene.ask_question(room_id, question, [person], asked)
 
 
-def _ask_language(scene: Scene, room_id: RoomId, person: UserId, before: Doc = ()) -> None:
+def _ask_language(scene: Conversation, room_id: RoomId, person: UserId, before: Doc = ()) -> None:
     """In each language at once, since none is known yet."""
     lines = [(Bold(CATALOGUE.text(code, "Which language do you prefer?")),) for code in LANGUAGES]
     choices = tuple(Choice(id=code, label=LANGUAGE_NAMES[code]) for code in LANGUAGES)
@@ -419,11 +419,13 @@ def _ask_language(scene: Scene, room_id: RoomId, person: UserId, before: Doc = (
     _ask(scene, room_id, person, question)
 
 
-def _picked_language(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
+def _picked_language(scene: Conversation, kept: Kept, person: UserId, choice: str) -> None:
     _choose_language(scene, kept.room_id, person, language_of(choice))
 
 
-def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: str | None) -> None:
+def _choose_language(
+    scene: Conversation, room_id: RoomId, person: UserId, language: str | None
+) -> None:
     if language is None:
         _ask_language(scene, room_id, person)
         return
@@ -439,7 +441,7 @@ def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: st
         take_step(scene, case_id, Status())
 
 
-def tell_if_public(scene: Scene, room_id: RoomId, person: UserId, before: Doc = ()) -> bool:
+def tell_if_public(scene: Conversation, room_id: RoomId, person: UserId, before: Doc = ()) -> bool:
     """Tell a person how to begin a private chat, if others read along in this one; whether so."""
     if scene.is_private(room_id, person):
         return False
@@ -464,7 +466,7 @@ def tell_if_public(scene: Scene, room_id: RoomId, person: UserId, before: Doc = 
     return True
 
 
-ANSWERS: Final[Mapping[str, Callable[[Scene, Answered], None]]] = {
+ANSWERS: Final[Mapping[str, Callable[[Conversation, Answered], None]]] = {
     Topic.LANGUAGE: _in_chat(_picked_language),
     Topic.MENU: _in_chat(_picked),
     Topic.START: _in_chat(_start),

@@ -9,9 +9,9 @@ from appservices.agency.core import replies
 from appservices.agency.core.effects import Topic
 from appservices.agency.core.inputs import Assign
 from appservices.agency.service.cases import take_step
-from appservices.agency.service.desk_deeds import POST_WAITING
+from appservices.agency.service.conversation import CATALOGUE
+from appservices.agency.service.desk_effects import POST_WAITING
 from appservices.agency.service.listening import place_of, thread_of
-from appservices.agency.service.scene import CATALOGUE
 from veche.chat import prompts
 from veche.chat.prompts import Answered
 from veche.messaging import jobs
@@ -23,8 +23,8 @@ from veche.protocol.texts.catalogue import N_
 from veche.protocol.texts.typed_choice import without_quote
 
 if TYPE_CHECKING:
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.service.offices import StaffMember
-    from appservices.agency.service.scene import Scene
     from veche.chat.prompts import Heard, Kept
     from veche.protocol.commands import ParsedCommand
     from veche.protocol.ids import EffectId, RoomId
@@ -48,7 +48,7 @@ TOPICS: Final = (Topic.CLAIM, Topic.DECIDE, Topic.WRITE, Topic.REPLY, Topic.RETR
 _FREE_TOPICS: Final = frozenset({Topic.WRITE, Topic.REPLY})
 
 
-def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
+def hear_at_desk(scene: Conversation, inbound: Inbound, member: StaffMember) -> None:
     """Somebody of the staff says something at the desk; talk among them is left alone."""
     localizer = scene.workplace.context(scene.now_ms, scene.workplace.office.language).staff
     thread = thread_of(scene, inbound)
@@ -73,14 +73,14 @@ def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
         _say_freely(scene, inbound, member, heard)
 
 
-def _chosen(scene: Scene, answered: Answered, member: StaffMember) -> None:
+def _chosen(scene: Conversation, answered: Answered, member: StaffMember) -> None:
     purpose, chosen = answered.kept.purpose, answered.chosen
     heard = replies.staff_choice(Topic(purpose["topic"]), member.staff, chosen.choice, chosen.data)
     if heard is not None:
         take_step(scene, str(purpose["case"]), heard, answered)
 
 
-def _say_freely(scene: Scene, inbound: Inbound, member: StaffMember, heard: Heard) -> None:
+def _say_freely(scene: Conversation, inbound: Inbound, member: StaffMember, heard: Heard) -> None:
     """Words that answer a question in words; without a question they are talk."""
     body = inbound.content.get("body")
     if inbound.content.get("msgtype") != "m.text" or not isinstance(body, str):
@@ -115,7 +115,7 @@ def _is_theirs(kept: Kept, member: StaffMember) -> bool:
 
 
 def _command(
-    scene: Scene,
+    scene: Conversation,
     inbound: Inbound,
     member: StaffMember,
     parsed: ParsedCommand,
@@ -132,7 +132,7 @@ def _command(
     scene.say(inbound.room_id, doc, scene.desk_ground(), thread=thread)
 
 
-def _show_cases(scene: Scene, inbound: Inbound, localizer: Localizer) -> None:
+def _show_cases(scene: Conversation, inbound: Inbound, localizer: Localizer) -> None:
     """Put each open case here anew: no key of what was said before reaches a new device."""
     bot = scene.sender.bot.user_id
     desk = store.desk_of_room(scene.txn, bot, inbound.room_id)
@@ -147,7 +147,7 @@ def _show_cases(scene: Scene, inbound: Inbound, localizer: Localizer) -> None:
 
 
 def _assign(
-    scene: Scene,
+    scene: Conversation,
     inbound: Inbound,
     member: StaffMember,
     name: str,

@@ -15,8 +15,8 @@ from appservices.agency.core.document_data import document_data
 from appservices.agency.core.inputs import DocumentFailed, DocumentMade
 from appservices.agency.documents import Document, make_document
 from appservices.agency.service.cases import case_of, definition_of, step_file
-from appservices.agency.service.deeds import MAKE_DOCUMENT
-from appservices.agency.service.scene import OfficeParts
+from appservices.agency.service.conversation import OfficeParts
+from appservices.agency.service.effect_handlers import MAKE_DOCUMENT
 from veche.api.sealing_client import SealError
 from veche.bots import ChatJob
 from veche.protocol.errors import RefusedError, TooLargeError

@@ -11,11 +11,17 @@ from appservices.agency import store
 from appservices.agency.core.case import FeeState
 from appservices.agency.core.inputs import FeeAsked, FeeFailed, FeePaid, FeeRefunded
 from appservices.agency.core.texts.words import state_words
-from appservices.agency.service.cases import case_of, definition_of, matter_of, step_file, take_step
-from appservices.agency.service.deeds import ASK_FEE, GIVE_UP_FEE
+from appservices.agency.service.cases import (
+    case_of,
+    definition_of,
+    locked_case,
+    step_file,
+    take_step,
+)
+from appservices.agency.service.conversation import OfficeParts
+from appservices.agency.service.effect_handlers import ASK_FEE, GIVE_UP_FEE
 from appservices.agency.service.fee_invoices import invoice_of_fee
-from appservices.agency.service.hearing import News
-from appservices.agency.service.scene import OfficeParts
+from appservices.agency.service.service_news import News
 from veche.bots import ChatJob
 from veche.contracts.payments.act_offer import ActOffer
 from veche.contracts.payments.invoice_api import PAID, REFUNDED
@@ -27,8 +33,8 @@ if TYPE_CHECKING:
 
     from appservices.agency.core.case import Fee
     from appservices.agency.core.inputs import Input
-    from appservices.agency.service.scene import Scene
-    from appservices.agency.service.till import Till
+    from appservices.agency.service.conversation import Conversation
+    from appservices.agency.service.invoicing_client import InvoicingClient
     from appservices.agency.store import CaseFile
     from veche.contracts.payments.invoice_api import InvoiceBody, InvoiceEvent
     from veche.messaging.jobs import Job, JobHandler
@@ -47,13 +53,13 @@ def fee_handlers(parts: OfficeParts) -> dict[str, JobHandler]:
 
 class _FeeHandler(ChatJob[OfficeParts]):
     @property
-    def _till(self) -> Till:
-        if self._parts.till is None:
+    def _invoicing(self) -> InvoicingClient:
+        if self._parts.invoicing is None:
             organisation = self._parts.section.organisation
             raise RefusedError(f"{organisation} has no institution that is paid")
-        return self._parts.till
+        return self._parts.invoicing
 
-    def _case(self, txn: Cursor, job: Job, now_ms: int) -> tuple[Scene, CaseFile]:
+    def _case(self, txn: Cursor, job: Job, now_ms: int) -> tuple[Conversation, CaseFile]:
         """The case of a job, locked."""
         return self._parts.conversation(txn, job.id, now_ms), case_of(txn, job)
 
@@ -62,9 +68,9 @@ class _AskFee(_FeeHandler):
     """Has the invoice of a fee made."""
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
-        till = self._till
+        invoicing = self._invoicing
         body = await self._host.database.run("agency.fee", self._read, job)
-        view = await till.make_invoice(body, body.ours)
+        view = await invoicing.make_invoice(body, body.ours)
         return {"invoice": view.id, "reference": view.reference, "url": view.pay_url}
 
     def _read(self, txn: Cursor, job: Job) -> InvoiceBody:
@@ -83,7 +89,7 @@ class _AskFee(_FeeHandler):
         store.keep_fee(txn, file.case.id, fee.number, result["invoice"])
         if fee.state is FeeState.GIVEN_UP:
             # The case ended while the invoice was made.
-            matter_of(scene, file).send_off(GIVE_UP_FEE, {"number": fee.number})
+            locked_case(scene, file).send_off(GIVE_UP_FEE, {"number": fee.number})
             return
         step_file(scene, file, FeeAsked(fee.number, result["reference"], result["url"]))
 
@@ -96,10 +102,10 @@ class _GiveUpFee(_FeeHandler):
     """Has the invoice of a fee taken back; one that is not made yet is when it is."""
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
-        till = self._till
+        invoicing = self._invoicing
         invoice_id, reason = await self._host.database.run("agency.fee", self._read, job)
         if invoice_id is not None:
-            await till.withdraw(invoice_id, reason, f"{invoice_id}.back")
+            await invoicing.withdraw(invoice_id, reason, f"{invoice_id}.back")
         return {}
 
     def _read(self, txn: Cursor, job: Job) -> tuple[str | None, str]:
@@ -124,19 +130,19 @@ class FeeNews(News):
     """Hears what became of the invoices of one organisation, and lets its cases go on.
 
     Attributes:
-        till: Where they are paid.
+        invoicing: Where they are paid.
     """
 
-    till: Till
+    invoicing: InvoicingClient
 
     async def follow(self) -> None:
         """Hear for ever."""
-        await self.hear_on("fees", self._round)
+        await self.poll("fees", self._round)
 
     async def _round(self) -> None:
         run = self.host.database.run
         after = await run("agency.fee cursor", store.payment_cursor, self.organisation)
-        for event in (await self.till.events(after)).events:
+        for event in (await self.invoicing.events(after)).events:
             await run("agency.fee news", self.hear, event, self.host.now_ms())
 
     def hear(self, txn: Cursor, event: InvoiceEvent, now_ms: int) -> None:

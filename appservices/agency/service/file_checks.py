@@ -11,8 +11,8 @@ from appservices.agency import store
 from appservices.agency.core.replies import person_file
 from appservices.agency.service.cases import definition_of, step_file
 from appservices.agency.service.chats import hear_in_case, hear_in_chat
-from appservices.agency.service.holding import CHECK_FILE, FILE_SLOW, slow_id
-from appservices.agency.service.scene import OfficeParts
+from appservices.agency.service.conversation import OfficeParts
+from appservices.agency.service.file_queue import CHECK_FILE, FILE_SLOW, slow_id
 from veche.bots import ChatJob
 from veche.messaging import jobs
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
@@ -28,7 +28,7 @@ from veche.runtime.web.http_client import AnswerTooLargeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.conversation import Conversation
     from veche.messaging.jobs import Job, JobHandler
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
@@ -137,7 +137,7 @@ class _FileSlow(ChatJob[OfficeParts]):
         scene.say(first.room_id, (Paragraph(words),), scene.ground(file.person))
 
 
-def _hear(scene: Scene, inbound: Inbound, case_id: str) -> None:
+def _hear(scene: Conversation, inbound: Inbound, case_id: str) -> None:
     """Hear what waited for a file of a case, where it belongs now."""
     chat = scene.parts.chats.read(scene.txn, inbound.room_id)
     file = store.lock_case(scene.txn, case_id)

@@ -22,20 +22,20 @@ from appservices.agency.core.states import Role, TimerKind
 from appservices.agency.service.cases import (
     case_of,
     definition_of,
-    matter_of,
+    locked_case,
     step_file,
     take_step,
 )
 from appservices.agency.service.chats import greet, welcome
-from appservices.agency.service.deeds import CLOCK, MAKE_ROOM, SEND_EXPORT
-from appservices.agency.service.desk_deeds import POST_WAITING, post_waiting
+from appservices.agency.service.conversation import CATALOGUE, PURPOSE, OfficeParts, PageReply
+from appservices.agency.service.desk_effects import POST_WAITING, post_waiting
 from appservices.agency.service.desks import DESK_COMMANDS
 from appservices.agency.service.documents import document_handlers
+from appservices.agency.service.effect_handlers import CLOCK, MAKE_ROOM, SEND_EXPORT
 from appservices.agency.service.fees import fee_handlers
 from appservices.agency.service.file_checks import file_handlers
 from appservices.agency.service.page_acts import OPEN_CHAT
 from appservices.agency.service.page_hearing import begin_on_page
-from appservices.agency.service.scene import CATALOGUE, PURPOSE, OfficeParts, PageReply
 from appservices.agency.service.signatures import signature_handlers
 from veche.bots import ChatJob, Join, OpenChat, invite, join_kind
 from veche.messaging import jobs
@@ -52,7 +52,7 @@ from veche.transparency.act_proof import ACTS_KEY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.store import CaseFile
     from veche.messaging.jobs import JobHandler
     from veche.runtime.database import Cursor
@@ -128,7 +128,9 @@ class _MakeDesk(ChatJob[OfficeParts]):
         scene.say(room_id, (message.Paragraph(words),), scene.desk_ground(), is_quiet=True)
 
 
-def keep_staff_of(scene: Scene, desk: str, room_id: RoomId, former: Mapping[str, UserId]) -> None:
+def keep_staff_of(
+    scene: Conversation, desk: str, room_id: RoomId, former: Mapping[str, UserId]
+) -> None:
     """Invite who works at a desk and is not in its room; show out who does so no longer.
 
     Args:
@@ -166,7 +168,7 @@ class _Batch(ChatJob[OfficeParts]):
         """Ids of the next cases after ``after`` of the payload, at most ``CASES_AT_ONCE``."""
         raise NotImplementedError
 
-    def deal_with(self, scene: Scene, job: Job, file: CaseFile) -> None:
+    def deal_with(self, scene: Conversation, job: Job, file: CaseFile) -> None:
         """Do it."""
         raise NotImplementedError
 
@@ -180,10 +182,10 @@ class _PostWaiting(_Batch):
             return []
         return store.cases_waiting_for(txn, self._bot, desk, _after(job), CASES_AT_ONCE)
 
-    def deal_with(self, scene: Scene, job: Job, file: CaseFile) -> None:  # noqa: ARG002 -- of the base
-        matter = matter_of(scene, file)
-        post_waiting(matter)
-        store.save_case(scene.txn, matter.file)
+    def deal_with(self, scene: Conversation, job: Job, file: CaseFile) -> None:  # noqa: ARG002 -- of the base
+        locked = locked_case(scene, file)
+        post_waiting(locked)
+        store.save_case(scene.txn, locked.file)
 
 
 class _StaffLeft(_Batch):
@@ -195,7 +197,7 @@ class _StaffLeft(_Batch):
             return []  # they are back
         return store.cases_of_clerk(txn, self._bot, staff, _after(job), CASES_AT_ONCE)
 
-    def deal_with(self, scene: Scene, job: Job, file: CaseFile) -> None:
+    def deal_with(self, scene: Conversation, job: Job, file: CaseFile) -> None:
         step_file(scene, file, Return(Staff(job.payload["staff"], Role.CLERK)))
 
 
@@ -224,8 +226,8 @@ class _MakeRoom(ChatJob[OfficeParts]):
         room_id = RoomId(result["room"])
         # The card that may stand in the chat cannot be edited from another room.
         file = attrs.evolve(case_of(txn, job), room_id=room_id, card_effect=None)
-        matter = matter_of(scene, file)
-        scene.sender.set_membership(room_id, file.person, "invite", matter.ground)
+        locked = locked_case(scene, file)
+        scene.sender.set_membership(room_id, file.person, "invite", locked.ground)
         store.save_case(txn, file)
         step_file(scene, file, RoomMade())
 
@@ -270,7 +272,7 @@ class _SendExport(ChatJob[OfficeParts]):
             mimetype="application/json",
             size_bytes=result["size_bytes"],
         )
-        scene.sender.say(file.person_room, content, matter_of(scene, file).ground)
+        scene.sender.say(file.person_room, content, locked_case(scene, file).ground)
 
 
 class _Clock(ChatJob[OfficeParts]):

@@ -13,13 +13,13 @@ from veche.protocol.message import RelationKind
 from veche.protocol.wire import mapping
 
 if TYPE_CHECKING:
-    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.conversation import Conversation
     from veche.chat.sending import Ground
     from veche.protocol.ids import EffectId
     from veche.protocol.inbound import Inbound
 
 
-def counts(scene: Scene, inbound: Inbound, ground: Ground) -> bool:
+def counts(scene: Conversation, inbound: Inbound, ground: Ground) -> bool:
     """Whether something that was said counts; if not, and it helps, the sender is told why.
 
     Staff mend their talk as everybody does: only persons are told that an edit changes nothing.
@@ -35,7 +35,7 @@ def counts(scene: Scene, inbound: Inbound, ground: Ground) -> bool:
     return why is None
 
 
-def thread_of(scene: Scene, inbound: Inbound) -> EffectId | None:
+def thread_of(scene: Conversation, inbound: Inbound) -> EffectId | None:
     """The message of ours that began the thread in which something is said."""
     relates = mapping(inbound.content.get("m.relates_to"))
     root = as_event_id(relates.get("event_id"))
@@ -44,7 +44,7 @@ def thread_of(scene: Scene, inbound: Inbound) -> EffectId | None:
     return outbox.effect_of(scene.txn, inbound.room_id, root)
 
 
-def place_of(scene: Scene, inbound: Inbound) -> EffectId | None:
+def place_of(scene: Conversation, inbound: Inbound) -> EffectId | None:
     """The thread in which something is answered: its own, else that of the question it is about.
 
     Whoever pressed a reaction, or has a client without threads, stands beside the thread.

@@ -22,10 +22,10 @@ from appservices.agency.core.effects import RefusalReason, Topic
 from appservices.agency.core.texts.refusals import refusal_words
 from appservices.agency.core.texts.words import state_words
 from appservices.agency.service.cases import OPEN_CASES_MAX, definition_of
+from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.page_hearing import START
 from appservices.agency.service.page_reading import shown_in
 from appservices.agency.service.refusing import AnswerRefusedError, FormRefusedError
-from appservices.agency.service.scene import CATALOGUE
 from appservices.agency.service.showing import form_fields
 from veche.access.sessions import Level
 from veche.chat import prompts
@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.agency.core.definition import FieldDefinition
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.service.offices import OpenService
-    from appservices.agency.service.scene import Scene
     from appservices.agency.service.views import AnswerBody, CommandBody
     from appservices.agency.store import CaseFile
     from veche.access.sessions import Session
@@ -88,7 +88,7 @@ class Visit:
         key: Idempotency key of what they do; empty where nothing is done.
     """
 
-    scene: Scene
+    scene: Conversation
     session: Session
     language: str
     key: str = ""

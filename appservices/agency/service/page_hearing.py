@@ -14,7 +14,7 @@ from appservices.agency.core.commands import CASE_COMMANDS, command_input
 from appservices.agency.core.effects import RefusalReason
 from appservices.agency.service.cases import begin, step_file
 from appservices.agency.service.chats import ANSWERS
-from appservices.agency.service.holding import STILL_LOOKING
+from appservices.agency.service.file_queue import STILL_LOOKING
 from veche.bots import act_on_answer, refuse
 from veche.chat import prompts
 from veche.chat.prompts import Heard
@@ -24,7 +24,7 @@ from veche.protocol.message import Paragraph
 from veche.protocol.refusals import RefusalReason as AnswerRefusal
 
 if TYPE_CHECKING:
-    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.conversation import Conversation
     from veche.chat.prompts import Kept
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import PageAct
@@ -35,7 +35,7 @@ _MALFORMED: Final = Refused(None, AnswerRefusal.MALFORMED)
 _COMMANDS: Final = {command.name: command for command in CASE_COMMANDS}
 
 
-def hear_on_page(scene: Scene, act: PageAct) -> None:
+def hear_on_page(scene: Conversation, act: PageAct) -> None:
     """Act on what a person did on a page."""
     if isinstance(act, PromptAnswer):
         _answer(scene, act)
@@ -45,7 +45,7 @@ def hear_on_page(scene: Scene, act: PageAct) -> None:
         _command(scene, act)
 
 
-def begin_on_page(scene: Scene, person: UserId, room_id: RoomId, name: str) -> None:
+def begin_on_page(scene: Conversation, person: UserId, room_id: RoomId, name: str) -> None:
     """Begin the case that a person wants to begin on a page, or say there why not.
 
     Args:
@@ -69,7 +69,7 @@ def begin_on_page(scene: Scene, person: UserId, room_id: RoomId, name: str) -> N
     scene.reply.refuse(scene, (room_id, person), (Paragraph(words),), reason)
 
 
-def _command(scene: Scene, given: PageCommand) -> None:
+def _command(scene: Conversation, given: PageCommand) -> None:
     file = store.lock_case(scene.txn, given.about)
     command = _COMMANDS.get(given.name)
     heard = command_input(command, given.text) if command else None
@@ -79,7 +79,7 @@ def _command(scene: Scene, given: PageCommand) -> None:
     step_file(scene, file, heard)
 
 
-def _answer(scene: Scene, answer: PromptAnswer) -> None:
+def _answer(scene: Conversation, answer: PromptAnswer) -> None:
     heard = prompts.hear_page(scene.txn, answer)
     # What a key has approved waits for no file: it is about what was sent before.
     may_wait = isinstance(heard.outcome, Chosen) and answer.trust is not Trust.SIGNED
@@ -87,7 +87,7 @@ def _answer(scene: Scene, answer: PromptAnswer) -> None:
         act_on_answer(scene, heard, answer, ANSWERS)
 
 
-def _waits_for_file(scene: Scene, kept: Kept | None, person: UserId) -> bool:
+def _waits_for_file(scene: Conversation, kept: Kept | None, person: UserId) -> bool:
     """Whether a file of the case is still fetched; then the person is told so."""
     case_id = kept.purpose.get("case") if kept is not None else None
     if kept is None or not isinstance(case_id, str):

@@ -13,10 +13,14 @@ from appservices.agency.core.document_data import document_data
 from appservices.agency.core.inputs import AllSigned, NotSigned, SignaturesAsked, SigningFailed
 from appservices.agency.documents import Document, make_document
 from appservices.agency.service.cases import case_of, definition_of, step_file, take_step
-from appservices.agency.service.deeds import ASK_SIGNATURES, FETCH_SIGNED, GIVE_UP_SIGNATURES
+from appservices.agency.service.conversation import OfficeParts
 from appservices.agency.service.documents import keep_made
-from appservices.agency.service.hearing import News
-from appservices.agency.service.scene import OfficeParts
+from appservices.agency.service.effect_handlers import (
+    ASK_SIGNATURES,
+    FETCH_SIGNED,
+    GIVE_UP_SIGNATURES,
+)
+from appservices.agency.service.service_news import News
 from veche.bots import ChatJob
 from veche.contracts.signing.session_api import (
     TITLE_CHARACTERS_MAX,
@@ -224,7 +228,7 @@ class SigningNews(News):
 
     async def follow(self) -> None:
         """Hear for ever."""
-        await self.hear_on("signatures", self._round)
+        await self.poll("signatures", self._round)
 
     async def _round(self) -> None:
         run = self.host.database.run

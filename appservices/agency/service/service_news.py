@@ -14,7 +14,7 @@ from veche.runtime.wake_event import WakeEvent
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from appservices.agency.service.scene import OfficeParts
+    from appservices.agency.service.conversation import OfficeParts
     from veche.bots.ports import BotPorts
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
@@ -46,7 +46,7 @@ class News:
         is_ours = office is not None and office.section.organisation == self.organisation
         return office if is_ours else None
 
-    async def hear_on(self, what: str, round_: Callable[[], Awaitable[None]]) -> None:
+    async def poll(self, what: str, round_: Callable[[], Awaitable[None]]) -> None:
         """Ask for news again and again; while there is no answer, wait and say so in the log.
 
         Args:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.agency.service.scene import AskedOf
+from appservices.agency.service.conversation import AskedOf
 from veche.chat import prompts
 from veche.chat.prompts import Closing
 from veche.chat.sending import Ground
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from appservices.agency.core.context import Context
     from appservices.agency.core.definition import ServiceDefinition
     from appservices.agency.core.effects import Question, Topic
-    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.store import CaseFile
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc
@@ -28,7 +28,7 @@ LOG_LANGUAGE: Final = "en"
 """Language of rules in the log of acts."""
 
 
-class Matter:
+class LockedCase:
     """A case that is worked on; whoever made it saves ``file`` at the end.
 
     Attributes:
@@ -39,7 +39,7 @@ class Matter:
     """
 
     def __init__(
-        self, scene: Scene, definition: ServiceDefinition, file: CaseFile, actor: str = "bot"
+        self, scene: Conversation, definition: ServiceDefinition, file: CaseFile, actor: str = "bot"
     ) -> None:
         """Take up a case.
 

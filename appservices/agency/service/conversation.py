@@ -12,7 +12,8 @@ from appservices.agency.core.effects import Topic
 from appservices.agency.core.texts.approval import release_shown
 from appservices.agency.service.offices import Workplace
 from appservices.agency.store import PageOutcome
-from veche.bots import AT_REQUEST, BotProfile, ChatParts, Chats, Conversation, RoomReply
+from veche.bots import AT_REQUEST, BotProfile, ChatParts, Chats, RoomReply
+from veche.bots import Conversation as BotConversation
 from veche.chat import prompts
 from veche.chat.prompts import Answered, Closing
 from veche.chat.sending import Ground
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from appservices.agency.core.context import Context
     from appservices.agency.core.effects import Question
+    from appservices.agency.service.invoicing_client import InvoicingClient
     from appservices.agency.service.signatory import Signatory
-    from appservices.agency.service.till import Till
     from veche.api.sealing_client import Sealer
     from veche.protocol.ids import EffectId, EventId, RoomId, UserId
     from veche.protocol.message import Doc
@@ -48,14 +49,14 @@ class OfficeParts(ChatParts[Workplace]):
     """What all transactions of one office share; its section is the office as it works.
 
     Attributes:
-        till: Where its fees are paid; None: it takes none.
+        invoicing: Where its fees are paid; None: it takes none.
         sealer: The seal of its organisation; None: its documents carry none.
         signatory: Where its documents are signed; None: none are.
         fetches: Files of persons that are in memory at once, of all offices.
     """
 
     profile = BotProfile(PURPOSE, CATALOGUE, CHAT_COMMANDS, Chats(PURPOSE), frozenset(Topic))
-    till: Till | None
+    invoicing: InvoicingClient | None
     sealer: Sealer | None
     signatory: Signatory | None
     fetches: DeferredSemaphore
@@ -67,7 +68,7 @@ class OfficeParts(ChatParts[Workplace]):
 
     def conversation(
         self, txn: Cursor, cause: str, now_ms: int, page_act: EventId | None = None
-    ) -> Scene:
+    ) -> Conversation:
         """Begin what the office does in a transaction; see ``ChatParts``.
 
         Args:
@@ -77,7 +78,7 @@ class OfficeParts(ChatParts[Workplace]):
             page_act: The act on a page that is the cause, if one is.
         """
         reply = RoomReply() if page_act is None else PageReply(page_act)
-        return Scene(txn, self.sender(txn, cause, now_ms), self, reply=reply)
+        return Conversation(txn, self.sender(txn, cause, now_ms), self, reply=reply)
 
     def widget(self, language: str) -> Sequence[Mapping[str, Any]]:
         """State that shows the cases of a person in a room; none where there are no pages."""
@@ -98,7 +99,7 @@ class PageReply:
 
     def refuse(
         self,
-        scene: Conversation[Any],
+        scene: BotConversation[Any],
         _at: tuple[RoomId, UserId],
         doc: Doc,
         reason: str,
@@ -108,16 +109,16 @@ class PageReply:
         """Keep why it does not count; see ``Reply``."""
         self._keep(scene, PageOutcome(reason=reason, words=message.body(doc)))
 
-    def made(self, scene: Conversation[Any], made_id: str, /) -> None:
+    def made(self, scene: BotConversation[Any], made_id: str, /) -> None:
         """Keep the id of the case; see ``Reply``."""
         self._keep(scene, PageOutcome(case_id=made_id))
 
-    def _keep(self, scene: Conversation[Any], outcome: PageOutcome) -> None:
+    def _keep(self, scene: BotConversation[Any], outcome: PageOutcome) -> None:
         store.keep_page_outcome(scene.txn, self.act, outcome, scene.now_ms)
 
 
 @attrs.frozen
-class Scene(Conversation[Workplace]):
+class Conversation(BotConversation[Workplace]):
     """One office in one transaction."""
 
     parts: OfficeParts
@@ -202,7 +203,7 @@ class AskedOf:
     """How a question is asked.
 
     Attributes:
-        about: The matter: the id of a case, or ``chat_matter``.
+        about: What it is about: the id of a case, or ``chat_subject``.
         localizer: Language of the words around it.
         ground: Why the office may ask.
         purpose: What else is to be remembered, as JSON.
@@ -221,6 +222,6 @@ class AskedOf:
 _CHAT: Final = "chat "
 
 
-def chat_matter(room_id: RoomId) -> str:
+def chat_subject(room_id: RoomId) -> str:
     """What the questions of a chat, outside any case, are about."""
     return _CHAT + room_id
