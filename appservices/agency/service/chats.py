@@ -106,7 +106,9 @@ def show_menu(
     definitions = [one.definition for one in scene.workplace.services.values()]
     question = menu_question(definitions, scene.context(person), page=page)
     question = attrs.evolve(question, intro=(*before, *question.intro))
-    _ask(scene, room_id, person, question, url=scene.links.services() if scene.links else None)
+    _ask(
+        scene, room_id, person, question, url=scene.links.page("services") if scene.links else None
+    )
 
 
 def hear_in_chat(scene: Scene, inbound: Inbound, chat: Chat) -> None:
@@ -380,7 +382,7 @@ def _picked(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
         return
     id_ = service.definition.id
     question = intro_question(service.definition, scene.context(person))
-    url = scene.links.service(scene.workplace.slug, id_) if scene.links else None
+    url = scene.links.page("services", scene.workplace.slug, id_) if scene.links else None
     _ask(scene, kept.room_id, person, question, url=url, service=id_)
 
 
