@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.errors import MeetingOverError
+from appservices.signing.core.evidence.record import DECLINED
 from appservices.signing.core.hand import witness_of
 from appservices.signing.core.meeting import MeetingState, about_of
 from appservices.signing.core.parties import CAN_ACT, PartyState
@@ -20,13 +21,13 @@ from appservices.signing.core.texts.by_hand import (
     written_doc,
 )
 from appservices.signing.core.texts.meeting import PAPERS, meeting_refused_doc
+from appservices.signing.core.topics import Topic
 from appservices.signing.service import tablets
 from appservices.signing.service.by_hand import withdrawn
 from appservices.signing.service.meeting_asking import Met, ask
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import meetings as store
 from veche.bots import ChatJob
-from veche.contracts.signing.evidence import DECLINED
 from veche.protocol.approval import MandateShown
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
@@ -42,10 +43,10 @@ if TYPE_CHECKING:
     from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
-WHICH: Final = "meet-papers"
+WHICH: Final = Topic.MEET_PAPERS
 """Topic of the question for the papers: that of a phone."""
-REFUSAL: Final = "hand-refusal"
-WITNESS: Final = "hand-witness"
+REFUSAL: Final = Topic.HAND_REFUSAL
+WITNESS: Final = Topic.HAND_WITNESS
 TOPICS: Final = frozenset({REFUSAL, WITNESS})
 CONFIRM: Final = "confirm"
 STOP: Final = "stop"

@@ -199,7 +199,7 @@ class Branch:
             **banking,
         }
         host = cast("BotPorts", self)
-        attempts = Attempts(host, host.approvals, writer, settles)
+        attempts = Attempts(host, writer, settles)
         self.channels |= {JOBS: jobs.wake, live_module.CHANNEL: self.live.heard}
         listener = Listener(self.dsn, reactor, self.channels, presence.show)
         listener.start()

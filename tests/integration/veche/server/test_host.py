@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from veche.api.ports import PagePorts
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
     from veche.server.housekeeping import Cleanup
@@ -85,6 +85,9 @@ class Echo:
         self.bots = [BotAccount(bot, "Echo", "echo")]
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
+        """Nothing."""
+
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:
         """Nothing."""
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:

@@ -12,9 +12,9 @@ from appservices.agency.config import AgencySection
 from appservices.agency.core.definition import Step, StepKind
 from appservices.agency.core.drafts import DRAFT_BYTES_MAX
 from appservices.agency.service.checking import check_answers
+from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.offering import Offering
 from appservices.agency.service.offices import open_workplaces
-from appservices.agency.service.scene import CATALOGUE
 from appservices.agency.service.views import CheckBody
 from tests.unit.appservices.agency.builders import EXAMPLE, NOW_MS, ROOT, context, example, service
 from tests.unit.appservices.agency.service.test_offices import opened
