@@ -26,7 +26,7 @@ from appservices.payments.service import (
 )
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.callers import organisation_keys
-from appservices.payments.service.chats import hear
+from appservices.payments.service.chats import ANSWERS, hear, hear_page
 from appservices.payments.service.describing import PAYMENTS_PATH, described
 from appservices.payments.service.feed import PaymentFeed, rules_of
 from appservices.payments.service.heads import TREE, Heads
@@ -41,7 +41,7 @@ from appservices.payments.service.writer import Writer
 from veche.acts import histories
 from veche.acts.histories import RestoredError
 from veche.api.sealing_client import sealer_of
-from veche.bots import log_undelivered, receive
+from veche.bots import check_topics, log_undelivered, receive
 from veche.messaging.service import BotAccount
 from veche.messaging.webhooks import Webhooks
 from veche.protocol.ids import UserId
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from veche.acts.histories import Finding
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
     from veche.transparency.notes import VerifierKey
@@ -90,6 +90,7 @@ class Payments:
         Raises:
             ConfigError: The key of an organisation cannot be read.
         """
+        check_topics(Parts.profile.topics, ANSWERS)
         bot = BotAccount(
             UserId(f"@{BOT_LOCALPART}:{host.server_name}"),
             section.name_in(section.language),
@@ -121,7 +122,7 @@ class Payments:
             **peers_settling.settles(self._parts),
             **self.banking.settles(),
         }
-        self._attempts = Attempts(host, host.approvals, self._writer, settles, self._tell_of_fault)
+        self._attempts = Attempts(host, self._writer, settles, self._tell_of_fault)
         told = (self._post_heads, receipts.vouched, host.logs.last_signed)
         self._heads = Heads(host, self._writer, receipts.signer, *told)
 
@@ -200,6 +201,10 @@ class Payments:
         scene = self._parts.conversation(txn, inbound.event_id, inbound.at_ms)
         if not case_talk.receive(scene, inbound):
             receive(scene, inbound, hear)
+
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:
+        """Act on what a person did on a page."""
+        hear_page(self._parts.conversation(txn, act.event_id, act.at_ms), act)
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         """Learn that something it said never arrives: what was paid stands in the history."""

@@ -13,14 +13,14 @@ from appservices.signing.keys import THREADS, SigningPool
 from appservices.signing.keys.stampers import RemoteStamper
 from appservices.signing.service import forgetting, renewals
 from appservices.signing.service.authorities import read_authorities
-from appservices.signing.service.chats import hear
+from appservices.signing.service.chats import ANSWERS, hear, hear_page
 from appservices.signing.service.feed import SigningFeed, rules_of
 from appservices.signing.service.jobs import handlers
 from appservices.signing.service.scene import Parts
 from appservices.signing.service.sealing import Seals, organisation_keys
 from appservices.signing.service.stamping import OtherStamps
 from appservices.signing.service.upkeep import look
-from veche.bots import log_undelivered, receive
+from veche.bots import check_topics, log_undelivered, receive
 from veche.documents.pki.digests import SHA256
 from veche.messaging.service import BotAccount
 from veche.messaging.webhooks import Webhooks
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from appservices.signing.service.authorities import Authorities
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
 
@@ -68,6 +68,7 @@ class Signing:
             ConfigError: Something is missing in it, an organisation has no seal there, or stamps
                 are of another hash than is configured, or files would be stamped without end.
         """
+        check_topics(Parts.profile.topics, ANSWERS)
         anchors = [] if section.sessions is None else section.sessions.anchors
         self.authorities = read_authorities(
             section.folder, anchors, section.stamps, section.former_stamp_roots
@@ -106,6 +107,11 @@ class Signing:
         """Act on one event that reached the bot."""
         if self.parts is not None:
             receive(self.parts.conversation(txn, inbound.event_id, inbound.at_ms), inbound, hear)
+
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:
+        """Act on what a person did on a page."""
+        if self.parts is not None:
+            hear_page(self.parts.conversation(txn, act.event_id, act.at_ms), act)
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         """Learn that something it said never arrives: the session stands as it is."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from veche.api.ports import PagePorts
     from veche.messaging.jobs import JobHandler
     from veche.messaging.service import BotAccount
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
 
@@ -45,6 +45,9 @@ class Widgets:
         return ()
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
+        """Nothing arrives: there are no bots."""
+
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:
         """Nothing arrives: there are no bots."""
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:

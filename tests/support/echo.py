@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
     from veche.protocol.errors import RefusedError
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
 
@@ -80,6 +80,9 @@ class Echo:
             words = answer_to(str(inbound.content.get("body")))
             content = message.text((Paragraph(words),), mentions=[inbound.sender])
             sender.say(inbound.room_id, content, Ground(inbound.sender, "echo", "a test"))
+
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:  # noqa: ARG002 -- of the protocol
+        raise AssertionError(f"it has no page: {act}")
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol
         raise AssertionError(f"every answer arrives: {undelivered}")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
     from veche.protocol.errors import RefusedError
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
 
@@ -54,6 +54,9 @@ class Ticker:
         self._host = host
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:  # noqa: ARG002 -- of the protocol
+        raise AssertionError("it has no bot")
+
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:  # noqa: ARG002 -- of the protocol
         raise AssertionError("it has no bot")
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:  # noqa: ARG002 -- of the protocol

@@ -27,6 +27,7 @@ from veche.protocol.answers import Chosen, NoAnswer, Refused, refusal_text
 from veche.protocol.approval import PaymentShown, ShownMoney
 from veche.protocol.commands import parse_command
 from veche.protocol.ids import UserId, effect_id
+from veche.protocol.inbound import PromptAnswer
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice, Prompt
 from veche.protocol.texts.catalogue import Catalogue
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from veche.bots.ports import BotPorts
     from veche.chat.prompts import Heard
     from veche.messaging.jobs import JobHandler
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, Incoming, PageAct
     from veche.protocol.message import Doc
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
@@ -85,15 +86,24 @@ class Till:
             sender = Sender(txn, self._host.act_log, self._bot, inbound.event_id, inbound.at_ms)
             self._hear(txn, sender, inbound)
 
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:
+        assert isinstance(act, PromptAnswer), act
+        sender = Sender(txn, self._host.act_log, self._bot, act.event_id, act.at_ms)
+        self._take(txn, sender, act, prompts.hear_page(txn, act))
+
     def _hear(self, txn: Cursor, sender: Sender, inbound: Inbound) -> None:
         heard = self._host.approvals.hear(txn, inbound, is_dialogue=True)
+        if isinstance(heard.outcome, NoAnswer):
+            self._obey(txn, sender, inbound)
+        else:
+            self._take(txn, sender, inbound, heard)
+
+    def _take(self, txn: Cursor, sender: Sender, inbound: Incoming, heard: Heard) -> None:
         outcome = heard.outcome
         if isinstance(outcome, Chosen) and heard.kept is not None:
             self._settle(txn, sender, Answered(heard.kept, inbound, outcome))
         elif isinstance(outcome, Refused):
             self._refuse(sender, inbound, heard, outcome)
-        elif isinstance(outcome, NoAnswer):
-            self._obey(txn, sender, inbound)
 
     def _obey(self, txn: Cursor, sender: Sender, inbound: Inbound) -> None:
         body = str(inbound.content.get("body"))
@@ -139,7 +149,7 @@ class Till:
         if prompts.settle(txn, sender, answered, words, _ground(person)):
             self._say(sender, answered.inbound, (Paragraph(words),))
 
-    def _refuse(self, sender: Sender, inbound: Inbound, heard: Heard, refused: Refused) -> None:
+    def _refuse(self, sender: Sender, inbound: Incoming, heard: Heard, refused: Refused) -> None:
         prompt = heard.kept.prompt if heard.kept else None
         url = self._host.approvals.page_of(prompt, refused.choice)
         doc = refusal_text(
@@ -152,7 +162,7 @@ class Till:
         )
         self._say(sender, inbound, doc)
 
-    def _say(self, sender: Sender, inbound: Inbound, doc: Doc) -> None:
+    def _say(self, sender: Sender, inbound: Incoming, doc: Doc) -> None:
         content = message.text(doc, mentions=[inbound.sender])
         sender.say(inbound.room_id, content, _ground(inbound.sender))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeV
 
 import attrs
 
+from veche.access.approvals import revoked_among
 from veche.chat import people, prompts
 from veche.chat.prompts import Asking, Closing
 from veche.chat.sending import Ground, Sender
@@ -19,7 +20,7 @@ from veche.runtime.crypto.tracking import is_encrypted
 from veche.runtime.matrix.store import expect_member, readers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from veche.access.approvals import Approvals
     from veche.bots.ports import BotPorts
@@ -63,12 +64,14 @@ class BotProfile:
         catalogue: Every text that it and what it uses can say.
         commands: What it answers, in the order in which help shows them.
         chats: Whose chat with it a room is.
+        topics: What it asks about: the ``topic`` of the purpose of each of its questions.
     """
 
     purpose: str
     catalogue: Catalogue
     commands: Sequence[Command]
     chats: Chats
+    topics: Collection[str] = ()
 
 
 S = TypeVar("S", bound=BotSection)
@@ -92,8 +95,13 @@ class ChatParts(Generic[S]):
     bot: BotAccount
     vault: Vault
 
+    @property
+    def chats(self) -> Chats:
+        """Whose chat with the bot a room is."""
+        return self.profile.chats
+
     def conversation(self, txn: Cursor, cause: str, now_ms: int) -> Conversation[S]:
-        """The scene of a transaction.
+        """Begin what the bot does in a transaction.
 
         Args:
             txn: The transaction.
@@ -103,12 +111,58 @@ class ChatParts(Generic[S]):
         raise NotImplementedError
 
     def sender(self, txn: Cursor, cause: str, now_ms: int) -> Sender:
-        """The bot speaking; see ``scene``."""
+        """Let the bot speak; see ``conversation``."""
         return Sender(txn, self.host.act_log, self.bot, cause, now_ms)
 
     def widget(self, language: str) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002 -- for those that have one
         """State that shows a page in the chats; none where the bot has none."""
         return ()
+
+
+class Reply(Protocol):
+    """Where a person learns what came of what they did: where they wrote it, or on their page."""
+
+    def refuse(
+        self,
+        scene: Conversation[Any],
+        at: tuple[RoomId, UserId],
+        doc: Doc,
+        reason: str,
+        ground: Ground | None = None,
+        /,
+    ) -> None:
+        """Tell them that it does not count.
+
+        Args:
+            scene: The transaction.
+            at: The room in which they did it, or could have done it; and who they are.
+            doc: Why, in words.
+            reason: Why, for programs.
+            ground: Why the organisation may say so; None: that of the conversation.
+        """
+
+    def made(self, scene: Conversation[Any], made_id: str, /) -> None:
+        """Tell them the id of what they have begun, which a room shows by itself."""
+
+
+class RoomReply:
+    """Tells a person in the room, where nobody waits for it on a page."""
+
+    def refuse(
+        self,
+        scene: Conversation[Any],
+        at: tuple[RoomId, UserId],
+        doc: Doc,
+        _reason: str,
+        ground: Ground | None = None,
+        /,
+    ) -> None:
+        """Say it to the person."""
+        room_id, person = at
+        scene.tell(room_id, person, doc, ground=ground)
+
+    def made(self, _scene: Conversation[Any], _made_id: str, /) -> None:
+        """Say nothing: it is seen in the room."""
 
 
 @attrs.frozen
@@ -119,11 +173,14 @@ class Conversation(Generic[S]):
         txn: The transaction.
         sender: The bot, because of one cause.
         parts: What all transactions share.
+        reply: Where the person learns what came of what they did.
     """
 
     txn: Cursor
     sender: Sender
     parts: ChatParts[S]
+    reply: Reply = attrs.field(factory=RoomReply, kw_only=True)
+    _languages: dict[UserId, str] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     @property
     def now_ms(self) -> int:
@@ -179,8 +236,16 @@ class Conversation(Generic[S]):
         )
 
     def language_of(self, person: UserId) -> str:
-        """The language that a person chose, else that of the bot."""
-        return people.read(self.txn, person, default_language=self.section.language).language
+        """The language that a person chose, else that of the bot; read once a transaction."""
+        if person not in self._languages:
+            known = people.read(self.txn, person, default_language=self.section.language)
+            self._languages[person] = known.language
+        return self._languages[person]
+
+    def choose_language(self, person: UserId, language: str) -> None:
+        """Speak another language with a person from now on."""
+        people.choose_language(self.txn, person, language)
+        self._languages[person] = language
 
     def localizer(self, person: UserId) -> Localizer:
         """How to speak to a person."""
@@ -193,21 +258,30 @@ class Conversation(Generic[S]):
 
     # Chats
 
-    def chat_of(self, person: UserId) -> RoomId | None:
-        """The newest chat of a person in which they were welcomed, and are alone with the bot."""
-        known = [one for one in self.parts.profile.chats.of(self.txn, person) if one.is_greeted]
-        return next((one.room_id for one in known if self.is_alone(one.room_id, person)), None)
+    def chat_of(self, person: UserId, *, is_greeted: bool = True) -> RoomId | None:
+        """The newest chat of a person in which they are alone with the bot.
+
+        Args:
+            person: Whose.
+            is_greeted: Only one in which they were welcomed.
+        """
+        known = self.parts.chats.of(self.txn, person)
+        rooms = [one.room_id for one in known if one.is_greeted or not is_greeted]
+        return next((one for one in rooms if self.is_alone(one, person)), None)
 
     def is_alone(self, room_id: RoomId, person: UserId) -> bool:
         """Whether a chat is private, and the person is in it or invited."""
-        present = {user_id for user_id, _ in readers(self.txn, room_id)}
-        return person in present and self.is_private(room_id, person)
+        pair = {person, self.sender.bot.user_id}
+        return is_encrypted(self.txn, room_id) and {person} <= self.present(room_id) <= pair
 
     def is_private(self, room_id: RoomId, person: UserId) -> bool:
         """Whether a chat is encrypted and nobody but the person reads along."""
-        present = {user_id for user_id, _ in readers(self.txn, room_id)}
-        others = present - {person, self.sender.bot.user_id}
-        return is_encrypted(self.txn, room_id) and not others
+        pair = {person, self.sender.bot.user_id}
+        return is_encrypted(self.txn, room_id) and self.present(room_id) <= pair
+
+    def present(self, room_id: RoomId) -> set[UserId]:
+        """List who is in a room, or invited."""
+        return {user_id for user_id, _ in readers(self.txn, room_id)}
 
     def let_in(self, room_id: RoomId, person: UserId) -> None:
         """Invite a person into a room of the bot's; what is said from now on is for them too."""
@@ -226,6 +300,7 @@ class Conversation(Generic[S]):
         person: UserId,
         doc: Doc,
         *,
+        ground: Ground | None = None,
         payload: Payload = NO_PAYLOAD,
         is_quiet: bool = False,
     ) -> EffectId:
@@ -235,15 +310,42 @@ class Conversation(Generic[S]):
             room_id: Where.
             person: To whom; it rings them.
             doc: What.
+            ground: Why the organisation may; None: see ``ground``.
             payload: What rides beside it.
             is_quiet: Whether it notifies nobody.
         """
         self.announce_change(person)
+        ground = ground or self.ground(person)
+        return self.say(room_id, doc, ground, mentions=[person], payload=payload, is_quiet=is_quiet)
+
+    def say(
+        self,
+        room_id: RoomId,
+        doc: Doc,
+        ground: Ground,
+        *,
+        thread: EffectId | None = None,
+        mentions: Sequence[UserId] = (),
+        payload: Payload = NO_PAYLOAD,
+        is_quiet: bool = False,
+    ) -> EffectId:
+        """Say something in a room of several people, or on a ground of its own.
+
+        Args:
+            room_id: Where.
+            doc: What.
+            ground: Why the organisation may.
+            thread: The message in whose thread it belongs.
+            mentions: Whom it rings.
+            payload: What rides beside it.
+            is_quiet: Whether it notifies nobody.
+        """
         if is_quiet:
             content = message.notice(doc, payload=payload)
         else:
-            content = message.text(doc, mentions=[person], payload=payload)
-        return self.sender.say(room_id, content, self.ground(person))
+            content = message.text(doc, mentions=mentions, payload=payload)
+        relation = Relation(RelationKind.THREAD, thread) if thread else None
+        return self.sender.say(room_id, content, ground, relation=relation)
 
     def change(
         self, room_id: RoomId, person: UserId, said: EffectId, content: message.Content
@@ -271,7 +373,7 @@ class Conversation(Generic[S]):
             prompt: What.
             intro: What stands above its choices.
             about: The matter, by which it is found again.
-            purpose: What its answer is about.
+            purpose: What its answer is about, with its ``topic``.
             payload: What rides beside it.
         """
         self.announce_change(person)
@@ -286,6 +388,17 @@ class Conversation(Generic[S]):
             mentions=[person],
             payload=payload,
         )
+        return self.put(asking)
+
+    def put(self, asking: Asking) -> EffectId:
+        """Put a question as it is; what has to be approved is kept.
+
+        Raises:
+            ValueError: The bot never asks about its topic: a bug of the caller.
+        """
+        topic = asking.purpose["topic"]
+        if topic not in self.parts.profile.topics:
+            raise ValueError(f"no handler is registered for the topic {topic}")
         catalogue = self.parts.profile.catalogue
         return self.approvals.ask(self.txn, self.sender, self.kept(asking), catalogue)
 
@@ -297,19 +410,25 @@ class Conversation(Generic[S]):
         """A question as it was asked; undoes ``kept``."""
         return kept
 
-    def settle(self, answered: Answered, words: str) -> bool:
+    def settle(self, answered: Answered, words: str, ground: Ground | None = None) -> bool:
         """Let an answer count and show ``words`` in its question; False if it does not count.
 
         It does not if another was first, or if the key that approved it was revoked since: then the
         question says so.
+
+        Args:
+            answered: The answer.
+            words: What the question shows from now on.
+            ground: Why the organisation may say so; None: see ``ground``.
         """
         person, nonce = answered.inbound.sender, answered.chosen.approved_by
         self.announce_change(person)
-        if nonce is not None and self.approvals.revoked_among(self.txn, [nonce]):
+        if nonce is not None and revoked_among(self.txn, [nonce]):
             self.close_one(answered.kept, person, self.localizer(person).text(APPROVAL_REVOKED))
             return False
         answered = attrs.evolve(answered, kept=self.whole(answered.kept))
-        return prompts.settle(self.txn, self.sender, answered, words, self.ground(person))
+        ground = ground or self.ground(person)
+        return prompts.settle(self.txn, self.sender, answered, words, ground)
 
     def close(self, about: str, person: UserId, words: str) -> None:
         """End the open questions to a person about a matter."""
@@ -319,5 +438,8 @@ class Conversation(Generic[S]):
 
     def close_one(self, kept: Kept, person: UserId, words: str) -> None:
         """End one question to a person."""
-        whole, ground = self.whole(kept), self.ground(person)
-        prompts.close(self.txn, self.sender, whole, Closing(words), ground)
+        self.end(kept, Closing(words), self.ground(person))
+
+    def end(self, kept: Kept, closing: Closing, ground: Ground) -> None:
+        """End one question, on a ground of its own."""
+        prompts.close(self.txn, self.sender, self.whole(kept), closing, ground)

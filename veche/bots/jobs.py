@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import attrs
+
 from veche.bots.conversation import ChatParts
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.rooms import RoomPlan, introduced, join, leave
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from veche.bots.conversation import Conversation
     from veche.bots.ports import BotPorts
-    from veche.messaging.jobs import Job
+    from veche.messaging.jobs import Job, JobHandler
+    from veche.protocol.commands import Command
     from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
 
@@ -46,6 +49,29 @@ class ChatJob(Generic[P]):
         """Do it, outside transactions; it may be done again."""
         return {}
 
+    async def make_room(
+        self,
+        job: Job,
+        name: str,
+        commands: Sequence[Command],
+        language: str,
+        plan: RoomPlan,
+    ) -> Mapping[str, Any]:
+        """Make a room, or find the one that an earlier attempt made: ``{"room": its id}``.
+
+        Args:
+            job: For which.
+            name: What it is called.
+            commands: What the bot answers there.
+            language: Of their descriptions.
+            plan: What else it has.
+        """
+        catalogue = self._parts.profile.catalogue
+        state = introduced(name, commands, self._bot, catalogue, language)
+        plan = attrs.evolve(plan, initial_state=(*state, *plan.initial_state))
+        device = self._host.device_id(self._bot)
+        return {"room": await self._host.rooms.create(self._bot, device, plan, job.id)}
+
     def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """The job can never be done; it was logged."""
 
@@ -53,15 +79,23 @@ class ChatJob(Generic[P]):
 class Join(ChatJob[P]):
     """Goes into a chat that a person began, and welcomes them."""
 
-    def __init__(self, parts: P, greet: Callable[[Any, RoomId, UserId], None]) -> None:
+    def __init__(
+        self,
+        parts: P,
+        greet: Callable[[Any, RoomId, UserId], None],
+        *,
+        has_widget: bool = True,
+    ) -> None:
         """Make it.
 
         Args:
             parts: What all transactions of the bot share.
-            greet: Welcomes a person: scene, room, person.
+            greet: Welcomes a person: conversation, room, person.
+            has_widget: Whether its widget is shown in chats that persons made.
         """
         super().__init__(parts)
         self._greet = greet
+        self._has_widget = has_widget
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
         """Go in, learn who is there, show the widget; or leave, where there is a reason to."""
@@ -72,7 +106,8 @@ class Join(ChatJob[P]):
         await join(self._host.client, self._bot, self._host.device_id(self._bot), room_id)
         # What is said there is sealed for its members, so they must be known first.
         await self._host.rooms.look(self._bot, room_id)
-        await self._show_widget(room_id)
+        if self._has_widget:
+            await self._show_widget(room_id)
         return {}
 
     async def _show_widget(self, room_id: RoomId) -> None:
@@ -88,7 +123,7 @@ class Join(ChatJob[P]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Welcome them."""
-        chat = self._parts.profile.chats.read(txn, RoomId(job.payload["room"]))
+        chat = self._parts.chats.read(txn, RoomId(job.payload["room"]))
         if chat is not None and not chat.is_greeted and "reason" not in job.payload:
             scene = self._parts.conversation(txn, job.id, now_ms)
             self._greet(scene, chat.room_id, chat.person)
@@ -103,29 +138,46 @@ class OpenChat(ChatJob[P]):
         language, room_id = await self._host.database.run(called, self._read, job)
         if room_id is not None:
             return {"room": room_id}
-        profile = self._parts.profile
-        name = self._parts.section.name_in(language)
-        state = introduced(name, profile.commands, self._bot, profile.catalogue, language)
-        state.extend(self._parts.widget(language))
-        device = self._host.device_id(self._bot)
-        plan = RoomPlan(initial_state=state)
-        return {"room": await self._host.rooms.create(self._bot, device, plan, job.id)}
+        name, commands = self._parts.section.name_in(language), self._parts.profile.commands
+        plan = RoomPlan(initial_state=self._parts.widget(language))
+        return await self.make_room(job, name, commands, language, plan)
 
     def _read(self, txn: Cursor, job: Job) -> tuple[str, RoomId | None]:
         """The language of the person, and the chat that they have got meanwhile."""
         scene = self._parts.conversation(txn, job.id, self._host.now_ms())
         person = UserId(job.payload["person"])
-        known = [one.room_id for one in self._parts.profile.chats.of(txn, person)]
-        private = next((one for one in known if scene.is_alone(one, person)), None)
-        return scene.language_of(person), private
+        return scene.language_of(person), scene.chat_of(person, is_greeted=False)
 
 
 def invite(scene: Conversation[Any], room_id: RoomId, person: UserId) -> bool:
     """Have a person in the chat that was made for them; whether they were welcomed there."""
-    chats = scene.parts.profile.chats
+    chats = scene.parts.chats
     known = chats.read(scene.txn, room_id)
     if known is not None:
         return known.is_greeted
     chats.keep(scene.txn, room_id, person, scene.now_ms)
     scene.let_in(room_id, person)
     return False
+
+
+def by_bot(handlers: Mapping[UserId, Mapping[str, JobHandler]]) -> dict[str, JobHandler]:
+    """Combine the handlers of several bots, by kind: the payload of a job names its ``bot``."""
+    kinds = {kind for one in handlers.values() for kind in one}
+    return {kind: _ByBot({bot: one[kind] for bot, one in handlers.items()}) for kind in kinds}
+
+
+@attrs.frozen
+class _ByBot:
+    handlers: Mapping[UserId, JobHandler]
+
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        return await self._of(job).perform(job)
+
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        self._of(job).finish(txn, job, result, now_ms)
+
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
+        self._of(job).refused(txn, job, error, now_ms)
+
+    def _of(self, job: Job) -> JobHandler:
+        return self.handlers[UserId(job.payload["bot"])]

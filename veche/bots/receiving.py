@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 from veche.access.sessions import PAGE_COMMANDS
 from veche.bots.bounds import answer_invitation
 from veche.bots.conversation import Conversation
-from veche.chat import people
 from veche.chat.attention import came_in_clear, is_edit, is_said
 from veche.chat.sending import MEMBER
 from veche.messaging import jobs
-from veche.protocol.answers import NoAnswer, Refused, refusal_text
 from veche.protocol.commands import language_named
 from veche.protocol.talk import clear_doc, edit_doc, language_doc, languages_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from veche.chat.prompts import Heard
     from veche.protocol.commands import Command
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
@@ -58,22 +55,23 @@ def receive(scene: C, inbound: Inbound, hear: Hear[C]) -> None:
     if inbound.event_type == MEMBER:
         _follow(scene, inbound)
     elif is_said(inbound):
-        chat = scene.parts.profile.chats.read(scene.txn, inbound.room_id)
+        chat = scene.parts.chats.read(scene.txn, inbound.room_id)
         if chat is not None and chat.person == inbound.sender:
             hear(scene, inbound, is_greeted=chat.is_greeted)
 
 
 def _follow(scene: Conversation[Any], inbound: Inbound) -> None:
     """Follow an invitation to a chat; forget a chat that the bot was shown out of."""
-    membership, profile = inbound.content.get("membership"), scene.parts.profile
+    membership, chats = inbound.content.get("membership"), scene.parts.chats
     if inbound.state_key != inbound.bot:
         return
     if membership == "invite":
-        chats = [one.room_id for one in profile.chats.of(scene.txn, inbound.sender)]
-        if answer_invitation(scene.txn, inbound, chats, join_kind(profile.purpose), {}):
-            profile.chats.keep(scene.txn, inbound.room_id, inbound.sender, scene.now_ms)
+        known = [one.room_id for one in chats.of(scene.txn, inbound.sender)]
+        kind, payload = join_kind(scene.parts.profile.purpose), {"bot": inbound.bot}
+        if answer_invitation(scene.txn, inbound, known, kind, payload):
+            chats.keep(scene.txn, inbound.room_id, inbound.sender, scene.now_ms)
     elif membership in _GONE:
-        profile.chats.drop(scene.txn, inbound.room_id)
+        chats.drop(scene.txn, inbound.room_id)
 
 
 def log_undelivered(undelivered: Undelivered) -> None:
@@ -103,36 +101,20 @@ def doubt(
         inbound: What was said.
         private_doc: That others read along.
     """
-    localizer = scene.localizer(inbound.sender)
     if not scene.is_private(inbound.room_id, inbound.sender):
-        return private_doc(localizer)
+        return private_doc(scene.localizer(inbound.sender))
+    return why_ignored(scene, inbound)
+
+
+def why_ignored(scene: Conversation[Any], inbound: Inbound) -> Doc | None:
+    """Say why nothing is done of what was said, wherever that is; None if it counts.
+
+    What came in clear into an encrypted room may be by anybody. An edit would take back what has
+    had its effect.
+    """
     if came_in_clear(scene.txn, inbound):
-        return clear_doc(localizer)
-    return edit_doc(localizer) if is_edit(inbound) else None
-
-
-def is_stale(heard: Heard) -> bool:
-    """Whether words reply to nothing, and would fit only a question that takes no more answers."""
-    return isinstance(heard.outcome, NoAnswer) and heard.outcome.stale is not None
-
-
-def refuse(scene: Conversation[Any], heard: Heard, inbound: Inbound) -> bool:
-    """Say why an answer does not count; False if it was none."""
-    outcome = heard.outcome
-    refused = outcome.stale if isinstance(outcome, NoAnswer) else outcome
-    if not isinstance(refused, Refused):
-        return False
-    prompt = heard.kept.prompt if heard.kept else None
-    doc = refusal_text(
-        refused.reason,
-        scene.parts.profile.catalogue,
-        scene.language_of(inbound.sender),
-        prompt,
-        standing=inbound.standing,
-        approve_url=scene.approvals.page_of(prompt, refused.choice),
-    )
-    scene.tell(inbound.room_id, inbound.sender, doc)
-    return True
+        return clear_doc(scene.localizer(inbound.sender))
+    return edit_doc(scene.localizer(inbound.sender)) if is_edit(inbound) else None
 
 
 def choose_language(scene: Conversation[Any], room_id: RoomId, person: UserId, named: str) -> None:
@@ -141,5 +123,5 @@ def choose_language(scene: Conversation[Any], room_id: RoomId, person: UserId, n
     if language is None:
         scene.tell(room_id, person, (languages_line(),))
         return
-    people.choose_language(scene.txn, person, language)
+    scene.choose_language(person, language)
     scene.tell(room_id, person, language_doc(scene.localizer(person)), is_quiet=True)

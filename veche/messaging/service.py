@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from veche.messaging.jobs import JobHandler
     from veche.protocol.ids import UserId
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
 
@@ -42,6 +42,12 @@ class Service(Protocol):
         """Act on one event, in the transaction that marks the event as done.
 
         It may run again after a failure, so it has no effect outside the database.
+        """
+
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:
+        """Act on what a person did on a page, in the transaction that marks it as done.
+
+        As ``receive`` it may run again.
         """
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:

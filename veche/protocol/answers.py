@@ -13,9 +13,9 @@ import attrs
 
 from veche.protocol.errors import MalformedError
 from veche.protocol.ids import EventId, Ulid, UserId
-from veche.protocol.inbound import Inbound, Trust
+from veche.protocol.inbound import Inbound, PromptAnswer, Trust
 from veche.protocol.message import RelationKind
-from veche.protocol.prompts import ANSWER_KEY, Answer, Choice, Prompt
+from veche.protocol.prompts import ANSWER_KEY, USED_PROMPT_KEYS, Answer, Choice, Prompt
 from veche.protocol.refusals import RefusalReason, refusal_text
 from veche.protocol.texts.typed_choice import (
     Closeness,
@@ -42,6 +42,7 @@ __all__ = [
     "Via",
     "closed_for",
     "is_reply",
+    "judge_answer",
     "read_answer",
     "refusal_text",
 ]
@@ -52,11 +53,10 @@ PROMPTS_MAX: Final = 50
 _MESSAGES: Final = frozenset(
     {"m.room.message", "org.matrix.msc4139.conversation.reply", "m.conversation.reply"}
 )
-_USED_PROMPT: Final = ("org.matrix.msc4139.used_prompt", "m.used_prompt")
 _POLL_RESPONSE_UNSTABLE: Final = "org.matrix.msc3381.poll.response"
 _POLL_RESPONSES: Final = frozenset({_POLL_RESPONSE_UNSTABLE, "m.poll.response"})
 
-Via = Literal["text", "reaction", "structured", "msc4139", "poll"]
+Via = Literal["text", "reaction", "structured", "msc4139", "poll", "page"]
 
 
 class PromptState(enum.Enum):
@@ -172,6 +172,19 @@ def read_answer(
     return NoAnswer(None)
 
 
+def judge_answer(answer: PromptAnswer, known: OpenPrompt) -> Chosen | Refused:
+    """Judge an answer that was given on a page.
+
+    Checked in the order of ``read_answer``; what has to be approved counts if the very approval
+    that was asked for is with it.
+
+    Args:
+        answer: As it was given.
+        known: The prompt that it names, as it is now.
+    """
+    return _judged(known, _structured(known, answer, "page"), answer, answer.trust, answer.at_ms)
+
+
 @attrs.frozen
 class _Room:
     inbound: Inbound
@@ -191,22 +204,31 @@ class _Room:
         self, known: OpenPrompt, found: Chosen | RefusalReason, trust: Trust | None = None
     ) -> Chosen | Refused:
         """``found``, unless something else stands against an answer of this person now."""
-        prompt_id = Ulid(known.prompt.id)
-        reason = closed_for(known, self.inbound.sender, self.now_ms)
         given = self.inbound.trust if trust is None else trust
-        asked = None
-        if isinstance(found, Chosen):
-            choice = known.prompt.choice(found.choice)
-            asked = choice.approve if choice else None
-            if reason is None and asked is not None and given < Trust.SIGNED:
-                return Refused(prompt_id, RefusalReason.APPROVAL_NEEDED, found.choice)
-        if reason is None and given < known.prompt.trust:
-            reason = RefusalReason.TRUST_TOO_LOW
-        if reason is not None:
-            return Refused(prompt_id, reason)
-        if isinstance(found, RefusalReason):
-            return Refused(prompt_id, found)
-        return attrs.evolve(found, approved_by=asked.nonce) if asked else found
+        return _judged(known, found, self.inbound, given, self.now_ms)
+
+
+def _judged(
+    known: OpenPrompt,
+    found: Chosen | RefusalReason,
+    by: Inbound | PromptAnswer,
+    trust: Trust,
+    now_ms: int,
+) -> Chosen | Refused:
+    prompt_id = Ulid(known.prompt.id)
+    reason = closed_for(known, by.sender, now_ms)
+    if isinstance(found, Chosen):
+        choice = known.prompt.choice(found.choice)
+        asked = choice.approve.nonce if choice and choice.approve else None
+        approved = by.nonce if isinstance(by, PromptAnswer) and trust is Trust.SIGNED else None
+        if reason is None and asked is not None and asked != approved:
+            return Refused(prompt_id, RefusalReason.APPROVAL_NEEDED, found.choice)
+        found = attrs.evolve(found, approved_by=asked)
+    if reason is None and trust < known.prompt.trust:
+        reason = RefusalReason.TRUST_TOO_LOW
+    if reason is not None:
+        return Refused(prompt_id, reason)
+    return Refused(prompt_id, found) if isinstance(found, RefusalReason) else found
 
 
 def closed_for(known: OpenPrompt, sender: UserId, now_ms: int) -> RefusalReason | None:
@@ -267,7 +289,7 @@ def _read_vote(room: _Room) -> Outcome:
 def _read_message(room: _Room, is_bare_text_allowed: bool) -> Outcome:
     if ANSWER_KEY in room.inbound.content:
         return _read_structured(room)
-    if any(key in room.inbound.content for key in _USED_PROMPT):
+    if any(key in room.inbound.content for key in USED_PROMPT_KEYS):
         return _read_msc4139(room)
     return _read_text(room, is_bare_text_allowed)
 
@@ -282,29 +304,28 @@ def _read_structured(room: _Room) -> Outcome:
     if known is None:
         return room.judged(target, RefusalReason.MALFORMED) if target else NoAnswer(None)
     is_related = room.relates.get("rel_type") == RelationKind.REFERENCE.value
-    # The answer may overtake the news of which event the prompt became; a page that shows the
-    # question may even hand it in before there is an event to name.
-    is_related = is_related and (
-        known.event_id is None or target is known or "event_id" not in room.relates
-    )
+    # The answer may overtake the news of which event the prompt became.
+    is_related = is_related and (known.event_id is None or target is known)
     if not is_related:
         return room.judged(known, RefusalReason.MALFORMED)
-    return room.judged(known, _structured(known, answer))
+    return room.judged(known, _structured(known, answer, "structured"))
 
 
-def _structured(known: OpenPrompt, answer: Answer) -> Chosen | RefusalReason:
+def _structured(
+    known: OpenPrompt, answer: Answer | PromptAnswer, via: Via
+) -> Chosen | RefusalReason:
     data = answer.data if known.prompt.form is not None else None
     if answer.choice is None:
         if data is None:
             return RefusalReason.MALFORMED
-        return Chosen(Ulid(known.prompt.id), None, data, "structured")
-    found = _chosen(known, answer.choice, "structured")
+        return Chosen(Ulid(known.prompt.id), None, data, via)
+    found = _chosen(known, answer.choice, via)
     return attrs.evolve(found, data=data) if isinstance(found, Chosen) else found
 
 
 def _read_msc4139(room: _Room) -> Outcome:
     content = room.inbound.content
-    key = next(key for key in _USED_PROMPT if key in content)
+    key = next(key for key in USED_PROMPT_KEYS if key in content)
     known = room.prompt_of(mapping(content.get("m.in_reply_to")).get("event_id"))
     known = known or _replied_to(room)
     if known is None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from veche.protocol.message import Bullets, Content, Doc, Mono, Paragraph, checked
+from veche.protocol.prompts import ANSWER_KEY, USED_PROMPT_KEYS
 from veche.protocol.texts.catalogue import LANGUAGE_NAMES, LANGUAGES, N_, Catalogue
 from veche.protocol.texts.locales import locale_of
 
@@ -174,7 +175,13 @@ def parse_command(text: str, commands: Sequence[Command], language: str) -> Pars
 def read_command(
     content: Mapping[str, Any], commands: Sequence[Command], language: str
 ) -> ParsedCommand | None:
-    """The command in the content of a message: structured (MSC4391), else by its text."""
+    """The command in the content of a message: structured (MSC4391), else by its text.
+
+    A client that draws buttons sends their label as text beside its answer: "Withdraw" is then the
+    answer to a question, and not the command that led to it.
+    """
+    if any(key in content for key in (ANSWER_KEY, *USED_PROMPT_KEYS)):
+        return None
     for key in _COMMAND_KEYS:
         given = content.get(key)
         if isinstance(given, Mapping):

@@ -1,4 +1,4 @@
-"""What a person said to a bot, whatever client, network or page it came through."""
+"""What a person did that reached a bot, whatever client, network or page it came through."""
 
 from __future__ import annotations
 
@@ -51,18 +51,17 @@ class DeviceStanding(enum.Enum):
     """None: it was said on a page of ours, at the level of the session there or of a key."""
 
 
-@attrs.frozen
-class Inbound:
-    """One event, decrypted and judged.
+@attrs.frozen(kw_only=True)
+class Incoming:
+    """What a person did that reached a bot: by an event of a room, or on a page.
 
     Attributes:
         bot: Which of our bots it reached.
-        event_id: Idempotency key: the same event never arrives twice.
-        event_type: The type inside the encryption.
-        content: The content inside the encryption; ``m.relates_to`` taken in from outside.
-        state_key: For state events, else None.
-        trust: Level of what it says.
-        standing: Why it has that level.
+        room_id: Where it was said, or where it would have been said in a client.
+        event_id: Idempotency key: the same never arrives twice.
+        sender: Who did it.
+        trust: How sure that is.
+        standing: Why it is that sure.
         at_ms: When we received it, UTC. Never ``origin_server_ts``, which is no evidence.
     """
 
@@ -70,9 +69,59 @@ class Inbound:
     room_id: RoomId
     event_id: EventId
     sender: UserId
-    event_type: str
-    content: Mapping[str, Any]
     trust: Trust
     standing: DeviceStanding
     at_ms: int
+
+
+@attrs.frozen(kw_only=True)
+class Inbound(Incoming):
+    """One event, decrypted and judged.
+
+    Attributes:
+        event_type: The type inside the encryption.
+        content: The content inside the encryption; ``m.relates_to`` taken in from outside.
+        state_key: For state events, else None.
+    """
+
+    event_type: str
+    content: Mapping[str, Any]
     state_key: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class PromptAnswer(Incoming):
+    """An answer that a person gave to a prompt on a page.
+
+    Attributes:
+        prompt: Id of the prompt.
+        choice: Id of what was chosen; None if only a form was filled in.
+        data: Values of the form, not yet checked against its fields; None without a form.
+        nonce: Of the approval that the person's key signed for it; None: no key did.
+    """
+
+    standing: DeviceStanding = attrs.field(default=DeviceStanding.PAGE, init=False)
+    prompt: str
+    choice: str | None
+    data: Mapping[str, Any] | None = None
+    nonce: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class PageCommand(Incoming):
+    """A command that a person gave on a page.
+
+    Attributes:
+        name: Of the command.
+        about: Id of what it is about.
+        text: What the person wrote with it.
+    """
+
+    standing: DeviceStanding = attrs.field(default=DeviceStanding.PAGE, init=False)
+    name: str
+    about: str
+    text: str = ""
+
+
+PageAct = PromptAnswer | PageCommand
+"""What a person can do on a page that a bot has to hear."""

@@ -46,6 +46,8 @@ REACTIONS_MAX: Final = KEYCAPS_MAX
 
 PROMPT_KEY: Final = "org.veche.prompt"
 ANSWER_KEY: Final = "org.veche.answer"
+USED_PROMPT_KEYS: Final = ("org.matrix.msc4139.used_prompt", "m.used_prompt")
+"""Where a client that knows MSC4139 names the prompt that it answers."""
 MSC4139_PROMPTS: Final = "org.matrix.msc4139.prompts"
 
 TrustLabel = Literal["any", "e2ee", "verified", "signed"]

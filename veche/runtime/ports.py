@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from veche.protocol.ids import DeviceId, EffectId, RoomId, UserId
-    from veche.protocol.inbound import DeviceStanding, Inbound, Trust
+    from veche.protocol.inbound import DeviceStanding, Inbound, PageAct, Trust
     from veche.runtime.database import Cursor
 
 
@@ -105,6 +105,9 @@ class Receiver(Protocol):
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Act on one event, in the transaction that marks it as done; may run again."""
+
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:
+        """Act on what a person did on a page; as ``receive``."""
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
         """Learn that something it said never arrives, in the transaction that gives it up."""

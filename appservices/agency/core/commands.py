@@ -57,6 +57,8 @@ BEGIN: Final = Command(
     Argument("service", N_("the name of the service"), is_required=True),
 )
 
+CHAT_COMMANDS: Final = (HELP, MENU, BEGIN, _KERNEL_STATUS, CANCEL, LANGUAGE)
+"""What is answered in a chat, outside a case."""
 CASE_COMMANDS: Final = (STATUS, WHY, HUMAN, WITHDRAW, EXPORT)
 """What concerns the case."""
 ROOM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MENU, BEGIN, CANCEL, LANGUAGE)

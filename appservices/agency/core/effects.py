@@ -37,7 +37,7 @@ class Party(enum.Enum):
     """A clock or a machine came too late: there is nobody to tell."""
 
 
-class Topic(enum.Enum):
+class Topic(enum.StrEnum):
     """What a question is about. A new question of a topic takes the place of the one before."""
 
     LANGUAGE = "language"

@@ -164,7 +164,8 @@ class ActsOfPersonRoutes:
     def actors(self, txn: Cursor, call: Call) -> ActorsView:
         """Who has acted, and how often."""
         names = actors(txn) | {
-            one.organisation: one.name(call.language) for one in self._offices.workplaces.values()
+            one.section.organisation: one.section.name(call.language)
+            for one in self._offices.offices.values()
         }
         person, pseudonym = call.signed_in.person, self._act_log.pseudonym
         found = counts(txn, {one: pseudonym(one, person) for one in names})

@@ -10,11 +10,9 @@ from veche.api import Api
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.agency.service.conversation import OfficeParts
     from appservices.agency.service.offering import Offering
-    from appservices.agency.service.offices import Workplace
-    from appservices.agency.service.scene import Scene
     from veche.protocol.ids import UserId
-    from veche.runtime.database import Cursor
 
 API: Final = Api(API_PREFIX, "Veche: offices, their services, and the cases of a person")
 
@@ -27,7 +25,4 @@ class Offices(Protocol):
     """What the routes need of the agency: ``appservices.agency.bot.Agency``."""
 
     offering: Offering
-    workplaces: Mapping[UserId, Workplace]
-
-    def scene(self, txn: Cursor, bot: UserId, cause: str, now_ms: int) -> Scene:
-        """The scene of a transaction."""
+    offices: Mapping[UserId, OfficeParts]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.agency import store
 from appservices.agency.routes.api import API, VALUES_BODY_BYTES_MAX
 from appservices.agency.service import page_acts
+from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.page_acts import Visit
 from appservices.agency.service.page_reading import (
     StoredDocument,
@@ -19,7 +20,6 @@ from appservices.agency.service.page_reading import (
     stored_document,
 )
 from appservices.agency.service.refusing import error_views
-from appservices.agency.service.scene import CATALOGUE
 from appservices.agency.service.views import (
     AnswerBody,
     CasesView,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appservices.agency.routes.api import Offices
-    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.conversation import Conversation
     from veche.api import Call
     from veche.api.long_polling import Follower
     from veche.protocol.ids import EventId, UserId
@@ -180,7 +180,8 @@ class CaseRoutes:
         workplace, definition = self._offices.offering.service(
             call.body.office, call.body.service, call.language
         )
-        scene = self._offices.scene(txn, workplace.bot.user_id, "page", call.now_ms)
+        office = self._offices.offices[workplace.bot.user_id]
+        scene = office.conversation(txn, "page", call.now_ms)
         visit = Visit(scene, call.signed_in, call.language, call.key)
         return page_acts.start_case(visit, workplace.services[definition.id])
 
@@ -280,9 +281,9 @@ class CaseRoutes:
         found = await self._follower.live.follow(topics, pages.SETTLED_MS, look)
         return found[0] if found is not None else None
 
-    def _scenes(self, txn: Cursor, call: Call) -> dict[UserId, Scene]:
-        scene = self._offices.scene
-        return {bot: scene(txn, bot, "page", call.now_ms) for bot in self._offices.workplaces}
+    def _scenes(self, txn: Cursor, call: Call) -> dict[UserId, Conversation]:
+        offices = self._offices.offices.items()
+        return {bot: one.conversation(txn, "page", call.now_ms) for bot, one in offices}
 
     def _document(self, txn: Cursor, call: Call) -> StoredDocument:
         visit = self._visit(txn, call)
@@ -297,7 +298,8 @@ class CaseRoutes:
         """
         case_id = call.path_args["case_id"]
         bot = store.bot_of_case(txn, case_id) if page_acts.is_case_id(case_id) else None
-        if bot is None or bot not in self._offices.workplaces:
+        office = None if bot is None else self._offices.offices.get(bot)
+        if office is None:
             raise NotFoundError(CATALOGUE.text(call.language, "You have no such case."))
-        scene = self._offices.scene(txn, bot, "page", call.now_ms)
+        scene = office.conversation(txn, "page", call.now_ms)
         return Visit(scene, call.signed_in, call.language, call.idempotency_key or "")

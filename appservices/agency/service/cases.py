@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
 from appservices.agency.core.effects import RefusalReason
-from appservices.agency.core.inputs import StaffInput
+from appservices.agency.core.inputs import Answers, StaffInput
 from appservices.agency.core.language import read_service
 from appservices.agency.core.machine import open_case, step
-from appservices.agency.service.deeds import carry_out
-from appservices.agency.service.matter import Matter
-from appservices.agency.store import CaseFile, PageOutcome
+from appservices.agency.core.texts.approval import CHANGE
+from appservices.agency.service.effect_handlers import carry_out
+from appservices.agency.service.locked_case import LockedCase
+from appservices.agency.store import CaseFile
+from veche.protocol.errors import RefusedError
+from veche.protocol.forms.state import Pressed
 from veche.protocol.message import Paragraph
 from veche.runtime.crypto.tracking import pin_identity
 
@@ -19,16 +22,18 @@ if TYPE_CHECKING:
     from appservices.agency.core.definition import ServiceDefinition
     from appservices.agency.core.inputs import Input
     from appservices.agency.core.machine import Outcome
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.service.offices import OpenService
-    from appservices.agency.service.scene import Scene
     from veche.chat.prompts import Answered
+    from veche.messaging.jobs import Job
     from veche.protocol.ids import RoomId, UserId
+    from veche.runtime.database import Cursor
 
 OPEN_CASES_MAX: Final = 20
 """Cases that one person may have open with one office; less than a list shows."""
 
 
-def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -> None:
+def begin(scene: Conversation, person: UserId, chat_id: RoomId, service: OpenService) -> None:
     """Begin a case in a chat; a person who has very many open is told so instead.
 
     From now on something is stored about the person, so the identity that they have now is pinned.
@@ -41,7 +46,7 @@ def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -
             count=OPEN_CASES_MAX,
         )
         reason = RefusalReason.TOO_MANY.value
-        scene.refuse(chat_id, (Paragraph(words),), scene.ground(person), reason)
+        scene.reply.refuse(scene, (chat_id, person), (Paragraph(words),), reason)
         return
     definition = service.definition
     pin_identity(scene.txn, person, scene.now_ms)
@@ -52,17 +57,15 @@ def begin(scene: Scene, person: UserId, chat_id: RoomId, service: OpenService) -
         subject=scene.sender.pseudonym(person),
         context=scene.context(person),
     )
-    matter = Matter(scene, definition, CaseFile(outcome.case, bot, person, chat_id))
-    store.add_case(scene.txn, matter.file)
-    carry_out(matter, outcome.effects)
-    store.save_case(scene.txn, matter.file)
-    if scene.page_act is not None:
-        begun = PageOutcome(case_id=outcome.case.id)
-        store.keep_page_outcome(scene.txn, scene.page_act, begun, scene.now_ms)
+    locked = LockedCase(scene, definition, CaseFile(outcome.case, bot, person, chat_id))
+    store.add_case(scene.txn, locked.file)
+    carry_out(locked, outcome.effects)
+    store.save_case(scene.txn, locked.file)
+    scene.reply.made(scene, outcome.case.id)
 
 
 def take_step(
-    scene: Scene, case_id: str, heard: Input, answered: Answered | None = None
+    scene: Conversation, case_id: str, heard: Input, answered: Answered | None = None
 ) -> Outcome | None:
     """Let something happen to a case.
 
@@ -83,31 +86,47 @@ def take_step(
 
 
 def step_file(
-    scene: Scene, file: CaseFile, heard: Input, answered: Answered | None = None
+    scene: Conversation, file: CaseFile, heard: Input, answered: Answered | None = None
 ) -> Outcome:
     """Let something happen to a case that is locked; as ``take_step``."""
     definition = definition_of(scene, file)
     context = scene.context(file.person)
     outcome = step(definition, file.case, heard, context)
-    matter = Matter(scene, definition, file, _actor(heard))
-    matter.change(case=outcome.case)
+    locked = LockedCase(scene, definition, file, _actor(heard))
+    locked.change(case=outcome.case)
     if answered is not None and outcome.refusal is None:
         is_person = answered.inbound.sender == file.person
         localizer = context.person if is_person else context.staff
-        scene.settle(answered, localizer, matter.ground if is_person else matter.desk_ground)
-    carry_out(matter, outcome.effects)
+        ground = locked.ground if is_person else locked.desk_ground
+        if not scene.accept(answered, localizer, ground):
+            # The key was revoked by then. Another one can approve the answers, shown once more.
+            changed = Answers(Pressed(CHANGE), answered.inbound.trust)
+            return step_file(scene, file, changed) if answered.chosen.approved_by else outcome
+    carry_out(locked, outcome.effects)
     if file.case.form is not None and outcome.case.form is None:
         store.drop_page_draft(scene.txn, file.case.id)
-    store.save_case(scene.txn, matter.file)
+    store.save_case(scene.txn, locked.file)
     return outcome
 
 
-def matter_of(scene: Scene, file: CaseFile) -> Matter:
-    """A case that is locked, to be spoken of without a step."""
-    return Matter(scene, definition_of(scene, file), file)
+def case_of(txn: Cursor, job: Job) -> CaseFile:
+    """The case of a job, locked.
+
+    Raises:
+        RefusedError: There is none.
+    """
+    file = store.lock_case(txn, job.payload["case"])
+    if file is None:
+        raise RefusedError("there is no such case")
+    return file
 
 
-def definition_of(scene: Scene, file: CaseFile) -> ServiceDefinition:
+def locked_case(scene: Conversation, file: CaseFile, actor: str = "bot") -> LockedCase:
+    """A case that is locked, to be spoken of without a step; see ``LockedCase``."""
+    return LockedCase(scene, definition_of(scene, file), file, actor)
+
+
+def definition_of(scene: Conversation, file: CaseFile) -> ServiceDefinition:
     """The service of a case, in the version with which it began."""
     current = scene.workplace.services.get(file.case.service)
     if current is not None and current.definition.digest == file.case.digest:

@@ -9,8 +9,8 @@ import attrs
 from appservices.agency import store
 from appservices.agency.core import replies
 from appservices.agency.core.commands import (
-    BEGIN,
     CASE_COMMANDS,
+    CHAT_COMMANDS,
     HUMAN,
     as_command,
     command_input,
@@ -29,18 +29,17 @@ from appservices.agency.core.texts.menu import (
     page_of,
 )
 from appservices.agency.core.texts.words import state_words
-from appservices.agency.service.cases import begin, definition_of, matter_of, step_file, take_step
+from appservices.agency.service.cases import begin, definition_of, locked_case, step_file, take_step
+from appservices.agency.service.conversation import CATALOGUE, AskedOf, chat_subject
+from appservices.agency.service.file_queue import PLACE, begin_file_check, queue_if_checking
 from appservices.agency.service.form_commands import IN_FORM_COMMANDS, ask_again, commands_now
-from appservices.agency.service.holding import PLACE, holds, is_looked_at
-from appservices.agency.service.listening import command_in
+from appservices.agency.service.listening import counts
 from appservices.agency.service.reach import note_reached
-from appservices.agency.service.scene import CATALOGUE, AskedOf, chat_matter
-from veche.access.sessions import PAGE_COMMANDS, answer_command
+from veche.access.sessions import answer_command
+from veche.bots import act_on_answer, is_stale, page_commands
 from veche.chat import people, prompts
 from veche.chat.attention import REACTION
-from veche.chat.prompts import Answered
-from veche.protocol.answers import Chosen, NoAnswer, Refused, refusal_text
-from veche.protocol.commands import CANCEL, HELP, LANGUAGE, MENU, SIGN_OUT, language_named
+from veche.protocol.commands import SIGN_OUT, language_named, read_command
 from veche.protocol.commands import STATUS as CASES
 from veche.protocol.inbound import DeviceStanding, Trust
 from veche.protocol.message import Bold, Bullets, Heading, Link, Mono, Paragraph, Span
@@ -49,29 +48,26 @@ from veche.protocol.talk import language_doc
 from veche.protocol.texts.catalogue import LANGUAGE_NAMES, LANGUAGES, language_of
 from veche.protocol.texts.typed_choice import without_quote
 from veche.runtime.crypto.tracking import is_encrypted
-from veche.runtime.matrix.store import readers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.service.offices import OpenService
-    from appservices.agency.service.scene import Scene
-    from appservices.agency.store import CaseFile, Chat
-    from veche.chat.prompts import Heard, Kept
+    from appservices.agency.store import CaseFile
+    from veche.chat.prompts import Answered, Kept
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
 
-CHAT_COMMANDS: Final = (HELP, MENU, BEGIN, CASES, CANCEL, LANGUAGE)
-"""What is answered in a chat, outside a case."""
 _FILES: Final = frozenset({"m.file", "m.image", PLACE, "m.video", "m.audio"})
 _WAITING: Final = frozenset({State.DRAFT, State.NEEDS_MORE})
 """Where the person's own words are waited for."""
 _SETTLED: Final = OVER | {State.SERVED, State.DECIDED_NO}
 
 
-def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def greet(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Welcome a person who began a chat: who speaks here, in which language, what there is.
 
     It is one message: where a crowd comes at once, each event more keeps the others waiting.
@@ -79,28 +75,28 @@ def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
     hello = _hello(scene, person)
     if tell_if_public(scene, room_id, person, before=hello):
         return
-    store.set_greeted(scene.txn, scene.sender.bot.user_id, room_id, is_greeted=True)
-    default = scene.workplace.office.language
+    scene.parts.chats.set_greeted(scene.txn, room_id)
+    default = scene.section.language
     if people.read(scene.txn, person, default_language=default).has_chosen:
         show_menu(scene, room_id, person, before=hello)
     else:
         _ask_language(scene, room_id, person, before=hello)
 
 
-def welcome(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def welcome(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Say who speaks here."""
-    scene.tell(room_id, _hello(scene, person), scene.ground(person), is_quiet=True)
+    scene.say(room_id, _hello(scene, person), scene.ground(person), is_quiet=True)
 
 
-def _hello(scene: Scene, person: UserId) -> Doc:
+def _hello(scene: Conversation, person: UserId) -> Doc:
     localizer = scene.localizer(person)
-    name = scene.workplace.office.name(localizer.language)
+    name = scene.section.name_in(localizer.language)
     words = localizer.text("Welcome. This is {office}. I am its bot, a program.", office=name)
     return (Paragraph(words),)
 
 
 def show_menu(
-    scene: Scene, room_id: RoomId, person: UserId, page: int = 1, before: Doc = ()
+    scene: Conversation, room_id: RoomId, person: UserId, page: int = 1, before: Doc = ()
 ) -> None:
     """Show the services that one can ask for, below what else is to be said."""
     definitions = [one.definition for one in scene.workplace.services.values()]
@@ -109,10 +105,22 @@ def show_menu(
     _ask(scene, room_id, person, question, url=scene.links.services() if scene.links else None)
 
 
-def hear_in_chat(scene: Scene, inbound: Inbound, chat: Chat) -> None:
-    """A person says something in the chat with the office."""
-    person, room_id = chat.person, inbound.room_id
-    if inbound.event_type != REACTION and not is_private(scene, room_id, person):
+def hear(scene: Conversation, inbound: Inbound, *, is_greeted: bool) -> None:
+    """A person says something in their chat with the office; see ``veche.bots``."""
+    if is_heard(scene, inbound):
+        hear_in_chat(scene, inbound, is_greeted=is_greeted)
+
+
+def is_heard(scene: Conversation, inbound: Inbound) -> bool:
+    """Whether it is left to act on what a person said."""
+    ground = scene.ground(inbound.sender)
+    return not _signs_out(scene, inbound) and counts(scene, inbound, ground)
+
+
+def hear_in_chat(scene: Conversation, inbound: Inbound, *, is_greeted: bool) -> None:
+    """Act on what counts of what a person says in their chat."""
+    person, room_id = inbound.sender, inbound.room_id
+    if inbound.event_type != REACTION and not scene.is_private(room_id, person):
         _hear_among_others(scene, inbound, person)
         return
     case_id = store.draft_of_chat(scene.txn, inbound.bot, room_id, person)
@@ -124,31 +132,30 @@ def hear_in_chat(scene: Scene, inbound: Inbound, chat: Chat) -> None:
     if parsed is not None:
         _command(scene, room_id, person, parsed)
         return
-    heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
-    if _answer(scene, inbound, person, heard) or inbound.event_type == REACTION:
+    if _answer(scene, inbound) or inbound.event_type == REACTION:
         return
-    if chat.is_greeted:
+    if is_greeted:
         show_menu(scene, room_id, person)
     else:
         greet(scene, room_id, person)
 
 
-def signs_out(scene: Scene, inbound: Inbound, person: UserId) -> bool:
+def _signs_out(scene: Conversation, inbound: Inbound) -> bool:
     """Let a person sign out who says so in clear; False if they say anything else.
 
     It counts in an encrypted room too: it only takes power away.
     """
     if inbound.standing is not DeviceStanding.NOT_ENCRYPTED or scene.links is None:
         return False
-    if inbound.event_type == REACTION or inbound.content.get("msgtype") == "m.notice":
+    if inbound.event_type == REACTION:
         return False
-    parsed = command_in(inbound, (SIGN_OUT,), scene.language_of(person))
+    parsed = read_command(inbound.content, (SIGN_OUT,), scene.language_of(inbound.sender))
     if parsed is not None:
-        _command(scene, inbound.room_id, person, parsed)
+        _command(scene, inbound.room_id, inbound.sender, parsed)
     return parsed is not None
 
 
-def _hear_among_others(scene: Scene, inbound: Inbound, person: UserId) -> None:
+def _hear_among_others(scene: Conversation, inbound: Inbound, person: UserId) -> None:
     """A person says something where others read along: only the pages' commands are answered."""
     parsed = _command_in(scene, inbound, person, ())
     if parsed is not None:
@@ -157,28 +164,28 @@ def _hear_among_others(scene: Scene, inbound: Inbound, person: UserId) -> None:
         tell_if_public(scene, inbound.room_id, person)
 
 
-def hear_in_case(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
+def hear_in_case(scene: Conversation, inbound: Inbound, file: CaseFile) -> None:
     """A person says something in the room of their case."""
     if file.is_unreached or file.is_awaited:
-        matter = matter_of(scene, file)
-        note_reached(matter)
-        file = matter.file
+        locked = locked_case(scene, file)
+        note_reached(locked)
+        file = locked.file
         store.save_case(scene.txn, file)
     _hear_about(scene, inbound, file)
 
 
-def _is_elsewhere(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
+def _is_elsewhere(scene: Conversation, inbound: Inbound, file: CaseFile) -> bool:
     """Whether words in a chat are not about the case that was dealt with there.
 
     Once that has its result, only what names the case is about it.
     """
     if file.case.state not in _SETTLED:
         return False
-    parsed = command_in(inbound, CASE_COMMANDS, scene.language_of(file.person))
+    parsed = read_command(inbound.content, CASE_COMMANDS, scene.language_of(file.person))
     return parsed is None or parsed.command.name == CASES.name
 
 
-def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
+def _hear_about(scene: Conversation, inbound: Inbound, file: CaseFile) -> None:
     """A person says something where it is about a case."""
     person = file.person
     parsed = _command_in(scene, inbound, person, commands_now(scene, inbound, file))
@@ -187,23 +194,21 @@ def _hear_about(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
         _command(scene, inbound.room_id, person, parsed)
         ask_again(scene, inbound, file, parsed.command)
         return
-    if holds(scene, inbound, file):
+    if queue_if_checking(scene, inbound, file):
         return
     if parsed is not None and about is not None:
         step_file(scene, file, about)
         ask_again(scene, inbound, file, parsed.command)
         return
-    heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
-    is_waiting = file.case.state in _WAITING
-    if not _answer(scene, inbound, person, heard, is_waiting=is_waiting):
+    if not _answer(scene, inbound, is_waiting=file.case.state in _WAITING):
         _say_freely(scene, inbound, file)
 
 
-def _say_freely(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
+def _say_freely(scene: Conversation, inbound: Inbound, file: CaseFile) -> None:
     """Words or a file that answer no prompt: the form or the desk may be waiting for them."""
     content, case = inbound.content, file.case
     if content.get("msgtype") in _FILES:
-        if is_looked_at(scene, inbound, file):
+        if begin_file_check(scene, inbound, file):
             return
         definition = definition_of(scene, file)
         step_file(scene, file, replies.person_file(definition, case, content, inbound.trust))
@@ -222,31 +227,26 @@ def _say_freely(scene: Scene, inbound: Inbound, file: CaseFile) -> None:
         word=word,
     )
     example = localizer.text("{word} When will it be ready?", word=f"!{word}")
-    help_ = help_doc(scene.context(file.person), more=kernel_commands(scene))
+    help_ = help_doc(scene.context(file.person), more=page_commands(scene))
     doc = (Paragraph(words, "\n", Mono(example)), *help_)
-    scene.tell(inbound.room_id, doc, scene.ground(file.person))
+    scene.say(inbound.room_id, doc, scene.ground(file.person))
 
 
 def _command_in(
-    scene: Scene, inbound: Inbound, person: UserId, commands: Sequence[Command]
+    scene: Conversation, inbound: Inbound, person: UserId, commands: Sequence[Command]
 ) -> ParsedCommand | None:
     """The command that a person gives; those of the pages too, where there are pages.
 
     ``sign out`` is never an answer of a form, in no language: who reads that somebody else is
     signed in as them may be in the middle of one.
     """
-    more = kernel_commands(scene)
+    more = page_commands(scene)
     if commands is IN_FORM_COMMANDS:
         more = tuple(one for one in more if one is SIGN_OUT)
-    return as_command(command_in(inbound, (*commands, *more), scene.language_of(person)))
+    return as_command(read_command(inbound.content, (*commands, *more), scene.language_of(person)))
 
 
-def kernel_commands(scene: Scene) -> tuple[Command, ...]:
-    """The commands of the kernel that every bot answers, beside those of every chat."""
-    return PAGE_COMMANDS if scene.links is not None else ()
-
-
-def _command(scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedCommand) -> None:
+def _command(scene: Conversation, room_id: RoomId, person: UserId, parsed: ParsedCommand) -> None:
     """What every bot answers, whatever is going on."""
     language = scene.language_of(person)
     if answer_command(
@@ -266,99 +266,70 @@ def _command(scene: Scene, room_id: RoomId, person: UserId, parsed: ParsedComman
             words = scene.localizer(person).text(
                 "Nothing is being filled in, so nothing is cancelled."
             )
-            scene.tell(room_id, (Paragraph(words),), scene.ground(person))
+            scene.say(room_id, (Paragraph(words),), scene.ground(person))
         case _:
-            doc = help_doc(scene.context(person), more=kernel_commands(scene))
-            scene.tell(room_id, doc, scene.ground(person))
+            doc = help_doc(scene.context(person), more=page_commands(scene))
+            scene.say(room_id, doc, scene.ground(person))
 
 
-def _show_cases(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def _show_cases(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Where each open case stands."""
     case_ids = store.open_cases(scene.txn, scene.sender.bot.user_id, person)
     if not case_ids:
         words = scene.localizer(person).text("You have no open cases with this office.")
-        scene.tell(room_id, (Paragraph(words),), scene.ground(person))
+        scene.say(room_id, (Paragraph(words),), scene.ground(person))
         return
     files = [file for id_ in case_ids if (file := store.read_case(scene.txn, id_)) is not None]
     items = [_case_line(scene, file) for file in files]
     doc = (Heading(scene.localizer(person).text("Your open cases")), Bullets(items))
-    scene.tell(room_id, doc, scene.ground(person))
+    scene.say(room_id, doc, scene.ground(person))
 
 
-def _case_line(scene: Scene, file: CaseFile) -> tuple[Span, ...]:
+def _case_line(scene: Conversation, file: CaseFile) -> tuple[Span, ...]:
     title = definition_of(scene, file).title.text(scene.language_of(file.person))
     where = scene.link_to(file.person_room)
     state = state_words(file.case.state, scene.localizer(file.person))
     return (Bold(title), " ", Mono(file.case.number), f" ({state}): {where}")
 
 
-def _answer(
-    scene: Scene, inbound: Inbound, person: UserId, heard: Heard, *, is_waiting: bool = False
-) -> bool:
+def _answer(scene: Conversation, inbound: Inbound, *, is_waiting: bool = False) -> bool:
     """Act on an answer to a prompt, or say why it does not count; False if it is none.
 
     Args:
         scene: The transaction.
         inbound: What was said.
-        person: By whom.
-        heard: What the prompts make of it.
         is_waiting: A form waits for words: what would fit a prompt that is closed is meant for it.
     """
-    outcome = heard.outcome
-    if isinstance(outcome, Chosen) and heard.kept is not None:
-        chosen(scene, Answered(heard.kept, inbound, outcome), person)
-        return True
-    refused = outcome if isinstance(outcome, Refused) else None
-    if isinstance(outcome, NoAnswer) and not is_waiting:
-        refused = outcome.stale
-    if refused is None:
-        return False
-    refuse_answer(scene, inbound, person, refused, heard.kept)
-    return True
+    heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
+    is_for_form = is_waiting and is_stale(heard)
+    return not is_for_form and act_on_answer(scene, heard, inbound, ANSWERS)
 
 
-def refuse_answer(
-    scene: Scene, inbound: Inbound, person: UserId, refused: Refused, kept: Kept | None
-) -> None:
-    """Say why an answer does not count, and where it would."""
-    prompt = kept.prompt if kept else None
-    choice = prompt.choice(refused.choice) if prompt else None
-    doc = refusal_text(
-        refused.reason,
-        CATALOGUE,
-        scene.language_of(person),
-        prompt,
-        standing=inbound.standing,
-        approve_url=scene.approvals.page_of(prompt, choice.id) if prompt and choice else None,
-    )
-    scene.refuse(inbound.room_id, doc, scene.ground(person), refused.reason.value)
-
-
-def chosen(scene: Scene, answered: Answered, person: UserId) -> None:
-    """Act on an answer that counts."""
-    kept, choice = answered.kept, answered.chosen.choice
-    topic = kept.purpose.get("topic")
-    case_id = kept.purpose.get("case")
-    if isinstance(case_id, str):
-        data, trust = answered.chosen.data, _trust_of(answered)
-        heard = replies.person_choice(Topic(topic), choice, data, trust)
-        if heard is None:
-            # Locked before anything is said, see `cases.take_step`; saved for the pages' sake.
-            file = store.lock_case(scene.txn, case_id)
-            scene.settle(answered, scene.localizer(person), scene.ground(person))
-            if file is not None:
-                store.save_case(scene.txn, file)
-        else:
-            take_step(scene, case_id, heard, answered)
+def _answered_about_case(scene: Conversation, answered: Answered) -> None:
+    kept, chosen, person = answered.kept, answered.chosen, answered.inbound.sender
+    case_id, topic = str(kept.purpose["case"]), Topic(kept.purpose["topic"])
+    heard = replies.person_choice(topic, chosen.choice, chosen.data, _trust_of(answered))
+    if heard is not None:
+        take_step(scene, case_id, heard, answered)
         return
-    if not scene.settle(answered, scene.localizer(person), scene.ground(person)):
-        return
-    if topic == Topic.LANGUAGE.value:
-        _choose_language(scene, kept.room_id, person, language_of(choice or ""))
-    elif topic == Topic.MENU.value:
-        _picked(scene, kept, person, choice or "")
-    elif topic == Topic.START.value:
-        _start(scene, kept, person, choice)
+    # Locked before anything is said, see `cases.take_step`; saved for the pages' sake.
+    file = store.lock_case(scene.txn, case_id)
+    scene.accept(answered, scene.localizer(person), scene.ground(person))
+    if file is not None:
+        store.save_case(scene.txn, file)
+
+
+def _in_chat(
+    act: Callable[[Conversation, Kept, UserId, str], None],
+) -> Callable[[Conversation, Answered], None]:
+    """Have something done once an answer outside any case counts."""
+
+    def handler(scene: Conversation, answered: Answered) -> None:
+        person = answered.inbound.sender
+        if scene.accept(answered, scene.localizer(person), scene.ground(person)):
+            act(scene, answered.kept, person, answered.chosen.choice or "")
+
+    return handler
 
 
 def _trust_of(answered: Answered) -> Trust:
@@ -366,7 +337,7 @@ def _trust_of(answered: Answered) -> Trust:
     return Trust.ANY if answered.chosen.via == "reaction" else answered.inbound.trust
 
 
-def _picked(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
+def _picked(scene: Conversation, kept: Kept, person: UserId, choice: str) -> None:
     """A line of the menu was chosen."""
     page = page_of(choice)
     if page is not None:
@@ -375,7 +346,7 @@ def _picked(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
     service = scene.workplace.services.get(choice)
     if service is None:
         words = scene.localizer(person).text("This service is no longer offered.")
-        scene.tell(kept.room_id, (Paragraph(words),), scene.ground(person))
+        scene.say(kept.room_id, (Paragraph(words),), scene.ground(person))
         show_menu(scene, kept.room_id, person)
         return
     id_ = service.definition.id
@@ -384,7 +355,7 @@ def _picked(scene: Scene, kept: Kept, person: UserId, choice: str) -> None:
     _ask(scene, kept.room_id, person, question, url=url, service=id_)
 
 
-def _start(scene: Scene, kept: Kept, person: UserId, choice: str | None) -> None:
+def _start(scene: Conversation, kept: Kept, person: UserId, choice: str) -> None:
     service = scene.workplace.services.get(str(kept.purpose.get("service")))
     if choice == START and service is not None:
         _begin(scene, person, kept.room_id, service)
@@ -392,7 +363,7 @@ def _start(scene: Scene, kept: Kept, person: UserId, choice: str | None) -> None
         show_menu(scene, kept.room_id, person)
 
 
-def _start_named(scene: Scene, room_id: RoomId, person: UserId, name: str) -> None:
+def _start_named(scene: Conversation, room_id: RoomId, person: UserId, name: str) -> None:
     """Begin the service that a person names; show what there is if that is none."""
     services = scene.workplace.services
     definitions = [one.definition for one in services.values()]
@@ -401,11 +372,11 @@ def _start_named(scene: Scene, room_id: RoomId, person: UserId, name: str) -> No
         _begin(scene, person, room_id, services[found.id])
         return
     words = scene.localizer(person).text("There is no service of this name here.")
-    scene.tell(room_id, (Paragraph(words),), scene.ground(person))
+    scene.say(room_id, (Paragraph(words),), scene.ground(person))
     show_menu(scene, room_id, person)
 
 
-def _begin(scene: Scene, person: UserId, room_id: RoomId, service: OpenService) -> None:
+def _begin(scene: Conversation, person: UserId, room_id: RoomId, service: OpenService) -> None:
     """Begin a case; from the room of another one in the chat where that began."""
     case_id = store.case_of_room(scene.txn, scene.sender.bot.user_id, room_id)
     file = store.read_case(scene.txn, case_id) if case_id else None
@@ -415,12 +386,12 @@ def _begin(scene: Scene, person: UserId, room_id: RoomId, service: OpenService) 
     words = scene.localizer(person).text("It goes on in our chat:")
     link = scene.link_to(file.chat_id)
     doc = (Paragraph(words + "\n", Link(link, link)),)
-    scene.tell(room_id, doc, scene.ground(person))
+    scene.say(room_id, doc, scene.ground(person))
     begin(scene, person, file.chat_id, service)
 
 
 def _ask(
-    scene: Scene,
+    scene: Conversation,
     room_id: RoomId,
     person: UserId,
     question: Question,
@@ -429,16 +400,16 @@ def _ask(
     **purpose: str,
 ) -> None:
     asked = AskedOf(
-        about=chat_matter(room_id),
+        about=chat_subject(room_id),
         localizer=scene.localizer(person),
-        ground=scene.ground(person, purpose.get("service", question.topic.value)),
+        ground=scene.ground(person, purpose.get("service", question.topic)),
         purpose=purpose,
         url=url,
     )
-    scene.ask(room_id, question, [person], asked)
+    scene.ask_question(room_id, question, [person], asked)
 
 
-def _ask_language(scene: Scene, room_id: RoomId, person: UserId, before: Doc = ()) -> None:
+def _ask_language(scene: Conversation, room_id: RoomId, person: UserId, before: Doc = ()) -> None:
     """In each language at once, since none is known yet."""
     lines = [(Bold(CATALOGUE.text(code, "Which language do you prefer?")),) for code in LANGUAGES]
     choices = tuple(Choice(id=code, label=LANGUAGE_NAMES[code]) for code in LANGUAGES)
@@ -448,11 +419,17 @@ def _ask_language(scene: Scene, room_id: RoomId, person: UserId, before: Doc = (
     _ask(scene, room_id, person, question)
 
 
-def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: str | None) -> None:
+def _picked_language(scene: Conversation, kept: Kept, person: UserId, choice: str) -> None:
+    _choose_language(scene, kept.room_id, person, language_of(choice))
+
+
+def _choose_language(
+    scene: Conversation, room_id: RoomId, person: UserId, language: str | None
+) -> None:
     if language is None:
         _ask_language(scene, room_id, person)
         return
-    people.choose_language(scene.txn, person, language)
+    scene.choose_language(person, language)
     doc = language_doc(scene.localizer(person))
     bot = scene.sender.bot.user_id
     case_id = store.case_of_room(scene.txn, bot, room_id)
@@ -460,13 +437,13 @@ def _choose_language(scene: Scene, room_id: RoomId, person: UserId, language: st
     if case_id is None:
         show_menu(scene, room_id, person, before=doc)
     else:
-        scene.tell(room_id, doc, scene.ground(person), is_quiet=True)
+        scene.say(room_id, doc, scene.ground(person), is_quiet=True)
         take_step(scene, case_id, Status())
 
 
-def tell_if_public(scene: Scene, room_id: RoomId, person: UserId, before: Doc = ()) -> bool:
+def tell_if_public(scene: Conversation, room_id: RoomId, person: UserId, before: Doc = ()) -> bool:
     """Tell a person how to begin a private chat, if others read along in this one; whether so."""
-    if is_private(scene, room_id, person):
+    if scene.is_private(room_id, person):
         return False
     localizer = scene.localizer(person)
     if not is_encrypted(scene.txn, room_id):
@@ -485,16 +462,17 @@ def tell_if_public(scene: Scene, room_id: RoomId, person: UserId, before: Doc = 
         "To go on, please start a new direct chat with me alone, with encryption on."
     )
     doc = (*before, Paragraph(why), Bullets(titles), Paragraph(how))
-    scene.tell(room_id, doc, scene.ground(person))
+    scene.say(room_id, doc, scene.ground(person))
     return True
 
 
-def is_private(scene: Scene, room_id: RoomId, person: UserId) -> bool:
-    """Whether a chat is encrypted and only the person reads along."""
-    return is_encrypted(scene.txn, room_id) and not _others(scene, room_id, person)
-
-
-def _others(scene: Scene, room_id: RoomId, person: UserId) -> set[UserId]:
-    """Who else is in a chat, or invited."""
-    present = {user_id for user_id, _ in readers(scene.txn, room_id)}
-    return present - {person, scene.sender.bot.user_id}
+ANSWERS: Final[Mapping[str, Callable[[Conversation, Answered], None]]] = {
+    Topic.LANGUAGE: _in_chat(_picked_language),
+    Topic.MENU: _in_chat(_picked),
+    Topic.START: _in_chat(_start),
+    Topic.FORM: _answered_about_case,
+    Topic.APPROVE: _answered_about_case,
+    Topic.MORE: _answered_about_case,
+    Topic.WITHDRAW: _answered_about_case,
+}
+"""What acts on an answer of a person, by the topic of its question."""

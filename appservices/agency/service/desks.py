@@ -9,22 +9,22 @@ from appservices.agency.core import replies
 from appservices.agency.core.effects import Topic
 from appservices.agency.core.inputs import Assign
 from appservices.agency.service.cases import take_step
-from appservices.agency.service.desk_deeds import POST_WAITING
-from appservices.agency.service.listening import command_in, place_of, thread_of
-from appservices.agency.service.scene import CATALOGUE
+from appservices.agency.service.conversation import CATALOGUE
+from appservices.agency.service.desk_effects import POST_WAITING
+from appservices.agency.service.listening import place_of, thread_of
 from veche.chat import prompts
 from veche.chat.prompts import Answered
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
 from veche.protocol.answers import Chosen, Refused, is_reply, refusal_text
-from veche.protocol.commands import HELP, Argument, Command, help_doc
+from veche.protocol.commands import HELP, Argument, Command, help_doc, read_command
 from veche.protocol.message import Bullets, Paragraph
 from veche.protocol.texts.catalogue import N_
 from veche.protocol.texts.typed_choice import without_quote
 
 if TYPE_CHECKING:
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.service.offices import StaffMember
-    from appservices.agency.service.scene import Scene
     from veche.chat.prompts import Heard, Kept
     from veche.protocol.commands import ParsedCommand
     from veche.protocol.ids import EffectId, RoomId
@@ -43,14 +43,16 @@ CASES: Final = Command(
     {"ru": ("дела",), "de": ("vorgänge", "vorgaenge"), "uk": ("справи",)},
 )
 DESK_COMMANDS: Final = (HELP, ASSIGN, CASES)
-_FREE_TOPICS: Final = frozenset({Topic.WRITE.value, Topic.REPLY.value})
+TOPICS: Final = (Topic.CLAIM, Topic.DECIDE, Topic.WRITE, Topic.REPLY, Topic.RETRY)
+"""What the staff is asked."""
+_FREE_TOPICS: Final = frozenset({Topic.WRITE, Topic.REPLY})
 
 
-def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
+def hear_at_desk(scene: Conversation, inbound: Inbound, member: StaffMember) -> None:
     """Somebody of the staff says something at the desk; talk among them is left alone."""
     localizer = scene.workplace.context(scene.now_ms, scene.workplace.office.language).staff
     thread = thread_of(scene, inbound)
-    parsed = command_in(inbound, DESK_COMMANDS, localizer.language)
+    parsed = read_command(inbound.content, DESK_COMMANDS, localizer.language)
     if parsed is not None:
         _command(scene, inbound, member, parsed, localizer, thread)
         return
@@ -64,21 +66,21 @@ def hear_at_desk(scene: Scene, inbound: Inbound, member: StaffMember) -> None:
             outcome.reason, CATALOGUE, localizer.language, prompt, standing=inbound.standing
         )
         place = place_of(scene, inbound)
-        scene.tell(
+        scene.say(
             inbound.room_id, doc, scene.desk_ground(), thread=place, mentions=[member.user_id]
         )
     else:
         _say_freely(scene, inbound, member, heard)
 
 
-def _chosen(scene: Scene, answered: Answered, member: StaffMember) -> None:
+def _chosen(scene: Conversation, answered: Answered, member: StaffMember) -> None:
     purpose, chosen = answered.kept.purpose, answered.chosen
     heard = replies.staff_choice(Topic(purpose["topic"]), member.staff, chosen.choice, chosen.data)
     if heard is not None:
         take_step(scene, str(purpose["case"]), heard, answered)
 
 
-def _say_freely(scene: Scene, inbound: Inbound, member: StaffMember, heard: Heard) -> None:
+def _say_freely(scene: Conversation, inbound: Inbound, member: StaffMember, heard: Heard) -> None:
     """Words that answer a question in words; without a question they are talk."""
     body = inbound.content.get("body")
     if inbound.content.get("msgtype") != "m.text" or not isinstance(body, str):
@@ -102,7 +104,7 @@ def _meant(inbound: Inbound, member: StaffMember, heard: Heard) -> Kept | None:
     kept = heard.kept
     if kept is not None and kept.is_open and is_reply(inbound.content) and _is_theirs(kept, member):
         return kept
-    writing = [one for one in heard.open if one.purpose.get("topic") == Topic.WRITE.value]
+    writing = [one for one in heard.open if one.purpose.get("topic") == Topic.WRITE]
     mine = [one for one in writing if _is_theirs(one, member)]
     return mine[0] if len(mine) == 1 and not is_reply(inbound.content) else None
 
@@ -113,7 +115,7 @@ def _is_theirs(kept: Kept, member: StaffMember) -> bool:
 
 
 def _command(
-    scene: Scene,
+    scene: Conversation,
     inbound: Inbound,
     member: StaffMember,
     parsed: ParsedCommand,
@@ -127,17 +129,17 @@ def _command(
         _show_cases(scene, inbound, localizer)
         return
     doc = help_doc(DESK_COMMANDS, CATALOGUE, localizer.language)
-    scene.tell(inbound.room_id, doc, scene.desk_ground(), thread=thread)
+    scene.say(inbound.room_id, doc, scene.desk_ground(), thread=thread)
 
 
-def _show_cases(scene: Scene, inbound: Inbound, localizer: Localizer) -> None:
+def _show_cases(scene: Conversation, inbound: Inbound, localizer: Localizer) -> None:
     """Put each open case here anew: no key of what was said before reaches a new device."""
     bot = scene.sender.bot.user_id
     desk = store.desk_of_room(scene.txn, bot, inbound.room_id)
     count = store.lift_cases(scene.txn, bot, desk) if desk is not None else 0
     if count == 0:
         words = localizer.text("No case is open at this desk.")
-        scene.tell(inbound.room_id, (Paragraph(words),), scene.desk_ground())
+        scene.say(inbound.room_id, (Paragraph(words),), scene.desk_ground())
         return
     job = scene.sender.fresh_id(POST_WAITING)
     payload = {"bot": bot, "desk": desk}
@@ -145,7 +147,7 @@ def _show_cases(scene: Scene, inbound: Inbound, localizer: Localizer) -> None:
 
 
 def _assign(
-    scene: Scene,
+    scene: Conversation,
     inbound: Inbound,
     member: StaffMember,
     name: str,
@@ -165,7 +167,7 @@ def _assign(
     ids = [one.staff.id for one in scene.workplace.members if one.decides]
     room_id: RoomId = inbound.room_id
     doc = (Paragraph(words), Bullets(ids))
-    scene.tell(room_id, doc, scene.desk_ground(), thread=thread)
+    scene.say(room_id, doc, scene.desk_ground(), thread=thread)
 
 
 def _is_named(member: StaffMember, wanted: str) -> bool:

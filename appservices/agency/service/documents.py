@@ -14,12 +14,12 @@ from appservices.agency import store
 from appservices.agency.core.document_data import document_data
 from appservices.agency.core.inputs import DocumentFailed, DocumentMade
 from appservices.agency.documents import Document, make_document
-from appservices.agency.service.cases import definition_of, step_file
-from appservices.agency.service.deeds import MAKE_DOCUMENT
-from appservices.agency.service.jobs import Handler, Parts, case_of
+from appservices.agency.service.cases import case_of, definition_of, step_file
+from appservices.agency.service.conversation import OfficeParts
+from appservices.agency.service.effect_handlers import MAKE_DOCUMENT
 from veche.api.sealing_client import SealError
+from veche.bots import ChatJob
 from veche.protocol.errors import RefusedError, TooLargeError
-from veche.protocol.ids import UserId
 from veche.runtime.crypto.media import upload_encrypted
 from veche.runtime.files.typesetting import TypesettingError
 from veche.runtime.threads import in_thread
@@ -27,27 +27,17 @@ from veche.runtime.threads import in_thread
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.api.sealing_client import Sealer
     from veche.messaging.jobs import Job, JobHandler
     from veche.runtime.database import Cursor
 
 
-def document_handlers(parts: Parts, sealers: Mapping[str, Sealer]) -> dict[str, JobHandler]:
-    """The handlers of jobs about documents.
-
-    Args:
-        parts: What all handlers share.
-        sealers: By id of the organisation; one without has no seal.
-    """
-    return {MAKE_DOCUMENT: _MakeDocument(parts, sealers)}
+def document_handlers(parts: OfficeParts) -> dict[str, JobHandler]:
+    """The handlers of jobs about documents."""
+    return {MAKE_DOCUMENT: _MakeDocument(parts)}
 
 
-class _MakeDocument(Handler):
+class _MakeDocument(ChatJob[OfficeParts]):
     """Makes a document, has it sealed, and stores it, encrypted, at the homeserver."""
-
-    def __init__(self, parts: Parts, sealers: Mapping[str, Sealer]) -> None:
-        super().__init__(parts)
-        self._sealers = sealers
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
         pending = await self._host.database.run("agency.document", self._read, job)
@@ -63,22 +53,19 @@ class _MakeDocument(Handler):
             made = await self._sealed(job, made)
         except (TypesettingError, TooLargeError, SealError) as e:
             return {"failure": str(e)}
-        bot = UserId(job.payload["bot"])
-        file = await upload_encrypted(self._host.client, bot, made.data)
+        file = await upload_encrypted(self._host.client, self._bot, made.data)
         return {"sha256": made.sha256, "size_bytes": len(made.data), "file": file}
 
     async def _sealed(self, job: Job, made: Document) -> Document:
         """The document with its organisation's seal; as it is if there is none."""
-        organisation = self._parts.workplaces[UserId(job.payload["bot"])].organisation
-        sealer = self._sealers.get(organisation)
-        if sealer is None:
+        if self._parts.sealer is None:
             return made
         reference = str(job.payload["case"])
-        data = await sealer.seal(made.data, reference, self._host.now_ms())
+        data = await self._parts.sealer.seal(made.data, reference, self._host.now_ms())
         return Document.of(data)
 
     def _read(self, txn: Cursor, job: Job) -> tuple[str, dict[str, Any], int]:
-        scene = self._parts.scene_of(txn, job, self._host.now_ms())
+        scene = self._parts.conversation(txn, job.id, self._host.now_ms())
         file = case_of(txn, job)
         kept = store.definition(txn, file.case.digest)
         if kept is None or file.case.pending is None:
@@ -92,9 +79,11 @@ class _MakeDocument(Handler):
         keep_made(self._parts, txn, job, result, now_ms)
 
 
-def keep_made(parts: Parts, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+def keep_made(
+    parts: OfficeParts, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int
+) -> None:
     """Keep a document that is stored, and let its case go on; or tell why there is none."""
-    scene = parts.scene_of(txn, job, now_ms)
+    scene = parts.conversation(txn, job.id, now_ms)
     file = case_of(txn, job)
     if "failure" in result:
         step_file(scene, file, DocumentFailed(result["failure"]))

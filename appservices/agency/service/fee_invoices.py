@@ -12,7 +12,7 @@ from veche.protocol.acts import ActClass
 if TYPE_CHECKING:
     from appservices.agency.core.case import Fee
     from appservices.agency.core.definition import ServiceDefinition
-    from appservices.agency.service.matter import Matter
+    from appservices.agency.service.locked_case import LockedCase
     from appservices.agency.store import CaseFile
 
 
@@ -41,12 +41,12 @@ def invoice_of_fee(
     )
 
 
-def act_of_fee(matter: Matter, fee: Fee, language: str) -> dict[str, Any]:
+def act_of_fee(locked: LockedCase, fee: Fee, language: str) -> dict[str, Any]:
     """The receipt of the act that asking for a fee is, committed with the step that asks for it."""
-    body = invoice_of_fee(matter.file, matter.definition, fee, language)
-    organisation = matter.scene.sender.bot.organisation
+    body = invoice_of_fee(locked.file, locked.definition, fee, language)
+    organisation = locked.scene.sender.bot.organisation
     form = invoice_form(organisation, body)
-    token = matter.scene.sender.commit(ActClass.INVOICE, form, matter.ground)
+    token = locked.scene.sender.commit(ActClass.INVOICE, form, locked.ground)
     return token.receipt.model_dump(mode="json")
 
 

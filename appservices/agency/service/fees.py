@@ -11,24 +11,30 @@ from appservices.agency import store
 from appservices.agency.core.case import FeeState
 from appservices.agency.core.inputs import FeeAsked, FeeFailed, FeePaid, FeeRefunded
 from appservices.agency.core.texts.words import state_words
-from appservices.agency.service.cases import definition_of, matter_of, step_file, take_step
-from appservices.agency.service.deeds import ASK_FEE, GIVE_UP_FEE
+from appservices.agency.service.cases import (
+    case_of,
+    definition_of,
+    locked_case,
+    step_file,
+    take_step,
+)
+from appservices.agency.service.conversation import OfficeParts
+from appservices.agency.service.effect_handlers import ASK_FEE, GIVE_UP_FEE
 from appservices.agency.service.fee_invoices import invoice_of_fee
-from appservices.agency.service.hearing import hear_on
+from appservices.agency.service.service_news import News
+from veche.bots import ChatJob
 from veche.contracts.payments.act_offer import ActOffer
 from veche.contracts.payments.invoice_api import PAID, REFUNDED
 from veche.protocol.acts import ActReceipt
 from veche.protocol.errors import RefusedError
-from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.agency.core.case import Fee
     from appservices.agency.core.inputs import Input
-    from appservices.agency.service.jobs import Parts
-    from appservices.agency.service.scene import Scene
-    from appservices.agency.service.till import Till
+    from appservices.agency.service.conversation import Conversation
+    from appservices.agency.service.invoicing_client import InvoicingClient
     from appservices.agency.store import CaseFile
     from veche.contracts.payments.invoice_api import InvoiceBody, InvoiceEvent
     from veche.messaging.jobs import Job, JobHandler
@@ -40,49 +46,35 @@ _HEARD: Final[Mapping[str, Callable[[int], Input]]] = {PAID: FeePaid, REFUNDED: 
 """What an event is to the case; others change nothing there."""
 
 
-def fee_handlers(parts: Parts, tills: Mapping[str, Till]) -> dict[str, JobHandler]:
-    """The handlers of jobs about fees.
-
-    Args:
-        parts: What all handlers share.
-        tills: By id of the organisation.
-    """
-    return {ASK_FEE: _AskFee(parts, tills), GIVE_UP_FEE: _GiveUpFee(parts, tills)}
+def fee_handlers(parts: OfficeParts) -> dict[str, JobHandler]:
+    """The handlers of jobs about fees."""
+    return {ASK_FEE: _AskFee(parts), GIVE_UP_FEE: _GiveUpFee(parts)}
 
 
-class _FeeHandler:
-    def __init__(self, parts: Parts, tills: Mapping[str, Till]) -> None:
-        self._parts = parts
-        self._database = parts.host.database
-        self._tills = tills
+class _FeeHandler(ChatJob[OfficeParts]):
+    @property
+    def _invoicing(self) -> InvoicingClient:
+        if self._parts.invoicing is None:
+            organisation = self._parts.section.organisation
+            raise RefusedError(f"{organisation} has no institution that is paid")
+        return self._parts.invoicing
 
-    def _till(self, job: Job) -> Till:
-        workplace = self._parts.workplaces[UserId(job.payload["bot"])]
-        till = self._tills.get(workplace.organisation)
-        if till is None:
-            raise RefusedError(f"{workplace.organisation} has no institution that is paid")
-        return till
-
-    def _case(self, txn: Cursor, job: Job, now_ms: int) -> tuple[Scene, CaseFile]:
+    def _case(self, txn: Cursor, job: Job, now_ms: int) -> tuple[Conversation, CaseFile]:
         """The case of a job, locked."""
-        scene = self._parts.scene_of(txn, job, now_ms)
-        file = store.lock_case(txn, job.payload["case"])
-        if file is None:
-            raise RefusedError("there is no such case")
-        return scene, file
+        return self._parts.conversation(txn, job.id, now_ms), case_of(txn, job)
 
 
 class _AskFee(_FeeHandler):
     """Has the invoice of a fee made."""
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
-        till = self._till(job)
-        body = await self._database.run("agency.fee", self._read, job)
-        view = await till.make_invoice(body, body.ours)
+        invoicing = self._invoicing
+        body = await self._host.database.run("agency.fee", self._read, job)
+        view = await invoicing.make_invoice(body, body.ours)
         return {"invoice": view.id, "reference": view.reference, "url": view.pay_url}
 
     def _read(self, txn: Cursor, job: Job) -> InvoiceBody:
-        scene, file = self._case(txn, job, self._parts.host.now_ms())
+        scene, file = self._case(txn, job, self._host.now_ms())
         fee, language = _fee(file, job), job.payload["language"]
         body = invoice_of_fee(file, definition_of(scene, file), fee, language)
         receipt = job.payload.get("act")
@@ -97,7 +89,7 @@ class _AskFee(_FeeHandler):
         store.keep_fee(txn, file.case.id, fee.number, result["invoice"])
         if fee.state is FeeState.GIVEN_UP:
             # The case ended while the invoice was made.
-            matter_of(scene, file).send_off(GIVE_UP_FEE, {"number": fee.number})
+            locked_case(scene, file).send_off(GIVE_UP_FEE, {"number": fee.number})
             return
         step_file(scene, file, FeeAsked(fee.number, result["reference"], result["url"]))
 
@@ -110,14 +102,14 @@ class _GiveUpFee(_FeeHandler):
     """Has the invoice of a fee taken back; one that is not made yet is when it is."""
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
-        till = self._till(job)
-        invoice_id, reason = await self._database.run("agency.fee", self._read, job)
+        invoicing = self._invoicing
+        invoice_id, reason = await self._host.database.run("agency.fee", self._read, job)
         if invoice_id is not None:
-            await till.withdraw(invoice_id, reason, f"{invoice_id}.back")
+            await invoicing.withdraw(invoice_id, reason, f"{invoice_id}.back")
         return {}
 
     def _read(self, txn: Cursor, job: Job) -> tuple[str | None, str]:
-        scene, file = self._case(txn, job, self._parts.host.now_ms())
+        scene, file = self._case(txn, job, self._host.now_ms())
         number, localizer = job.payload["number"], scene.localizer(file.person)
         state = state_words(file.case.state, localizer)
         reason = localizer.text(
@@ -134,29 +126,24 @@ class _GiveUpFee(_FeeHandler):
 
 
 @attrs.frozen
-class FeeNews:
+class FeeNews(News):
     """Hears what became of the invoices of one organisation, and lets its cases go on.
 
     Attributes:
-        parts: What all handlers share.
-        organisation: Whose invoices.
-        till: Where they are paid.
+        invoicing: Where they are paid.
     """
 
-    parts: Parts
-    organisation: str
-    till: Till
+    invoicing: InvoicingClient
 
     async def follow(self) -> None:
         """Hear for ever."""
-        what = f"the fees of {self.organisation}"
-        await hear_on(self.parts.host.reactor, what, self._round)
+        await self.poll("fees", self._round)
 
     async def _round(self) -> None:
-        run = self.parts.host.database.run
+        run = self.host.database.run
         after = await run("agency.fee cursor", store.payment_cursor, self.organisation)
-        for event in (await self.till.events(after)).events:
-            await run("agency.fee news", self.hear, event, self.parts.host.now_ms())
+        for event in (await self.invoicing.events(after)).events:
+            await run("agency.fee news", self.hear, event, self.host.now_ms())
 
     def hear(self, txn: Cursor, event: InvoiceEvent, now_ms: int) -> None:
         """Let an event happen to its case: once, whoever hears it and how often."""
@@ -164,13 +151,10 @@ class FeeNews:
             return
         case_id, _, number = event.ours.rpartition(".")
         heard = _HEARD.get(event.type)
-        bot = store.bot_of_case(txn, case_id)
-        workplace = None if bot is None else self.parts.workplaces.get(bot)
-        if heard is None or not number.isdecimal() or workplace is None:
-            return
-        if workplace.organisation == self.organisation:
+        office = self.office_of(txn, case_id)
+        if heard is not None and number.isdecimal() and office is not None:
             cause = f"payment event {self.organisation} {event.n}"
-            scene = self.parts.scene(txn, workplace.bot.user_id, cause, now_ms)
+            scene = office.conversation(txn, cause, now_ms)
             take_step(scene, case_id, heard(int(number)))
 
 

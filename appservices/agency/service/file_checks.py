@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.defer import DeferredSemaphore
-
 from appservices.agency import store
 from appservices.agency.core.replies import person_file
 from appservices.agency.service.cases import definition_of, step_file
 from appservices.agency.service.chats import hear_in_case, hear_in_chat
-from appservices.agency.service.holding import CHECK_FILE, FILE_SLOW, slow_id
+from appservices.agency.service.conversation import OfficeParts
+from appservices.agency.service.file_queue import CHECK_FILE, FILE_SLOW, slow_id
+from veche.bots import ChatJob
 from veche.messaging import jobs
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
 from veche.protocol.forms import Problem
 from veche.protocol.forms.magic import HEAD_BYTES, true_mimetype
 from veche.protocol.forms.models import FILE_BYTES_MAX
-from veche.protocol.ids import UserId
 from veche.protocol.message import Paragraph
 from veche.runtime.crypto.attachments import open_head, read_file_key
 from veche.runtime.matrix.client import MatrixError
@@ -29,15 +28,13 @@ from veche.runtime.web.http_client import AnswerTooLargeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.agency.service.jobs import Parts
-    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.conversation import Conversation
     from veche.messaging.jobs import Job, JobHandler
-    from veche.protocol.errors import RefusedError
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
 FETCHED_AT_ONCE: Final = 4
-"""Files that are in memory at once."""
+"""Files that are in memory at once, of all offices."""
 FETCH_TIMEOUT_S: Final = 50.0
 """For one file; two that follow one another stay under the limit of a job."""
 GIVE_UP_MS: Final = 8 * 60_000
@@ -46,29 +43,16 @@ _GONE: Final = frozenset({400, 403, 404, 410})
 _TOO_LARGE: Final = 413
 
 
-def file_handlers(parts: Parts) -> dict[str, JobHandler]:
+def file_handlers(parts: OfficeParts) -> dict[str, JobHandler]:
     """The handlers of jobs about files that persons send."""
     return {CHECK_FILE: _CheckFile(parts), FILE_SLOW: _FileSlow(parts)}
 
 
-class _FileHandler:
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._host = parts.host
-
-    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
-        """Neither of them is ever refused."""
-
-
-class _CheckFile(_FileHandler):
+class _CheckFile(ChatJob[OfficeParts]):
     """Looks at a file; then it counts, and after it what was said meanwhile."""
 
-    def __init__(self, parts: Parts) -> None:
-        super().__init__(parts)
-        self._slots = DeferredSemaphore(FETCHED_AT_ONCE)
-
     async def perform(self, job: Job) -> Mapping[str, Any]:
-        await self._slots.acquire()
+        await self._parts.fetches.acquire()
         try:
             return await self._look(job)
         except (AnswerTooLargeError, TooLargeError):
@@ -80,7 +64,7 @@ class _CheckFile(_FileHandler):
                 raise
             return {"problem": Problem.FILE_UNFETCHED.name}
         finally:
-            self._slots.release()
+            self._parts.fetches.release()
 
     async def _look(self, job: Job) -> Mapping[str, Any]:
         file = job.payload["file"]
@@ -105,11 +89,10 @@ class _CheckFile(_FileHandler):
             AnswerTooLargeError: They are more than may be.
             TooLargeError: The homeserver says so.
         """
-        bot, mxc = UserId(job.payload["bot"]), job.payload["file"]["mxc"]
-        limit = _bytes_max(job)
+        mxc, limit = job.payload["file"]["mxc"], _bytes_max(job)
         try:
             return await self._host.client.download(
-                mxc, user=bot, bytes_max=limit, timeout_s=FETCH_TIMEOUT_S
+                mxc, user=self._bot, bytes_max=limit, timeout_s=FETCH_TIMEOUT_S
             )
         except MatrixError as e:
             if e.status == _TOO_LARGE:
@@ -119,7 +102,7 @@ class _CheckFile(_FileHandler):
             raise UnavailableError(str(e), retry_after_ms=e.retry_after_ms or 0) from e
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._parts.scene_of(txn, job, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         # Before the case is locked: the other job locks in this order too.
         jobs.cancel(txn, slow_id(job.payload["event"]))
         file = store.lock_case(txn, job.payload["case"])
@@ -137,32 +120,29 @@ class _CheckFile(_FileHandler):
             _hear(scene, inbound, file.case.id)
 
 
-class _FileSlow(_FileHandler):
+class _FileSlow(ChatJob[OfficeParts]):
     """Tells a person that their file does not come."""
-
-    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        return {}
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         file = store.lock_case(txn, job.payload["case"])
         if file is None:
             return
-        scene = self._parts.scene_of(txn, job, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         words = scene.localizer(file.person).text(
             "Your server has not given me the file {name} yet. I go on trying; what you write"
             " about this case meanwhile waits its turn.",
             name=job.payload["file"]["name"],
         )
         [first, *_] = store.held(txn, file.case.id)
-        scene.tell(first.room_id, (Paragraph(words),), scene.ground(file.person))
+        scene.say(first.room_id, (Paragraph(words),), scene.ground(file.person))
 
 
-def _hear(scene: Scene, inbound: Inbound, case_id: str) -> None:
+def _hear(scene: Conversation, inbound: Inbound, case_id: str) -> None:
     """Hear what waited for a file of a case, where it belongs now."""
-    chat = store.chat(scene.txn, inbound.bot, inbound.room_id)
+    chat = scene.parts.chats.read(scene.txn, inbound.room_id)
     file = store.lock_case(scene.txn, case_id)
     if chat is not None:
-        hear_in_chat(scene, inbound, chat)
+        hear_in_chat(scene, inbound, is_greeted=chat.is_greeted)
     elif file is not None:
         hear_in_case(scene, inbound, file)
 

@@ -20,15 +20,15 @@ from appservices.agency.core.flow import asker_of
 from appservices.agency.core.replies import asked_field
 from appservices.agency.core.states import State
 from appservices.agency.core.turn import Turn
-from appservices.agency.service.cases import definition_of, matter_of
-from appservices.agency.service.deeds import carry_out
+from appservices.agency.service.cases import definition_of, locked_case
+from appservices.agency.service.effect_handlers import carry_out
 from veche.protocol.commands import HELP, LANGUAGE, MENU
 from veche.protocol.forms import FieldKind
 from veche.protocol.message import Mono, Paragraph
 from veche.protocol.texts.typed_choice import folded
 
 if TYPE_CHECKING:
-    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.store import CaseFile
     from veche.protocol.commands import Command
     from veche.protocol.inbound import Inbound
@@ -44,7 +44,7 @@ _FREE: Final = frozenset(
 """What may be answered by any word."""
 
 
-def commands_now(scene: Scene, inbound: Inbound, file: CaseFile) -> tuple[Command, ...]:
+def commands_now(scene: Conversation, inbound: Inbound, file: CaseFile) -> tuple[Command, ...]:
     """The commands that a text about a case may be: few while a form waits for an answer."""
     if file.case.state is not State.DRAFT:
         return ROOM_COMMANDS
@@ -53,7 +53,7 @@ def commands_now(scene: Scene, inbound: Inbound, file: CaseFile) -> tuple[Comman
     return FORM_COMMANDS if is_meant else IN_FORM_COMMANDS
 
 
-def ask_again(scene: Scene, inbound: Inbound, before: CaseFile, command: Command) -> None:
+def ask_again(scene: Conversation, inbound: Inbound, before: CaseFile, command: Command) -> None:
     """Ask the question that a command interrupted once more, and say how to answer with the word.
 
     Args:
@@ -81,12 +81,12 @@ def ask_again(scene: Scene, inbound: Inbound, before: CaseFile, command: Command
         question = attrs.evolve(
             question, intro=(Paragraph(how, " ", Mono(f'"{word}"')), *question.intro)
         )
-    matter = matter_of(scene, file)
-    carry_out(matter, (AskPerson(question),))
-    store.save_case(scene.txn, matter.file)
+    locked = locked_case(scene, file)
+    carry_out(locked, (AskPerson(question),))
+    store.save_case(scene.txn, locked.file)
 
 
-def _is_command(scene: Scene, file: CaseFile, text: str) -> bool:
+def _is_command(scene: Conversation, file: CaseFile, text: str) -> bool:
     """Whether a text is the bare word of a command, and no answer that the form offers now."""
     language = scene.language_of(file.person)
     if not is_form_word(text, language):

@@ -92,10 +92,29 @@ class Workplace:
         """Address by which any client begins a chat with it."""
         return f"https://matrix.to/#/{self.bot.user_id}"
 
+    @property
+    def language(self) -> str:
+        """The language of the staff, and of persons who chose none."""
+        return self.office.language
+
+    @property
+    def time_zone(self) -> str:
+        """The time zone in which it tells times."""
+        return self.office.calendar.time_zone
+
+    def name_in(self, language: str) -> str:
+        """Its own name in a language."""
+        return self.office.name(language)
+
     def name(self, language: str) -> str:
         """The name of its organisation in a language."""
         names = self.organisation_name
         return names.get(language) or next(iter(names.values()))
+
+    @property
+    def signs(self) -> bool:
+        """Whether a document of one of its services is signed by persons."""
+        return any(service.definition.signs for service in self.services.values())
 
     @property
     def desks(self) -> Sequence[str]:

@@ -22,18 +22,17 @@ from appservices.agency.core.effects import RefusalReason, Topic
 from appservices.agency.core.texts.refusals import refusal_words
 from appservices.agency.core.texts.words import state_words
 from appservices.agency.service.cases import OPEN_CASES_MAX, definition_of
-from appservices.agency.service.chats import is_private
-from appservices.agency.service.page_hearing import PAGE_KEY
+from appservices.agency.service.conversation import CATALOGUE
+from appservices.agency.service.page_hearing import START
+from appservices.agency.service.page_reading import shown_in
 from appservices.agency.service.refusing import AnswerRefusedError, FormRefusedError
-from appservices.agency.service.scene import CATALOGUE
-from appservices.agency.service.showing import Shown, form_fields
+from appservices.agency.service.showing import form_fields
 from veche.access.sessions import Level
 from veche.chat import prompts
 from veche.messaging import jobs
 from veche.messaging.inbox import pages
-from veche.messaging.inbox.pages import PageAct
 from veche.messaging.jobs import Job
-from veche.protocol.answers import Chosen, Refused, read_answer
+from veche.protocol.answers import Chosen, Refused, judge_answer
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import (
     ConflictError,
@@ -45,9 +44,8 @@ from veche.protocol.errors import (
 )
 from veche.protocol.forms.models import FILE_KINDS
 from veche.protocol.ids import ULID_PATTERN, effect_id
-from veche.protocol.inbound import DeviceStanding, Inbound, Trust
-from veche.protocol.message import RelationKind, body
-from veche.protocol.prompts import ANSWER_KEY
+from veche.protocol.inbound import DeviceStanding, PageCommand, PromptAnswer, Trust
+from veche.protocol.message import body
 from veche.protocol.refusals import RefusalReason as AnswerRefusal
 from veche.protocol.refusals import refusal_text
 from veche.runtime.matrix.store import readers
@@ -56,8 +54,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.agency.core.definition import FieldDefinition
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.service.offices import OpenService
-    from appservices.agency.service.scene import Scene
     from appservices.agency.service.views import AnswerBody, CommandBody
     from appservices.agency.store import CaseFile
     from veche.access.sessions import Session
@@ -65,6 +63,7 @@ if TYPE_CHECKING:
     from veche.messaging.inbox.pages import Outcome
     from veche.protocol.forms import FieldError
     from veche.protocol.ids import EventId, RoomId, UserId
+    from veche.protocol.inbound import PageAct
     from veche.runtime.database import Cursor
 
 _SURE: Final = frozenset({"withdraw", "export"})
@@ -89,7 +88,7 @@ class Visit:
         key: Idempotency key of what they do; empty where nothing is done.
     """
 
-    scene: Scene
+    scene: Conversation
     session: Session
     language: str
     key: str = ""
@@ -108,7 +107,29 @@ class Visit:
         """A text in the language of the page."""
         return CATALOGUE.text(self.language, message, **values)
 
-    def hand_in(self, room_id: RoomId, content: Mapping[str, Any]) -> EventId:
+    def answer(
+        self, kept: Kept, choice: str | None, data: Mapping[str, Any] | None
+    ) -> PromptAnswer:
+        """An answer of the person to a question."""
+        said = self._said(kept.room_id)
+        return PromptAnswer(**said, prompt=kept.id, choice=choice, data=data)
+
+    def command(self, room_id: RoomId, name: str, about: str, text: str = "") -> EventId:
+        """Let the office's bot hear a command, as ``hand_in``."""
+        return self.hand_in(PageCommand(**self._said(room_id), name=name, about=about, text=text))
+
+    def _said(self, room_id: RoomId) -> dict[str, Any]:
+        """What is the same of all that the person does on the page."""
+        return {
+            "bot": self.scene.sender.bot.user_id,
+            "room_id": room_id,
+            "event_id": self.event_id,
+            "sender": self.person,
+            "trust": self.session.level.trust,
+            "at_ms": self.scene.now_ms,
+        }
+
+    def hand_in(self, act: PageAct) -> EventId:
         """Let the office's bot hear something; the same again changes nothing.
 
         Raises:
@@ -117,13 +138,8 @@ class Visit:
             AnswerRefusedError: The person, or the bot, is not in the room any more.
             TooLargeError: It is too much for one message.
         """
-        # A client could not send what has no canonical JSON, so nobody is made to bear it.
-        canonical(content, where="body")
-        trust = self.session.level.trust
-        bot = self.scene.sender.bot.user_id
-        act = PageAct(bot, room_id, self.person, content, trust, self.key)
         try:
-            return pages.hand_in(self.scene.txn, act, self.scene.now_ms).event_id
+            return pages.hand_in(self.scene.txn, act).event_id
         except ConflictError:
             raise
         except RefusedError as e:
@@ -175,15 +191,13 @@ def start_case(visit: Visit, service: OpenService) -> tuple[EventId, bool]:
             raise ConflictError(visit.text("This was sent before, with another content."))
         return visit.event_id, known.is_chat_new
     _check_open_cases(visit, bot)
-    chats = store.chats_of(scene.txn, bot, visit.person)
-    chat = next((one for one in chats if is_private(scene, one, visit.person)), None)
+    chat = scene.chat_of(visit.person, is_greeted=False)
     start = store.PageStart(visit.event_id, bot, id_, is_chat_new=chat is None)
     store.add_page_start(scene.txn, start, visit.person, scene.now_ms)
     if chat is None:
         _open_chat(visit)
     else:
-        content = {"msgtype": "m.text", "body": f"!start {id_}", PAGE_KEY: {"service": id_}}
-        visit.hand_in(chat, content)
+        visit.command(chat, START, id_)
     return visit.event_id, start.is_chat_new
 
 
@@ -227,68 +241,41 @@ def answer(visit: Visit, case_id: str, given: AnswerBody) -> EventId:
         raise UnavailableError(
             visit.text("This question is being asked just now."), retry_after_ms=RETRY_AFTER_MS
         )
-    content = _answer_content(visit, kept, given)
+    data = None if given.data is None else _whole_data(kept, given.data)
+    answered = visit.answer(kept, given.choice, data)
     if not visit.is_repeated():
-        _check_answer(visit, file, kept, content)
-    return visit.hand_in(kept.room_id, content)
-
-
-def _answer_content(visit: Visit, kept: Kept, given: AnswerBody) -> dict[str, Any]:
-    """What a client that draws the question would send."""
-    answer: dict[str, Any] = {"v": 1, "prompt": given.prompt}
-    if given.choice is not None:
-        answer["choice"] = given.choice
-    if given.data is not None:
-        answer["data"] = _whole_data(kept, given.data)
-    chosen = kept.prompt.choice(given.choice)
-    relates: dict[str, Any] = {"rel_type": RelationKind.REFERENCE.value}
-    if kept.asked.event_id is not None:
-        relates["event_id"] = kept.asked.event_id
-    words = chosen.label if chosen else visit.text("Answered on the page.")
-    return {"msgtype": "m.text", "body": words, ANSWER_KEY: answer, "m.relates_to": relates}
+        _check_answer(visit, file, kept, answered)
+    return visit.hand_in(answered)
 
 
 def _whole_data(kept: Kept, data: Mapping[str, Any]) -> dict[str, Any]:
     """What was filled in; what the page can fill in and left out is empty, not as it was before."""
     form = kept.prompt.form
-    if kept.purpose.get("topic") != Topic.FORM.value or form is None:
+    if kept.purpose.get("topic") != Topic.FORM or form is None:
         return dict(data)
     whole = {one.id: None for one in form.fields if one.kind not in FILE_KINDS}
     files = {one.id for one in form.fields if one.kind in FILE_KINDS}
     return {**whole, **{id_: value for id_, value in data.items() if id_ not in files}}
 
 
-def _check_answer(visit: Visit, file: CaseFile, kept: Kept, content: Mapping[str, Any]) -> None:
-    scene, session = visit.scene, visit.session
-    inbound = Inbound(
-        bot=file.bot,
-        room_id=kept.room_id,
-        event_id=visit.event_id,
-        sender=session.person,
-        event_type="m.room.message",
-        content=content,
-        trust=session.level.trust,
-        standing=DeviceStanding.PAGE,
-        at_ms=scene.now_ms,
-    )
-    found = read_answer(inbound, [kept.asked], scene.now_ms)
+def _check_answer(visit: Visit, file: CaseFile, kept: Kept, answer: PromptAnswer) -> None:
+    found, data = judge_answer(answer, kept.asked), answer.data
     if isinstance(found, Refused):
         _refuse_answer(visit, kept, found)
-    if kept.purpose.get("topic") == Topic.WITHDRAW.value and isinstance(found, Chosen):
+    if kept.purpose.get("topic") == Topic.WITHDRAW and isinstance(found, Chosen):
         _check_level(visit, found.choice)
-    data = content[ANSWER_KEY].get("data")
-    if data is None or kept.purpose.get("topic") != Topic.FORM.value:
+    if data is None or kept.purpose.get("topic") != Topic.FORM:
         return
     errors = _form_errors(visit, file, data)
     if errors:
         raise FormRefusedError(errors, CATALOGUE, visit.language)
-    needed = definition_of(scene, file).min_trust
-    if session.level.trust < needed:
+    needed = definition_of(visit.scene, file).min_trust
+    if answer.trust < needed:
         _refuse_level(visit, kept, needed)
 
 
 def _form_errors(visit: Visit, file: CaseFile, data: Mapping[str, Any]) -> Sequence[FieldError]:
-    shown = _shown(visit, file)
+    shown = shown_in(visit.scene, file, visit.language)
     fields, state = form_fields(shown), file.case.form
     if not fields or state is None:
         _refuse_now(visit, file)
@@ -344,7 +331,7 @@ def keep_draft(visit: Visit, case_id: str, values: Mapping[str, Any]) -> Sequenc
     file = _own(visit, store.lock_case(visit.scene.txn, case_id))
     if len(canonical(values, where="values")) > DRAFT_BYTES_MAX:
         raise TooLargeError(visit.text("This is too much for one form."))
-    shown = _shown(visit, file)
+    shown = shown_in(visit.scene, file, visit.language)
     fields, state = form_fields(shown), file.case.form
     if not fields or state is None:
         _refuse_now(visit, file)
@@ -375,10 +362,7 @@ def command(visit: Visit, case_id: str, given: CommandBody) -> EventId:
     file = own_case(visit, case_id)
     _check_level(visit, given.command)
     text = given.text if given.command == "human" else ""
-    wanted = {"case": case_id, "command": given.command, "text": text}
-    words = f"!{given.command} {text}".strip()
-    content = {"msgtype": "m.text", "body": words, PAGE_KEY: wanted}
-    return visit.hand_in(_room_of(visit, file), content)
+    return visit.command(_room_of(visit, file), given.command, case_id, text)
 
 
 def _room_of(visit: Visit, file: CaseFile) -> RoomId:
@@ -432,9 +416,3 @@ def _own(visit: Visit, file: CaseFile | None) -> CaseFile:
     if file is None or file.person != visit.person:
         raise NotFoundError(visit.text("You have no such case."))
     return file
-
-
-def _shown(visit: Visit, file: CaseFile) -> Shown:
-    scene = visit.scene
-    context = scene.workplace.context(scene.now_ms, visit.language)
-    return Shown(scene.workplace, definition_of(scene, file), file, context)

@@ -1,53 +1,51 @@
 """What a person does on a page, as it reaches the bot: a service begun, a command, an answer.
 
-It comes through the inbox like a message and has the same effect; only that it does not count is
+It comes through the inbox and has the effect that a message has; only that it does not count is
 told to the page instead of the room. An approval came from a page too that waits for nothing more,
-so of it the room is told. What rides under ``PAGE_KEY`` is written by us, see
-``page_acts``: the event of a client never gets here.
+so of it the room is told.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
 from appservices.agency.core.commands import CASE_COMMANDS, command_input
 from appservices.agency.core.effects import RefusalReason
 from appservices.agency.service.cases import begin, step_file
-from appservices.agency.service.chats import chosen, is_private, refuse_answer
+from appservices.agency.service.chats import ANSWERS
+from appservices.agency.service.file_queue import STILL_LOOKING
+from veche.bots import act_on_answer, refuse
 from veche.chat import prompts
-from veche.chat.prompts import Answered
+from veche.chat.prompts import Heard
 from veche.protocol.answers import Chosen, Refused
+from veche.protocol.inbound import PageCommand, PromptAnswer, Trust
 from veche.protocol.message import Paragraph
 from veche.protocol.refusals import RefusalReason as AnswerRefusal
-from veche.protocol.wire import mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.conversation import Conversation
     from veche.chat.prompts import Kept
     from veche.protocol.ids import RoomId, UserId
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import PageAct
 
-PAGE_KEY: Final = "org.veche.page"
-"""What a page wants that is no answer: ``{"service"}`` or ``{"case", "command", "text"}``."""
+START: Final = "start"
+"""Command by which a page begins a service."""
 _MALFORMED: Final = Refused(None, AnswerRefusal.MALFORMED)
 _COMMANDS: Final = {command.name: command for command in CASE_COMMANDS}
 
 
-def hear_on_page(scene: Scene, inbound: Inbound) -> None:
+def hear_on_page(scene: Conversation, act: PageAct) -> None:
     """Act on what a person did on a page."""
-    wanted = mapping(inbound.content.get(PAGE_KEY))
-    if "service" in wanted:
-        begin_on_page(scene, inbound.sender, inbound.room_id, str(wanted["service"]))
-    elif "command" in wanted:
-        _command(scene, inbound, wanted)
+    if isinstance(act, PromptAnswer):
+        _answer(scene, act)
+    elif act.name == START:
+        begin_on_page(scene, act.sender, act.room_id, act.about)
     else:
-        _answer(scene, inbound)
+        _command(scene, act)
 
 
-def begin_on_page(scene: Scene, person: UserId, room_id: RoomId, name: str) -> None:
+def begin_on_page(scene: Conversation, person: UserId, room_id: RoomId, name: str) -> None:
     """Begin the case that a person wants to begin on a page, or say there why not.
 
     Args:
@@ -56,57 +54,47 @@ def begin_on_page(scene: Scene, person: UserId, room_id: RoomId, name: str) -> N
         room_id: Their chat with the office.
         name: Id of the service.
     """
-    chat = store.chat(scene.txn, scene.sender.bot.user_id, room_id)
+    chat = scene.parts.chats.read(scene.txn, room_id)
     service = scene.workplace.services.get(name)
     if service is None:
         words = scene.localizer(person).text("This service is no longer offered.")
-    elif chat is None or chat.person != person or not is_private(scene, room_id, person):
+    elif chat is None or chat.person != person or not scene.is_private(room_id, person):
         words = scene.localizer(person).text(
             "To go on, please start a new direct chat with me alone, with encryption on."
         )
     else:
         begin(scene, person, room_id, service)
         return
-    doc = (Paragraph(words),)
-    scene.refuse(room_id, doc, scene.ground(person), RefusalReason.NOT_NOW.value)
+    reason = RefusalReason.NOT_NOW.value
+    scene.reply.refuse(scene, (room_id, person), (Paragraph(words),), reason)
 
 
-def _command(scene: Scene, inbound: Inbound, wanted: Mapping[str, Any]) -> None:
-    file = store.lock_case(scene.txn, str(wanted.get("case")))
-    command = _COMMANDS.get(str(wanted.get("command")))
-    heard = command_input(command, str(wanted.get("text", ""))) if command else None
-    if file is None or file.person != inbound.sender or file.bot != inbound.bot or heard is None:
-        refuse_answer(scene, inbound, inbound.sender, _MALFORMED, None)
+def _command(scene: Conversation, given: PageCommand) -> None:
+    file = store.lock_case(scene.txn, given.about)
+    command = _COMMANDS.get(given.name)
+    heard = command_input(command, given.text) if command else None
+    if file is None or file.person != given.sender or file.bot != given.bot or heard is None:
+        refuse(scene, Heard(_MALFORMED, None, ()), given)
         return
     step_file(scene, file, heard)
 
 
-def _answer(scene: Scene, inbound: Inbound) -> None:
-    heard = prompts.hear(scene.txn, inbound)
-    outcome, person = heard.outcome, inbound.sender
-    if isinstance(outcome, Chosen) and heard.kept is not None:
-        if _waits_for_file(scene, heard.kept, person):
-            return
-        chosen(scene, Answered(heard.kept, inbound, outcome), person)
-        return
-    refused = outcome if isinstance(outcome, Refused) else _MALFORMED
-    refuse_answer(scene, inbound, person, refused, heard.kept)
+def _answer(scene: Conversation, answer: PromptAnswer) -> None:
+    heard = prompts.hear_page(scene.txn, answer)
+    # What a key has approved waits for no file: it is about what was sent before.
+    may_wait = isinstance(heard.outcome, Chosen) and answer.trust is not Trust.SIGNED
+    if not (may_wait and _waits_for_file(scene, heard.kept, answer.sender)):
+        act_on_answer(scene, heard, answer, ANSWERS)
 
 
-def _waits_for_file(scene: Scene, kept: Kept, person: UserId) -> bool:
-    """Whether a file of the case is still fetched; then the person is told so.
-
-    What a key has approved does not wait: it is about what was sent before.
-    """
-    case_id = kept.purpose.get("case")
-    if scene.page_act is None or not isinstance(case_id, str):
+def _waits_for_file(scene: Conversation, kept: Kept | None, person: UserId) -> bool:
+    """Whether a file of the case is still fetched; then the person is told so."""
+    case_id = kept.purpose.get("case") if kept is not None else None
+    if kept is None or not isinstance(case_id, str):
         return False
     file = store.lock_case(scene.txn, case_id)
     if file is None or not store.held(scene.txn, case_id):
         return False
-    words = scene.localizer(person).text(
-        "I am still looking at the file that you sent. Please do this again in a moment."
-    )
-    reason = RefusalReason.NOT_NOW.value
-    scene.refuse(kept.room_id, (Paragraph(words),), scene.ground(person), reason)
+    doc = (Paragraph(scene.localizer(person).text(STILL_LOOKING)),)
+    scene.reply.refuse(scene, (kept.room_id, person), doc, RefusalReason.NOT_NOW.value)
     return True

@@ -10,7 +10,7 @@ import attrs
 from appservices.agency import store
 from appservices.agency.core.texts.person import document_filename
 from appservices.agency.service.cases import definition_of
-from appservices.agency.service.scene import CATALOGUE
+from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.showing import Shown, case_view, line_view
 from appservices.agency.service.views import HomesView, HomeView
 from veche.chat import prompts
@@ -19,7 +19,7 @@ from veche.protocol.errors import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.service.views import CaseLineView, CaseView
     from appservices.agency.store import CaseFile
     from veche.protocol.ids import UserId
@@ -47,7 +47,7 @@ class StoredDocument:
 
 
 def homes_seen(
-    txn: Cursor, scenes: Mapping[UserId, Scene], person: UserId, language: str
+    txn: Cursor, scenes: Mapping[UserId, Conversation], person: UserId, language: str
 ) -> HomesView:
     """The offices with which a person has a chat, in the order of the configuration."""
     chats = store.offices_of(txn, list(scenes), person)
@@ -67,14 +67,14 @@ def homes_seen(
 
 
 def cases_seen(
-    txn: Cursor, scenes: Mapping[UserId, Scene], person: UserId, language: str
+    txn: Cursor, scenes: Mapping[UserId, Conversation], person: UserId, language: str
 ) -> list[CaseLineView]:
     """The cases of a person with these offices, as a list shows them."""
     files = store.cases_of(txn, list(scenes), person)
-    return [line_view(_shown(scenes[file.bot], file, language)) for file in files]
+    return [line_view(shown_in(scenes[file.bot], file, language)) for file in files]
 
 
-def case_seen(scene: Scene, file: CaseFile, language: str) -> CaseView:
+def case_seen(scene: Conversation, file: CaseFile, language: str) -> CaseView:
     """A case, as its person sees it now."""
     asked = [
         one
@@ -82,7 +82,7 @@ def case_seen(scene: Scene, file: CaseFile, language: str) -> CaseView:
         if scene.now_ms < one.prompt.expires_at_ms
     ]
     draft = store.page_draft(scene.txn, file.case.id)
-    return case_view(_shown(scene, file, language), asked, draft)
+    return case_view(shown_in(scene, file, language), asked, draft)
 
 
 def stored_document(txn: Cursor, file: CaseFile, sha256: str, language: str) -> StoredDocument:
@@ -106,6 +106,7 @@ def stored_document(txn: Cursor, file: CaseFile, sha256: str, language: str) -> 
     )
 
 
-def _shown(scene: Scene, file: CaseFile, language: str) -> Shown:
+def shown_in(scene: Conversation, file: CaseFile, language: str) -> Shown:
+    """A case with what is needed to show it in a language."""
     context = scene.workplace.context(scene.now_ms, language)
     return Shown(scene.workplace, definition_of(scene, file), file, context)

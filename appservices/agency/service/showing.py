@@ -45,9 +45,7 @@ if TYPE_CHECKING:
 API_PREFIX: Final = "/_veche/agency/v1"
 WAITING: Final = frozenset({State.DRAFT, State.NEEDS_MORE})
 """Where the person's own words are waited for."""
-_TOPICS: Final = frozenset(
-    {Topic.FORM.value, Topic.APPROVE.value, Topic.MORE.value, Topic.WITHDRAW.value}
-)
+_TOPICS: Final = frozenset({Topic.FORM, Topic.APPROVE, Topic.MORE, Topic.WITHDRAW})
 """Of the questions about a case that are for the person."""
 
 

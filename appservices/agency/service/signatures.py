@@ -12,11 +12,16 @@ from appservices.agency.core.definition import Signer, SignStep
 from appservices.agency.core.document_data import document_data
 from appservices.agency.core.inputs import AllSigned, NotSigned, SignaturesAsked, SigningFailed
 from appservices.agency.documents import Document, make_document
-from appservices.agency.service.cases import definition_of, step_file, take_step
-from appservices.agency.service.deeds import ASK_SIGNATURES, FETCH_SIGNED, GIVE_UP_SIGNATURES
+from appservices.agency.service.cases import case_of, definition_of, step_file, take_step
+from appservices.agency.service.conversation import OfficeParts
 from appservices.agency.service.documents import keep_made
-from appservices.agency.service.hearing import hear_on
-from appservices.agency.service.jobs import Handler, case_of
+from appservices.agency.service.effect_handlers import (
+    ASK_SIGNATURES,
+    FETCH_SIGNED,
+    GIVE_UP_SIGNATURES,
+)
+from appservices.agency.service.service_news import News
+from veche.bots import ChatJob
 from veche.contracts.signing.session_api import (
     TITLE_CHARACTERS_MAX,
     PartyOrder,
@@ -25,7 +30,6 @@ from veche.contracts.signing.session_api import (
 )
 from veche.contracts.signing.signing_api import NAME_CHARACTERS_MAX
 from veche.protocol.errors import RefusedError, TooLargeError
-from veche.protocol.ids import UserId
 from veche.runtime.crypto.media import upload_encrypted
 from veche.runtime.files.typesetting import TypesettingError
 from veche.runtime.matrix.client import MatrixError, path
@@ -35,10 +39,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.core.inputs import Input
-    from appservices.agency.service.jobs import Parts
     from appservices.agency.service.signatory import Signatory
     from veche.contracts.signing.session_api import SessionEvent
     from veche.messaging.jobs import Job, JobHandler
+    from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
@@ -48,17 +52,12 @@ _NEWS: Final = frozenset({"closed", "declined", "expired", "cancelled"})
 """Events after which a session may have ended."""
 
 
-def signature_handlers(parts: Parts, signatories: Mapping[str, Signatory]) -> dict[str, JobHandler]:
-    """The handlers of jobs about signatures.
-
-    Args:
-        parts: What all handlers share.
-        signatories: By id of the organisation.
-    """
+def signature_handlers(parts: OfficeParts) -> dict[str, JobHandler]:
+    """The handlers of jobs about signatures."""
     return {
-        ASK_SIGNATURES: _AskSignatures(parts, signatories),
-        GIVE_UP_SIGNATURES: _GiveUpSignatures(parts, signatories),
-        FETCH_SIGNED: _FetchSigned(parts, signatories),
+        ASK_SIGNATURES: _AskSignatures(parts),
+        GIVE_UP_SIGNATURES: _GiveUpSignatures(parts),
+        FETCH_SIGNED: _FetchSigned(parts),
     }
 
 
@@ -85,20 +84,12 @@ class _ToSign:
     reference: str
 
 
-class _SigningHandler(Handler):
-    def __init__(self, parts: Parts, signatories: Mapping[str, Signatory]) -> None:
-        super().__init__(parts)
-        self._signatories = signatories
-
-    def _signatory(self, job: Job) -> Signatory:
-        organisation = self._organisation(job)
-        found = self._signatories.get(organisation)
-        if found is None:
-            raise RefusedError(f"{organisation} has no service of signing")
-        return found
-
-    def _organisation(self, job: Job) -> str:
-        return self._parts.workplaces[UserId(job.payload["bot"])].organisation
+class _SigningHandler(ChatJob[OfficeParts]):
+    @property
+    def _signatory(self) -> Signatory:
+        if self._parts.signatory is None:
+            raise RefusedError(f"{self._parts.section.organisation} has no service of signing")
+        return self._parts.signatory
 
 
 class _AskSignatures(_SigningHandler):
@@ -116,13 +107,13 @@ class _AskSignatures(_SigningHandler):
             )
         except (TypesettingError, TooLargeError) as e:
             return {"failure": str(e)}
-        body = await self._body(job, wanted)
+        body = await self._body(wanted)
         key = f"{job.payload['case']}.{job.payload['number']}.{job.payload['try']}"
-        session = await self._signatory(job).send(body, made.data, key)
+        session = await self._signatory.send(body, made.data, key)
         return {"session": session}
 
     def _read(self, txn: Cursor, job: Job) -> _ToSign:
-        scene = self._parts.scene_of(txn, job, self._host.now_ms())
+        scene = self._parts.conversation(txn, job.id, self._host.now_ms())
         file = case_of(txn, job)
         case, definition = file.case, definition_of(scene, file)
         kept = store.definition(txn, case.digest)
@@ -145,19 +136,17 @@ class _AskSignatures(_SigningHandler):
             reference=f"{case.id}.{asked.number}",
         )
 
-    async def _body(self, job: Job, wanted: _ToSign) -> SessionBody:
-        bot = UserId(job.payload["bot"])
+    async def _body(self, wanted: _ToSign) -> SessionBody:
         parties = [
             PartyOrder(
                 party=f"p{at}",
                 role="signer" if one is Signer.PERSON else "clerk",
-                name=await self._name_of(bot, user),
+                name=await self._name_of(user),
                 user=user,
             )
             for at, (user, one) in enumerate(wanted.signers, 1)
         ]
-        workplace = self._parts.workplaces[bot]
-        name = workplace.bot.display_name[:NAME_CHARACTERS_MAX]
+        name = self._parts.bot.display_name[:NAME_CHARACTERS_MAX]
         seal = PartyOrder(party=f"p{len(parties) + 1}", role="seal", name=name)
         return SessionBody(
             title=wanted.title[:TITLE_CHARACTERS_MAX],
@@ -168,19 +157,19 @@ class _AskSignatures(_SigningHandler):
             reference=wanted.reference,
         )
 
-    async def _name_of(self, bot: UserId, user: UserId) -> str:
+    async def _name_of(self, user: UserId) -> str:
         """What somebody calls themselves; else the beginning of their account."""
         plain = user.removeprefix("@").partition(":")[0]
         try:
             where = path("profile", user, "displayname")
-            found = await self._host.client.call("GET", where, user=bot)
+            found = await self._host.client.call("GET", where, user=self._bot)
         except MatrixError:
             found = {}
         name = found.get("displayname")
         return (name if isinstance(name, str) and name.strip() else plain)[:NAME_CHARACTERS_MAX]
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._parts.scene_of(txn, job, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         file = case_of(txn, job)
         number = job.payload["number"]
         if "failure" in result:
@@ -189,7 +178,7 @@ class _AskSignatures(_SigningHandler):
         step_file(scene, file, SignaturesAsked(number, result["session"]))
 
     def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
-        scene = self._parts.scene_of(txn, job, now_ms)
+        scene = self._parts.conversation(txn, job.id, now_ms)
         failed = SigningFailed(job.payload["number"], str(error))
         step_file(scene, case_of(txn, job), failed)
 
@@ -198,7 +187,7 @@ class _GiveUpSignatures(_SigningHandler):
     """Takes back what is being signed."""
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
-        signatory, session = self._signatory(job), job.payload["session"]
+        signatory, session = self._signatory, job.payload["session"]
         if (await signatory.state(session)).state not in ENDED:
             await signatory.cancel(session)
         return {}
@@ -215,10 +204,9 @@ class _FetchSigned(_SigningHandler):
     """Fetches the signed document, and stores it, encrypted, at the homeserver."""
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
-        data = await self._signatory(job).file(job.payload["session"])
+        data = await self._signatory.file(job.payload["session"])
         made = Document.of(data)
-        bot = UserId(job.payload["bot"])
-        file = await upload_encrypted(self._host.client, bot, made.data)
+        file = await upload_encrypted(self._host.client, self._bot, made.data)
         return {"sha256": made.sha256, "size_bytes": len(made.data), "file": file}
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
@@ -229,32 +217,27 @@ class _FetchSigned(_SigningHandler):
 
 
 @attrs.frozen
-class SigningNews:
+class SigningNews(News):
     """Hears what became of the sessions of one organisation, and lets its cases go on.
 
     Attributes:
-        parts: What all handlers share.
-        organisation: Whose sessions.
         signatory: Where they are.
     """
 
-    parts: Parts
-    organisation: str
     signatory: Signatory
 
     async def follow(self) -> None:
         """Hear for ever."""
-        what = f"the signatures of {self.organisation}"
-        await hear_on(self.parts.host.reactor, what, self._round)
+        await self.poll("signatures", self._round)
 
     async def _round(self) -> None:
-        run = self.parts.host.database.run
+        run = self.host.database.run
         after = await run("agency.signing cursor", store.signing_cursor, self.organisation)
         for event in (await self.signatory.events(after)).events:
             state = ""
             if event.what in _NEWS and event.reference and event.session is not None:
                 state = (await self.signatory.state(event.session)).state
-            now_ms = self.parts.host.now_ms()
+            now_ms = self.host.now_ms()
             await run("agency.signing news", self.hear, event, state, now_ms)
 
     def hear(self, txn: Cursor, event: SessionEvent, state: str, now_ms: int) -> None:
@@ -266,11 +249,10 @@ class SigningNews:
             return
         if state == "completed" and event.what != "closed":
             return  # its file is not there yet
-        bot = store.bot_of_case(txn, case_id)
-        workplace = None if bot is None else self.parts.workplaces.get(bot)
-        if workplace is not None and workplace.organisation == self.organisation:
+        office = self.office_of(txn, case_id)
+        if office is not None:
             cause = f"signing event {self.organisation} {event.n}"
-            scene = self.parts.scene(txn, workplace.bot.user_id, cause, now_ms)
+            scene = office.conversation(txn, cause, now_ms)
             take_step(scene, case_id, _heard(int(number), state))
 
 

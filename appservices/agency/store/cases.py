@@ -1,4 +1,4 @@
-"""What the agency keeps: definitions, desks, chats, cases."""
+"""What the agency keeps: definitions, desks, cases."""
 
 from __future__ import annotations
 
@@ -29,15 +29,6 @@ class KeptDefinition:
 
     source: str
     templates: Mapping[str, str]
-
-
-@attrs.frozen
-class Chat:
-    """A direct chat of a person with a bot."""
-
-    room_id: RoomId
-    person: UserId
-    is_greeted: bool
 
 
 @attrs.frozen
@@ -169,34 +160,6 @@ def user_of_staff(txn: Cursor, bot: UserId, staff_id: str) -> UserId | None:
     )
     row = txn.fetchone()
     return row[0] if row else None
-
-
-def keep_chat(txn: Cursor, bot: UserId, room_id: RoomId, person: UserId) -> None:
-    """Keep a direct chat; it is with the person who asked for it last."""
-    txn.execute(
-        "INSERT INTO agency.chat AS c (room_id, bot, person) VALUES (%s, %s, %s)"
-        " ON CONFLICT (room_id, bot) DO UPDATE SET person = EXCLUDED.person,"
-        " is_greeted = c.is_greeted AND c.person = EXCLUDED.person",
-        (room_id, bot, person),
-    )
-
-
-def chat(txn: Cursor, bot: UserId, room_id: RoomId) -> Chat | None:
-    """The chat of a room, if it is one."""
-    txn.execute(
-        "SELECT room_id, person, is_greeted FROM agency.chat WHERE room_id = %s AND bot = %s",
-        (room_id, bot),
-    )
-    row = txn.fetchone()
-    return Chat(*row) if row else None
-
-
-def set_greeted(txn: Cursor, bot: UserId, room_id: RoomId, *, is_greeted: bool) -> None:
-    """Note whether the person of a chat was welcomed."""
-    txn.execute(
-        "UPDATE agency.chat SET is_greeted = %s WHERE room_id = %s AND bot = %s",
-        (is_greeted, room_id, bot),
-    )
 
 
 def add_case(txn: Cursor, file: CaseFile) -> None:

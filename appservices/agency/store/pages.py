@@ -23,8 +23,6 @@ OUTCOME_KEPT_MS: Final = 90 * 24 * 3600 * 1000
 """How long it is known what became of an act: as long as its idempotency key."""
 FORGOTTEN_AT_ONCE: Final = 20
 """Old outcomes that are dropped when a new one is kept."""
-CHATS_MAX: Final = 20
-"""Most chats of a person with one office that are looked at."""
 PAGE_CASES_MAX: Final = 100
 """Most cases of a list: those that are open first, each group with the newest first."""
 _OVER: Final = sorted(state.value for state in OVER)
@@ -117,32 +115,6 @@ def page_outcome(txn: Cursor, event_id: EventId) -> PageOutcome | None:
     )
     row = txn.fetchone()
     return PageOutcome(*row) if row else None
-
-
-def all_chats_of(txn: Cursor, bot: UserId, person: UserId) -> list[RoomId]:
-    """Chats of a person with an office, whoever is in them."""
-    txn.execute(
-        "SELECT room_id FROM agency.chat WHERE bot = %s AND person = %s ORDER BY room_id",
-        (bot, person),
-    )
-    return [room_id for (room_id,) in txn.fetchall()]
-
-
-def chats_of(txn: Cursor, bot: UserId, person: UserId) -> list[RoomId]:
-    """Chats of a person with an office in which both are, or the person is invited.
-
-    Where the person is, comes first; then those that are known best, ``CHATS_MAX`` in all.
-    """
-    txn.execute(
-        "SELECT c.room_id FROM agency.chat AS c"
-        " JOIN runtime.room_member AS p ON p.room_id = c.room_id AND p.user_id = c.person"
-        " JOIN runtime.room_member AS b ON b.room_id = c.room_id AND b.user_id = c.bot"
-        " WHERE c.bot = %s AND c.person = %s AND b.membership = 'join'"
-        " AND p.membership IN ('join', 'invite')"
-        " ORDER BY p.membership = 'join' DESC, c.is_greeted DESC, c.room_id LIMIT %s",
-        (bot, person, CHATS_MAX),
-    )
-    return [room_id for (room_id,) in txn.fetchall()]
 
 
 def offices_of(txn: Cursor, bots: Sequence[UserId], person: UserId) -> dict[UserId, RoomId]:

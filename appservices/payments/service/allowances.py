@@ -18,6 +18,7 @@ from appservices.payments.core.allowance import (
 from appservices.payments.core.limits import LimitKind
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.texts import allowance as texts
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import files, limiting, paying, purses, settling
 from appservices.payments.store import allowances as store
 from appservices.payments.store import holders, payments
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from veche.protocol.ids import RoomId
     from veche.protocol.message import Doc
 
-TOPIC: Final = "allowance"
 WHAT: Final = "allowance"
 """``what`` of the mandates by which somebody lets another pay from their account."""
 GIVE: Final = "give"
@@ -91,12 +91,12 @@ def propose(scene: Scene, view: AllowanceView, room_id: RoomId) -> None:
 
 
 def answered(scene: Scene, answer: Answered) -> None:
-    """Somebody has answered about an allowance: whether to give it, or to end it.
-
-    Whoever ends one has to have taken back before what the writer has not decided, see ``stop``.
-    """
+    """Act on an answer about an allowance: whether to give it, or to end it."""
     person, choice = answer.inbound.sender, answer.chosen.choice
-    allowance = _lock(scene, str(answer.kept.purpose.get("allowance")))
+    allowance_id = str(answer.kept.purpose.get("allowance"))
+    if choice == END:
+        stop(scene, allowance_id)
+    allowance = _lock(scene, allowance_id)
     if allowance is None:
         return
     view, localizer = purses.view_of(scene, allowance), scene.localizer(person)
@@ -362,7 +362,7 @@ def _ask(
     prompt: Prompt,
     intro: Doc,
 ) -> None:
-    purpose = {"topic": TOPIC, "allowance": allowance.id}
+    purpose = {"topic": Topic.ALLOWANCE, "allowance": allowance.id}
     scene.ask(room_id, person, prompt, intro, about=_about(allowance, person), purpose=purpose)
 
 

@@ -8,6 +8,7 @@ import attrs
 
 from appservices.payments.core.payment import State
 from appservices.payments.core.texts.paying import question_doc, reference_of, wait_doc
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import purses
 from veche.protocol.approval import PaymentShown, ShownMoney
 from veche.protocol.message import NO_PAYLOAD
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from veche.protocol.message import Doc, Payload
     from veche.protocol.prompts import TrustLabel
 
-TOPIC: Final = "payment"
 PAY: Final = "pay"
 DECLINE: Final = "decline"
 STOP: Final = "stop"
@@ -162,6 +162,6 @@ def ask(
         return
     lasts_ms = matter.payment.due_at_ms - scene.now_ms
     prompt = scene.prompt(person, choices, lasts_ms, min_trust=min_trust)
-    purpose = {"topic": TOPIC, "payment": matter.payment.id, **(more or {})}
+    purpose = {"topic": Topic.PAYMENT, "payment": matter.payment.id, **(more or {})}
     about = matter.payment.id
     scene.ask(room_id, person, prompt, intro, about=about, purpose=purpose, payload=payload)

@@ -11,6 +11,7 @@ from appservices.payments.core.texts.bans import (
     ban_text,
     bans_doc,
 )
+from appservices.payments.core.topics import Topic
 from appservices.payments.store import guards as store
 from appservices.payments.store import holders
 from veche.protocol.approval import MandateShown
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Answered
     from veche.protocol.inbound import Inbound
 
-TOPIC: Final = "ban"
 WHAT: Final = "ban"
 """``what`` of the mandates by which somebody forbids themselves something."""
 FORBID: Final = "forbid"
@@ -60,7 +60,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     about = f"ban {person}"
     scene.close(about, person, localizer.text("A newer question has taken the place of this one."))
     intro = ban_proposal_doc(wanted.what, until_ms, localizer)
-    purpose = {"topic": TOPIC, "what": wanted.what, "until": str(until_ms)}
+    purpose = {"topic": Topic.BAN, "what": wanted.what, "until": str(until_ms)}
     scene.ask(room_id, person, prompt, intro, about=about, purpose=purpose)
 
 

@@ -21,6 +21,7 @@ from appservices.payments.core.bill import (
 from appservices.payments.core.payment import Input, State, step
 from appservices.payments.core.texts.bill import BillView, ShareView, declined_doc, progress_doc
 from appservices.payments.core.texts.views import Party
+from appservices.payments.core.topics import Topic
 from appservices.payments.core.transfers import chain
 from appservices.payments.service import attempts, authority, files, holding
 from appservices.payments.store import bills as store
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from veche.protocol.texts.localizer import Localizer
     from veche.runtime.vault import Vault
 
-TOPIC: Final = "bill"
 POST: Final = "bill.post"
 """Kind of the attempts that pay all shares of a bill."""
 DIVIDE: Final = "divide"
@@ -230,7 +230,7 @@ def ask_organiser(scene: Scene, matter: BillMatter, intro: Doc) -> None:
     prompt = scene.prompt(person, choices, matter.bill.due_at_ms - scene.now_ms)
     room_id = _room(scene, matter)
     if room_id is not None:
-        purpose = {"topic": TOPIC, "bill": matter.bill.id}
+        purpose = {"topic": Topic.BILL, "bill": matter.bill.id}
         scene.ask(room_id, person, prompt, intro, about=about(matter.bill.id), purpose=purpose)
 
 

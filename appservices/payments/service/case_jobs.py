@@ -21,13 +21,13 @@ from appservices.payments.service import (
     escrow_files,
 )
 from appservices.payments.service.case_talk import COMMANDS
-from appservices.payments.service.scene import CATALOGUE, Parts
+from appservices.payments.service.scene import Parts
 from appservices.payments.service.standing import clerks_of
 from appservices.payments.store import case_rooms as store
 from veche.bots import ChatJob
 from veche.protocol.ids import RoomId
 from veche.runtime.matrix.client import MatrixError, path
-from veche.runtime.matrix.rooms import WITHHELD, RoomPlan, introduced
+from veche.runtime.matrix.rooms import WITHHELD, RoomPlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,10 +50,7 @@ class MakeRoom(ChatJob[Parts]):
             return {"room": None}
         name, language = named
         commands = COMMANDS[job.payload["kind"]]
-        state = introduced(name, commands, self._bot, CATALOGUE, language)
-        plan = RoomPlan(initial_state=state, power_levels=WITHHELD)
-        device = self._host.device_id(self._bot)
-        return {"room": await self._host.rooms.create(self._bot, device, plan, job.id)}
+        return await self.make_room(job, name, commands, language, RoomPlan(power_levels=WITHHELD))
 
     def _read(self, txn: Cursor, job: Job) -> tuple[str, str] | None:
         """Name and language of the room; None if nothing is to be talked about any more."""

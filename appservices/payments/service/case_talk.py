@@ -7,7 +7,6 @@ nothing are talk, whatever they look like.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.commands import DISPUTE, ESCROW
@@ -16,23 +15,20 @@ from appservices.payments.core.texts.dispute import Side
 from appservices.payments.service import (
     dispute_asking,
     dispute_orders,
-    disputes,
     escrow_asking,
     escrow_files,
     escrow_orders,
-    escrows,
     evidence,
 )
 from appservices.payments.service import dispute_files as cases
+from appservices.payments.service.chats import ANSWERS
 from appservices.payments.service.scene import PURPOSE
 from appservices.payments.service.sent_files import is_file
 from appservices.payments.store import case_rooms as store
-from veche.bots import refuse
+from veche.bots import act_on_answer, commit_words
 from veche.chat import prompts
-from veche.chat.attention import SAID, came_in_clear, is_edit, is_said
-from veche.chat.prompts import Answered
+from veche.chat.attention import came_in_clear, is_edit, is_said
 from veche.chat.sending import MEMBER, Ground
-from veche.protocol.acts import ActClass, call_form, plaintext_hash
 from veche.protocol.answers import Chosen
 from veche.protocol.commands import HELP, read_command
 from veche.protocol.talk import clear_doc
@@ -47,8 +43,6 @@ if TYPE_CHECKING:
     from appservices.payments.store.case_rooms import Kind, Place
     from veche.protocol.commands import Command
     from veche.protocol.inbound import Inbound
-
-logger = logging.getLogger(__name__)
 
 COMMANDS: Final[Mapping[Kind, tuple[Command, ...]]] = {
     "dispute": (DISPUTE, HELP),
@@ -82,35 +76,14 @@ def receive(scene: Scene, inbound: Inbound) -> bool:
 
 
 def _note_desk_words(scene: Scene, inbound: Inbound, place: Place) -> None:
-    """Commit what the dispute desk says to both sides, in its own words: an act on each of them.
-
-    What came in clear into the encrypted room may be by anybody, so it is no word of the desk.
-    """
+    """Commit what the dispute desk says to both sides, in its own words: an act on each of them."""
     case = cases.lock(scene, place.matter_id)
-    is_desk = case is not None and case.side_of(inbound.sender, scene) is Side.DESK
-    if case is None or not is_desk or inbound.event_type not in SAID:
+    if case is None or case.side_of(inbound.sender, scene) is not Side.DESK:
         return
-    if came_in_clear(scene.txn, inbound):
-        return
-    try:
-        ph = plaintext_hash(inbound.content)
-    except ValueError:
-        # No canonical JSON: of such words no digest can be told.
-        logger.warning("%s has no canonical form: its words are in no act", inbound.event_id)
-        return
-    form = call_form(
-        "payments",
-        "desk_says",
-        sender=inbound.sender,
-        room_id=inbound.room_id,
-        event_id=inbound.event_id,
-        event_type=inbound.event_type,
-        ph=ph,
-    )
-    for person in (case.view.payer.person, case.view.payee.person):
-        if person is not None:
-            ground = Ground(person, PURPOSE, _BASIS, "role:dispute_desk", case.dispute.id)
-            scene.sender.commit(ActClass.MESSAGE, form, ground, ph=ph)
+    persons = (case.view.payer.person, case.view.payee.person)
+    role, about = "role:dispute_desk", case.dispute.id
+    grounds = [Ground(one, PURPOSE, _BASIS, role, about) for one in persons if one is not None]
+    commit_words(scene, inbound, "desk_says", grounds)
 
 
 def _in_dispute(scene: Scene, inbound: Inbound, place: Place) -> None:
@@ -128,9 +101,7 @@ def _in_dispute(scene: Scene, inbound: Inbound, place: Place) -> None:
         if side is not Side.DESK and case.dispute.state in LIVE and not is_voice:
             evidence.take_for(scene, inbound, case.dispute.id)
     else:
-        answer = _answer(scene, inbound)
-        if answer is not None:
-            disputes.answered(scene, answer)
+        _answer(scene, inbound)
 
 
 def _order_in_dispute(
@@ -155,9 +126,7 @@ def _in_escrow(scene: Scene, inbound: Inbound, place: Place) -> None:
         if _is_readable(scene, inbound):
             _order_in_escrow(scene, inbound, (deal, place), typed)
         return
-    answer = _answer(scene, inbound)
-    if answer is not None:
-        escrows.answered(scene, answer)
+    _answer(scene, inbound)
 
 
 def _order_in_escrow(scene: Scene, inbound: Inbound, seen: tuple[Deal, Place], typed: str) -> None:
@@ -190,12 +159,8 @@ def _is_readable(scene: Scene, inbound: Inbound) -> bool:
     return True
 
 
-def _answer(scene: Scene, inbound: Inbound) -> Answered | None:
-    """An answer to a question that counts; of one that does not it is said why."""
+def _answer(scene: Scene, inbound: Inbound) -> None:
+    """Act on an answer to a question, or say why it does not count."""
     heard = prompts.hear(scene.txn, inbound, is_talk=True)
-    if isinstance(heard.outcome, Chosen) and heard.kept is not None:
-        if _is_readable(scene, inbound):
-            return Answered(heard.kept, inbound, heard.outcome)
-        return None
-    refuse(scene, heard, inbound)
-    return None
+    if not isinstance(heard.outcome, Chosen) or _is_readable(scene, inbound):
+        act_on_answer(scene, heard, inbound, ANSWERS)

@@ -31,6 +31,7 @@ from appservices.payments.service import (
     files,
     guarding,
     judging,
+    mandates,
     moving,
     news,
 )
@@ -47,6 +48,7 @@ from veche.protocol.ids import effect_id
 if TYPE_CHECKING:
     from appservices.payments.service.scene import Scene
     from appservices.payments.store.mandates import Mandate
+    from veche.chat.prompts import Answered
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +154,15 @@ def _close(scene: Scene, matter: Matter) -> None:
     """End what the payer and the guardians are asked about a charge."""
     asking.close(scene, matter)
     guarding.close(scene, matter)
+
+
+def answered(scene: Scene, answer: Answered) -> None:
+    """Act on the payer's answer about a mandate; who stops it takes back its charges first."""
+    choice = answer.chosen.choice
+    if choice in mandates.STOPPING:
+        mandate_id = str(answer.kept.purpose.get("mandate"))
+        take_back(scene, mandate_id, is_ended=choice == mandates.ENDING)
+    mandates.answered(scene, answer)
 
 
 def take_back(scene: Scene, mandate_id: str, *, is_ended: bool) -> None:

@@ -22,23 +22,22 @@ from appservices.payments.core.texts.paying import (
 )
 from appservices.payments.core.texts.peers import no_peer_words, peer_doc
 from appservices.payments.core.texts.views import Balance
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import (
     allowances,
-    asking,
+    banning,
     billing,
-    bills,
     buying,
     charges,
-    dispute_asking,
     dispute_orders,
     disputes,
-    escrow_asking,
     escrow_orders,
     escrows,
     evidence,
     extras,
     files,
     freezing,
+    guardians,
     invoicing,
     limiting,
     mandates,
@@ -51,6 +50,7 @@ from appservices.payments.service import (
     statement_files,
     topups,
     trusting,
+    voting,
 )
 from appservices.payments.service.allowance_orders import purse_of
 from appservices.payments.service.naming import (
@@ -60,14 +60,13 @@ from appservices.payments.service.naming import (
     user_named,
 )
 from appservices.payments.service.settling import tell_untold
-from appservices.payments.store import chats, events, holders
+from appservices.payments.store import case_rooms, chats, events, holders
 from appservices.payments.store import payments as store
 from veche.access.sessions import answer_command
-from veche.bots import choose_language, doubt, is_stale, page_commands, refuse
-from veche.chat.prompts import Answered
+from veche.bots import act_on_answer, act_on_page, choose_language, doubt, is_stale, page_commands
+from veche.bots.guardian_rules import TOPICS
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
-from veche.protocol.answers import Chosen
 from veche.protocol.commands import read_command
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.talk import languages_line
@@ -77,10 +76,10 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.order import Order
     from appservices.payments.service.scene import Scene
-    from veche.chat.prompts import Heard
+    from veche.chat.prompts import Answered
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
     from veche.protocol.message import Doc
 
 LOOK_UP: Final = "payments.payee"
@@ -139,13 +138,25 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
     heard = scene.approvals.hear(scene.txn, inbound, is_dialogue=True)
     # "pay" alone may answer the question that is open. Where none is, it is the word for a payment,
     # whatever was answered by it before.
-    if not (parsed is not None and is_stale(heard)) and _answer(scene, inbound, heard):
+    if not (parsed is not None and is_stale(heard)) and act_on_answer(
+        scene, heard, inbound, ANSWERS
+    ):
         return
     if parsed is not None:
         doc = problem_doc(OrderProblem.USAGE, scene.section.currencies, scene.localizer(person))
         scene.tell(room_id, person, doc)
     elif is_greeted and inbound.event_type == "m.room.message":
         scene.tell(room_id, person, texts.help_doc(scene.localizer(person), page_commands(scene)))
+
+
+def hear_page(scene: Scene, act: PageAct) -> None:
+    """Act on what a person did on a page: an answer that they approved, or declined."""
+    room_id, person = act.room_id, act.sender
+    is_of_case = case_rooms.at(scene.txn, room_id) is not None
+    if is_of_case or scene.is_private(room_id, person):
+        act_on_page(scene, act, ANSWERS)
+    else:
+        scene.tell(room_id, person, texts.private_doc(scene.localizer(person)))
 
 
 def pay_code(scene: Scene, inbound: Inbound, code: str) -> None:
@@ -158,40 +169,6 @@ def pay_code(scene: Scene, inbound: Inbound, code: str) -> None:
 def commands(scene: Scene) -> tuple[Command, ...]:
     """All that is answered in a chat."""
     return (*COMMANDS, *page_commands(scene))
-
-
-def _answer(scene: Scene, inbound: Inbound, heard: Heard) -> bool:
-    """Act on an answer to a question, or say why it does not count; False if it is none."""
-    outcome = heard.outcome
-    if isinstance(outcome, Chosen) and heard.kept is not None:
-        _chosen(scene, Answered(heard.kept, inbound, outcome))
-        return True
-    return refuse(scene, heard, inbound)
-
-
-def _chosen(scene: Scene, answered: Answered) -> None:
-    purpose = answered.kept.purpose
-    topic, payment_id = purpose.get("topic"), purpose.get("payment")
-    if topic == asking.TOPIC and isinstance(payment_id, str):
-        matter = files.lock(scene, payment_id)
-        if matter is not None and matter.private.asker.person == answered.inbound.sender:
-            paying.answered(scene, matter, answered)
-    elif trusting.answered(scene, answered):
-        return
-    elif topic == bills.TOPIC:
-        billing.answered(scene, answered)
-    elif topic == escrow_asking.TOPIC:
-        escrows.answered(scene, answered)
-    elif topic == dispute_asking.TOPIC:
-        disputes.answered(scene, answered)
-    elif topic == freezing.TOPIC:
-        freezing.answered(scene, answered)
-    elif topic == mandates.TOPIC:
-        choice = answered.chosen.choice
-        if choice in mandates.STOPPING:
-            is_ended = choice == mandates.ENDING
-            charges.take_back(scene, str(purpose.get("mandate")), is_ended=is_ended)
-        mandates.answered(scene, answered)
 
 
 def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
@@ -323,6 +300,20 @@ def _history(scene: Scene, person: UserId) -> Doc:
     top_ups = statement_files.top_ups_of(scene, person)
     return texts.history_doc(views, top_ups, person, scene.localizer(person))
 
+
+ANSWERS: Final[Mapping[str, Callable[[Scene, Answered], None]]] = {
+    Topic.ALLOWANCE: allowances.answered,
+    Topic.BAN: banning.answered,
+    Topic.BILL: billing.answered,
+    Topic.DISPUTE: disputes.answered,
+    Topic.ESCROW: escrows.answered,
+    Topic.GUARD: voting.answered,
+    **dict.fromkeys(TOPICS, guardians.RULES.answered),
+    Topic.MANDATE: charges.answered,
+    Topic.PAYMENT: paying.answered,
+    Topic.UNFREEZE: freezing.answered,
+}
+"""What acts on an answer, by the topic of its question."""
 
 _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], None]]] = {
     "pay": _pay,

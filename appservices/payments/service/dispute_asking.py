@@ -22,6 +22,7 @@ from appservices.payments.core.texts.dispute import (
     shown_decision,
     shown_opening,
 )
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import case_rooms, dispute_files
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import events, payments
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     Choices = Callable[[], tuple[Choice, ...]]
     """Made anew for each place: a key approves one question."""
 
-TOPIC: Final = "dispute"
 OPEN: Final = "dispute.open"
 """``what`` of the approval by which a payer disputes."""
 AGREE: Final = "dispute.agree"
@@ -277,7 +277,7 @@ def _ask(
     if due_at_ms is None:
         return
     prompt = scene.prompt(person, choices, due_at_ms - scene.now_ms)
-    purpose = {"topic": TOPIC, "dispute": case.dispute.id, **(more or {})}
+    purpose = {"topic": Topic.DISPUTE, "dispute": case.dispute.id, **(more or {})}
     matter = about(scene, case, person)
     scene.ask(room_id, person, prompt, doc, about=matter, purpose=purpose)
 

@@ -13,6 +13,7 @@ from appservices.payments.core.texts.escrow import (
     state_doc,
     vote_doc,
 )
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import case_rooms, escrow_files
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import events
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from veche.protocol.message import Doc
     from veche.protocol.texts.localizer import Localizer
 
-TOPIC: Final = "escrow"
 FUND: Final = "escrow.fund"
 """``what`` of the approval by which a buyer puts money aside."""
 DECIDE: Final = "escrow.decide"
@@ -134,7 +134,7 @@ def _ask(
     voter, person, room_id = asked
     lasts_ms = (deal.escrow.due_at_ms or deal.escrow.ends_at_ms) - scene.now_ms
     prompt = scene.prompt(person, choices, lasts_ms)
-    purpose = {"topic": TOPIC, "escrow": deal.escrow.id}
+    purpose = {"topic": Topic.ESCROW, "escrow": deal.escrow.id}
     scene.ask(room_id, person, prompt, doc, about=about(deal, voter), purpose=purpose)
 
 

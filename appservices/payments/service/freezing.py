@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.payments.core.commands import FREEZE, UNFREEZE
 from appservices.payments.core.rules import Reason
 from appservices.payments.core.texts.account import frozen_doc
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import allowances, escrows, files, mandates, paying, settling
 from appservices.payments.store import attempts, bills, holders
 from appservices.payments.store import payments as store
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
 
-TOPIC: Final = "unfreeze"
 WHAT: Final = "unfreeze"
 """``what`` of the mandate by which a key lets payments go on."""
 GO_ON: Final = "go_on"
@@ -138,4 +138,6 @@ def ask_to_go_on(scene: Scene, room_id: RoomId, person: UserId) -> None:
     prompt = scene.prompt(person, choices, ASKED_MS)
     matter = about(person)
     scene.close(matter, person, localizer.text("A newer question has taken the place of this one."))
-    scene.ask(room_id, person, prompt, (Paragraph(text),), about=matter, purpose={"topic": TOPIC})
+    scene.ask(
+        room_id, person, prompt, (Paragraph(text),), about=matter, purpose={"topic": Topic.UNFREEZE}
+    )

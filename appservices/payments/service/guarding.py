@@ -23,6 +23,7 @@ from appservices.payments.core.texts.guardians import (
     vote_text,
 )
 from appservices.payments.core.texts.views import Party
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import asking
 from appservices.payments.service.authority import void_votes
 from appservices.payments.store import guards as store
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from appservices.payments.store.guards import GuardRule
     from veche.protocol.ids import UserId
 
-TOPIC: Final = "guard"
 WHAT: Final = "guard"
 """``what`` of the mandates by which guardians approve a payment."""
 PAYMENT: Final = "payment"
@@ -219,7 +219,7 @@ def _ask_one(scene: Scene, matter: Matter, view: RuleView, one: One) -> None:
         prompt,
         look_doc(matter.view, view, until_ms, localizer),
         about=_about(matter, one.person),
-        purpose={"topic": TOPIC, _subject(matter): matter.payment.id},
+        purpose={"topic": Topic.GUARD, _subject(matter): matter.payment.id},
     )
 
 

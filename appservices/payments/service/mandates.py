@@ -16,6 +16,7 @@ from appservices.payments.core.mandate import (
 )
 from appservices.payments.core.orders.mandate import MandateOrder
 from appservices.payments.core.texts.mandate import mandate_doc, proposal_doc, shown_text
+from appservices.payments.core.topics import Topic
 from appservices.payments.service import authority, news
 from appservices.payments.store import holders
 from appservices.payments.store import mandates as store
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from veche.protocol.approval import AskedApproval
     from veche.protocol.ids import RoomId
 
-TOPIC: Final = "mandate"
 WHAT: Final = "debit"
 """``what`` of the mandates that let somebody be debited."""
 GIVE: Final = "give"
@@ -249,7 +249,7 @@ def _ask(
     else:
         is_void = needs_key(scene, mandate, RESUME)
         intro = mandate_doc(order, mandate.state, localizer, is_void=is_void)
-    purpose = {"topic": TOPIC, "mandate": mandate.id}
+    purpose = {"topic": Topic.MANDATE, "mandate": mandate.id}
     scene.ask(room_id, person, prompt, intro, about=about(mandate.id), purpose=purpose)
 
 

@@ -158,14 +158,11 @@ def at_most_minor(scene: Scene, payment: Payment, why: str) -> int:
     return peers.room_minor(scene, payment, is_settled=is_invoice) or 0
 
 
-def answered(scene: Scene, matter: Matter, answer: Answered) -> None:
-    """The payer has answered: the question whether to pay, or whether to stop what waits.
-
-    Args:
-        scene: The transaction.
-        matter: The payment, locked.
-        answer: An answer to a question about it, approved where that is needed.
-    """
+def answered(scene: Scene, answer: Answered) -> None:
+    """Act on the payer's answer: whether to pay, or whether to stop what waits."""
+    matter = files.lock(scene, str(answer.kept.purpose.get("payment")))
+    if matter is None or matter.private.asker.person != answer.inbound.sender:
+        return
     nonce, choice = answer.chosen.approved_by, answer.chosen.choice
     localizer = scene.localizer(answer.inbound.sender)
     if choice in {asking.DECLINE, asking.STOP}:

@@ -8,6 +8,7 @@ import attrs
 
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.commands import COMMANDS
+from appservices.payments.core.topics import Topic
 from appservices.payments.store import chats, holders
 from veche.bots import BotProfile, ChatParts, Conversation
 from veche.protocol.texts.catalogue import Catalogue
@@ -42,7 +43,7 @@ class Parts(ChatParts[PaymentsSection]):
         peers: Asks other institutions; None: only in tests that have none.
     """
 
-    profile = BotProfile(PURPOSE, CATALOGUE, COMMANDS, chats.CHATS)
+    profile = BotProfile(PURPOSE, CATALOGUE, COMMANDS, chats.CHATS, frozenset(Topic))
     receipts: Receipts
     banking: Banking
     sealer: Sealer | None = None

@@ -1,4 +1,4 @@
-"""Guardians, allowances and bans as chats and jobs reach them."""
+"""Guardians, allowances and bans as commands and jobs reach them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ from appservices.payments.service import (
     banning,
     guardian_orders,
     guardians,
-    guarding,
-    voting,
 )
-from veche.bots.guardian_rules import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.payments.service.scene import Parts, Scene
-    from veche.chat.prompts import Answered
     from veche.messaging.jobs import JobHandler
     from veche.protocol.ids import UserId
     from veche.protocol.inbound import Inbound
@@ -41,29 +37,9 @@ def handlers(parts: Parts) -> dict[str, JobHandler]:
     }
 
 
-def answered(scene: Scene, answer: Answered) -> bool:
-    """Act on an answer to a question of theirs; False if it is to none."""
-    topic = answer.kept.purpose.get("topic")
-    if topic == allowances.TOPIC and answer.chosen.choice == allowances.END:
-        allowances.stop(scene, str(answer.kept.purpose.get("allowance")))
-    act = _ANSWERED.get(str(topic))
-    if act is None:
-        return False
-    act(scene, answer)
-    return True
-
-
 def show_to(scene: Scene, payload: Mapping[str, Any], person: UserId) -> None:
     """Tell somebody who has got a chat why it was made for them."""
     if "guard" in payload:
         guardians.RULES.invite(scene, payload["guard"], person)
     if "allowance" in payload:
         allowances.tell_given(scene, payload["allowance"], person)
-
-
-_ANSWERED: Final[Mapping[str, Callable[[Scene, Answered], None]]] = {
-    guarding.TOPIC: voting.answered,
-    **dict.fromkeys(TOPICS, guardians.RULES.answered),
-    allowances.TOPIC: allowances.answered,
-    banning.TOPIC: banning.answered,
-}

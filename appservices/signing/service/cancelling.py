@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.account import back_doc, no_draft_doc, no_session_doc
 from appservices.signing.core.texts.talk import refused_words
+from appservices.signing.core.topics import Topic
 from appservices.signing.service import acting, draft_talk
 from appservices.signing.service.mine import own_session
 from veche.protocol.errors import RefusedError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
 
-TOPIC: Final = "cancel"
 _BACK: Final = "back"
 _KEEP: Final = "keep"
 _LASTS_MS: Final = 86_400_000
@@ -58,14 +58,14 @@ def answered(scene: Scene, answered: Answered) -> None:
 
 
 def _ask(scene: Scene, session: Session, room_id: RoomId, person: UserId) -> None:
-    localizer, about = scene.localizer(person), f"{TOPIC} {session.id}"
+    localizer, about = scene.localizer(person), f"{Topic.CANCEL} {session.id}"
     scene.close(about, person, localizer.text("A newer question has taken the place of this one."))
     choices = (
         Choice(id=_BACK, label=localizer.text("Take it back"), style="danger"),
         Choice(id=_KEEP, label=localizer.text("Leave it as it is")),
     )
     prompt = scene.prompt(person, choices, _LASTS_MS)
-    purpose = {"topic": TOPIC, "session": session.id}
+    purpose = {"topic": Topic.CANCEL, "session": session.id}
     scene.ask(room_id, person, prompt, back_doc(session, localizer), about=about, purpose=purpose)
 
 

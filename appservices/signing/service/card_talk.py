@@ -15,6 +15,7 @@ from appservices.signing.core.texts.talk import (
     why_doc,
 )
 from appservices.signing.core.texts.words import REASONS
+from appservices.signing.core.topics import Topic
 from appservices.signing.service import acting, cards, delegation_talk
 from appservices.signing.service.draft_talk import WORDS
 from appservices.signing.service.party_asking import (
@@ -41,12 +42,19 @@ if TYPE_CHECKING:
     from veche.protocol.ids import RoomId
     from veche.protocol.inbound import Inbound
 
-WHY: Final = "decline"
-MORE: Final = "decline-words"
-ASK: Final = "question"
-ANSWER: Final = "answer"
-TOPICS: Final = frozenset({cards.TOPIC, WHY, MORE, ASK, ANSWER, *delegation_talk.TOPICS})
+WHY: Final = Topic.DECLINE
+MORE: Final = Topic.DECLINE_WORDS
+ASK: Final = Topic.QUESTION
+ANSWER: Final = Topic.ANSWER
+TOPICS: Final = frozenset({WHY, MORE, ASK, ANSWER})
 NOTHING: Final = "nothing"
+
+
+def answered_card(scene: Scene, answered: Answered) -> None:
+    """Act on what a party pressed on the card of a document."""
+    found = matter_of(scene, answered.kept.purpose)
+    if found is not None and found[1].user_id == answered.inbound.sender:
+        _on_card(scene, *found, answered.inbound.room_id, answered.chosen.choice or "")
 
 
 def answered(scene: Scene, answered: Answered) -> None:
@@ -59,13 +67,6 @@ def answered(scene: Scene, answered: Answered) -> None:
     person, room_id = answered.inbound.sender, answered.inbound.room_id
     localizer = scene.localizer(person)
     topic = purpose["topic"]
-    if topic == cards.TOPIC:
-        if member.user_id == person:
-            _on_card(scene, session, member, room_id, choice)
-        return
-    if topic in delegation_talk.TOPICS:
-        delegation_talk.answered(scene, answered, session, member)
-        return
     label = answered.kept.prompt.choice(choice)
     if not scene.settle(answered, label.label if label is not None else ""):
         return

@@ -11,6 +11,7 @@ from appservices.signing.core.records import Level, clauses_of
 from appservices.signing.core.session import State
 from appservices.signing.core.texts.cards import card_doc, state_words
 from appservices.signing.core.texts.talk import many_doc
+from appservices.signing.core.topics import Topic
 from appservices.signing.service import guest_cards
 from appservices.signing.service.scene import CATALOGUE
 from appservices.signing.service.told import clause_view
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Kept
     from veche.protocol.ids import EffectId, RoomId, UserId
 
-TOPIC: Final = "sign"
 _HINT_AT: Final = 2
 """With so many documents that wait for somebody they are told of the page for many."""
 SIGN: Final = "sign"
@@ -220,7 +220,7 @@ def _ask(
     choices = _choices(scene, session, member)
     prompt = scene.prompt(person, choices, lasts_ms, is_single_use=False)
     beside = {SIGN_REQUEST_KEY: payload(scene, session, member, prompt.id, is_short=is_short)}
-    purpose = {"topic": TOPIC, "session": session.id, "party": member.id}
+    purpose = {"topic": Topic.SIGN, "session": session.id, "party": member.id}
     card = scene.ask(
         room_id,
         person,

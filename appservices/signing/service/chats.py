@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.core.commands import COMMANDS, VERIFY
 from appservices.signing.core.texts import account as texts
+from appservices.signing.core.topics import Topic
 from appservices.signing.service import (
     cancelling,
     card_talk,
     cards,
     checking,
     clicking,
+    delegation_talk,
     draft_talk,
     guardians,
     guarding,
@@ -24,16 +26,14 @@ from appservices.signing.service import (
 )
 from appservices.signing.store import chats
 from veche.access.sessions import answer_command
-from veche.bots import choose_language, doubt, page_commands, refuse
+from veche.bots import act_on_answer, act_on_page, choose_language, doubt, page_commands
 from veche.bots.guardian_rules import TOPICS
 from veche.chat import prompts
-from veche.chat.prompts import Answered
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
-from veche.protocol.answers import Chosen, NoAnswer, is_reply
+from veche.protocol.answers import NoAnswer, is_reply
 from veche.protocol.commands import LANGUAGE, read_command
 from veche.protocol.ids import effect_id
-from veche.protocol.prompts import ANSWER_KEY
 from veche.protocol.talk import languages_line
 from veche.protocol.texts.typed_choice import without_quote
 from veche.protocol.wire import mapping
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.signing.service.scene import Scene
-    from veche.chat.prompts import Heard, Kept
+    from veche.chat.prompts import Answered, Heard, Kept
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId, UserId
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
 
 _TALK_CHARACTERS_MAX: Final = 20_000
 
@@ -93,19 +93,26 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         _take_file(scene, inbound)
         return
     parsed = read_command(inbound.content, commands(scene), scene.language_of(person))
-    # A button sends its words too, which may be those of a command.
-    if parsed is not None and ANSWER_KEY not in inbound.content:
+    if parsed is not None:
         _obey(scene, inbound, parsed)
         return
     if identify_talk.heard_digits(scene, inbound) or clicking.heard(scene, inbound):
         return
     heard = prompts.hear(scene.txn, inbound, is_dialogue=True)
-    if _choose(scene, heard, inbound) or _take_words(scene, heard, inbound):
-        return
-    if refuse(scene, heard, inbound):
+    if _take_words(scene, heard, inbound) or act_on_answer(scene, heard, inbound, ANSWERS):
         return
     if is_greeted and inbound.event_type == "m.room.message":
         scene.tell(room_id, person, texts.help_doc(scene.localizer(person), page_commands(scene)))
+
+
+def hear_page(scene: Scene, act: PageAct) -> None:
+    """Act on what a person did on a page: an answer that they approved, or declined."""
+    room_id, person = act.room_id, act.sender
+    if scene.is_private(room_id, person):
+        act_on_page(scene, act, ANSWERS)
+        return
+    scene.tell(room_id, person, texts.private_doc(scene.localizer(person)))
+    _offer_chat(scene, room_id, person)
 
 
 def commands(scene: Scene) -> tuple[Command, ...]:
@@ -137,32 +144,6 @@ def _draft_without_signers(scene: Scene, inbound: Inbound) -> str | None:
     return None
 
 
-def _choose(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
-    """Act on an answer to a question; False if it is none that counts."""
-    outcome, kept = heard.outcome, heard.kept
-    if not isinstance(outcome, Chosen) or kept is None:
-        return False
-    answered = Answered(kept, inbound, outcome)
-    topic = kept.purpose.get("topic")
-    if topic == draft_talk.TOPIC:
-        draft_talk.answered(scene, answered)
-    elif topic in card_talk.TOPICS:
-        card_talk.answered(scene, answered)
-    elif topic in meeting_talk.TOPICS:
-        meeting_talk.answered(scene, answered)
-    elif topic in identify_talk.TOPICS:
-        identify_talk.answered(scene, answered)
-    elif topic in TOPICS:
-        guardians.RULES.answered(scene, answered)
-    elif topic == guarding.TOPIC:
-        guarding.answered(scene, answered)
-    elif topic == cancelling.TOPIC:
-        cancelling.answered(scene, answered)
-    elif topic == checking.TOPIC:
-        scene.settle(answered, scene.localizer(inbound.sender).text("Nothing is checked."))
-    return True
-
-
 def _take_words(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
     """Give what was written to the newest question that waits for words; False if none does."""
     body = inbound.content.get("body")
@@ -173,14 +154,7 @@ def _take_words(scene: Scene, heard: Heard, inbound: Inbound) -> bool:
         return False
     words = without_quote(body) if is_reply(inbound.content) else body
     purpose = {key: str(value) for key, value in mapping(kept.purpose).items()}
-    if purpose["topic"] == draft_talk.TOPIC:
-        _take_for_draft(scene, inbound, purpose, words.strip())
-    elif purpose["topic"] in meeting_talk.TOPICS:
-        meeting_talk.heard(scene, inbound, purpose, words.strip())
-    elif purpose["topic"] in identify_talk.TOPICS:
-        identify_talk.heard(scene, inbound, purpose, words.strip())
-    else:
-        card_talk.heard(scene, inbound, purpose, words.strip())
+    _WORDS[purpose["topic"]](scene, inbound, purpose, words.strip())
     return True
 
 
@@ -221,6 +195,32 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
     else:
         scene.tell(room_id, person, texts.help_doc(localizer, page_commands(scene)))
 
+
+ANSWERS: Final[Mapping[str, Callable[[Scene, Answered], None]]] = {
+    Topic.CANCEL: cancelling.answered,
+    Topic.DRAFT: draft_talk.answered,
+    Topic.GUARD: guarding.answered,
+    Topic.SIGN: card_talk.answered_card,
+    Topic.VERIFY: checking.answered,
+    **dict.fromkeys(TOPICS, guardians.RULES.answered),
+    **dict.fromkeys(card_talk.TOPICS, card_talk.answered),
+    **dict.fromkeys(delegation_talk.TOPICS, delegation_talk.answered),
+    **dict.fromkeys(identify_talk.TOPICS, identify_talk.answered),
+    **dict.fromkeys(meeting_talk.TOPICS, meeting_talk.answered),
+}
+"""What acts on an answer, by the topic of its question."""
+
+_WORDS: Final[Mapping[str, Callable[[Scene, Inbound, dict[str, str], str], None]]] = {
+    Topic.ANSWER: card_talk.heard,
+    Topic.DECLINE_WORDS: card_talk.heard,
+    Topic.DELEGATE: card_talk.heard,
+    Topic.DRAFT: _take_for_draft,
+    Topic.IDENTIFY_DIGITS: identify_talk.heard,
+    Topic.IDENTIFY_NAME: identify_talk.heard,
+    Topic.MEET_NAME: meeting_talk.heard,
+    Topic.QUESTION: card_talk.heard,
+}
+"""What acts on the words that a question waits for, by its topic."""
 
 _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], Any]]] = {
     "sign": mine.show_waiting,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.signing.core.judged import judged_file
 from appservices.signing.core.papers.uploads import UploadTooLargeError, refusal_text
+from appservices.signing.core.topics import Topic
 from appservices.signing.service import reading
 from appservices.signing.service.scene import CATALOGUE, Parts
 from veche.bots import ChatJob
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.signing.service.scene import Scene
+    from veche.chat.prompts import Answered
     from veche.documents.signatures.report import Report
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
-TOPIC: Final = "verify"
 CHECK: Final = "signing.check"
 """Job: fetches a file and judges it."""
 _LASTS_MS: Final = 3_600_000
@@ -45,7 +46,7 @@ def ask(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 
         person, [Choice(id="no", label=localizer.text("Check nothing"))], _LASTS_MS
     )
     intro = (Paragraph(localizer.text("Send me the file now; I only look at it.")),)
-    scene.ask(room_id, person, prompt, intro, about=about(person), purpose={"topic": TOPIC})
+    scene.ask(room_id, person, prompt, intro, about=about(person), purpose={"topic": Topic.VERIFY})
 
 
 def order(scene: Scene, inbound: Inbound) -> None:
@@ -64,6 +65,11 @@ def order(scene: Scene, inbound: Inbound) -> None:
     payload = {"person": person, "room": room_id, "sealed": sealed}
     id_ = effect_id(CHECK, inbound.event_id)
     jobs.schedule(scene.txn, Job(id_, CHECK, payload, scene.now_ms))
+
+
+def answered(scene: Scene, answer: Answered) -> None:
+    """Act on the answer that nothing shall be checked."""
+    scene.settle(answer, scene.localizer(answer.inbound.sender).text("Nothing is checked."))
 
 
 def about(person: UserId) -> str:

@@ -36,7 +36,7 @@ from veche.protocol.texts.typed_choice import without_quote
 if TYPE_CHECKING:
     from appservices.signing.core.records import Member, Session
     from appservices.signing.service.scene import Scene
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, Incoming
 
 SESSIONS_MAX: Final = 50
 """Most documents of a person whose codes are looked at, the newest."""
@@ -87,7 +87,7 @@ def heard(scene: Scene, inbound: Inbound) -> bool:
     return True
 
 
-def standing_of(scene: Scene, inbound: Inbound) -> DeviceStanding:
+def standing_of(scene: Scene, inbound: Incoming) -> DeviceStanding:
     """That of the device, if its identity is the one that was pinned when it was asked.
 
     Args:

@@ -16,13 +16,14 @@ from appservices.signing.core.records import Level
 from appservices.signing.core.texts.delegation import acts_doc, allow_doc, no_key_doc
 from appservices.signing.core.texts.draft import nobody_doc
 from appservices.signing.core.texts.talk import refused_words, whom_doc
+from appservices.signing.core.topics import Topic
 from appservices.signing.service import acting, delegating
 from appservices.signing.service.clicking import standing_of
 from appservices.signing.service.delegating import Other
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.party_asking import KEEP, Question, ask, attempt, matter_of
 from appservices.signing.service.scene import CATALOGUE, Parts
-from veche.access.approvals import DECLINE
+from veche.access.approvals import DECLINE, keys_of
 from veche.bots import ChatJob
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
@@ -45,9 +46,9 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
-WHOM: Final = "delegate"
-ALLOW: Final = "delegation"
-BACK: Final = "taken-back"
+WHOM: Final = Topic.DELEGATE
+ALLOW: Final = Topic.DELEGATION
+BACK: Final = Topic.TAKEN_BACK
 TOPICS: Final = frozenset({WHOM, ALLOW, BACK})
 ALLOWED: Final = "allow"
 """Choice: they let the other act."""
@@ -81,8 +82,12 @@ def heard(scene: Scene, session: Session, member: Member, inbound: Inbound, type
     jobs.schedule(scene.txn, Job(id_, DELEGATE, payload, scene.now_ms))
 
 
-def answered(scene: Scene, answered: Answered, session: Session, member: Member) -> None:
+def answered(scene: Scene, answered: Answered) -> None:
     """A party has chosen: they let the other act, or act themselves."""
+    found = matter_of(scene, answered.kept.purpose)
+    if found is None:
+        return
+    session, member = found
     purpose, choice = answered.kept.purpose, answered.chosen.choice or ""
     person, room_id = member.user_id, answered.inbound.room_id
     nonce = answered.chosen.approved_by or ""
@@ -164,7 +169,7 @@ def _offer_back(
     localizer = scene.localizer(member.user_id)
     choices = (
         Choice(
-            id=BACK,
+            id=BACK.value,
             label=localizer.text("Take it back"),
             approve=_approve(scene, session, member, None),
         ),
@@ -186,7 +191,7 @@ def _approve(
 
 
 def _has_key(scene: Scene, member: Member) -> bool:
-    keys = scene.approvals.keys_of(scene.txn, member.user_id)
+    keys = keys_of(scene.txn, member.user_id)
     return scene.links is not None and any(one.revoked_at_ms is None for one in keys)
 
 

@@ -35,6 +35,7 @@ from appservices.signing.core.texts.draft import (
     who_doc,
 )
 from appservices.signing.core.texts.words import LEVELS
+from appservices.signing.core.topics import Topic
 from appservices.signing.core.until import read_until
 from appservices.signing.service import acting, bulk, drafting
 from appservices.signing.service.naming import user_named
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
 
-TOPIC: Final = "draft"
 FIND: Final = "signing.find"
 """Job: finds out what those are called who are to sign."""
 FREEZE: Final = "signing.freeze"
@@ -430,5 +430,5 @@ def _question(
     close(scene, session)
     person = _person(session)
     prompt = scene.prompt(person, choices, DRAFT_MS)
-    purpose = {"topic": TOPIC, "session": session.id, WORDS: words}
+    purpose = {"topic": Topic.DRAFT, "session": session.id, WORDS: words}
     scene.ask(room_id, person, prompt, intro, about=about(session.id), purpose=purpose)

@@ -22,6 +22,7 @@ from appservices.signing.core.texts.guardians import (
     too_few_doc,
     vote_text,
 )
+from appservices.signing.core.topics import Topic
 from appservices.signing.store import guards as store
 from appservices.signing.store.guards import Asked
 from veche.access.approvals import DECLINE
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Answered
     from veche.protocol.guardians import Tally
 
-TOPIC: Final = "guard"
 WHAT: Final = "guard"
 """``what`` of the mandates by which guardians agree, before the document and its party."""
 AGREE: Final = "agree"
@@ -209,7 +209,7 @@ def _ask_one(
     lasts_ms = max(1, session.deadline_at_ms - scene.now_ms)
     prompt = scene.prompt(one.person, choices, lasts_ms)
     purpose = {
-        "topic": TOPIC,
+        "topic": Topic.GUARD,
         "session": session.id,
         "party": member.id,
         "rule": asked.rule_id,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.signing.core.texts.cards import state_words
 from appservices.signing.core.texts.meeting import guest_doc
+from appservices.signing.core.topics import Topic
 from veche.chat import prompts
 from veche.protocol.prompts import Choice
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from appservices.signing.service.scene import Scene
     from veche.protocol.ids import RoomId
 
-TOPIC: Final = "meet"
 HERE: Final = "here"
 
 
@@ -44,7 +44,7 @@ def show(
         words = localizer.text("They are with me: open it on a tablet")
     here = Choice(id=HERE, label=words, style="primary")
     prompt = scene.prompt(person, (here,), lasts_ms, is_single_use=False)
-    purpose = {"topic": TOPIC, "session": session.id, "party": member.id}
+    purpose = {"topic": Topic.MEET, "session": session.id, "party": member.id}
     intro = guest_doc(session, member, localizer)
     scene.ask(room_id, person, prompt, intro, about=matter, purpose=purpose)
     return session
@@ -52,4 +52,4 @@ def show(
 
 def about(session: Session, member: Member) -> str:
     """The matter of the question to a guest's registrar."""
-    return f"{TOPIC} {session.id} {member.id}"
+    return f"{Topic.MEET} {session.id} {member.id}"

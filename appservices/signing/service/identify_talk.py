@@ -32,12 +32,13 @@ from appservices.signing.core.texts.identify import (
 )
 from appservices.signing.core.texts.meeting import PAPERS, name_doc
 from appservices.signing.core.texts.talk import refused_words
+from appservices.signing.core.topics import Topic
 from appservices.signing.service import identifying
 from appservices.signing.service.draft_talk import WORDS
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import identifications as store
-from veche.access.approvals import DECLINE
+from veche.access.approvals import DECLINE, keys_of
 from veche.access.approvals.core import typed_code
 from veche.bots import ChatJob
 from veche.chat import prompts
@@ -63,12 +64,12 @@ if TYPE_CHECKING:
     from veche.protocol.message import Doc
     from veche.runtime.database import Cursor
 
-HERE: Final = "identify-here"
-DIGITS: Final = "identify-digits"
-WHICH: Final = "identify-papers"
-NAME: Final = "identify-name"
-WORD: Final = "identify-word"
-UNDO: Final = "identify-undo"
+HERE: Final = Topic.IDENTIFY_HERE
+DIGITS: Final = Topic.IDENTIFY_DIGITS
+WHICH: Final = Topic.IDENTIFY_PAPERS
+NAME: Final = Topic.IDENTIFY_NAME
+WORD: Final = Topic.IDENTIFY_WORD
+UNDO: Final = Topic.IDENTIFY_UNDO
 TOPICS: Final = frozenset({HERE, DIGITS, WHICH, NAME, WORD, UNDO})
 IDENTIFY: Final = "signing.identify"
 """Job: finds out what registrar and person are called."""
@@ -86,7 +87,7 @@ def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
     if not typed:
         known = [
             one
-            for key in scene.approvals.keys_of(scene.txn, person)
+            for key in keys_of(scene.txn, person)
             if (one := store.of_key(scene.txn, scene.vault, person, key.id)) is not None
             if one.counts(scene.now_ms) and key.revoked_at_ms is None
         ]
@@ -243,7 +244,7 @@ def _done(scene: Scene, one: Identification, called: Mapping[str, str], nonce: s
         room_id, localizer = scene.chat_of(person), scene.localizer(person)
         if room_id is None:
             continue
-        undo = Choice(id=UNDO, label=localizer.text("It shall count no more"), style="danger")
+        undo = Choice(id=UNDO.value, label=localizer.text("It shall count no more"), style="danger")
         doc = done_doc(one, localizer, is_person=person == one.person)
         _ask(scene, one, (person, room_id), UNDO, doc, (undo,), {})
 
@@ -329,7 +330,7 @@ class Identify(ChatJob[Parts]):
             scene.tell(room_id, registrar, nobody_doc(person, localizer))
             return
         chat = scene.chat_of(person)
-        keys = scene.approvals.keys_of(txn, person)
+        keys = keys_of(txn, person)
         if chat is None or all(one.revoked_at_ms is not None for one in keys):
             doc = cannot_doc(called["person"], localizer, has_chat=chat is not None)
             scene.tell(room_id, registrar, doc)

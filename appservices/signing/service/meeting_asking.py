@@ -11,6 +11,7 @@ from appservices.signing.core.evidence.record import IDENTIFIED
 from appservices.signing.core.meeting import about_of
 from appservices.signing.core.texts.meeting import over_doc
 from appservices.signing.core.texts.talk import refused_words
+from appservices.signing.core.topics import Topic
 from appservices.signing.service.draft_talk import WORDS
 from veche.access.approvals import fingerprint
 from veche.protocol.message import Paragraph
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from veche.protocol.message import Doc
     from veche.protocol.prompts import Choice
 
-NAME: Final = "meet-name"
+NAME: Final = Topic.MEET_NAME
 """Topic of the question that is answered in words."""
 
 

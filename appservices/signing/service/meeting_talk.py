@@ -18,10 +18,12 @@ from appservices.signing.core.texts.meeting import (
     name_doc,
     other_name_doc,
 )
+from appservices.signing.core.topics import Topic
 from appservices.signing.service import guest_cards, meetings, tablet_talk
-from appservices.signing.service.guest_cards import HERE, TOPIC
+from appservices.signing.service.guest_cards import HERE
 from appservices.signing.service.meeting_asking import NAME, Met, ask, say, what_of
 from appservices.signing.store import meetings as store
+from veche.access.approvals import revoked_among
 from veche.chat import prompts
 from veche.protocol.approval import MandateShown, showable
 from veche.protocol.errors import RefusedError
@@ -38,9 +40,9 @@ if TYPE_CHECKING:
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
 
-WHICH: Final = "meet-papers"
-ATTEST: Final = "meet-attest"
-TOPICS: Final = frozenset({TOPIC, WHICH, NAME, ATTEST, *tablet_talk.TOPICS})
+WHICH: Final = Topic.MEET_PAPERS
+ATTEST: Final = Topic.MEET_ATTEST
+TOPICS: Final = frozenset({Topic.MEET, WHICH, NAME, ATTEST, *tablet_talk.TOPICS})
 STOP: Final = "stop"
 SEEN: Final = "seen"
 DECLINE: Final = "decline"
@@ -101,14 +103,14 @@ def answered(scene: Scene, answered: Answered) -> None:
     room_id, person = answered.inbound.room_id, answered.inbound.sender
     purpose, choice = answered.kept.purpose, answered.chosen.choice or ""
     topic = purpose["topic"]
-    if topic == TOPIC:
+    if topic == Topic.MEET:
         if choice == HERE:
             _offer(scene, session, member, room_id)
         return
     label = answered.kept.prompt.choice(choice)
     nonce = answered.chosen.approved_by
     is_settled = scene.settle(answered, label.label if label is not None else "")
-    if not is_settled and not (nonce and scene.approvals.revoked_among(scene.txn, [nonce])):
+    if not is_settled and not (nonce and revoked_among(scene.txn, [nonce])):
         return
     try:
         met = Met(session, member, _current(scene, session, member, purpose), room_id)
@@ -247,7 +249,7 @@ def _waiting(scene: Scene, inbound: Inbound) -> list[tuple[Session, Member]]:
     """The guests who wait for whoever has written."""
     found = []
     for kept in prompts.candidates(scene.txn, inbound, None):
-        if kept.is_open and kept.purpose.get("topic") == TOPIC:
+        if kept.is_open and kept.purpose.get("topic") == Topic.MEET:
             matter = _matter(scene, kept.purpose, inbound.sender)
             found += [] if matter is None else [matter]
     return found

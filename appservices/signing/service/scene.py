@@ -8,6 +8,7 @@ import attrs
 
 from appservices.signing.config import SessionsSection
 from appservices.signing.core.commands import COMMANDS
+from appservices.signing.core.topics import Topic
 from appservices.signing.service.tokens import SEED, key_text, token_of
 from appservices.signing.store import chats, events, sessions
 from veche.bots import BotProfile, ChatParts, Conversation
@@ -52,7 +53,7 @@ class Parts(ChatParts[SessionsSection]):
         pool: The threads in which keys sign.
     """
 
-    profile = BotProfile(PURPOSE, CATALOGUE, COMMANDS, chats.CHATS)
+    profile = BotProfile(PURPOSE, CATALOGUE, COMMANDS, chats.CHATS, frozenset(Topic))
     signing: SigningSection
     authorities: Authorities
     seals: Seals

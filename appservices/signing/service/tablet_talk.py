@@ -21,6 +21,7 @@ from appservices.signing.core.texts.by_hand import (
     written_doc,
 )
 from appservices.signing.core.texts.meeting import PAPERS, meeting_refused_doc
+from appservices.signing.core.topics import Topic
 from appservices.signing.service import tablets
 from appservices.signing.service.by_hand import withdrawn
 from appservices.signing.service.meeting_asking import Met, ask
@@ -42,10 +43,10 @@ if TYPE_CHECKING:
     from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
-WHICH: Final = "meet-papers"
+WHICH: Final = Topic.MEET_PAPERS
 """Topic of the question for the papers: that of a phone."""
-REFUSAL: Final = "hand-refusal"
-WITNESS: Final = "hand-witness"
+REFUSAL: Final = Topic.HAND_REFUSAL
+WITNESS: Final = Topic.HAND_WITNESS
 TOPICS: Final = frozenset({REFUSAL, WITNESS})
 CONFIRM: Final = "confirm"
 STOP: Final = "stop"

@@ -146,7 +146,17 @@ class PromptRoom:
         self._events += 1
         event_id = EventId(f"$in{self._events}")
         standing = DeviceStanding.VERIFIED
-        return Inbound(BOT, room_id, event_id, sender, kind, content, trust, standing, NOW_MS)
+        return Inbound(
+            bot=BOT,
+            room_id=room_id,
+            event_id=event_id,
+            sender=sender,
+            event_type=kind,
+            content=content,
+            trust=trust,
+            standing=standing,
+            at_ms=NOW_MS,
+        )
 
     def settle(self, heard: Heard, sender: UserId = ALICE) -> bool:
         """Let what was heard count."""

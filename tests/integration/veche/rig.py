@@ -34,7 +34,7 @@ from veche.messaging.outbox.sender import OutboxSender
 from veche.messaging.service import BotAccount
 from veche.protocol.acts import ActClass
 from veche.protocol.ids import DeviceId, RoomId, UserId, effect_id
-from veche.protocol.inbound import DeviceStanding, Trust
+from veche.protocol.inbound import DeviceStanding, PageCommand, Trust
 from veche.runtime.database import Database
 from veche.runtime.database.listener import Listener
 from veche.runtime.database.migrate import MigrationSet
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from veche.messaging.inbox.store import Claim, Item
     from veche.messaging.outbox import Relation
     from veche.protocol.ids import EffectId
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, Incoming, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
 
@@ -100,15 +100,25 @@ class FakeService:
 
     Attributes:
         fail: Given an event, raises what the test wants.
+        fail_page: Given what was done on a page, raises what the test wants.
     """
 
     is_answering: bool = True
     fail: Callable[[Inbound], None] = lambda _: None
+    fail_page: Callable[[PageAct], None] = lambda _: None
     log: ActLog = attrs.field(factory=lambda: ActLog(bytes(32)))
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Keep it."""
         self.fail(inbound)
+        self._keep(txn, inbound, inbound.event_type, inbound.content.get("body"))
+
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:
+        """Keep it; what a command says is its body."""
+        self.fail_page(act)
+        self._keep(txn, act, "page", act.text if isinstance(act, PageCommand) else act.choice)
+
+    def _keep(self, txn: Cursor, inbound: Incoming, kind: str, said: Any) -> None:
         txn.execute(
             "INSERT INTO told (bot, room_id, event_id, sender, kind, body, trust)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s)",
@@ -117,12 +127,12 @@ class FakeService:
                 inbound.room_id,
                 inbound.event_id,
                 inbound.sender,
-                inbound.event_type,
-                inbound.content.get("body"),
+                kind,
+                said,
                 int(inbound.trust),
             ),
         )
-        body = str(inbound.content.get("body"))
+        body = str(said)
         if self.is_answering and body.startswith("ask "):
             content = {"msgtype": "m.text", "body": "answer " + body[4:]}
             self.say(txn, inbound.bot, inbound.room_id, content, cause=inbound.event_id)

@@ -39,7 +39,7 @@ from veche.access.approvals.errors import (
 from veche.access.approvals.parts import language_of, tell
 from veche.access.approvals.store import Evidence
 from veche.access.sessions import Level
-from veche.messaging.inbox.pages import PageAct, hand_in
+from veche.messaging.inbox.pages import hand_in, page_event_id
 from veche.protocol.approval import Decline, MandateShown, PaymentShown, challenge_of
 from veche.protocol.approval import signed_bytes as bytes_of
 from veche.protocol.errors import (
@@ -48,10 +48,8 @@ from veche.protocol.errors import (
     LevelTooLowError,
     NotFoundError,
 )
-from veche.protocol.inbound import Trust
-from veche.protocol.message import RelationKind
+from veche.protocol.inbound import PromptAnswer, Trust
 from veche.protocol.p256 import verify
-from veche.protocol.prompts import ANSWER_KEY
 from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
@@ -303,28 +301,21 @@ def _answer(
     trust: Trust,
     now_ms: int,
 ) -> None:
-    """Let the bot that asked hear the answer, as if the person's client had sent it."""
+    """Let the bot that asked hear the answer."""
     if question is None:
         return  # of the daily limit
-    chosen = question.prompt.choice(choice)
-    relates: dict[str, Any] = {"rel_type": RelationKind.REFERENCE.value}
-    if question.event_id is not None:  # else its message is on its way: nobody has to wait for it
-        relates["event_id"] = question.event_id
-    content = {
-        "msgtype": "m.text",
-        "body": chosen.label if chosen else str(choice),
-        ANSWER_KEY: {"v": 1, "prompt": question.prompt.id, "choice": choice},
-        "m.relates_to": relates,
-    }
-    act = PageAct(
+    answer = PromptAnswer(
         bot=question.bot,
         room_id=question.room_id,
-        person=asked.person,
-        content=content,
+        event_id=page_event_id(asked.person, f"approval {asked.nonce}"),
+        sender=asked.person,
         trust=trust,
-        key=f"approval {asked.nonce}",
+        at_ms=now_ms,
+        prompt=question.prompt.id,
+        choice=choice,
+        nonce=asked.nonce if trust is Trust.SIGNED else None,
     )
-    hand_in(txn, act, now_ms)
+    hand_in(txn, answer)
 
 
 def _carry_out(txn: Cursor, parts: Parts, asked: Asked, approval: Approval, now_ms: int) -> None:

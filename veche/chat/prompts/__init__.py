@@ -5,7 +5,7 @@ what the room is shown afterwards.
 """
 
 from veche.chat.prompts.asking import Asking, Closing, ask, close, settle
-from veche.chat.prompts.matching import Answered, Heard, candidates, hear, named
+from veche.chat.prompts.matching import Answered, Heard, candidates, hear, hear_page, named
 from veche.chat.prompts.store import Kept, by_id, open_about
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "candidates",
     "close",
     "hear",
+    "hear_page",
     "named",
     "open_about",
     "settle",

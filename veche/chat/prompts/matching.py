@@ -9,7 +9,15 @@ import attrs
 
 from veche.chat.attention import REACTION
 from veche.chat.prompts import store
-from veche.protocol.answers import PROMPTS_MAX, Chosen, Outcome, read_answer
+from veche.protocol.answers import (
+    PROMPTS_MAX,
+    Chosen,
+    Outcome,
+    RefusalReason,
+    Refused,
+    judge_answer,
+    read_answer,
+)
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import ULID_PATTERN, as_event_id
 from veche.protocol.prompts import ANSWER_KEY
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
 
     from veche.chat.prompts.store import Kept
     from veche.protocol.ids import EffectId, EventId
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, Incoming, PromptAnswer
     from veche.runtime.database import Cursor
 
 UNSENT_RETRY_MS: Final = 100
@@ -30,10 +38,16 @@ _ULID: Final = re.compile(ULID_PATTERN)
 
 @attrs.frozen
 class Answered:
-    """An answer to a prompt."""
+    """An answer to a prompt.
+
+    Attributes:
+        kept: The prompt.
+        inbound: By what it came: an event of the room, or an answer on a page.
+        chosen: What was chosen.
+    """
 
     kept: Kept
-    inbound: Inbound
+    inbound: Incoming
     chosen: Chosen
 
 
@@ -91,6 +105,14 @@ def hear(
     if about is None and events and any(one.is_open and one.is_on_its_way for one in kept):
         raise UnavailableError("the prompt is on its way", retry_after_ms=UNSENT_RETRY_MS)
     return Heard(outcome, about, [one for one in kept if one.is_open])
+
+
+def hear_page(txn: Cursor, answer: PromptAnswer) -> Heard:
+    """Hold an answer that was given on a page against the prompt that it names."""
+    kept = store.by_id(txn, answer.bot, answer.prompt)
+    if kept is None:
+        return Heard(Refused(None, RefusalReason.MALFORMED), None, ())
+    return Heard(judge_answer(answer, kept.asked), kept, ())
 
 
 def candidates(txn: Cursor, inbound: Inbound, thread: EffectId | None) -> list[Kept]:

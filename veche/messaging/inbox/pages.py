@@ -1,24 +1,23 @@
-"""What people do on pages: rows of the inbox, as if their client had sent them.
+"""What people do on pages: typed rows of the inbox, beside the events of the room.
 
 So a page act is durable, keeps the order of its room, is done once, and by whichever process holds
-the bot. Its event has an id that no homeserver gives (``page:…``, which the intake refuses),
-derived from the person and the idempotency key; its trust is what the page's session or the
-approval's signature proved, and is written beside it by us alone. Once it is done its content is
-wiped.
+the bot. Its id is one that no homeserver gives (``page:…``, which the intake refuses), derived from
+the person and the idempotency key; its trust is what the page's session or the approval's signature
+proved. Once it is done its content is wiped.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
 from veche.messaging.inbox import store
 from veche.messaging.inbox.events import PAGE
+from veche.protocol.canonical import canonical
 from veche.protocol.errors import (
     ConflictError,
     MalformedError,
@@ -28,49 +27,34 @@ from veche.protocol.errors import (
     UnavailableError,
 )
 from veche.protocol.ids import EventId
-from veche.protocol.inbound import Trust
+from veche.protocol.inbound import PageCommand, PromptAnswer, Trust
 from veche.runtime import live as live_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from veche.messaging.inbox.store import Claim, Item
-    from veche.protocol.ids import RoomId, UserId
+    from veche.protocol.ids import UserId
+    from veche.protocol.inbound import PageAct
     from veche.runtime.database import Cursor
 
 KEY_CHARACTERS_MAX: Final = 64
 CONTENT_BYTES_MAX: Final = 32_768
 """As for what a client sends (protocol, "Fallback")."""
-TRUST_KEY: Final = "org.veche.page_trust"
-"""Beside the content, where no event of a homeserver has it."""
 SETTLED_MS: Final = 5_000
 _RETRY_AFTER_MS: Final = 1_000
-_MESSAGE: Final = "m.room.message"
+_KINDS: Final[Mapping[str, type[PageAct]]] = {
+    "org.veche.prompt_answer": PromptAnswer,
+    "org.veche.page_command": PageCommand,
+}
+"""By ``event_type`` of their rows."""
+_OF_ROW: Final = frozenset({"bot", "room_id", "event_id", "sender", "standing", "at_ms"})
+"""What stands in the columns of a row, or is the same for all."""
+_UNKNOWN_DIGEST: Final = b""
+"""Of an act that an earlier version took, in another form: it cannot be compared."""
 _KEY: Final = re.compile(r"[!-~]+(?: [!-~]+)?")
 
 Outcome = Literal["waiting", "done", "refused"]
-
-
-@attrs.frozen
-class PageAct:
-    """Something that a person does on a page.
-
-    Attributes:
-        bot: Which of our bots hears it.
-        room_id: Where the bot would hear it; both are in there.
-        person: Who does it, as the session or the approval proved.
-        content: Of an ``m.room.message``, as a client would send it.
-        trust: Level of what it says.
-        key: Idempotency key: 1 to ``KEY_CHARACTERS_MAX`` printable ASCII characters. One with a
-            space in the middle is ours: no page can take it first, since theirs have none.
-    """
-
-    bot: UserId
-    room_id: RoomId
-    person: UserId
-    content: Mapping[str, Any]
-    trust: Trust
-    key: str
 
 
 @attrs.frozen
@@ -87,42 +71,52 @@ class PageRow:
 
 
 def page_event_id(person: UserId, key: str) -> EventId:
-    """The id of what a person did under an idempotency key."""
+    """The id of what a person did under an idempotency key.
+
+    Args:
+        person: Who, as the session or the approval proved.
+        key: 1 to ``KEY_CHARACTERS_MAX`` printable ASCII characters. One with a space in the middle
+            is ours: no page can take it first, since theirs have none.
+
+    Raises:
+        MalformedError: The key is none.
+    """
+    if len(key) > KEY_CHARACTERS_MAX or not _KEY.fullmatch(key):
+        raise MalformedError("key", f"should have 1 to {KEY_CHARACTERS_MAX} printable characters")
     data = f"{person}\n{key}".encode()
     digest = hashlib.blake2b(data, digest_size=16, person=b"veche.page").digest()
     return EventId(PAGE + base64.b32encode(digest).decode().rstrip("=").lower())
 
 
-def hand_in(txn: Cursor, act: PageAct, now_ms: int) -> PageRow:
+def hand_in(txn: Cursor, act: PageAct) -> PageRow:
     """Put an act into the inbox and wake its worker; the same act again changes nothing.
 
     Args:
         txn: Of the request.
-        act: What was done.
-        now_ms: UTC.
+        act: What was done; its event id is of ``page_event_id``.
 
     Raises:
         ConflictError: Under this key something else was done.
-        MalformedError: The key is none.
+        MalformedError: It has no canonical JSON.
         TooLargeError: The content is over ``CONTENT_BYTES_MAX``.
         RefusedError: The bot is not in the room, or the person is neither in there nor invited.
         UnavailableError: Who is in the room is being read from the homeserver.
     """
-    event_id = page_event_id(act.person, _checked(act.key))
-    event = _event(act, event_id)
-    digest = hashlib.blake2b(f"{act.bot}\n{act.room_id}\n{event}".encode(), digest_size=32).digest()
+    event_id, kind, said = act.event_id, *_written(act)
+    whole = f"{act.bot}\n{act.room_id}\n{kind}\n{said}"
+    digest = hashlib.blake2b(whole.encode(), digest_size=32).digest()
     txn.execute(
         "INSERT INTO runtime.page_act (event_id, room_id, bot, digest, created_at_ms)"
         " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        (event_id, act.room_id, act.bot, digest, now_ms),
+        (event_id, act.room_id, act.bot, digest, act.at_ms),
     )
     if txn.rowcount == 0:
         txn.execute("SELECT digest FROM runtime.page_act WHERE event_id = %s", (event_id,))
         [(known,)] = txn.fetchall()
-        if bytes(known) != digest:
+        if bytes(known) not in {digest, _UNKNOWN_DIGEST}:
             raise ConflictError("This key was used for something else; nothing has changed")
         return PageRow(event_id, is_new=False)
-    _append(txn, act, event_id, event, now_ms)
+    _append(txn, act, kind, said)
     return PageRow(event_id, is_new=True)
 
 
@@ -160,9 +154,18 @@ def is_page(event_id: str) -> bool:
     return event_id.startswith(PAGE)
 
 
-def trust_of(item: Item) -> Trust:
-    """The level that was proved when the row was handed in."""
-    return Trust(item.event[TRUST_KEY])
+def read(claim: Claim, item: Item) -> PageAct:
+    """Read an act as it was handed in."""
+    said = dict(item.event)
+    return _KINDS[item.event_type](
+        bot=claim.bot,
+        room_id=claim.room_id,
+        event_id=item.event_id,
+        sender=item.sender,
+        trust=Trust(said.pop("trust")),
+        at_ms=item.received_at_ms,
+        **said,
+    )
 
 
 def ended(txn: Cursor, claim: Claim, items: Sequence[Item], seqs: Sequence[int]) -> None:
@@ -194,29 +197,18 @@ def fail(txn: Cursor, claim: Claim, item: Item, now_ms: int, delays_ms: Sequence
     return failures
 
 
-def _checked(key: str) -> str:
-    if len(key) > KEY_CHARACTERS_MAX or not _KEY.fullmatch(key):
-        raise MalformedError("key", f"should have 1 to {KEY_CHARACTERS_MAX} printable characters")
-    return key
-
-
-def _event(act: PageAct, event_id: EventId) -> str:
-    """The row's event; equal for equal acts."""
-    content = json.dumps(act.content, separators=(",", ":"), sort_keys=True)
-    if len(content.encode()) > CONTENT_BYTES_MAX:
+def _written(act: PageAct) -> tuple[str, str]:
+    """The type of the row, and what it says; equal for equal acts."""
+    kind = next(kind for kind, of in _KINDS.items() if isinstance(act, of))
+    said = attrs.asdict(act, recurse=False, filter=lambda field, _: field.name not in _OF_ROW)
+    # What no client could send in a message, no bot has to bear from a page.
+    whole = canonical(said, where="body")
+    if len(whole) > CONTENT_BYTES_MAX:
         raise TooLargeError(f"The answer is over {CONTENT_BYTES_MAX} bytes")
-    event = {
-        "event_id": event_id,
-        "room_id": act.room_id,
-        "sender": act.person,
-        "type": _MESSAGE,
-        "content": act.content,
-        TRUST_KEY: int(act.trust),
-    }
-    return json.dumps(event, separators=(",", ":"), sort_keys=True)
+    return kind, whole.decode()
 
 
-def _append(txn: Cursor, act: PageAct, event_id: EventId, event: str, now_ms: int) -> None:
+def _append(txn: Cursor, act: PageAct, kind: str, said: str) -> None:
     """One more row of the room, which it refuses as the homeserver would refuse the message."""
     _check_room(txn, act)
     txn.execute(
@@ -225,16 +217,16 @@ def _append(txn: Cursor, act: PageAct, event_id: EventId, event: str, now_ms: in
         " VALUES (%s, %s, %s, %s, %s, %s::json, %s, %s)",
         (
             act.room_id,
-            event_id,
+            act.event_id,
             act.bot,
-            act.person,
-            _MESSAGE,
-            event,
+            act.sender,
+            kind,
+            said,
             int(store.Source.PAGE),
-            now_ms,
+            act.at_ms,
         ),
     )
-    store.wake_room(txn, act.room_id, act.bot, now_ms)
+    store.wake_room(txn, act.room_id, act.bot, act.at_ms)
 
 
 def _check_room(txn: Cursor, act: PageAct) -> None:
@@ -245,7 +237,7 @@ def _check_room(txn: Cursor, act: PageAct) -> None:
         " LEFT JOIN runtime.room AS r ON r.room_id = b.room_id"
         " LEFT JOIN runtime.room_member AS p ON p.room_id = b.room_id AND p.user_id = %s"
         " WHERE b.room_id = %s AND b.bot = %s",
-        (act.person, act.room_id, act.bot),
+        (act.sender, act.room_id, act.bot),
     )
     row = txn.fetchone()
     if row is None:

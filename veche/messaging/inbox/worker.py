@@ -344,6 +344,9 @@ class Worker:
         if item.event_type in TRACKED and "state_key" in item.event:
             is_ours, hooks = self._ports.is_ours, self._ports.hooks
             batch.is_doubtful |= track(txn, hooks, is_ours, claim, item)
+        if pages.is_page(item.event_id):
+            self._receivers[claim.bot].receive_page(txn, pages.read(claim, item))
+            return
         inbound = self._open(txn, claim, item)
         if inbound.standing in _DOUBTED and self._ports.doubted(txn, claim, item, inbound, now_ms):
             return
@@ -375,8 +378,6 @@ class Worker:
                 raise RefusedEvent("content")
             kind, content = item.event_type, plain
             trust, standing = Trust.ANY, DeviceStanding.NOT_ENCRYPTED
-            if pages.is_page(item.event_id):
-                trust, standing = pages.trust_of(item), DeviceStanding.PAGE
         try:
             content = read_content(content, "content")
         except MalformedError as e:
@@ -432,9 +433,8 @@ class Worker:
     def _fail(self, txn: Cursor, claim: Claim, item: Item, now_ms: int) -> int:
         failures = pages.fail(txn, claim, item, now_ms, ROW_DELAYS_MS)
         is_given_up = failures >= store.FAILURES_MAX and claim.is_joined
-        # Who acts on a page sees there what became of it.
-        is_said = not pages.is_page(item.event_id) and is_for_an_answer(item.event_type, item.event)
-        if is_given_up and is_said:
+        # Who acts on a page sees there what became of it: its rows are of other types.
+        if is_given_up and is_for_an_answer(item.event_type, item.event):
             self._ports.given_up(txn, claim, item, now_ms)
         return failures
 

@@ -20,16 +20,20 @@ from tests.integration.appservices.agency.town import (
     words_of,
 )
 from tests.support.hostile_events import hostile_contents
-from veche.bots import CHATS_MAX
-from veche.protocol.ids import RoomId
+from veche.bots import CHATS_MAX, Chat, Chats
+from veche.protocol.ids import RoomId, UserId
 from veche.protocol.inbound import Trust
 from veche.runtime.crypto.store import people as key_store
+from veche.runtime.database import Cursor
 from veche.runtime.matrix.client import MatrixError
 
 if TYPE_CHECKING:
     from tests.integration.appservices.agency.town import Town
+    from veche.protocol.inbound import Inbound
 
 TRIES: Final = 40
+STATEMENTS_MAX: Final = 26
+"""Of the transaction that hears an answer, asks the next question and keeps the case."""
 SECOND_CHAT = RoomId("!second:veche.test")
 
 
@@ -547,6 +551,51 @@ def test_the_office_leaves_chats_that_the_person_left_so_they_come_back_always(
 
     assert len(calls_of(town, "leave")) >= CHATS_MAX
     assert {why for _, why in calls_of(town, "leave")} == {None}
+
+
+def test_one_room_can_be_a_chat_with_several_offices(town: Town) -> None:
+    other = UserId("@veche_org_lindenau_parks:veche.test")
+    ours, theirs = Chats("agency", BOT), Chats("agency", other)
+
+    def work(txn: Cursor) -> tuple[Any, ...]:
+        ours.keep(txn, CHAT, ALICE, 2)
+        ours.keep(txn, SECOND_CHAT, ALICE, 1)
+        theirs.keep(txn, CHAT, BOB, 3)
+        theirs.set_greeted(txn, CHAT)
+        ours.keep(txn, CHAT, BOB, 4)
+        theirs.drop(txn, SECOND_CHAT)
+        return ours.of(txn, ALICE), ours.of(txn, BOB), theirs.of(txn, BOB), theirs.read(txn, CHAT)
+
+    known, none, of_bob, chat = town.run(work)
+
+    assert known == [Chat(CHAT, ALICE, False), Chat(SECOND_CHAT, ALICE, False)]
+    assert none == []
+    assert of_bob == [chat] == [Chat(CHAT, BOB, True)]
+
+
+def test_an_answer_in_a_form_takes_few_statements(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.started()
+    for words in ("Anna Weber", "12 March 2020"):
+        town.write(CHAT, ALICE, words)
+    counted: list[str] = []
+    execute, receive = Cursor.execute, town.agency.receive
+
+    def counting(self: Cursor, query: str, values: Any = None) -> None:
+        counted.append(query)
+        execute(self, query, values)
+
+    def receiving(txn: Cursor, inbound: Inbound) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Cursor, "execute", counting)
+            receive(txn, inbound)
+
+    monkeypatch.setattr(town.agency, "receive", receiving)
+    said = new_words(town.write(CHAT, ALICE, "1"))
+
+    assert "What is it for" not in said
+    assert 0 < len(counted) <= STATEMENTS_MAX, "\n".join(counted)
 
 
 @pytest.mark.parametrize("where", ["chat", "case", "desk"])

@@ -8,9 +8,9 @@ import attrs
 import pytest
 
 from appservices.agency.service.fees import FeeNews, fee_handlers
-from appservices.agency.service.jobs import Parts
 from tests.integration.appservices.agency.town import (
     ALICE,
+    BOT,
     CAROL,
     CHAT,
     HENRIETTE,
@@ -31,7 +31,7 @@ from veche.protocol.money import Money
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from appservices.agency.service.till import Till
+    from appservices.agency.service.invoicing_client import InvoicingClient
     from tests.integration.appservices.agency.town import Said, Town
     from veche.contracts.payments.invoice_api import InvoiceBody
 
@@ -55,7 +55,7 @@ STAFF: Final = (
 
 
 @attrs.define
-class FakeTill:
+class FakeInvoicing:
     """The institution, as far as the agency asks it."""
 
     made: dict[str, InvoiceBody] = attrs.field(factory=dict)
@@ -92,10 +92,10 @@ class FakeTill:
 
 @attrs.define
 class Office:
-    """The town with a service that costs something, its till, and what it hears from there."""
+    """The town with a service that costs something, its invoicing, and what it hears from there."""
 
     town: Town
-    till: FakeTill
+    invoicing: FakeInvoicing
     news: FeeNews
     count: int = 0
 
@@ -109,12 +109,12 @@ class Office:
     def hear(self, type_: str, ours: str | None = None, n: int | None = None) -> list[Said]:
         """An event comes; what is said then."""
         self.count += 1
-        [key] = self.till.made or [""]
+        [key] = self.invoicing.made or [""]
         event = InvoiceEvent(
             n=n or self.count,
             type=type_,
             at_ms=self.town.now_ms,
-            invoice=self.till.invoice_id(key),
+            invoice=self.invoicing.invoice_id(key),
             ours=key if ours is None else ours,
         )
         before = len(self.town.said)
@@ -136,17 +136,20 @@ def office(town: Town, tmp_path: Path) -> Office:
     path = town.service_file("parking", steps=[{"step": "form"}, PAY, {"step": "review"}])
     payments = {"url": "http://127.0.0.1:1", "key_path": str(key)}
     agency = town.opened(services=[path], staff=STAFF, payments=payments)
-    till = FakeTill()
-    parts = Parts(cast("Any", town.host), agency.scene, agency.workplaces)
+    invoicing = FakeInvoicing()
+    office = attrs.evolve(agency.offices[BOT], invoicing=cast("InvoicingClient", invoicing))
     handlers = cast("dict[str, Any]", agency.job_handlers())
-    handlers.update(fee_handlers(parts, {"lindenau": cast("Till", till)}))
-    return Office(town, till, FeeNews(parts, "lindenau", cast("Till", till)))
+    handlers.update(fee_handlers(office))
+    news = FeeNews(
+        cast("Any", town.host), agency.offices, "lindenau", cast("InvoicingClient", invoicing)
+    )
+    return Office(town, invoicing, news)
 
 
 def test_the_invoice_says_what_the_service_says(office: Office) -> None:
     said = office.apply()
 
-    [(key, body)] = office.till.made.items()
+    [(key, body)] = office.invoicing.made.items()
     case = office.town.case()
     assert key == body.ours == f"{case.id}.1"
     assert (body.addressee, body.title, body.law) == (ALICE, "Permit fee", "Fees Act, section 3")
@@ -198,23 +201,23 @@ def test_who_is_refused_gets_it_back(office: Office) -> None:
         said = town.write(desk, CAROL, words, thread=thread)
 
     assert "You paid 12.00 EUR. They come back to you by themselves." in words_of(said)
-    [key] = office.till.made
-    assert office.till.withdrawn == [office.till.invoice_id(key)]
+    [key] = office.invoicing.made
+    assert office.invoicing.withdrawn == [office.invoicing.invoice_id(key)]
     assert "You have 12.00 EUR back" in words_of(office.hear(REFUNDED))
 
 
 def test_what_cannot_be_invoiced_is_mended_by_the_office(office: Office) -> None:
-    office.till.error = RefusedError("this currency is not kept here")
+    office.invoicing.error = RefusedError("this currency is not kept here")
     said = office.apply()
     assert "this currency is not kept here" in words_of(said, office.town.desk("parking"))
-    office.till.error = None
+    office.invoicing.error = None
     retried = office.town.press(office.town.question("retry"), HENRIETTE, "retry")
 
     assert "pay RF18539007547034" in words_of(retried)
 
 
 def test_an_invoice_of_a_case_that_ended_meanwhile_is_taken_back(office: Office) -> None:
-    office.till.error = TimeoutError()
+    office.invoicing.error = TimeoutError()
     with pytest.raises(TimeoutError):
         office.apply()
     [(job_id,)] = office.town.sql(
@@ -225,9 +228,9 @@ def test_an_invoice_of_a_case_that_ended_meanwhile_is_taken_back(office: Office)
     office.town.move(room, ALICE, "join")
     office.town.write(room, ALICE, "withdraw")
     office.town.press(office.town.question("withdraw"), ALICE, "withdraw")
-    assert (office.town.case().state, office.till.withdrawn) == ("withdrawn", [])
-    office.till.error = None
+    assert (office.town.case().state, office.invoicing.withdrawn) == ("withdrawn", [])
+    office.invoicing.error = None
     office.town.pass_time(120_000)
 
     assert job_id
-    assert len(office.till.withdrawn) == len(office.till.made) == 1
+    assert len(office.invoicing.withdrawn) == len(office.invoicing.made) == 1

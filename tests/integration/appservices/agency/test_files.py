@@ -8,7 +8,7 @@ import pytest
 
 from appservices.agency.core.states import State
 from appservices.agency.service.file_checks import GIVE_UP_MS
-from appservices.agency.service.holding import CHECK_FILE, HELD_MAX, SLOW_MS
+from appservices.agency.service.file_queue import CHECK_FILE, QUEUED_MAX, SLOW_MS
 from tests.integration.appservices.agency.town import ALICE, CHAT, JPEG_DATA, STAFF, words_of
 from veche.protocol.errors import UnavailableError
 from veche.protocol.prompts import ANSWER_KEY
@@ -184,14 +184,14 @@ def test_a_homeserver_that_does_not_answer_is_asked_for_a_while(town: Town) -> N
 def test_not_everything_waits(town: Town) -> None:
     asked_for_photo(town)
     sent_while_silent(town)
-    for _ in range(HELD_MAX - 1):
+    for _ in range(QUEUED_MAX - 1):
         wait(town, "x")
     before = len(town.said)
 
     wait(town, "one too many")
 
     assert "I am still looking at the file" in words_of(town.said[before:])
-    assert waiting(town) == HELD_MAX
+    assert waiting(town) == QUEUED_MAX
 
 
 def test_a_damaged_file_is_not_added_to_a_case(town: Town) -> None:

@@ -32,7 +32,7 @@ from veche.chat import prompts
 from veche.messaging.inbox import pages
 from veche.protocol.errors import ConflictError, LevelTooLowError, NotFoundError, UnavailableError
 from veche.protocol.ids import EventId, RoomId
-from veche.protocol.inbound import Trust
+from veche.protocol.inbound import PromptAnswer, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -148,7 +148,7 @@ def test_who_has_no_chat_gets_one(town: Town) -> None:
 
 
 def test_two_starts_without_a_chat_share_one(town: Town) -> None:
-    service = town.agency.workplaces[BOT].services[COPY]
+    service = town.agency.offices[BOT].section.services[COPY]
     events = [
         town.visit(lambda one: page_acts.start_case(one, service), key=key)
         for key in ("one", "two")
@@ -184,7 +184,7 @@ def test_too_many_cases_are_refused_before_a_chat_is_made(town: Town) -> None:
 def test_a_start_that_loses_its_chat_is_told_on_the_page_only(town: Town) -> None:
     """Somebody else came into the chat after the page had asked."""
     town.greeted()
-    service = town.agency.workplaces[BOT].services[COPY]
+    service = town.agency.offices[BOT].section.services[COPY]
     event_id, _ = town.visit(lambda one: page_acts.start_case(one, service))
     town.seat(CHAT, BOB)
 
@@ -598,6 +598,18 @@ def test_a_form_that_does_not_fit_a_message_is_filled_in_on_the_page(town: Town)
     assert len(seen(town, case_id).answers) == 40
 
 
+def test_a_chat_that_an_earlier_release_kept_is_the_one_in_which_a_case_begins(
+    town: Town,
+) -> None:
+    town.seat(CHAT, BOT, is_encrypted=True)
+    town.seat(CHAT, ALICE)
+    town.sql("INSERT INTO agency.chat (room_id, bot, person) VALUES (%s, %s, %s)", CHAT, BOT, ALICE)
+
+    town.begin_on_page(COPY)
+
+    assert town.case().chat_id == CHAT
+
+
 # What a key approves.
 
 
@@ -636,17 +648,23 @@ def sign(
     """
     [asked] = [one for one in seen(town, case_id).prompts if one.topic == Topic.APPROVE.value]
 
+    nonce = approval(town, case_id).nonce
+
     def hand_in(txn: Cursor) -> None:
         kept = prompts.by_id(txn, BOT, asked.prompt.id)
         assert kept is not None
-        content = {
-            "msgtype": "m.text",
-            "body": "Approved",
-            "org.veche.answer": {"v": 1, "prompt": asked.prompt.id, "choice": choice},
-            "m.relates_to": {"rel_type": "m.reference", "event_id": kept.asked.event_id},
-        }
-        act = pages.PageAct(BOT, kept.room_id, ALICE, content, Trust.SIGNED, f"sign-{choice}")
-        pages.hand_in(txn, act, town.now_ms)
+        answer = PromptAnswer(
+            bot=BOT,
+            room_id=kept.room_id,
+            event_id=pages.page_event_id(ALICE, f"sign-{choice}"),
+            sender=ALICE,
+            trust=Trust.SIGNED,
+            at_ms=town.now_ms,
+            prompt=kept.id,
+            choice=choice,
+            nonce=nonce,
+        )
+        pages.hand_in(txn, answer)
 
     town.run(hand_in)
     if meanwhile is not None:
@@ -733,6 +751,33 @@ def test_a_draft_is_not_taken_while_answers_are_to_be_approved(town: Town) -> No
         draft(town, case_id, {"name": "Eve"})
 
 
+def test_what_a_key_approved_that_is_revoked_by_then_is_not_sent(town: Town) -> None:
+    case_id = asked_to_approve(town)
+    question, nonce = town.question("approve"), approval(town, case_id).nonce
+
+    def revoked() -> None:
+        town.sql(
+            "INSERT INTO runtime.device_key (key_id, person, kind, public_key, transports,"
+            " sign_count, label, created_at_ms, held_until_ms, revoked_at_ms)"
+            " VALUES ('lost', %s, 'p256', '', '{}', 0, '', 0, 0, 1)",
+            ALICE,
+        )
+        town.sql(
+            "INSERT INTO runtime.approval"
+            " (nonce, person, kind, means, key_id, signed, proof, at_ms)"
+            " VALUES (%s, %s, 'release', 'p256', 'lost', '', '{}', 0)",
+            nonce,
+            ALICE,
+        )
+
+    sign(town, case_id, meanwhile=revoked)
+
+    assert town.case().state == State.DRAFT.value
+    assert [one.topic for one in seen(town, case_id).prompts] == ["form"]
+    [ended] = [one for one in town.said if one.relation and question.effect in one.relation]
+    assert "was revoked" in ended.body
+
+
 # Documents, and what is forgotten.
 
 
@@ -788,7 +833,7 @@ def test_old_outcomes_and_starts_are_forgotten(town: Town) -> None:
 
 def test_an_act_that_the_bot_failed_at_is_told_so(town: Town) -> None:
     town.greeted()
-    service = town.agency.workplaces[BOT].services[COPY]
+    service = town.agency.offices[BOT].section.services[COPY]
     event_id, _ = town.visit(lambda one: page_acts.start_case(one, service))
     town.sql("UPDATE runtime.inbox SET state = 3 WHERE event_id = %s", event_id)
 

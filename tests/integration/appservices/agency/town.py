@@ -23,6 +23,7 @@ from appservices.agency import store
 from appservices.agency.bot import Agency
 from appservices.agency.config import AgencySection
 from appservices.agency.service.page_acts import Visit, start_case
+from tests.support.page_rows import read_page_rows
 from tests.support.said import opened
 from tests.unit.appservices.agency.builders import service_data
 from veche.access.approvals import Approvals, rules_of
@@ -30,7 +31,6 @@ from veche.access.sessions import Agent, Level, Session
 from veche.acts import ActLog
 from veche.acts.heads import ActHeads
 from veche.acts.witnesses.asking import Witnesses
-from veche.messaging.inbox.pages import TRUST_KEY
 from veche.messaging.jobs import Job
 from veche.protocol.acts import OPENING
 from veche.protocol.errors import RefusedError
@@ -597,34 +597,21 @@ class Town:
         )
 
         def page(txn: Cursor) -> R:
-            scene = self.agency.scene(txn, BOT, "page", self.now_ms)
+            scene = self.agency.offices[BOT].conversation(txn, "page", self.now_ms)
             return work(Visit(scene, session, language, key))
 
         return self.run(page)
 
     def hear_pages(self) -> list[Said]:
         """The worker takes what was handed in; what is said then."""
-        rows = self.sql(
-            "SELECT room_id, event_id, sender, event FROM runtime.inbox WHERE state < 2"
-            " AND event_id LIKE 'page:%%' ORDER BY seq"
-        )
+        acts = read_page_rows(self.sql)
         before = len(self.said)
-        for room_id, event_id, sender, event in rows:
-            inbound = Inbound(
-                bot=BOT,
-                room_id=RoomId(room_id),
-                event_id=EventId(event_id),
-                sender=UserId(sender),
-                event_type="m.room.message",
-                content=event["content"],
-                trust=Trust(event[TRUST_KEY]),
-                standing=DeviceStanding.PAGE,
-                at_ms=self.now_ms,
-            )
+        for act in acts:
             self.now_ms += 1_000
-            self.run(self.agency.receive, inbound)
+            self.run(self.agency.receive_page, attrs.evolve(act, at_ms=self.now_ms - 1_000))
             self.sql(
-                "UPDATE runtime.inbox SET state = 2, event = NULL WHERE event_id = %s", event_id
+                "UPDATE runtime.inbox SET state = 2, event = NULL WHERE event_id = %s",
+                act.event_id,
             )
         self.settle()
         return self.said[before:]
@@ -633,7 +620,7 @@ class Town:
         """A person begins a service on a page; the id of the case."""
 
         def work(visit: Visit) -> EventId:
-            return start_case(visit, self.agency.workplaces[BOT].services[service])[0]
+            return start_case(visit, self.agency.offices[BOT].section.services[service])[0]
 
         event_id = self.visit(work, person, key=key)
         self.hear_pages()

@@ -10,27 +10,22 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
+from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.views import Party, number_of
 from appservices.payments.service import (
-    dispute_asking,
     dispute_orders,
-    disputes,
-    escrow_asking,
     escrow_orders,
-    escrows,
     files,
-    guarding,
     moving,
-    paying,
     refunding,
     setting_aside,
     settling,
-    voting,
 )
 from appservices.payments.service.attempts import revoked_of
 from appservices.payments.service.batch import Link, decide, ride
+from appservices.payments.service.chats import ANSWERS
 from appservices.payments.service.files import Private
 from appservices.payments.service.receipts import Receipts
 from appservices.payments.service.scene import Parts, Scene
@@ -42,7 +37,6 @@ from tests.support.postgres import database, execute, session
 from tests.support.stored_keys import StoredApprovals
 from veche.acts import ActLog
 from veche.chat.sending import Ground, Sender
-from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import EffectId, RoomId, UserId
 from veche.protocol.message import body
@@ -54,6 +48,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.service.attempts import Attempt, Settle
     from veche.chat.prompts import Answered
+    from veche.chat.sending import Ground
     from veche.protocol.approval import AskedApproval, Shown
     from veche.protocol.approval import Kind as ApprovalKind
     from veche.protocol.message import Doc
@@ -134,7 +129,8 @@ class StageScene(Scene):
     def approvals(self) -> Any:
         return _Approvals(self.heard)
 
-    def chat_of(self, person: UserId) -> RoomId | None:
+    def chat_of(self, person: UserId, *, is_greeted: bool = True) -> RoomId | None:
+        assert is_greeted
         return RoomId(f"!{person[1:]}")
 
     def tell(self, room_id: RoomId, person: UserId, doc: Doc, **_: Any) -> EffectId:
@@ -148,8 +144,9 @@ class StageScene(Scene):
         self.heard.asked[person] = (prompt, more["purpose"])
         return self.tell(room_id, person, intro)
 
-    def settle(self, answered: Answered, words: str) -> bool:
+    def settle(self, answered: Answered, words: str, ground: Ground | None = None) -> bool:
         assert answered
+        assert ground is None
         self.heard.settled.append(words)
         return True
 
@@ -187,7 +184,7 @@ class Stage:
     @contextmanager
     def running(cls, **section: object) -> Iterator[Stage]:
         """A fresh one, in which Alice and Bob have money."""
-        whole = {**demo.payments_section(), "dispute_desk": [CLERK], **section}
+        whole = {**payments_demo.payments_section(), "dispute_desk": [CLERK], **section}
         parts = Parts(
             _NONE,
             PaymentsSection.model_validate(whole),
@@ -288,17 +285,7 @@ class Stage:
             inbound=SimpleNamespace(sender=person, room_id=RoomId(f"!{person[1:]}")),
             chosen=SimpleNamespace(choice=choice, approved_by=nonce),
         )
-        match purpose["topic"]:
-            case escrow_asking.TOPIC:
-                escrows.answered(scene, answered)
-            case guarding.TOPIC:
-                voting.answered(scene, answered)
-            case dispute_asking.TOPIC:
-                disputes.answered(scene, answered)
-            case _:
-                matter = files.lock(scene, purpose["payment"])
-                assert matter is not None
-                paying.answered(scene, matter, answered)
+        ANSWERS[purpose["topic"]](scene, answered)
 
     def ring(self, rang: Callable[[Scene, str], None], id_: str) -> None:
         """A clock rings."""
@@ -310,7 +297,7 @@ class Stage:
         while True:
             with session(self.dsn) as connection, connection.cursor() as txn:
                 waiting = attempts.waiting(txn, [], 10)
-                revoked = revoked_of(txn, _Approvals(self.heard), waiting)
+                revoked = revoked_of(txn, waiting)
             if not waiting:
                 return
             for attempt in waiting:

@@ -11,11 +11,12 @@ from urllib.parse import unquote
 import attrs
 
 from appservices.signing.core.texts.words import NUMBER_CHARACTERS
-from appservices.signing.service.chats import hear
+from appservices.signing.service.chats import hear, hear_page
 from appservices.signing.service.jobs import handlers
 from appservices.signing.store import chats, sessions
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, SigningSite
 from tests.support.keys import approval_of
+from tests.support.page_rows import read_page_answers
 from tests.support.said import WriteAheadLog, link_secrets, opened
 from veche.messaging.jobs import Job
 from veche.protocol.approval import SignedApproval
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from appservices.signing.core.records import Session
     from appservices.signing.service.scene import Parts
     from tests.support.keys import BrowserKey
+    from veche.protocol.inbound import PromptAnswer
     from veche.runtime.database import Cursor
 
 BOT: Final = UserId("@veche_signing:veche.test")
@@ -152,7 +154,7 @@ class ChatSite(SigningSite):
         trust: Trust,
         standing: DeviceStanding = DeviceStanding.VERIFIED,
     ) -> None:
-        """What somebody, or a page for them, has written reaches the bot."""
+        """What somebody has written reaches the bot."""
         inbound = Inbound(
             bot=BOT,
             room_id=self.room(person),
@@ -165,7 +167,7 @@ class ChatSite(SigningSite):
             at_ms=self.host.now_ms(),
         )
         chat = chats.chat(txn, inbound.room_id)
-        is_greeted = trust is Trust.SIGNED or (chat is not None and chat.is_greeted)
+        is_greeted = chat is not None and chat.is_greeted
         hear(self.parts.conversation(txn, event_id, inbound.at_ms), inbound, is_greeted=is_greeted)
 
     async def say_all(self, person: UserId, *lines: str) -> None:
@@ -277,10 +279,14 @@ class ChatSite(SigningSite):
 
     async def hear_pages(self, person: UserId) -> None:
         """The bot hears what pages have told it for somebody; all that follows is done."""
-        for content in self.from_pages():
-            event_id = f"$page{next(_events)}"
-            self.run_now(self.hear, person, content, event_id, Trust.SIGNED)
+        for answer in self.from_pages():
+            assert answer.sender == person
+            self.run_now(self.hear_answer, answer)
         await self.settle()
+
+    def hear_answer(self, txn: Cursor, answer: PromptAnswer) -> None:
+        """The bot hears an answer that was given on a page."""
+        hear_page(self.parts.conversation(txn, answer.event_id, answer.at_ms), answer)
 
     def hand_over(self, person: UserId, told: SignedApproval) -> Any:
         """The same, of which the bot has not heard; what the page is answered."""
@@ -306,11 +312,11 @@ class ChatSite(SigningSite):
             " WHERE event_id IS NULL RETURNING 1"
         )
 
-    def from_pages(self) -> list[dict[str, Any]]:
+    def from_pages(self) -> list[PromptAnswer]:
         """What pages have told the bot, which has not heard it; it is there no more then."""
-        return [
-            event["content"] for (event,) in self.rows("DELETE FROM runtime.inbox RETURNING event")
-        ]
+        answers = read_page_answers(self.rows)
+        self.rows("DELETE FROM runtime.inbox RETURNING event")
+        return answers
 
     async def approve(self, person: UserId, key: BrowserKey | None = None) -> Any:
         """A person approves what they were asked last, or somebody does with another key."""

@@ -35,7 +35,7 @@ from veche.messaging.jobs import CHANNEL, Job, JobRunner
 from veche.messaging.outbox.marks import Marks
 from veche.messaging.outbox.sender import OutboxSender
 from veche.protocol.ids import effect_id
-from veche.protocol.inbound import Trust
+from veche.protocol.inbound import PromptAnswer, Trust
 from veche.runtime.database import Database
 from veche.runtime.database.listener import Listener
 from veche.runtime.database.presence import Presence
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from veche.messaging.jobs import JobHandler
     from veche.protocol.ids import UserId
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
 
@@ -129,8 +129,13 @@ class _Hear:
         return {}
 
     def finish(self, txn: Cursor, job: Job, _: Mapping[str, Any], __: int) -> None:
-        told, event_id = job.payload, f"$heard{job.id}"
-        self.site.hear(txn, told["person"], told["content"], event_id, Trust[told["trust"]])
+        told = job.payload
+        if "answer" in told:
+            answer = PromptAnswer(**{**told["answer"], "trust": Trust(told["answer"]["trust"])})
+            self.site.hear_answer(txn, answer)
+            return
+        event_id = f"$heard{job.id}"
+        self.site.hear(txn, told["person"], told["content"], event_id, Trust.VERIFIED)
 
     def refused(self, *_: Any) -> None:
         raise AssertionError("there is nothing to refuse")
@@ -151,6 +156,10 @@ class HearingSite(ChatSite):
         """Of the service."""
         Signing.receive(cast("Any", self), txn, inbound)
 
+    def receive_page(self, txn: Cursor, act: PageAct) -> None:
+        """Of the service."""
+        Signing.receive_page(cast("Any", self), txn, act)
+
     def undelivered(self, _: Cursor, undelivered: Undelivered) -> None:
         """Of the service."""
         raise AssertionError(f"nothing is sent here: {undelivered}")
@@ -170,11 +179,16 @@ class HearingSite(ChatSite):
         )
         return Worker(self.database, clock, tasks, {BOT: self}, ports, rooms, sender)
 
-    def write(
-        self, person: UserId, content: Mapping[str, Any], trust: Trust = Trust.VERIFIED
-    ) -> None:
-        """Somebody, or a page for them, writes something that the bot has not heard yet."""
-        payload = {"person": person, "content": content, "trust": trust.name}
+    def write(self, person: UserId, content: Mapping[str, Any]) -> None:
+        """Somebody writes something that the bot has not heard yet."""
+        self._let_hear(person, {"person": person, "content": content})
+
+    def answer_on_page(self, answer: PromptAnswer) -> None:
+        """Somebody answers on a page, which the bot has not heard yet."""
+        said = attrs.asdict(answer, filter=lambda field, _: field.init)
+        self._let_hear(answer.sender, {"answer": said})
+
+    def _let_hear(self, person: UserId, payload: Mapping[str, Any]) -> None:
         id_ = effect_id(HEAR, person, str(next(_written)))
         self.run_now(jobs.schedule, Job(id_, HEAR, payload, self.host.now_ms()))
 

@@ -19,7 +19,6 @@ from tests.integration.appservices.signing.killing import KillingSite
 from tests.integration.appservices.signing.site import ALICE, CAROL
 from tests.support.keys import approval_of
 from tests.support.sign_page import FreshKey
-from veche.protocol.inbound import Trust
 
 if TYPE_CHECKING:
     from tests.integration.appservices.signing.by_hand import Tablet
@@ -185,8 +184,8 @@ class KilledByHandTests(KillingSite, HandSite):
             answer = await self.away(tablet.call, "POST", "/refusal", REFUSAL)
             assert answer.status == 200, answer
             assert self.hand_over(CAROL, self.signed(CAROL)) == "approved"
-            for content in self.from_pages():
-                self.write(CAROL, content, Trust.SIGNED)
+            for answer in self.from_pages():
+                self.answer_on_page(answer)
 
         found = await self.in_spite(HEAR, confirm, ("finish",))
         assert found["event", "declined", "p1"] == 1

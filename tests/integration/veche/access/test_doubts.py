@@ -40,7 +40,7 @@ class DoubtsCase(ApprovalCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.doubts = Doubts(self.log, self.approvals)
+        self.doubts = Doubts(self.log, self.approvals.parts)
         self.count = 0
 
     async def meet_by(self, *, master: str | None = None, **devices: bool) -> RoomId:
@@ -63,15 +63,15 @@ class DoubtsCase(ApprovalCase):
         kind = "m.room.encrypted"
         item = Item(self.count, event_id, ALICE, kind, event, State.NEW, None, self.now_ms, 0)
         inbound = Inbound(
-            claim.bot,
-            room_id,
-            event_id,
-            ALICE,
-            "m.room.message",
-            content,
-            Trust.E2EE,
-            standing,
-            self.now_ms,
+            bot=claim.bot,
+            room_id=room_id,
+            event_id=event_id,
+            sender=ALICE,
+            event_type="m.room.message",
+            content=content,
+            trust=Trust.E2EE,
+            standing=standing,
+            at_ms=self.now_ms,
         )
         heard: bool = await self.transact(self.doubts.heard, claim, item, inbound, self.now_ms)
         return heard

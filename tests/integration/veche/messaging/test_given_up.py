@@ -20,17 +20,21 @@ from tests.integration.veche.rig import (
 from tests.support.postgres import execute
 from veche.messaging.inbox import pages, store, worker
 from veche.protocol.ids import RoomId, UserId, effect_id
-from veche.protocol.inbound import Trust
+from veche.protocol.inbound import PageCommand, Trust
 
 if TYPE_CHECKING:
     from tests.integration.veche.rig import Rig
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import Inbound, PageAct
 
 pytestmark = pytest.mark.postgres
 
 ALICE: Final = UserId(f"@alice:{SERVER_NAME}")
 ROOM: Final = RoomId("!room")
 WORDS: Final = {"msgtype": "m.text", "body": "bad"}
+
+
+def fail_page(act: PageAct) -> None:
+    raise KeyError(f"a bug: {act}")
 
 
 def fail(inbound: Inbound) -> None:
@@ -103,9 +107,19 @@ class GivenUpTests(OfflineCase):
             ROOM,
             ALICE,
         )
-        act = pages.PageAct(rig.bots[0], ROOM, ALICE, WORDS, Trust.VERIFIED, "key")
+        act = PageCommand(
+            bot=rig.bots[0],
+            room_id=ROOM,
+            event_id=pages.page_event_id(ALICE, "key"),
+            sender=ALICE,
+            trust=Trust.VERIFIED,
+            at_ms=now_ms(),
+            name="say",
+            about="it",
+        )
+        rig.service.fail_page = fail_page
         with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
-            row = await rig.database.run("test", pages.hand_in, act, now_ms())
+            row = await rig.database.run("test", pages.hand_in, act)
             await until(lambda: self.refused(rig), "given up")
 
         assert await rig.database.run("test", pages.outcome, row.event_id) == "refused"

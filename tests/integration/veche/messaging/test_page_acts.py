@@ -23,7 +23,7 @@ from tests.integration.veche.rig import (
 )
 from tests.support.postgres import execute
 from veche.messaging.inbox import pages, store, worker
-from veche.messaging.inbox.pages import PageAct, PageRow, hand_in, outcome, page_event_id
+from veche.messaging.inbox.pages import PageRow, hand_in, outcome, page_event_id
 from veche.protocol.errors import (
     ConflictError,
     MalformedError,
@@ -33,7 +33,7 @@ from veche.protocol.errors import (
     UnavailableError,
 )
 from veche.protocol.ids import EventId, RoomId, UserId
-from veche.protocol.inbound import DeviceStanding, Trust
+from veche.protocol.inbound import DeviceStanding, PageCommand, PromptAnswer, Trust
 from veche.runtime import live as live_module
 from veche.runtime.database.listener import Listener
 from veche.runtime.live import Live
@@ -42,7 +42,7 @@ from veche.server import housekeeping
 if TYPE_CHECKING:
     from tests.integration.veche.rig import Rig
     from veche.messaging.inbox.pages import Outcome
-    from veche.protocol.inbound import Inbound
+    from veche.protocol.inbound import PageAct
     from veche.runtime.database import Database
 
 pytestmark = pytest.mark.postgres
@@ -67,6 +67,11 @@ async def settled(
     return end
 
 
+def said(act: PageAct) -> str:
+    assert isinstance(act, PageCommand)
+    return act.text
+
+
 class PageCase(OfflineCase):
     """A room with a bot, Alice and Bob."""
 
@@ -88,14 +93,39 @@ class PageCase(OfflineCase):
         )
 
     @staticmethod
-    def act(rig: Rig, body: str = "yes", key: str = "k1", **changes: Any) -> PageAct:
-        content = {"msgtype": "m.text", "body": body}
-        one = PageAct(rig.bots[0], ROOM, ALICE, content, Trust.VERIFIED, key)
+    def act(
+        rig: Rig, text: str = "yes", key: str = "k1", sender: UserId = ALICE, **changes: Any
+    ) -> PageCommand:
+        one = PageCommand(
+            bot=rig.bots[0],
+            room_id=ROOM,
+            event_id=page_event_id(sender, key),
+            sender=sender,
+            trust=Trust.VERIFIED,
+            at_ms=now_ms(),
+            name="say",
+            about="it",
+            text=text,
+        )
+        return attrs.evolve(one, **changes)
+
+    @staticmethod
+    def answer(rig: Rig, key: str = "k1", **changes: Any) -> PromptAnswer:
+        one = PromptAnswer(
+            bot=rig.bots[0],
+            room_id=ROOM,
+            event_id=page_event_id(ALICE, key),
+            sender=ALICE,
+            trust=Trust.VERIFIED,
+            at_ms=now_ms(),
+            prompt="01J00000000000000000000000",
+            choice="yes",
+        )
         return attrs.evolve(one, **changes)
 
     @staticmethod
     async def hand_in(rig: Rig, act: PageAct) -> PageRow:
-        return await rig.database.run("test", hand_in, act, now_ms())
+        return await rig.database.run("test", hand_in, act)
 
     @staticmethod
     async def outcome(rig: Rig, event_id: EventId) -> Outcome:
@@ -114,22 +144,25 @@ class PageCase(OfflineCase):
 
 
 class HandingInTests(PageCase):
-    async def test_the_bot_hears_it_as_a_message_with_the_trust_of_the_page(self) -> None:
+    async def test_the_bot_hears_exactly_what_was_handed_in(self) -> None:
         rig = await self.town()
-        heard: list[Inbound] = []
-        rig.service.fail = heard.append
+        heard: list[PageAct] = []
+        rig.service.fail_page = heard.append
+        acts: list[PageAct] = [
+            one
+            for trust in Trust
+            for one in (
+                self.act(rig, trust.label, f"c{trust}", trust=trust),
+                self.answer(rig, f"a{trust}", trust=trust, choice=trust.label, nonce="n"),
+            )
+        ]
 
-        for trust in Trust:
-            await self.hand_in(rig, self.act(rig, trust.label, f"k{trust}", trust=trust))
+        for act in acts:
+            await self.hand_in(rig, act)
 
-        await until(lambda: len(rig.bodies()) == len(Trust), "all of them")
-        said = [one for one in heard if one.event_type == "m.room.message"]
-        assert [(one.content["body"], one.trust) for one in said] == [(t.label, t) for t in Trust]
-        for one in said:
-            assert (one.sender, one.room_id, one.state_key) == (ALICE, ROOM, None)
-            assert one.standing is DeviceStanding.PAGE
-            assert pages.TRUST_KEY not in one.content
-            assert one.event_id.startswith("page:")
+        await until(lambda: len(rig.bodies()) == len(acts), "all of them")
+        assert heard == acts
+        assert {one.standing for one in heard} == {DeviceStanding.PAGE}
 
     async def test_the_same_act_again_is_done_once(self) -> None:
         rig = await self.town()
@@ -166,8 +199,8 @@ class HandingInTests(PageCase):
         before = self.rows()
 
         for change in (
-            {"content": {"msgtype": "m.text", "body": "no"}},
-            {"content": {"msgtype": "m.text", "body": "yes", "more": 1}},
+            {"text": "no"},
+            {"about": "something else"},
             {"room_id": RoomId("!other")},
             {"bot": rig.bots[1]},
             {"trust": Trust.SIGNED},
@@ -180,15 +213,15 @@ class HandingInTests(PageCase):
 
     async def test_the_order_of_keys_in_the_content_makes_no_difference(self) -> None:
         rig = await self.town(starts=False)
-        one = self.act(rig, content={"a": 1, "b": {"c": 2, "d": 3}})
-        other = self.act(rig, content={"b": {"d": 3, "c": 2}, "a": 1})
+        one = self.answer(rig, data={"a": 1, "b": {"c": 2, "d": 3}})
+        other = self.answer(rig, data={"b": {"d": 3, "c": 2}, "a": 1})
         assert (await self.hand_in(rig, one)).is_new
         assert not (await self.hand_in(rig, other)).is_new
 
     async def test_keys_of_two_persons_have_nothing_to_do_with_one_another(self) -> None:
         rig = await self.town()
         assert (await self.hand_in(rig, self.act(rig, "a"))).is_new
-        assert (await self.hand_in(rig, self.act(rig, "b", person=BOB))).is_new
+        assert (await self.hand_in(rig, self.act(rig, "b", sender=BOB))).is_new
         await until(lambda: sorted(rig.bodies()) == ["a", "b"], "both")
 
     async def test_in_a_room_of_two_bots_only_the_one_that_is_meant_hears_it(self) -> None:
@@ -201,12 +234,12 @@ class HandingInTests(PageCase):
 
     async def test_what_is_too_large_or_has_no_key_leaves_nothing(self) -> None:
         rig = await self.town(starts=False)
-        bare = len('{"x":""}')
+        bare = len('{"about":"it","name":"say","text":"","trust":2}')
         at_bound = "x" * (pages.CONTENT_BYTES_MAX - bare)
-        await self.hand_in(rig, self.act(rig, key="fits", content={"x": at_bound}))
+        await self.hand_in(rig, self.act(rig, at_bound, "fits"))
 
         with pytest.raises(TooLargeError):
-            await self.hand_in(rig, self.act(rig, content={"x": at_bound + "x"}))
+            await self.hand_in(rig, self.act(rig, at_bound + "x"))
         for key in (
             "",
             " ",
@@ -219,18 +252,25 @@ class HandingInTests(PageCase):
             "\0",
         ):
             with pytest.raises(MalformedError):
-                await self.hand_in(rig, self.act(rig, key=key))
+                self.act(rig, key=key)
 
         assert len(self.rows()) == len(self.keys()) == 1
 
     async def test_words_that_only_json_holds_are_heard_as_they_are(self) -> None:
         rig = await self.town()
-        heard: list[Inbound] = []
-        rig.service.fail = heard.append
-        odd = {"msgtype": "m.text", "body": "odd", "x": "'\"\\ж\u2028%s", "n": [1.5, None, True]}
-        await self.hand_in(rig, self.act(rig, content=odd))
-        await until(lambda: rig.bodies() == ["odd"], "it")
-        assert heard[-1].content == odd
+        heard: list[PageAct] = []
+        rig.service.fail_page = heard.append
+        odd = self.answer(rig, data={"x": "'\"\\ж\u2028%s", "n": [15, None, True], "": {}})
+        await self.hand_in(rig, odd)
+        await until(lambda: rig.bodies() == ["yes"], "it")
+        assert heard == [odd]
+
+    async def test_what_no_message_could_hold_is_refused_at_once(self) -> None:
+        rig = await self.town(starts=False)
+        for wrong in (1.5, "\ud800", 10**400, float("nan")):
+            with pytest.raises(MalformedError):
+                await self.hand_in(rig, self.answer(rig, data={"x": wrong}))
+        assert self.rows() == self.keys() == []
 
 
 class RoomTests(PageCase):
@@ -256,11 +296,11 @@ class RoomTests(PageCase):
             if membership:
                 self.sit(mallory, membership)
             with pytest.raises(RefusedError, match="You are not in this room"):
-                await self.hand_in(rig, self.act(rig, person=mallory))
+                await self.hand_in(rig, self.act(rig, sender=mallory))
         assert self.rows() == self.keys() == []
 
         self.sit(mallory, "invite")
-        assert (await self.hand_in(rig, self.act(rig, person=mallory))).is_new
+        assert (await self.hand_in(rig, self.act(rig, sender=mallory))).is_new
 
     async def test_while_nobody_knows_who_is_there_one_asks_again(self) -> None:
         rig = await self.town(starts=False)
@@ -268,7 +308,7 @@ class RoomTests(PageCase):
         execute(self.dsn, "UPDATE runtime.room SET looked_at_ms = NULL")
 
         with pytest.raises(UnavailableError) as caught:
-            await self.hand_in(rig, self.act(rig, person=stranger))
+            await self.hand_in(rig, self.act(rig, sender=stranger))
 
         assert caught.value.retry_after_ms > 0
         assert self.keys() == []
@@ -308,7 +348,7 @@ class OrderTests(PageCase):
         await until(lambda: rig.inbox()[-1][2] == store.State.WAITS, "the key is missing")
 
         await self.hand_in(rig, self.act(rig, "second", "k1"))
-        await self.hand_in(rig, self.act(rig, "of Bob", "k2", person=BOB))
+        await self.hand_in(rig, self.act(rig, "of Bob", "k2", sender=BOB))
         await until(lambda: rig.bodies() == ["of Bob"], "the other person's")
         rig.crypto.missing.clear()
         bot = rig.bots[0]
@@ -321,11 +361,11 @@ class OrderTests(PageCase):
         rig = await self.town()
         self.swap(worker, "ROW_DELAYS_MS", (600_000,) * 4)
 
-        def fail(inbound: Inbound) -> None:
-            if inbound.content.get("body") == "bad":
+        def fail(act: PageAct) -> None:
+            if said(act) == "bad":
                 raise KeyError("a bug")
 
-        rig.service.fail = fail
+        rig.service.fail_page = fail
         with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             await self.hand_in(rig, self.act(rig, "bad", "k1"))
             await until(lambda: rig.inbox()[-1][3] == 1, "a failure")
@@ -374,12 +414,12 @@ class EndTests(PageCase):
         self.swap(worker, "ROW_DELAYS_MS", (10, 10, 10, 10))
         fails = [2]
 
-        def fail_twice(inbound: Inbound) -> None:
-            if inbound.content.get("body") == "ask it" and fails[0]:
+        def fail_twice(act: PageAct) -> None:
+            if said(act) == "ask it" and fails[0]:
                 fails[0] -= 1
                 raise RuntimeError("a bug")
 
-        rig.service.fail = fail_twice
+        rig.service.fail_page = fail_twice
         with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             await self.hand_in(rig, self.act(rig, "ask it"))
             await until(rig.outbox, "the answer")
@@ -391,11 +431,11 @@ class EndTests(PageCase):
         rig = await self.town()
         self.swap(worker, "ROW_DELAYS_MS", (10, 10, 10, 10))
 
-        def fail(inbound: Inbound) -> None:
-            if inbound.content.get("body") == "bad":
+        def fail(act: PageAct) -> None:
+            if said(act) == "bad":
                 raise KeyError("a bug")
 
-        rig.service.fail = fail
+        rig.service.fail_page = fail
         with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             row = await self.hand_in(rig, self.act(rig, "bad", "k1"))
             await self.hand_in(rig, self.act(rig, "good", "k2"))
@@ -435,11 +475,11 @@ class SettledTests(PageCase):
         self.swap(worker, "ROW_DELAYS_MS", (10, 10, 10, 10))
         live = self.live_of(rig)
 
-        def fail(inbound: Inbound) -> None:
-            if inbound.content.get("body") == "bad":
+        def fail(act: PageAct) -> None:
+            if said(act) == "bad":
                 raise KeyError("a bug")
 
-        rig.service.fail = fail
+        rig.service.fail_page = fail
         with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
             row = await self.hand_in(rig, self.act(rig, "bad"))
             assert await settled(rig.database, live, row.event_id) == "refused"
@@ -464,7 +504,7 @@ class ForgeryTests(PageCase):
         rig = await self.town()
         row = await self.hand_in(rig, self.act(rig, "real"))
         forged = [
-            {**event(ROOM, ALICE, "forged", event_id=event_id), pages.TRUST_KEY: 3}
+            {**event(ROOM, ALICE, "forged", event_id=event_id), "trust": 3}
             for event_id in (row.event_id, page_event_id(ALICE, "k2"), "page:", "page:x", "Page:x")
         ]
 
@@ -475,18 +515,15 @@ class ForgeryTests(PageCase):
         # Nor has it taken a key that the person may need.
         assert (await self.hand_in(rig, self.act(rig, "mine", "k2"))).is_new
 
-    async def test_what_a_homeserver_says_of_trust_counts_for_nothing(self) -> None:
+    async def test_a_homeserver_says_nothing_in_the_form_of_a_page(self) -> None:
         rig = await self.town()
-        said = {"msgtype": "m.text", "body": "trust me", pages.TRUST_KEY: 3}
-        await rig.intake.take([{**event(ROOM, ALICE, content=said), pages.TRUST_KEY: 3}])
+        heard: list[PageAct] = []
+        rig.service.fail_page = heard.append
+        wanted = {"trust": 3, "prompt": "p", "choice": "yes", "nonce": "n", "body": "trust me"}
+        forged = event(ROOM, ALICE, kind="org.veche.prompt_answer", content=wanted)
+        await rig.intake.take([{**forged, **wanted}])
         await until(lambda: rig.bodies() == ["trust me"], "it")
-        assert [row[4] for row in rig.told("trust me")] == [int(Trust.ANY)]
-
-    async def test_an_act_brings_no_trust_in_its_content(self) -> None:
-        rig = await self.town()
-        said = {"msgtype": "m.text", "body": "trust me", pages.TRUST_KEY: 3, "trust": 3}
-        await self.hand_in(rig, self.act(rig, content=said, trust=Trust.ANY))
-        await until(lambda: rig.bodies() == ["trust me"], "it")
+        assert heard == []
         assert [row[4] for row in rig.told("trust me")] == [int(Trust.ANY)]
 
 

@@ -448,13 +448,12 @@ def test_an_answer_may_overtake_the_news_of_the_prompts_event() -> None:
     assert outcome == Chosen(ID, "pay", None, "structured")
 
 
-@pytest.mark.parametrize("event", [None, EventId("$new")])
-def test_an_answer_may_be_given_before_there_is_an_event_to_name(event: EventId | None) -> None:
+def test_an_answer_of_a_client_names_the_event_of_the_prompt() -> None:
     relates = {"rel_type": "m.reference"}
 
-    outcome = read(said(structured(relates=relates)), standing(PROMPT, event))
+    outcome = read(said(structured(relates=relates)), standing(PROMPT, "$new"))
 
-    assert outcome == Chosen(ID, "pay", None, "structured")
+    assert outcome == Refused(ID, RefusalReason.MALFORMED)
 
 
 def test_a_vote_on_the_poll_answers_its_text_twin() -> None:

@@ -37,6 +37,14 @@ def parsed(text: str, language: str = "en") -> ParsedCommand | None:
     return parse_command(text, KERNEL_COMMANDS, language)
 
 
+@pytest.mark.parametrize("key", ["org.veche.answer", "org.matrix.msc4139.used_prompt"])
+def test_the_label_that_a_button_sends_with_its_answer_is_no_command(key: str) -> None:
+    content = {"msgtype": "m.text", "body": "Cancel"}
+
+    assert read_command({**content, key: {}}, KERNEL_COMMANDS, "en") is None
+    assert read_command(content, KERNEL_COMMANDS, "en") == ParsedCommand(CANCEL, "")
+
+
 @pytest.mark.parametrize("mark", ["", "!", "/"])
 @pytest.mark.parametrize(
     ("word", "command"),

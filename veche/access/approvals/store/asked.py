@@ -28,10 +28,9 @@ _SIGNED: Final = "signed"
 
 _ASKED: Final = (
     "SELECT a.nonce, a.person, a.kind, a.shown, a.prompt_id, a.choice, a.state, a.refused_count,"
-    " a.expires_at_ms, p.state, p.prompt::text, p.bot, p.room_id, o.event_id, p.intro"
+    " a.expires_at_ms, p.state, p.prompt::text, p.bot, p.room_id, p.intro"
     " FROM runtime.approval_asked AS a"
     " LEFT JOIN runtime.prompt AS p ON p.prompt_id = a.prompt_id"
-    " LEFT JOIN runtime.outbox AS o ON o.room_id = p.room_id AND o.effect_id = p.effect_id"
     " WHERE a.nonce = %s"
 )
 
@@ -41,14 +40,12 @@ class Question:
     """The prompt whose choice is approved.
 
     Attributes:
-        event_id: Of its message; None while that is not sent.
         intro: What stands above the choices.
     """
 
     prompt: Prompt
     bot: UserId
     room_id: RoomId
-    event_id: EventId | None
     intro: Doc
 
 
@@ -163,10 +160,7 @@ def asked_of(
     question, expires_at_ms = None, row[8]
     if prompt_json is not None:
         prompt = Prompt.model_validate_json(prompt_json)
-        event_id = None if row[13] is None else EventId(row[13])
-        question = Question(
-            prompt, UserId(row[11]), RoomId(row[12]), event_id, doc_from_json(row[14])
-        )
+        question = Question(prompt, UserId(row[11]), RoomId(row[12]), doc_from_json(row[13]))
         expires_at_ms = prompt.expires_at_ms
     is_prompt_open = prompt_state == "open" or row[4] is None
     if state is AskedState.OPEN and not is_prompt_open:

@@ -34,6 +34,9 @@ from veche.access.approvals import (
     AskedState,
     Rules,
     Verdict,
+    decline,
+    keys_of,
+    revoked_among,
     store,
 )
 from veche.access.approvals.core import REFUSED_LOGGED_MAX
@@ -106,12 +109,12 @@ class TakeTest(ApprovalCase):
 
         assert (taken.verdict, taken.outcome) == (Verdict.GOOD, "approved")
         [heard] = self.handed_in()
-        assert heard["org.veche.answer"] == {"v": 1, "prompt": bill.prompt.id, "choice": "pay"}
-        assert heard["m.relates_to"]["event_id"] == bill.event_id
-        assert heard["trust"] == Trust.SIGNED
+        assert (heard.prompt, heard.choice, heard.data) == (bill.prompt.id, "pay", None)
+        assert (heard.nonce, heard.trust) == (bill.asked.nonce, Trust.SIGNED)
+        assert (heard.sender, heard.room_id) == (ALICE, bill.room_id)
         assert self.evidence() == [(bill.asked.nonce, "payment", "p256")]
         assert (await self.log_lines())[-1] == "Approved with the key “Laptop”: a payment."
-        [used] = await self.transact(self.approvals.keys_of, ALICE)
+        [used] = await self.transact(keys_of, ALICE)
         assert used.last_used_at_ms == self.now_ms
 
     async def test_no_page_can_take_its_idempotency_key_first(self) -> None:
@@ -339,12 +342,8 @@ class TakeTest(ApprovalCase):
         assert (await self.approve(bill, key)).outcome == "approved"
         assert self.evidence() == [(bill.asked.nonce, "payment", "p256")]
         [handed] = self.handed_in()
-        assert handed["m.relates_to"] == {"rel_type": "m.reference"}
-        self.sql("UPDATE runtime.outbox SET state = 2, event_id = %s", bill.event_id)
-        heard = await self.hear_page(bill, handed)
-        expected = Chosen(
-            Ulid(bill.prompt.id), "pay", None, "structured", approved_by=bill.asked.nonce
-        )
+        heard = await self.hear_page(handed)
+        expected = Chosen(Ulid(bill.prompt.id), "pay", None, "page", approved_by=bill.asked.nonce)
         assert heard.outcome == expected
 
     async def test_without_the_bot_in_the_room_nothing_is_approved(self) -> None:
@@ -402,7 +401,7 @@ class TakeTest(ApprovalCase):
         assert taken.outcome == "declined"
         assert self.evidence() == [(bill.asked.nonce, "decline", "p256")]
         [heard] = self.handed_in()
-        assert heard["org.veche.answer"]["choice"] == "decline"
+        assert (heard.choice, heard.nonce) == ("decline", bill.asked.nonce)
         assert (await self.approve(bill, key)).verdict is Verdict.OVER
 
     async def test_whoever_is_signed_in_declines_without_a_key(self) -> None:
@@ -411,8 +410,7 @@ class TakeTest(ApprovalCase):
         await self.decline(a_session(Level.ROOM), bill)
 
         [heard] = self.handed_in()
-        assert heard["org.veche.answer"]["choice"] == "decline"
-        assert heard["trust"] == Trust.E2EE
+        assert (heard.choice, heard.nonce, heard.trust) == ("decline", None, Trust.E2EE)
         with pytest.raises(ApprovalOverError):
             await self.decline(a_session(Level.ROOM), bill)
 
@@ -440,7 +438,7 @@ class TakeTest(ApprovalCase):
 
     async def decline(self, session: Session, bill: Bill) -> None:
         nonce = bill.asked.nonce
-        await self.transact(self.approvals.decline, session, nonce, self.now_ms)
+        await self.transact(decline, session, nonce, self.now_ms)
 
     # Evidence
 
@@ -543,13 +541,13 @@ class TakeTest(ApprovalCase):
         nonce = bill.asked.nonce
         await self.decline(a_session(Level.ROOM), declined)
         assert (await self.transact(self.approvals.authorised, nonce)).key_id == key.id
-        assert await self.transact(self.approvals.revoked_among, [nonce]) == frozenset()
+        assert await self.transact(revoked_among, [nonce]) == frozenset()
 
         await self.transact(self.approvals.revoke, ALICE, key.id, self.now_ms)
 
         with pytest.raises(KeyRevokedError):
             await self.transact(self.approvals.authorised, nonce)
-        assert await self.transact(self.approvals.revoked_among, [nonce, "x"]) == {nonce}
+        assert await self.transact(revoked_among, [nonce, "x"]) == {nonce}
         assert await self.exported(bill) is not None
         for other in (declined.asked.nonce, "never", None):
             with pytest.raises(NotApprovedError):

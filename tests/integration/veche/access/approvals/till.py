@@ -11,6 +11,7 @@ import attrs
 
 from tests.integration.veche.access.sessions.chat import ACCOUNT, ALICE, BOT, URL, Said, SessionCase
 from tests.support.keys import BrowserKey, Passkey, approval_of
+from tests.support.page_rows import read_page_answers
 from tests.support.said import opened
 from veche.access.approvals import (
     Approvals,
@@ -19,12 +20,13 @@ from veche.access.approvals import (
     RevocationIgnored,
     Rules,
     Taken,
+    enrolling,
     log_line,
+    logged,
 )
 from veche.chat import prompts
 from veche.chat.prompts import Answered, Asking
 from veche.chat.sending import Ground, Sender
-from veche.messaging.inbox.pages import page_event_id
 from veche.messaging.jobs import Job
 from veche.protocol.answers import Chosen
 from veche.protocol.approval import PaymentShown, Proof, ShownMoney, SignedApproval
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Heard
     from veche.messaging.jobs import JobHandler
     from veche.protocol.approval import AskedApproval, Kind, Shown
+    from veche.protocol.inbound import PromptAnswer
     from veche.runtime.database import Cursor
 
 HOUR_MS: Final = 3_600_000
@@ -155,7 +158,13 @@ class ApprovalCase(SessionCase):
             "attestation": answer["attestation_object"],
         }
         await self.transact(
-            self.approvals.credential, ALICE, enrolment.id, made, ["internal"], self.now_ms
+            enrolling.credential,
+            self.approvals.parts,
+            ALICE,
+            enrolment.id,
+            made,
+            ["internal"],
+            self.now_ms,
         )
         said = (await self.said())[-1]
         await self.seal(said)
@@ -238,12 +247,9 @@ class ApprovalCase(SessionCase):
         """Approve a bill as a page does."""
         return await self.take(key.signed(approval_of(bill.content, self.now_ms)))
 
-    def handed_in(self) -> list[Mapping[str, Any]]:
-        """What bots have to hear from pages: contents with the trust beside them, in order."""
-        rows = self.sql(
-            "SELECT event FROM runtime.inbox WHERE event_id LIKE 'page:%%' ORDER BY seq"
-        )
-        return [event["content"] | {"trust": event["org.veche.page_trust"]} for (event,) in rows]
+    def handed_in(self) -> list[PromptAnswer]:
+        """What bots have to hear from pages, in order."""
+        return read_page_answers(self.sql)
 
     def evidence(self) -> list[tuple[Any, ...]]:
         """(nonce, kind, means) of all evidence."""
@@ -290,20 +296,9 @@ class ApprovalCase(SessionCase):
         heard: Heard = await self.transact(work)
         return heard
 
-    async def hear_page(self, bill: Bill, content: Mapping[str, Any]) -> Heard:
-        """What a page act that was handed in is heard as."""
-        inbound = Inbound(
-            bot=BOT,
-            room_id=bill.room_id,
-            event_id=page_event_id(ALICE, f"approval {bill.asked.nonce}"),
-            sender=ALICE,
-            event_type="m.room.message",
-            content=content,
-            trust=Trust(content["trust"]),
-            standing=DeviceStanding.VERIFIED,
-            at_ms=self.now_ms,
-        )
-        heard: Heard = await self.transact(self.approvals.hear, inbound, is_dialogue=True)
+    async def hear_page(self, answer: PromptAnswer) -> Heard:
+        """What an answer that a page handed in is heard as."""
+        heard: Heard = await self.transact(prompts.hear_page, answer)
         return heard
 
     # What follows
@@ -325,5 +320,5 @@ class ApprovalCase(SessionCase):
 
     async def log_lines(self) -> list[str]:
         """What Alice's log says, the oldest first."""
-        lines = await self.transact(self.approvals.log, ALICE, None)
+        lines = await self.transact(logged, ALICE, None)
         return [log_line(line, "en") for line in reversed(lines)]

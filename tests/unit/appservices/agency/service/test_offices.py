@@ -17,8 +17,8 @@ from appservices.agency.config import (
     bot_localpart,
 )
 from appservices.agency.core.states import Role
+from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.offices import Workplace, open_workplaces
-from appservices.agency.service.scene import CATALOGUE
 from tests.unit.appservices.agency.builders import EXAMPLE, service_data
 from veche.protocol.errors import ConfigError
 

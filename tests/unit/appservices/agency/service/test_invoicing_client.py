@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 
-from appservices.agency.service.till import Till
+from appservices.agency.service.invoicing_client import InvoicingClient
 from tests.support.web import served
 from veche.contracts.payments.invoice import InvoiceLine
 from veche.contracts.payments.invoice_api import InvoiceBody
@@ -67,20 +67,20 @@ class TestTill(TestCase):
     def setUp(self) -> None:
         self.bank = _Institution()
         _, url = served(self, self.bank)
-        self.till = Till(reactor, url, "secret")
-        self.addCleanup(lambda: Deferred.fromCoroutine(self.till.close()))
+        self.invoicing = InvoicingClient(reactor, url, "secret")
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.invoicing.close()))
 
     async def _refused(self, status: int, answer: object) -> Exception:
         self.bank.status = status
         self.bank.answer = answer if isinstance(answer, str) else json.dumps(answer)
         try:
-            await self.till.make_invoice(BODY, "key")
+            await self.invoicing.make_invoice(BODY, "key")
         except (RefusedError, UnavailableError) as e:
             return e
         raise AssertionError("it was taken")
 
     async def test_an_invoice_is_asked_for_with_the_key_and_once(self) -> None:
-        view = await self.till.make_invoice(BODY, "case.1")
+        view = await self.invoicing.make_invoice(BODY, "case.1")
 
         [(method, path, headers, body)] = self.bank.asked
         assert (method, path) == ("POST", "/_veche/payments/v1/invoices")
@@ -90,7 +90,7 @@ class TestTill(TestCase):
         assert (view.id, view.amount) == (ID, FEE)
 
     async def test_an_invoice_is_taken_back(self) -> None:
-        await self.till.withdraw(ID, "case refused", "back")
+        await self.invoicing.withdraw(ID, "case refused", "back")
 
         [(_, path, headers, body)] = self.bank.asked
         assert path == f"/_veche/payments/v1/invoices/{ID}/withdraw"
@@ -99,7 +99,7 @@ class TestTill(TestCase):
     async def test_events_are_waited_for(self) -> None:
         event = {"n": 8, "type": "invoice.paid", "at_ms": 1, "invoice": ID, "ours": "case.1"}
         self.bank.answer = json.dumps({"events": [event], "cursor": 8})
-        view = await self.till.events(7)
+        view = await self.invoicing.events(7)
 
         assert self.bank.asked[0][1] == "/_veche/payments/v1/events?after=7&wait=1"
         assert [(one.n, one.ours) for one in view.events] == [(8, "case.1")]

@@ -1,8 +1,8 @@
 from typing import get_args
 
 from appservices.agency.core import effects as fx
-from appservices.agency.service.deeds import DEEDS
+from appservices.agency.service.effect_handlers import EFFECT_HANDLERS
 
 
 def test_every_effect_can_be_carried_out() -> None:
-    assert set(DEEDS) == set(get_args(fx.Effect))
+    assert set(EFFECT_HANDLERS) == set(get_args(fx.Effect))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.agency.service.scene import AskedOf
+from appservices.agency.service.conversation import AskedOf
 from veche.chat import prompts
+from veche.chat.prompts import Closing
 from veche.chat.sending import Ground
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from appservices.agency.core.context import Context
     from appservices.agency.core.definition import ServiceDefinition
     from appservices.agency.core.effects import Question, Topic
-    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.store import CaseFile
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc
@@ -27,7 +28,7 @@ LOG_LANGUAGE: Final = "en"
 """Language of rules in the log of acts."""
 
 
-class Matter:
+class LockedCase:
     """A case that is worked on; whoever made it saves ``file`` at the end.
 
     Attributes:
@@ -38,7 +39,7 @@ class Matter:
     """
 
     def __init__(
-        self, scene: Scene, definition: ServiceDefinition, file: CaseFile, actor: str = "bot"
+        self, scene: Conversation, definition: ServiceDefinition, file: CaseFile, actor: str = "bot"
     ) -> None:
         """Take up a case.
 
@@ -81,13 +82,8 @@ class Matter:
 
     def tell_person(self, doc: Doc, *, is_quiet: bool = False) -> None:
         """Say something to the person."""
-        self.scene.tell(
-            self.file.person_room,
-            doc,
-            self.ground,
-            mentions=[self.file.person],
-            is_quiet=is_quiet,
-        )
+        room_id, person = self.file.person_room, self.file.person
+        self.scene.tell(room_id, person, doc, ground=self.ground, is_quiet=is_quiet)
 
     def ask_person(self, question: Question) -> None:
         """Ask the person."""
@@ -98,7 +94,7 @@ class Matter:
             purpose={"case": self.file.case.id},
             url=self.page,
         )
-        self.scene.ask(self.file.person_room, question, [self.file.person], asked)
+        self.scene.ask_question(self.file.person_room, question, [self.file.person], asked)
 
     def ask_staff(self, room_id: RoomId, question: Question, scope: Sequence[UserId]) -> None:
         """Ask at a desk, in the thread of the case."""
@@ -109,7 +105,7 @@ class Matter:
             purpose={"case": self.file.case.id},
             thread=self.file.desk_effect,
         )
-        self.scene.ask(room_id, question, scope, asked)
+        self.scene.ask_question(room_id, question, scope, asked)
 
     def close_questions(self, topics: Sequence[Topic]) -> None:
         """End the open questions of some topics, wherever they stand."""
@@ -122,7 +118,8 @@ class Matter:
             is_person = kept.room_id in rooms
             localizer = context.person if is_person else context.staff
             ground = self.ground if is_person else self.desk_ground
-            self.scene.close(kept, localizer.text("This question is closed."), ground)
+            closing = Closing(localizer.text("This question is closed."))
+            self.scene.end(kept, closing, ground)
 
     def send_off(self, kind: str, payload: Mapping[str, Any], due_at_ms: int = 0) -> None:
         """Have something done outside the transaction, or at a time.

@@ -12,9 +12,10 @@ from veche.messaging.jobs import Job
 from veche.protocol.forms import FieldError, parse_value
 from veche.protocol.ids import effect_id
 from veche.protocol.message import Paragraph
+from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:
-    from appservices.agency.service.scene import Scene
+    from appservices.agency.service.conversation import Conversation
     from appservices.agency.store import CaseFile
     from veche.protocol.ids import EffectId
     from veche.protocol.inbound import Inbound
@@ -23,13 +24,16 @@ CHECK_FILE: Final = "agency.file"
 FILE_SLOW: Final = "agency.file_slow"
 SLOW_MS: Final = 30_000
 """After which the person is told that their file does not come."""
-HELD_MAX: Final = 20
+QUEUED_MAX: Final = 20
 """What waits in one case, its file included; more of it is to be said again."""
 PLACE: Final = "m.location"
+STILL_LOOKING: Final = N_(
+    "I am still looking at the file that you sent. Please do this again in a moment."
+)
 
 
-def holds(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
-    """Whether what a person says has to wait for a file of theirs; then it does.
+def queue_if_checking(scene: Conversation, inbound: Inbound, file: CaseFile) -> bool:
+    """Queue the message while a file of the case is checked; return whether it was queued.
 
     Args:
         scene: The transaction.
@@ -37,18 +41,16 @@ def holds(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
         file: The case that it is about, locked.
     """
     waiting = len(store.held(scene.txn, file.case.id))
-    if 0 < waiting < HELD_MAX:
+    if 0 < waiting < QUEUED_MAX:
         store.hold(scene.txn, file.case.id, inbound)
     elif waiting:
-        words = scene.localizer(file.person).text(
-            "I am still looking at the file that you sent. Please do this again in a moment."
-        )
-        scene.tell(inbound.room_id, (Paragraph(words),), scene.ground(file.person))
+        words = scene.localizer(file.person).text(STILL_LOOKING)
+        scene.say(inbound.room_id, (Paragraph(words),), scene.ground(file.person))
     return waiting > 0
 
 
-def is_looked_at(scene: Scene, inbound: Inbound, file: CaseFile) -> bool:
-    """Whether a file that was sent has to be fetched first; then that is begun.
+def begin_file_check(scene: Conversation, inbound: Inbound, file: CaseFile) -> bool:
+    """Begin to check a file that was sent; return whether it has to be checked.
 
     A location is no file; and of what cannot be one already by what is said of it, the form says
     so at once.

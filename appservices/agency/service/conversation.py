@@ -7,77 +7,130 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.agency import store
+from appservices.agency.core.commands import CHAT_COMMANDS
+from appservices.agency.core.effects import Topic
 from appservices.agency.core.texts.approval import release_shown
+from appservices.agency.service.offices import Workplace
 from appservices.agency.store import PageOutcome
-from veche.chat import people, prompts
+from veche.bots import AT_REQUEST, BotProfile, ChatParts, Chats, RoomReply
+from veche.bots import Conversation as BotConversation
+from veche.chat import prompts
 from veche.chat.prompts import Answered, Closing
 from veche.chat.sending import Ground
-from veche.messaging.outbox import Relation
 from veche.protocol import message
-from veche.protocol.message import RelationKind
 from veche.protocol.texts.catalogue import Catalogue
+from veche.runtime.widget import widget_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from twisted.internet.defer import DeferredSemaphore
+
     from appservices.agency.core.context import Context
     from appservices.agency.core.effects import Question
-    from appservices.agency.service.offices import Workplace
-    from veche.access.approvals import Approvals
-    from veche.chat.prompts import Kept
-    from veche.chat.sending import Sender
+    from appservices.agency.service.invoicing_client import InvoicingClient
+    from appservices.agency.service.signatory import Signatory
+    from veche.api.sealing_client import Sealer
     from veche.protocol.ids import EffectId, EventId, RoomId, UserId
     from veche.protocol.message import Doc
     from veche.protocol.texts.localizer import Localizer
     from veche.runtime.database import Cursor
-    from veche.runtime.web.public import PageLinks
 
 CATALOGUE = Catalogue.load("veche.protocol", "veche.protocol.forms", "appservices.agency")
 """Every text that the agency and what it uses can say."""
 
-AT_REQUEST: Final = "request of the person"
-"""Basis of what is said to somebody who wrote to an office."""
+PURPOSE: Final = "agency"
 AT_WORK: Final = "work of the office"
 """Basis of what is said at a desk outside any case."""
 
 
 @attrs.frozen
-class Scene:
-    """One office in one transaction.
+class OfficeParts(ChatParts[Workplace]):
+    """What all transactions of one office share; its section is the office as it works.
 
     Attributes:
-        txn: The transaction.
-        sender: The office's bot, because of one cause.
-        workplace: The office.
-        approvals: Asks for what keys of persons have to approve.
-        links: Addresses of the pages; None if there are none here.
-        page_act: The act on a page that is the cause; None if something else is.
+        invoicing: Where its fees are paid; None: it takes none.
+        sealer: The seal of its organisation; None: its documents carry none.
+        signatory: Where its documents are signed; None: none are.
+        fetches: Files of persons that are in memory at once, of all offices.
     """
 
-    txn: Cursor
-    sender: Sender
-    workplace: Workplace
-    approvals: Approvals
-    links: PageLinks | None = None
-    page_act: EventId | None = None
+    profile = BotProfile(PURPOSE, CATALOGUE, CHAT_COMMANDS, Chats(PURPOSE), frozenset(Topic))
+    invoicing: InvoicingClient | None
+    sealer: Sealer | None
+    signatory: Signatory | None
+    fetches: DeferredSemaphore
 
     @property
-    def now_ms(self) -> int:
-        """Moment of the cause, UTC."""
-        return self.sender.now_ms
+    def chats(self) -> Chats:
+        """Whose chat with the office a room is."""
+        return Chats(PURPOSE, self.bot.user_id)
 
-    def language_of(self, person: UserId) -> str:
-        """The language that a person chose, else that of the office."""
-        default = self.workplace.office.language
-        return people.read(self.txn, person, default_language=default).language
+    def conversation(
+        self, txn: Cursor, cause: str, now_ms: int, page_act: EventId | None = None
+    ) -> Conversation:
+        """Begin what the office does in a transaction; see ``ChatParts``.
+
+        Args:
+            txn: The transaction.
+            cause: Id of what makes the bot act, see ``Sender``.
+            now_ms: The moment of the cause, UTC.
+            page_act: The act on a page that is the cause, if one is.
+        """
+        reply = RoomReply() if page_act is None else PageReply(page_act)
+        return Conversation(txn, self.sender(txn, cause, now_ms), self, reply=reply)
+
+    def widget(self, language: str) -> Sequence[Mapping[str, Any]]:
+        """State that shows the cases of a person in a room; none where there are no pages."""
+        links = self.host.links
+        url = links.widget() if links is not None else None
+        return widget_state(url, self.bot.user_id, self.section.name_in(language))
+
+
+@attrs.frozen
+class PageReply:
+    """Tells it to the page that waits for what became of an act.
+
+    Attributes:
+        act: Id of the act.
+    """
+
+    act: EventId
+
+    def refuse(
+        self,
+        scene: BotConversation[Any],
+        _at: tuple[RoomId, UserId],
+        doc: Doc,
+        reason: str,
+        _ground: Ground | None = None,
+        /,
+    ) -> None:
+        """Keep why it does not count; see ``Reply``."""
+        self._keep(scene, PageOutcome(reason=reason, words=message.body(doc)))
+
+    def made(self, scene: BotConversation[Any], made_id: str, /) -> None:
+        """Keep the id of the case; see ``Reply``."""
+        self._keep(scene, PageOutcome(case_id=made_id))
+
+    def _keep(self, scene: BotConversation[Any], outcome: PageOutcome) -> None:
+        store.keep_page_outcome(scene.txn, self.act, outcome, scene.now_ms)
+
+
+@attrs.frozen
+class Conversation(BotConversation[Workplace]):
+    """One office in one transaction."""
+
+    parts: OfficeParts
+
+    @property
+    def workplace(self) -> Workplace:
+        """The office."""
+        return self.section
 
     def context(self, person: UserId) -> Context:
         """The world around a step that concerns a person."""
         return self.workplace.context(self.now_ms, self.language_of(person))
-
-    def localizer(self, person: UserId) -> Localizer:
-        """How to speak to a person."""
-        return self.context(person).person
 
     def ground(self, person: UserId, purpose: str = "help") -> Ground:
         """On what ground something is said to a person outside any case."""
@@ -92,54 +145,7 @@ class Scene:
         server = self.sender.bot.user_id.partition(":")[2]
         return f"https://matrix.to/#/{room_id}?via={server}"
 
-    def tell(
-        self,
-        room_id: RoomId,
-        doc: Doc,
-        ground: Ground,
-        *,
-        thread: EffectId | None = None,
-        mentions: Sequence[UserId] = (),
-        is_quiet: bool = False,
-    ) -> EffectId:
-        """Say something in words.
-
-        Args:
-            room_id: Where.
-            doc: What.
-            ground: Why the office may.
-            thread: The message in whose thread it belongs.
-            mentions: Whom it rings.
-            is_quiet: Whether it notifies nobody.
-        """
-        content = message.notice(doc) if is_quiet else message.text(doc, mentions=mentions)
-        relation = Relation(RelationKind.THREAD, thread) if thread else None
-        return self.sender.say(room_id, content, ground, relation=relation)
-
-    def refuse(
-        self,
-        room_id: RoomId,
-        doc: Doc,
-        ground: Ground,
-        reason: str,
-        mentions: Sequence[UserId] = (),
-    ) -> None:
-        """Tell a person that what they did does not count, where they did it.
-
-        Args:
-            room_id: Where it would be said.
-            doc: Why, in words.
-            ground: Why the office may.
-            reason: Why, for programs.
-            mentions: Whom it rings.
-        """
-        if self.page_act is None:
-            self.tell(room_id, doc, ground, mentions=mentions)
-            return
-        outcome = PageOutcome(reason=reason, words=message.body(doc))
-        store.keep_page_outcome(self.txn, self.page_act, outcome, self.now_ms)
-
-    def ask(
+    def ask_question(
         self, room_id: RoomId, question: Question, scope: Sequence[UserId], asked: AskedOf
     ) -> None:
         """Ask a question; it takes the place of an open one about the same.
@@ -150,7 +156,7 @@ class Scene:
             scope: Who may answer; at least one.
             asked: What it is about, and how.
         """
-        self.replace(asked.about, question.topic.value, asked.localizer, asked.ground)
+        self.replace(asked.about, question.topic, asked.localizer, asked.ground)
         approve = {
             choice: self.approvals.asked(self.sender, scope[0], "release", release_shown(release))
             for choice, release in question.approve.items()
@@ -162,13 +168,13 @@ class Scene:
             intro=question.intro,
             language=asked.localizer.language,
             about=asked.about,
-            purpose={**asked.purpose, "topic": question.topic.value},
+            purpose={**asked.purpose, "topic": question.topic},
             ground=asked.ground,
             mentions=scope,
             thread=asked.thread,
             kept_form=question.whole_form,
         )
-        self.approvals.ask(self.txn, self.sender, one, CATALOGUE)
+        self.put(one)
 
     def replace(self, about: str, topic: str, localizer: Localizer, ground: Ground) -> None:
         """End the open questions about a matter that a newer one takes the place of.
@@ -179,24 +185,17 @@ class Scene:
         words = localizer.text("A newer question has taken the place of this one.")
         for kept in prompts.open_about(self.txn, self.sender.bot.user_id, about):
             if about.startswith(_CHAT) or kept.purpose.get("topic") == topic:
-                closing = Closing(words, is_replaced=True)
-                prompts.close(self.txn, self.sender, kept, closing, ground)
+                self.end(kept, Closing(words, is_replaced=True), ground)
 
-    def settle(self, answered: Answered, localizer: Localizer, ground: Ground) -> bool:
-        """Let an answer count and be shown in the question; False if it came second."""
-        label = next(
-            (c.label for c in answered.kept.prompt.choices if c.id == answered.chosen.choice), None
-        )
+    def accept(self, answered: Answered, localizer: Localizer, ground: Ground) -> bool:
+        """Let an answer count and be shown in the question; False if it does not."""
+        chosen = answered.kept.prompt.choice(answered.chosen.choice)
         words = (
-            localizer.text("Answer: {answer}", answer=label)
-            if label
+            localizer.text("Answer: {answer}", answer=chosen.label)
+            if chosen
             else localizer.text("Answered.")
         )
-        return prompts.settle(self.txn, self.sender, answered, words, ground)
-
-    def close(self, kept: Kept, words: str, ground: Ground) -> None:
-        """End an open question without an answer."""
-        prompts.close(self.txn, self.sender, kept, Closing(words), ground)
+        return self.settle(answered, words, ground)
 
 
 @attrs.frozen
@@ -204,7 +203,7 @@ class AskedOf:
     """How a question is asked.
 
     Attributes:
-        about: The matter: the id of a case, or ``chat_matter``.
+        about: What it is about: the id of a case, or ``chat_subject``.
         localizer: Language of the words around it.
         ground: Why the office may ask.
         purpose: What else is to be remembered, as JSON.
@@ -223,6 +222,6 @@ class AskedOf:
 _CHAT: Final = "chat "
 
 
-def chat_matter(room_id: RoomId) -> str:
+def chat_subject(room_id: RoomId) -> str:
     """What the questions of a chat, outside any case, are about."""
     return _CHAT + room_id

@@ -19,7 +19,7 @@ _BUSY: Final = "ORG.VECHE.INVOICE_STATE"
 """The invoice is just being paid: it can be taken back once that is decided."""
 
 
-class Till:
+class InvoicingClient:
     """The account of one organisation at its institution."""
 
     def __init__(self, reactor: IReactorTime, url: str, key: str) -> None:
