@@ -23,7 +23,7 @@ from appservices.agency.service.offices import open_workplaces
 from appservices.agency.service.page_hearing import hear_on_page
 from appservices.agency.service.signatory import Signatory
 from appservices.agency.service.signatures import SigningNews
-from appservices.agency.service.wiping import Wiping
+from appservices.agency.service.wiping import housekeeping_of
 from veche.api.sealing_client import sealer_of
 from veche.bots import by_bot, check_topics, commit_words, receive
 from veche.chat.attention import SAID, is_said
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
+    from veche.server.housekeeping import Cleanup
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Agency:
         }
         self._news = [FeeNews(host, self.offices, *one) for one in invoicing_clients.items()]
         self._signing = [SigningNews(host, self.offices, *one) for one in signatories.items()]
-        self._wiping = Wiping(host, _kept_ms(section, workplaces))
+        self._kept_ms = _kept_ms(section, workplaces)
         self._sealers = [one for one in sealers.values() if one is not None]
         self._handlers = by_bot({bot: handlers(one) for bot, one in self.offices.items()})
 
@@ -126,9 +127,12 @@ class Agency:
         for heard in self._signing:
             self._host.spawn(f"signatures of {heard.organisation}", heard.follow())
             self._host.at_stop(heard.signatory.close)
-        self._wiping.start()
         for sealer in self._sealers:
             self._host.at_stop(sealer.close)
+
+    def housekeeping(self) -> Sequence[Cleanup]:
+        """Wipe what is in clear of cases that ended long ago."""
+        return housekeeping_of(self._kept_ms)
 
     def _warn_of_keys(self) -> None:
         for office in self.offices.values():

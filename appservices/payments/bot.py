@@ -122,7 +122,7 @@ class Payments:
             **peers_settling.settles(self._parts),
             **self.banking.settles(),
         }
-        self._attempts = Attempts(host, host.approvals, self._writer, settles, self._tell_of_fault)
+        self._attempts = Attempts(host, self._writer, settles, self._tell_of_fault)
         told = (self._post_heads, receipts.vouched, host.logs.last_signed)
         self._heads = Heads(host, self._writer, receipts.signer, *told)
 

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from appservices.payments.demo.shop import DemoShop
 from tests.stories.bank import in_bank
 from tests.support.calls import request
-from veche.cli.demo.shop import DemoShop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from nacl.signing import SigningKey
 
+from appservices.payments import demo as payments_demo
 from appservices.payments.demo_bank.__main__ import CUSTOMER
 from tests.support.customers import Customer
 from tests.support.keys import approval_of
 from tests.support.people.person import WAIT_S
 from tests.support.processes import ROOT, TIMEOUT_S, Child, free_ports, wait_until
 from tests.support.services import House, Place, house
-from veche.cli.demo import world as demo
 from veche.cli.main import main
 from veche.protocol.prompts import PROMPT_KEY
 from veche.runtime.database.migrate import MigrationSet
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tests.support.people import Message
 
-BOT: Final = demo.PAYMENTS_BOT
+BOT: Final = payments_demo.PAYMENTS_BOT
 PAYMENTS: Final = MigrationSet("payments", "appservices.payments")
 GRANTED: Final = ("alice", "bob", "rich", "wary")
 """Who begins with money: 1,000 EUR each; the others with none."""
@@ -248,7 +248,7 @@ def in_bank(
     """
     place = place or Place()
     grants = {f"@{name}:{place.server_name}": "1000 EUR" for name in GRANTED}
-    section = {**demo.payments_section(), "grants": grants, **(more or {})}
+    section = {**payments_demo.payments_section(), "grants": grants, **(more or {})}
     with house(
         folder,
         sections={"payments": section},

@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg2
 
+from appservices.agency import demo as office_demo
+from appservices.payments import demo as payments_demo
+from appservices.payments.demo.shop import DemoShop
 from tests.stories.bank import Bank, Client
 from tests.stories.office import Applicant, Desk, Room, Way
 from tests.stories.shop import Shop
 from tests.support.kept_town import KeptTown, checkout_of
 from tests.support.people.person import WAIT_S
 from tests.support.processes import ROOT, wait_until
-from veche.cli.demo import world as demo
-from veche.cli.demo.shop import DemoShop
+from veche.server import demo
 
 if TYPE_CHECKING:
     from tests.support.people import Person
@@ -59,7 +61,7 @@ def _live(town: KeptTown, house: House) -> None:
     with town.person(demo.ALICE) as alice, town.person(demo.CAROL) as carol:
         thread, case = _begin_case(Desk(carol), alice)
         town.facts |= case
-        client = Client.sign_in(house, alice, demo.PAYMENTS_BOT)
+        client = Client.sign_in(house, alice, payments_demo.PAYMENTS_BOT)
         town.facts |= _pay(client)
         shop = Shop(Bank(house), DemoShop(town.folder / "shop", house.pages_url))
         url = f"http://{LISTENER[0]}:{LISTENER[1]}/events"
@@ -72,7 +74,7 @@ def _live(town: KeptTown, house: House) -> None:
 
 
 def _begin_case(desk: Desk, alice: Person) -> tuple[Room, dict[str, Any]]:
-    applicant = Applicant(alice, Room(alice, alice.create_dm(demo.OFFICE_BOT)), Way.TEXT)
+    applicant = Applicant(alice, Room(alice, alice.create_dm(office_demo.OFFICE_BOT)), Way.TEXT)
     applicant.choose("Which language do you prefer?", "en")
     number, case = applicant.apply()
     thread = desk.case(number)

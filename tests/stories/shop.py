@@ -11,8 +11,8 @@ from urllib.request import Request, urlopen
 
 from nacl.signing import SigningKey
 
+from appservices.payments.demo.shop import ID, DemoShop
 from tests.support.calls import REQUEST_S_MAX, request
-from veche.cli.demo.shop import ID, DemoShop
 from veche.protocol.unpadded_base64 import decode_base64
 from veche.transparency.envelope import sign, signing_key
 

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from appservices.agency import demo as office_demo
+from appservices.signing import demo as signing_demo
+from appservices.signing.demo import DemoAuthority
 from tests.support.calls import request
 from tests.support.customers import Customer
 from tests.support.processes import ROOT
 from tests.support.services import AGENCY, House, Place, house
 from tests.support.sign_page import SignPage
-from veche.cli.demo import world as demo
-from veche.cli.demo.authority import DemoAuthority
 from veche.cli.main import main
 from veche.protocol.prompts import PROMPT_KEY
 from veche.runtime.database.migrate import MigrationSet
+from veche.server import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.support.people import Message, Person
 
-BOT: Final = demo.SIGNING_BOT
+BOT: Final = signing_demo.SIGNING_BOT
 SIGNING: Final = MigrationSet("signing", "appservices.signing")
 _BOT_LOCALPART: Final = f"{BOT.partition(':')[0]}:"
 _LINK: Final = re.compile(r"http\S+/sign#\S+")
@@ -105,14 +107,14 @@ def in_town(folder: Path, *, is_federated: bool = False) -> Iterator[Town]:
         seals = {demo.TOWN: "Town of Lindenau"}
         authority = DemoAuthority(folder / "ca", origin, "Lindenau", seals)
         (folder / "ca").mkdir()
-        assert main(list(authority.command())) == 0
+        assert main(authority.preparation().command) == 0
         made.append(authority)
-        agency = demo.agency_section(_DEFINITIONS)
+        agency = office_demo.agency_section(_DEFINITIONS)
         [town] = agency["organisations"]
-        town["seal"] = authority.seal_section(demo.TOWN)
+        town["seal"] = {"url": authority.site, "key_path": str(authority.key(demo.TOWN))}
         [office] = town["offices"]
-        office["services"] = [str(_DEFINITIONS / f"{demo.SIGNED_SERVICE}.yaml")]
-        signing = demo.signing_section(authority, ROOT / "config" / "signing")
+        office["services"] = [str(_DEFINITIONS / f"{office_demo.SIGNED_SERVICE}.yaml")]
+        signing = signing_demo.signing_section(authority, ROOT / "config" / "signing")
         return {"agency": agency, "signing": signing}
 
     with house(

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appservices.payments.core.rails.orders import SILENCE_DAYS
+from appservices.payments.demo.shop import ID as SHOP
+from appservices.payments.demo.shop import DemoShop
 from appservices.payments.demo_bank.__main__ import CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
 from tests.stories.bank import Bank, Client, DemoBank, in_bank
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
-from veche.cli.demo.shop import ID as SHOP
-from veche.cli.demo.shop import DemoShop
-from veche.cli.demo.world import ALICE
+from veche.server.demo import ALICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

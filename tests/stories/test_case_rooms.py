@@ -12,7 +12,7 @@ from tests.stories.bank import BOT, Bank, Client, in_bank
 from tests.support.calls import request
 from tests.support.people.person import WAIT_S, ClientError
 from tests.support.processes import wait_until
-from veche.cli.demo import world as demo
+from veche.server import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

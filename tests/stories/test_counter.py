@@ -11,13 +11,13 @@ import zxingcpp
 from PIL import Image
 
 from appservices.payments.core.formats import emv
+from appservices.payments.demo.shop import DemoShop
 from appservices.payments.demo_bank.bank import demo_iban
 from tests.stories.bank import DemoBank, in_bank
 from tests.stories.shop import Shop
 from tests.support.drawn_codes import beside, drawn, saved
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
-from veche.cli.demo.shop import DemoShop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

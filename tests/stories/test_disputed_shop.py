@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.stories.bank import Bank, Client, in_bank
-from veche.cli.demo import world as demo
+from veche.server import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

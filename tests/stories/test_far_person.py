@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from appservices.agency import demo as office_demo
 from tests.stories.office import case_number
 from tests.support.people import Kind, Person
 from tests.support.services import Place, house
 from tests.support.synapse_federation import federated_homeserver
-from veche.cli.demo import world as demo
 from veche.contracts.agency.case import CASE_KEY
+from veche.server import demo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ def test_a_person_of_another_server_gets_the_card_of_their_case_once(tmp_path: P
     ):
         dave = Person.start(Kind.NIO, far.plan.url, far.register("dave"), is_verified=True)
         try:
-            office = demo.OFFICE_BOT.replace(demo.SERVER_NAME, town.server.plan.server_name)
+            office = office_demo.OFFICE_BOT.replace(demo.SERVER_NAME, town.server.plan.server_name)
             chat = dave.create_dm(office)
             for words, answer in TALK:
                 dave.wait_for(chat, _says(words))

@@ -10,18 +10,21 @@ import attrs
 import pytest
 from cryptography import x509
 
+from appservices.agency import demo as office_demo
+from appservices.payments import demo as payments_demo
+from appservices.signing.demo import DemoAuthority
 from tests.stories.bank import BOT, PAYMENTS, Client, code_in
 from tests.stories.office import Desk, Room, case_number
 from tests.support.calls import request
 from tests.support.processes import ROOT
 from tests.support.services import AGENCY, OFFICE, House, house
-from veche.cli.demo import world as demo
-from veche.cli.demo.authority import DemoAuthority
 from veche.cli.main import main
 from veche.documents.pki.certificates import Level
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.verdict import Trusted, judge
 from veche.runtime.database.migrate import MigrationSet
+from veche.server import demo
+from veche.server.demo import secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,18 +67,21 @@ class Town:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("fees")
-    key = demo.town_key(folder / "town_key")
+    key = secret(folder / "town_key")
 
     def sections(pages_url: str) -> Mapping[str, Any]:
         definitions = ROOT / "config" / "services"
         town = "Town of Lindenau"
         authority = DemoAuthority(folder / "authority", pages_url, town, {demo.TOWN: town})
-        assert main(authority.command()) == 0
-        agency = demo.agency_section(definitions, pages_url, key)
-        agency["organisations"][0]["seal"] = authority.seal_section(demo.TOWN)
+        assert main(authority.preparation().command) == 0
+        agency = office_demo.agency_section(definitions, pages_url, key)
+        agency["organisations"][0]["seal"] = {
+            "url": pages_url,
+            "key_path": str(authority.key(demo.TOWN)),
+        }
         return {
             "agency": agency,
-            "payments": demo.payments_section(key),
+            "payments": payments_demo.payments_section(key),
             "signing": authority.section,
         }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from appservices.payments.demo.shop import DemoShop
 from tests.stories.bank import BOT, Bank, Client
 from tests.stories.keep_town import LISTENER
 from tests.stories.office import Room
@@ -16,9 +17,8 @@ from tests.support.kept_town import KeptTown
 from tests.support.keys import BrowserKey
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
-from veche.cli.demo import world as demo
-from veche.cli.demo.shop import DemoShop
 from veche.cli.main import main
+from veche.server import demo
 
 if TYPE_CHECKING:
     from pathlib import Path

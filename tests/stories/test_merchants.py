@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from appservices.payments.demo.shop import ID, NETWORKS, DemoShop
 from tests.stories.bank import BOT, in_bank
 from tests.stories.shop import Shop
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
 from tests.support.tax_rules import said_against, texts
-from veche.cli.demo import world as demo
-from veche.cli.demo.shop import ID, NETWORKS, DemoShop
+from veche.server import demo
 
 if TYPE_CHECKING:
     from pathlib import Path

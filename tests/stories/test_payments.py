@@ -12,12 +12,12 @@ import pytest
 from tests.stories.bank import BOT, Bank, Client, code_in, in_bank
 from tests.support.keys import approval_of
 from tests.support.processes import TIMEOUT_S, wait_until
-from veche.cli.demo import world as demo
 from veche.cli.main import main
 from veche.cli.verify.published import Site
 from veche.contracts.payments.receipt import RECEIPT_KEY
 from veche.protocol.ids import derived_ulid
 from veche.protocol.texts.typed_choice import keycap
+from veche.server import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import yaml
 
+from appservices.agency import demo as office_demo
 from tests.stories.office import Room, in_town
 from tests.support.calls import request
 from tests.support.people import ClientError
 from tests.support.processes import ROOT
 from tests.support.services import OFFICE
-from veche.cli.demo import world as demo
 from veche.protocol.prompts import ANSWER_KEY
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def write_services(folder: Path) -> Path:
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """A town whose office submits nothing from a device that is not verified."""
     folder = tmp_path_factory.mktemp("strict")
-    sections = {"agency": demo.agency_section(write_services(folder))}
+    sections = {"agency": office_demo.agency_section(write_services(folder))}
     with in_town(folder / "town", sections=sections) as one:
         yield one
 

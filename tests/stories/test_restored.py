@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from appservices.payments.demo_bank.bank import demo_iban
 from tests.stories.bank import Bank, Client, DemoBank
 from tests.stories.peers import HERE, THERE, two_banks
-from tests.support.processes import TIMEOUT_S, wait_until
+from tests.support.processes import ROOT, TIMEOUT_S, Child, wait_until
 from veche.runtime.database.embedded import binaries
 
 if TYPE_CHECKING:
@@ -218,12 +219,14 @@ def _agree(bank: Bank) -> bool:
 
 def _veche(bank: Bank, *command: str) -> tuple[int, str]:
     """Run a command in a process of its own; its code, and what it wrote."""
-    config = str(_configuration(bank))
-    done = subprocess.run(
-        [sys.executable, "-m", "veche.cli.main", *command, "-c", config],
-        capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
+    line = [sys.executable, "-m", "veche.cli.main", *command, "-c", str(_configuration(bank))]
+    with tempfile.TemporaryDirectory() as folder:
+        child = Child(line, ROOT, Path(folder) / "said")
+        child.start()
+        wait_until(lambda: not child.is_running, TIMEOUT_S, f"veche {' '.join(command)} goes on")
+        code = child.stop()
+        assert code is not None
+        return code, child.log()
 
 
 def _configuration(bank: Bank) -> Path:

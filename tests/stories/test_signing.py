@@ -45,7 +45,7 @@ def persons(town: Town) -> dict[str, Signatory]:
 
 
 def verdict_of(town: Town, pdf: bytes) -> Report:
-    root = x509.load_pem_x509_certificate(town.authority.root.read_bytes())
+    root = x509.load_pem_x509_certificate(town.authority.preparation().made.read_bytes())
     return judge(pdf, Trusted([root], town.now()))
 
 
@@ -166,7 +166,7 @@ def test_a_document_is_signed_that_only_its_parties_see(
     file = tmp_path / "lease.pdf"
     file.write_bytes(his.document(his.view()))
     assert verdict_of(town, file.read_bytes()).verdict is Verdict.SEALED
-    root = str(town.authority.root)
+    root = str(town.authority.preparation().made)
     assert main(["verify", str(report), "--evidence", str(file), "--root", root]) == 0
     assert "The report goes with the signed file." in capfd.readouterr().out
     rows = town.house.query("SELECT t::text FROM signing.session t")

@@ -13,7 +13,8 @@ from tests.support.calls import request
 from tests.support.keys import approval_of
 from tests.support.people.person import WAIT_S
 from tests.support.processes import wait_until
-from veche.cli.demo import world as demo
+from veche.server import demo
+from veche.server.demo import secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,9 +83,9 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("splits")
-    path = demo.town_key(folder / "key")
+    path = secret(folder / "key")
     keys = [{"path": str(path), "scopes": ["invoice", "read"]}]
-    other = [{"path": str(demo.town_key(folder / "other")), "scopes": ["read"]}]
+    other = [{"path": str(secret(folder / "other")), "scopes": ["read"]}]
     organisations = [
         {"id": "bakery", "name": {"en": "Bakery"}, "is_paid_by_name": True, "keys": keys},
         {"id": "courier", "name": {"en": "Courier"}, "keys": other},

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from appservices.signing.core.evidence.record import Evidence
 from tests.support.signing import NOW, Office, ms, new_key
-from veche.contracts.signing.evidence import Evidence
 from veche.documents.pdf.appearance import Look
 from veche.documents.pki.cms import der_of
 from veche.documents.signatures.verdict import Trusted, judge

@@ -156,7 +156,9 @@ def modules_of(command: Sequence[str]) -> tuple[str, ...] | None:
     if command[2] == "synapse.app.homeserver":
         return SYNAPSE
     is_ours = command[2].startswith("tests.") or command[2] == DEMO_BANK
-    return SERVICES if is_ours or tuple(command[2:4]) == ("veche.cli.main", "run") else None
+    # `up` starts others itself, as an operator does.
+    is_command = command[2] == "veche.cli.main" and command[3] != "up"
+    return SERVICES if is_ours or is_command else None
 
 
 def fork(

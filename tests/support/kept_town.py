@@ -22,10 +22,10 @@ from tests.support.processes import ROOT, Child, free_ports
 from tests.support.services import House
 from tests.support.synapse import Homeserver
 from veche.acts.last_signed import database_id
-from veche.cli.demo import world as demo
 from veche.cli.processes.homeserver import HomeserverPlan, postgres_database
 from veche.runtime.crypto.store.devices import cluster
 from veche.runtime.database.embedded import EmbeddedPostgres, binaries
+from veche.server import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,18 +17,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-import yaml
 
+from appservices.agency import demo as office_demo
 from tests.support.people import Kind, Person
 from tests.support.postgres import database, execute, synapse_database
 from tests.support.processes import LOG_TAIL_CHARACTERS_MAX, ROOT, Child, free_ports
 from tests.support.synapse import Homeserver
 from tests.support.synapse_federation import federation_settings
-from veche.cli.demo import world as demo
+from veche.cli.demo import world
 from veche.cli.processes.homeserver import HomeserverPlan, is_healthy, postgres_database
 from veche.runtime.database.embedded import EmbeddedPostgres
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet, migrate
 from veche.runtime.database.synapse_database import make_synapse_database
+from veche.server import demo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,11 +38,8 @@ READY_S_MAX: Final = 180
 SERVICES: Final = (sys.executable, "-m", "veche.cli.main", "run", "all")
 """Starts the installed services, as an operator does."""
 AGENCY: Final = MigrationSet("agency", "appservices.agency")
-OFFICE: Final = demo.OFFICE_BOT
+OFFICE: Final = office_demo.OFFICE_BOT
 """The bot of the demo's office."""
-
-_FEATURES: Final = frozenset({"agency", "payments", "signing"})
-"""Services of the demo, which a house has where its sections say so."""
 
 _open: Final[list[House]] = []
 
@@ -262,7 +260,7 @@ def pages_sections(port: int) -> dict[str, Any]:
 
 
 def _demo_sections() -> dict[str, Any]:
-    return {"agency": demo.agency_section(ROOT / "config" / "services")}
+    return {"agency": office_demo.agency_section(ROOT / "config" / "services")}
 
 
 def _own_postgres(stack: ExitStack) -> EmbeddedPostgres:
@@ -294,14 +292,12 @@ def _plan(folder: Path, place: Place, port: int, services_port: int, dsn: str) -
 def _write_configuration(
     path: Path, plan: HomeserverPlan, port: int, dsn: str, sections: Mapping[str, Any]
 ) -> Path:
-    text = demo.services_configuration(
+    text = world.services_configuration(
         plan,
         port=port,
         database_url=dsn,
-        operator_key=demo.operator_key(path.parent / "operator_key"),
-        definitions=ROOT / "config" / "services",
+        operator_key=world.operator_key(path.parent / "operator_key"),
+        sections=sections,
     )
-    content = yaml.safe_load(text)
-    kernel = {name: one for name, one in content.items() if name not in _FEATURES}
-    path.write_text(yaml.safe_dump({**kernel, **sections}, allow_unicode=True))
+    path.write_text(text)
     return path

@@ -49,7 +49,7 @@ class StoredApprovals(Approvals):
         made = Key(key_id, person, KeyKind.P256, public, None, (), 0, "phone", at_ms, at_ms)
         store.add_key(txn, made)
         evidence = Evidence(nonce, person, "payment", "p256", key_id, b"{}", {}, at_ms)
-        store.add_evidence(txn, self._parts.vault, evidence)
+        store.add_evidence(txn, self.parts.vault, evidence)
         return nonce
 
 

@@ -15,9 +15,9 @@ from appservices.payments.core.orders.mandate import CHARGE_JOB, MANDATE_JOB
 from tests.stories.bank import BOT, Bank, DemoBank
 from tests.support.calls import request
 from tests.widgets.commands import Command, shown
-from veche.cli.demo import world as demo
 from veche.protocol.ids import ulid
 from veche.runtime.database import connect
+from veche.server import demo
 
 if TYPE_CHECKING:
     from tests.support.people import Message, Person

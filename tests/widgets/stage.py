@@ -28,7 +28,7 @@ from tests.widgets import bank_commands, signing_desk
 from tests.widgets.bank_commands import Counter, organisation
 from tests.widgets.commands import COMMANDS, Stand
 from tests.widgets.up_commands import UP_COMMANDS, Newcomer
-from veche.cli.demo import world as demo
+from veche.server import demo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from appservices.agency import demo as office_demo
+from appservices.payments import demo as payments_demo
 from appservices.widgets.core.documents import PATHS
 from tests.stories.office import Applicant, Room, Way
 from tests.support.people import Person
 from tests.widgets import commands
-from veche.cli.demo import world as demo
+from veche.server import demo
 
 if TYPE_CHECKING:
     from tests.support.people import Message
@@ -47,13 +49,13 @@ class Newcomer:
             person = Person.start(
                 "nio", self._address("Homeserver"), user, password, is_verified=True
             )
-            assert demo.OFFICE_BOT in self.printed
-            assert demo.PAYMENTS_BOT in self.printed
-            chat = Room(person, person.create_dm(demo.OFFICE_BOT))
+            assert office_demo.OFFICE_BOT in self.printed
+            assert payments_demo.PAYMENTS_BOT in self.printed
+            chat = Room(person, person.create_dm(office_demo.OFFICE_BOT))
             applicant = Applicant(person, chat, Way.STRUCTURED)
             applicant.choose("Which language do you prefer?", "en")
-            payments = Room(person, person.create_dm(demo.PAYMENTS_BOT))
-            person.wait_for(payments.room, lambda one: one.sender == demo.PAYMENTS_BOT)
+            payments = Room(person, person.create_dm(payments_demo.PAYMENTS_BOT))
+            person.wait_for(payments.room, lambda one: one.sender == payments_demo.PAYMENTS_BOT)
             self._visitors[name], self._payments[name] = applicant, payments
         return self._visitors[name]
 
@@ -93,7 +95,7 @@ def _told_by_bank(stand: Newcomer, name: str, text: str) -> Message:
     chat = stand.payments(name)
 
     def is_it(message: Message) -> bool:
-        return message.sender == demo.PAYMENTS_BOT and text in message.body
+        return message.sender == payments_demo.PAYMENTS_BOT and text in message.body
 
     return chat.person.wait_for(chat.room, is_it)
 

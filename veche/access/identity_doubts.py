@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from veche.access.approvals import identities
 from veche.chat import people
 from veche.chat.attention import is_edit
 from veche.chat.attention import is_said as is_message
@@ -29,7 +30,7 @@ from veche.runtime.ports import EVERY_DEVICE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from veche.access.approvals import Approvals, Offer
+    from veche.access.approvals import Offer, Parts
     from veche.acts import ActLog
     from veche.chat.sending import Sender
     from veche.messaging.inbox.store import Claim, Item
@@ -50,15 +51,15 @@ _OF_BEFORE: Final = frozenset({DeviceStanding.IDENTITY_CHANGED, DeviceStanding.N
 class Doubts:
     """Tells persons, and hears what their devices of before answer."""
 
-    def __init__(self, act_log: ActLog, approvals: Approvals) -> None:
+    def __init__(self, act_log: ActLog, parts: Parts) -> None:
         """Make it.
 
         Args:
             act_log: Commits the acts: what a bot tells a person is one.
-            approvals: How a person confirms a new identity or device.
+            parts: Of approvals: how a person confirms a new identity or device.
         """
         self._act_log = act_log
-        self._approvals = approvals
+        self._parts = parts
 
     def came(self, txn: Cursor, person: UserId, now_ms: int) -> None:
         """Tell a person, where they chat, of what came and is not confirmed."""
@@ -93,7 +94,7 @@ class Doubts:
             return False
         if not may_confirm(txn, claim.bot, item.event):
             words = N_("Only a device by which you dealt with me before can confirm this.")
-        elif not self._approvals.confirm_by_code(txn, person, found[1], now_ms):
+        elif not identities.confirm_by_code(txn, self._parts, person, found[1], now_ms):
             words = N_("This is not the code of what is to be confirmed. Please look at it again.")
         else:
             return True
@@ -112,7 +113,7 @@ class Doubts:
             sender = self._fresh_voice(txn, bot, room_id, cause, now_ms)
             if sender is None:
                 continue
-            offer = self._approvals.offer_identity(txn, person, candidate, now_ms)
+            offer = identities.offer(txn, self._parts, person, candidate, now_ms)
             language = _language(txn, person)
             if offer.code is not None:
                 doc = _question_doc(offer, language)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pydantic import Field
 
 from veche.documents.asic import container
-from veche.documents.pdf.document import Document
+from veche.documents.pdf import Document, PdfError
 from veche.documents.pdf.signing import (
     Box,
     Proofs,
@@ -21,7 +21,6 @@ from veche.documents.pdf.signing import (
     room_for_signature,
     room_for_stamp,
 )
-from veche.documents.pdf.values import PdfError
 from veche.documents.sealing_api import SealBody, SealedView, SealView, StampBody, StampView
 from veche.protocol.errors import RefusedError
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeV
 
 import attrs
 
+from veche.access.approvals import revoked_among
 from veche.chat import people, prompts
 from veche.chat.prompts import Asking, Closing
 from veche.chat.sending import Ground, Sender
@@ -422,7 +423,7 @@ class Conversation(Generic[S]):
         """
         person, nonce = answered.inbound.sender, answered.chosen.approved_by
         self.announce_change(person)
-        if nonce is not None and self.approvals.revoked_among(self.txn, [nonce]):
+        if nonce is not None and revoked_among(self.txn, [nonce]):
             self.close_one(answered.kept, person, self.localizer(person).text(APPROVAL_REVOKED))
             return False
         answered = attrs.evolve(answered, kept=self.whole(answered.kept))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from veche.acts.witness.config import WitnessSection
 from veche.cli.diagnosis.finding import Patient
 from veche.cli.doctor import NOT_LOOKED_AT, OFFLINE, diagnose
 from veche.runtime.config import KERNEL_SECTIONS
@@ -15,6 +15,9 @@ from veche.server.installed import config_path, read_config, service_specs
 
 if TYPE_CHECKING:
     import argparse
+
+SECTIONS: Final = "veche.sections"
+"""Entry points of sections that have configuration files of their own."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +51,6 @@ def check(arguments: argparse.Namespace) -> int:
 def reference(_arguments: argparse.Namespace) -> int:
     """Run `veche config reference`."""
     services = {name: spec.config for name, spec in service_specs().items()}
-    own = {"witness": WitnessSection}  # of a file of its own
+    own = {entry.name: entry.load() for entry in entry_points(group=SECTIONS)}
     sys.stdout.write(configuration_page({**KERNEL_SECTIONS, **services, **own}))
     return 0

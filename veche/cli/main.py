@@ -3,7 +3,8 @@
 A command of the kernel is a module with ``add_arguments(parser)`` and ``run(arguments) -> int``.
 A feature adds one by an entry point of the group ``veche.commands``: a function
 ``add_commands(subparsers)`` that adds the parser with the entry point's name and sets its default
-``run``. A command that talks with others has ``async def run(reactor, arguments)`` in its place.
+``run``. A command that talks with others has ``async def run(reactor, arguments)`` in its place;
+one that serves until it is stopped sets ``make_host``, a function of the same arguments.
 Only the command that is asked for is imported, so that the others cost nothing.
 """
 
@@ -41,7 +42,6 @@ KERNEL: Final[Mapping[str, tuple[str, str]]] = {
         "see where organisations have their events sent, and send again",
     ),
     "verify": ("veche.cli.verify.command", "verify a receipt of a payment, or a signed file"),
-    "witness": ("veche.cli.witness", "sign heads of logs of others, if they only grow"),
     "bench": ("veche.cli.bench", "measure, beside a baseline"),
 }
 """Module and help of each command of the kernel."""
@@ -76,10 +76,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    """Run the command, in a reactor of its own if it is a coroutine; return its exit code."""
+    """Run the command, in a reactor if it is a coroutine or serves; return its exit code."""
+    if hasattr(arguments, "make_host"):
+        from veche.cli.serve import serve_host  # noqa: PLC0415 -- the others need no reactor
+
+        return serve_host(lambda reactor: arguments.make_host(reactor, arguments))
     if not iscoroutinefunction(arguments.run):
         return int(arguments.run(arguments))
-    from veche.cli.reactor_run import run_to_end  # noqa: PLC0415 -- the others need no reactor
+    from veche.cli.reactor_run import run_to_end  # noqa: PLC0415 -- as above
 
     run_to_end(lambda reactor: arguments.run(reactor, arguments))
     return 0

@@ -31,7 +31,7 @@ from veche.server.offline import opened, transaction
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from twisted.python.failure import Failure
 
@@ -88,6 +88,21 @@ def serve(config: Config, specs: Mapping[str, ServiceSpec]) -> int:
     host = Host(config, specs, reactor)
     running = Running(host, reactor)
     host.logs.when_stopped = running.fail
+    running.run()
+    return running.exit_code
+
+
+def serve_host(make: Callable[[Any], HostLike]) -> int:
+    """Run what serves on the process's reactor until it is told to stop; the exit code.
+
+    Args:
+        make: Given the reactor.
+    """
+    # Here and not above, since importing the reactor installs it.
+    from twisted.internet import reactor  # noqa: PLC0415, TID251 -- the composition root
+
+    look_up_apart(reactor)
+    running = Running(make(reactor), reactor)
     running.run()
     return running.exit_code
 

@@ -2,6 +2,10 @@
 
 Rows are taken in a transaction, a bounded number of them is worked on at once, and the loop sleeps
 until more are due, some work has ended, or a notification wakes it.
+
+The inbox and the outbox have loops of their own, since this one would cost each message two more
+transactions: an inbox row is taken, acted on and ended in one transaction, and what it says is
+handed to the outbox in memory, which asks the database for no due room after it.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.crypto.locks import Locks
 from veche.runtime.crypto.opening import Opener
 from veche.runtime.crypto.tracking import Hooks, People
-from veche.runtime.database import Database
+from veche.runtime.database import Database, DedicatedSession
 from veche.runtime.database.clock import SharedClock
 from veche.runtime.database.listener import Listener
 from veche.runtime.database.presence import Presence
@@ -60,7 +60,7 @@ from veche.runtime.web.limits import Limit
 from veche.runtime.web.outbound import Outbound
 from veche.runtime.web.private import private_root
 from veche.runtime.web.public import PageLinks, PublicRoot, PublicSite
-from veche.server.housekeeping import Housekeeping
+from veche.server.housekeeping import Housekeeping, Tidied
 from veche.server.spec import ENTRY_POINTS
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Host:
         self.logs = Logs(config.heads_folder, config.history)
         self.act_heads = self.logs.acts = self._make_act_heads()
         self._people = People(self.database, self.client, reactor)
-        self._locks = Locks(self.dsn, reactor)
+        self._locks = self._make_locks()
         self._hooks = Hooks()
         self._presence = Presence()
         self.rooms = Rooms(self.client, self.database, reactor, self._hooks, self._is_ours)
@@ -150,7 +150,7 @@ class Host:
         self._owners: Mapping[UserId, Service] = {
             bot.user_id: service for service in self.services.values() for bot in service.bots
         }
-        self._doubts = Doubts(self.act_log, self.approvals)
+        self._doubts = Doubts(self.act_log, self.approvals.parts)
         self._people.on_doubt = self._doubts.came
         self._hints = self._make_hints()
         self._sender = self._make_sender()
@@ -241,7 +241,9 @@ class Host:
         self._heartbeat.start()
         retention = self._config.retention
         sealing = ("approvals", self.approvals.seal_evidence, 0)
-        Housekeeping(self.database, self.reactor, self._tasks, retention, [sealing]).start()
+        tidied = [one for one in self.services.values() if isinstance(one, Tidied)]
+        more = [sealing, *(cleanup for one in tidied for cleanup in one.housekeeping())]
+        Housekeeping(self.database, self.reactor, self._tasks, retention, more).start()
         self.act_heads.start(self._tasks)
         pinging = ping(self.client, self.reactor, self._config.homeserver.appservice_id)
         self._tasks.spawn("ping", pinging)
@@ -354,6 +356,9 @@ class Host:
 
     def _make_database(self) -> Database:
         return Database(self.dsn, self.reactor, threads=self._config.database.threads)
+
+    def _make_locks(self) -> Locks:
+        return Locks(DedicatedSession("crypto-locks", self.dsn, self.reactor))
 
     def _make_act_heads(self) -> ActHeads:
         logs = self.logs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from twisted.internet.defer import CancelledError
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor, Database
     from veche.runtime.tasks import Tasks
 
-Job = tuple[str, Callable[["Cursor", int], int], int]
+Cleanup = tuple[str, Callable[["Cursor", int], int], int]
 """What is tidied up; what does it to rows from before a moment, and says to how many; how long
 they stay."""
 
@@ -74,6 +74,14 @@ _JOBS: Final = (
 )
 
 
+@runtime_checkable
+class Tidied(Protocol):
+    """A service that has something of its own tidied up."""
+
+    def housekeeping(self) -> Sequence[Cleanup]:
+        """Say what, how and after how long; it is asked once, when everything has started."""
+
+
 class Housekeeping:
     """The hourly loop; several replicas do no harm to one another."""
 
@@ -83,7 +91,7 @@ class Housekeeping:
         reactor: IReactorTime,
         tasks: Tasks,
         retention: RetentionSection | None = None,
-        more: Sequence[Job] = (),
+        more: Sequence[Cleanup] = (),
     ) -> None:
         """Make it.
 
@@ -114,21 +122,27 @@ class Housekeeping:
         pause = WakeEvent(self._reactor)
         while True:
             await pause.wait(INTERVAL_MS)
-            try:
-                await self.tidy()
-            except VecheError as e:
-                logger.warning("housekeeping: %s", e)
-            except CancelledError:
-                raise
-            except Exception:
-                logger.exception("housekeeping failed")
+            for job in self._jobs:
+                # One that fails keeps no other from its turn.
+                try:
+                    await self._tidy(job)
+                except VecheError as e:
+                    logger.warning("housekeeping of %s: %s", job[0], e)
+                except CancelledError:
+                    raise
+                except Exception:
+                    logger.exception("housekeeping of %s failed", job[0])
 
     async def tidy(self) -> None:
         """Forget what is old enough, in batches."""
-        now_ms = int(self._reactor.seconds() * 1000)
-        for what, job, kept_ms in self._jobs:
-            for _ in range(ROUNDS_MAX):
-                count = await self._database.run("housekeeping", job, now_ms - kept_ms)
-                _forgotten.labels(what).inc(count)
-                if not count:
-                    break
+        for job in self._jobs:
+            await self._tidy(job)
+
+    async def _tidy(self, job: Cleanup) -> None:
+        what, work, kept_ms = job
+        before_ms = int(self._reactor.seconds() * 1000) - kept_ms
+        for _ in range(ROUNDS_MAX):
+            count = await self._database.run("housekeeping", work, before_ms)
+            _forgotten.labels(what).inc(count)
+            if not count:
+                break

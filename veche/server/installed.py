@@ -15,6 +15,7 @@ from veche.server.spec import ENTRY_POINTS, ServiceSpec
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection, Mapping, Sequence
+    from importlib.metadata import EntryPoint
 
 PATH_VARIABLE: Final = "VECHE_CONFIG"
 DEFAULT_PATHS: Final = (Path("veche.yaml"), Path("/etc/veche/veche.yaml"))
@@ -55,17 +56,30 @@ def service_specs() -> Mapping[str, ServiceSpec]:
     """
     specs = {}
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
-        try:
-            spec: Any = entry.load()
-        except Exception as e:
-            raise ConfigError(
-                f"the service {entry.name} ({entry.value}) cannot be imported in this Python:"
-                f" {type(e).__name__}: {e}"
-            ) from e
+        spec = loaded(entry, "the service")
         if not isinstance(spec, ServiceSpec) or spec.name != entry.name:
             raise ConfigError(f"{entry.value} is not the ServiceSpec of {entry.name}")
         specs[entry.name] = spec
     return specs
+
+
+def loaded(entry: EntryPoint, called: str) -> Any:
+    """Import what an entry point names.
+
+    Args:
+        entry: Of an installed package.
+        called: What it should be, for the error.
+
+    Raises:
+        ConfigError: It cannot be imported; the text names the entry point.
+    """
+    try:
+        return entry.load()
+    except Exception as e:
+        raise ConfigError(
+            f"{called} {entry.name} ({entry.value}) cannot be imported in this Python:"
+            f" {type(e).__name__}: {e}"
+        ) from e
 
 
 def read_config(path: Path, specs: Mapping[str, ServiceSpec]) -> Config:

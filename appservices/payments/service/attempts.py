@@ -24,6 +24,7 @@ from appservices.payments.service import gauges
 from appservices.payments.service.work import BrokenWorkError, Outcome, Work
 from appservices.payments.store import attempts as store
 from appservices.payments.store.attempts import Attempt, add
+from veche.access.approvals import revoked_among
 from veche.messaging.jobs import retry_delay_ms
 from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from appservices.payments.service.writer import Writer
-    from veche.access.approvals import Approvals
     from veche.runtime.database import Cursor
     from veche.runtime.process import Process
 
@@ -71,7 +71,6 @@ class Attempts(LeaseLoop[tuple[Attempt, bool]]):
     def __init__(
         self,
         host: Process,
-        approvals: Approvals,
         writer: Writer,
         settles: Mapping[str, Settle],
         tell: Tell | None = None,
@@ -80,7 +79,6 @@ class Attempts(LeaseLoop[tuple[Attempt, bool]]):
 
         Args:
             host: What it lives in; it ends with it.
-            approvals: Know which keys are revoked.
             writer: Decides.
             settles: By kind: writes what follows from the answer, in the block's transaction. If
                 it raises, nothing has moved, and it is tried again, ``FAILURES_MAX`` times in all.
@@ -88,7 +86,6 @@ class Attempts(LeaseLoop[tuple[Attempt, bool]]):
                 which it becomes one; None: nobody is told.
         """
         self._host = host
-        self._approvals = approvals
         self._writer = writer
         self._settles = dict(settles)
         self._tell = tell
@@ -109,10 +106,8 @@ class Attempts(LeaseLoop[tuple[Attempt, bool]]):
         now_ms = self._host.now_ms()
         if not self._writer.is_leading or now_ms < self._paused_until_ms:
             return [], POLL_MS if not self._writer.is_leading else self._paused_until_ms - now_ms
-        run, approvals = self._host.database.run, self._approvals
-        waiting, revoked, due_ms = await run(
-            "attempts", _waiting, approvals, list(self.busy), room, now_ms
-        )
+        run = self._host.database.run
+        waiting, revoked, due_ms = await run("attempts", _waiting, list(self.busy), room, now_ms)
         found = [(one, one.id in revoked) for one in waiting]
         return found, POLL_MS if due_ms is None else due_ms - now_ms
 
@@ -195,18 +190,18 @@ def _why(error: Exception) -> str:
 
 
 def _waiting(
-    txn: Cursor, approvals: Approvals, but_about: Sequence[str], limit: int, now_ms: int
+    txn: Cursor, but_about: Sequence[str], limit: int, now_ms: int
 ) -> tuple[Sequence[Attempt], frozenset[int], int | None]:
     """Return what is due, the ids of those whose key is revoked, and when the next one is due."""
     gauges.dead_letters.set(store.count_dead(txn))
     found = store.waiting(txn, but_about, limit, now_ms)
-    return found, revoked_of(txn, approvals, found), store.next_due_ms(txn, now_ms)
+    return found, revoked_of(txn, found), store.next_due_ms(txn, now_ms)
 
 
-def revoked_of(txn: Cursor, approvals: Approvals, waiting: Sequence[Attempt]) -> frozenset[int]:
+def revoked_of(txn: Cursor, waiting: Sequence[Attempt]) -> frozenset[int]:
     """Return the ids of attempts of which a key that approved them is revoked now."""
     nonces = {nonce for one in waiting for nonce in one.approved_by}
-    void = approvals.revoked_among(txn, nonces)
+    void = revoked_among(txn, nonces)
     return frozenset(one.id for one in waiting if not void.isdisjoint(one.approved_by))
 
 

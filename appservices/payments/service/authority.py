@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.payments.store import allowances, guards, mandates
+from veche.access.approvals import revoked_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +32,7 @@ def approvals_of(scene: Scene, payment: Payment) -> list[str]:
 def is_revoked(scene: Scene, nonces: Iterable[str | None]) -> bool:
     """Return whether the key of one of these approvals is revoked; None is no approval."""
     given = [one for one in nonces if one is not None]
-    return bool(scene.approvals.revoked_among(scene.txn, given))
+    return bool(revoked_among(scene.txn, given))
 
 
 def is_stopped(scene: Scene, payment: Payment) -> bool:
@@ -41,4 +42,4 @@ def is_stopped(scene: Scene, payment: Payment) -> bool:
 
 def void_votes(scene: Scene, payment_id: str) -> frozenset[str]:
     """Return the approvals of a payment's guardians whose keys are revoked."""
-    return scene.approvals.revoked_among(scene.txn, guards.yes_of(scene.txn, payment_id))
+    return revoked_among(scene.txn, guards.yes_of(scene.txn, payment_id))

@@ -11,6 +11,7 @@ from appservices.payments.core.texts.escrow import EscrowView
 from appservices.payments.core.texts.views import Party
 from appservices.payments.store import escrows as store
 from appservices.payments.store import holders
+from veche.access.approvals import revoked_among
 
 if TYPE_CHECKING:
     from appservices.payments.core.escrow import Escrow, Voter
@@ -86,7 +87,7 @@ def lock(scene: Scene, escrow_id: str) -> Deal | None:
         return None
     if file.escrow.state is EscrowState.FUNDED:
         nonces = [one.approved_by for one in file.escrow.voters if one.approved_by is not None]
-        void = scene.approvals.revoked_among(scene.txn, nonces)
+        void = revoked_among(scene.txn, nonces)
         if void:
             store.forget_votes(scene.txn, escrow_id, void)
             file = store.lock_escrow(scene.txn, escrow_id) or file

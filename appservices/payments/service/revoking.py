@@ -25,7 +25,7 @@ from appservices.payments.store import bills, guards, holders
 from appservices.payments.store import escrows as escrow_store
 from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store import payments as store
-from veche.access.approvals import revocation_kind
+from veche.access.approvals import revocation_kind, revoked_among
 from veche.bots import ChatJob
 from veche.protocol.ids import UserId
 
@@ -81,7 +81,7 @@ def _stop_agreements(scene: Scene, holder_id: int) -> None:
 
 def _void(scene: Scene, nonces: Mapping[str, str]) -> list[str]:
     """What was approved by one of these and counts no more."""
-    void = scene.approvals.revoked_among(scene.txn, nonces.values())
+    void = revoked_among(scene.txn, nonces.values())
     return [id_ for id_, nonce in nonces.items() if nonce in void]
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from appservices.signing.api.parties import ClauseAnswer, ReasonCode, SessionView, Token
-from veche.contracts.signing.handwriting import NAME_CHARACTERS_MAX, Drawing
+from appservices.signing.core.evidence.handwriting import NAME_CHARACTERS_MAX, Drawing
 from veche.contracts.signing.signing_api import PartyId, SessionId
 from veche.protocol.approval import CLAUSES_MAX, Sha256
 from veche.protocol.wire import Wire

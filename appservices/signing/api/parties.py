@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, model_validator
 
 from appservices.signing.api.providers import ProviderView
-from veche.contracts.signing.handwriting import Drawing, HandRecord
+from appservices.signing.core.evidence.handwriting import Drawing, HandRecord
 from veche.contracts.signing.own_certificate_api import AuthorityView, OwnCertificateView
 from veche.contracts.signing.signing_api import (
     PARTIES_MAX,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from veche.contracts.signing.evidence import registrar_line
+from appservices.signing.core.evidence.record import registrar_line
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.errors import ByHandError
+from appservices.signing.core.evidence.handwriting import HandRecord
 from appservices.signing.core.parties import PartyState, Role
 from appservices.signing.core.records import Level
-from veche.contracts.signing.handwriting import HandRecord
 from veche.protocol.approval import ShownHand
 from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from appservices.signing.core.evidence.handwriting import Drawing
     from appservices.signing.core.guests import Papers
     from appservices.signing.core.records import Member, Session
-    from veche.contracts.signing.handwriting import Drawing
     from veche.protocol.approval import ShownClause
 
 WITHDRAWN: Final = "withdrawn"

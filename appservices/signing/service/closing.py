@@ -46,10 +46,10 @@ from veche.runtime.threads import in_thread
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from appservices.signing.core.evidence.record import Evidence
     from appservices.signing.core.records import Session
     from appservices.signing.service.files import Grow, Kept
     from appservices.signing.service.scene import Scene
-    from veche.contracts.signing.evidence import Evidence
     from veche.documents.pdf.signing import Prepared
     from veche.documents.signatures.report import Report
     from veche.messaging.jobs import Job

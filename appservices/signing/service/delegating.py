@@ -12,10 +12,10 @@ import attrs
 
 from appservices.signing.api.delegation import AskedDelegationView
 from appservices.signing.core.errors import ApprovalMismatchError, DelegationError
+from appservices.signing.core.evidence.record import delegation_of
 from appservices.signing.service import acting, guarding
 from appservices.signing.service.scene import CATALOGUE
 from veche.access.approvals import SIGNATURE_ASKED_MS, by_page
-from veche.contracts.signing.evidence import delegation_of
 from veche.protocol.approval import Approval, MandateShown
 from veche.protocol.errors import VecheError
 from veche.protocol.texts.localizer import Localizer

@@ -23,7 +23,7 @@ from appservices.signing.service.delegating import Other
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.party_asking import KEEP, Question, ask, attempt, matter_of
 from appservices.signing.service.scene import CATALOGUE, Parts
-from veche.access.approvals import DECLINE
+from veche.access.approvals import DECLINE, keys_of
 from veche.bots import ChatJob
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
@@ -191,7 +191,7 @@ def _approve(
 
 
 def _has_key(scene: Scene, member: Member) -> bool:
-    keys = scene.approvals.keys_of(scene.txn, member.user_id)
+    keys = keys_of(scene.txn, member.user_id)
     return scene.links is not None and any(one.revoked_at_ms is None for one in keys)
 
 

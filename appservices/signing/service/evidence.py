@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from anyascii import anyascii
 
+from appservices.signing.core.evidence.record import JSON_BYTES_MAX
 from appservices.signing.core.papers.evidence import report_data
 from appservices.signing.service.boxes import PAPERS
-from veche.contracts.signing.evidence import JSON_BYTES_MAX
 from veche.documents.pdf import signature_font
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import (
@@ -40,8 +40,8 @@ from veche.runtime.files.typesetting import ARCHIVE, TypesettingError, typeset
 if TYPE_CHECKING:
     from typing import Any
 
+    from appservices.signing.core.evidence.record import Evidence
     from appservices.signing.service.sealing import Seals
-    from veche.contracts.signing.evidence import Evidence
 
 SEAL_FIELD: Final = "Seal"
 CLOSING_FIELD: Final = "Closed"

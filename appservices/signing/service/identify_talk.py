@@ -38,7 +38,7 @@ from appservices.signing.service.draft_talk import WORDS
 from appservices.signing.service.naming import known_name, user_named
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import identifications as store
-from veche.access.approvals import DECLINE
+from veche.access.approvals import DECLINE, keys_of
 from veche.access.approvals.core import typed_code
 from veche.bots import ChatJob
 from veche.chat import prompts
@@ -87,7 +87,7 @@ def begin(scene: Scene, inbound: Inbound, argument: str) -> None:
     if not typed:
         known = [
             one
-            for key in scene.approvals.keys_of(scene.txn, person)
+            for key in keys_of(scene.txn, person)
             if (one := store.of_key(scene.txn, scene.vault, person, key.id)) is not None
             if one.counts(scene.now_ms) and key.revoked_at_ms is None
         ]
@@ -330,7 +330,7 @@ class Identify(ChatJob[Parts]):
             scene.tell(room_id, registrar, nobody_doc(person, localizer))
             return
         chat = scene.chat_of(person)
-        keys = scene.approvals.keys_of(txn, person)
+        keys = keys_of(txn, person)
         if chat is None or all(one.revoked_at_ms is not None for one in keys):
             doc = cannot_doc(called["person"], localizer, has_chat=chat is not None)
             scene.tell(room_id, registrar, doc)

@@ -13,6 +13,7 @@ from appservices.signing.core.errors import (
     IdentificationOverError,
     NotRegistrarError,
 )
+from appservices.signing.core.evidence.record import identification_of
 from appservices.signing.core.guests import Identified, Registrar, is_same_name
 from appservices.signing.core.identification import (
     TRIES_MAX,
@@ -23,9 +24,9 @@ from appservices.signing.core.identification import (
 )
 from appservices.signing.service.scene import PURPOSE
 from appservices.signing.store import identifications as store
+from veche.access.approvals import keys_of
 from veche.acts import spend
 from veche.chat.sending import Ground
-from veche.contracts.signing.evidence import identification_of
 from veche.protocol.acts import ActClass, call_form
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def identify(
     if not organisation:
         raise NotRegistrarError
     one = step(one, IdentificationInput.IDENTIFY, scene.now_ms)
-    known = [key.id for key in scene.approvals.keys_of(scene.txn, one.person) if _is_good(key)]
+    known = [key.id for key in keys_of(scene.txn, one.person) if _is_good(key)]
     if one.key_id is None or one.key_id not in known:
         raise IdentificationOverError
     before = store.of_key(scene.txn, scene.vault, one.person, one.key_id)

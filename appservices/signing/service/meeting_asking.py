@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.errors import MeetingOverError
+from appservices.signing.core.evidence.record import IDENTIFIED
 from appservices.signing.core.meeting import about_of
 from appservices.signing.core.texts.meeting import over_doc
 from appservices.signing.core.texts.talk import refused_words
 from appservices.signing.core.topics import Topic
 from appservices.signing.service.draft_talk import WORDS
 from veche.access.approvals import fingerprint
-from veche.contracts.signing.evidence import IDENTIFIED
 from veche.protocol.message import Paragraph
 
 if TYPE_CHECKING:

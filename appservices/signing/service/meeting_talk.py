@@ -23,6 +23,7 @@ from appservices.signing.service import guest_cards, meetings, tablet_talk
 from appservices.signing.service.guest_cards import HERE
 from appservices.signing.service.meeting_asking import NAME, Met, ask, say, what_of
 from appservices.signing.store import meetings as store
+from veche.access.approvals import revoked_among
 from veche.chat import prompts
 from veche.protocol.approval import MandateShown, showable
 from veche.protocol.errors import RefusedError
@@ -109,7 +110,7 @@ def answered(scene: Scene, answered: Answered) -> None:
     label = answered.kept.prompt.choice(choice)
     nonce = answered.chosen.approved_by
     is_settled = scene.settle(answered, label.label if label is not None else "")
-    if not is_settled and not (nonce and scene.approvals.revoked_among(scene.txn, [nonce])):
+    if not is_settled and not (nonce and revoked_among(scene.txn, [nonce])):
         return
     try:
         met = Met(session, member, _current(scene, session, member, purpose), room_id)

@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from cryptography import x509
 
-from appservices.signing.core.hand import witness_of
-from appservices.signing.core.records import Level, clause_field, fields_of
-from appservices.signing.core.session import ENDED
-from appservices.signing.service.by_hand import HAND
-from appservices.signing.service.evidence import closed_report, evidence_report, sealed_report
-from appservices.signing.service.own_certificates import named
-from appservices.signing.service.told import told_digest
-from appservices.signing.store import certificates, events, signatures
-from veche.contracts.signing.evidence import (
+from appservices.signing.core.evidence.handwriting import Drawing, HandRecord
+from appservices.signing.core.evidence.record import (
     EVENTS_MAX,
     Evidence,
     EvidenceApproval,
@@ -32,7 +25,14 @@ from veche.contracts.signing.evidence import (
     EvidencePolicy,
     EvidenceStage,
 )
-from veche.contracts.signing.handwriting import Drawing, HandRecord
+from appservices.signing.core.hand import witness_of
+from appservices.signing.core.records import Level, clause_field, fields_of
+from appservices.signing.core.session import ENDED
+from appservices.signing.service.by_hand import HAND
+from appservices.signing.service.evidence import closed_report, evidence_report, sealed_report
+from appservices.signing.service.own_certificates import named
+from appservices.signing.service.told import told_digest
+from appservices.signing.store import certificates, events, signatures
 from veche.documents.asic.container import signature_name
 from veche.documents.pki.cms import der_of
 from veche.protocol.canonical import canonical

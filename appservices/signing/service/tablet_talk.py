@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.signing.core.errors import MeetingOverError
+from appservices.signing.core.evidence.record import DECLINED
 from appservices.signing.core.hand import witness_of
 from appservices.signing.core.meeting import MeetingState, about_of
 from appservices.signing.core.parties import CAN_ACT, PartyState
@@ -27,7 +28,6 @@ from appservices.signing.service.meeting_asking import Met, ask
 from appservices.signing.service.scene import Parts
 from appservices.signing.store import meetings as store
 from veche.bots import ChatJob
-from veche.contracts.signing.evidence import DECLINED
 from veche.protocol.approval import MandateShown
 from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice

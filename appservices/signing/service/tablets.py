@@ -15,6 +15,7 @@ import attrs
 
 from appservices.signing.api.meeting import TabletView
 from appservices.signing.core.errors import MeetingOverError, NotRegistrarError, NotYourTurnError
+from appservices.signing.core.evidence.handwriting import Drawing
 from appservices.signing.core.guests import is_same_name
 from appservices.signing.core.hand import Written, record_of, witness_of
 from appservices.signing.core.meeting import Meeting, MeetingInput, MeetingState, step
@@ -26,7 +27,6 @@ from appservices.signing.service.asking import shown_clauses
 from appservices.signing.service.by_hand import OVER, job_id, withdrawn
 from appservices.signing.service.views import session_view
 from appservices.signing.store import meetings as store
-from veche.contracts.signing.handwriting import Drawing
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
 from veche.protocol.approval import ShownClause

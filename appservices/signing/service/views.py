@@ -13,6 +13,7 @@ from appservices.signing.api.parties import (
     YouView,
 )
 from appservices.signing.api.providers import ProviderView
+from appservices.signing.core.evidence.handwriting import Drawing
 from appservices.signing.core.hand import witness_of, writer_of
 from appservices.signing.core.parties import CAN_ACT, Role
 from appservices.signing.core.records import clause_field, clauses_of, parties_sha256
@@ -27,7 +28,6 @@ from appservices.signing.service.own_certificates import (
 )
 from appservices.signing.service.told import clause_view, told_digest
 from appservices.signing.store import blobs, meetings, revisions, signatures
-from veche.contracts.signing.handwriting import Drawing
 from veche.contracts.signing.signing_api import PartyView
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.protocol.wire import parse

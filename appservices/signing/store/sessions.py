@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from appservices.signing.core.evidence.handwriting import HandRecord
 from appservices.signing.core.guests import Identified, Papers, Registrar
 from appservices.signing.core.hand import Written
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
@@ -24,7 +25,6 @@ from appservices.signing.core.records import (
     SessionEffect,
 )
 from appservices.signing.core.session import State
-from veche.contracts.signing.handwriting import HandRecord
 from veche.protocol.ids import EffectId, RoomId, Ulid, UserId
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import parse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from veche.access.approvals import NOTHING_ASKED, ApprovalError, base64url, said
+from veche.access.approvals import NOTHING_ASKED, ApprovalError, base64url, decline, said
 from veche.access.sessions import Level
 from veche.api import Api, Call
 from veche.protocol.approval import SignedApproval
@@ -130,7 +130,7 @@ class ApprovalRoutes:
     def decline(self, txn: Cursor, call: Call) -> Outcome:
         """The session must be as sure as the question asks."""
         try:
-            self._approvals.decline(txn, call.signed_in, call.path_args["nonce"], call.now_ms)
+            decline(txn, call.signed_in, call.path_args["nonce"], call.now_ms)
         except ApprovalError as e:
             raise said(e, call.language) from e
         return Outcome(outcome="declined")

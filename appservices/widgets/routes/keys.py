@@ -14,7 +14,11 @@ from veche.access.approvals import (
     LOG_PAGE,
     ApprovalError,
     KeyKind,
+    enrolling,
+    keys_of,
+    limits,
     log_line,
+    logged,
     said,
     to_sign,
     words_of,
@@ -234,7 +238,7 @@ class KeyRoutes:
     )
     def keys(self, txn: Cursor, call: Call) -> KeyList:
         """All keys."""
-        keys = self._approvals.keys_of(txn, call.signed_in.person)
+        keys = keys_of(txn, call.signed_in.person)
         return KeyList(
             keys=[_key(key, call.now_ms) for key in keys],
             passkeys=self._approvals.has_passkeys,
@@ -265,7 +269,7 @@ class KeyRoutes:
     )
     def log(self, txn: Cursor, call: Call) -> Log:
         """A page of the log."""
-        lines = self._approvals.log(txn, call.signed_in.person, call.query.before)
+        lines = logged(txn, call.signed_in.person, call.query.before)
         last = lines[-1].id if len(lines) == LOG_PAGE else None
         return Log(events=[_line(line, call.language) for line in lines], before=last)
 
@@ -320,8 +324,9 @@ class KeyRoutes:
         body: CredentialMade = call.body
         made = {"client_data": body.client_data, "attestation": body.attestation_object}
         with in_language(call):
-            enrolment = self._approvals.credential(
+            enrolment = enrolling.credential(
                 txn,
+                self._approvals.parts,
                 call.signed_in.person,
                 call.path_args["enrolment_id"],
                 made,
@@ -361,7 +366,7 @@ class KeyRoutes:
     )
     def limits(self, txn: Cursor, call: Call) -> LimitList:
         """All limits."""
-        found = self._approvals.limits_of(txn, call.signed_in.person, call.now_ms)
+        found = limits.views(txn, self._approvals.parts.rules, call.signed_in.person, call.now_ms)
         return LimitList(limits=[_limit(one) for one in found])
 
     @API.transaction(
@@ -378,10 +383,10 @@ class KeyRoutes:
         """Lower at once; higher with the key, a day later."""
         person, body = call.signed_in.person, call.body
         with in_language(call):
-            asked = self._approvals.change_limit(
-                txn, person, body.currency, body.minor, call.now_ms
+            asked = limits.change(
+                txn, self._approvals.parts, person, body.currency, body.minor, call.now_ms
             )
-        found = self._approvals.limits_of(txn, person, call.now_ms)
+        found = limits.views(txn, self._approvals.parts.rules, person, call.now_ms)
         limit = next(_limit(one) for one in found if one.limit.currency == body.currency)
         shown = None if asked is None else asked.model_dump(mode="json", exclude_none=True)
         return LimitChanged(limit=limit, asked=shown)

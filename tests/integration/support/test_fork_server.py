@@ -214,6 +214,7 @@ def test_only_programs_that_take_long_to_import_are_forked(
 
     assert modules_of([python, "-m", "synapse.app.homeserver", "-c", "x.yaml"]) == SYNAPSE
     assert modules_of([python, "-m", "veche.cli.main", "run", "all"]) == SERVICES
+    assert modules_of([python, "-m", "veche.cli.main", "ledger", "check"]) == SERVICES
     assert modules_of((python, "-m", "tests.support.echo")) == SERVICES
     assert modules_of([python, "-m", "appservices.payments.demo_bank", "--port", "1"]) == SERVICES
     # What is installed elsewhere, and what starts others itself, is run as an operator runs it.

@@ -20,8 +20,8 @@ from tests.support.calls import request
 from tests.support.echo import answer_to, bot_of
 from tests.support.people import ClientError
 from tests.support.processes import wait_until
-from veche.cli.demo.world import SERVER_NAME
 from veche.messaging.inbox.store import State
+from veche.server.demo import SERVER_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -36,6 +36,7 @@ from tests.simulation.whole.matrix import (
 from tests.simulation.whole.postgres import (
     Server,
     WorldDatabase,
+    WorldLane,
     WorldListener,
     WorldSessions,
 )
@@ -51,6 +52,7 @@ from veche.runtime.config import (
     Section,
 )
 from veche.runtime.crypto.keys import read_operator_key
+from veche.runtime.crypto.locks import Locks
 from veche.runtime.database.migrate import MigrationSet
 from veche.runtime.vault import Vault
 from veche.runtime.web import new_site
@@ -182,6 +184,9 @@ class WorldHost(Host):
     def _make_database(self) -> Database:
         return WorldDatabase(self.server, self.computer)
 
+    def _make_locks(self) -> Locks:
+        return Locks(WorldLane("locks", self.server, self.computer))
+
     def _make_listener(self, channels: Mapping[str, Callable[[str], None]]) -> Listener:
         made = WorldListener(self.server, self.computer, channels, self._presence.show)
         return cast("Listener", made)
@@ -258,9 +263,6 @@ class Institution:
         host.computer.stop()
         self._wires.cut(host.computer)
         self.database.end(host.computer)
-        connection = host.locks._connection
-        if connection is not None:
-            self.database.close(connection)
         self.processes.remove(host)
         self.dead.append(host)
 

@@ -254,7 +254,7 @@ class WorldLane(DedicatedSession):
     """As ``DedicatedSession``, in the one thread."""
 
     def __init__(self, name: str, server: Server, computer: Computer) -> None:
-        self._reactor = computer  # type: ignore[assignment]  # as a reactor
+        self._reactor = computer
         self._name = name
         self._dsn = server.dsn
         self._server = server
@@ -264,11 +264,11 @@ class WorldLane(DedicatedSession):
 
     async def close(self) -> None:
         """As ``DedicatedSession.close``."""
-        self._drop()
+        self.drop()
 
     def end(self) -> None:
         """As ``DedicatedSession.end``."""
-        self._drop()
+        self.drop()
 
     async def _do(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         result: Deferred[R] = Deferred(lambda _: None)
@@ -279,7 +279,7 @@ class WorldLane(DedicatedSession):
             except _KilledError:
                 self._server.untold.append(lambda e: _fail(result, e))
             except _LostError:
-                self._drop()
+                self.drop()
                 _fail(result, SessionLostError("the session broke", retry_after_ms=500))
             except Exception as e:  # noqa: BLE001 -- the thread's edge: told to the caller
                 _fail(result, e)
@@ -293,10 +293,10 @@ class WorldLane(DedicatedSession):
         return await result
 
     def _open(self, settings: dict[str, str | int]) -> None:
-        self._drop()
+        self.drop()
         self._connection = self._server.connect(self._computer, **settings)
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             self._server.close(connection)

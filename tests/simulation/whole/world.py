@@ -14,6 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
+from appservices.payments import demo as payments_demo
 from tests.simulation.whole.checks import look, look_across
 from tests.simulation.whole.computer import Computer
 from tests.simulation.whole.institution import (
@@ -33,7 +34,6 @@ from tests.simulation.whole.wishes import Wishes
 from tests.support.postgres import database
 from veche.access.approvals import store as keys
 from veche.access.approvals.core import Key, KeyKind
-from veche.cli.demo import world as demo
 from veche.protocol.ids import UserId
 from veche.runtime.database import connect
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
@@ -194,7 +194,7 @@ class World:
         (own := folder / f"shops{number}").mkdir()
         people = {f"@{one}:{name}": "300 EUR" for one in NAMES[:-1]}
         return {
-            **demo.payments_section(),
+            **payments_demo.payments_section(),
             "organisations": [shop_section(shop, own) for shop in SHOPS],
             "dispute_desk": [f"@dave:{name}"],
             "dispute_appeal_desk": [f"@carol:{name}"],

@@ -32,9 +32,17 @@ from veche.access.approvals.enrolling import RevocationIgnored, revocation_kind
 from veche.access.approvals.errors import ApprovalError, NotApprovedError
 from veche.access.approvals.identities import IdentityState, Offer
 from veche.access.approvals.limits import LimitView
+from veche.access.approvals.parts import Parts
 from veche.access.approvals.sites import base64url
-from veche.access.approvals.store import LOG_PAGE, Evidence, Logged
-from veche.access.approvals.taking import NOTHING_ASKED, Outcome, Taken
+from veche.access.approvals.store import (
+    LOG_PAGE,
+    Evidence,
+    Logged,
+    keys_of,
+    logged,
+    revoked_among,
+)
+from veche.access.approvals.taking import NOTHING_ASKED, Outcome, Taken, decline
 from veche.access.approvals.texts import log_line
 
 __all__ = [
@@ -65,14 +73,19 @@ __all__ = [
     "NotApprovedError",
     "Offer",
     "Outcome",
+    "Parts",
     "RevocationIgnored",
     "Rules",
     "Taken",
     "Verdict",
     "base64url",
+    "decline",
     "fingerprint",
+    "keys_of",
     "log_line",
+    "logged",
     "revocation_kind",
+    "revoked_among",
     "rules_of",
     "said",
     "to_sign",

@@ -11,7 +11,6 @@ from veche.access.approvals import (
     codes,
     enrolling,
     identities,
-    limits,
     store,
     taking,
     texts,
@@ -24,15 +23,12 @@ from veche.access.approvals.sites import site_of
 from veche.protocol.money import parse_money
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from twisted.internet.interfaces import IReactorTime
 
-    from veche.access.approvals.identities import Offer
-    from veche.access.approvals.limits import LimitView
-    from veche.access.approvals.store import Evidence, Logged
+    from veche.access.approvals.store import Evidence
     from veche.access.approvals.taking import Outcome, Taken
-    from veche.access.sessions import Session
     from veche.acts import ActLog
     from veche.chat.prompts import Asking, Heard
     from veche.chat.sending import Sender
@@ -85,6 +81,9 @@ class Approvals:
     """Keys, approvals and limits; all of it is rows, so that every process knows them.
 
     Methods that take a ``txn`` are part of the caller's transaction.
+
+    Attributes:
+        parts: What functions of this package are given that need no more, such as ``limits.views``.
     """
 
     def __init__(
@@ -111,22 +110,22 @@ class Approvals:
         """
         self._database = database
         self._reactor = reactor
-        self._parts = Parts(act_log, links, rules, key, site_of(public_url))
+        self.parts = Parts(act_log, links, rules, key, site_of(public_url))
 
     @property
     def has_passkeys(self) -> bool:
         """Whether browsers make passkeys for our address."""
-        return self._parts.site is not None
+        return self.parts.site is not None
 
     # For services
 
     def asked(self, sender: Sender, person: UserId, kind: Kind, shown: Shown) -> AskedApproval:
         """What a person is to approve, for ``Choice.approve``; see ``asking.asked_approval``."""
-        return asking.asked_approval(self._parts, sender, person, kind, shown)
+        return asking.asked_approval(self.parts, sender, person, kind, shown)
 
     def ask(self, txn: Cursor, sender: Sender, question: Asking, catalogue: Catalogue) -> EffectId:
         """As ``prompts.ask``, for every prompt: choices to be approved are kept; see ``asking``."""
-        return asking.ask(txn, self._parts, sender, question, catalogue)
+        return asking.ask(txn, self.parts, sender, question, catalogue)
 
     def hear(
         self,
@@ -137,39 +136,35 @@ class Approvals:
         is_dialogue: bool = False,
     ) -> Heard:
         """As ``prompts.hear``, where payments are asked for: codes are answers; see ``codes``."""
-        return codes.hear(txn, self._parts, inbound, thread=thread, is_dialogue=is_dialogue)
+        return codes.hear(txn, self.parts, inbound, thread=thread, is_dialogue=is_dialogue)
 
     def page_of(self, prompt: Prompt | None, choice_id: str | None) -> str | None:
         """The page where a choice is approved; None if it needs none, or there are no pages."""
         choice = prompt.choice(choice_id) if prompt is not None else None
-        if choice is None or choice.approve is None or self._parts.links is None:
+        if choice is None or choice.approve is None or self.parts.links is None:
             return None
-        return self._parts.links.approve(choice.approve)
+        return self.parts.links.approve(choice.approve)
 
     def authorised(self, txn: Cursor, nonce: str | None) -> Evidence:
         """Read the evidence of an approval that still counts; see ``taking.authorised``."""
-        return taking.authorised(txn, self._parts, nonce)
-
-    def revoked_among(self, txn: Cursor, nonces: Collection[str]) -> frozenset[str]:
-        """Return which of these approvals were given with a key that is revoked now."""
-        return store.revoked_among(txn, nonces)
+        return taking.authorised(txn, self.parts, nonce)
 
     def exported(self, txn: Cursor, nonce: str) -> dict[str, Any] | None:
         """Export what was approved or declined, with its key; None if there is nothing.
 
         It is a record that anybody can check without us. It allows nothing: see ``authorised``.
         """
-        evidence = store.evidence_of(txn, self._parts.vault, nonce)
+        evidence = store.evidence_of(txn, self.parts.vault, nonce)
         if evidence is None:
             return None
         key = store.key_of(txn, evidence.key_id) if evidence.key_id is not None else None
-        return exported(evidence, key, self._parts.site)
+        return exported(evidence, key, self.parts.site)
 
     # Approving
 
     def take(self, txn: Cursor, signed: SignedApproval, now_ms: int) -> Taken:
         """Take a signed approval; see ``taking.take``."""
-        return taking.take(txn, self._parts, signed, now_ms)
+        return taking.take(txn, self.parts, signed, now_ms)
 
     async def take_now(self, signed: SignedApproval, language: str) -> Outcome:
         """As ``take``, in a transaction of its own.
@@ -186,10 +181,6 @@ class Approvals:
             return taken.outcome
         raise said(taken.outcome, language)
 
-    def decline(self, txn: Cursor, session: Session, nonce: str, now_ms: int) -> None:
-        """Say no without a key; see ``taking.decline``."""
-        taking.decline(txn, session, nonce, now_ms)
-
     def view(self, txn: Cursor, nonce: str, now_ms: int) -> AskedView | None:
         """What was asked under a nonce; None if nothing was."""
         found = store.asked_of(txn, nonce, now_ms)
@@ -201,7 +192,7 @@ class Approvals:
         if not identities.is_current(txn, asked):
             return AskedView(AskedState.CLOSED, None, asked.expires_at_ms, ())
         keys = [key for key in store.keys_of(txn, asked.person) if key.revoked_at_ms is None]
-        approval, rules = asking.approval_asked(asked, asked.shown), self._parts.rules
+        approval, rules = asking.approval_asked(asked, asked.shown), self.parts.rules
         held = [key.id for key in keys if taking.is_key_held(txn, key, approval, now_ms, rules)]
         waits_ms = rules.key_hold_ms if approval.kind in rules.held else 0
         return AskedView(
@@ -223,25 +214,11 @@ class Approvals:
 
         See ``enrolling.begin``.
         """
-        enrolment = enrolling.begin(txn, self._parts, person, kind, label, public, now_ms)
-        site = self._parts.site
+        enrolment = enrolling.begin(txn, self.parts, person, kind, label, public, now_ms)
+        site = self.parts.site
         if kind is not KeyKind.WEBAUTHN or site is None:
             return enrolment, None
-        return enrolment, enrolling.options(txn, site, enrolment, self._parts.key)
-
-    def credential(
-        self,
-        txn: Cursor,
-        person: UserId,
-        enrolment_id: str,
-        made: Mapping[str, str],
-        transports: Sequence[str],
-        now_ms: int,
-    ) -> Enrolment:
-        """Take the passkey that the browser made; see ``enrolling.credential``."""
-        return enrolling.credential(
-            txn, self._parts, person, enrolment_id, made, transports, now_ms
-        )
+        return enrolment, enrolling.options(txn, site, enrolment, self.parts.key)
 
     async def finish(
         self, person: UserId, enrolment_id: str, code: str, proof: Proof, language: str
@@ -255,7 +232,7 @@ class Approvals:
         got = await self._database.run(
             "key code",
             enrolling.finish,
-            self._parts,
+            self.parts,
             person,
             enrolment_id,
             code,
@@ -268,39 +245,7 @@ class Approvals:
 
     def revoke(self, txn: Cursor, person: UserId, key_id: str, now_ms: int) -> Key:
         """Revoke a key; see ``enrolling.revoke``."""
-        return enrolling.revoke(txn, self._parts, person, key_id, now_ms)
-
-    def keys_of(self, txn: Cursor, person: UserId) -> list[Key]:
-        """A person's keys, those that were revoked too, the newest first."""
-        return store.keys_of(txn, person)
-
-    def log(self, txn: Cursor, person: UserId, before: int | None) -> list[Logged]:
-        """Lines of a person's log before one, the newest first, ``store.LOG_PAGE`` at most."""
-        return store.logged(txn, person, before)
-
-    # Limits
-
-    def limits_of(self, txn: Cursor, person: UserId, now_ms: int) -> list[LimitView]:
-        """A person's daily limits for codes."""
-        return limits.views(txn, self._parts.rules, person, now_ms)
-
-    def change_limit(
-        self, txn: Cursor, person: UserId, currency: str, minor: int, now_ms: int
-    ) -> AskedApproval | None:
-        """Lower a limit, or ask for the approval that raises it; see ``limits.change``."""
-        return limits.change(txn, self._parts, person, currency, minor, now_ms)
-
-    # Identities
-
-    def offer_identity(
-        self, txn: Cursor, person: UserId, candidate: str | None, now_ms: int
-    ) -> Offer:
-        """How a person gets on with what is to be confirmed; see ``identities.offer``."""
-        return identities.offer(txn, self._parts, person, candidate, now_ms)
-
-    def confirm_by_code(self, txn: Cursor, person: UserId, code: str, now_ms: int) -> bool:
-        """Confirm by the code that a device of before brought; see ``identities``."""
-        return identities.confirm_by_code(txn, self._parts, person, code, now_ms)
+        return enrolling.revoke(txn, self.parts, person, key_id, now_ms)
 
     # For the host
 
@@ -311,7 +256,7 @@ class Approvals:
             txn: Of housekeeping.
             _before_ms: All of it is, however new.
         """
-        return store.seal_evidence(txn, self._parts.vault)
+        return store.seal_evidence(txn, self.parts.vault)
 
     def job_handlers(self, bots: Iterable[UserId] = ()) -> dict[str, JobHandler]:
         """Return what is done later, for the host's jobs.
@@ -321,7 +266,7 @@ class Approvals:
         """
         ignored = enrolling.RevocationIgnored()
         return {
-            enrolling.HOLD: enrolling.HoldEnded(self._parts),
+            enrolling.HOLD: enrolling.HoldEnded(self.parts),
             **{enrolling.revocation_kind(bot): ignored for bot in bots},
         }
 

@@ -1,7 +1,7 @@
-"""A real client of the demo: matrix-nio logs in, writes to the office, waits for its answer.
+"""A real client of the demo: matrix-nio logs in, writes to a bot, waits for its answer.
 
-Run as a process of its own by `veche up --check`: ``python -m veche.cli.demo.client URL PERSON``,
-with the password in the environment. matrix-nio is not our code, and knows nothing of us.
+Run as a process of its own by `veche up --check`: ``python -m veche.cli.demo.client URL PERSON
+BOT``, with the password in the environment. matrix-nio is not our code, and knows nothing of us.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nio import (
     SyncResponse,
 )
 
-from veche.cli.demo import world as demo
+from veche.cli.demo.world import PASSWORD_VARIABLE
 
 TIMEOUT_S: Final = 50.0
 """How long all of it may take."""
@@ -45,19 +45,22 @@ class ConversationError(Exception):
 
 
 class Conversation:
-    """One person who writes to the office's bot."""
+    """One person who writes to a bot."""
 
-    def __init__(self, url: str, person: str, folder: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, url: str, person: str, bot: str, folder: str, *, timeout_s: float = TIMEOUT_S
+    ) -> None:
         """Nothing is sent yet.
 
         Args:
             url: Of the homeserver.
-            person: Whose account; somebody who never wrote to the office. It answers no new device
+            person: Whose account; somebody who never wrote to the bot. It answers no new device
                 of somebody whom it knows without an identity.
+            bot: To which they write.
             folder: Where the client keeps its keys.
             timeout_s: How long all of it may take.
         """
-        self._timeout_s = timeout_s
+        self._bot, self._timeout_s = bot, timeout_s
         config = AsyncClientConfig(encryption_enabled=True, store_sync_tokens=False)
         self._client = AsyncClient(url, person, store_path=folder, config=config)
         self._room_id = ""
@@ -68,7 +71,7 @@ class Conversation:
         """Log in, write, wait; leave nothing behind but what was said.
 
         Returns:
-            The body of the office's answer, decrypted.
+            The body of the bot's answer, decrypted.
 
         Raises:
             ConversationError: A step failed, or took too long.
@@ -90,17 +93,17 @@ class Conversation:
             await self._client.room_create(
                 is_direct=True,
                 preset=RoomPreset.private_chat,
-                invite=[demo.OFFICE_BOT],
+                invite=[self._bot],
                 initial_state=[_ENCRYPTION],
             ),
             RoomCreateResponse,
         )
         self._room_id = str(created.room_id)
-        self._step = f"see {demo.OFFICE_BOT} join"
+        self._step = f"see {self._bot} join"
         while not self._has_bot_with_keys():
             await self._sync()
         # It greets whoever comes, and asks something. What it asks next is the answer to us.
-        self._step = "be greeted by the office"
+        self._step = "be greeted by the bot"
         while not self._prompts:
             await self._sync()
 
@@ -115,7 +118,7 @@ class Conversation:
             ),
             RoomSendResponse,
         )
-        self._step = "read the office's encrypted answer"
+        self._step = "read the bot's encrypted answer"
         while True:
             if (answer := await self._sync()) is not None:
                 return answer
@@ -135,7 +138,7 @@ class Conversation:
             The body of the first message with a prompt that was not there before.
 
         Raises:
-            ConversationError: The office said something that cannot be decrypted.
+            ConversationError: The bot said something that cannot be decrypted.
         """
         answer = self._expect(await self._client.sync(_SYNC_MS), SyncResponse)
         client = self._client
@@ -149,11 +152,11 @@ class Conversation:
         return next((body for body in bodies if body is not None), None)
 
     def _read(self, event: Any) -> str | None:
-        """The body, if the office says it, encrypted, with a new prompt."""
-        if event.sender != demo.OFFICE_BOT:
+        """The body, if the bot says it, encrypted, with a new prompt."""
+        if event.sender != self._bot:
             return None
         if isinstance(event, MegolmEvent):
-            raise ConversationError("what the office says cannot be decrypted")
+            raise ConversationError("what the bot says cannot be decrypted")
         content = event.source["content"]
         prompt_id = content.get("org.veche.prompt", {}).get("id")
         if prompt_id is None or prompt_id in self._prompts or not event.decrypted:
@@ -163,10 +166,10 @@ class Conversation:
 
     def _has_bot_with_keys(self) -> bool:
         room = self._client.rooms.get(self._room_id)
-        if room is None or demo.OFFICE_BOT not in room.users:
+        if room is None or self._bot not in room.users:
             return False
-        is_there = demo.OFFICE_BOT not in room.invited_users
-        return is_there and any(self._client.device_store.active_user_devices(demo.OFFICE_BOT))
+        is_there = self._bot not in room.invited_users
+        return is_there and any(self._client.device_store.active_user_devices(self._bot))
 
     def _expect(self, answer: Any, kind: type[Any]) -> Any:
         if not isinstance(answer, kind):
@@ -177,15 +180,15 @@ class Conversation:
 def main() -> int:
     """Hold the conversation and print the answer; exit code 1 and the reason if it failed."""
     logging.disable(logging.CRITICAL)  # nio logs each event that it cannot decrypt yet
-    url, person = sys.argv[1:]
-    password = os.environ[demo.PASSWORD_VARIABLE]
+    url, person, bot = sys.argv[1:]
+    password = os.environ[PASSWORD_VARIABLE]
     with tempfile.TemporaryDirectory(prefix="veche-client-") as folder:
         try:
-            answer = asyncio.run(Conversation(url, person, folder).hold(password))
+            answer = asyncio.run(Conversation(url, person, bot, folder).hold(password))
         except ConversationError as e:
             sys.stdout.write(f"{e}\n")
             return 1
-    sys.stdout.write(f"  {person}: {GREETING}\n  {demo.OFFICE_BOT}: {answer}\n")
+    sys.stdout.write(f"  {person}: {GREETING}\n  {bot}: {answer}\n")
     return 0
 
 

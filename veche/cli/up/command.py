@@ -11,15 +11,13 @@ import secrets
 import sys
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from veche.cli.demo import world as demo
-from veche.cli.demo.authority import DemoAuthority
-from veche.cli.demo.bank import DemoBank
-from veche.cli.demo.shop import DemoShop
 from veche.cli.processes.child import Child, how, tail
 from veche.cli.processes.guard import Guard
 from veche.cli.processes.homeserver import (
@@ -38,10 +36,13 @@ from veche.protocol.errors import ConfigError, UnavailableError, VecheError
 from veche.runtime.config.secret_files import write_private
 from veche.runtime.database.embedded import EmbeddedPostgres
 from veche.runtime.database.synapse_database import make_synapse_database
+from veche.server.demo import PEOPLE, SERVER_NAME, Place, demo_parts
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
+
+    from veche.server.demo import DemoPart, Preparation, Program
 
 ARENAS: Final = "2"
 """Heaps of the C library in a process: of its many threads one runs at a time, and each heap more
@@ -56,7 +57,7 @@ READY_TIMEOUT_S: Final = 60.0
 """How long the services may take until they are ready."""
 
 CHECK_TIMEOUT_S: Final = 60.0
-"""How long the office may take to answer in ``--check``."""
+"""How long the bot may take to answer in ``--check``."""
 
 SERVICES_STOP_S: Final = 2.0
 """How long the services may take to finish what they do; what is unsent waits in the outbox."""
@@ -90,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="start everything, have the office answer an encrypted message, stop",
+        help="start everything, have a bot answer an encrypted message, stop",
     )
 
 
@@ -202,7 +203,7 @@ class Up:
         self._tell = tell
         self._program = program
         self._started_s = time.monotonic()
-        self._definitions = checkout() / "config" / "services"
+        self._examples = checkout() / "config"
         self.state = StateFolder(state)
         try:
             ports.check()
@@ -213,11 +214,10 @@ class Up:
         self._ports = ports
         self._services_port = free_port(ports.homeserver + 1, [ports.pages])
         port = free_port(ports.homeserver + 2, [ports.pages, self._services_port])
-        self._bank = DemoBank(path / "bank", port)
-        self._shop = DemoShop(path / "shop", self._pages_url)
-        town = demo.TOWN_NAME["en"]
-        seals = {demo.TOWN: town, demo.BANK: demo.BANK_NAME}
-        self._authority = DemoAuthority(path / "authority", self._pages_url, town, seals)
+        self._place = Place(
+            path, self._examples, port, f"http://localhost:{ports.homeserver}", self._pages_url
+        )
+        self._parts: Sequence[DemoPart] = ()
         self._guard = Guard(held=[self.state.lock])
         self._supervisor = Supervisor(tell)
         self._postgres = EmbeddedPostgres(path / "postgres")
@@ -241,9 +241,13 @@ class Up:
         homeserver = steps.take("homeserver", self._start_homeserver, self._database)
         tables = steps.take("tables", self._make_tables, self._database)
         steps.take("people", self._register_people, homeserver)
-        steps.take("bank", self._start_bank, homeserver)
-        authority = steps.take("authority", self._make_authority)
-        steps.take("services", self._start_services, homeserver, tables, authority)
+        for program in filter(None, (part.program for part in self._parts)):
+            steps.take(program.name, partial(self._start_program, program), homeserver)
+        prepared = [
+            steps.take(one.name, partial(self._prepare, one))
+            for one in filter(None, (part.preparation for part in self._parts))
+        ]
+        steps.take("services", self._start_services, homeserver, tables, *prepared)
         self._supervisor.wait(steps.have_ended)
         self._tell(f"Ready after {time.monotonic() - self._started_s:.1f} s.\n")
 
@@ -258,20 +262,24 @@ class Up:
         self._supervisor.wait()
 
     def check(self) -> None:
-        """Have a real client write to the office, encrypted, and wait for its answer.
+        """Have a real client write to a bot of the demo, encrypted, and wait for its answer.
 
         Raises:
+            ConfigError: No feature brings a bot that answers.
             StoppedError: Somebody asked to stop.
             ChildEndedError: There was no such answer; the message says what happened.
         """
         started_s = time.monotonic()
+        bot = next((part.bot for part in self._parts if part.bot), None)
+        if bot is None:
+            raise ConfigError("no feature brings a bot that answers to the demo")
         # An account of its own: the people of the demo use theirs by their own devices.
         name, password = f"check_{secrets.token_hex(4)}", secrets.token_hex()
         register_person(self._plan(), name, password)
-        person = f"@{name}:{demo.SERVER_NAME}"
+        person = f"@{name}:{SERVER_NAME}"
         client = Child(
             "client",
-            [sys.executable, "-m", "veche.cli.demo.client", self._plan().url, person],
+            [sys.executable, "-m", "veche.cli.demo.client", self._plan().url, person, bot],
             output=self.state.path / "client.log",
             environment={demo.PASSWORD_VARIABLE: password},
             guard=self._guard,
@@ -314,8 +322,7 @@ class Up:
             self._passwords(),
             self.state.path,
             pages_url=self._pages_url,
-            bank=self._bank,
-            shop_env=self._shop.write(),
+            parts=self._parts,
         )
 
     @property
@@ -326,7 +333,7 @@ class Up:
     def _plan(self) -> HomeserverPlan:
         return HomeserverPlan(
             folder=self.state.path / "homeserver",
-            server_name=demo.SERVER_NAME,
+            server_name=SERVER_NAME,
             port=self._ports.homeserver,
             appservice_url=f"http://127.0.0.1:{self._services_port}",
             database=postgres_database(self._postgres.dsn("synapse")),
@@ -334,6 +341,7 @@ class Up:
         )
 
     def _write_files(self) -> None:
+        self._parts = demo_parts(self._place)
         write_configuration(self._homeserver.plan)
         write_private(
             self.state.path / "veche.yaml",
@@ -342,14 +350,8 @@ class Up:
                 port=self._services_port,
                 database_url=self._postgres.dsn("veche"),
                 operator_key=demo.operator_key(self.state.path / "operator_key"),
-                definitions=self._definitions,
                 pages_url=self._pages_url,
-                equipment=demo.Equipment(
-                    demo.town_key(self.state.path / "town_key"),
-                    self._bank,
-                    self._shop,
-                    self._authority,
-                ),
+                sections={name: one for part in self._parts for name, one in part.sections.items()},
             ),
         )
 
@@ -377,10 +379,9 @@ class Up:
     def _make_tables(self) -> None:
         self._run_once("tables", "the tables cannot be made", "db", "migrate", *self._config)
 
-    def _make_authority(self) -> None:
-        if not self._authority.is_made:
-            command = self._authority.command()
-            self._run_once("authority", "the authority cannot be made", *command)
+    def _prepare(self, one: Preparation) -> None:
+        if not one.made.exists():
+            self._run_once(one.name, f"the {one.name} cannot be made", *one.command)
 
     def _run_once(self, name: str, problem: str, *command: str) -> None:
         """Run a command of `veche` to its end."""
@@ -395,7 +396,7 @@ class Up:
         child.stop()
 
     def _register_people(self) -> None:
-        for person, password in zip(demo.PEOPLE, self._passwords().values(), strict=True):
+        for person, password in zip(PEOPLE, self._passwords().values(), strict=True):
             if not has_person(self._homeserver.plan, person.name):
                 register_person(self._homeserver.plan, person.name, password, person.display_name)
 
@@ -417,12 +418,13 @@ class Up:
         # Only now: what dies in its first start has a fault that no other start mends.
         self._supervisor.keep(child, self._launch_services)
 
-    def _start_bank(self) -> None:
-        # Nobody waits until it listens: the services ask it again and again by themselves.
-        self._supervisor.keep(self._launch_bank(), self._launch_bank)
+    def _start_program(self, program: Program) -> None:
+        def launch() -> Child:
+            command = list(program.command)
+            return Child(program.name, command, output=program.log, guard=self._guard)
 
-    def _launch_bank(self) -> Child:
-        return self._bank.launch(self._guard)
+        # Nobody waits until it listens: the services ask it again and again by themselves.
+        self._supervisor.keep(launch(), launch)
 
     def _launch_services(self) -> Child:
         return self._veche("services", "run", "all", *self._config)
@@ -442,7 +444,7 @@ class Up:
 
     def _passwords(self) -> dict[str, str]:
         folder = self.state.path / "passwords"
-        return {person.name: demo.password(folder, person) for person in demo.PEOPLE}
+        return {person.name: demo.password(folder, person) for person in PEOPLE}
 
 
 def _fail(error: VecheError) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from typing import TYPE_CHECKING
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Final
 
 from veche.cli.verify.published import Site, SiteError
 from veche.cli.verify.signed_files import (
@@ -18,21 +19,26 @@ from veche.cli.verify.signed_files import (
     site_authorities,
     verify_pdf,
 )
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
-from veche.documents.pdf import PdfError
 from veche.documents.pki.cms import der_of
-from veche.documents.signatures.judging import Trusted
-from veche.documents.signed_file import FILE_BYTES_MAX, judge_file
+from veche.documents.signed_file import FILE_BYTES_MAX
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 from veche.runtime.files.sandbox import SandboxError, in_sandbox
 from veche.runtime.files.signed_files import read_file, read_roots
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from veche.contracts.signing.evidence import Evidence
+    Check = Callable[[bytes, bytes, Sequence[bytes], dt.datetime], list[str]]
+
+
+CHECKS: Final = "veche.evidence"
+"""Entry points of functions that compare a report with the file that it is about.
+
+Each is given the report, the signed file, certificates of authorities that are trusted (DER) and
+the time (UTC), in a process of its own, and returns what of the report is not so.
+"""
 
 
 def verify_evidence(
@@ -59,7 +65,8 @@ def verify_evidence(
         ours = site_authorities(Site(site))[0] if site is not None else []
         encoded = [*map(der_of, read_roots(roots)), *ours]
         now = dt.datetime.now(dt.UTC)  # noqa: TID251 -- the clock of a command
-        problems = in_sandbox(problems_of, files[0], files[1], encoded, now)
+        found = [in_sandbox(one, files[0], files[1], encoded, now) for one in _checks()]
+        problems = min(found, key=len)
     except SandboxError as e:
         problems = [f"nobody can tell: {e}"]
     except (OSError, SiteError, MalformedError) as e:
@@ -74,30 +81,8 @@ def verify_evidence(
     return next((code for code in (FALSE, NOT_PROVEN) if code in codes), SEALED)
 
 
-def problems_of(
-    report: bytes, signed: bytes, roots: Sequence[bytes], now: dt.datetime
-) -> list[str]:
-    """What of a report is not so by the signed file; for a process of its own.
-
-    Args:
-        report: The evidence report, a PDF.
-        signed: The signed file.
-        roots: Certificates that are trusted, DER.
-        now: The time, UTC.
-    """
-    trusted = Trusted.by_encoded(roots, now)
-    try:
-        evidence = read_evidence(report)
-    except (PdfError, MalformedError) as e:
-        swapped = _record_of(signed)
-        if swapped is None:
-            return [f"neither of the two is a report on signatures: {e}"]
-        evidence, signed = swapped, report
-    return check_evidence(evidence, signed, judge_file(signed, trusted))
-
-
-def _record_of(pdf: bytes) -> Evidence | None:
-    try:
-        return read_evidence(pdf)
-    except (PdfError, MalformedError):
-        return None
+def _checks() -> list[Check]:
+    """The checks of all features that make reports."""
+    if not (found := [entry.load() for entry in entry_points(group=CHECKS)]):
+        raise SandboxError("nothing that is installed here knows reports on signatures")
+    return found

@@ -3,6 +3,7 @@
 from veche.runtime.database.cursor import LostError
 from veche.runtime.database.exclusive import (
     DedicatedSession,
+    SessionLostError,
     end_stalled,
     is_trouble,
     sqlstate,
@@ -30,6 +31,7 @@ __all__ = [
     "Database",
     "DedicatedSession",
     "LostError",
+    "SessionLostError",
     "connect",
     "end_stalled",
     "is_cancelled",

@@ -9,14 +9,12 @@ session to several clients.
 from __future__ import annotations
 
 import contextlib
-import threading
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 import psycopg2
-from twisted.internet.defer import Deferred
 
 from veche.protocol.errors import UnavailableError
+from veche.runtime.database.session_threads import SessionThreads
 from veche.runtime.database.transactions import connect
 
 if TYPE_CHECKING:
@@ -119,7 +117,6 @@ class DedicatedSession:
     """One session, one thread, one piece of work after another.
 
     Each statement is a transaction of its own, but between the ``BEGIN`` and ``COMMIT`` of a work.
-
     """
 
     def __init__(self, name: str, dsn: str, reactor: IReactorFromThreads) -> None:
@@ -130,13 +127,10 @@ class DedicatedSession:
             dsn: Where to connect.
             reactor: Gets the results.
         """
-        self._reactor = reactor
         self._name = name
         self._dsn = dsn
         self._connection: Connection | None = None
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        self._threads = SessionThreads(name, reactor, lambda: self)
 
     @property
     def connection(self) -> Connection:
@@ -148,6 +142,11 @@ class DedicatedSession:
         if self._connection is None:
             raise _lost("there is no session with the database")
         return self._connection
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a session, as far as is known."""
+        return self._connection is not None
 
     async def open(self, **settings: str | int) -> None:
         """Begin a session; one that there was is closed.
@@ -208,37 +207,18 @@ class DedicatedSession:
         return self._run(lambda connection: work(connection, *args, **kwargs))
 
     async def close(self) -> None:
-        """End the session once what runs has ended; another may be begun."""
-        await self._do(self._drop)
+        """End the session once what runs has ended: its locks are free then. It may begin anew."""
+        await self._do(self._finish)
 
     def end(self) -> None:
         """End the session and the thread, for good; it blocks until what runs has ended."""
-        self._jobs.put(self._drop)
-        self._jobs.put(None)
-        self._thread.join(CLOSE_S_MAX)
+        self._threads.close(CLOSE_S_MAX)
 
     async def _do(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        # Its canceller does nothing: the thread cannot be stopped, and its result is dropped.
-        result: Deferred[R] = Deferred(lambda _: None)
-
-        def job() -> None:
-            try:
-                value = work(*args, **kwargs)
-            except BaseException as e:  # noqa: BLE001 -- the thread's edge: told to the caller
-                self._reactor.callFromThread(_fail, result, e)
-            else:
-                self._reactor.callFromThread(_end, result, value)
-
-        self._jobs.put(job)
-        return await result
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
-            del job  # it holds the caller's arguments
+        return await self._threads.do(lambda _: work(*args, **kwargs))
 
     def _open(self, settings: dict[str, str | int]) -> None:
-        self._drop()
+        self.drop()
         try:
             # It may be idle for as long as there is nothing to do.
             connection = connect(
@@ -264,11 +244,19 @@ class DedicatedSession:
             with connection.cursor() as txn:
                 txn.execute("ROLLBACK")
         except psycopg2.Error:
-            self._drop()
+            self.drop()
             return False
         return True
 
-    def _drop(self) -> None:
+    def _finish(self) -> None:
+        if self._connection is not None:
+            # Else the server frees them some time later, and who begins anew waits for itself.
+            with contextlib.suppress(psycopg2.Error), self._connection.cursor() as txn:
+                txn.execute("SELECT pg_advisory_unlock_all()")
+        self.drop()
+
+    def drop(self) -> None:
+        """End the session, in its thread."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(psycopg2.Error):
@@ -277,13 +265,3 @@ class DedicatedSession:
 
 def _lost(what: str) -> SessionLostError:
     return SessionLostError(what, retry_after_ms=_RETRY_AFTER_MS)
-
-
-def _end(result: Deferred[R], value: R) -> None:
-    if not result.called:
-        result.callback(value)
-
-
-def _fail(result: Deferred[R], error: BaseException) -> None:
-    if not result.called:
-        result.errback(error)

@@ -1,8 +1,4 @@
-"""PostgreSQL: transactions in worker threads, run again where that is safe, and notifications.
-
-A pool of our own and not ``adbapi``: a thread keeps its connection, and results of many
-transactions wake the reactor once (`tests/benchmarks/bench_database.py` compares the two).
-"""
+"""Transactions in worker threads, run again where that is safe."""
 
 from __future__ import annotations
 
@@ -13,25 +9,21 @@ import itertools
 import logging
 import threading
 import time
-from collections import deque
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 import psycopg2
 from psycopg2.errors import QueryCanceled
 from psycopg2.extensions import make_dsn, parse_dsn
-from twisted.internet.defer import Deferred
 
 from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
 from veche.runtime.database.cursor import Connection, Cursor
+from veche.runtime.database.session_threads import SessionThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from twisted.internet.interfaces import IReactorFromThreads
-
-    _Job = Callable[["_Session"], None]
 
 __all__ = [
     "DATABASE_FAILURES",
@@ -190,21 +182,11 @@ class Database:
     """
 
     def __init__(self, dsn: str, reactor: IReactorFromThreads, *, threads: int = 4) -> None:
-        self._dsn = dsn
-        self._reactor = reactor
         self._is_closed = threading.Event()
-        self._lock = threading.Lock()
-        # Under the lock: mailboxes of idle threads, the last used one last, since its connection
-        # is warm; jobs that wait for a thread; what the reactor shall tell to callers.
-        self._idle: list[SimpleQueue[_Job | None]] = []
-        self._jobs: deque[_Job] = deque()
-        self._ended: list[Callable[[], None]] = []
-        self._threads = [
-            threading.Thread(target=self._work, name=f"database-{number}", daemon=True)
-            for number in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads = SessionThreads(
+            "database", reactor, lambda: _Session(dsn, self._is_closed), count=threads
+        )
+        _waiting.set_function(lambda: self._threads.waiting_count)
 
     async def run(
         self,
@@ -232,83 +214,19 @@ class Database:
         """
         if self._is_closed.is_set():
             raise UnavailableError("the database is closed", retry_after_ms=_RETRY_AFTER_MS)
-        if len(self._jobs) >= WAITING_MAX:
+        if self._threads.waiting_count >= WAITING_MAX:
             _unavailable.labels(name, "busy").inc()
             raise UnavailableError(
                 "too many transactions are waiting", retry_after_ms=_RETRY_AFTER_MS
             )
-        # Its canceller does nothing: the thread cannot be stopped, and its result is dropped.
-        result: Deferred[R] = Deferred(lambda _: None)
-
-        def job(session: _Session) -> None:
-            try:
-                value = session.run(name, lambda txn: transaction(txn, *args, **kwargs))
-            except BaseException as e:  # noqa: BLE001 -- the thread's edge: told to the caller
-                # Not in a variable of this frame: the error has the frame, and the arguments in it.
-                self._tell(functools.partial(_fail, result, e))
-            else:
-                self._tell(lambda: None if result.called else result.callback(value))
-
-        self._give(job)
-        return await result
+        return await self._threads.do(
+            lambda session: session.run(name, lambda txn: transaction(txn, *args, **kwargs))
+        )
 
     def close(self) -> None:
         """Refuse what waits, let end what runs, close every connection; it blocks meanwhile."""
         self._is_closed.set()
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for mailbox in idle:
-            mailbox.put(None)
-        for thread in self._threads:
-            thread.join(STATEMENT_TIMEOUT_MS / 1000)
-
-    def _give(self, job: _Job) -> None:
-        with self._lock:
-            if not self._idle:
-                self._jobs.append(job)
-                _waiting.set(len(self._jobs))
-                return
-            mailbox = self._idle.pop()
-        mailbox.put(job)
-
-    def _work(self) -> None:
-        mailbox: SimpleQueue[_Job | None] = SimpleQueue()
-        session = _Session(self._dsn, self._is_closed)
-        while (job := self._next(mailbox)) is not None:
-            job(session)
-            # Not kept until the next job: it holds the caller's arguments.
-            del job
-        session.drop()
-
-    def _next(self, mailbox: SimpleQueue[_Job | None]) -> _Job | None:
-        """The next job for the thread of a mailbox; None if there will be no more."""
-        with self._lock:
-            if self._jobs:
-                return self._jobs.popleft()
-            if self._is_closed.is_set():
-                return None
-            self._idle.append(mailbox)
-        return mailbox.get()
-
-    def _tell(self, end: Callable[[], None]) -> None:
-        """Have ``end`` called by the reactor, together with others that ended meanwhile."""
-        with self._lock:
-            self._ended.append(end)
-            is_first = len(self._ended) == 1
-        if is_first:
-            self._reactor.callFromThread(self._end)
-
-    def _end(self) -> None:
-        with self._lock:
-            ended, self._ended = self._ended, []
-        ended.reverse()
-        while ended:
-            ended.pop()()
-
-
-def _fail(result: Deferred[Any], error: BaseException) -> None:
-    if not result.called:
-        result.errback(error)
+        self._threads.close(STATEMENT_TIMEOUT_MS / 1000)
 
 
 class _Session:

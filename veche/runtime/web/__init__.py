@@ -1,5 +1,6 @@
 """HTTP: the sites we serve, and the clients by which we ask others."""
 
+from veche.runtime.web.health import HealthRoutes
 from veche.runtime.web.server import (
     ARRIVAL_S_MAX,
     IDLE_S_MAX,
@@ -23,6 +24,7 @@ __all__ = [
     "PATH_CHARACTERS_MAX",
     "BoundedRequest",
     "BoundedSite",
+    "HealthRoutes",
     "header",
     "hide_path",
     "json_answer",

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.signing.core.evidence.handwriting import HEIGHT, WIDTH
+from appservices.signing.core.evidence.record import record_in
 from appservices.signing.core.papers.sheet import EFFECTS, level_word, role_word, stage_words
-from veche.contracts.signing.evidence import record_in
-from veche.contracts.signing.handwriting import HEIGHT, WIDTH
 from veche.protocol.texts.catalogue import N_, show_date_time
 from veche.protocol.unpadded_base64 import decode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.contracts.signing.evidence import (
+    from appservices.signing.core.evidence.record import (
         Evidence,
         EvidenceDocument,
         EvidenceEvent,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import pytest
 
+from appservices.agency import demo as office_demo
 from appservices.agency.routes import API as OFFICES_API
 from tests.stories.office import Desk, Room
 from tests.support.calls import Answer, request
@@ -23,8 +24,8 @@ from tests.support.hostile_json import broken
 from tests.support.keys import BrowserKey, approval_of
 from tests.support.processes import ROOT, wait_until
 from tests.support.services import OFFICE, House, house
-from veche.cli.demo import world as demo
 from veche.cli.main import main
+from veche.server import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -158,7 +159,7 @@ def sign_in(town: House, chat: Room) -> str:
 
 def _sections() -> dict[str, Any]:
     """The demo's office, and one more with a service for which a key is needed."""
-    agency = demo.agency_section(ROOT / "config" / "services")
+    agency = office_demo.agency_section(ROOT / "config" / "services")
     [town] = agency["organisations"]
     [records] = town["offices"]
     parks = {

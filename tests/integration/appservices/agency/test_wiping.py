@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -14,7 +14,7 @@ from appservices.agency import store
 from appservices.agency.core.states import State
 from appservices.agency.service import page_acts, wiping
 from appservices.agency.service.page_reading import case_seen, stored_document
-from appservices.agency.service.wiping import INTERVAL_MS, Wiping, wipe
+from appservices.agency.service.wiping import housekeeping_of, wipe
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOB,
@@ -30,12 +30,14 @@ from veche.protocol.errors import NotFoundError, UnavailableError
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.database import connect
 from veche.runtime.tasks import Tasks
+from veche.server.housekeeping import INTERVAL_MS, Housekeeping
 
 if TYPE_CHECKING:
     from appservices.agency.service.page_acts import Visit
     from appservices.agency.service.views import CaseView
     from appservices.agency.store import CaseFile
     from tests.integration.appservices.agency.town import Town
+    from veche.runtime.database import Database
 
 KEPT_MS: Final = 30 * DAY_MS
 SECRETS: Final = ("Anna Weber", "Which hospital", "Charite Hospital")
@@ -227,45 +229,34 @@ def test_old_cases_are_looked_for_every_hour_and_a_failure_is_tried_again(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     case_id = closed(town)
-    clock = Clock()
-    host = _Host(town, clock)
-    tasks = Tasks(running_max=1)
-    host.spawn = tasks.spawn
-    Wiping(host.it, {BOT: KEPT_MS}).start()
+    database, clock, tasks = _Database(town), Clock(), Tasks(running_max=1)
+    clock.advance(town.now_ms / 1000)
+    cleanups = housekeeping_of({BOT: KEPT_MS})
+    Housekeeping(cast("Database", database), clock, tasks, more=cleanups).start()
     at_first = read(town, case_id).case.wiped_at_ms
 
     with caplog.at_level(logging.WARNING):
         for error in (UnavailableError("not now", retry_after_ms=1), RuntimeError("a bug")):
-            host.error = error
+            database.error = error
             clock.advance(INTERVAL_MS / 1000)
-    host.error = None
+    database.error = None
     clock.advance(INTERVAL_MS / 1000)
 
     assert at_first is None
-    assert read(town, case_id).case.wiped_at_ms == town.now_ms
-    assert [record.message for record in caplog.records] == [
-        "no case is wiped: not now",
-        "no case is wiped",
+    assert read(town, case_id).case.wiped_at_ms == town.now_ms + 3 * INTERVAL_MS
+    assert [one.message for one in caplog.records if "cases" in one.message] == [
+        "housekeeping of cases: not now",
+        "housekeeping of cases failed",
     ]
     Deferred.fromCoroutine(tasks.stop())
 
 
-class _Host:
-    """The town's host with a clock, whose database may fail."""
+class _Database:
+    """The town's database, which may fail."""
 
-    def __init__(self, town: Town, clock: Clock) -> None:
+    def __init__(self, town: Town) -> None:
         self._town = town
-        self.reactor = clock
-        self.database = self
         self.error: Exception | None = None
-        self.spawn: Any = None
-
-    @property
-    def it(self) -> Any:
-        return self
-
-    def now_ms(self) -> int:
-        return self._town.now_ms
 
     async def run(self, _name: str, work: Any, *args: Any) -> Any:
         if self.error is not None:

@@ -166,7 +166,7 @@ class BankCase(TestCase):
         self.banking = Banking(desk)
         tasks, home = Tasks(running_max=100), cast("Any", self.home)
         self.writer = Writer(self.dsn, reactor)
-        attempts = Attempts(home, home.approvals, self.writer, self.settles())
+        attempts = Attempts(home, self.writer, self.settles())
         handlers = self.banking.job_handlers()
         runner = JobRunner(self.home.database, reactor, tasks, handlers)
         listener = Listener(self.dsn, reactor, {**self.home.channels, CHANNEL: runner.wake})

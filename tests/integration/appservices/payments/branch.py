@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 from twisted.web.client import HTTPConnectionPool
 
+from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.mandate import MandateState, Terms
 from appservices.payments.core.payment import Kind, Payment, State
@@ -62,7 +63,6 @@ from tests.support.stored_keys import StoredApprovals
 from tests.unit.veche.api.test_gate import FREE, FakeSessions
 from veche.acts import ActLog
 from veche.api.gate import Gate
-from veche.cli.demo import world as demo
 from veche.messaging.jobs import CHANNEL as JOBS
 from veche.messaging.jobs import JobRunner
 from veche.messaging.service import BotAccount
@@ -199,7 +199,7 @@ class Branch:
             **banking,
         }
         host = cast("BotPorts", self)
-        attempts = Attempts(host, host.approvals, writer, settles)
+        attempts = Attempts(host, writer, settles)
         self.channels |= {JOBS: jobs.wake, live_module.CHANNEL: self.live.heard}
         listener = Listener(self.dsn, reactor, self.channels, presence.show)
         listener.start()
@@ -483,7 +483,7 @@ def _section(folder: Path) -> dict[str, Any]:
         "key_path": str(bank_key),
     }
     grants_ = {ALICE: "100 EUR", SHOP: "1000 EUR", OFFICE: "1000 EUR"}
-    section = {**demo.payments_section(), "id": BANK, "organisations": [shop, office]}
+    section = {**payments_demo.payments_section(), "id": BANK, "organisations": [shop, office]}
     networks = ["127.0.0.0/8"]
     return {**section, "banks": [bank_], "grants": grants_, "webhook_networks": networks}
 

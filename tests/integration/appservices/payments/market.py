@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
+from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.orders.invoice import InvoiceOrder
 from appservices.payments.core.payment import Kind, Payment, State
@@ -33,7 +34,6 @@ from tests.integration.appservices.payments.scenes import KEYS, nonce
 from tests.integration.appservices.payments.scribe import Scribe
 from tests.support.postgres import database
 from veche.api.bearer import OrganisationCaller
-from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import RoomId, UserId, derived_ulid
 from veche.runtime.database import connect
@@ -56,7 +56,7 @@ _BOT: Final = BotAccount(UserId("@veche_payments:veche.test"), "Bank", "bank")
 
 
 def _parts() -> Parts:
-    section = PaymentsSection.model_validate({**demo.payments_section(), "grants": {}})
+    section = PaymentsSection.model_validate({**payments_demo.payments_section(), "grants": {}})
     host = SimpleNamespace(act_log=None, approvals=KEYS, links=None)
     none = cast("Any", None)
     receipts = Receipts("veche.test", b"r" * 32)

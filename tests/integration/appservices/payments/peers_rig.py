@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
+from appservices.payments import demo as payments_demo
 from appservices.payments.api.peers import hash_of
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.payment import Kind
@@ -44,7 +45,6 @@ from tests.integration.appservices.payments.stage import Stage, StageScene
 from tests.support.ledger import Shard
 from tests.support.postgres import database, execute
 from veche.chat.sending import Sender
-from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.money import Money
@@ -103,7 +103,7 @@ class Branch(Stage):
             **peer,
         }
         whole = {
-            **demo.payments_section(),
+            **payments_demo.payments_section(),
             "peers": [agreed],
             "fees": {"EUR": "0.10"},
             "first_payee_limits": {"EUR": "1000000"},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
+from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.mandate import MandateState, Terms
 from appservices.payments.core.orders.mandate import ChargeOrder, MandateOrder
@@ -24,7 +25,6 @@ from tests.integration.appservices.payments.ledgers import PAYMENTS
 from tests.support.postgres import database, execute, session
 from tests.support.stored_keys import StoredApprovals
 from veche.chat.sending import Sender
-from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import UserId, derived_ulid
 from veche.runtime.database.migrate import KERNEL_SETS
@@ -49,7 +49,12 @@ _NONE: Final = cast("Any", None)
 KEYS: Final = StoredApprovals()
 _HOST: Final = cast("Any", SimpleNamespace(links=None, approvals=KEYS))
 _PARTS: Final = Parts(
-    _HOST, PaymentsSection.model_validate(demo.payments_section()), _BOT, _VAULT, _NONE, _NONE
+    _HOST,
+    PaymentsSection.model_validate(payments_demo.payments_section()),
+    _BOT,
+    _VAULT,
+    _NONE,
+    _NONE,
 )
 
 

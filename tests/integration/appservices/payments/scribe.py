@@ -92,7 +92,7 @@ class Scribe:
     def _but_revoked(self, waiting: list[Attempt], now_ms: int) -> list[Attempt]:
         """Settle those that a revoked key approved, as the service does; the others."""
         with self._looks, self._looks.cursor() as txn:
-            revoked = revoked_of(txn, self.parts.host.approvals, waiting)
+            revoked = revoked_of(txn, waiting)
             for one in waiting:
                 if one.id in revoked:
                     outcome = Outcome((), now_ms, (), None, is_revoked=True)

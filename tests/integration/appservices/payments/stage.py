@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
+from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.views import Party, number_of
@@ -36,7 +37,6 @@ from tests.support.postgres import database, execute, session
 from tests.support.stored_keys import StoredApprovals
 from veche.acts import ActLog
 from veche.chat.sending import Ground, Sender
-from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import EffectId, RoomId, UserId
 from veche.protocol.message import body
@@ -184,7 +184,7 @@ class Stage:
     @contextmanager
     def running(cls, **section: object) -> Iterator[Stage]:
         """A fresh one, in which Alice and Bob have money."""
-        whole = {**demo.payments_section(), "dispute_desk": [CLERK], **section}
+        whole = {**payments_demo.payments_section(), "dispute_desk": [CLERK], **section}
         parts = Parts(
             _NONE,
             PaymentsSection.model_validate(whole),
@@ -297,7 +297,7 @@ class Stage:
         while True:
             with session(self.dsn) as connection, connection.cursor() as txn:
                 waiting = attempts.waiting(txn, [], 10)
-                revoked = revoked_of(txn, _Approvals(self.heard), waiting)
+                revoked = revoked_of(txn, waiting)
             if not waiting:
                 return
             for attempt in waiting:

@@ -80,7 +80,7 @@ class AttemptTests(TestCase):
         self.buried: list[str] = []
         settles = {"pay": self.settle, held.ENDED: held.settle_ended}
         place = cast("BotPorts", self.place)
-        self.attempts = Attempts(place, place.approvals, self.writer, settles, self.tell)
+        self.attempts = Attempts(place, self.writer, settles, self.tell)
         self.listener = Listener(self.dsn, reactor, self.place.channels)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.stop()))
 

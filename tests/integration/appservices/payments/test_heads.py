@@ -12,6 +12,7 @@ import pytest
 from twisted.internet import reactor  # noqa: TID251 -- the tests run in it
 from twisted.trial.unittest import TestCase
 
+from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.ledger import Result
 from appservices.payments.core.ledger.values import ROWS_MAX, Account
@@ -34,7 +35,6 @@ from veche.acts.witnesses import store as witness_store
 from veche.acts.witnesses.asking import Witnesses
 from veche.api import Api
 from veche.api.gate import Gate
-from veche.cli.demo import world as demo
 from veche.contracts.payments.receipt import Fault, ReceiptError, Verified, verify_receipt
 from veche.protocol.errors import BadSignatureError, NotFoundError, UnavailableError
 from veche.protocol.ids import Ulid, hex_of_ulid, ulid
@@ -328,7 +328,7 @@ class TestHeads:
 
 class FakeInstitution:
     def described(self, now_ms: int) -> dict[str, Any]:
-        section = PaymentsSection.model_validate(demo.payments_section())
+        section = PaymentsSection.model_validate(payments_demo.payments_section())
         paths = (API.prefix, "/_veche/peers/v1")
         place: Any = {
             "server": "veche.test",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pytest
 from twisted.internet.defer import Deferred
 
+from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.ledger import AccountCode, Transfer, ledger_id
 from appservices.payments.core.transfers import TransferCode, opening
@@ -20,7 +21,6 @@ from tests.integration.appservices.payments.bank_rig import BANK, BankCase
 from tests.integration.appservices.payments.peers_rig import HERE, THERE, key_of
 from tests.integration.appservices.payments.stage import Heard, StageScene
 from veche.chat.sending import Sender
-from veche.cli.demo import world as demo
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import UserId, derived_ulid
 from veche.protocol.money import Money
@@ -53,7 +53,7 @@ class SettlingTests(BankCase):
             "settlement": {"account": demo_iban(3), "name": "Bank of Altstadt"},
         }
         bank = {"name": BANK, "url": "http://127.0.0.1:1", "account": CUSTOMER, "key_path": "/x"}
-        whole = {**demo.payments_section(), "peers": [peer], "banks": [bank]}
+        whole = {**payments_demo.payments_section(), "peers": [peer], "banks": [bank]}
         self.section = PaymentsSection.model_validate(whole)
         account = super()._furnish(txn)
         scene = self.scene(txn, "furnish", 1)

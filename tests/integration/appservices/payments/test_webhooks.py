@@ -11,6 +11,7 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
 from appservices.payments.service.feed import NAME, PaymentFeed, rules_of
 from appservices.payments.store import events
@@ -21,7 +22,6 @@ from tests.integration.veche.rig import until
 from tests.support.postgres import execute
 from tests.support.processes import ROOT, TIMEOUT_S
 from tests.support.receiver import Receiver
-from veche.cli.demo import world as demo
 from veche.contracts.payments.invoice_api import InvoiceEvent
 from veche.messaging.webhooks import DISABLED, TooManyWebhooksError, Webhook, Webhooks, store
 from veche.messaging.webhooks.models import WEBHOOKS_MAX, Delivery, WebhookBody
@@ -73,7 +73,7 @@ class WebhookTests(TestCase):
 
     def made(self, **more: Any) -> Webhooks:
         given = {"webhook_networks": ["127.0.0.0/8"], **more}
-        section = PaymentsSection.model_validate({**demo.payments_section(), **given})
+        section = PaymentsSection.model_validate({**payments_demo.payments_section(), **given})
         feed = PaymentFeed(Vault(b"k" * 32))
         return Webhooks(cast("Process", self.place), feed, SIGNER, rules_of(section))
 

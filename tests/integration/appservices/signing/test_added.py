@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.judged import judged
 from appservices.signing.service.waiting import is_plain, waiting_for
 from tests.integration.appservices.signing.chats import ChatSite
@@ -13,7 +14,6 @@ from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, S
 from tests.support.sign_page import SignPage
 from tests.unit.appservices.signing.service.test_appending import locked_all, of_dora, packed
 from veche.contracts.signing.card import SIGN_REQUEST_KEY
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import form_fields
 from veche.documents.signatures.report import Verdict

@@ -11,6 +11,7 @@ import pikepdf
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.judged import judged_file
 from appservices.signing.service.waiting import is_plain
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
@@ -21,7 +22,6 @@ from tests.support.elsewhere import packed_page
 from tests.support.programs import program
 from tests.support.sign_page import FreshKey, SignPage
 from veche.contracts.signing.card import SIGN_REQUEST_KEY
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.asic.archive import HiddenError, new_entry
 from veche.documents.signatures.report import Verdict
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.judged import judged_file
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, kept_key
@@ -15,7 +16,6 @@ from tests.integration.appservices.signing.test_meetings import MeetingSite
 from tests.support.containers import docx
 from tests.support.keys import BrowserKey
 from veche.access.approvals import store
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.pki.certificates import Level
 from veche.documents.signatures.report import Verdict
 from veche.messaging.jobs import Job

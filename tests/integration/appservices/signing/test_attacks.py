@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from appservices.signing.core import parties
+from appservices.signing.core.evidence import record as evidence
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.judged import judged
 from appservices.signing.core.parties import Role, Stage
 from appservices.signing.core.records import Level
@@ -27,9 +29,7 @@ from tests.integration.appservices.signing.site import (
 )
 from tests.support.keys import approval_of, decline_of
 from tests.support.sign_page import FreshKey, SignPage
-from veche.contracts.signing import evidence
 from veche.contracts.signing.card import SIGN_REQUEST_KEY
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.guests import guest_id
 from appservices.signing.core.session import State
 from appservices.signing.service import ending, renewals
@@ -15,7 +16,6 @@ from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
 from tests.support.blind_page import sign_only
 from tests.support.keys import unpadded_base64
 from tests.support.sign_page import SignPage
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.signatures.report import Verdict
 from veche.messaging.jobs import Job
 from veche.protocol.ids import Ulid, effect_id

@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from appservices.signing.cli import open_authority
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.session import State
 from appservices.signing.keys.core.issuing import Holder, stamps_certificate
 from appservices.signing.service.authorities import STAMPS
@@ -27,7 +28,6 @@ from tests.support.node import chromium, firefox, why_no_browser, why_no_firefox
 from tests.support.programs import program
 from tests.support.readers import by_openssl, by_pyhanko
 from veche.cli.main import main
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.asic.container import MIME, read_container
 from veche.documents.pdf.document import Document
 from veche.documents.pki.digests import SHA512

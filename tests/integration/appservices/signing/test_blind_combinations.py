@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.session import State
 from appservices.signing.service.blind import link_of
 from tests.integration.appservices.signing.blind import CANARY, PDF, TITLE, BlindSite, signers
@@ -21,7 +22,6 @@ from tests.support.csc_server import CODE, PIN, Holder, Provider, served
 from tests.support.keys import Passkey, approval_of
 from tests.support.sign_page import SignList, sign_all
 from veche.access.approvals import store
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.signatures.report import Verdict
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 

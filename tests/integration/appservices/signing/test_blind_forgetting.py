@@ -7,6 +7,7 @@ import hashlib
 import psycopg2.errors
 import pytest
 
+from appservices.signing.core.evidence.checks import read_evidence
 from appservices.signing.core.records import Mode
 from appservices.signing.core.session import State
 from appservices.signing.service import delivery, keeping
@@ -15,7 +16,6 @@ from appservices.signing.store.kept import EXPIRING
 from tests.integration.appservices.signing.blind import BlindSite
 from tests.integration.appservices.signing.deleting import DAY_MS, DeletingSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF, two_signers
-from veche.contracts.signing.evidence_checks import read_evidence
 from veche.documents.signatures.report import Verdict
 
 pytestmark = pytest.mark.postgres

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
+from appservices.signing.core.evidence.handwriting import LENGTH_MIN, POINTS_MAX, Drawing
+from appservices.signing.core.evidence.record import EvidenceClause
 from appservices.signing.core.judged import judged
 from appservices.signing.core.meeting import LASTS_MS, TABLET_MS
 from appservices.signing.service.by_hand import OVER as OVER_JOB
@@ -16,14 +19,11 @@ from tests.integration.appservices.signing.by_hand import NAME, OVER, HandSite
 from tests.integration.appservices.signing.site import ALICE, CAROL, PDF, kept_key
 from tests.support.keys import BrowserKey
 from veche.access.approvals import store
-from veche.contracts.signing.evidence import EvidenceClause
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
-from veche.contracts.signing.handwriting import LENGTH_MIN, POINTS_MAX, Drawing
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.words import words_of
 
 if TYPE_CHECKING:
-    from veche.contracts.signing.evidence import Evidence
+    from appservices.signing.core.evidence.record import Evidence
     from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres

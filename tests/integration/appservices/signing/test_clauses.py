@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from appservices.signing.core.boxes import BOXES_MAX
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.judged import judged
 from appservices.signing.core.records import UNFAIR_MAX, Clause, ClauseKind
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, PDF, SigningSite, two_signers
 from tests.support.sign_page import FreshKey, SignPage
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import form_fields
 from veche.documents.signatures.report import Verdict

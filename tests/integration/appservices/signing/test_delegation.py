@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.judged import judged
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.keys import BrowserKey, approval_of
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 
 if TYPE_CHECKING:
+    from appservices.signing.core.evidence.record import Evidence
     from tests.support.calls import Answer
     from tests.support.sign_page import SignPage
-    from veche.contracts.signing.evidence import Evidence
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 

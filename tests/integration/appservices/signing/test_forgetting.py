@@ -11,6 +11,7 @@ from typing import Any
 import psycopg2.errors
 import pytest
 
+from appservices.signing.core.evidence.checks import read_evidence
 from appservices.signing.core.judged import judged
 from appservices.signing.core.session import State
 from appservices.signing.service import delivery
@@ -21,7 +22,6 @@ from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.sign_page import SignPage
 from veche.cli.main import main
 from veche.contracts.signing.card import SIGN_REQUEST_KEY
-from veche.contracts.signing.evidence_checks import read_evidence
 from veche.messaging.jobs import Job
 from veche.protocol.errors import GoneError
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.identification import LASTS_MS, TRIES_MAX
 from appservices.signing.core.judged import judged
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, OFFICE, PDF, two_signers
 from tests.support.keys import BrowserKey
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.pki.certificates import Level
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.words import words_of
 
 if TYPE_CHECKING:
-    from veche.contracts.signing.evidence import Evidence
+    from appservices.signing.core.evidence.record import Evidence
     from veche.documents.signatures.report import Report
 
 pytestmark = pytest.mark.postgres

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.judged import judged
 from appservices.signing.core.records import Clause, ClauseKind
 from appservices.signing.service import acting, certifying, together, waiting
@@ -27,7 +28,6 @@ from tests.support.keys import approval_of, unpadded_base64
 from tests.support.long import many
 from tests.support.sign_page import API, FreshKey, SignList, ask_all, sign_all
 from tests.support.signing import with_boxes
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.signatures.report import Verdict
 from veche.protocol.approval import DOCUMENTS_MAX, documents_sha256
 from veche.protocol.message import URL_CHARACTERS_MAX

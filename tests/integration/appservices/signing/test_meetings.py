@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.judged import judged
 from appservices.signing.core.meeting import LASTS_MS
 from tests.integration.appservices.signing.chats import ChatSite
@@ -23,7 +24,6 @@ from tests.support.calls import Answer, request
 from tests.support.keys import BrowserKey, fragment_base64, unpadded_base64
 from tests.support.sign_page import API, SignPage
 from veche.access.approvals import store
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.pki.certificates import Level
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.words import words_of

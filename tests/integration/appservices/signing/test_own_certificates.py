@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 
+from appservices.signing.core.evidence.checks import check_evidence
 from appservices.signing.core.judged import judged
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Level
@@ -25,7 +26,6 @@ from tests.support.bank import DAY, Bank
 from tests.support.csc_server import CODE, PIN, Holder, Provider, served
 from tests.support.keys import approval_of
 from tests.support.softhsm import soft_hsm
-from veche.contracts.signing.evidence_checks import check_evidence
 from veche.documents.pki.cms import der_of
 from veche.documents.signatures.report import Verdict
 from veche.protocol.errors import MalformedError

@@ -13,6 +13,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread
 
+from appservices.signing.core.evidence.checks import read_evidence
 from appservices.signing.keys.document_cipher import DOCUMENT, decrypt
 from appservices.signing.store.kept import DELETION_ASKED
 from tests.integration.appservices.signing.blind import People, token
@@ -23,7 +24,6 @@ from tests.support.calls import request
 from tests.support.node import chromium, why_no_browser
 from tests.support.sign_page import API, SignPage
 from veche.contracts.signing.card import SIGN_REQUEST_KEY
-from veche.contracts.signing.evidence_checks import read_evidence
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 
 if TYPE_CHECKING:

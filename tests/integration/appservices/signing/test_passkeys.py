@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
 from appservices.signing.core.judged import judged
 from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.playing import play
@@ -15,7 +16,6 @@ from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, two_si
 from tests.support.node import chromium, why_no_browser
 from veche.access.approvals import Key, KeyKind, base64url, fingerprint, passkeys, store
 from veche.access.approvals.sites import Site, site_of
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.signatures.report import Verdict
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from appservices.signing.core.evidence.checks import check_evidence
 from appservices.signing.keys.core.issuing import (
     Fresh,
     Holder,
@@ -30,7 +31,6 @@ from appservices.signing.service.recording import record_of
 from tests.integration.appservices.signing.site import ALICE, SigningSite, two_signers
 from tests.support.keys import BrowserKey, approval_of, canonical_json, unpadded_base64
 from tests.support.sign_page import FreshKey
-from veche.contracts.signing.evidence_checks import check_evidence
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import Proofs, prepare_closing, prepare_signature
 from veche.documents.pki.certificates import Level
@@ -44,7 +44,7 @@ from veche.transparency.merkle import includes
 from veche.transparency.notes import open_checkpoint
 
 if TYPE_CHECKING:
-    from veche.contracts.signing.evidence import Evidence
+    from appservices.signing.core.evidence.record import Evidence
     from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres

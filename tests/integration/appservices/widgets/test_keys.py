@@ -16,7 +16,7 @@ from tests.support.customers import APPROVALS, KEYS, Customer, asked_in
 from tests.support.keys import Passkey, approval_of, decline_of, unpadded_base64
 from tests.support.people import Kind
 from tests.support.services import house
-from veche.cli.demo import world as demo
+from veche.server import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

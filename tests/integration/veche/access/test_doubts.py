@@ -40,7 +40,7 @@ class DoubtsCase(ApprovalCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.doubts = Doubts(self.log, self.approvals)
+        self.doubts = Doubts(self.log, self.approvals.parts)
         self.count = 0
 
     async def meet_by(self, *, master: str | None = None, **devices: bool) -> RoomId:

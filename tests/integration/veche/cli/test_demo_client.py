@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from nio import AsyncClient, AsyncClientConfig, InviteMemberEvent, RoomMessageText, SyncResponse
 
+from appservices.agency import demo as office_demo
 from tests.support.calls import request
 from tests.support.processes import ROOT, free_ports
-from veche.cli.demo import world as demo
+from veche.cli.demo import world
 from veche.cli.demo.client import GREETING, Conversation, ConversationError
 from veche.cli.processes.homeserver import Homeserver, HomeserverPlan
+from veche.server import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +39,7 @@ def homeserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homeserver]
         server_name=demo.SERVER_NAME,
         port=port,
         appservice_url="http://127.0.0.1:9",
-        settings=demo.homeserver_settings(port),
+        settings=world.homeserver_settings(port),
     )
     one = Homeserver(plan)
     one.start()
@@ -51,7 +53,7 @@ class Office:
 
     def __init__(self, homeserver: Homeserver, folder: Path) -> None:
         token = (homeserver.plan.folder / "as_token").read_text().strip()
-        localpart = demo.OFFICE_BOT[1:].partition(":")[0]
+        localpart = office_demo.OFFICE_BOT[1:].partition(":")[0]
         login = {
             "type": "m.login.application_service",
             "identifier": {"type": "m.id.user", "user": localpart},
@@ -128,7 +130,10 @@ def test_the_client_asks_and_reads_the_answer_encrypted_and_leaves_nothing_behin
         running = asyncio.create_task(office.run())
         try:
             conversation = Conversation(
-                homeserver.url, demo.ALICE.user_id, folder(tmp_path / "alice")
+                homeserver.url,
+                demo.ALICE.user_id,
+                office_demo.OFFICE_BOT,
+                folder(tmp_path / "alice"),
             )
             return await conversation.hold(PASSWORD)
         finally:
@@ -142,7 +147,11 @@ def test_the_client_asks_and_reads_the_answer_encrypted_and_leaves_nothing_behin
 
 def test_an_office_that_does_not_come_is_told(homeserver: Homeserver, tmp_path: Path) -> None:
     conversation = Conversation(
-        homeserver.url, demo.ALICE.user_id, folder(tmp_path / "alice"), timeout_s=4
+        homeserver.url,
+        demo.ALICE.user_id,
+        office_demo.OFFICE_BOT,
+        folder(tmp_path / "alice"),
+        timeout_s=4,
     )
 
     with pytest.raises(ConversationError, match=r"waited 4 s in vain to see @veche_org_"):
@@ -152,9 +161,12 @@ def test_an_office_that_does_not_come_is_told(homeserver: Homeserver, tmp_path: 
 
 def test_a_wrong_password_ends_the_process_with_a_reason(homeserver: Homeserver) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "veche.cli.demo.client", homeserver.url, demo.ALICE.user_id],
+        [
+            *(sys.executable, "-m", "veche.cli.demo.client"),
+            *(homeserver.url, demo.ALICE.user_id, office_demo.OFFICE_BOT),
+        ],
         cwd=ROOT,
-        env={**os.environ, demo.PASSWORD_VARIABLE: "guessed"},
+        env={**os.environ, world.PASSWORD_VARIABLE: "guessed"},
         capture_output=True,
         text=True,
         check=False,

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import pytest
 
+from appservices.agency import demo as office_demo
+from appservices.payments import demo as payments_demo
 from tests.support.postgres import database, execute
 from tests.support.processes import ROOT, Child, free_ports
 from tests.support.synapse import Homeserver
 from tests.support.synapse import homeserver as running_homeserver
-from veche.cli.demo import world as demo
+from veche.cli.demo import world
 from veche.cli.diagnosis.finding import Patient
 from veche.cli.doctor import CHECKS, diagnose
 from veche.cli.main import main
@@ -79,12 +81,15 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     ):
         config = folder / "veche.yaml"
         config.write_text(
-            demo.services_configuration(
+            world.services_configuration(
                 server.plan,
                 port=port,
                 database_url=dsn,
-                operator_key=demo.operator_key(folder / "operator_key"),
-                definitions=ROOT / "config" / "services",
+                operator_key=world.operator_key(folder / "operator_key"),
+                sections={
+                    "agency": office_demo.agency_section(ROOT / "config" / "services"),
+                    "payments": payments_demo.payments_section(),
+                },
             )
         )
         yield Installation(server, dsn, config, port)

@@ -17,8 +17,8 @@ import yaml
 
 from tests.support.calls import request
 from tests.support.processes import ROOT, Child, free_ports, wait_until
-from veche.cli.demo import world as demo
 from veche.cli.processes.homeserver import is_healthy
+from veche.server import demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

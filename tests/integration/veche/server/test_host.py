@@ -40,11 +40,12 @@ from veche.runtime.crypto.bot import State
 from veche.runtime.database import presence
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.live import announce
+from veche.server import housekeeping
 from veche.server.host import Host
 from veche.server.spec import ServiceSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from twisted.web.resource import IResource
 
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
+    from veche.server.housekeeping import Cleanup
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
@@ -79,6 +81,7 @@ class Echo:
         self.starts = 0
         self.heard: list[str] = []
         self.ends: list[str] = []
+        self.cleaned_ms: list[int] = []
         self.bots = [BotAccount(bot, "Echo", "echo")]
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
@@ -99,6 +102,15 @@ class Echo:
         self.starts += 1
         if self.section.fails_at_start:
             raise UnavailableError("not today", retry_after_ms=1)
+
+    def housekeeping(self) -> Sequence[Cleanup]:
+        """Note that it was asked."""
+
+        def work(_txn: Cursor, before_ms: int) -> int:
+            self.cleaned_ms.append(before_ms)
+            return 0
+
+        return [("echoes", work, 0)]
 
     async def work(self) -> None:
         """Go on until the host ends it."""
@@ -338,6 +350,16 @@ class HostTest(TestCase):
         await host.stop()
 
         assert echo.ends == ["work", "service"]
+
+    async def test_what_a_service_has_to_tidy_up_is_tidied_up(self) -> None:
+        self.patch(housekeeping, "INTERVAL_MS", 10)  # type: ignore[no-untyped-call]  # trial's
+        host = self.host()
+        await host.start()
+        [echo] = self.made
+        while not echo.cleaned_ms:
+            await deferLater(reactor, 0.01)
+
+        await host.stop()
 
     async def test_without_a_section_there_are_no_pages(self) -> None:
         host = self.host()

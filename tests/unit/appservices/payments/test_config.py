@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
+from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.dispute import HOLD_MORE_MS
-from veche.cli.demo import world as demo
 from veche.protocol.money import Money
+from veche.server import demo
 from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SECTION: dict[str, Any] = demo.payments_section()
+SECTION: dict[str, Any] = payments_demo.payments_section()
 
 
 def section(**more: object) -> PaymentsSection:

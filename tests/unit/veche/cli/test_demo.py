@@ -9,22 +9,27 @@ import attrs
 import yaml
 from nacl.signing import SigningKey
 
+from appservices.agency import demo as office_demo
 from appservices.agency.config import AgencySection
+from appservices.payments import demo as payments_demo
 from appservices.payments.config import OrganisationSection, PaymentsSection
+from appservices.payments.demo.bank import ACCOUNT
+from appservices.payments.demo.shop import DemoShop
 from appservices.payments.demo_bank.__main__ import CUSTOMER
 from appservices.payments.service.callers import organisation_keys
+from appservices.signing import demo as signing_demo
+from appservices.signing.config import SigningSection
 from appservices.widgets.config import WidgetsSection
 from homeserver_modules.event_guard import EventGuard
 from tests.support.processes import ROOT
 from veche.api.bearer import OrganisationKey
-from veche.cli.demo import world as demo
-from veche.cli.demo.bank import ACCOUNT, DemoBank
-from veche.cli.demo.shop import DemoShop
+from veche.cli.demo import world
 from veche.cli.processes.homeserver import HomeserverPlan, configuration, registration
 from veche.protocol.texts.catalogue import LANGUAGES
 from veche.runtime.config import KERNEL_SECTIONS, Section, load
 from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.matrix.registration import is_of_namespace
+from veche.server import demo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,32 +55,32 @@ def plan(folder: Path) -> HomeserverPlan:
 
 
 def services_configuration(folder: Path) -> str:
-    return demo.services_configuration(
+    parts = demo.demo_parts(place(folder))
+    return world.services_configuration(
         plan(folder),
         port=8009,
         database_url="host=/tmp dbname=veche",
         operator_key=folder / "operator_key",
-        definitions=DEFINITIONS,
         pages_url=PAGES_URL,
-        equipment=demo.Equipment(
-            folder / "town_key",
-            DemoBank(folder / "bank", 8010),
-            shop=DemoShop(folder / "shop", PAGES_URL),
-        ),
+        sections={name: one for part in parts for name, one in part.sections.items()},
     )
 
 
+def place(folder: Path) -> demo.Place:
+    return demo.Place(folder, ROOT / "config", 8010, "http://localhost:8008", PAGES_URL)
+
+
 def office() -> dict[str, Any]:
-    (town,) = demo.agency_section(DEFINITIONS)["organisations"]
+    (town,) = office_demo.agency_section(DEFINITIONS)["organisations"]
     (only,) = town["offices"]
     return {**only, "id": f"{town['id']}_{only['id']}"}
 
 
-def test_the_kernel_and_the_agency_take_the_generated_configuration(tmp_path: Path) -> None:
+def test_the_kernel_and_the_services_take_the_generated_configuration(tmp_path: Path) -> None:
     path = tmp_path / "veche.yaml"
     path.write_text(services_configuration(tmp_path))
 
-    read = load(path, SECTIONS)
+    read = load(path, {**SECTIONS, "signing": SigningSection})
 
     assert read["homeserver"].model_dump()["server_name"] == demo.SERVER_NAME
     assert read["listen"].model_dump()["port"] == 8009
@@ -87,7 +92,7 @@ def test_the_kernel_and_the_agency_take_the_generated_configuration(tmp_path: Pa
 def test_the_bot_of_the_office_is_the_one_that_people_are_told_to_write_to() -> None:
     bot = f"@veche_org_{office()['id']}:{demo.SERVER_NAME}"
 
-    assert bot == demo.OFFICE_BOT
+    assert bot == office_demo.OFFICE_BOT
     assert is_of_namespace(bot, demo.SERVER_NAME)
 
 
@@ -99,7 +104,7 @@ def test_the_staff_of_the_office_are_people_of_the_demo() -> None:
 
 
 def test_the_office_has_a_name_in_each_language() -> None:
-    (town,) = demo.agency_section(DEFINITIONS)["organisations"]
+    (town,) = office_demo.agency_section(DEFINITIONS)["organisations"]
 
     assert set(office()["name"]) == set(LANGUAGES)
     assert set(town["name"]) == set(LANGUAGES)
@@ -109,13 +114,13 @@ def test_the_desk_and_the_duty_of_the_staff_are_those_of_the_services() -> None:
     services = [yaml.safe_load((ROOT / path).read_text()) for path in office()["services"]]
     duties = [duty for one in office()["staff"] for duty in one.get("duties", [])]
 
-    assert {one["review"]["desk"] for one in services if "review" in one} == {demo.DESK}
+    assert {one["review"]["desk"] for one in services if "review" in one} == {office_demo.DESK}
     assert {one["deadline"]["escalate_to"] for one in services} <= set(duties)
 
 
 def test_the_first_service_of_the_menu_is_that_of_the_tutorial() -> None:
-    assert demo.SERVICES[0] == "birth-certificate-copy"
-    assert len(office()["services"]) == len(demo.SERVICES)
+    assert office_demo.SERVICES[0] == "birth-certificate-copy"
+    assert len(office()["services"]) == len(office_demo.SERVICES)
 
 
 def test_the_services_of_the_office_are_in_the_checkout() -> None:
@@ -123,36 +128,30 @@ def test_the_services_of_the_office_are_in_the_checkout() -> None:
 
 
 def test_a_password_is_made_once_and_nobody_else_reads_it(tmp_path: Path) -> None:
-    first = demo.password(tmp_path / "passwords", demo.ALICE)
+    first = world.password(tmp_path / "passwords", demo.ALICE)
 
-    assert demo.password(tmp_path / "passwords", demo.ALICE) == first
-    assert demo.password(tmp_path / "passwords", demo.CAROL) != first
+    assert world.password(tmp_path / "passwords", demo.ALICE) == first
+    assert world.password(tmp_path / "passwords", demo.CAROL) != first
     assert re.fullmatch(r"(?:[a-z2-9]{5}-){2}[a-z2-9]{5}", first)
     assert stat.S_IMODE((tmp_path / "passwords" / "alice").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "passwords").stat().st_mode) == 0o700
 
 
 def test_the_operator_key_is_made_once_and_the_crypto_takes_it(tmp_path: Path) -> None:
-    path = demo.operator_key(tmp_path / "operator_key")
+    path = world.operator_key(tmp_path / "operator_key")
     key = read_operator_key(path)
 
-    assert read_operator_key(demo.operator_key(path)).name == key.name
+    assert read_operator_key(world.operator_key(path)).name == key.name
 
 
 def test_the_welcome_has_all_that_a_newcomer_needs_and_fits_the_terminal(tmp_path: Path) -> None:
     passwords = {person.name: f"password-of-{person.name}" for person in demo.PEOPLE}
-    bank = DemoBank(tmp_path / "bank", 8010)
-    text = demo.welcome(
-        8123,
-        passwords,
-        tmp_path,
-        pages_url=PAGES_URL,
-        bank=bank,
-        shop_env=tmp_path / "shop" / "env",
-    )
+    parts = demo.demo_parts(place(tmp_path))
+    text = world.welcome(8123, passwords, tmp_path, pages_url=PAGES_URL, parts=parts)
 
     assert f". {tmp_path}/shop/env" in text
-    bots = (demo.OFFICE_BOT, demo.PAYMENTS_BOT, demo.SIGNING_BOT)
+    bots = (office_demo.OFFICE_BOT, payments_demo.PAYMENTS_BOT, signing_demo.SIGNING_BOT)
+    assert "    4. Alice has" in text
     for wanted in (*ADDRESSES, *bots, "Ctrl-C", *passwords.values()):
         assert wanted in text
     assert max(len(line) for line in text.splitlines() if str(tmp_path) not in line) <= 92
@@ -188,7 +187,7 @@ def test_the_example_configuration_is_that_of_the_demo() -> None:
     (example,) = yaml.safe_load((ROOT / "config" / "veche.example.yaml").read_text())["agency"][
         "organisations"
     ]
-    (town,) = demo.agency_section(DEFINITIONS)["organisations"]
+    (town,) = office_demo.agency_section(DEFINITIONS)["organisations"]
 
     assert [one["id"] for one in example["offices"][0]["staff"]] == [
         one["id"] for one in office()["staff"]

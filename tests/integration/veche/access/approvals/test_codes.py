@@ -13,7 +13,7 @@ from tests.integration.veche.access.approvals.till import HOUR_MS, RULES, Approv
 from tests.integration.veche.access.sessions.chat import ALICE, BOB
 from tests.support.keys import BrowserKey, approval_of, signature_shown
 from tests.support.said import columns_with
-from veche.access.approvals import CodeLimit, LimitView, Verdict, said, store
+from veche.access.approvals import CodeLimit, LimitView, Verdict, limits, said, store
 from veche.access.approvals.core import LIMIT_ASKED_MS, LIMIT_HOLD_MS, TRIES_MAX
 from veche.access.approvals.errors import LimitTooHighError
 from veche.protocol.answers import Chosen, NoAnswer, RefusalReason, Refused
@@ -45,13 +45,13 @@ class CodeCase(ApprovalCase):
         await self.transact(store.save_limit, ALICE, CodeLimit("EUR", minor))
 
     async def limit(self) -> LimitView:
-        [view] = await self.transact(self.approvals.limits_of, ALICE, self.now_ms)
+        [view] = await self.transact(limits.views, self.approvals.parts.rules, ALICE, self.now_ms)
         assert isinstance(view, LimitView)
         return view
 
     async def change(self, minor: int, currency: str = "EUR") -> AskedApproval | None:
         asked: AskedApproval | None = await self.transact(
-            self.approvals.change_limit, ALICE, currency, minor, self.now_ms
+            limits.change, self.approvals.parts, ALICE, currency, minor, self.now_ms
         )
         return asked
 

@@ -17,6 +17,9 @@ from veche.access.approvals import (
     LABEL_CHARACTERS_MAX,
     LOG_PAGE,
     KeyKind,
+    enrolling,
+    keys_of,
+    logged,
     store,
     words_of,
 )
@@ -80,7 +83,7 @@ class EnrolTest(ApprovalCase):
 
         [told] = await self.said()
         assert "was not added. Wrong codes were typed." in told.body
-        assert await self.transact(self.approvals.keys_of, ALICE) == []
+        assert await self.transact(keys_of, ALICE) == []
 
     async def test_two_wrong_codes_do_no_harm(self) -> None:
         await self.meet()
@@ -305,11 +308,11 @@ class EnrolTest(ApprovalCase):
             LOG_PAGE + 1,
         )
 
-        first = await self.transact(self.approvals.log, ALICE, None)
-        rest = await self.transact(self.approvals.log, ALICE, first[-1].id)
+        first = await self.transact(logged, ALICE, None)
+        rest = await self.transact(logged, ALICE, first[-1].id)
         assert [line.label for line in first] == [str(n) for n in range(LOG_PAGE + 1, 1, -1)]
         assert [line.label for line in rest] == ["1"]
-        assert await self.transact(self.approvals.log, BOB, None) == []
+        assert await self.transact(logged, BOB, None) == []
 
     async def test_the_log_is_never_changed(self) -> None:
         await self.enrol()
@@ -340,7 +343,7 @@ class PasskeyTest(ApprovalCase):
 
         await self.enrol_passkey(passkey)
 
-        [key] = await self.transact(self.approvals.keys_of, ALICE)
+        [key] = await self.transact(keys_of, ALICE)
         assert (key.id, key.kind, key.transports) == (passkey.id, KeyKind.WEBAUTHN, ("internal",))
         assert key.credential_id == passkey.credential_id
 
@@ -377,7 +380,9 @@ class PasskeyTest(ApprovalCase):
         )
         answer = passkey.create(enrolment.challenge)
         made = {"client_data": answer["client_data"], "attestation": answer["attestation_object"]}
-        await self.transact(self.approvals.credential, ALICE, enrolment.id, made, [], self.now_ms)
+        await self.transact(
+            enrolling.credential, self.approvals.parts, ALICE, enrolment.id, made, [], self.now_ms
+        )
         said = (await self.said())[-1]
         await self.seal(said)
         good = await self.proof(enrolment.id, passkey)
@@ -395,7 +400,9 @@ class PasskeyTest(ApprovalCase):
         [(enrolment_id,)] = self.sql("SELECT enrolment_id FROM runtime.key_enrolment")
 
         with pytest.raises(EnrolmentOverError):
-            await self.transact(self.approvals.credential, ALICE, enrolment_id, {}, [], self.now_ms)
+            await self.transact(
+                enrolling.credential, self.approvals.parts, ALICE, enrolment_id, {}, [], self.now_ms
+            )
 
     async def test_where_browsers_make_no_passkeys_none_is_begun(self) -> None:
         await self.meet()

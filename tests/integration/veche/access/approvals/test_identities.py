@@ -10,7 +10,15 @@ import pytest
 from tests.integration.veche.access.approvals.till import HOLD_MS, RULES, ApprovalCase
 from tests.integration.veche.access.sessions.chat import ALICE, BOB, MASTER
 from tests.support.keys import BrowserKey, approval_of, decline_of
-from veche.access.approvals import AskedState, IdentityState, Offer, Rules, Verdict, identities
+from veche.access.approvals import (
+    AskedState,
+    IdentityState,
+    Offer,
+    Rules,
+    Verdict,
+    identities,
+    limits,
+)
 from veche.access.approvals.core import IDENTITY_ASKED_MS
 from veche.access.approvals.errors import (
     ApprovalOverError,
@@ -172,7 +180,7 @@ class ConfirmingTest(IdentityCase):
     async def test_asking_again_takes_the_place_of_the_first_and_of_no_limit(self) -> None:
         await self.enrol()
         raise_limit = await self.transact(
-            self.approvals.change_limit, ALICE, "EUR", 100, self.now_ms
+            limits.change, self.approvals.parts, ALICE, "EUR", 100, self.now_ms
         )
         await self.reset()
         first, second = await self.asked(), await self.asked()
@@ -188,7 +196,7 @@ class OfferTest(IdentityCase):
 
         def work(txn: Cursor) -> Offer:
             candidate = next(iter(unconfirmed(txn, ALICE)), None)
-            return self.approvals.offer_identity(txn, ALICE, candidate, self.now_ms)
+            return identities.offer(txn, self.approvals.parts, ALICE, candidate, self.now_ms)
 
         offer: Offer = await self.transact(work)
         return offer
@@ -225,7 +233,7 @@ class OfferTest(IdentityCase):
         await self.reset()
         pageless = self.of_rules(Rules(0, RULES.held, {}, {}), None)
 
-        offer = await self.transact(pageless.offer_identity, ALICE, NEW, self.now_ms)
+        offer = await self.transact(identities.offer, pageless.parts, ALICE, NEW, self.now_ms)
 
         assert offer.url is None
 
@@ -237,7 +245,7 @@ class OfferTest(IdentityCase):
 class OperatorTest(IdentityCase):
     async def by_operator(self, identity: str) -> bool:
         """Confirm Alice's, as `veche identity` does."""
-        parts, now_ms = self.approvals._parts, self.now_ms
+        parts, now_ms = self.approvals.parts, self.now_ms
         return cast(
             "bool",
             await self.transact(identities.confirm, parts, ALICE, identity, "operator", now_ms),

@@ -34,6 +34,9 @@ from veche.access.approvals import (
     AskedState,
     Rules,
     Verdict,
+    decline,
+    keys_of,
+    revoked_among,
     store,
 )
 from veche.access.approvals.core import REFUSED_LOGGED_MAX
@@ -111,7 +114,7 @@ class TakeTest(ApprovalCase):
         assert (heard.sender, heard.room_id) == (ALICE, bill.room_id)
         assert self.evidence() == [(bill.asked.nonce, "payment", "p256")]
         assert (await self.log_lines())[-1] == "Approved with the key “Laptop”: a payment."
-        [used] = await self.transact(self.approvals.keys_of, ALICE)
+        [used] = await self.transact(keys_of, ALICE)
         assert used.last_used_at_ms == self.now_ms
 
     async def test_no_page_can_take_its_idempotency_key_first(self) -> None:
@@ -435,7 +438,7 @@ class TakeTest(ApprovalCase):
 
     async def decline(self, session: Session, bill: Bill) -> None:
         nonce = bill.asked.nonce
-        await self.transact(self.approvals.decline, session, nonce, self.now_ms)
+        await self.transact(decline, session, nonce, self.now_ms)
 
     # Evidence
 
@@ -538,13 +541,13 @@ class TakeTest(ApprovalCase):
         nonce = bill.asked.nonce
         await self.decline(a_session(Level.ROOM), declined)
         assert (await self.transact(self.approvals.authorised, nonce)).key_id == key.id
-        assert await self.transact(self.approvals.revoked_among, [nonce]) == frozenset()
+        assert await self.transact(revoked_among, [nonce]) == frozenset()
 
         await self.transact(self.approvals.revoke, ALICE, key.id, self.now_ms)
 
         with pytest.raises(KeyRevokedError):
             await self.transact(self.approvals.authorised, nonce)
-        assert await self.transact(self.approvals.revoked_among, [nonce, "x"]) == {nonce}
+        assert await self.transact(revoked_among, [nonce, "x"]) == {nonce}
         assert await self.exported(bill) is not None
         for other in (declined.asked.nonce, "never", None):
             with pytest.raises(NotApprovedError):

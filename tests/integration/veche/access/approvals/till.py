@@ -20,7 +20,9 @@ from veche.access.approvals import (
     RevocationIgnored,
     Rules,
     Taken,
+    enrolling,
     log_line,
+    logged,
 )
 from veche.chat import prompts
 from veche.chat.prompts import Answered, Asking
@@ -156,7 +158,13 @@ class ApprovalCase(SessionCase):
             "attestation": answer["attestation_object"],
         }
         await self.transact(
-            self.approvals.credential, ALICE, enrolment.id, made, ["internal"], self.now_ms
+            enrolling.credential,
+            self.approvals.parts,
+            ALICE,
+            enrolment.id,
+            made,
+            ["internal"],
+            self.now_ms,
         )
         said = (await self.said())[-1]
         await self.seal(said)
@@ -312,5 +320,5 @@ class ApprovalCase(SessionCase):
 
     async def log_lines(self) -> list[str]:
         """What Alice's log says, the oldest first."""
-        lines = await self.transact(self.approvals.log, ALICE, None)
+        lines = await self.transact(logged, ALICE, None)
         return [log_line(line, "en") for line in reversed(lines)]

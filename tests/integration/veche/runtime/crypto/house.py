@@ -17,7 +17,7 @@ from veche.runtime.crypto.keys import OperatorKey
 from veche.runtime.crypto.locks import Locks
 from veche.runtime.crypto.opening import Opened, Opener
 from veche.runtime.crypto.tracking import Hooks, People
-from veche.runtime.database import Database
+from veche.runtime.database import Database, DedicatedSession
 from veche.runtime.matrix.client import MatrixClient, MatrixError, path
 from veche.runtime.matrix.rooms import join
 from veche.runtime.ports import NeedsDevices, NotPrepared, WaitsForKey
@@ -69,7 +69,7 @@ class House:
         self.connections = Connections(reactor, server.url)
         self.client = MatrixClient(self.connections, server.as_token)
         self.people = People(self.database, self.client, reactor)
-        self.locks = Locks(dsn, reactor)
+        self.locks = Locks(DedicatedSession("locks", dsn, reactor))
         self.ports = Ports()
         self.changes: list[bool] = []
         self.opener = Opener(OPERATOR_KEY, self.people)

@@ -19,7 +19,7 @@ from veche.runtime.crypto.locks import Locks
 from veche.runtime.crypto.start import take_over
 from veche.runtime.crypto.store import devices
 from veche.runtime.crypto.writer import FAILURES_MAX, LostWriterError
-from veche.runtime.database import Database
+from veche.runtime.database import Database, DedicatedSession
 from veche.runtime.database.migrate import KERNEL_SETS
 
 pytestmark = pytest.mark.postgres
@@ -41,8 +41,9 @@ class LocksTest(TestCase):
     def tearDownClass(cls) -> None:
         cls.stack.close()
 
-    def locks(self) -> Locks:
-        locks = Locks(self.dsn, reactor)
+    def locks(self, **more: int) -> Locks:
+        session = DedicatedSession("locks", self.dsn, reactor)  # type: ignore[arg-type]  # the module is the reactor
+        locks = Locks(session, **more)
         self.addCleanup(lambda: Deferred.fromCoroutine(locks.close()))
         return locks
 
@@ -79,8 +80,7 @@ class LocksTest(TestCase):
         assert (taken, again) == (True, True)
 
     async def test_a_process_takes_as_many_bots_as_it_may_and_leaves_the_others(self) -> None:
-        locks = Locks(self.dsn, reactor, bots_max=2)
-        self.addCleanup(lambda: Deferred.fromCoroutine(locks.close()))
+        locks = self.locks(bots_max=2)
 
         taken = [await locks.try_take(f"@max{number}:x") for number in range(3)]
         await locks.release("@max0:x")

@@ -215,7 +215,8 @@ class ConflictTests(DatabaseCase):
         calls = [self.database.run("touch", touch, *pair) for pair in ((1, 2), (2, 1))]
         await gatherResults([Deferred.fromCoroutine(call) for call in calls])
 
-        assert len(attempts) == 3
+        # Begun anew, it may meet the other once more before that one has gone on.
+        assert 3 <= len(attempts) <= 2 * ATTEMPTS_MAX
         assert execute(self.dsn, "SELECT n FROM pair") == [(2,), (2,)]
 
     async def test_a_serialization_failure_is_run_again(self) -> None:
@@ -290,11 +291,13 @@ class BoundTests(DatabaseCase):
         waiting = [Deferred.fromCoroutine(self.database.run("add", add)) for _ in range(3)]
         with pytest.raises(UnavailableError, match="too many"):
             await self.database.run("add", add)
+        waiting_count = sample("veche_transactions_waiting")
         go_on.set()
 
         await gatherResults(held)
         await gatherResults(waiting)
         assert self.count() == 5
+        assert (waiting_count, sample("veche_transactions_waiting")) == (3, 0)
 
     async def test_what_waits_when_it_is_closed_is_refused(self) -> None:
         started = threading.Semaphore(0)

@@ -6,10 +6,12 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from twisted.internet import reactor  # noqa: TID251 -- the tests run in it
+from twisted.trial.unittest import TestCase
 
 from tests.support.postgres import database
 from tests.support.processes import TIMEOUT_S, wait_until
-from veche.runtime.database import connect
+from veche.runtime.database import DedicatedSession, connect
 from veche.runtime.database.exclusive import end_stalled, try_lock
 
 if TYPE_CHECKING:
@@ -89,3 +91,28 @@ def test_a_lock_is_of_one_session_and_one_part(dsn: str) -> None:
 
         assert not try_lock(two, KEY, 7)
         assert try_lock(two, KEY, 8)
+
+
+class ClosingTests(TestCase):
+    timeout = TIMEOUT_S
+
+    async def test_a_session_that_is_closed_holds_no_lock_any_more(self) -> None:
+        scope = database()
+        dsn = scope.__enter__()
+        self.addCleanup(scope.__exit__, None, None, None)
+        session = DedicatedSession("locks", dsn, reactor)  # type: ignore[arg-type]  # the module is the reactor
+        self.addCleanup(session.end)
+
+        def lock(connection: Connection) -> bool:
+            with connection.cursor() as txn:
+                return try_lock(txn, KEY, 1)
+
+        taken = []
+        with sessions(dsn, 1) as (other,), other.cursor() as txn:
+            for _ in range(50):
+                await session.open()
+                taken.append(await session.run(lock))
+                await session.close()
+                taken.append(try_lock(txn, KEY, 1))
+                txn.execute("SELECT pg_advisory_unlock_all()")
+        assert all(taken)

@@ -7,6 +7,7 @@ from typing import Any, Final, get_args
 
 import pytest
 
+from appservices.agency import demo as office_demo
 from appservices.agency.config import AgencySection
 from appservices.agency.core.definition import Step, StepKind
 from appservices.agency.core.drafts import DRAFT_BYTES_MAX
@@ -17,7 +18,6 @@ from appservices.agency.service.offices import open_workplaces
 from appservices.agency.service.views import CheckBody
 from tests.unit.appservices.agency.builders import EXAMPLE, NOW_MS, ROOT, context, example, service
 from tests.unit.appservices.agency.service.test_offices import opened
-from veche.cli.demo import world as demo
 from veche.protocol.errors import NotFoundError, TooLargeError
 from veche.protocol.texts.catalogue import LANGUAGES
 
@@ -59,7 +59,7 @@ def test_one_service_is_told_whole_in_every_language(language: str) -> None:
 def demo_office() -> Offering:
     """The office of the demo, with every service that is in ``config/services``."""
     folder = ROOT / "config/services"
-    data = demo.agency_section(folder, "https://pay.x.test", Path("/run/key"))
+    data = office_demo.agency_section(folder, "https://pay.x.test", Path("/run/key"))
     [organisation] = data["organisations"]
     [office] = organisation["offices"]
     office["services"] = [str(path) for path in sorted(folder.glob("*.yaml"))]
@@ -73,7 +73,7 @@ def test_every_service_of_the_demo_is_listed_and_told_whole(language: str) -> No
     whole = demo_office()
 
     [office] = whole.search("", language).offices
-    named = {demo.FEE_SERVICE, demo.SIGNED_SERVICE, *demo.SERVICES}
+    named = {office_demo.FEE_SERVICE, office_demo.SIGNED_SERVICE, *office_demo.SERVICES}
     assert {one.service for one in office.services} == named
     pages = [whole.read(office.office, one.service, language, NOW_MS) for one in office.services]
     assert {kind for page in pages for kind in page.steps} >= {"form", "review", "pay", "sign"}
@@ -88,8 +88,8 @@ def test_a_service_with_a_fee_says_what_it_costs() -> None:
         one.service: (one.fee, whole.read(office.office, one.service, "en", NOW_MS).cost)
         for one in office.services
     }
-    assert costs[demo.FEE_SERVICE] == ("12.00 EUR", "12.00 EUR")
-    assert costs[demo.SIGNED_SERVICE] == (None, "It costs nothing.")
+    assert costs[office_demo.FEE_SERVICE] == ("12.00 EUR", "12.00 EUR")
+    assert costs[office_demo.SIGNED_SERVICE] == (None, "It costs nothing.")
 
 
 def test_every_kind_of_step_has_a_name_of_its_own_that_pages_know() -> None:

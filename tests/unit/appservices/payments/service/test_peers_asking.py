@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import attrs
 import pytest
 
+from appservices.payments import demo as payments_demo
 from appservices.payments.api.peers import ANSWER, hash_of
 from appservices.payments.config import PaymentsSection
 from appservices.payments.service.peers_asking import (
@@ -18,7 +19,6 @@ from appservices.payments.service.peers_asking import (
     NoAnswerFromPeerError,
     PeerClient,
 )
-from veche.cli.demo import world as demo
 from veche.runtime.web.http_client import Answer, NoAnswerError
 from veche.runtime.web.outbound import OutboundRefusedError
 from veche.transparency.notes import NoteSigner
@@ -86,7 +86,9 @@ def client_of(wire: Wire, **peer: object) -> tuple[PeerClient, Any]:
         "they_owe_max": {"EUR": "5"},
         **peer,
     }
-    section = PaymentsSection.model_validate({**demo.payments_section(), "peers": [agreed]})
+    section = PaymentsSection.model_validate(
+        {**payments_demo.payments_section(), "peers": [agreed]}
+    )
     clock = SimpleNamespace(ms=NOW_MS)
     host = SimpleNamespace(server_name=HERE, reactor=None, now_ms=lambda: clock.ms)
     client = PeerClient(cast("Any", host), section, MINE)

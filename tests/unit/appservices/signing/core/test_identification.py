@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from appservices.signing.core.errors import IdentificationOverError
+from appservices.signing.core.evidence.record import identification_of
 from appservices.signing.core.identification import (
     LASTS_MS,
     TABLE,
@@ -14,7 +15,6 @@ from appservices.signing.core.identification import (
     IdentificationState,
     step,
 )
-from veche.contracts.signing.evidence import identification_of
 from veche.protocol.ids import Ulid, UserId
 
 NEW = Identification(

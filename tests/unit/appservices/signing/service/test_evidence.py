@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appservices.signing.core.evidence.checks import check_evidence, read_evidence
+from appservices.signing.core.evidence.record import Evidence
 from appservices.signing.keys.core.issuing import Authority, Holder, seal_certificate
 from appservices.signing.service.authorities import Authorities
 from appservices.signing.service.evidence import closed_report, evidence_report, sealed_report
@@ -17,8 +19,6 @@ from tests.support import evidence as made
 from tests.support.forgery import page
 from tests.support.programs import program
 from tests.support.signing import NOW, Office, fresh, ms, new_key, with_boxes
-from veche.contracts.signing.evidence import Evidence
-from veche.contracts.signing.evidence_checks import check_evidence, read_evidence
 from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.verdict import Trusted, judge
 from veche.protocol.texts.catalogue import LANGUAGES

@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from veche.acts.witness.config import WitnessSection
+from appservices.witness.config import WitnessSection
 from veche.runtime.config import KERNEL_SECTIONS, Duration, FilePath, SecretPath, Section, Size
 from veche.runtime.config.reference import configuration_page
 from veche.server.installed import service_specs

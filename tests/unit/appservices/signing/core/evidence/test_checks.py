@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
+from appservices.signing.core.evidence.checks import check_evidence
+from appservices.signing.core.evidence.record import Evidence
 from tests.support import evidence as made
 from tests.support.forgery import page
 from tests.support.keys import Passkey
 from tests.support.signing import Office, with_boxes
-from veche.contracts.signing.evidence import Evidence
-from veche.contracts.signing.evidence_checks import check_evidence
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import MalformedError
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64

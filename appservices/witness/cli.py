@@ -13,11 +13,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from veche.acts.witness.config import load_witness_config
+from appservices.witness.config import load_witness_config
 from veche.protocol.errors import ConfigError
 from veche.runtime import log
 from veche.runtime.config.secret_files import read_secret_bytes
-from veche.runtime.web.dns import look_up_apart
 from veche.runtime.web.limits import Limit
 from veche.transparency.envelope import KEY_BYTES
 from veche.transparency.notes import Cosigner
@@ -26,7 +25,7 @@ from veche.transparency.witness_protocol import BODY_BYTES_MAX
 if TYPE_CHECKING:
     import argparse
 
-    from veche.acts.witness.config import WitnessConfig
+    from appservices.witness.config import WitnessConfig
 
 logger = logging.getLogger(__name__)
 
@@ -34,20 +33,25 @@ DRAIN_S_MAX: Final = 5.0
 """How long answers may take once the process is to end."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the commands of `veche witness`."""
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    command = commands.add_parser("key", help="make a key, and print what others need of it")
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `veche witness` to the commands of `veche`."""
+    parser = commands.add_parser(
+        "witness",
+        help="sign heads of logs of others, if they only grow",
+        description="Sign heads of logs of others, if they only grow.",
+    )
+    subcommands = parser.add_subparsers(metavar="COMMAND", required=True)
+    command = subcommands.add_parser("key", help="make a key, and print what others need of it")
     command.add_argument("name", metavar="NAME", help="of the witness, such as w.example.org/w1")
     command.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="the key; never over an old one"
     )
     command.set_defaults(run=make_key)
-    command = commands.add_parser("run", help="sign heads of the logs in a file, until stopped")
+    command = subcommands.add_parser("run", help="sign heads of the logs in a file, until stopped")
     command.add_argument(
         "-c", "--config", type=Path, required=True, metavar="FILE", help="of the witness (YAML)"
     )
-    command.set_defaults(run=run_witness)
+    command.set_defaults(make_host=make_host)
 
 
 def make_key(arguments: argparse.Namespace) -> int:
@@ -66,19 +70,15 @@ def make_key(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_witness(arguments: argparse.Namespace) -> int:
-    """Run `veche witness run` until SIGTERM or SIGINT; 1 if it could not start."""
+def make_host(reactor: Any, arguments: argparse.Namespace) -> WitnessHost:
+    """Make what `veche witness run` runs until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: The file is wrong, or the key cannot be read.
+    """
     config = load_witness_config(arguments.config)
     log.set_up(config.log.level, config.log.format)
-    # Here and not above, since importing the reactor installs it.
-    from twisted.internet import reactor  # noqa: PLC0415, TID251 -- the composition root
-
-    from veche.cli.serve import Running  # noqa: PLC0415 -- as above
-
-    look_up_apart(reactor)
-    running = Running(WitnessHost(config, reactor), reactor)
-    running.run()
-    return running.exit_code
+    return WitnessHost(config, reactor)
 
 
 class WitnessHost:
@@ -105,11 +105,10 @@ class WitnessHost:
             WitnessFolderError: What is there cannot be read.
         """
         # They import klein, and that the reactor.
-        from veche.acts.witness.folder import WitnessFolder  # noqa: PLC0415
-        from veche.acts.witness.routes import HEADERS, WitnessRoutes  # noqa: PLC0415
-        from veche.acts.witness.witness import Witness  # noqa: PLC0415
-        from veche.runtime.web import new_site  # noqa: PLC0415
-        from veche.runtime.web.health import HealthRoutes  # noqa: PLC0415
+        from appservices.witness.folder import WitnessFolder  # noqa: PLC0415
+        from appservices.witness.routes import HEADERS, WitnessRoutes  # noqa: PLC0415
+        from appservices.witness.witness import Witness  # noqa: PLC0415
+        from veche.runtime.web import HealthRoutes, new_site  # noqa: PLC0415
 
         section, listen = self._config.witness, self._config.listen
         keys = section.keys()

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.logs import ORIGIN, TestLog
-from veche.acts.witness.folder import (
+from appservices.witness.folder import (
     FORKS_MAX,
     KeptHead,
     WitnessFolder,
     WitnessFolderError,
     name_of,
 )
+from tests.support.logs import ORIGIN, TestLog
 from veche.protocol.errors import ConfigError
 
 if TYPE_CHECKING:

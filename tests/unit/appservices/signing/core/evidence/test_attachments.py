@@ -8,8 +8,8 @@ import zlib
 import pikepdf
 import pytest
 
+from appservices.signing.core.evidence.attachments import attachment
 from tests.support.forgery import page, stream
-from veche.documents.pdf.attachments import attachment
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.values import PdfError
 

@@ -1,24 +1,19 @@
-"""The bank of the demo world: a program of its own, where the town's bank has its account.
-
-The kernel knows it by its name alone: payments bring the program, and the rail that talks to it.
-"""
+"""The bank of the demo: a program of its own, where the town's bank has its account."""
 
 from __future__ import annotations
 
 import base64
 import secrets
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from nacl.signing import SigningKey
 
-from veche.cli.processes.child import Child
-from veche.runtime.config.secret_files import write_private
+from veche.server.demo import BANK_NAME, Program, kept
 
 if TYPE_CHECKING:
-    from veche.cli.processes.guard import Guard
+    from pathlib import Path
 
 PROGRAM: Final = (sys.executable, "-m", "appservices.payments.demo_bank")
 """The bank's program; it opens the account by itself."""
@@ -48,25 +43,23 @@ class DemoBank:
 
     @property
     def section(self) -> dict[str, Any]:
-        """The bank in ``payments.banks``; its key is made at the first call."""
-        key_path = self.folder / "customer_key"
-        if not key_path.exists():
-            write_private(key_path, base64.b64encode(secrets.token_bytes(_SEED_BYTES)))
-        return {"name": NAME, "url": self.url, "account": ACCOUNT, "key_path": str(key_path)}
+        """The bank in ``payments.banks``."""
+        return {"name": NAME, "url": self.url, "account": ACCOUNT, "key_path": str(self._key())}
 
-    def launch(self, guard: Guard) -> Child:
-        """Start it; whoever asks before it listens asks again."""
-        seed = base64.b64decode(Path(self.section["key_path"]).read_bytes())
+    def program(self) -> Program:
+        """Return how it is started; whoever asks before it listens asks again."""
+        seed = base64.b64decode(self._key().read_bytes())
         public = base64.b64encode(bytes(SigningKey(seed).verify_key)).decode()
         options = ["--folder", str(self.folder), "--port", str(self.port)]
-        return Child(
-            "bank",
-            [*PROGRAM, *options, "--customer-key", public, "--name", "Bank of Lindenau"],
-            output=self.folder / "log",
-            guard=guard,
-        )
+        customer = ["--customer-key", public, "--name", BANK_NAME["en"]]
+        return Program("bank", [*PROGRAM, *options, *customer], self.folder / "log")
 
     def deposit(self) -> tuple[str, str]:
         """A command, in two lines, by which a person plays somebody who sends money."""
         order = f'{{"account":"{ACCOUNT}","amount_minor":2500,"reference":"RF…"}}'
         return f"curl {self.url}/counter/deposit -d \\", f"'{order}'"
+
+    def _key(self) -> Path:
+        """The file with the customer's key, which is made at the first call."""
+        made = base64.b64encode(secrets.token_bytes(_SEED_BYTES))
+        return kept(self.folder / "customer_key", made)

@@ -1,4 +1,4 @@
-"""The shop of the demo world: an organisation with keys for trying the payments API.
+"""The shop of the demo: an organisation with keys for trying the payments API.
 
 Everything that a program needs is in one folder: the keys, what instructions are signed with, and a
 file of variables for a shell.
@@ -14,6 +14,7 @@ import attrs
 from nacl.signing import SigningKey
 
 from veche.runtime.config.secret_files import write_private
+from veche.server.demo import kept
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +90,4 @@ class DemoShop:
         return self._kept(f"{name}.signing", made)
 
     def _kept(self, name: str, made: str) -> str:
-        path = self.folder / name
-        if not path.exists():
-            write_private(path, made + "\n")
-        return path.read_text().strip()
+        return kept(self.folder / name, made + "\n").read_text().strip()

@@ -17,10 +17,10 @@ import attrs
 import pytest
 import yaml
 
+from appservices.witness.folder import name_of
 from tests.support.logs import ORIGIN, TestLog
 from tests.support.processes import ROOT, free_ports, wait_until
 from tests.support.programs import program
-from veche.acts.witness.folder import name_of
 from veche.cli.main import main
 from veche.transparency.notes import NoteSigner, cosignatures, read_verifier_key
 from veche.transparency.witness_protocol import PATH, SIZE_TYPE

@@ -17,14 +17,14 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
+from appservices.witness.folder import WitnessFolder
+from appservices.witness.routes import WitnessRoutes
+from appservices.witness.witness import Witness
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
 from veche.acts import Act, ActLog, heads
 from veche.acts.head_store import ActTree
 from veche.acts.heads import ActHeads
-from veche.acts.witness.folder import WitnessFolder
-from veche.acts.witness.routes import WitnessRoutes
-from veche.acts.witness.witness import Witness
 from veche.acts.witnesses import store
 from veche.acts.witnesses.asking import Witnesses
 from veche.cli.main import main
@@ -242,7 +242,7 @@ class AskingTests(TestCase):
         await self.town.do(4)
         other = Town(self)
         other.use([self.first], 1)
-        with self.assertLogs("veche.acts.witness", "WARNING") as logs:
+        with self.assertLogs("appservices.witness", "WARNING") as logs:
             await other.do(4)
             await other.show()
         same_size = await other.failing()

@@ -6,7 +6,7 @@ import html
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from veche.acts.witness.folder import name_of
+from appservices.witness.folder import name_of
 from veche.protocol.errors import LimitError, NotFoundError
 from veche.runtime.web import json_answer, new_app
 from veche.runtime.web.limits import Buckets
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
     from twisted.web.iweb import IRequest
 
-    from veche.acts.witness.folder import KeptHead
-    from veche.acts.witness.witness import Seen, Witness
+    from appservices.witness.folder import KeptHead
+    from appservices.witness.witness import Seen, Witness
     from veche.runtime.web.limits import Limit
 
 logger = logging.getLogger(__name__)

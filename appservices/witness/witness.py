@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from veche.acts.witness.folder import KeptHead, name_of
+from appservices.witness.folder import KeptHead, name_of
 from veche.protocol.errors import NotFoundError
 from veche.runtime import metrics
 from veche.transparency.notes import with_lines
@@ -25,7 +25,7 @@ from veche.transparency.witness_protocol import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from veche.acts.witness.folder import WitnessFolder
+    from appservices.witness.folder import WitnessFolder
     from veche.transparency.notes import Cosigner, VerifierKey
     from veche.transparency.witness_protocol import Shown
 

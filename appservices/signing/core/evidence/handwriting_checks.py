@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from veche.contracts.signing.evidence import record_in
+from appservices.signing.core.evidence.record import record_in
 from veche.protocol.approval import Approval, SignatureShown
 from veche.protocol.errors import MalformedError
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
@@ -14,7 +14,7 @@ from veche.protocol.wire import parse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from veche.contracts.signing.evidence import Evidence, EvidenceHand, EvidenceParty
+    from appservices.signing.core.evidence.record import Evidence, EvidenceHand, EvidenceParty
     from veche.documents.signatures.report import Report
     from veche.protocol.approval import ShownHand
 

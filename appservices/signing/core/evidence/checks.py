@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from veche.contracts.signing.evidence import (
+from appservices.signing.core.evidence.attachments import attachment
+from appservices.signing.core.evidence.handwriting_checks import hand_problems
+from appservices.signing.core.evidence.record import (
     ATTACHMENT,
     IDENTIFIED,
     JSON_BYTES_MAX,
@@ -20,10 +22,11 @@ from veche.contracts.signing.evidence import (
     delegation_of,
     identification_of,
 )
-from veche.contracts.signing.handwriting_checks import hand_problems
-from veche.documents.pdf.attachments import attachment
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.grammar import OF_CLAUSE
+from veche.documents.pdf.values import PdfError
+from veche.documents.signatures.judging import Trusted
+from veche.documents.signed_file import judge_file
 from veche.protocol.approval import Approval, MandateShown, SignatureShown, challenge_of
 from veche.protocol.errors import BadSignatureError, MalformedError
 from veche.protocol.p256 import public_key, verify
@@ -31,9 +34,10 @@ from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import mapping, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import datetime as dt
+    from collections.abc import Iterator, Sequence
 
-    from veche.contracts.signing.evidence import (
+    from appservices.signing.core.evidence.record import (
         EvidenceApproval,
         EvidenceDelegation,
         EvidenceIdentified,
@@ -45,6 +49,35 @@ if TYPE_CHECKING:
 _VERIFIED: Final = 0b101
 """Flags of an authenticator: the person was there and was verified (WebAuthn Level 2, §6.1)."""
 _FLAGS_AT: Final = 32
+
+
+def problems_of(
+    report: bytes, signed: bytes, roots: Sequence[bytes], now: dt.datetime
+) -> list[str]:
+    """What of a report is not so by the signed file; for a process of its own.
+
+    Args:
+        report: The evidence report, a PDF.
+        signed: The signed file.
+        roots: Certificates that are trusted, DER.
+        now: The time, UTC.
+    """
+    trusted = Trusted.by_encoded(roots, now)
+    try:
+        evidence = read_evidence(report)
+    except (PdfError, MalformedError) as e:
+        swapped = _record_of(signed)
+        if swapped is None:
+            return [f"neither of the two is a report on signatures: {e}"]
+        evidence, signed = swapped, report
+    return check_evidence(evidence, signed, judge_file(signed, trusted))
+
+
+def _record_of(pdf: bytes) -> Evidence | None:
+    try:
+        return read_evidence(pdf)
+    except (PdfError, MalformedError):
+        return None
 
 
 def read_evidence(report: bytes) -> Evidence:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from veche.contracts.signing.handwriting import RECORD_CHARACTERS_MAX, Drawing, HandRecord
+from appservices.signing.core.evidence.handwriting import RECORD_CHARACTERS_MAX, Drawing, HandRecord
 from veche.protocol.approval import Assertion
 from veche.protocol.errors import MalformedError
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veche.contracts.signing.handwriting import (
+from appservices.signing.core.evidence.handwriting import (
     HEIGHT,
     LENGTH_MIN,
     POINTS_MAX,

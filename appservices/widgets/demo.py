@@ -1,0 +1,15 @@
+"""What the pages take in the demo of `veche up`: people of other homeservers may sign in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from veche.server.demo import DemoPart
+
+if TYPE_CHECKING:
+    from veche.server.demo import Place
+
+
+def demo(place: Place) -> DemoPart:
+    """Bring the pages' section."""
+    return DemoPart({"widgets": {"homeservers": ["https:", place.homeserver_url]}})
