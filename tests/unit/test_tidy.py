@@ -50,8 +50,6 @@ FEATURES_NAMED = {
             ("acts.py", "payments.receipt"),
             ("command.py", "payments.ledger_heads"),
             ("command.py", "payments.receipt"),
-            ("evidence.py", "signing.evidence"),
-            ("evidence.py", "signing.evidence_checks"),
             ("heads.py", "payments.ledger_heads"),
             ("signed_files.py", "signing.own_certificate_api"),
         )
