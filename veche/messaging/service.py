@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import attrs
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
+
+
+Cleanup = tuple[str, Callable[["Cursor", int], int], int]
+"""What is tidied up; what does it to rows from before a moment, and says to how many; how long
+they stay."""
 
 
 @attrs.frozen
@@ -58,3 +64,11 @@ class Service(Protocol):
 
     async def started(self) -> None:
         """Called once its bots can speak, each time the runtime starts."""
+
+
+@runtime_checkable
+class Tidied(Protocol):
+    """A service that has something of its own tidied up."""
+
+    def housekeeping(self) -> Sequence[Cleanup]:
+        """Say what, how and after how long; it is asked once, when everything has started."""

@@ -34,6 +34,7 @@ from veche.messaging.outbox import store as outbox_store
 from veche.messaging.outbox.marks import Marks
 from veche.messaging.outbox.sender import TASKS_MAX as SENDER_TASKS_MAX
 from veche.messaging.outbox.sender import OutboxSender
+from veche.messaging.service import Tidied
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime import live
 from veche.runtime.config import read_secret
@@ -60,7 +61,7 @@ from veche.runtime.web.limits import Limit
 from veche.runtime.web.outbound import Outbound
 from veche.runtime.web.private import private_root
 from veche.runtime.web.public import PageLinks, PublicRoot, PublicSite
-from veche.server.housekeeping import Housekeeping, Tidied
+from veche.server.housekeeping import Housekeeping
 from veche.server.spec import ENTRY_POINTS
 
 if TYPE_CHECKING:

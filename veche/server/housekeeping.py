@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import CancelledError
 
@@ -27,12 +26,9 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IReactorTime
 
-    from veche.runtime.database import Cursor, Database
+    from veche.messaging.service import Cleanup
+    from veche.runtime.database import Database
     from veche.runtime.tasks import Tasks
-
-Cleanup = tuple[str, Callable[["Cursor", int], int], int]
-"""What is tidied up; what does it to rows from before a moment, and says to how many; how long
-they stay."""
 
 logger = logging.getLogger(__name__)
 
@@ -72,14 +68,6 @@ _JOBS: Final = (
     ("asked", approvals.forget_asked, ASKED_KEPT_MS),
     ("left_open", prompts.close_left_open, LEFT_OPEN_KEPT_MS),
 )
-
-
-@runtime_checkable
-class Tidied(Protocol):
-    """A service that has something of its own tidied up."""
-
-    def housekeeping(self) -> Sequence[Cleanup]:
-        """Say what, how and after how long; it is asked once, when everything has started."""
 
 
 class Housekeeping:
