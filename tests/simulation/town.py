@@ -20,8 +20,9 @@ from appservices.payments.core.mandate import DAY_MS, MandateInput, MandateState
 from appservices.payments.core.payment import Kind, Payment, State
 from tests.simulation.mailroom import Mailroom
 from tests.simulation.office import LEDGER, NOTICE_MS, Mandate, Office
+from tests.support.tree_proofs import inclusion_proof
 from veche.protocol.ids import derived_ulid
-from veche.transparency.merkle import includes, inclusion_proof, leaf_hash
+from veche.transparency.merkle import includes, leaf_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.support.tree_proofs import consistency_proof, inclusion_proof
 from veche.protocol.acts import (
     ActClass,
     Opening,
@@ -94,7 +95,7 @@ def witnessed(
     """What shows that a witness has signed the head of the first acts of a log."""
     hashes = _hashes(acts)
     text = Checkpoint(LOG.verifier.name, size, merkle.root_of_hashes(hashes[:size])).to_text()
-    path = merkle.consistency_proof(hashes, size)
+    path = consistency_proof(hashes, size)
     return {
         "checkpoint": LOG.sign(text) + cosigner.cosign(text, time_s),
         "consistency": [encode_base64(one) for one in path],
@@ -110,7 +111,7 @@ def _proofs(acts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     hashes = _hashes(acts)
     return [
         {key: value for key, value in one.items() if key != "c"}
-        | {"index": i, "path": [encode_base64(x) for x in merkle.inclusion_proof(hashes, i)]}
+        | {"index": i, "path": [encode_base64(x) for x in inclusion_proof(hashes, i)]}
         for i, one in enumerate(acts)
     ]
 

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 import attrs
 
+from tests.support.tree_proofs import consistency_proof
 from veche.transparency import merkle
 from veche.transparency.notes import Checkpoint, NoteSigner
 from veche.transparency.witness_protocol import AddCheckpoint
@@ -46,5 +47,5 @@ class TestLog:
 
     def message(self, old: int, size: int) -> AddCheckpoint:
         """What shows a witness the head of ``size`` entries that has the one of ``old``."""
-        path = merkle.consistency_proof(self.leaves(size), old) if 0 < old <= size else []
+        path = consistency_proof(self.leaves(size), old) if 0 < old <= size else []
         return AddCheckpoint(old, path, self.note(size))

@@ -14,6 +14,7 @@ import attrs
 from appservices.payments.core.ledger import Row, ledger_id
 from appservices.payments.core.ledger.block import FIRST_HEAD, Block, Content, leaves, seal
 from appservices.payments.core.ledger.values import PLACES
+from tests.support.tree_proofs import inclusion_proof
 from veche.protocol.ids import ulid
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency import merkle
@@ -100,7 +101,7 @@ def a_receipt(seq: int, place: int, blocks: Sequence[Block] = BLOCKS) -> dict[st
     row = block.content.rows[place]
     entries = leaves(0, block.content)
     number = seq * 100 + place
-    path = merkle.inclusion_proof([merkle.leaf_hash(one) for one in entries], place)
+    path = inclusion_proof([merkle.leaf_hash(one) for one in entries], place)
     return {
         "v": 1,
         "id": an_id(number),
@@ -138,7 +139,7 @@ def published(
     """
     hashes = [merkle.leaf_hash(block.head) for block in BLOCKS[:blocks]]
     point = Checkpoint(signer.verifier.name, blocks, merkle.root_of_hashes(hashes))
-    path = merkle.inclusion_proof(hashes, seq - 1) if seq <= blocks else []
+    path = inclusion_proof(hashes, seq - 1) if seq <= blocks else []
     return {
         "path": [encode_base64(one) for one in path],
         "checkpoint": signer.sign(attrs.evolve(point, **changes).to_text()),

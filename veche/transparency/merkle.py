@@ -41,19 +41,6 @@ def root_of_hashes(hashes: Sequence[bytes]) -> bytes:
     return level[0] if level else EMPTY_ROOT
 
 
-def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
-    """The path from an entry to the root (RFC 6962 section 2.1.1), leaf first.
-
-    Args:
-        hashes: Leaf hashes of all entries.
-        index: Which entry, from 0.
-
-    Raises:
-        ValueError: There is no such entry.
-    """
-    return path_in(levels_of(hashes), index)
-
-
 def levels_of(hashes: Sequence[bytes]) -> list[Sequence[bytes]]:
     """All levels of a tree, for many proofs of it: leaf hashes first, the root last."""
     levels = [hashes]
@@ -63,7 +50,15 @@ def levels_of(hashes: Sequence[bytes]) -> list[Sequence[bytes]]:
 
 
 def path_in(levels: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
-    """As ``inclusion_proof``, of a tree whose levels are known."""
+    """The path from an entry to the root (RFC 6962 section 2.1.1), leaf first.
+
+    Args:
+        levels: Of the tree, as ``levels_of`` gives them.
+        index: Which entry, from 0.
+
+    Raises:
+        ValueError: There is no such entry.
+    """
     if not 0 <= index < len(levels[0]):
         raise ValueError("the index is outside of the tree")
     path = []
@@ -72,21 +67,6 @@ def path_in(levels: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
             path.append(level[index ^ 1])
         index >>= 1
     return path
-
-
-def consistency_proof(hashes: Sequence[bytes], old_size: int) -> list[bytes]:
-    """Shows that a tree begins with its first ``old_size`` entries (RFC 6962 section 2.1.2).
-
-    Args:
-        hashes: Leaf hashes of all entries of the newer tree.
-        old_size: Entries of the older one, from 1 to as many as there are.
-
-    Raises:
-        ValueError: ``old_size`` is out of bounds.
-    """
-    if not 1 <= old_size <= len(hashes):
-        raise ValueError("the older tree has from 1 to as many entries as the newer one")
-    return _subproof(hashes, old_size, is_known=True)
 
 
 def root_of_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
@@ -194,18 +174,6 @@ def _level_up(level: Sequence[bytes]) -> list[bytes]:
     if len(level) & 1:
         up.append(level[-1])
     return up
-
-
-def _subproof(hashes: Sequence[bytes], old_size: int, *, is_known: bool) -> list[bytes]:
-    # Named SUBPROOF in the RFC; `is_known`: the verifier has the root of these hashes.
-    size = len(hashes)
-    if old_size == size:
-        return [] if is_known else [root_of_hashes(hashes)]
-    split = 1 << (size - 1).bit_length() - 1
-    left, right = hashes[:split], hashes[split:]
-    if old_size <= split:
-        return [*_subproof(left, old_size, is_known=is_known), root_of_hashes(right)]
-    return [*_subproof(right, old_size - split, is_known=False), root_of_hashes(left)]
 
 
 def _check_path(path: Sequence[bytes]) -> None:

@@ -20,6 +20,7 @@ from tests.support.receipts import (
     ledger_of,
     published,
 )
+from tests.support.tree_proofs import consistency_proof
 from veche.cli.main import main
 from veche.cli.verify import command as verify
 from veche.cli.verify.published import Site, SiteError, site_of
@@ -171,7 +172,7 @@ class TestOffline:
 
 def answers(blocks: int = len(BLOCKS), after: int = 4) -> dict[str, Any]:
     """What an honest site says."""
-    path = merkle.consistency_proof(HASHES[:blocks], after)
+    path = consistency_proof(HASHES[:blocks], after)
     return {
         "/.well-known/veche/payments": {"v": 1, "api": API, "keys": [KEY]},
         f"{API}/proof/{an_id(409)}": published(4, blocks),

@@ -16,6 +16,7 @@ from tests.support.acts import (
     some_acts,
     witnessed,
 )
+from tests.support.tree_proofs import consistency_proof
 from tests.unit.veche.cli.test_verify import site
 from veche.cli.main import main
 from veche.cli.verify import acts as verify_acts
@@ -56,7 +57,7 @@ def newest(more: int = 2, signer: Any = LOG) -> dict[str, Any]:
     acts = some_acts(3 + more)
     hashes = [merkle.leaf_hash(one["e"].encode()) for one in acts]
     point = Checkpoint(ORIGIN, len(acts), merkle.root_of_hashes(hashes))
-    path = merkle.consistency_proof(hashes, 3) if more else []
+    path = consistency_proof(hashes, 3) if more else []
     note = signer.sign(point.to_text())
     return {"checkpoint": note, "consistency": [encode_base64(one) for one in path]}
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from tests.support.tree_proofs import consistency_proof
 from tests.unit.veche.cli.test_verify import API, site
 from tests.unit.veche.contracts.payments.test_ledger_heads import (
     FORK,
@@ -19,7 +20,6 @@ from tests.unit.veche.contracts.payments.test_ledger_heads import (
 )
 from veche.cli.main import main
 from veche.protocol.unpadded_base64 import encode_base64
-from veche.transparency import merkle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def answers(size: int, *after: int, hashes: list[bytes] = HASHES) -> dict[str, A
         f"{API}/heads": {"checkpoint": note(size, hashes), "consistency": []},
     }
     for one in after:
-        path = merkle.consistency_proof(hashes[:size], one)
+        path = consistency_proof(hashes[:size], one)
         said[f"{API}/heads?after={one}"] = {
             "checkpoint": note(size, hashes),
             "consistency": [encode_base64(digest) for digest in path],

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tree_proofs import consistency_proof, inclusion_proof
 from veche.transparency.merkle import (
     EMPTY_ROOT,
-    consistency_proof,
     extends,
     includes,
-    inclusion_proof,
     leaf_hash,
     node_hash,
     root,

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.support.tree_proofs import consistency_proof
 from veche.contracts.payments.ledger_heads import (
     COPY_BYTES_MAX,
     HEADS_KEY,
@@ -36,7 +37,7 @@ def note(size: int, hashes: list[bytes] = HASHES, signer: NoteSigner = SIGNER) -
 
 
 def post(size: int, after: int, hashes: list[bytes] = HASHES, **more: Any) -> dict[str, Any]:
-    path = merkle.consistency_proof(hashes[:size], after) if after else []
+    path = consistency_proof(hashes[:size], after) if after else []
     return {
         "v": 1,
         "checkpoint": note(size, hashes),
