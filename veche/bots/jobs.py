@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import attrs
 
 from veche.bots.conversation import ChatParts
+from veche.protocol.errors import TooLargeError, UnavailableError
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.rooms import RoomPlan, introduced, join, leave
+from veche.runtime.web.http_client import AnswerTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +23,11 @@ if TYPE_CHECKING:
     from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
 
+FETCH_TIMEOUT_S: Final = 50.0
+"""For one file; two that follow one another stay under the limit of a job."""
 _GONE = frozenset({403, 404})
+_FILE_GONE: Final = frozenset({400, 403, 404, 410})
+_TOO_LARGE: Final = 413
 
 P = TypeVar("P", bound=ChatParts[Any])
 
@@ -71,6 +77,26 @@ class ChatJob(Generic[P]):
         plan = attrs.evolve(plan, initial_state=(*state, *plan.initial_state))
         device = self._host.device_id(self._bot)
         return {"room": await self._host.rooms.create(self._bot, device, plan, job.id)}
+
+    async def fetch(self, mxc: str, bytes_max: int) -> bytes | None:
+        """Fetch a file that a person sent, as it is stored; None: the homeserver has it no more.
+
+        Raises:
+            TooLargeError: It has more than ``bytes_max`` bytes.
+            UnavailableError: The homeserver may have it later.
+        """
+        try:
+            return await self._host.client.download(
+                mxc, user=self._bot, bytes_max=bytes_max, timeout_s=FETCH_TIMEOUT_S
+            )
+        except AnswerTooLargeError as e:
+            raise TooLargeError(str(e)) from e
+        except MatrixError as e:
+            if e.status == _TOO_LARGE:
+                raise TooLargeError(e.error) from e
+            if e.status in _FILE_GONE:
+                return None
+            raise UnavailableError(str(e), retry_after_ms=e.retry_after_ms or 0) from e
 
     def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """The job can never be done; it was logged."""

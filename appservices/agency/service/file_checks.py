@@ -21,9 +21,7 @@ from veche.protocol.forms.magic import HEAD_BYTES, true_mimetype
 from veche.protocol.forms.models import FILE_BYTES_MAX
 from veche.protocol.message import Paragraph
 from veche.runtime.crypto.attachments import open_head, read_file_key
-from veche.runtime.matrix.client import MatrixError
 from veche.runtime.threads import in_thread
-from veche.runtime.web.http_client import AnswerTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,12 +33,8 @@ if TYPE_CHECKING:
 
 FETCHED_AT_ONCE: Final = 4
 """Files that are in memory at once, of all offices."""
-FETCH_TIMEOUT_S: Final = 50.0
-"""For one file; two that follow one another stay under the limit of a job."""
 GIVE_UP_MS: Final = 8 * 60_000
 """After which a file that the homeserver does not give is no longer waited for."""
-_GONE: Final = frozenset({400, 403, 404, 410})
-_TOO_LARGE: Final = 413
 
 
 def file_handlers(parts: OfficeParts) -> dict[str, JobHandler]:
@@ -55,7 +49,7 @@ class _CheckFile(ChatJob[OfficeParts]):
         await self._parts.fetches.acquire()
         try:
             return await self._look(job)
-        except (AnswerTooLargeError, TooLargeError):
+        except TooLargeError:
             return {"size_bytes": _bytes_max(job) + 1}  # which the field refuses
         except MalformedError:
             return {"problem": Problem.FILE_DAMAGED.name}
@@ -69,7 +63,7 @@ class _CheckFile(ChatJob[OfficeParts]):
     async def _look(self, job: Job) -> Mapping[str, Any]:
         file = job.payload["file"]
         key = read_file_key(file["file"]) if "file" in file else None
-        data = await self._fetch(job)
+        data = await self.fetch(file["mxc"], _bytes_max(job))
         if data is None:
             return {"problem": Problem.FILE_GONE.name}
         if key is None:
@@ -80,26 +74,6 @@ class _CheckFile(ChatJob[OfficeParts]):
         if mimetype is None:
             return {"problem": Problem.FILE_DAMAGED.name}
         return {"size_bytes": len(data), "mimetype": mimetype}
-
-    async def _fetch(self, job: Job) -> bytes | None:
-        """The bytes that are stored; None if the homeserver does not have them.
-
-        Raises:
-            UnavailableError: It may have them later.
-            AnswerTooLargeError: They are more than may be.
-            TooLargeError: The homeserver says so.
-        """
-        mxc, limit = job.payload["file"]["mxc"], _bytes_max(job)
-        try:
-            return await self._host.client.download(
-                mxc, user=self._bot, bytes_max=limit, timeout_s=FETCH_TIMEOUT_S
-            )
-        except MatrixError as e:
-            if e.status == _TOO_LARGE:
-                raise TooLargeError(e.error) from e
-            if e.status in _GONE:
-                return None
-            raise UnavailableError(str(e), retry_after_ms=e.retry_after_ms or 0) from e
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         scene = self._parts.conversation(txn, job.id, now_ms)

@@ -24,9 +24,7 @@ from veche.protocol.forms.problems import FieldError, Problem
 from veche.protocol.forms.values import FieldContext
 from veche.protocol.wire import mapping
 from veche.runtime.crypto.attachments import decrypt_file, read_file_key
-from veche.runtime.matrix.client import MatrixError
 from veche.runtime.threads import in_thread
-from veche.runtime.web.http_client import AnswerTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,10 +36,7 @@ if TYPE_CHECKING:
 
 FETCHED_AT_ONCE: Final = 2
 """Files of one kind of job that are in memory at once."""
-FETCH_TIMEOUT_S: Final = 50.0
 _FILES: Final = frozenset({"m.file", "m.image", "m.video", "m.audio"})
-_GONE: Final = frozenset({400, 403, 404, 410})
-_TOO_LARGE: Final = 413
 
 
 class FileProblem(enum.Enum):
@@ -130,20 +125,18 @@ class LookAtFile(ChatJob[Parts], abc.ABC):
         claims = self.claims(job)
         await self._slots.acquire()
         try:
-            data = await self._fetch(claims["mxc"])
+            data = await self.fetch(claims["mxc"], self.bytes_max)
+            if data is None:
+                return {"problem": FileProblem.GONE.value}
             key = read_file_key(claims["file"])
             reactor = self._host.reactor
             return await in_thread(reactor, self._opened, data, key, claims["mimetype"])
-        except (AnswerTooLargeError, TooLargeError):
+        except TooLargeError:
             return {"problem": FileProblem.TOO_BIG.value}
         except MalformedError:
             return {"problem": FileProblem.BROKEN.value}
         except UnavailableError:
             if self._host.now_ms() - job.payload["since_ms"] < self.give_up_ms:
-                raise
-            return {"problem": FileProblem.GONE.value}
-        except MatrixError as e:
-            if e.status not in _GONE:
                 raise
             return {"problem": FileProblem.GONE.value}
         finally:
@@ -158,15 +151,3 @@ class LookAtFile(ChatJob[Parts], abc.ABC):
         plain = io.BytesIO()
         decrypt_file(io.BytesIO(data), plain, key)
         return self.look(plain.getvalue(), mimetype)
-
-    async def _fetch(self, mxc: str) -> bytes:
-        try:
-            return await self._host.client.download(
-                mxc, user=self._bot, bytes_max=self.bytes_max, timeout_s=FETCH_TIMEOUT_S
-            )
-        except MatrixError as e:
-            if e.status == _TOO_LARGE:
-                raise TooLargeError(e.error) from e
-            if e.status in _GONE:
-                raise
-            raise UnavailableError(str(e), retry_after_ms=e.retry_after_ms or 0) from e
