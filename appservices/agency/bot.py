@@ -43,12 +43,11 @@ if TYPE_CHECKING:
     from appservices.agency.service.offices import Workplace
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
-    from veche.messaging.service import BotAccount
+    from veche.messaging.service import BotAccount, Cleanup
     from veche.protocol.ids import EffectId, RoomId, UserId
     from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
-    from veche.server.housekeeping import Cleanup
 
 logger = logging.getLogger(__name__)
 

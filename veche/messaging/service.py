@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
+
+Cleanup = tuple[str, Callable[["Cursor", int], int], int]
+"""What is tidied up; what does it to rows from before a moment, and says to how many; how long
+they stay."""
 
 
 @attrs.frozen

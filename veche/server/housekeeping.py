@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from twisted.internet.defer import CancelledError
@@ -27,12 +26,9 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IReactorTime
 
-    from veche.runtime.database import Cursor, Database
+    from veche.messaging.service import Cleanup
+    from veche.runtime.database import Database
     from veche.runtime.tasks import Tasks
-
-Cleanup = tuple[str, Callable[["Cursor", int], int], int]
-"""What is tidied up; what does it to rows from before a moment, and says to how many; how long
-they stay."""
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from appservices.agency.core.wiping import wiped
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from veche.messaging.service import Cleanup
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
-    from veche.server.housekeeping import Cleanup
 
 CASES_AT_ONCE: Final = 50
 """Cases that one transaction wipes."""

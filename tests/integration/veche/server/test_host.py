@@ -53,10 +53,10 @@ if TYPE_CHECKING:
     from veche.api.ports import PagePorts
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
+    from veche.messaging.service import Cleanup
     from veche.protocol.inbound import Inbound, PageAct
     from veche.runtime.database import Cursor
     from veche.runtime.ports import Undelivered
-    from veche.server.housekeeping import Cleanup
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
