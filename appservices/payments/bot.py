@@ -178,6 +178,14 @@ class Payments:
         found = [*await restoring.in_room(self._parts), *await restoring.at_peers(self._parts)]
         return [*found, *await self.banking.restored()]
 
+    def after_restore(self) -> Sequence[str]:
+        """Look at the books, tell institutions the new key, and say what happened."""
+        return (
+            "look at veche ledger check, peers and reconcile",
+            "give each other institution what `veche ledger key` shows",
+            "publish what happened: people whose payments are lost have receipts of them",
+        )
+
     async def ask_others(self) -> None:
         """Make sure that others know no more of this ledger, before anything is paid.
 

@@ -181,6 +181,7 @@ def _is_found_and_settled(bank: Bank, words: str) -> None:
     assert "12.50 EUR" not in said
     code, said = _veche(bank, "db", "restored", "--go-on")
     assert code == 0, said
+    assert "  4. look at veche ledger check" in said
     assert _veche(bank, "crypto", "new-device", "--all")[0] == 0
 
 

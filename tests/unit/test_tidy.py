@@ -1,6 +1,7 @@
 """Rules of the house that no linter has (see docs/development/style.md)."""
 
 import ast
+import configparser
 import hashlib
 import re
 from collections.abc import Iterator
@@ -31,6 +32,30 @@ TEXTS = {
     ".html",
     ".typ",
 }
+FEATURES_NAMED = {
+    # The field of an act that says whose it is; it is signed.
+    "veche/protocol/acts.py: agency",
+    # Names of Synapse and of clients.
+    "veche/cli/processes/homeserver.py: signing.key",
+    "veche/runtime/widget.py: im.vector.modular.widgets",
+    "veche/runtime/widget.py: io.element.widgets.layout",
+    "veche/runtime/widget.py: widgets",
+    # What services publish, read by whoever verifies it, and the API by which files are sealed.
+    "veche/api/sealing_client.py: /_veche/signing/v1",
+    "veche/cli/verify/published.py: /.well-known/veche/payments",
+    "veche/cli/verify/signed_files.py: /_veche/signing/v1",
+    *(
+        f"veche/cli/verify/{module}: veche.contracts.{contract}"
+        for module, contract in (
+            ("acts.py", "payments.receipt"),
+            ("command.py", "payments.ledger_heads"),
+            ("command.py", "payments.receipt"),
+            ("heads.py", "payments.ledger_heads"),
+            ("signed_files.py", "signing.own_certificate_api"),
+        )
+    ),
+}
+"""Where the kernel may name a feature all the same; take out what it names no more."""
 LEFT_OUT = {"node_modules", "vendor", "build", "dist", "var"}
 MIGRATIONS = ROOT / "tests" / "unit" / "migrations.sha256"
 
@@ -66,6 +91,37 @@ def test_few_modules_know_the_process(port: str) -> None:
     paths = files(*PACKAGES, suffixes={".py"})
     importers = [name(path) for path in paths if f"from {port} import" in path.read_text()]
     assert 0 < len(importers) <= PORT_IMPORTERS_MAX, importers
+
+
+def told(path: Path) -> Iterator[str]:
+    """What a module imports, and its texts but docstrings."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = ""  # a docstring, which the walk has not come to yet
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module if node.module.startswith("veche.contracts") else ""
+
+
+def test_the_kernel_names_no_feature() -> None:
+    """A feature brings its own: pages, demo, commands, housekeeping, what follows a restore."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    services, commands = (
+        "|".join(re.findall(r"(?m)^(\w+) = appservices", setup["options.entry_points"][group]))
+        for group in ("veche.services", "veche.commands")
+    )
+    feature = re.compile(rf"(^|[/.])({services})([/.]|$)|\bveche ({commands})\b")
+    found = {
+        f"{name(path)}: {text}"
+        for path in files("veche", suffixes={".py"})
+        if "contracts" not in path.parts
+        for text in told(path)
+        if feature.search(text)
+    }
+
+    assert found - FEATURES_NAMED == set()
 
 
 def test_modules_are_short() -> None:

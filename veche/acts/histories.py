@@ -71,6 +71,9 @@ class Restorable(Protocol):
     async def restored(self) -> Sequence[Finding]:
         """Ask all of them."""
 
+    def after_restore(self) -> Sequence[str]:
+        """Say what an operator does once another history begins, a line for each step."""
+
     async def ask_others(self) -> None:
         """Make sure that others know no more than the database, before anything runs.
 

@@ -32,9 +32,12 @@ def check_topics(topics: Collection[str], handlers: Collection[str]) -> None:
     Raises:
         ValueError: It does not: a bug of the bot, which must not start.
     """
-    wrong = sorted(frozenset(topics) ^ frozenset(handlers))
-    if wrong:
-        raise ValueError(f"these topics are asked without a handler, or the reverse: {wrong}")
+    asked, handled = frozenset(topics), frozenset(handlers)
+    if asked != handled:
+        raise ValueError(
+            f"topics without a handler: {sorted(asked - handled)}; handlers of topics that are"
+            f" never asked: {sorted(handled - asked)}"
+        )
 
 
 def act_on_answer(

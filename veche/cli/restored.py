@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from veche.acts.histories import Logs
     from veche.runtime.database import Cursor
 
+_FIRST_STEPS: Final = (
+    "veche crypto new-device --all",
+    "start veche run",
+    "give each witness the new keys of the logs",
+)
 _GO_ON: Final = (
     "\nRead all of it. To settle it as it says, and let everything run again:"
     " `veche db restored --go-on`\n"
@@ -58,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run `veche db restored`: 0 if nothing differs or it is settled, else 1."""
     specs, config = service_specs(), config_of(arguments)
     found: list[Finding] = []
+    steps: list[str] = []
     with ExitStack() as stack:
         dsn = opened(stack, config.database)
         if missing := pending(dsn, migration_sets({name: specs[name] for name in config.services})):
@@ -74,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
                 for service in host.services.values():
                     if isinstance(service, Restorable):
                         found.extend(await service.restored())
+                        steps.extend(service.after_restore())
                 if arguments.go_on:
                     _check_missing(found, arguments.without)
                     await host.database.run("restored", _go_on, host.logs, found)
@@ -88,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not found:
         sys.stdout.write("The database has all that others know.\n")
     if arguments.go_on:
-        sys.stdout.write(_done(found))
+        sys.stdout.write(_done(found, steps))
         return 0
     sys.stdout.write(_GO_ON)
     return int(bool(found))
@@ -123,17 +130,14 @@ def _go_on(txn: Cursor, logs: Logs, found: Sequence[Finding]) -> None:
     logs.keep(txn, number)
 
 
-def _done(found: Sequence[Finding]) -> str:
+def _done(found: Sequence[Finding], steps: Sequence[str]) -> str:
     if not any(one.is_lost for one in found):
         return "Everything may run again: `veche run`.\n"
+    numbered = enumerate((*_FIRST_STEPS, *steps), 1)
     return (
         "\nThis is settled as it says. The logs go on under new names, with new keys, since what"
         " the database has lost was signed under the old ones. Now:\n"
-        "  1. veche crypto new-device --all\n"
-        "  2. start veche run, then look at veche ledger check, peers and reconcile\n"
-        "  3. give each other institution what `veche ledger key` shows, and each witness the new"
-        " keys of the logs\n"
-        "  4. publish what happened: people whose payments are lost have receipts of them\n"
+        + "".join(f"  {number}. {step}\n" for number, step in numbered)
     )
 
 

@@ -102,7 +102,9 @@ def show_menu(
     definitions = [one.definition for one in scene.workplace.services.values()]
     question = menu_question(definitions, scene.context(person), page=page)
     question = attrs.evolve(question, intro=(*before, *question.intro))
-    _ask(scene, room_id, person, question, url=scene.links.services() if scene.links else None)
+    _ask(
+        scene, room_id, person, question, url=scene.links.page("services") if scene.links else None
+    )
 
 
 def hear(scene: Conversation, inbound: Inbound, *, is_greeted: bool) -> None:
@@ -351,7 +353,7 @@ def _picked(scene: Conversation, kept: Kept, person: UserId, choice: str) -> Non
         return
     id_ = service.definition.id
     question = intro_question(service.definition, scene.context(person))
-    url = scene.links.service(scene.workplace.slug, id_) if scene.links else None
+    url = scene.links.page("services", scene.workplace.slug, id_) if scene.links else None
     _ask(scene, kept.room_id, person, question, url=url, service=id_)
 
 

@@ -74,7 +74,7 @@ class LockedCase:
     def page(self) -> str | None:
         """Address of its page."""
         links = self.scene.links
-        return links.case(self.file.case.id) if links else None
+        return links.page("cases", self.file.case.id) if links else None
 
     def change(self, **values: Any) -> None:
         """Note what was learned."""

@@ -139,7 +139,7 @@ class Visit:
             TooLargeError: It is too much for one message.
         """
         try:
-            return pages.hand_in(self.scene.txn, act).event_id
+            pages.hand_in(self.scene.txn, act)
         except ConflictError:
             raise
         except RefusedError as e:
@@ -148,6 +148,7 @@ class Visit:
                 " or write in the chat with the office."
             )
             raise AnswerRefusedError(RefusalReason.NOT_NOW.value, words) from e
+        return act.event_id
 
     def is_repeated(self) -> bool:
         """Whether something was handed in under this key before."""

@@ -27,7 +27,7 @@ def pay_url(scene: Scene, card: InvoiceCard) -> str:
     """The page on which an invoice is paid; the chat with the bot where there are no pages."""
     if scene.links is None:
         return f"https://matrix.to/#/{scene.sender.bot.user_id}"
-    return scene.links.pay(f"{card.id}.{card.version}.{hash_of(card)}")
+    return scene.links.page("pay", fragment=f"{card.id}.{card.version}.{hash_of(card)}")
 
 
 def scanned_url(scene: Scene, card: InvoiceCard) -> str:

@@ -94,7 +94,7 @@ class SendReceipt(ChatJob[Parts]):
         """Say what they are, and send them."""
         scene = self._parts.conversation(txn, job.id, now_ms)
         room_id, person = RoomId(job.payload["room"]), UserId(job.payload["person"])
-        url = scene.links.verify() if scene.links is not None else None
+        url = scene.links.page("verify") if scene.links is not None else None
         scene.tell(room_id, person, receipt_file_doc(url, scene.localizer(person)))
         for one in result["files"]:
             scene.sender.say(room_id, message.file(caption="", **one), scene.ground(person))

@@ -56,7 +56,7 @@ class Parts(ChatParts[PaymentsSection]):
     def widget(self, language: str) -> Sequence[Mapping[str, Any]]:
         """State that shows the wallet in a chat; none where there are no pages."""
         links = self.host.links
-        url = links.wallet_widget() if links is not None else None
+        url = links.widget("wallet") if links is not None else None
         return widget_state(url, self.bot.user_id, self.section.name_in(language))
 
 

@@ -347,7 +347,7 @@ class OrganisationRoutes(CallerRoutes):
         if cipher is None:
             raise RefusedError("The draft has no file yet: put one into it first (PUT …/file)")
         links = self._parts().host.links
-        return session, cipher, call.language, "" if links is None else links.verify()
+        return session, cipher, call.language, "" if links is None else links.page("verify")
 
     def _send(
         self, txn: Cursor, call: Call, read: tuple[Session, bytes], pdf: bytes

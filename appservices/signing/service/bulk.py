@@ -59,7 +59,7 @@ class Make(ChatJob[Parts]):
             return {}
         draft, cipher, language = read
         links = host.links
-        link = "" if links is None else links.verify()
+        link = "" if links is None else links.page("verify")
         try:
             pdf = await in_thread(host.reactor, boxed, draft, cipher, language, link)
         except (BoxError, UploadError, UploadTooLargeError):

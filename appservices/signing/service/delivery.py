@@ -265,7 +265,7 @@ def _hand_out(
 ) -> None:
     room_id, person = to
     localizer = scene.localizer(person)
-    check_url = scene.links.verify() if scene.links is not None else None
+    check_url = scene.links.page("verify") if scene.links is not None else None
     beside = {SIGN_RESULT_KEY: _payload(scene, session, uploaded, verdict)}
     until_ms = keeping.forgotten_at_ms(scene, session)
     is_deleted = keeping.is_forgotten(scene, session)

@@ -182,7 +182,7 @@ class Freeze(ChatJob[Parts]):
 
     def _check_link(self) -> str:
         links = self._parts.host.links
-        return "" if links is None else links.verify()
+        return "" if links is None else links.page("verify")
 
     def _read(self, txn: Cursor, job: Job) -> tuple[Session, bytes, str] | None:
         session = sessions.read(txn, self._parts.vault, job.payload["session"])

@@ -211,10 +211,10 @@ def link_of(parts: Parts, meeting: Meeting, session: Session, *, is_screen: bool
         return ""
     token = meeting_token(parts.host.seed(MEETING_SEED), meeting.id)
     if is_screen:
-        return parts.host.links.sign(f"screen={meeting.id}&x={token}")
+        return parts.host.links.page("sign", fragment=f"screen={meeting.id}&x={token}")
     key, member = key_text(session.matter.key), session.member(meeting.party)
     kind = "tablet" if member is not None and member.is_by_hand else "meet"
-    return parts.host.links.sign(f"{kind}={meeting.id}&x={token}&k={key}")
+    return parts.host.links.page("sign", fragment=f"{kind}={meeting.id}&x={token}&k={key}")
 
 
 def told_of(scene: Scene, meeting: Meeting, member: Member) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def show_waiting(scene: Scene, inbound: Inbound, argument: str) -> None:
 def show_private(scene: Scene, inbound: Inbound, argument: str) -> None:  # noqa: ARG001 -- of all commands
     """A person wants to have a document signed that the bot never sees."""
     person = inbound.sender
-    page = None if scene.links is None else scene.links.sign_new()
+    page = None if scene.links is None else scene.links.page("sign", "new")
     scene.tell(inbound.room_id, person, new_doc(page, scene.localizer(person)))
 
 

@@ -61,7 +61,7 @@ def page_of(scene: Scene, session: Session) -> str | None:
     mine = asker(session)
     if session.member(mine.id) is not None:
         return scene.page_of(session, mine)
-    return scene.links.sign(f"r={session.id}&k={key_text(session.matter.key)}")
+    return scene.links.page("sign", fragment=f"r={session.id}&k={key_text(session.matter.key)}")
 
 
 @attrs.frozen

@@ -66,7 +66,7 @@ class Parts(ChatParts[SessionsSection]):
     def widget(self, language: str) -> Sequence[Mapping[str, Any]]:
         """State that shows what waits for a signature in a chat; none where there are no pages."""
         links = self.host.links
-        url = links.signing_widget() if links is not None else None
+        url = links.widget("sign") if links is not None else None
         return widget_state(url, self.bot.user_id, self.section.name_in(language))
 
 
@@ -117,9 +117,9 @@ class Scene(Conversation[SessionsSection]):
         token = token_of(self.parts.host.seed(SEED), session.id, member)
         if session.is_blind:
             # The key is in the link that whoever asks sends themselves.
-            return self.links.sign(f"s={session.id}&p={member.id}&t={token}")
+            return self.links.page("sign", fragment=f"s={session.id}&p={member.id}&t={token}")
         key = key_text(session.matter.key)
-        return self.links.sign(f"s={session.id}&p={member.id}&t={token}&k={key}")
+        return self.links.page("sign", fragment=f"s={session.id}&p={member.id}&t={token}&k={key}")
 
     # Questions: they have titles, names, and the link with the key of the files, so what stands
     # above their choices is only kept sealed.

@@ -133,7 +133,7 @@ class CompleteTogether(ChatJob[Parts]):
             return
         ids = listed.completed_of(txn, to, span, span + SPAN_MS, COMPLETE_MAX)
         found = [one for one in _read(scene, ids) if completed(scene, one, SEALED)]
-        check_url = scene.links.verify() if scene.links is not None else None
+        check_url = scene.links.page("verify") if scene.links is not None else None
         localizer = scene.localizer(to)
         if len(found) == 1:
             until_ms = keeping.forgotten_at_ms(scene, found[0])

@@ -111,7 +111,9 @@ def link_of(scene: Scene, person: UserId) -> str | None:
     if scene.links is None:
         return None
     seed = scene.parts.host.seed(LIST_SEED)
-    return scene.links.sign(list_link(seed, person, scene.now_ms + LINK_MS).fragment)
+    return scene.links.page(
+        "sign", fragment=list_link(seed, person, scene.now_ms + LINK_MS).fragment
+    )
 
 
 def is_good(scene: Scene, told: ListLink) -> bool:

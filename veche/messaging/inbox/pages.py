@@ -57,19 +57,6 @@ _KEY: Final = re.compile(r"[!-~]+(?: [!-~]+)?")
 Outcome = Literal["waiting", "done", "refused"]
 
 
-@attrs.frozen
-class PageRow:
-    """What became of handing in.
-
-    Attributes:
-        event_id: Of the act, for ``outcome``.
-        is_new: False if it was handed in before.
-    """
-
-    event_id: EventId
-    is_new: bool
-
-
 def page_event_id(person: UserId, key: str) -> EventId:
     """The id of what a person did under an idempotency key.
 
@@ -88,8 +75,8 @@ def page_event_id(person: UserId, key: str) -> EventId:
     return EventId(PAGE + base64.b32encode(digest).decode().rstrip("=").lower())
 
 
-def hand_in(txn: Cursor, act: PageAct) -> PageRow:
-    """Put an act into the inbox and wake its worker; the same act again changes nothing.
+def hand_in(txn: Cursor, act: PageAct) -> bool:
+    """Put an act into the inbox and wake its worker; False if it was handed in before.
 
     Args:
         txn: Of the request.
@@ -115,9 +102,9 @@ def hand_in(txn: Cursor, act: PageAct) -> PageRow:
         [(known,)] = txn.fetchall()
         if bytes(known) not in {digest, _UNKNOWN_DIGEST}:
             raise ConflictError("This key was used for something else; nothing has changed")
-        return PageRow(event_id, is_new=False)
+        return False
     _append(txn, act, kind, said)
-    return PageRow(event_id, is_new=True)
+    return True
 
 
 def outcome(txn: Cursor, event_id: EventId) -> Outcome:

@@ -58,7 +58,7 @@ _NOT_FOUND: Final = (
 
 
 class PageLinks:
-    """The addresses of all pages; nobody else makes one."""
+    """The addresses of pages; nobody else makes one."""
 
     def __init__(self, public_url: str) -> None:
         """Keep the origin.
@@ -69,21 +69,19 @@ class PageLinks:
         """
         self._url = public_url.rstrip("/")
 
-    def services(self) -> str:
-        """The catalogue."""
-        return f"{self._url}/services"
+    def page(self, *parts: str, fragment: str = "") -> str:
+        """The address of a page of a feature.
 
-    def service(self, office: str, service: str) -> str:
-        """One service of an office."""
-        return f"{self._url}/services/{_part(office)}/{_part(service)}"
-
-    def case(self, case_id: str) -> str:
-        """One case."""
-        return f"{self._url}/cases/{_part(case_id)}"
+        Args:
+            parts: Of its path.
+            fragment: What it is told and no server sees, as it stands in the address.
+        """
+        path = "/".join(map(_part, parts))
+        return f"{self._url}/{path}" + (f"#{fragment}" if fragment else "")
 
     def sign_in(self, secret: str = "") -> str:
         """The page that signs in; ``secret`` rides in the fragment, which no server sees."""
-        return f"{self._url}/signin" + (f"#{_part(secret)}" if secret else "")
+        return self.page("signin", fragment=_part(secret))
 
     def approve(self, asked: Wire) -> str:
         """The page that shows what is to be approved (an ``AskedApproval``), and signs it.
@@ -98,44 +96,20 @@ class PageLinks:
 
     def keys(self) -> str:
         """A person's keys, sessions and log."""
-        return f"{self._url}/keys"
-
-    def verify(self) -> str:
-        """The page that verifies receipts; the file is given to it there."""
-        return f"{self._url}/verify"
-
-    def pay(self, fragment: str) -> str:
-        """The page that shows what is to be paid; the fragment, which no server sees, says what."""
-        return f"{self._url}/pay#{fragment}"
-
-    def sign(self, fragment: str) -> str:
-        """The page that signs a document; the fragment, which no server sees, says which."""
-        return f"{self._url}/sign#{fragment}"
-
-    def sign_new(self) -> str:
-        """The page that prepares a document which no service sees."""
-        return f"{self._url}/sign/new"
-
-    def wallet(self) -> str:
-        """A person's wallet."""
-        return f"{self._url}/wallet"
+        return self.page("keys")
 
     @property
     def host(self) -> str:
         """Host of the public site, with its port if the address has one."""
         return urlsplit(self._url).netloc
 
-    def widget(self) -> str:
-        """The page as a widget: the client fills in the names that begin with ``$``."""
-        return f"{self._url}/widget{_BY_CLIENT}"
+    def widget(self, *parts: str) -> str:
+        """A page as a widget: the client fills in the names that begin with ``$``.
 
-    def wallet_widget(self) -> str:
-        """The wallet as a widget, likewise."""
-        return f"{self._url}/wallet/widget{_BY_CLIENT}"
-
-    def signing_widget(self) -> str:
-        """Documents to sign as a widget, likewise."""
-        return f"{self._url}/sign/widget{_BY_CLIENT}"
+        Args:
+            parts: Of the page's path; none: the page of what goes on in the room.
+        """
+        return self.page(*parts, "widget") + _BY_CLIENT
 
 
 class PublicRoot(Resource):

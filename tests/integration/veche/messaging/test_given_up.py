@@ -119,10 +119,10 @@ class GivenUpTests(OfflineCase):
         )
         rig.service.fail_page = fail_page
         with self.assertLogs("veche.messaging.inbox.worker", "ERROR"):
-            row = await rig.database.run("test", pages.hand_in, act)
+            await rig.database.run("test", pages.hand_in, act)
             await until(lambda: self.refused(rig), "given up")
 
-        assert await rig.database.run("test", pages.outcome, row.event_id) == "refused"
+        assert await rig.database.run("test", pages.outcome, act.event_id) == "refused"
         assert self.told() == []
 
     async def test_a_row_goes_though_nobody_can_be_told(self) -> None:

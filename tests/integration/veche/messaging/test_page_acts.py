@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import attrs
 import pytest
@@ -23,7 +23,7 @@ from tests.integration.veche.rig import (
 )
 from tests.support.postgres import execute
 from veche.messaging.inbox import pages, store, worker
-from veche.messaging.inbox.pages import PageRow, hand_in, outcome, page_event_id
+from veche.messaging.inbox.pages import hand_in, outcome, page_event_id
 from veche.protocol.errors import (
     ConflictError,
     MalformedError,
@@ -70,6 +70,13 @@ async def settled(
 def said(act: PageAct) -> str:
     assert isinstance(act, PageCommand)
     return act.text
+
+
+class PageRow(NamedTuple):
+    """What was handed in, and whether it was new."""
+
+    event_id: EventId
+    is_new: bool
 
 
 class PageCase(OfflineCase):
@@ -125,7 +132,8 @@ class PageCase(OfflineCase):
 
     @staticmethod
     async def hand_in(rig: Rig, act: PageAct) -> PageRow:
-        return await rig.database.run("test", hand_in, act)
+        is_new = await rig.database.run("test", hand_in, act)
+        return PageRow(act.event_id, is_new)
 
     @staticmethod
     async def outcome(rig: Rig, event_id: EventId) -> Outcome:

@@ -106,4 +106,4 @@ def test_what_waits_is_heard_as_what_it_is_and_done_once() -> None:
         assert read_page_rows(lambda sql: execute(dsn, sql)) == expected
         with connect(dsn) as connection, connection.cursor() as txn:
             again = attrs.evolve(expected[0], at_ms=6)
-            assert not hand_in(txn, again).is_new
+            assert not hand_in(txn, again)

@@ -396,7 +396,7 @@ class HostTest(TestCase):
     def test_links_lead_to_the_public_address(self) -> None:
         host = self.host(pages={**PAGES, "public_url": "https://veche.example.org"})
         assert host.links is not None
-        assert host.links.case("1") == "https://veche.example.org/cases/1"
+        assert host.links.page("cases", "1") == "https://veche.example.org/cases/1"
         assert host.public_url == "https://veche.example.org"
 
     async def test_its_bots_are_noted_with_what_they_are_called(self) -> None:

@@ -41,17 +41,17 @@ class Asked(Wire):
 @pytest.mark.parametrize(
     ("link", "path"),
     [
-        (LINKS.services(), "/services"),
-        (LINKS.service("town", "birth-certificate"), "/services/town/birth-certificate"),
-        (LINKS.service("../a b", "ж/%2F?#"), "/services/..%2Fa%20b/%D0%B6%2F%252F%3F%23"),
-        (LINKS.case("01ABC"), "/cases/01ABC"),
-        (LINKS.case("a/../b"), "/cases/a%2F..%2Fb"),
+        (LINKS.page("services"), "/services"),
+        (LINKS.page("services", "town", "birth-certificate"), "/services/town/birth-certificate"),
+        (LINKS.page("services", "../a b", "ж/%2F?#"), "/services/..%2Fa%20b/%D0%B6%2F%252F%3F%23"),
+        (LINKS.page("cases", "01ABC"), "/cases/01ABC"),
+        (LINKS.page("cases", "a/../b"), "/cases/a%2F..%2Fb"),
         (LINKS.sign_in(), "/signin"),
         (LINKS.sign_in("Ab-_9"), "/signin#Ab-_9"),
         (LINKS.sign_in("a#b&c"), "/signin#a%23b%26c"),
         (LINKS.keys(), "/keys"),
-        (LINKS.verify(), "/verify"),
-        (LINKS.sign("s=1&p=p1"), "/sign#s=1&p=p1"),
+        (LINKS.page("verify"), "/verify"),
+        (LINKS.page("sign", fragment="s=1&p=p1"), "/sign#s=1&p=p1"),
     ],
 )
 def test_each_page_has_its_address(link: str, path: str) -> None:
@@ -76,8 +76,8 @@ def test_what_is_approved_rides_whole_in_the_fragment(nonce: str, words: str) ->
 def test_a_widget_address_has_what_the_client_fills_in() -> None:
     for link, path in (
         (LINKS.widget(), "/widget"),
-        (LINKS.wallet_widget(), "/wallet/widget"),
-        (LINKS.signing_widget(), "/sign/widget"),
+        (LINKS.widget("wallet"), "/wallet/widget"),
+        (LINKS.widget("sign"), "/sign/widget"),
     ):
         parts = urlsplit(link)
         assert parts.path == path
