@@ -135,7 +135,6 @@ class Host:
         self.logs = Logs(config.heads_folder, config.history)
         self.act_heads = self.logs.acts = self._make_act_heads()
         self._people = People(self.database, self.client, reactor)
-        self._locks = self._make_locks()
         self._hooks = Hooks()
         self._presence = Presence()
         self.rooms = Rooms(self.client, self.database, reactor, self._hooks, self._is_ours)
@@ -148,6 +147,7 @@ class Host:
         except BaseException:
             self.database.close()  # its threads run already
             raise
+        self._locks = self._make_locks()
         self._owners: Mapping[UserId, Service] = {
             bot.user_id: service for service in self.services.values() for bot in service.bots
         }
