@@ -45,6 +45,7 @@ class Locks:
         self._turn = DeferredLock()
         self._held: set[str] = set()
         self._bots_max = bots_max
+        self._is_closed = False
 
     async def try_take(self, user_id: str) -> bool:
         """Take the lock of a bot.
@@ -70,7 +71,10 @@ class Locks:
             await self._call(_release, user_id, on_error=None)
 
     async def close(self) -> None:
-        """Give everything back, for good."""
+        """Give everything back, for good; nothing if that was done before."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._held.clear()
         await self._session.close()
         self._session.end()
