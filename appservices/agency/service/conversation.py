@@ -46,7 +46,7 @@ AT_WORK: Final = "work of the office"
 
 @attrs.frozen
 class OfficeParts(ChatParts[Workplace]):
-    """What all transactions of one office share; its section is the office as it works.
+    """Hold what all transactions of one office share; its section is the office as it works.
 
     Attributes:
         invoicing: Where its fees are paid; None: it takes none.
@@ -63,7 +63,7 @@ class OfficeParts(ChatParts[Workplace]):
 
     @property
     def chats(self) -> Chats:
-        """Whose chat with the office a room is."""
+        """Return the table that says which person's chat with the office a room is."""
         return Chats(PURPOSE, self.bot.user_id)
 
     def conversation(

@@ -44,7 +44,7 @@ CASES: Final = Command(
 )
 DESK_COMMANDS: Final = (HELP, ASSIGN, CASES)
 TOPICS: Final = (Topic.CLAIM, Topic.DECIDE, Topic.WRITE, Topic.REPLY, Topic.RETRY)
-"""What the staff is asked."""
+"""Topics of the questions that the staff gets."""
 _FREE_TOPICS: Final = frozenset({Topic.WRITE, Topic.REPLY})
 
 

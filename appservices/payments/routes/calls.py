@@ -1,4 +1,4 @@
-"""What all routes of organisations share: a key is answered once."""
+"""Answer each idempotency key once: the base of all routes of organisations."""
 
 from __future__ import annotations
 

@@ -268,7 +268,7 @@ class ClauseAnswer(Wire):
 
 
 class AskBody(Wire):
-    """What a party is about to approve.
+    """Describe what a party is about to approve.
 
     Attributes:
         party: Who.

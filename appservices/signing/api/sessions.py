@@ -21,7 +21,7 @@ class ExtendBody(Wire):
 
 
 class FileQuery(Wire):
-    """What becomes of a file that others have signed already.
+    """Say what becomes of a file that others have signed already.
 
     Attributes:
         signed: ``refuse``: it is not taken; ``add``: it stays as it is, and signatures are added to

@@ -41,12 +41,12 @@ class InvoiceTerms(Wire):
     shares: Annotated[tuple[InvoiceShare, ...], Field(strict=False, max_length=SHARES_MAX)] = ()
 
     def largest_minor(self, total_minor: int) -> int:
-        """What an invoice comes to with its largest tip, in minor units."""
+        """Return the amount of an invoice with its largest tip, in minor units."""
         return total_minor + max((tip.of(total_minor) for tip in self.tips), default=0)
 
 
 class InvoiceOrder(Wire):
-    """What a service of an organisation hands to the payments bot to have an invoice paid.
+    """Order that a service hands to the payments bot to have an invoice paid.
 
     It travels as the payload of a job (``INVOICE_JOB``), never in a message.
 
