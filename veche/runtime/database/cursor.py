@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _BEGIN = b"BEGIN"
 _COMMIT = b"COMMIT"
+_KEPT = "SELECT set_config('veche.row', row_to_json(one)::text, FALSE) FROM ({}) AS one"
+_AS_JSON = "SELECT row_to_json(one) FROM ({}) AS one"
+_ROW = "SELECT current_setting('veche.row')::json"
 
 
 class LostError(Exception):
@@ -91,6 +94,26 @@ class Cursor(_Cursor):
         self._waiting = []
         self.execute(query, values)
         self._is_alone = True
+
+    def last(self, query: str, values: Values = None) -> dict[str, Any]:
+        """Run the last statement of a transaction and commit, in one trip; return its row.
+
+        It may run twice, as what is ``alone``. Of several statements in a trip only the last one
+        answers, so the session keeps the row until the commit is done.
+
+        Args:
+            query: Gives exactly one row, whose values JSON has.
+            values: For the query.
+        """
+        if self._waiting is None:
+            self.execute(_AS_JSON.format(query), values)
+        else:
+            self.later(_KEPT.format(query), values)
+            self._waiting.append(_COMMIT)
+            self.execute(_ROW)
+            self._is_alone = True
+        [(row,)] = self.fetchall()
+        return dict(row)
 
     def commit(self) -> None:
         """End the transaction; the server is not asked where there was no statement."""
