@@ -52,17 +52,17 @@ class NotEncryptedError(RefusedError):
 
 @attrs.define
 class _Cached:
-    """An outbound session in memory; ``readers`` is the digest for which it was settled.
+    """An outbound session in memory.
 
     Attributes:
-        readers: None until it was settled.
+        row: For which it was settled; None until it was.
         again_at_ms: When to look at the readers again though nothing changed; None: never.
         has_invited: Whether somebody must be asked for at each message.
     """
 
     session: vz.GroupSession
     session_id: str
-    readers: str | None = None
+    row: SealingRow | None = None
     again_at_ms: int | None = None
     has_invited: bool = False
     unreadable_by: tuple[str, ...] = ()
@@ -233,7 +233,9 @@ class Sealer:
     ) -> Json:
         """As ``seal``, where the session is settled and the device free; without ``prepare``.
 
-        It waits for nobody, so it can be called by transactions that hold other locks.
+        It waits for nobody, so it can be called by transactions that hold other locks. For what
+        the session was settled is demanded of the row: where it has changed, the transaction runs
+        again.
 
         Raises:
             TooLargeError: The payload is over ``PAYLOAD_BYTES_MAX``; nothing was written.
@@ -247,10 +249,16 @@ class Sealer:
             raise NotPrepared("the session is not settled")
         if writer.is_lost:
             raise NotPrepared("another process writes")
-        row = rooms.sealing_row(txn, writer.device_no, writer.epoch, room_id, waits=False)
+        place, count = (writer.device_no, writer.epoch, room_id), cached.session.message_index
+        if txn.is_again or cached.row is None:
+            row = rooms.sealing_row(txn, *place, waits=False)
+        else:  # what is stored demands the count
+            row = attrs.evolve(cached.row, message_count=count)
+            rooms.demand_sealing(txn, *place, row)
         if row is None or not self._is_current(cached, row, now_ms):
             raise NotPrepared("the device is busy, or the session is not what was committed")
-        return self._sealed(txn, room_id, cached, row.message_count, payload, content, beside)
+        cached.row = row
+        return self._sealed(txn, room_id, cached, count, payload, content, beside)
 
     def _check_held(self, txn: Cursor, room_id: str, content: Mapping[str, Any]) -> None:
         """Raise ``HeldBack`` for a document while a reader's identity is in doubt."""
@@ -312,7 +320,8 @@ class Sealer:
         return (
             _is_committed(cached, row)
             and row.is_encrypted
-            and cached.readers == row.readers
+            and cached.row is not None
+            and cached.row.readers == row.readers
             and _is_settled(cached, now_ms)
             and self._rotation(cached, row, now_ms, (), ()) is None
         )
@@ -358,9 +367,10 @@ class Sealer:
         self._check_claimed(wanted, now_ms)
         if cached is None or why is not None:
             cached = self._rotated(txn, room_id, why or Rotation.FIRST, now_ms)
+            row = attrs.evolve(row, session_id=cached.session_id, created_at_ms=now_ms)
         self._hand_out(txn, room_id, cached, wanted, reached)
         is_known = all(one.is_fresh for one in readers)
-        cached.readers = row.readers
+        cached.row = row
         cached.unreadable_by = wanted.unreadable_by
         cached.has_invited = any(one.is_invited for one in readers)
         cached.again_at_ms = None if wanted.is_settled and is_known else now_ms + CLAIM_RETRY_MS
@@ -491,7 +501,7 @@ def _is_meant(audience: str, reader: Reader, device: PeerDevice) -> bool:
 
 def _is_settled(cached: _Cached, now_ms: int) -> bool:
     is_due = cached.again_at_ms is not None and cached.again_at_ms <= now_ms
-    return cached.readers is not None and not is_due
+    return cached.row is not None and not is_due
 
 
 def _persons(readers: Sequence[Reader]) -> list[sharing.Person]:
