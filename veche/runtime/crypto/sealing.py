@@ -1,9 +1,8 @@
 """Sealing what a bot says in a room, and handing the room's session to its readers.
 
-The usual message costs two statements: one checks the epoch and says whether anything changed that
-the session depends on, one stores the ratchet. Only where something changed are readers looked at.
-What is in memory is compared with what is committed each time, so a transaction that was rolled
-back after it changed an object does no harm.
+The usual message costs two statements: one demands what the session was settled for, one stores the
+ratchet. Only where something changed are readers looked at. What is in memory is compared with what
+is committed each time, so a transaction that was rolled back does no harm.
 """
 
 from __future__ import annotations
@@ -199,10 +198,8 @@ class Sealer:
         """
         payload = megolm.payload_bytes(room_id, event_type, dict(content))
         writer = self._writer
-        if (
-            writer.is_lost
-            or rooms.sealing_row(txn, writer.device_no, writer.epoch, room_id) is None
-        ):
+        place = writer.device_no, writer.epoch, room_id
+        if writer.is_lost or rooms.sealing_row(txn, *place) is None:
             raise writer.lost()
         self._apart.add(room_id)  # should it not be prepared
         readers = self._fresh_readers(txn, room_id)
@@ -233,9 +230,7 @@ class Sealer:
     ) -> Json:
         """As ``seal``, where the session is settled and the device free; without ``prepare``.
 
-        It waits for nobody, so it can be called by transactions that hold other locks. For what
-        the session was settled is demanded of the row: where it has changed, the transaction runs
-        again.
+        It waits for nobody: a transaction in which something has changed runs again.
 
         Raises:
             TooLargeError: The payload is over ``PAYLOAD_BYTES_MAX``; nothing was written.
@@ -247,8 +242,6 @@ class Sealer:
         cached, writer = self._cached.get(room_id), self._writer
         if cached is None or cached.has_invited or not _is_settled(cached, now_ms):
             raise NotPrepared("the session is not settled")
-        if writer.is_lost:
-            raise NotPrepared("another process writes")
         place, count = (writer.device_no, writer.epoch, room_id), cached.session.message_index
         if txn.is_again or cached.row is None:
             row = rooms.sealing_row(txn, *place, waits=False)
@@ -287,9 +280,8 @@ class Sealer:
     def _session_for(self, txn: Cursor, room_id: str, now_ms: int) -> tuple[_Cached, int]:
         """The session to seal with, settled, and how many messages it sealed."""
         writer = self._writer
-        if writer.is_lost:
-            raise writer.lost()
-        row = rooms.sealing_row(txn, writer.device_no, writer.epoch, room_id)
+        place = writer.device_no, writer.epoch, room_id
+        row = None if writer.is_lost else rooms.sealing_row(txn, *place)
         if row is None:
             raise writer.lost()
         if not row.is_encrypted:
@@ -320,8 +312,7 @@ class Sealer:
         return (
             _is_committed(cached, row)
             and row.is_encrypted
-            and cached.row is not None
-            and cached.row.readers == row.readers
+            and (cached.row and cached.row.readers) == row.readers
             and _is_settled(cached, now_ms)
             and self._rotation(cached, row, now_ms, (), ()) is None
         )
