@@ -261,7 +261,7 @@ def is_number_taken(txn: Cursor, id_: str) -> bool:
     others += ("bank_order", "bank_expected")
     same = "".join(f" OR EXISTS (SELECT FROM payments.{one} WHERE id = %(id)s)" for one in others)
     txn.execute(
-        "SELECT EXISTS (SELECT FROM payments.payment WHERE right(id, 8) = right(%(id)s, 8))"
+        "SELECT EXISTS (SELECT FROM payments.payment WHERE right(id, 8) = right(%(id)s, 8))"  # noqa: S608 -- constants
         f" OR EXISTS (SELECT FROM payments.dispute WHERE right(id, 8) = right(%(id)s, 8)){same}",
         {"id": id_},
     )
