@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
+from twisted.internet.task import Clock
 
+from appservices.signing.keys.csc import ProviderClient, ProviderSection
 from appservices.signing.keys.stampers import place_of
 from appservices.signing.sign_command.session import read_link
-from veche.cli.main import main
 from veche.cli.verify.published import Site, SiteError
 from veche.protocol.addresses import split_address
-from veche.protocol.errors import MalformedError
+from veche.protocol.errors import ConfigError, MalformedError
 from veche.runtime.files.signed_files import fetch_lists
 from veche.runtime.web import outbound
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from veche.runtime.web.http_client import Connections
 
 NONE = ("https://[", "https://[::1", "https://a:99999/", "https://a:b/", "https://[x]/", "")
 
@@ -41,16 +38,10 @@ def test_whoever_made_a_file_cannot_make_its_reader_fall_over(
         Site(url)
 
 
-@pytest.mark.parametrize("url", NONE[:4])
-def test_no_command_ends_in_a_traceback_for_it(
-    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(b"%PDF-1.7")
-    commands = (
-        ("sign", str(file), "--csc", url),
-        ("sign", "--session", url, "--code", "12", "--key", str(file)),
-    )
-    for command in commands:
-        assert main(list(command)) == 1
-        assert capsys.readouterr().err.startswith("veche: ")
+@pytest.mark.parametrize("url", NONE[:-1])
+def test_nobody_is_asked_at_an_address_that_is_none(url: str) -> None:
+    section = ProviderSection.model_validate({"url": url, "networks": ("10.0.0.0/8",)})
+    with pytest.raises(ConfigError, match="should be as https://"):
+        ProviderClient(Clock(), section, "")
+    with pytest.raises(ConfigError, match="of the form http://host:port"):
+        Connections(Clock(), url)
