@@ -87,12 +87,24 @@ def check_time(scene: Scene, session: Session, member: Member) -> None:
         NotNowError: It is.
         NotWrittenError: They are the witness of what was written by hand, which counts no more.
         NotRegistrarError: They are, and may be no more.
+        KeyRevokedError: They act for a party whose key, which let them, was revoked since.
     """
     by_hand.check(scene, session, member)
+    _check_giver(scene, session, member)
     deadlines = (session.deadline_at_ms, member.deadline_at_ms)
     is_late = any(one is not None and scene.now_ms >= one for one in deadlines)
     if is_late and member.party.role is not Role.SEAL:
         raise NotNowError(State.EXPIRED)
+
+
+def _check_giver(scene: Scene, session: Session, member: Member) -> None:
+    """Make sure that the approval by which somebody acts for a party still counts."""
+    if not any(one.delegated_to == member.id for one in session.members):
+        return
+    for event in events.of_session(scene.txn, scene.vault, session.id):
+        said = event.details if event.what == "delegated" else {}
+        if said.get("delegate") == member.id and (nonce := said.get("approval")):
+            scene.approvals.authorised(scene.txn, str(nonce))
 
 
 def viewed(scene: Scene, session: Session, party: str) -> Session:

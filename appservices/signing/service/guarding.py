@@ -25,7 +25,7 @@ from appservices.signing.core.texts.guardians import (
 from appservices.signing.core.topics import Topic
 from appservices.signing.store import guards as store
 from appservices.signing.store.guards import Asked
-from veche.access.approvals import DECLINE
+from veche.access.approvals import DECLINE, revoked_among
 from veche.bots.guardian_rules import has_left
 from veche.protocol.approval import MandateShown
 from veche.protocol.guardians import Guardian, Standing, tally
@@ -92,7 +92,8 @@ def request(scene: Scene, session: Session, member: Member) -> GuardiansError | 
     standings = _standings(scene, asked, view)
     if _counted(standings, rule).is_approved:
         return None
-    is_new = store.ask(scene.txn, asked, scene.now_ms)
+    is_void = store.forget(scene.txn, asked, _void(scene, store.votes(scene.txn, asked)))
+    is_new = store.ask(scene.txn, asked, scene.now_ms) or is_void
     if is_new:
         _ask_all(scene, session, (member, asked), view, standings)
     return GuardiansError(is_told=is_new)
@@ -156,11 +157,18 @@ def _waits(session: Session, member: Member, rule: GuardRule, purpose: Mapping[s
 
 def _standings(scene: Scene, asked: Asked, view: RuleView) -> dict[Guardian, Standing]:
     """The guardians of a document, in their order, as they stand now."""
-    said = store.votes(scene.txn, asked)
+    votes = store.votes(scene.txn, asked)
+    void = _void(scene, votes)
+    said = {person: nonce is not None for person, nonce in votes.items() if nonce not in void}
     return {
         one: Standing.GONE if has_left(scene, one.person) else _STANDINGS[said.get(one.person)]
         for one in view.guardians
     }
+
+
+def _void(scene: Scene, votes: Mapping[UserId, str | None]) -> frozenset[str]:
+    """Return the approvals of guardians whose keys were revoked since."""
+    return revoked_among(scene.txn, [one for one in votes.values() if one is not None])
 
 
 def _counted(standings: Mapping[Guardian, Standing], rule: GuardRule) -> Tally:

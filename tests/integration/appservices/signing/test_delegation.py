@@ -84,6 +84,18 @@ class DelegationTests(ChatSite):
         assert one.approval is not None
         assert one.approval.person == ALICE
 
+    async def test_a_delegate_signs_no_more_once_the_key_that_let_them_is_revoked(self) -> None:
+        page = await self.prepare("delegation")
+        assert (await self.delegate(page, self.keys[ALICE], str(CAROL))).status == 200
+        now_ms, key = self.host.now_ms(), self.keys[ALICE].id
+        await self.away(
+            self.run_now, lambda txn: self.host.approvals.revoke(txn, ALICE, key, now_ms)
+        )
+        signed = await self.away(self.page(self.session(), "p3").sign, self.keys[CAROL])
+
+        assert signed.body.get("errcode") == "ORG.VECHE.KEY_REVOKED", signed
+        assert self.states()["Carol Clark"] == "invited"
+
     async def test_nobody_lets_another_act_without_the_key_of_the_party(self) -> None:
         page = await self.prepare("delegation")
         forged = await self.delegate(page, self.keys[BOB], "dave")

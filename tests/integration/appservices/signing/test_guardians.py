@@ -137,6 +137,17 @@ class GuardiansTests(ChatSite):
         answer = await self.away(page.decline, self.keys[ALICE], "need_time")
         assert answer.status == 200, answer
 
+    async def test_a_guardian_s_word_counts_no_more_once_their_key_is_revoked(self) -> None:
+        await self.choose_guardians("dave", DAVE)
+        session = self.sent(**two_signers())
+        await self.sign(session)
+        assert await self.approve(DAVE) == "approved"
+        now_ms, key = self.host.now_ms(), self.keys[DAVE].id
+        self.run_now(lambda txn: self.host.approvals.revoke(txn, DAVE, key, now_ms))
+
+        assert (await self.sign(session)).body["errcode"] == FIRST
+        assert self.rows("SELECT 1 FROM signing.guardian_vote") == []
+
     async def test_one_of_two_is_enough_where_the_rule_says_so(self) -> None:
         await self.choose_guardians("bob dave 1 of 2")
         session = self.sent(**two_signers())
