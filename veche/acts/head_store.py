@@ -157,12 +157,7 @@ def actors(txn: Cursor) -> dict[str, str]:
 
 
 def counts(txn: Cursor, subjects: Mapping[str, str]) -> dict[str, int]:
-    """How many acts organisations did to a person; those that did none are absent.
-
-    Args:
-        txn: A transaction.
-        subjects: What each of them calls the person.
-    """
+    """How many acts organisations did to a person; those that did none are absent."""
     txn.execute(_COUNTS, (list(subjects), list(subjects.values())))
     return dict(txn.fetchall())
 

@@ -176,15 +176,7 @@ def check(txn: Cursor, tree: SignedTree, signed: Signed | None, grown: Grown | N
 
 
 def adopt(txn: Cursor, tree: SignedTree, origin: str, size: int, last_signed: LastSigned) -> None:
-    """Keep outside the database what a log has signed by what is in it.
-
-    Args:
-        txn: A transaction.
-        tree: Of the log.
-        origin: Its name.
-        size: Of its newest head.
-        last_signed: The files.
-    """
+    """Keep outside the database what a log has signed by what is in it."""
     last_signed.keep(origin, Signed(size, _root(txn, tree, size), database_id(txn)))
 
 

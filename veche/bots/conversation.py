@@ -216,15 +216,7 @@ class Conversation(Generic[S]):
         min_trust: TrustLabel = "e2ee",
         is_single_use: bool = True,
     ) -> Prompt:
-        """A new question to one person.
-
-        Args:
-            person: Who alone may answer.
-            choices: What they may answer.
-            lasts_ms: How long they may.
-            min_trust: How sure the answer has to be theirs.
-            is_single_use: One answer ends it.
-        """
+        """A new question to one person."""
         return Prompt(
             v=1,
             id=self.sender.fresh_ulid("prompt"),
@@ -259,12 +251,7 @@ class Conversation(Generic[S]):
     # Chats
 
     def chat_of(self, person: UserId, *, is_greeted: bool = True) -> RoomId | None:
-        """The newest chat of a person in which they are alone with the bot.
-
-        Args:
-            person: Whose.
-            is_greeted: Only one in which they were welcomed.
-        """
+        """The newest chat of a person in which they are alone with the bot."""
         known = self.parts.chats.of(self.txn, person)
         rooms = [one.room_id for one in known if one.is_greeted or not is_greeted]
         return next((one for one in rooms if self.is_alone(one, person)), None)

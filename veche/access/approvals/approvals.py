@@ -169,10 +169,6 @@ class Approvals:
     async def take_now(self, signed: SignedApproval, language: str) -> Outcome:
         """As ``take``, in a transaction of its own.
 
-        Args:
-            signed: As it was received.
-            language: Of the errors.
-
         Raises:
             VecheError: It was refused; nothing has changed but the log.
         """

@@ -91,13 +91,7 @@ class Witnesses:
     """
 
     def __init__(self, database: Database, reactor: Any, section: WitnessesSection) -> None:
-        """Make it; nobody is asked before ``start``.
-
-        Args:
-            database: Keeps what they sign.
-            reactor: Clock and network.
-            section: Who they are.
-        """
+        """Make it; nobody is asked before ``start``."""
         self.needed = section.needed if section.of else 0
         self.keys: Sequence[VerifierKey] = [one.verifier for one in section.of]
         self.database = database

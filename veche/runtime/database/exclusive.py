@@ -167,11 +167,6 @@ class DedicatedSession:
     ) -> R:
         """Do something with the session. It goes on to its end even if nobody awaits it.
 
-        Args:
-            work: Called with the connection, then the other arguments.
-            *args: For ``work``.
-            **kwargs: For ``work``.
-
         Raises:
             SessionLostError: The session is over. Whether a transaction was committed that was
                 about to be is not known.
@@ -183,11 +178,6 @@ class DedicatedSession:
         """Do something in the thread, which uses sessions by ``use`` alone.
 
         So whoever needs two sessions, one after the other, changes threads once.
-
-        Args:
-            work: Called with the arguments.
-            *args: For ``work``.
-            **kwargs: For ``work``.
 
         Raises:
             Exception: Whatever the work raises.
