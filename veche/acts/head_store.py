@@ -167,13 +167,7 @@ def acts_on(
 ) -> list[Provable]:
     """Acts on a person, in their order; the newest, should there be more than a limit.
 
-    Args:
-        txn: A transaction.
-        organisation: Whose acts.
-        subject: Pseudonym of the person.
-        before: Only acts below this place.
-        limit: Most of them.
-        case: Only acts in this case.
+    Only those below the place ``before`` count; with ``case`` only those of that case.
     """
     values = {"organisation": organisation, "subject": subject, "case": case}
     txn.execute(_ACTS, {**values, "before": before, "limit": limit})

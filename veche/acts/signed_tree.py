@@ -221,10 +221,7 @@ def _grown(txn: Cursor, tree: SignedTree, signed: Signed | None) -> Grown:
 def extended(txn: Cursor, tree: SignedTree, after: int | None) -> tuple[Head, Sequence[str]]:
     """The newest signed head of a log, and the proof that it begins with an older one.
 
-    Args:
-        txn: A transaction.
-        tree: Of the log.
-        after: Size of the older one; None or 0: no proof is asked for.
+    Without a size of the older one, or with 0, no proof is asked for.
 
     Raises:
         NotFoundError: There is no head of that size yet.

@@ -280,13 +280,7 @@ def rows(
 ) -> RoomRows | None:
     """The next rows of a room in order; None if it has no work.
 
-    Args:
-        txn: Of the sender.
-        bot: Whose rows.
-        room_id: Where.
-        vault: Opens what was said.
-        marks: Acknowledgements that are written down first.
-        rows_max: How many at most.
+    The marks are acknowledgements that are written down first.
     """
     txn.execute(
         "SELECT * FROM runtime.outbox_take("

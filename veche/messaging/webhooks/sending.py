@@ -105,13 +105,6 @@ class Webhooks(LeaseLoop[Leased]):
     def add(self, txn: Cursor, owner: str, id_: str, body: WebhookBody, now_ms: int) -> WebhookView:
         """Keep a target, which ``check`` has looked at.
 
-        Args:
-            txn: The transaction.
-            owner: The organisation, as the service keeps it.
-            id_: ULID of the new target.
-            body: Where it is, and from where on it hears.
-            now_ms: UTC.
-
         Raises:
             ConflictError: The organisation has it already.
             TooManyWebhooksError: It has too many.

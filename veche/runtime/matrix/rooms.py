@@ -145,11 +145,7 @@ async def create_room(
 async def leave(client: MatrixClient, bot: UserId, room_id: RoomId, reason: str) -> None:
     """Leave a room, or refuse the invitation to it; not being in it is fine.
 
-    Args:
-        client: To the homeserver.
-        bot: Who.
-        room_id: Which.
-        reason: Shown by clients; may be empty.
+    Clients show the reason, which may be empty.
 
     Raises:
         MatrixError: The homeserver refused for another reason.
