@@ -40,7 +40,7 @@ GARBAGE_FROM: Final = 5_000
 With 700, as Python has it, a transfer costs a seventh more CPU while 40,000 wait (22.1 µs, not
 18.8): what waits and what is cached is no garbage, and is gone through again and again. With 20,000
 it costs no less than with 5,000 (19.4 µs). For the same reason the collector never goes through
-what was there as this process became the writer.
+what was there after the start of a process: ``veche.runtime.memory.settle``.
 
 No request needs it: with the collector off, memory grows by 4 MiB in 500 refused uploads, see
 ``test_refused_files_take_no_memory_even_without_a_garbage_collector``."""
@@ -138,9 +138,6 @@ class Sessions(Protocol):
     def hurry(self) -> None:
         """This process writes from now on, and others wait for it."""
 
-    def rest(self) -> None:
-        """It does not, or did not even begin."""
-
 
 class PostgresSessions:
     """Two sessions with PostgreSQL.
@@ -179,9 +176,3 @@ class PostgresSessions:
         """As the port: by how the interpreter shares its time, for the whole process."""
         sys.setswitchinterval(SWITCH_S)
         gc.set_threshold(GARBAGE_FROM, 10, 10)
-        gc.collect()
-        gc.freeze()
-
-    def rest(self) -> None:
-        """As the port."""
-        gc.unfreeze()

@@ -322,9 +322,6 @@ class WorldSessions(PostgresSessions):
     def hurry(self) -> None:
         """As the port: nothing, there are no threads."""
 
-    def rest(self) -> None:
-        """As the port."""
-
 
 class WorldListener:
     """As ``Listener``: hints, which are late, or lost."""
