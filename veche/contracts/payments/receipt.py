@@ -17,6 +17,8 @@ from veche.protocol.wire import Wire
 from veche.transparency.fields import HEAD_PATH_MAX, Hash, SignedNote
 
 RECEIPT_KEY: Final = "org.veche.receipt"
+RECEIPT_BYTES_MAX: Final = 65_536
+"""Largest file that is looked at: an event is not larger."""
 ENTRY_CHARACTERS_MAX: Final = 1_024
 PATH_MAX: Final = 32
 """Longest inclusion proof in a block."""

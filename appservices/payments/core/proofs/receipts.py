@@ -23,6 +23,7 @@ import attrs
 from appservices.payments.core.ledger.block import next_head
 from veche.contracts.payments.receipt import (
     PLACES,
+    RECEIPT_BYTES_MAX,
     RECEIPT_KEY,
     LedgerProof,
     Published,
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from veche.transparency.notes import VerifierKey
-
-RECEIPT_BYTES_MAX: Final = 65_536
-"""Largest file that is looked at: an event is not larger."""
 
 _NOT_MOVED: Final = 2 | 8 | 512
 """Flags of entries that move nothing: holds, and what ends them without a payment."""

@@ -10,7 +10,6 @@ import pytest
 from appservices.payments.core.ledger import ledger_id
 from appservices.payments.core.ledger import values as ledger_values
 from appservices.payments.core.proofs.receipts import (
-    RECEIPT_BYTES_MAX,
     Fault,
     ReceiptError,
     read_receipt,
@@ -19,7 +18,7 @@ from appservices.payments.core.proofs.receipts import (
 from tests.support import receipts
 from tests.support.receipts import BLOCKS, ORIGIN, SIGNER, Case, a_receipt, an_id, published
 from veche.contracts.payments import receipt as receipt_module
-from veche.contracts.payments.receipt import Receipt
+from veche.contracts.payments.receipt import RECEIPT_BYTES_MAX, Receipt
 from veche.protocol.ids import hex_of_ulid
 from veche.protocol.unpadded_base64 import decode_base64
 from veche.protocol.wire import parse
