@@ -15,7 +15,7 @@ from appservices.payments.core.ledger.port import LedgerStore
 from appservices.payments.service import gauges
 from appservices.payments.store import shards
 from appservices.payments.store.ledger import PostgresLedger
-from veche.runtime.database import Cursor, DedicatedSession, end_stalled, try_lock
+from veche.runtime.database import Cursor, DedicatedSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,11 +162,11 @@ class PostgresSessions:
     def try_lock(self, connection: Connection, stall_ms: int) -> bool:
         """As the port."""
         with connection.cursor() as txn:
-            ended = end_stalled(txn, shards.LOCK, self._shard, shards.TABLE, stall_ms)
+            ended = shards.end_stalled(txn, shards.LOCK, self._shard, shards.TABLE, stall_ms)
             if ended:
                 gauges.stalled.inc(len(ended))
                 logger.warning("ended the sessions %s of a writer that does nothing", ended)
-            return try_lock(txn, shards.LOCK, self._shard)
+            return shards.try_lock(txn, shards.LOCK, self._shard)
 
     def ledger(self) -> PostgresLedger:
         """As the port."""
