@@ -14,6 +14,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import attrs
@@ -64,6 +65,8 @@ def _amount(parse: Callable[[str], int], example: str) -> BeforeValidator:
 def _read_path(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         return value
+    if "\0" in value:
+        raise ValueError("should be a path, without the character NUL")
     path = Path(value).expanduser()
     return info.context["folder"] / path if info.context else path
 
@@ -78,6 +81,21 @@ InputPath = Annotated[Path, BeforeValidator(_read_path), INPUT]
 """The path of a file or folder that an operator has put there: it is missed if it is not there."""
 SecretPath = Annotated[Path, BeforeValidator(_read_path), SECRET]
 """The path of a file that holds a secret, for ``read_secret``."""
+
+
+def _check_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        is_good = bool(parts.hostname) and parts.port != 0 and parts.username is None
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ValueError("should have a host, and at most a port of 1 to 65535 and no password")
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(_check_address)]
+"""An address of the web; a field says by its pattern which parts it may have."""
 
 
 def _check_names(names: dict[str, str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from veche.protocol.ids import UserId
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core.keys_query import (
     PersonKeys,
+    has_others,
     is_vouched,
     read_person,
     with_old_devices,
@@ -189,8 +190,10 @@ def _store(
         known = {one.device_id: (one.curve25519, one.ed25519) for one in before.devices}
         keys = with_old_devices(read_person(answer, user_id, known), before)
         pinned = people.pinned_devices(txn, user_id) if identity.is_pinned else []
-        if attrs.evolve(identity, master_key=keys.master_key).is_doubted:
-            keys = with_pinned(keys, [one for one, _ in pinned])
+        dealt = [one for one, _ in pinned]
+        is_late = identity.are_devices_pinned and has_others(keys, dealt)
+        if is_late or attrs.evolve(identity, master_key=keys.master_key).is_doubted:
+            keys = with_pinned(keys, dealt)
         is_changed = (keys.master_key, keys.devices) != (before.master_key, before.devices)
         if is_changed:
             people.save_keys(txn, user_id, keys)
