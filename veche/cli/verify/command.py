@@ -131,7 +131,8 @@ def _run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{arguments.file}: {e}\n")
         return FALSE
     except (OSError, MalformedError, UncheckedError) as e:
-        sys.stderr.write(f"{arguments.file}: it could not be checked: {e}\n")
+        reason = e.strerror if isinstance(e, OSError) else e
+        sys.stderr.write(f"{arguments.file}: it could not be checked: {reason}\n")
         return NOBODY_KNOWS
     except NobodyKnowsError as e:
         sys.stderr.write(f"{arguments.file}: {e}\n")
