@@ -81,10 +81,7 @@ class People:
     def pin(self, txn: Cursor, user_id: UserId, sender_key: str) -> None:
         """Pin by what a person deals with us, unless it is: at their first message.
 
-        Args:
-            txn: Of the message.
-            user_id: Who.
-            sender_key: Curve25519 of the device that sent it.
+        The sender's key is the Curve25519 of the device that sent it.
         """
         people.pin(txn, user_id, int(self._reactor.seconds() * 1000), sender_key)
 

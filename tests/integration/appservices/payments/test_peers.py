@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from appservices.payments.api.peers import PeerHead, hash_of
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.peers import origin_of
+from appservices.payments.core.proofs.receipts import verify_receipt
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import (
     files,
@@ -43,7 +44,6 @@ from tests.integration.appservices.payments.peers_rig import (
     two,
 )
 from tests.support.postgres import execute
-from veche.contracts.payments.receipt import verify_receipt
 from veche.protocol.errors import BadSignatureError
 from veche.protocol.ids import UserId, derived_ulid
 from veche.transparency.notes import Checkpoint, NoteSigner, open_note, read_verifier_key

@@ -8,10 +8,10 @@ from twisted.internet.task import Clock
 from appservices.signing.keys.csc import ProviderClient, ProviderSection
 from appservices.signing.keys.stampers import place_of
 from appservices.signing.sign_command.session import read_link
-from veche.cli.verify.published import Site, SiteError
 from veche.protocol.addresses import split_address
 from veche.protocol.errors import ConfigError, MalformedError
 from veche.runtime.files.signed_files import fetch_lists
+from veche.runtime.verifying.published import Site, SiteError
 from veche.runtime.web import outbound
 from veche.runtime.web.http_client import Connections
 
