@@ -163,24 +163,24 @@ def vote(txn: Cursor, asked: Asked, guardian: UserId, nonce: str | None, now_ms:
     return txn.rowcount == 1
 
 
-def forget(txn: Cursor, asked: Asked, nonces: Collection[str]) -> bool:
-    """Forget what guardians said by approvals that count no more; False if none did."""
-    txn.execute(
-        "DELETE FROM signing.guardian_vote WHERE session_id = %s AND party = %s AND rule_id = %s"
-        " AND approved_by = ANY(%s)",
-        (asked.session_id, asked.party, asked.rule_id, list(nonces)),
-    )
-    return txn.rowcount > 0
-
-
 def votes(txn: Cursor, asked: Asked) -> dict[UserId, str | None]:
-    """What guardians said, by their accounts: the approval of a yes; None is a no."""
+    """What guardians said, by their accounts: the nonce of their approval, or no."""
     txn.execute(
         "SELECT guardian, approved_by FROM signing.guardian_vote"
         " WHERE session_id = %s AND party = %s AND rule_id = %s",
         (asked.session_id, asked.party, asked.rule_id),
     )
     return {UserId(person): nonce for person, nonce in txn.fetchall()}
+
+
+def forget_votes(txn: Cursor, asked: Asked, void: Collection[str]) -> set[UserId]:
+    """Forget approvals of guardians that count no more; whose they were."""
+    txn.execute(
+        "DELETE FROM signing.guardian_vote WHERE session_id = %s AND party = %s AND rule_id = %s"
+        " AND approved_by = ANY(%s) RETURNING guardian",
+        (asked.session_id, asked.party, asked.rule_id, list(void)),
+    )
+    return {UserId(person) for (person,) in txn.fetchall()}
 
 
 def _rule(row: tuple[Any, ...]) -> GuardRule:

@@ -137,23 +137,44 @@ class GuardiansTests(ChatSite):
         answer = await self.away(page.decline, self.keys[ALICE], "need_time")
         assert answer.status == 200, answer
 
-    async def test_a_guardian_s_word_counts_no_more_once_their_key_is_revoked(self) -> None:
-        await self.choose_guardians("dave", DAVE)
-        session = self.sent(**two_signers())
-        await self.sign(session)
-        assert await self.approve(DAVE) == "approved"
-        now_ms, key = self.host.now_ms(), self.keys[DAVE].id
-        self.run_now(lambda txn: self.host.approvals.revoke(txn, DAVE, key, now_ms))
-
-        assert (await self.sign(session)).body["errcode"] == FIRST
-        assert self.rows("SELECT 1 FROM signing.guardian_vote") == []
-
     async def test_one_of_two_is_enough_where_the_rule_says_so(self) -> None:
         await self.choose_guardians("bob dave 1 of 2")
         session = self.sent(**two_signers())
         await self.sign(session)
         await self.tap(BOB, "decline")
         assert "Too few of your guardians" not in self.said(ALICE)
+        assert await self.approve(DAVE) == "approved"
+        assert (await self.sign(session)).status == 200
+
+    async def test_the_guardians_of_each_party_are_asked(self) -> None:
+        await self.choose_guardians("dave", DAVE)
+        await self.say_all(BOB, "guardians carol")
+        assert await self.approve(BOB) == "approved"
+        assert await self.approve(CAROL) == "approved"
+        session = self.sent(**two_signers())
+
+        await self.sign(session)
+        await self.sign(session, "p2", BOB)
+
+        for person in (DAVE, CAROL):
+            assert "Please look at a signature" in self.said(person)
+            assert await self.approve(person) == "approved"
+        assert (await self.sign(session)).status == 200
+        assert (await self.sign(session, "p2", BOB)).status == 200
+
+    async def test_who_agreed_with_a_key_that_is_revoked_since_is_asked_anew(self) -> None:
+        await self.choose_guardians("dave", DAVE)
+        session = self.sent(**two_signers())
+        await self.sign(session)
+        assert await self.approve(DAVE) == "approved"
+        stolen, everyone = self.keys[DAVE].id, self.keys
+        self.run_now(lambda txn: self.host.approvals.revoke(txn, DAVE, stolen, self.host.now_ms()))
+
+        assert (await self.sign(session)).body["errcode"] == FIRST
+
+        self.keys = {DAVE: BrowserKey()}
+        self.run_now(self._enrol)
+        self.keys = everyone | self.keys
         assert await self.approve(DAVE) == "approved"
         assert (await self.sign(session)).status == 200
 
