@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -55,6 +56,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [one for one in items if not one.get_closest_marker("long")]
     items.sort(key=_turn)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays: thousands of collected tests and their modules."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

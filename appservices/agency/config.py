@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from veche.api.sealing_client import SealSection
 from veche.runtime.config import Duration, FilePath, SecretPath, Section
-from veche.runtime.config.sections import Names, TimeZone
+from veche.runtime.config.sections import Names, TimeZone, WebAddress
 
 OFFICES_MAX = 50
 SERVICES_MAX = 100
@@ -73,7 +73,7 @@ class OfficeSection(Section):
 class TillSection(Section):
     """Where the fees of an organisation are paid; a service with the step ``pay`` needs it."""
 
-    url: str = Field(pattern=r"^https?://[^/\s]+$", examples=["https://pay.example.org"])
+    url: WebAddress = Field(pattern=r"^https?://[^/\s]+$", examples=["https://pay.example.org"])
     """Of the institution whose payments API is asked, without a path."""
     key_path: SecretPath
     """File with the organisation's key for it, of the scopes ``invoice`` and ``read``."""

@@ -19,6 +19,7 @@ from appservices.payments.cli_peers import Commands as PeerCommands
 from appservices.payments.cli_suspense import Commands as SuspenseCommands
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.ledger import AccountCode, Result
+from appservices.payments.core.proofs.heads import open_copy, read_copy
 from appservices.payments.core.statement import read_month, write_camt, write_csv
 from appservices.payments.service import heads as published_heads
 from appservices.payments.service.receipts import Receipts
@@ -26,7 +27,6 @@ from appservices.payments.service.statements import SHARD, statement
 from appservices.payments.statement_pdf import statement_pdf
 from appservices.payments.store import attempts, holders, oracle, overview
 from veche.acts.signed_tree import current
-from veche.contracts.payments.ledger_heads import open_copy, read_copy
 from veche.protocol.errors import ConfigError, VecheError
 from veche.protocol.texts.catalogue import LANGUAGES
 from veche.runtime.crypto.keys import read_operator_key

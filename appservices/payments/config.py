@@ -18,7 +18,7 @@ from veche.protocol.errors import MalformedError
 from veche.protocol.money import MINOR_MAX, Money, minor_digits, parse_money
 from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.config import SecretPath, Section
-from veche.runtime.config.sections import Duration, Names, Networks, TimeZone
+from veche.runtime.config.sections import Duration, Names, Networks, TimeZone, WebAddress
 from veche.transparency.envelope import is_verification_key
 from veche.transparency.notes import VerifierKey, read_verifier_key
 
@@ -239,7 +239,9 @@ class BankSection(Section):
     """What it is called here; never another bank by the same name."""
     rail: str = Field(default="demo", pattern=r"^[a-z][a-z0-9-]{0,31}$")
     """How the bank is reached: ``demo``, or a rail that an installed package brings."""
-    url: str = Field(pattern=r"^https?://\S+$", max_length=255, examples=["http://127.0.0.1:8480"])
+    url: WebAddress = Field(
+        pattern=r"^https?://\S+$", max_length=255, examples=["http://127.0.0.1:8480"]
+    )
     """Where its API is."""
     account: Annotated[str, AfterValidator(_check_iban)]
     """IBAN of the institution's account there."""
@@ -273,7 +275,7 @@ class PeerSection(Section):
         pattern=r"^[a-z0-9.:\[\]-]{1,230}$", max_length=230, examples=["other.example"]
     )
     """Name of its homeserver, as in the Matrix ids of its people."""
-    url: str | None = Field(default=None, pattern=r"^https?://[!-~]+$", max_length=255)
+    url: WebAddress | None = Field(default=None, pattern=r"^https?://[!-~]+$", max_length=255)
     """Origin of its public site; left out: its server's ``/.well-known/veche/payments`` says it.
     Plain ``http`` shows names and purposes to whoever is between you."""
     keys: list[ReceiptKey] = Field(min_length=1, max_length=KEYS_MAX)

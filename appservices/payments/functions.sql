@@ -281,6 +281,9 @@ BEGIN
     IF OLD.approved_by IS NOT NULL AND NOT EXISTS (
         SELECT FROM runtime.approval AS a JOIN runtime.device_key AS k USING (key_id)
         WHERE a.nonce = OLD.approved_by AND k.revoked_at_ms IS NOT NULL
+    ) AND NOT EXISTS (
+        SELECT FROM payments.holder AS h
+        WHERE h.id = OLD.holder AND h.frozen_at_ms IS NOT NULL AND NEW.approved_by IS NULL
     ) THEN
         RAISE EXCEPTION 'this vote is given' USING ERRCODE = 'VP001';
     END IF;

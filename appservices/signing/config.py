@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from appservices.signing.keys.csc import ProviderSection
 from veche.documents.pki.digests import hash_named
 from veche.runtime.config import FilePath, InputPath, SecretPath, Section
-from veche.runtime.config.sections import Duration, Names, Networks, TimeZone
+from veche.runtime.config.sections import Duration, Names, Networks, TimeZone, WebAddress
 
 if TYPE_CHECKING:
     from veche.documents.pki.digests import Hash
@@ -166,7 +166,7 @@ class SessionsSection(Section):
 class StampsSection(Section):
     """An authority elsewhere whose time stamps are on what is signed here, and close it."""
 
-    url: str = Field(
+    url: WebAddress = Field(
         pattern=r"^https?://[^/\s?#@]+(/[^\s#]*)?$", examples=["https://tsa.example.org/rfc3161"]
     )
     """Where it is asked, by RFC 3161. By plain `http` it is given no token and no password."""

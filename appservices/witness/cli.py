@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.witness.config import load_witness_config
+from appservices.witness.core import BODY_BYTES_MAX
 from veche.protocol.errors import ConfigError
 from veche.runtime import log
 from veche.runtime.config.secret_files import read_secret_bytes
 from veche.runtime.web.limits import Limit
 from veche.transparency.envelope import KEY_BYTES
 from veche.transparency.notes import Cosigner
-from veche.transparency.witness_protocol import BODY_BYTES_MAX
 
 if TYPE_CHECKING:
     import argparse

@@ -6,12 +6,13 @@ import html
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from appservices.witness.core import SIZE_TYPE, WitnessRefusedError
 from appservices.witness.folder import name_of
 from veche.protocol.errors import LimitError, NotFoundError
 from veche.runtime.web import json_answer, new_app
 from veche.runtime.web.limits import Buckets
 from veche.runtime.web.public import client_address
-from veche.transparency.witness_protocol import PATH, SIZE_TYPE, WitnessRefusedError
+from veche.transparency.witness_protocol import PATH
 
 if TYPE_CHECKING:
     from klein import Klein

@@ -11,23 +11,18 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from appservices.witness.core import WitnessRefusedError, check_follows, read_message, shown
 from appservices.witness.folder import KeptHead, name_of
 from veche.protocol.errors import NotFoundError
 from veche.runtime import metrics
 from veche.transparency.notes import with_lines
-from veche.transparency.witness_protocol import (
-    WitnessRefusedError,
-    check_follows,
-    read_message,
-    shown,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from appservices.witness.core import Shown
     from appservices.witness.folder import WitnessFolder
     from veche.transparency.notes import Cosigner, VerifierKey
-    from veche.transparency.witness_protocol import Shown
 
 logger = logging.getLogger(__name__)
 

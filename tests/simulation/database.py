@@ -365,9 +365,6 @@ class SimulatedSessions:
     def hurry(self) -> None:
         """As the port: nothing, there are no threads."""
 
-    def rest(self) -> None:
-        """As the port."""
-
 
 def _finish(result: Deferred[R], work: Callable[[], R]) -> None:
     try:

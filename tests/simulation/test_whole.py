@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.postgres
 
 LONG = 2_000
-SHORT = 2
+SHORT = 1
 """One world of one institution, and one of two."""
 
 

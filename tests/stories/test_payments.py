@@ -13,10 +13,10 @@ from tests.stories.bank import BOT, Bank, Client, code_in, in_bank
 from tests.support.keys import approval_of
 from tests.support.processes import TIMEOUT_S, wait_until
 from veche.cli.main import main
-from veche.cli.verify.published import Site
 from veche.contracts.payments.receipt import RECEIPT_KEY
 from veche.protocol.ids import derived_ulid
 from veche.protocol.texts.typed_choice import keycap
+from veche.runtime.verifying.published import Site
 from veche.server import demo
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def test_anybody_can_check_the_receipt(
     bob.expect("proves the payment", f"{bank.house.pages_url}/verify")
     assert bob.person.download(bob.expect("receipt-", ".pdf").content).startswith(b"%PDF")
     file.write_bytes(bob.person.download(bob.expect("receipt-", ".json").content))
-    [key] = Site(bank.house.pages_url).keys()
+    [key] = Site(bank.house.pages_url).keys("/.well-known/veche/payments")
     assert main(["verify", str(file), "--key", key.to_text()]) == 0
     assert "published  yes" in capsys.readouterr().out
     bob.say("receipt 00000000")

@@ -42,18 +42,8 @@ FEATURES_NAMED = {
     "veche/runtime/widget.py: widgets",
     # What services publish, read by whoever verifies it, and the API by which files are sealed.
     "veche/api/sealing_client.py: /_veche/signing/v1",
-    "veche/cli/verify/published.py: /.well-known/veche/payments",
     "veche/cli/verify/signed_files.py: /_veche/signing/v1",
-    *(
-        f"veche/cli/verify/{module}: veche.contracts.{contract}"
-        for module, contract in (
-            ("acts.py", "payments.receipt"),
-            ("command.py", "payments.ledger_heads"),
-            ("command.py", "payments.receipt"),
-            ("heads.py", "payments.ledger_heads"),
-            ("signed_files.py", "signing.own_certificate_api"),
-        )
-    ),
+    "veche/cli/verify/signed_files.py: veche.contracts.signing.own_certificate_api",
 }
 """Where the kernel may name a feature all the same; take out what it names no more."""
 LEFT_OUT = {"node_modules", "vendor", "build", "dist", "var"}

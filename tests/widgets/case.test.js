@@ -174,11 +174,20 @@ test("nothing is kept while the form is sent, and again if it is refused", async
 test("a form that cannot be kept says so and tries again by itself", async ({ open, expect }) => {
     expect(/Failed to load resource/);
     const opened = await open();
+    await opened.page.clock.install();
     const { fake, one } = await caseOf(opened, draftCase());
+    const soon = () => opened.page.clock.runFor(1000);
     fake.lost.add(`PUT /agency/v1/cases/${CASE}/draft`);
     await one.field(NAME).fill("Anna");
-    await one.kept.getByText("Not saved yet").waitFor();
+    await until(async () => {
+        await soon();
+        return one.kept.getByText("Not saved yet").isVisible();
+    }, "it does not say so");
     fake.lost.clear();
+    await until(async () => {
+        await soon();
+        return fake.case.draft?.child_name === "Anna";
+    }, "it does not try again");
 
     await one.saved();
 });

@@ -157,12 +157,7 @@ def actors(txn: Cursor) -> dict[str, str]:
 
 
 def counts(txn: Cursor, subjects: Mapping[str, str]) -> dict[str, int]:
-    """How many acts organisations did to a person; those that did none are absent.
-
-    Args:
-        txn: A transaction.
-        subjects: What each of them calls the person.
-    """
+    """How many acts organisations did to a person; those that did none are absent."""
     txn.execute(_COUNTS, (list(subjects), list(subjects.values())))
     return dict(txn.fetchall())
 
@@ -172,13 +167,7 @@ def acts_on(
 ) -> list[Provable]:
     """Acts on a person, in their order; the newest, should there be more than a limit.
 
-    Args:
-        txn: A transaction.
-        organisation: Whose acts.
-        subject: Pseudonym of the person.
-        before: Only acts below this place.
-        limit: Most of them.
-        case: Only acts in this case.
+    Only those below the place ``before`` count; with ``case`` only those of that case.
     """
     values = {"organisation": organisation, "subject": subject, "case": case}
     txn.execute(_ACTS, {**values, "before": before, "limit": limit})

@@ -130,12 +130,6 @@ class Logs:
     """
 
     def __init__(self, folder: Path, history: int) -> None:
-        """Begin without any.
-
-        Args:
-            folder: Of the files of what they signed last.
-            history: The number of the one that they are in.
-        """
         self.last_signed = LastSigned(folder)
         self.history = history
         self.acts: ActHeads | None = None
@@ -144,12 +138,7 @@ class Logs:
         self._trees: dict[str, SignedTree] = {}
 
     def add(self, origin: str, tree: SignedTree) -> None:
-        """Have another log looked after; while services are made.
-
-        Args:
-            origin: Its name, in the present history.
-            tree: Its tables.
-        """
+        """Have another log looked after; while services are made."""
         self._trees[origin] = tree
 
     async def start(self, database: Database, services: Collection[object]) -> None:
@@ -188,12 +177,7 @@ class Logs:
         return {**acts, **self._trees}
 
     def keep(self, txn: Cursor, number: int) -> None:
-        """Keep outside the database what is in it, as what the logs of a history have signed.
-
-        Args:
-            txn: A transaction.
-            number: Of the history.
-        """
+        """Keep outside the database what is in it, as what the logs of a history have signed."""
         for origin, tree in self.trees(txn).items():
             head = tree.newest(txn)
             if head is not None:

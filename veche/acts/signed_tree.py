@@ -176,15 +176,7 @@ def check(txn: Cursor, tree: SignedTree, signed: Signed | None, grown: Grown | N
 
 
 def adopt(txn: Cursor, tree: SignedTree, origin: str, size: int, last_signed: LastSigned) -> None:
-    """Keep outside the database what a log has signed by what is in it.
-
-    Args:
-        txn: A transaction.
-        tree: Of the log.
-        origin: Its name.
-        size: Of its newest head.
-        last_signed: The files.
-    """
+    """Keep outside the database what a log has signed by what is in it."""
     last_signed.keep(origin, Signed(size, _root(txn, tree, size), database_id(txn)))
 
 
@@ -229,10 +221,7 @@ def _grown(txn: Cursor, tree: SignedTree, signed: Signed | None) -> Grown:
 def extended(txn: Cursor, tree: SignedTree, after: int | None) -> tuple[Head, Sequence[str]]:
     """The newest signed head of a log, and the proof that it begins with an older one.
 
-    Args:
-        txn: A transaction.
-        tree: Of the log.
-        after: Size of the older one; None or 0: no proof is asked for.
+    Without a size of the older one, or with 0, no proof is asked for.
 
     Raises:
         NotFoundError: There is no head of that size yet.

@@ -68,16 +68,6 @@ class Gate:
         address_limit: Limit = ADDRESS_LIMIT,
         session_limit: Limit = SESSION_LIMIT,
     ) -> None:
-        """Make it.
-
-        Args:
-            database: For transactions of routes.
-            reactor: Clock and threads.
-            sessions: Knows whose a token is.
-            trust_forwarded: See ``client_address``.
-            address_limit: For one client address.
-            session_limit: For one session.
-        """
         self.database = database
         self.reactor = reactor
         self._sessions = sessions

@@ -145,11 +145,6 @@ class Sealer:
 def sealer_of(reactor: Any, section: SealSection | None, organisation: str) -> Sealer | None:
     """The seal of an organisation; None if it has none.
 
-    Args:
-        reactor: Clock, network and threads.
-        section: Of its configuration.
-        organisation: Its id.
-
     Raises:
         ConfigError: Its key cannot be read.
     """

@@ -101,13 +101,7 @@ class ChatParts(Generic[S]):
         return self.profile.chats
 
     def conversation(self, txn: Cursor, cause: str, now_ms: int) -> Conversation[S]:
-        """Begin what the bot does in a transaction.
-
-        Args:
-            txn: The transaction.
-            cause: Id of what makes the bot act, see ``Sender``.
-            now_ms: The moment of the cause, UTC.
-        """
+        """Begin what the bot does in a transaction, at the moment of a cause: see ``Sender``."""
         raise NotImplementedError
 
     def sender(self, txn: Cursor, cause: str, now_ms: int) -> Sender:
@@ -131,14 +125,10 @@ class Reply(Protocol):
         ground: Ground | None = None,
         /,
     ) -> None:
-        """Tell them that it does not count.
+        """Tell them that it does not count, why in words, and for programs by ``reason``.
 
-        Args:
-            scene: The transaction.
-            at: The room in which they did it, or could have done it; and who they are.
-            doc: Why, in words.
-            reason: Why, for programs.
-            ground: Why the organisation may say so; None: that of the conversation.
+        ``at`` is the room in which they did it, or could have done it; and who they are.
+        Without ``ground`` that of the conversation counts.
         """
 
     def made(self, scene: Conversation[Any], made_id: str, /) -> None:
@@ -216,15 +206,7 @@ class Conversation(Generic[S]):
         min_trust: TrustLabel = "e2ee",
         is_single_use: bool = True,
     ) -> Prompt:
-        """A new question to one person.
-
-        Args:
-            person: Who alone may answer.
-            choices: What they may answer.
-            lasts_ms: How long they may.
-            min_trust: How sure the answer has to be theirs.
-            is_single_use: One answer ends it.
-        """
+        """A new question to one person."""
         return Prompt(
             v=1,
             id=self.sender.fresh_ulid("prompt"),
@@ -259,12 +241,7 @@ class Conversation(Generic[S]):
     # Chats
 
     def chat_of(self, person: UserId, *, is_greeted: bool = True) -> RoomId | None:
-        """The newest chat of a person in which they are alone with the bot.
-
-        Args:
-            person: Whose.
-            is_greeted: Only one in which they were welcomed.
-        """
+        """The newest chat of a person in which they are alone with the bot."""
         known = self.parts.chats.of(self.txn, person)
         rooms = [one.room_id for one in known if one.is_greeted or not is_greeted]
         return next((one for one in rooms if self.is_alone(one, person)), None)
@@ -304,16 +281,7 @@ class Conversation(Generic[S]):
         payload: Payload = NO_PAYLOAD,
         is_quiet: bool = False,
     ) -> EffectId:
-        """Say something to a person.
-
-        Args:
-            room_id: Where.
-            person: To whom; it rings them.
-            doc: What.
-            ground: Why the organisation may; None: see ``ground``.
-            payload: What rides beside it.
-            is_quiet: Whether it notifies nobody.
-        """
+        """Say something to a person, and ring them unless it is quiet."""
         self.announce_change(person)
         ground = ground or self.ground(person)
         return self.say(room_id, doc, ground, mentions=[person], payload=payload, is_quiet=is_quiet)
@@ -331,14 +299,7 @@ class Conversation(Generic[S]):
     ) -> EffectId:
         """Say something in a room of several people, or on a ground of its own.
 
-        Args:
-            room_id: Where.
-            doc: What.
-            ground: Why the organisation may.
-            thread: The message in whose thread it belongs.
-            mentions: Whom it rings.
-            payload: What rides beside it.
-            is_quiet: Whether it notifies nobody.
+        It rings whom it mentions, unless it is quiet; ``thread`` is the message it belongs under.
         """
         if is_quiet:
             content = message.notice(doc, payload=payload)
@@ -367,14 +328,8 @@ class Conversation(Generic[S]):
     ) -> EffectId:
         """Ask a person something; what has to be approved is kept.
 
-        Args:
-            room_id: Where.
-            person: Whom.
-            prompt: What.
-            intro: What stands above its choices.
-            about: The matter, by which it is found again.
-            purpose: What its answer is about, with its ``topic``.
-            payload: What rides beside it.
+        It is found again by the matter that it is ``about``; ``purpose`` says what its answer is
+        about, with its ``topic``.
         """
         self.announce_change(person)
         asking = Asking(

@@ -137,12 +137,7 @@ class GuardRules(abc.ABC, Generic[S, R]):
     ) -> None:
         """Ask for the owner's key for a rule that is kept.
 
-        Args:
-            scene: The transaction.
-            rule: That is proposed.
-            room_id: Where its owner is asked.
-            choices: Ways to set it; that nothing changes is added.
-            intro: What they set.
+        The choice that nothing changes is added to ``choices``.
         """
         owner, _ = self.members(scene, rule)
         nothing = Choice(id=DECLINE, label=scene.localizer(owner.person).text(words.CHANGE_NOTHING))

@@ -36,11 +36,6 @@ class ChatJob(Generic[P]):
     """Base: nothing to do outside transactions, nothing special when it is refused."""
 
     def __init__(self, parts: P) -> None:
-        """Make it.
-
-        Args:
-            parts: What all transactions of the bot share.
-        """
         self._parts = parts
 
     @property
@@ -63,15 +58,7 @@ class ChatJob(Generic[P]):
         language: str,
         plan: RoomPlan,
     ) -> Mapping[str, Any]:
-        """Make a room, or find the one that an earlier attempt made: ``{"room": its id}``.
-
-        Args:
-            job: For which.
-            name: What it is called.
-            commands: What the bot answers there.
-            language: Of their descriptions.
-            plan: What else it has.
-        """
+        """Make a room, or find the one that an earlier attempt made: ``{"room": its id}``."""
         catalogue = self._parts.profile.catalogue
         state = introduced(name, commands, self._bot, catalogue, language)
         plan = attrs.evolve(plan, initial_state=(*state, *plan.initial_state))

@@ -21,14 +21,7 @@ _RETRY_AFTER_MS: Final = 5_000
 
 
 def sender_of(txn: Cursor, act_log: ActLog, bot: UserId, cause: str, now_ms: int) -> Sender:
-    """The sender of a bot of whichever process.
-
-    Args:
-        txn: The transaction in which the cause is handled.
-        act_log: Commits the acts.
-        bot: Who speaks.
-        cause: Id of what made it speak, see ``Sender``.
-        now_ms: UTC.
+    """The sender of a bot of whichever process, for a cause: see ``Sender``.
 
     Raises:
         UnavailableError: The bot was never started, or not since an older version.

@@ -92,13 +92,7 @@ class Sender:
     ) -> EffectId:
         """Queue a message; it is encrypted where the room is.
 
-        Args:
-            room_id: Where.
-            content: From ``veche.protocol.message``.
-            ground: Why the organisation may.
-            relation: To an earlier event or effect.
-            act: Class of the act.
-            audience: Which devices can read it, see ``Outgoing``.
+        ``audience`` says which devices can read it, see ``Outgoing``.
         """
         return self._queue(
             MESSAGE, room_id, content, ground, act=act, relation=relation, audience=audience

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 def run_to_end(work: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
     """Run a command's work; once in a process.
 
-    Args:
-        work: Given the reactor.
-
     Raises:
         KeyboardInterrupt: Somebody ended it before.
         Exception: What the work raises.

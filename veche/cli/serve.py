@@ -93,11 +93,7 @@ def serve(config: Config, specs: Mapping[str, ServiceSpec]) -> int:
 
 
 def serve_host(make: Callable[[Any], HostLike]) -> int:
-    """Run what serves on the process's reactor until it is told to stop; the exit code.
-
-    Args:
-        make: Given the reactor.
-    """
+    """Run what serves on the process's reactor until it is told to stop; the exit code."""
     # Here and not above, since importing the reactor installs it.
     from twisted.internet import reactor  # noqa: PLC0415, TID251 -- the composition root
 
@@ -115,12 +111,7 @@ class Running:
     """
 
     def __init__(self, host: HostLike, reactor: Any) -> None:
-        """Nothing happens before ``run``.
-
-        Args:
-            host: Started once, stopped once.
-            reactor: Not running yet.
-        """
+        """Nothing happens before ``run``."""
         self._host = host
         self._reactor = reactor
         self._starting: Deferred[None] | None = None

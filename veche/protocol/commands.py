@@ -233,13 +233,7 @@ def command_description(
 
 
 def help_doc(commands: Iterable[Command], catalogue: Catalogue, language: str) -> Doc:
-    """The commands of a bot, with what each does.
-
-    Args:
-        commands: Which.
-        catalogue: Of the texts.
-        language: Of the reader.
-    """
+    """The commands of a bot, with what each does."""
     lines = [
         (Mono(command.word(language)), ": ", catalogue.text(language, command.description))
         for command in commands

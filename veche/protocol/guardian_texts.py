@@ -38,13 +38,7 @@ DECLINED: Final = N_("{name} does not want to be your guardian, so nothing has c
 
 
 def weaker_doc(rule: str, at_ms: int, localizer: Localizer) -> Doc:
-    """The person's new rule counts later, since it asks for less.
-
-    Args:
-        rule: It, in words.
-        at_ms: From when it counts, UTC.
-        localizer: How the person is spoken to.
-    """
+    """The person's new rule counts later, since it asks for less."""
     words = localizer.text(
         "This rule asks for less than the one that counts, so it counts from {moment} on. Nobody"
         " can make that sooner. Your guardians are told.",
@@ -54,14 +48,7 @@ def weaker_doc(rule: str, at_ms: int, localizer: Localizer) -> Doc:
 
 
 def warning_doc(name: str, address: str, at_ms: int, localizer: Localizer) -> Doc:
-    """Guardians of before are told that the person wants less of them.
-
-    Args:
-        name: Of the person.
-        address: Of the person.
-        at_ms: From when, UTC.
-        localizer: How the guardian is spoken to.
-    """
+    """Guardians of before are told that the person wants less of them."""
     words = localizer.text(
         "{name} wants to be guarded less, from {moment} on. If they have not told you why, ask"
         " them: somebody may be hurrying them.",

@@ -209,14 +209,6 @@ def closed_content(
 ) -> Content:
     """What a prompt shows once it takes no more answers; wrap it in ``message.edit``.
 
-    Args:
-        prompt: As it was asked.
-        intro: As it was asked.
-        outcome: A sentence: what was chosen, or why it is over.
-        reason: Why it takes no more answers.
-        chosen: Id of the choice, if one was made.
-        payload: What else rides beside it.
-
     Raises:
         TooLargeError: As for ``message.text``.
     """

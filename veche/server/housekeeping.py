@@ -81,15 +81,6 @@ class Housekeeping:
         retention: RetentionSection | None = None,
         more: Sequence[Cleanup] = (),
     ) -> None:
-        """Make it.
-
-        Args:
-            database: What is tidied.
-            reactor: Clock.
-            tasks: Carries the loop.
-            retention: What the operator chose; None: the defaults.
-            more: What else there is to do.
-        """
         self._database = database
         self._reactor = reactor
         self._tasks = tasks

@@ -329,6 +329,11 @@ def signer_of(value: Mapping[str, Any], keys: Collection[VerifierKey]) -> str:
     return name
 
 
+def signers_of(value: Mapping[str, Any]) -> list[str]:
+    """In whose names an envelope says that it is signed; nothing of it is checked."""
+    return [str(name) for name in mapping(value.get("signatures"))]
+
+
 def _verified(note: str, keys: Collection[VerifierKey]) -> tuple[str, dict[VerifierKey, int]]:
     """The text of a note, and those of ``keys`` that signed it; of witnesses when, else 0."""
     text, lines = _split(note)

@@ -25,6 +25,7 @@ from appservices.payments.core.topics import Topic
 from appservices.payments.core.transfers import chain
 from appservices.payments.service import attempts, authority, files, holding
 from appservices.payments.store import bills as store
+from appservices.payments.store import holders
 from veche.protocol.ids import RoomId
 from veche.protocol.prompts import Choice
 
@@ -201,8 +202,9 @@ def heard(scene: Scene, share: Matter) -> None:
     if state is State.HELD:
         tell(scene, matter, progress_doc(matter.view, payer, _localizer(scene, matter)))
         nonces = [one.payment.approved_by for one in matter.shares]
-        if authority.is_revoked(scene, nonces):
-            return  # who revoked their key is about to be told that their share is not paid
+        is_frozen = holders.holder(scene.txn, share.payment.payer).is_frozen
+        if is_frozen or authority.is_revoked(scene, nonces):
+            return  # who stopped it is about to be told that their share is not paid
         if matter.view.agreed_count == matter.view.asked_count:
             _post(scene, matter)
     elif state in DECLINED:

@@ -208,6 +208,23 @@ def ask_anew(scene: Scene, escrow_id: str, person: UserId) -> None:
     asking.show_to(scene, escrow_id, person)
 
 
+def forget_decisions(scene: Scene, holder_id: int) -> None:
+    """Forget what somebody who stops everything has decided, where nothing has come of it yet."""
+    for escrow_id, nonce in store.decided_by(scene.txn, holder_id).items():
+        deal = deals.lock(scene, escrow_id)
+        if deal is not None and deal.escrow.state is EscrowState.FUNDED:
+            store.forget_votes(scene.txn, escrow_id, [nonce])
+
+
+def ask_undecided(scene: Scene, person: UserId) -> None:
+    """Ask somebody about each escrow that waits for their decision."""
+    holder_id = scene.holder(person).id
+    for escrow_id in store.of_holder(scene.txn, holder_id):
+        deal = deals.lock(scene, escrow_id)
+        if deal is not None and deal.escrow.state is EscrowState.FUNDED:
+            asking.show_to(scene, escrow_id, person)
+
+
 def settle(scene: Scene, escrow_id: str, outcome: Outcome) -> None:
     """The writer has decided the hold of an escrow, or its end."""
     deal = deals.lock(scene, escrow_id)

@@ -13,8 +13,23 @@ from appservices.payments.core.commands import FREEZE, UNFREEZE
 from appservices.payments.core.rules import Reason
 from appservices.payments.core.texts.account import frozen_doc
 from appservices.payments.core.topics import Topic
-from appservices.payments.service import allowances, escrows, files, mandates, paying, settling
-from appservices.payments.store import attempts, bills, holders
+from appservices.payments.service import (
+    allowances,
+    bill_ends,
+    bills,
+    dispute_moves,
+    disputes,
+    escrow_moves,
+    escrows,
+    files,
+    mandates,
+    moving,
+    paying,
+    settling,
+)
+from appservices.payments.service.work import Outcome
+from appservices.payments.store import attempts, holders
+from appservices.payments.store import bills as bill_store
 from appservices.payments.store import payments as store
 from veche.protocol.approval import MandateShown
 from veche.protocol.message import Paragraph
@@ -72,34 +87,43 @@ def freeze(scene: Scene, person: UserId, *, may_end: bool = True) -> Doc:
             rest as long as everything is stopped, and nothing passes by them.
     """
     holder = scene.holder(person)
-    unfunded = attempts.take_back_escrows(scene.txn, holder.id)
-    taken_back = store.take_back_attempts(scene.txn, holder.id)
-    taken_back += allowances.take_back_uses(scene, holder.id)
-    bill_ids = bills.lock_bills_of(scene.txn, holder.id)
+    taken_back = attempts.take_back(scene.txn, holder.id)
+    taken_back += [(moving.KIND, id_) for id_ in allowances.take_back_uses(scene, holder.id)]
+    bill_ids = bill_store.lock_bills_of(scene.txn, holder.id)
     holders.lock_holder(scene.txn, holder.id)
     # What was approved while the lock was waited for.
-    taken_back += store.take_back_attempts(scene.txn, holder.id, is_locked=True)
-    unfunded += attempts.take_back_escrows(scene.txn, holder.id, is_locked=True)
-    for payment_id in taken_back:
-        matter = files.lock(scene, payment_id)
-        if matter is not None:
-            settling.refuse(scene, matter, Reason.FROZEN.value)
-    for escrow_id in unfunded:
-        escrows.not_funded(scene, escrow_id, Reason.FROZEN.value)
+    taken_back += attempts.take_back(scene.txn, holder.id, is_locked=True)
+    for kind, id_ in taken_back:
+        _undo(scene, kind, id_)
     holders.set_frozen(scene.txn, holder.id, scene.now_ms)
     for file in store.waiting_of(scene.txn, holder.id):
         paying.cancel(scene, files.matter_of(scene, file))
     for bill_id in bill_ids:
-        for share in bills.shares(scene.txn, bill_id):
+        for share in bill_store.shares(scene.txn, bill_id):
             if share.payment.payer == holder.id:
                 paying.cancel(scene, files.matter_of(scene, share))
     escrows.stop_all(scene, holder.id)
+    escrows.forget_decisions(scene, holder.id)
     localizer = scene.localizer(person)
     if not may_end:
         return frozen_doc((), has_allowances=False, localizer=localizer, is_resting=True)
     ended = mandates.end_all(scene, holder.id)
     has_allowances = allowances.end_all(scene, holder.id)
     return frozen_doc(ended, has_allowances=has_allowances, localizer=localizer)
+
+
+def _undo(scene: Scene, kind: str, about: str) -> None:
+    """Take back the step to which an attempt belongs that was taken back."""
+    undone = Outcome((), scene.now_ms, (), None, is_revoked=True)
+    if kind == escrow_moves.KIND:
+        escrows.not_funded(scene, about, Reason.FROZEN.value)
+        escrows.settle(scene, about, undone)
+    elif kind == dispute_moves.KIND:
+        disputes.settle(scene, about, undone)
+    elif kind == bills.POST:
+        bill_ends.settle(scene, about, undone)
+    elif (matter := files.lock(scene, about)) is not None:
+        settling.refuse(scene, matter, Reason.FROZEN.value)
 
 
 def answered(scene: Scene, answer: Answered) -> None:
@@ -109,6 +133,7 @@ def answered(scene: Scene, answer: Answered) -> None:
     if answer.chosen.choice == GO_ON and answer.chosen.approved_by is not None:
         if scene.settle(answer, localizer.text("Approved.")):
             holders.set_frozen(scene.txn, scene.holder(person).id, None)
+            escrows.ask_undecided(scene, person)
             words = localizer.text("Your payments go on.")
             scene.tell(answer.inbound.room_id, person, (Paragraph(words),))
     else:

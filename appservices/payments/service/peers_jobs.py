@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.api.peers import PeerAnswer
 from appservices.payments.core.payment import State
 from appservices.payments.core.peers import Out, OutInput, PeerStateError, origin_of, step_out
+from appservices.payments.core.proofs.receipts import ReceiptError, verify_receipt
 from appservices.payments.core.texts import peers as texts
 from appservices.payments.service import files, paying, peers, peers_taking, proving
 from appservices.payments.service.invoice_news import own_address
@@ -17,7 +18,6 @@ from appservices.payments.store import holders
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
 from veche.bots import ChatJob
-from veche.contracts.payments.receipt import ReceiptError, verify_receipt
 from veche.protocol.errors import UnavailableError
 from veche.protocol.money import Money
 from veche.protocol.wire import parse

@@ -28,6 +28,7 @@ from appservices.payments.core.peers import (
     origin_of,
     step_in,
 )
+from appservices.payments.core.proofs.receipts import ReceiptError, verify_receipt
 from appservices.payments.core.texts.views import Party
 from appservices.payments.core.transfers import MAIN, TransferCode, opening
 from appservices.payments.service import (
@@ -46,7 +47,6 @@ from appservices.payments.store import disputes, holders
 from appservices.payments.store import invoices as invoice_store
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
-from veche.contracts.payments.receipt import ReceiptError, verify_receipt
 from veche.protocol.canonical import canonical
 from veche.protocol.ids import Ulid, UserId
 from veche.protocol.money import MINOR_MAX

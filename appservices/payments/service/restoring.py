@@ -16,6 +16,8 @@ import attrs
 from appservices.payments.api.peers import RECORDS_MAX, Packet, PeerRecord, Question
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.peers import In, Out
+from appservices.payments.core.proofs.heads import read_copy
+from appservices.payments.core.proofs.receipts import ReceiptError, verify_receipt
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import files, heads, moving, peers, peers_jobs, peers_taking
 from appservices.payments.service.files import Private
@@ -27,8 +29,6 @@ from appservices.payments.store import peers as store
 from veche.acts import histories
 from veche.acts.histories import Finding
 from veche.acts.signed_tree import number_of
-from veche.contracts.payments.ledger_heads import read_copy
-from veche.contracts.payments.receipt import Receipt, ReceiptError, verify_receipt
 from veche.protocol.errors import BadSignatureError, MalformedError, UnavailableError
 from veche.protocol.ids import UserId, hex_of_ulid
 from veche.protocol.texts.catalogue import show_money
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.config import PeerSection
     from appservices.payments.service.scene import Parts, Scene
+    from veche.contracts.payments.receipt import Receipt
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)

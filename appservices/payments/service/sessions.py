@@ -15,7 +15,7 @@ from appservices.payments.core.ledger.port import LedgerStore
 from appservices.payments.service import gauges
 from appservices.payments.store import shards
 from appservices.payments.store.ledger import PostgresLedger
-from veche.runtime.database import Cursor, DedicatedSession, end_stalled, try_lock
+from veche.runtime.database import Cursor, DedicatedSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ GARBAGE_FROM: Final = 5_000
 With 700, as Python has it, a transfer costs a seventh more CPU while 40,000 wait (22.1 µs, not
 18.8): what waits and what is cached is no garbage, and is gone through again and again. With 20,000
 it costs no less than with 5,000 (19.4 µs). For the same reason the collector never goes through
-what was there as this process became the writer.
+what was there after the start of a process: ``veche.runtime.memory.settle``.
 
 No request needs it: with the collector off, memory grows by 4 MiB in 500 refused uploads, see
 ``test_refused_files_take_no_memory_even_without_a_garbage_collector``."""
@@ -138,9 +138,6 @@ class Sessions(Protocol):
     def hurry(self) -> None:
         """This process writes from now on, and others wait for it."""
 
-    def rest(self) -> None:
-        """It does not, or did not even begin."""
-
 
 class PostgresSessions:
     """Two sessions with PostgreSQL.
@@ -165,11 +162,11 @@ class PostgresSessions:
     def try_lock(self, connection: Connection, stall_ms: int) -> bool:
         """As the port."""
         with connection.cursor() as txn:
-            ended = end_stalled(txn, shards.LOCK, self._shard, shards.TABLE, stall_ms)
+            ended = shards.end_stalled(txn, shards.LOCK, self._shard, shards.TABLE, stall_ms)
             if ended:
                 gauges.stalled.inc(len(ended))
                 logger.warning("ended the sessions %s of a writer that does nothing", ended)
-            return try_lock(txn, shards.LOCK, self._shard)
+            return shards.try_lock(txn, shards.LOCK, self._shard)
 
     def ledger(self) -> PostgresLedger:
         """As the port."""
@@ -179,9 +176,3 @@ class PostgresSessions:
         """As the port: by how the interpreter shares its time, for the whole process."""
         sys.setswitchinterval(SWITCH_S)
         gc.set_threshold(GARBAGE_FROM, 10, 10)
-        gc.collect()
-        gc.freeze()
-
-    def rest(self) -> None:
-        """As the port."""
-        gc.unfreeze()

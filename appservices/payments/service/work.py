@@ -48,7 +48,8 @@ class Outcome(NamedTuple):
         at_ms: Ledger time of the block.
         rows: What was recorded for it now, in its order; nothing if it had been recorded before.
         block: What holds them; None if nothing happened in it.
-        is_revoked: The ledger was not asked: a key that approved this was revoked meanwhile.
+        is_revoked: The ledger was not asked: a key that approved this was revoked meanwhile, or
+            who approved it stopped everything.
     """
 
     results: Sequence[Result]

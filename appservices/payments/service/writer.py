@@ -185,7 +185,6 @@ class Writer:
 
     async def _step_down(self) -> None:
         self._shift = None
-        self._sessions.rest()
         gauges.epoch.set(0)
         if self.is_leading:
             self._change(is_leading=False)

@@ -159,19 +159,37 @@ def rest(txn: Cursor, attempt_id: int, failures: int, due_at_ms: int) -> None:
     )
 
 
-def take_back_escrows(txn: Cursor, buyer: int, *, is_locked: bool = False) -> list[str]:
-    """Take back what is to set money of a buyer aside for escrows; the ids of these.
+def take_back(txn: Cursor, holder_id: int, *, is_locked: bool = False) -> list[tuple[str, str]]:
+    """Take back what would move money of somebody by their own decision; kinds, and about what.
 
-    As ``payments.take_back_attempts``, with the same order of locks.
+    As ``payments.take_back_attempts``: their payments, escrows that are being funded, their shares
+    of bills, and what they decided about escrows and disputes, if the writer has not done it.
+
+    Args:
+        txn: Stops them.
+        holder_id: Whose.
+        is_locked: They are locked; what a block has in its hands is left to it.
     """
     but_held = " SKIP LOCKED" if is_locked else ""
     txn.execute(
         "DELETE FROM payments.attempt WHERE id IN (SELECT a.id FROM payments.attempt AS a"  # noqa: S608 -- a constant
-        " JOIN payments.escrow AS e ON a.about = e.id WHERE e.buyer = %s AND e.state = 'funding'"
-        f" ORDER BY a.id FOR UPDATE OF a{but_held}) RETURNING about",
-        (buyer,),
+        " LEFT JOIN payments.payment AS p ON p.id = a.about"
+        " LEFT JOIN payments.escrow AS e ON e.id = a.about"
+        " LEFT JOIN payments.dispute AS d ON d.id = a.about"
+        # What a merchant has said yes to is theirs.
+        " WHERE p.payer = %(who)s"
+        "  AND (p.state = 'holding' OR p.state = 'paying' AND a.kind <> 'payment.post')"
+        " OR e.buyer = %(who)s AND e.state = 'funding'"
+        " OR e.state = 'ending' AND EXISTS (SELECT FROM payments.escrow_party AS v"
+        "  WHERE v.escrow_id = e.id AND v.holder = %(who)s AND v.approved_by = ANY(a.approved_by))"
+        " OR d.payee = %(who)s AND d.state = 'ending' AND d.decided_by = ANY(a.approved_by)"
+        "  AND d.ended_by = 'agreed'"
+        " OR a.about IN (SELECT s.bill_id FROM payments.payment AS s"
+        "  WHERE s.payer = %(who)s AND s.state = 'paying' AND s.bill_id IS NOT NULL)"
+        f" ORDER BY a.id FOR UPDATE OF a{but_held}) RETURNING kind, about",
+        {"who": holder_id},
     )
-    return sorted(escrow_id for (escrow_id,) in txn.fetchall())
+    return sorted(txn.fetchall())
 
 
 def remove(txn: Cursor, attempt_id: int) -> bool:

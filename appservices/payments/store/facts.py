@@ -52,6 +52,8 @@ def gone_to(txn: Cursor, payment: Payment, since_ms: int) -> Gone:
 def unguarded_minor(txn: Cursor, payment: Payment, since_ms: int) -> int:
     """What went out since a moment without guardians, whoever got it, beside a payment.
 
+    It counts from when it went out: what was approved at once and waits a day goes at once, too.
+
     Args:
         txn: The payer is locked in it.
         payment: From whom, in which currency.
@@ -61,7 +63,7 @@ def unguarded_minor(txn: Cursor, payment: Payment, since_ms: int) -> int:
         "SELECT coalesce(sum(amount + fee), 0) FROM payments.payment AS p"
         " WHERE payer = %s AND ledger = %s AND id <> %s"
         " AND state IN ('holding', 'held', 'paying', 'paid') AND kind NOT IN ('refund', 'escrow')"
-        " AND coalesce(approved_at_ms, changed_at_ms) > %s"
+        " AND changed_at_ms > %s"
         " AND NOT EXISTS (SELECT FROM payments.guarded AS g WHERE g.payment_id = p.id)",
         (payment.payer, payment.ledger, payment.id, since_ms),
     )

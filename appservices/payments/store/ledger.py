@@ -26,7 +26,6 @@ from appservices.payments.core.ledger.values import (
 )
 from appservices.payments.store import shards
 from appservices.payments.store.copies import sending_of
-from veche.runtime.database import transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -220,7 +219,7 @@ class PostgresLedger:
 
     def ride(self, riders: Callable[[Cursor], None]) -> None:
         """Keep what riders write, where no block belongs to it: all or nothing."""
-        with transaction(self._writes) as txn:
+        with _transaction(self._writes) as txn:
             riders(txn)
 
     @contextlib.contextmanager
@@ -410,3 +409,16 @@ def _account(values: Sequence[Any]) -> AccountRow:
     number, ledger, code, flags, allowance, ref, ext, channel, at_ms, *sums, opened_pos = values
     account = Account(number, ledger, code, flags, allowance, _hex(ref), ext, channel, at_ms)
     return AccountRow(account, Sums(*sums), opened_pos)
+
+
+@contextlib.contextmanager
+def _transaction(connection: Connection) -> Iterator[Cursor]:
+    """A transaction on a session whose statements are committed by themselves."""
+    with connection.cursor() as txn:
+        txn.execute("BEGIN")
+        try:
+            yield txn
+        except BaseException:
+            txn.execute("ROLLBACK")
+            raise
+        txn.end()

@@ -251,14 +251,25 @@ def made(txn: Cursor, holder_id: int, number: str) -> PaymentFile | None:
     return _file(row) if row else None
 
 
-def is_number_taken(txn: Cursor, id_: str) -> bool:
-    """Whether people call a payment or a dispute as they would call one of this id.
+_OTHER_IDS: Final = (
+    *("escrow", "bill", "payout", "peer_in", "peer_settlement"),
+    *("suspense_order", "bank_order", "bank_expected"),
+)
+"""Tables whose ids are those of payments to come."""
 
-    To be asked of each id that is not made here: whoever chooses it could choose its number too.
+
+def is_number_taken(txn: Cursor, id_: str) -> bool:
+    """Whether something has this id, or people call a payment or a dispute as they would call it.
+
+    To be asked of each id that is not made here: whoever chooses it could choose its number too, or
+    the id of an escrow. What is set aside, approved by guardians and let go is found by the id.
     """
+    same = "".join(
+        f" OR EXISTS (SELECT FROM payments.{one} WHERE id = %(id)s)" for one in _OTHER_IDS
+    )
     txn.execute(
-        "SELECT EXISTS (SELECT FROM payments.payment WHERE right(id, 8) = right(%(id)s, 8))"
-        " OR EXISTS (SELECT FROM payments.dispute WHERE right(id, 8) = right(%(id)s, 8))",
+        "SELECT EXISTS (SELECT FROM payments.payment WHERE right(id, 8) = right(%(id)s, 8))"  # noqa: S608 -- constants
+        f" OR EXISTS (SELECT FROM payments.dispute WHERE right(id, 8) = right(%(id)s, 8)){same}",
         {"id": id_},
     )
     [(is_taken,)] = txn.fetchall()

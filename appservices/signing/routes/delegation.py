@@ -44,7 +44,8 @@ class DelegationRoutes(PartyCalls):
             return member.user_id
 
         def work(txn: Cursor) -> AskedDelegationView | VecheError:
-            scene = self._scene(txn, call, f"delegation {call.now_ms}")
+            about = f"{call.path_args['session']} {body.party} {call.now_ms}"
+            scene = self._scene(txn, call, f"delegation {about}")
             session, member = self._locked(scene, call, body.party)
             return delegating.ask(scene, session, member, other, call.language)
 

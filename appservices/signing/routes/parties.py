@@ -223,7 +223,9 @@ class PartyRoutes(PartyCalls):
         """A fresh question; an earlier one of this party counts no more."""
 
         def work(txn: Cursor) -> AskedView | VecheError:
-            scene = self._scene(txn, call, f"ask {call.path_args['session']}")
+            # Each party's guardians are asked, and once more if what they said counts no more.
+            about = f"{call.path_args['session']} {call.body.party} {call.now_ms}"
+            scene = self._scene(txn, call, f"ask {about}")
             session, member = self._locked(scene, call, call.body.party)
             return ask(scene, session, member, call.body)
 

@@ -29,7 +29,7 @@ from appservices.signing.core.session import DECLINE, LAPSE, SIGN, Input, NotNow
 from appservices.signing.service import by_hand, guarding
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.store import certificates, events, meetings, sessions, signatures
-from veche.access.approvals import fingerprint
+from veche.access.approvals import ApprovalError, fingerprint
 from veche.protocol.errors import MalformedError
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ def check_time(scene: Scene, session: Session, member: Member) -> None:
         NotNowError: It is.
         NotWrittenError: They are the witness of what was written by hand, which counts no more.
         NotRegistrarError: They are, and may be no more.
+        DelegationError: They act for another by a key that was revoked since.
     """
+    _check_let(scene, session, member)
     by_hand.check(scene, session, member)
     deadlines = (session.deadline_at_ms, member.deadline_at_ms)
     is_late = any(one is not None and scene.now_ms >= one for one in deadlines)
@@ -157,8 +159,10 @@ def declined(
         AlreadySignedError: They have signed.
         NotYourTurnError: It is not theirs to act.
         MalformedError: The reason is none.
+        DelegationError: They act for another by a key that was revoked since.
     """
     member = (turn_of if is_said_for else able)(session, party)
+    _check_let(scene, session, member)
     if code not in REASONS:
         raise MalformedError("reason_code", "is none of those that there are")
     if len(words) > REASON_CHARACTERS_MAX:
@@ -268,6 +272,27 @@ def check_delegation(session: Session, member: Member, to: UserId) -> None:
         raise DelegationError("They take part already")
 
 
+def _check_let(scene: Scene, session: Session, member: Member) -> None:
+    if not _may_act(scene, session, member):
+        raise DelegationError(
+            "Whoever let you act has revoked the key by which they did: ask them to take that back,"
+            " and to let you act once more."
+        )
+
+
+def _may_act(scene: Scene, session: Session, member: Member) -> bool:
+    """Whether the key still counts by which a delegate may act; others act for themselves."""
+    if not any(one.delegated_to == member.id for one in session.members):
+        return True
+    record = events.of_session(scene.txn, scene.vault, session.id)
+    said = (one.details for one in record if one.what == "delegated")
+    nonce = next((one["approval"] for one in said if one["delegate"] == member.id), "")
+    try:
+        return not nonce or bool(scene.approvals.authorised(scene.txn, nonce))
+    except ApprovalError:
+        return False
+
+
 def taken_back(scene: Scene, session: Session, party: str) -> Session:
     """A party acts themselves again, as whom they let act has not signed yet.
 
@@ -281,10 +306,12 @@ def taken_back(scene: Scene, session: Session, party: str) -> Session:
     delegate = session.member(member.delegated_to) if member is not None else None
     if member is None or delegate is None:
         raise DelegationError("Nobody acts for you here")
-    is_late = bool(certificates.of_party(scene.txn, session.id, delegate.id))
+    has_begun = bool(certificates.of_party(scene.txn, session.id, delegate.id))
+    is_late = has_begun and _may_act(scene, session, delegate)
     if delegate.party.state not in CAN_ACT or is_late:
         raise DelegationError("It is too late: they are signing, or have done so")
     certificates.forget_approved(scene.txn, session.id, delegate.id)
+    certificates.move(scene.txn, session.id, delegate.id, member.id)
     scene.record(session, "taken_back", party, {"delegate": delegate.id})
     session = _restored(session, member, delegate)
     return happen(scene, session, Happening(Input.DELEGATE, member, gone=delegate))

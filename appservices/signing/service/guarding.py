@@ -3,7 +3,7 @@
 Whoever has chosen guardians can sign, or let another act, only once enough of them have agreed to
 that document. They are asked when the person first wants to sign. Who left does not count: somebody
 who has no chat here any more, or came with another identity that nobody has confirmed. What they
-said before does not count either.
+said before does not count either, nor does an approval whose key was revoked: they are asked anew.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from appservices.signing.core.texts.guardians import (
 from appservices.signing.core.topics import Topic
 from appservices.signing.store import guards as store
 from appservices.signing.store.guards import Asked
-from veche.access.approvals import DECLINE
+from veche.access.approvals import DECLINE, revoked_among
 from veche.bots.guardian_rules import has_left
 from veche.protocol.approval import MandateShown
 from veche.protocol.guardians import Guardian, Standing, tally
@@ -89,12 +89,16 @@ def request(scene: Scene, session: Session, member: Member) -> GuardiansError | 
     if rule is None:
         return None
     asked, view = Asked(session.id, member.id, rule.id), view_of(scene, rule)
+    again = store.forget_votes(scene.txn, asked, _void(scene, asked))
     standings = _standings(scene, asked, view)
     if _counted(standings, rule).is_approved:
         return None
     is_new = store.ask(scene.txn, asked, scene.now_ms)
     if is_new:
         _ask_all(scene, session, (member, asked), view, standings)
+    for one in (one for one in view.guardians if one.person in again):
+        if standings[one] is Standing.SILENT:
+            _ask_one(scene, session, (member, asked), view, one)
     return GuardiansError(is_told=is_new)
 
 
@@ -156,11 +160,21 @@ def _waits(session: Session, member: Member, rule: GuardRule, purpose: Mapping[s
 
 def _standings(scene: Scene, asked: Asked, view: RuleView) -> dict[Guardian, Standing]:
     """The guardians of a document, in their order, as they stand now."""
-    said = store.votes(scene.txn, asked)
-    return {
-        one: Standing.GONE if has_left(scene, one.person) else _STANDINGS[said.get(one.person)]
-        for one in view.guardians
-    }
+    said, void = store.votes(scene.txn, asked), _void(scene, asked)
+    standings = {}
+    for one in view.guardians:
+        nonce = said.get(one.person)
+        is_silent = one.person not in said or nonce in void
+        given = Standing.NO if nonce is None else Standing.YES
+        standing = Standing.SILENT if is_silent else given
+        standings[one] = Standing.GONE if has_left(scene, one.person) else standing
+    return standings
+
+
+def _void(scene: Scene, asked: Asked) -> frozenset[str]:
+    """The approvals of guardians whose keys were revoked since."""
+    given = store.votes(scene.txn, asked).values()
+    return revoked_among(scene.txn, [one for one in given if one is not None])
 
 
 def _counted(standings: Mapping[Guardian, Standing], rule: GuardRule) -> Tally:
@@ -243,6 +257,3 @@ def _close(scene: Scene, session_id: str, party: str, view: RuleView) -> None:
 
 def _about(session_id: str, party: str, person: UserId) -> str:
     return f"guard {session_id} {party} {person}"
-
-
-_STANDINGS: Final = {None: Standing.SILENT, True: Standing.YES, False: Standing.NO}

@@ -80,6 +80,7 @@ def ready(scene: Scene, session: Session, member: Member) -> Ready:
         OwnCertificateError: They have told none at a provider, or not approved it, or it is not
             taken any more.
         RefusedError: They may not sign now.
+        KeyRevokedError: The key that approved it was revoked since.
     """
     check_may_look(scene, session, member)
     told = certificates.announced(scene.txn, session.id, member.id)
@@ -91,6 +92,7 @@ def ready(scene: Scene, session: Session, member: Member) -> Ready:
         raise OwnCertificateError("Approve the certificate with the key of your device first.")
     if newest.revoked_at_ms is not None:
         raise OwnCertificateError("Your approval of this certificate was taken back.")
+    scene.approvals.authorised(scene.txn, newest.nonce)
     check_still_taken(newest, scene.parts.authorities, scene.now_ms)
     order = provider_orders.of_party(scene.txn, session.id, member.id)
     return Ready(told.provider, told.credential, newest, session.revision, order)

@@ -193,6 +193,14 @@ def forget_approved(txn: Cursor, session_id: str, party: str) -> None:
     )
 
 
+def move(txn: Cursor, session_id: str, party: str, to: str) -> None:
+    """Keep the certificates of a delegate, who is none any more, beside whom they acted for."""
+    txn.execute(
+        "UPDATE signing.certificate SET party = %s WHERE session_id = %s AND party = %s",
+        (to, session_id, party),
+    )
+
+
 def add(txn: Cursor, issued: Issued) -> None:
     """Keep a certificate; it is not to be made any more."""
     txn.execute(

@@ -11,7 +11,7 @@ from veche.protocol.guardians import RuleState
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from veche.runtime.database import Cursor
 
@@ -163,14 +163,24 @@ def vote(txn: Cursor, asked: Asked, guardian: UserId, nonce: str | None, now_ms:
     return txn.rowcount == 1
 
 
-def votes(txn: Cursor, asked: Asked) -> dict[UserId, bool]:
-    """What guardians said, by their accounts."""
+def votes(txn: Cursor, asked: Asked) -> dict[UserId, str | None]:
+    """What guardians said, by their accounts: the nonce of their approval, or no."""
     txn.execute(
-        "SELECT guardian, is_yes FROM signing.guardian_vote"
+        "SELECT guardian, approved_by FROM signing.guardian_vote"
         " WHERE session_id = %s AND party = %s AND rule_id = %s",
         (asked.session_id, asked.party, asked.rule_id),
     )
-    return {UserId(person): is_yes for person, is_yes in txn.fetchall()}
+    return {UserId(person): nonce for person, nonce in txn.fetchall()}
+
+
+def forget_votes(txn: Cursor, asked: Asked, void: Collection[str]) -> set[UserId]:
+    """Forget approvals of guardians that count no more; whose they were."""
+    txn.execute(
+        "DELETE FROM signing.guardian_vote WHERE session_id = %s AND party = %s AND rule_id = %s"
+        " AND approved_by = ANY(%s) RETURNING guardian",
+        (asked.session_id, asked.party, asked.rule_id, list(void)),
+    )
+    return {UserId(person) for (person,) in txn.fetchall()}
 
 
 def _rule(row: tuple[Any, ...]) -> GuardRule:

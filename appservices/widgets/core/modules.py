@@ -14,6 +14,8 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from veche.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,63 +62,79 @@ def imported(module: str, text: str) -> tuple[str, ...]:
 
     Args:
         module: Its own name below ``static``; relative imports start there.
-        text: Its source.
+        text: Its source, without comments.
 
     Raises:
         ConfigError: It imports a name that is not in ``IMPORTS``.
     """
-    names = (_place(module, name) for name in _IMPORT.findall(_COMMENT.sub("", text)))
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(_place(module, name) for name in _IMPORT.findall(text)))
 
 
-def later(modules: Sequence[str], sources: Mapping[str, bytes]) -> tuple[str, ...]:
-    """The modules that a page may load while it runs, with all that those need, now or later.
+@attrs.frozen
+class Modules:
+    """What the modules below ``static`` import; each is read once, when a page first needs it.
 
-    They are in its import map and not fetched beforehand.
-
-    Args:
-        modules: Those that the page needs at once.
+    Attributes:
         sources: Every file below ``static``.
-
-    Raises:
-        ConfigError: As ``closure``.
     """
-    found = dict.fromkeys(modules)
-    waiting = list(modules)
-    while waiting:
-        one = waiting.pop(0)
-        text = _COMMENT.sub("", sources[one].decode())
-        entries = [_place(one, name) for name in _LATER.findall(text)]
-        new = [name for name in closure(entries, sources) if name not in found] if entries else []
-        found.update(dict.fromkeys(new))
-        waiting += new
-    return tuple(found)[len(modules) :]
 
+    sources: Mapping[str, bytes]
+    _imports: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = attrs.field(
+        factory=dict, init=False
+    )
 
-def closure(entries: Sequence[str], sources: Mapping[str, bytes]) -> tuple[str, ...]:
-    """All modules that a page needs, the entries first.
+    def later(self, modules: Sequence[str]) -> tuple[str, ...]:
+        """The modules that a page may load while it runs, with all that those need, now or later.
 
-    Args:
-        entries: The modules that the document names.
-        sources: Every file below ``static``.
+        They are in its import map and not fetched beforehand.
 
-    Raises:
-        ConfigError: A module is missing; or there are more than ``MODULES_MAX``.
-    """
-    found = dict.fromkeys(entries)
-    waiting = list(entries)
-    while waiting:
-        module = waiting.pop(0)
-        if module not in sources:
-            raise ConfigError(
-                f"static/{module} is missing: run `./run up` in a checkout, or install the wheel"
-            )
-        new = [m for m in imported(module, sources[module].decode()) if m not in found]
-        found.update(dict.fromkeys(new))
-        waiting += new
-        if len(found) > MODULES_MAX:
-            raise ConfigError(f"{entries[0]} needs more than {MODULES_MAX} modules")
-    return tuple(found)
+        Args:
+            modules: Those that the page needs at once.
+
+        Raises:
+            ConfigError: As ``closure``.
+        """
+        found = dict.fromkeys(modules)
+        waiting = list(modules)
+        while waiting:
+            _, entries = self._read(waiting.pop(0))
+            new = [name for name in self.closure(entries) if name not in found] if entries else []
+            found.update(dict.fromkeys(new))
+            waiting += new
+        return tuple(found)[len(modules) :]
+
+    def closure(self, entries: Sequence[str]) -> tuple[str, ...]:
+        """All modules that a page needs, the entries first.
+
+        Args:
+            entries: The modules that the document names.
+
+        Raises:
+            ConfigError: A module is missing; or there are more than ``MODULES_MAX``.
+        """
+        found = dict.fromkeys(entries)
+        waiting = list(entries)
+        while waiting:
+            at_once, _ = self._read(waiting.pop(0))
+            new = [module for module in at_once if module not in found]
+            found.update(dict.fromkeys(new))
+            waiting += new
+            if len(found) > MODULES_MAX:
+                raise ConfigError(f"{entries[0]} needs more than {MODULES_MAX} modules")
+        return tuple(found)
+
+    def _read(self, module: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What a module imports at once, and later."""
+        if module not in self._imports:
+            if module not in self.sources:
+                raise ConfigError(
+                    f"static/{module} is missing: run `./run up` in a checkout,"
+                    " or install the wheel"
+                )
+            text = _COMMENT.sub("", self.sources[module].decode())
+            later = tuple(_place(module, name) for name in _LATER.findall(text))
+            self._imports[module] = imported(module, text), later
+        return self._imports[module]
 
 
 def import_map(modules: Sequence[str], sources: Mapping[str, bytes], base: str) -> str:

@@ -19,7 +19,7 @@ import attrs
 from twisted.web.resource import Resource
 
 from appservices.widgets.core.documents import DOCUMENTS, Document, document_at, permissions, policy
-from appservices.widgets.core.modules import closure, csp_hash, import_map, later, sri
+from appservices.widgets.core.modules import Modules, csp_hash, import_map, sri
 from appservices.widgets.routes.static import TYPES, read_static, tree_hash
 from veche.protocol.errors import ConfigError
 from veche.protocol.texts.catalogue import LANGUAGES, N_, Catalogue, language_of
@@ -214,6 +214,7 @@ class _Maker:
         self._catalogue = catalogue
         self._texts = {name: data for name, data in files.items() if name.endswith(".html")}
         self._sources = {name: data for name, data in files.items() if name not in self._texts}
+        self._modules = Modules(self._sources)
         self.base = f"/static/{tree_hash(self._sources)}/"
 
     def files(self) -> dict[bytes, Answer]:
@@ -248,8 +249,8 @@ class _Maker:
     def _document(self, document: Document, text: str) -> Answer:
         if _HEAD not in text or _NOSCRIPT not in text:
             raise ConfigError(f"static/{document.file} needs {_HEAD} and {_NOSCRIPT}")
-        modules = closure(_MODULE.findall(text), self._sources)
-        known = (*modules, *later(modules, self._sources))
+        modules = self._modules.closure(_MODULE.findall(text))
+        known = (*modules, *self._modules.later(modules))
         inline = import_map(known, self._sources, self.base)
         html = _ADDRESS.sub(self._address, text)
         html = html.replace(_HEAD, self._head(modules, inline))
@@ -346,7 +347,7 @@ _EVERYWHERE: Final[Mapping[bytes, bytes]] = {
 def _answer(
     status: int, body: bytes, kind: bytes, keep: bytes, headers: Mapping[bytes, bytes]
 ) -> Answer:
-    packed = gzip.compress(body, 9, mtime=0) if len(body) >= GZIP_BYTES_MIN else body
+    packed = gzip.compress(body, 6, mtime=0) if len(body) >= GZIP_BYTES_MIN else body
     is_packed = len(packed) < len(body)
     vary = [headers[b"vary"]] if b"vary" in headers else []
     return Answer(

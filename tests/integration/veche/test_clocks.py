@@ -45,7 +45,7 @@ def see_ticks(town: House) -> None:
     wait_until(lambda: tick(town) >= until, TICKS_S_MAX, "it does not tick")
 
 
-@pytest.mark.parametrize("ahead_s", [HOUR_S, -HOUR_S])
+@pytest.mark.parametrize("ahead_s", [HOUR_S, pytest.param(-HOUR_S, marks=pytest.mark.long)])
 def test_an_errand_comes_back_in_time_though_the_clock_of_one_process_is_wrong(
     tmp_path: Path, ahead_s: int
 ) -> None:

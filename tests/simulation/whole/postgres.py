@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from appservices.payments.service.sessions import PostgresSessions
 from veche.protocol.errors import UnavailableError
 from veche.runtime.database import CommitUnknownError, Database, connect
-from veche.runtime.database.exclusive import DedicatedSession, SessionLostError, try_lock
+from veche.runtime.database.exclusive import DedicatedSession, SessionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -317,13 +317,10 @@ class WorldSessions(PostgresSessions):
 
         del stall_ms
         with connection.cursor() as txn:
-            return try_lock(txn, shards.LOCK, self._shard)
+            return shards.try_lock(txn, shards.LOCK, self._shard)
 
     def hurry(self) -> None:
         """As the port: nothing, there are no threads."""
-
-    def rest(self) -> None:
-        """As the port."""
 
 
 class WorldListener:

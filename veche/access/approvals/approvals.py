@@ -97,17 +97,7 @@ class Approvals:
         key: bytes,
         public_url: str | None = None,
     ) -> None:
-        """Make it.
-
-        Args:
-            database: Where it all is.
-            reactor: Clock.
-            act_log: Commits the acts: what a bot tells a person is one.
-            links: Addresses of the pages; None if there are none: then there are no keys.
-            rules: Of the operator.
-            key: 32 secret bytes from outside the database, from which nonces and codes come.
-            public_url: Origin of the pages, None if there are none.
-        """
+        """Make it of what ``Parts`` has; without pages, at ``public_url``, there are no keys."""
         self._database = database
         self._reactor = reactor
         self.parts = Parts(act_log, links, rules, key, site_of(public_url))
@@ -168,10 +158,6 @@ class Approvals:
 
     async def take_now(self, signed: SignedApproval, language: str) -> Outcome:
         """As ``take``, in a transaction of its own.
-
-        Args:
-            signed: As it was received.
-            language: Of the errors.
 
         Raises:
             VecheError: It was refused; nothing has changed but the log.
@@ -250,12 +236,7 @@ class Approvals:
     # For the host
 
     def seal_evidence(self, txn: Cursor, _before_ms: int) -> int:
-        """Seal what an earlier release has kept in clear: some of it; how many.
-
-        Args:
-            txn: Of housekeeping.
-            _before_ms: All of it is, however new.
-        """
+        """Seal what an earlier release has kept in clear, however new: some of it; how many."""
         return store.seal_evidence(txn, self.parts.vault)
 
     def job_handlers(self, bots: Iterable[UserId] = ()) -> dict[str, JobHandler]:

@@ -34,13 +34,7 @@ def asked_approval(
 ) -> AskedApproval:
     """What a person is to approve, for ``Choice.approve``.
 
-    Args:
-        parts: Of the process.
-        sender: Who asks: from its cause comes the nonce, so that a cause that is handled twice asks
-            the same.
-        person: Whose key has to sign.
-        kind: What sort of act it is.
-        shown: All that the person is shown.
+    The nonce comes from the cause of the sender: a cause that is handled twice asks the same.
 
     Raises:
         pydantic.ValidationError: What is shown is not of this kind: a bug of the caller.

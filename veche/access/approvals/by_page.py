@@ -48,12 +48,6 @@ def ask_mandate(
 def ask_signature(txn: Cursor, person: UserId, shown: SignatureShown, now_ms: int) -> AskedApproval:
     """Ask for the approval of a signature, in place of an earlier one in the same session.
 
-    Args:
-        txn: The transaction.
-        person: Whose key has to sign.
-        shown: What their page shows.
-        now_ms: UTC.
-
     Raises:
         MalformedError: It is more than can be shown.
     """

@@ -63,13 +63,6 @@ def hear(
 ) -> Heard:
     """As ``prompts.hear``; a code that approves a choice is an answer that chooses it.
 
-    Args:
-        txn: The transaction that handles the event.
-        parts: Of the process.
-        inbound: The event.
-        thread: As for ``prompts.hear``.
-        is_dialogue: As for ``prompts.hear``.
-
     Raises:
         UnavailableError: As ``prompts.hear``.
     """

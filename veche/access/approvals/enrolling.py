@@ -109,14 +109,7 @@ def begin(
 ) -> Enrolment:
     """Begin to enrol a key. The code of a P-256 key is sent at once, that of a passkey later.
 
-    Args:
-        txn: Of the request.
-        parts: Of the process.
-        person: Whose key it shall be.
-        kind: What it is.
-        label: What the person calls it, at most ``LABEL_CHARACTERS_MAX``.
-        public: Its 65 bytes, if it is a P-256 key.
-        now_ms: UTC.
+    A label has at most ``LABEL_CHARACTERS_MAX``, the public key of a P-256 key 65 bytes.
 
     Raises:
         MalformedError: The label or the key cannot be.
@@ -169,14 +162,7 @@ def credential(
 ) -> Enrolment:
     """Take the passkey that the browser made, and send the code.
 
-    Args:
-        txn: Of the request.
-        parts: Of the process.
-        person: Who is signed in.
-        enrolment_id: Which.
-        made: ``client_data`` and ``attestation``, unpadded base64.
-        transports: How the browser reaches it.
-        now_ms: UTC.
+    ``made`` has ``client_data`` and ``attestation``, unpadded base64.
 
     Raises:
         BadSignatureError: The browser's answer is not one for this.

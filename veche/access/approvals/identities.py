@@ -116,12 +116,7 @@ def ask(txn: Cursor, person: UserId, now_ms: int) -> AskedApproval:
 def offer(txn: Cursor, parts: Parts, person: UserId, candidate: str | None, now_ms: int) -> Offer:
     """How a person gets on with an identity or a device that is to be confirmed.
 
-    Args:
-        txn: Cursor.
-        parts: Of the process.
-        person: Whose.
-        candidate: One of ``tracking.unconfirmed``; None: their identity is gone.
-        now_ms: UTC.
+    The candidate is one of ``tracking.unconfirmed``; None: their identity is gone.
     """
     if candidate is None:
         return Offer(None, None)

@@ -100,13 +100,7 @@ def raised(
 ) -> None:
     """Carry out an approved mandate that sets a limit.
 
-    Args:
-        txn: Of the approval.
-        parts: Of the process.
-        person: Whose.
-        cap: Currency and minor units, from ``core.limit_of``.
-        nonce: Of the approval.
-        now_ms: UTC.
+    The cap is a currency and minor units, from ``core.limit_of``.
     """
     currency, minor = cap
     present = store.lock_limit(txn, person, currency)

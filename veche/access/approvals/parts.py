@@ -74,13 +74,7 @@ def language_of(txn: Cursor, person: UserId) -> str:
 def tell(txn: Cursor, parts: Parts, person: UserId, cause: str, doc: Doc, now_ms: int) -> bool:
     """Tell a person something in the newest of their private chats; False if there is none.
 
-    Args:
-        txn: Of the cause.
-        parts: Of the process.
-        person: Whom.
-        cause: Id of it; the same cause tells nothing twice.
-        doc: What, in the person's language.
-        now_ms: UTC.
+    The same cause tells nothing twice.
     """
     for bot, room_id in private_chats(txn, person):
         try:

@@ -121,11 +121,7 @@ class Taken:
 def take(txn: Cursor, parts: Parts, signed: SignedApproval, now_ms: int) -> Taken:
     """Take an approval, or its refusal, that a key signed.
 
-    Args:
-        txn: Of the request; commit it whatever comes back.
-        parts: Of the process.
-        signed: As it was received.
-        now_ms: UTC.
+    Commit the transaction whatever comes back.
 
     Raises:
         NotFoundError: Nothing was asked under its nonce.
@@ -192,10 +188,7 @@ def decline(txn: Cursor, session: Session, nonce: str, now_ms: int) -> None:
 def authorised(txn: Cursor, parts: Parts, nonce: str | None) -> Evidence:
     """Read the evidence of an approval that still counts: the only way to it for services.
 
-    Args:
-        txn: The transaction; until its end nobody revokes the key.
-        parts: Of the process.
-        nonce: Of what was approved; None never was.
+    Until the transaction ends nobody revokes the key.
 
     Raises:
         NotApprovedError: Nothing was approved under the nonce, or it was declined.

@@ -155,11 +155,7 @@ def hold_ended_doc(key: Key, url: str | None, language: str) -> Doc:
 def refused_doc(kind: str, why: str, url: str | None, language: str) -> Doc:
     """Somebody tried to approve something, and it was refused.
 
-    Args:
-        kind: Of the approval.
-        why: Value of a ``Verdict``.
-        url: Page of the keys.
-        language: Of the person.
+    ``why`` is the value of a ``Verdict``.
     """
     words = CATALOGUE.text(
         language,

@@ -82,15 +82,6 @@ class Homeservers:
         outbound: Outbound,
         discovery: Discovery,
     ) -> None:
-        """Make it.
-
-        Args:
-            reactor: Clock.
-            client: To our own homeserver.
-            server_name: Its name.
-            outbound: To all others.
-            discovery: Finds them.
-        """
         self._reactor = reactor
         self._client = client
         self._server_name = server_name

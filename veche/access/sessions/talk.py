@@ -51,14 +51,7 @@ def answer_command(
 ) -> bool:
     """Answer one of ``PAGE_COMMANDS``; False if it is another command.
 
-    Args:
-        txn: Of the event.
-        sender: The bot that heard it.
-        room_id: Where.
-        person: Who gave it. Anybody in the room may; each gets only what is theirs.
-        parsed: The command.
-        links: Addresses of the pages; None if there are none here.
-        language: Of the person.
+    Anybody in the room may give it; each gets only what is theirs.
     """
     if parsed.command.name == PAGE.name:
         offer_link(txn, sender, room_id, person, links, language)

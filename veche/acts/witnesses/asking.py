@@ -91,13 +91,7 @@ class Witnesses:
     """
 
     def __init__(self, database: Database, reactor: Any, section: WitnessesSection) -> None:
-        """Make it; nobody is asked before ``start``.
-
-        Args:
-            database: Keeps what they sign.
-            reactor: Clock and network.
-            section: Who they are.
-        """
+        """Make it; nobody is asked before ``start``."""
         self.needed = section.needed if section.of else 0
         self.keys: Sequence[VerifierKey] = [one.verifier for one in section.of]
         self.database = database
@@ -113,9 +107,7 @@ class Witnesses:
     ) -> None:
         """Begin to show the heads of some logs; ends with whoever spawns.
 
-        Args:
-            spawn: Starts background work.
-            trees: In a transaction: the logs by origin.
+        The trees are asked for in a transaction: the logs by origin.
         """
         if self._section.of:
             spawn("witnesses", self._loop(trees))
@@ -127,11 +119,7 @@ class Witnesses:
     def newest(self, txn: Cursor, origin: str, tree: SignedTree, size_min: int = 1) -> Head | None:
         """The newest head that enough witnesses have signed, with their signatures.
 
-        Args:
-            txn: A transaction.
-            origin: Of the log.
-            tree: Its tables.
-            size_min: How many entries it should have; None if it has fewer.
+        None if it has fewer entries than ``size_min``.
         """
         if not self._names:
             return None

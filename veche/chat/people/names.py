@@ -16,14 +16,7 @@ _NOT_FOUND: Final = frozenset({403, 404})
 async def chosen_name(
     client: MatrixClient, bot: UserId, user_id: UserId, *, timeout_s: float = TIMEOUT_S
 ) -> str | None:
-    """The name in somebody's profile, as it stands there; None if there is nobody.
-
-    Args:
-        client: Of the process.
-        bot: Who asks.
-        user_id: Whose name.
-        timeout_s: How long to wait for the answer.
-    """
+    """The name in somebody's profile, as it stands there; None if there is nobody."""
     try:
         profile = await client.call("GET", path("profile", user_id), user=bot, timeout_s=timeout_s)
     except MatrixError as e:

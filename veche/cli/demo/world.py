@@ -118,15 +118,7 @@ def welcome(
     pages_url: str,
     parts: Sequence[DemoPart],
 ) -> str:
-    """What the person at the terminal reads once everything runs.
-
-    Args:
-        port: Of the homeserver.
-        passwords: By name of the person.
-        state: The state folder.
-        pages_url: Of the pages.
-        parts: What features bring.
-    """
+    """What the person at the terminal reads once everything runs."""
     people = [f"    {one.name:<11}{passwords[one.name]:<20}{one.part}" for one in PEOPLE]
     return "\n".join(
         (

@@ -186,12 +186,7 @@ class Homeserver:
     """A Synapse as a child process."""
 
     def __init__(self, plan: HomeserverPlan, guard: Guard | None = None) -> None:
-        """Nothing is started yet.
-
-        Args:
-            plan: What it shall be.
-            guard: Ends it if this process is killed.
-        """
+        """Nothing is started yet."""
         self.plan = plan
         self._guard = guard
         self._child: Child | None = None

@@ -52,11 +52,7 @@ class Backoff:
     failures: int = 0
 
     def next_s(self, ran_s: float) -> float | None:
-        """How long to wait before the next start; None: it is not worth it any more.
-
-        Args:
-            ran_s: How long it ran, in seconds.
-        """
+        """How long to wait before the next start; None: it is not worth it any more."""
         self.failures = 0 if ran_s >= HEALTHY_S else self.failures + 1
         if self.failures > RESTARTS_MAX:
             return None

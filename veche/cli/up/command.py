@@ -98,10 +98,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, *, program: Sequence[str] = PROGRAM) -> int:
     """Run `veche up` until it is stopped.
 
-    Args:
-        arguments: As ``add_arguments`` defines them.
-        program: As for ``Up``.
-
     Returns:
         Exit code: 0 if a person stopped it, or the check went well; 1 otherwise, after a line
         on standard error that says why.
@@ -190,12 +186,6 @@ class Up:
         program: Sequence[str] = PROGRAM,
     ) -> None:
         """Take the state folder and the port; nothing runs yet.
-
-        Args:
-            state: Path of the folder.
-            ports: Where it is reached.
-            tell: Shows a line to the person at the terminal.
-            program: The command `veche`, for the tables and the services.
 
         Raises:
             ConfigError: One of them cannot be had.

@@ -5,19 +5,34 @@ from __future__ import annotations
 import datetime as dt
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
-from veche.cli.verify.published import OtherHistoryError, Site, site_of
-from veche.cli.verify.witnesses import check_enough, witness_words
-from veche.contracts.payments.receipt import signers_of
-from veche.protocol.approval import showable
-from veche.transparency.act_proof import ActFault, ProvenActs, verify_acts
+from veche.runtime.verifying.published import OtherHistoryError, Site, site_of
+from veche.runtime.verifying.words import (
+    FalseFileError,
+    NobodyKnowsError,
+    OtherFileError,
+    check_enough,
+    facts_text,
+    plain,
+    witness_words,
+)
+from veche.transparency.act_proof import (
+    ActFault,
+    ActProofError,
+    ProvenActs,
+    read_acts,
+    verify_acts,
+)
+from veche.transparency.notes import signers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
+    from veche.runtime.verifying.words import Asked
     from veche.transparency.act_proof import ActOpening
-    from veche.transparency.notes import VerifierKey
 
+WELL_KNOWN: Final = "/.well-known/veche/acts"
 WORDS: Final[Mapping[ActFault, str]] = MappingProxyType(
     {
         ActFault.NOT_ACTS: "This is no file of acts",
@@ -38,55 +53,47 @@ WORDS: Final[Mapping[ActFault, str]] = MappingProxyType(
 _MARK: Final = "/veche/acts/"
 
 
-class TwoLogsError(Exception):
-    """The head in the file is not the beginning of the newest one."""
-
-
-def acts_offline(file: Mapping[str, Any], keys: Sequence[VerifierKey], needed: int) -> str:
-    """What a file of acts proves, in words.
-
-    Args:
-        file: As it was read.
-        keys: Of logs and witnesses that are believed.
-        needed: How many of these witnesses must have signed.
+def verify(data: bytes, asked: Asked) -> str:
+    """Say what a file of acts proves, in words.
 
     Raises:
-        ActProofError: It proves nothing, or nobody can tell.
-        TooFewWitnessesError: Fewer witnesses have signed.
+        FalseFileError: It proves nothing, or there are two logs.
+        NobodyKnowsError: Nobody can tell.
     """
-    proven = verify_acts(file, keys)
-    check_enough(proven.cosigned, keys, needed)
-    return _report(proven, "in the file", keys)
+    if (file := read_acts(data)) is None:
+        raise OtherFileError(f"{WORDS[ActFault.NOT_ACTS]}.")
+    try:
+        return _online(file, asked) if asked.is_online else _offline(file, asked)
+    except ActProofError as e:
+        is_known = e.fault is not ActFault.UNKNOWN_SIGNER
+        words = f"{WORDS[e.fault]} ({e})."
+        raise (FalseFileError if is_known else NobodyKnowsError)(words) from e
 
 
-def acts_online(
-    file: Mapping[str, Any], keys: Sequence[VerifierKey], url: str | None, needed: int
-) -> str:
-    """The same, with the keys and the newest head of the site of the log.
+def _offline(file: Mapping[str, Any], asked: Asked) -> str:
+    return _report(verify_acts(file, asked.keys), "in the file", asked)
 
-    Raises:
-        TooFewWitnessesError: Fewer witnesses have signed.
-        ActProofError: It proves nothing, or nobody can tell.
-        TwoLogsError: The site has signed another log.
-        SiteError: The site cannot be asked.
-    """
+
+def _online(file: Mapping[str, Any], asked: Asked) -> str:
+    """The same, with the keys and the newest head of the site of the log."""
     names = [name for name in signers_of(file) if _MARK in name]
-    site = Site(url) if url is not None else site_of(names)
+    site = Site(asked.site) if asked.site is not None else site_of(names)
     organisation = names[0].rpartition("/")[2] if names else ""
-    known = [*keys, *site.act_keys(organisation)]
+    of = f"organisation={quote(organisation, safe='')}"
+    known = [*asked.keys, *site.keys(WELL_KNOWN, of)]
     proven = verify_acts(file, known)
     try:
         site.later(proven.head, known)
     except OtherHistoryError as e:
-        raise TwoLogsError(
+        raise FalseFileError(
             f"False: the head in the file is not the beginning of the log of today: {e}. Keep both:"
             " they prove that there are two logs."
         ) from e
-    check_enough(proven.cosigned, keys, needed)
-    return _report(proven, f"asked {site.url}", keys)
+    return _report(proven, f"asked {site.url}", asked)
 
 
-def _report(proven: ProvenActs, remark: str, given: Sequence[VerifierKey]) -> str:
+def _report(proven: ProvenActs, remark: str, asked: Asked) -> str:
+    check_enough(proven.cosigned, asked.keys, asked.needed)
     acts, head = proven.acts, proven.head
     cases = ", ".join(sorted({one.case for one in acts if one.case}))
     numbers = f" (numbers {acts[0].seq} to {acts[-1].seq} on this person)" if acts else ""
@@ -97,19 +104,13 @@ def _report(proven: ProvenActs, remark: str, given: Sequence[VerifierKey]) -> st
         "acts": f"{len(acts)}{numbers}",
         "signed by": head.origin,
         "head": f"of {head.size} acts, {remark}",
-        "witnesses": witness_words(proven.cosigned, "acts", given),
+        "witnesses": witness_words(proven.cosigned, "acts", asked.keys),
     }
-    lines = [f"{name:<10} {_plain(value)}\n" for name, value in facts.items() if value]
-    return "".join([*lines, *map(_line, acts), "It holds.\n"])
+    return "".join([facts_text(facts), *map(_line, acts), "It holds.\n"])
 
 
 def _line(act: ActOpening) -> str:
     at = dt.datetime.fromtimestamp(act.ts // 1000, tz=dt.UTC)
     why = f" ({act.why})" if act.why else ""
-    told = _plain(f"{act.act}, {act.actor}: {act.basis}{why}")
+    told = plain(f"{act.act}, {act.actor}: {act.basis}{why}")
     return f"{act.seq:>6}  {at:%Y-%m-%d %H:%M} UTC  {told}\n"
-
-
-def _plain(text: str) -> str:
-    """On one line of a terminal, without what would turn or hide a part of it."""
-    return showable(text).replace("\n", " ")

@@ -11,7 +11,6 @@ import sys
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final
 
-from veche.cli.verify.published import Site, SiteError
 from veche.cli.verify.signed_files import (
     FALSE,
     NOT_PROVEN,
@@ -25,6 +24,7 @@ from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 from veche.runtime.files.sandbox import SandboxError, in_sandbox
 from veche.runtime.files.signed_files import read_file, read_roots
+from veche.runtime.verifying.published import Site, SiteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 
-from veche.cli.verify.published import Site, SiteError
 from veche.contracts.signing.own_certificate_api import AuthoritiesView
 from veche.documents.pki.cms import der_of
 from veche.documents.pki.digests import HASHES
@@ -23,7 +22,6 @@ from veche.documents.signatures.judging import ALGORITHMS_END, StampRoot
 from veche.documents.signatures.report import Reason, Report, Verdict
 from veche.documents.signatures.words import words_of
 from veche.documents.signed_file import FILE_BYTES_MAX, file_addresses, file_questions
-from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 from veche.protocol.unpadded_base64 import decode_base64
 from veche.protocol.wire import parse
@@ -35,6 +33,8 @@ from veche.runtime.files.signed_files import (
     read_file,
     read_roots,
 )
+from veche.runtime.verifying.published import Site, SiteError
+from veche.runtime.verifying.words import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,7 +173,7 @@ def site_authorities(site: Site) -> tuple[list[bytes], list[NamedAnchor]]:
 def _text(report: Report, anchors: Sequence[NamedAnchor], file_sha256: bytes) -> str:
     found = {finding.reason for finding in report.findings}
     hints = dict.fromkeys(hint for reason, hint in _HINTS.items() if reason in found)
-    details = [f"Detail: {_plain(one.detail)}" for one in report.findings if one.detail]
+    details = [f"Detail: {plain(one.detail)}" for one in report.findings if one.detail]
     said = words_of(report, "en", anchors, file_sha256)
     return "".join(f"{line}\n" for line in [said, *details, *hints])
 
@@ -218,8 +218,3 @@ def _said(one: Signed, anchors: Sequence[NamedAnchor]) -> dict[str, object] | No
     if found is None:
         return None
     return {"authority": found.name, "is_qualified": found.is_qualified}
-
-
-def _plain(text: str) -> str:
-    """On one line of a terminal, without what would turn or hide a part of it."""
-    return showable(text).replace("\n", " ")

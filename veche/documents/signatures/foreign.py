@@ -124,10 +124,6 @@ class _Claim:
 def judge_elsewhere(pdf: bytes, by: Trusted) -> Report | None:
     """Judge a file that is not in the sealed profile; never green.
 
-    Args:
-        pdf: The file.
-        by: What is trusted, and the time.
-
     Returns:
         The report; None if there is no signature in it that can be read.
     """

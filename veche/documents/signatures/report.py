@@ -176,12 +176,7 @@ class Report:
 
 
 def reported(findings: Sequence[Finding], report: Report | None = None) -> Report:
-    """A report with the verdict that its findings leave.
-
-    Args:
-        findings: In the order in which they are shown.
-        report: What else is known.
-    """
+    """A report with the verdict that its findings leave."""
     left = {finding.reason.verdict for finding in findings}
     verdict = next((one for one in _WORST_FIRST if one in left), Verdict.SEALED)
     known = report if report is not None else Report(verdict)

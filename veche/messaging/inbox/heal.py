@@ -116,17 +116,6 @@ class Healer:
         is_ours: Callable[[str], bool],
         worker: Worker,
     ) -> None:
-        """Make the healer.
-
-        Args:
-            database: Where the inbox is.
-            reactor: Clock.
-            tasks: Carries the loop.
-            client: To the homeserver.
-            bots: That this process serves.
-            is_ours: Whether a user id is in our namespace.
-            worker: Woken by what is found.
-        """
         self._database = database
         self._reactor = reactor
         self._tasks = tasks

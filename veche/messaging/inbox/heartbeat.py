@@ -81,15 +81,6 @@ class Heartbeat:
         client: MatrixClient,
         pushes: PushWatch,
     ) -> None:
-        """Make it.
-
-        Args:
-            database: Where it is noted what any process heard.
-            reactor: Clock.
-            tasks: Carries the loop.
-            client: To the homeserver.
-            pushes: What this process heard.
-        """
         self._database = database
         self._reactor = reactor
         self._tasks = tasks

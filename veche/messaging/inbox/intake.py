@@ -47,15 +47,6 @@ class Intake:
         is_ours: Callable[[str], bool],
         worker: Worker,
     ) -> None:
-        """Make it.
-
-        Args:
-            database: Where the inbox is.
-            reactor: Clock.
-            bots: That this process serves.
-            is_ours: Whether a user id is in our namespace.
-            worker: Woken after each commit.
-        """
         self._database = database
         self._reactor = reactor
         self._bots = frozenset(bots)

@@ -24,15 +24,7 @@ if TYPE_CHECKING:
 def track(
     txn: Cursor, hooks: RoomHooks, is_ours: Callable[[str], bool], claim: Claim, item: Item
 ) -> bool:
-    """Apply a state event; True if the room has to be looked at again.
-
-    Args:
-        txn: Of the worker.
-        hooks: Of the crypto.
-        is_ours: Whether a user id is in our namespace.
-        claim: The room.
-        item: The event.
-    """
+    """Apply a state event; True if the room has to be looked at again."""
     state_key, content = item.event.get("state_key"), _mapping(item.event.get("content"))
     if not isinstance(state_key, str):
         return False

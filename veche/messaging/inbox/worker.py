@@ -169,17 +169,6 @@ class Worker:
         rooms: Rooms,
         sender: OutboxSender,
     ) -> None:
-        """Make the worker.
-
-        Args:
-            database: Where the inbox is.
-            reactor: Clock.
-            tasks: Carries the loops.
-            receivers: The service behind each bot of this process.
-            ports: Of the crypto.
-            rooms: Reads the state of rooms.
-            sender: Sends what bots say; what it sent and is not written down yet is written along.
-        """
         self._database = database
         self._reactor = reactor
         self._tasks = tasks

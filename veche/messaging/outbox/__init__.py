@@ -6,7 +6,6 @@ from veche.messaging.outbox.store import (
     Relation,
     drop_reactions,
     effect_of,
-    event_of,
     is_said,
     state_key_of,
 )
@@ -17,7 +16,6 @@ __all__ = [
     "append",
     "drop_reactions",
     "effect_of",
-    "event_of",
     "is_said",
     "state_key_of",
 ]

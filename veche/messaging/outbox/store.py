@@ -109,16 +109,6 @@ def announce(txn: Cursor, bot: UserId, room_id: RoomId) -> None:
     txn.later("SELECT pg_notify(%s, %s)", (CHANNEL, f"{bot} {room_id}"))
 
 
-def event_of(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> EventId | None:
-    """The event that an effect became; None if it was not sent yet, or never will be."""
-    txn.execute(
-        "SELECT event_id FROM runtime.outbox WHERE room_id = %s AND effect_id = %s",
-        (room_id, effect_id),
-    )
-    row = txn.fetchone()
-    return None if row is None or row[0] is None else EventId(row[0])
-
-
 def is_said(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> bool:
     """Whether something was said already; forgotten as long after as rows are kept."""
     txn.execute(
@@ -222,13 +212,7 @@ def rows(
 ) -> RoomRows | None:
     """The next rows of a room in order; None if it has no work.
 
-    Args:
-        txn: Of the sender.
-        bot: Whose rows.
-        room_id: Where.
-        vault: Opens what was said.
-        marks: Acknowledgements that are written down first.
-        rows_max: How many at most.
+    The marks are acknowledgements that are written down first.
     """
     txn.execute(
         "SELECT * FROM runtime.outbox_take("

@@ -66,14 +66,7 @@ class Webhooks(LeaseLoop[Leased]):
     """Sends events to their targets, while its process lives."""
 
     def __init__(self, process: Process, feed: Feed, signer: NoteSigner, rules: Rules) -> None:
-        """Make it in the constructor of a service, since it listens to a channel.
-
-        Args:
-            process: It ends with it.
-            feed: The events of the service.
-            signer: In its name.
-            rules: Of its operator.
-        """
+        """Make it in the constructor of a service, since it listens to a channel."""
         self._process = process
         self._feed = feed
         self._signer = signer
@@ -111,13 +104,6 @@ class Webhooks(LeaseLoop[Leased]):
 
     def add(self, txn: Cursor, owner: str, id_: str, body: WebhookBody, now_ms: int) -> WebhookView:
         """Keep a target, which ``check`` has looked at.
-
-        Args:
-            txn: The transaction.
-            owner: The organisation, as the service keeps it.
-            id_: ULID of the new target.
-            body: Where it is, and from where on it hears.
-            now_ms: UTC.
 
         Raises:
             ConflictError: The organisation has it already.

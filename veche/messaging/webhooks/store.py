@@ -132,13 +132,7 @@ def lease(
 ) -> list[Leased]:
     """Take targets that are due and have an event to hear of.
 
-    Args:
-        txn: The transaction.
-        feed: Whose events.
-        but: Ids that this process has in its hands.
-        now_ms: UTC.
-        until_ms: When another process may take them.
-        limit: How many at most.
+    ``but`` are the ids that this process has in its hands.
     """
     txn.execute(
         "UPDATE runtime.webhook SET due_at_ms = %s, lease = lease + 1 WHERE id IN"  # noqa: S608 -- constants

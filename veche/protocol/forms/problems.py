@@ -137,12 +137,7 @@ class FieldError(ProtocolError):
         return cls(field.id, field.label, problem, values)
 
     def text(self, catalogue: Catalogue, language: str) -> str:
-        """The refusal in a language, "Born on: This is not a date. Write it like …".
-
-        Args:
-            catalogue: Loaded with this package.
-            language: One of ``LANGUAGES``.
-        """
+        """The refusal in a language, "Born on: This is not a date. Write it like …"."""
         shown = {name: _shown(value, language) for name, value in self.values.items()}
         message = catalogue.text(language, self.problem.value, **shown)
         label = (self.label or "").rstrip(": ")

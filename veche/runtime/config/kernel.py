@@ -26,6 +26,7 @@ from veche.runtime.config.sections import (
     SecretPath,
     Section,
     Size,
+    WebAddress,
     file_faults,
     load,
 )
@@ -72,7 +73,7 @@ CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 class HomeserverSection(Section):
     """The homeserver whose application service we are."""
 
-    url: str = Field(pattern=r"^https?://[^/\s]+$", examples=["http://127.0.0.1:8008"])
+    url: WebAddress = Field(pattern=r"^https?://[^/\s]+$", examples=["http://127.0.0.1:8008"])
     """Where its client API answers us, without a path."""
     server_name: str = Field(pattern=r"^[A-Za-z0-9.:\[\]-]{1,230}$", examples=["example.org"])
     """The name in its users' ids, after the colon."""
@@ -159,7 +160,7 @@ class LogSection(Section):
 class PagesSection(Section):
     """The public site: pages and their APIs, for browsers. Without this section there are none."""
 
-    public_url: str = Field(
+    public_url: WebAddress = Field(
         pattern=r"^https?://[^/\s?#@]+$", examples=["https://veche.example.org"]
     )
     """How people reach it, without a path: ``https``, or ``http`` on this machine alone, such as

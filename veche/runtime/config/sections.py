@@ -27,6 +27,7 @@ from pydantic import (
     ValidationInfo,
 )
 
+from veche.protocol.addresses import split_address
 from veche.protocol.errors import ConfigError, MalformedError
 from veche.protocol.texts.catalogue import LANGUAGES
 from veche.runtime.config.secret_files import read_secret_bytes
@@ -64,6 +65,8 @@ def _amount(parse: Callable[[str], int], example: str) -> BeforeValidator:
 def _read_path(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         return value
+    if "\0" in value:
+        raise ValueError("should be a path, without the character NUL")
     path = Path(value).expanduser()
     return info.context["folder"] / path if info.context else path
 
@@ -78,6 +81,22 @@ InputPath = Annotated[Path, BeforeValidator(_read_path), INPUT]
 """The path of a file or folder that an operator has put there: it is missed if it is not there."""
 SecretPath = Annotated[Path, BeforeValidator(_read_path), SECRET]
 """The path of a file that holds a secret, for ``read_secret``."""
+
+
+def _check_address(value: str) -> str:
+    parts = split_address(value)
+    try:
+        host = (parts.hostname or "").encode("idna")
+        is_good = bool(host) and parts.port != 0 and parts.username is None
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ValueError("should have a host, and at most a port of 1 to 65535 and no password")
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(_check_address)]
+"""An address of the web; a field says by its pattern which parts it may have."""
 
 
 def _check_names(names: dict[str, str]) -> dict[str, str]:

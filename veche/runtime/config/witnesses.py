@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from pydantic import Field, model_validator
 
-from veche.runtime.config.sections import Duration, Networks, Section, WitnessKey
+from veche.runtime.config.sections import Duration, Networks, Section, WebAddress, WitnessKey
 from veche.transparency.notes import read_verifier_key
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class OneWitnessSection(Section):
 
     key: WitnessKey
     """With which it signs, ``<name>+<id>+<base64>``, as its operator gave it to you."""
-    url: str = Field(
+    url: WebAddress = Field(
         pattern=r"^https?://[^/\s?#@]+(/[A-Za-z0-9._~/-]*)?$", examples=["https://w.example.org"]
     )
     """Where it is asked: the address before ``/add-checkpoint``."""

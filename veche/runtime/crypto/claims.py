@@ -66,10 +66,6 @@ class Claims:
         so a crowd that comes at once costs few requests, and a slow server delays only its own
         people.
 
-        Args:
-            devices: Any number.
-            now_ms: UTC.
-
         Raises:
             LostWriterError: Another process writes for this bot now.
         """

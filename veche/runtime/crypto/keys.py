@@ -126,10 +126,6 @@ def read_operator_key(path: Path, named_by: str = "crypto.key_path") -> Operator
 
     It has 32 bytes; or 64, once ``veche crypto rekey`` has made it follow another one.
 
-    Args:
-        path: The file.
-        named_by: What named it, for the text of errors.
-
     Raises:
         ConfigError: No such file, another length, or readable by everyone.
     """

@@ -102,10 +102,6 @@ class Sealer:
         Costs nothing while nothing changed. Failures of other servers are no error: their devices
         are served as last known, or told that they get no key.
 
-        Args:
-            room_id: Where something is about to be sealed.
-            now_ms: UTC.
-
         Raises:
             LostWriterError: Another process writes for this bot now.
         """

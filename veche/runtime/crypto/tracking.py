@@ -18,6 +18,7 @@ from veche.protocol.ids import UserId
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core.keys_query import (
     PersonKeys,
+    has_others,
     is_vouched,
     read_person,
     with_old_devices,
@@ -80,10 +81,7 @@ class People:
     def pin(self, txn: Cursor, user_id: UserId, sender_key: str) -> None:
         """Pin by what a person deals with us, unless it is: at their first message.
 
-        Args:
-            txn: Of the message.
-            user_id: Who.
-            sender_key: Curve25519 of the device that sent it.
+        The sender's key is the Curve25519 of the device that sent it.
         """
         people.pin(txn, user_id, int(self._reactor.seconds() * 1000), sender_key)
 
@@ -192,8 +190,10 @@ def _store(
         known = {one.device_id: (one.curve25519, one.ed25519) for one in before.devices}
         keys = with_old_devices(read_person(answer, user_id, known), before)
         pinned = people.pinned_devices(txn, user_id) if identity.is_pinned else []
-        if attrs.evolve(identity, master_key=keys.master_key).is_doubted:
-            keys = with_pinned(keys, [one for one, _ in pinned])
+        dealt = [one for one, _ in pinned]
+        is_late = identity.are_devices_pinned and has_others(keys, dealt)
+        if is_late or attrs.evolve(identity, master_key=keys.master_key).is_doubted:
+            keys = with_pinned(keys, dealt)
         is_changed = (keys.master_key, keys.devices) != (before.master_key, before.devices)
         if is_changed:
             people.save_keys(txn, user_id, keys)

@@ -100,13 +100,7 @@ class Writer:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        """Run a transaction under the epoch, one after another.
-
-        Args:
-            name: For logs and metrics.
-            transaction: Called with a cursor, then the other arguments.
-            *args: For ``transaction``.
-            **kwargs: For ``transaction``.
+        """Run a transaction under the epoch, one after another; as ``Database.run``.
 
         Raises:
             LostWriterError: The epoch is over; nothing was changed.

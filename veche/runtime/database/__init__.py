@@ -4,11 +4,8 @@ from veche.runtime.database.cursor import LostError
 from veche.runtime.database.exclusive import (
     DedicatedSession,
     SessionLostError,
-    end_stalled,
     is_trouble,
     sqlstate,
-    transaction,
-    try_lock,
 )
 from veche.runtime.database.transactions import (
     ATTEMPTS_MAX,
@@ -33,11 +30,8 @@ __all__ = [
     "LostError",
     "SessionLostError",
     "connect",
-    "end_stalled",
     "is_cancelled",
     "is_trouble",
     "is_unavailable",
     "sqlstate",
-    "transaction",
-    "try_lock",
 ]

@@ -18,11 +18,11 @@ from veche.runtime.database.session_threads import SessionThreads
 from veche.runtime.database.transactions import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from twisted.internet.interfaces import IReactorFromThreads
 
-    from veche.runtime.database.transactions import Connection, Cursor
+    from veche.runtime.database.transactions import Connection
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,67 +50,6 @@ def sqlstate(error: BaseException) -> str:
 def is_trouble(error: BaseException) -> bool:
     """Whether PostgreSQL may do the same later: what it was given is not to blame."""
     return sqlstate(error).startswith(_TROUBLES)
-
-
-@contextlib.contextmanager
-def transaction(connection: Connection) -> Iterator[Cursor]:
-    """A transaction on a session whose statements are committed by themselves."""
-    with connection.cursor() as txn:
-        txn.execute("BEGIN")
-        try:
-            yield txn
-        except BaseException:
-            txn.execute("ROLLBACK")
-            raise
-        txn.end()
-
-
-def try_lock(txn: Cursor, key: int, part: int) -> bool:
-    """Take an advisory lock for the session, unless another session has it.
-
-    Args:
-        txn: Of the session that keeps it, until it is over.
-        key: What is locked, 32 bits with a sign.
-        part: Which one of them, likewise.
-    """
-    txn.execute("SELECT pg_try_advisory_lock(%s, %s)", (key, part))
-    [(is_taken,)] = txn.fetchall()
-    return bool(is_taken)
-
-
-def end_stalled(txn: Cursor, key: int, part: int, table: str, stall_ms: int) -> list[int]:
-    """End the session of who holds a lock, if its client has done nothing for a while.
-
-    A process that is stopped, or a machine that is, keeps its lock and perhaps a transaction. A
-    session that works, or waits for the disk, is no such thing: only one that waits for its client.
-
-    Args:
-        txn: Of another session of the same user.
-        key: As for ``try_lock``.
-        part: Likewise.
-        table: That only holders of the lock change: who did and does not end the transaction has
-            held it, even if the lock itself was lost.
-        stall_ms: For how long nothing may come from the client.
-
-    Returns:
-        Process ids of the sessions that were ended.
-    """
-    # Materialized, since PostgreSQL may ask the conditions of one WHERE in any order: it did ask
-    # `pg_terminate_backend` first, of every session that there was.
-    txn.execute(
-        "WITH stalled AS MATERIALIZED ("
-        "SELECT pid FROM pg_stat_activity WHERE pid IN (SELECT pid FROM pg_locks WHERE granted"
-        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " AND (locktype = 'advisory' AND objsubid = 2 AND classid::bigint = %s"
-        " AND objid::bigint = %s"
-        " OR locktype = 'relation' AND relation = %s::regclass AND mode = 'RowExclusiveLock'))"
-        " AND (state <> 'active' OR wait_event = 'ClientRead')"
-        " AND state_change < clock_timestamp() - %s * interval '1 millisecond'"
-        " AND pid <> pg_backend_pid())"
-        " SELECT pid FROM stalled WHERE pg_terminate_backend(pid)",
-        (key & 0xFFFFFFFF, part & 0xFFFFFFFF, table, stall_ms),
-    )
-    return [pid for (pid,) in txn.fetchall()]
 
 
 class DedicatedSession:
@@ -167,11 +106,6 @@ class DedicatedSession:
     ) -> R:
         """Do something with the session. It goes on to its end even if nobody awaits it.
 
-        Args:
-            work: Called with the connection, then the other arguments.
-            *args: For ``work``.
-            **kwargs: For ``work``.
-
         Raises:
             SessionLostError: The session is over. Whether a transaction was committed that was
                 about to be is not known.
@@ -183,11 +117,6 @@ class DedicatedSession:
         """Do something in the thread, which uses sessions by ``use`` alone.
 
         So whoever needs two sessions, one after the other, changes threads once.
-
-        Args:
-            work: Called with the arguments.
-            *args: For ``work``.
-            **kwargs: For ``work``.
 
         Raises:
             Exception: Whatever the work raises.

@@ -37,14 +37,7 @@ class SessionThreads(Generic[S]):
     def __init__(
         self, name: str, reactor: IReactorFromThreads, make: Callable[[], S], *, count: int = 1
     ) -> None:
-        """Start the threads.
-
-        Args:
-            name: Of the threads.
-            reactor: Gets the results.
-            make: Makes the session of a thread.
-            count: How many threads.
-        """
+        """Start the threads."""
         self._reactor = reactor
         self._make = make
         self._is_closed = False

@@ -84,12 +84,6 @@ class MatrixClient:
     """Calls of the application service to its homeserver."""
 
     def __init__(self, connections: Connections, as_token: str) -> None:
-        """Make the client.
-
-        Args:
-            connections: To the homeserver.
-            as_token: Of the registration.
-        """
         self._connections = connections
         self._head = f"Authorization: Bearer {as_token}\r\n".encode()
         self._json_head = self._head + _JSON

@@ -21,13 +21,7 @@ _RETRY_MS: Final = 1_000
 
 
 async def ping(client: MatrixClient, reactor: IReactorTime, appservice_id: str) -> None:
-    """Have the homeserver ping us; after ``PINGS_MAX`` failures it is only logged.
-
-    Args:
-        client: To the homeserver.
-        reactor: Clock.
-        appservice_id: As in the registration.
-    """
+    """Have the homeserver ping us; after ``PINGS_MAX`` failures it is only logged."""
     where = f"/_matrix/client/v1/appservice/{appservice_id}/ping"
     pause = WakeEvent(reactor)
     for _ in range(PINGS_MAX):

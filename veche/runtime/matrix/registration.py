@@ -18,15 +18,7 @@ PREFIX: Final = "veche_"
 def registration_document(
     service_id: str, url: str, server_name: str, *, as_token: str, hs_token: str
 ) -> dict[str, Any]:
-    """The document that the homeserver reads.
-
-    Args:
-        service_id: Of the application service.
-        url: Where the homeserver pushes events.
-        server_name: Of the homeserver.
-        as_token: By which we are known to the homeserver.
-        hs_token: By which the homeserver is known to us.
-    """
+    """The document that the homeserver reads."""
     server = re.escape(server_name)
     return {
         "id": service_id,

@@ -101,15 +101,7 @@ class Made:
 def introduced(
     name: str, commands: Sequence[Command], bot: UserId, catalogue: Catalogue, language: str
 ) -> list[Mapping[str, Any]]:
-    """State that tells what a room is called, and what its bot answers there.
-
-    Args:
-        name: Of the room; the homeserver reads it.
-        commands: What is answered.
-        bot: By whom.
-        catalogue: Has the words of the commands.
-        language: Of those words.
-    """
+    """State that tells what a room is called, and what its bot answers there."""
     state = [{"type": "m.room.name", "state_key": "", "content": {"name": name}}]
     for command in commands:
         key, content = command_description(command, bot, catalogue, language)
@@ -153,11 +145,7 @@ async def create_room(
 async def leave(client: MatrixClient, bot: UserId, room_id: RoomId, reason: str) -> None:
     """Leave a room, or refuse the invitation to it; not being in it is fine.
 
-    Args:
-        client: To the homeserver.
-        bot: Who.
-        room_id: Which.
-        reason: Shown by clients; may be empty.
+    Clients show the reason, which may be empty.
 
     Raises:
         MatrixError: The homeserver refused for another reason.
@@ -209,15 +197,6 @@ class Rooms:
         hooks: RoomHooks,
         is_ours: Callable[[str], bool],
     ) -> None:
-        """Make it.
-
-        Args:
-            client: To the homeserver.
-            database: Where it is kept.
-            reactor: Clock.
-            hooks: Of the crypto.
-            is_ours: Whether a user id is in our namespace.
-        """
         self._client = client
         self._database = database
         self._reactor = reactor

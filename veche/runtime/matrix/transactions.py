@@ -67,12 +67,6 @@ class Transactions(Resource):
     isLeaf = True
 
     def __init__(self, hs_token: str, taker: Taker) -> None:
-        """Make it.
-
-        Args:
-            hs_token: Of the registration.
-            taker: Stores events.
-        """
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted: not annotated
         self._authorization = f"Bearer {hs_token}".encode()
         self._taker = taker

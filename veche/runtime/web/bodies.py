@@ -59,12 +59,7 @@ class Holding:
     """
 
     def __init__(self, address_bytes_max: int, total_bytes_max: int) -> None:
-        """Hold nothing so far.
-
-        Args:
-            address_bytes_max: Most for one client address.
-            total_bytes_max: Most for all together.
-        """
+        """Hold nothing so far."""
         self._address_bytes_max = address_bytes_max
         self._total_bytes_max = total_bytes_max
         self._by_address: Counter[str] = Counter()

@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 
 
 def look_up_apart(reactor: Any, resolve: Callable[..., Any] = getaddrinfo) -> None:
-    """Have a reactor look up names in threads of their own, from now on.
-
-    Args:
-        reactor: Of this process.
-        resolve: As ``socket.getaddrinfo``.
-    """
+    """Have a reactor look up names in threads of their own, from now on."""
 
     def found(*asked: Any) -> Any:
         try:

@@ -344,6 +344,35 @@ def test_who_freezes_while_a_block_sets_it_aside_has_it_again(market: Market) ->
     assert market.has(market.alice) == (BEGINS_MINOR, 0)
 
 
+def test_a_freeze_once_all_have_agreed_still_moves_nothing(market: Market) -> None:
+    bill_id = market.bill(Sharer(market.alice), Sharer(market.bob))
+    first, last = (market.share(bill_id, one) for one in (market.alice, market.bob))
+    market.held(first)
+    market.approve(last)
+    market.scribe.block(market.scribe.waiting(), market.now_ms)
+    assert market.bill_state(bill_id) == "posting"
+    with market.at() as scene:
+        freezing.freeze(scene, market.alice)
+    market.scribe.write(market.now_ms)
+
+    assert market.bill_state(bill_id) == "failed"
+    assert balances(market)[:2] == [(BEGINS_MINOR, 0)] * 2
+
+
+def test_who_freezes_while_a_block_sets_the_last_share_aside_has_it_again(market: Market) -> None:
+    bill_id = market.bill(Sharer(market.alice), Sharer(market.bob))
+    first, last = (market.share(bill_id, one) for one in (market.bob, market.alice))
+    market.held(first)
+    market.approve(last)
+    with market.at() as scene:
+        holders.set_frozen(scene.txn, scene.holder(market.alice).id, market.now_ms)
+    market.scribe.write(market.now_ms)
+
+    assert market.state(last) == ("cancelled", None)
+    assert market.bill_state(bill_id) == "open"
+    assert market.has(market.alice) == (BEGINS_MINOR, 0)
+
+
 def test_nobody_agrees_to_a_bill_that_is_over(market: Market) -> None:
     bill_id = market.bill(*everybody(market))
     share = market.share(bill_id, market.alice)

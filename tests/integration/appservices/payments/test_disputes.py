@@ -349,6 +349,22 @@ def test_who_froze_everything_gives_nothing_back_by_a_key(stage: Stage) -> None:
     stage.write()
 
 
+def test_what_the_payee_agreed_to_before_they_froze_is_decided_anew(stage: Stage) -> None:
+    opened(stage)
+    stage.answer(BOB, "agree")
+    assert stage.row("dispute")["state"] == "ending"
+    with stage.scene() as scene:
+        freezing.freeze(scene, BOB)
+    stage.write()
+
+    assert stage.row("dispute")["state"] == "at_desk"
+    assert stage.balance(BOB) == (MONEY, 5_000)
+    with stage.scene() as scene:
+        holders.set_frozen(scene.txn, scene.holder(BOB).id, None)
+    stage.answer(ALICE, "withdraw")
+    stage.write()
+
+
 @pytest.mark.parametrize(
     ("change", "constraint"),
     [

@@ -558,6 +558,33 @@ def test_what_a_block_has_in_its_hands_when_everything_is_frozen_comes_back(stag
     assert stage.balance(ALICE) == (MONEY, 0)
 
 
+@pytest.mark.parametrize("has_seller_decided", [False, True])
+def test_what_somebody_decided_before_they_froze_counts_no_more(
+    stage: Stage, has_seller_decided: bool
+) -> None:
+    funded(stage)
+    stage.answer(ALICE, ALL)
+    if has_seller_decided:
+        stage.answer(BOB, ALL)
+        assert stage.row("escrow")["state"] == "ending"
+    with stage.scene() as scene:
+        freezing.freeze(scene, ALICE)
+    if not has_seller_decided:
+        stage.answer(BOB, ALL)
+    stage.write()
+    assert stage.row("escrow")["state"] == "funded"
+    assert stage.balance(BOB) == (MONEY, 0)
+    with stage.scene() as scene:
+        holders.set_frozen(scene.txn, scene.holder(ALICE).id, None)
+        escrows.ask_undecided(scene, ALICE)
+    for person in (ALICE, CAROL):
+        stage.answer(person, NONE)
+    stage.write()
+    stage.now_ms += DAY_MS  # so that what the next test sets aside is of another day's limit
+
+    assert stage.row("escrow")["state"] == "returned"
+
+
 def test_what_is_set_aside_goes_by_its_own_rules_whoever_revokes_a_key(stage: Stage) -> None:
     funded(stage)
     revoke(stage, ALICE)

@@ -12,6 +12,7 @@ import pytest
 from appservices.payments.core.limits import WEAKER_MS
 from appservices.payments.core.mandate import MandateState
 from appservices.payments.core.payment import Kind, State
+from appservices.payments.core.rules import DAY_MS
 from appservices.payments.service import (
     authority,
     charges,
@@ -283,8 +284,16 @@ def test_guardians_see_several_payments_as_the_sum_that_they_did_not_see(here: W
     guards.vote(txn, seen.id, here.scene.holder(BOB).id, nonce(), is_yes=True, now_ms=NOW_MS)
     store.save_payment(txn, attrs.evolve(seen, state=State.PAYING), NOW_MS)
 
-    assert facts.unguarded_minor(txn, asked, 10) == 60
-    assert facts.unguarded_minor(txn, asked, 11) == 0
+    assert facts.unguarded_minor(txn, asked, NOW_MS - 1) == 60
+    assert facts.unguarded_minor(txn, asked, NOW_MS) == 0
+
+
+def test_payments_that_waited_a_day_together_are_one_sum_when_they_go(here: World) -> None:
+    chat_with(here.scene, CAROL)
+    rule(here, CAROL, above=700)
+    paid(here, 500, NOW_MS - DAY_MS)
+
+    assert judging.needs_guardians(here.scene, cooling(here))
 
 
 def test_guardians_also_look_at_what_others_pay_from_the_account(here: World) -> None:

@@ -16,6 +16,7 @@ from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.ledger import Result
 from appservices.payments.core.ledger.values import ROWS_MAX, Account
+from appservices.payments.core.proofs.receipts import Fault, ReceiptError, Verified, verify_receipt
 from appservices.payments.routes.api import API
 from appservices.payments.routes.proofs import WELL_KNOWN, ProofRoutes, WellKnownRoutes
 from appservices.payments.service import heads_room
@@ -35,7 +36,6 @@ from veche.acts.witnesses import store as witness_store
 from veche.acts.witnesses.asking import Witnesses
 from veche.api import Api
 from veche.api.gate import Gate
-from veche.contracts.payments.receipt import Fault, ReceiptError, Verified, verify_receipt
 from veche.protocol.errors import BadSignatureError, NotFoundError, UnavailableError
 from veche.protocol.ids import Ulid, hex_of_ulid, ulid
 from veche.protocol.money import Money

@@ -10,6 +10,7 @@ import pytest
 
 from appservices.payments.api.peers import hash_of
 from appservices.payments.api.refunds import RefundBody
+from appservices.payments.core.proofs.receipts import verify_receipt
 from appservices.payments.service import (
     api_refunds,
     invoices,
@@ -35,7 +36,6 @@ from tests.integration.appservices.payments.peers_rig import (
 from tests.support.postgres import execute
 from veche.api.bearer import OrganisationCaller
 from veche.contracts.payments.invoice_api import InvoiceBody
-from veche.contracts.payments.receipt import verify_receipt
 from veche.protocol.errors import MalformedError
 from veche.protocol.wire import parse
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from appservices.payments.api.peers import PeerHead, hash_of
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.peers import origin_of
+from appservices.payments.core.proofs.receipts import verify_receipt
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import (
     files,
@@ -43,7 +44,6 @@ from tests.integration.appservices.payments.peers_rig import (
     two,
 )
 from tests.support.postgres import execute
-from veche.contracts.payments.receipt import verify_receipt
 from veche.protocol.errors import BadSignatureError
 from veche.protocol.ids import UserId, derived_ulid
 from veche.transparency.notes import Checkpoint, NoteSigner, open_note, read_verifier_key
@@ -706,3 +706,21 @@ def test_a_commit_with_a_receipt_in_another_currency_credits_nobody() -> None:
         execute(there.dsn, "DELETE FROM payments.peer_fault")
         there.take(here.signed("cancel", id=packet["id"]))
         there.write()
+
+
+def test_a_payment_with_the_id_of_an_escrow_does_not_let_go_of_what_that_set_aside() -> None:
+    with two() as (here, there):
+        there.say(BOB, "escrow", "@dora:there.test 100 EUR bicycle")
+        there.answer(UserId("@dora:there.test"), "join")
+        there.answer(BOB, "fund")
+        there.write()
+        escrow = there.row("escrow")
+        assert (escrow["state"], there.balance(BOB)) == ("funded", (MONEY - 10_000, 10_000))
+        question = here.ask(here.paid_by_key(ALICE, BOB, 100), "prepare")
+        assert question is not None
+
+        there.take(here.resigned(question, packet={**question["packet"], "id": escrow["id"]}))
+        there.take(here.signed("cancel", id=escrow["id"]))
+        there.write()
+
+        assert there.balance(BOB) == (MONEY - 10_000, 10_000)

@@ -11,6 +11,7 @@ from appservices.signing.core.judged import judged
 from tests.integration.appservices.signing.chats import DAVE, ChatSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.keys import BrowserKey, approval_of
+from tests.support.sign_page import FreshKey
 
 if TYPE_CHECKING:
     from appservices.signing.core.evidence.record import Evidence
@@ -83,6 +84,28 @@ class DelegationTests(ChatSite):
         assert (one.party, one.to) == ("p1", "p4")
         assert one.approval is not None
         assert one.approval.person == ALICE
+
+    async def test_a_key_that_is_revoked_since_lets_nobody_act(self) -> None:
+        page = await self.prepare("delegation")
+        assert (await self.delegate(page, self.keys[ALICE], str(CAROL))).status == 200
+        theirs = self.page(self.session(), "p3")
+        begun = await self.away(theirs.certificate, FreshKey(), self.keys[CAROL])
+        assert begun.status == 200, begun
+        now_ms, key = self.host.now_ms(), self.keys[ALICE].id
+        self.run_now(lambda txn: self.host.approvals.revoke(txn, ALICE, key, now_ms))
+
+        refused = await self.away(theirs.sign, self.keys[CAROL])
+        assert refused.body["errcode"] == "ORG.VECHE.DELEGATION_NOT_ALLOWED", refused
+        refused = await self.away(theirs.decline, self.keys[CAROL], "other")
+        assert refused.body["errcode"] == "ORG.VECHE.DELEGATION_NOT_ALLOWED", refused
+
+        # Whose place it is takes it back, although a certificate is there already.
+        keys, self.keys = self.keys, {ALICE: BrowserKey()}
+        self.run_now(self._enrol)
+        self.keys = keys | self.keys
+        back = await self.delegate(page, self.keys[ALICE], None)
+        assert back.status == 200, back
+        assert (await self.away(page.sign, self.keys[ALICE])).status == 200
 
     async def test_nobody_lets_another_act_without_the_key_of_the_party(self) -> None:
         page = await self.prepare("delegation")

@@ -146,6 +146,38 @@ class GuardiansTests(ChatSite):
         assert await self.approve(DAVE) == "approved"
         assert (await self.sign(session)).status == 200
 
+    async def test_the_guardians_of_each_party_are_asked(self) -> None:
+        await self.choose_guardians("dave", DAVE)
+        await self.say_all(BOB, "guardians carol")
+        assert await self.approve(BOB) == "approved"
+        assert await self.approve(CAROL) == "approved"
+        session = self.sent(**two_signers())
+
+        await self.sign(session)
+        await self.sign(session, "p2", BOB)
+
+        for person in (DAVE, CAROL):
+            assert "Please look at a signature" in self.said(person)
+            assert await self.approve(person) == "approved"
+        assert (await self.sign(session)).status == 200
+        assert (await self.sign(session, "p2", BOB)).status == 200
+
+    async def test_who_agreed_with_a_key_that_is_revoked_since_is_asked_anew(self) -> None:
+        await self.choose_guardians("dave", DAVE)
+        session = self.sent(**two_signers())
+        await self.sign(session)
+        assert await self.approve(DAVE) == "approved"
+        stolen, everyone = self.keys[DAVE].id, self.keys
+        self.run_now(lambda txn: self.host.approvals.revoke(txn, DAVE, stolen, self.host.now_ms()))
+
+        assert (await self.sign(session)).body["errcode"] == FIRST
+
+        self.keys = {DAVE: BrowserKey()}
+        self.run_now(self._enrol)
+        self.keys = everyone | self.keys
+        assert await self.approve(DAVE) == "approved"
+        assert (await self.sign(session)).status == 200
+
     async def test_a_reply_with_the_code_and_letting_another_act_wait_for_them_too(self) -> None:
         await self.choose_guardians("dave", DAVE)
         self.run_now(

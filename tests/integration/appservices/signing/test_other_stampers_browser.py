@@ -42,6 +42,7 @@ class SessionsTests(OtherStamps, test_browser.ChromiumTests):
     """All that people sign on their pages: alone, in turn, many at once, any file, as guests."""
 
 
+@pytest.mark.long
 class BlindTests(OtherStamps, test_blind_browser.ChromiumTests):
     """Private documents: signed, and closed by a page."""
 

@@ -13,7 +13,7 @@ from appservices.signing.core.judged import judged
 from appservices.signing.core.records import Level
 from appservices.signing.service import remote_signing
 from tests.integration.appservices.signing.provider_site import ProviderSite
-from tests.integration.appservices.signing.site import ALICE
+from tests.integration.appservices.signing.site import ALICE, BOB
 from tests.support.csc_server import ACCESS, CODE, PIN, Holder
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import Proofs, prepare_signature
@@ -231,6 +231,21 @@ class Providers(ProviderSite):
             assert "Approve the certificate" in answer.body["error"]
         sent = {path for path, _ in self.provider.asked}
         assert sent <= {"info", "credentials/list", "credentials/info"}
+        assert self.levels(session) == []
+
+    async def test_a_provider_is_asked_nothing_once_the_device_key_is_revoked(self) -> None:
+        session, page = self.bob()
+        await self.away(self.choose, page)
+        begun = await self.away(self.post, page, "provider/begin")
+        assert begun.status == 200, begun
+        key = self.keys[BOB].id
+        self.run_now(lambda txn: self.host.approvals.revoke(txn, BOB, key, self.host.now_ms()))
+        sent = len(self.provider.asked)
+
+        for path in ("provider/begin", "provider/order"):
+            answer = await self.away(self.post, page, path)
+            assert (answer.status, answer.body["errcode"]) == (409, "ORG.VECHE.KEY_REVOKED")
+        assert len(self.provider.asked) == sent
         assert self.levels(session) == []
 
     async def test_another_certificate_at_the_provider_is_not_signed_with(self) -> None:

@@ -17,13 +17,14 @@ import attrs
 import pytest
 import yaml
 
+from appservices.witness.core import SIZE_TYPE
 from appservices.witness.folder import name_of
 from tests.support.logs import ORIGIN, TestLog
 from tests.support.processes import ROOT, free_ports, wait_until
 from tests.support.programs import program
 from veche.cli.main import main
 from veche.transparency.notes import NoteSigner, cosignatures, read_verifier_key
-from veche.transparency.witness_protocol import PATH, SIZE_TYPE
+from veche.transparency.witness_protocol import PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -174,7 +174,10 @@ def test_nothing_outlives_a_kill_and_the_next_start_goes_on(run: Run) -> None:
     assert run.log_in("bob")["user_id"] == "@bob:lindenau.localhost"
 
 
-@pytest.mark.parametrize("after_s", [0.3, 0.8, 1.6])
+@pytest.mark.parametrize(
+    "after_s",
+    [pytest.param(0.3, marks=pytest.mark.long), 0.8, pytest.param(1.6, marks=pytest.mark.long)],
+)
 def test_a_kill_during_the_first_start_does_no_harm(fresh: Run, after_s: float) -> None:
     run = fresh
     run.child.start()

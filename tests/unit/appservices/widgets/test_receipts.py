@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.receipts import all_cases
-from tests.unit.veche.contracts.payments.test_receipt import verdict
+from tests.unit.appservices.payments.core.proofs.test_receipts import verdict
 from veche.protocol.errors import MalformedError
 from veche.transparency.envelope import verify_ed25519
 from veche.transparency.notes import read_verifier_key

@@ -220,6 +220,26 @@ MISTAKES: dict[str, tuple[Mistake, tuple[str, ...]]] = {
         changed("url: http://127.0.0.1:8008", "url: http://127.0.0.1:8090"),
         ("homeserver.url", "8008"),
     ),
+    "an address with too high a port": (
+        changed("url: http://127.0.0.1:8008", "url: http://127.0.0.1:80080"),
+        ("homeserver.url", "1 to 65535"),
+    ),
+    "half an address of IPv6": (
+        changed("url: http://127.0.0.1:8008", "url: 'http://[::1'"),
+        ("homeserver.url", "a host"),
+    ),
+    "a host that no name server knows": (
+        changed("url: http://127.0.0.1:8008", "url: http://xn--\u0130.org"),
+        ("homeserver.url", "a host"),
+    ),
+    "a password in an address": (
+        changed("public_url: https://", "public_url: https://me:secret@"),
+        ("pages.public_url",),
+    ),
+    "a path with a character that no path has": (
+        changed("as_token_path: as_token", 'as_token_path: "as\\\\0token"'),
+        ("homeserver.as_token_path", "NUL"),
+    ),
     "a token that can be guessed": (
         several(
             written("as_token", b"x"), changed("as_token: a+", "as_token: x", "registration.yaml")

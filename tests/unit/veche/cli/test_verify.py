@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appservices.payments.core.proofs.receipts import Fault
+from appservices.payments.verifying import receipts as verifying
 from tests.support.receipts import (
     BLOCKS,
     FOREIGN,
@@ -22,11 +24,9 @@ from tests.support.receipts import (
 )
 from tests.support.tree_proofs import consistency_proof
 from veche.cli.main import main
-from veche.cli.verify import command as verify
-from veche.cli.verify.published import Site, SiteError, site_of
-from veche.contracts.payments.receipt import Fault
 from veche.protocol.ids import hex_of_ulid
 from veche.protocol.unpadded_base64 import encode_base64
+from veche.runtime.verifying.published import Site, SiteError, site_of
 from veche.transparency import merkle
 from veche.transparency.notes import Cosigner
 
@@ -133,7 +133,7 @@ class TestOffline:
         assert err.count("\n") == 1
 
     def test_every_fault_has_words(self) -> None:
-        assert set(verify._WORDS) == set(Fault)
+        assert set(verifying.WORDS) == set(Fault)
 
     @pytest.mark.parametrize(
         ("data", "words"),

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.support.tree_proofs import consistency_proof
-from tests.unit.veche.cli.test_verify import API, site
-from tests.unit.veche.contracts.payments.test_ledger_heads import (
+from tests.unit.appservices.payments.core.proofs.test_heads import (
     FORK,
     HASHES,
     KEYS,
@@ -18,6 +17,7 @@ from tests.unit.veche.contracts.payments.test_ledger_heads import (
     post,
     seen,
 )
+from tests.unit.veche.cli.test_verify import API, site
 from veche.cli.main import main
 from veche.protocol.unpadded_base64 import encode_base64
 

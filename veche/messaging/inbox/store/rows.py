@@ -240,13 +240,6 @@ def take(
 
     The room is held until the transaction ends.
 
-    Args:
-        txn: Of the worker.
-        bots: Whose rooms.
-        now_ms: Moment, UTC.
-        room_id: Only this room.
-        before_seq: Only rows before this one.
-
     Returns:
         At most ``ROWS_MAX`` rows; None if no room is due.
     """

@@ -86,14 +86,21 @@ def with_old_devices(keys: PersonKeys, before: PersonKeys) -> PersonKeys:
     return attrs.evolve(keys, devices=sorted_devices([*keys.devices, *old]))
 
 
+def has_others(keys: PersonKeys, devices: Iterable[PeerDevice]) -> bool:
+    """Return whether a person has a device that is none of some others, or has other keys."""
+    return not {_keys_of(one) for one in keys.devices} <= {_keys_of(one) for one in devices}
+
+
 def with_pinned(keys: PersonKeys, pinned: Iterable[PeerDevice]) -> PersonKeys:
     """``keys``, with the pinned devices that the answer hides while the identity is in doubt.
 
-    Else whoever put another identity there could also keep the owner's devices from being told.
+    Else whoever put another identity there could also keep the owner's devices from being told, by
+    leaving them out or by showing other keys under their ids.
     """
-    listed = {device.device_id for device in keys.devices}
-    hidden = [device for device in pinned if device.device_id not in listed]
-    return attrs.evolve(keys, devices=sorted_devices([*keys.devices, *hidden]))
+    listed = set(map(_keys_of, keys.devices))
+    hidden = {one.device_id: one for one in pinned if _keys_of(one) not in listed}
+    kept = [one for one in keys.devices if one.device_id not in hidden]
+    return attrs.evolve(keys, devices=sorted_devices([*kept, *hidden.values()]))
 
 
 def is_vouched(answer: object, user_id: str, devices: Iterable[PeerDevice]) -> bool:
@@ -120,6 +127,10 @@ def read_master(answer: object, user_id: str) -> tuple[bool, str | None]:
 def sorted_devices(devices: Iterable[PeerDevice]) -> tuple[PeerDevice, ...]:
     """Devices in the order of ``PersonKeys``: those that the identity signed, then by id."""
     return tuple(sorted(devices, key=lambda one: (not one.is_cross_signed, one.device_id)))
+
+
+def _keys_of(device: PeerDevice) -> tuple[str, str, str]:
+    return device.device_id, device.curve25519, device.ed25519
 
 
 def _device(keys: object, user_id: str, device_id: object, chain: str | None) -> PeerDevice | None:

@@ -203,6 +203,28 @@ def test_whoever_swaps_the_identity_cannot_hide_the_devices_of_the_owner(desk: D
     assert write(desk, phone, "$again").standing is DeviceStanding.IDENTITY_CHANGED
 
 
+@pytest.mark.parametrize("shown", [Side(ANNA, "GHOST"), Side(ANNA, "PHONE")])
+@pytest.mark.parametrize("late", [None, GHOSTS])
+def test_whoever_lists_other_devices_cannot_hide_those_that_dealt_without_an_identity(
+    desk: Desk, shown: Side, late: Identity | None
+) -> None:
+    phone = dealt(desk)
+    del desk.server.sides[ANNA, "PHONE"]  # first it is gone, then there is another one
+    changed(desk)
+    ask(desk)
+    ghost = desk.add(attrs.evolve(shown, identity=late))
+    changed(desk)
+    ask(desk)
+    desk.add(phone)  # it is there for messages to devices
+    desk.server.extra = {**ghost.published()}
+
+    sealed = desk.say("a warning")
+
+    assert can_read(phone, sealed)
+    assert not can_read(ghost, sealed)
+    assert write(desk, phone, "$again").trust is Trust.E2EE
+
+
 def test_an_identity_that_replaces_another_counts_once_it_is_confirmed(desk: Desk) -> None:
     phone = dealt(desk, with_identity=HERS)
     phone.identity = SECOND  # reset on the phone: it signs the new one, and that is not enough

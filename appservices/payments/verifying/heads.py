@@ -4,80 +4,68 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from veche.cli.verify.published import OtherHistoryError, Site, site_of
-from veche.contracts.payments.ledger_heads import (
-    LedgerHeads,
+from appservices.payments.core.proofs.heads import (
     TwoLedgersError,
     is_chain,
     open_copy,
+    read_copy,
     unproven,
 )
-from veche.protocol.approval import showable
+from appservices.payments.verifying.receipts import WELL_KNOWN
+from veche.contracts.payments.ledger_heads import LedgerHeads
 from veche.protocol.errors import BadSignatureError
+from veche.runtime.verifying.published import OtherHistoryError, Site, site_of
+from veche.runtime.verifying.words import (
+    FalseFileError,
+    OtherFileError,
+    UncheckedError,
+    facts_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veche.contracts.payments.ledger_heads import Copied
+    from appservices.payments.core.proofs.heads import Copied
+    from veche.runtime.verifying.words import Asked
     from veche.transparency.notes import VerifierKey
 
 ASKED_MAX: Final = 200
 """Heads for which a site is asked."""
 
 
-class UnknownLedgerError(Exception):
-    """No key is known of a ledger in the copy."""
-
-
-class FalseHeadsError(Exception):
-    """The copy is false, or proves that there are two ledgers."""
-
-
-def verify_heads(
-    found: Sequence[LedgerHeads | str],
-    keys: Sequence[VerifierKey],
-    url: str | None,
-    *,
-    is_online: bool,
-) -> str:
-    """What the copy of a room proves, in words.
-
-    Args:
-        found: What is in it.
-        keys: Of ledgers that are believed.
-        url: Of the site that is asked; None: that of the ledger's server.
-        is_online: Whether the site is asked for its keys and for its newest head.
+def verify(data: bytes, asked: Asked) -> str:
+    """Say what the copy of a room proves, in words.
 
     Raises:
-        FalseHeadsError: It is false, or the ledger is another one than stood in the room.
-        UnknownLedgerError: Nobody can tell.
-        SiteError: The site cannot be asked.
+        FalseFileError: It is false, or the ledger is another one than stood in the room.
+        UncheckedError: Nobody can tell.
         MalformedError: It has something that is no head.
     """
+    if (found := read_copy(data)) is None:
+        raise OtherFileError("There are no heads of a ledger in this file.")
     try:
-        return _online(found, keys, url) if is_online else _report(_opened(found, keys), {})
+        return _online(found, asked) if asked.is_online else _report(_opened(found, asked.keys), {})
     except TwoLedgersError as e:
         words = f"False: {e}\nKeep both: they prove that there are two ledgers."
-        raise FalseHeadsError(words) from e
+        raise FalseFileError(words) from e
     except BadSignatureError as e:
         words = f"False: a head in it is none that its ledger has signed ({e})."
-        raise FalseHeadsError(words) from e
+        raise FalseFileError(words) from e
 
 
-def _online(
-    found: Sequence[LedgerHeads | str], keys: Sequence[VerifierKey], url: str | None
-) -> str:
+def _online(found: Sequence[LedgerHeads | str], asked: Asked) -> str:
     """The same, with the keys and the newest head of the site of the ledger."""
-    site = Site(url) if url is not None else site_of(_posters(found))
-    site_keys = site.keys()
-    ledgers = _opened(found, [*keys, *site_keys])
-    asked = {}
+    site = Site(asked.site) if asked.site is not None else site_of(_posters(found))
+    site_keys = site.keys(WELL_KNOWN)
+    known = [*asked.keys, *site_keys]
+    ledgers = _opened(found, known)
+    remarks = {}
     for origin in {key.name for key in site_keys} & ledgers.keys():
         unknown = unproven(ledgers[origin])
         for one in unknown[-ASKED_MAX:]:
-            _check(site, [*keys, *site_keys], one)
-        asked[origin] = f"asked {site.url}" + _left_out(len(unknown))
-    return _report(ledgers, asked)
+            _check(site, known, one)
+        remarks[origin] = f"asked {site.url}" + _left_out(len(unknown))
+    return _report(ledgers, remarks)
 
 
 def _check(site: Site, keys: Sequence[VerifierKey], one: Copied) -> None:
@@ -105,7 +93,7 @@ def _opened(
     missing = set(_posters(found)) - {key.name for key in keys}
     if missing:
         names = ", ".join(sorted(missing))
-        raise UnknownLedgerError(
+        raise UncheckedError(
             f"no key of {names} is known: give it with --key, or ask the site with --online"
         )
     return open_copy(found, keys)
@@ -129,9 +117,4 @@ def _of(origin: str, heads: Sequence[Copied], asked: Mapping[str, str]) -> str:
         "proven": proven if len(heads) > 1 or asked else "signed by the ledger",
         "seen by": ", ".join(sorted(others)),
     }
-    lines = [f"{name:<10} {_plain(value)}\n" for name, value in facts.items() if value]
-    return "".join(lines)
-
-
-def _plain(text: str) -> str:
-    return showable(text).replace("\n", " ")
+    return facts_text(facts)

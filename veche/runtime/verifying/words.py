@@ -1,21 +1,67 @@
-"""What `veche verify` says of the witnesses of a log."""
+"""What a function that verifies files for `veche verify` is given, says and raises.
+
+A feature adds one by an entry point of the group ``veche.verifiers``: it takes the bytes of a file
+and ``Asked``, and returns the report on a file that holds.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import attrs
+
+from veche.protocol.approval import showable
 from veche.transparency.cosignatures import are_enough
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
 
     from veche.transparency.cosignatures import Cosigned
     from veche.transparency.notes import VerifierKey
 
 
-class TooFewWitnessesError(Exception):
-    """Fewer witnesses have signed than whoever verifies wants."""
+@attrs.frozen
+class Asked:
+    """What whoever verifies a file wants.
+
+    Attributes:
+        keys: Of logs and witnesses that are believed.
+        needed: How many of these witnesses must have signed.
+        is_online: Whether the site of the log is asked for its keys and its newest head.
+        site: Address of the site that is asked; None: that of the server that the file names.
+    """
+
+    keys: Sequence[VerifierKey]
+    needed: int
+    is_online: bool
+    site: str | None
+
+
+class FalseFileError(Exception):
+    """A file is false; the message says why."""
+
+
+class OtherFileError(FalseFileError):
+    """A file is none that the function knows: another one may."""
+
+
+class NobodyKnowsError(Exception):
+    """Nobody can tell whether a file holds; the message says why."""
+
+
+class UncheckedError(NobodyKnowsError):
+    """A file could not be checked."""
+
+
+def facts_text(facts: Mapping[str, str]) -> str:
+    """A line of a report for each fact that is not empty."""
+    return "".join(f"{name:<10} {plain(value)}\n" for name, value in facts.items() if value)
+
+
+def plain(text: str) -> str:
+    """On one line of a terminal, without what would turn or hide a part of it."""
+    return showable(text).replace("\n", " ")
 
 
 def witness_words(found: Cosigned | None, what: str, given: Collection[VerifierKey]) -> str:
@@ -42,10 +88,10 @@ def check_enough(found: Cosigned | None, given: Collection[VerifierKey], needed:
     """Make sure that so many of the witnesses whose keys were given have signed.
 
     Raises:
-        TooFewWitnessesError: Fewer have.
+        UncheckedError: Fewer have.
     """
     if not are_enough(found, given, needed):
-        raise TooFewWitnessesError(
+        raise UncheckedError(
             f"fewer than {needed} of the witnesses whose keys you gave have signed: ask again"
             " later, or for a newer file"
         )

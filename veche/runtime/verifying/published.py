@@ -1,4 +1,4 @@
-"""What public sites say of ledgers and logs of acts: keys, published heads, proofs."""
+"""What public sites say of their logs: keys, published heads, proofs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import re
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
 
+from veche.protocol.addresses import split_address
 from veche.protocol.errors import BadSignatureError, MalformedError
 from veche.protocol.message import LOOPBACK
 from veche.protocol.unpadded_base64 import decode_base64
+from veche.runtime.verifying.words import UncheckedError
 from veche.transparency.merkle import extends
 from veche.transparency.notes import (
     Checkpoint,
@@ -24,8 +25,6 @@ from veche.transparency.notes import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WELL_KNOWN: Final = "/.well-known/veche/payments"
-ACTS_WELL_KNOWN: Final = "/.well-known/veche/acts"
 TIMEOUT_S: Final = 20
 ANSWER_BYTES_MAX: Final = 64 * 1024
 KEYS_MAX: Final = 16
@@ -35,7 +34,7 @@ _SERVER: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_.-]{1,40}){1,8}")
 
 
-class SiteError(Exception):
+class SiteError(UncheckedError):
     """A site does not answer, or not as it should."""
 
 
@@ -47,11 +46,11 @@ class OtherHistoryError(Exception):
     """The newest head of a site does not begin with an older one that was signed."""
 
 
-class _TooEarlyError(SiteError):
+class TooEarlyError(SiteError):
     """It will be there later."""
 
 
-_ERRORS: Final = {404: NotThereError, 503: _TooEarlyError}
+_ERRORS: Final = {404: NotThereError, 503: TooEarlyError}
 
 
 class Site:
@@ -70,7 +69,7 @@ class Site:
         Raises:
             SiteError: It is another address.
         """
-        parts = urlsplit(url)
+        parts = split_address(url)
         is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
         if not is_safe or not parts.hostname or "@" in parts.netloc:
             raise SiteError("the site should be https://…")
@@ -78,25 +77,18 @@ class Site:
         self._api = ""
         self._of = ""
 
-    def keys(self) -> list[VerifierKey]:
-        """The keys of its ledger, and of the witnesses that it names.
+    def keys(self, well_known: str, of: str = "") -> list[VerifierKey]:
+        """The keys of a log, and of the witnesses that it names; what is asked next is of it too.
+
+        Args:
+            well_known: Path at which the site says them.
+            of: Query that names the log, where the site has several.
 
         Raises:
             SiteError: It does not say them.
         """
-        return self._keys(WELL_KNOWN)
-
-    def act_keys(self, organisation: str) -> list[VerifierKey]:
-        """The same of the log of acts of an organisation; ``newest`` is of that log then.
-
-        Raises:
-            SiteError: It does not say them.
-        """
-        self._of = f"&organisation={quote(organisation, safe='')}"
-        return self._keys(f"{ACTS_WELL_KNOWN}?{self._of[1:]}")
-
-    def _keys(self, well_known: str) -> list[VerifierKey]:
-        answer = self._get(well_known)
+        self._of = of
+        answer = self._get(f"{well_known}?{of}" if of else well_known)
         api, keys = answer.get("api"), answer.get("keys")
         if not isinstance(api, str) or not _PATH.fullmatch(api) or not isinstance(keys, list):
             raise SiteError(f"{self.url} does not say what its keys are")
@@ -108,22 +100,22 @@ class Site:
         except MalformedError as e:
             raise SiteError(f"{self.url} says a key that is none: {e}") from e
 
-    def proof(self, receipt_id: str) -> dict[str, Any] | None:
-        """That the block of a receipt is in its newest head; None: not yet.
+    def answer(self, path: str) -> dict[str, Any]:
+        """The object at a path of the API that was named with the keys.
 
         Raises:
             SiteError: It does not say it.
         """
-        return self._get(f"{self._api}/proof/{receipt_id}", is_waited_for=True) or None
+        return self._get(f"{self._api}/{path}")
 
     def newest(self, after: int, keys: Sequence[VerifierKey]) -> tuple[Checkpoint, list[bytes]]:
-        """Its newest head, and the proof that it begins with one of ``after`` blocks or acts.
+        """Its newest head, and the proof that it begins with one of ``after`` entries.
 
         Raises:
             SiteError: It says none that is signed with one of ``keys``.
         """
-        query = f"after={after}{self._of}" if after else self._of[1:]
-        answer = self._get(f"{self._api}/heads{'?' if query else ''}{query}")
+        query = "&".join(filter(None, (f"after={after}" if after else "", self._of)))
+        answer = self.answer(f"heads?{query}" if query else "heads")
         note, path = answer.get("checkpoint"), answer.get("consistency")
         if not isinstance(note, str) or not isinstance(path, list):
             raise SiteError(f"{self.url} does not say what its newest head is")
@@ -174,14 +166,9 @@ class Site:
             raise SiteError(f"{self.url}{path} answers with more than {bytes_max} bytes")
         return data
 
-    def _get(self, path: str, *, is_waited_for: bool = False) -> dict[str, Any]:
-        """The object at a path; an empty one if it will be there later."""
-        try:
-            data = self.content(path)
-        except _TooEarlyError:
-            if is_waited_for:
-                return {}
-            raise
+    def _get(self, path: str) -> dict[str, Any]:
+        """The object at a path."""
+        data = self.content(path)
         try:
             answer = json.loads(data)
         except (ValueError, RecursionError) as e:

@@ -7,17 +7,16 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.tree_proofs import consistency_proof
-from veche.contracts.payments.ledger_heads import (
+from appservices.payments.core.proofs.heads import (
     COPY_BYTES_MAX,
-    HEADS_KEY,
-    LedgerHeads,
     TwoLedgersError,
     is_chain,
     open_copy,
     read_copy,
     unproven,
 )
+from tests.support.tree_proofs import consistency_proof
+from veche.contracts.payments.ledger_heads import HEADS_KEY, LedgerHeads
 from veche.protocol.errors import BadSignatureError
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency import merkle
