@@ -94,6 +94,8 @@ def _told(error: Exception) -> str | None:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}"
+    if isinstance(error, EOFError):
+        return "nobody is at this terminal to answer; name a file by an option instead, see --help"
     if isinstance(error, ValueError) and str(error) == "embedded null byte":
         return "a path of the configuration has the character NUL in it: write it without"
     # By name: most commands need no database, and to import it takes longer than they do.

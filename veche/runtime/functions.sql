@@ -200,6 +200,23 @@ BEGIN
     END IF;
 END $$;
 
+CREATE OR REPLACE FUNCTION runtime.outbox_append_sealed(of_room text, of_effect text, of_bot text, of_type text, of_relation json, said_at_ms bigint, body text, body_type text, device text, now_ms bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO runtime.outbox (room_id, effect_id, bot, event_type, relation, created_at_ms,
+            state, sealed, sealed_type, sealed_device, first_sent_at_ms, attempts)
+        VALUES (of_room, of_effect, of_bot, of_type, of_relation, said_at_ms,
+            1, body, body_type, device, now_ms, 1)
+        ON CONFLICT (room_id, effect_id) DO NOTHING;
+    IF FOUND THEN
+        INSERT INTO runtime.outbox_work AS w (room_id, bot, next_at_ms)
+            VALUES (of_room, of_bot, said_at_ms)
+            ON CONFLICT (room_id, bot) DO UPDATE SET mark = w.mark + 1;
+    END IF;
+END $$;
+
 CREATE OR REPLACE FUNCTION runtime.outbox_seal_said(of_room text, effects text[], bodies text[], types text[], device text, now_ms bigint)
  RETURNS void
  LANGUAGE plpgsql

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import json
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
-from urllib.parse import urlsplit
 
 import attrs
 from pydantic import Field, field_validator
@@ -17,6 +16,7 @@ from twisted.internet.task import deferLater
 from appservices.signing.keys.core import csc
 from appservices.signing.keys.core.csc import ProviderRefusedError, Version, said
 from appservices.signing.keys.core.provider import Credential, KeyHome, check_key, checked
+from veche.protocol.addresses import split_address
 from veche.protocol.errors import ConfigError, MalformedError, UnavailableError
 from veche.protocol.json_reader import read_json
 from veche.protocol.wire import mapping
@@ -103,13 +103,15 @@ class ProviderClient:
         Raises:
             ConfigError: Plain HTTP to a place outside of the listed networks.
         """
-        parts = urlsplit(section.url)
+        parts = split_address(section.url)
         is_tls = parts.scheme == "https"
+        if not parts.hostname:
+            raise ConfigError(f"{section.url} should be as https://provider.example.org/csc/v2")
         if not is_tls and not section.networks:
             raise ConfigError(f"{section.url} should begin with https://")
         networks = [ipaddress.ip_network(one) for one in section.networks]
         self._reactor = reactor
-        host = parts.hostname or ""
+        host = parts.hostname
         self._place = Place(host, parts.port or (443 if is_tls else 80), parts.netloc, is_tls)
         self._path = parts.path.rstrip("/")
         self._token = token

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from appservices.signing.keys.core.foreign_stamps import believed_token
 from veche.documents.pki.cms import CmsError
 from veche.documents.pki.digests import SHA256
 from veche.documents.pki.stamps import StampRequest
+from veche.protocol.addresses import split_address
 from veche.protocol.errors import MalformedError, UnavailableError
 from veche.runtime.web.outbound import Place
 
@@ -93,13 +93,10 @@ def place_of(url: str) -> tuple[Place, str]:
     Raises:
         MalformedError: It is no address of HTTP.
     """
-    parts = urlsplit(url)
+    parts = split_address(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         raise MalformedError("address", f"{url[:100]!r} should be as https://example.org/path")
     is_tls = parts.scheme == "https"
-    try:
-        port = parts.port or (443 if is_tls else 80)
-    except ValueError as e:
-        raise MalformedError("address", f"{url[:100]!r} has no good port") from e
+    port = parts.port or (443 if is_tls else 80)
     query = f"?{parts.query}" if parts.query else ""
     return Place(parts.hostname, port, parts.netloc, is_tls), f"{parts.path or '/'}{query}"

@@ -13,7 +13,6 @@ import sys
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -26,6 +25,7 @@ from veche.documents.pki.digests import HASHES, SHA256, hash_named
 from veche.documents.pki.stamps import StampRequest, read_token
 from veche.documents.pki.stated import addresses_of, read_certificate
 from veche.documents.signed_file import FILE_BYTES_MAX, file_questions, lasting_addresses
+from veche.protocol.addresses import split_address
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
 from veche.runtime.files.sandbox import SandboxError, in_sandbox
 from veche.runtime.files.signed_files import (
@@ -108,7 +108,7 @@ def remote_stamper(url: str, by: Hash = SHA256) -> Stamper:
         ConfigError: It is no address of HTTP.
         UnavailableError: It does not answer, or with no time stamp of our form.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
+    if split_address(url).scheme not in ("http", "https"):
         raise ConfigError(f"{url} should be as https://services.example.org/_veche/signing/v1/tsa")
 
     def token(imprint: bytes) -> bytes:

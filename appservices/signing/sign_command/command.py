@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from cryptography import x509
+from pydantic import ValidationError
 
 from appservices.signing.keys import SigningPool
 from appservices.signing.keys.core.provider import KeyHome
@@ -292,9 +293,11 @@ async def _at_provider(reactor: Any, arguments: argparse.Namespace) -> Signature
 
 
 def _provider_client(reactor: Any, arguments: argparse.Namespace) -> ProviderClient:
-    section = ProviderSection.model_validate(
-        {"url": arguments.csc, "networks": tuple(arguments.network)}, context=None
-    )
+    given = {"url": arguments.csc, "networks": tuple(arguments.network)}
+    try:
+        section = ProviderSection.model_validate(given)
+    except ValidationError as e:
+        raise ConfigError("--csc should be as https://provider.example.org/csc/v2") from e
     path = arguments.access_token_path
     return ProviderClient(reactor, section, "" if path is None else read_secret(path))
 

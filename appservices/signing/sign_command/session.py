@@ -16,7 +16,7 @@ import hmac
 import re
 import sys
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import attrs
 from twisted.internet.task import deferLater
@@ -39,6 +39,7 @@ from veche.documents.pki.cms import der_of
 from veche.documents.pki.stated import read_certificate
 from veche.documents.signatures.judging import StampRoot
 from veche.documents.signatures.report import Reason
+from veche.protocol.addresses import split_address
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError, RefusedError
 from veche.protocol.message import LOOPBACK
@@ -130,7 +131,7 @@ def read_link(text: str) -> SessionLink:
     Raises:
         MalformedError: It is none, or a part of it is missing.
     """
-    parts = urlsplit(text.strip())
+    parts = split_address(text.strip())
     said = {name: values[0] for name, values in parse_qs(parts.fragment).items()}
     session, party, token = (said.get(name, "") for name in "spt")
     is_ours = _SESSION.fullmatch(session) and _PARTY.fullmatch(party) and _TOKEN.fullmatch(token)

@@ -6,12 +6,12 @@ import re
 from contextlib import closing
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from veche.cli.diagnosis.finding import Answer, Check, Patient
 from veche.cli.diagnosis.machine import SYNAPSE_MIN
 from veche.messaging.inbox.heartbeat import SILENT_MS_MAX
 from veche.messaging.inbox.store import unheard_since
+from veche.protocol.addresses import split_address
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime.config import read_secret
 from veche.runtime.config.yaml_file import read_yaml_file
@@ -119,7 +119,7 @@ def _registration_faults(content: Mapping[str, Any], patient: Patient) -> Iterab
                 f"take {kind} from config/registration.example.yaml; restart the homeserver",
             )
     listen, url = patient.config.listen, content.get("url")
-    parts = urlsplit(url if isinstance(url, str) else "")
+    parts = split_address(url if isinstance(url, str) else "")
     is_here = parts.hostname in {"127.0.0.1", "localhost", "::1"}
     if not parts.hostname or (
         is_here and listen.port and parts.netloc.rpartition(":")[2] != f"{listen.port}"

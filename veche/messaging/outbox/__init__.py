@@ -1,9 +1,9 @@
 """What leaves for the homeserver: written with its cause, sealed once, sent until acknowledged."""
 
+from veche.messaging.outbox.append_store import append
 from veche.messaging.outbox.store import (
     Outgoing,
     Relation,
-    append,
     drop_reactions,
     effect_of,
     is_said,

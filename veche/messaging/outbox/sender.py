@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IReactorTime
 
+    from veche.messaging.outbox.append_store import Said
     from veche.messaging.outbox.marks import Marks
     from veche.messaging.outbox.turns import Ready
     from veche.protocol.ids import EffectId
@@ -145,7 +146,7 @@ class OutboxSender:
         self,
         txn: Cursor,
         here: tuple[UserId, RoomId] | None,
-        said: Sequence[store.Said],
+        said: Sequence[Said],
         now_ms: int,
     ) -> Handover:
         """Seal what a transaction has said in its own room, and announce what is for others.
@@ -167,8 +168,8 @@ class OutboxSender:
                 store.announce(txn, bot, room_id)
         bond = self._places.get(here[0]) if here is not None else None
         if here is not None and bond is not None and here in spoken.rooms:
-            rows = [one.row for one in said if (one.bot, one.room_id) == here]
-            spoken.turn = self._turns.seal(txn, Place(*here, *bond), rows, now_ms)
+            ours = [one for one in said if (one.bot, one.room_id) == here]
+            spoken.turn = self._turns.seal(txn, Place(*here, *bond), ours, now_ms)
         return spoken
 
     def hand_on(self, spoken: Handover) -> None:

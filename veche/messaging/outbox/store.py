@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from veche import acts
-from veche.protocol.acts import ACT, OPENING
 from veche.protocol.ids import EffectId, EventId, RoomId, UserId
 from veche.protocol.message import RelationKind
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from veche.messaging.outbox.marks import Mark
-    from veche.protocol.acts import ActToken
     from veche.runtime.database import Cursor
     from veche.runtime.vault import Vault
 
@@ -30,7 +28,8 @@ ROWS_MAX: Final = 10
 """Rows of one room that one transaction seals: who joins meanwhile does not read them."""
 NEVER_ENCRYPTED: Final = frozenset(("m.reaction", "m.room.redaction"))
 """What clients read only in clear."""
-_SEALED: Final = "sealed"  # the only key of content that is not encrypted for its room yet
+SEALED: Final = "sealed"
+"""The only key of content that is not encrypted for its room yet."""
 
 
 class State(enum.IntEnum):
@@ -103,73 +102,6 @@ class Outgoing:
             self.content,
             to={key: value for key, value in to.items() if value is not None},
         )
-
-
-@attrs.frozen
-class Said:
-    """What a transaction appended that hands it on itself: the row, for a bot and room."""
-
-    bot: UserId
-    room_id: RoomId
-    row: OutboxRow
-
-
-def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
-    """Have something said, once the transaction commits; the same effect id again does nothing.
-
-    Args:
-        txn: The transaction of the cause; what it says is in ``txn.said`` too if that is a list.
-        outgoing: What.
-        act: Token for exactly this message (``Outgoing.form``); it is spent.
-        now_ms: Moment, UTC.
-
-    Raises:
-        ActRequiredError: The token is for another message, or was spent.
-    """
-    acts.spend(txn, act, outgoing.form)
-    content = dict(outgoing.content)
-    if act.opening is not None:
-        # For the person, inside the encryption; never sent where there is none.
-        content[OPENING] = act.opening
-    if outgoing.audience is not None:
-        content[AUDIENCE] = outgoing.audience  # taken out when it is sealed
-    row = OutboxRow(
-        effect_id=outgoing.effect_id,
-        event_type=outgoing.event_type,
-        state_key=outgoing.state_key,
-        redacts=outgoing.redacts,
-        relation=outgoing.relation,
-        content=content,
-        beside={ACT: act.receipt.model_dump(mode="json")},
-        created_at_ms=now_ms,
-    )
-    _insert(txn, outgoing.bot, outgoing.room_id, row)
-    if txn.said is not None:
-        txn.said.append(Said(outgoing.bot, outgoing.room_id, row))
-
-
-def _insert(txn: Cursor, bot: UserId, room_id: RoomId, row: OutboxRow) -> None:
-    relation, content = row.relation, row.content or {}
-    if row.is_sealable:
-        # What is in clear here stays in the log of writes, also once it is overwritten.
-        content = {_SEALED: txn.vault.seal_text(content)}
-    related = relation and [relation.kind.value, relation.target, relation.key]
-    txn.later(
-        "SELECT runtime.outbox_append(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        (
-            room_id,
-            row.effect_id,
-            bot,
-            row.event_type,
-            row.state_key,
-            row.redacts,
-            related and _dumped(related),
-            _dumped(content),
-            _dumped(row.beside),
-            row.created_at_ms,
-            txn.said is None,
-        ),
-    )
 
 
 def announce(txn: Cursor, bot: UserId, room_id: RoomId) -> None:
@@ -297,8 +229,8 @@ def rows(
 
 def _row(values: Sequence[Any], vault: Vault) -> OutboxRow:
     effect_id, event_type, state_key, redacts, relation, content, beside, *rest = values
-    if content is not None and _SEALED in content:  # not so of rows of before
-        content = vault.open_text(content[_SEALED])
+    if content is not None and SEALED in content:  # not so of rows of before
+        content = vault.open_text(content[SEALED])
     *sealed, created_at_ms = rest
     related = relation and Relation(RelationKind(relation[0]), *relation[1:])
     return OutboxRow(
@@ -348,23 +280,6 @@ def set_sealed(
             [row.sealed for row in sealed],
             [row.sealed_type for row in sealed],
             [row.redacts for row in sealed],
-            device,
-            now_ms,
-        ),
-    )
-
-
-def set_said_sealed(
-    txn: Cursor, room_id: RoomId, sealed: Sequence[SealedRow], device: str, now_ms: int
-) -> None:
-    """As ``set_sealed``, of rows that this transaction appended and that redact nothing."""
-    txn.later(
-        "SELECT runtime.outbox_seal_said(%s, %s::text[], %s::text[], %s::text[], %s, %s)",
-        (
-            room_id,
-            [row.effect_id for row in sealed],
-            [row.sealed for row in sealed],
-            [row.sealed_type for row in sealed],
             device,
             now_ms,
         ),
@@ -472,6 +387,7 @@ def unsent(txn: Cursor, bot: UserId, room_id: RoomId) -> list[EffectId]:
     return [EffectId(effect_id) for (effect_id,) in txn.fetchall()]
 
 
-def _dumped(content: object) -> str:
+def dumped(content: object) -> str:
+    """Return JSON as rows have it."""
     # A float or NaN is a bug that must show here, not at the homeserver.
     return json.dumps(content, separators=(",", ":"), allow_nan=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from veche.messaging.outbox import store
+from veche.messaging.outbox import append_store, store
 from veche.protocol.acts import OPENING
 from veche.protocol.errors import TooLargeError
 from veche.protocol.ids import EffectId, EventId, UserId
@@ -248,7 +248,7 @@ class Turns:
             store.set_sealed(txn, place.room_id, fixed, device_id, now_ms)
 
     def seal(
-        self, txn: Cursor, place: Place, rows: Sequence[OutboxRow], now_ms: int
+        self, txn: Cursor, place: Place, said: Sequence[append_store.Said], now_ms: int
     ) -> Turn | None:
         """Fix the bytes of rows in the transaction that appends them, where nothing is in the way.
 
@@ -257,8 +257,9 @@ class Turns:
         """
         turn = Turn(is_room_encrypted=place.sealer.is_encrypted(txn, place.room_id))
         seal = place.sealer.seal_now if turn.is_room_encrypted else None
-        fixed: list[store.SealedRow] = []
-        for row in rows[: store.ROWS_MAX]:
+        fixed: list[tuple[append_store.Said, store.SealedRow]] = []
+        for one_said in said[: store.ROWS_MAX]:
+            row = one_said.row
             if row.state_key is not None or row.redacts is not None or _is_apart(row):
                 break
             try:
@@ -267,11 +268,11 @@ class Turns:
                 break
             turn.has_keys |= turn.is_room_encrypted and row.is_sealable
             turn.ready.append(Ready(row, one.sealed, one.sealed_type, one.redacts))
-            fixed.append(one)
+            fixed.append((one_said, one))
         if not fixed:
             return None
-        turn.is_all = len(fixed) == len(rows)
-        store.set_said_sealed(txn, place.room_id, fixed, place.sealer.device_id, now_ms)
+        turn.is_all = len(fixed) == len(said)
+        append_store.set_said_sealed(txn, fixed, place.sealer.device_id, now_ms)
         return turn
 
     def _seal(

@@ -14,7 +14,6 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import attrs
@@ -28,6 +27,7 @@ from pydantic import (
     ValidationInfo,
 )
 
+from veche.protocol.addresses import split_address
 from veche.protocol.errors import ConfigError, MalformedError
 from veche.protocol.texts.catalogue import LANGUAGES
 from veche.runtime.config.secret_files import read_secret_bytes
@@ -84,9 +84,10 @@ SecretPath = Annotated[Path, BeforeValidator(_read_path), SECRET]
 
 
 def _check_address(value: str) -> str:
+    parts = split_address(value)
     try:
-        parts = urlsplit(value)
-        is_good = bool(parts.hostname) and parts.port != 0 and parts.username is None
+        host = (parts.hostname or "").encode("idna")
+        is_good = bool(host) and parts.port != 0 and parts.username is None
     except ValueError:
         is_good = False
     if not is_good:

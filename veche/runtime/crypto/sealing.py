@@ -1,9 +1,8 @@
 """Sealing what a bot says in a room, and handing the room's session to its readers.
 
-The usual message costs two statements: one checks the epoch and says whether anything changed that
-the session depends on, one stores the ratchet. Only where something changed are readers looked at.
-What is in memory is compared with what is committed each time, so a transaction that was rolled
-back after it changed an object does no harm.
+The usual message costs two statements: one demands what the session was settled for, one stores the
+ratchet. Only where something changed are readers looked at. What is in memory is compared with what
+is committed each time, so a transaction that was rolled back does no harm.
 """
 
 from __future__ import annotations
@@ -52,17 +51,17 @@ class NotEncryptedError(RefusedError):
 
 @attrs.define
 class _Cached:
-    """An outbound session in memory; ``readers`` is the digest for which it was settled.
+    """An outbound session in memory.
 
     Attributes:
-        readers: None until it was settled.
+        row: For which it was settled; None until it was.
         again_at_ms: When to look at the readers again though nothing changed; None: never.
         has_invited: Whether somebody must be asked for at each message.
     """
 
     session: vz.GroupSession
     session_id: str
-    readers: str | None = None
+    row: SealingRow | None = None
     again_at_ms: int | None = None
     has_invited: bool = False
     unreadable_by: tuple[str, ...] = ()
@@ -195,10 +194,8 @@ class Sealer:
         """
         payload = megolm.payload_bytes(room_id, event_type, dict(content))
         writer = self._writer
-        if (
-            writer.is_lost
-            or rooms.sealing_row(txn, writer.device_no, writer.epoch, room_id) is None
-        ):
+        place = writer.device_no, writer.epoch, room_id
+        if writer.is_lost or rooms.sealing_row(txn, *place) is None:
             raise writer.lost()
         self._apart.add(room_id)  # should it not be prepared
         readers = self._fresh_readers(txn, room_id)
@@ -229,7 +226,7 @@ class Sealer:
     ) -> Json:
         """As ``seal``, where the session is settled and the device free; without ``prepare``.
 
-        It waits for nobody, so it can be called by transactions that hold other locks.
+        It waits for nobody: a transaction in which something has changed runs again.
 
         Raises:
             TooLargeError: The payload is over ``PAYLOAD_BYTES_MAX``; nothing was written.
@@ -241,12 +238,16 @@ class Sealer:
         cached, writer = self._cached.get(room_id), self._writer
         if cached is None or cached.has_invited or not _is_settled(cached, now_ms):
             raise NotPrepared("the session is not settled")
-        if writer.is_lost:
-            raise NotPrepared("another process writes")
-        row = rooms.sealing_row(txn, writer.device_no, writer.epoch, room_id, waits=False)
+        place, count = (writer.device_no, writer.epoch, room_id), cached.session.message_index
+        if txn.is_again or cached.row is None:
+            row = rooms.sealing_row(txn, *place, waits=False)
+        else:  # what is stored demands the count
+            row = attrs.evolve(cached.row, message_count=count)
+            rooms.demand_sealing(txn, *place, row)
         if row is None or not self._is_current(cached, row, now_ms):
             raise NotPrepared("the device is busy, or the session is not what was committed")
-        return self._sealed(txn, room_id, cached, row.message_count, payload, content, beside)
+        cached.row = row
+        return self._sealed(txn, room_id, cached, count, payload, content, beside)
 
     def _check_held(self, txn: Cursor, room_id: str, content: Mapping[str, Any]) -> None:
         """Raise ``HeldBack`` for a document while a reader's identity is in doubt."""
@@ -275,9 +276,8 @@ class Sealer:
     def _session_for(self, txn: Cursor, room_id: str, now_ms: int) -> tuple[_Cached, int]:
         """The session to seal with, settled, and how many messages it sealed."""
         writer = self._writer
-        if writer.is_lost:
-            raise writer.lost()
-        row = rooms.sealing_row(txn, writer.device_no, writer.epoch, room_id)
+        place = writer.device_no, writer.epoch, room_id
+        row = None if writer.is_lost else rooms.sealing_row(txn, *place)
         if row is None:
             raise writer.lost()
         if not row.is_encrypted:
@@ -308,7 +308,7 @@ class Sealer:
         return (
             _is_committed(cached, row)
             and row.is_encrypted
-            and cached.readers == row.readers
+            and (cached.row and cached.row.readers) == row.readers
             and _is_settled(cached, now_ms)
             and self._rotation(cached, row, now_ms, (), ()) is None
         )
@@ -354,9 +354,10 @@ class Sealer:
         self._check_claimed(wanted, now_ms)
         if cached is None or why is not None:
             cached = self._rotated(txn, room_id, why or Rotation.FIRST, now_ms)
+            row = attrs.evolve(row, session_id=cached.session_id, created_at_ms=now_ms)
         self._hand_out(txn, room_id, cached, wanted, reached)
         is_known = all(one.is_fresh for one in readers)
-        cached.readers = row.readers
+        cached.row = row
         cached.unreadable_by = wanted.unreadable_by
         cached.has_invited = any(one.is_invited for one in readers)
         cached.again_at_ms = None if wanted.is_settled and is_known else now_ms + CLAIM_RETRY_MS
@@ -487,7 +488,7 @@ def _is_meant(audience: str, reader: Reader, device: PeerDevice) -> bool:
 
 def _is_settled(cached: _Cached, now_ms: int) -> bool:
     is_due = cached.again_at_ms is not None and cached.again_at_ms <= now_ms
-    return cached.readers is not None and not is_due
+    return cached.row is not None and not is_due
 
 
 def _persons(readers: Sequence[Reader]) -> list[sharing.Person]:

@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as _Connection  # noqa: N812 -- types
 from psycopg2.extensions import cursor as _Cursor  # noqa: N812
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from psycopg2.sql import Composable
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _BEGIN = b"BEGIN"
 _COMMIT = b"COMMIT"
+_KEPT = "SELECT set_config('veche.row', row_to_json(one)::text, FALSE) FROM ({}) AS one"
+_AS_JSON = "SELECT row_to_json(one) FROM ({}) AS one"
+_ROW = "SELECT current_setting('veche.row')::json"
 
 
 class LostError(Exception):
@@ -44,7 +47,7 @@ class Cursor(_Cursor):
             may be why.
     """
 
-    _waiting: list[bytes] | None = None
+    _waiting: list[bytes | Callable[[], bytes]] | None = None
     _is_alone = False
     tokens: frozenset[bytes] = frozenset()
     vault: Vault
@@ -60,11 +63,8 @@ class Cursor(_Cursor):
         """Run a statement, after what waits for it."""
         if self._is_alone:
             raise RuntimeError("a statement that is alone has none beside it")
-        waiting = self._waiting
-        if waiting:
-            whole = b";".join([*waiting, self.mogrify(query, vars)])
-            waiting.clear()
-            super().execute(whole)
+        if self._waiting:
+            super().execute(b";".join([*self._taken(), self.mogrify(query, vars)]))
         else:
             super().execute(query, vars)
 
@@ -77,6 +77,13 @@ class Cursor(_Cursor):
             self.execute(query, values)
         else:
             self._waiting.append(self.mogrify(query, values))
+
+    def made_later(self, make: Callable[[], bytes]) -> None:
+        """Run a statement as ``later`` does; it is made, by ``mogrify``, when it leaves."""
+        if self._waiting is None:
+            self.execute(make())
+        else:
+            self._waiting.append(make)
 
     def alone(self, query: str, values: Values = None) -> None:
         """Run the only statement of a transaction, which commits by itself.
@@ -92,11 +99,36 @@ class Cursor(_Cursor):
         self.execute(query, values)
         self._is_alone = True
 
+    def last(self, query: str, values: Values = None) -> dict[str, Any]:
+        """Run the last statement of a transaction and commit, in one trip; return its row.
+
+        It may run twice, as what is ``alone``. Of several statements in a trip only the last one
+        answers, so the session keeps the row until the commit is done.
+
+        Args:
+            query: Gives exactly one row, whose values JSON has.
+            values: For the query.
+        """
+        if self._waiting is None:
+            self.execute(_AS_JSON.format(query), values)
+        else:
+            self.later(_KEPT.format(query), values)
+            self._waiting.append(_COMMIT)
+            self.execute(_ROW)
+            self._is_alone = True
+        [(row,)] = self.fetchall()
+        return dict(row)
+
     def commit(self) -> None:
         """End the transaction; the server is not asked where there was no statement."""
         if self._is_alone or self._waiting is None or self._waiting == [_BEGIN]:
             return
-        self.end(*self._waiting)
+        self.end(*self._taken())
+
+    def _taken(self) -> list[bytes]:
+        """The statements that wait, which leave now."""
+        waiting, self._waiting = self._waiting or [], []
+        return [one if isinstance(one, bytes) else one() for one in waiting]
 
     def end(self, *waiting: bytes) -> None:
         """Commit an open transaction, after statements that wait for it.

@@ -6,7 +6,6 @@ import sys
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from cryptography import x509
 
@@ -14,6 +13,7 @@ from veche.documents.pki.asking import KIND
 from veche.documents.pki.stated import is_authority
 from veche.documents.signatures.judging import ALGORITHMS_END, Trusted
 from veche.documents.signed_file import judge_file
+from veche.protocol.addresses import split_address
 from veche.protocol.approval import showable
 from veche.protocol.errors import MalformedError
 
@@ -114,7 +114,7 @@ def _asked(what: Sequence[tuple[str, bytes | None]]) -> list[bytes]:
     """What comes from addresses, of which some get a question."""
     found = []
     for address, question in what[:LISTS_MAX]:
-        if urlsplit(address).scheme not in ("http", "https"):
+        if split_address(address).scheme not in ("http", "https"):
             continue
         kind = {} if question is None else {"Content-Type": KIND}
         request = urllib.request.Request(address, question, kind)  # noqa: S310 -- checked above

@@ -7,8 +7,8 @@ import re
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
+from veche.protocol.addresses import split_address
 from veche.protocol.errors import BadSignatureError, MalformedError
 from veche.protocol.message import LOOPBACK
 from veche.protocol.unpadded_base64 import decode_base64
@@ -69,7 +69,7 @@ class Site:
         Raises:
             SiteError: It is another address.
         """
-        parts = urlsplit(url)
+        parts = split_address(url)
         is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
         if not is_safe or not parts.hostname or "@" in parts.netloc:
             raise SiteError("the site should be https://…")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import collections
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -22,7 +21,8 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.failure import Failure
 
-from veche.protocol.errors import UnavailableError
+from veche.protocol.addresses import split_address
+from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime.web.connecting import cancellable
 
 if TYPE_CHECKING:
@@ -91,11 +91,11 @@ class Connections:
             connections_max: How many may be open.
 
         Raises:
-            ValueError: The URL has another form.
+            ConfigError: The URL has another form.
         """
-        url = urlsplit(base_url)
+        url = split_address(base_url)
         if url.scheme not in {"http", "https"} or not url.hostname or url.path.strip("/"):
-            raise ValueError(f"{base_url} is not of the form http://host:port")
+            raise ConfigError(f"{base_url} is not of the form http://host:port")
         self._reactor = reactor
         self._is_tls = url.scheme == "https"
         self._hostname = url.hostname

@@ -16,7 +16,6 @@ import re
 from base64 import b64encode
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import attrs
 from treq.content import collect
@@ -34,6 +33,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from veche.protocol.addresses import split_address
 from veche.protocol.errors import MalformedError, RefusedError
 from veche.runtime import metrics
 from veche.runtime.web.http_client import HEAD_BYTES_MAX, Answer, AnswerTooLargeError, NoAnswerError
@@ -449,11 +449,8 @@ def place_of(url: str) -> tuple[Place, str]:
     Raises:
         MalformedError: It has another form than ``https://host[:port]/path?query``.
     """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError as e:
-        raise MalformedError("body.url", "should be an address such as https://host/path") from e
+    parts = split_address(url)
+    host, port = parts.hostname or "", parts.port
     bare = f"[{host}]" if ":" in host else host
     is_right = parts.scheme in {"http", "https"} and is_host(bare) and port != 0
     if not is_right or parts.username is not None or parts.fragment:

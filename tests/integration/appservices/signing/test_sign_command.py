@@ -285,6 +285,8 @@ class SignTests(TestCase):
             (["--key", desk.path("none.pem"), "--certificate", chain], "cannot be read"),
             (["--pkcs11", "/x.so"], "needs --token and --label"),
             (["--csc", "http://example.org/csc/v1"], "should begin with https"),
+            (["--csc", "example.org"], "--csc should be as https://"),
+            (["--csc", "https://["], "should be as https://"),
             (["--csc", "https://127.0.0.1/csc/v1"], "no address of the public Internet"),
             (["--key", key, "--network", "x"], "no network"),
             ([*desk.in_file, "--tsa", "ftp://example.org"], "should be as https://"),

@@ -18,8 +18,9 @@ from tests.integration.veche.rig import (
     new_bot,
     now_ms,
 )
+from tests.support.postgres import execute
 from veche.messaging.inbox import store
-from veche.messaging.outbox.store import CHANNEL, Relation, State
+from veche.messaging.outbox.store import CHANNEL, Relation, State, is_said
 from veche.messaging.outbox.turns import (
     HELD_MAX,
     HELD_MS,
@@ -103,6 +104,43 @@ class HandingOnTests(OfflineCase):
         [spoken] = handed
         assert spoken.turn is not None
         assert rows == [(one.row.effect_id, one.body) for one in spoken.turn.ready]
+
+    async def test_an_answer_is_written_once_and_never_as_it_was_said(self) -> None:
+        rig, handed = await self.scene()
+        execute(
+            self.dsn,
+            "CREATE TRIGGER once BEFORE UPDATE ON runtime.outbox FOR EACH ROW"
+            " EXECUTE FUNCTION runtime.refuse_change();"
+            "CREATE TRIGGER sealed BEFORE INSERT ON runtime.outbox FOR EACH ROW"
+            " WHEN (NEW.content IS NOT NULL) EXECUTE FUNCTION runtime.refuse_change()",
+        )
+
+        await self.ask(rig)
+
+        [spoken] = handed
+        assert spoken.turn is not None
+        assert self.states(rig) == [State.SEALED]
+
+    async def test_an_answer_that_its_service_looks_at_is_sealed_all_the_same(self) -> None:
+        rig, handed = await self.scene()
+        [bot] = rig.bots
+        found: list[bool] = []
+
+        def say_and_look(txn: Cursor, inbound: Inbound) -> None:
+            content = {"msgtype": "m.text", "body": "answer me"}
+            effect = rig.service.say(txn, bot, ROOM, content, cause=inbound.event_id)
+            found.append(is_said(txn, ROOM, effect))
+
+        self.swap(FakeService, "receive", lambda _, txn, inbound: say_and_look(txn, inbound))
+
+        await self.ask(rig)
+
+        [spoken] = handed
+        assert found == [True]
+        assert spoken.turn is not None
+        rows = await rig.database.run("test", _rows, bot)
+        assert rows == [(one.row.effect_id, one.body) for one in spoken.turn.ready]
+        assert self.states(rig) == [State.SEALED]
 
     async def test_behind_something_that_was_not_sent_it_waits_for_its_turn(self) -> None:
         rig, handed = await self.scene()

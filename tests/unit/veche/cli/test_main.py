@@ -160,6 +160,7 @@ def test_the_version_names_the_commit(capsys: pytest.CaptureFixture[str]) -> Non
     [
         (FileNotFoundError(2, "No such file or directory", "a.yaml"), "a.yaml: No such file"),
         (ValueError("embedded null byte"), "has the character NUL"),
+        (EOFError(), "nobody is at this terminal to answer"),
         (psycopg2.OperationalError("server gone\nat once"), "the database refuses: server gone;"),
         (
             psycopg2.errors.InsufficientPrivilege("permission denied"),

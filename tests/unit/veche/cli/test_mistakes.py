@@ -228,6 +228,10 @@ MISTAKES: dict[str, tuple[Mistake, tuple[str, ...]]] = {
         changed("url: http://127.0.0.1:8008", "url: 'http://[::1'"),
         ("homeserver.url", "a host"),
     ),
+    "a host that no name server knows": (
+        changed("url: http://127.0.0.1:8008", "url: http://xn--\u0130.org"),
+        ("homeserver.url", "a host"),
+    ),
     "a password in an address": (
         changed("public_url: https://", "public_url: https://me:secret@"),
         ("pages.public_url",),

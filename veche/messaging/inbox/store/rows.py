@@ -297,17 +297,17 @@ def settle(
     bots: Collection[UserId],
     taken: Collection[tuple[RoomId, UserId]] = (),
 ) -> Settled:
-    """End the work on a room.
+    """End the work on a room, and the transaction.
 
     Args:
-        txn: The transaction of the claim.
+        txn: The transaction of the claim; nothing may follow in it.
         claim: The room.
         end: How far it got.
         bots: Of this process.
         taken: Rooms that others of this process have, for which bot; they look themselves when they
             are done.
     """
-    txn.execute(
+    row = txn.last(
         "SELECT due_at_ms, outbox_mark FROM runtime.inbox_end(%s, %s, %s, %s::bigint[],"
         " %s::bigint[], %s, %s::text[], %s::text[], %s::text[], %s)",
         (
@@ -323,8 +323,7 @@ def settle(
             end.sealed_count,
         ),
     )
-    [(due_at_ms, outbox_mark)] = txn.fetchall()
-    return Settled(due_at_ms, outbox_mark)
+    return Settled(row["due_at_ms"], row["outbox_mark"])
 
 
 def next_due(txn: Cursor, bots: Collection[UserId]) -> int | None:

@@ -92,13 +92,17 @@ SELECT o.session_id, o.message_count, o.created_at_ms, r.is_encrypted, r.rotatio
         p.outdated_seq,
         p.queried_seq), ',' ORDER BY m.user_id), ''))
     FROM runtime.room_member m LEFT JOIN crypto.person p ON p.user_id = m.user_id
-    WHERE m.room_id = %(room)s AND m.membership IN ('join', 'invite'))
+    WHERE m.room_id = %(room)s AND m.membership IN ('join', 'invite')) AS digest
 FROM crypto.device d
     LEFT JOIN crypto.room_key_out o ON o.device_no = d.device_no AND o.room_id = %(room)s
     LEFT JOIN crypto.room r ON r.room_id = %(room)s
 WHERE d.device_no = %(no)s AND d.writer_epoch = %(epoch)s AND d.retired_at_ms IS NULL
 FOR NO KEY UPDATE OF d"""
 _SEALING_NOW: Final = _SEALING + " SKIP LOCKED"
+_DEMAND_SEALING: Final = f"""
+SELECT runtime.demand((SELECT is_encrypted AND session_id = %(session)s
+    AND (rotation_ms, rotation_messages) = (%(rotation_ms)s, %(rotation_messages)s)
+    AND digest = %(readers)s FROM ({_SEALING_NOW}) AS s), 'the session is not settled')"""  # noqa: S608 -- of constants
 
 
 def sealing_row(
@@ -117,6 +121,27 @@ def sealing_row(
     limits = Limits() if row[4] is None else Limits(row[4], row[5])
     visibility = row[6] or HISTORY_DEFAULT
     return SealingRow(row[0], row[1] or 0, row[2] or 0, bool(row[3]), limits, visibility, row[7])
+
+
+def demand_sealing(
+    txn: Cursor, device_no: int, epoch: int, room_id: str, settled: SealingRow
+) -> None:
+    """Have the transaction run again unless a row is as it was, but for its count of messages.
+
+    The device is locked; a transaction that would have to wait for it runs again too.
+    """
+    txn.later(
+        _DEMAND_SEALING,
+        {
+            "room": room_id,
+            "no": device_no,
+            "epoch": epoch,
+            "session": settled.session_id,
+            "rotation_ms": settled.limits.rotation_ms,
+            "rotation_messages": settled.limits.rotation_messages,
+            "readers": settled.readers,
+        },
+    )
 
 
 def readers_of(txn: Cursor, room_id: str, own_user_id: str) -> list[Reader]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,11 +22,13 @@ from veche.runtime.crypto.sealing import NotEncryptedError
 from veche.runtime.crypto.to_device import ATTEMPTS_MAX, DEVICES_A_ROW_MAX
 from veche.runtime.crypto.tracking import Hooks
 from veche.runtime.crypto.writer import LostWriterError
+from veche.runtime.database import connect
 from veche.runtime.matrix.client import MatrixError
 from veche.runtime.ports import NotPrepared
 
 if TYPE_CHECKING:
     from veche.runtime.crypto.core.values import Json
+    from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres
 
@@ -283,6 +286,74 @@ def test_a_plain_room_is_remembered_until_it_is_encrypted(desk: Desk) -> None:
 
     assert is_encrypted(is_again=True)
     assert is_encrypted()
+
+
+def seal_now(desk: Desk, *bodies: str, is_again: bool = False) -> list[Json]:
+    """Seal messages as the worker does, in one transaction."""
+
+    def seal(txn: Cursor) -> list[Json]:
+        txn.is_again = is_again
+        contents = [{"msgtype": "m.text", "body": body} for body in bodies]
+        rest: Any = ({}, desk.now_ms)
+        kind, now = "m.room.message", desk.sealer.seal_now
+        return [now(txn, RoomId(ROOM), kind, content, *rest) for content in contents]
+
+    return run(desk.database.run("seal", seal))
+
+
+def test_what_is_sealed_at_once_is_read_in_order(desk: Desk) -> None:
+    anna = desk.add(Side(ANNA, "ANNA1"))
+    desk.room(ANNA)
+    first = desk.say()
+
+    sealed = seal_now(desk, "one", "two")
+
+    assert [read(anna, one) for one in (first, *sealed)] == ["hello", "one", "two"]
+    assert desk.database.execute("SELECT message_count FROM crypto.room_key_out") == [(3,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "is_sealed_then"),
+    [
+        ("UPDATE crypto.person SET outdated_seq = queried_seq + 1", False),
+        ("UPDATE runtime.room_member SET membership = 'leave' WHERE user_id LIKE '@anna%%'", False),
+        ("UPDATE crypto.device SET writer_epoch = writer_epoch + 1", False),
+        ("UPDATE crypto.device SET retired_at_ms = 1", False),
+        ("DELETE FROM crypto.room_key_out", False),
+        ("UPDATE crypto.room_key_out SET session_id = 'another'", False),
+        ("UPDATE crypto.room_key_out SET message_count = 7", False),
+        ("UPDATE crypto.room SET rotation_messages = 1", False),
+        ("UPDATE crypto.room SET rotation_messages = 50", True),
+    ],
+)
+def test_for_what_a_session_was_settled_is_demanded(
+    desk: Desk, change: str, is_sealed_then: bool
+) -> None:
+    desk.add(Side(ANNA, "ANNA1"))
+    desk.room(ANNA)
+    desk.say()
+    with desk.database.connection, desk.database.connection.cursor() as txn:
+        txn.execute(change)
+
+    with pytest.raises(SerializationFailure):
+        seal_now(desk, "at once")
+    with contextlib.nullcontext() if is_sealed_then else pytest.raises(NotPrepared):
+        seal_now(desk, "again", is_again=True)
+    if is_sealed_then:
+        assert seal_now(desk, "and at once, from then on")
+
+
+def test_a_device_that_is_busy_is_not_waited_for(desk: Desk, dsn: str) -> None:
+    desk.add(Side(ANNA, "ANNA1"))
+    desk.room(ANNA)
+    desk.say()
+    with closing(connect(dsn)) as other, other.cursor() as txn:
+        txn.execute("SELECT 1 FROM crypto.device FOR UPDATE")
+
+        with pytest.raises(SerializationFailure):
+            seal_now(desk, "at once")
+        with pytest.raises(NotPrepared):
+            seal_now(desk, "again", is_again=True)
 
 
 def test_a_payload_over_the_limit_spends_no_index(desk: Desk) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import psycopg2.errors
 import pytest
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.threads import deferToThread
@@ -192,6 +193,43 @@ class TransactionTests(DatabaseCase):
             with pytest.raises(RuntimeError, match="alone"):
                 await self.database.run("work", work)
         assert self.count() == 0
+
+    async def test_the_last_statement_answers_and_is_committed_in_one_trip(self) -> None:
+        def work(txn: Cursor) -> tuple[object, bool]:
+            add(txn)
+            txn.later("UPDATE counter SET n = n + 5")
+            row = txn.last("SELECT n + %s AS more, NULL AS less FROM counter", (10,))
+            return row, txn.connection.info.transaction_status == TRANSACTION_STATUS_IDLE
+
+        assert await self.database.run("work", work) == ({"more": 16, "less": None}, True)
+        assert self.count() == 6
+
+    async def test_a_last_statement_that_fails_takes_its_transaction_with_it(self) -> None:
+        def wrong(txn: Cursor) -> None:
+            add(txn)
+            txn.last("SELECT 1/0 AS n")
+
+        def hidden(txn: Cursor) -> None:
+            add(txn)
+            with pytest.raises(psycopg2.Error):
+                txn.execute("SELECT 1/0")
+            txn.last("SELECT n FROM counter")
+
+        for work, error in (
+            (wrong, psycopg2.errors.DivisionByZero),
+            (hidden, psycopg2.errors.InFailedSqlTransaction),
+        ):
+            with pytest.raises(error):
+                await self.database.run("work", work)
+        assert self.count() == 0
+
+    async def test_nothing_follows_the_last_statement(self) -> None:
+        def work(txn: Cursor) -> None:
+            txn.last("SELECT 1 AS n")
+            add(txn)
+
+        with pytest.raises(RuntimeError, match="alone"):
+            await self.database.run("work", work)
 
     async def test_a_transaction_is_timed(self) -> None:
         before = sample("veche_transaction_seconds_count", name="timed")
