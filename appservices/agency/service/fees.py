@@ -46,6 +46,10 @@ _HEARD: Final[Mapping[str, Callable[[int], Input]]] = {PAID: FeePaid, REFUNDED: 
 """What an event is to the case; others change nothing there."""
 
 
+_DIGITS_MAX: Final = 10
+"""Of the number of a fee, so that the database can have it."""
+
+
 def fee_handlers(parts: OfficeParts) -> dict[str, JobHandler]:
     """The handlers of jobs about fees."""
     return {ASK_FEE: _AskFee(parts), GIVE_UP_FEE: _GiveUpFee(parts)}
@@ -152,7 +156,12 @@ class FeeNews(News):
         case_id, _, number = event.ours.rpartition(".")
         heard = _HEARD.get(event.type)
         office = self.office_of(txn, case_id)
-        if heard is not None and number.isdecimal() and office is not None:
+        is_number = number.isdecimal() and len(number) < _DIGITS_MAX
+        if heard is not None and is_number and office is not None:
+            if store.invoice_of_fee(txn, case_id, int(number)) not in {None, event.invoice}:
+                # Whoever makes invoices of this organisation chooses their numbers.
+                logger.warning("invoice %s is not that of fee %s", event.invoice, event.ours)
+                return
             cause = f"payment event {self.organisation} {event.n}"
             scene = office.conversation(txn, cause, now_ms)
             take_step(scene, case_id, heard(int(number)))

@@ -29,7 +29,7 @@ from appservices.signing.core.session import DECLINE, LAPSE, SIGN, Input, NotNow
 from appservices.signing.service import by_hand, guarding
 from appservices.signing.service.effects import Happening, happen
 from appservices.signing.store import certificates, events, meetings, sessions, signatures
-from veche.access.approvals import ApprovalError, fingerprint
+from veche.access.approvals import ApprovalError, fingerprint, revoked_among
 from veche.protocol.errors import MalformedError
 
 if TYPE_CHECKING:
@@ -88,8 +88,12 @@ def check_time(scene: Scene, session: Session, member: Member) -> None:
         NotWrittenError: They are the witness of what was written by hand, which counts no more.
         NotRegistrarError: They are, and may be no more.
         DelegationError: They act for another by a key that was revoked since.
+        NotIdentifiedError: The key was revoked by which their registrar said who they are.
     """
     _check_let(scene, session, member)
+    seen = member.identified if member.is_guest else None
+    if seen is not None and revoked_among(scene.txn, [seen.nonce]):
+        raise NotIdentifiedError
     by_hand.check(scene, session, member)
     deadlines = (session.deadline_at_ms, member.deadline_at_ms)
     is_late = any(one is not None and scene.now_ms >= one for one in deadlines)

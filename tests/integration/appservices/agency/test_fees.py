@@ -106,7 +106,9 @@ class Office:
         self.town.write(CHAT, ALICE, "skip")
         return self.town.write(CHAT, ALICE, "submit")
 
-    def hear(self, type_: str, ours: str | None = None, n: int | None = None) -> list[Said]:
+    def hear(
+        self, type_: str, ours: str | None = None, n: int | None = None, invoice: str | None = None
+    ) -> list[Said]:
         """An event comes; what is said then."""
         self.count += 1
         [key] = self.invoicing.made or [""]
@@ -114,7 +116,7 @@ class Office:
             n=n or self.count,
             type=type_,
             at_ms=self.town.now_ms,
-            invoice=self.invoicing.invoice_id(key),
+            invoice=invoice or self.invoicing.invoice_id(key),
             ours=key if ours is None else ours,
         )
         before = len(self.town.said)
@@ -180,6 +182,16 @@ def test_what_concerns_no_case_of_ours_is_passed_over(office: Office, ours: str)
     assert office.hear("invoice.objected") == []
     assert office.cursor() == 2
     assert office.town.case().state == "paying"
+
+
+def test_another_invoice_with_the_number_of_a_fee_does_not_pay_it(office: Office) -> None:
+    office.apply()
+    cheap = office.invoicing.invoice_id("a parking ticket of 0.01 EUR")
+
+    assert office.hear(PAID, invoice=cheap) == []
+    assert office.hear(PAID, f"{office.town.case().id}.99999999999") == []
+    assert office.town.case().state == "paying"
+    assert "12.00 EUR are paid" in new_words(office.hear(PAID))
 
 
 def test_another_organisation_moves_no_case_of_this_one(office: Office) -> None:

@@ -236,6 +236,19 @@ class MeetingTests(MeetingSite):
         assert await self.approve(CAROL) == "approved"
         assert self.session().member("p2").identified is not None  # type: ignore[union-attr]
 
+    async def test_nobody_signs_by_the_word_of_a_registrar_whose_key_is_revoked_since(self) -> None:
+        await self.prepare()
+        phone, claimed = await self.meet()
+        await self.tap(CAROL, "passport")
+        await self.say_all(CAROL, "Bob Brown")
+        assert await self.approve(CAROL) == "approved"
+        key, now_ms = self.keys[CAROL].id, self.host.now_ms()
+        self.run_now(lambda txn: self.host.approvals.revoke(txn, CAROL, key, now_ms))
+
+        answer = await self.away(phone.page(claimed).sign, phone.device)
+
+        assert answer.body.get("errcode") == "ORG.VECHE.NOT_IDENTIFIED", answer
+
     async def test_who_holds_the_phone_can_leave_and_the_registrar_is_told(self) -> None:
         await self.prepare()
         phone, _ = await self.meet()
