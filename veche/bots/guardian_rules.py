@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 import attrs
 
-from veche.access.approvals import DECLINE
+from veche.access.approvals import DECLINE, revoked_among
 from veche.bots import Conversation
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
@@ -267,7 +267,12 @@ class GuardRules(abc.ABC, Generic[S, R]):
                 scene.tell(room_id, one.person, doc)
 
     def _activate(self, scene: S, rule: R, heard: RuleInput) -> None:
-        """Let a rule take the place of the one that counted."""
+        """Let a rule take the place of the one that counted, unless its key is revoked since."""
+        owner, _ = self.members(scene, rule)
+        if rule.approved_by is not None and revoked_among(scene.txn, [rule.approved_by]):
+            self.end(scene, rule)
+            self._tell_owner(scene, rule, words.UNCHANGED, owner.name)
+            return
         before = self.counting(scene, rule)
         if before is not None:
             self._step(scene, before, RuleInput.END)
@@ -275,7 +280,6 @@ class GuardRules(abc.ABC, Generic[S, R]):
         rule = self._step(scene, rule, heard)
         if not rule.needed:
             self._step(scene, rule, RuleInput.END)
-        owner, _ = self.members(scene, rule)
         room_id = scene.chat_of(owner.person)
         if room_id is not None:
             scene.tell(room_id, owner.person, self.shown(scene, owner.person))

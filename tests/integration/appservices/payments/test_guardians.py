@@ -154,6 +154,17 @@ def test_a_weaker_rule_counts_at_its_time_and_not_a_moment_before(dsn: str) -> N
         guardians.RULES.wait_is_over(then.scene, coming.id)  # a second time changes nothing
 
 
+def test_a_weaker_rule_does_not_count_once_its_key_is_revoked(here: World) -> None:
+    before = rule(here, BOB)
+    coming = rule(here, state=RuleState.WAITING, counts_from_ms=NOW_MS)
+    revoke_keys(here.scene.txn, ALICE, NOW_MS)
+
+    guardians.RULES.wait_is_over(here.scene, coming.id)
+
+    assert guards.rule(here.scene.txn, before.id).state is RuleState.ACTIVE
+    assert guards.rule(here.scene.txn, coming.id).state is RuleState.ENDED
+
+
 def test_a_guardian_who_left_does_not_count(here: World) -> None:
     scene, bob = here.scene, here.scene.holder(BOB).id
     assert guarding.has_left(scene, bob, BOB)  # no chat
