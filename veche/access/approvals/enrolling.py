@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from veche.access.approvals import store, texts
+from veche.access.approvals import limits, store, texts
 from veche.access.approvals.core import (
     ENROLMENT,
     ENROLMENT_CODE_DIGITS,
@@ -253,6 +253,8 @@ def enrol_guest(txn: Cursor, person: UserId, public: bytes, label: str, now_ms: 
 def revoke(txn: Cursor, parts: Parts, person: UserId, key_id: str, now_ms: int) -> Key:
     """Revoke a key; from this transaction on it approves nothing. Again changes nothing.
 
+    The daily limits for codes that it raised end with it.
+
     Raises:
         NotFoundError: The person has no such key.
     """
@@ -271,6 +273,7 @@ def revoke(txn: Cursor, parts: Parts, person: UserId, key_id: str, now_ms: int) 
         jobs.schedule(txn, Job(id_, revocation_kind(bot), payload, now_ms))
     doc = texts.revoked_doc(key, language_of(txn, person))
     tell(txn, parts, person, f"revoked {key_id}", doc, now_ms)
+    limits.end_raises(txn, parts, person, key_id, now_ms)
     return key
 
 

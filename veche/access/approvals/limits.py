@@ -1,16 +1,26 @@
 """The daily limit of what a person lets themselves approve by a code in the chat.
 
-It is 0 until the person raises it with a key; a raise waits a day, which nothing shortens.
+It is 0 until the person raises it with a key; a raise waits a day, which nothing shortens, and
+ends once that key is revoked.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from veche.access.approvals import by_page, store, texts
-from veche.access.approvals.core import DAY_MS, LIMIT_ASKED_MS, LIMIT_WHAT, CodeLimit, Event
+from veche.access.approvals.core import (
+    DAY_MS,
+    LIMIT_ASKED_MS,
+    LIMIT_HOLD_MS,
+    LIMIT_WHAT,
+    CodeLimit,
+    Event,
+    limit_of,
+)
 from veche.access.approvals.errors import LimitTooHighError
 from veche.access.approvals.parts import language_of, tell
 from veche.protocol.approval import AskedApproval, MandateShown, ShownCap
@@ -106,6 +116,21 @@ def raised(
     present = store.lock_limit(txn, person, currency)
     allowed = min(minor, parts.rules.code_limits.get(currency, 0))
     _keep(txn, parts, person, present.changed(allowed, now_ms), nonce, now_ms)
+
+
+def end_raises(txn: Cursor, parts: Parts, person: UserId, key_id: str, now_ms: int) -> None:
+    """End the limits that a key raised, as it is revoked; one that another key raised stays."""
+    raises: dict[str, set[int]] = {}
+    for signed, at_ms in store.mandates_by(txn, parts.vault, key_id):
+        cap = limit_of(MandateShown.model_validate(json.loads(signed)["shown"]))
+        if cap is not None:
+            raises.setdefault(cap[0], set()).add(at_ms + LIMIT_HOLD_MS)
+    for currency, from_ms in sorted(raises.items()):
+        limit = store.lock_limit(txn, person, currency)
+        is_anothers = limit.next_from_ms is not None and limit.next_from_ms not in from_ms
+        left = attrs.evolve(limit, minor=0) if is_anothers else CodeLimit(currency, 0)
+        if left.at(now_ms) != limit.at(now_ms):
+            _keep(txn, parts, person, left, f"{currency} {key_id}", now_ms)
 
 
 def _keep(

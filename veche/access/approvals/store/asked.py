@@ -285,6 +285,19 @@ def evidence_of(txn: Cursor, vault: Vault, nonce: str) -> Evidence | None:
     return Evidence(nonce, person, kind, means, key_id, told, *rest)
 
 
+def mandates_by(txn: Cursor, vault: Vault, key_id: str) -> list[tuple[bytes, int]]:
+    """Every mandate that a key approved: what it signed, and when."""
+    txn.execute(
+        "SELECT nonce, signed, sealed, at_ms FROM runtime.approval"
+        " WHERE key_id = %s AND kind = 'mandate' ORDER BY at_ms, nonce",
+        (key_id,),
+    )
+    return [
+        (bytes(signed) if sealed is None else _opened(vault, nonce, bytes(sealed)), at_ms)
+        for nonce, signed, sealed, at_ms in txn.fetchall()
+    ]
+
+
 def revoked_among(txn: Cursor, nonces: Collection[str]) -> frozenset[str]:
     """Return which of these approvals were given with a key that is revoked now."""
     if not nonces:

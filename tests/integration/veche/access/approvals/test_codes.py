@@ -338,6 +338,29 @@ class LimitTest(CodeCase):
         self.wait(LIMIT_HOLD_MS)
         assert (await self.limit()).limit == CodeLimit("EUR", 0)
 
+    async def test_a_raise_ends_with_the_key_that_approved_it(self) -> None:
+        stolen, other = await self.enrol(), await self.enrol()
+        await self.sign(await self.change(5_000), stolen)
+        await self.revoke(stolen)
+        assert "up to 0.00 EUR a day" in (await self.said())[-1].body
+        self.wait(LIMIT_HOLD_MS)
+        assert (await self.limit()).limit.minor == 0
+
+        await self.sign(await self.change(5_000), other)
+        self.wait(LIMIT_HOLD_MS)
+        third = await self.enrol()
+        await self.sign(await self.change(6_000), third)
+        await self.revoke(other)
+        assert (await self.limit()).limit.minor == 0, "one that counts by it ends, lowered or not"
+        self.wait(LIMIT_HOLD_MS)
+        assert (await self.limit()).limit.minor == 6_000, "what another key approved stays"
+        await self.change(5_999)
+        await self.revoke(third)
+        assert (await self.limit()).limit.minor == 0
+
+    async def revoke(self, key: BrowserKey) -> None:
+        await self.transact(self.approvals.revoke, ALICE, key.id, self.now_ms)
+
     async def test_the_same_limit_again_changes_nothing(self) -> None:
         await self.allow(5_000)
 
