@@ -383,7 +383,7 @@ class Trial:
         if asked is None or asked.is_signed:
             self._say("signing", "(nothing is to be signed)")
         else:
-            self._step(AllSigned(asked.number))
+            self._step(AllSigned(asked.number, _SESSION))
 
     def _make_document(self, data: Any) -> Input:
         facts = data["facts"]

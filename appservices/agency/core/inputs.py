@@ -374,10 +374,16 @@ class SigningFailed:
 
 @attrs.frozen
 class AllSigned:
-    """Everyone has signed a document."""
+    """Everyone has signed a document.
+
+    Attributes:
+        number: Of the document.
+        session: In which they have.
+    """
 
     kind: ClassVar = InputKind.ALL_SIGNED
     number: int
+    session: str
 
 
 @attrs.frozen
@@ -386,11 +392,13 @@ class NotSigned:
 
     Attributes:
         number: Of the document.
+        session: In which it was to be signed.
         is_late: Whether the time was over; else somebody declined.
     """
 
     kind: ClassVar = InputKind.NOT_SIGNED
     number: int
+    session: str
     is_late: bool
 
 

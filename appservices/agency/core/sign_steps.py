@@ -48,21 +48,19 @@ def signing_failed(turn: Turn, heard: SigningFailed) -> None:
 
 def all_signed(turn: Turn, heard: AllSigned) -> None:
     """Everyone has signed: the office's clock runs again, and the signed file is fetched."""
-    asked = _waiting(turn, heard.number)
-    if asked.session is None:
-        raise stale()
+    _waiting_in(turn, heard)
     turn.drop_clocks(TimerKind.EXPIRY, TimerKind.REMINDER)
     turn.close(Topic.RETRY)
     keep_signatures(turn, is_signed=True)
     turn.change(state=State.DECIDED_YES)
     turn.record(Role.OFFICE, Happened.SIGNED)
-    turn.emit(TellPerson(signed_doc(turn.context)), FetchSigned(asked.session))
+    turn.emit(TellPerson(signed_doc(turn.context)), FetchSigned(heard.session))
     start_office_clock(turn, turn.case.days_left or 1)
 
 
 def not_signed(turn: Turn, heard: NotSigned) -> None:
     """Somebody declined, or it was too late: the document never comes to be."""
-    _waiting(turn, heard.number)
+    _waiting_in(turn, heard)
     state = State.EXPIRED if heard.is_late else State.WITHDRAWN
     end(turn, state, Role.OFFICE, Happened.NOT_SIGNED)
     turn.emit(TellPerson(not_signed_doc(turn.definition, turn.context, is_late=heard.is_late)))
@@ -79,3 +77,12 @@ def _waiting(turn: Turn, number: int) -> Signatures:
     if asked is None or asked.number != number or asked.is_signed:
         raise stale()
     return asked
+
+
+def _waiting_in(turn: Turn, heard: AllSigned | NotSigned) -> None:
+    """Make sure that the news is of the very session that was asked for.
+
+    Whoever asks for signatures in the name of the organisation chooses what they refer to.
+    """
+    if _waiting(turn, heard.number).session != heard.session:
+        raise stale()

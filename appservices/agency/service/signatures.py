@@ -245,7 +245,7 @@ class SigningNews(News):
         if not store.move_signing_cursor(txn, self.organisation, event.n):
             return
         case_id, _, number = event.reference.rpartition(".")
-        if state not in ENDED or not number.isdecimal():
+        if state not in ENDED or not number.isdecimal() or event.session is None:
             return
         if state == "completed" and event.what != "closed":
             return  # its file is not there yet
@@ -253,13 +253,13 @@ class SigningNews(News):
         if office is not None:
             cause = f"signing event {self.organisation} {event.n}"
             scene = office.conversation(txn, cause, now_ms)
-            take_step(scene, case_id, _heard(int(number), state))
+            take_step(scene, case_id, _heard(int(number), event.session, state))
 
 
-def _heard(number: int, state: str) -> Input:
+def _heard(number: int, session: str, state: str) -> Input:
     if state == "completed":
-        return AllSigned(number)
-    return NotSigned(number, is_late=state != "declined")
+        return AllSigned(number, session)
+    return NotSigned(number, session, is_late=state != "declined")
 
 
 def _title(language: str, document: Any) -> str:

@@ -80,6 +80,7 @@ from veche.protocol.inbound import Trust
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+SESSION: Final = "01KAV3Z8K4Q6V5W7X9Y0A1B2C3"
 FILE: Final = {
     "msgtype": "m.file",
     "body": "a.pdf",
@@ -173,7 +174,7 @@ def _signing() -> Play:
 
 
 def _sent() -> Play:
-    return _signing().do(SignaturesAsked(1, "01KAV3Z8K4Q6V5W7X9Y0A1B2C3"))
+    return _signing().do(SignaturesAsked(1, SESSION))
 
 
 def _paying(data: Mapping[str, object] = MappingProxyType({"plate": "A"})) -> Play:
@@ -235,9 +236,9 @@ CASES: Final[Mapping[str, Callable[[], Play]]] = {
     "to be signed, failed": lambda: _signing().do(SigningFailed(1, "no seal")),
     "being signed": _sent,
     "being signed, asks": lambda: _sent().do(AskHuman("How?")),
-    "signed": lambda: _sent().do(AllSigned(1)),
-    "signed, failed": lambda: _sent().do(AllSigned(1), DocumentFailed("gone")),
-    "not signed": lambda: _sent().do(NotSigned(1, is_late=False)),
+    "signed": lambda: _sent().do(AllSigned(1, SESSION)),
+    "signed, failed": lambda: _sent().do(AllSigned(1, SESSION), DocumentFailed("gone")),
+    "not signed": lambda: _sent().do(NotSigned(1, SESSION, is_late=False)),
     "signed too late": lambda: _sent().ring(TimerKind.EXPIRY),
     "half filled": lambda: Play.opened().do(typed("Anna")),
     "submitted": submitted,
@@ -317,8 +318,8 @@ def inputs(case: Case) -> list[Input]:
             FeeRefunded(number),
         ]  # fmt: skip
         machines += [
-            SignaturesAsked(number, "01KAV3Z8K4Q6V5W7X9Y0A1B2C3"), SigningFailed(number, "no"),
-            AllSigned(number), NotSigned(number, is_late=True), NotSigned(number, is_late=False),
+            SignaturesAsked(number, SESSION), SigningFailed(number, "no"),
+            AllSigned(number, SESSION), NotSigned(number, SESSION, is_late=True), NotSigned(number, SESSION, is_late=False),
         ]  # fmt: skip
     return [*person, *staff, *clocks, *machines]
 

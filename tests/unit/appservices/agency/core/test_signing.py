@@ -55,6 +55,7 @@ FORM: Final = {"step": "form"}
 REVIEW: Final = {"step": "review"}
 RESULT: Final = {"document": {"template": "x.typ", "title": {"en": "Permit"}}}
 SESSION: Final = "01KAV3Z8K4Q6V5W7X9Y0A1B2C3"
+OTHER_SESSION: Final = "01KAV3Z8K4Q6V5W7X9Y0A1B2C4"
 
 
 def signs(*steps: dict[str, Any], **changes: Any) -> ServiceDefinition:
@@ -145,7 +146,7 @@ def test_it_says_what_is_waited_for(heard: Status | Why) -> None:
 
 
 def test_once_everyone_has_signed_the_signed_file_is_the_document() -> None:
-    play = sent().do(AllSigned(1))
+    play = sent().do(AllSigned(1, SESSION))
     assert play.state is State.DECIDED_YES
     assert FetchSigned(SESSION) in play.outcome.effects
     assert "Everyone has signed" in play.said()
@@ -156,7 +157,9 @@ def test_once_everyone_has_signed_the_signed_file_is_the_document() -> None:
 
 
 def test_a_signed_file_that_cannot_be_fetched_is_fetched_again_and_never_made_anew() -> None:
-    play = sent().do(AllSigned(1), DocumentFailed("the service does not answer"), Retry(HEAD))
+    play = sent().do(
+        AllSigned(1, SESSION), DocumentFailed("the service does not answer"), Retry(HEAD)
+    )
 
     assert FetchSigned(SESSION) in play.outcome.effects
     assert "MakeDocument" not in play.kinds()
@@ -167,7 +170,7 @@ def test_a_signed_file_that_cannot_be_fetched_is_fetched_again_and_never_made_an
     [(True, State.EXPIRED, "not signed in time"), (False, State.WITHDRAWN, "did not sign it")],
 )
 def test_without_signatures_there_is_no_document(is_late: bool, state: State, words: str) -> None:
-    play = sent().do(NotSigned(1, is_late=is_late))
+    play = sent().do(NotSigned(1, SESSION, is_late=is_late))
 
     assert play.state is state
     assert words in play.said()
@@ -184,11 +187,18 @@ def test_if_nothing_is_heard_in_time_it_is_taken_back() -> None:
 def test_what_comes_twice_or_late_changes_nothing() -> None:
     play = sent()
     case = play.outcome.case
-    for heard in (AllSigned(2), SignaturesAsked(1, SESSION), NotSigned(3, is_late=True)):
+    for heard in (
+        AllSigned(2, SESSION),
+        SignaturesAsked(1, SESSION),
+        NotSigned(3, SESSION, is_late=True),
+        # Whoever asks for signatures in the organisation's name chooses what they refer to.
+        AllSigned(1, OTHER_SESSION),
+        NotSigned(1, OTHER_SESSION, is_late=False),
+    ):
         assert play.do(heard).outcome.case is case
-    signed = play.do(AllSigned(1)).outcome.case
-    assert play.do(AllSigned(1)).outcome.case is signed
-    assert play.do(NotSigned(1, is_late=True)).outcome.case is signed
+    signed = play.do(AllSigned(1, SESSION)).outcome.case
+    assert play.do(AllSigned(1, SESSION)).outcome.case is signed
+    assert play.do(NotSigned(1, SESSION, is_late=True)).outcome.case is signed
 
 
 def test_where_it_cannot_be_sent_the_office_mends_it() -> None:
