@@ -319,7 +319,8 @@ def inputs(case: Case) -> list[Input]:
         ]  # fmt: skip
         machines += [
             SignaturesAsked(number, SESSION), SigningFailed(number, "no"),
-            AllSigned(number, SESSION), NotSigned(number, SESSION, is_late=True), NotSigned(number, SESSION, is_late=False),
+            AllSigned(number, SESSION), NotSigned(number, SESSION, is_late=True),
+            NotSigned(number, SESSION, is_late=False),
         ]  # fmt: skip
     return [*person, *staff, *clocks, *machines]
 
