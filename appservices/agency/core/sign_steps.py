@@ -36,9 +36,10 @@ def signatures_asked(turn: Turn, heard: SignaturesAsked) -> None:
 
 
 def signing_failed(turn: Turn, heard: SigningFailed) -> None:
-    """The document cannot be sent to be signed: the office must mend it."""
+    """The document cannot be sent, or not be signed by whom it was: the office must mend it."""
     _waiting(turn, heard.number)
-    keep_signatures(turn, has_failed=True)
+    give_up_signatures(turn)
+    keep_signatures(turn, session=None, has_failed=True)
     if len(turn.case.history) < HISTORY_MAX:
         turn.record(Role.OFFICE, Happened.SIGNING_FAILED)
     question = retry_signing_question(turn.case, heard.reason, turn.context)

@@ -52,7 +52,7 @@ def emit_signatures(turn: Turn) -> None:
 
 
 def give_up_signatures(turn: Turn) -> None:
-    """The case ends while its document is being signed: nobody needs to sign any more."""
+    """The document is not to be signed any more by those who were asked."""
     asked = turn.case.signatures
     if asked is not None and asked.session is not None and not asked.is_signed:
         turn.emit(GiveUpSignatures(asked.session))

@@ -36,7 +36,7 @@ from appservices.agency.service.fees import fee_handlers
 from appservices.agency.service.file_checks import file_handlers
 from appservices.agency.service.page_acts import OPEN_CHAT
 from appservices.agency.service.page_hearing import begin_on_page
-from appservices.agency.service.signatures import signature_handlers
+from appservices.agency.service.signatures import LOOK_FOR_SIGNER, signature_handlers
 from veche.bots import ChatJob, Join, OpenChat, invite, join_kind
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
@@ -189,7 +189,7 @@ class _PostWaiting(_Batch):
 
 
 class _StaffLeft(_Batch):
-    """Gives the cases of somebody who left back to their desks."""
+    """Gives the cases of somebody who left back to their desks; they sign nothing any more."""
 
     def cases(self, txn: Cursor, job: Job) -> list[str]:
         staff = job.payload["staff"]
@@ -198,7 +198,13 @@ class _StaffLeft(_Batch):
         return store.cases_of_clerk(txn, self._bot, staff, _after(job), CASES_AT_ONCE)
 
     def deal_with(self, scene: Conversation, job: Job, file: CaseFile) -> None:
-        step_file(scene, file, Return(Staff(job.payload["staff"], Role.CLERK)))
+        staff, asked = job.payload["staff"], file.case.signatures
+        if file.case.clerk == staff:
+            step_file(scene, file, Return(Staff(staff, Role.CLERK)))
+        elif asked is not None and asked.clerk == staff and asked.session is not None:
+            locked_case(scene, file).send_off(
+                LOOK_FOR_SIGNER, {"number": asked.number, "session": asked.session}
+            )
 
 
 class _MakeRoom(ChatJob[OfficeParts]):

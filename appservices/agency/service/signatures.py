@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ENDED: Final = frozenset({"completed", "declined", "expired", "cancelled"})
+LOOK_FOR_SIGNER: Final = "agency.signer_left"
+"""Job that takes back what somebody who left the office has not signed yet."""
+_SIGNER_LEFT: Final = "who approved the case works there no more: let another one sign"
 _NEWS: Final = frozenset({"closed", "declined", "expired", "cancelled"})
 """Events after which a session may have ended."""
 
@@ -58,6 +61,7 @@ def signature_handlers(parts: OfficeParts) -> dict[str, JobHandler]:
         ASK_SIGNATURES: _AskSignatures(parts),
         GIVE_UP_SIGNATURES: _GiveUpSignatures(parts),
         FETCH_SIGNED: _FetchSigned(parts),
+        LOOK_FOR_SIGNER: _SignerLeft(parts),
     }
 
 
@@ -125,7 +129,7 @@ class _AskSignatures(_SigningHandler):
         by = {Signer.PERSON: file.person, Signer.CLERK: clerk}
         signers = [(user, one) for one in step.by if (user := by[one]) is not None]
         if len(signers) != len(step.by):
-            raise RefusedError("who approved the case works there no more: let another one sign")
+            raise RefusedError(_SIGNER_LEFT)
         return _ToSign(
             template=kept.templates[job.payload["template"]],
             data=document_data(definition, case, pending, scene.context(file.person)),
@@ -198,6 +202,26 @@ class _GiveUpSignatures(_SigningHandler):
     def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """It ended meanwhile, or somebody has to look."""
         logger.warning("the session of %s is not taken back: %s", job.payload["case"], error)
+
+
+class _SignerLeft(_SigningHandler):
+    """Lets nobody sign for the office who works there no more; what they signed before stays."""
+
+    async def perform(self, job: Job) -> Mapping[str, Any]:
+        parties = (await self._signatory.state(job.payload["session"])).parties
+        return {"signed": any(one.role == "clerk" and one.state == "signed" for one in parties)}
+
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        scene = self._parts.conversation(txn, job.id, now_ms)
+        file, number = case_of(txn, job), job.payload["number"]
+        asked = file.case.signatures
+        is_same = asked is not None and asked.session == job.payload["session"]
+        if is_same and not result["signed"]:
+            step_file(scene, file, SigningFailed(number, _SIGNER_LEFT))
+
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        """Somebody has to look."""
+        logger.error("the session of %s is not taken back: %s", job.payload["case"], error)
 
 
 class _FetchSigned(_SigningHandler):

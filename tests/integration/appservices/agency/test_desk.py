@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
+import attrs
 import pytest
 
+from appservices.agency import bot
 from appservices.agency.core.states import State
 from tests.integration.appservices.agency.town import (
     ALICE,
@@ -17,15 +20,19 @@ from tests.integration.appservices.agency.town import (
     HENRIETTE,
     IRIS,
     STAFF,
+    START_MS,
     new_words,
     words_of,
 )
 from veche.protocol.acts import bind, call_form, plaintext_hash
-from veche.protocol.ids import RoomId, UserId
+from veche.protocol.ids import RoomId, UserId, derived_ulid
 from veche.protocol.inbound import Trust
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.integration.appservices.agency.town import Town
+    from veche.contracts.signing.session_api import SessionBody, SessionState
 
 STRANGER = UserId("@stranger:veche.test")
 
@@ -555,6 +562,66 @@ def test_the_cases_of_who_left_go_back_to_the_desk(town: Town) -> None:
     assert out == {room, town.desk()}
     town.press(town.question("claim"), DAVE, "claim")
     assert town.case().clerk == "dave"
+
+
+@attrs.define
+class FakeSignatory:
+    """The service of signing, as far as the agency asks it."""
+
+    clerk_state: str = "invited"
+    taken_back: list[str] = attrs.field(factory=list)
+
+    async def send(self, body: SessionBody, pdf: bytes, key: str) -> str:
+        assert body.parties[0].user == CAROL
+        assert pdf.startswith(b"%PDF")
+        return derived_ulid(START_MS, key)
+
+    async def state(self, session: str) -> SessionState:
+        clerk = SimpleNamespace(role="clerk", state=self.clerk_state)
+        found = SimpleNamespace(session=session, state="pending", parties=[clerk])
+        return cast("SessionState", found)
+
+    async def cancel(self, session: str) -> None:
+        self.taken_back.append(session)
+
+    async def close(self) -> None:
+        """Nothing of it is open."""
+
+
+@pytest.mark.parametrize("has_signed", [False, True])
+def test_who_left_signs_no_document_of_the_office(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_signed: bool
+) -> None:
+    (key := tmp_path / "key").write_text("secret\n")
+    key.chmod(0o600)
+    sign = {"step": "sign", "by": ["clerk"], "law": "Section 5", "due_days": 14}
+    path = town.service_file(
+        "parking",
+        steps=[{"step": "form"}, {"step": "review"}, sign],
+        review={"desk": "archive", "decisions": ["approve", "refuse"]},
+        result={"document": {"template": "x.typ", "title": {"en": "Permit"}}},
+    )
+    (path.parent / "x.typ").write_text("A permit.")
+    signatory = FakeSignatory("signed" if has_signed else "invited")
+    monkeypatch.setattr(bot, "Signatory", lambda *_: signatory)
+
+    def open_(staff: list[dict[str, Any]]) -> None:
+        seal = {"url": "http://127.0.0.1:1", "key_path": str(key)}
+        town.opened(services=[path], staff=staff, seal=seal)
+
+    open_(without())
+    town.started(pick="parking")
+    for words in ("B-AB 123", "skip", "submit"):
+        town.write(CHAT, ALICE, words)
+    town.press(town.question("claim"), CAROL, "claim")
+    town.press(town.question("decide"), CAROL, "approve")
+    assert town.case().state == "signing"
+
+    open_(without("carol"))
+
+    assert len(signatory.taken_back) == (0 if has_signed else 1)
+    assert town.case().state == "signing"
+    assert ("retry" in town.open_topics()) is not has_signed
 
 
 def test_who_left_is_not_heard_any_more(town: Town) -> None:

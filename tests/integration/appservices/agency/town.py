@@ -292,6 +292,7 @@ class Town:
         services: Sequence[Path] = (EXAMPLE,),
         staff: Sequence[Any] = STAFF,
         payments: Mapping[str, str] | None = None,
+        seal: Mapping[str, str] | None = None,
         **more: Any,
     ) -> Agency:
         """The agency as a process that starts now has it; takes the place of the one before."""
@@ -303,7 +304,7 @@ class Town:
             **more,
         }
         organisation: dict[str, Any] = {"id": "lindenau", "name": {"en": "Lindenau"}}
-        organisation |= {"offices": [office], "payments": payments}
+        organisation |= {"offices": [office], "payments": payments, "seal": seal}
         section = AgencySection.model_validate({"organisations": [organisation]})
         self.agency = Agency(cast("Any", self.host), section)
         self.wait(self.agency.started())
