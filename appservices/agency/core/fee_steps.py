@@ -48,6 +48,8 @@ def fee_failed(turn: Turn, heard: FeeFailed) -> None:
 def fee_paid(turn: Turn, heard: FeePaid) -> None:
     """It is paid: the office's clock runs again, and the case goes on by itself."""
     fee = _waiting(turn, heard.number)
+    if fee.has_failed:
+        raise stale()  # there is no invoice of ours: somebody gave the number to another one
     turn.drop_clocks(TimerKind.EXPIRY, TimerKind.REMINDER)
     turn.close(Topic.WITHDRAW, Topic.RETRY)
     keep_fee(turn, attrs.evolve(fee, state=FeeState.PAID))

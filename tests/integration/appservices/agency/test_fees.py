@@ -194,6 +194,14 @@ def test_another_invoice_with_the_number_of_a_fee_does_not_pay_it(office: Office
     assert "12.00 EUR are paid" in new_words(office.hear(PAID))
 
 
+def test_a_fee_whose_invoice_could_not_be_made_is_paid_by_none(office: Office) -> None:
+    office.invoicing.error = RefusedError("the account is closed")
+    office.apply()
+
+    assert office.hear(PAID, f"{office.town.case().id}.1") == []
+    assert office.town.case().state == "paying"
+
+
 def test_another_organisation_moves_no_case_of_this_one(office: Office) -> None:
     office.apply()
     office.news = attrs.evolve(office.news, organisation="elsewhere")
