@@ -223,8 +223,8 @@ class Agency:
             scene = office.conversation(txn, f"start at {now_ms}", now_ms)
             users = {member.staff.id: member.user_id for member in workplace.members}
             former = store.keep_staff(txn, bot, users)
-            for staff in former:
-                payload = {"bot": bot, "staff": staff}
+            for staff, user in former.items():
+                payload = {"bot": bot, "staff": staff, "user": user}
                 job = Job(scene.sender.fresh_id(STAFF_LEFT), STAFF_LEFT, payload, now_ms)
                 jobs.schedule(txn, job)
             rooms = store.desk_rooms(txn, bot)

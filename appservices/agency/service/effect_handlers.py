@@ -95,11 +95,17 @@ def _invite_clerk(locked: LockedCase, effect: fx.InviteClerk) -> None:
 
 
 def _remove_clerk(locked: LockedCase, effect: fx.RemoveClerk) -> None:
-    scene = locked.scene
-    user = scene.workplace.user_of(effect.staff) or _former(locked, effect.staff)
-    if user is not None and locked.file.room_id is not None:
+    user = locked.scene.workplace.user_of(effect.staff) or _former(locked, effect.staff)
+    if user is not None:
+        show_out(locked, user)
+
+
+def show_out(locked: LockedCase, user: UserId) -> None:
+    """Show somebody of the staff out of the room of a case."""
+    scene, room_id = locked.scene, locked.file.room_id
+    if room_id is not None:
         ground = attrs.evolve(locked.ground, why=WORK_IS_DONE)
-        scene.sender.set_membership(locked.file.room_id, user, "leave", ground)
+        scene.sender.set_membership(room_id, user, "leave", ground)
 
 
 def _former(locked: LockedCase, staff_id: str) -> UserId | None:

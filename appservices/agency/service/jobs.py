@@ -11,6 +11,7 @@ import attrs
 
 from appservices.agency import store
 from appservices.agency.core.commands import ROOM_COMMANDS
+from appservices.agency.core.effects import InviteClerk
 from appservices.agency.core.export import export
 from appservices.agency.core.inputs import (
     Rang,
@@ -31,7 +32,13 @@ from appservices.agency.service.conversation import CATALOGUE, PURPOSE, OfficePa
 from appservices.agency.service.desk_effects import POST_WAITING, post_waiting
 from appservices.agency.service.desks import DESK_COMMANDS
 from appservices.agency.service.documents import document_handlers
-from appservices.agency.service.effect_handlers import CLOCK, MAKE_ROOM, SEND_EXPORT
+from appservices.agency.service.effect_handlers import (
+    CLOCK,
+    MAKE_ROOM,
+    SEND_EXPORT,
+    carry_out,
+    show_out,
+)
 from appservices.agency.service.fees import fee_handlers
 from appservices.agency.service.file_checks import file_handlers
 from appservices.agency.service.page_acts import OPEN_CHAT
@@ -189,17 +196,25 @@ class _PostWaiting(_Batch):
 
 
 class _StaffLeft(_Batch):
-    """Gives the cases of somebody who left back to their desks; they sign nothing any more."""
+    """Gives the cases of somebody who left back to their desks; they sign nothing any more.
+
+    Who is there by another account now keeps theirs: that one comes into the rooms instead.
+    """
 
     def cases(self, txn: Cursor, job: Job) -> list[str]:
         staff = job.payload["staff"]
-        if self._parts.section.user_of(staff) is not None:
-            return []  # they are back
+        if job.payload.get("user") in {None, self._parts.section.user_of(staff)}:
+            return []  # they are back, or it is made anew with the account at this start
         return store.cases_of_clerk(txn, self._bot, staff, _after(job), CASES_AT_ONCE)
 
     def deal_with(self, scene: Conversation, job: Job, file: CaseFile) -> None:
         staff, asked = job.payload["staff"], file.case.signatures
-        if file.case.clerk == staff:
+        is_replaced = self._parts.section.user_of(staff) is not None
+        if file.case.clerk == staff and is_replaced:
+            locked = locked_case(scene, file)
+            show_out(locked, UserId(job.payload["user"]))
+            carry_out(locked, [InviteClerk(staff)])
+        elif file.case.clerk == staff:
             step_file(scene, file, Return(Staff(staff, Role.CLERK)))
         elif asked is not None and asked.clerk == staff and asked.session is not None:
             locked_case(scene, file).send_off(

@@ -138,19 +138,21 @@ def lose_desk(txn: Cursor, bot: UserId, desk: str) -> None:
 
 
 def keep_staff(txn: Cursor, bot: UserId, users: Mapping[str, UserId]) -> dict[str, UserId]:
-    """Keep who works at an office, by their ids; who worked there before and does no longer."""
+    """Keep who works at an office, by their ids; who did before, or did by another account."""
+    ids, accounts = list(users), list(users.values())
+    txn.execute(
+        "SELECT staff_id, user_id FROM agency.staff WHERE bot = %s AND (staff_id, user_id) NOT IN"
+        " (SELECT * FROM unnest(%s::text[], %s::text[])) ORDER BY staff_id",
+        (bot, ids, accounts),
+    )
+    former = dict(txn.fetchall())
     txn.execute(
         "INSERT INTO agency.staff (bot, staff_id, user_id)"
         " SELECT %s, * FROM unnest(%s::text[], %s::text[])"
         " ON CONFLICT (bot, staff_id) DO UPDATE SET user_id = EXCLUDED.user_id",
-        (bot, list(users), list(users.values())),
+        (bot, ids, accounts),
     )
-    txn.execute(
-        "SELECT staff_id, user_id FROM agency.staff WHERE bot = %s AND staff_id <> ALL(%s)"
-        " ORDER BY staff_id",
-        (bot, list(users)),
-    )
-    return dict(txn.fetchall())
+    return former
 
 
 def user_of_staff(txn: Cursor, bot: UserId, staff_id: str) -> UserId | None:

@@ -624,6 +624,26 @@ def test_who_left_signs_no_document_of_the_office(
     assert ("retry" in town.open_topics()) is not has_signed
 
 
+def test_an_account_that_another_one_replaced_reads_nothing_any_more(town: Town) -> None:
+    town.claimed()
+    room, before = town.case().room, len(town.said)
+    new = UserId("@carol2:veche.test")
+
+    town.opened(staff=[one | {"user": new} if one["id"] == "carol" else one for one in without()])
+
+    moves = {
+        (one.room_id, one.state_key, one.content["membership"])
+        for one in town.said[before:]
+        if one.type == "m.room.member"
+    }
+    out = {(one, CAROL, "leave") for one in (room, town.desk())}
+    assert moves == out | {(one, new, "invite") for one in (room, town.desk())}
+    town.move(town.desk(), new, "join")
+    town.write(town.desk(), new, "cases")
+    town.press(town.question("decide"), new, "approve")
+    assert town.case().state == "served"
+
+
 def test_who_left_is_not_heard_any_more(town: Town) -> None:
     town.claimed()
     decide = town.question("decide")
