@@ -274,7 +274,7 @@ class Trial:
             "info": {"mimetype": _mimetype(name), "size": _FILE_BYTES},
         }
         heard = replies.person_file(self._definition, self.case, content, Trust.VERIFIED)
-        self._step(heard if not isinstance(heard, AddFile) else AddFile(content))
+        self._step(heard if not isinstance(heard, AddFile) else attrs.evolve(heard, file=content))
 
     def _wait(self) -> None:
         if self.case is None or not self.case.timers:

@@ -108,11 +108,13 @@ class AddFile:
     Attributes:
         file: A value of the kind ``file`` (see ``veche.protocol.forms``).
         problem: What was found when it was fetched; None: nothing.
+        trust: How sure it is that the person sent it.
     """
 
     kind: ClassVar = InputKind.ADD_FILE
     file: Mapping[str, Any]
     problem: Problem | None = None
+    trust: Trust = Trust.ANY
 
 
 @attrs.frozen

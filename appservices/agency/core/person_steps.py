@@ -193,6 +193,8 @@ def ask_decision(turn: Turn) -> None:
 
 def add_file(turn: Turn, heard: AddFile) -> None:
     """The person adds a file that nobody asked for."""
+    if heard.trust < turn.definition.min_trust:
+        raise turn.refuse(Party.PERSON, RefusalReason.TRUST_TOO_LOW)
     turn.need_room_in_history(Party.PERSON)
     name = _add_file(turn, heard.file, heard.problem)
     if turn.case.is_at_desk:

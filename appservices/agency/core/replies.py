@@ -88,7 +88,7 @@ def person_file(
     asked = _asked_attachment(definition, case, definition.languages[0])
     if case.state is State.NEEDS_MORE or asked is not None:
         return Answers(Sent(content, problem), trust)
-    return AddFile(content, problem)
+    return AddFile(content, problem, trust)
 
 
 def file_field(definition: ServiceDefinition, case: Case, language: str) -> Field:

@@ -297,7 +297,9 @@ class TestTwoPersons:
         play = claimed().do(FlagCase(CLERK, "name_mismatch"), Approve(CLERK))
         assert play.state is State.IN_REVIEW
 
-    @pytest.mark.parametrize("new", [AddFile(FILE), AskMore(SECOND, "Which court?")])
+    @pytest.mark.parametrize(
+        "new", [AddFile(FILE, trust=Trust.E2EE), AskMore(SECOND, "Which court?")]
+    )
     def test_what_is_new_voids_the_first_approval(self, new: Any) -> None:
         play = self.first().do(Claim(SECOND), new)
         assert play.outcome.case.first_approval is None
@@ -595,19 +597,26 @@ class TestExport:
 
 class TestFiles:
     def test_a_file_can_be_added_at_any_time_before_the_decision(self) -> None:
-        play = submitted().do(AddFile(FILE))
+        play = submitted().do(AddFile(FILE, trust=Trust.E2EE))
         assert "The file is added to your case: letter.pdf." in play.said()
         assert "The person has added a file: letter.pdf" in said(play.outcome.effects, TellDesk)
-        assert approved().do(AddFile(FILE)).outcome.refusal is not None
+        assert approved().do(AddFile(FILE, trust=Trust.E2EE)).outcome.refusal is not None
+
+    def test_it_takes_what_submitting_takes(self) -> None:
+        ghost = AddFile(FILE, trust=Trust.ANY)
+        assert reason_of(submitted().do(ghost)) is RefusalReason.TRUST_TOO_LOW
 
     def test_what_is_no_file_is_refused(self) -> None:
-        assert reason_of(submitted().do(AddFile({"body": "x"}))) is RefusalReason.UNKNOWN
+        assert (
+            reason_of(submitted().do(AddFile({"body": "x"}, trust=Trust.E2EE)))
+            is RefusalReason.UNKNOWN
+        )
 
     def test_files_have_a_bound(self) -> None:
         play = submitted()
-        play.do(*[AddFile(FILE)] * FILES_MAX)
+        play.do(*[AddFile(FILE, trust=Trust.E2EE)] * FILES_MAX)
         assert len(play.outcome.case.files) == FILES_MAX
-        assert reason_of(play.do(AddFile(FILE))) is RefusalReason.TOO_MANY
+        assert reason_of(play.do(AddFile(FILE, trust=Trust.E2EE))) is RefusalReason.TOO_MANY
 
 
 class TestWithdraw:

@@ -303,7 +303,7 @@ def inputs(case: Case) -> list[Input]:
         Answers(Pressed("court")), Answers(Sent(FILE)),
         filled(), filled({}), filled(ANSWERS, Trust.ANY), filled({"text": "More."}),
         Withdraw(), Withdraw(is_confirmed=True), Status(), Why(), AskHuman(), AskHuman("When?"),
-        AddFile(FILE), AddFile({}), Export(),
+        AddFile(FILE, trust=Trust.E2EE), AddFile({}, trust=Trust.E2EE), AddFile(FILE), Export(),
     ]  # fmt: skip
     clocks: list[Input] = []
     for kind in TimerKind:

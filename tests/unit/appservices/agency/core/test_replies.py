@@ -85,7 +85,9 @@ class TestPerson:
     def test_elsewhere_it_is_one_file_more(self, words: tuple[str, ...]) -> None:
         play = Play.opened().do(*(typed(word) for word in words))
         content = {"msgtype": "m.image"}
-        assert person_file(example(), play.outcome.case, content, E2EE) == AddFile(content)
+        assert person_file(example(), play.outcome.case, content, E2EE) == AddFile(
+            content, trust=E2EE
+        )
 
     def test_the_desk_can_be_answered_by_a_file(self) -> None:
         case = claimed().do(AskMore(CLERK, "A letter?")).outcome.case

@@ -81,6 +81,7 @@ from tests.unit.appservices.agency.builders import (
 )
 from veche.contracts.agency.case import CASE_KEY
 from veche.protocol.ids import UserId, derived_ulid
+from veche.protocol.inbound import Trust
 from veche.protocol.message import body, edit, html, text
 from veche.protocol.prompts import closed_content, prompt_content
 from veche.protocol.texts.catalogue import LANGUAGES
@@ -127,7 +128,7 @@ def story(definition: ServiceDefinition, answers: Any, words: str, language: str
     }
     inputs: tuple[Input, ...] = (
         filled(answers), RoomMade(), Status(), Why(), AskHuman(words), Reply(CLERK, words),
-        *[AddFile(file)] * 10, Claim(CLERK), Write(CLERK, Decision.REFUSE),
+        *[AddFile(file, trust=Trust.E2EE)] * 10, Claim(CLERK), Write(CLERK, Decision.REFUSE),
         Write(CLERK, Decision.ASK_MORE), AskMore(CLERK, words), filled({"text": words}),
         Status(), Withdraw(), Why(),
     )  # fmt: skip
