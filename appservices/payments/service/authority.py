@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from appservices.payments.store import allowances, guards, mandates
+from appservices.payments.store import allowances, guards, holders, mandates
 from veche.access.approvals import revoked_among
 
 if TYPE_CHECKING:
@@ -38,6 +38,15 @@ def is_revoked(scene: Scene, nonces: Iterable[str | None]) -> bool:
 def is_stopped(scene: Scene, payment: Payment) -> bool:
     """Return whether a payment may not be made any more because a key is revoked."""
     return is_revoked(scene, approvals_of(scene, payment))
+
+
+def is_frozen(scene: Scene, payment: Payment) -> bool:
+    """Return whether who pays has stopped everything: whose money it is, or who uses it."""
+    who = [payment.payer]
+    if payment.allowance_id is not None:
+        spender = allowances.spender_of(scene.txn, payment.allowance_id)
+        who += [spender] if spender is not None else []
+    return any(holders.holder(scene.txn, one).is_frozen for one in who)
 
 
 def void_votes(scene: Scene, payment_id: str) -> frozenset[str]:
