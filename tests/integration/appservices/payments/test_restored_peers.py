@@ -6,14 +6,16 @@ heard of it what the test lets it hear.
 
 from __future__ import annotations
 
+import itertools
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
 
-from appservices.payments.service import peers_witnessing, restoring
+from appservices.payments.service import files, freezing, paying, peers_witnessing, restoring
 from appservices.payments.service.receipts import Receipts
+from tests.integration.appservices.payments import peers_rig
 from tests.integration.appservices.payments.peers_rig import (
     ALICE,
     BOB,
@@ -24,6 +26,7 @@ from tests.integration.appservices.payments.peers_rig import (
     exchange,
     two,
 )
+from tests.support.stored_keys import revoke_keys
 from veche.acts import histories
 
 if TYPE_CHECKING:
@@ -113,6 +116,52 @@ def test_who_paid_and_forgot_it_pays_it_once() -> None:
         assert there.compared(old) == (0, 0)
         assert found(old, shown(there)) == []
         assert there.faults() == []
+
+
+@pytest.mark.parametrize("has_heard", ["asked", "approved", "held", "let go", "revoked", "frozen"])
+def test_who_paid_all_it_has_and_forgot_that_pays_it_once(has_heard: str) -> None:
+    with three(HERE) as (here, there, old):
+        # Whatever the backup was in the middle of, and whatever the payer did since.
+        for branch in (here, old):
+            branch.limit(they_owe_max={"EUR": "10000.00"})
+        there.limit(they_owe_max={"EUR": "10000.00"})
+        causes = peers_rig._causes
+        peers_rig._causes = itertools.count(10**6)
+        payment_id = old.order(ALICE, BOB, MONEY - 10)
+        assert payment_id is not None
+        if has_heard != "asked":
+            old.answer(ALICE, "pay")
+        if has_heard in {"held", "let go"}:
+            old.write()
+        if has_heard == "let go":
+            old.now_ms += 1
+            with old.scene() as scene:
+                matter = files.lock(scene, payment_id)
+                assert matter is not None
+                paying.cancel(scene, matter)
+        if has_heard == "revoked":
+            with old.scene() as scene:
+                revoke_keys(scene.txn, ALICE, old.now_ms)
+        peers_rig._causes = itertools.count(10**6)
+        assert here.paid_by_key(ALICE, BOB, MONEY - 10) == payment_id
+        peers_rig._causes = causes
+        exchange(here, there)
+        assert there.peer_state(payment_id) == "done"
+
+        missing = found(old, shown(there))
+        with old.scene() as scene:
+            for one in missing:
+                assert one.settle is not None
+                one.settle(scene.txn)
+        if has_heard == "frozen":
+            with old.scene() as scene:
+                freezing.freeze(scene, ALICE)
+        old.write()
+        assert old.state(payment_id) == "paid"
+        exchange(old, there)
+        assert old.peer_state(payment_id) == "done"
+        assert old.compared(there) == (0, 0)
+        assert old.balance(ALICE) == (0, 0)
 
 
 def test_what_nobody_signed_is_not_booked() -> None:
