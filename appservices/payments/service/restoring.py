@@ -247,9 +247,8 @@ def _book(parts: Parts, peer: PeerSection, one: PeerRecord, packet: Packet, txn:
         return
     if matter.payment.state in {State.HOLDING, State.HELD}:
         holding.void(scene, matter.payment)  # it needs the money that it has set aside itself
-    by = matter.payment.instruction or authority.RESTORED
     payment = attrs.evolve(
-        matter.payment, state=State.PAYING, due_at_ms=None, why=None, instruction=by
+        matter.payment, state=State.PAYING, due_at_ms=None, why=None, instruction=authority.RESTORED
     )
     payment_store.save_payment(txn, payment, scene.now_ms)
     holder, now_ms = peers.institution(scene, peer.server), scene.now_ms

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from appservices.payments.service import files, freezing, paying, peers_witnessing, restoring
+from appservices.payments.service import (
+    files,
+    freezing,
+    paying,
+    peers_taking,
+    peers_witnessing,
+    restoring,
+)
 from appservices.payments.service.receipts import Receipts
 from tests.integration.appservices.payments import peers_rig
 from tests.integration.appservices.payments.peers_rig import (
@@ -116,6 +123,41 @@ def test_who_paid_and_forgot_it_pays_it_once() -> None:
         assert there.compared(old) == (0, 0)
         assert found(old, shown(there)) == []
         assert there.faults() == []
+
+
+@pytest.mark.parametrize("case", ["frozen", "many"])
+def test_what_was_paid_is_credited_whatever_a_new_payment_would_be_refused_for(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with three(THERE) as (here, there, old):
+        paid(here, there)
+        if case == "frozen":
+            with old.scene() as scene:
+                freezing.freeze(scene, BOB)
+        else:
+            paid(here, there)
+            monkeypatch.setattr(peers_taking, "OPEN_MAX", 1)
+
+        settle(old, found(old, shown(here)))
+        assert found(old, shown(here)) == []
+        assert old.faults() == []
+        assert old.compared(here) == (0, 0)
+
+
+def test_what_the_payer_has_not_the_money_for_any_more_stays_open_and_is_no_contradiction() -> None:
+    with three(HERE) as (here, there, old):
+        payment_id = paid(here, there)
+        there.limit(they_owe_max={"EUR": "10000.00"})
+        old.limit(we_owe_max={"EUR": "10000.00"})
+        old.paid_by_key(ALICE, BOB, MONEY - 1_000)
+        exchange(old, there)
+
+        settle(old, found(old, shown(there)))
+        exchange(old, there)
+        assert old.state(payment_id) == "refused"
+        assert old.peer_state(payment_id) == "agreed"
+        assert there.faults() == []
+        assert old.compared(there) == (-5_000, 0)
 
 
 @pytest.mark.parametrize("has_heard", ["asked", "approved", "held", "let go", "revoked", "frozen"])
