@@ -33,6 +33,13 @@ from tests.integration.appservices.payments.peers_rig import (
     exchange,
     two,
 )
+from tests.integration.appservices.payments.test_invoices_abroad import (
+    DAY_MS,
+    made,
+    shop_has,
+    state,
+    told,
+)
 from tests.support.stored_keys import revoke_keys
 from veche.acts import histories
 
@@ -144,6 +151,26 @@ def test_what_was_paid_is_credited_whatever_a_new_payment_would_be_refused_for(
         assert old.compared(here) == (0, 0)
 
 
+def test_an_invoice_that_was_paid_in_time_is_paid_also_if_that_was_forgotten_until_it_was_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with three(THERE) as (here, there, old):
+        ids = []
+        for branch in (there, old):
+            monkeypatch.setattr(peers_rig, "_causes", itertools.count(10**6))
+            ids.append(made(branch))
+        assert ids[0] == ids[1]
+        assert told(here, there) == ["known"]
+        here.answer(ALICE, "pay")
+        here.write()
+        exchange(here, there)
+        old.now_ms += 2 * DAY_MS
+
+        settle(old, found(old, shown(here)))
+        assert found(old, shown(here)) == []
+        assert (state(old, ids[0]), shop_has(old)) == ("paid", shop_has(there))
+
+
 def test_what_the_payer_has_not_the_money_for_any_more_stays_open_and_is_no_contradiction() -> None:
     with three(HERE) as (here, there, old):
         payment_id = paid(here, there)
@@ -161,14 +188,15 @@ def test_what_the_payer_has_not_the_money_for_any_more_stays_open_and_is_no_cont
 
 
 @pytest.mark.parametrize("has_heard", ["asked", "approved", "held", "let go", "revoked", "frozen"])
-def test_who_paid_all_it_has_and_forgot_that_pays_it_once(has_heard: str) -> None:
+def test_who_paid_all_it_has_and_forgot_that_pays_it_once(
+    has_heard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with three(HERE) as (here, there, old):
         # Whatever the backup was in the middle of, and whatever the payer did since.
         for branch in (here, old):
             branch.limit(they_owe_max={"EUR": "10000.00"})
         there.limit(they_owe_max={"EUR": "10000.00"})
-        causes = peers_rig._causes
-        peers_rig._causes = itertools.count(10**6)
+        monkeypatch.setattr(peers_rig, "_causes", itertools.count(10**6))
         payment_id = old.order(ALICE, BOB, MONEY - 10)
         assert payment_id is not None
         if has_heard != "asked":
@@ -184,9 +212,8 @@ def test_who_paid_all_it_has_and_forgot_that_pays_it_once(has_heard: str) -> Non
         if has_heard == "revoked":
             with old.scene() as scene:
                 revoke_keys(scene.txn, ALICE, old.now_ms)
-        peers_rig._causes = itertools.count(10**6)
+        monkeypatch.setattr(peers_rig, "_causes", itertools.count(10**6))
         assert here.paid_by_key(ALICE, BOB, MONEY - 10) == payment_id
-        peers_rig._causes = causes
         exchange(here, there)
         assert there.peer_state(payment_id) == "done"
 
