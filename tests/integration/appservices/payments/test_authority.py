@@ -531,3 +531,27 @@ def test_who_pays_from_the_account_of_another_moves_nothing_either(
     place: Market, story: Story, happening: Callable[[Market], None], moment: int
 ) -> None:
     assert check(place.fresh(), story, {moment: happening})
+
+
+def test_of_an_allowance_no_more_is_used_than_the_merchant_confirms(place: Market) -> None:
+    market = place.fresh()
+    kept = lent(market)
+    invoice_id = market.invoice(SMALL, confirm=True)
+    payment_id = market.asked(invoice_id)
+    statement = "UPDATE payments.payment SET allowance_id = %s WHERE id = %s"
+    market.rows(statement, kept.id, payment_id)
+    use(market, payment_id)
+    write(market)
+    less = {"minor": SMALL - 50, "currency": "EUR"}
+    with market.at() as scene:
+        confirm(
+            scene,
+            SHOP,
+            invoice_id,
+            ConfirmBody.model_validate({"payment": payment_id, "amount": less}),
+        )
+    write(market)
+
+    used = "SELECT used FROM payments.allowance_period WHERE allowance_id = %s"
+    assert market.rows(used, kept.id) == [(SMALL - 50,)]
+    assert market.has(market.alice) == (BEGINS_MINOR - SMALL + 50, 0)
