@@ -135,6 +135,17 @@ def take_back_uses(scene: Scene, spender: int) -> list[str]:
     ]
 
 
+def cancel_uses(scene: Scene, spender: int) -> None:
+    """Cancel what somebody pays from accounts of others, who stops everything, and waits.
+
+    ``take_back_uses`` comes before it. The allowances stay.
+    """
+    for one in store.given_to(scene.txn, spender):
+        locked = _lock(scene, one.id)
+        if locked is not None:
+            _cancel_uses(scene, locked)
+
+
 def end_all(scene: Scene, holder_id: int) -> bool:
     """End every allowance of somebody who stops everything: those they gave, those they have.
 
@@ -318,16 +329,8 @@ def _end(scene: Scene, allowance: Allowance) -> None:
     state = step_allowance(allowance.state, AllowanceInput.END)
     if state is None:
         return
-    # Those that were approved while the lock was waited for.
-    taken_back = payments.take_back_attempts(
-        scene.txn, allowance.giver, allowance_id=allowance.id, is_locked=True
-    )
-    _refuse(scene, taken_back)
+    _cancel_uses(scene, allowance)
     store.save_allowance(scene.txn, attrs.evolve(allowance, state=state), scene.now_ms)
-    for payment_id in store.waiting_of(scene.txn, allowance.id, payments.WAITING_MAX):
-        matter = files.lock(scene, payment_id)
-        if matter is not None:
-            paying.cancel(scene, matter)
     view = purses.view_of(scene, allowance)
     for party, is_given in ((view.giver, True), (view.spender, False)):
         person = UserId(party.address)
@@ -335,6 +338,19 @@ def _end(scene: Scene, allowance: Allowance) -> None:
         scene.close(_about(allowance, person), person, localizer.text("Ended."))
         if room_id is not None and allowance.state is AllowanceState.ACTIVE:
             scene.tell(room_id, person, texts.ended_doc(view, localizer, is_given=is_given))
+
+
+def _cancel_uses(scene: Scene, allowance: Allowance) -> None:
+    """Stop what somebody pays by an allowance, which is locked, and what is not made yet."""
+    # Those that were approved while the lock was waited for.
+    taken_back = payments.take_back_attempts(
+        scene.txn, allowance.giver, allowance_id=allowance.id, is_locked=True
+    )
+    _refuse(scene, taken_back)
+    for payment_id in store.waiting_of(scene.txn, allowance.id, payments.WAITING_MAX):
+        matter = files.lock(scene, payment_id)
+        if matter is not None:
+            paying.cancel(scene, matter)
 
 
 def _refuse(scene: Scene, payment_ids: Sequence[str]) -> None:

@@ -6,9 +6,9 @@ approval. Money that an agreement has set aside goes on by the agreement's own r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from appservices.payments.store import allowances, guards, mandates
+from appservices.payments.store import allowances, guards, holders, mandates
 from veche.access.approvals import revoked_among
 
 if TYPE_CHECKING:
@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from appservices.payments.core.payment import Payment
     from appservices.payments.service.scene import Scene
 
+RESTORED: Final = "restored"
+"""Orders a payment that is booked again: by the receipt of this institution."""
+
 
 def approvals_of(scene: Scene, payment: Payment) -> list[str]:
     """List the nonces of the approvals without which a payment may not be made."""
+    if payment.instruction == RESTORED:
+        return []  # what was made once is booked, whatever is revoked since
     nonces = [payment.approved_by]
     if payment.mandate_id is not None:
         mandate = mandates.mandate(scene.txn, payment.mandate_id)
@@ -38,6 +43,15 @@ def is_revoked(scene: Scene, nonces: Iterable[str | None]) -> bool:
 def is_stopped(scene: Scene, payment: Payment) -> bool:
     """Return whether a payment may not be made any more because a key is revoked."""
     return is_revoked(scene, approvals_of(scene, payment))
+
+
+def is_frozen(scene: Scene, payment: Payment) -> bool:
+    """Return whether who pays has stopped everything: whose money it is, or who uses it."""
+    who = [payment.payer]
+    if payment.allowance_id is not None:
+        spender = allowances.spender_of(scene.txn, payment.allowance_id)
+        who += [spender] if spender is not None else []
+    return any(holders.holder(scene.txn, one).is_frozen for one in who)
 
 
 def void_votes(scene: Scene, payment_id: str) -> frozenset[str]:

@@ -136,6 +136,9 @@ def approve(
         raise ConflictError("What was approved is not this payout")
     if caller.mark == payout.made_by:
         raise TwoKeysError("Another key has to approve this than the one that ordered it")
+    section = scene.section.organisation(caller.id)
+    if section is None or payout.made_by not in {one.public_key for one in section.keys}:
+        raise TwoKeysError("The key that ordered this is none of yours any more: stop this payout")
     after = bulk.take_step(scene, payout, PayoutInput.APPROVE)
     approval = scene.vault.seal({"envelope": dict(envelope)})
     store.approve(scene.txn, payout_id, caller.mark, approval)

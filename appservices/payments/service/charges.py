@@ -68,6 +68,10 @@ def announce(scene: Scene, order: ChargeOrder) -> None:
     if not _has_act(scene, order):
         tell_payee(scene, order, State.REFUSED.value, ACT_REQUIRED)
         return
+    if mandate.state is not MandateState.ACTIVE:
+        # Its payer is not told of it: it may not pass by a mandate that counts again meanwhile.
+        tell_payee(scene, order, State.REFUSED.value, ChargeProblem.NOT_ACTIVE.value)
+        return
     given = order_of(scene, mandate)
     payment = Payment(
         id=order.id,
@@ -91,7 +95,7 @@ def announce(scene: Scene, order: ChargeOrder) -> None:
     )
     matter = files.add(scene, payment, private)
     if matter is not None:
-        if mandate.terms.notice_ms and mandate.state is MandateState.ACTIVE:
+        if mandate.terms.notice_ms:
             _tell_notice(scene, matter, mandate)
         set_clock(scene, payment)
 

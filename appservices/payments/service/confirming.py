@@ -16,7 +16,7 @@ from appservices.payments.core.orders.invoice import QuoteOption
 from appservices.payments.core.payment import PaymentStateError, State
 from appservices.payments.core.texts.extras import reason_doc
 from appservices.payments.core.texts.paying import NOT_CONFIRMED
-from appservices.payments.service import extras, files, paying
+from appservices.payments.service import extras, files, paying, purses
 from appservices.payments.service.organisations import view_of
 from appservices.payments.store import invoices, quotes
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
@@ -71,6 +71,8 @@ def confirm(
             raise MalformedError("body.amount", "should be above zero, at most what is set aside")
         # What is taken off is taken off the goods first.
         tip_minor = min(payment.tip_minor, body.amount.minor - 1)
+        left_minor = payment.amount_minor - body.amount.minor
+        purses.give_back(scene, attrs.evolve(payment, amount_minor=left_minor, fee_minor=0))
         changed = attrs.evolve(payment, amount_minor=body.amount.minor, tip_minor=tip_minor)
         matter = attrs.evolve(matter, payment=changed)
     paying.post_held(scene, matter)

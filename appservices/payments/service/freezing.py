@@ -106,6 +106,7 @@ def freeze(scene: Scene, person: UserId, *, may_end: bool = True) -> Doc:
     escrows.forget_decisions(scene, holder.id)
     localizer = scene.localizer(person)
     if not may_end:
+        allowances.cancel_uses(scene, holder.id)
         return frozen_doc((), has_allowances=False, localizer=localizer, is_resting=True)
     ended = mandates.end_all(scene, holder.id)
     has_allowances = allowances.end_all(scene, holder.id)

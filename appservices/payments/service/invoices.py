@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 REFUNDED: Final = "refunded"
 """State of which the issuer hears when money went back."""
+REFUND_REFUSED: Final = "refund_refused"
+"""The same if money was to go back with the invoice, and its issuer has not so much."""
+BY_WITHDRAWAL: Final = "withdrawal of invoice"
+"""Orders a refund: its invoice was taken back."""
 
 
 _TOLD_ABROAD: Final = frozenset({InvoiceState.PAID, InvoiceState.WITHDRAWN})
@@ -89,7 +93,9 @@ def expire(scene: Scene, invoice_id: str, version: int) -> None:
 def settle(scene: Scene, payment: Payment, *, is_moved: bool) -> None:
     """The writer has decided a payment; its invoice, if it is of one, follows."""
     if payment.refund_of is not None and is_moved:
-        _tell_refunded(scene, payment)
+        _tell_refund(scene, payment, REFUNDED)
+    elif (payment.instruction or "").startswith(f"{BY_WITHDRAWAL} "):
+        _tell_refund(scene, payment, REFUND_REFUSED)
     if payment.invoice is None:
         return
     file = store.lock_invoice(scene.txn, *payment.invoice)
@@ -133,14 +139,14 @@ def tell_issuer(scene: Scene, order: InvoiceOrder, state: str, payment_id: str |
     news.tell(scene, order.reply, id_, payload)
 
 
-def _tell_refunded(scene: Scene, refund: Payment) -> None:
-    """Let the issuer hear that money went back of what was paid by their invoice."""
+def _tell_refund(scene: Scene, refund: Payment, state: str) -> None:
+    """Let the issuer hear what became of a refund of what was paid by their invoice."""
     first = payments.lock_payment(scene.txn, str(refund.refund_of))
     if first is None or first.payment.invoice is None:
         return
     file = store.lock_invoice(scene.txn, *first.payment.invoice)
     if file is not None:
-        tell_issuer(scene, order_of(scene, file), REFUNDED, refund.id)
+        tell_issuer(scene, order_of(scene, file), state, refund.id)
 
 
 def _close_questions(scene: Scene, invoice: Invoice) -> None:

@@ -54,13 +54,16 @@ _BUSY_MS: Final = 2_000
 # --- here is who asks to be paid ------------------------------------------------------------------
 
 
-def problem(scene: Scene, peer: PeerSection, packet: Packet) -> str | None:
+def problem(
+    scene: Scene, peer: PeerSection, packet: Packet, *, is_paid: bool = False
+) -> str | None:
     """Why an invoice of somebody here cannot be paid by a packet; None if it can.
 
     Args:
         scene: The transaction; the invoice is locked in it.
         peer: The payer's institution.
         packet: It names the invoice.
+        is_paid: It was paid, in time as far as anybody knows, and that is forgotten here.
     """
     named = packet.invoice
     file = store.lock_invoice(scene.txn, named.id, named.version) if named is not None else None
@@ -69,7 +72,8 @@ def problem(scene: Scene, peer: PeerSection, packet: Packet) -> str | None:
     invoice, order = file.invoice, invoices.order_of(scene, file)
     if invoice.state in PAID_STATES:
         return INVOICE_PAID
-    if invoice.state is not InvoiceState.ISSUED or invoice.due_at_ms <= scene.now_ms:
+    is_late = invoice.due_at_ms <= scene.now_ms and not is_paid
+    if invoice.state is not InvoiceState.ISSUED or is_late:
         return INVOICE_OVER
     is_theirs = _addressee_server(order) == peer.server
     is_whole = packet.amount == order.card.total

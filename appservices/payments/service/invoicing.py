@@ -16,7 +16,15 @@ from appservices.payments.core.invoice import (
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.invoice import invoice_doc, withdrawn_doc
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import files, giving_back, invoice_news, invoices, paying, peers
+from appservices.payments.service import (
+    api_refunds,
+    files,
+    giving_back,
+    invoice_news,
+    invoices,
+    paying,
+    peers,
+)
 from appservices.payments.service.clocks import set_due
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.settling import open_chat
@@ -24,6 +32,7 @@ from appservices.payments.store import disputes, holders, payments
 from appservices.payments.store import invoices as store
 from veche.contracts.payments.invoice import INVOICE_KEY
 from veche.protocol.canonical import canonical
+from veche.protocol.errors import ConflictError
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
@@ -150,8 +159,10 @@ def withdraw(scene: Scene, invoice_id: str, issuer: str, reason: str | None = No
         return
     concerned = _concerned(scene, file)
     try:
+        if file.invoice.state is InvoiceState.PAID:
+            api_refunds.check_not_by_bank(scene, str(file.invoice.paid_by))
         _, effects = invoices.take_step(scene, file, InvoiceInput.WITHDRAW)
-    except InvoiceStateError as e:
+    except ConflictError as e:
         logger.warning("invoice %s is not withdrawn: %s", invoice_id, e)
         return
     card = invoices.order_of(scene, file).card
@@ -208,7 +219,7 @@ def _refund(scene: Scene, file: InvoiceFile) -> None:
         amount_minor=left_minor,
         fee_minor=0,
         asked_at_ms=scene.now_ms,
-        instruction=f"withdrawal of invoice {file.invoice.id}",
+        instruction=f"{invoices.BY_WITHDRAWAL} {file.invoice.id}",
         refund_of=first.id,
     )
     back = Private(private.payee, private.payer, private.currency, private.reference)

@@ -341,10 +341,7 @@ def _stopped(scene: Scene, payment: Payment) -> str | None:
     """Why an approved payment is stopped whatever the payer's rules say; None if it is not."""
     if authority.is_stopped(scene, payment):
         return KEY_REVOKED
-    allowance_id = payment.allowance_id
-    spender = None if allowance_id is None else allowances.spender_of(scene.txn, allowance_id)
-    is_frozen = spender is not None and holders.holder(scene.txn, spender).is_frozen
-    return Reason.FROZEN.value if is_frozen else None
+    return Reason.FROZEN.value if authority.is_frozen(scene, payment) else None
 
 
 def _make(scene: Scene, matter: Matter) -> None:

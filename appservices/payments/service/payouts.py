@@ -17,7 +17,7 @@ from appservices.payments.core.texts.views import Party
 from appservices.payments.service import authority
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.rails import Wish
-from appservices.payments.service.rails.suspense import Charge, find
+from appservices.payments.service.rails.suspense import Charge, find, refuse
 from appservices.payments.store import bank as bank_store
 from appservices.payments.store import holders
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
@@ -117,8 +117,9 @@ def attempt(scene: Scene, matter: Matter) -> None:
 
 
 def take_back(scene: Scene, payment: Payment) -> None:
-    """Forget the order of a payout whose hold was taken back before the writer decided."""
+    """Forget the order of a payout, or the charge of a line, that was taken back in time."""
     bank_store.drop_order(scene.txn, payment.id)
+    refuse(scene.txn, payment.id, str(payment.why), scene.now_ms)
 
 
 def _line(matter: Matter) -> str | None:

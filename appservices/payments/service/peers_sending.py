@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.payment import State
 from appservices.payments.core.peers import Out, OutInput, step_out
-from appservices.payments.service import peers
+from appservices.payments.service import authority, peers
 from appservices.payments.service.clocks import set_clock
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
@@ -80,6 +80,8 @@ def settle(scene: Scene, matter: Matter) -> None:
     if file is None:
         return
     is_paid = matter.payment.state is State.PAID
+    if not is_paid and matter.payment.instruction == authority.RESTORED:
+        return  # it is credited there: it stays open, and is not cancelled
     state = step_out(file.state, OutInput.PAID if is_paid else OutInput.NOT_PAID)
     if state is file.state:
         return

@@ -320,15 +320,17 @@ def _refusal(
     why = next((code for is_so, code in reasons if is_so), None)
     if packet.invoice is None:
         why = why or payable(scene, peer, packet.payee.address, packet.amount.currency)
+        is_ours = peers.server_of(packet.payee.address) == peers.own_server(scene)
     else:
         why = why or _closed(scene, peer, packet.amount.currency)
-        why = why or invoices_abroad.problem(scene, peer, packet)
-    if is_paid and why == CLOSED:
-        why = None  # what is paid there is owed here, whoever contradicted whom
+        why = why or invoices_abroad.problem(scene, peer, packet, is_paid=is_paid)
+        is_ours = True
+    if is_paid and is_ours and why in {CLOSED, NO_PAYEE}:
+        why = None  # what is paid there is owed here, whoever contradicted whom or stopped since
     if why is None and payment_store.is_number_taken(scene.txn, packet.id):
         why = DIFFERENT
     holder = peers.institution(scene, peer.server)
-    if why is None and store.count_open_in(scene.txn, holder.id) >= OPEN_MAX:
+    if why is None and not is_paid and store.count_open_in(scene.txn, holder.id) >= OPEN_MAX:
         why = BUSY
     return why
 

@@ -19,7 +19,16 @@ from appservices.payments.core.peers import In, Out
 from appservices.payments.core.proofs.heads import read_copy
 from appservices.payments.core.proofs.receipts import ReceiptError, verify_receipt
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import files, heads, moving, peers, peers_jobs, peers_taking
+from appservices.payments.service import (
+    authority,
+    files,
+    heads,
+    holding,
+    moving,
+    peers,
+    peers_jobs,
+    peers_taking,
+)
 from appservices.payments.service.files import Private
 from appservices.payments.service.heads_room import address
 from appservices.payments.service.peers_asking import NoAnswerFromPeerError
@@ -46,8 +55,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-INSTRUCTION: Final = "restored"
-"""Orders a payment that is booked again: by the receipt of this institution."""
 MARGIN_MS: Final = 24 * 3_600_000
 """How long before the newest block others are asked for payments: what they keep comes later."""
 _OUT_THERE: Final = frozenset({Out.AGREED, Out.COMMITTING, Out.DONE})
@@ -238,8 +245,10 @@ def _book(parts: Parts, peer: PeerSection, one: PeerRecord, packet: Packet, txn:
     matter = files.lock(scene, packet.id) or _again(scene, packet)
     if matter is None:
         return
+    if matter.payment.state in {State.HOLDING, State.HELD}:
+        holding.void(scene, matter.payment)  # it needs the money that it has set aside itself
     payment = attrs.evolve(
-        matter.payment, state=State.PAYING, due_at_ms=None, why=None, instruction=INSTRUCTION
+        matter.payment, state=State.PAYING, due_at_ms=None, why=None, instruction=authority.RESTORED
     )
     payment_store.save_payment(txn, payment, scene.now_ms)
     holder, now_ms = peers.institution(scene, peer.server), scene.now_ms
@@ -268,7 +277,7 @@ def _again(scene: Scene, packet: Packet) -> files.Matter | None:
         amount_minor=packet.amount.minor,
         fee_minor=0,
         asked_at_ms=scene.now_ms,
-        instruction=INSTRUCTION,
+        instruction=authority.RESTORED,
     )
     private = Private(
         payer=Party(payer, packet.payer.name),

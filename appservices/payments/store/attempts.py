@@ -176,8 +176,8 @@ def take_back(txn: Cursor, holder_id: int, *, is_locked: bool = False) -> list[t
         " LEFT JOIN payments.payment AS p ON p.id = a.about"
         " LEFT JOIN payments.escrow AS e ON e.id = a.about"
         " LEFT JOIN payments.dispute AS d ON d.id = a.about"
-        # What a merchant has said yes to is theirs.
-        " WHERE p.payer = %(who)s"
+        # What a merchant has said yes to is theirs, and what is booked again was made once.
+        " WHERE p.payer = %(who)s AND p.instruction IS DISTINCT FROM 'restored'"
         "  AND (p.state = 'holding' OR p.state = 'paying' AND a.kind <> 'payment.post')"
         " OR e.buyer = %(who)s AND e.state = 'funding'"
         " OR e.state = 'ending' AND EXISTS (SELECT FROM payments.escrow_party AS v"

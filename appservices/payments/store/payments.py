@@ -110,12 +110,14 @@ def payment(txn: Cursor, payment_id: str) -> PaymentFile | None:
 def save_payment(txn: Cursor, payment: Payment, now_ms: int) -> None:
     """Keep the state of a payment that is locked, and what goes with it."""
     txn.execute(
-        "UPDATE payments.payment SET state = %s, due_at_ms = %s, approved_by = %s, period = %s,"
-        " approved_at_ms = %s, amount = %s, tip = %s, why = %s, changed_at_ms = %s WHERE id = %s",
+        "UPDATE payments.payment SET state = %s, due_at_ms = %s, approved_by = %s,"
+        " instruction = %s, period = %s, approved_at_ms = %s, amount = %s, tip = %s, why = %s,"
+        " changed_at_ms = %s WHERE id = %s",
         (
             payment.state.value,
             payment.due_at_ms,
             payment.approved_by,
+            payment.instruction,
             payment.period,
             payment.approved_at_ms,
             payment.amount_minor,
@@ -313,7 +315,8 @@ def take_back_attempts(
     txn.execute(
         "DELETE FROM payments.attempt WHERE id IN (SELECT a.id FROM payments.attempt AS a"  # noqa: S608 -- a constant
         " JOIN payments.payment AS p ON a.about = p.id WHERE p.payer = %s"
-        # What a merchant has said yes to is theirs.
+        # What a merchant has said yes to is theirs, and what is booked again was made once.
+        " AND p.instruction IS DISTINCT FROM 'restored'"
         " AND (p.state = 'holding' OR p.state = 'paying' AND a.kind <> 'payment.post')"
         " AND (%s::text IS NULL OR p.mandate_id = %s)"
         " AND (%s::text IS NULL OR p.allowance_id = %s)"

@@ -17,7 +17,7 @@ from appservices.payments.core.formats.links import PersonLink, read_person
 from appservices.payments.core.orders.invoice import INVOICE_JOB, InvoiceOrder, order_form
 from appservices.payments.core.orders.mandate import ChargeOrder, charge_form
 from appservices.payments.routes.api import API
-from appservices.payments.service import charges, files, invoices
+from appservices.payments.service import charges, files, invoices, invoicing
 from appservices.payments.service.jobs import handlers
 from appservices.payments.store import invoices as invoice_store
 from tests.integration.appservices.payments.branch import OFFICE, SHOP, BranchTestCase
@@ -246,6 +246,14 @@ class ApiTests(BranchTestCase):
         assert [(one["state"], one["why"]) for one in seen["refunds"]] == [("refused", "no_cover")]
         assert seen["left"]["minor"] == 1_000
         assert self.bank.heard()[-1] == "invoice.refund_refused"
+        # Nor does it go back with the invoice, and the organisation hears of that too.
+        count = len(self.bank.heard())
+        where = f"/invoices/{view['id']}/withdraw"
+        assert (await self.bank.call("POST", where, {"reason": "x"}, key="w"))[0] == 200
+        await self.bank.settled()
+        assert self.bank.heard()[count:] == ["invoice.withdrawn", "invoice.refund_refused"]
+        assert (await self.refund(view["id"], 500, "again"))[0] == 201
+        await self.bank.settled()
 
     async def test_an_office_asks_nobody_without_its_act(self) -> None:
         status, answer = await self.bank.call(
@@ -392,6 +400,9 @@ class ApiTests(BranchTestCase):
         assert self.bank.heard() == ["invoice.paid"]
         refused = await self.refund(view["id"], 1, "r")
         assert (refused[0], refused[1]["errcode"]) == (409, "ORG.VECHE.PAID_BY_BANK")
+        with self.bank.scene() as scene:  # as a service says it
+            invoicing.withdraw(scene, view["id"], SHOP)
+        assert (await self.bank.call("GET", f"/invoices/{view['id']}"))[1]["state"] == "paid"
         self.bank.credit(view["id"], 1_000)
         assert self.bank.heard() == ["invoice.paid", "invoice.paid_again"]
         assert (await self.bank.call("GET", where))[0] == 409

@@ -282,7 +282,8 @@ def debited(market: Market) -> Iterator[bool]:
     yield True
 
 
-def by_another(market: Market) -> Iterator[bool]:
+def lent(market: Market) -> Allowance:
+    """Alice lets Bob pay from her account."""
     terms = AllowanceTerms(SMALL, "day", SMALL, 1, market.now_ms * 2)
     view = AllowanceView(Party(market.alice, "A"), Party(market.bob, "B"), (), (), "EUR", terms)
     with market.at() as scene:
@@ -297,16 +298,45 @@ def by_another(market: Market) -> Iterator[bool]:
             terms=terms,
         )
         allowances.add_allowance(scene.txn, kept, market.now_ms)
-    yield False
-    payment_id = asked(
-        market, market.alice, market.carol, SMALL, allowance_id=kept.id, due_at_ms=market.now_ms + 1
-    )
+    return kept
+
+
+def use(market: Market, payment_id: str) -> None:
+    """Bob's key approves what he pays from Alice's account."""
     with market.at() as scene:
         matter = market.matter(scene, payment_id)
         used = KEYS.approve(scene.txn, market.bob, market.now_ms, nonce())
         payment = attrs.evolve(matter.payment, approved_by=used)
         paying._go_on(scene, attrs.evolve(matter, payment=payment), market.now_ms)
+
+
+def by_another(market: Market) -> Iterator[bool]:
+    kept = lent(market)
     yield False
+    due_ms = market.now_ms + 1
+    payment_id = asked(
+        market, market.alice, market.carol, SMALL, allowance_id=kept.id, due_at_ms=due_ms
+    )
+    use(market, payment_id)
+    yield False
+    write(market)
+    yield True
+
+
+def by_another_once_the_merchant_says_yes(market: Market) -> Iterator[bool]:
+    kept = lent(market)
+    yield False
+    invoice_id = market.invoice(SMALL, confirm=True)
+    payment_id = market.asked(invoice_id)
+    statement = "UPDATE payments.payment SET allowance_id = %s WHERE id = %s"
+    market.rows(statement, kept.id, payment_id)
+    use(market, payment_id)
+    yield False
+    write(market)
+    yield False
+    with contextlib.suppress(ConflictError), market.at() as scene:
+        confirm(scene, SHOP, invoice_id, ConfirmBody(payment=payment_id))
+    yield True
     write(market)
     yield True
 
@@ -322,6 +352,7 @@ STORIES: Final = (
     to_a_bank,
     debited,
     by_another,
+    by_another_once_the_merchant_says_yes,
 )
 
 
@@ -483,15 +514,44 @@ def _spender_frozen(market: Market) -> None:
 
 
 @pytest.mark.parametrize(
-    ("happening", "moment"),
+    ("story", "happening", "moment"),
     [
-        (_spender_revoked, 2),
-        (_spender_revoked_and_heard, 2),
-        (_spender_frozen, 1),
-        (_spender_frozen, 2),
+        (by_another, _spender_revoked, 2),
+        (by_another, _spender_revoked_and_heard, 2),
+        *((by_another, _spender_frozen, moment) for moment in (1, 2)),
+        *(
+            (by_another_once_the_merchant_says_yes, happening, moment)
+            for happening in (_spender_revoked, _spender_revoked_and_heard)
+            for moment in (2, 3)
+        ),
+        *((by_another_once_the_merchant_says_yes, _spender_frozen, moment) for moment in (1, 2, 3)),
     ],
 )
 def test_who_pays_from_the_account_of_another_moves_nothing_either(
-    place: Market, happening: Callable[[Market], None], moment: int
+    place: Market, story: Story, happening: Callable[[Market], None], moment: int
 ) -> None:
-    assert check(place.fresh(), by_another, {moment: happening}) == 3
+    assert check(place.fresh(), story, {moment: happening})
+
+
+def test_of_an_allowance_no_more_is_used_than_the_merchant_confirms(place: Market) -> None:
+    market = place.fresh()
+    kept = lent(market)
+    invoice_id = market.invoice(SMALL, confirm=True)
+    payment_id = market.asked(invoice_id)
+    statement = "UPDATE payments.payment SET allowance_id = %s WHERE id = %s"
+    market.rows(statement, kept.id, payment_id)
+    use(market, payment_id)
+    write(market)
+    less = {"minor": SMALL - 50, "currency": "EUR"}
+    with market.at() as scene:
+        confirm(
+            scene,
+            SHOP,
+            invoice_id,
+            ConfirmBody.model_validate({"payment": payment_id, "amount": less}),
+        )
+    write(market)
+
+    used = "SELECT used FROM payments.allowance_period WHERE allowance_id = %s"
+    assert market.rows(used, kept.id) == [(SMALL - 50,)]
+    assert market.has(market.alice) == (BEGINS_MINOR - SMALL + 50, 0)

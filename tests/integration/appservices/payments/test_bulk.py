@@ -156,6 +156,12 @@ class BulkTests(BranchTestCase):
         assert (wrong[0], wrong[1]["errcode"]) == (409, "ORG.VECHE.CONFLICT")
         assert self.bank.balance(BOB) == 0
         signed = self.bank.signed(approval, "second")
+        [shop, *_] = self.bank.section.organisations
+        keys = list(shop.keys)
+        shop.keys[:] = [one for one in keys if one.path.name != "first"]
+        gone = await self.bank.call("POST", where, signed, who="second", key="gone")
+        assert (gone[0], gone[1]["errcode"]) == (403, "ORG.VECHE.TWO_KEYS")
+        shop.keys[:] = keys
         done = await self.bank.call("POST", where, signed, who="second", key="a4")
         assert done[0] == 200
         assert (await self.over(view["id"]))["state"] == "done"

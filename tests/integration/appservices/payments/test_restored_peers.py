@@ -6,14 +6,23 @@ heard of it what the test lets it hear.
 
 from __future__ import annotations
 
+import itertools
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
 
-from appservices.payments.service import peers_witnessing, restoring
+from appservices.payments.service import (
+    files,
+    freezing,
+    paying,
+    peers_taking,
+    peers_witnessing,
+    restoring,
+)
 from appservices.payments.service.receipts import Receipts
+from tests.integration.appservices.payments import peers_rig
 from tests.integration.appservices.payments.peers_rig import (
     ALICE,
     BOB,
@@ -24,6 +33,14 @@ from tests.integration.appservices.payments.peers_rig import (
     exchange,
     two,
 )
+from tests.integration.appservices.payments.test_invoices_abroad import (
+    DAY_MS,
+    made,
+    shop_has,
+    state,
+    told,
+)
+from tests.support.stored_keys import revoke_keys
 from veche.acts import histories
 
 if TYPE_CHECKING:
@@ -113,6 +130,107 @@ def test_who_paid_and_forgot_it_pays_it_once() -> None:
         assert there.compared(old) == (0, 0)
         assert found(old, shown(there)) == []
         assert there.faults() == []
+
+
+@pytest.mark.parametrize("case", ["frozen", "many"])
+def test_what_was_paid_is_credited_whatever_a_new_payment_would_be_refused_for(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with three(THERE) as (here, there, old):
+        paid(here, there)
+        if case == "frozen":
+            with old.scene() as scene:
+                freezing.freeze(scene, BOB)
+        else:
+            paid(here, there)
+            monkeypatch.setattr(peers_taking, "OPEN_MAX", 1)
+
+        settle(old, found(old, shown(here)))
+        assert found(old, shown(here)) == []
+        assert old.faults() == []
+        assert old.compared(here) == (0, 0)
+
+
+def test_an_invoice_that_was_paid_in_time_is_paid_also_if_that_was_forgotten_until_it_was_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with three(THERE) as (here, there, old):
+        ids = []
+        for branch in (there, old):
+            monkeypatch.setattr(peers_rig, "_causes", itertools.count(10**6))
+            ids.append(made(branch))
+        assert ids[0] == ids[1]
+        assert told(here, there) == ["known"]
+        here.answer(ALICE, "pay")
+        here.write()
+        exchange(here, there)
+        old.now_ms += 2 * DAY_MS
+
+        settle(old, found(old, shown(here)))
+        assert found(old, shown(here)) == []
+        assert (state(old, ids[0]), shop_has(old)) == ("paid", shop_has(there))
+
+
+def test_what_the_payer_has_not_the_money_for_any_more_stays_open_and_is_no_contradiction() -> None:
+    with three(HERE) as (here, there, old):
+        payment_id = paid(here, there)
+        there.limit(they_owe_max={"EUR": "10000.00"})
+        old.limit(we_owe_max={"EUR": "10000.00"})
+        old.paid_by_key(ALICE, BOB, MONEY - 1_000)
+        exchange(old, there)
+
+        settle(old, found(old, shown(there)))
+        exchange(old, there)
+        assert old.state(payment_id) == "refused"
+        assert old.peer_state(payment_id) == "agreed"
+        assert there.faults() == []
+        assert old.compared(there) == (-5_000, 0)
+
+
+@pytest.mark.parametrize("has_heard", ["asked", "approved", "held", "let go", "revoked", "frozen"])
+def test_who_paid_all_it_has_and_forgot_that_pays_it_once(
+    has_heard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with three(HERE) as (here, there, old):
+        # Whatever the backup was in the middle of, and whatever the payer did since.
+        for branch in (here, old):
+            branch.limit(they_owe_max={"EUR": "10000.00"})
+        there.limit(they_owe_max={"EUR": "10000.00"})
+        monkeypatch.setattr(peers_rig, "_causes", itertools.count(10**6))
+        payment_id = old.order(ALICE, BOB, MONEY - 10)
+        assert payment_id is not None
+        if has_heard != "asked":
+            old.answer(ALICE, "pay")
+        if has_heard in {"held", "let go"}:
+            old.write()
+        if has_heard == "let go":
+            old.now_ms += 1
+            with old.scene() as scene:
+                matter = files.lock(scene, payment_id)
+                assert matter is not None
+                paying.cancel(scene, matter)
+        if has_heard == "revoked":
+            with old.scene() as scene:
+                revoke_keys(scene.txn, ALICE, old.now_ms)
+        monkeypatch.setattr(peers_rig, "_causes", itertools.count(10**6))
+        assert here.paid_by_key(ALICE, BOB, MONEY - 10) == payment_id
+        exchange(here, there)
+        assert there.peer_state(payment_id) == "done"
+
+        missing = found(old, shown(there))
+        with old.scene() as scene:
+            for one in missing:
+                assert one.settle is not None
+                one.settle(scene.txn)
+        if has_heard == "frozen":
+            with old.scene() as scene:
+                freezing.freeze(scene, ALICE)
+        old.write()
+        assert old.state(payment_id) == "paid"
+        exchange(old, there)
+        assert old.peer_state(payment_id) == "done"
+        assert old.compared(there) == (0, 0)
+        assert old.balance(ALICE) == (0, 0)
 
 
 def test_what_nobody_signed_is_not_booked() -> None:

@@ -11,17 +11,20 @@ import attrs
 import pytest
 
 from appservices.payments.core.commands import FREEZE
+from appservices.payments.core.mandate import MandateState
+from appservices.payments.core.orders.mandate import ChargeOrder
 from appservices.payments.core.payment import Kind, State
-from appservices.payments.service import charges, freezing
+from appservices.payments.service import charges, files, freezing
+from appservices.payments.service.rails.suspense import DECIDED
 from appservices.payments.service.scene import Scene
-from appservices.payments.store import attempts, holders, invoices
+from appservices.payments.store import attempts, holders, invoices, mandates, suspense
 from appservices.payments.store import payments as store
-from tests.integration.appservices.payments.scenes import ALICE, NOW_MS, bank, told, world
+from tests.integration.appservices.payments.scenes import ALICE, EURO, NOW_MS, bank, told, world
 from tests.integration.appservices.payments.trust import allowance
 from tests.support.postgres import execute, waiting_count
 from tests.support.processes import TIMEOUT_S, wait_until
 from veche.protocol.commands import ParsedCommand
-from veche.protocol.ids import EffectId
+from veche.protocol.ids import EffectId, derived_ulid
 from veche.protocol.message import body
 
 if TYPE_CHECKING:
@@ -149,6 +152,55 @@ def test_nothing_is_debited_by_a_mandate_of_who_stopped_everything(dsn: str) -> 
         charges.rang(here.scene, matter)
 
     assert end_of(dsn, matter) == ("refused", "not_active", False)
+
+
+def test_no_debit_of_which_the_payer_was_not_told_passes(dsn: str) -> None:
+    with world(dsn) as here:
+        txn, mandate = here.scene.txn, here.mandate()
+        found = mandates.lock_mandate(txn, mandate)
+        assert found is not None
+        txn.execute("UPDATE payments.mandate SET notice_ms = 1000 WHERE id = %s", (mandate,))
+        mandates.save_state(txn, mandate, MandateState.PAUSED, found.approved_by, NOW_MS)
+        id_ = derived_ulid(NOW_MS, "untold")
+        charge = {"id": id_, "mandate": mandate, "payee": "water", "amount": EURO, "title": "Water"}
+        charges.announce(here.scene, ChargeOrder.model_validate({**charge, "reply": "water.heard"}))
+        mandates.save_state(txn, mandate, MandateState.ACTIVE, found.approved_by, NOW_MS)
+    with world(dsn, NOW_MS + 1_000) as later:
+        matter = files.lock(later.scene, id_)
+        if matter is not None:
+            charges.rang(later.scene, matter)
+
+    debited = "SELECT count(*) FROM payments.payment WHERE id = %s AND state = 'paying'"
+    assert execute(dsn, debited, id_) == [(0,)]
+    assert "refused" in told(dsn, "water")
+
+
+def test_a_freeze_leaves_a_line_of_a_bank_to_be_decided_about_anew(dsn: str) -> None:
+    with world(dsn) as here:
+        txn = here.scene.txn
+        txn.execute("INSERT INTO payments.bank (name, account, ledger) VALUES ('demo', 'DE', 1)")
+        txn.execute(
+            "INSERT INTO payments.bank_line (bank, key, sha256, signed_minor, booked_on, state,"
+            " sealed, at_ms) VALUES ('demo', 'line', %s, -500, '2026-01-01', 'suspense', '', 1)",
+            (bytes(32),),
+        )
+        # Alice's key has approved that it was her payout.
+        order = {"bank": "demo", "line": "line"}
+        matter = here.asked(Kind.PAYOUT, state=State.PAYING, approved_by=here.approved())
+        matter = attrs.evolve(matter, private=attrs.evolve(matter.private, order=order))
+        id_ = matter.payment.id
+        kind, state = suspense.CHARGE, suspense.ORDERED
+        suspense.add(
+            txn,
+            suspense.SuspenseOrder(id_, "demo", "line", kind, state, None, None, b"", NOW_MS),
+        )
+        given = [str(matter.payment.approved_by)]
+        attempts.add(txn, DECIDED, id_, (), NOW_MS, approved_by=given)
+        freeze(here.scene)
+        assert [one.ordered for one in suspense.lines(txn)] == [""]
+
+    assert end_of(dsn, matter) == ("refused", "frozen", False)
+    assert execute(dsn, "SELECT about FROM payments.bank_alarm") == [("line",)]
 
 
 def test_a_freeze_is_told_to_who_announced_a_charge(dsn: str) -> None:
