@@ -98,7 +98,8 @@ class People:
 
         Who cannot be asked for now is left as last known, and ``is_unreachable`` for
         ``UNREACHABLE_MS``; the first attempt after that asks again. Of whom nothing was ever known
-        is waited for before, once.
+        is waited for before, once; so is a person of another server who comes without an identity,
+        since Synapse tells devices of others a moment before it tells their identity.
 
         Args:
             bot: As whom to ask.
@@ -111,7 +112,7 @@ class People:
             await self._refresh_some(bot, wanted[start : start + QUERY_USERS_MAX], now_ms)
 
     async def _refresh_some(self, bot: UserId, user_ids: Sequence[str], now_ms: int) -> None:
-        unanswered = await self._ask(bot, user_ids, now_ms)
+        unanswered = await self._ask(bot, user_ids, now_ms, waits=bool(self._pauses_s))
         for pause_s in self._pauses_s:
             strangers = await self._strangers(unanswered) if unanswered else set()
             if not strangers:
@@ -132,8 +133,10 @@ class People:
             return set()
         return await self._database.run("crypto.strangers", people.never_answered, new)
 
-    async def _ask(self, bot: UserId, user_ids: Sequence[str], now_ms: int) -> set[str]:
-        """Ask once and store what comes; of whom nothing came."""
+    async def _ask(
+        self, bot: UserId, user_ids: Sequence[str], now_ms: int, *, waits: bool = False
+    ) -> set[str]:
+        """Ask once and store what comes; of whom nothing came, or may not all have come."""
         seqs = await self._database.run("crypto.query", people.begin_query, user_ids)
         body = {"device_keys": {user: [] for user in user_ids}, "timeout": QUERY_TIMEOUT_MS}
         try:
@@ -144,6 +147,9 @@ class People:
             logger.warning("key query failed: %s", e.__class__.__name__)
             answer = None
         answered = [user for user in user_ids if _is_answered(answer, user)]
+        if waits and (partial := [one for one in answered if _may_be_partial(answer, one, bot)]):
+            strangers = await self._strangers(partial)
+            answered = [user for user in answered if user not in strangers]
         if answered:
             covered = {user: seqs[user] for user in answered if user in seqs}
             await self._database.run("crypto.keys", _store, answer, covered, now_ms, self.on_doubt)
@@ -171,6 +177,15 @@ def _is_answered(answer: object, user_id: str) -> bool:
     failures = answer.get("failures")
     server = user_id.partition(":")[2]
     return not (isinstance(failures, dict) and server in failures)
+
+
+def _may_be_partial(answer: object, user_id: str, bot: UserId) -> bool:
+    """Whether a person of another server has devices and no identity in an answer."""
+    if user_id.partition(":")[2] == bot.partition(":")[2] or not isinstance(answer, dict):
+        return False
+    devices, masters = answer.get("device_keys"), answer.get("master_keys")
+    has_devices = isinstance(devices, dict) and bool(devices.get(user_id))
+    return has_devices and not (isinstance(masters, dict) and user_id in masters)
 
 
 def _nobody_told(txn: Cursor, user_id: UserId, now_ms: int) -> None:

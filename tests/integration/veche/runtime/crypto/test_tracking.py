@@ -130,12 +130,12 @@ def test_a_server_that_failed_is_left_alone_for_a_while(desk: Desk) -> None:
     assert len(devices(desk)) == 1
 
 
-def waiting(desk: Desk) -> tuple[People, list[None], Callable[[], int]]:
+def waiting(desk: Desk, user_id: str = ANNA) -> tuple[People, list[None], Callable[[], int]]:
     """A directory that waits for strangers, ends of its questions, and how often it asked."""
     stands_in: Any = desk.database
     client: Any = desk.server
     people, ended = People(stands_in, client, desk.clock, (1.0, 3.0)), list[None]()
-    asking = Deferred.fromCoroutine(people.refresh(UserId(BOT), [ANNA]))
+    asking = Deferred.fromCoroutine(people.refresh(UserId(BOT), [user_id]))
     asking.addCallback(ended.append)
     return people, ended, lambda: desk.server.calls.count("POST keys/query")
 
@@ -152,6 +152,26 @@ def test_of_whom_nothing_is_known_is_asked_again_before_one_speaks(desk: Desk) -
     assert first == (1, 0, False)
     assert (asked(), len(ended), people.is_unreachable(ANNA)) == (2, 1, False)
     assert len(devices(desk)) == 1
+
+
+@pytest.mark.parametrize("has_identity", [True, False])
+def test_whose_identity_comes_a_moment_after_the_devices_has_dealt_with_it(
+    desk: Desk, has_identity: bool
+) -> None:
+    far = "@dave:far.test"
+    desk.add(Side(far, "DAVE1"))
+    people, ended, asked = waiting(desk, far)
+    first = (asked(), len(ended))
+
+    desk.add(Side(far, "DAVE1", identity(far) if has_identity else None))
+    desk.clock.advance(1)
+
+    assert first == (1, 0)
+    assert (asked(), len(ended), people.is_unreachable(far)) == (2, 1, False)
+    pinned = run(desk.database.run("t", pin_identity, UserId(far), 1))
+    assert (pinned is not None) is has_identity
+    run(people.refresh(UserId(BOT), [far]))
+    assert asked() == 3
 
 
 def test_a_stranger_whose_server_is_away_is_waited_for_once(desk: Desk) -> None:
