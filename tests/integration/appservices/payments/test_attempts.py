@@ -230,7 +230,7 @@ class AttemptTests(TestCase):
             json.dumps([good | {"from": 1}]),
             json.dumps([good | {"amount": "1"}]),
             "[{}]",
-            json.dumps([good]).replace(str(good["amount"]), "9" * 5_000, 1),
+            json.dumps([good | {"amount": "many"}]).replace('"many"', "9" * 5_000),
             "[" * 5_000 + "]" * 5_000,
         ]
         for n, chain in enumerate(flaws):
