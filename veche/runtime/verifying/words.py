@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Asked:
-    """What whoever verifies a file wants.
+    """How a file is to be verified, as the options of the command say.
 
     Attributes:
         keys: Of logs and witnesses that are believed.
