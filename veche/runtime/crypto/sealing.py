@@ -1,8 +1,8 @@
 """Sealing what a bot says in a room, and handing the room's session to its readers.
 
 The usual message costs two statements: one demands what the session was settled for, one stores the
-ratchet. Only where something changed are readers looked at. What is in memory is compared with what
-is committed each time, so a transaction that was rolled back does no harm.
+ratchet. Readers are looked at only where something changed. Each time, memory is compared with what
+is committed, so a transaction that was rolled back does no harm.
 """
 
 from __future__ import annotations
