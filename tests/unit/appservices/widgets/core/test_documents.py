@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appservices.widgets.core.documents import (
-    APP,
+    CASES,
     APPROVE,
     DOCUMENTS,
     KEYS,
@@ -53,7 +53,7 @@ class TestPaths:
         ],
     )
     def test_the_app_has_services_and_cases(self, path: str) -> None:
-        assert document_at(path) is APP
+        assert document_at(path) is CASES
 
     @pytest.mark.parametrize(
         "path",
@@ -62,7 +62,7 @@ class TestPaths:
             "*",
             "//",
             "/index.html",
-            "/app.html",
+            "/cases.html",
             "/Services",
             "/services/",
             "/services/records",
@@ -120,7 +120,7 @@ class TestPolicy:
         plain = Document("plain.html", Framing.NOBODY, has_lit=False)
 
         assert directives(plain)["trusted-types"] == ["'none'"]
-        assert directives(APP)["trusted-types"] == ["lit-html"]
+        assert directives(CASES)["trusted-types"] == ["lit-html"]
 
     @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.file)
     def test_only_pages_that_show_files_may_start_a_worker(self, document: Document) -> None:

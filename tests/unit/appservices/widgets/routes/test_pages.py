@@ -192,12 +192,12 @@ class TestFiles(Case):
     def test_there_is_nothing_else(self) -> None:
         for path in (
             f"{self.base}gone.js",
-            f"{self.base}app.html",
+            f"{self.base}cases.html",
             f"{self.base}../static.py",
             f"{self.base}%2e%2e/config.py",
             "/static/0000000000000000/a.js",
             "/static/",
-            "/app.html",
+            "/cases.html",
             "/%FF",
             "/services/a",
         ):
