@@ -272,7 +272,7 @@ class Site:
 
     def __init__(self, root: Any) -> None:
         self.reactor: Any = MemoryReactorClock()
-        self.site = PublicSite(root, self.reactor, "127.0.0.1", 8090)
+        self.site = PublicSite(root, self.reactor, "127.0.0.1", [8090])
         self.site.listen()
         self.factory: Any = self.reactor.tcpServers[0][1]
 
@@ -338,6 +338,17 @@ def test_a_site_that_stops_waits_for_answers_but_not_for_ever() -> None:
 
 
 def test_a_site_stops_twice_and_before_it_listens() -> None:
-    site = PublicSite(Resource(), MemoryReactorClock(), "127.0.0.1", 0)
+    site = PublicSite(Resource(), MemoryReactorClock(), "127.0.0.1", [0])
     for _ in range(2):
         assert Deferred.fromCoroutine(site.stop()).called
+
+
+def test_a_site_listens_on_all_of_its_ports_and_stops_on_all() -> None:
+    reactor: Any = MemoryReactorClock()
+    site = PublicSite(Resource(), reactor, "127.0.0.1", [8090, 8091])
+    site.listen()
+
+    assert [server[0] for server in reactor.tcpServers] == [8090, 8091]
+    assert site.is_listening
+    assert Deferred.fromCoroutine(site.stop()).called
+    assert not site.is_listening
