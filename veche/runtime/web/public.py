@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 UNKNOWN: Final = "unknown"
 """Whoever has no address that can be read; all of them together count as one."""
 API: Final = "_veche"
-"""Below it are the APIs of the services; everything but this and the next is pages."""
+"""Below it are the APIs of the services; everything but this and the next two is pages."""
+MATRIX: Final = "_matrix"
+"""Below ``push`` in it homeservers ask (Matrix spec, "Push Gateway API")."""
 WELL_KNOWN: Final = ".well-known"
 """Below ``veche`` in it (RFC 8615) services say where they are, and with which keys they sign."""
 HEADERS: Final = (
@@ -129,7 +131,7 @@ class PublicRoot(Resource):
         paths = [path for path in routes if path]
         for path in paths:
             is_below = any(one != path and f"{path}/".startswith(f"{one}/") for one in paths)
-            is_ours = path.startswith((f"{API}/", f"{WELL_KNOWN}/veche/"))
+            is_ours = path.startswith((f"{API}/", f"{MATRIX}/push/", f"{WELL_KNOWN}/veche/"))
             if not is_ours or "" in path.split("/") or is_below:
                 raise ConfigError(f"no service may serve /{path}")
         # By segments: a slash inside of one (%2F) never makes it two.
@@ -142,7 +144,7 @@ class PublicRoot(Resource):
 
     def getChildWithDefault(self, path: bytes, request: Any) -> Any:
         """Where a request goes on."""
-        if path in (API.encode(), WELL_KNOWN.encode()):
+        if path in (API.encode(), MATRIX.encode(), WELL_KNOWN.encode()):
             return self._api(path, request) or NoRoute()
         if self._pages is None:
             return _NoPage()
