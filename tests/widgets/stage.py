@@ -161,8 +161,9 @@ def up(folder: Path) -> Iterator[Stage]:
 
 
 def _up(folder: Path, state: str) -> Iterator[Stage]:
-    port, pages_port = free_ports(2)
+    port, pages_port, app_port = free_ports(3)
     ports = ("--port", str(port), "--pages-port", str(pages_port))
+    ports += ("--app-port", str(app_port))
     command = (sys.executable, "-m", "veche.cli.main", "up", "--state", state)
     child = Child((*command, *ports), ROOT, folder / "up.log")
     child.start()

@@ -71,6 +71,9 @@ def homeserver_settings(public_port: int) -> dict[str, Any]:
         # People who share no room yet find one another.
         "user_directory": {"enabled": True, "search_all_users": True},
         "suppress_key_server_warning": True,
+        # Whoever opens the app makes an account; see `app.registration`.
+        "enable_registration": True,
+        "enable_registration_without_verification": True,
     }
 
 
@@ -81,6 +84,7 @@ def services_configuration(
     database_url: str,
     operator_key: Path,
     pages_url: str | None = None,
+    app_url: str | None = None,
     sections: Mapping[str, Any] | None = None,
 ) -> str:
     """The services' configuration file.
@@ -91,6 +95,7 @@ def services_configuration(
         database_url: Of their database.
         operator_key: Path of the file with the operator key.
         pages_url: Where people reach the pages, with their port on this machine; None: no pages.
+        app_url: The same of the app; None: no app.
         sections: Of the services.
     """
     written: dict[str, Any] = {
@@ -111,6 +116,7 @@ def services_configuration(
         written["pages"] = {
             "public_url": pages_url,
             "port": urlsplit(pages_url).port,
+            **({"more_ports": [urlsplit(app_url).port]} if app_url else {}),
             "embedders": EMBEDDERS,
         }
         # A town that is an hour old would be tried out tomorrow.
@@ -126,12 +132,15 @@ def welcome(
     state: Path,
     *,
     pages_url: str,
+    app_url: str,
     parts: Sequence[DemoPart],
 ) -> str:
     """What the person at the terminal reads once everything runs."""
     people = [f"    {one.name:<11}{passwords[one.name]:<20}{one.part}" for one in PEOPLE]
     return "\n".join(
         (
+            f"  App          {app_url}",
+            "               Open it in a browser. You need no account: press Start.",
             f"  Homeserver   http://localhost:{port}",
             "               Log in with any Matrix client: choose this homeserver, then a name",
             "               without @ and its password.",

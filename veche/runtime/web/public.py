@@ -15,7 +15,7 @@ from veche.protocol.errors import ConfigError
 from veche.runtime.web.server import json_answer, new_site
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from twisted.web.iweb import IRequest
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 UNKNOWN: Final = "unknown"
 """Whoever has no address that can be read; all of them together count as one."""
 API: Final = "_veche"
-"""Below it are the APIs of the services; everything but this and the next two is pages."""
-MATRIX: Final = "_matrix"
-"""Below ``push`` in it homeservers ask (Matrix spec, "Push Gateway API")."""
+"""Below it are the APIs of the services; everything but this and the next is pages."""
+PUSH: Final = "_matrix/push"
+"""Below it is the push gateway, where the Matrix specification wants it."""
 WELL_KNOWN: Final = ".well-known"
 """Below ``veche`` in it (RFC 8615) services say where they are, and with which keys they sign."""
 HEADERS: Final = (
@@ -131,7 +131,7 @@ class PublicRoot(Resource):
         paths = [path for path in routes if path]
         for path in paths:
             is_below = any(one != path and f"{path}/".startswith(f"{one}/") for one in paths)
-            is_ours = path.startswith((f"{API}/", f"{MATRIX}/push/", f"{WELL_KNOWN}/veche/"))
+            is_ours = path.startswith((f"{API}/", f"{PUSH}/", f"{WELL_KNOWN}/veche/"))
             if not is_ours or "" in path.split("/") or is_below:
                 raise ConfigError(f"no service may serve /{path}")
         # By segments: a slash inside of one (%2F) never makes it two.
@@ -144,7 +144,7 @@ class PublicRoot(Resource):
 
     def getChildWithDefault(self, path: bytes, request: Any) -> Any:
         """Where a request goes on."""
-        if path in (API.encode(), MATRIX.encode(), WELL_KNOWN.encode()):
+        if path in (API.encode(), b"_matrix", WELL_KNOWN.encode()):
             return self._api(path, request) or NoRoute()
         if self._pages is None:
             return _NoPage()
@@ -184,6 +184,7 @@ class PublicSite:
         address: str,
         port: int,
         *,
+        more_ports: Sequence[int] = (),
         trust_forwarded: bool = False,
     ) -> None:
         """Nothing is served before ``listen``.
@@ -193,6 +194,7 @@ class PublicSite:
             reactor: Network and clock.
             address: Of this machine.
             port: TCP; 0 takes a free one.
+            more_ports: On which it is served, too.
             trust_forwarded: See ``client_address``.
         """
         self._site = new_site(
@@ -203,13 +205,14 @@ class PublicSite:
         )
         self._reactor = reactor
         self._address = address
-        self._listening: Any = None
+        self._listening: list[Any] = []
+        self._more_ports = more_ports
         self.port = port
 
     @property
     def is_listening(self) -> bool:
         """Whether it is served now."""
-        return self._listening is not None
+        return bool(self._listening)
 
     def listen(self) -> None:
         """Serve from now on.
@@ -217,14 +220,17 @@ class PublicSite:
         Raises:
             twisted.internet.error.CannotListenError: The port is taken.
         """
-        self._listening = self._reactor.listenTCP(self.port, self._site, interface=self._address)
-        self.port = self._listening.getHost().port
+        for port in (self.port, *self._more_ports):
+            at = self._reactor.listenTCP(port, self._site, interface=self._address)
+            self._listening.append(at)
+        self.port = self._listening[0].getHost().port
 
     async def stop(self) -> None:
         """Take no more connections; wait a little for the answers that are being made."""
-        listening, self._listening = self._listening, None
-        if listening is not None:
-            await maybeDeferred(listening.stopListening)
+        listening, self._listening = self._listening, []
+        for one in listening:
+            await maybeDeferred(one.stopListening)
+        if listening:
             await self._site.drained(DRAIN_S_MAX)
 
 

@@ -43,6 +43,7 @@ SECTIONS: dict[str, type[Section]] = {
     "widgets": WidgetsSection,
 }
 PAGES_URL = "http://localhost:8124"
+APP_URL = "http://localhost:8125"
 ADDRESSES = ("http://localhost:8123", PAGES_URL)
 DEFINITIONS = ROOT / "config" / "services"
 
@@ -69,7 +70,7 @@ def services_configuration(folder: Path) -> str:
 
 
 def place(folder: Path) -> demo.Place:
-    return demo.Place(folder, ROOT / "config", 8010, "http://localhost:8008", PAGES_URL)
+    return demo.Place(folder, ROOT / "config", 8010, "http://localhost:8008", PAGES_URL, APP_URL)
 
 
 def office() -> dict[str, Any]:
@@ -149,7 +150,9 @@ def test_the_operator_key_is_made_once_and_the_crypto_takes_it(tmp_path: Path) -
 def test_the_welcome_has_all_that_a_newcomer_needs_and_fits_the_terminal(tmp_path: Path) -> None:
     passwords = {person.name: f"password-of-{person.name}" for person in demo.PEOPLE}
     parts = demo.demo_parts(place(tmp_path))
-    text = world.welcome(8123, passwords, tmp_path, pages_url=PAGES_URL, parts=parts)
+    text = world.welcome(
+        8123, passwords, tmp_path, pages_url=PAGES_URL, app_url=APP_URL, parts=parts
+    )
 
     assert f". {tmp_path}/shop/env" in text
     bots = (office_demo.OFFICE_BOT, payments_demo.PAYMENTS_BOT, signing_demo.SIGNING_BOT)
