@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from appservices.payments.core.escrow import OPEN_MAX
 from appservices.payments.core.limits import LimitKind, OwnLimit
-from appservices.payments.service import escrows, freezing, revoking
+from appservices.payments.service import escrow_orders, escrows, freezing, revoking
 from appservices.payments.service.statement_files import statements_of
 from appservices.payments.store import escrows as escrow_store
 from appservices.payments.store import holders
@@ -26,7 +28,7 @@ from tests.integration.appservices.payments.stage import (
 )
 from tests.support.postgres import execute
 from tests.support.stored_keys import revoke_keys
-from veche.protocol.ids import UserId
+from veche.protocol.ids import RoomId, UserId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -333,6 +335,22 @@ def test_what_an_escrow_paid_lately_counts_from_when_it_was_put_aside(stage: Sta
     assert state_of(stage, second) == "released"
     assert state_of(stage, third) == "funded"
     end_all_of_alice(stage)
+
+
+def test_of_many_that_are_ordered_at_once_no_more_begin_than_there_may_be(stage: Stage) -> None:
+    with stage.scene() as scene:
+        for number in range(OPEN_MAX + 2):
+            inbound: Any = SimpleNamespace(
+                sender=CAROL, room_id=RoomId("!carol"), event_id=f"$many{number}"
+            )
+            escrow_orders.order(scene, inbound, "dave 1 EUR bell")
+    stage._look_up()
+
+    with stage.scene() as scene:
+        carol = scene.holder(CAROL).id
+        assert len(escrow_store.open_of_buyer(scene.txn, carol)) == OPEN_MAX
+        escrows.stop_all(scene, carol)
+    assert sum("You have too many" in words for words in stage.told(CAROL)) == 2
 
 
 def keep_first_limit(stage: Stage, minor: int) -> None:
