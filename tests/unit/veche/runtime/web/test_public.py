@@ -16,6 +16,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 
+from tests.support.tables import each_row
 from tests.support.web import WebTestCase
 from veche.protocol.errors import ConfigError
 from veche.protocol.wire import Wire
@@ -38,7 +39,7 @@ class Asked(Wire):
     late: str | None = None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("link", "path"),
     [
         (LINKS.page("services"), "/services"),
@@ -109,7 +110,7 @@ def tcp(host: str) -> Any:
     return (IPv6Address if ":" in host else IPv4Address)("TCP", host, 1)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("host", "shown"),
     [
         ("192.0.2.7", "192.0.2.7"),
@@ -126,7 +127,7 @@ def test_an_ipv6_network_counts_as_one(host: str, shown: str) -> None:
     assert who(tcp("10.0.0.1"), host.encode()) == shown
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("forwarded", "shown"),
     [
         ([b"192.0.2.7"], "192.0.2.7"),
@@ -243,7 +244,7 @@ class RootTests(WebTestCase):
         assert b"There is no such page" in connection.get("/x")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "paths",
     [
         ["x/v1"],
