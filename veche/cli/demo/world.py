@@ -71,9 +71,6 @@ def homeserver_settings(public_port: int) -> dict[str, Any]:
         # People who share no room yet find one another.
         "user_directory": {"enabled": True, "search_all_users": True},
         "suppress_key_server_warning": True,
-        # Whoever opens the app makes an account; see `app.registration`.
-        "enable_registration": True,
-        "enable_registration_without_verification": True,
     }
 
 
