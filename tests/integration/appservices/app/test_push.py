@@ -352,8 +352,8 @@ class TestSubscribing:
 
         for secret in (pushkey, *browser.subscription.values()):
             assert secret not in str(row)
-            assert secret.encode() not in bytes(sealed)  # type: ignore[arg-type]
-        assert bytes(digest) == hashlib.sha256(pushkey.encode()).digest()  # type: ignore[arg-type]
+            assert secret.encode() not in bytes(sealed)  # type: ignore[call-overload]
+        assert bytes(digest) == hashlib.sha256(pushkey.encode()).digest()  # type: ignore[call-overload]
 
     @pytest.mark.parametrize(
         ("changed", "field"),
