@@ -71,9 +71,6 @@ def homeserver_settings(public_port: int) -> dict[str, Any]:
         # People who share no room yet find one another.
         "user_directory": {"enabled": True, "search_all_users": True},
         "suppress_key_server_warning": True,
-        # Whoever opens the app makes an account; see `app.registration`.
-        "enable_registration": True,
-        "enable_registration_without_verification": True,
     }
 
 
@@ -119,8 +116,8 @@ def services_configuration(
             **({"more_ports": [urlsplit(app_url).port]} if app_url else {}),
             "embedders": EMBEDDERS,
         }
-        # A town that is an hour old would be tried out tomorrow.
-        written["approvals"] = {"key_hold": "0 s"}
+        # With the usual hours a town would be tried out tomorrow.
+        written["approvals"] = {"key_hold": "1 min"}
     head = "# Written by `veche up` at each start; change the demo of a feature, not this file.\n"
     whole = {**written, **(sections or {})}
     return head + yaml.safe_dump(whole, allow_unicode=True, sort_keys=False)

@@ -347,13 +347,14 @@ class TestSubscribing:
         browser = site.service.browser()
         pushkey = site.subscribe(browser)
 
-        [row] = site.town.query("SELECT s::text FROM app.subscription s")
-        [(digest, sealed)] = site.town.query("SELECT pushkey_digest, sealed FROM app.subscription")
+        [(row, sealed, digest)] = site.town.query(
+            "SELECT s::text, encode(sealed, 'escape'), encode(pushkey_digest, 'hex')"
+            " FROM app.subscription s"
+        )
 
         for secret in (pushkey, *browser.subscription.values()):
-            assert secret not in str(row)
-            assert secret.encode() not in bytes(sealed)  # type: ignore[arg-type]
-        assert bytes(digest) == hashlib.sha256(pushkey.encode()).digest()  # type: ignore[arg-type]
+            assert secret not in f"{row} {sealed}"
+        assert digest == hashlib.sha256(pushkey.encode()).hexdigest()
 
     @pytest.mark.parametrize(
         ("changed", "field"),

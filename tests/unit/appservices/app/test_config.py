@@ -60,7 +60,8 @@ def test_what_is_wrong_is_named(tmp_path: Path, more: dict[str, Any], what: str)
 
 
 def test_the_demo_keeps_its_key_and_speaks_every_language(tmp_path: Path) -> None:
-    place = Place(tmp_path, tmp_path, 1, "http://localhost:8008", "http://localhost:8124")
+    urls = ("http://localhost:8008", "http://localhost:8124", "http://localhost:8125")
+    place = Place(tmp_path, tmp_path, 1, *urls)
     first = demo.app_section(place)
 
     section = read(tmp_path, yaml.safe_dump({"app": demo.app_section(place)}))
