@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import errcodes
 from tests.support.example_feature import PACKAGE as EXAMPLE
+from tests.support.tables import each_row
 from veche.cli.main import KERNEL, _parser, features
 
 ROOT = Path(__file__).parents[2]
@@ -174,7 +175,7 @@ def slugs(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", h).replace(" ", "-") for h in plain}
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name)
+@each_row("path", PAGES)
 def test_links_lead_somewhere(path: Path) -> None:
     text = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(), flags=re.DOTALL)
     broken = []

@@ -27,6 +27,7 @@ from appservices.widgets.core.documents import (
     permissions,
     policy,
 )
+from tests.support.tables import each_row
 
 PAGES = [document for document in DOCUMENTS if document is not APP]
 EMBEDDERS = ("https:", "vector:")
@@ -39,7 +40,7 @@ def directives(document: Document) -> dict[str, list[str]]:
 
 
 class TestPaths:
-    @pytest.mark.parametrize(("path", "document"), PATHS.items())
+    @each_row(("path", "document"), PATHS.items())
     def test_documents_have_their_paths(self, path: str, document: Document) -> None:
         assert document_at(path) is document
 
@@ -58,7 +59,7 @@ class TestPaths:
     def test_one_document_has_services_and_cases(self, path: str) -> None:
         assert document_at(path) is CASES
 
-    @pytest.mark.parametrize(
+    @each_row(
         "path",
         [
             "",
@@ -116,7 +117,7 @@ class TestApp:
 
 
 class TestPolicy:
-    @pytest.mark.parametrize("document", PAGES, ids=lambda one: one.file)
+    @each_row("document", PAGES)
     def test_nothing_is_allowed_that_is_not_named(self, document: Document) -> None:
         found = directives(document)
 
@@ -148,7 +149,7 @@ class TestPolicy:
         assert directives(plain)["trusted-types"] == ["'none'"]
         assert directives(CASES)["trusted-types"] == ["lit-html"]
 
-    @pytest.mark.parametrize("document", PAGES, ids=lambda one: one.file)
+    @each_row("document", PAGES)
     def test_only_pages_that_show_files_may_start_a_worker(self, document: Document) -> None:
         found = directives(document)
         shows_files = document in {SIGN, SIGN_NEW, SIGN_WIDGET, VERIFY}
@@ -157,7 +158,7 @@ class TestPolicy:
         assert ("veche-workers" in found["trusted-types"]) == shows_files
 
 
-@pytest.mark.parametrize("document", PAGES, ids=lambda one: one.file)
+@each_row("document", PAGES)
 def test_passkeys_are_used_where_keys_are_and_a_camera_where_codes_are(
     document: Document,
 ) -> None:
