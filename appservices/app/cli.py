@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 TOKENS: Final = "/_synapse/admin/v1/registration_tokens/new"
 """Source: Synapse, docs/usage/administration/admin_api/registration_tokens.md."""
 USES_MAX: Final = 10_000
+LASTS_MS_MIN: Final = 60_000
+LASTS_MS_MAX: Final = 366 * 86_400_000
 TIMEOUT_S: Final = 30
 ANSWER_BYTES_MAX: Final = 64 * 1024
 _RETRY_AFTER_MS: Final = 5_000
@@ -81,10 +83,7 @@ def run_invite(arguments: argparse.Namespace) -> int:
     """Run `veche app invite`: make an invitation, and print what is given to the invited."""
     if not 1 <= arguments.uses <= USES_MAX:
         raise ConfigError(f"--uses should be a number from 1 to {USES_MAX}")
-    try:
-        lasts_ms = parse_duration(arguments.expires)
-    except ValueError as e:
-        raise ConfigError(f"--expires: {e}") from e
+    lasts_ms = _lasting(arguments.expires)
     if arguments.out is not None and arguments.out.suffix not in (".svg", ".png"):
         raise ConfigError("--out should end with .svg or .png")
     config = config_of(arguments)
@@ -101,6 +100,16 @@ def run_invite(arguments: argparse.Namespace) -> int:
     else:
         code.save(str(arguments.out), scale=8)
     return 0
+
+
+def _lasting(text: str) -> int:
+    try:
+        lasts_ms = parse_duration(text)
+    except ValueError as e:
+        raise ConfigError(f"--expires: {e}") from e
+    if not LASTS_MS_MIN <= lasts_ms <= LASTS_MS_MAX:
+        raise ConfigError("--expires should be from 1 min to 366 d")
+    return lasts_ms
 
 
 def _invites(config: Config) -> tuple[str, str]:
