@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import segno
 
-from veche.protocol.errors import ConfigError, RefusedError, UnavailableError
+from veche.protocol.errors import ConfigError, MalformedError, RefusedError, UnavailableError
 from veche.protocol.json_reader import read_json
 from veche.protocol.texts.catalogue import show_date_time
 from veche.protocol.wire import mapping
@@ -90,7 +90,7 @@ def run_invite(arguments: argparse.Namespace) -> int:
     origin, admin_token = _invites(config)
     until_ms = int(time.time() * 1000) + lasts_ms  # noqa: TID251 -- the clock of a command
     asked = {"uses_allowed": arguments.uses, "expiry_time": until_ms}
-    token = str(_asked(config.homeserver.url, admin_token, asked).get("token", ""))
+    token = _token(config.homeserver.url, admin_token, asked)
     link = f"{origin}/#invite={quote(token, safe='')}"
     code = segno.make_qr(link, error="m")
     until = show_date_time(until_ms, "en", "UTC")
@@ -128,18 +128,18 @@ def _invites(config: Config) -> tuple[str, str]:
     return str(origin), read_secret(section.admin_token_path)
 
 
-def _asked(homeserver: str, admin_token: str, body: Mapping[str, object]) -> Mapping[str, Any]:
-    """What the homeserver answers."""
+def _token(homeserver: str, admin_token: str, body: Mapping[str, object]) -> str:
+    """The token of an invitation that the homeserver makes."""
     head = {"Authorization": f"Bearer {admin_token}", "Content-Type": "application/json"}
     url = homeserver.rstrip("/") + TOKENS
     request = urllib.request.Request(url, json.dumps(body).encode(), head)  # noqa: S310 -- the operator's
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 -- as above
-            return mapping(read_json(answer.read(ANSWER_BYTES_MAX)))
+            return str(mapping(read_json(answer.read(ANSWER_BYTES_MAX)))["token"])
     except urllib.error.HTTPError as e:
         with e:
             raise RefusedError(_why(e.code, homeserver)) from e
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, KeyError, MalformedError) as e:
         raise UnavailableError(
             f"The homeserver at {homeserver} does not answer: {e}", retry_after_ms=_RETRY_AFTER_MS
         ) from e
