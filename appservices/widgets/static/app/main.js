@@ -7,6 +7,7 @@ import { loadCards } from "./registry.js";
 import { hrefOf, routeOf } from "./route.js";
 import "./views/start.js";
 import "./views/chat.js";
+import { startWorker } from "./worker.js";
 
 /** @typedef {import("./route.js").Route} Route */
 
@@ -21,7 +22,10 @@ function viewOf({ place, parts }) {
 }
 
 function draw() {
-    render(html`<main id="main" tabindex="-1">${viewOf(routeOf(location.hash))}</main>`, document.body);
+    render(
+        html`<main id="main" tabindex="-1">${viewOf(routeOf(location.hash))}</main>`,
+        document.body,
+    );
 }
 
 useTheme();
@@ -29,4 +33,5 @@ await useLanguage();
 for (const tell of [whenLanguageChanges, whenAccountChanges]) tell(draw);
 window.addEventListener("hashchange", draw);
 draw();
+void startWorker();
 await Promise.all([openKept(), loadCards()]);
