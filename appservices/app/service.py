@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from py_vapid import Vapid02, VapidException
+from nacl.exceptions import CryptoError
+from py_vapid import Vapid02
 from pywebpush import WebPusher
 from twisted.internet.defer import Deferred, gatherResults
 
@@ -108,7 +109,7 @@ class Signer:
         """
         try:
             self._vapid = Vapid02.from_raw(read_secret(section.vapid_key_path).encode())
-        except (ValueError, TypeError, VapidException) as e:
+        except (ValueError, TypeError) as e:
             raise ConfigError(
                 f"{section.vapid_key_path}: this is no key as `veche app key` makes it"
             ) from e
@@ -184,7 +185,7 @@ class Gateway:
             logger.info("browser %s unsubscribes", _shown(digest))
 
     def _keep(self, txn: Cursor, digest: bytes, subscription: Subscription, now_ms: int) -> None:
-        if store.count(txn) >= self._section.subscriptions_max:
+        if not store.has_room(txn, self._section.subscriptions_max):
             raise NoRoomError(
                 "This site cannot notify more browsers. Please tell its operator about it."
             )
@@ -198,7 +199,7 @@ class Gateway:
             raise MalformedError(
                 "body.endpoint", "should be the address that the browser was given"
             ) from e
-        if not core.is_served(place.host, self._section.services):
+        if place.host.startswith("[") or not core.is_served(place.host, self._section.services):
             raise MalformedError(
                 "body.endpoint", "is of a push service that the operator does not list"
             )
@@ -276,7 +277,12 @@ class Gateway:
 
     async def _sent(self, push: _Push) -> tuple[Outcome, int]:
         digest, database = push.row.digest, self._process.database
-        subscription = Subscription(**self._vault.open(push.row.sealed))
+        try:
+            subscription = Subscription(**self._vault.open(push.row.sealed))
+        except CryptoError:
+            logger.warning("browser %s: sealed under another operator key", _shown(digest))
+            await database.run("app.gone", store.remove, digest)
+            return Outcome.GONE, 0
         try:
             answer = await self._post(push, subscription)
         except (UnavailableError, RefusedError, MalformedError) as e:
