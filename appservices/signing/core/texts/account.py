@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import attrs
 
-from appservices.signing.core.commands import COMMANDS
+from appservices.signing.core.commands import COMMANDS, EVERYDAY
 from appservices.signing.core.parties import PartyState, Role
 from appservices.signing.core.texts.cards import LISTED_MAX, parties_lines
 from appservices.signing.core.texts.words import (
@@ -97,9 +97,11 @@ def how_doc(localizer: Localizer) -> Doc:
     )  # fmt: skip
 
 
-def help_doc(localizer: Localizer, more: Sequence[Command] = ()) -> Doc:
-    """What can be written."""
-    return commands_doc((*COMMANDS, *more), localizer.catalogue, localizer.language)
+def help_doc(localizer: Localizer, more: Sequence[Command] = (), *, is_whole: bool = False) -> Doc:
+    """What can be written: what one needs every day, or all of it."""
+    everyday = () if is_whole else EVERYDAY
+    whole = (*COMMANDS, *more)
+    return commands_doc(whole, localizer.catalogue, localizer.language, everyday=everyday)
 
 
 def private_doc(localizer: Localizer) -> Doc:
