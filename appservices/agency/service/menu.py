@@ -106,7 +106,7 @@ def _begin(scene: Conversation, person: UserId, room_id: RoomId, service: OpenSe
         return
     words = scene.localizer(person).text("It goes on in our chat:")
     link = scene.link_to(file.chat_id)
-    doc = (Paragraph(words + "\n", Link(link, link)),)
+    doc = (Paragraph(Link(words, link)),)
     scene.say(room_id, doc, scene.ground(person))
     begin(scene, person, file.chat_id, service)
 

@@ -121,7 +121,7 @@ def chat_doc(room_id: RoomId | None, localizer: Localizer) -> Doc:
         )
         return (Paragraph(words),)
     url = f"https://matrix.to/#/{quote(room_id, safe='!:')}"
-    return (Paragraph(localizer.text("Our encrypted chat is here:"), " ", Link(url, url)),)
+    return (Paragraph(Link(localizer.text("Our encrypted chat is here:"), url)),)
 
 
 @attrs.frozen
@@ -214,7 +214,7 @@ def own_page_doc(page: str | None, localizer: Localizer) -> Doc:
         "Who has signed, more time, reminding, taking it back, the file and the report are on your"
         " page of it; the link is for you alone:"
     )
-    return (Paragraph(words, "\n", Link(page, page)),)
+    return (Paragraph(Link(words, page)),)
 
 
 def signatures_doc(
