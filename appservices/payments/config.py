@@ -182,9 +182,9 @@ class OrganisationSection(Section):
     tax: TaxSection = Field(default_factory=TaxSection)
     """What its tax invoices say of it."""
     is_paid_by_name: bool = False
-    """Whether people may pay it without an invoice of its own, by its id and with an amount and
-    words that they choose: ``pay lindenau-bakery 5 EUR bread``. It hears of an invoice that is paid
-    then. Never an ``office``: what that asks for is an act."""
+    """Whether people may pay it without an invoice of its own, by its id or name and with an amount
+    and words that they choose: ``pay lindenau-bakery 5 EUR bread``. It hears of an invoice that is
+    paid then. Never an ``office``: what that asks for is an act."""
     two_keys_above: Amounts = Field(default_factory=dict)
     """By currency, above which sum a payout in bulk waits until a second key has approved it:
     ``{EUR: "1000"}``; what one key alone had paid out within a day counts with it. Where it is left
