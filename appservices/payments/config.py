@@ -324,7 +324,7 @@ class PaymentsSection(Section):
     language: Literal["en", "ru", "de", "uk"] = "en"
     """In which it speaks to somebody who has chosen no language."""
     time_zone: TimeZone = "UTC"
-    """In which it tells times."""
+    """In which it tells times, and by which the last day of an escrow or an allowance ends."""
     currencies: list[Currency] = Field(min_length=1, max_length=CURRENCIES_MAX)
     """Codes (ISO 4217) of the currencies that it keeps accounts in; the first one is shown in
     examples."""
