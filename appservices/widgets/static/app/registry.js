@@ -29,7 +29,8 @@ export async function loadCards() {
 
 /** @param {Message} message @param {string} roomId @returns {unknown} */
 export function drawn(message, roomId) {
-    if (message.kind === "unreadable") return html`<p>${t("This message can't be read here yet.")}</p>`;
+    if (message.kind === "unreadable")
+        return html`<p>${t("This message can't be read here yet.")}</p>`;
     if (message.kind === "removed") return html`<p>${t("This message was removed.")}</p>`;
     // A key in a message proves nothing about who sent it: only our own bots are believed.
     const found = isOurBot(message.sender)
