@@ -6,22 +6,26 @@ import { account, openKept, whenAccountChanges } from "./account/account.js";
 import { loadCards } from "./registry.js";
 import { hrefOf, routeOf } from "./route.js";
 import "./views/start.js";
-import "./views/chat.js";
 
 /** @typedef {import("./route.js").Route} Route */
 
 /** @param {Route} route */
 function viewOf({ place, parts }) {
     if (place === "start") return html`<app-start></app-start>`;
-    if (place === "chats" && parts[0] && account().phase === "ready")
-        return html`<app-chat .roomId=${parts[0]}></app-chat>`;
+    if (place === "chats") {
+        void import("./views/chats.js");
+        return html`<app-chats .parts=${parts}></app-chats>`;
+    }
     return html`<h1 tabindex="-1">Veche</h1>
         <p>${account().phase} ${account().session?.userId ?? nothing}</p>
         <p><a class="button primary" href=${hrefOf("start")}>${t("Start")}</a></p>`;
 }
 
 function draw() {
-    render(html`<main id="main" tabindex="-1">${viewOf(routeOf(location.hash))}</main>`, document.body);
+    render(
+        html`<main id="main" tabindex="-1">${viewOf(routeOf(location.hash))}</main>`,
+        document.body,
+    );
 }
 
 useTheme();
