@@ -87,22 +87,14 @@ VENDORED: Final = (
     Vendored(_CRYPTO, "matrix-js-sdk/crypto", ("LICENSE",)),
     # Are inside of it.
     *(
-        Vendored(name, f"matrix-js-sdk/{name.rpartition('/')[2]}", ("[lL][iI][cC][eE]*",))
-        for name in (
-            "@babel/runtime",
-            "another-json",
-            "base-x",
-            "bs58",
-            "content-type",
-            "events",
-            "is-network-error",
-            "loglevel",
-            "matrix-events-sdk",
-            "matrix-widget-api",
-            "p-retry",
-            "sdp-transform",
-            "unhomoglyph",
+        Vendored(name, f"matrix-js-sdk/{name.rpartition('/')[2]}", (licence,))
+        for licence, names in (
+            ("LICENSE", ("@babel/runtime", "another-json", "bs58", "content-type", "events")),
+            ("LICENSE*", ("base-x", "loglevel", "matrix-events-sdk", "matrix-widget-api")),
+            ("LICENSE", ("sdp-transform", "unhomoglyph")),
+            ("license", ("is-network-error", "p-retry")),
         )
+        for name in names
     ),
 )
 

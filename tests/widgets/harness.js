@@ -24,7 +24,7 @@ import { BASE } from "./control.js";
 import { after, tests } from "./registry.js";
 
 export { addAuthenticator } from "./authenticator.js";
-export { BASE, ask } from "./control.js";
+export { APP, BASE, ask } from "./control.js";
 export { assertAccessible, glance, look, lookAtAll, shoot } from "./looks.js";
 export { press, until } from "./press.js";
 

@@ -283,6 +283,8 @@ class _Maker:
             return {document.file: off for document in DOCUMENTS}
         made: dict[str, Mapping[str, Answer]] = {}
         for document in DOCUMENTS:
+            if document.has_client and not self._facts.app_origin:
+                continue
             if document.file not in self._texts:
                 raise ConfigError(f"static/{document.file} is missing")
             answer = self._document(document, self._texts[document.file].decode())

@@ -24,6 +24,8 @@ PASSWORD_VARIABLE: Final = "VECHE_DEMO_PASSWORD"  # noqa: S105 -- the name, not 
 EMBEDDERS: Final = ["https:", "vector:", "http://localhost:*", "http://127.0.0.1:*"]
 """Whose frames may hold pages: those of clients that somebody serves on this machine, too."""
 
+_NEW_ACCOUNTS: Final = {"per_second": 0.2, "burst_count": 30}
+"""How many accounts one address makes in the demo."""
 _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS: Final = 3
 _GROUP_LETTERS: Final = 5
@@ -53,17 +55,22 @@ def _password_group() -> str:
 
 
 def homeserver_settings(public_port: int) -> dict[str, Any]:
-    """Settings of Synapse for people who try things out with a client of their own."""
+    """Settings of Synapse for people who try things out, with the app or a client of their own."""
     return {
+        # Whoever opens the app may make an account, so many from one address.
+        "enable_registration": True,
+        "enable_registration_without_verification": True,
+        "rc_registration": dict(_NEW_ACCOUNTS),
+        # A device that is signed in lets the next one in, without the password.
+        "login_via_existing_session": {"enabled": True, "require_ui_auth": False},
+        # The push gateway is on this machine.
+        "ip_range_whitelist": ["127.0.0.0/8", "::1/128"],
         "public_baseurl": f"http://localhost:{public_port}/",
         # Every client's private rooms are encrypted, whatever the client would do by itself.
         "encryption_enabled_by_default_for_room_type": "invite",
         # People who share no room yet find one another.
         "user_directory": {"enabled": True, "search_all_users": True},
         "suppress_key_server_warning": True,
-        # Whoever opens the app makes an account; see `app.registration`.
-        "enable_registration": True,
-        "enable_registration_without_verification": True,
     }
 
 

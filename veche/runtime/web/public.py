@@ -174,7 +174,7 @@ class PublicSite:
     """The public site of a process.
 
     Attributes:
-        port: Where it listens, once it does.
+        port: The first on which it listens, once it does.
     """
 
     def __init__(
@@ -182,9 +182,8 @@ class PublicSite:
         root: IResource,
         reactor: Any,
         address: str,
-        port: int,
+        ports: Sequence[int],
         *,
-        more_ports: Sequence[int] = (),
         trust_forwarded: bool = False,
     ) -> None:
         """Nothing is served before ``listen``.
@@ -193,8 +192,7 @@ class PublicSite:
             root: What to serve.
             reactor: Network and clock.
             address: Of this machine.
-            port: TCP; 0 takes a free one.
-            more_ports: On which it is served, too.
+            ports: TCP, at least one; 0 takes a free one.
             trust_forwarded: See ``client_address``.
         """
         self._site = new_site(
@@ -206,8 +204,8 @@ class PublicSite:
         self._reactor = reactor
         self._address = address
         self._listening: list[Any] = []
-        self._more_ports = more_ports
-        self.port = port
+        self._ports = ports
+        self.port = ports[0]
 
     @property
     def is_listening(self) -> bool:
@@ -220,7 +218,7 @@ class PublicSite:
         Raises:
             twisted.internet.error.CannotListenError: The port is taken.
         """
-        for port in (self.port, *self._more_ports):
+        for port in self._ports:
             at = self._reactor.listenTCP(port, self._site, interface=self._address)
             self._listening.append(at)
         self.port = self._listening[0].getHost().port

@@ -6,6 +6,7 @@ import { account, openKept, whenAccountChanges } from "./account/account.js";
 import { loadCards } from "./registry.js";
 import { hrefOf, routeOf } from "./route.js";
 import "./views/start.js";
+import { startWorker } from "./worker.js";
 
 /** @typedef {import("./route.js").Route} Route */
 
@@ -33,4 +34,5 @@ await useLanguage();
 for (const tell of [whenLanguageChanges, whenAccountChanges]) tell(draw);
 window.addEventListener("hashchange", draw);
 draw();
+void startWorker();
 await Promise.all([openKept(), loadCards()]);

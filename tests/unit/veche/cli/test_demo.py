@@ -11,6 +11,7 @@ from nacl.signing import SigningKey
 
 from appservices.agency import demo as office_demo
 from appservices.agency.config import AgencySection
+from appservices.app.config import AppSection
 from appservices.payments import demo as payments_demo
 from appservices.payments.config import OrganisationSection, PaymentsSection
 from appservices.payments.demo.bank import ACCOUNT
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 SECTIONS: dict[str, type[Section]] = {
     **KERNEL_SECTIONS,
     "agency": AgencySection,
+    "app": AppSection,
     "payments": PaymentsSection,
     "widgets": WidgetsSection,
 }

@@ -27,17 +27,19 @@ const DATABASE = "veche-session";
 function kept(work) {
     return new Promise((resolve, reject) => {
         const opening = indexedDB.open(DATABASE, 1);
-        opening.onupgradeneeded = () => opening.result.createObjectStore("session");
-        opening.onerror = () => reject(opening.error);
-        opening.onsuccess = () => {
+        opening.addEventListener("upgradeneeded", () => {
+            opening.result.createObjectStore("session");
+        });
+        opening.addEventListener("error", () => reject(opening.error));
+        opening.addEventListener("success", () => {
             const transaction = opening.result.transaction("session", "readwrite");
             const request = work(transaction.objectStore("session"));
-            transaction.oncomplete = () => {
+            transaction.addEventListener("complete", () => {
                 opening.result.close();
                 resolve(request.result);
-            };
-            transaction.onabort = () => reject(transaction.error);
-        };
+            });
+            transaction.addEventListener("abort", () => reject(transaction.error));
+        });
     });
 }
 

@@ -61,7 +61,7 @@ export async function signUp(baseUrl, { username, password, token }) {
             stages.every((/** @type {string} */ stage) => stage in known),
         );
         const type = flow?.stages.find((/** @type {string} */ one) => !completed.includes(one));
-        if (!type) throw new AccountError("ORG.VECHE.INVITATION_NEEDED", "");
+        if (!type) throw new AccountError("invitation_needed", "");
         answer = await post(url, { ...wanted, auth: { type, session, ...known[type] } });
     }
     return begun(baseUrl, answer);

@@ -28,8 +28,8 @@ export class AppStart extends VecheElement {
         const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
         Object.assign(this, { isBusy: true, error: "" });
         try {
-            const { homeserver } = await site();
-            await makeAccount(homeserver, {
+            const { homeserver_url } = await site();
+            await makeAccount(homeserver_url, {
                 username: String(form.get("username")).trim().toLowerCase(),
                 password: String(form.get("password")),
             });

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from appservices.agency.core.finding import (
     is_found,
 )
 from appservices.agency.core.language import read_service
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import ROOT, example, service
 from veche.protocol.texts.catalogue import LANGUAGES
 
@@ -23,7 +23,7 @@ PARKING: Final = service(keywords={"en": "car, garage"})
 ALL: Final = (example(), ADDRESS, PARKING)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("query", "language", "is_there"),
     [
         ("birth", "en", True),
@@ -62,7 +62,7 @@ def test_any_query_is_borne(query: str, language: str) -> None:
     best_named(query, ALL, language)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "found"),
     [
         ("birth-certificate-copy", "birth-certificate-copy"),

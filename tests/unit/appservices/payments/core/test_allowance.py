@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 
 import attrs
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +24,7 @@ from appservices.payments.core.allowance import (
     step_allowance,
 )
 from appservices.payments.core.order import OrderProblem
+from tests.support.tables import each_row
 from veche.protocol.money import Money
 
 NOW_MS = 1_764_000_000_000
@@ -55,9 +55,7 @@ def judged(
     )
 
 
-@pytest.mark.parametrize(
-    ("state", "heard"), list(itertools.product(AllowanceState, AllowanceInput))
-)
+@each_row(("state", "heard"), list(itertools.product(AllowanceState, AllowanceInput)))
 def test_a_step_is_in_the_table_or_there_is_none(
     state: AllowanceState, heard: AllowanceInput
 ) -> None:
@@ -130,7 +128,7 @@ END_2026 = 1_798_761_600_000
 """The first moment of 2027, UTC."""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "order"),
     [
         ("@bob 50 EUR a week", ORDER),
@@ -158,7 +156,7 @@ def test_an_allowance_is_read_in_each_language(typed: str, order: AllowanceOrder
     assert read_allowance(typed, ["EUR"], NOW_MS) == order
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("", OrderProblem.USAGE),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-
 from appservices.payments.service.naming import payee_named, server_named, user_named
+from tests.support.tables import each_row
 from veche.protocol.ids import UserId
 
 BOT = UserId("@veche_payments:here.example")
 SERVERS = ["other.example", "localhost:8448"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "payee", "server"),
     [
         ("bob", "@bob:here.example", None),
