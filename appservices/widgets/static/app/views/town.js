@@ -13,7 +13,7 @@ import { icon } from "../../kit/icons.js";
 import "../../kit/shell.js";
 import { officeRow } from "../elements/office.js";
 import { hrefOf } from "../route.js";
-import { site } from "../site.js";
+import { inOwnLanguage, site } from "../site.js";
 
 const ROWS = 4;
 const SERVICES_MAX = 5;
@@ -34,7 +34,7 @@ export class AppTown extends View {
     }
 
     get heading() {
-        return this.site ? t("Welcome to {town}", { town: this.site.name }) : t("Welcome");
+        return inOwnLanguage(this.site?.name ?? null) || t("Welcome");
     }
 
     /** @param {AbortSignal} signal */
