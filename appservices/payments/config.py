@@ -182,9 +182,9 @@ class OrganisationSection(Section):
     tax: TaxSection = Field(default_factory=TaxSection)
     """What its tax invoices say of it."""
     is_paid_by_name: bool = False
-    """Whether people may pay it without an invoice of its own, by its id and with an amount and
-    words that they choose: ``pay lindenau-bakery 5 EUR bread``. It hears of an invoice that is paid
-    then. Never an ``office``: what that asks for is an act."""
+    """Whether people may pay it without an invoice of its own, by its id or name and with an amount
+    and words that they choose: ``pay lindenau-bakery 5 EUR bread``. It hears of an invoice that is
+    paid then. Never an ``office``: what that asks for is an act."""
     two_keys_above: Amounts = Field(default_factory=dict)
     """By currency, above which sum a payout in bulk waits until a second key has approved it:
     ``{EUR: "1000"}``; what one key alone had paid out within a day counts with it. Where it is left
@@ -324,7 +324,7 @@ class PaymentsSection(Section):
     language: Literal["en", "ru", "de", "uk"] = "en"
     """In which it speaks to somebody who has chosen no language."""
     time_zone: TimeZone = "UTC"
-    """In which it tells times."""
+    """In which it tells times, and by which the last day of an escrow or an allowance ends."""
     currencies: list[Currency] = Field(min_length=1, max_length=CURRENCIES_MAX)
     """Codes (ISO 4217) of the currencies that it keeps accounts in; the first one is shown in
     examples."""
