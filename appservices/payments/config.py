@@ -407,7 +407,7 @@ class PaymentsSection(Section):
         default=None, examples=["100 EUR"]
     )
     """For demos: money that everybody of this homeserver begins with who has no grant of their own,
-    once they begin a chat with the bot. It comes from nowhere, too."""
+    once they begin a chat with the bot or open their wallet. It comes from nowhere, too."""
 
     @model_validator(mode="after")
     def _check_currencies(self) -> Self:
