@@ -8,7 +8,7 @@
  */
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { problem } from "../../app/elements/problem.js";
+import { problem } from "../../cases/elements/problem.js";
 import { button } from "../../kit/elements.js";
 import { showDate, showDateTime, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";

@@ -29,6 +29,7 @@ from appservices.payments.core.order import OrderProblem
 from appservices.payments.core.texts.allowance import AllowanceView, shown_text
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service.scene import CATALOGUE
+from tests.support.tables import each_row
 from veche.protocol.money import Money
 from veche.protocol.texts.localizer import Localizer
 
@@ -60,9 +61,7 @@ def judged(
     )
 
 
-@pytest.mark.parametrize(
-    ("state", "heard"), list(itertools.product(AllowanceState, AllowanceInput))
-)
+@each_row(("state", "heard"), list(itertools.product(AllowanceState, AllowanceInput)))
 def test_a_step_is_in_the_table_or_there_is_none(
     state: AllowanceState, heard: AllowanceInput
 ) -> None:
@@ -135,7 +134,7 @@ END_2026 = 1_798_761_600_000
 """The first moment of 2027, UTC."""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "order"),
     [
         ("@bob 50 EUR a week", ORDER),
@@ -185,7 +184,7 @@ def test_the_last_day_is_that_of_the_institution_and_is_shown_as_typed(
     assert "31 October 2027" in shown_text(view, Localizer("en", time_zone, CATALOGUE))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("", OrderProblem.USAGE),

@@ -33,6 +33,7 @@ from appservices.payments.core.rails.told_xml import (
 )
 from appservices.payments.core.rails.tree import is_latin, latin
 from appservices.payments.core.rails.xml import BankMessageError
+from tests.support.tables import each_row
 from tests.unit.appservices.payments.rails.builders import (
     DAY,
     ENTRIES,
@@ -111,7 +112,7 @@ class TestOrders:
         assert is_latin(written)
         assert 0 < len(written) <= max(most, len("NOTPROVIDED"))
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("orders", "field"),
         [
             ([], "orders"),
@@ -365,7 +366,7 @@ class TestTold:
 
 
 class TestRefusals:
-    @pytest.mark.parametrize(
+    @each_row(
         ("old", "new", "path"),
         [
             (b">10.00<", b">10.01<", "/Document/BkToCstmrStmt/Stmt/Bal[2]"),
@@ -387,7 +388,7 @@ class TestRefusals:
         assert error.line > 0
         assert error.details == {"line": error.line, "path": path}
 
-    @pytest.mark.parametrize(
+    @each_row(
         "data",
         [
             b"",
