@@ -75,14 +75,21 @@ class Offering:
         return workplace, found.definition
 
     def search(self, query: str, language: str) -> CatalogueView:
-        """The services in which every word of ``query`` is found; all for an empty one."""
-        offices = []
-        for office, folded in self._all(language):
-            services = [
-                one for one in office.services if not query or is_found(query, folded[one.service])
-            ]
-            if services:
-                offices.append(office.model_copy(update={"services": services}))
+        """The services in which every word of ``query`` is found; all for an empty one.
+
+        Where there is none, those that a bot would understand by it: see ``Finder``.
+        """
+        found = [
+            (office, [one for one in office.services if is_found(query, folded[one.service])])
+            for office, folded in self._all(language)
+        ]
+        if not any(services for _, services in found):
+            found = [(office, self._meant(office, query)) for office, _ in self._all(language)]
+        offices = [
+            office.model_copy(update={"services": services})
+            for office, services in found
+            if services
+        ]
         count = sum(len(office.services) for office in offices)
         return CatalogueView(language=language, count=count, offices=offices)
 
@@ -121,6 +128,12 @@ class Offering:
             human_working_days=definition.deadline.answer_working_days,
             form=form_view(whole, context) if whole else None,
         )
+
+    def _meant(self, office: OfficeView, query: str) -> list[ServiceView]:
+        """The services of an office that a query means, the best first."""
+        found = self._workplaces[office.office].finder.find(query)
+        views = {one.service: one for one in office.services}
+        return [views[one.id] for one in found.likely] if found is not None else []
 
     def _whole(self, language: str) -> list[tuple[OfficeView, Mapping[str, str]]]:
         """Each office with all its services, and by what each is found."""

@@ -9,6 +9,7 @@ import attrs
 from appservices.agency.config import bot_localpart
 from appservices.agency.core.clock import Calendar
 from appservices.agency.core.context import Context, Office
+from appservices.agency.core.finding import Finder
 from appservices.agency.core.inputs import Staff
 from appservices.agency.core.language import ServiceFileError, read_service
 from appservices.agency.core.states import Role
@@ -72,6 +73,8 @@ class Workplace:
         office: For the core.
         members: The staff.
         services: By id, in the order of the menu.
+        catalogue: Every text that it can say.
+        finder: Finds its services by what people write.
     """
 
     organisation: str
@@ -81,6 +84,7 @@ class Workplace:
     members: Sequence[StaffMember]
     services: Mapping[str, OpenService]
     catalogue: Catalogue
+    finder: Finder
 
     @property
     def slug(self) -> str:
@@ -202,6 +206,7 @@ def _workplace(
         members=[_member(one) for one in office.staff],
         services={one.definition.id: one for one in services},
         catalogue=catalogue,
+        finder=Finder(one.definition for one in services),
     )
     _check(workplace, services, office)
     if organisation.payments is None:

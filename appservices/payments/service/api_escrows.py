@@ -29,11 +29,10 @@ from appservices.payments.core.escrow import (
 from appservices.payments.core.texts.escrow import ADDRESSES_CHARACTERS_MAX
 from appservices.payments.core.texts.extras import reason_doc
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import acting, escrows
+from appservices.payments.service import acting, escrow_orders, escrows
 from appservices.payments.service import escrow_files as deals
 from appservices.payments.service.escrow_files import Deal
 from appservices.payments.service.organisations import check_currency, check_person
-from appservices.payments.store import escrows as store
 from appservices.payments.store import holders
 from veche.protocol.errors import ConflictError, ForbiddenError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid, UserId
@@ -79,8 +78,7 @@ def open_escrow(
     if acting.is_office(scene, caller.id):
         raise ForbiddenError("An office sells nothing: ask by an invoice")
     _check(scene, body, strangers)
-    buyer = scene.holder(UserId(body.buyer))
-    if len(store.open_of_buyer(scene.txn, buyer.id)) >= OPEN_MAX:
+    if escrow_orders.has_many(scene, UserId(body.buyer)):
         raise TooManyEscrowsError(f"The buyer has {OPEN_MAX} escrows that are not over")
     deal = _deal(scene, caller, body)
     escrows.propose(scene, deal)

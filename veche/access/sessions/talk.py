@@ -86,6 +86,7 @@ def offer_link(
     elif identity_view(txn, person).is_doubted:
         doc = texts.doubted_doc(language)
     else:
+        store.lock_person(txn, person)
         sent = store.count_sent(txn, person, sender.now_ms - HOUR_MS, with_code=False)
         if sent < LINKS_PER_HOUR_MAX:
             sign_in = new_sign_in(person, Agent(), language, sender.now_ms)

@@ -299,6 +299,9 @@ def _lines(element: Element, day: dt.date, wanted: str) -> tuple[Sequence[Entry]
         for tx, part in zip(details, amounts, strict=True)
         if part
     ]
+    keys = Counter(line.key for line in lines)
+    # Some banks repeat the reference of the batch: it tells none of the lines from another.
+    lines = [line if keys[line.key] == 1 else attrs.evolve(line, key="") for line in lines]
     whole = _line(element, element, currency, total, day, own)
     if None in amounts or sum(line.signed_minor for line in lines) != whole.signed_minor:
         return [whole], "has details that do not make its sum: booked as one line"

@@ -1,9 +1,9 @@
 /** The wallet in a tab, and the page on which an invoice or a link is paid: one document. */
 import { html, nothing, render } from "lit";
 import { keyed } from "lit/directives/keyed.js";
-import { Walk } from "../app/walk.js";
-import { setClock } from "../app/now.js";
-import "../app/views/unknown.js";
+import { Walk } from "../cases/walk.js";
+import { setClock } from "../cases/now.js";
+import "../cases/views/unknown.js";
 import { useLanguage, whenLanguageChanges } from "../kit/i18n.js";
 import "../kit/shell.js";
 import { session } from "../kit/session.js";
@@ -23,7 +23,7 @@ import "./views/payment.js";
 import "./views/request.js";
 import "./views/trust.js";
 
-/** @typedef {import("../app/route.js").Route} Route */
+/** @typedef {import("../cases/route.js").Route} Route */
 
 /** @param {Route} route */
 function viewOf(route) {

@@ -4,7 +4,7 @@
  * @typedef {{view: "wallet"} | {view: "pay"} | {view: "request"} | {view: "booked"}
  *   | {view: "mandates"} | {view: "trust"} | {view: "bank"} | {view: "limits"} | {view: "link"}
  *   | {view: "disputes"} | {view: "escrow"} | {view: "payment", id: string} | {view: "dispute", id: string}} WalletRoute
- * @typedef {import("../app/route.js").Route} Route
+ * @typedef {import("../cases/route.js").Route} Route
  */
 
 const PAYMENT = /^\/wallet\/payments\/([0-7][0-9A-HJKMNP-TV-Z]{25})(\/dispute)?$/;

@@ -6,8 +6,9 @@ from typing import Any
 
 import attrs
 import pytest
+from twisted.internet.defer import Deferred, gatherResults
 
-from appservices.payments.core.escrow import EscrowInput
+from appservices.payments.core.escrow import OPEN_MAX, EscrowInput
 from appservices.payments.service import escrow_files as deals
 from appservices.payments.service import escrows
 from tests.integration.appservices.payments.branch import SHOP, BranchTestCase
@@ -25,6 +26,18 @@ def money(minor: int, currency: str = "EUR") -> dict[str, Any]:
 
 
 class EscrowTests(BranchTestCase):
+    async def test_of_many_at_once_no_more_are_opened_than_there_may_be(self) -> None:
+        answers = await gatherResults(
+            [
+                Deferred.fromCoroutine(self.bank.call("POST", "/escrows", self.body(), key=f"e{n}"))
+                for n in range(3 * OPEN_MAX)
+            ]
+        )
+
+        assert [status for status, _ in answers].count(201) == OPEN_MAX
+        refused = {view["errcode"] for status, view in answers if status != 201}
+        assert refused == {"ORG.VECHE.TOO_MANY_ESCROWS"}
+
     def body(self, **more: Any) -> dict[str, Any]:
         ends_at_ms = self.bank.now_ms() + 10 * DAY_MS
         given = {"buyer": ALICE, "title": "Oven", "amount": money(1_000), "ends_at_ms": ends_at_ms}

@@ -6,7 +6,7 @@
  * @typedef {import("../api.js").Invoice} Invoice
  */
 import { html, nothing } from "lit";
-import { problem } from "../../app/elements/problem.js";
+import { problem } from "../../cases/elements/problem.js";
 import { banner, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { session } from "../../kit/session.js";

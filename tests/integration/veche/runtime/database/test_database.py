@@ -297,10 +297,13 @@ class ConflictTests(DatabaseCase):
         assert after == before + 1
 
     async def test_a_lock_that_is_not_to_be_had_is_unavailable_now(self) -> None:
+        self.patch(module, "LOCK_TIMEOUT_MS", 200)  # type: ignore[no-untyped-call]  # Twisted
+        pool = Database(self.dsn, reactor, threads=1)
+        self.addCleanup(pool.close)
         with closing(psycopg2.connect(self.dsn)) as other, other, other.cursor() as txn:
             txn.execute("LOCK TABLE counter")
             with pytest.raises(UnavailableError) as caught:
-                await self.database.run("add", add)
+                await pool.run("add", add)
         assert isinstance(caught.value.__cause__, psycopg2.errors.LockNotAvailable)
         assert caught.value.retry_after_ms > 0
 
@@ -427,6 +430,8 @@ class LostConnectionTests(DatabaseCase):
             await self.database.run("close", close)
 
     async def test_nobody_there_is_unavailable_after_some_tries(self) -> None:
+        delays_s = dict.fromkeys(module._DELAYS_S, (0.0, 0.01, 0.02, 0.05))
+        self.patch(module, "_DELAYS_S", delays_s)  # type: ignore[no-untyped-call]  # Twisted
         pool = Database("host=/nowhere dbname=none", reactor, threads=1)
         self.addCleanup(pool.close)
         with pytest.raises(UnavailableError):

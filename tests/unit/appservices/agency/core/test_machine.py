@@ -54,6 +54,7 @@ from appservices.agency.core.machine import Outcome, step
 from appservices.agency.core.reference import reference
 from appservices.agency.core.states import UNREACHED, WITH_OFFICE, Happened, Role, State, TimerKind
 from appservices.agency.core.table import PERSON_KINDS, STAFF_KINDS, TABLE, mermaid
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import (
     ANSWERS,
     AUDITOR,
@@ -361,7 +362,7 @@ def outcome_now(after: Case, before: Case) -> int:
     return after.history[len(before.history)].at_ms
 
 
-@pytest.mark.parametrize("name", ALL_CASES)
+@each_row("name", ALL_CASES)
 def test_each_pair_is_a_transition_or_refused(name: str) -> None:
     play = case_of(name)
     case = play.outcome.case
@@ -411,8 +412,8 @@ def test_from_every_state_the_end_can_be_reached() -> None:
 
 
 class TestAlwaysPossible:
-    @pytest.mark.parametrize("name", ALL_CASES)
-    @pytest.mark.parametrize("heard", [Status(), Why(), Export()])
+    @each_row("name", ALL_CASES)
+    @each_row("heard", [Status(), Why(), Export()])
     def test_the_person_can_always_look(self, name: str, heard: Input) -> None:
         play = case_of(name)
         outcome = step(play.definition, play.outcome.case, heard, context())

@@ -25,6 +25,7 @@ from appservices.agency.core.paths import COMBINATIONS_MAX
 from appservices.agency.core.problems import ServiceFileError
 from appservices.agency.core.samples import samples_of
 from appservices.agency.core.states import State, TimerKind
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import (
     CLERK,
     Play,
@@ -90,7 +91,7 @@ class TestDeadEnds:
 
 
 class TestUnreachableSteps:
-    @pytest.mark.parametrize(
+    @each_row(
         "condition",
         [
             "no",

@@ -19,6 +19,7 @@ from appservices.agency.config import (
 from appservices.agency.core.states import Role
 from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.offices import Workplace, open_workplaces
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import EXAMPLE, service_data
 from veche.protocol.errors import ConfigError
 
@@ -172,7 +173,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         opened(services=[str(path)])
 
 
-@pytest.mark.parametrize(
+@each_row(
     "office",
     [
         {"staff": []},

@@ -27,9 +27,10 @@ from appservices.payments.core.peers import (
     step_in,
     step_out,
 )
+from tests.support.tables import each_row
 
 
-@pytest.mark.parametrize(("state", "heard"), list(itertools.product(Out, OutInput)))
+@each_row(("state", "heard"), list(itertools.product(Out, OutInput)))
 def test_a_step_of_who_pays_is_in_the_table_or_changes_nothing(state: Out, heard: OutInput) -> None:
     if (state, heard) in OUT:
         assert step_out(state, heard) is OUT[state, heard]
@@ -38,7 +39,7 @@ def test_a_step_of_who_pays_is_in_the_table_or_changes_nothing(state: Out, heard
             step_out(state, heard)
 
 
-@pytest.mark.parametrize(("state", "heard"), list(itertools.product(In, InInput)))
+@each_row(("state", "heard"), list(itertools.product(In, InInput)))
 def test_a_step_of_who_is_paid_is_in_the_table_or_changes_nothing(
     state: In, heard: InInput
 ) -> None:
