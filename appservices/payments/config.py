@@ -326,7 +326,7 @@ class PaymentsSection(Section):
     language: Literal["en", "ru", "de", "uk"] = "en"
     """In which it speaks to somebody who has chosen no language."""
     time_zone: TimeZone = "UTC"
-    """In which it tells times."""
+    """In which it tells times, and by which the last day of an escrow or an allowance ends."""
     currencies: list[Currency] = Field(min_length=1, max_length=CURRENCIES_MAX)
     """Codes (ISO 4217) of the currencies that it keeps accounts in; the first one is shown in
     examples."""
@@ -405,15 +405,19 @@ class PaymentsSection(Section):
     )
     """For demos and tests: money that accounts begin with, by user id or id of an organisation:
     ``{"@alice:example.org": 1000 EUR}``. It comes from nowhere, so leave it out in earnest."""
+    newcomer_grant: Annotated[str, AfterValidator(_check_amount)] | None = Field(
+        default=None, examples=["100 EUR"]
+    )
+    """For demos: money that everybody of this homeserver begins with who has no grant of their own,
+    once they begin a chat with the bot or open their wallet. It comes from nowhere, too."""
 
     @model_validator(mode="after")
     def _check_currencies(self) -> Self:
         if len(set(self.currencies)) != len(self.currencies):
             raise ValueError("currencies: each should stand there once")
         unknown = (self.fees.keys() | self.first_payee_limits.keys()) - set(self.currencies)
-        unknown |= {_money(one, None).currency for one in self.grants.values()} - set(
-            self.currencies
-        )
+        granted = [*self.granted().values(), *filter(None, [self.granted_to_newcomers()])]
+        unknown |= {one.currency for one in granted} - set(self.currencies)
         if unknown:
             raise ValueError(f"{', '.join(sorted(unknown))} should be in currencies too")
         if len({one.id for one in self.organisations}) != len(self.organisations):
@@ -458,6 +462,10 @@ class PaymentsSection(Section):
     def granted(self) -> dict[str, Money]:
         """The money that accounts begin with, by user id or id of an organisation."""
         return {user_id: _money(amount, None) for user_id, amount in self.grants.items()}
+
+    def granted_to_newcomers(self) -> Money | None:
+        """The money that everybody begins with who has no grant of their own."""
+        return None if self.newcomer_grant is None else _money(self.newcomer_grant, None)
 
     def name_in(self, language: str) -> str:
         """The name of the institution in a language."""

@@ -415,7 +415,8 @@ class Host:
                     raise ConfigError(f"two services serve /{path_}, one is {name}")
                 routes[path_] = resource
         root, trusts = PublicRoot(routes), pages.trust_forwarded
-        return PublicSite(root, self.reactor, pages.address, pages.port, trust_forwarded=trusts)
+        ports = (pages.port, *pages.more_ports)
+        return PublicSite(root, self.reactor, pages.address, ports, trust_forwarded=trusts)
 
     def _make_services(self, specs: Mapping[str, ServiceSpec]) -> dict[str, Service]:
         unknown = sorted(self._config.services.keys() - specs.keys())

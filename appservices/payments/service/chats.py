@@ -37,6 +37,7 @@ from appservices.payments.service import (
     extras,
     files,
     freezing,
+    grants,
     guardians,
     invoicing,
     limiting,
@@ -95,6 +96,7 @@ def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
         scene.tell(room_id, person, texts.private_doc(localizer))
         return
     welcome(scene, room_id, person)
+    grants.welcome(scene, person)
     for payment_id in chats.take_untold(scene.txn, scene.holder(person).id):
         matter = files.lock(scene, payment_id)
         if matter is not None:

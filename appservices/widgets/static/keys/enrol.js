@@ -15,8 +15,8 @@ import { VecheElement, banner, button, field } from "../kit/elements.js";
 import { currentLanguage, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { signInHref } from "../kit/shell.js";
-import { problem } from "../app/elements/problem.js";
-import { serverNow } from "../app/now.js";
+import { problem } from "../cases/elements/problem.js";
+import { serverNow } from "../cases/now.js";
 import { deviceName } from "./device.js";
 import { begin, confirm, forget, resume } from "./enrolling.js";
 

@@ -1,6 +1,6 @@
 /** The page of a person's keys, and of where they are signed in. */
 import { html, nothing, render } from "lit";
-import { setClock } from "../app/now.js";
+import { setClock } from "../cases/now.js";
 import { t, useLanguage, whenLanguageChanges } from "../kit/i18n.js";
 import { ownPath } from "../kit/own_path.js";
 import "../kit/shell.js";

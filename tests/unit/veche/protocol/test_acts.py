@@ -8,6 +8,7 @@ from canonicaljson import encode_canonical_json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.protocol.acts import (
     EMPTY_HEAD,
     ENTRY_BYTES_MAX,
@@ -104,7 +105,7 @@ def test_a_receipt_is_for_no_other_effect(key: str) -> None:
         verify_act_token(receipt(), {**FORM, key: "other"})
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "value"),
     [
         ("i", "A" * 43),

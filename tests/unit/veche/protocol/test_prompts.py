@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from tests.support.prompts import ALICE, LABELS, NOW_MS, a_prompt
 from tests.support.rendered import check_message
+from tests.support.tables import each_row
 from veche.protocol import message
 from veche.protocol.errors import MalformedError
 from veche.protocol.forms import Field, FieldKind, Form
@@ -99,10 +100,10 @@ def test_the_link_to_what_is_approved_is_short_and_stands_behind_words(
     assert len(url) < 80
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("form", [None, FORM])
-@pytest.mark.parametrize("url", [None, "https://town.example/p/1"])
-@pytest.mark.parametrize("count", [0, 1, REACTIONS_MAX, REACTIONS_MAX + 1, CHOICES_MAX])
+@each_row("language", LANGUAGES)
+@each_row("form", [None, FORM])
+@each_row("url", [None, "https://town.example/p/1"])
+@each_row("count", [0, 1, REACTIONS_MAX, REACTIONS_MAX + 1, CHOICES_MAX])
 def test_every_prompt_obeys_the_rules_in_every_language(
     count: int, url: str | None, form: Form | None, language: str
 ) -> None:
@@ -237,7 +238,7 @@ def choices(*pairs: tuple[object, object]) -> list[dict[str, object]]:
     return [{"id": id_, "label": label} for id_, label in pairs]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "field"),
     [
         ({"v": 2}, "v"),
@@ -291,7 +292,7 @@ def test_a_label_that_is_its_own_number_is_fine() -> None:
     assert parse(Prompt, GOOD | {"choices": choices(("a", "1"), ("b", "2"), ("c", "2025"))})
 
 
-@pytest.mark.parametrize(
+@each_row(
     "answer",
     [
         {"v": 1, "prompt": GOOD["id"], "data": {f"f{n}": 1 for n in range(ANSWER_FIELDS_MAX + 1)}},

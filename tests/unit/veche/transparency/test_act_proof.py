@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.acts import AT_MS, LOG, ORIGIN, OTHER_LOG, acts_file, an_act, some_acts
+from tests.support.tables import each_row
 from veche.protocol.acts import ActClass
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency.act_proof import (
@@ -71,7 +72,7 @@ def test_acts_of_a_case_need_not_follow_one_another_but_a_gap_is_seen() -> None:
     assert [act.seq for act in proven.acts] == [1, 4]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("file", "fault"),
     [
         ({}, "not_acts"),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.protocol.errors import BadSignatureError, MalformedError, TooLargeError
 from veche.transparency import envelope
 from veche.transparency.envelope import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, verify_ed25519
@@ -42,7 +43,7 @@ def test_a_second_signer_and_what_is_unsigned_change_nothing() -> None:
     envelope.verify(both, "state.example", {"ed25519:a": envelope.public_key(other)})
 
 
-@pytest.mark.parametrize(
+@each_row(
     "changed",
     [
         {**SIGNED, "title": "Strasse"},

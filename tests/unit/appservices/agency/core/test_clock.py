@@ -16,6 +16,7 @@ from appservices.agency.core.clock import (
     Calendar,
     QuietHours,
 )
+from tests.support.tables import each_row
 
 RIGA = Calendar("Europe/Riga")
 
@@ -30,7 +31,7 @@ def shown(at_ms: int, zone: str = "Europe/Riga") -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("start", "days", "due"),
     [
         ("2025-11-24T18:00", 5, "2025-12-01 23:59:59"),  # Monday: over one weekend

@@ -15,6 +15,7 @@ from appservices.agency.core.finding import (
     is_found,
 )
 from appservices.agency.core.language import read_service
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import ROOT, example, service
 from tests.unit.appservices.agency.core.phrasings import (
     ADDRESS as ADDRESS_ID,
@@ -41,7 +42,7 @@ WRONG_MAX: Final = 2
 """Phrasings that may find another service than was meant."""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("query", "language", "is_there"),
     [
         ("birth", "en", True),
@@ -81,7 +82,7 @@ def test_any_query_is_borne(query: str, language: str) -> None:
     FINDER.named(query)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "found"),
     [
         ("birth-certificate-copy", "birth-certificate-copy"),

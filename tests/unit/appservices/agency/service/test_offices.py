@@ -21,6 +21,7 @@ from appservices.agency.core.states import Role
 from appservices.agency.core.texts.hours import hours_lines
 from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.offices import Workplace, open_workplaces
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import EXAMPLE, ROOT, service_data
 from veche.protocol.errors import ConfigError
 
@@ -175,7 +176,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         opened(services=[str(path)])
 
 
-@pytest.mark.parametrize(
+@each_row(
     "office",
     [
         {"staff": []},

@@ -3,6 +3,7 @@
 import pytest
 
 from appservices.payments.core.bans import BanOrder, BanProblem, read_ban
+from tests.support.tables import each_row
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ def test_a_ban_is_read_in_each_language(typed: str, order: BanOrder) -> None:
     assert read_ban(typed, {"gambling"}) == order
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("", BanProblem.USAGE),

@@ -11,6 +11,7 @@ from appservices.payments.core.bill_order import (
 )
 from appservices.payments.core.order import REFERENCE_CHARACTERS_MAX, OrderProblem
 from appservices.payments.core.split import PARTS_MAX
+from tests.support.tables import each_row
 
 EURO = ["EUR"]
 
@@ -60,7 +61,7 @@ def test_a_name_may_have_its_server() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("", OrderProblem.USAGE),

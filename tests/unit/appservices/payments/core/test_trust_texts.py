@@ -24,6 +24,7 @@ from appservices.payments.core.texts.paying import refused_words
 from appservices.payments.core.texts.views import Party, PaymentView
 from appservices.payments.service.allowance_orders import purse_of
 from appservices.payments.service.scene import CATALOGUE
+from tests.support.tables import each_row
 from veche.protocol.approval import NAME_CHARACTERS_MAX, TEXT_CHARACTERS_MAX
 from veche.protocol.commands import read_command
 from veche.protocol.guardians import Tally
@@ -106,8 +107,8 @@ LABELS = (
 )
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("label", LABELS)
+@each_row("language", LANGUAGES)
+@each_row("label", LABELS)
 def test_no_choice_can_be_taken_for_a_command_in_any_language(language: str, label: str) -> None:
     said = localizer(language).text(label, name="@alice:x")
 

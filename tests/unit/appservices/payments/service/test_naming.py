@@ -15,13 +15,14 @@ from appservices.payments.service.naming import (
     user_named,
     with_organisation_first,
 )
+from tests.support.tables import each_row
 from veche.protocol.ids import UserId
 
 BOT = UserId("@veche_payments:here.example")
 SERVERS = ["other.example", "localhost:8448"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "payee", "server"),
     [
         ("bob", "@bob:here.example", None),

@@ -18,6 +18,7 @@ from appservices.payments.service.work import (
     Work,
 )
 from tests.support.ledger import transfer
+from tests.support.tables import each_row
 
 ONE = transfer()
 
@@ -53,7 +54,7 @@ def test_a_block_takes_whole_works_in_order() -> None:
     assert queue.size == 0
 
 
-@pytest.mark.parametrize(("most", "count"), [(0, 1), (3, 1), (4, 1), (5, 1), (6, 2), (99, 3)])
+@each_row(("most", "count"), [(0, 1), (3, 1), (4, 1), (5, 1), (6, 2), (99, 3)])
 def test_a_block_takes_no_more_than_it_is_asked_to_but_one_work(most: int, count: int) -> None:
     queue = Queue()
     entries = [queue.add(work(size)) for size in (4, 2, 1)]

@@ -16,6 +16,7 @@ from appservices.signing.core.table import (
     read_row,
     read_table,
 )
+from tests.support.tables import each_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 PARTIES, ANSWERS = ("p1", "p2"), ("rent", "reference")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("data", "rows"),
     [
         (b"a,b\n1,2\n", [["a", "b"], ["1", "2"]]),

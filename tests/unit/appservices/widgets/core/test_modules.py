@@ -16,6 +16,7 @@ from appservices.widgets.core.modules import (
     imported,
     sri,
 )
+from tests.support.tables import each_row
 from veche.protocol.errors import ConfigError
 
 SOURCES = {
@@ -29,7 +30,7 @@ SOURCES = {
 
 
 class TestImports:
-    @pytest.mark.parametrize(
+    @each_row(
         ("text", "found"),
         [
             ('import "./a.js";', ["kit/a.js"]),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.tables import each_row
 from veche.access.approvals.core import Key, KeyKind, Rules, fingerprint, label_of
 from veche.access.approvals.texts import enrolled_doc
 from veche.protocol.ids import UserId
@@ -59,7 +60,7 @@ def test_it_is_said_in_every_language(language: str) -> None:
     assert ("may not approve" in words) == (language == "en")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "shown"),
     [
         ("Laptop", "Laptop"),

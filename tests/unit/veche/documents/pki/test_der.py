@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.documents.pki import der
 from veche.documents.pki.der import DerError
 
@@ -37,7 +38,7 @@ def test_object_identifiers_are_those_of_the_standards(dotted: str, encoded: str
     assert der.oid(dotted).hex() == encoded
 
 
-@pytest.mark.parametrize(
+@each_row(
     "data",
     [
         "",
@@ -93,7 +94,7 @@ def test_indefinite_lengths_are_read_as_definite_ones(encoded: str, definite: st
     assert der.read_indefinite(data + b"more") == (bytes.fromhex(definite), len(data))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "encoded",
     [
         "3080",

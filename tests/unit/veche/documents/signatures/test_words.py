@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from tests.support.signing import NOW, YEAR, ms
+from tests.support.tables import each_row
 from veche.documents.pki.certificates import Level
 from veche.documents.signatures.anchors import NamedAnchor
 from veche.documents.signatures.report import Finding, Reason, Report, Signed, Verdict, reported
@@ -61,7 +62,7 @@ OWN = Signed(
 TRUST = NamedAnchor("Trust", b"r" * 32, is_qualified=True, policies=frozenset({"0.4.0.194112.1.2"}))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("signed", "anchors", "words"),
     [
         (OWN, [], "certificate of Trust CA 1 , which does not say how they are known"),

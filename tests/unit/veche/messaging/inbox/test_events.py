@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.messaging.inbox.events import (
     HEALED_INVITE,
     ID_CHARACTERS_MAX,
@@ -92,11 +93,10 @@ def test_a_bot_of_another_server_is_not_ours() -> None:
     assert read_event(event(sender="@veche_bot:elsewhere.org"), is_ours) is not None
 
 
-@pytest.mark.parametrize("field", ["room_id", "event_id", "sender", "type"])
-@pytest.mark.parametrize(
+@each_row("field", ["room_id", "event_id", "sender", "type"])
+@each_row(
     "value",
     [None, 1, True, [], {}, "", "a\0b", "\ud800", "x" * (ID_CHARACTERS_MAX + 1)],
-    ids=["none", "int", "bool", "list", "dict", "empty", "nul", "surrogate", "long"],
 )
 def test_an_event_whose_ids_are_none_is_refused(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=r"id|NUL|surrogates"):
@@ -206,7 +206,7 @@ def test_a_stripped_invitation_gets_an_id_of_its_own_that_is_always_the_same() -
     assert max(map(len, ids)) <= ID_CHARACTERS_MAX
 
 
-@pytest.mark.parametrize(
+@each_row(
     "invite",
     [
         None,

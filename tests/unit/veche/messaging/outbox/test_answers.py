@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.messaging.outbox.answers import (
     DEVICE_RETRY_MS,
     LIMITED_MS_MAX,
@@ -123,7 +124,7 @@ def test_every_answer_has_a_verdict(status: int, errcode: str, extra: dict[str, 
     assert (verdict.reason is not None) == (verdict.do is Do.GIVE_UP)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("attempts", "full_ms"),
     [(0, 1_000), (1, 1_000), (2, 2_000), (6, 32_000), (7, 60_000), (10_000, 60_000)],
 )

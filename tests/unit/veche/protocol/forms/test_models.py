@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import field, form
 from veche.protocol.errors import MalformedError
 from veche.protocol.forms import Field, FieldKind, Form
@@ -71,7 +72,7 @@ def test_an_unknown_kind_is_refused(kind: object) -> None:
     assert refused(kind=kind).startswith("form.fields.0.kind")
 
 
-@pytest.mark.parametrize("field_id", ["", "A", "1a", "a-b", "a" * 65, "ä", "a b", 1])
+@each_row("field_id", ["", "A", "1a", "a-b", "a" * 65, "ä", "a b", 1])
 def test_an_id_is_lower_case_letters_digits_and_underscores(field_id: object) -> None:
     assert refused(id=field_id).startswith("form.fields.0.id")
 
@@ -147,7 +148,7 @@ def test_a_choice_may_have_its_label_as_its_id() -> None:
     assert field("choice", choices=[{"id": "school", "label": "School"}])
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "low", "high"),
     [
         ("number", "1.5", "2"),
@@ -164,7 +165,7 @@ def test_bounds_of_each_kind_are_read(kind: str, low: object, high: object) -> N
     assert (read.min, read.max) == (low, high)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "bound"),
     [
         ("number", "1,5"), ("number", "today"), ("number", "1e3"), ("number", "9" * 19),
@@ -233,7 +234,7 @@ def test_types_and_sizes_of_files_are_bounded() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("one", "other"),
     [
         ("Grüße ", "GRUSSE"), ("ё", "Е"), ("ﬁn", "FIN"), ("１２", "12"), ("a  b", "A B"),

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from tests.support.catalogues import catalogue_problems
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import CATALOGUE, field
 from veche.protocol.errors import ProtocolError
 from veche.protocol.forms import FieldError, FormErrors, Problem
@@ -28,8 +29,8 @@ def test_the_catalogues_are_complete() -> None:
     assert catalogue_problems("veche.protocol.forms") == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("problem", Problem)
+@each_row("language", LANGUAGES)
+@each_row("problem", Problem)
 def test_every_problem_is_said_in_every_language(problem: Problem, language: str) -> None:
     error = FieldError.of(field("text", label="Label"), problem, **VALUES)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import (
     CATALOGUE,
     COLOURS,
@@ -87,8 +88,8 @@ def test_an_answer_so_far_is_shown_and_can_be_kept() -> None:
     assert "„leeren“" in optional
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("one", all_fields(), ids=lambda one: one.kind.value)
+@each_row("language", LANGUAGES)
+@each_row("one", all_fields())
 def test_every_kind_is_asked_in_every_language(one: Field, language: str) -> None:
     said = asked(one, language=language)
 
@@ -98,8 +99,8 @@ def test_every_kind_is_asked_in_every_language(one: Field, language: str) -> Non
         assert said != asked(one)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(
+@each_row("language", LANGUAGES)
+@each_row(
     ("kind", "start_of_example"),
     [("number", "12"), ("money", "12"), ("date", "24"), ("date_time", "24")],
 )

@@ -14,6 +14,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.web.http_headers import Headers
 from twisted.web.resource import Resource
 
+from tests.support.tables import each_row
 from tests.support.web import WebTestCase
 from veche.protocol.errors import ConfigError
 from veche.runtime.web.public import (
@@ -29,7 +30,7 @@ from veche.runtime.web.public import (
 LINKS = PageLinks("https://veche.example.org")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("link", "path"),
     [
         (LINKS.page("services"), "/services"),
@@ -93,7 +94,7 @@ def tcp(host: str) -> Any:
     return (IPv6Address if ":" in host else IPv4Address)("TCP", host, 1)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("host", "shown"),
     [
         ("192.0.2.7", "192.0.2.7"),
@@ -110,7 +111,7 @@ def test_an_ipv6_network_counts_as_one(host: str, shown: str) -> None:
     assert who(tcp("10.0.0.1"), host.encode()) == shown
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("forwarded", "shown"),
     [
         ([b"192.0.2.7"], "192.0.2.7"),
@@ -227,7 +228,7 @@ class RootTests(WebTestCase):
         assert b"There is no such page" in connection.get("/x")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "paths",
     [
         ["x/v1"],
@@ -256,7 +257,7 @@ class Site:
 
     def __init__(self, root: Any) -> None:
         self.reactor: Any = MemoryReactorClock()
-        self.site = PublicSite(root, self.reactor, "127.0.0.1", 8090)
+        self.site = PublicSite(root, self.reactor, "127.0.0.1", [8090])
         self.site.listen()
         self.factory: Any = self.reactor.tcpServers[0][1]
 
@@ -322,6 +323,17 @@ def test_a_site_that_stops_waits_for_answers_but_not_for_ever() -> None:
 
 
 def test_a_site_stops_twice_and_before_it_listens() -> None:
-    site = PublicSite(Resource(), MemoryReactorClock(), "127.0.0.1", 0)
+    site = PublicSite(Resource(), MemoryReactorClock(), "127.0.0.1", [0])
     for _ in range(2):
         assert Deferred.fromCoroutine(site.stop()).called
+
+
+def test_a_site_listens_on_all_of_its_ports_and_stops_on_all() -> None:
+    reactor: Any = MemoryReactorClock()
+    site = PublicSite(Resource(), reactor, "127.0.0.1", [8090, 8091])
+    site.listen()
+
+    assert [server[0] for server in reactor.tcpServers] == [8090, 8091]
+    assert site.is_listening
+    assert Deferred.fromCoroutine(site.stop()).called
+    assert not site.is_listening

@@ -11,6 +11,7 @@ from twisted.internet.testing import StringTransport
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 
+from tests.support.tables import each_row
 from tests.support.web import WebTestCase
 from veche.protocol.canonical import DEPTH_MAX, INTEGER_MAX
 from veche.protocol.errors import (
@@ -301,7 +302,7 @@ def test_a_method_that_is_none_is_told_which_there_are() -> None:
 SITE_HEADERS = ((b"x-frame-options", b"DENY"), (b"cache-control", b"no-store"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asked", "status"),
     [
         (b'POST /thing HTTP/1.1\r\ncontent-length: 11\r\n\r\n{"count":1}', 200),

@@ -7,6 +7,7 @@ import copy
 import pytest
 
 from tests.support.crypto_peers import ANNA, Side, damaged, identity
+from tests.support.tables import each_row
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.crypto.core.keys_query import read_master, read_person, with_old_devices
 from veche.runtime.crypto.core.values import DEVICES_PER_PERSON_MAX, ID_CHARACTERS_MAX, Json
@@ -44,7 +45,7 @@ def test_no_damage_to_an_answer_raises_or_makes_more_of_it() -> None:
             assert device.ed25519 == right.devices[0].ed25519, where
 
 
-@pytest.mark.parametrize("answer", [None, 7, "text", [], {}, {"device_keys": {ANNA: []}}])
+@each_row("answer", [None, 7, "text", [], {}, {"device_keys": {ANNA: []}}])
 def test_an_answer_of_another_form_says_nothing(answer: object) -> None:
     keys = read_person(answer, ANNA)
 

@@ -8,6 +8,7 @@ import pytest
 import vodozemac as vz
 
 from tests.support.crypto_peers import ANNA, ROOM, Side, damaged, refuses
+from tests.support.tables import each_row
 from veche.protocol.errors import TooLargeError
 from veche.runtime.crypto.core import megolm
 from veche.runtime.crypto.core.values import (
@@ -109,7 +110,7 @@ def test_a_message_of_another_session_is_refused() -> None:
     assert e.value.reason is Reason.BAD_CIPHERTEXT
 
 
-@pytest.mark.parametrize(
+@each_row(
     "payload",
     [
         b"",

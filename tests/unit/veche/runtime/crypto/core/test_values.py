@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.tables import each_row
 from veche.protocol.json_reader import is_text
 from veche.runtime.crypto.core.values import (
     ID_CHARACTERS_MAX,
@@ -16,7 +17,7 @@ from veche.runtime.crypto.core.values import (
 )
 
 
-@pytest.mark.parametrize("value", [None, True, 7, b"x", "", [], {}, "a\0b", "\ud800"])
+@each_row("value", [None, True, 7, b"x", "", [], {}, "a\0b", "\ud800"])
 def test_what_is_no_text_is_refused(value: object) -> None:
     with pytest.raises(BadEventError) as e:
         as_text(value, "where")
