@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import segno
 
-from veche.protocol.errors import ConfigError, RefusedError, UnavailableError
+from veche.protocol.errors import ConfigError, MalformedError, RefusedError, UnavailableError
 from veche.protocol.json_reader import read_json
 from veche.protocol.texts.catalogue import show_date_time
 from veche.protocol.wire import mapping
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 TOKENS: Final = "/_synapse/admin/v1/registration_tokens/new"
 """Source: Synapse, docs/usage/administration/admin_api/registration_tokens.md."""
 USES_MAX: Final = 10_000
+LASTS_MS_MIN: Final = 60_000
+LASTS_MS_MAX: Final = 366 * 86_400_000
 TIMEOUT_S: Final = 30
 ANSWER_BYTES_MAX: Final = 64 * 1024
 _RETRY_AFTER_MS: Final = 5_000
@@ -81,17 +83,14 @@ def run_invite(arguments: argparse.Namespace) -> int:
     """Run `veche app invite`: make an invitation, and print what is given to the invited."""
     if not 1 <= arguments.uses <= USES_MAX:
         raise ConfigError(f"--uses should be a number from 1 to {USES_MAX}")
-    try:
-        lasts_ms = parse_duration(arguments.expires)
-    except ValueError as e:
-        raise ConfigError(f"--expires: {e}") from e
+    lasts_ms = _lasting(arguments.expires)
     if arguments.out is not None and arguments.out.suffix not in (".svg", ".png"):
         raise ConfigError("--out should end with .svg or .png")
     config = config_of(arguments)
     origin, admin_token = _invites(config)
     until_ms = int(time.time() * 1000) + lasts_ms  # noqa: TID251 -- the clock of a command
     asked = {"uses_allowed": arguments.uses, "expiry_time": until_ms}
-    token = str(_asked(config.homeserver.url, admin_token, asked).get("token", ""))
+    token = _token(config.homeserver.url, admin_token, asked)
     link = f"{origin}/#invite={quote(token, safe='')}"
     code = segno.make_qr(link, error="m")
     until = show_date_time(until_ms, "en", "UTC")
@@ -101,6 +100,16 @@ def run_invite(arguments: argparse.Namespace) -> int:
     else:
         code.save(str(arguments.out), scale=8)
     return 0
+
+
+def _lasting(text: str) -> int:
+    try:
+        lasts_ms = parse_duration(text)
+    except ValueError as e:
+        raise ConfigError(f"--expires: {e}") from e
+    if not LASTS_MS_MIN <= lasts_ms <= LASTS_MS_MAX:
+        raise ConfigError("--expires should be from 1 min to 366 d")
+    return lasts_ms
 
 
 def _invites(config: Config) -> tuple[str, str]:
@@ -119,18 +128,18 @@ def _invites(config: Config) -> tuple[str, str]:
     return str(origin), read_secret(section.admin_token_path)
 
 
-def _asked(homeserver: str, admin_token: str, body: Mapping[str, object]) -> Mapping[str, Any]:
-    """What the homeserver answers."""
+def _token(homeserver: str, admin_token: str, body: Mapping[str, object]) -> str:
+    """The token of an invitation that the homeserver makes."""
     head = {"Authorization": f"Bearer {admin_token}", "Content-Type": "application/json"}
     url = homeserver.rstrip("/") + TOKENS
     request = urllib.request.Request(url, json.dumps(body).encode(), head)  # noqa: S310 -- the operator's
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 -- as above
-            return mapping(read_json(answer.read(ANSWER_BYTES_MAX)))
+            return str(mapping(read_json(answer.read(ANSWER_BYTES_MAX)))["token"])
     except urllib.error.HTTPError as e:
         with e:
             raise RefusedError(_why(e.code, homeserver)) from e
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, KeyError, MalformedError) as e:
         raise UnavailableError(
             f"The homeserver at {homeserver} does not answer: {e}", retry_after_ms=_RETRY_AFTER_MS
         ) from e

@@ -32,11 +32,12 @@ class PushSection(Section):
     """File with the key that `veche app key` made. Browsers subscribe to its public half: with
     another key all of them have to subscribe again."""
     contact: str = Field(
-        pattern=r"^(mailto:[^@\s]+@[^@\s]+|https://\S+)$",
+        pattern=r"^(mailto:[^@\s]+@[\w-]+(\.[\w-]+)+|https://[\w-]+(\.[\w-]+)+)$",
         max_length=200,
         examples=["mailto:admin@example.org"],
     )
-    """Whom a push service can reach if something is wrong (RFC 8292 §2.1)."""
+    """Whom a push service can reach if something is wrong (RFC 8292 §2.1): an address of e-mail, or
+    of the web without a path."""
     services: Annotated[tuple[PushHost, ...], Field(strict=False, max_length=SERVICES_MAX)] = (
         SERVICES
     )

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.app import store
 from appservices.app.config import DAY_MS, AppSection
+from appservices.app.examining import examine
 from appservices.app.routes import API, PUSH_API, PushRoutes, SiteRoutes
+from veche.protocol.errors import ConfigError
 from veche.runtime.database.migrate import MigrationSet
 from veche.server.spec import ServiceSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from twisted.web.resource import IResource
 
@@ -85,6 +87,17 @@ def _gateway(ports: SitePorts, section: PushSection) -> Gateway:
     return Gateway(ports, section)
 
 
+def faults(section: AppSection) -> Iterable[tuple[str, str]]:
+    """Say what is wrong with the key of pushes, which keeps the service from starting."""
+    from appservices.app.service import Signer  # noqa: PLC0415 -- as for the gateway
+
+    if section.push is not None:
+        try:
+            Signer(section.push)
+        except ConfigError as e:
+            yield f"app.push.vapid_key_path: {e}", "make one: veche app key --out FILE"
+
+
 def routes(ports: PagePorts, service: App) -> Mapping[str, IResource]:
     """Make the service's part of the public site."""
     site = SiteRoutes(service.section, ports.server_name)
@@ -101,4 +114,6 @@ SERVICE: Final = ServiceSpec(
     migrations=MigrationSet("app", "appservices.app"),
     make=App,
     routes=routes,
+    check=faults,
+    look=examine,
 )

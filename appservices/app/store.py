@@ -34,11 +34,21 @@ class Row:
     waits_until_ms: int
 
 
-def count(txn: Cursor) -> int:
-    """Return how many there are."""
+def has_room(txn: Cursor, rows_max: int) -> bool:
+    """Return whether one more may be kept.
+
+    Where there are as many as may be, the one that was registered longest ago is forgotten of
+    those to which nothing was ever sent.
+    """
     txn.execute("SELECT count(*) FROM app.subscription")
-    [(found,)] = txn.fetchall()
-    return int(found)
+    [(count,)] = txn.fetchall()
+    if count < rows_max:
+        return True
+    txn.execute(
+        "DELETE FROM app.subscription WHERE pushkey_digest = (SELECT pushkey_digest FROM"
+        " app.subscription WHERE NOT is_proven ORDER BY used_at_ms LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    )
+    return txn.rowcount > 0
 
 
 def touch(txn: Cursor, digest: bytes, now_ms: int) -> bool:
@@ -59,7 +69,7 @@ def add(txn: Cursor, digest: bytes, endpoint: bytes, sealed: bytes, now_ms: int)
         " ON CONFLICT (endpoint_digest) DO UPDATE SET"
         "  pushkey_digest = EXCLUDED.pushkey_digest, sealed = EXCLUDED.sealed,"
         "  used_at_ms = EXCLUDED.used_at_ms, failures = 0, failing_since_ms = NULL,"
-        "  waits_until_ms = 0",
+        "  waits_until_ms = 0, is_proven = false",
         (digest, endpoint, sealed, now_ms),
     )
 
@@ -82,8 +92,8 @@ def sent(txn: Cursor, digest: bytes, now_ms: int) -> None:
     """Remember that its push service took something."""
     txn.execute(
         "UPDATE app.subscription SET used_at_ms = GREATEST(used_at_ms, %s), failures = 0,"
-        "  failing_since_ms = NULL, waits_until_ms = 0"
-        " WHERE pushkey_digest = %s AND (used_at_ms < %s OR failures > 0)",
+        "  failing_since_ms = NULL, waits_until_ms = 0, is_proven = true"
+        " WHERE pushkey_digest = %s AND (used_at_ms < %s OR failures > 0 OR NOT is_proven)",
         (now_ms, digest, now_ms - TOUCHED_MS),
     )
 

@@ -10,6 +10,7 @@ from appservices.agency import store
 from appservices.agency.core import replies
 from appservices.agency.core.effects import Topic
 from appservices.agency.core.inputs import Assign
+from appservices.agency.service import passing_on
 from appservices.agency.service.cases import take_step
 from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.desk_effects import POST_WAITING
@@ -47,9 +48,9 @@ CASES: Final = Command(
     {"ru": ("дела",), "de": ("vorgänge", "vorgaenge"), "uk": ("справи",)},
 )
 DESK_COMMANDS: Final = (HELP, ASSIGN, CASES)
-TOPICS: Final = (Topic.CLAIM, Topic.DECIDE, Topic.WRITE, Topic.REPLY, Topic.RETRY)
+TOPICS: Final = (Topic.CLAIM, Topic.DECIDE, Topic.WRITE, Topic.REPLY, Topic.RETRY, Topic.QUESTION)
 """Topics of the questions that the staff gets."""
-_FREE_TOPICS: Final = frozenset({Topic.WRITE, Topic.REPLY})
+_FREE_TOPICS: Final = frozenset({Topic.WRITE, Topic.REPLY, Topic.QUESTION})
 _ACTING: Final = frozenset({DeviceStanding.VERIFIED, DeviceStanding.NO_IDENTITY})
 """Devices by which the staff acts: those that get the keys of the desk while nothing is in doubt. A
 homeserver can add others to the account of a clerk."""
@@ -95,6 +96,9 @@ def _refuse(
 
 def _chosen(scene: Conversation, answered: Answered, member: StaffMember) -> None:
     purpose, chosen = answered.kept.purpose, answered.chosen
+    if purpose["topic"] == Topic.QUESTION:
+        passing_on.answer(scene, answered.kept, member, str((chosen.data or {}).get("text", "")))
+        return
     heard = replies.staff_choice(Topic(purpose["topic"]), member.staff, chosen.choice, chosen.data)
     if heard is not None:
         take_step(scene, str(purpose["case"]), heard, answered)
@@ -107,6 +111,10 @@ def _say_freely(scene: Conversation, inbound: Inbound, member: StaffMember, hear
         return
     meant = _meant(inbound, member, heard)
     if meant is None:
+        return
+    if meant.purpose["topic"] == Topic.QUESTION:
+        if not _is_doubted(scene, inbound):
+            passing_on.answer(scene, meant, member, without_quote(body))
         return
     topic, case_id = Topic(meant.purpose["topic"]), str(meant.purpose["case"])
     said = replies.staff_text(topic, member.staff, without_quote(body))

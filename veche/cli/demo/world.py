@@ -116,8 +116,8 @@ def services_configuration(
             **({"more_ports": [urlsplit(app_url).port]} if app_url else {}),
             "embedders": EMBEDDERS,
         }
-        # A town that is an hour old would be tried out tomorrow.
-        written["approvals"] = {"key_hold": "0 s"}
+        # With the usual hours a town would be tried out tomorrow.
+        written["approvals"] = {"key_hold": "1 min"}
     head = "# Written by `veche up` at each start; change the demo of a feature, not this file.\n"
     whole = {**written, **(sections or {})}
     return head + yaml.safe_dump(whole, allow_unicode=True, sort_keys=False)

@@ -10,7 +10,6 @@ from urllib.parse import quote, urlsplit
 from twisted.internet.defer import maybeDeferred
 from twisted.web.resource import IResource, Resource
 
-from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConfigError
 from veche.runtime.web.server import json_answer, new_site
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from twisted.web.iweb import IRequest
 
-    from veche.protocol.wire import Wire
     from veche.runtime.web.bodies import LargeBody
 
 UNKNOWN: Final = "unknown"
@@ -44,8 +42,6 @@ other origin reads an answer, or sends a request that a browser asks about first
 is declared with ``takes_other_sites``."""
 DRAIN_S_MAX: Final = 5.0
 """How long answers may take once the process is to end."""
-ADDRESS_CHARACTERS_MAX: Final = 2_000
-"""Longest address: some browsers and clients cut longer ones."""
 _BY_CLIENT: Final = (
     "?theme=$org.matrix.msc2873.client_theme&lang=$org.matrix.msc2873.client_language"
 )
@@ -85,16 +81,12 @@ class PageLinks:
         """The page that signs in; ``secret`` rides in the fragment, which no server sees."""
         return self.page("signin", fragment=_part(secret))
 
-    def approve(self, asked: Wire) -> str:
-        """The page that shows what is to be approved (an ``AskedApproval``), and signs it.
+    def approve(self, nonce: str) -> str:
+        """The page that shows what is to be approved, and signs it.
 
-        Where an address would be too long, it has the nonce alone, and the page asks for the rest.
+        It asks the service what that is, by the nonce: an address has no answers, and is short.
         """
-        content = asked.model_dump(mode="json", exclude_none=True)
-        address = f"{self._url}/approve#{quote(canonical(content).decode(), safe=_PLAIN)}"
-        if len(address) <= ADDRESS_CHARACTERS_MAX:
-            return address
-        return f"{self._url}/approve#{content['nonce']}"
+        return self.page("approve", fragment=nonce)
 
     def keys(self) -> str:
         """A person's keys, sessions and log."""

@@ -33,7 +33,10 @@ const PAGE_MS_MAX = 4000;
 const ROUNDS_MAX = 20;
 const BODY_CHARACTERS_MAX = 300;
 
-worker.addEventListener("install", () => worker.skipWaiting());
+worker.addEventListener("install", (/** @type {any} */ event) => {
+    worker.skipWaiting();
+    event.waitUntil(keepShell());
+});
 worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(begin()));
 worker.addEventListener("push", (/** @type {any} */ event) =>
     event.waitUntil(pushed(event.data?.json() ?? {})),
@@ -48,6 +51,20 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
     if (pathname.startsWith("/static/")) event.respondWith(kept(event.request));
     else if (mode === "navigate" && pathname === "/") event.respondWith(shell(event.request));
 });
+
+/**
+ * The document and what it loads at once came before this worker: they are taken from the browser's
+ * cache. What it loads later comes through the worker.
+ */
+async function keepShell() {
+    const cache = await caches.open(CACHE);
+    const answer = await fetch("/");
+    if (!answer.ok) return;
+    const text = await answer.clone().text();
+    await cache.put("/", answer);
+    const files = text.matchAll(/(?:href|src)="(\/static\/[^"]+)"/g);
+    await cache.addAll([...new Set(Array.from(files, ([, address]) => address ?? ""))]);
+}
 
 /** Forgets the files of other versions. */
 async function begin() {

@@ -32,3 +32,9 @@ export function isOurBot(sender) {
     if (!prefix || !sender.startsWith(prefix) || !sender.endsWith(suffix)) return false;
     return LOCALPART.test(sender.slice(prefix.length, -suffix.length));
 }
+
+/** @returns {string} where the pages are, for the app, which has an origin of its own; else empty */
+export const pagesOrigin = () => meta("veche-pages");
+
+/** @returns {string} where the app is, for the pages; empty if there is none */
+export const appOrigin = () => meta("veche-app");

@@ -20,8 +20,10 @@ export function readAddress({ hash, search, origin }) {
     const fragment = hash.slice(1);
     const query = new URLSearchParams(search);
     const named = new URLSearchParams(SECRET.test(fragment) ? "" : fragment);
+    // A bot's link has the secret alone; the app adds where to go then.
+    const secret = named.get("secret") ?? fragment;
     return {
-        secret: SECRET.test(fragment) ? fragment : "",
+        secret: SECRET.test(secret) ? secret : "",
         back: ownPath(named.get("return"), origin),
         loginToken: (query.get("loginToken") ?? "").slice(0, TOKEN_CHARACTERS_MAX),
         state: query.get("sso") ?? "",

@@ -8,6 +8,7 @@ import http.client
 import json
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +35,11 @@ pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 APP: Final = "/_veche/app/v1"
 NOTIFY: Final = "/_matrix/push/v1/notify"
 WAIT_S: Final = 60
+FULL: Final = (
+    "INSERT INTO app.subscription SELECT sha256(n::text::bytea), sha256(n::text::bytea), '', n, 0,"
+    " NULL, 0, %s FROM generate_series(1, 29) n"
+)
+"""As many others as there is room for; whether something was ever sent to them."""
 
 
 @attrs.frozen
@@ -206,6 +212,22 @@ class TestSending:
         assert [one.body for one in answers] == [{"rejected": []}] * 3
         assert len(site.service.of(browser)) == 1
 
+    def test_a_slow_push_service_gets_one_push_at_a_time_for_each_browser(self, site: Site) -> None:
+        slow, other = site.service.browser(), site.service.browser()
+        pushkeys = [site.subscribe(one) for one in (slow, other)]
+        site.service.is_open.clear()
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(site.notify, pushkeys[0])
+            wait_until(lambda: site.service.of(slow) != [], WAIT_S, "it is not asked")
+            second = site.notify(pushkeys[0], event_id="$2")
+            third = pool.submit(site.notify, pushkeys[1])
+            wait_until(lambda: site.service.of(other) != [], WAIT_S, "it is not asked")
+            site.service.is_open.set()
+
+        assert second.status == 503
+        assert [one.result().status for one in (first, third)] == [200, 200]
+        assert len(site.service.of(slow)) == 1
+
     def test_one_of_two_that_failed_is_sent_again_and_the_other_is_not(self, site: Site) -> None:
         good, bad = site.service.browser(), attrs.evolve(site.service.browser())
         pushkeys = [site.subscribe(one) for one in (good, bad)]
@@ -347,13 +369,14 @@ class TestSubscribing:
         browser = site.service.browser()
         pushkey = site.subscribe(browser)
 
-        [row] = site.town.query("SELECT s::text FROM app.subscription s")
-        [(digest, sealed)] = site.town.query("SELECT pushkey_digest, sealed FROM app.subscription")
+        [(row, sealed, digest)] = site.town.query(
+            "SELECT s::text, encode(sealed, 'escape'), encode(pushkey_digest, 'hex')"
+            " FROM app.subscription s"
+        )
 
         for secret in (pushkey, *browser.subscription.values()):
-            assert secret not in str(row)
-            assert secret.encode() not in bytes(sealed)  # type: ignore[call-overload]
-        assert bytes(digest) == hashlib.sha256(pushkey.encode()).digest()  # type: ignore[call-overload]
+            assert secret not in f"{row} {sealed}"
+        assert digest == hashlib.sha256(pushkey.encode()).hexdigest()
 
     @pytest.mark.parametrize(
         ("changed", "field"),
@@ -396,15 +419,33 @@ class TestSubscribing:
     def test_one_too_many_is_refused_and_those_that_are_known_stay(self, site: Site) -> None:
         first = site.service.browser()
         pushkey = site.subscribe(first)
-        site.town.query(
-            "INSERT INTO app.subscription SELECT sha256(n::text::bytea), sha256(n::text::bytea),"
-            " '', 0 FROM generate_series(1, 29) n"
-        )
+        site.notify(pushkey)
+        site.town.query(FULL, True)
 
         answer = site.ask("POST", f"{APP}/push", site.service.browser().subscription)
 
         assert (answer.status, answer.errcode) == (409, "ORG.VECHE.APP_NO_ROOM")
         assert site.subscribe(first) == pushkey
+
+    def test_browsers_that_somebody_made_up_take_the_place_of_none_that_there_is(
+        self, site: Site
+    ) -> None:
+        first, second = site.service.browser(), site.service.browser()
+        pushkey = site.subscribe(first)
+        site.notify(pushkey)
+        site.town.query(FULL, False)
+
+        newer = site.subscribe(second)
+
+        assert site.rows() == 30
+        assert site.notify(pushkey, newer, event_id="$2").body == {"rejected": []}
+
+    def test_what_another_operator_key_sealed_is_rejected(self, site: Site) -> None:
+        pushkey = site.subscribe(site.service.browser())
+        site.town.query("UPDATE app.subscription SET sealed = decode(repeat('00', 99), 'hex')")
+
+        assert site.notify(pushkey).body == {"rejected": [pushkey]}
+        assert site.rows() == 0
 
     def test_one_address_subscribes_so_many(self, site: Site) -> None:
         body = {**site.service.browser().subscription, "auth": "x"}

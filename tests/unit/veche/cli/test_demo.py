@@ -99,6 +99,17 @@ def test_the_bot_of_the_office_is_the_one_that_people_are_told_to_write_to() -> 
     assert is_of_namespace(bot, demo.SERVER_NAME)
 
 
+def test_the_app_says_first_how_much_money_newcomers_get_and_how_long_a_key_waits(
+    tmp_path: Path,
+) -> None:
+    written = yaml.safe_load(services_configuration(tmp_path))
+
+    for text in written["app"]["notice"].values():
+        assert written["payments"]["newcomer_grant"] in text
+    assert "one minute" in written["app"]["notice"]["en"]
+    assert written["approvals"]["key_hold"] == "1 min"
+
+
 def test_the_staff_of_the_office_are_people_of_the_demo() -> None:
     people = {person.user_id for person in demo.PEOPLE}
 

@@ -97,7 +97,7 @@ export class VecheTrust extends WalletView {
                     [t("At once"), showMoney(each_max)],
                     [t("In all"), capWords(allowance)],
                     [t("To"), html`<bdi>${payees}</bdi>`],
-                    [t("Until"), showDate(ends_at_ms)],
+                    [t("Until"), showDate(ends_at_ms - 1)],
                 ])}
                 ${
                     uses.length
