@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ARCHIVE: Final = "a-3b"
 """PDF/A-3b: for archives, with files inside; typst refuses what no font can show."""
 
+_PICTURE: Final = b"""#set page(width: 512pt, height: 512pt, margin: 0pt, fill: none)
+#image(bytes(sys.inputs.data), format: "svg", width: 100%, height: 100%, fit: "contain")
+"""
 # A source that could import could name a package, which typst would fetch from the network.
 _REACHES_OUT: Final = re.compile(rb"\b(?:import|include|eval)\b")
 
@@ -81,6 +84,22 @@ def typeset(
         except typst.TypstError as e:
             raise TypesettingError(_diagnosis(e)) from e
     return pdf
+
+
+def drawn(svg: str) -> bytes:
+    """Draw a picture (SVG) as a PNG of 512 by 512 pixels.
+
+    Raises:
+        TypesettingError: It cannot be drawn.
+    """
+    import typst  # noqa: PLC0415 -- 7 MiB, and most processes set nothing
+
+    with _file(_PICTURE) as path:
+        try:
+            png: bytes = typst.compile(path, format="png", ppi=72, **_how(path, svg))
+        except typst.TypstError as e:
+            raise TypesettingError(_diagnosis(e)) from e
+    return png
 
 
 def labelled(source: bytes, data: str, label: str) -> list[Any]:

@@ -80,9 +80,7 @@ function viewOf(route) {
             return session() || !isComing() ? html`<app-home></app-home>` : waiting();
         case "chats":
             if (account().phase !== "ready") return waiting();
-            return parts[0]
-                ? keyed(parts[0], html`<app-chat .roomId=${parts[0]}></app-chat>`)
-                : html`<app-chats></app-chats>`;
+            return html`<app-chats .parts=${parts}></app-chats>`;
         case "me":
             return html`<app-me .topic=${parts[0] ?? ""}></app-me>`;
         case "open":

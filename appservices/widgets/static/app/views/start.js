@@ -137,11 +137,12 @@ export class AppStart extends VecheElement {
     }
 
     _form() {
+        const notice = inOwnLanguage(this.site?.notice ?? null);
         return html`<h1 tabindex="-1">${t("Start")}</h1>
             <p class="lead">
                 ${t("Choose a name and a passphrase. That is all you need: no phone number, no e-mail.")}
             </p>
-            ${this.site?.notice ? html`<p class="banner info">${inOwnLanguage(this.site.notice)}</p>` : nothing}
+            ${notice ? banner("info", notice) : nothing}
             <form class="start-form" novalidate @submit=${this._make}>
                 ${this._input("username", t("Your name here"), t("Small letters and digits. Offices and people see it."))}
                 ${this._input("password", t("Passphrase"), t("At least 8 characters. Three or four words are best."))}
