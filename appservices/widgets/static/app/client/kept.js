@@ -22,20 +22,20 @@ let opening;
 function database() {
     opening ??= new Promise((resolve, reject) => {
         const asked = indexedDB.open(DATABASE, 1);
-        asked.onupgradeneeded = () => {
+        asked.addEventListener("upgradeneeded", () => {
             asked.result.createObjectStore(DRAFTS);
             asked.result.createObjectStore(OUTGOING);
-        };
-        asked.onsuccess = () => {
+        });
+        asked.addEventListener("success", () => {
             // Signing out deletes it: an open connection would hold that up.
-            asked.result.onversionchange = () => {
+            asked.result.addEventListener("versionchange", () => {
                 asked.result.close();
                 opening = undefined;
                 drafts.clear();
-            };
+            });
             resolve(asked.result);
-        };
-        asked.onerror = () => reject(asked.error);
+        });
+        asked.addEventListener("error", () => reject(asked.error));
     });
     return opening;
 }
@@ -51,8 +51,8 @@ async function inStore(store, work) {
         const transaction = (await database()).transaction(store, "readwrite");
         const request = work(transaction.objectStore(store));
         await new Promise((resolve, reject) => {
-            transaction.oncomplete = resolve;
-            transaction.onabort = () => reject(transaction.error);
+            transaction.addEventListener("complete", resolve);
+            transaction.addEventListener("abort", () => reject(transaction.error));
         });
         return request.result;
     } catch {

@@ -15,13 +15,26 @@ import { nameIn } from "./timeline.js";
 const HITS_MAX = 60;
 const BESIDE_CHARACTERS = 50;
 const MESSAGES_MAX = 100_000;
+const DECRYPTED_MAX = 2_000;
 
 /**
  * @param {import("./open.js").MatrixClient} client
  * @param {string} words that must all be in the message
- * @returns {Hit[]} the newest first
+ * @returns {Promise<Hit[]>} the newest first
  */
-export function search(client, words) {
+export async function search(client, words) {
+    // Of what came at once, the SDK has decrypted the newest alone.
+    const locked = client
+        .getRooms()
+        .flatMap((room) => room.getLiveTimeline().getEvents())
+        .filter((event) => event.shouldAttemptDecryption())
+        .slice(-DECRYPTED_MAX);
+    await Promise.all(locked.map((event) => client.decryptEventIfNeeded(event)));
+    return found(client, words);
+}
+
+/** @param {import("./open.js").MatrixClient} client @param {string} words @returns {Hit[]} */
+function found(client, words) {
     const wanted = words.toLocaleLowerCase().split(/\s+/).filter(Boolean);
     /** @type {Hit[]} */
     const hits = [];

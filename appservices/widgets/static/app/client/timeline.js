@@ -60,9 +60,10 @@ export class Timeline {
     events() {
         if (this._events) return this._events;
         const seen = new Set();
+        const isOfTwo = (this.room?.getInvitedAndJoinedMemberCount() ?? 0) <= 2;
         this._events = (this.room?.getLiveTimeline().getEvents() ?? []).filter((event) => {
             const id = event.getId() ?? "";
-            if (seen.has(id) || !isShown(event)) return false;
+            if (seen.has(id) || !isShown(event, isOfTwo)) return false;
             return Boolean(seen.add(id));
         });
         return this._events;
@@ -221,11 +222,18 @@ export class Timeline {
     }
 }
 
-/** @param {MatrixEvent} event */
-function isShown(event) {
+/** @param {MatrixEvent} event @param {boolean} isOfTwo who made such a room and came in needs no note */
+function isShown(event, isOfTwo) {
     const type = event.getType();
-    if (NOTES.has(type)) return event.isState() && !isSameMember(event);
+    if (NOTES.has(type))
+        return event.isState() && !isSameMember(event) && !(isOfTwo && isEntry(event));
     return SHOWN.has(type) && event.getRelation()?.rel_type !== "m.replace";
+}
+
+/** @param {MatrixEvent} event */
+function isEntry(event) {
+    const { membership } = event.getContent();
+    return event.getType() !== "m.room.member" || membership === "join" || membership === "invite";
 }
 
 /** Whether a member event only repeats what was. @param {MatrixEvent} event */

@@ -31,6 +31,9 @@ function hold(request) {
 const isOver = ({ phase }) =>
     phase === VerificationPhase.Done || phase === VerificationPhase.Cancelled;
 
+/** @returns {Request | undefined} what somebody asks me now */
+const asked = () => [...held].find((one) => !one.initiatedByMe && !isOver(one));
+
 /**
  * @param {MatrixClient} client
  * @param {(request: Request | undefined) => void} changed called with what somebody asks me now
@@ -39,10 +42,8 @@ const isOver = ({ phase }) =>
 export function watchRequests(client, changed) {
     const listener = (/** @type {Request} */ request) => {
         hold(request);
-        const look = () =>
-            changed([...held].find((one) => !one.initiatedByMe && !isOver(one) && one.otherUserId));
-        request.on(VerificationRequestEvent.Change, look);
-        look();
+        request.on(VerificationRequestEvent.Change, () => changed(asked()));
+        changed(asked());
     };
     client.on(CryptoEvent.VerificationRequestReceived, listener);
     return () => client.off(CryptoEvent.VerificationRequestReceived, listener);
@@ -86,6 +87,7 @@ export class Verification {
         this.isConfirmed = false;
         /** @type {Verifier | undefined} */
         this._verifier = undefined;
+        this._hasAskedCode = false;
         this._confirm = () => {};
         this._deny = () => {};
         this._look = () => void this._update();
@@ -113,10 +115,14 @@ export class Verification {
 
     async _update() {
         const { request } = this;
-        if (request.phase === VerificationPhase.Ready && !this.code)
-            if (request.otherPartySupportsMethod(SCAN))
-                this.code = await request.generateQRCode().catch(() => undefined);
-        if (request.verifier) this._use(request.verifier);
+        const isReady = request.phase === VerificationPhase.Ready;
+        if (isReady && !this._hasAskedCode && request.otherPartySupportsMethod(SCAN)) {
+            this._hasAskedCode = true; // a second one would cancel the first
+            this.code = await request.generateQRCode().catch(() => undefined);
+        }
+        // Showing a code makes a verifier, too: it counts once the other has scanned the code.
+        if (request.phase === VerificationPhase.Started && request.verifier)
+            this._use(request.verifier);
         this._changed();
     }
 

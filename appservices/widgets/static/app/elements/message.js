@@ -6,6 +6,7 @@ import { html, nothing } from "lit";
 import { VecheElement } from "../../kit/elements.js";
 import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
+import { isOurBot } from "../../kit/page.js";
 import { account } from "../account/account.js";
 import { fileAddress } from "../client/media.js";
 import { readable } from "../html.js";
@@ -22,6 +23,7 @@ const HTML_CHARACTERS_MAX = 60_000;
 const READERS_MAX = 3;
 const LINK = /\bhttps?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]}]/g;
 const ONLY_EMOJI = /^(?:\p{Extended_Pictographic}(?:\ufe0f|\u200d|\p{Emoji_Modifier})*\s*){1,4}$/u;
+const PROMPT = "org.veche.prompt";
 const FILES = new Set(["m.image", "m.file", "m.audio", "m.video"]);
 
 /** Cleaned HTML of somebody, put into the page once for each text. */
@@ -92,7 +94,7 @@ export class AppMessage extends VecheElement {
     }
 
     /** @param {Message} message */
-    _text({ content, isMine }) {
+    _text({ content }) {
         const body = String(content.body ?? "");
         const source = content.formatted_body;
         if (
@@ -116,7 +118,7 @@ export class AppMessage extends VecheElement {
                           ${t("Show the whole message")}
                       </button>`
                     : nothing
-            }${isMine ? nothing : nothing}`;
+            }`;
     }
 
     /** @param {Message} message */
@@ -150,10 +152,13 @@ export class AppMessage extends VecheElement {
     }
 
     /** @param {Message} message */
-    _reactions({ reactions }) {
-        if (!reactions.length) return nothing;
+    _reactions({ reactions, content, sender }) {
+        // Bots seed numbers for clients without buttons.
+        const hasPrompt = PROMPT in content && isOurBot(sender);
+        const shown = hasPrompt ? reactions.filter((one) => one.mine || one.count > 1) : reactions;
+        if (!shown.length) return nothing;
         return html`<ul class="reactions" aria-label=${t("Reactions")}>
-            ${reactions.map(
+            ${shown.map(
                 ({ key, count, mine, names }) =>
                     html`<li>
                         <button
@@ -247,7 +252,7 @@ export class AppMessage extends VecheElement {
                 ${this._picture(message)}
                 <div class="bubble ${side} ${isNotice ? "notice" : ""} ${message.kind}">
                     ${
-                        !message.isMine && this.isFirst
+                        !message.isMine && this.isFirst && this.isGroup
                             ? html`<p class="from" title=${message.sender}>
                                   <bdi>${message.name}</bdi>
                               </p>`

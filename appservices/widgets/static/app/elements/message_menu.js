@@ -57,6 +57,22 @@ export class MessageMenu {
         </button>`;
     }
 
+    /** @param {Message} message */
+    _facts(message) {
+        return html`<p class="small secondary-text menu-facts">
+            <bdi>${message.name}</bdi> · <bdi>${message.sender}</bdi><br />
+            ${showDateTime(message.at_ms)} ·
+            ${message.event.isEncrypted() ? t("End-to-end encrypted") : t("Not encrypted")}
+            ${
+                message.readers.length
+                    ? html`<br />${t("Read by {names}", {
+                              names: message.readers.map(({ name }) => name).join(", "),
+                          })}`
+                    : nothing
+            }
+        </p>`;
+    }
+
     draw() {
         const { message } = this;
         if (!message) return nothing;
@@ -110,18 +126,7 @@ export class MessageMenu {
                         : nothing
                 }
             </ul>
-            <p class="small secondary-text menu-facts">
-                <bdi>${message.name}</bdi> · <bdi>${message.sender}</bdi><br />
-                ${showDateTime(message.at_ms)} ·
-                ${message.event.isEncrypted() ? t("End-to-end encrypted") : t("Not encrypted")}
-                ${
-                    message.readers.length
-                        ? html`<br />${t("Read by {names}", {
-                                  names: message.readers.map(({ name }) => name).join(", "),
-                              })}`
-                        : nothing
-                }
-            </p>
+            ${this._facts(message)}
             <div class="actions">
                 <button type="button" class="button secondary" @click=${() => closeDialog(ID)}>
                     ${t("Close")}

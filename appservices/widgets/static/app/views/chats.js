@@ -110,10 +110,14 @@ export class AppChats extends VecheElement {
     _search(event) {
         this.words = /** @type {HTMLInputElement} */ (event.target).value;
         clearTimeout(this._timer);
-        this._timer = window.setTimeout(() => {
-            const { opened } = account();
-            this.hits = opened && this.words.trim() ? search(opened.client, this.words) : [];
-        }, SEARCH_MS);
+        this._timer = window.setTimeout(() => void this._searchMessages(this.words), SEARCH_MS);
+    }
+
+    /** @param {string} words */
+    async _searchMessages(words) {
+        const { opened } = account();
+        const hits = opened && words.trim() ? await search(opened.client, words) : [];
+        if (this.words === words) this.hits = hits;
     }
 
     /** @returns {Entry[]} */

@@ -230,6 +230,22 @@ export class AppRoomInfo extends VecheElement {
             </p>`;
     }
 
+    _leaving() {
+        return dialog({
+            id: LEAVE,
+            title: t("Leave this chat?"),
+            content: html`<p>
+                ${t("You get no more messages from it, and it leaves your list.")}
+            </p>`,
+            actions: html`${button({
+                label: t("Stay"),
+                style: "secondary",
+                press: () => closeDialog(LEAVE),
+            })}
+            ${button({ label: t("Leave"), style: "danger", press: () => void this._leave() })}`,
+        });
+    }
+
     render() {
         const entry = this._entry;
         if (!entry)
@@ -290,19 +306,7 @@ export class AppRoomInfo extends VecheElement {
                     press: () => openDialog(LEAVE),
                 })}
             </p>
-            ${dialog({
-                id: LEAVE,
-                title: t("Leave this chat?"),
-                content: html`<p>
-                    ${t("You get no more messages from it, and it leaves your list.")}
-                </p>`,
-                actions: html`${button({
-                    label: t("Stay"),
-                    style: "secondary",
-                    press: () => closeDialog(LEAVE),
-                })}
-                ${button({ label: t("Leave"), style: "danger", press: () => void this._leave() })}`,
-            })}
+            ${this._leaving()}
         </section>`;
     }
 }
