@@ -18,6 +18,7 @@ from appservices.payments.core.ubl import (
     TaxInvoice,
     write_invoice,
 )
+from tests.support.long import many
 from tests.support.tables import each_row
 from tests.support.tax_rules import against_rules, against_schema, said_against, texts
 from veche.contracts.payments.invoice_tax import Buyer, Endpoint, LineTax
@@ -161,7 +162,7 @@ _LINES = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=many(ordinary=10, long=30), deadline=None)
 @given(_LINES, st.integers(0, 10**5), st.booleans())
 def test_whatever_is_sold_the_rules_have_nothing_against_it(
     lines: list[Amount], extra_minor: int, is_paid: bool
