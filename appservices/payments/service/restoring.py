@@ -26,6 +26,7 @@ from appservices.payments.service import (
     heads,
     holding,
     moving,
+    paying,
     peers,
     peers_jobs,
     peers_taking,
@@ -257,6 +258,10 @@ def _book(parts: Parts, peer: PeerSection, one: PeerRecord, packet: Packet, txn:
         return
     if matter.payment.state in {State.HOLDING, State.HELD}:
         holding.void(scene, matter.payment)  # it needs the money that it has set aside itself
+    for held in payment_store.waiting_of(txn, matter.payment.payer):
+        if held.payment.id != packet.id and held.payment.state is State.HELD:
+            # Its money may have gone back since. If it was paid after all, that is booked next.
+            paying.cancel(scene, files.matter_of(scene, held))
     payment = attrs.evolve(
         matter.payment, state=State.PAYING, due_at_ms=None, why=None, instruction=authority.RESTORED
     )

@@ -62,8 +62,8 @@ def three(restored: str) -> Iterator[tuple[Branch, Branch, Branch]]:
         yield here, there, old
 
 
-def paid(here: Branch, there: Branch) -> str:
-    payment_id = here.paid_by_key(ALICE, BOB, 5_000)
+def paid(here: Branch, there: Branch, minor: int = 5_000) -> str:
+    payment_id = here.paid_by_key(ALICE, BOB, minor)
     exchange(here, there)
     assert there.peer_state(payment_id) == "done"
     return payment_id
@@ -223,6 +223,29 @@ def test_what_came_since_the_backup_and_went_on_is_charged_to_who_paid_it() -> N
         exchange(old, there)
         assert old.compared(there) == (0, 0)
         assert found(old, shown(there)) == []
+
+
+def test_what_the_backup_had_set_aside_for_another_payment_pays_what_was_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with three(HERE) as (here, there, old):
+        for branch in (here, there, old):
+            branch.limit(they_owe_max={"EUR": "10000.00"})
+        for branch in (old, here):
+            monkeypatch.setattr(peers_rig, "_causes", itertools.count(10**6))
+            first = branch.paid_by_key(ALICE, BOB, 60_000)
+            assert branch.state(first) == "held"
+        there.limit(they_owe_max={"EUR": "1.00"})
+        exchange(here, there)
+        assert here.state(first) == "refused"
+        there.limit(they_owe_max={"EUR": "10000.00"})
+        second = paid(here, there, MONEY - 10)
+
+        settle(old, found(old, shown(there)))
+        for _ in range(2):
+            exchange(old, there)
+        assert (old.state(first), old.state(second)) == ("cancelled", "paid")
+        assert old.compared(there) == (0, 0)
 
 
 def test_a_payment_that_the_backup_was_just_setting_aside_is_credited() -> None:

@@ -46,7 +46,8 @@ export class AppNotifications extends VecheElement {
 
     _words() {
         if (this.state === "on") return t("This device tells you when somebody writes to you.");
-        if (this.state === "off") return t("Get a note on this device when somebody writes to you.");
+        if (this.state === "off")
+            return t("Get a note on this device when somebody writes to you.");
         return t(
             "Your browser does not let Veche notify you. Allow it in the browser's settings for this page.",
         );

@@ -76,7 +76,7 @@ export class AppSignIn extends VecheElement {
         event.preventDefault();
         const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
         void this._work(async () => {
-            const { homeserver, server_name } = await site();
+            const { homeserver_url, server_name } = await site();
             const person = personOf(String(form.get("username")), server_name);
             if (!person) {
                 this.error = t("Write the name that you chose here, such as anna.");
@@ -84,7 +84,7 @@ export class AppSignIn extends VecheElement {
             }
             // A passphrase goes to the town's own server alone.
             if (serverOf(person) !== server_name) return this._find(serverOf(person));
-            await enterAccount(homeserver, {
+            await enterAccount(homeserver_url, {
                 type: "m.login.password",
                 identifier: { type: "m.id.user", user: person },
                 password: String(form.get("password")),

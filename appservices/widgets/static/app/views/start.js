@@ -9,7 +9,7 @@ import { account, finish, makeAccount, whenAccountChanges } from "../account/acc
 import { AccountError, nameTrouble } from "../account/signing_up.js";
 import { accountTrouble } from "../account/words.js";
 import { hrefOf } from "../route.js";
-import { site } from "../site.js";
+import { inOwnLanguage, site } from "../site.js";
 import "./key.js";
 import "./sign_in.js";
 
@@ -69,7 +69,7 @@ export class AppStart extends VecheElement {
         this._timer = setTimeout(async () => {
             if (!this.site) return;
             const trouble = NAME.test(name)
-                ? await nameTrouble(this.site.homeserver, name)
+                ? await nameTrouble(this.site.homeserver_url, name)
                 : { errcode: "M_INVALID_USERNAME" };
             const input = this.querySelector(/** @type {"input"} */ ("#username"));
             if (trouble && input?.value.trim().toLowerCase() === name)
@@ -96,7 +96,7 @@ export class AppStart extends VecheElement {
         this.isBusy = true;
         try {
             const token = this._token || undefined;
-            await makeAccount(this.site.homeserver, { username, password, token });
+            await makeAccount(this.site.homeserver_url, { username, password, token });
         } catch (error) {
             const { field: name, text } = accountTrouble(error);
             if (name) this.wrong = { [name]: text };
@@ -137,10 +137,12 @@ export class AppStart extends VecheElement {
     }
 
     _form() {
+        const notice = inOwnLanguage(this.site?.notice ?? null);
         return html`<h1 tabindex="-1">${t("Start")}</h1>
             <p class="lead">
                 ${t("Choose a name and a passphrase. That is all you need: no phone number, no e-mail.")}
             </p>
+            ${notice ? banner("info", notice) : nothing}
             <form class="start-form" novalidate @submit=${this._make}>
                 ${this._input("username", t("Your name here"), t("Small letters and digits. Offices and people see it."))}
                 ${this._input("password", t("Passphrase"), t("At least 8 characters. Three or four words are best."))}
