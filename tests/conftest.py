@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import services
-from tests.support.long import LONG, is_long
+from tests.support.long import LONG, is_long, many
 from tests.support.people import why_not_rust
 from tests.support.processes import ROOT
 
@@ -23,12 +23,6 @@ LONGEST_FIRST: Final = ("stories", "widgets", "integration")
 """Folders whose files start homeservers and browsers: a long file that comes last leaves the other
 cores of the machine with nothing to do."""
 
-# A slow or busy machine is no reason to fail.
-settings.register_profile(
-    "veche", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
-settings.load_profile("veche")
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that are ours."""
@@ -39,6 +33,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tell the processes of tests what kind of run this is, before any test is collected."""
     if config.getoption("long"):
         os.environ[LONG] = "1"
+    # A slow or busy machine is no reason to fail.
+    settings.register_profile(
+        "veche",
+        max_examples=many(ordinary=40, long=100),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        print_blob=True,
+    )
+    settings.load_profile("veche")
 
 
 def pytest_report_header() -> list[str]:

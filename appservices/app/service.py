@@ -47,7 +47,7 @@ PURPOSE: Final = "app.push"
 BROWSER_LIMIT: Final = Limit(burst=60, per_s=1)
 """Pushes to one browser: more at once than anybody reads."""
 RUNNING_MAX: Final = 40
-"""Pushes at a time."""
+"""Pushes at a time, one to each browser: a slow push service holds up no others."""
 BUSY_MS: Final = 1_000
 KNOWN_MAX: Final = 10_000
 """Pushes that are remembered, so that a homeserver that asks again has none shown twice."""
@@ -154,7 +154,7 @@ class Gateway:
         self._outbound = Outbound(process.reactor, allowed=networks)
         self._buckets = Buckets(BROWSER_LIMIT)
         self._known: OrderedDict[str, None] = OrderedDict()
-        self._running = 0
+        self._running: set[bytes] = set()
 
     # Subscriptions
 
@@ -251,27 +251,23 @@ class Gateway:
 
     async def _push(self, push: _Push) -> tuple[Outcome, int]:
         """Send one; what became of it, and after how many ms to try again."""
-        if push.name in self._known:
-            return Outcome.SENT, 0
-        now_ms = self._process.now_ms()
+        digest, now_ms = push.row.digest, self._process.now_ms()
         wait_ms = max(0, push.row.waits_until_ms - now_ms)
-        wait_ms = wait_ms or (BUSY_MS if self._running >= RUNNING_MAX else 0)
-        wait_ms = wait_ms or self._buckets.spend(push.row.digest.hex(), now_ms / 1_000)
+        if digest in self._running or len(self._running) >= RUNNING_MAX:
+            wait_ms = max(wait_ms, BUSY_MS)
+        elif push.name in self._known:
+            return Outcome.SENT, 0
+        wait_ms = wait_ms or self._buckets.spend(digest.hex(), now_ms / 1_000)
         if wait_ms:
             _pushes.labels("waits").inc()
             return Outcome.LATER, wait_ms
-        # Before it is sent: the homeserver may ask again while the answer is on its way.
-        self._know(push.name)
-        self._running += 1
+        self._running.add(digest)
         try:
             outcome, wait_ms = await self._sent(push)
-        except BaseException:
-            self._known.pop(push.name, None)
-            raise
         finally:
-            self._running -= 1
-        if outcome is Outcome.LATER:
-            self._known.pop(push.name, None)
+            self._running.discard(digest)
+        if outcome is not Outcome.LATER:
+            self._know(push.name)
         _pushes.labels(outcome.value).inc()
         return outcome, wait_ms
 

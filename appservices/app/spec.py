@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.app import store
 from appservices.app.config import DAY_MS, AppSection
+from appservices.app.examining import examine
 from appservices.app.routes import API, PUSH_API, PushRoutes, SiteRoutes
 from veche.protocol.errors import ConfigError
 from veche.runtime.database.migrate import MigrationSet
@@ -94,7 +95,7 @@ def faults(section: AppSection) -> Iterable[tuple[str, str]]:
         try:
             Signer(section.push)
         except ConfigError as e:
-            yield "push.vapid_key_path", str(e)
+            yield f"app.push.vapid_key_path: {e}", "make one: veche app key --out FILE"
 
 
 def routes(ports: PagePorts, service: App) -> Mapping[str, IResource]:
@@ -114,4 +115,5 @@ SERVICE: Final = ServiceSpec(
     make=App,
     routes=routes,
     check=faults,
+    look=examine,
 )

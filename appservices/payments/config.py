@@ -17,7 +17,7 @@ from veche.contracts.payments.invoice_tax import SCHEME, VAT_ID, Endpoint
 from veche.protocol.errors import MalformedError
 from veche.protocol.money import MINOR_MAX, Money, minor_digits, parse_money
 from veche.protocol.unpadded_base64 import decode_base64
-from veche.runtime.config import SecretPath, Section
+from veche.runtime.config import InputPath, SecretPath, Section
 from veche.runtime.config.sections import Duration, Names, Networks, TimeZone, WebAddress
 from veche.transparency.envelope import is_verification_key
 from veche.transparency.notes import VerifierKey, read_verifier_key
@@ -321,6 +321,8 @@ class PaymentsSection(Section):
     """Name of the institution in the log of acts."""
     name: Names
     """Its name by language: ``{en: Bank of Lindenau, de: Bank von Lindenau}``."""
+    avatar: InputPath | None = None
+    """The picture of its bot, a PNG or SVG file."""
     language: Literal["en", "ru", "de", "uk"] = "en"
     """In which it speaks to somebody who has chosen no language."""
     time_zone: TimeZone = "UTC"
@@ -407,7 +409,7 @@ class PaymentsSection(Section):
         default=None, examples=["100 EUR"]
     )
     """For demos: money that everybody of this homeserver begins with who has no grant of their own,
-    once they begin a chat with the bot. It comes from nowhere, too."""
+    once they begin a chat with the bot or open their wallet. It comes from nowhere, too."""
 
     @model_validator(mode="after")
     def _check_currencies(self) -> Self:

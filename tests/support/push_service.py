@@ -7,7 +7,7 @@ import secrets
 from collections import deque
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 CREATED: Final = 201
+ANSWER_S_MAX: Final = 30
 
 
 @attrs.frozen
@@ -71,11 +72,13 @@ class PushService:
         url: Origin.
         got: All requests.
         answers: Status and headers of the next ones; 201 if there is nothing.
+        is_open: While it is not set, nothing is answered.
     """
 
     url: str = ""
     got: list[Got] = attrs.field(factory=list)
     answers: deque[tuple[int, dict[str, str]]] = attrs.field(factory=deque)
+    is_open: Event = attrs.field(factory=Event)
 
     def browser(self) -> Browser:
         """A new browser."""
@@ -90,6 +93,7 @@ class PushService:
 def push_service() -> Iterator[PushService]:
     """A push service that listens until the block is left."""
     service = PushService()
+    service.is_open.set()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -98,6 +102,7 @@ def push_service() -> Iterator[PushService]:
             body = self.rfile.read(int(self.headers["content-length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             service.got.append(Got(self.path, headers, body))
+            service.is_open.wait(ANSWER_S_MAX)
             status, more = service.answers.popleft() if service.answers else (CREATED, {})
             self.send_response(status)
             for name, value in {"content-length": "0", **more}.items():

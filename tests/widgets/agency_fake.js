@@ -224,6 +224,8 @@ export class AgencyFake {
                 organisation: "Town of Riga",
                 bot: "@veche_riga.civil-status:localhost",
                 bot_link: "https://matrix.to/#/@veche_riga.civil-status:localhost",
+                picture: null,
+                hours: [],
                 services: [service()],
             },
         ];

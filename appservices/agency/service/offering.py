@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from appservices.agency.core.finding import haystack, is_found
+from appservices.agency.core.texts.hours import hours_lines
 from appservices.agency.core.texts.person import silence_words
 from appservices.agency.core.texts.steps import fee_words, step_words
 from appservices.agency.service.views import (
+    API_PREFIX,
     CatalogueView,
     ChoiceView,
     DeadlineView,
@@ -58,6 +61,17 @@ class Offering:
             words = next(iter(self._workplaces.values())).catalogue
             raise NotFoundError(words.text(language, "There is no such office."))
         return found
+
+    def picture(self, slug: str, language: str) -> bytes:
+        """The coat of arms of an office, as PNG.
+
+        Raises:
+            NotFoundError: There is no such office, or it has no picture.
+        """
+        workplace = self.office(slug, language)
+        if workplace.bot.avatar is None:
+            raise NotFoundError(workplace.catalogue.text(language, "There is no such office."))
+        return workplace.bot.avatar
 
     def service(
         self, slug: str, service: str, language: str
@@ -143,12 +157,15 @@ class Offering:
 def _office(workplace: Workplace, language: str) -> tuple[OfficeView, Mapping[str, str]]:
     name, organisation = workplace.office.name(language), workplace.name(language)
     definitions = [one.definition for one in workplace.services.values()]
+    picture = f"{API_PREFIX}/offices/{quote(workplace.slug)}/picture"
     view = OfficeView(
         office=workplace.slug,
         name=name,
         organisation=organisation,
         bot=workplace.bot.user_id,
         bot_link=workplace.bot_link,
+        picture=picture if workplace.bot.avatar is not None else None,
+        hours=list(hours_lines(workplace.office, language)),
         services=[service_view(workplace, one, language) for one in definitions],
     )
     return view, {one.id: haystack(one, language, name, organisation) for one in definitions}

@@ -15,13 +15,14 @@ from appservices.agency.core.commands import HUMAN
 from appservices.agency.core.effects import Topic
 from appservices.agency.core.inputs import AskHuman
 from appservices.agency.core.texts.asking import chat_question, chat_question_doc, pass_on_question
+from appservices.agency.core.texts.hours import hours_lines
 from appservices.agency.core.texts.person import reply_doc
 from appservices.agency.service.cases import locked_case, step_file, take_step
 from appservices.agency.service.conversation import AskedOf
 from veche.chat import prompts
 from veche.chat.prompts import Closing
 from veche.protocol.ids import RoomId, UserId
-from veche.protocol.message import Mono, Paragraph
+from veche.protocol.message import Bullets, Mono, Paragraph
 from veche.protocol.prompts import SCOPE_MAX
 
 if TYPE_CHECKING:
@@ -131,7 +132,9 @@ def ask_office(scene: Conversation, room_id: RoomId, person: UserId, text: str) 
     scope = [one.user_id for one in workplace.at_desk(desk) if one.decides][:SCOPE_MAX]
     scene.ask_question(desk_room, chat_question(context), scope, asked)
     words = localizer.text("I have passed this on. Somebody of the office answers you here.")
-    scene.say(room_id, (Paragraph(words),), scene.ground(person))
+    hours = hours_lines(workplace.office, localizer.language)
+    when = (Paragraph(localizer.text("The office is open:")), Bullets(hours)) if hours else ()
+    scene.say(room_id, (Paragraph(words), *when), scene.ground(person))
 
 
 def answer(scene: Conversation, kept: Kept, member: StaffMember, text: str) -> None:

@@ -109,7 +109,7 @@ def decide(
 
     Raises:
         NotFoundError: There is none of theirs.
-        EscrowStateError: Nothing is put aside, or it is decided already.
+        EscrowStateError: Nothing is put aside, it is decided already, or its date is over.
         DecidedError: They said something else before.
         MalformedError: It is more than is put aside, or of another currency.
     """
@@ -123,7 +123,8 @@ def decide(
         if voter.to_seller != minor:
             raise DecidedError("You decided before, and once: it stays")
         return _view(deal)
-    if escrow.state is not EscrowState.FUNDED:
+    is_over = escrow.due_at_ms is not None and escrow.due_at_ms <= scene.now_ms
+    if escrow.state is not EscrowState.FUNDED or is_over:
         raise EscrowStateError(escrow.state)
     if holders.holder(scene.txn, voter.holder).is_frozen:
         raise ForbiddenError("The account is frozen, so this does not count")

@@ -157,9 +157,10 @@ def document_at(path: str) -> Document | None:
 def app_document_at(path: str) -> Document | None:
     """The document at a path of the app's own origin, None if there is none.
 
-    What the app shows stands in the fragment: ids of rooms and people reach no server's log.
+    What the app shows stands in the fragment: ids of rooms and people reach no server's log. The
+    addresses of the catalogue, of cases and of the wallet lead into the app as well.
     """
-    return APP if path == "/" else None
+    return APP if path == "/" or document_at(path) in (CASES, WALLET) else None
 
 
 def policy(

@@ -300,7 +300,7 @@ class _Maker:
         known = tuple(dict.fromkeys((*known, *cards)))
         inline = import_map(known, self._sources, self.base)
         html = _ADDRESS.sub(self._address, text)
-        more = self._client_head() if document.has_client else []
+        more = self._client_head() if document.has_client else self._pages_head()
         html = html.replace(_HEAD, self._head(modules, inline, more))
         html = html.replace(_NOSCRIPT, self._noscript())
         facts = self._facts
@@ -331,6 +331,11 @@ class _Maker:
             f'<meta name="veche-cards" content="{escape(cards)}">',
             f'<meta name="veche-wasm" content="{self.base}{_WASM}" data-integrity="{wasm}">',
         ]
+
+    def _pages_head(self) -> list[str]:
+        """What only the pages are told."""
+        origin = self._facts.app_origin
+        return [f'<meta name="veche-app" content="{escape(origin)}">'] if origin else []
 
     def _head(self, modules: Sequence[str], inline: str, more: Sequence[str]) -> str:
         facts = self._facts

@@ -1,37 +1,228 @@
-/** The app: one document with four places, and a client that is loaded when it is first needed. */
+/**
+ * The app: one document with four places, and a client that is loaded when it is first needed. What
+ * stands in a place is loaded when one comes there.
+ */
 import { html, nothing, render } from "lit";
-import { useLanguage, t, whenLanguageChanges } from "../kit/i18n.js";
+import { keyed } from "lit/directives/keyed.js";
+import { setClock } from "../cases/now.js";
+import { whenReachable } from "../kit/api.js";
+import { spinner } from "../kit/elements.js";
+import { t, useLanguage, whenLanguageChanges } from "../kit/i18n.js";
+import { session, whenChanged } from "../kit/session.js";
 import { useTheme } from "../kit/theme.js";
-import { account, openKept, whenAccountChanges } from "./account/account.js";
+import { account, enterAccount, openKept, whenAccountChanges } from "./account/account.js";
+import { takeBotInvitations } from "./account/invitations.js";
+import { keepSigned } from "./account/page_session.js";
+import { whenTakenOver } from "./account/relay.js";
+import { keepReturn, takeLogin, takeReturn } from "./account/returning.js";
+import { counts, watchCounts } from "./counts.js";
+import { placeOf, viewAt, wayOf } from "./places.js";
 import { loadCards } from "./registry.js";
 import { hrefOf, routeOf } from "./route.js";
-import "./views/start.js";
-import "./views/chat.js";
+import { foot, notes, rail } from "./shell.js";
 import { startWorker } from "./worker.js";
 
 /** @typedef {import("./route.js").Route} Route */
 
-/** @param {Route} route */
-function viewOf({ place, parts }) {
-    if (place === "start") return html`<app-start></app-start>`;
-    if (place === "chats" && parts[0] && account().phase === "ready")
-        return html`<app-chat .roomId=${parts[0]}></app-chat>`;
-    return html`<h1 tabindex="-1">Veche</h1>
-        <p>${account().phase} ${account().session?.userId ?? nothing}</p>
-        <p><a class="button primary" href=${hrefOf("start")}>${t("Start")}</a></p>`;
+const NAME = "Veche";
+/** Ids of rooms are 255 characters at most; of a link that says more, nothing is opened. */
+const PERSON = /^@/;
+
+/** @type {Record<string, () => Promise<any>>} */
+const PLACES = {
+    start: () => import("./views/start.js"),
+    home: () => import("./views/home.js"),
+    town: () => import("./views/town.js"),
+    chats: () => import("./views/chats.js"),
+    me: () => import("./views/me.js"),
+    open: () => import("./views/open.js"),
+    help: () => import("./views/help.js"),
+    cases: () => import("../cases/shown.js"),
+    wallet: () => import("../wallet/shown.js"),
+};
+/** @type {Map<string, any>} modules of places by name, once they are loaded */
+const loaded = new Map();
+/** Of steps: the same place again begins anew. */
+let step = 0;
+
+/** @param {Route} route @returns {string} which of the modules draws it */
+function moduleOf({ place, parts }) {
+    const isStranger = account().phase === "none";
+    if (place === "me" && ["help", "contact", "privacy"].includes(parts[0] ?? "")) return "help";
+    if (place === "home" || place === "unknown") return isStranger ? "town" : "home";
+    return isStranger && (place === "chats" || place === "me") ? "start" : place;
 }
 
+/** @param {Route} route */
+function viewOf(route) {
+    const at = viewAt(route);
+    const name = at?.feature ?? moduleOf(route);
+    const module = loaded.get(name);
+    if (!module) {
+        PLACES[name]?.().then(
+            (found) => (loaded.set(name, found), draw()),
+            () => (loaded.set(name, {}), draw()),
+        );
+        return waiting();
+    }
+    if (at) {
+        const isPersonal = at.view.view !== "services" && at.view.view !== "service";
+        if (!session() && (isPersonal ? isComing() : isComingSoon())) return waiting();
+        return keyed(`${step} ${module.keyOf(at.view)}`, module.viewOf(at.view));
+    }
+    const { parts } = route;
+    switch (name) {
+        case "start":
+            return html`<app-start .topic=${parts[0] ?? ""} @veche-begun=${begun}></app-start>`;
+        case "town":
+            return html`<app-town></app-town>`;
+        case "home":
+            return session() || !isComing() ? html`<app-home></app-home>` : waiting();
+        case "chats":
+            if (account().phase !== "ready") return waiting();
+            return html`<app-chats .parts=${parts}></app-chats>`;
+        case "me":
+            return html`<app-me .topic=${parts[0] ?? ""}></app-me>`;
+        case "open":
+            return html`<app-open .path=${parts[0] ?? ""} .words=${parts[1] ?? ""}></app-open>`;
+        default:
+            return html`<app-help .topic=${parts[0] ?? "help"}></app-help>`;
+    }
+}
+
+/** Whether a session will be there in a moment. */
+const isComing = () => ["opening", "ready", "elsewhere"].includes(account().phase);
+/** The same where a stranger sees something, too: nothing jumps while the client opens. */
+const isComingSoon = () => account().phase === "opening";
+
+const waiting = () =>
+    html`<h1 class="hidden-text" tabindex="-1">${NAME}</h1>
+        ${spinner()}`;
+
 function draw() {
+    const route = routeOf(location.hash);
+    const { place } = route;
+    const isStranger = ["none", "lost"].includes(account().phase);
+    document.body.classList.toggle("in-chat", place === "chats" && Boolean(route.parts[0]));
     render(
-        html`<main id="main" tabindex="-1">${viewOf(routeOf(location.hash))}</main>`,
+        html`<a class="skip-link" href="#main">${t("To the content")}</a>
+            ${rail(place, counts(), isStranger)}
+            <div class="stage">
+                ${notes(account(), place)}
+                <main
+                    id="main"
+                    tabindex="-1"
+                    @veche-title=${(/** @type {CustomEvent} */ { detail }) => titled(detail)}
+                    @veche-go=${(/** @type {CustomEvent} */ { detail }) => go(detail.href, detail.state)}
+                    @veche-place=${(/** @type {CustomEvent} */ { detail }) =>
+                        history.replaceState(
+                            history.state,
+                            "",
+                            placeOf(new URL(detail, location.origin)),
+                        )}
+                >
+                    ${viewOf(route)}
+                </main>
+                ${foot()}
+            </div>
+            ${nothing}`,
         document.body,
     );
 }
 
+/** @param {string} title */
+function titled(title) {
+    document.title = `${title} · ${NAME}`;
+    settle();
+}
+
+let isLanding = false;
+
+/** The heading of what one came to takes the focus, unless the person has put it elsewhere. */
+function settle() {
+    const heading = document.querySelector(/** @type {"h1"} */ ("main h1"));
+    if (!isLanding || !heading || heading.classList.contains("hidden-text")) return;
+    const { activeElement } = document;
+    const isElsewhere = activeElement?.closest("main") && activeElement.tagName !== "MAIN";
+    if (!isElsewhere) heading.focus({ preventScroll: true });
+}
+
+/** @param {string} href of a page, or a fragment @param {Record<string, unknown>} [state] */
+function go(href, state = {}) {
+    const fragment = href.startsWith("#") ? href : placeOf(new URL(href, location.origin));
+    if (!fragment) return;
+    history.pushState(state, "", fragment);
+    came();
+}
+
+function came() {
+    step += 1;
+    isLanding = true;
+    window.scrollTo({ top: 0, behavior: "instant" });
+    draw();
+    requestAnimationFrame(settle);
+}
+
+/** The account is complete: back to where the person was, and the session begins meanwhile. */
+function begun() {
+    if (routeOf(location.hash).place !== "start") return; // it was said before
+    go(takeReturn() || hrefOf("home"));
+}
+
+/** @param {string} whom a person or a room */
+async function chat(whom) {
+    const { opened } = account();
+    if (!opened) return go(hrefOf("start"));
+    const { direct } = await import("./client/rooms.js");
+    const id = PERSON.test(whom) ? await direct(opened.client, whom) : whom;
+    go(hrefOf("chats", id));
+}
+
+/** @param {MouseEvent} event */
+function pressed(event) {
+    if (event.defaultPrevented || event.button !== 0) return;
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
+    if (!(link instanceof HTMLAnchorElement) || link.hasAttribute("download")) return;
+    const way = wayOf(new URL(link.href));
+    if (!way) return;
+    event.preventDefault();
+    if ("chat" in way) void chat(way.chat);
+    else if ("open" in way) window.open(`/${hrefOf("open", way.open)}`, "_blank", "noopener");
+    else {
+        if (way.place.startsWith(hrefOf("start"))) keepReturn({ back: location.hash });
+        go(way.place);
+    }
+}
+
+/** An address of a page that leads here: into the fragment with it. */
+function tidyAddress() {
+    if (location.pathname === "/") return;
+    history.replaceState(null, "", `/${placeOf(new URL(location.href))}`);
+}
+
 useTheme();
-await useLanguage();
-for (const tell of [whenLanguageChanges, whenAccountChanges]) tell(draw);
-window.addEventListener("hashchange", draw);
+const login = takeLogin();
+tidyAddress();
+await Promise.all([useLanguage(), setClock()]);
+for (const tell of [whenLanguageChanges, whenAccountChanges, whenChanged, whenReachable])
+    tell(draw);
+for (const name of ["online", "offline"]) window.addEventListener(name, draw);
+window.addEventListener("hashchange", (event) => {
+    // A press on one's own link has drawn it already.
+    if (event.oldURL !== event.newURL) came();
+});
+document.addEventListener("click", pressed);
+watchCounts(draw);
 draw();
+whenTakenOver(() => {
+    if (account().phase === "ready") location.reload();
+});
+keepSigned();
+takeBotInvitations();
 void startWorker();
-await Promise.all([openKept(), loadCards()]);
+await Promise.all([
+    login ? enterAccount(login.base, { type: "m.login.token", token: login.token }) : openKept(),
+    loadCards(),
+]);
+if (account().session?.unfinished || login) go(hrefOf("start"));

@@ -6,8 +6,6 @@
  * @typedef {import("./client/timeline.js").Message} Message
  * @typedef {(message: Message, payload: any, roomId: string) => unknown} Draw
  */
-import { html } from "lit";
-import { t } from "../kit/i18n.js";
 import { isOurBot, meta } from "../kit/page.js";
 
 /** @type {Map<string, Draw>} */
@@ -27,15 +25,15 @@ export async function loadCards() {
     await Promise.all(addresses.map((address) => import(address)));
 }
 
-/** @param {Message} message @param {string} roomId @returns {unknown} */
-export function drawn(message, roomId) {
-    if (message.kind === "unreadable")
-        return html`<p>${t("This message can't be read here yet.")}</p>`;
-    if (message.kind === "removed") return html`<p>${t("This message was removed.")}</p>`;
+/**
+ * @param {Message} message
+ * @param {string} roomId
+ * @returns {unknown[]} what draws it; none: its text is shown
+ */
+export function cardsOf(message, roomId) {
     // A key in a message proves nothing about who sent it: only our own bots are believed.
-    const found = isOurBot(message.sender)
-        ? [...cards].find(([key]) => key in message.content)
-        : undefined;
-    if (found) return found[1](message, message.content[found[0]], roomId);
-    return html`<p class="lines">${String(message.content.body ?? "")}</p>`;
+    if (message.kind !== "message" || !isOurBot(message.sender)) return [];
+    return [...cards]
+        .filter(([key]) => key in message.content)
+        .map(([key, draw]) => draw(message, message.content[key], roomId));
 }

@@ -3,13 +3,15 @@
  * itself. What comes of it arrives by the live state, so nothing waits for the tab.
  */
 
+import { pagesOrigin } from "../kit/page.js";
+
 /**
  * The page takes what is asked from the service: an address has no answers.
  * @param {Record<string, unknown>} asked `AskedApproval`
  * @returns {string}
  */
 export function approveHref(asked) {
-    return `/approve#${encodeURIComponent(String(asked.nonce))}`;
+    return `${pagesOrigin()}/approve#${encodeURIComponent(String(asked.nonce))}`;
 }
 
 /**

@@ -8,42 +8,13 @@ import { useLanguage, whenLanguageChanges } from "../kit/i18n.js";
 import "../kit/shell.js";
 import { session } from "../kit/session.js";
 import { useTheme } from "../kit/theme.js";
-import { Walk } from "./walk.js";
 import { setClock } from "./now.js";
-import "./views/acts.js";
-import "./views/case.js";
-import "./views/home.js";
-import "./views/service.js";
-import "./views/services.js";
-import "./views/unknown.js";
+import { keyOf, viewOf } from "./shown.js";
+import { Walk } from "./walk.js";
 
 /** @typedef {import("./route.js").Route} Route */
 
 const NAME = "Veche";
-
-/** @param {Route} route */
-function viewOf(route) {
-    switch (route.view) {
-        case "home":
-            return html`<veche-home .route=${route}></veche-home>`;
-        case "acts":
-            return html`<veche-acts .route=${route}></veche-acts>`;
-        case "services":
-            return html`<veche-services .route=${route}></veche-services>`;
-        case "service":
-            return html`<veche-service .route=${route}></veche-service>`;
-        case "case":
-            return html`<veche-case .route=${route}></veche-case>`;
-        default:
-            return html`<veche-unknown .route=${route}></veche-unknown>`;
-    }
-}
-
-/** @param {Route} route @returns {string} another one: another element */
-function keyOf(route) {
-    if (route.view === "service") return `service ${route.office} ${route.service}`;
-    return route.view === "case" ? `case ${route.id}` : route.view;
-}
 
 /** @param {Route} route @returns {import("../kit/shell.js").Place} */
 function placeOf({ view }) {

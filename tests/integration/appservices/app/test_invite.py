@@ -11,6 +11,8 @@ import attrs
 import pytest
 import yaml
 
+from appservices.app.config import AppSection
+from appservices.app.examining import examine
 from tests.support.processes import free_ports
 from tests.support.synapse import Homeserver, homeserver
 from veche.cli.demo import world
@@ -206,3 +208,19 @@ def test_the_key_of_notifications_is_made_once(
     assert path.read_text() == made
     assert path.stat().st_mode & 0o777 == 0o600
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_the_doctor_says_where_the_homeserver_gives_accounts_otherwise(office: Office) -> None:
+    least = {"homeserver_url": office.server.url, "name": {"en": "Town"}}
+    [port] = free_ports(1)
+    silent = {**least, "homeserver_url": f"http://127.0.0.1:{port}"}
+
+    def found(**section: Any) -> list[str]:
+        return [what for what, _ in examine(AppSection.model_validate(section), 0)]
+
+    assert found(**least, registration="invitation") == []
+    assert found(**least, registration="open") == [
+        "app.registration is open, and the homeserver's is invitation"
+    ]
+    [said] = found(**silent)
+    assert said.startswith(f"http://127.0.0.1:{port} does not answer")

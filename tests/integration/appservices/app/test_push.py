@@ -8,6 +8,7 @@ import http.client
 import json
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
@@ -210,6 +211,22 @@ class TestSending:
 
         assert [one.body for one in answers] == [{"rejected": []}] * 3
         assert len(site.service.of(browser)) == 1
+
+    def test_a_slow_push_service_gets_one_push_at_a_time_for_each_browser(self, site: Site) -> None:
+        slow, other = site.service.browser(), site.service.browser()
+        pushkeys = [site.subscribe(one) for one in (slow, other)]
+        site.service.is_open.clear()
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(site.notify, pushkeys[0])
+            wait_until(lambda: site.service.of(slow) != [], WAIT_S, "it is not asked")
+            second = site.notify(pushkeys[0], event_id="$2")
+            third = pool.submit(site.notify, pushkeys[1])
+            wait_until(lambda: site.service.of(other) != [], WAIT_S, "it is not asked")
+            site.service.is_open.set()
+
+        assert second.status == 503
+        assert [one.result().status for one in (first, third)] == [200, 200]
+        assert len(site.service.of(slow)) == 1
 
     def test_one_of_two_that_failed_is_sent_again_and_the_other_is_not(self, site: Site) -> None:
         good, bad = site.service.browser(), attrs.evolve(site.service.browser())

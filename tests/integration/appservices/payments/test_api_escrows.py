@@ -26,6 +26,19 @@ def money(minor: int, currency: str = "EUR") -> dict[str, Any]:
 
 
 class EscrowTests(BranchTestCase):
+    async def test_once_its_date_is_over_nothing_is_decided_even_before_the_clock_rings(
+        self,
+    ) -> None:
+        id_ = await self.funded()
+        execute(self.bank.dsn, "UPDATE payments.escrow SET due_at_ms = %s", self.bank.now_ms())
+        late = await self.bank.call(
+            "POST", f"/escrows/{id_}/decide", {"to_seller": money(0)}, key="late"
+        )
+
+        assert (late[0], late[1]["errcode"]) == (409, "ORG.VECHE.ESCROW_STATE")
+        votes = execute(self.bank.dsn, "SELECT count(to_seller) FROM payments.escrow_party")
+        assert votes == [(0,)]
+
     async def test_of_many_at_once_no_more_are_opened_than_there_may_be(self) -> None:
         answers = await gatherResults(
             [

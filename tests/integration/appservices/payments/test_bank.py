@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import pytest
@@ -40,6 +40,7 @@ from appservices.payments.service.rails.answering import FoundOut, found_out
 from appservices.payments.service.rails.filing import resume
 from appservices.payments.service.rails.hearing import Hearing
 from appservices.payments.service.rails.stuck_files import STUCK_MS, SUBMIT, FileWord
+from appservices.payments.store import bank as store
 from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.support.postgres import execute
@@ -196,6 +197,31 @@ class TestRails(BankCase):
             ("suspense",)
         ]
         assert self.rows("SELECT why FROM payments.dead_letter") == []
+
+    def test_the_day_of_one_bank_adds_up_beside_another_in_the_same_currency(
+        self,
+    ) -> Deferred[None]:
+        return self.go(self._beside())
+
+    async def _beside(self) -> None:
+        line = Entry("K1", 300, True, "EUR", dt.date(2026, 11, 26))
+        banks = cast("dict[str, Bank]", self.desk.banks)
+        banks["other"] = attrs.evolve(banks[BANK], name="other", own=BOB)
+        advice = write_advice("A1", BOB.account, [line], self.home.now_ms())
+
+        def hear(txn: Cursor) -> None:
+            store.keep_bank(txn, "other", BOB.account, store.ledger_of(txn, BANK))
+            Hearing.begin(txn, self.desk, "other", self.home.now_ms()).hear(advice.data)
+
+        await self.run_txn(hear)
+        await self.demo.deposit(CUSTOMER, 700, text="hello", name="Somebody")
+        await self.end_day()
+        await self.until_quiet()
+        await self.demo.deposit(CUSTOMER, 50, text="hello", name="Somebody")
+        await self.end_day()
+        await self.until_quiet()
+        assert self.balance(AccountCode.SUSPENSE) == 1_050
+        assert await self.days() == [0, 0]
 
     def test_a_fault_in_what_follows_from_a_line_does_not_end_the_hearing(self) -> Deferred[None]:
         return self.go(self._faulty())

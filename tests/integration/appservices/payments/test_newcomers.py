@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from appservices.payments.routes.persons import _wallet
 from appservices.payments.service.chats import greet
+from appservices.payments.service.wallet.visit import Visit
 from tests.integration.appservices.payments.branch import BranchTestCase
 from tests.integration.appservices.payments.scenes import ALICE
 from tests.support.postgres import execute
@@ -41,6 +43,14 @@ class TestNewcomers(BranchTestCase):
         # Two welcomes, one receipt.
         told = "SELECT count(*) FROM runtime.outbox WHERE room_id = %s"
         assert execute(self.bank.dsn, told, f"!{DORA[1:]}") == [(3,)]
+
+    async def test_somebody_new_who_only_looks_at_their_wallet_has_it_too(self) -> None:
+        for _ in range(2):
+            with self.bank.scene() as scene:
+                _wallet(Visit(scene, UserId(DORA), "en"))
+            await self.bank.settled()
+
+        assert self.bank.balance(DORA) == 5_000
 
     async def test_who_has_a_grant_of_their_own_and_who_is_from_elsewhere_get_none(self) -> None:
         for person, has_cents in ((ALICE, 10_000), (FAR, 0)):

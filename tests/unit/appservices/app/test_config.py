@@ -9,6 +9,7 @@ import yaml
 
 from appservices.app import demo
 from appservices.app.config import AppSection
+from appservices.app.examining import TOKEN_STAGE, registration_of
 from appservices.app.service import Signer
 from appservices.app.spec import faults
 from appservices.app.vapid import new_key
@@ -97,7 +98,24 @@ def test_a_key_that_is_none_is_named_before_the_start(tmp_path: Path, key: str) 
     (tmp_path / "key").chmod(0o600)
     section = read(tmp_path, yaml.safe_dump({"app": {**LEAST, "push": PUSH}}))
 
-    [(where, what)] = faults(section)
+    [(what, mend)] = faults(section)
 
-    assert where == "push.vapid_key_path"
+    assert what.startswith("app.push.vapid_key_path: ")
     assert str(tmp_path / "key") in what
+    assert "veche app key" in mend
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "registration"),
+    [
+        (403, {"errcode": "M_FORBIDDEN"}, "off"),
+        (404, None, "off"),
+        (401, {"flows": "x"}, "off"),
+        (401, {"flows": [{"stages": ["m.login.dummy"]}]}, "open"),
+        (401, {"flows": [{"stages": [TOKEN_STAGE, "m.login.dummy"]}]}, "invitation"),
+        (401, {"flows": [{"stages": [TOKEN_STAGE]}, {"stages": ["m.login.dummy"]}]}, "open"),
+        (401, {"flows": [7, {"stages": 7}]}, "open"),
+    ],
+)
+def test_how_a_homeserver_gives_accounts(status: int, content: object, registration: str) -> None:
+    assert registration_of(status, content) == registration

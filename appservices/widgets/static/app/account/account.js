@@ -4,13 +4,13 @@
  * @typedef {import("./session.js").Session} Session
  * @typedef {import("../client/open.js").Opened} Opened
  * @typedef {object} Account
- * @property {"none" | "opening" | "elsewhere" | "ready" | "failed"} phase elsewhere: another tab
- *   runs the client, and this one goes on once that is closed
+ * @property {"none" | "opening" | "elsewhere" | "ready" | "failed" | "lost"} phase elsewhere: another
+ *   tab runs the client, and this one goes on once that is closed; lost: signed out from elsewhere
  * @property {Session} [session]
  * @property {Opened} [opened] once it is ready
  * @property {unknown} [error] why it failed
  */
-import { forgetSession, loadSession } from "./session.js";
+import { forgetSession, keepSession, loadSession } from "./session.js";
 import { signIn, signUp } from "./signing_up.js";
 
 /** @type {Account} */
@@ -66,10 +66,28 @@ async function openWith(session) {
     try {
         const { open } = await import("../client/open.js");
         const opened = await open(session, () => become({ phase: "elsewhere", session }));
+        // The SDK says it when the homeserver refuses the token.
+        /** @type {any} */ (opened.client).once("Session.logged_out", () => void loseSession());
         become({ phase: "ready", session, opened });
     } catch (error) {
         become({ phase: "failed", session, error });
     }
+}
+
+/** The recovery key is confirmed: the account is complete. */
+export async function finish() {
+    const { session } = current;
+    const kept = await loadSession();
+    if (!session || !kept) return;
+    const { unfinished: _, ...rest } = kept;
+    await keepSession(rest);
+    become({ ...current, session: rest });
+}
+
+/** The homeserver does not know this device any more. */
+export async function loseSession() {
+    await forgetSession().catch(() => {});
+    become({ phase: "lost" });
 }
 
 /** Signs this device out, and forgets its keys here. */

@@ -68,15 +68,16 @@ export async function keepSubscription(client, { endpoint, keys }) {
     localStorage.setItem(PLACE, pushkey);
 }
 
-/** @param {Opened} opened */
+/** @param {Opened} opened @returns {Promise<PushState>} */
 export async function turnPushOff({ client }) {
     const registration = await navigator.serviceWorker.getRegistration("/");
     await (await registration?.pushManager.getSubscription())?.unsubscribe();
     const pushkey = localStorage.getItem(PLACE);
-    if (!pushkey) return;
+    if (!pushkey) return "off";
     await client.removePusher(pushkey, APP_ID);
     await call("DELETE", `${API}/${encodeURIComponent(pushkey)}`);
     localStorage.removeItem(PLACE);
+    return "off";
 }
 
 /**

@@ -13,10 +13,15 @@ const STORE_KEY_BYTES = 32;
 
 /** The homeserver refused. */
 export class AccountError extends Error {
-    /** @param {string} errcode of Matrix, or "" @param {string} said by the homeserver */
-    constructor(errcode, said) {
+    /**
+     * @param {string} errcode of Matrix; empty: it was not reached
+     * @param {string} said by the homeserver
+     * @param {number} [retryAfterMs]
+     */
+    constructor(errcode, said, retryAfterMs) {
         super(said || errcode);
         this.errcode = errcode;
+        this.retryAfterMs = retryAfterMs;
     }
 }
 
@@ -55,7 +60,7 @@ export async function signUp(baseUrl, { username, password, token }) {
     const url = `${baseUrl}/_matrix/client/v3/register`;
     const wanted = { username, password, initial_device_display_name: DEVICE };
     let answer = await post(url, wanted);
-    while (answer.status === 401 && !answer.body.errcode) {
+    while (answer.status === 401 && answer.body.flows && !answer.body.errcode) {
         const { flows = [], session, completed = [] } = answer.body;
         const flow = flows.find((/** @type {any} */ { stages }) =>
             stages.every((/** @type {string} */ stage) => stage in known),
@@ -64,7 +69,22 @@ export async function signUp(baseUrl, { username, password, token }) {
         if (!type) throw new AccountError("invitation_needed", "");
         answer = await post(url, { ...wanted, auth: { type, session, ...known[type] } });
     }
-    return begun(baseUrl, answer);
+    return begun(baseUrl, answer, { unfinished: true });
+}
+
+/**
+ * @param {string} baseUrl
+ * @param {string} username
+ * @returns {Promise<AccountError | undefined>} why nobody can have this name; undefined: it is free,
+ *   or the homeserver did not say
+ */
+export async function nameTrouble(baseUrl, username) {
+    const query = new URLSearchParams({ username });
+    const url = `${baseUrl}/_matrix/client/v3/register/available?${query}`;
+    const response = await fetch(url, { credentials: "omit" }).catch(() => undefined);
+    if (response?.status !== 400) return undefined;
+    const body = await response.json().catch(() => ({}));
+    return new AccountError(body.errcode ?? "", body.error ?? "");
 }
 
 /**
@@ -78,15 +98,21 @@ export async function signIn(baseUrl, how) {
     return begun(baseUrl, await post(`${baseUrl}/_matrix/client/v3/login`, wanted));
 }
 
-/** @param {string} baseUrl @param {{status: number, body: any}} answer */
-async function begun(baseUrl, { status, body }) {
-    if (status !== 200) throw new AccountError(body.errcode ?? "", body.error ?? "");
+/**
+ * @param {string} baseUrl
+ * @param {{status: number, body: any}} answer
+ * @param {Partial<Session>} [more]
+ */
+async function begun(baseUrl, { status, body }, more = {}) {
+    if (status !== 200)
+        throw new AccountError(body.errcode ?? "", body.error ?? "", body.retry_after_ms);
     const session = {
         baseUrl,
         userId: body.user_id,
         deviceId: body.device_id,
         accessToken: body.access_token,
         storeKey: crypto.getRandomValues(new Uint8Array(STORE_KEY_BYTES)),
+        ...more,
     };
     await keepSession(session);
     return session;

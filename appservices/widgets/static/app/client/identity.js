@@ -28,6 +28,7 @@ export async function protect({ client }) {
     });
     await crypto.bootstrapSecretStorage({
         createSecretStorageKey: async () => key,
+        setupNewSecretStorage: true, // begun anew if an earlier key was never confirmed
         setupNewKeyBackup: true,
     });
     return key.encodedPrivateKey;

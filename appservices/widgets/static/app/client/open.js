@@ -16,6 +16,7 @@ import {
 } from "matrix-js-sdk";
 import { initAsync } from "matrix-js-sdk/crypto";
 import { LOCK, STORE, keepSession } from "../account/session.js";
+import { growList, mendGaps } from "./sync.js";
 
 const ROOMS_FIRST = 50;
 const TIMELINE_EVENTS = 30;
@@ -91,7 +92,12 @@ export async function open(session, waits) {
             },
             cacheSecretStorageKey: (_id, _info, key) => void (recovery.key = key),
         },
-        verificationMethods: ["m.sas.v1", "m.qr_code.show.v1", "m.reciprocate.v1"],
+        verificationMethods: [
+            "m.sas.v1",
+            "m.qr_code.show.v1",
+            "m.qr_code.scan.v1",
+            "m.reciprocate.v1",
+        ],
         disableVoip: true,
     });
     await client.initRustCrypto({ storageKey: storeKey, cryptoDatabasePrefix: STORE });
@@ -118,6 +124,8 @@ async function startSync(client) {
         client,
         POLL_MS,
     );
+    mendGaps(client, sync);
+    growList(sync, "rooms", ROOMS_FIRST);
     const isFirst = new Promise((resolve) => {
         sync.on(SlidingSyncEvent.Lifecycle, (at) => {
             if (at === SlidingSyncState.Complete) resolve(undefined);

@@ -19,7 +19,7 @@ const SERVICES_MAX = 6;
 const ROWS = 3;
 
 /** @param {CaseEntry} entry @returns {boolean} served ones too: one may ask, nothing is waited for */
-const isOver = (entry) => !entry.is_open || entry.state === "served";
+export const isOver = (entry) => !entry.is_open || entry.state === "served";
 
 /** @param {CaseEntry} entry */
 export function caseRow(entry) {
@@ -60,7 +60,7 @@ export function caseRow(entry) {
 }
 
 /** @param {CaseEntry} entry */
-function closedRow(entry) {
+export function closedRow(entry) {
     return html`<li>
         <a class="row" href=${hrefOf({ view: "case", id: entry.case })}>
             <span class="row-main">

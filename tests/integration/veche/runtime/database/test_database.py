@@ -22,7 +22,7 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from tests.support.postgres import database, execute
+from tests.support.postgres import database, execute, lay_data
 from tests.support.processes import TIMEOUT_S, wait_until
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.runtime import metrics
@@ -453,6 +453,7 @@ class ServerTests(TestCase):
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="veche-"))
         self.addCleanup(shutil.rmtree, self.folder)
+        lay_data(self.folder / "pg")
         self.server = EmbeddedPostgres(self.folder / "pg")
         self.server.start()
         self.addCleanup(self.server.stop)

@@ -54,6 +54,7 @@ from appservices.agency.core.machine import Outcome, step
 from appservices.agency.core.reference import reference
 from appservices.agency.core.states import UNREACHED, WITH_OFFICE, Happened, Role, State, TimerKind
 from appservices.agency.core.table import PERSON_KINDS, STAFF_KINDS, TABLE, mermaid
+from tests.support.long import many
 from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import (
     ANSWERS,
@@ -506,7 +507,7 @@ SEQUENCES = st.lists(st.tuples(st.integers(0, 200), st.booleans()), max_size=15)
     "definition", [example(), winding(), paying()], ids=["example", "winding", "paying"]
 )
 @given(choices=SEQUENCES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=many(ordinary=15, long=40), deadline=None)
 def test_any_sequence_of_inputs_keeps_the_rules(
     definition: ServiceDefinition, choices: list[tuple[int, bool]]
 ) -> None:

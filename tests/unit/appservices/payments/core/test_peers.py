@@ -27,6 +27,7 @@ from appservices.payments.core.peers import (
     step_in,
     step_out,
 )
+from tests.support.long import many
 from tests.support.tables import each_row
 
 
@@ -268,7 +269,7 @@ STEPS = st.tuples(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=many(ordinary=100, long=400), deadline=None)
 @given(
     st.lists(st.integers(1, 60), min_size=3, max_size=3),
     st.integers(0, 120),

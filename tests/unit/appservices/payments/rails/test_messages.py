@@ -238,6 +238,15 @@ class TestTold:
         assert isinstance(one, Booked)
         assert (one.entry.key, one.entry.amount_minor, one.entry.order_id) == ("K1", 13, "")
 
+    def test_a_word_on_all_payments_of_a_file_is_one_on_each_order_of_it(self) -> None:
+        of = write_orders([order()], NOW_MS)
+        told = write_statuses("M", of, [Status(of.id, "X", OrderStatus.REJECTED)], NOW_MS).data
+        head = told.partition(b"<TxInfAndSts>")[0]
+        why = b"<StsRsnInf><Rsn><Cd>AM04</Cd></Rsn></StsRsnInf>"
+        data = head + b"<PmtInfSts>RJCT</PmtInfSts>" + why + told.partition(b"</TxInfAndSts>")[2]
+
+        assert list(read_events(data)) == [Status(of.id, "", OrderStatus.REJECTED, "AM04")]
+
     @pytest.mark.parametrize("is_turned", [False, True])
     def test_lines_of_a_batch_with_one_reference_are_told_apart_by_what_they_say(
         self, is_turned: bool

@@ -33,6 +33,7 @@ from appservices.signing.service.uploads import normalised, read_upload
 from tests.support import uploads
 from tests.support.catalogues import catalogue_problems
 from tests.support.forgery import increment, page
+from tests.support.long import many
 from tests.support.programs import program
 from tests.support.signing import Office, with_boxes
 from tests.support.tables import each_row
@@ -258,7 +259,7 @@ def test_bytes_that_only_some_readers_find_do_not_survive() -> None:
     assert not isinstance(found, Upload) or b"Pay 999" not in found.pdf
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=many(ordinary=20, long=60))
 @given(st.data())
 def test_no_mutated_file_gets_out_of_the_profile(data: st.DataObject) -> None:
     base = data.draw(st.sampled_from([page("Pay 100"), uploads.changed(uploads.text_field)]))
@@ -275,7 +276,7 @@ def test_no_mutated_file_gets_out_of_the_profile(data: st.DataObject) -> None:
         assert_sealed_profile(found)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=many(ordinary=8, long=25))
 @given(
     st.sets(
         st.sampled_from([uploads.script, uploads.text_field, uploads.layers, uploads.attachment])

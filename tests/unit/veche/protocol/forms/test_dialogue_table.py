@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.long import many
 from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import person
 from tests.unit.veche.protocol.forms.talk import ALL, FILE, FORM, NAMES, Talk
@@ -124,7 +125,7 @@ RIGHT: dict[str, Input] = {
 }
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(ordinary=60, long=200))
 @given(talked=st.lists(inputs, max_size=15))
 def test_no_value_is_lost_and_the_dialogue_always_ends(talked: list[Input]) -> None:
     talk = Talk()
