@@ -34,6 +34,7 @@ from veche.messaging.outbox import store as outbox_store
 from veche.messaging.outbox.marks import Marks
 from veche.messaging.outbox.sender import TASKS_MAX as SENDER_TASKS_MAX
 from veche.messaging.outbox.sender import OutboxSender
+from veche.messaging.profiles import show_profile
 from veche.messaging.service import Tidied
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime import live
@@ -50,7 +51,6 @@ from veche.runtime.database.listener import Listener
 from veche.runtime.database.presence import Presence
 from veche.runtime.matrix.client import MatrixClient, MatrixError
 from veche.runtime.matrix.ping import ping
-from veche.runtime.matrix.profiles import show_profile
 from veche.runtime.matrix.pushes import Pushes
 from veche.runtime.matrix.registration import is_of_namespace
 from veche.runtime.matrix.rooms import Rooms

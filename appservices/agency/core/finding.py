@@ -16,7 +16,7 @@ from appservices.agency.core.small_words import COMMON_NOUNS, STOP_WORDS
 from veche.protocol.forms.models import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from appservices.agency.core.definition import ServiceDefinition
 
@@ -74,7 +74,10 @@ class Finder:
             for text, weight in texts:
                 for words in text.by_language.values():
                     self._add(one.id, words, weight)
-        self._terms = list(self._weights)
+        self._long = [term for term in self._weights if len(term) >= _LONG]
+        self._alike: dict[str, list[str]] = {}
+        for term in self._weights:
+            self._alike.setdefault(term[:_BEGINNING], []).append(term)
 
     def find(self, query: str) -> Found | None:
         """Return the services that are meant; None if the words say nothing about any.
@@ -128,16 +131,25 @@ class Finder:
         """How well each service has a word; those that do not have it are left out."""
         found: dict[str, float] = {}
         for stem in stems(word):
-            likeness = {term: _shared(stem, term) for term in self._terms}
-            if len(stem) >= _LONG:
-                alike = process.extract_iter(
-                    stem, self._terms, scorer=OSA.normalized_similarity, score_cutoff=_ALIKE
-                )
-                likeness |= {term: max(score * 0.9, likeness[term]) for term, score, _ in alike}
-            for term, score in likeness.items():
-                for service, weight in self._weights[term].items() if score else ():
-                    found[service] = max(found.get(service, 0.0), score * weight)
+            for term, likeness in self._terms_like(stem):
+                for service, weight in self._weights[term].items():
+                    found[service] = max(found.get(service, 0.0), likeness * weight)
         return found
+
+    def _terms_like(self, stem: str) -> Iterator[tuple[str, float]]:
+        """Yield the terms that are like a stem, and how much; one of them maybe twice."""
+        for term in self._alike.get(stem[:_BEGINNING], ()):
+            yield term, _shared_beginning(stem, term)
+        if len(stem) < _LONG:
+            return
+        for term in self._long:
+            if stem in term or term in stem:
+                yield term, 0.8
+        mistyped = process.extract_iter(
+            stem, self._long, scorer=OSA.normalized_similarity, score_cutoff=_ALIKE
+        )
+        for term, similarity, _ in mistyped:
+            yield term, similarity * 0.9
 
 
 def haystack(definition: ServiceDefinition, language: str, *names: str) -> str:
@@ -187,16 +199,13 @@ def _meaningful(query: str) -> Sequence[str]:
     return list(dict.fromkeys(one for one in words if one not in STOP_WORDS))[:QUERY_WORDS_MAX]
 
 
-def _shared(word: str, term: str) -> float:
-    """How much of two stems is the same: all, the beginning, or a part of a compound word."""
+def _shared_beginning(word: str, term: str) -> float:
+    """How much alike two stems are that begin alike."""
     if word == term:
         return 1.0
     short, long = sorted((word, term), key=len)
     if len(short) >= _BEGINNING and long.startswith(short):
         return 0.9
-    if len(short) >= _LONG and short in long:
-        return 0.8
-    if not short.isascii():  # the endings that no stemmer of Russian knows
-        same = Prefix.similarity(word, term)
-        return 0.8 if same >= _BEGINNING and len(long) - same < _ENDING else 0.0
-    return 0.0
+    # The endings that no stemmer of Russian knows.
+    is_inflected = not short.isascii() and len(long) - Prefix.similarity(word, term) < _ENDING
+    return 0.8 if is_inflected and len(short) >= _BEGINNING else 0.0

@@ -214,8 +214,8 @@ def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
     if rf.is_reference(argument):
         _pay_invoice(scene, inbound, rf.read(argument))
         return
+    argument = with_organisation_first(scene.section, argument)
     ordered, purse = purse_of(argument)
-    ordered = with_organisation_first(scene.section, ordered)
     order = read_order(ordered, scene.section.currencies)
     if isinstance(order, OrderProblem):
         scene.tell(room_id, person, _problem(scene, person, order, argument))
@@ -248,7 +248,9 @@ def _problem(scene: Scene, person: UserId, problem: OrderProblem, argument: str)
         return turned_doc(f"{command} {other_way}", localizer)
     mended = with_currency(argument, currencies) if problem in _CURRENCY_PROBLEMS else None
     if mended is None:
-        return problem_doc(problem, currencies, localizer)
+        merchant = organisation_named(scene.section, argument)
+        example = f"{command} {merchant.id} 12.50 {currencies[0]}" if merchant else None
+        return problem_doc(problem, currencies, localizer, example)
     order, word = mended
     line = f"{command} {order}"
     is_other = problem is OrderProblem.OTHER_CURRENCY

@@ -10,13 +10,16 @@ import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from veche.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+NO_INPUTS: Final[Mapping[str, str]] = MappingProxyType({})
+NO_PICTURES: Final[Mapping[str, bytes]] = MappingProxyType({})
 ARCHIVE: Final = "a-3b"
 """PDF/A-3b: for archives, with files inside; typst refuses what no font can show."""
 
@@ -55,6 +58,8 @@ def typeset(
     at_ms: int,
     standard: Literal["a-3b"] | None = None,
     fonts: Path | None = None,
+    inputs: Mapping[str, str] = NO_INPUTS,
+    pictures: Mapping[str, bytes] = NO_PICTURES,
 ) -> bytes:
     """Set a document. It takes 5 to 200 ms of one core, so call it in a thread.
 
@@ -65,6 +70,8 @@ def typeset(
         standard: Such as ``ARCHIVE``; None: none.
         fonts: Folder with further fonts. Those of typst have Latin, Cyrillic, Greek, Hebrew and
             Arabic letters, but no Chinese or Japanese ones; PDF/A refuses what no font can show.
+        inputs: What else it finds in ``sys.inputs``.
+        pictures: By a name with its ending, ``arms.png``: ``image(sys.inputs.arms)`` shows it.
 
     Raises:
         TypesettingError: The source is wrong, or not of the standard with this data.
@@ -72,6 +79,10 @@ def typeset(
     import typst  # noqa: PLC0415 -- 7 MiB, and most processes set nothing
 
     with _file(source) as path:
+        for name, picture in pictures.items():
+            path.with_name(name).write_bytes(picture)
+        shown = {Path(name).stem: name for name in pictures}
+        how = _how(path, data, {**inputs, **shown})
         try:
             pdf: bytes = typst.compile(
                 path,
@@ -79,7 +90,7 @@ def typeset(
                 timestamp=at_ms // 1000,
                 pdf_standards=standard,
                 font_paths=[] if fonts is None else [fonts],
-                **_how(path, data),
+                **how,
             )
         except typst.TypstError as e:
             raise TypesettingError(_diagnosis(e)) from e
@@ -133,8 +144,9 @@ def _file(source: bytes) -> Iterator[Path]:
         yield path
 
 
-def _how(path: Path, data: str) -> dict[str, Any]:
-    return {"root": path.parent, "ignore_system_fonts": True, "sys_inputs": {"data": data}}
+def _how(path: Path, data: str, more: Mapping[str, str] = NO_INPUTS) -> dict[str, Any]:
+    inputs = {**more, "data": data}
+    return {"root": path.parent, "ignore_system_fonts": True, "sys_inputs": inputs}
 
 
 def _diagnosis(error: RuntimeError) -> str:

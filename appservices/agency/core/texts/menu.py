@@ -65,8 +65,11 @@ def menu_question(
     office = context.office.name(context.language)
     intro: Doc = (
         Heading(office),
-        Paragraph(localizer.text("What do you need?")),
-    )
+        Paragraph(
+            localizer.text("What do you need?"), " ",
+            localizer.text("Choose a number, or write it in your own words."),
+        ),
+    )  # fmt: skip
     return Question(
         Topic.MENU,
         intro,

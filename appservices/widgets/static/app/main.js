@@ -11,6 +11,7 @@ import { t, useLanguage, whenLanguageChanges } from "../kit/i18n.js";
 import { session, whenChanged } from "../kit/session.js";
 import { useTheme } from "../kit/theme.js";
 import { account, enterAccount, openKept, whenAccountChanges } from "./account/account.js";
+import { takeBotInvitations } from "./account/invitations.js";
 import { keepSigned } from "./account/page_session.js";
 import { whenTakenOver } from "./account/relay.js";
 import { keepReturn, takeLogin, takeReturn } from "./account/returning.js";
@@ -218,6 +219,7 @@ whenTakenOver(() => {
     if (account().phase === "ready") location.reload();
 });
 keepSigned();
+takeBotInvitations();
 void startWorker();
 await Promise.all([
     login ? enterAccount(login.base, { type: "m.login.token", token: login.token }) : openKept(),

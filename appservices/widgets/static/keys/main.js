@@ -7,13 +7,19 @@ import "../kit/shell.js";
 import { useTheme } from "../kit/theme.js";
 import "./view.js";
 
-const back = ownPath(new URLSearchParams(location.hash.slice(1)).get("return"), location.origin);
+const named = new URLSearchParams(location.hash.slice(1));
+const back = ownPath(named.get("return"), location.origin);
+/** The code of a new key, which the app has read in the person's chat. */
+const code = /^\d{6}$/.test(named.get("code") ?? "") ? (named.get("code") ?? "") : "";
+if (code) history.replaceState(null, "", location.pathname);
 
 function draw() {
     document.title = `${t("My keys")} · Veche`;
     render(
         html`<veche-bar .here=${"keys"}></veche-bar>
-            <main id="main" tabindex="-1"><veche-keys .back=${back}></veche-keys></main>
+            <main id="main" tabindex="-1">
+                <veche-keys .back=${back} .code=${code}></veche-keys>
+            </main>
             <veche-foot></veche-foot>${nothing}`,
         document.body,
     );

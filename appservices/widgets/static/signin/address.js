@@ -9,6 +9,7 @@
  * @property {string} back path to return to, or empty
  * @property {string} loginToken of a homeserver's single sign-on, or empty
  * @property {string} state with which that was begun, or empty
+ * @property {boolean} isOfApp whether the app has sent the person here
  */
 import { ownPath } from "../kit/own_path.js";
 
@@ -27,6 +28,7 @@ export function readAddress({ hash, search, origin }) {
         back: ownPath(named.get("return"), origin),
         loginToken: (query.get("loginToken") ?? "").slice(0, TOKEN_CHARACTERS_MAX),
         state: query.get("sso") ?? "",
+        isOfApp: SECRET.test(named.get("secret") ?? ""),
     };
 }
 

@@ -30,6 +30,7 @@ from veche.acts import Act, histories
 from veche.acts.histories import RestoredError
 from veche.api import Api, Call
 from veche.messaging.inbox.store import add_bots
+from veche.messaging.profiles import show_profile
 from veche.messaging.service import BotAccount
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
@@ -41,7 +42,6 @@ from veche.runtime.database import presence
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
 from veche.runtime.files.typesetting import drawn
 from veche.runtime.live import announce
-from veche.runtime.matrix.profiles import show_profile
 from veche.server import housekeeping
 from veche.server.host import Host
 from veche.server.spec import ServiceSpec

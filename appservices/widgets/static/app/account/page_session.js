@@ -11,14 +11,11 @@ import { isOurBot } from "../../kit/page.js";
 import { begin, renewBy, session } from "../../kit/session.js";
 import { account, whenAccountChanges } from "./account.js";
 import { answerOthers, askOther } from "./relay.js";
+import { SIGN_IN, keepOwn, readTalk } from "./sign_in_talk.js";
 
-/** Marks what bots and this app say about signing in: the app does not show it in the chat. */
-export const SIGN_IN = "org.veche.sign_in";
 const LINK = /\/signin#([A-Za-z0-9_-]{22})/;
 const CODE = /<code>(\d{6})<\/code>/;
 const ANSWER_MS_MAX = 30_000;
-const OWN = "veche.sessions";
-const OWN_MAX = 40;
 
 /** The bot did not answer in time. */
 export class NoLinkError extends Error {}
@@ -50,6 +47,7 @@ export function keepSigned() {
             void ensureSession().catch(() => {});
     };
     whenAccountChanges(look);
+    readTalk();
     document.addEventListener("visibilitychange", () => {
         if (document.visibilityState === "visible") look();
     });
@@ -183,33 +181,4 @@ function joined(client, roomId, bot) {
         rooms.on("RoomState.members", look);
         look();
     });
-}
-
-/** @returns {string[]} ids of sessions that this app began */
-function own() {
-    try {
-        return JSON.parse(localStorage.getItem(OWN) ?? "[]");
-    } catch {
-        return [];
-    }
-}
-
-/** @param {string} id */
-function keepOwn(id) {
-    try {
-        localStorage.setItem(OWN, JSON.stringify([id, ...own()].slice(0, OWN_MAX)));
-    } catch {
-        // Storage is refused: then the chat says that somebody signed in, which is true.
-    }
-}
-
-/**
- * Whether a message is the app's own business with a bot: its links, and sessions that it began
- * itself. That somebody else signed in stays visible.
- * @param {{sender: string, isMine: boolean, content: Record<string, any>}} message
- */
-export function isSignInTalk({ sender, isMine, content }) {
-    const said = content[SIGN_IN];
-    if (!said || !(isMine || isOurBot(sender))) return false;
-    return said.session === undefined || own().includes(String(said.session));
 }

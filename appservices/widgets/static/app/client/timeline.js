@@ -26,6 +26,7 @@
  * @property {{id: string, name: string}[]} readers others who have read up to here
  * @property {MatrixEvent} event
  */
+import { isSignInTalk } from "../account/sign_in_talk.js";
 import { EventStatus, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
 import { matterOf } from "../../kit/matter.js";
 
@@ -238,6 +239,7 @@ function isShown(event, isOfTwo) {
     const type = event.getType();
     if (NOTES.has(type))
         return event.isState() && !isSameMember(event) && !(isOfTwo && isEntry(event));
+    if (isSignInTalk(event.getSender() ?? "", event.getContent())) return false;
     return SHOWN.has(type) && event.getRelation()?.rel_type !== "m.replace";
 }
 

@@ -38,7 +38,15 @@ export function officeRow(office) {
                     >${office.organisation} ·
                     ${plural("{count} service", "{count} services", office.services.length)}</span
                 >
-                ${office.hours ? html`<span class="row-meta with-mark">${icon("time")}<span>${office.hours}</span></span>` : nothing}
+                ${
+                    office.hours?.length
+                        ? html`<span class="row-meta with-mark"
+                              >${icon("time")}<span
+                                  >${office.hours.map((line) => html`<span class="line">${line}</span>`)}</span
+                              ></span
+                          >`
+                        : nothing
+                }
             </span>
             ${icon("next")}
         </a>

@@ -28,8 +28,10 @@ export function papers(client) {
     for (const room of client.getRooms())
         for (const event of room.getLiveTimeline().getEvents()) {
             if (!isOurBot(event.getSender() ?? "")) continue;
-            const paper = paperOf(event.getContent(), event.getTs(), room);
-            if (paper) found.set(paper.id, { ...found.get(paper.id), ...paper });
+            const content = event.getContent();
+            const known = found.get(String(content[RESULT]?.session));
+            const paper = paperOf(content, event.getTs(), room, known);
+            if (paper) found.set(paper.id, paper);
         }
     return [...found.values()].toSorted((a, b) => b.at_ms - a.at_ms);
 }
@@ -38,9 +40,10 @@ export function papers(client) {
  * @param {Record<string, any>} content
  * @param {number} at_ms
  * @param {{roomId: string, name: string}} room
+ * @param {Paper} [known] of the same session
  * @returns {Paper | undefined}
  */
-function paperOf(content, at_ms, { roomId, name }) {
+function paperOf(content, at_ms, { roomId, name }, known) {
     const chat = hrefOf("chats", roomId);
     const { [REQUEST]: asked, [RESULT]: result, [DOCUMENT]: issued } = content;
     if (asked)
@@ -54,9 +57,10 @@ function paperOf(content, at_ms, { roomId, name }) {
         };
     if (result)
         return {
-            id: String(result.id),
-            title: String(result.title || t("Document")),
+            id: String(result.session),
+            title: t("Document"),
             from: name,
+            ...known,
             isWaiting: false,
             at_ms,
             href: chat,

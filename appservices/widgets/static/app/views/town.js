@@ -2,7 +2,7 @@
  * What a stranger sees at the printed address: what this town offers, and how to start.
  *
  * @typedef {import("../../cases/agency.js").Office & {picture?: string | null,
- *   hours?: string | null}} Office
+ *   hours?: string[]}} Office
  */
 import { html, nothing } from "lit";
 import { View } from "../../cases/view.js";
@@ -34,7 +34,9 @@ export class AppTown extends View {
     }
 
     get heading() {
-        return inOwnLanguage(this.site?.name ?? null) || t("Welcome");
+        return this.site
+            ? t("Welcome to {town}", { town: inOwnLanguage(this.site.name) })
+            : t("Welcome");
     }
 
     /** @param {AbortSignal} signal */
