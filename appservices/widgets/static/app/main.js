@@ -65,7 +65,7 @@ let step = 0;
 
 /** @param {Route} route @returns {string} which of the modules draws it */
 function moduleOf({ place, parts }) {
-    const isStranger = account().phase === "none";
+    const isStranger = ["none", "lost"].includes(account().phase);
     if (place === "me" && ["help", "contact", "privacy"].includes(parts[0] ?? "")) return "help";
     if (place === "home" || place === "unknown") return isStranger ? "town" : "home";
     return isStranger && (place === "chats" || place === "me") ? "start" : place;
@@ -230,8 +230,10 @@ async function withAccount() {
     takeBotInvitations();
 }
 
-/** An address of a page that leads here: into the fragment with it. */
+/** An invitation, or an address of a page that leads here: into the fragment with it. */
 function tidyAddress() {
+    const token = /^#invite=([A-Za-z0-9._~-]{1,64})$/.exec(location.hash)?.[1];
+    if (token) history.replaceState(null, "", `/${hrefOf("start", token)}`);
     if (location.pathname === "/") return;
     history.replaceState(null, "", `/${placeOf(new URL(location.href))}`);
 }
