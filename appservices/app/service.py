@@ -16,10 +16,11 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
+import http_ece
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from nacl.exceptions import CryptoError
 from py_vapid import Vapid02
-from pywebpush import WebPusher
 from twisted.internet.defer import Deferred, gatherResults
 
 from appservices.app import core, store
@@ -301,14 +302,17 @@ class Gateway:
 
     async def _post(self, push: _Push, subscription: Subscription) -> Answer:
         place, target = self._place(subscription.endpoint)
-        told = core.payload(push.event_id, push.room_id, push.unread)
-        keys = {"p256dh": subscription.p256dh, "auth": subscription.auth}
-        browser = WebPusher({"endpoint": subscription.endpoint, "keys": keys})
+        body = http_ece.encrypt(
+            core.payload(push.event_id, push.room_id, push.unread),
+            private_key=generate_private_key(SECP256R1()),
+            dh=core.from_base64url(subscription.p256dh),
+            auth_secret=subscription.secret,
+            version="aes128gcm",
+        )
         headers = {
             **core.headers(push.room_id, subscription.secret, is_urgent=push.is_urgent),
             "Authorization": self.signer.authorization(place, self._process.now_ms() / 1_000),
         }
-        body = browser.encode(told)["body"]
         return await self._outbound.post(place, target, body, _KIND, headers=headers)
 
     def _know(self, name: str) -> None:

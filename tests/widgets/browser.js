@@ -21,6 +21,9 @@ const FIREFOX = process.env.VECHE_BROWSER === "firefox";
 const ARGS = [
     "--no-sandbox", // root has no user namespace sandbox
     "--disable-gpu",
+    // Two processes less, which have nothing to draw with and nobody to speak to: a page opens in two thirds of the time.
+    "--in-process-gpu",
+    "--enable-features=NetworkServiceInProcess2",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { AgencyFake, CASE, PROMPT, draftCase, prompt, theCase } from "./agency_fake.js";
+import { answer } from "./answers.js";
 import { BASE, gate, glance, look, test, until } from "./harness.js";
 import { CasePage } from "./pages/case.js";
 
@@ -111,7 +112,7 @@ test("what is typed while the service keeps the words before is no change elsewh
     /** @type {string[]} */
     const kept = [];
     let isHeld = true;
-    await opened.context.route("**/draft?*", async (route) => {
+    await answer(opened.context, /\/draft\?/, async (route) => {
         const { values } = route.request().postDataJSON();
         kept.push(`${values.child_name} ${isHeld}`);
         fake.change({ ...fake.case, draft: values }); // seen before the answer comes
@@ -147,7 +148,7 @@ test("nothing is kept while the form is sent, and again if it is refused", async
     await opened.page.clock.install();
     const { fake, one } = await caseOf(opened, draftCase());
     const { promise: held, resolve: release } = gate();
-    await opened.context.route("**/answers?*", async (route) => {
+    await answer(opened.context, /\/answers\?/, async (route) => {
         await held;
         const json = { errcode: "ORG.VECHE.ANSWER_REFUSED", error: "Not now.", reason: "late" };
         return route.fulfill({ status: 409, json });
@@ -306,7 +307,7 @@ test("a document is downloaded only if it is what was issued", async ({ open }) 
     const sha256 = createHash("sha256").update(FILE).digest("hex");
     const opened = await open();
     const { fake, one } = await caseOf(opened, theCase({ documents: [issued(sha256)] }));
-    await opened.context.route(`${BASE}/**/documents/*`, (route) =>
+    await answer(opened.context, /\/documents\//, (route) =>
         route.fulfill({ body: FILE, contentType: "application/pdf" }),
     );
     await glance(opened.page, "case-document");
@@ -427,7 +428,7 @@ test("an answer about the session of before does not end the one of now", async 
     const { page } = opened;
     const { one } = await caseOf(opened, draftCase());
     const { promise: held, resolve: release } = gate();
-    await page.route("**/draft?*", async (route) => {
+    await answer(page.context(), /\/draft\?/, async (route) => {
         await held;
         return route.fulfill({ status: 401, json: { errcode: "ORG.VECHE.SIGN_IN", error: "" } });
     });

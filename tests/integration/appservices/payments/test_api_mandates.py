@@ -183,6 +183,8 @@ class MandateTests(BranchTestCase):
             {"payer": "@alice:elsewhere.test"},
             {"ends_at_ms": 1},
             {"starts_at_ms": 2_000_000_000_000},
+            # In the last year that there is, no period ends.
+            {"starts_at_ms": 253_370_764_800_000, "ends_at_ms": 253_402_300_799_999},
         )
         for n, wrong in enumerate(wrongs):
             status, view = await self.bank.call(

@@ -155,6 +155,7 @@ class _Browser(SigningSite):
         assert [found.reason for found in report.findings] == [Reason.OPEN_TAIL]
         assert [signer.name for signer in report.signers] == ["Bob Brown", "Alice Adams"]
 
+    @pytest.mark.long
     async def test_a_guest_signs_on_a_phone_that_has_scanned_the_code(self) -> None:
         guest = Invited(
             id="p1",

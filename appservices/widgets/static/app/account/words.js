@@ -43,7 +43,7 @@ export function accountTrouble(error) {
                 ),
             };
         }
-        case "ORG.VECHE.INVITATION_NEEDED":
+        case "invitation_needed":
             return {
                 field: "",
                 text: t(

@@ -16,6 +16,7 @@ import {
 } from "matrix-js-sdk";
 import { initAsync } from "matrix-js-sdk/crypto";
 import { LOCK, STORE, keepSession } from "../account/session.js";
+import { keepSending } from "./sending.js";
 import { growList, mendGaps } from "./sync.js";
 
 const ROOMS_FIRST = 50;
@@ -104,6 +105,7 @@ export async function open(session, waits) {
     const own = await /** @type {any} */ (client.getCrypto()).getOwnDeviceKeys();
     if (own.ed25519 !== fingerprint) await keepSession({ ...session, fingerprint: own.ed25519 });
     await startSync(client);
+    keepSending(client);
     return { client, recovery };
 }
 

@@ -143,7 +143,6 @@ function failedIn(client, roomId) {
 /**
  * Sends what waits: when the app begins, and whenever the homeserver can be reached again.
  * @param {MatrixClient} client
- * @returns {() => void} stops it
  */
 export function keepSending(client) {
     let isBusy = false;
@@ -166,10 +165,6 @@ export function keepSending(client) {
     client.on(ClientEvent.Sync, listener);
     window.addEventListener("online", again);
     void sendKept(client);
-    return () => {
-        client.off(ClientEvent.Sync, listener);
-        window.removeEventListener("online", again);
-    };
 }
 
 /** Sends what an earlier page had not sent. @param {MatrixClient} client */

@@ -11,9 +11,10 @@ import { account } from "../account/account.js";
 import { fileAddress } from "../client/media.js";
 import { readable } from "../html.js";
 import { cardsOf } from "../registry.js";
+import { hrefOf } from "../route.js";
 import "./attachment.js";
 import "./avatar.js";
-import { lineOf, noteWords, showTime, unreadableWords } from "./words.js";
+import { VERIFICATION, lineOf, noteWords, showTime, unreadableWords } from "./words.js";
 
 /** @typedef {import("../client/timeline.js").Message} Message */
 
@@ -131,9 +132,19 @@ export class AppMessage extends VecheElement {
         }
         const cards = cardsOf(message, this.roomId);
         if (cards.length) return cards;
+        if (message.content.msgtype === VERIFICATION) return this._verification(message);
         if (FILES.has(message.content.msgtype) || message.event.getType() === "m.sticker")
             return html`<app-attachment .content=${message.content}></app-attachment>`;
         return this._text(message);
+    }
+
+    /** @param {Message} message */
+    _verification({ isMine, sender }) {
+        if (isMine) return html`<p class="text muted">${t("You asked to verify each other.")}</p>`;
+        return html`<p class="text">
+            ${t("Asks to verify you")}.
+            <a href=${hrefOf("chats", "verify", sender)}>${t("Verify in person")}</a>
+        </p>`;
     }
 
     _reply() {
@@ -244,7 +255,7 @@ export class AppMessage extends VecheElement {
         const { message } = this;
         if (!message) return nothing;
         if (message.kind === "note")
-            return html`<p class="note"><bdi>${noteWords(message)}</bdi></p>`;
+            return html`<p class="chat-note"><bdi>${noteWords(message)}</bdi></p>`;
         const isNotice = message.content.msgtype === "m.notice";
         const canAct = message.kind === "message" && !message.status;
         const side = message.isMine ? "mine" : "theirs";

@@ -64,7 +64,7 @@ export class AppWindowed extends VecheElement {
 
     render() {
         const { from, items } = this;
-        return html`<ul class="rows" aria-label=${this.label || nothing}>
+        return html`<ul class="window-rows" aria-label=${this.label || nothing}>
             ${repeat(items.slice(from, this.to), this.keyOf, (item, index) => {
                 const place = from + index + 1;
                 return html`<li aria-setsize=${items.length} aria-posinset=${place}>

@@ -7,6 +7,8 @@
 import { currentLanguage, t } from "../../kit/i18n.js";
 
 const LINE_CHARACTERS_MAX = 160;
+/** What `m.room.message` is that asks for a verification. */
+export const VERIFICATION = "m.key.verification.request";
 const DAY_MS = 86_400_000;
 
 /** @returns {string} of the language, with British dates in English */
@@ -60,6 +62,8 @@ export function lineOf(content) {
             return content["org.matrix.msc3245.voice"] ? t("Voice message") : t("Audio");
         case "m.file":
             return t("File: {name}", { name: String(content.filename ?? body) });
+        case VERIFICATION:
+            return t("Asks to verify you");
         default:
             return body.slice(0, LINE_CHARACTERS_MAX).replace(/\s+/g, " ");
     }

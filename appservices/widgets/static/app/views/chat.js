@@ -254,7 +254,9 @@ export class AppChat extends VecheElement {
         return html`<li data-id=${message.id} class=${isFirst ? "first" : ""}>
             ${
                 isNewDay
-                    ? html`<p class="day"><span>${showDay(message.at_ms, Date.now())}</span></p>`
+                    ? html`<p class="chat-day">
+                          <span>${showDay(message.at_ms, Date.now())}</span>
+                      </p>`
                     : nothing
             }
             <app-message
@@ -282,13 +284,13 @@ export class AppChat extends VecheElement {
         >
             ${
                 timeline.isAtStart && from === 0
-                    ? html`<p class="note">${t("This is the beginning of the chat.")}</p>`
+                    ? html`<p class="chat-note">${t("This is the beginning of the chat.")}</p>`
                     : nothing
             }
             ${this._window.isLoading ? spinner(t("Loading older messages…")) : nothing}
             ${
                 this._window.hasFailed
-                    ? html`<p class="note">
+                    ? html`<p class="chat-note">
                           ${t("Older messages can't be loaded now.")}
                           <button
                               type="button"
@@ -361,7 +363,7 @@ export class AppChat extends VecheElement {
                               @click=${() => this._window.toEnd()}
                           >
                               ${icon("down")}
-                              ${entry.unread ? html`<span class="count">${entry.unread}</span>` : nothing}
+                              ${entry.unread ? html`<span class="unread-count">${entry.unread}</span>` : nothing}
                               <span class="hidden-text">${t("To the newest message")}</span>
                           </button>`
                         : nothing

@@ -1,13 +1,13 @@
 /** The place "Chats": the list of them, and beside it what was opened. */
 import { html, nothing } from "lit";
 import { keyed } from "lit/directives/keyed.js";
-import { VecheElement, button, spinner } from "../../kit/elements.js";
+import { VecheElement, button } from "../../kit/elements.js";
 import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { account, whenAccountChanges } from "../account/account.js";
 import { leave, roomList } from "../client/rooms.js";
 import { search } from "../client/search.js";
-import { keepSending } from "../client/sending.js";
+import { nameIn } from "../client/timeline.js";
 import { watchRequests } from "../client/verification.js";
 import "../elements/avatar.js";
 import { paneHead } from "../elements/pane.js";
@@ -98,7 +98,6 @@ export class AppChats extends VecheElement {
         const look = () => (this.entries = list.entries());
         this._unwatch = [
             list.watch(look),
-            keepSending(client),
             watchRequests(client, (request) => (this.request = request)),
         ];
         look();
@@ -165,7 +164,7 @@ export class AppChats extends VecheElement {
                     >
                     ${
                         unread || state === "invite"
-                            ? html`<span class="count ${entry.isMentioned ? "mention" : ""}"
+                            ? html`<span class="unread-count ${entry.isMentioned ? "mention" : ""}"
                                   >${unread > COUNT_MAX ? `${COUNT_MAX}+` : unread || "!"}<span
                                       class="hidden-text"
                                   >
@@ -207,7 +206,7 @@ export class AppChats extends VecheElement {
                 ([kind, label]) =>
                     html`<button
                         type="button"
-                        class="chip"
+                        class="chat-chip"
                         aria-pressed=${this.shown === kind ? "true" : "false"}
                         @click=${() => (this.shown = kind)}
                     >
@@ -228,7 +227,7 @@ export class AppChats extends VecheElement {
                     >${icon("write")}<span class="hidden-text">${t("New chat")}</span></a
                 >
             </div>
-            <label class="search">
+            <label class="chat-search">
                 ${icon("search")}<span class="hidden-text">${t("Search chats and messages")}</span>
                 <input
                     type="search"
@@ -256,7 +255,7 @@ export class AppChats extends VecheElement {
             }
             ${found.length ? nothing : this._none(isSearch)}
             <app-windowed
-                class=${isSearch && this.hits.length ? "short" : ""}
+                class=${isSearch && this.hits.length ? "is-short" : ""}
                 .items=${found}
                 .rowHeight=${ROW_PX}
                 .row=${(/** @type {Entry} */ one) => this._row(one)}
@@ -265,7 +264,7 @@ export class AppChats extends VecheElement {
             ${
                 isSearch && this.hits.length
                     ? html`<h2 class="list-title">${t("Messages")}</h2>
-                          <ul class="rows hits">
+                          <ul class="window-rows hits">
                               ${this.hits.map((hit) => this._hit(hit))}
                           </ul>`
                     : nothing
@@ -292,13 +291,18 @@ export class AppChats extends VecheElement {
         </div>`;
     }
 
+    /** @param {import("../client/verification.js").Request} request */
+    _nameOf({ roomId, otherUserId }) {
+        return nameIn(account().opened?.client.getRoom(roomId) ?? null, otherUserId);
+    }
+
     _verifyAsked() {
         if (!this.request) return nothing;
         return html`<a
             class="requests-row"
             href=${hrefOf("chats", "verify", this.request.otherUserId)}
             >${icon("shield")}
-            ${t("{name} wants to verify you", { name: this.request.otherUserId })}</a
+            ${t("{name} wants to verify you", { name: this._nameOf(this.request) })}</a
         >`;
     }
 
@@ -365,33 +369,10 @@ export class AppChats extends VecheElement {
     }
 
     render() {
-        if (account().phase !== "ready") return this._notReady();
+        if (account().phase !== "ready") return nothing;
         return html`<div class="chats ${this.parts.length ? "is-open" : ""}">
             ${this._list()}
             <div class="pane">${this._pane()}</div>
-        </div>`;
-    }
-
-    _notReady() {
-        const { phase } = account();
-        if (phase === "opening") return spinner(t("Opening your chats…"));
-        if (phase === "elsewhere")
-            return html`<div class="pane-empty">
-                <p role="status">
-                    ${t("Your chats are open in another tab. Close it, and they open here.")}
-                </p>
-            </div>`;
-        if (phase === "failed")
-            return html`<div class="pane-empty" role="alert">
-                <p>
-                    ${t("Your chats can't be opened. Look at your connection, then load this page again.")}
-                </p>
-                ${button({ label: t("Try again"), press: () => location.reload() })}
-            </div>`;
-        return html`<div class="pane-empty">
-            ${icon("chat")}
-            <p>${t("Write to offices and people, encrypted from end to end.")}</p>
-            <p><a class="button primary" href=${hrefOf("start")}>${t("Start")}</a></p>
         </div>`;
     }
 }

@@ -180,7 +180,7 @@ export class AppRoomInfo extends VecheElement {
         return html`<h2>${plural("{count} member", "{count} members", members.length)}</h2>
             ${
                 members.length > 8
-                    ? html`<label class="search">
+                    ? html`<label class="chat-search">
                           ${icon("search")}<span class="hidden-text">${t("Search members")}</span>
                           <input
                               type="search"
