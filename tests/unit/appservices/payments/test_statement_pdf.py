@@ -9,6 +9,7 @@ import pytest
 
 from appservices.payments.core.statement import AccountStatement, Line, Said
 from appservices.payments.statement_pdf import PDF_LINES_MAX, statement_pdf
+from tests.support.tables import each_row
 from veche.protocol.errors import TooLargeError
 from veche.protocol.texts.catalogue import LANGUAGES
 
@@ -30,7 +31,7 @@ def made(count: int, language: str) -> bytes:
     )
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_a_statement_is_a_pdf_with_its_lines_inside(language: str) -> None:
     with pikepdf.open(io.BytesIO(made(3, language))) as pdf:
         data = json.loads(pdf.attachments["data.json"].get_file().read_bytes())
