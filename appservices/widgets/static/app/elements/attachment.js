@@ -110,7 +110,8 @@ export class AppAttachment extends VecheElement {
 
     _picture() {
         const { w, h } = this.content.info ?? {};
-        const [width, height] = [Number(w) || WIDTH_MAX, Number(h) || WIDTH_MAX];
+        const width = sideOf(w);
+        const height = sideOf(h);
         const scale = Math.min(1, WIDTH_MAX / width, HEIGHT_MAX / height);
         const words = this._caption || this._name;
         if (!this.source)
@@ -213,6 +214,12 @@ export class AppAttachment extends VecheElement {
     }
 }
 customElements.define("app-attachment", AppAttachment);
+
+/** @param {unknown} side as a message says it, which may be anything @returns {number} */
+function sideOf(side) {
+    const pixels = Number(side);
+    return pixels >= 1 && pixels < Infinity ? pixels : WIDTH_MAX;
+}
 
 /** @param {number} ms @returns {string} "1:05" */
 export function showLength(ms) {

@@ -1,0 +1,287 @@
+// stage: up
+import assert from "node:assert/strict";
+import { APP, assertAccessible, glance, test } from "./harness.js";
+
+/** @typedef {import("playwright-core").Page} Page */
+/** @typedef {import("./harness.js").Opened} Opened */
+/** @typedef {{page: Page, id: string, homeserver: string}} Member */
+
+/** Answers of the homeserver that belong to signing up, and to a network that is switched off. */
+const EXPECTED =
+    /status of 40[134]|ERR_INTERNET_DISCONNECTED|fetch failed|Failed to fetch|\/members\?/;
+/** A browser says what it does not run. */
+const NOT_RUN = /Content Security Policy/;
+
+let count = 0;
+
+/**
+ * An account with an identity, made by the app's own modules; the place Chats is open.
+ * @param {Opened} opened
+ * @param {string} name
+ * @returns {Promise<Member>}
+ */
+async function member({ page }, name) {
+    await page.goto(`${APP}/#/town`);
+    count += 1;
+    const username = `${name}${Date.now().toString(36)}${count}`;
+    const made = await page.evaluate(async (/** @type {string} */ wanted) => {
+        const main = /** @type {HTMLScriptElement} */ (
+            document.querySelector("script[type=module]")
+        );
+        const base = main.src.replace(/app\/main\.js$/, "app/");
+        const [{ makeAccount, account }, { protect }, { site }] = await Promise.all([
+            import(`${base}account/account.js`),
+            import(`${base}client/identity.js`),
+            import(`${base}site.js`),
+        ]);
+        const { homeserver_url: homeserver } = await site();
+        await makeAccount(homeserver, { username: wanted, password: `pass phrase of ${wanted}` });
+        await protect(account().opened);
+        /** @type {any} */ (window).app = { base, client: account().opened.client };
+        return { homeserver, id: account().session.userId };
+    }, username);
+    await page.goto(`${APP}/#/chats`);
+    await page.locator("app-chats .chat-list").waitFor();
+    return { page, ...made };
+}
+
+/** @param {Page} page @param {string[]} parts */
+const go = (page, ...parts) =>
+    page.goto(`${APP}/#/${["chats", ...parts].map(encodeURIComponent).join("/")}`);
+
+/** @param {Page} page @param {string} text */
+async function say(page, text) {
+    await page.locator("app-composer textarea").fill(text);
+    await page.keyboard.press("Enter");
+}
+
+/** @param {Page} page @param {string} text */
+const message = (page, text) => page.locator("app-message", { hasText: text }).last();
+
+/** @param {Page} page */
+const pictures = (page) => page.locator(".emoji-list").innerText();
+
+/** @param {Page} page @param {string} text @param {string} what */
+async function choose(page, text, what) {
+    const one = message(page, text);
+    await one.hover();
+    await one.getByRole("button", { name: "More about this message" }).click();
+    await page.locator("dialog.sheet").getByRole("button", { name: what, exact: true }).click();
+}
+
+/** @param {Page} page @returns {Promise<string>} */
+const roomOf = (page) => page.evaluate(() => decodeURIComponent(location.hash.split("/")[2] ?? ""));
+
+/** @param {Member} from @param {Member} to @returns {Promise<string>} their room, in which both are */
+async function befriend(from, to) {
+    await go(from.page, "with", to.id);
+    await from.page.getByRole("button", { name: "Write" }).click();
+    await from.page.locator("app-composer textarea").waitFor();
+    await to.page.locator(".requests-row").click();
+    await to.page.locator(".pane .chat-row").click();
+    await to.page.getByRole("button", { name: "Accept" }).click();
+    await to.page.locator("app-composer textarea").waitFor();
+    return roomOf(from.page);
+}
+
+/**
+ * Somebody who invites, and sends what no client would.
+ * @param {Opened} opened
+ * @param {string} invited
+ */
+async function stranger(opened, invited) {
+    const { page } = await member(opened, "mallory");
+    const call = async (/** @type {string} */ path, /** @type {unknown} */ body, method = "POST") =>
+        page.evaluate(async ([at, sent, how]) => {
+            const { client } = /** @type {any} */ (window).app;
+            return client.http.authedRequest(how, at, undefined, sent);
+        }, /** @type {const} */ ([path, body, method]));
+    const { room_id } = await call("/createRoom", {
+        name: "<svg onload=alert(1)>",
+        preset: "private_chat",
+        invite: [invited],
+    });
+    let txn = 0;
+    const send = (/** @type {unknown} */ content, type = "m.room.message") =>
+        call(`/rooms/${encodeURIComponent(room_id)}/send/${type}/t${(txn += 1)}`, content, "PUT");
+    return { room_id, send };
+}
+
+test("two strangers meet, write, answer, correct and send a photo, and nothing that was typed is lost", async ({
+    open,
+    expect,
+}) => {
+    expect(EXPECTED);
+    const opened = await open({ viewport: { width: 390, height: 844 } });
+    const ann = await member(opened, "ann");
+    const ben = await member(await open({ viewport: { width: 1280, height: 800 } }), "ben");
+    const room = await befriend(ann, ben);
+
+    await say(ann.page, "Hello Ben");
+    await message(ben.page, "Hello Ben").waitFor();
+    await say(ben.page, "مرحبا");
+    await message(ann.page, "مرحبا").waitFor();
+    await choose(ann.page, "مرحبا", "Reply");
+    await say(ann.page, "A reply");
+    await ben.page.locator(".quote", { hasText: "مرحبا" }).waitFor();
+    await choose(ben.page, "A reply", "👍");
+    await ann.page.locator(".reaction", { hasText: "👍" }).waitFor();
+    await choose(ann.page, "Hello Ben", "Edit");
+    await say(ann.page, "Hello Benjamin");
+    await message(ben.page, "Hello Benjamin").getByText("edited").waitFor();
+    await choose(ann.page, "A reply", "Delete for everyone");
+    await message(ben.page, "This message was removed.").waitFor();
+
+    const png = await ann.page.evaluate(async () => {
+        const canvas = new OffscreenCanvas(1200, 900);
+        canvas.getContext("2d")?.fillRect(0, 0, 600, 900);
+        return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
+    });
+    const file = { name: "hill.png", mimeType: "image/png", buffer: Buffer.from(png) };
+    await ann.page.locator("app-composer input[type=file]").setInputFiles(file);
+    await ben.page.locator("img.picture").waitFor();
+    assert.equal(await ben.page.locator("img.picture").getAttribute("alt"), "Photo: hill.png");
+
+    await opened.context.setOffline(true);
+    await say(ann.page, "written without a network");
+    await ann.page.getByText("Not sent.").waitFor();
+    await opened.context.setOffline(false);
+    await message(ben.page, "written without a network").waitFor();
+
+    await ann.page.locator("app-composer textarea").fill("a draft");
+    await go(ann.page);
+    await ann.page.locator(".chat-row").click();
+    await ann.page.waitForFunction(
+        () =>
+            document.querySelector(/** @type {"textarea"} */ ("app-composer textarea"))?.value ===
+            "a draft",
+    );
+    await go(ann.page);
+    await ann.page.getByLabel("Search chats and messages").fill("benjamin");
+    await ann.page.locator(".hits .chat-row", { hasText: "Hello Benjamin" }).waitFor();
+
+    await go(ben.page, room);
+    await assertAccessible(ben.page);
+    await glance(ann.page, "app-chats");
+});
+
+test("people verify each other by emoji, and a replaced identity stops what is sent until it is accepted", async ({
+    open,
+    expect,
+}) => {
+    expect(EXPECTED);
+    const ann = await member(await open(), "ann");
+    const ben = await member(await open(), "ben");
+    const room = await befriend(ann, ben);
+    await say(ann.page, "Hello");
+    await message(ben.page, "Hello").waitFor();
+
+    await go(ann.page, "verify", ben.id);
+    await ann.page.getByRole("button", { name: "Start verifying" }).click();
+    await ben.page.locator(".requests-row", { hasText: "wants to verify you" }).click();
+    await ben.page.getByRole("button", { name: "Accept" }).click();
+    await ann.page.getByRole("img", { name: "Your QR code for verifying" }).waitFor();
+    await ann.page.getByRole("button", { name: "Compare emoji" }).click();
+    assert.equal(await pictures(ann.page), await pictures(ben.page));
+    for (const { page } of [ann, ben])
+        await page.getByRole("button", { name: "They are the same" }).click();
+    for (const { page } of [ann, ben]) await page.getByText("Verified. This app warns").waitFor();
+
+    await go(ann.page, room);
+    await ann.page.locator(".chat-title", { hasText: "Verified" }).waitFor();
+    await ben.page.evaluate(async () => {
+        const { client } = /** @type {any} */ (window).app;
+        const user = client.getUserId();
+        const password = `pass phrase of ${user.slice(1, user.indexOf(":"))}`;
+        const identifier = { type: "m.id.user", user };
+        await client.getCrypto().bootstrapCrossSigning({
+            setupNewCrossSigning: true,
+            authUploadDeviceSigningKeys: (/** @type {any} */ make) =>
+                make(null).catch((/** @type {any} */ { data: { session } }) =>
+                    make({ type: "m.login.password", identifier, password, session }),
+                ),
+        });
+    });
+    await ann.page.getByText(/^The keys of .* have changed$/).waitFor();
+    await say(ann.page, "for Ben alone");
+    await ann.page.getByText("Nothing was sent: somebody's keys have changed.").waitFor();
+    assert.equal(await ann.page.locator("app-composer textarea").inputValue(), "for Ben alone");
+    assert.equal(await ann.page.locator("app-message", { hasText: "for Ben alone" }).count(), 0);
+    await ann.page.getByRole("button", { name: "Accept the new keys" }).click();
+    await ann.page.getByText(/^The keys of .* have changed$/).waitFor({ state: "detached" });
+    await ann.page.locator("app-composer textarea").press("Enter");
+    await message(ben.page, "for Ben alone")
+        .waitFor()
+        .catch(() => go(ben.page, room));
+    await message(ben.page, "for Ben alone").waitFor();
+});
+
+test("what a stranger sends runs nothing, looks like nobody else, and freezes nothing", async ({
+    open,
+    expect,
+}) => {
+    expect(EXPECTED);
+    expect(NOT_RUN);
+    expect(/Error decrypting event/);
+    const ann = await member(await open({ viewport: { width: 390, height: 844 } }), "ann");
+    const { page } = ann;
+    const { room_id, send } = await stranger(await open(), ann.id);
+    await page.locator(".requests-row").click();
+    await page.getByText("<svg onload=alert(1)>").first().waitFor();
+    await page.locator(".pane .chat-row").click();
+    await page.getByRole("button", { name: "Accept" }).click();
+    await page.locator("app-composer textarea").waitFor();
+
+    await send({
+        msgtype: "m.text",
+        body: "x",
+        format: "org.matrix.custom.html",
+        formatted_body:
+            '<p style="color:red" onclick="alert(1)">A <b>bold</b><script>alert(1)</script>' +
+            '<img src="https://example.org/x.png"><a href="javascript:alert(1)">word</a></p>',
+    });
+    await page.locator("app-html b").waitFor();
+    assert.equal(
+        await page.locator("app-html").innerHTML(),
+        '<p>A <b>bold</b><a target="_blank" rel="noopener noreferrer">word</a></p>',
+    );
+
+    await send({
+        msgtype: "m.text",
+        body: "Pay 100.00 EUR?\n\n1. Yes",
+        "org.veche.prompt": {
+            v: 1,
+            id: "01JDZZZZZZZZZZZZZZZZZZZZZZ",
+            scope: [ann.id],
+            expires_at_ms: 9_000_000_000_000,
+            choices: [{ id: "yes", label: "Yes" }],
+        },
+    });
+    await message(page, "Pay 100.00 EUR?").waitFor();
+    assert.equal(await page.locator("app-prompt, veche-prompt").count(), 0);
+
+    await send({ msgtype: "m.text", body: "long ".repeat(12_000) });
+    await page.getByRole("button", { name: "Show the whole message" }).waitFor();
+    await send({
+        msgtype: "m.image",
+        body: "broken.png",
+        file: { v: "v2", url: "mxc://example.org/nothing", key: {}, iv: "x", hashes: {} },
+        info: { w: -5, h: "x" },
+    });
+    await page.getByText("This file can't be opened.").waitFor();
+    const secret = { algorithm: "m.megolm.v1.aes-sha2", ciphertext: "AwgA", session_id: "none" };
+    await send({ ...secret, sender_key: "none", device_id: "NONE" }, "m.room.encrypted");
+    await page.getByText("The key for this message has not arrived yet.").waitFor();
+
+    const joined = Object.fromEntries(
+        Array.from({ length: 50_000 }, (_, index) => [
+            `@u${index}:example.org`,
+            { display_name: `User ${index}` },
+        ]),
+    );
+    await page.route("**/joined_members", (route) => route.fulfill({ json: { joined } }));
+    await go(page, room_id, "info");
+    await page.getByText("50,000 members").waitFor();
+    assert.ok((await page.locator(".member").count()) < 40);
+    await assertAccessible(page);
+});
