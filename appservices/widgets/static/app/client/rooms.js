@@ -192,6 +192,8 @@ export class RoomList {
         this._listeners = new Set();
         /** @type {Map<string, string> | undefined} */
         this._partners = undefined;
+        /** @type {Entry[] | undefined} until something changes */
+        this._sorted = undefined;
         this._timer = 0;
         const ofRoom = (/** @type {Room} */ room) => this._touch(room?.roomId);
         const ofEvent = (/** @type {any} */ _, /** @type {Room} */ room) =>
@@ -216,11 +218,13 @@ export class RoomList {
     _touch(id) {
         if (!id) return;
         this._entries.delete(id);
+        this._sorted = undefined;
         this._tell();
     }
 
     _all() {
         this._partners = undefined;
+        this._sorted = undefined;
         this._entries.clear();
         this._tell();
     }
@@ -240,6 +244,7 @@ export class RoomList {
 
     /** @returns {Entry[]} the newest first */
     entries() {
+        if (this._sorted) return this._sorted;
         this._partners ??= partners(this._client);
         const all = this._client.getRooms().flatMap((room) => {
             if (!["join", "invite"].includes(room.getMyMembership())) return [];
@@ -248,7 +253,8 @@ export class RoomList {
             return [found];
         });
         this._sortStrangers(all);
-        return all.toSorted((a, b) => b.at_ms - a.at_ms);
+        this._sorted = all.toSorted((a, b) => b.at_ms - a.at_ms);
+        return this._sorted;
     }
 
     /** @param {string} id @returns {Entry | undefined} */

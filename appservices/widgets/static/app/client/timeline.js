@@ -50,6 +50,8 @@ export class Timeline {
         /** @type {{at: MatrixEvent[], prompts: Asked[]} | undefined} */
         this._matter = undefined;
         this.isAtStart = false;
+        /** @type {WeakMap<MatrixEvent, Message>} */
+        this._made = new WeakMap();
     }
 
     /** @returns {Room | null} */
@@ -138,8 +140,17 @@ export class Timeline {
         };
     }
 
-    /** @param {MatrixEvent} event @returns {Message} */
+    /** @param {MatrixEvent} event @returns {Message} the same again as long as nothing has changed */
     message(event) {
+        const made = this._message(event);
+        const known = this._made.get(event);
+        if (known && isSame(known, made)) return known;
+        this._made.set(event, made);
+        return made;
+    }
+
+    /** @param {MatrixEvent} event @returns {Message} */
+    _message(event) {
         // Of what comes at once, the SDK decrypts only the newest by itself.
         if (event.shouldAttemptDecryption()) void this._client.decryptEventIfNeeded(event);
         const isUnreadable = event.isDecryptionFailure() || event.getType() === "m.room.encrypted";
@@ -231,6 +242,18 @@ function isShown(event, isOfTwo) {
     if (isSignInTalk(event.getSender() ?? "", event.getContent())) return false;
     return SHOWN.has(type) && event.getRelation()?.rel_type !== "m.replace";
 }
+
+/** Whether two views of an event show the same. @param {Message} a @param {Message} b */
+function isSame(a, b) {
+    const keys = /** @type {const} */ (["id", "name", "kind", "status", "reason", "isEdited"]);
+    if (keys.some((key) => a[key] !== b[key])) return false;
+    const isContent = a.content === b.content || a.kind !== "message";
+    return isContent && beside(a) === beside(b);
+}
+
+/** @param {Message} message */
+const beside = ({ reactions, readers }) =>
+    reactions.length || readers.length ? JSON.stringify([reactions, readers]) : "";
 
 /** @param {MatrixEvent} event */
 function isEntry(event) {

@@ -5,20 +5,22 @@
 import { timelineOf } from "../client/timelines.js";
 
 /** Messages in the page. */
-const WINDOW = 100;
-const STEP = 40;
+const WINDOW = 80;
+const STEP = 16;
 const NEAR_PX = 700;
 const END_PX = 60;
 const PAGES_MAX = 20;
 const LIT_MS = 1_500;
 const ROUNDS_MAX = 6;
+/** Elements whose height is known once they have drawn themselves. */
+const DRAWING = "app-message, app-html, app-attachment, app-prompt, veche-prompt, veche-form";
 
 /** @typedef {import("../client/timeline.js").Timeline} Timeline */
 
 /** Waits until the elements below one have drawn what they draw. @param {Element} root */
 async function settled(root) {
     for (let round = 0; round < ROUNDS_MAX; round++) {
-        const waiting = [...root.querySelectorAll("*")]
+        const waiting = [...root.querySelectorAll(DRAWING)]
             .map((one) => /** @type {any} */ (one))
             .filter((one) => one.isUpdatePending);
         if (!waiting.length) return;

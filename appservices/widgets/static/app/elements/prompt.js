@@ -29,6 +29,21 @@ export class AppPrompt extends VecheElement {
         this.isGiven = false;
     }
 
+    connectedCallback() {
+        super.connectedCallback();
+        const { opened } = account();
+        // What was answered, and what is closed, stands in other messages.
+        if (opened)
+            this._unwatch = timelineOf(opened.client, this.roomId).watch(() =>
+                this.requestUpdate(),
+            );
+    }
+
+    disconnectedCallback() {
+        super.disconnectedCallback();
+        this._unwatch?.();
+    }
+
     /** @param {Asked} asked */
     _port(asked) {
         return {

@@ -241,8 +241,8 @@ export class AppChat extends VecheElement {
         return room?.hasEncryptionStateEvent() ? t("End-to-end encrypted") : t("Not encrypted");
     }
 
-    /** @param {Message} message @param {Message | undefined} before */
-    _row(message, before) {
+    /** @param {Message} message @param {Message | undefined} before @param {boolean} isGroup */
+    _row(message, before, isGroup) {
         const timeline = this._timeline;
         const isNewDay = !before || !isSameDay(before.at_ms, message.at_ms);
         const isFirst =
@@ -264,7 +264,7 @@ export class AppChat extends VecheElement {
                 .roomId=${this.roomId}
                 .replied=${replied && timeline?.message(replied)}
                 .isFirst=${isFirst}
-                .isGroup=${this._entry?.kind === "group"}
+                .isGroup=${isGroup}
             ></app-message>
         </li>`;
     }
@@ -306,7 +306,8 @@ export class AppChat extends VecheElement {
                 ${repeat(
                     messages,
                     ({ id }) => id,
-                    (message, index) => this._row(message, messages[index - 1]),
+                    (message, index) =>
+                        this._row(message, messages[index - 1], entry.kind === "group"),
                 )}
             </ol>
         </div>`;

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from appservices.widgets.core.documents import (
     APP,
     APPROVE,
@@ -47,7 +45,7 @@ class TestPaths:
     def test_the_wallet_has_payments(self) -> None:
         assert document_at("/wallet/payments/01JD0000000000000000000001") is WALLET
 
-    @pytest.mark.parametrize(
+    @each_row(
         "path",
         [
             "/services/records/birth-certificate-copy",
