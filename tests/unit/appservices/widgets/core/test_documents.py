@@ -97,6 +97,10 @@ class TestApp:
         assert {app_document_at(path) for path in ("/keys", "/approve", "/x", "//", "")} == {None}
         assert document_at("/app.html") is None
 
+    @pytest.mark.parametrize("path", ["/services", "/services/a/b", "/cases/a", "/wallet", "/pay"])
+    def test_addresses_of_pages_that_it_shows_lead_into_it(self, path: str) -> None:
+        assert app_document_at(path) is APP
+
     def test_it_may_do_what_a_matrix_client_needs(self) -> None:
         found = directives(APP)
 
