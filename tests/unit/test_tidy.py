@@ -38,9 +38,12 @@ FEATURES_NAMED = {
     "veche/protocol/acts.py: agency",
     # Names of Synapse and of clients.
     "veche/cli/processes/homeserver.py: signing.key",
+    "veche/cli/processes/homeserver.py: synapse.app.homeserver",
     "veche/runtime/widget.py: im.vector.modular.widgets",
     "veche/runtime/widget.py: io.element.widgets.layout",
     "veche/runtime/widget.py: widgets",
+    # What klein asks of an object with routes.
+    "veche/api/json_api.py: app",
     # What services publish, read by whoever verifies it, and the API by which files are sealed.
     "veche/api/sealing_client.py: /_veche/signing/v1",
     "veche/cli/verify/signed_files.py: /_veche/signing/v1",

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { AgencyFake } from "./agency_fake.js";
+import { answer } from "./answers.js";
 import { BASE, glance, look, test } from "./harness.js";
 
 const MADE = JSON.parse(readFileSync(process.env.VECHE_ACTS ?? "", "utf-8"));
@@ -27,7 +28,7 @@ const ORGANISATIONS = [
  * @param {string[]} [witnesses]
  */
 async function publish(page, keys, witnesses) {
-    await page.route("**/.well-known/veche/acts?*", (route) => {
+    await answer(page.context(), /\/\.well-known\/veche\/acts\?/, (route) => {
         const organisation = new URL(route.request().url()).searchParams.get("organisation");
         return route.fulfill({
             json: { v: 1, api: "/", keys: keys(organisation ?? ""), witnesses },
@@ -115,7 +116,7 @@ test("a person sees each act on them, checked in the page, and keeps the file th
     const { page } = opened;
     await new AgencyFake().serve(opened);
     await publish(page, () => [MADE.key], [MADE.witness_key]);
-    await page.route("**/_veche/acts/v1/mine**", (route) => {
+    await answer(page.context(), /\/_veche\/acts\/v1\/mine/, (route) => {
         const url = new URL(route.request().url());
         const [, organisation] = /mine\/(.+)$/.exec(url.pathname) ?? [];
         if (!organisation) return route.fulfill({ json: { organisations: ORGANISATIONS } });
@@ -160,7 +161,7 @@ test("who is not signed in is asked to, and nobody did anything to who has no ac
     const opened = await open();
     const { page } = opened;
     let isSignedIn = false;
-    await page.route("**/_veche/acts/v1/mine**", (route) =>
+    await answer(page.context(), /\/_veche\/acts\/v1\/mine/, (route) =>
         isSignedIn
             ? route.fulfill({ json: { organisations: [] } })
             : route.fulfill({ status: 401, json: { errcode: "M_UNAUTHORIZED", error: "Sign in" } }),

@@ -4,10 +4,10 @@
  * a lost network). What depends on a service is tested in the house.
  *
  * @typedef {import("./harness.js").Opened} Opened
- * @typedef {import("playwright-core").Route} Route
+ * @typedef {import("./answers.js").Held} Held
  * @typedef {{method: string, path: string, query: URLSearchParams, body: any, key: string | undefined}} Heard
  */
-import { BASE } from "./harness.js";
+import { answer } from "./answers.js";
 
 export const PERSON = "@alice:localhost";
 export const CASE = "01JD0000000000000000000001";
@@ -18,7 +18,7 @@ const SERVICE = "birth-certificate-copy";
 const TITLE = "Copy of a birth certificate";
 const RULE = "Civil Status Act, section 24";
 
-/** @param {Partial<import("../../appservices/widgets/static/app/agency.js").AskedField> & {id: string, kind: string, label: string}} field */
+/** @param {Partial<import("../../appservices/widgets/static/cases/agency.js").AskedField> & {id: string, kind: string, label: string}} field */
 export function field(field) {
     return {
         required: false,
@@ -224,6 +224,8 @@ export class AgencyFake {
                 organisation: "Town of Riga",
                 bot: "@veche_riga.civil-status:localhost",
                 bot_link: "https://matrix.to/#/@veche_riga.civil-status:localhost",
+                picture: null,
+                hours: [],
                 services: [service()],
             },
         ];
@@ -250,7 +252,7 @@ export class AgencyFake {
      * @param {{isSignedIn?: boolean, language?: string}} [options]
      */
     async serve({ context }, { isSignedIn = true, language = "en" } = {}) {
-        await context.route(`${BASE}/_veche/**`, (route) => this._answer(route));
+        await answer(context, /\/_veche\//, (route) => this._answer(route));
         if (isSignedIn) await context.addInitScript(signIn, { person: PERSON, language });
     }
 
@@ -271,13 +273,13 @@ export class AgencyFake {
         return this.heard.filter((one) => one.method === method && path.test(one.path));
     }
 
-    /** @param {Route} route */
+    /** @param {Held} route */
     async _answer(route) {
         const request = route.request();
         const url = new URL(request.url());
         const path = url.pathname.replace("/_veche", "");
         const body = request.postDataJSON();
-        const key = (await request.allHeaders())["idempotency-key"];
+        const key = request.headers()["idempotency-key"];
         const heard = { method: request.method(), path, query: url.searchParams, body, key };
         const name = `${heard.method} ${path}`;
         if (this.lost.has(name)) return void route.abort("connectionfailed");
@@ -285,27 +287,22 @@ export class AgencyFake {
         const refusal = this.refusals.get(name);
         if (refusal) return void route.fulfill({ status: refusal.status, json: refusal.body });
         const after = url.searchParams.get("after");
-        if (after === String(this._version)) await this._changed(route);
-        if (request.failure()) return;
-        const answer = this._result(heard);
-        const isGone = answer === undefined;
-        await route
-            .fulfill({
-                status: isGone ? 404 : 200,
-                json: isGone ? { errcode: "ORG.VECHE.NOT_FOUND", error: "Not here." } : answer,
-            })
-            .catch(() => {}); // the page is gone, or asks no more
+        if (after === String(this._version)) await this._changed();
+        const result = this._result(heard);
+        const isGone = result === undefined;
+        await route.fulfill({
+            status: isGone ? 404 : 200,
+            json: isGone ? { errcode: "ORG.VECHE.NOT_FOUND", error: "Not here." } : result,
+        });
     }
 
-    /** @param {Route} route */
-    _changed(route) {
+    _changed() {
         return new Promise((resolve) => {
             const wake = () => {
                 this._waiting.delete(wake);
                 resolve(undefined);
             };
             this._waiting.add(wake);
-            route.request().frame().page().once("close", wake);
         });
     }
 

@@ -7,6 +7,8 @@
  * @typedef {{status?: number, body: unknown}} Given
  * @typedef {{method: string, path: string, body: any}} Heard
  */
+import { answer } from "./answers.js";
+
 export const PERSON = "@alice:localhost";
 export const NONCE = "abcdefghijklmnopqrstuvwxyz234567";
 const HOUR_MS = 3_600_000;
@@ -96,7 +98,7 @@ export function refusal(errcode, status, more = {}) {
 export async function fake(context, table) {
     /** @type {Heard[]} */
     const heard = [];
-    await context.route("**/_veche/**", async (route) => {
+    await answer(context, /\/_veche\//, async (route) => {
         const request = route.request();
         const path = new URL(request.url()).pathname.replace("/_veche/", "");
         const one = { method: request.method(), path, body: request.postDataJSON() };

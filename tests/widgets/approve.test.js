@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { canonicalBytes } from "../../appservices/widgets/static/kit/canonical.js";
+import { answer } from "./answers.js";
 import {
     NONCE,
     PERSON,
@@ -41,7 +42,8 @@ async function atQuestion(open, kind, more = {}, table = {}) {
     });
     const approve = new ApprovePage(page);
     await approve.visit(NONCE);
-    await approve.heading.waitFor();
+    // Until then it shows that no link led here.
+    await approve.heading.filter({ hasNotText: "This link is damaged" }).waitFor();
     return { page, approve, heard, listed, public_key };
 }
 
@@ -200,30 +202,32 @@ test("what cannot be approved says why, and has no button", async ({ open, expec
         [{ state: "closed", asked: null }, "This is not asked any more", "closed"],
         [{ keys: [] }, "This device has no key of yours", "no-key"],
     ]);
+    /** @type {Given | "lost"} */
+    let told = { body: openAnswer(asked("payment")) };
+    const table = { [LOOK]: () => told };
+    const { page, approve, listed } = await atQuestion(open, "payment", {}, table);
     for (const [more, words, name] of cases) {
-        const { page, approve } = await atQuestion(open, "payment", more);
+        told = { body: openAnswer(asked("payment"), { keys: [listed], ...more }) };
+        await page.reload();
         await page.getByText(words).first().waitFor();
         if (name === "no-key") await page.getByText("may approve this after 12 hours").waitFor();
         if (name === "no-key" || name === "expired") await glance(page, `approve-${name}`);
         assert.equal(await approve.yes.filter({ hasText: "Pay" }).count(), 0, words);
     }
-    const gone = await atQuestion(
-        open,
-        "payment",
-        {},
-        { [LOOK]: refusal("ORG.VECHE.NOT_FOUND", 404) },
-    );
-    await gone.page.getByText("There is nothing to approve").waitFor();
-    const lost = await atQuestion(open, "payment", {}, { [LOOK]: () => "lost" });
-    await lost.page.getByRole("button", { name: "Try again" }).waitFor();
-    await lost.approve.visit("{damaged");
-    await lost.page.getByText("This link is damaged").waitFor();
+    told = refusal("ORG.VECHE.NOT_FOUND", 404);
+    await page.reload();
+    await page.getByText("There is nothing to approve").waitFor();
+    told = "lost";
+    await page.reload();
+    await page.getByRole("button", { name: "Try again" }).waitFor();
+    await approve.visit("{damaged");
+    await page.getByText("This link is damaged").waitFor();
 });
 
 test("a key that is too new says so before one presses, and may decline", async ({ open }) => {
     const { page, approve, listed } = await atQuestion(open, "payment");
     const held = { ...listed, held_until_ms: Date.UTC(2030, 0, 2, 10) };
-    await page.route(/\/approvals\/v1\/[a-z0-9]{32}/, (route) =>
+    await answer(page.context(), /\/approvals\/v1\/[a-z0-9]{32}/, (route) =>
         route.fulfill({ json: openAnswer(asked("payment"), { keys: [held] }) }),
     );
     await page.reload();
@@ -353,10 +357,10 @@ test("the tab that is used again shows what is asked last, whichever answer come
     const { page, approve, listed } = await atQuestion(open, "payment");
     const { promise: held, resolve: release } = gate();
     const later = { ...asked("release"), nonce: "b".repeat(32) };
-    await page.route(`**/approvals/v1/${later.nonce}?*`, (route) =>
+    await answer(page.context(), new RegExp(`/approvals/v1/${later.nonce}\\?`), (route) =>
         route.fulfill({ json: openAnswer(later, { keys: [listed] }) }),
     );
-    await page.route(`**/${LOOK.split(" ")[1]}?*`, async (route) => {
+    await answer(page.context(), new RegExp(`/${LOOK.split(" ")[1]}\\?`), async (route) => {
         await held;
         return route.fallback();
     });

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { AgencyFake, CASE, PROMPT, draftCase, prompt, theCase } from "./agency_fake.js";
+import { answer } from "./answers.js";
 import { BASE, gate, glance, look, test, until } from "./harness.js";
-import { approvePath } from "./pages/approve.js";
 import { CasePage } from "./pages/case.js";
 
 const NAME = "Name of the child";
@@ -112,7 +112,7 @@ test("what is typed while the service keeps the words before is no change elsewh
     /** @type {string[]} */
     const kept = [];
     let isHeld = true;
-    await opened.context.route("**/draft?*", async (route) => {
+    await answer(opened.context, /\/draft\?/, async (route) => {
         const { values } = route.request().postDataJSON();
         kept.push(`${values.child_name} ${isHeld}`);
         fake.change({ ...fake.case, draft: values }); // seen before the answer comes
@@ -148,7 +148,7 @@ test("nothing is kept while the form is sent, and again if it is refused", async
     await opened.page.clock.install();
     const { fake, one } = await caseOf(opened, draftCase());
     const { promise: held, resolve: release } = gate();
-    await opened.context.route("**/answers?*", async (route) => {
+    await answer(opened.context, /\/answers\?/, async (route) => {
         await held;
         const json = { errcode: "ORG.VECHE.ANSWER_REFUSED", error: "Not now.", reason: "late" };
         return route.fulfill({ status: 409, json });
@@ -252,7 +252,7 @@ test("an answer that comes too late is told in the words of the office", async (
     await one.alert.getByText(error).waitFor();
 });
 
-test("an approval opens in a tab of its own, with what is asked behind the #", async ({
+test("an approval opens in a tab of its own, with the nonce alone behind the #", async ({
     open,
     expect,
 }) => {
@@ -276,7 +276,7 @@ test("an approval opens in a tab of its own, with what is asked behind the #", a
     await tab.waitForURL(/approve/);
     const address = new URL(tab.url());
     assert.equal(address.origin + address.pathname, `${BASE}/approve`);
-    assert.deepEqual(JSON.parse(decodeURIComponent(address.hash.slice(1))), ASKED);
+    assert.equal(address.hash, `#${ASKED.nonce}`);
     await one.page.getByText("Approve it in the tab that opened.").waitFor();
     fake.change(theCase({ state: "submitted", state_text: "submitted" }));
     await one.state.getByText("submitted").waitFor();
@@ -300,14 +300,14 @@ test("a browser that opens no tab is told, and the page for approving is a link"
     await one.page.getByText("Your browser did not open the tab.").waitFor();
     const link = one.page.getByRole("link", { name: "Open the page for approving" });
 
-    assert.equal(await link.getAttribute("href"), approvePath(ASKED));
+    assert.equal(await link.getAttribute("href"), `/approve#${ASKED.nonce}`);
 });
 
 test("a document is downloaded only if it is what was issued", async ({ open }) => {
     const sha256 = createHash("sha256").update(FILE).digest("hex");
     const opened = await open();
     const { fake, one } = await caseOf(opened, theCase({ documents: [issued(sha256)] }));
-    await opened.context.route(`${BASE}/**/documents/*`, (route) =>
+    await answer(opened.context, /\/documents\//, (route) =>
         route.fulfill({ body: FILE, contentType: "application/pdf" }),
     );
     await glance(opened.page, "case-document");
@@ -428,7 +428,7 @@ test("an answer about the session of before does not end the one of now", async 
     const { page } = opened;
     const { one } = await caseOf(opened, draftCase());
     const { promise: held, resolve: release } = gate();
-    await page.route("**/draft?*", async (route) => {
+    await answer(page.context(), /\/draft\?/, async (route) => {
         await held;
         return route.fulfill({ status: 401, json: { errcode: "ORG.VECHE.SIGN_IN", error: "" } });
     });

@@ -3,6 +3,7 @@
  * needs in lines of JSON on standard output, and reads one line for each.
  */
 import { createInterface } from "node:readline";
+import { answer } from "./answers.js";
 import { keyHere } from "./approvals_fake.js";
 import { BASE } from "./control.js";
 import { press } from "./press.js";
@@ -41,7 +42,7 @@ export async function person(browser, name, owner) {
  * @param {object[]} keys as the service lists them
  */
 export async function served(context, keys) {
-    await context.route("**/_veche/approvals/**", (route) =>
+    await answer(context, /\/_veche\/approvals\//, (route) =>
         route.fulfill({ json: { state: "open", keys, now_ms: Date.now() } }),
     );
 }

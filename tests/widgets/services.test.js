@@ -1,6 +1,7 @@
 // stage: pages
 import assert from "node:assert/strict";
 import { AgencyFake, CASE, service, servicePage } from "./agency_fake.js";
+import { answer } from "./answers.js";
 import { gate, glance, look, test, until } from "./harness.js";
 import { ServicePage, ServicesPage } from "./pages/services.js";
 
@@ -173,7 +174,7 @@ test("a button that waits keeps the focus, and is pressed once", async ({ open }
     await page.visit("riga.civil-status", "birth-certificate-copy");
     await page.start.focus();
     let begun = 0;
-    await opened.context.route("**/_veche/agency/v1/cases?*", async (route) => {
+    await answer(opened.context, /\/agency\/v1\/cases\?/, async (route) => {
         if (route.request().method() !== "POST") return route.fallback();
         begun += 1;
         await held;
@@ -199,7 +200,7 @@ test("a case whose chat takes long is told so, and goes on by the same key", asy
     /** @type {Set<string | undefined>} */
     const keys = new Set();
     let isThere = false;
-    await opened.context.route("**/_veche/agency/v1/cases?*", (route) => {
+    await answer(opened.context, /\/agency\/v1\/cases\?/, (route) => {
         if (isThere || route.request().method() !== "POST") return route.fallback();
         keys.add(route.request().headers()["idempotency-key"]);
         return route.fulfill({ json: { case: null, is_chat_new: true } });

@@ -7,6 +7,7 @@
  */
 import { readFileSync } from "node:fs";
 import { extname } from "node:path";
+import { answer } from "./answers.js";
 import { keyHere } from "./approvals_fake.js";
 import { launch } from "./browser.js";
 import { BASE } from "./control.js";
@@ -37,7 +38,7 @@ async function signedIn(name) {
     await page.goto(`${BASE}/approve`);
     const { listed, public_key } = await keyHere(page, account);
     await tell({ name, id: listed.id, public_key });
-    await context.route("**/_veche/approvals/**", (route) =>
+    await answer(context, /\/_veche\/approvals\//, (route) =>
         route.fulfill({ json: { state: "open", keys: [listed], now_ms: Date.now() } }),
     );
     await keepSession(page, { person: account, token: `room.${name}` });

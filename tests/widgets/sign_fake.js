@@ -6,6 +6,7 @@
  * @typedef {{method: string, path: string, body: any}} Heard
  * @typedef {(heard: Heard) => unknown} Answer JSON; a Buffer; `{status, body}` of a refusal
  */
+import { answer } from "./answers.js";
 import { ask } from "./control.js";
 
 export const SESSION = "01KAV3Z8K4Q6V5W7X9Y0A1B2C3";
@@ -69,7 +70,7 @@ function nameOf(path, method) {
 export async function serve(context, answers) {
     /** @type {Heard[]} */
     const heard = [];
-    await context.route("**/_veche/**", async (route) => {
+    await answer(context, /\/_veche\//, async (route) => {
         const request = route.request();
         const method = request.method();
         const path = new URL(request.url()).pathname.replace("/_veche/", "");
@@ -78,8 +79,8 @@ export async function serve(context, answers) {
         const body = raw && (isJson ? JSON.parse(raw.toString()) : raw);
         const one = { method, path, body };
         heard.push(one);
-        const answer = answers[nameOf(path, method)];
-        const given = answer ? await answer(one) : refused("NOT_FOUND", 404);
+        const wanted = answers[nameOf(path, method)];
+        const given = wanted ? await wanted(one) : refused("NOT_FOUND", 404);
         if (Buffer.isBuffer(given)) await route.fulfill({ body: given });
         else if (isRefusal(given)) await route.fulfill({ status: given.status, json: given.body });
         else await route.fulfill({ json: given });

@@ -1,5 +1,6 @@
 /** The page that asks for private signatures, and a service that is made up behind it. */
 import { createDecipheriv } from "node:crypto";
+import { answer } from "./answers.js";
 import { BASE, ask } from "./harness.js";
 import { keepSession } from "./kept_session.js";
 import { serve } from "./sign_fake.js";
@@ -48,7 +49,7 @@ export async function atNew(
     const { page, context } = await open({ reducedMotion: "reduce", ...device });
     const heard = await serve(context, answers);
     // Asked on every visit, of anybody: no part of what somebody does here.
-    await context.route("**/_veche/signing/v1/authorities", (route) =>
+    await answer(context, /\/_veche\/signing\/v1\/authorities$/, (route) =>
         route.fulfill({ json: { authorities } }),
     );
     if (isSignedIn) await keepSession(page);

@@ -1,6 +1,6 @@
 // stage: signing
 import assert from "node:assert/strict";
-import { BASE, ask, glance, look, test } from "./harness.js";
+import { BASE, ask, gate, glance, look, test } from "./harness.js";
 import { keepSession } from "./kept_session.js";
 import { SESSION, serve, table } from "./sign_fake.js";
 
@@ -9,9 +9,10 @@ const OWNED = `signing/v1/owned/${SESSION}`;
 /**
  * The page of who asks for the signatures, and takes no part.
  * @param {import("./harness.js").Stage["open"]} open
- * @param {{isSignedIn?: boolean, said?: Record<string, unknown>}} [options]
+ * @param {{isSignedIn?: boolean, said?: Record<string, unknown>, file?: Promise<unknown>}} [options] `file`:
+ *     what the document waits for
  */
-async function atOwned(open, { isSignedIn = true, said = {} } = {}) {
+async function atOwned(open, { isSignedIn = true, said = {}, file } = {}) {
     const begun = await ask("begin", {});
     const { page, context } = await open({ reducedMotion: "reduce" });
     if (isSignedIn) await keepSession(page, { person: "@carol:localhost" });
@@ -21,8 +22,13 @@ async function atOwned(open, { isSignedIn = true, said = {} } = {}) {
         const you = { ...one.you, party: "p9", role: "viewer", state: "waiting", can_act: false };
         return { ...one, you, is_yours: true, ...now };
     };
+    const { blob = () => undefined, ...answers } = table([]);
     const heard = await serve(context, {
-        ...table([]),
+        ...answers,
+        blob: async (one) => {
+            await file;
+            return blob(one);
+        },
         [`GET ${OWNED}`]: view,
         [`POST ${OWNED}/remind`]: async () => ({ count: 2, waiting: 2, view: await view() }),
         [`POST ${OWNED}/extend`]: async ({ body }) => {
@@ -42,6 +48,19 @@ async function atOwned(open, { isSignedIn = true, said = {} } = {}) {
 /** @param {import("./sign_fake.js").Heard[]} heard @param {string} act @returns {any[]} */
 const posted = (heard, act) =>
     heard.filter(({ path }) => path === `${OWNED}/${act}`).map(({ body }) => body);
+
+test("nothing can be pressed before the document is here", async ({ open }) => {
+    const { promise: file, resolve: release } = gate();
+    const { page, heard } = await atOwned(open, { file });
+    const remind = page.getByRole("button", { name: "Remind" });
+    await remind.waitFor();
+    assert.ok(await remind.isDisabled(), "a press would be lost");
+    release(true);
+    await remind.click();
+    await page.getByText("2 persons are reminded.").waitFor();
+
+    assert.equal(posted(heard, "remind").length, 1);
+});
 
 test("who asks reminds, gives more time, and takes it back once they have seen who signed", async ({
     open,

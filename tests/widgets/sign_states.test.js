@@ -1,5 +1,6 @@
 // stage: signing
 import assert from "node:assert/strict";
+import { answer } from "./answers.js";
 import { BASE, ask, gate, press, test } from "./harness.js";
 import { keepSession } from "./kept_session.js";
 import { atSign } from "./sign_begun.js";
@@ -109,6 +110,7 @@ test("who leaves while a list is signed is asked whether they mean it", async ({
     await page.getByText("1 document is signed.").waitFor();
 });
 
+// long
 test("a session that is over meanwhile does not keep whoever has the link from signing", async ({
     open,
     expect,
@@ -116,7 +118,7 @@ test("a session that is over meanwhile does not keep whoever has the link from s
     expect(/status of 401/);
     const { page, sign } = await atSign(open);
     await keepSession(page);
-    await page.context().route("**/_veche/approvals/**", (route) => {
+    await answer(page.context(), /\/_veche\/approvals\//, (route) => {
         if (!route.request().headers().authorization) return route.fallback();
         return route.fulfill({ status: 401, json: { errcode: "ORG.VECHE.SIGN_IN", error: "" } });
     });

@@ -398,7 +398,7 @@ export class VecheSign extends VecheElement {
 
     /** @param {View} view */
     _act(view) {
-        const { missing, doing } = this;
+        const [missing, doing] = [this.missing, this.paper ? this.doing : "open"];
         const isToApprove = isOwn(view);
         const isAtProvider = isToApprove && view.you.own?.is_approved && view.you.own.provider;
         return html`${this._read()}
@@ -490,7 +490,7 @@ export class VecheSign extends VecheElement {
         return html`<div class="alone wide">
             <h1 tabindex="-1"><bdi>${view.title}</bdi></h1>
             ${standing(view)} ${mode(view)} ${facts(view)} ${code(view)} ${parties(view)}
-            ${owning(view, this.doing, this.said, (act, until_ms) => void this._doAndLook(act, ({ view: one }) => actAsAsker(one, act, until_ms)))}
+            ${owning(view, this.paper ? this.doing : "open", this.said, (act, until_ms) => void this._doAndLook(act, ({ view: one }) => actAsAsker(one, act, until_ms)))}
             <h2>${t("The document")}</h2>
             ${signedBefore(this.paper)}
             ${view.you.can_act ? html`${this._pages(view)}${witnessing(view)}${this._act(view)}` : this._file(view)}

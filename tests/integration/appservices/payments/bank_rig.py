@@ -166,8 +166,8 @@ class BankCase(TestCase):
         self.rail = PickyRail(self.connections, self.key)
         own = Party("Demo Institution", CUSTOMER)
         banks = {BANK: Bank(BANK, own, "EUR", self.rail)}
-        desk = Desk(self.home.database, Vault(b"k" * 32), banks, self._tell)
-        self.banking = Banking(desk)
+        self.desk = Desk(self.home.database, Vault(b"k" * 32), banks, self._tell)
+        self.banking = Banking(self.desk)
         tasks, home = Tasks(running_max=100), cast("Any", self.home)
         self.writer = Writer(self.dsn, reactor)
         attempts = Attempts(home, self.writer, self.settles())

@@ -121,10 +121,11 @@ def _run(state: Path, folder: Path) -> Iterator[Run]:
 
 
 def _new(state: Path, output: Path, *, port: int | None = None, options: Sequence[str] = ()) -> Run:
-    free, pages_port = free_ports(2)
+    free, pages_port, app_port = free_ports(3)
     port = port or free
     module = "tests.integration.veche.cli.run_up"
     ports = ["--port", str(port), "--pages-port", str(pages_port)]
+    ports += ["--app-port", str(app_port)]
     command = [sys.executable, "-m", module, "--state", str(state), *ports, *options]
     return Run(state, port, pages_port, Child(command, ROOT, output))
 

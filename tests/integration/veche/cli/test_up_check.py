@@ -30,10 +30,11 @@ MEMORY_MIB_MAX: Final = 150
 
 
 def check(state: Path) -> subprocess.CompletedProcess[str]:
-    port, pages_port = free_ports(2)
+    port, pages_port, app_port = free_ports(3)
+    ports = ["--port", str(port), "--pages-port", str(pages_port), "--app-port", str(app_port)]
     command = [sys.executable, "-m", "veche.cli.main", "up", "--check"]
     return subprocess.run(
-        [*command, "--state", str(state), "--port", str(port), "--pages-port", str(pages_port)],
+        [*command, "--state", str(state), *ports],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -70,6 +70,8 @@ def test_amounts_are_in_minor_units_of_their_currency() -> None:
         ({"first_payee_limits": {"EUR": "1,250"}}, "should be an amount"),
         ({"grants": {"@a:b": "5"}}, "should be an amount"),
         ({"grants": {"@a:b": "5 USD"}}, "USD should be in currencies too"),
+        ({"newcomer_grant": "5"}, "should be an amount"),
+        ({"newcomer_grant": "5 USD"}, "USD should be in currencies too"),
         ({"name": {}}, "should be a text"),
         ({"time_zone": "Mars"}, "should be a time zone"),
         ({"dispute_desk": ["carol"]}, "should match pattern"),

@@ -118,6 +118,17 @@ def test_the_csv_says_the_same(found: list[Row], text: str) -> None:
     assert all(line[7].removeprefix("'") == text.removeprefix("'") for line in lines)
 
 
+@each_row("odd", ["\ufffe", "\uffff", "\x0b", "\ud800"])
+def test_no_character_of_somebody_s_name_keeps_a_statement_from_being_made(odd: str) -> None:
+    row = Row(1, NOW_MS, "1", 8, OWN, 5, 0)
+    one = statement_of([row], 0, Said(f"Mal{odd}lory", f"{odd}rent"))
+    [event] = read_events(write_camt(one, "S1", NOW_MS).data)
+
+    assert isinstance(event, Closed)
+    [entry] = event.statement.entries
+    assert (entry.other_name, entry.text) == ("Mal\ufffdlory", "\ufffdrent")
+
+
 @each_row("first", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_of_a_csv_is_a_formula(first: str) -> None:
     row = Row(1, NOW_MS, "1", 8, OWN, 5, 0)

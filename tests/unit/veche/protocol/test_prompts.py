@@ -23,6 +23,7 @@ from veche.protocol.prompts import (
     REACTIONS_MAX,
     SCOPE_MAX,
     Answer,
+    ApproveHint,
     Choice,
     Prompt,
     TrustLabel,
@@ -32,8 +33,10 @@ from veche.protocol.prompts import (
 )
 from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 from veche.protocol.wire import parse
+from veche.runtime.web.public import PageLinks
 
 CATALOGUE = Catalogue.load("veche.protocol")
+MANDATE = {"what": "guardian bob", "text": "Bob agrees to large payments"}
 INTRO = (Heading("Invoice 17"), Paragraph("Water for October."))
 FORM = Form(fields=(Field(id="reason", kind=FieldKind.TEXT, label="Why?"),))
 
@@ -62,6 +65,39 @@ def test_the_text_of_a_prompt_is_complete() -> None:
         "https://town.example/p/1"
     )
     assert content["m.mentions"] == {"user_ids": [ALICE]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown", "words"),
+    [
+        (
+            "payment",
+            {
+                "payee": "shop",
+                "payee_name": "Shop",
+                "amount": {"minor": 1250, "currency": "EUR"},
+                "reference": "Bread",
+            },
+            "Approve 12.50 EUR with your key",
+        ),
+        ("mandate", MANDATE, "“Agree”: approve it with your key"),
+    ],
+)
+def test_the_link_to_what_is_approved_is_short_and_stands_behind_words(
+    kind: str, shown: dict[str, Any], words: str
+) -> None:
+    approve = {"kind": kind, "nonce": "a" * 32, "person": ALICE, "shown": shown}
+    choice = Choice.model_validate({"id": "agree", "label": "Agree", "approve": approve})
+    decline = Choice(id="decline", label="Decline")
+    prompt = a_prompt().model_copy(update={"choices": (choice, decline)})
+    url = PageLinks("https://veche.example.org").approve("a" * 32)
+
+    content = prompt_content(prompt, INTRO, CATALOGUE, "en", hints=[ApproveHint("agree", url)])
+
+    check_message(content)
+    assert f'<a href="{url}">{words}</a>' in content["formatted_body"]
+    assert content["body"].endswith(f"{words}\n{url}")
+    assert len(url) < 80
 
 
 @each_row("language", LANGUAGES)

@@ -49,6 +49,7 @@ from appservices.agency.core.sections import (
 from appservices.agency.core.states import Happened, Role, State, TimerKind
 from appservices.agency.core.steps_section import BECAUSE_CHARACTERS_MAX, MESSAGE_CHARACTERS_MAX
 from appservices.agency.core.texts.menu import (
+    EVERYDAY,
     MENU_SERVICES_MAX,
     help_doc,
     intro_question,
@@ -81,6 +82,7 @@ from tests.unit.appservices.agency.builders import (
     service_data,
 )
 from veche.contracts.agency.case import CASE_KEY
+from veche.protocol.commands import MORE
 from veche.protocol.ids import UserId, derived_ulid
 from veche.protocol.inbound import Trust
 from veche.protocol.message import body, edit, html, text
@@ -315,8 +317,16 @@ class TestMenu:
 
     @each_row("language", LANGUAGES)
     def test_help_names_every_command(self, language: str) -> None:
-        words = body(help_doc(context(language=language)))
+        words = body(help_doc(context(language=language), is_whole=True))
         assert all(command.word(language) in words for command in ROOM_COMMANDS)
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_help_is_five_lines_and_how_to_see_more(self, language: str) -> None:
+        words = body(help_doc(context(language=language)))
+        shown = [one for one in ROOM_COMMANDS if f"\n• {one.word(language)}:" in words]
+        assert sorted(shown, key=EVERYDAY.index) == list(EVERYDAY)
+        assert len(EVERYDAY) == 5
+        assert words.endswith(MORE.word(language))
 
 
 class TestCommands:

@@ -144,6 +144,9 @@ CASES = {
     "a fine of a person": an_invoice([line(1_000, NO_SUBJECT)], buyer=PERSON, is_paid=True),
     "exempt": an_invoice([line(1_000, EXEMPT), line(2, EXEMPT)]),
     "many lines": an_invoice([line(33 + n) for n in range(200)]),
+    "a name that XML cannot have": an_invoice(
+        [line(1_000)], buyer=Buyer(name="Mal\uffffl", country="DE")
+    ),
 }
 
 
