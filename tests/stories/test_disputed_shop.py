@@ -85,6 +85,7 @@ def posted(bank: Bank, client: Client, path: str, body: dict[str, Any]) -> tuple
     return status, json.loads(answer)
 
 
+@pytest.mark.long
 def test_a_shop_and_a_buyer_settle_a_dispute(bank: Bank, persons: list[Client]) -> None:
     alice, bob, clerk = persons
     question = alice.ask("pay 20 EUR to Lindenau Bakery for bread")
