@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import services
-from tests.support.long import LONG, is_long
+from tests.support.long import LONG, is_long, many
 from tests.support.people import why_not_rust
 from tests.support.processes import ROOT
 
@@ -23,12 +25,6 @@ LONGEST_FIRST: Final = ("stories", "widgets", "integration")
 """Folders whose files start homeservers and browsers: a long file that comes last leaves the other
 cores of the machine with nothing to do."""
 
-# A slow or busy machine is no reason to fail.
-settings.register_profile(
-    "veche", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
-settings.load_profile("veche")
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that are ours."""
@@ -39,6 +35,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Tell the processes of tests what kind of run this is, before any test is collected."""
     if config.getoption("long"):
         os.environ[LONG] = "1"
+    # A slow or busy machine is no reason to fail.
+    settings.register_profile(
+        "veche",
+        max_examples=many(ordinary=40, long=100),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        print_blob=True,
+    )
+    settings.load_profile("veche")
 
 
 def pytest_report_header() -> list[str]:
@@ -56,6 +61,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [one for one in items if not one.get_closest_marker("long")]
     items.sort(key=_turn)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Have each worker rewrite the assertions of another part of the tests first.
+
+    All of them import all tests, and what is rewritten once is kept: in a new checkout each would
+    rewrite everything otherwise.
+    """
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None or session.config.args != session.config.getini("testpaths"):
+        return
+    number, count = int(worker["workerid"].removeprefix("gw")), worker["workercount"]
+    for path in sorted((ROOT / "tests").rglob("test_*.py"))[number::count]:
+        with contextlib.suppress(Exception):  # it is collected later, and says then what is wrong
+            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 
 
 def pytest_collection_finish() -> None:

@@ -8,19 +8,23 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from veche.api.sealing_client import SealSection
-from veche.runtime.config import Duration, FilePath, SecretPath, Section
+from veche.runtime.config import Duration, FilePath, InputPath, SecretPath, Section
 from veche.runtime.config.sections import Names, TimeZone, WebAddress
 
 OFFICES_MAX = 50
 SERVICES_MAX = 100
 STAFF_MAX = 200
 HOLIDAYS_MAX = 1_000
+OPENINGS_MAX = 4
 DAY_MS = 24 * 3600 * 1000
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
+Opening = Annotated[
+    str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")
+]
 Date = Annotated[dt.date, Field(strict=False)]
 
 
@@ -52,10 +56,26 @@ class OfficeSection(Section):
     """Files of its services. ``veche service check`` tells what is wrong in one."""
     staff: list[StaffSection] = Field(min_length=1, max_length=STAFF_MAX)
     """Who works there."""
+    avatar: InputPath | None = None
+    """Its coat of arms, a PNG or SVG file: the picture of its bot, and on pages. Left out: that of
+    the organisation."""
+    hours: dict[Weekday, list[Opening]] = Field(default_factory=dict)
+    """When it is open: ``{mon: ["08:00-12:00", "14:00-18:00"]}``; other days it is closed. People
+    read it on pages and when they ask for a person."""
     holidays: list[Date] = Field(default_factory=list, max_length=HOLIDAYS_MAX)
     """Days on which it does not work, as ``2026-12-25``."""
     weekend: tuple[Weekday, ...] = Field(default=("sat", "sun"), max_length=6, strict=False)
     """Days of the week on which it does not work."""
+
+    @model_validator(mode="after")
+    def _check_hours(self) -> Self:
+        for day, times in self.hours.items():
+            moments = [moment for one in times for moment in one.split("-")]
+            if len(times) > OPENINGS_MAX or moments != sorted(set(moments)):
+                raise ValueError(
+                    f"hours: {day}: give at most {OPENINGS_MAX} times, one after the other"
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_staff(self) -> Self:
@@ -86,6 +106,8 @@ class OrganisationSection(Section):
     """Its name in the log of acts."""
     name: Names
     """By language."""
+    avatar: InputPath | None = None
+    """Its coat of arms, a PNG or SVG file: the picture of its offices' bots, and on pages."""
     time_zone: TimeZone = "UTC"
     """Where its days begin and end."""
     region: str = Field(default="DE", pattern=r"^[A-Z]{2}$")

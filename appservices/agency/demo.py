@@ -35,6 +35,7 @@ def demo(place: Place) -> DemoPart:
     definitions = place.examples / "services"
     section = agency_section(definitions, place.pages_url, place.key(TOWN, "bank"))
     [town] = section["organisations"]
+    town["avatar"] = str(place.examples / "pictures" / "lindenau.svg")
     seal_key = place.key(TOWN, "authority")
     town["seal"] = {"url": place.pages_url, "key_path": str(seal_key)}
     town["offices"][0]["services"].append(str(definitions / f"{SIGNED_SERVICE}.yaml"))
@@ -61,6 +62,8 @@ def agency_section(
             "de": "Standesamt",
             "uk": "Відділ ДРАЦС",
         },
+        "hours": {day: ["08:00-12:00", "13:00-16:00"] for day in ("mon", "tue", "thu")}
+        | {"wed": ["08:00-12:00"], "fri": ["08:00-13:00"]},
         "services": [str(definitions / f"{service}.yaml") for service in services],
         "staff": [
             {

@@ -17,6 +17,7 @@ import attrs
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import TooLargeError
 from veche.protocol.forms.models import FILE_BYTES_MAX
+from veche.runtime.files.qr_codes import draw_svg
 from veche.runtime.files.typesetting import ARCHIVE, TypesettingError, check_source, typeset
 
 if TYPE_CHECKING:
@@ -47,8 +48,44 @@ class Document:
         return Document(pdf, hashlib.sha256(pdf).hexdigest())
 
 
+@attrs.frozen
+class Emblems:
+    """What a document shows of the office, beside its data.
+
+    Attributes:
+        arms: Its coat of arms, as PNG; None: it has none.
+        check_url: Where anybody can check the document; None: there are no pages.
+        seal: Name of the organisation whose seal the document gets; None: it gets none.
+    """
+
+    arms: bytes | None = None
+    check_url: str | None = None
+    seal: str | None = None
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """The words, as a template finds them."""
+        words = {"check_url": self.check_url, "seal": self.seal}
+        return {name: value for name, value in words.items() if value is not None}
+
+    @property
+    def pictures(self) -> Mapping[str, bytes]:
+        """The pictures, by their files."""
+        code = draw_svg(self.check_url) if self.check_url is not None else None
+        files = {"arms.png": self.arms, "check_code.svg": code}
+        return {name: data for name, data in files.items() if data is not None}
+
+
+NO_EMBLEMS: Final = Emblems()
+
+
 def make_document(
-    template: bytes, data: Mapping[str, Any], *, issued_at_ms: int, fonts: Path | None = None
+    template: bytes,
+    data: Mapping[str, Any],
+    *,
+    issued_at_ms: int,
+    emblems: Emblems = NO_EMBLEMS,
+    fonts: Path | None = None,
 ) -> Document:
     """Make a document. It takes 5 to 200 ms of one core, so run it in a thread.
 
@@ -57,6 +94,7 @@ def make_document(
             ``json(bytes(sys.inputs.data))``.
         data: JSON without floats (see ``core.document_data``), at most ``DATA_BYTES_MAX``.
         issued_at_ms: Date of the PDF, UTC.
+        emblems: Of the office.
         fonts: Folder with further fonts. Those of typst have Latin, Cyrillic, Greek, Hebrew and
             Arabic letters, but no Chinese or Japanese ones; PDF/A refuses what no font can show.
 
@@ -72,7 +110,15 @@ def make_document(
     if len(inputs) > DATA_BYTES_MAX:
         raise TooLargeError(f"the data of the document is over {DATA_BYTES_MAX} bytes")
     try:
-        pdf = typeset(template, inputs.decode(), at_ms=issued_at_ms, standard=ARCHIVE, fonts=fonts)
+        pdf = typeset(
+            template,
+            inputs.decode(),
+            at_ms=issued_at_ms,
+            standard=ARCHIVE,
+            fonts=fonts,
+            inputs=emblems.inputs,
+            pictures=emblems.pictures,
+        )
     except TypesettingError as e:
         raise TypesettingError(f"the template does not work: {e}") from e
     if len(pdf) > FILE_BYTES_MAX:

@@ -45,6 +45,7 @@ from veche.bots import check_topics, log_undelivered, receive
 from veche.messaging.service import BotAccount
 from veche.messaging.webhooks import Webhooks
 from veche.protocol.ids import UserId
+from veche.runtime.files.pictures import read_picture
 from veche.runtime.vault import Vault
 from veche.transparency.notes import read_verifier_key
 
@@ -95,6 +96,7 @@ class Payments:
             UserId(f"@{BOT_LOCALPART}:{host.server_name}"),
             section.name_in(section.language),
             section.id,
+            read_picture(section.avatar),
         )
         self._host = host
         self._section = section

@@ -17,7 +17,7 @@ from veche.contracts.payments.invoice_tax import SCHEME, VAT_ID, Endpoint
 from veche.protocol.errors import MalformedError
 from veche.protocol.money import MINOR_MAX, Money, minor_digits, parse_money
 from veche.protocol.unpadded_base64 import decode_base64
-from veche.runtime.config import SecretPath, Section
+from veche.runtime.config import InputPath, SecretPath, Section
 from veche.runtime.config.sections import Duration, Names, Networks, TimeZone, WebAddress
 from veche.transparency.envelope import is_verification_key
 from veche.transparency.notes import VerifierKey, read_verifier_key
@@ -182,9 +182,9 @@ class OrganisationSection(Section):
     tax: TaxSection = Field(default_factory=TaxSection)
     """What its tax invoices say of it."""
     is_paid_by_name: bool = False
-    """Whether people may pay it without an invoice of its own, by its id and with an amount and
-    words that they choose: ``pay lindenau-bakery 5 EUR bread``. It hears of an invoice that is paid
-    then. Never an ``office``: what that asks for is an act."""
+    """Whether people may pay it without an invoice of its own, by its id or name and with an amount
+    and words that they choose: ``pay lindenau-bakery 5 EUR bread``. It hears of an invoice that is
+    paid then. Never an ``office``: what that asks for is an act."""
     two_keys_above: Amounts = Field(default_factory=dict)
     """By currency, above which sum a payout in bulk waits until a second key has approved it:
     ``{EUR: "1000"}``; what one key alone had paid out within a day counts with it. Where it is left
@@ -321,10 +321,12 @@ class PaymentsSection(Section):
     """Name of the institution in the log of acts."""
     name: Names
     """Its name by language: ``{en: Bank of Lindenau, de: Bank von Lindenau}``."""
+    avatar: InputPath | None = None
+    """The picture of its bot, a PNG or SVG file."""
     language: Literal["en", "ru", "de", "uk"] = "en"
     """In which it speaks to somebody who has chosen no language."""
     time_zone: TimeZone = "UTC"
-    """In which it tells times."""
+    """In which it tells times, and by which the last day of an escrow or an allowance ends."""
     currencies: list[Currency] = Field(min_length=1, max_length=CURRENCIES_MAX)
     """Codes (ISO 4217) of the currencies that it keeps accounts in; the first one is shown in
     examples."""
@@ -403,15 +405,19 @@ class PaymentsSection(Section):
     )
     """For demos and tests: money that accounts begin with, by user id or id of an organisation:
     ``{"@alice:example.org": 1000 EUR}``. It comes from nowhere, so leave it out in earnest."""
+    newcomer_grant: Annotated[str, AfterValidator(_check_amount)] | None = Field(
+        default=None, examples=["100 EUR"]
+    )
+    """For demos: money that everybody of this homeserver begins with who has no grant of their own,
+    once they begin a chat with the bot or open their wallet. It comes from nowhere, too."""
 
     @model_validator(mode="after")
     def _check_currencies(self) -> Self:
         if len(set(self.currencies)) != len(self.currencies):
             raise ValueError("currencies: each should stand there once")
         unknown = (self.fees.keys() | self.first_payee_limits.keys()) - set(self.currencies)
-        unknown |= {_money(one, None).currency for one in self.grants.values()} - set(
-            self.currencies
-        )
+        granted = [*self.granted().values(), *filter(None, [self.granted_to_newcomers()])]
+        unknown |= {one.currency for one in granted} - set(self.currencies)
         if unknown:
             raise ValueError(f"{', '.join(sorted(unknown))} should be in currencies too")
         if len({one.id for one in self.organisations}) != len(self.organisations):
@@ -456,6 +462,10 @@ class PaymentsSection(Section):
     def granted(self) -> dict[str, Money]:
         """The money that accounts begin with, by user id or id of an organisation."""
         return {user_id: _money(amount, None) for user_id, amount in self.grants.items()}
+
+    def granted_to_newcomers(self) -> Money | None:
+        """The money that everybody begins with who has no grant of their own."""
+        return None if self.newcomer_grant is None else _money(self.newcomer_grant, None)
 
     def name_in(self, language: str) -> str:
         """The name of the institution in a language."""

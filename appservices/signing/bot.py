@@ -27,6 +27,7 @@ from veche.messaging.webhooks import Webhooks
 from veche.protocol.errors import ConfigError
 from veche.protocol.ids import UserId
 from veche.runtime.config.secret_files import read_secret
+from veche.runtime.files.pictures import read_picture
 from veche.runtime.vault import Vault
 from veche.runtime.web.outbound import Outbound
 from veche.transparency.notes import NoteSigner
@@ -137,6 +138,7 @@ class Signing:
             UserId(f"@{BOT_LOCALPART}:{host.server_name}"),
             sessions.name_in(sessions.language),
             sessions.id,
+            read_picture(sessions.avatar),
         )
         vault = Vault(host.seed("signing"))
         return Parts(host, sessions, bot, vault, section, self.authorities, self.seals, self.pool)

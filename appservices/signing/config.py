@@ -95,6 +95,8 @@ class SessionsSection(Section):
     """Name in the log of acts of whoever runs it: certificates are issued by it."""
     name: Names
     """What the bot is called, by language: `{en: Signatures of Lindenau}`."""
+    avatar: InputPath | None = None
+    """The picture of the bot, a PNG or SVG file."""
     language: Literal["en", "ru", "de", "uk"] = "en"
     """In which it speaks to somebody who has chosen no language."""
     time_zone: TimeZone = "UTC"

@@ -12,6 +12,8 @@ SOURCES_MAX = 50
 SOURCE_PATTERN = r"^[a-z][a-z0-9+.-]*:(//[A-Za-z0-9*\[\]:._-]+)?$"
 """A source of a Content-Security-Policy: a scheme, or an origin with ``*`` for parts of it."""
 
+ORIGIN_PATTERN = r"^https?://[a-z0-9.\[\]:-]+$"
+
 Source = Annotated[str, Field(pattern=SOURCE_PATTERN, max_length=200)]
 
 
@@ -23,3 +25,7 @@ class WidgetsSection(Section):
     )
     """Which homeservers the browser may talk to when a person signs in with their own: sources of
     a Content-Security-Policy. The default allows any over TLS; a demo adds `http://localhost:*`."""
+    app_origin: Annotated[str, Field(pattern=ORIGIN_PATTERN, max_length=200)] | None = None
+    """Where people open the app: an origin of its own, on another host name than `pages.public_url`
+    (`https://app.example.org`), since the app shows messages of strangers, and the pages hold keys.
+    Requests for it reach the same port with their `Host` as it is. Without it there is no app."""

@@ -12,4 +12,8 @@ if TYPE_CHECKING:
 
 def demo(place: Place) -> DemoPart:
     """Bring the pages' section."""
-    return DemoPart({"widgets": {"homeservers": ["https:", place.homeserver_url]}})
+    section = {
+        "homeservers": ["https:", place.homeserver_url],
+        "app_origin": place.app_url,
+    }
+    return DemoPart({"widgets": section})

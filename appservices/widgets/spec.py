@@ -73,6 +73,8 @@ def routes(ports: PagePorts, service: Any) -> Mapping[str, IResource]:
         embedders=ports.embedders,
         homeservers=service.section.homeservers,
         has_wallet=WALLET_SERVICE in ports.service_names,
+        pages_origin=ports.public_url or "",
+        app_origin=service.section.app_origin,
     )
     return {
         "": Pages(facts, Catalogue.load(PACKAGE)),

@@ -1,14 +1,19 @@
-"""Copies the browser files of our npm packages to ``static/vendor``: no bundler, no transpiler.
+"""Copies the browser files of our npm packages to ``static/vendor``.
 
-Only what pages load is copied, by patterns named here, so that a review sees what ships. ``./run``
-calls this after ``npm ci``; the wheel has the result.
+Only what pages load is copied, by patterns named here, so that a review sees what ships. The Matrix
+SDK of the app needs CommonJS packages and 200 modules: esbuild joins it, with its crypto code in a
+part of its own. Our own modules are never joined. ``./run`` calls this after ``npm ci``; the wheel
+has the result.
 """
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
+import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +27,7 @@ _IMPORT: Final = re.compile(r'@import url\("\./([\w.-]+)"\)([^;]*);')
 _LAYER: Final = re.compile(r"\s*layer\(([\w-]+)\)")
 
 _COMPOUND: Final = "@vector-im/compound-design-tokens"
+_CRYPTO: Final = "@matrix-org/matrix-sdk-crypto-wasm"
 _TOKENS: Final = "assets/web/css/compound-design-tokens.css"
 
 
@@ -76,6 +82,34 @@ VENDORED: Final = (
     Vendored("tslib", "pdf-lib/tslib", ("LICENSE.txt",)),
     Vendored("qr", "qr", ("decode.js", "index.js", "LICENSE", "LICENSE-MIT")),
     Vendored(_COMPOUND, "compound", ("LICENSE*",)),
+    Vendored("dompurify", "dompurify", ("dist/purify.es.mjs", "LICENSE")),
+    Vendored("matrix-js-sdk", "matrix-js-sdk", ("LICENSE",)),
+    Vendored(_CRYPTO, "matrix-js-sdk/crypto", ("LICENSE",)),
+    # Are inside of it.
+    *(
+        Vendored(name, f"matrix-js-sdk/{name.rpartition('/')[2]}", (licence,))
+        for licence, names in (
+            ("LICENSE", ("@babel/runtime", "another-json", "bs58", "content-type", "events")),
+            ("LICENSE*", ("base-x", "loglevel", "matrix-events-sdk", "matrix-widget-api")),
+            ("LICENSE", ("sdp-transform", "unhomoglyph")),
+            ("license", ("is-network-error", "p-retry")),
+        )
+        for name in names
+    ),
+)
+
+_SDK: Final = ("matrix", "crypto-api/index", "sliding-sync", "logger")
+"""Modules of the SDK that its file ``matrix.js`` brings. Not the package's main file: that one sets
+a global variable and refuses to be loaded twice."""
+BUNDLES: Final = {
+    "matrix": "".join(f'export * from "matrix-js-sdk/lib/{part}.js";' for part in _SDK),
+    "crypto": 'export * from "@matrix-org/matrix-sdk-crypto-wasm";',
+}
+"""Files of ``static/vendor/matrix-js-sdk``, and the text that esbuild begins each with. They share
+their parts, so that the page and the service worker have one copy of the crypto code."""
+_ESBUILD: Final = (
+    *("--bundle", "--splitting", "--format=esm", "--target=es2022", "--minify"),
+    *("--legal-comments=none", "--log-level=warning", "--chunk-names=part-[hash]"),
 )
 
 SHIM: Final = """\
@@ -107,12 +141,41 @@ def vendor(packages: Path = PACKAGES, target: Path = VENDOR) -> int:
         for pattern in one.patterns:
             files |= _matches(packages / one.package, pattern, one.folder)
     files["compound/tokens.css"] = flat_css(packages / _COMPOUND / _TOKENS).encode()
+    files |= bundles(packages)
+    wasm = _read(packages / _CRYPTO / "pkg/matrix_sdk_crypto_wasm_bg.wasm")
+    # Packed here and not at every start: it is 8 MB.
+    files["matrix-js-sdk/pkg/matrix_sdk_crypto_wasm_bg.wasm.gz"] = gzip.compress(wasm, 9, mtime=0)
     shutil.rmtree(target, ignore_errors=True)
     for name, content in files.items():
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return len(files)
+
+
+def bundles(packages: Path) -> dict[str, bytes]:
+    """Join the Matrix SDK by esbuild; the result is its files by their names.
+
+    The bytes are the same on every machine: esbuild's working folder is that of ``node_modules``.
+
+    Raises:
+        VendorError: esbuild is not there, or refuses.
+    """
+    programs = sorted(packages.glob("@esbuild/*/bin/esbuild"))
+    if not programs:
+        raise VendorError("esbuild is missing: run npm ci")
+    with tempfile.TemporaryDirectory(prefix=".veche-", dir=packages) as folder:
+        begins = [Path(folder) / f"{name}.js" for name in BUNDLES]
+        for begin, text in zip(begins, BUNDLES.values(), strict=True):
+            begin.write_text(text)
+        made = Path(folder) / "made"
+        command = [str(programs[0]), *map(str, begins), *_ESBUILD, f"--outdir={made}"]
+        done = subprocess.run(  # noqa: S603 -- our own arguments
+            command, cwd=packages.parent, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise VendorError(f"esbuild refused: {done.stderr[:500]}")
+        return {f"matrix-js-sdk/{path.name}": path.read_bytes() for path in made.iterdir()}
 
 
 def flat_css(path: Path) -> str:

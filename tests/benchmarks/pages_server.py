@@ -94,7 +94,7 @@ def main(dsn: str) -> None:
     sessions = Sessions(database, reactor, ActLog(bytes(32)), None, nobody, key=bytes(32))
     gate = Gate(database, reactor, sessions, address_limit=_FREE, session_limit=_FREE)
     public = PublicSite(
-        PublicRoot({API.mount: API.resource(gate, Routes())}), reactor, "127.0.0.1", 0
+        PublicRoot({API.mount: API.resource(gate, Routes())}), reactor, "127.0.0.1", [0]
     )
     public.listen()
     one = Case(id="0" * 26, title="A copy of a birth certificate", state="open", changed_at_ms=1)

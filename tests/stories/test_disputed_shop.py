@@ -36,7 +36,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     path.chmod(0o600)
     shop = {
         "id": "bakery",
-        "name": {"en": "Bakery"},
+        "name": {"en": "Lindenau Bakery"},
         "is_paid_by_name": True,
         "keys": [{"path": str(path), "scopes": ["read", "refund"]}],
         "clerks": [f"@bob:{demo.SERVER_NAME}"],
@@ -88,7 +88,8 @@ def posted(bank: Bank, client: Client, path: str, body: dict[str, Any]) -> tuple
 @pytest.mark.long
 def test_a_shop_and_a_buyer_settle_a_dispute(bank: Bank, persons: list[Client]) -> None:
     alice, bob, clerk = persons
-    assert alice.approve(alice.ask("pay bakery 20 EUR bread"), alice.keys[0]).status == 200
+    question = alice.ask("pay 20 EUR to Lindenau Bakery for bread")
+    assert alice.approve(question, alice.keys[0]).status == 200
     alice.expect("Paid", "bread")
     [(payment,)] = bank.rows("SELECT id FROM payments.payment WHERE kind = 'invoice'")
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
+from tests.support.keys import rsa_key
 from tests.support.responders import Responder, Said
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Bank:
     @cached_property
     def key(self) -> rsa.RSAPrivateKey:
         """Its key: such authorities have RSA, as a rule."""
-        return rsa.generate_private_key(65_537, 2048)
+        return rsa_key()
 
     @cached_property
     def root(self) -> x509.Certificate:

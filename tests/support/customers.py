@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import unquote
 
 import attrs
 
@@ -123,7 +121,9 @@ class Customer:
 
 
 def asked_in(message: Message) -> dict[str, Any]:
-    """What the link in a question says."""
-    [found] = re.findall(r"/approve#(\S+)", message.body)
-    asked: dict[str, Any] = json.loads(unquote(found))
-    return asked
+    """What the choices of a question say of what is approved; the link has the nonce alone."""
+    [nonce] = re.findall(r"/approve#(\S+)", message.body)
+    choices = message.content["org.veche.prompt"]["choices"]
+    [asked] = [one["approve"] for one in choices if one.get("approve", {}).get("nonce") == nonce]
+    found: dict[str, Any] = asked
+    return found

@@ -11,13 +11,15 @@ import urllib.request
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.support.long import many
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from veche.api import Api
     from veche.protocol.wire import Wire
 
-EACH_MAX: Final = 24
+EACH_MAX: Final = many(ordinary=8, long=24)
 """Bodies that one route is sent."""
 TRIES_MAX: Final = 20
 NOBODYS: Final = "01ARZ3NDEKTSV4RRFFQ69G5FAV"

@@ -49,15 +49,17 @@ class KeptTown:
         facts: What was going on when it was kept.
         port: Of the homeserver.
         pages_port: Of the pages.
+        app_port: Of the app.
     """
 
     folder: Path
     facts: dict[str, Any] = attrs.field(factory=dict)
     port: int = attrs.field(init=False)
     pages_port: int = attrs.field(init=False)
+    app_port: int = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.port, self.pages_port = free_ports(2)
+        self.port, self.pages_port, self.app_port = free_ports(3)
 
     @property
     def postgres(self) -> EmbeddedPostgres:
@@ -77,6 +79,7 @@ class KeptTown:
         """
         command = [sys.executable, "-m", "veche.cli.main", "up", "--state", str(self.folder)]
         ports = ["--port", str(self.port), "--pages-port", str(self.pages_port)]
+        ports += ["--app-port", str(self.app_port)]
         log, path = self.folder.with_name("up.log"), {"PYTHONPATH": str(tree)}
         up = Child([*command, *ports], tree, log, path)
         plan = HomeserverPlan(

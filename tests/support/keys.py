@@ -7,23 +7,40 @@ of the latter can be wrong.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
+import itertools
 import json
 import secrets
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from webauthn.helpers import encode_cbor
 
 from veche.protocol.approval import SignatureShown
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RSA_KEYS: Final = 8
+"""Of a size; no test has as many."""
 PRESENT: Final = 0x01
 VERIFIED: Final = 0x04
 ATTESTED: Final = 0x40
+
+
+def rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
+    """An RSA key that no other in this test is; one of few, since to make one takes long."""
+    return next(_rsa_keys(bits))
+
+
+@functools.cache
+def _rsa_keys(bits: int) -> Iterator[rsa.RSAPrivateKey]:
+    return itertools.cycle(rsa.generate_private_key(65_537, bits) for _ in range(RSA_KEYS))
 
 
 def canonical_json(value: Any) -> bytes:

@@ -7,6 +7,7 @@ Synapse has made, so that each one starts with its tables there and nothing left
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import functools
@@ -67,6 +68,26 @@ def empty_synapse_database() -> Iterator[str]:
     """Connection string of an empty database of the kind that Synapse insists on."""
     with _created("template0", FOR_SYNAPSE) as dsn:
         yield dsn
+
+
+def lay_data(folder: Path) -> None:
+    """Put there what `initdb` makes, so that a server of our own need not make it each time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # With its owner, who is another user where root runs this.
+    command = ["cp", "-a", f"{_laid().name}/data", str(folder)]
+    subprocess.run(command, check=True)
+
+
+@functools.cache
+def _laid() -> tempfile.TemporaryDirectory[str]:
+    from veche.runtime.database.embedded import EmbeddedPostgres  # noqa: PLC0415 -- few need it
+
+    folder = tempfile.TemporaryDirectory(prefix="veche-laid-")
+    atexit.register(folder.cleanup)
+    Path(folder.name).chmod(0o755)
+    with EmbeddedPostgres(Path(folder.name), is_durable=False):
+        pass
+    return folder
 
 
 def execute(dsn: str, statement: str, *values: object) -> list[tuple[object, ...]]:

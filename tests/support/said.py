@@ -24,7 +24,7 @@ def opened(content: Any, key: bytes = bytes(32)) -> dict[str, Any]:
     return ActLog(key).outbox_vault.open_text(content["sealed"])
 
 
-_URL = re.compile(r"https?://[^\\s\"<>\\\\)]+")
+_URL = re.compile(r"https?://[^\s\"<>\\)]+")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{22,}")
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 

@@ -53,11 +53,13 @@ class Place:
         pages_port: Of its public site, where others must know it before; 0: a free one.
         is_federated: Whether other homeservers on this machine reach its own, by a name of a free
             port in place of ``server_name``.
+        settings: Others of its homeserver.
     """
 
     server_name: str = demo.SERVER_NAME
     pages_port: int = 0
     is_federated: bool = False
+    settings: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.define
@@ -281,11 +283,12 @@ def _plan(folder: Path, place: Place, port: int, services_port: int, dsn: str) -
         port,
         appservice_url=f"http://127.0.0.1:{services_port}",
         database=postgres_database(dsn),
+        settings=place.settings,
     )
     if not place.is_federated:
         return plan
     [federation] = free_ports(1)
-    settings = federation_settings(plan.folder, plan.port, federation)
+    settings = {**federation_settings(plan.folder, plan.port, federation), **place.settings}
     return attrs.evolve(plan, server_name=f"localhost:{federation}", settings=settings)
 
 

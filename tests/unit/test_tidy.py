@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import errcodes
 from tests.support.example_feature import PACKAGE as EXAMPLE
+from tests.support.tables import each_row
 from veche.cli.main import KERNEL, _parser, features
 
 ROOT = Path(__file__).parents[2]
@@ -37,9 +38,12 @@ FEATURES_NAMED = {
     "veche/protocol/acts.py: agency",
     # Names of Synapse and of clients.
     "veche/cli/processes/homeserver.py: signing.key",
+    "veche/cli/processes/homeserver.py: synapse.app.homeserver",
     "veche/runtime/widget.py: im.vector.modular.widgets",
     "veche/runtime/widget.py: io.element.widgets.layout",
     "veche/runtime/widget.py: widgets",
+    # What klein asks of an object with routes.
+    "veche/api/json_api.py: app",
     # What services publish, read by whoever verifies it, and the API by which files are sealed.
     "veche/api/sealing_client.py: /_veche/signing/v1",
     "veche/cli/verify/signed_files.py: /_veche/signing/v1",
@@ -73,7 +77,7 @@ def lines(path: Path) -> int:
     return len(path.read_text().splitlines())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "port", ["veche.server.host", "veche.runtime.process", "veche.bots.ports", "veche.api.ports"]
 )
 def test_few_modules_know_the_process(port: str) -> None:
@@ -171,7 +175,7 @@ def slugs(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", h).replace(" ", "-") for h in plain}
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name)
+@each_row("path", PAGES)
 def test_links_lead_somewhere(path: Path) -> None:
     text = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(), flags=re.DOTALL)
     broken = []

@@ -18,7 +18,7 @@ const SERVICE = "birth-certificate-copy";
 const TITLE = "Copy of a birth certificate";
 const RULE = "Civil Status Act, section 24";
 
-/** @param {Partial<import("../../appservices/widgets/static/app/agency.js").AskedField> & {id: string, kind: string, label: string}} field */
+/** @param {Partial<import("../../appservices/widgets/static/cases/agency.js").AskedField> & {id: string, kind: string, label: string}} field */
 export function field(field) {
     return {
         required: false,
@@ -224,6 +224,8 @@ export class AgencyFake {
                 organisation: "Town of Riga",
                 bot: "@veche_riga.civil-status:localhost",
                 bot_link: "https://matrix.to/#/@veche_riga.civil-status:localhost",
+                picture: null,
+                hours: [],
                 services: [service()],
             },
         ];

@@ -18,6 +18,20 @@ export const AXE = readFileSync(packages.resolve("axe-core/axe.min.js"), "utf-8"
 
 const FIREFOX = process.env.VECHE_BROWSER === "firefox";
 
+const ARGS = [
+    "--no-sandbox", // root has no user namespace sandbox
+    "--disable-gpu",
+    // Two processes less, which have nothing to draw with and nobody to speak to: a page opens in two thirds of the time.
+    "--in-process-gpu",
+    "--enable-features=NetworkServiceInProcess2",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
+];
+
 /** @returns {Promise<import("playwright-core").Browser>} */
 export const launch = () => (FIREFOX ? launchFirefox() : launchChromium());
 
@@ -33,24 +47,15 @@ export const launchFilming = (film) =>
         `--use-file-for-fake-video-capture=${film}`,
     );
 
+/** Chromium with all that it shows outside its pages, which its headless shell refuses. */
+export const launchWhole = () =>
+    chromium.launch({ executablePath: process.env.CHROMIUM_WHOLE, headless: true, args: ARGS });
+
 const launchChromium = (/** @type {string[]} */ ...more) =>
     chromium.launch({
         executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
         headless: true,
-        args: [
-            "--no-sandbox", // root has no user namespace sandbox
-            "--disable-gpu",
-            // Two processes less, which have nothing to draw with and nobody to speak to: a page opens in two thirds of the time.
-            "--in-process-gpu",
-            "--enable-features=NetworkServiceInProcess2",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
-            ...more,
-        ],
+        args: [...ARGS, ...more],
     });
 
 // An unpatched Firefox, spoken to by WebDriver BiDi. A proxy that is not there takes what is not local.

@@ -2,11 +2,14 @@
 
 /** Where the pages are, http://localhost:PORT: a name, since passkeys refuse addresses. */
 export let BASE = "";
+/** Where the app is, an origin of its own. */
+export let APP = "";
 let control = "";
 
 /** Takes both from the environment, before a file is imported. */
 export function settle() {
     BASE = process.env.VECHE_PAGES ?? "http://localhost:8090";
+    APP = process.env.VECHE_APP ?? "http://localhost:8091";
     control = process.env.VECHE_CONTROL ?? "";
 }
 settle();

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 import attrs
 
-from tests.support.node import engine, node
+from tests.support.node import chromium, engine, node
 from tests.support.processes import ROOT
 
 if TYPE_CHECKING:
@@ -104,7 +104,12 @@ class Driver:
             process = subprocess.Popen(
                 [str(node()), str(PROGRAM)],
                 cwd=ROOT,
-                env={**os.environ, "CHROMIUM": str(engine()), **self.browser},
+                env={
+                    **os.environ,
+                    "CHROMIUM": str(engine()),
+                    "CHROMIUM_WHOLE": str(chromium()),
+                    **self.browser,
+                },
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

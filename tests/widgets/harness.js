@@ -6,8 +6,8 @@
  * @typedef {import("playwright-core").BrowserContext} BrowserContext
  * @typedef {import("playwright-core").BrowserContextOptions} BrowserContextOptions
  *
- * @typedef {BrowserContextOptions & {camera?: string}} Options `camera`: the film that its camera
- *   shows, in a browser of its own
+ * @typedef {BrowserContextOptions & {camera?: string, hasNotifications?: boolean}} Options `camera`:
+ *   the film that its camera shows, in a browser of its own; `hasNotifications`: in one that shows them
  *
  * @typedef {object} Opened a browser profile of its own
  * @property {BrowserContext} context
@@ -19,12 +19,12 @@
  * @property {(pattern: RegExp) => void} expect a complaint that belongs to the test
  */
 import assert from "node:assert/strict";
-import { launch, launchFilming } from "./browser.js";
+import { launch, launchFilming, launchWhole } from "./browser.js";
 import { BASE } from "./control.js";
 import { after, tests } from "./registry.js";
 
 export { addAuthenticator } from "./authenticator.js";
-export { BASE, ask } from "./control.js";
+export { APP, BASE, ask } from "./control.js";
 export { assertAccessible, glance, look, lookAtAll, shoot } from "./looks.js";
 export { press, until } from "./press.js";
 
@@ -42,18 +42,25 @@ export function browser() {
     return launched;
 }
 
-/** @type {Map<string, Promise<import("playwright-core").Browser>>} */
-const cameras = new Map();
+/** @type {Map<string, Promise<import("playwright-core").Browser>>} by the film of the camera */
+const others = new Map();
+const WHOLE = "the whole Chromium";
 
-/** @param {string} film @returns {Promise<import("playwright-core").Browser>} */
-function filming(film) {
-    const known = cameras.get(film) ?? launchFilming(film);
-    cameras.set(film, known);
+/** @param {string} name @param {() => Promise<import("playwright-core").Browser>} start */
+function other(name, start) {
+    const known = others.get(name) ?? start();
+    others.set(name, known);
     return known;
 }
 
+/** @param {Options} options */
+function browserFor({ camera, hasNotifications }) {
+    if (camera) return other(camera, () => launchFilming(camera));
+    return hasNotifications ? other(WHOLE, launchWhole) : browser();
+}
+
 after(async () => {
-    for (const one of [launched, ...cameras.values()]) if (one) await (await one).close();
+    for (const one of [launched, ...others.values()]) if (one) await (await one).close();
 });
 
 /**
@@ -111,15 +118,16 @@ async function scenes(opened) {
 }
 
 /** @param {Options} [options] @returns {Promise<Opened>} */
-async function openProfile({ camera, ...options } = {}) {
-    const where = camera ? await filming(camera) : await browser();
+async function openProfile({ camera, hasNotifications, ...options } = {}) {
+    const where = await browserFor({ camera, hasNotifications });
     const context = await where.newContext({ locale: "en-GB", ...options });
     // Of the pages that a page opens too.
     context.setDefaultTimeout(STEP_MS_MAX);
     /** @type {string[]} */
     const problems = [];
     context.on("console", (message) => {
-        if (message.type() === "error" && !isRepeated(message)) problems.push(message.text());
+        if (message.type() === "error" && !isRepeated(message))
+            problems.push(`${message.text()} ${message.location().url}`);
     });
     context.on("weberror", (error) => problems.push(String(error.error())));
     return { context, page: await context.newPage(), problems };

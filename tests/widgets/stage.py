@@ -161,17 +161,18 @@ def up(folder: Path) -> Iterator[Stage]:
 
 
 def _up(folder: Path, state: str) -> Iterator[Stage]:
-    port, pages_port = free_ports(2)
-    ports = ("--port", str(port), "--pages-port", str(pages_port))
-    command = (sys.executable, "-m", "veche.cli.main", "up", "--state", state)
-    child = Child((*command, *ports), ROOT, folder / "up.log")
+    port, pages_port, app_port = free_ports(3)
+    command = [sys.executable, "-m", "veche.cli.main", "up", "--state", state]
+    command += ["--port", str(port), "--pages-port", str(pages_port), "--app-port", str(app_port)]
+    child = Child(command, ROOT, folder / "up.log")
     child.start()
     try:
         child.wait_for(lambda: "Stop with Ctrl-C" in child.log(), UP_S_MAX, "it is not ready")
         newcomer = Newcomer(child.log())
         try:
             with _controlled(Played(UP_COMMANDS, child.log, newcomer)) as control:
-                yield Stage({"VECHE_PAGES": newcomer.pages_url, "VECHE_CONTROL": control})
+                where = {"VECHE_PAGES": newcomer.pages_url, "VECHE_APP": newcomer.app_url}
+                yield Stage({**where, "VECHE_CONTROL": control})
         finally:
             newcomer.end()
     finally:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LOG_IN: Final = re.compile(r"^ {4}(\w+) +([a-z0-9]{5}(?:-[a-z0-9]{5}){2}) ", re.MULTILINE)
 _CODE: Final = re.compile(r"\b(\d{3}) ?(\d{3})\b")
-_ADDRESS: Final = re.compile(r"^  (Homeserver|Pages) +(http://\S+)$", re.MULTILINE)
+_ADDRESS: Final = re.compile(r"^  (App|Homeserver|Pages) +(http://\S+)$", re.MULTILINE)
 
 
 @attrs.define
@@ -40,6 +40,11 @@ class Newcomer:
     def pages_url(self) -> str:
         """Of the pages."""
         return self._address("Pages")
+
+    @property
+    def app_url(self) -> str:
+        """Of the app."""
+        return self._address("App")
 
     def visitor(self, name: str) -> Applicant:
         """One of the people, with chats with the office and the bank that are named."""

@@ -215,7 +215,7 @@ def _offer_doc(offer: Offer, language: str) -> Doc:
             "Only if you reset it yourself: confirm it with your key, within a day on this page,"
             " later on the page of your keys.",
         )
-        return (*doc, Paragraph(confirm, "\n", Link(offer.url, offer.url)), number)
+        return (*doc, Paragraph(Link(confirm, offer.url)), number)
     seen = _CATALOGUE.text(
         language,
         "Only if it was you: show the office who you are, and this message on your device. Whoever"

@@ -281,7 +281,11 @@ class _Bound:
         if self.route.takes_other_sites:
             # First of all, so that they can read a refusal, and when to ask again.
             request.setHeader(b"access-control-allow-origin", b"*")
-        return _render(request, self.route, await self._answer(request, path_args))
+        content = _render(request, self.route, await self._answer(request, path_args))
+        if content:
+            # Who speaks HTTP/1.0, as some proxies do, would not know where a longer one ends.
+            request.setHeader(b"content-length", str(len(content)).encode())
+        return content
 
     @property
     def bytes_max(self) -> int:

@@ -28,6 +28,7 @@ class PagePorts(Protocol):
         act_log: Commits the acts of organisations.
         act_heads: Signs the heads of their logs; ``witnesses`` vouch for these and others.
         embedders: Whose frames may hold widgets.
+        public_url: Origin of the pages.
     """
 
     server_name: str
@@ -40,6 +41,7 @@ class PagePorts(Protocol):
     act_heads: ActHeads
     witnesses: Witnesses
     embedders: tuple[str, ...]
+    public_url: str | None
 
     @property
     def service_names(self) -> frozenset[str]:

@@ -30,11 +30,13 @@ class BotAccount:
         user_id: In the namespace of the application service.
         display_name: What people see.
         organisation: In whose name it acts, for the log of acts.
+        avatar: Its picture, as PNG; None: it keeps the one that it has.
     """
 
     user_id: UserId
     display_name: str
     organisation: str
+    avatar: bytes | None = attrs.field(default=None, repr=False)
 
 
 class Service(Protocol):

@@ -98,6 +98,18 @@ HELP: Final = Command(
     N_("what I can do"),
     {"ru": ("помощь", "справка"), "de": ("hilfe",), "uk": ("допомога", "довідка")},
 )
+MORE: Final = Command(
+    "morehelp",
+    N_("everything that you can write"),
+    {
+        "en": ("help more", "more help", "help all"),
+        "ru": ("помощь ещё", "помощь еще", "справка ещё", "справка еще"),
+        "de": ("hilfe mehr", "mehr hilfe"),
+        "uk": ("допомога ще", "довідка ще"),
+    },
+)
+"""Of bots whose ``help`` shows what one needs every day."""
+_MORE_WORDS: Final = frozenset({"more", "ещё", "еще", "mehr", "ще"})
 MENU: Final = Command(
     "menu",
     N_("the services, from the beginning"),
@@ -232,13 +244,38 @@ def command_description(
     return base64.b64encode(digest).decode(), checked(content)
 
 
-def help_doc(commands: Iterable[Command], catalogue: Catalogue, language: str) -> Doc:
-    """The commands of a bot, with what each does."""
+def help_doc(
+    commands: Iterable[Command],
+    catalogue: Catalogue,
+    language: str,
+    *,
+    everyday: Sequence[Command] = (),
+) -> Doc:
+    """The commands of a bot, with what each does.
+
+    Args:
+        commands: All of them.
+        catalogue: Has their texts.
+        language: Of the person.
+        everyday: Those to which it is shortened, with how to see all; empty: all are shown.
+    """
     lines = [
         (Mono(command.word(language)), ": ", catalogue.text(language, command.description))
-        for command in commands
+        for command in everyday or commands
     ]
-    return (Paragraph(catalogue.text(language, "You can write at any time:")), Bullets(lines))
+    doc = (Paragraph(catalogue.text(language, "You can write at any time:")), Bullets(lines))
+    if not everyday:
+        return doc
+    words = catalogue.text(language, "To see everything else, write:")
+    return (*doc, Paragraph(words, " ", Mono(MORE.word(language))))
+
+
+def is_more(text: str) -> bool:
+    """Whether a text that nobody waits for means ``MORE``.
+
+    Alone the word is no command: it may be the answer to a question.
+    """
+    return unicodedata.normalize("NFKC", text).strip(_ENDS).casefold() in _MORE_WORDS
 
 
 def language_named(name: str) -> str | None:

@@ -423,7 +423,8 @@ def _span_html(span: Span) -> str:
         case Mono(text=words):
             return f"<code>{_escape(_clean(words))}</code>"
         case Link(text=words, url=url):
-            return f'<a href="{_escape(url)}">{_escape(_clean(words))}</a>'
+            # In the text the address follows; here the words are the link.
+            return f'<a href="{_escape(url)}">{_escape(_clean(words).removesuffix(":"))}</a>'
         case _:
             return _escape(_clean(span))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 import attrs
 from pydantic import Field, model_validator
 
-from veche.protocol.approval import AskedApproval
+from veche.protocol.approval import AskedApproval, PaymentShown, ReleaseShown
 from veche.protocol.forms import Form
 from veche.protocol.ids import WireEventId, WireUlid, WireUserId
 from veche.protocol.inbound import Trust
@@ -29,6 +29,7 @@ from veche.protocol.message import (
     body,
     text,
 )
+from veche.protocol.texts.catalogue import show_money
 from veche.protocol.texts.typed_choice import KEYCAPS_MAX, folded, keycap, typed_number
 from veche.protocol.wire import Wire
 
@@ -242,7 +243,7 @@ def _answering(prompt: Prompt, catalogue: Catalogue, language: str, *, can_tap: 
         blocks = (Numbered([choice.label for choice in prompt.choices]), Paragraph(how))
     if prompt.url:
         page = catalogue.text(language, "You can also answer on this page:")
-        blocks = (*blocks, Paragraph(page + "\n", Link(prompt.url, prompt.url)))
+        blocks = (*blocks, Paragraph(Link(page, prompt.url)))
     return blocks
 
 
@@ -251,8 +252,8 @@ def _approving(prompt: Prompt, hint: ApproveHint, catalogue: Catalogue, language
     label = choice.label if choice else hint.choice
     blocks: Doc = ()
     if hint.url is not None:
-        page = catalogue.text(language, "“{label}” is approved with your key, here:", label=label)
-        blocks = (Paragraph(page + "\n", Link(hint.url, hint.url)),)
+        words = _approve_words(label, choice.approve if choice else None, catalogue, language)
+        blocks = (Paragraph(Link(words, hint.url)),)
     if hint.code is not None:
         how = catalogue.text(
             language,
@@ -260,6 +261,20 @@ def _approving(prompt: Prompt, hint: ApproveHint, catalogue: Catalogue, language
         )
         blocks = (*blocks, Paragraph(how, " ", Mono(hint.code)))
     return blocks
+
+
+def _approve_words(
+    label: str, approve: AskedApproval | None, catalogue: Catalogue, language: str
+) -> str:
+    """The words of the link to the page where a choice is approved."""
+    match approve.shown if approve else None:
+        case PaymentShown(amount=money):
+            amount = show_money(money, language)
+            return catalogue.text(language, "Approve {amount} with your key", amount=amount)
+        case ReleaseShown():
+            return catalogue.text(language, "Approve with your key")
+        case _:
+            return catalogue.text(language, "“{label}”: approve it with your key", label=label)
 
 
 def _msc4139(prompt: Prompt, intro: Doc) -> dict[str, Any]:

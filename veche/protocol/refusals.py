@@ -62,7 +62,7 @@ def refusal_text(
     shown = [catalogue.text(language, sentence, count=count) for sentence in sentences]
     if approve_url is not None and reason in _APPROVED_ON_PAGE:
         page = catalogue.text(language, "Please approve it with your key, on this page:")
-        return (Paragraph(" ".join([*shown, page]) + "\n", Link(approve_url, approve_url)),)
+        return (Paragraph(" ".join(shown)), Paragraph(Link(page, approve_url)))
     return (Paragraph(" ".join(shown)),)
 
 

@@ -79,6 +79,7 @@ class Place:
         port: Of 127.0.0.1, for a program that a feature brings.
         homeserver_url: Of the homeserver, as people reach it.
         pages_url: Origin of the pages.
+        app_url: Origin of the app.
     """
 
     folder: Path
@@ -86,6 +87,7 @@ class Place:
     port: int
     homeserver_url: str
     pages_url: str
+    app_url: str
 
     def key(self, organisation: str, of: str) -> Path:
         """Return the file with the key by which an organisation asks a service; see ``secret``.

@@ -34,6 +34,7 @@ from veche.messaging.outbox import store as outbox_store
 from veche.messaging.outbox.marks import Marks
 from veche.messaging.outbox.sender import TASKS_MAX as SENDER_TASKS_MAX
 from veche.messaging.outbox.sender import OutboxSender
+from veche.messaging.profiles import show_profile
 from veche.messaging.service import Tidied
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime import live
@@ -48,7 +49,7 @@ from veche.runtime.database import Database, DedicatedSession
 from veche.runtime.database.clock import SharedClock
 from veche.runtime.database.listener import Listener
 from veche.runtime.database.presence import Presence
-from veche.runtime.matrix.client import MatrixClient, MatrixError, path
+from veche.runtime.matrix.client import MatrixClient, MatrixError
 from veche.runtime.matrix.ping import ping
 from veche.runtime.matrix.pushes import Pushes
 from veche.runtime.matrix.registration import is_of_namespace
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 
     from twisted.web.resource import IResource
 
-    from veche.messaging.service import BotAccount, Service
+    from veche.messaging.service import Service
     from veche.protocol.ids import DeviceId, UserId
     from veche.runtime.config import Config, PagesSection
     from veche.server.spec import ServiceSpec
@@ -309,25 +310,13 @@ class Host:
             raise
 
     async def _name_bots(self) -> None:
-        """Give each bot the name that people see, if it has another."""
+        """Give each bot the name and the picture that people see, if it has others."""
         for service in self.services.values():
             for bot in service.bots:
                 try:
-                    await self._name(bot)
+                    await show_profile(self.client, bot)
                 except (MatrixError, UnavailableError) as e:
-                    logger.warning("%s keeps its name: %s", bot.user_id, e)
-
-    async def _name(self, bot: BotAccount) -> None:
-        where = path("profile", bot.user_id, "displayname")
-        try:
-            known = await self.client.call("GET", where, user=bot.user_id)
-        except MatrixError as e:
-            if e.status != 404:  # noqa: PLR2004 -- HTTP: there is none
-                raise
-            known = {}
-        if known.get("displayname") != bot.display_name:
-            body = {"displayname": bot.display_name}
-            await self.client.call("PUT", where, user=bot.user_id, body=body)
+                    logger.warning("%s keeps its name and picture: %s", bot.user_id, e)
 
     async def _check_database(self) -> None:
         await self.database.run("check", lambda txn: txn.execute("SELECT 1"))
@@ -426,7 +415,8 @@ class Host:
                     raise ConfigError(f"two services serve /{path_}, one is {name}")
                 routes[path_] = resource
         root, trusts = PublicRoot(routes), pages.trust_forwarded
-        return PublicSite(root, self.reactor, pages.address, pages.port, trust_forwarded=trusts)
+        ports = (pages.port, *pages.more_ports)
+        return PublicSite(root, self.reactor, pages.address, ports, trust_forwarded=trusts)
 
     def _make_services(self, specs: Mapping[str, ServiceSpec]) -> dict[str, Service]:
         unknown = sorted(self._config.services.keys() - specs.keys())

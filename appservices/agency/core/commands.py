@@ -11,6 +11,7 @@ from veche.protocol.commands import (
     HELP,
     LANGUAGE,
     MENU,
+    MORE,
     PAGE,
     SIGN_OUT,
     Argument,
@@ -57,15 +58,15 @@ BEGIN: Final = Command(
     Argument("service", N_("the name of the service"), is_required=True),
 )
 
-CHAT_COMMANDS: Final = (HELP, MENU, BEGIN, _KERNEL_STATUS, CANCEL, LANGUAGE)
+CHAT_COMMANDS: Final = (HELP, MORE, MENU, BEGIN, _KERNEL_STATUS, HUMAN, CANCEL, LANGUAGE)
 """What is answered in a chat, outside a case."""
 CASE_COMMANDS: Final = (STATUS, WHY, HUMAN, WITHDRAW, EXPORT)
 """What concerns the case."""
-ROOM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MENU, BEGIN, CANCEL, LANGUAGE)
+ROOM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MORE, MENU, BEGIN, CANCEL, LANGUAGE)
 """What is answered in the room of a case."""
-FORM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MENU, BEGIN, LANGUAGE)
+FORM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MORE, MENU, BEGIN, LANGUAGE)
 """What is answered while a form waits for an answer; the form knows ``cancel``."""
-_FORM_WORDS: Final = (*CASE_COMMANDS, HELP, MENU, LANGUAGE, PAGE, SIGN_OUT)
+_FORM_WORDS: Final = (*CASE_COMMANDS, HELP, MORE, MENU, LANGUAGE, PAGE, SIGN_OUT)
 _ENDS: Final = "!. "
 
 

@@ -11,7 +11,7 @@ from veche.protocol.texts.localizer import Localizer
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from appservices.agency.core.clock import Calendar
     from veche.protocol.texts.catalogue import Catalogue
@@ -27,6 +27,7 @@ class Office:
         language: In which its staff works; one of ``LANGUAGES``.
         calendar: Its working days.
         region: ISO 3166-1 alpha-2, for phone numbers without a country code.
+        hours: When it is open, by day: ``{"mon": ["08:00-12:00"]}``.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Office:
     language: str
     calendar: Calendar
     region: str
+    hours: Mapping[str, Sequence[str]] = attrs.field(factory=dict)
 
     def name(self, language: str) -> str:
         """Its name in a language."""

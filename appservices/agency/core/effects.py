@@ -52,6 +52,8 @@ class Topic(enum.StrEnum):
     WRITE = "write"
     REPLY = "reply"
     RETRY = "retry"
+    FORWARD = "forward"
+    QUESTION = "question"
 
 
 @attrs.frozen

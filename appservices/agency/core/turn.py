@@ -23,6 +23,7 @@ from appservices.agency.core.effects import (
 from appservices.agency.core.texts.desk import desk_card_doc
 from appservices.agency.core.texts.person import card_doc, card_of
 from appservices.agency.core.texts.refusals import refusal_words
+from veche.protocol.approval import showable
 from veche.protocol.message import Doc, Paragraph
 
 if TYPE_CHECKING:
@@ -136,8 +137,11 @@ class Turn:
             raise self.refuse(party, RefusalReason.TOO_MANY)
 
     def checked_text(self, party: Party, text: str) -> str:
-        """A text that somebody wrote, trimmed; refused if it is empty or too long."""
-        trimmed = text.strip()
+        """A text that somebody wrote, trimmed, without what cannot be shown or kept.
+
+        It is refused if it is empty or too long.
+        """
+        trimmed = showable(text).strip()
         if not trimmed:
             raise self.refuse(party, RefusalReason.EMPTY)
         if len(trimmed) > TEXT_CHARACTERS_MAX:

@@ -13,6 +13,7 @@ from appservices.agency.service.views import (
     CheckView,
     OneServiceView,
 )
+from veche.api.route import Download
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
@@ -50,6 +51,17 @@ class CatalogueRoutes:
         """One service."""
         office, service = call.path_args["office"], call.path_args["service"]
         return self._offering.read(office, service, call.language, call.now_ms)
+
+    @API.route(
+        "GET",
+        "/offices/<office>/picture",
+        answer=Download,
+        summary="The coat of arms of an office, as PNG",
+    )
+    async def picture(self, call: Call) -> Download:
+        """A coat of arms."""
+        office = call.path_args["office"]
+        return Download(self._offering.picture(office, call.language), "image/png", "picture.png")
 
     @API.route(
         "POST",

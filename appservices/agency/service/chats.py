@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from appservices.agency import store
 from appservices.agency.core import replies
 from appservices.agency.core.commands import (
@@ -17,32 +15,37 @@ from appservices.agency.core.commands import (
     without_marks,
 )
 from appservices.agency.core.effects import Question, Topic
-from appservices.agency.core.finding import best_named
+from appservices.agency.core.finding import is_small_talk
 from appservices.agency.core.inputs import Status
 from appservices.agency.core.states import OVER, State
 from appservices.agency.core.texts.menu import (
     MENU_MS,
-    START,
     help_doc,
-    intro_question,
-    menu_question,
-    page_of,
 )
 from appservices.agency.core.texts.words import state_words
-from appservices.agency.service.cases import begin, definition_of, locked_case, step_file, take_step
-from appservices.agency.service.conversation import CATALOGUE, AskedOf, chat_subject
+from appservices.agency.service import passing_on
+from appservices.agency.service.cases import definition_of, locked_case, step_file, take_step
+from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.file_queue import PLACE, begin_file_check, queue_if_checking
 from appservices.agency.service.form_commands import IN_FORM_COMMANDS, ask_again, commands_now
 from appservices.agency.service.listening import counts
+from appservices.agency.service.menu import (
+    answered_intro,
+    ask,
+    find,
+    picked,
+    show_menu,
+    start_named,
+)
 from appservices.agency.service.reach import note_reached
 from veche.access.sessions import answer_command
 from veche.bots import act_on_answer, is_stale, page_commands
 from veche.chat import people, prompts
 from veche.chat.attention import REACTION
-from veche.protocol.commands import SIGN_OUT, language_named, read_command
+from veche.protocol.commands import MORE, SIGN_OUT, is_more, language_named, read_command
 from veche.protocol.commands import STATUS as CASES
 from veche.protocol.inbound import DeviceStanding, Trust
-from veche.protocol.message import Bold, Bullets, Heading, Link, Mono, Paragraph, Span
+from veche.protocol.message import Bold, Bullets, Heading, Mono, Paragraph, Span
 from veche.protocol.prompts import Choice
 from veche.protocol.talk import language_doc
 from veche.protocol.texts.catalogue import LANGUAGE_NAMES, LANGUAGES, language_of
@@ -53,7 +56,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from appservices.agency.service.conversation import Conversation
-    from appservices.agency.service.offices import OpenService
     from appservices.agency.store import CaseFile
     from veche.chat.prompts import Answered, Kept
     from veche.protocol.commands import Command, ParsedCommand
@@ -95,18 +97,6 @@ def _hello(scene: Conversation, person: UserId) -> Doc:
     return (Paragraph(words),)
 
 
-def show_menu(
-    scene: Conversation, room_id: RoomId, person: UserId, page: int = 1, before: Doc = ()
-) -> None:
-    """Show the services that one can ask for, below what else is to be said."""
-    definitions = [one.definition for one in scene.workplace.services.values()]
-    question = menu_question(definitions, scene.context(person), page=page)
-    question = attrs.evolve(question, intro=(*before, *question.intro))
-    _ask(
-        scene, room_id, person, question, url=scene.links.page("services") if scene.links else None
-    )
-
-
 def hear(scene: Conversation, inbound: Inbound, *, is_greeted: bool) -> None:
     """A person says something in their chat with the office; see ``veche.bots``."""
     if is_heard(scene, inbound):
@@ -136,10 +126,12 @@ def hear_in_chat(scene: Conversation, inbound: Inbound, *, is_greeted: bool) -> 
         return
     if _answer(scene, inbound) or inbound.event_type == REACTION:
         return
-    if is_greeted:
-        show_menu(scene, room_id, person)
-    else:
+    if not is_greeted:
         greet(scene, room_id, person)
+    elif is_more(text := _text_of(inbound)):
+        _help(scene, room_id, person, is_whole=True)
+    else:
+        find(scene, room_id, person, text)
 
 
 def _signs_out(scene: Conversation, inbound: Inbound) -> bool:
@@ -184,6 +176,8 @@ def _is_elsewhere(scene: Conversation, inbound: Inbound, file: CaseFile) -> bool
     if file.case.state not in _SETTLED:
         return False
     parsed = read_command(inbound.content, CASE_COMMANDS, scene.language_of(file.person))
+    if parsed is not None and parsed.command is HUMAN:
+        return file.case.state in OVER
     return parsed is None or parsed.command.name == CASES.name
 
 
@@ -222,16 +216,26 @@ def _say_freely(scene: Conversation, inbound: Inbound, file: CaseFile) -> None:
     if (said := replies.person_text(case, text, inbound.trust)) is not None:
         step_file(scene, file, said)
         return
-    localizer = scene.localizer(file.person)
-    word = HUMAN.word(localizer.language)
-    words = localizer.text(
-        "I am a program and did not understand this. To write to the office, begin with {word}:",
-        word=word,
-    )
-    example = localizer.text("{word} When will it be ready?", word=f"!{word}")
-    help_ = help_doc(scene.context(file.person), more=page_commands(scene))
-    doc = (Paragraph(words, "\n", Mono(example)), *help_)
-    scene.say(inbound.room_id, doc, scene.ground(file.person))
+    if is_more(text) or is_small_talk(text):
+        _help(scene, inbound.room_id, file.person, is_whole=is_more(text))
+    elif case.state in OVER:
+        words = scene.localizer(file.person).text("This case is closed, and I did not understand.")
+        scene.say(inbound.room_id, (Paragraph(words),), scene.ground(file.person))
+        _help(scene, inbound.room_id, file.person)
+    else:
+        passing_on.offer(scene, inbound, file, text)
+
+
+def _help(scene: Conversation, room_id: RoomId, person: UserId, *, is_whole: bool = False) -> None:
+    doc = help_doc(scene.context(person), more=page_commands(scene), is_whole=is_whole)
+    scene.say(room_id, doc, scene.ground(person))
+
+
+def _text_of(inbound: Inbound) -> str:
+    """The words of a message; empty if it has none."""
+    body = inbound.content.get("body")
+    is_text = inbound.content.get("msgtype") == "m.text"
+    return without_quote(body) if is_text and isinstance(body, str) else ""
 
 
 def _command_in(
@@ -257,7 +261,7 @@ def _command(scene: Conversation, room_id: RoomId, person: UserId, parsed: Parse
         return
     match parsed.command.name:
         case "start":
-            _start_named(scene, room_id, person, parsed.argument)
+            start_named(scene, room_id, person, parsed.argument)
         case "menu":
             show_menu(scene, room_id, person)
         case "language":
@@ -269,9 +273,10 @@ def _command(scene: Conversation, room_id: RoomId, person: UserId, parsed: Parse
                 "Nothing is being filled in, so nothing is cancelled."
             )
             scene.say(room_id, (Paragraph(words),), scene.ground(person))
+        case HUMAN.name:
+            passing_on.ask_office(scene, room_id, person, parsed.argument)
         case _:
-            doc = help_doc(scene.context(person), more=page_commands(scene))
-            scene.say(room_id, doc, scene.ground(person))
+            _help(scene, room_id, person, is_whole=parsed.command is MORE)
 
 
 def _show_cases(scene: Conversation, room_id: RoomId, person: UserId) -> None:
@@ -339,78 +344,6 @@ def _trust_of(answered: Answered) -> Trust:
     return Trust.ANY if answered.chosen.via == "reaction" else answered.inbound.trust
 
 
-def _picked(scene: Conversation, kept: Kept, person: UserId, choice: str) -> None:
-    """A line of the menu was chosen."""
-    page = page_of(choice)
-    if page is not None:
-        show_menu(scene, kept.room_id, person, page)
-        return
-    service = scene.workplace.services.get(choice)
-    if service is None:
-        words = scene.localizer(person).text("This service is no longer offered.")
-        scene.say(kept.room_id, (Paragraph(words),), scene.ground(person))
-        show_menu(scene, kept.room_id, person)
-        return
-    id_ = service.definition.id
-    question = intro_question(service.definition, scene.context(person))
-    url = scene.links.page("services", scene.workplace.slug, id_) if scene.links else None
-    _ask(scene, kept.room_id, person, question, url=url, service=id_)
-
-
-def _start(scene: Conversation, kept: Kept, person: UserId, choice: str) -> None:
-    service = scene.workplace.services.get(str(kept.purpose.get("service")))
-    if choice == START and service is not None:
-        _begin(scene, person, kept.room_id, service)
-    else:
-        show_menu(scene, kept.room_id, person)
-
-
-def _start_named(scene: Conversation, room_id: RoomId, person: UserId, name: str) -> None:
-    """Begin the service that a person names; show what there is if that is none."""
-    services = scene.workplace.services
-    definitions = [one.definition for one in services.values()]
-    found = best_named(name, definitions, scene.language_of(person))
-    if found is not None:
-        _begin(scene, person, room_id, services[found.id])
-        return
-    words = scene.localizer(person).text("There is no service of this name here.")
-    scene.say(room_id, (Paragraph(words),), scene.ground(person))
-    show_menu(scene, room_id, person)
-
-
-def _begin(scene: Conversation, person: UserId, room_id: RoomId, service: OpenService) -> None:
-    """Begin a case; from the room of another one in the chat where that began."""
-    case_id = store.case_of_room(scene.txn, scene.sender.bot.user_id, room_id)
-    file = store.read_case(scene.txn, case_id) if case_id else None
-    if file is None:
-        begin(scene, person, room_id, service)
-        return
-    words = scene.localizer(person).text("It goes on in our chat:")
-    link = scene.link_to(file.chat_id)
-    doc = (Paragraph(words + "\n", Link(link, link)),)
-    scene.say(room_id, doc, scene.ground(person))
-    begin(scene, person, file.chat_id, service)
-
-
-def _ask(
-    scene: Conversation,
-    room_id: RoomId,
-    person: UserId,
-    question: Question,
-    *,
-    url: str | None = None,
-    **purpose: str,
-) -> None:
-    asked = AskedOf(
-        about=chat_subject(room_id),
-        localizer=scene.localizer(person),
-        ground=scene.ground(person, purpose.get("service", question.topic)),
-        purpose=purpose,
-        url=url,
-    )
-    scene.ask_question(room_id, question, [person], asked)
-
-
 def _ask_language(scene: Conversation, room_id: RoomId, person: UserId, before: Doc = ()) -> None:
     """In each language at once, since none is known yet."""
     lines = [(Bold(CATALOGUE.text(code, "Which language do you prefer?")),) for code in LANGUAGES]
@@ -418,7 +351,7 @@ def _ask_language(scene: Conversation, room_id: RoomId, person: UserId, before: 
     expires_at_ms = scene.now_ms + MENU_MS
     intro = (*before, Bullets(lines))
     question = Question(Topic.LANGUAGE, intro, expires_at_ms, choices=choices)
-    _ask(scene, room_id, person, question)
+    ask(scene, room_id, person, question)
 
 
 def _picked_language(scene: Conversation, kept: Kept, person: UserId, choice: str) -> None:
@@ -470,11 +403,12 @@ def tell_if_public(scene: Conversation, room_id: RoomId, person: UserId, before:
 
 ANSWERS: Final[Mapping[str, Callable[[Conversation, Answered], None]]] = {
     Topic.LANGUAGE: _in_chat(_picked_language),
-    Topic.MENU: _in_chat(_picked),
-    Topic.START: _in_chat(_start),
+    Topic.MENU: _in_chat(picked),
+    Topic.START: _in_chat(answered_intro),
     Topic.FORM: _answered_about_case,
     Topic.APPROVE: _answered_about_case,
     Topic.MORE: _answered_about_case,
     Topic.WITHDRAW: _answered_about_case,
+    Topic.FORWARD: passing_on.answered,
 }
 """What acts on an answer of a person, by the topic of its question."""

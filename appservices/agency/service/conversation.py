@@ -10,6 +10,7 @@ from appservices.agency import store
 from appservices.agency.core.commands import CHAT_COMMANDS
 from appservices.agency.core.effects import Topic
 from appservices.agency.core.texts.approval import release_shown
+from appservices.agency.documents import Emblems
 from appservices.agency.service.offices import Workplace
 from appservices.agency.store import PageOutcome
 from veche.bots import AT_REQUEST, BotProfile, ChatParts, Chats, RoomReply
@@ -60,6 +61,12 @@ class OfficeParts(ChatParts[Workplace]):
     sealer: Sealer | None
     signatory: Signatory | None
     fetches: DeferredSemaphore
+
+    def emblems(self, *, is_sealed: bool) -> Emblems:
+        """Return what its documents show of it."""
+        links, office = self.host.links, self.section
+        seal = office.name(office.language) if is_sealed and self.sealer is not None else None
+        return Emblems(self.bot.avatar, links.page("verify") if links else None, seal)
 
     @property
     def chats(self) -> Chats:

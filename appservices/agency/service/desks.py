@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from appservices.agency import store
 from appservices.agency.core import replies
 from appservices.agency.core.effects import Topic
 from appservices.agency.core.inputs import Assign
+from appservices.agency.service import passing_on
 from appservices.agency.service.cases import take_step
 from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.desk_effects import POST_WAITING
@@ -16,8 +19,9 @@ from veche.chat import prompts
 from veche.chat.prompts import Answered
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
-from veche.protocol.answers import Chosen, Refused, is_reply, refusal_text
+from veche.protocol.answers import Chosen, RefusalReason, Refused, is_reply, refusal_text
 from veche.protocol.commands import HELP, Argument, Command, help_doc, read_command
+from veche.protocol.inbound import DeviceStanding, Trust
 from veche.protocol.message import Bullets, Paragraph
 from veche.protocol.texts.catalogue import N_
 from veche.protocol.texts.typed_choice import without_quote
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from veche.protocol.commands import ParsedCommand
     from veche.protocol.ids import EffectId, RoomId
     from veche.protocol.inbound import Inbound
+    from veche.protocol.prompts import Prompt
     from veche.protocol.texts.localizer import Localizer
 
 ASSIGN: Final = Command(
@@ -43,38 +48,57 @@ CASES: Final = Command(
     {"ru": ("дела",), "de": ("vorgänge", "vorgaenge"), "uk": ("справи",)},
 )
 DESK_COMMANDS: Final = (HELP, ASSIGN, CASES)
-TOPICS: Final = (Topic.CLAIM, Topic.DECIDE, Topic.WRITE, Topic.REPLY, Topic.RETRY)
+TOPICS: Final = (Topic.CLAIM, Topic.DECIDE, Topic.WRITE, Topic.REPLY, Topic.RETRY, Topic.QUESTION)
 """Topics of the questions that the staff gets."""
-_FREE_TOPICS: Final = frozenset({Topic.WRITE, Topic.REPLY})
+_FREE_TOPICS: Final = frozenset({Topic.WRITE, Topic.REPLY, Topic.QUESTION})
+_ACTING: Final = frozenset({DeviceStanding.VERIFIED, DeviceStanding.NO_IDENTITY})
+"""Devices by which the staff acts: those that get the keys of the desk while nothing is in doubt. A
+homeserver can add others to the account of a clerk."""
 
 
 def hear_at_desk(scene: Conversation, inbound: Inbound, member: StaffMember) -> None:
     """Somebody of the staff says something at the desk; talk among them is left alone."""
     localizer = scene.workplace.context(scene.now_ms, scene.workplace.office.language).staff
     thread = thread_of(scene, inbound)
+    if inbound.standing not in _ACTING:
+        inbound = attrs.evolve(inbound, trust=Trust.ANY)
     parsed = read_command(inbound.content, DESK_COMMANDS, localizer.language)
     if parsed is not None:
-        _command(scene, inbound, member, parsed, localizer, thread)
+        if not _is_doubted(scene, inbound):
+            _command(scene, inbound, member, parsed, localizer, thread)
         return
     heard = prompts.hear(scene.txn, inbound, thread=thread)
     outcome = heard.outcome
     if isinstance(outcome, Chosen) and heard.kept is not None:
         _chosen(scene, Answered(heard.kept, inbound, outcome), member)
     elif isinstance(outcome, Refused):
-        prompt = heard.kept.prompt if heard.kept else None
-        doc = refusal_text(
-            outcome.reason, CATALOGUE, localizer.language, prompt, standing=inbound.standing
-        )
-        place = place_of(scene, inbound)
-        scene.say(
-            inbound.room_id, doc, scene.desk_ground(), thread=place, mentions=[member.user_id]
-        )
+        _refuse(scene, inbound, outcome.reason, heard.kept.prompt if heard.kept else None)
     else:
         _say_freely(scene, inbound, member, heard)
 
 
+def _is_doubted(scene: Conversation, inbound: Inbound) -> bool:
+    """Whether it may be by anybody; then its sender is told."""
+    if inbound.trust is not Trust.ANY:
+        return False
+    _refuse(scene, inbound, RefusalReason.TRUST_TOO_LOW)
+    return True
+
+
+def _refuse(
+    scene: Conversation, inbound: Inbound, reason: RefusalReason, prompt: Prompt | None = None
+) -> None:
+    language = scene.workplace.office.language
+    doc = refusal_text(reason, CATALOGUE, language, prompt, standing=inbound.standing)
+    place = place_of(scene, inbound)
+    scene.say(inbound.room_id, doc, scene.desk_ground(), thread=place, mentions=[inbound.sender])
+
+
 def _chosen(scene: Conversation, answered: Answered, member: StaffMember) -> None:
     purpose, chosen = answered.kept.purpose, answered.chosen
+    if purpose["topic"] == Topic.QUESTION:
+        passing_on.answer(scene, answered.kept, member, str((chosen.data or {}).get("text", "")))
+        return
     heard = replies.staff_choice(Topic(purpose["topic"]), member.staff, chosen.choice, chosen.data)
     if heard is not None:
         take_step(scene, str(purpose["case"]), heard, answered)
@@ -88,9 +112,13 @@ def _say_freely(scene: Conversation, inbound: Inbound, member: StaffMember, hear
     meant = _meant(inbound, member, heard)
     if meant is None:
         return
+    if meant.purpose["topic"] == Topic.QUESTION:
+        if not _is_doubted(scene, inbound):
+            passing_on.answer(scene, meant, member, without_quote(body))
+        return
     topic, case_id = Topic(meant.purpose["topic"]), str(meant.purpose["case"])
     said = replies.staff_text(topic, member.staff, without_quote(body))
-    if said is not None:
+    if said is not None and not _is_doubted(scene, inbound):
         take_step(scene, case_id, said)
 
 

@@ -49,6 +49,7 @@ class _MakeDocument(ChatJob[OfficeParts]):
                 template.encode(),
                 data,
                 issued_at_ms=issued_at_ms,
+                emblems=self._parts.emblems(is_sealed=True),
             )
             made = await self._sealed(job, made)
         except (TypesettingError, TooLargeError, SealError) as e:

@@ -73,7 +73,7 @@ def _with_page(locked: LockedCase, doc: Doc) -> Doc:
     if locked.page is None:
         return doc
     words = locked.context.person.text("You can also follow it on this page:")
-    return (*doc, message.Paragraph(words + "\n", message.Link(locked.page, locked.page)))
+    return (*doc, message.Paragraph(message.Link(words, locked.page)))
 
 
 def _refuse(locked: LockedCase, refused: fx.Refused) -> None:

@@ -198,7 +198,8 @@ class _PostWaiting(_Batch):
 class _StaffLeft(_Batch):
     """Gives the cases of somebody who left back to their desks; they sign nothing any more.
 
-    Who is there by another account now keeps theirs: that one comes into the rooms instead.
+    What they approved first counts no more, else they could be the second under another id. Who is
+    there by another account now keeps their cases: that one comes into the rooms instead.
     """
 
     def cases(self, txn: Cursor, job: Job) -> list[str]:
@@ -210,6 +211,9 @@ class _StaffLeft(_Batch):
     def deal_with(self, scene: Conversation, job: Job, file: CaseFile) -> None:
         staff, asked = job.payload["staff"], file.case.signatures
         is_replaced = self._parts.section.user_of(staff) is not None
+        if file.case.first_approval == staff:
+            file = attrs.evolve(file, case=attrs.evolve(file.case, first_approval=None))
+            store.save_case(scene.txn, file)
         if file.case.clerk == staff and is_replaced:
             locked = locked_case(scene, file)
             show_out(locked, UserId(job.payload["user"]))

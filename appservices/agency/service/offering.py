@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from appservices.agency.core.finding import haystack, is_found
+from appservices.agency.core.texts.hours import hours_lines
 from appservices.agency.core.texts.person import silence_words
 from appservices.agency.core.texts.steps import fee_words, step_words
 from appservices.agency.service.views import (
+    API_PREFIX,
     CatalogueView,
     ChoiceView,
     DeadlineView,
@@ -59,6 +62,17 @@ class Offering:
             raise NotFoundError(words.text(language, "There is no such office."))
         return found
 
+    def picture(self, slug: str, language: str) -> bytes:
+        """The coat of arms of an office, as PNG.
+
+        Raises:
+            NotFoundError: There is no such office, or it has no picture.
+        """
+        workplace = self.office(slug, language)
+        if workplace.bot.avatar is None:
+            raise NotFoundError(workplace.catalogue.text(language, "There is no such office."))
+        return workplace.bot.avatar
+
     def service(
         self, slug: str, service: str, language: str
     ) -> tuple[Workplace, ServiceDefinition]:
@@ -75,14 +89,21 @@ class Offering:
         return workplace, found.definition
 
     def search(self, query: str, language: str) -> CatalogueView:
-        """The services in which every word of ``query`` is found; all for an empty one."""
-        offices = []
-        for office, folded in self._all(language):
-            services = [
-                one for one in office.services if not query or is_found(query, folded[one.service])
-            ]
-            if services:
-                offices.append(office.model_copy(update={"services": services}))
+        """The services in which every word of ``query`` is found; all for an empty one.
+
+        Where there is none, those that a bot would understand by it: see ``Finder``.
+        """
+        found = [
+            (office, [one for one in office.services if is_found(query, folded[one.service])])
+            for office, folded in self._all(language)
+        ]
+        if not any(services for _, services in found):
+            found = [(office, self._meant(office, query)) for office, _ in self._all(language)]
+        offices = [
+            office.model_copy(update={"services": services})
+            for office, services in found
+            if services
+        ]
         count = sum(len(office.services) for office in offices)
         return CatalogueView(language=language, count=count, offices=offices)
 
@@ -122,6 +143,12 @@ class Offering:
             form=form_view(whole, context) if whole else None,
         )
 
+    def _meant(self, office: OfficeView, query: str) -> list[ServiceView]:
+        """The services of an office that a query means, the best first."""
+        found = self._workplaces[office.office].finder.find(query)
+        views = {one.service: one for one in office.services}
+        return [views[one.id] for one in found.likely] if found is not None else []
+
     def _whole(self, language: str) -> list[tuple[OfficeView, Mapping[str, str]]]:
         """Each office with all its services, and by what each is found."""
         return [_office(one, language) for one in self._workplaces.values()]
@@ -130,12 +157,15 @@ class Offering:
 def _office(workplace: Workplace, language: str) -> tuple[OfficeView, Mapping[str, str]]:
     name, organisation = workplace.office.name(language), workplace.name(language)
     definitions = [one.definition for one in workplace.services.values()]
+    picture = f"{API_PREFIX}/offices/{quote(workplace.slug)}/picture"
     view = OfficeView(
         office=workplace.slug,
         name=name,
         organisation=organisation,
         bot=workplace.bot.user_id,
         bot_link=workplace.bot_link,
+        picture=picture if workplace.bot.avatar is not None else None,
+        hours=list(hours_lines(workplace.office, language)),
         services=[service_view(workplace, one, language) for one in definitions],
     )
     return view, {one.id: haystack(one, language, name, organisation) for one in definitions}

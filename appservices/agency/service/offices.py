@@ -9,14 +9,17 @@ import attrs
 from appservices.agency.config import bot_localpart
 from appservices.agency.core.clock import Calendar
 from appservices.agency.core.context import Context, Office
+from appservices.agency.core.finding import Finder
 from appservices.agency.core.inputs import Staff
 from appservices.agency.core.language import ServiceFileError, read_service
 from appservices.agency.core.states import Role
+from appservices.agency.core.texts.hours import WEEKDAYS
 from appservices.agency.store import KeptDefinition
 from veche.messaging.service import BotAccount
 from veche.protocol.errors import ConfigError
 from veche.protocol.ids import UserId
 from veche.protocol.texts.catalogue import Catalogue
+from veche.runtime.files.pictures import read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
     )
     from appservices.agency.core.definition import ServiceDefinition
 
-_WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _ROLES: Final = {
     "clerk": Role.CLERK,
     "decision_maker": Role.DECISION_MAKER,
@@ -72,6 +74,8 @@ class Workplace:
         office: For the core.
         members: The staff.
         services: By id, in the order of the menu.
+        catalogue: Every text that it can say.
+        finder: Finds its services by what people write.
     """
 
     organisation: str
@@ -81,6 +85,7 @@ class Workplace:
     members: Sequence[StaffMember]
     services: Mapping[str, OpenService]
     catalogue: Catalogue
+    finder: Finder
 
     @property
     def slug(self) -> str:
@@ -161,8 +166,8 @@ def open_workplaces(
     """All offices of the configuration.
 
     Raises:
-        ConfigError: A service's file cannot be read, is wrong, or names a desk where nobody works;
-            everything that is wrong is told.
+        ConfigError: A picture cannot be read. A service's file cannot be read, is wrong, or names
+            a desk where nobody works; everything that is wrong is told.
     """
     return [
         _workplace(organisation, office, server_name, catalogue)
@@ -190,18 +195,27 @@ def _workplace(
     user_id = UserId(f"@{bot_localpart(organisation.id, office.id)}:{server_name}")
     calendar = Calendar(
         time_zone=organisation.time_zone,
-        weekend=frozenset(_WEEKDAYS.index(day) for day in office.weekend),
+        weekend=frozenset(WEEKDAYS.index(day) for day in office.weekend),
         holidays=frozenset(office.holidays),
     )
     services = [_open(path) for path in office.services]
+    avatar = read_picture(office.avatar or organisation.avatar)
     workplace = Workplace(
         organisation=organisation.id,
         organisation_name=organisation.name,
-        bot=BotAccount(user_id, display_name, organisation.id),
-        office=Office(office.id, names, office.language, calendar, organisation.region),
+        bot=BotAccount(user_id, display_name, organisation.id, avatar),
+        office=Office(
+            office.id,
+            names,
+            office.language,
+            calendar,
+            organisation.region,
+            {str(day): times for day, times in office.hours.items()},
+        ),
         members=[_member(one) for one in office.staff],
         services={one.definition.id: one for one in services},
         catalogue=catalogue,
+        finder=Finder(one.definition for one in services),
     )
     _check(workplace, services, office)
     if organisation.payments is None:

@@ -131,5 +131,5 @@ def _tell_way_in(locked: LockedCase, room_id: RoomId) -> None:
         number=file.case.number,
     )
     link = locked.scene.link_to(room_id)
-    doc = (Paragraph(words, "\n", Link(link, link)),)
+    doc = (Paragraph(Link(words, link)),)
     locked.scene.say(file.chat_id, doc, locked.ground, mentions=[file.person])

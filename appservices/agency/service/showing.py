@@ -16,6 +16,7 @@ from appservices.agency.core.texts.person import card_facts, document_filename, 
 from appservices.agency.core.texts.words import happened_words, role_words, state_words
 from appservices.agency.service.offering import form_view
 from appservices.agency.service.views import (
+    API_PREFIX,
     AnswerView,
     CaseLineView,
     CaseView,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from appservices.agency.store import CaseFile
     from veche.chat.prompts import Kept
 
-API_PREFIX: Final = "/_veche/agency/v1"
 WAITING: Final = frozenset({State.DRAFT, State.NEEDS_MORE})
 """Where the person's own words are waited for."""
 _TOPICS: Final = frozenset({Topic.FORM, Topic.APPROVE, Topic.MORE, Topic.WITHDRAW})

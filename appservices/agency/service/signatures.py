@@ -108,6 +108,7 @@ class _AskSignatures(_SigningHandler):
                 wanted.template.encode(),
                 wanted.data,
                 issued_at_ms=wanted.issued_at_ms,
+                emblems=self._parts.emblems(is_sealed=False),
             )
         except (TypesettingError, TooLargeError) as e:
             return {"failure": str(e)}

@@ -18,6 +18,7 @@ from veche.protocol.ids import WireUlid
 from veche.protocol.prompts import ANSWER_FIELDS_MAX, ChoiceId, Prompt
 from veche.protocol.wire import Wire
 
+API_PREFIX: Final = "/_veche/agency/v1"
 VERSION_CHARACTERS_MAX: Final = 40
 NAME_CHARACTERS_MAX: Final = 130
 """Longest id of an office: those of the organisation and of the office, and a sign between."""
@@ -99,6 +100,8 @@ class OfficeView(Wire):
     Attributes:
         bot: Matrix id of who speaks for it.
         bot_link: Address by which any client begins a chat with it.
+        picture: Path of its coat of arms (PNG); null: it has none.
+        hours: When it is open, in words, a line for days with the same hours; empty: not said.
     """
 
     office: str
@@ -106,6 +109,8 @@ class OfficeView(Wire):
     organisation: str
     bot: str
     bot_link: str
+    picture: str | None
+    hours: list[str]
     services: list[ServiceView]
 
 

@@ -303,14 +303,15 @@ def open_cases(txn: Cursor, bot: UserId, person: UserId) -> list[str]:
 
 
 def cases_of_clerk(txn: Cursor, bot: UserId, staff_id: str, after: str, limit: int) -> list[str]:
-    """Ids of open cases that somebody has, or may have to sign, in order after one.
+    """Ids of open cases that somebody has, approved first, or may have to sign, after one.
 
-    They are at most ``limit``; who signs is known only to the case.
+    They are at most ``limit``, in order; who signs is known only to the case.
     """
     txn.execute(
-        "SELECT case_id FROM agency.case_file WHERE bot = %s AND (clerk = %s OR state = 'signing')"
-        " AND case_id > %s AND state <> ALL(%s) ORDER BY case_id LIMIT %s",
-        (bot, staff_id, after, _OVER, limit),
+        "SELECT case_id FROM agency.case_file WHERE bot = %s AND (clerk = %s OR state = 'signing'"
+        " OR kept ->> 'first_approval' = %s) AND case_id > %s AND state <> ALL(%s)"
+        " ORDER BY case_id LIMIT %s",
+        (bot, staff_id, staff_id, after, _OVER, limit),
     )
     return [case_id for (case_id,) in txn.fetchall()]
 

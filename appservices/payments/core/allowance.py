@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -31,8 +32,6 @@ PAYEES_MAX: Final = 20
 """Most payees and kinds that one allowance names."""
 ASKED_MS: Final = DAY_MS
 """How long a giver may think about their own order."""
-_UTC: Final = dt.UTC
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=_UTC)
 
 _FILLERS: Final = frozenset({"a", "per", "every", "в", "на", "за", "pro", "im"})
 _PERIODS: Final[Mapping[str, Period]] = {
@@ -186,7 +185,7 @@ def judge_use(
 
 
 def read_allowance(
-    typed: str, currencies: Sequence[str], now_ms: int
+    typed: str, currencies: Sequence[str], now_ms: int, time_zone: str = "UTC"
 ) -> AllowanceOrder | AllowanceProblem | OrderProblem:
     """The allowance that a person typed.
 
@@ -195,6 +194,7 @@ def read_allowance(
             may be left out, and comes in any order.
         currencies: Those of the ledgers here.
         now_ms: UTC.
+        time_zone: Of the institution: the last day ends by it.
     """
     words = typed.split()
     read = read_amount(words[1:], currencies)
@@ -211,7 +211,7 @@ def read_allowance(
     each = read_amount(clauses["each"], [cap.currency]) if "each" in clauses else (cap, ())
     if isinstance(each, OrderProblem):
         return each
-    ends_at_ms = _end(clauses.get("until"), now_ms)
+    ends_at_ms = _end(clauses.get("until"), now_ms, time_zone)
     if ends_at_ms is None:
         return AllowanceProblem.BAD_DATE
     whom = tuple(dict.fromkeys(word.strip(",") for word in clauses.get("at", ())))
@@ -252,14 +252,15 @@ def _clauses(words: Sequence[str]) -> dict[str, list[str]] | None:
     return found if all(found.values()) else None
 
 
-def _end(words: Sequence[str] | None, now_ms: int) -> int | None:
-    """The end of a day that was typed, UTC; None if it cannot be read or is not to come."""
+def _end(words: Sequence[str] | None, now_ms: int, time_zone: str) -> int | None:
+    """When a day that was typed is over, UTC; None if it cannot be read or is not to come."""
     if words is None:
         return now_ms + ALLOWANCE_MS
     try:
         [day] = words
-        end = dt.datetime.combine(dt.date.fromisoformat(day), dt.time(), _UTC)
-    except ValueError:
+        after = dt.date.fromisoformat(day) + dt.timedelta(days=1)
+        end = dt.datetime.combine(after, dt.time(), ZoneInfo(time_zone))
+    except (ValueError, OverflowError):
         return None
-    ends_at_ms = (end - _EPOCH) // dt.timedelta(milliseconds=1) + DAY_MS
+    ends_at_ms = int(end.timestamp()) * 1000
     return ends_at_ms if now_ms < ends_at_ms <= now_ms + ALLOWANCE_MS_MAX else None

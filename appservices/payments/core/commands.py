@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from veche.protocol.commands import HELP, LANGUAGE, MENU, Argument, Command
+from veche.protocol.commands import HELP, LANGUAGE, MENU, MORE, Argument, Command
 from veche.protocol.texts.catalogue import N_
 
 PAY: Final = Command(
@@ -241,7 +241,10 @@ COMMANDS: Final = (
     FREEZE,
     UNFREEZE,
     HELP,
+    MORE,
     MENU,
     LANGUAGE,
 )
 """In the order in which help shows them."""
+EVERYDAY: Final = (PAY, BALANCE, HISTORY, TOP_UP, FREEZE)
+"""What help shows before anybody asks for more."""

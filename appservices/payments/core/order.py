@@ -32,7 +32,7 @@ _FOR: Final = frozenset({"for", "für", "fuer", "за", "на"})
 """Words between an amount and what it is for."""
 _WORDS_MIN: Final = 2
 _CODE: Final = re.compile(r"[A-Z]{3}")
-_TO: Final = frozenset({"to", "an", "кому", "для", "до"})
+TO: Final = frozenset({"to", "an", "кому", "для", "до"})
 """Words before who is paid, where somebody says first how much."""
 _PAYEE_WORDS_MAX: Final = 5
 """Most words that are looked at for a payee of several, which is none."""
@@ -129,14 +129,14 @@ def turned(typed: str, currencies: Sequence[str]) -> str | None:
     None: it is none. As with ``with_currency``, it is shown and never done.
     """
     words = typed.split()
-    if words and words[0].casefold() in _TO:
+    if words and words[0].casefold() in TO:
         mended = words[1:]
     else:
         found = read_amount(words, currencies)
         if isinstance(found, OrderProblem):
             return None
         rest = list(found[1])
-        rest = rest[1:] if rest and rest[0].casefold() in _TO else rest
+        rest = rest[1:] if rest and rest[0].casefold() in TO else rest
         amount = words[: len(words) - len(found[1])]
         mended = [*rest[:1], *amount, *rest[1:]] if rest else []
     line = " ".join(mended)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
+from appservices.payments.core.rails.xml import xml_text
 from veche.protocol.money import Money, as_decimal_text, minor_digits
 
 if TYPE_CHECKING:
@@ -335,7 +336,7 @@ def _put(parent: Element, name: str, text: str, **attributes: str) -> Element:
     from lxml import etree  # noqa: PLC0415 -- see `write_invoice`
 
     element = etree.SubElement(parent, f"{{{CBC}}}{name}", attributes)
-    element.text = text
+    element.text = xml_text(text)
     return element
 
 

@@ -27,13 +27,18 @@ if TYPE_CHECKING:
 PAYMENTS_BOT: Final = f"@veche_payments:{SERVER_NAME}"
 """The bot of the town's bank, by which people pay one another."""
 
+NEWCOMER_GRANT: Final = "100 EUR"
+"""What everybody begins with who makes an account; the app says so first."""
+
 
 def demo(place: Place) -> DemoPart:
     """Bring the town's bank, which has an account at a bank of its own, and a shop with keys."""
     bank = DemoBank(place.folder / "bank", place.port)
     shop = DemoShop(place.folder / "shop", place.pages_url)
     section = payments_section(place.key(TOWN, "bank"), [bank.section], shop.section)
+    section["avatar"] = str(place.examples / "pictures" / "bank.svg")
     seal_key = place.key(BANK, "authority")
+    section["newcomer_grant"] = NEWCOMER_GRANT
     section["seal"] = {"url": place.pages_url, "key_path": str(seal_key)}
     return DemoPart(
         {"payments": section},
@@ -85,9 +90,9 @@ def payments_section(
 def _to_try(bank: DemoBank) -> Sequence[Sequence[str]]:
     return (
         (
-            "Alice has 1,000 EUR, Bob 100. As alice, start a direct chat with the bank,",
-            f"{PAYMENTS_BOT}. Write page, make a key in the browser,",
-            "then write: pay bob 12.50 EUR rent. Bob is told in a chat of his own.",
+            "Alice has 1,000 EUR, Bob and everybody new 100. As alice, start a direct chat",
+            f"with the bank, {PAYMENTS_BOT}. Write page, make a key in the",
+            "browser, then write: pay bob 12.50 EUR rent. Bob is told in a chat of his own.",
         ),
         (
             "Write topup there: money comes from the demo's bank with the reference that is",

@@ -14,7 +14,7 @@ from appservices.payments.core.rails.port import NameAnswer
 from appservices.payments.core.texts.paying import NOT_PAYABLE
 from appservices.payments.core.texts.views import Party
 from appservices.payments.routes.visits import have_chat, news, scene_of, visit_of
-from appservices.payments.service import abroad, naming
+from appservices.payments.service import abroad, grants, naming
 from appservices.payments.service.scene import CATALOGUE
 from appservices.payments.service.wallet import acts, booked, codes, orders, reading
 from appservices.payments.service.wallet import invoices as wallet_invoices
@@ -99,7 +99,7 @@ class WalletRoutes:
     )
     async def wallet(self, call: Call) -> WalletView:
         """The wallet."""
-        return await news(self._follower, self._parts, call, reading.wallet_view)
+        return await news(self._follower, self._parts, call, _wallet)
 
     @API.route(
         "GET",
@@ -451,3 +451,9 @@ class WalletRoutes:
 
     def _scene(self, txn: Cursor, call: Call) -> Scene:
         return scene_of(self._parts, txn, call)
+
+
+def _wallet(visit: Visit) -> WalletView:
+    # In a demo somebody may look at their money before they have said a word to the bot.
+    grants.welcome(visit.scene, visit.person)
+    return reading.wallet_view(visit)

@@ -58,7 +58,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     """
     person, room_id = inbound.sender, inbound.room_id
     localizer, currencies = scene.localizer(person), scene.section.currencies
-    wanted = read_allowance(argument, currencies, scene.now_ms)
+    wanted = read_allowance(argument, currencies, scene.now_ms, localizer.time_zone)
     if isinstance(wanted, OrderProblem):
         if wanted is not OrderProblem.USAGE:
             example = allowance_example(currencies[0], localizer)

@@ -29,11 +29,10 @@ from appservices.payments.core.escrow import (
 from appservices.payments.core.texts.escrow import ADDRESSES_CHARACTERS_MAX
 from appservices.payments.core.texts.extras import reason_doc
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import acting, escrows
+from appservices.payments.service import acting, escrow_orders, escrows
 from appservices.payments.service import escrow_files as deals
 from appservices.payments.service.escrow_files import Deal
 from appservices.payments.service.organisations import check_currency, check_person
-from appservices.payments.store import escrows as store
 from appservices.payments.store import holders
 from veche.protocol.errors import ConflictError, ForbiddenError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid, UserId
@@ -79,8 +78,7 @@ def open_escrow(
     if acting.is_office(scene, caller.id):
         raise ForbiddenError("An office sells nothing: ask by an invoice")
     _check(scene, body, strangers)
-    buyer = scene.holder(UserId(body.buyer))
-    if len(store.open_of_buyer(scene.txn, buyer.id)) >= OPEN_MAX:
+    if escrow_orders.has_many(scene, UserId(body.buyer)):
         raise TooManyEscrowsError(f"The buyer has {OPEN_MAX} escrows that are not over")
     deal = _deal(scene, caller, body)
     escrows.propose(scene, deal)
@@ -111,7 +109,7 @@ def decide(
 
     Raises:
         NotFoundError: There is none of theirs.
-        EscrowStateError: Nothing is put aside, or it is decided already.
+        EscrowStateError: Nothing is put aside, it is decided already, or its date is over.
         DecidedError: They said something else before.
         MalformedError: It is more than is put aside, or of another currency.
     """
@@ -125,7 +123,8 @@ def decide(
         if voter.to_seller != minor:
             raise DecidedError("You decided before, and once: it stays")
         return _view(deal)
-    if escrow.state is not EscrowState.FUNDED:
+    is_over = escrow.due_at_ms is not None and escrow.due_at_ms <= scene.now_ms
+    if escrow.state is not EscrowState.FUNDED or is_over:
         raise EscrowStateError(escrow.state)
     if holders.holder(scene.txn, voter.holder).is_frozen:
         raise ForbiddenError("The account is frozen, so this does not count")

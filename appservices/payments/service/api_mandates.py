@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.api.mandates import ChargeView, MandateView
 from appservices.payments.core.mandate import (
+    MANDATE_MS_MAX,
     MANDATES_MAX,
     ChargeError,
     ChargeProblem,
@@ -22,8 +23,8 @@ from appservices.payments.service import acting, charges, files, mandates
 from appservices.payments.service.news import EVENT
 from appservices.payments.service.organisations import check_currency, check_person
 from appservices.payments.service.settling import open_chat
+from appservices.payments.store import holders, payments
 from appservices.payments.store import mandates as store
-from appservices.payments.store import payments
 from veche.protocol.acts import ActClass
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid, UserId
@@ -68,9 +69,10 @@ def propose(
     """
     check_currency(scene, body.each_max.currency, "body.each_max")
     check_person(scene, body.payer, "body.payer", strangers)
-    if body.ends_at_ms <= scene.now_ms:
-        raise MalformedError("body.ends_at_ms", "should be later than now")
+    if not scene.now_ms < body.ends_at_ms <= scene.now_ms + 2 * MANDATE_MS_MAX:
+        raise MalformedError("body.ends_at_ms", "should be later than now, and within 20 years")
     payer, payee = scene.holder(UserId(body.payer)), scene.organisation(caller.id)
+    holders.lock_holder(scene.txn, payer.id)  # or several at once would pass the limit
     if store.count_between(scene.txn, payer.id, payee.id) >= MANDATES_MAX:
         raise TooManyMandatesError(f"A person has at most {MANDATES_MAX} mandates of you")
     told = body.model_dump(mode="json", exclude={"ours", "starts_at_ms"}, exclude_none=True)

@@ -36,7 +36,8 @@ def credited(scene: Scene, news: BankNews) -> None:
     if file is None:
         return
     invoice, order = file.invoice, invoices.order_of(scene, file)
-    if invoice.state is not InvoiceState.ISSUED or invoice.amount_minor != news.amount_minor:
+    is_open = invoice.state is InvoiceState.ISSUED and scene.now_ms < invoice.due_at_ms
+    if not is_open or invoice.amount_minor != news.amount_minor:
         logger.warning("money came for invoice %s, which is %s", invoice.id, invoice.state.value)
         told = events.News(PAID_AGAIN, order.about.get("ours", ""), invoice.id)
         events.add_event(scene.txn, invoice.payee, told, scene.now_ms)

@@ -90,6 +90,10 @@ def begin(scene: Scene, wanted: Mapping[str, Any], names: Mapping[str, str | Non
     if unknown or names.get(person) is None:
         scene.tell(room_id, person, unknown_sharers_doc(unknown, scene.localizer(person)))
         return
+    if _is_too_many(scene, scene.holder(person).id):
+        # Others that were ordered at the same time came first.
+        scene.tell(room_id, person, too_many_bills_doc(scene.localizer(person)))
+        return
     private = BillPrivate(
         organiser=Party(person, str(names[person])),
         currency=wanted["currency"],
@@ -142,7 +146,11 @@ def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
 
 
 def _is_too_many(scene: Scene, organiser: int) -> bool:
-    """Whether somebody asks others so often that it would be a nuisance."""
+    """Whether somebody asks others so often that it would be a nuisance.
+
+    Until the transaction ends nobody else begins a bill for them.
+    """
+    holders.lock_holder(scene.txn, organiser)
     is_full = len(store.open_of(scene.txn, organiser)) >= store.OPEN_MAX
     return is_full or store.asked_since(scene.txn, organiser, scene.now_ms - DAY_MS) >= PER_DAY_MAX
 

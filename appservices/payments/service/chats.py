@@ -37,6 +37,7 @@ from appservices.payments.service import (
     extras,
     files,
     freezing,
+    grants,
     guardians,
     invoicing,
     limiting,
@@ -58,6 +59,7 @@ from appservices.payments.service.naming import (
     payee_named,
     server_named,
     user_named,
+    with_organisation_first,
 )
 from appservices.payments.service.settling import tell_untold
 from appservices.payments.store import case_rooms, chats, events, holders
@@ -67,7 +69,7 @@ from veche.bots import act_on_answer, act_on_page, choose_language, doubt, is_st
 from veche.bots.guardian_rules import TOPICS
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
-from veche.protocol.commands import read_command
+from veche.protocol.commands import MORE, is_more, read_command
 from veche.protocol.ids import UserId, effect_id
 from veche.protocol.talk import languages_line
 
@@ -94,6 +96,7 @@ def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
         scene.tell(room_id, person, texts.private_doc(localizer))
         return
     welcome(scene, room_id, person)
+    grants.welcome(scene, person)
     for payment_id in chats.take_untold(scene.txn, scene.holder(person).id):
         matter = files.lock(scene, payment_id)
         if matter is not None:
@@ -146,7 +149,7 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         doc = problem_doc(OrderProblem.USAGE, scene.section.currencies, scene.localizer(person))
         scene.tell(room_id, person, doc)
     elif is_greeted and inbound.event_type == "m.room.message":
-        scene.tell(room_id, person, texts.help_doc(scene.localizer(person), page_commands(scene)))
+        _help(scene, room_id, person, is_whole=is_more(str(inbound.content.get("body"))))
 
 
 def hear_page(scene: Scene, act: PageAct) -> None:
@@ -198,7 +201,12 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
         case "language":
             choose_language(scene, room_id, person, parsed.argument)
         case _:
-            scene.tell(room_id, person, texts.help_doc(localizer, page_commands(scene)))
+            _help(scene, room_id, person, is_whole=parsed.command is MORE)
+
+
+def _help(scene: Scene, room_id: RoomId, person: UserId, *, is_whole: bool) -> None:
+    localizer, more = scene.localizer(person), page_commands(scene)
+    scene.tell(room_id, person, texts.help_doc(localizer, more, is_whole=is_whole))
 
 
 def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
@@ -206,6 +214,7 @@ def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
     if rf.is_reference(argument):
         _pay_invoice(scene, inbound, rf.read(argument))
         return
+    argument = with_organisation_first(scene.section, argument)
     ordered, purse = purse_of(argument)
     order = read_order(ordered, scene.section.currencies)
     if isinstance(order, OrderProblem):
@@ -239,7 +248,9 @@ def _problem(scene: Scene, person: UserId, problem: OrderProblem, argument: str)
         return turned_doc(f"{command} {other_way}", localizer)
     mended = with_currency(argument, currencies) if problem in _CURRENCY_PROBLEMS else None
     if mended is None:
-        return problem_doc(problem, currencies, localizer)
+        merchant = organisation_named(scene.section, argument)
+        example = f"{command} {merchant.id} 12.50 {currencies[0]}" if merchant else None
+        return problem_doc(problem, currencies, localizer, example)
     order, word = mended
     line = f"{command} {order}"
     is_other = problem is OrderProblem.OTHER_CURRENCY

@@ -155,16 +155,27 @@ def _propose(scene: Scene, inbound: Inbound, argument: str) -> None:
         scene.tell(inbound.room_id, person, unknown_payee_doc(localizer))
     elif (problem := hindrance(scene, person, persons)) is not None:
         _tell_problem(scene, inbound, problem)
-    elif has_many(scene, person):
-        words = localizer.text("You have too many that are not over. Write “escrow” to see them.")
-        scene.tell(inbound.room_id, person, (Paragraph(words),))
-    else:
+    elif not _tell_many(scene, inbound.room_id, person):
         _look_up(scene, inbound, [person, *persons], wanted)
 
 
+def _tell_many(scene: Scene, room_id: RoomId, person: UserId) -> bool:
+    """Tell somebody that they have too many; False if they have not."""
+    if not has_many(scene, person):
+        return False
+    localizer = scene.localizer(person)
+    words = localizer.text("You have too many that are not over. Write “escrow” to see them.")
+    scene.tell(room_id, person, (Paragraph(words),))
+    return True
+
+
 def has_many(scene: Scene, person: UserId) -> bool:
-    """Whether somebody has as many escrows that are not over as there can be."""
-    return len(store.open_of_buyer(scene.txn, scene.holder(person).id)) >= OPEN_MAX
+    """Whether somebody has as many escrows that are not over as there can be.
+
+    Until the transaction ends nobody else begins one for them.
+    """
+    buyer = holders.lock_holder(scene.txn, scene.holder(person).id)
+    return len(store.open_of_buyer(scene.txn, buyer.id)) >= OPEN_MAX
 
 
 def hindrance(scene: Scene, person: UserId, persons: list[UserId]) -> EscrowProblem | None:
@@ -218,6 +229,8 @@ class LookUp(ChatJob[Parts]):
         if None in names:
             scene.tell(room_id, buyer, unknown_payee_doc(scene.localizer(buyer)))
             return
+        if _tell_many(scene, room_id, buyer):
+            return  # others that were ordered at the same time came first
         parties = tuple(Party(*one) for one in zip(persons, names, strict=True))
         escrows.propose(scene, new_deal(scene, parties, wanted))
 

@@ -55,6 +55,7 @@ _KEPT_MS: Final = 30 * 86_400_000
 def propose(scene: Scene, order: MandateOrder) -> None:
     """Keep a mandate that an organisation proposes; its payer is asked by ``ask``."""
     payer, payee = scene.holder(UserId(order.payer)), scene.organisation(order.payee)
+    holders.lock_holder(scene.txn, payer.id)  # or several at once would pass the limit
     ledger = holders.currencies(scene.txn).get(order.each_max.currency)
     if ledger is None or store.count_between(scene.txn, payer.id, payee.id) >= MANDATES_MAX:
         tell_payee(scene, order, "refused")

@@ -39,7 +39,8 @@ def attempt(scene: Scene, payment: Payment) -> None:
         fees = holders.keep_account(scene.txn, institution, payment.ledger, AccountCode.FEES)
     some = [one for one in (payer, payee, fees) if one is not None]
     used = [one for one in some if not one.is_opened or one.allowance]
-    first = payment.refund_of
+    # Abroad it is no reversal: it goes to what we owe the institution.
+    first = None if peers.is_abroad(scene, payment) else payment.refund_of
     refund_of = main_transfer(scene, first) if first is not None else None
     passing = sharing.passing_on(scene, payment, payee.id)
     taking = sharing.taking_back(scene, payment, payer.id)

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.core.order import OrderProblem
 from appservices.payments.core.payout import PayoutOrder, PayoutProblem, read_payout
 from appservices.payments.core.rails.port import NameAnswer
-from appservices.payments.core.rules import DAY_MS
 from appservices.payments.core.texts.banks import name_doc, payout_example, payout_problem_doc
 from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.service import paying, payouts
 from appservices.payments.service.scene import Parts
-from appservices.payments.store import payments as store
 from veche.bots import ChatJob
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
@@ -72,8 +70,7 @@ def _check(scene: Scene, inbound: Inbound, wanted: PayoutOrder) -> PayoutProblem
     matter = payouts.new(scene, person, room_id, wanted, bank)
     if not payouts.is_taken(scene, matter):
         return PayoutProblem.NOT_TAKEN
-    since_ms = scene.now_ms - DAY_MS
-    if store.payouts_asked(scene.txn, matter.payment.payer, since_ms) >= payouts.PER_DAY_MAX:
+    if payouts.has_many(scene, person):
         return PayoutProblem.TOO_MANY
     if not paying.tell_hopeless(scene, matter):
         payload = {
@@ -112,6 +109,12 @@ class CheckName(ChatJob[Parts]):
         amount = Money(minor=asked["minor"], currency=asked["currency"])
         reference = asked.get("reference", "")
         wanted = PayoutOrder(amount, asked["iban"], asked["name"], reference)
+        if payouts.has_many(scene, person):
+            # Others that were ordered at the same time came first: of this name nothing is told.
+            problem, currency = PayoutProblem.TOO_MANY, scene.section.currencies[0]
+            doc = payout_problem_doc(problem, currency, scene.localizer(person))
+            scene.tell(RoomId(asked["room"]), person, doc)
+            return
         said = (result["answer"], result["name"])
         matter = payouts.new(scene, person, RoomId(asked["room"]), wanted, asked["bank"], said)
         details = name_doc(*said, scene.localizer(person))

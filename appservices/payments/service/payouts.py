@@ -13,6 +13,7 @@ from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.payment import ASKED_MS, Kind, Payment, State
 from appservices.payments.core.rails.port import OrderKind
 from appservices.payments.core.rails.port import Party as BankParty
+from appservices.payments.core.rules import DAY_MS
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import authority
 from appservices.payments.service.files import Matter, Private
@@ -20,6 +21,7 @@ from appservices.payments.service.rails import Wish
 from appservices.payments.service.rails.suspense import Charge, find, refuse
 from appservices.payments.store import bank as bank_store
 from appservices.payments.store import holders
+from appservices.payments.store import payments as store
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 from veche.protocol.ids import Ulid
 
@@ -38,6 +40,15 @@ PER_DAY_MAX: Final = 20
 def bank_for(scene: Scene, currency: str) -> str | None:
     """The bank that pays out in a currency; None if there is none."""
     return next((one.name for one in scene.section.banks if one.currency == currency), None)
+
+
+def has_many(scene: Scene, person: UserId) -> bool:
+    """Whether somebody has asked for as many payouts as they may in a day.
+
+    Until the transaction ends nobody else begins one for them.
+    """
+    payer = holders.lock_holder(scene.txn, scene.holder(person).id)
+    return store.payouts_asked(scene.txn, payer.id, scene.now_ms - DAY_MS) >= PER_DAY_MAX
 
 
 def new(

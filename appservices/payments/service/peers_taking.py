@@ -11,6 +11,8 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from appservices.payments.api.peers import Packet, Question
 from appservices.payments.core.ledger import (
     Result,
@@ -112,7 +114,7 @@ def prepare(
     message: Mapping[str, Any],
     *,
     is_here: bool,
-    is_paid: bool = False,
+    paid_at_ms: int | None = None,
 ) -> None:
     """Another institution asks whether a payment will be taken.
 
@@ -122,7 +124,8 @@ def prepare(
         question: With its packet.
         message: As it was signed.
         is_here: There is a person of the payee's id.
-        is_paid: It proves that it has paid it, and we have forgotten that we said yes.
+        paid_at_ms: When it paid it, as it proves: we have forgotten that we said yes, and credit
+            it at once, so that what was paid of it since can be booked next. None: it asks.
     """
     packet = question.packet
     assert packet is not None, "it was checked"  # noqa: S101 -- our bug
@@ -130,6 +133,7 @@ def prepare(
     file = store.lock_in(scene.txn, packet.id)
     if file is not None:
         return
+    is_paid = paid_at_ms is not None
     why = _refusal(scene, peer, question, packet, is_here=is_here, is_paid=is_paid)
     holder = peers.institution(scene, peer.server)
     kept = {"prepare": dict(message)} | ({"commit": dict(message)} if is_paid else {})
@@ -139,7 +143,7 @@ def prepare(
     new = store.InFile(
         id=packet.id,
         peer=holder.id,
-        state=In.HOLDING if why is None else In.REFUSED,
+        state=In.REFUSED if why is not None else In.POSTING if is_paid else In.HOLDING,
         ledger=ledger,
         amount_minor=packet.amount.minor if packet.amount.minor > 0 else None,
         payee=payee.id if payee is not None else None,
@@ -152,7 +156,10 @@ def prepare(
     if store.add_in(scene.txn, new) and payee is not None and ledger is not None:
         if packet.invoice is not None:
             invoices_abroad.take(scene, packet)
-        _hold(scene, peer, packet, payee, ledger)
+        if is_paid:
+            store.save_in(scene.txn, new.id, new.state, scene.now_ms, paid_at_ms=paid_at_ms)
+            _made(scene, new, State.PAYING)
+        _set_aside(scene, peer, packet, payee, ledger, is_paid=is_paid)
 
 
 def is_same(file: InFile, packet: Packet, holder: Holder) -> bool:
@@ -185,8 +192,9 @@ def commit(
     if is_lost and packet is not None:
         ledger = holders.currencies(scene.txn).get(packet.amount.currency)
         amount_minor = packet.amount.minor
-        if _paid_at_ms(scene, peer, question, packet.id, ledger, amount_minor) is not None:
-            prepare(scene, peer, question, message, is_here=True, is_paid=True)
+        paid_at_ms = _paid_at_ms(scene, peer, question, packet.id, ledger, amount_minor)
+        if paid_at_ms is not None:
+            prepare(scene, peer, question, message, is_here=True, paid_at_ms=paid_at_ms)
             return True
     if file is None or file.peer != holder.id:
         fault(scene, holder, "commit of what was never prepared", str(question.id), message)
@@ -195,12 +203,15 @@ def commit(
     if paid_at_ms is None:
         fault(scene, holder, "commit without a receipt that holds", file.id, message)
         return False
+    kept = scene.vault.open(file.sealed or b"")
+    sealed = scene.vault.seal({**kept, "commit": dict(message)})
+    if is_forgetful and file.state is In.HOLDING:
+        store.save_in(scene.txn, file.id, file.state, scene.now_ms, sealed=sealed)
+        return True
     state = _step(scene, holder, file, InInput.COMMIT, message)
     if state is None:
         return False
     if state is not file.state:
-        kept = scene.vault.open(file.sealed or b"")
-        sealed = scene.vault.seal({**kept, "commit": dict(message)})
         store.save_in(scene.txn, file.id, state, scene.now_ms, sealed=sealed, paid_at_ms=paid_at_ms)
         post = Transfer(
             id=ledger_id(transfer_id(scene, file.id, MAIN)),
@@ -280,6 +291,8 @@ def posted(scene: Scene, id_: str, outcome: Outcome) -> None:
         logger.error("payment %s of a peer is paid there and not credited here: %s", id_, words)
         return
     matter = _made(scene, file)
+    if matter is None and (matter := files.lock(scene, id_)) is not None:
+        matter = files.save(scene, matter, attrs.evolve(matter.payment, state=State.PAID))
     if matter is not None:
         settling.tell_from_peer(scene, matter, outcome)
         invoices.settle(scene, matter.payment, is_moved=True)
@@ -351,25 +364,29 @@ def _payee(scene: Scene, packet: Packet) -> Holder:
     return holders.holder(scene.txn, file.invoice.payee)
 
 
-def _hold(scene: Scene, peer: PeerSection, packet: Packet, payee: Holder, ledger: int) -> None:
+def _set_aside(
+    scene: Scene, peer: PeerSection, packet: Packet, payee: Holder, ledger: int, *, is_paid: bool
+) -> None:
+    """Have the writer set it aside for the payee, or credit it at once if it is paid."""
     due = peers.due_from(scene, peer.server, ledger)
     wallet = holders.keep_account(scene.txn, payee.id, ledger, moving.account_code(payee.kind))
     # Without a time-out: only the word of the other side ends it, and it is nobody's money yet.
     transfer = Transfer(
-        id=ledger_id(transfer_id(scene, packet.id, "hold")),
+        id=ledger_id(transfer_id(scene, packet.id, MAIN if is_paid else "hold")),
         debit_id=due.id,
         credit_id=wallet.id,
         amount=packet.amount.minor,
         ledger=ledger,
         code=TransferCode.FROM_PEER,
-        flags=TransferFlag.PENDING,
+        flags=TransferFlag(0) if is_paid else TransferFlag.PENDING,
         ref=ledger_id(Ulid(packet.id)),
     )
+    kind = POST if is_paid else HOLD
     accounts = [opening(due.id, due.ledger, due.code, due.allowance)]
     if not wallet.is_opened:
         accounts.append(opening(wallet.id, wallet.ledger, wallet.code))
     attempts.add(
-        scene.txn, HOLD, packet.id, [transfer], scene.now_ms, approved_by=(), accounts=accounts
+        scene.txn, kind, packet.id, [transfer], scene.now_ms, approved_by=(), accounts=accounts
     )
 
 
@@ -410,8 +427,8 @@ def _paid_at_ms(
     return receipt.at_ms if is_proved else None
 
 
-def _made(scene: Scene, file: InFile) -> Matter | None:
-    """The payment of a packet, as its payee has it; kept now."""
+def _made(scene: Scene, file: InFile, state: State = State.PAID) -> Matter | None:
+    """The payment of a packet, as its payee has it; kept now, None if it is kept already."""
     prepared = parse(Question, scene.vault.open(file.sealed or b"")["prepare"])
     packet = prepared.packet
     assert packet is not None, "it was checked"  # noqa: S101 -- our bug
@@ -423,7 +440,7 @@ def _made(scene: Scene, file: InFile) -> Matter | None:
     payment = Payment(
         id=file.id,
         kind=kind if invoice is None else Kind.INVOICE,
-        state=State.PAID,
+        state=state,
         payer=_payer(scene, packet).id,
         payee=file.payee,
         ledger=file.ledger,

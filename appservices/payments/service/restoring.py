@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -25,6 +26,7 @@ from appservices.payments.service import (
     heads,
     holding,
     moving,
+    paying,
     peers,
     peers_jobs,
     peers_taking,
@@ -32,7 +34,7 @@ from appservices.payments.service import (
 from appservices.payments.service.files import Private
 from appservices.payments.service.heads_room import address
 from appservices.payments.service.peers_asking import NoAnswerFromPeerError
-from appservices.payments.store import holders, ledger, overview, peer_records
+from appservices.payments.store import disputes, holders, ledger, overview, peer_records
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
 from veche.acts import histories
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.config import PeerSection
     from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.store.holders import Holder
     from veche.contracts.payments.receipt import Receipt
     from veche.runtime.database import Cursor
 
@@ -58,7 +61,7 @@ logger = logging.getLogger(__name__)
 MARGIN_MS: Final = 24 * 3_600_000
 """How long before the newest block others are asked for payments: what they keep comes later."""
 _OUT_THERE: Final = frozenset({Out.AGREED, Out.COMMITTING, Out.DONE})
-_IN_THERE: Final = frozenset({In.HOLDING, In.POSTING, In.DONE, In.STUCK})
+_IN_THERE: Final = frozenset({In.POSTING, In.DONE, In.STUCK})
 """States of payments that are made, or that the writer is about to make."""
 _LANGUAGE: Final = "en"
 _NOT_FOUND: Final = 404
@@ -148,6 +151,7 @@ def _strange(txn: Cursor, parts: Parts, notes: Sequence[str], whose: str) -> lis
 async def at_peers(parts: Parts) -> list[Finding]:
     """What other institutions know of payments with us, and this ledger does not."""
     found: list[Finding] = []
+    records: list[tuple[PeerSection, PeerRecord]] = []
     run = parts.host.database.run
     since_ms = await run("payments.restored", _since)
     for peer in parts.section.peers:
@@ -158,8 +162,8 @@ async def at_peers(parts: Parts) -> list[Finding]:
             found.append(Finding(words, is_lost=False, missing=peer.server))
             continue
         found += await run("payments.restored", _strange, parts, notes, peer.server)
-        found += await run("payments.restored", _unknown, parts, peer, known)
-    return found
+        records += [(peer, one) for one in known]
+    return found + await run("payments.restored", _unknown, parts, records)
 
 
 async def _asked(
@@ -186,17 +190,21 @@ def _since(txn: Cursor) -> int:
 
 
 def _unknown(
-    txn: Cursor, parts: Parts, peer: PeerSection, known: Sequence[PeerRecord]
+    txn: Cursor, parts: Parts, known: Sequence[tuple[PeerSection, PeerRecord]]
 ) -> list[Finding]:
-    """The payments that another institution proves, and this one does not have."""
+    """The payments that other institutions prove, and this one does not have.
+
+    They are in the order in which they were made: what came may have gone on since.
+    """
     scene = parts.conversation(txn, "restored", parts.host.now_ms())
     found = []
-    for one in known:
+    for peer, one in known:
         is_ours = one.commit.get("asker") == peers.own_server(scene)
-        packet = _proved(scene, peer, one, is_ours=is_ours)
-        if packet is None:
+        proved = _proved(scene, peer, one, is_ours=is_ours)
+        if proved is None:
             logger.error("%s does not prove a payment that it shows: %s", peer.server, one.commit)
             continue
+        at_ms, packet = proved
         if is_ours:
             out = store.out(txn, packet.id)
             is_there = out is not None and out.state in _OUT_THERE
@@ -209,12 +217,15 @@ def _unknown(
                 f"payment {packet.id}: {packet.payer.address} paid {packet.payee.address} {money};"
                 f" {peer.server} proves it, and this ledger does not have it. It is booked again"
             )
-            found.append(Finding(words, settle=partial(_book, parts, peer, one, packet)))
-    return found
+            finding = Finding(words, settle=partial(_book, parts, peer, one, packet))
+            found.append((at_ms, is_ours, finding))
+    return [finding for _, _, finding in sorted(found, key=itemgetter(0, 1))]
 
 
-def _proved(scene: Scene, peer: PeerSection, one: PeerRecord, *, is_ours: bool) -> Packet | None:
-    """What was paid, if who paid it has signed that, with the receipt of its ledger; else None."""
+def _proved(
+    scene: Scene, peer: PeerSection, one: PeerRecord, *, is_ours: bool
+) -> tuple[int, Packet] | None:
+    """When and what was paid, if who paid it has signed that, with its receipt; else None."""
     keys = scene.parts.receipts.keys if is_ours else peer.verifiers()
     try:
         for message in (one.commit, one.prepare or one.commit):
@@ -229,7 +240,7 @@ def _proved(scene: Scene, peer: PeerSection, one: PeerRecord, *, is_ours: bool) 
     packet = asked.packet
     if packet is None or not is_of_us or {packet.id, receipt.payment} != {commit.id}:
         return None
-    return packet if receipt.amount == packet.amount else None
+    return (receipt.at_ms, packet) if receipt.amount == packet.amount else None
 
 
 # What follows.
@@ -247,6 +258,10 @@ def _book(parts: Parts, peer: PeerSection, one: PeerRecord, packet: Packet, txn:
         return
     if matter.payment.state in {State.HOLDING, State.HELD}:
         holding.void(scene, matter.payment)  # it needs the money that it has set aside itself
+    for held in payment_store.waiting_of(txn, matter.payment.payer):
+        if held.payment.id != packet.id and held.payment.state is State.HELD:
+            # Its money may have gone back since. If it was paid after all, that is booked next.
+            paying.cancel(scene, files.matter_of(scene, held))
     payment = attrs.evolve(
         matter.payment, state=State.PAYING, due_at_ms=None, why=None, instruction=authority.RESTORED
     )
@@ -267,9 +282,10 @@ def _again(scene: Scene, packet: Packet) -> files.Matter | None:
     name = payer.partition(":")[0]
     who = scene.holder(UserId(payer)) if is_person else peers.issuer(scene, name)
     payee = peers.person(scene, UserId(packet.payee.address))
+    refund_of = _refunded(scene, packet, payee)
     payment = Payment(
         id=packet.id,
-        kind=Kind.PAY,
+        kind=Kind.PAY if refund_of is None else Kind.REFUND,
         state=State.ASKED,
         payer=who.id,
         payee=payee.id,
@@ -278,6 +294,7 @@ def _again(scene: Scene, packet: Packet) -> files.Matter | None:
         fee_minor=0,
         asked_at_ms=scene.now_ms,
         instruction=authority.RESTORED,
+        refund_of=refund_of,
     )
     private = Private(
         payer=Party(payer, packet.payer.name),
@@ -286,6 +303,15 @@ def _again(scene: Scene, packet: Packet) -> files.Matter | None:
         reference=packet.reference,
     )
     return files.add(scene, payment, private)
+
+
+def _refunded(scene: Scene, packet: Packet, payee: Holder) -> str | None:
+    """The payment of the payee that a packet of ours gives back; None: it is none, or not known."""
+    first = payment_store.payment(scene.txn, packet.refund_of or "")
+    if first is None or first.payment.payer != payee.id:
+        return None
+    left_minor = disputes.left_minor(scene.txn, first.payment.id)
+    return first.payment.id if packet.amount.minor <= left_minor else None
 
 
 def _ours(scene: Scene, value: Mapping[str, Any]) -> Receipt | None:

@@ -342,15 +342,19 @@ def set_opening(txn: Cursor, bank_name: str) -> None:
 def balance_at(txn: Cursor, bank_name: str, ledger_account: int, day: dt.date) -> int:
     """What ledger and lines on their way say a bank's balance was when a day ended.
 
-    One statement, so that a line is not counted on both sides while it is moved.
+    The account of the ledger is that of all banks in a currency: what lines of the others moved is
+    taken off. One statement, so that a line is not counted on both sides while it is moved.
     """
     txn.execute(
         "SELECT coalesce((SELECT debits_posted - credits_posted FROM ledger.account"
         "  WHERE shard = 0 AND id = %(account)s), 0)"
         " + coalesce(sum(CASE"
-        "  WHEN booked_on > %(day)s AND state <> 'moving' THEN -signed_minor"
-        "  WHEN booked_on <= %(day)s AND state = 'moving' THEN signed_minor ELSE 0 END), 0)::bigint"
-        " FROM payments.bank_line WHERE bank = %(bank)s",
+        "  WHEN (l.bank <> %(bank)s OR booked_on > %(day)s) AND state <> 'moving'"
+        "  THEN -signed_minor"
+        "  WHEN l.bank = %(bank)s AND booked_on <= %(day)s AND state = 'moving'"
+        "  THEN signed_minor ELSE 0 END), 0)::bigint"
+        " FROM payments.bank_line AS l JOIN payments.bank AS b ON b.name = l.bank"
+        " WHERE b.ledger = (SELECT ledger FROM payments.bank WHERE name = %(bank)s)",
         {"account": ledger_account, "day": day, "bank": bank_name},
     )
     [(total,)] = txn.fetchall()

@@ -35,15 +35,30 @@ def gone_to(txn: Cursor, payment: Payment, since_ms: int) -> Gone:
         since_ms: UTC.
     """
     txn.execute(
-        "WITH gone AS (SELECT amount + fee AS minor, coalesce(approved_at_ms, changed_at_ms) > %s"
-        "  AS is_late, (SELECT coalesce(sum(r.amount), 0) FROM payments.payment AS r"
-        "   WHERE r.refund_of = p.id AND r.state = 'paid') AS back_minor"
-        "  FROM payments.payment AS p WHERE payer = %s AND payee = %s AND ledger = %s AND id <> %s"
+        "WITH gone AS (SELECT id AS payment_id, amount + fee AS minor,"
+        "  coalesce(approved_at_ms, changed_at_ms) > %(since_ms)s AS is_late"
+        "  FROM payments.payment WHERE payer = %(payer)s AND payee = %(payee)s"
+        "  AND ledger = %(ledger)s AND id <> %(id)s"
         "  AND state IN ('holding', 'held', 'paying', 'paid')"
-        "  AND kind <> 'refund' AND allowance_id IS NULL)"
+        "  AND kind NOT IN ('refund', 'escrow') AND allowance_id IS NULL"
+        # What an escrow pays counts from when it was put aside; before that it is on its way.
+        "  UNION ALL SELECT payment_id, coalesce(to_seller, amount),"
+        "  state = 'funding' OR funded_at_ms > %(since_ms)s"
+        "  FROM payments.escrow WHERE buyer = %(payer)s AND seller = %(payee)s"
+        "  AND ledger = %(ledger)s AND id <> %(id)s"
+        "  AND (state IN ('funding', 'released', 'shared') OR funded_at_ms > %(since_ms)s)),"
+        " kept AS (SELECT minor, is_late, (SELECT coalesce(sum(r.amount), 0)"
+        "  FROM payments.payment AS r WHERE r.refund_of = gone.payment_id AND r.state = 'paid')"
+        "  AS back_minor FROM gone)"
         " SELECT coalesce(sum(greatest(minor - back_minor, 0)) FILTER (WHERE NOT is_late), 0),"
-        " coalesce(sum(minor) FILTER (WHERE is_late), 0) FROM gone",
-        (since_ms, payment.payer, payment.payee, payment.ledger, payment.id),
+        " coalesce(sum(minor) FILTER (WHERE is_late), 0) FROM kept",
+        {
+            "since_ms": since_ms,
+            "payer": payment.payer,
+            "payee": payment.payee,
+            "ledger": payment.ledger,
+            "id": payment.id,
+        },
     )
     [(earlier, lately)] = txn.fetchall()
     return Gone(int(earlier), int(lately))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from veche.protocol.commands import HELP, LANGUAGE, MENU, Argument, Command
+from veche.protocol.commands import HELP, LANGUAGE, MENU, MORE, Argument, Command
 from veche.protocol.texts.catalogue import N_
 
 SIGN: Final = Command(
@@ -140,7 +140,10 @@ COMMANDS: Final = (
     EXPORT,
     VERIFY,
     HELP,
+    MORE,
     MENU,
     LANGUAGE,
 )
 """In the order in which help shows them."""
+EVERYDAY: Final = (SIGN, SESSIONS, SIGNATURES, VERIFY, CANCEL)
+"""What help shows before anybody asks for more."""

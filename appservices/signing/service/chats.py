@@ -32,7 +32,7 @@ from veche.chat import prompts
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
 from veche.protocol.answers import NoAnswer, is_reply
-from veche.protocol.commands import LANGUAGE, read_command
+from veche.protocol.commands import LANGUAGE, MORE, is_more, read_command
 from veche.protocol.ids import effect_id
 from veche.protocol.talk import languages_line
 from veche.protocol.texts.typed_choice import without_quote
@@ -102,7 +102,7 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
     if _take_words(scene, heard, inbound) or act_on_answer(scene, heard, inbound, ANSWERS):
         return
     if is_greeted and inbound.event_type == "m.room.message":
-        scene.tell(room_id, person, texts.help_doc(scene.localizer(person), page_commands(scene)))
+        _help(scene, room_id, person, is_whole=is_more(str(inbound.content.get("body"))))
 
 
 def hear_page(scene: Scene, act: PageAct) -> None:
@@ -193,7 +193,12 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
     elif parsed.command.name == LANGUAGE.name:
         choose_language(scene, room_id, person, parsed.argument)
     else:
-        scene.tell(room_id, person, texts.help_doc(localizer, page_commands(scene)))
+        _help(scene, room_id, person, is_whole=parsed.command is MORE)
+
+
+def _help(scene: Scene, room_id: RoomId, person: UserId, *, is_whole: bool) -> None:
+    localizer, more = scene.localizer(person), page_commands(scene)
+    scene.tell(room_id, person, texts.help_doc(localizer, more, is_whole=is_whole))
 
 
 ANSWERS: Final[Mapping[str, Callable[[Scene, Answered], None]]] = {

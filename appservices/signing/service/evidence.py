@@ -13,13 +13,11 @@ import functools
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-from anyascii import anyascii
-
 from appservices.signing.core.evidence.record import JSON_BYTES_MAX
 from appservices.signing.core.papers.evidence import report_data
 from appservices.signing.service.boxes import PAPERS
-from veche.documents.pdf import signature_font
 from veche.documents.pdf.document import Document
+from veche.documents.pdf.letters import spelt
 from veche.documents.pdf.signing import (
     Box,
     Proofs,
@@ -70,7 +68,7 @@ def evidence_report(evidence: Evidence, *, language: str, time_zone: str, made_a
         return _set(source, report, record.decode(), made_at_ms)
     except TypesettingError:
         # A name in letters that no font here has. The record keeps it as it is.
-        return _set(source, _spelt(report), record.decode(), made_at_ms)
+        return _set(source, spelt(report), record.decode(), made_at_ms)
 
 
 def sealed_report(report: bytes, seals: Seals, organisation: str, now_ms: int) -> bytes:
@@ -125,15 +123,6 @@ def _with_field(report: bytes) -> bytes:
 def _set(source: bytes, report: dict[str, Any], record: str, made_at_ms: int) -> bytes:
     data = canonical({"report": report, "record": record}, where="report").decode()
     return typeset(source, data, at_ms=made_at_ms, standard=ARCHIVE)
-
-
-def _spelt(value: Any) -> Any:
-    """The data with Latin letters in place of those that the font has not."""
-    if isinstance(value, str):
-        return "".join(one if signature_font().can_show(one) else anyascii(one) for one in value)
-    if isinstance(value, list):
-        return [_spelt(one) for one in value]
-    return {key: _spelt(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
 @functools.cache

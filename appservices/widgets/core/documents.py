@@ -61,6 +61,9 @@ class Document:
         has_lit: Whether it draws by lit, whose policy of trusted types it needs then.
         has_camera: Whether it may ask for the camera, to scan codes.
         has_pdf: Whether it reads files, in workers: who shows their pages, and who judges them.
+        has_client: Whether it is a Matrix client: the app, which has an origin of its own. It talks
+            to homeservers, runs WebAssembly, shows the HTML of strangers, plays their media, scans
+            codes and records voices.
     """
 
     file: str
@@ -70,9 +73,11 @@ class Document:
     has_lit: bool = True
     has_camera: bool = False
     has_pdf: bool = False
+    has_client: bool = False
 
 
-APP: Final = Document("app.html")
+APP: Final = Document("app.html", has_homeservers=True, has_camera=True, has_client=True)
+CASES: Final = Document("cases.html")
 WIDGET: Final = Document("widget.html", Framing.EMBEDDERS)
 SIGN_IN: Final = Document("signin.html", has_homeservers=True)
 KEYS: Final = Document("keys.html", has_passkeys=True)
@@ -85,6 +90,7 @@ WALLET: Final = Document("wallet.html", has_camera=True)
 WALLET_WIDGET: Final = Document("wallet_widget.html", Framing.EMBEDDERS)
 DOCUMENTS: Final = (
     APP,
+    CASES,
     WIDGET,
     SIGN_IN,
     KEYS,
@@ -97,9 +103,9 @@ DOCUMENTS: Final = (
     WALLET_WIDGET,
 )
 PATHS: Final = {
-    "/": APP,
-    "/services": APP,
-    "/acts": APP,
+    "/": CASES,
+    "/services": CASES,
+    "/acts": CASES,
     "/widget": WIDGET,
     "/signin": SIGN_IN,
     "/keys": KEYS,
@@ -121,7 +127,7 @@ PATHS: Final = {
     "/wallet/disputes": WALLET,
     "/wallet/escrow": WALLET,
 }
-"""Whole paths; those of ``app_owns`` come besides."""
+"""Whole paths of the pages' origin; those of services, cases and payments come besides."""
 _SERVICE_PARTS: Final = 3
 _CASE_PARTS: Final = 2
 _PAYMENT_PARTS: Final = 3
@@ -139,13 +145,22 @@ def document_at(path: str) -> Document | None:
     if path in PATHS:
         return PATHS[path]
     if is_plain and parts[0] == "services" and len(parts) == _SERVICE_PARTS:
-        return APP  # /services/<office>/<service>
+        return CASES  # /services/<office>/<service>
     if is_plain and parts[0] == "cases" and len(parts) == _CASE_PARTS:
-        return APP  # /cases/<id>
+        return CASES  # /cases/<id>
     if is_plain and parts[:2] == ["wallet", "payments"] and len(parts) >= _PAYMENT_PARTS:
         is_known = parts[_PAYMENT_PARTS:] in ([], ["dispute"])
         return WALLET if is_known else None  # /wallet/payments/<id>[/dispute]
     return None
+
+
+def app_document_at(path: str) -> Document | None:
+    """The document at a path of the app's own origin, None if there is none.
+
+    What the app shows stands in the fragment: ids of rooms and people reach no server's log. The
+    addresses of the catalogue, of cases and of the wallet lead into the app as well.
+    """
+    return APP if path == "/" or document_at(path) in (CASES, WALLET) else None
 
 
 def policy(
@@ -161,19 +176,24 @@ def policy(
     """
     connect = ["'self'", *(homeservers if document.has_homeservers else ())]
     framed = document.framing is Framing.EMBEDDERS and embedders
+    is_client, has_workers = document.has_client, document.has_pdf or document.has_client
     types = [
         *(["lit-html"] if document.has_lit else ()),
-        *([WORKERS] if document.has_pdf else ()),
+        *(["dompurify"] if is_client else ()),
+        *([WORKERS] if has_workers else ()),
     ]
     return "; ".join(
         (
             "default-src 'none'",
-            " ".join(("script-src 'self'", *inline)),
+            " ".join(
+                ("script-src 'self'", *inline, *(["'wasm-unsafe-eval'"] if is_client else ()))
+            ),
             "style-src 'self'",
             "img-src 'self' data: blob:",
             "font-src 'self'",
             f"connect-src {' '.join(connect)}",
-            f"worker-src {SELF if document.has_pdf else NOBODY}",
+            f"worker-src {SELF if has_workers else NOBODY}",
+            *(["media-src blob:", "manifest-src 'self'"] if is_client else ()),
             "form-action 'none'",
             "base-uri 'none'",
             f"frame-ancestors {' '.join(embedders) if framed else NOBODY}",
@@ -186,6 +206,9 @@ def policy(
 def permissions(document: Document) -> str:
     """The Permissions-Policy of a document: no devices but what it needs, passkeys for keys."""
     passkeys = "(self)" if document.has_passkeys else "()"
-    allowed = {"camera"} if document.has_camera else set()
+    allowed = {
+        *(["camera"] if document.has_camera else ()),
+        *(["microphone", "fullscreen"] if document.has_client else ()),
+    }
     refused = [f"{one}=({'self' if one in allowed else ''})" for one in _FEATURES_REFUSED]
     return ", ".join((*refused, *(f"{feature}={passkeys}" for feature in _PASSKEY_FEATURES)))

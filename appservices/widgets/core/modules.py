@@ -32,6 +32,10 @@ IMPORTS: Final[Mapping[str, str]] = {
     "pdfjs-dist": "vendor/pdfjs/build/pdf.min.mjs",
     "@cantoo/pdf-lib": "vendor/pdf-lib/pdf-lib.esm.min.js",
     "qr/decode.js": "vendor/qr/decode.js",
+    "qr": "vendor/qr/index.js",
+    "dompurify": "vendor/dompurify/purify.es.mjs",
+    "matrix-js-sdk": "vendor/matrix-js-sdk/matrix.js",
+    "matrix-js-sdk/crypto": "vendor/matrix-js-sdk/crypto.js",
 }
 """Names that modules import, and the files below ``static`` they stand for."""
 

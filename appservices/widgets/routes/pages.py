@@ -13,14 +13,21 @@ import logging
 import re
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import attrs
 from twisted.web.resource import Resource
 
-from appservices.widgets.core.documents import DOCUMENTS, Document, document_at, permissions, policy
+from appservices.widgets.core.documents import (
+    DOCUMENTS,
+    Document,
+    app_document_at,
+    document_at,
+    permissions,
+    policy,
+)
 from appservices.widgets.core.modules import Modules, csp_hash, import_map, sri
-from appservices.widgets.routes.static import TYPES, read_static, tree_hash
+from appservices.widgets.routes.static import PACKED, TYPES, read_static, tree_hash
 from veche.protocol.errors import ConfigError
 from veche.protocol.texts.catalogue import LANGUAGES, N_, Catalogue, language_of
 from veche.runtime.web import quiet
@@ -44,10 +51,20 @@ _WORKERS: Final = ("vendor/pdfjs/build/pdf.worker.min.mjs", "signatures/judge_wo
 SHARED: Final[Mapping[bytes, str]] = {b"/shop/open_invoice.js": "shop/open_invoice.js"}
 """Files that pages of other origins load, by the addresses that those keep: as they are below
 ``static`` nobody but our own documents loads them."""
+APP_FILES: Final[Mapping[bytes, str]] = {
+    b"/sw.js": "app/sw.js",
+    b"/manifest.webmanifest": "app/manifest.webmanifest",
+}
+"""Files of the app's origin that browsers ask for by an address that stays."""
+_CARDS: Final = "/cards.js"
+"""Ends the names of the modules by which features draw what is theirs in the app."""
+_WASM: Final = "vendor/matrix-js-sdk/pkg/matrix_sdk_crypto_wasm_bg.wasm"
 _FOR_OTHER_SITES: Final = {b"access-control-allow-origin": b"*"}
 _WORKER: Final = b"default-src 'none'; script-src 'self'; frame-ancestors 'none'"
 """A worker has the policy of its own file; it loads modules and decoders of pictures, and asks
 nobody anything."""
+_BASE: Final = b"/static/app-base/"
+"""Stands in those files for the folder of all files."""
 _HEAD: Final = "<!-- head -->"
 _NOSCRIPT: Final = "<!-- noscript -->"
 _ADDRESS: Final = re.compile(r'\b(src|href)="(?![/#]|[a-z]+:)([^"]+)"')
@@ -71,6 +88,8 @@ class Facts:
         embedders: Sources of the clients that may show widgets.
         homeservers: Sources of homeservers at which persons may sign in.
         has_wallet: Whether payments are here, so that pages lead to the wallet.
+        pages_origin: Where the pages are.
+        app_origin: Where the app is; None: there is none.
     """
 
     server_name: str
@@ -78,6 +97,8 @@ class Facts:
     embedders: Sequence[str]
     homeservers: Sequence[str]
     has_wallet: bool = False
+    pages_origin: str = ""
+    app_origin: str | None = None
 
 
 @attrs.frozen
@@ -140,7 +161,8 @@ class _Leaf(Resource):
         library = self._library
         if request.method in _METHODS:
             accepted = request.getHeader(b"accept-language") or b""
-            answer = library.find(request.path, accepted.decode("latin-1"))
+            host = request.getHeader(b"host") or b""
+            answer = library.find(request.path, accepted.decode("latin-1"), host)
         else:
             answer = library.no_such_method
         if answer.headers[b"cache-control"] == _KEEP_FOREVER:
@@ -180,6 +202,8 @@ class Library:
     def __init__(self, facts: Facts, catalogue: Catalogue) -> None:
         maker = _Maker(facts, catalogue, read_static())
         self.base = maker.base
+        self._app_host = urlsplit(facts.app_origin or "").netloc.encode()
+        self._app_files = maker.app_files() if facts.app_origin else {}
         self._files = maker.files()
         self._missing = maker.notes(404, NO_SUCH_PAGE)
         self._documents = maker.documents()
@@ -187,18 +211,21 @@ class Library:
             405, b"GET and HEAD only", b"text/plain", _KEEP_NOT, {b"allow": b"GET, HEAD"}
         )
 
-    def find(self, path: bytes, accepted: str) -> Answer:
+    def find(self, path: bytes, accepted: str, host: bytes = b"") -> Answer:
         """The answer to GET.
 
         Args:
             path: As it came, without the query.
             accepted: ``Accept-Language``.
+            host: ``Host``: the app's origin has other documents than the pages'.
         """
-        file = self._files.get(path)
+        is_app = bool(self._app_host) and host == self._app_host
+        file = self._files.get(path) or (self._app_files.get(path) if is_app else None)
         if file is not None:
             return file
         try:
-            document = document_at(unquote_to_bytes(path).decode())
+            at = app_document_at if is_app else document_at
+            document = at(unquote_to_bytes(path).decode())
         except UnicodeDecodeError:
             document = None
         if document is not None:
@@ -220,13 +247,29 @@ class _Maker:
     def files(self) -> dict[bytes, Answer]:
         """Each file by the path at which it is served."""
         ours = {
-            (self.base + name).encode(): _file(name, self._sources[name]) for name in self._sources
+            (self.base + name.removesuffix(PACKED)).encode(): _file(name, self._sources[name])
+            for name in self._sources
         }
         return ours | {
             path: _shared(self._sources[name])
             for path, name in SHARED.items()
             if name in self._sources
         }
+
+    def app_files(self) -> dict[bytes, Answer]:
+        """The files of the app's origin by the addresses that stay."""
+        connect = " ".join(("'self'", *self._facts.homeservers))
+        worker = (
+            f"default-src 'none'; connect-src {connect}; script-src 'self' 'wasm-unsafe-eval';"
+            " frame-ancestors 'none'"
+        )
+        made = {}
+        for path, name in APP_FILES.items():
+            data = self._sources[name].replace(_BASE, self.base.encode())
+            kind = TYPES[name.rpartition(".")[2]]
+            policies = {b"content-security-policy": worker.encode()}
+            made[path] = _answer(200, data, kind, _ASK_AGAIN, policies)
+        return made
 
     def notes(self, status: int, message: str) -> dict[str, Answer]:
         """A page of one sentence in each language."""
@@ -240,6 +283,8 @@ class _Maker:
             return {document.file: off for document in DOCUMENTS}
         made: dict[str, Mapping[str, Answer]] = {}
         for document in DOCUMENTS:
+            if document.has_client and not self._facts.app_origin:
+                continue
             if document.file not in self._texts:
                 raise ConfigError(f"static/{document.file} is missing")
             answer = self._document(document, self._texts[document.file].decode())
@@ -250,10 +295,13 @@ class _Maker:
         if _HEAD not in text or _NOSCRIPT not in text:
             raise ConfigError(f"static/{document.file} needs {_HEAD} and {_NOSCRIPT}")
         modules = self._modules.closure(_MODULE.findall(text))
-        known = (*modules, *self._modules.later(modules))
+        cards = self._modules.closure(self._cards()) if document.has_client else ()
+        known = (*modules, *self._modules.later(tuple(dict.fromkeys((*modules, *cards)))))
+        known = tuple(dict.fromkeys((*known, *cards)))
         inline = import_map(known, self._sources, self.base)
         html = _ADDRESS.sub(self._address, text)
-        html = html.replace(_HEAD, self._head(modules, inline))
+        more = self._client_head() if document.has_client else self._pages_head()
+        html = html.replace(_HEAD, self._head(modules, inline, more))
         html = html.replace(_NOSCRIPT, self._noscript())
         facts = self._facts
         csp = policy(document, [csp_hash(inline)], facts.embedders, facts.homeservers)
@@ -270,13 +318,33 @@ class _Maker:
         digest = sri(self._sources[name])
         return f'{attribute}="{self.base}{name}" integrity="{digest}"'
 
-    def _head(self, modules: Sequence[str], inline: str) -> str:
+    def _cards(self) -> list[str]:
+        return sorted(name for name in self._sources if name.endswith(_CARDS))
+
+    def _client_head(self) -> list[str]:
+        """What only the app is told."""
+        cards = " ".join(self.base + name for name in self._cards())
+        wasm = sri(gzip.decompress(self._sources[_WASM + PACKED]))
+        return [
+            '<link rel="manifest" href="/manifest.webmanifest">',
+            f'<meta name="veche-pages" content="{escape(self._facts.pages_origin)}">',
+            f'<meta name="veche-cards" content="{escape(cards)}">',
+            f'<meta name="veche-wasm" content="{self.base}{_WASM}" data-integrity="{wasm}">',
+        ]
+
+    def _pages_head(self) -> list[str]:
+        """What only the pages are told."""
+        origin = self._facts.app_origin
+        return [f'<meta name="veche-app" content="{escape(origin)}">'] if origin else []
+
+    def _head(self, modules: Sequence[str], inline: str, more: Sequence[str]) -> str:
         facts = self._facts
         lines = [
             f'<link rel="icon" href="{self.base}{_ICON}" type="image/svg+xml">',
             f'<meta name="veche-server" content="{escape(facts.server_name)}">',
             f'<meta name="veche-senders" content="{escape(facts.sender_prefix)}">',
             *(['<meta name="veche-wallet" content="/wallet">'] if facts.has_wallet else []),
+            *more,
             *(self._styles()),
             f'<script type="importmap">{inline}</script>',
             *(
@@ -322,6 +390,10 @@ class _Maker:
 
 
 def _file(name: str, data: bytes) -> Answer:
+    if name.endswith(PACKED):
+        kind = TYPES[name.removesuffix(PACKED).rpartition(".")[2]]
+        tag = f'"{hashlib.sha256(data).hexdigest()[:24]}"'.encode()
+        return Answer(200, data, True, _headers(kind, _KEEP_FOREVER, tag, {}))
     policies = {b"content-security-policy": _WORKER} if name in _WORKERS else {}
     return _answer(200, data, TYPES[name.rpartition(".")[2]], _KEEP_FOREVER, policies)
 
@@ -349,20 +421,23 @@ def _answer(
 ) -> Answer:
     packed = gzip.compress(body, 6, mtime=0) if len(body) >= GZIP_BYTES_MIN else body
     is_packed = len(packed) < len(body)
-    vary = [headers[b"vary"]] if b"vary" in headers else []
-    return Answer(
-        status,
-        packed if is_packed else body,
-        is_packed,
-        {
-            **_EVERYWHERE,
-            b"content-type": kind,
-            b"cache-control": keep,
-            b"etag": f'"{hashlib.sha256(body).hexdigest()[:24]}"'.encode(),
-            **headers,
-            b"vary": b", ".join([b"accept-encoding", *vary]),
-        },
-    )
+    tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'.encode()
+    kept = packed if is_packed else body
+    return Answer(status, kept, is_packed, _headers(kind, keep, tag, headers))
+
+
+def _headers(
+    kind: bytes, keep: bytes, tag: bytes, more: Mapping[bytes, bytes]
+) -> Mapping[bytes, bytes]:
+    vary = [more[b"vary"]] if b"vary" in more else []
+    return {
+        **_EVERYWHERE,
+        b"content-type": kind,
+        b"cache-control": keep,
+        b"etag": tag,
+        **more,
+        b"vary": b", ".join([b"accept-encoding", *vary]),
+    }
 
 
 def _language(accepted: str) -> str:

@@ -31,8 +31,13 @@ TYPES: Final[Mapping[str, bytes]] = {
     "woff2": b"font/woff2",
     "ttf": b"font/ttf",
     "pfb": b"application/x-font-type1",
+    "wasm": b"application/wasm",
+    "png": b"image/png",
+    "webmanifest": b"application/manifest+json",
 }
 """What is served, by the end of the name; other files (licences, types for editors) are not."""
+PACKED: Final = ".gz"
+"""Ends the names of files that lie packed by gzip; they are served without it."""
 _COUNTS_TRIED: Final = 200
 """Every plural form of our languages is used by a number below."""
 
@@ -87,7 +92,7 @@ def _walk(folder: Traversable, prefix: str) -> dict[str, bytes]:
         name = prefix + entry.name
         if entry.is_dir():
             found |= _walk(entry, name + "/")
-        elif name.rpartition(".")[2] in TYPES:
+        elif name.removesuffix(PACKED).rpartition(".")[2] in TYPES:
             found[name] = entry.read_bytes()
     return found
 

@@ -164,6 +164,7 @@ OPEN = {
     "GET /_veche/acts/v1/heads": "a promise to everybody",
     "GET /_veche/agency/v1/catalogue": "what there is, is public",
     "GET /_veche/agency/v1/catalogue/<office>/<service>": "what there is, is public",
+    "GET /_veche/agency/v1/offices/<office>/picture": "coats of arms are public",
     "POST /_veche/agency/v1/forms/check": "what a value should look like, is public",
     "GET /_veche/approvals/v1/time": "the clock",
     "GET /_veche/approvals/v1/<nonce>": "the nonce is the secret",

@@ -9,6 +9,7 @@ from typing import Any
 import nio
 import pytest
 
+from tests.support.long import some
 from tests.support.people import PASSWORD, ClientError, Message, Person
 from tests.support.people.nio_driver import PatientClient
 from tests.support.processes import wait_until
@@ -45,7 +46,7 @@ class Pair:
         self.boris.stop()
 
 
-@pytest.fixture(scope="module", params=["nio-nio", "rust-nio", "nio-rust"])
+@pytest.fixture(scope="module", params=some(["rust-nio", "nio-nio", "nio-rust"], ordinary=2))
 def pair(server: Homeserver, request: pytest.FixtureRequest) -> Iterator[Pair]:
     made = Pair(server, request.param)
     yield made

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
 import time
@@ -32,16 +31,16 @@ if TYPE_CHECKING:
     from tests.support.services import House
 
 FIRST_ANSWER_S_MAX: Final = 30.0
-ROTATING: Final = 100
+ROOMS_EACH: Final = many(ordinary=1, long=2)
+ROTATING: Final = 50 * ROOMS_EACH
 """In fewer exchanges the keys of some rooms are not rotated."""
 EXCHANGES: Final = int(os.environ.get("VECHE_EXCHANGES", many(ordinary=ROTATING, long=300)))
 PEOPLE: Final = ("alice", "bob", "dora", "erik")
-ROOMS_EACH: Final = 2
 SEED: Final = 20_260_731
 """Of what is random: when is killed, who speaks where."""
 UP_S_MAX: Final = 1.2
 """Longest time that the services live before they are killed."""
-CARRIED_S_MAX: Final = 8.0
+CARRIED_S_MAX: Final = float(many(ordinary=2, long=8))
 """Longest time that Synapse and PostgreSQL live before one of them is killed."""
 DOWN_S_MAX: Final = 1.0
 """Longest time that they are away."""
@@ -88,19 +87,17 @@ def killer_of_services(town: House, chance: random.Random) -> Callable[[], None]
 
 
 def killer_of_what_carries(town: House, chance: random.Random) -> Callable[[], None]:
-    parts = itertools.cycle(
-        [
-            (town.kill_homeserver, town.start_homeserver),
-            (town.kill_postgres, town.start_postgres),
-        ]
+    parts = (
+        (town.kill_homeserver, town.start_homeserver),
+        (town.kill_postgres, town.start_postgres),
     )
 
     def disturb() -> None:
-        kill, start = next(parts)
-        time.sleep(chance.uniform(0, CARRIED_S_MAX))
-        kill()
-        time.sleep(chance.uniform(0, DOWN_S_MAX))
-        start()
+        for kill, start in parts:
+            time.sleep(chance.uniform(0, CARRIED_S_MAX))
+            kill()
+            time.sleep(chance.uniform(0, DOWN_S_MAX))
+            start()
 
     return disturb
 
@@ -134,6 +131,7 @@ def test_a_killed_homeserver_and_a_killed_database_lose_and_double_nothing(tmp_p
         run_disturbed(town, EXCHANGES, killer_of_what_carries)
 
 
+@pytest.mark.long
 def test_of_two_processes_either_can_die(tmp_path: Path) -> None:
     with house(
         tmp_path,
@@ -150,7 +148,7 @@ def test_what_came_while_nobody_was_there_is_answered_at_the_start(tmp_path: Pat
         tmp_path, program=echo.PROGRAM, sections=echo.SECTIONS, migrations=echo.MIGRATIONS
     ) as town:
         talk = begin_talk(town.person("alice"))
-        seconds = [seconds_to_first_answer(town, talk) for _ in range(3)]
+        seconds = [seconds_to_first_answer(town, talk) for _ in range(many(ordinary=1, long=3))]
 
         # Its aim, one second, is for the benchmark: this machine may be busy.
         assert min(seconds) < FIRST_ANSWER_S_MAX

@@ -16,6 +16,7 @@ from homeserver_modules.event_guard.core import (
 )
 from homeserver_modules.event_guard.families import load_families
 from tests.support.payloads import VALID, WRONG_FIELD, malformed, nested
+from tests.support.tables import each_row
 from veche.protocol.errors import MalformedError
 
 FAMILIES = load_families()
@@ -48,24 +49,24 @@ def test_the_builders_know_every_family() -> None:
     assert set(VALID) == set(WRONG_FIELD) == set(FAMILIES)
 
 
-@pytest.mark.parametrize("key", KEYS)
+@each_row("key", KEYS)
 def test_a_wellformed_payload_passes(key: str) -> None:
     check_event(MESSAGE, {"body": "x", key: VALID[key]}, FAMILIES)
 
 
-@pytest.mark.parametrize("key", KEYS)
+@each_row("key", KEYS)
 def test_a_malformed_payload_is_refused_with_its_field(key: str) -> None:
     error = refusal(MESSAGE, {"body": "x", key: malformed(key)})
     assert error.field == f"{key}.{WRONG_FIELD[key][0]}"
 
 
-@pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("payload", [None, 1, "text", [], {}, {"v": 2}, {"v": True}])
+@each_row("key", KEYS)
+@each_row("payload", [None, 1, "text", [], {}, {"v": 2}, {"v": True}])
 def test_what_is_no_payload_at_all_is_refused(key: str, payload: object) -> None:
     assert refusal(MESSAGE, {key: payload}).field.startswith(key)
 
 
-@pytest.mark.parametrize("key", KEYS)
+@each_row("key", KEYS)
 def test_every_field_that_a_payload_must_have_is_missed(key: str) -> None:
     optional = {
         name for name, field in FAMILIES[key].model_fields.items() if not field.is_required()
@@ -75,14 +76,14 @@ def test_every_field_that_a_payload_must_have_is_missed(key: str) -> None:
         assert refusal(MESSAGE, {key: lacking}).field == f"{key}.{name}"
 
 
-@pytest.mark.parametrize("key", KEYS)
+@each_row("key", KEYS)
 def test_an_edit_is_read_in_its_new_content(key: str) -> None:
     check_event(MESSAGE, {"m.new_content": {key: VALID[key]}}, FAMILIES)
     error = refusal(MESSAGE, {"m.new_content": {key: malformed(key)}})
     assert error.field == f"m.new_content.{key}.{WRONG_FIELD[key][0]}"
 
 
-@pytest.mark.parametrize("key", KEYS)
+@each_row("key", KEYS)
 def test_frozen_content_is_read_like_any_other(key: str) -> None:
     check_event(MESSAGE, frozen({key: VALID[key]}), FAMILIES)
     assert refusal(MESSAGE, frozen({key: malformed(key)})).field.startswith(key)
@@ -97,7 +98,7 @@ def test_beside_a_ciphertext_a_malformed_receipt_is_refused() -> None:
     assert refusal(ENCRYPTED, content).field == "org.veche.act.i"
 
 
-@pytest.mark.parametrize("key", sorted(FAMILIES.keys() - {"org.veche.act"}))
+@each_row("key", sorted(FAMILIES.keys() - {"org.veche.act"}))
 def test_beside_a_ciphertext_no_other_family_may_stand(key: str) -> None:
     assert refusal(ENCRYPTED, {"ciphertext": "x", key: VALID[key]}).field == key
 
@@ -148,7 +149,7 @@ def test_an_error_never_repeats_a_value() -> None:
     assert "secret" not in str(refusal(MESSAGE, {"org.veche.answer": payload}))
 
 
-@pytest.mark.parametrize("content", [None, 1, "org.veche.prompt", [], ["org.veche.prompt"], {}])
+@each_row("content", [None, 1, "org.veche.prompt", [], ["org.veche.prompt"], {}])
 def test_content_that_is_no_object_has_no_payload(content: object) -> None:
     assert not has_payload(content)
     check_event(MESSAGE, content, FAMILIES)
@@ -170,7 +171,7 @@ def test_a_family_of_others_is_checked_by_its_own_key() -> None:
         assert not has_payload(where)
 
 
-@pytest.mark.parametrize("key", KEYS)
+@each_row("key", KEYS)
 def test_a_room_request_is_read_in_each_event_it_begins_with(key: str) -> None:
     good = {"type": "m.room.topic", "content": {"topic": "x"}}
     bad = {"type": "m.room.member", "content": {key: malformed(key)}}
@@ -189,7 +190,7 @@ def test_a_room_request_is_read_in_its_creation_content() -> None:
     assert caught.value.field == "creation_content.org.veche.case.history_len"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "request_body",
     [
         {},

@@ -133,7 +133,7 @@ class Approvals:
         choice = prompt.choice(choice_id) if prompt is not None else None
         if choice is None or choice.approve is None or self.parts.links is None:
             return None
-        return self.parts.links.approve(choice.approve)
+        return self.parts.links.approve(choice.approve.nonce)
 
     def authorised(self, txn: Cursor, nonce: str | None) -> Evidence:
         """Read the evidence of an approval that still counts; see ``taking.authorised``."""

@@ -120,7 +120,7 @@ def _keep(
         # It counts only from a device of the identity that there is now.
         pin_identity(txn, person, sender.now_ms)
         store.allow_code(txn, approve.nonce)
-    url = parts.links.approve(approve) if parts.links is not None else None
+    url = parts.links.approve(approve.nonce) if parts.links is not None else None
     return ApproveHint(choice, url, code)
 
 

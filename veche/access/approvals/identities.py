@@ -150,7 +150,7 @@ def _page(txn: Cursor, parts: Parts, person: UserId, now_ms: int) -> str | None:
     """Where a key of the person's confirms their identity."""
     if parts.links is None or not _has_key(txn, person):
         return None
-    return parts.links.approve(ask(txn, person, now_ms))
+    return parts.links.approve(ask(txn, person, now_ms).nonce)
 
 
 def is_current(txn: Cursor, asked: Asked) -> bool:

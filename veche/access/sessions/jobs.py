@@ -57,6 +57,7 @@ class SendCode:
         if sign_in is None or not core.is_open(sign_in, now_ms):
             return
         person = sign_in.person
+        store.lock_person(txn, person)  # or several at once would pass the limit
         sent = store.count_sent(txn, person, now_ms - core.HOUR_MS, with_code=True)
         chats = private_chats(txn, person)
         if not chats or sent >= core.CODES_PER_HOUR_MAX or identity_view(txn, person).is_doubted:

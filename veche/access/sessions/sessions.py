@@ -309,7 +309,7 @@ class Sessions:
         cause = f"signed in {signed_in.session.id}"
         sender = sender_of(txn, self._act_log, sent.bot, cause, new.now_ms)
         language = signed_in.session.language or sign_in.language
-        talk.say_signed_in(sender, sent.room_id, sign_in.person, new.agent, language)
+        talk.say_signed_in(sender, sent.room_id, signed_in.session, language)
         return signed_in
 
     def _take_openid(

@@ -238,7 +238,7 @@ def sessions_of(txn: Cursor, person: UserId) -> list[Session]:
 
 
 def lock_person(txn: Cursor, person: UserId) -> None:
-    """Let nobody else begin a session of a person until the transaction ends."""
+    """Let nobody else begin a session of a person, or send them a link, meanwhile."""
     txn.execute("SELECT pg_advisory_xact_lock(hashtextextended('sessions ' || %s, 0))", (person,))
 
 

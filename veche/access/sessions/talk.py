@@ -12,6 +12,7 @@ from veche.access.sessions.core import (
     SECRET_BYTES,
     Agent,
     Sent,
+    Session,
     SignIn,
     code_hash,
     hash_of,
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 PURPOSE: Final = "sign-in"
 BASIS: Final = "request of the person"
 ID_BYTES: Final = 10
+
+SIGN_IN_KEY: Final = "org.veche.sign_in"
+"""Marks links, and news of sessions: the app reads them there, and does not show its own."""
 
 PAGE_COMMANDS: Final = (PAGE, SIGN_OUT)
 """What ``answer_command`` answers."""
@@ -86,6 +90,7 @@ def offer_link(
     elif identity_view(txn, person).is_doubted:
         doc = texts.doubted_doc(language)
     else:
+        store.lock_person(txn, person)
         sent = store.count_sent(txn, person, sender.now_ms - HOUR_MS, with_code=False)
         if sent < LINKS_PER_HOUR_MAX:
             sign_in = new_sign_in(person, Agent(), language, sender.now_ms)
@@ -131,12 +136,12 @@ def sign_out_everywhere(txn: Cursor, person: UserId, now_ms: int) -> int:
     return store.end_sessions(txn, person, now_ms)
 
 
-def say_signed_in(
-    sender: Sender, room_id: RoomId, person: UserId, agent: Agent, language: str
-) -> None:
+def say_signed_in(sender: Sender, room_id: RoomId, session: Session, language: str) -> None:
     """Say that somebody signed in with what was sent to this room."""
-    doc = texts.signed_in_doc(agent, language)
-    sender.say(room_id, message.text(doc, mentions=[person]), _ground(person))
+    person, doc = session.person, texts.signed_in_doc(session.agent, language)
+    payload = {SIGN_IN_KEY: {"v": 1, "session": session.id}}
+    content = message.text(doc, mentions=[person], payload=payload)
+    sender.say(room_id, content, _ground(person))
 
 
 def is_between_two(txn: Cursor, room_id: RoomId, bot: UserId, person: UserId) -> bool:
@@ -169,7 +174,8 @@ def _say_link(
         doc = texts.link_doc(url, language)
     else:
         doc = texts.code_doc(code, url, sign_in.agent, language)
-    effect = sender.say(room_id, message.text(doc, mentions=[person]), _ground(person))
+    content = message.text(doc, mentions=[person], payload={SIGN_IN_KEY: {"v": 1}})
+    effect = sender.say(room_id, content, _ground(person))
     store.set_sent(
         txn,
         sign_in.id,

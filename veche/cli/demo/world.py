@@ -24,6 +24,8 @@ PASSWORD_VARIABLE: Final = "VECHE_DEMO_PASSWORD"  # noqa: S105 -- the name, not 
 EMBEDDERS: Final = ["https:", "vector:", "http://localhost:*", "http://127.0.0.1:*"]
 """Whose frames may hold pages: those of clients that somebody serves on this machine, too."""
 
+_NEW_ACCOUNTS: Final = {"per_second": 0.2, "burst_count": 30}
+"""How many accounts one address makes in the demo."""
 _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS: Final = 3
 _GROUP_LETTERS: Final = 5
@@ -53,8 +55,16 @@ def _password_group() -> str:
 
 
 def homeserver_settings(public_port: int) -> dict[str, Any]:
-    """Settings of Synapse for people who try things out with a client of their own."""
+    """Settings of Synapse for people who try things out, with the app or a client of their own."""
     return {
+        # Whoever opens the app may make an account, so many from one address.
+        "enable_registration": True,
+        "enable_registration_without_verification": True,
+        "rc_registration": dict(_NEW_ACCOUNTS),
+        # A device that is signed in lets the next one in, without the password.
+        "login_via_existing_session": {"enabled": True, "require_ui_auth": False},
+        # The push gateway is on this machine.
+        "ip_range_whitelist": ["127.0.0.0/8", "::1/128"],
         "public_baseurl": f"http://localhost:{public_port}/",
         # Every client's private rooms are encrypted, whatever the client would do by itself.
         "encryption_enabled_by_default_for_room_type": "invite",
@@ -71,6 +81,7 @@ def services_configuration(
     database_url: str,
     operator_key: Path,
     pages_url: str | None = None,
+    app_url: str | None = None,
     sections: Mapping[str, Any] | None = None,
 ) -> str:
     """The services' configuration file.
@@ -81,6 +92,7 @@ def services_configuration(
         database_url: Of their database.
         operator_key: Path of the file with the operator key.
         pages_url: Where people reach the pages, with their port on this machine; None: no pages.
+        app_url: The same of the app; None: no app.
         sections: Of the services.
     """
     written: dict[str, Any] = {
@@ -101,10 +113,11 @@ def services_configuration(
         written["pages"] = {
             "public_url": pages_url,
             "port": urlsplit(pages_url).port,
+            **({"more_ports": [urlsplit(app_url).port]} if app_url else {}),
             "embedders": EMBEDDERS,
         }
-        # A town that is an hour old would be tried out tomorrow.
-        written["approvals"] = {"key_hold": "0 s"}
+        # With the usual hours a town would be tried out tomorrow.
+        written["approvals"] = {"key_hold": "1 min"}
     head = "# Written by `veche up` at each start; change the demo of a feature, not this file.\n"
     whole = {**written, **(sections or {})}
     return head + yaml.safe_dump(whole, allow_unicode=True, sort_keys=False)
@@ -116,12 +129,15 @@ def welcome(
     state: Path,
     *,
     pages_url: str,
+    app_url: str,
     parts: Sequence[DemoPart],
 ) -> str:
     """What the person at the terminal reads once everything runs."""
     people = [f"    {one.name:<11}{passwords[one.name]:<20}{one.part}" for one in PEOPLE]
     return "\n".join(
         (
+            f"  App          {app_url}",
+            "               Open it in a browser. You need no account: press Start.",
             f"  Homeserver   http://localhost:{port}",
             "               Log in with any Matrix client: choose this homeserver, then a name",
             "               without @ and its password.",

@@ -53,6 +53,10 @@ PORT: Final = 8008
 PAGES_PORT: Final = 8090
 """Where the pages are, unless another port is chosen. Links in rooms name it: it has to last."""
 
+APP_PORT: Final = 8091
+"""Where the app is, unless another port is chosen: what a browser keeps of an account is kept for
+this port."""
+
 READY_TIMEOUT_S: Final = 60.0
 """How long the services may take until they are ready."""
 
@@ -89,6 +93,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="port of the pages (default: %(default)s)",
     )
     parser.add_argument(
+        "--app-port", type=int, default=APP_PORT, help="port of the app (default: %(default)s)"
+    )
+    parser.add_argument(
         "--check",
         action="store_true",
         help="start everything, have a bot answer an encrypted message, stop",
@@ -104,7 +111,7 @@ def run(arguments: argparse.Namespace, *, program: Sequence[str] = PROGRAM) -> i
     """
     try:
         state = arguments.state or checkout() / "var"
-        ports = Ports(arguments.port, arguments.pages_port)
+        ports = Ports(arguments.port, arguments.pages_port, arguments.app_port)
         up = Up(state, ports, tell, program=program)
     except VecheError as e:
         return _fail(e)
@@ -153,10 +160,12 @@ class Ports:
     Attributes:
         homeserver: Of the homeserver.
         pages: Of the pages.
+        app: Of the app.
     """
 
     homeserver: int
     pages: int
+    app: int
 
     def check(self) -> None:
         """Raise if one cannot be had.
@@ -164,10 +173,12 @@ class Ports:
         Raises:
             ConfigError: One is taken, named twice, or no port.
         """
-        if self.homeserver == self.pages:
-            raise ConfigError(f"--pages-port and --port are both {self.pages}")
-        check_port(self.homeserver, "--port")
-        check_port(self.pages, "--pages-port")
+        options = {"--port": self.homeserver, "--pages-port": self.pages, "--app-port": self.app}
+        for option, port in options.items():
+            other = next(one for one, its in options.items() if its == port)
+            if other != option:
+                raise ConfigError(f"{option} and {other} are both {port}")
+            check_port(port, option)
 
 
 class Up:
@@ -202,10 +213,16 @@ class Up:
             raise
         path = self.state.path
         self._ports = ports
-        self._services_port = free_port(ports.homeserver + 1, [ports.pages])
-        port = free_port(ports.homeserver + 2, [ports.pages, self._services_port])
+        taken = [ports.pages, ports.app]
+        self._services_port = free_port(ports.homeserver + 1, taken)
+        port = free_port(ports.homeserver + 2, [*taken, self._services_port])
         self._place = Place(
-            path, self._examples, port, f"http://localhost:{ports.homeserver}", self._pages_url
+            path,
+            self._examples,
+            port,
+            homeserver_url=f"http://localhost:{ports.homeserver}",
+            pages_url=self._pages_url,
+            app_url=self._app_url,
         )
         self._parts: Sequence[DemoPart] = ()
         self._guard = Guard(held=[self.state.lock])
@@ -312,8 +329,13 @@ class Up:
             self._passwords(),
             self.state.path,
             pages_url=self._pages_url,
+            app_url=self._app_url,
             parts=self._parts,
         )
+
+    @property
+    def _app_url(self) -> str:
+        return f"http://localhost:{self._ports.app}"
 
     @property
     def _pages_url(self) -> str:
@@ -341,6 +363,7 @@ class Up:
                 database_url=self._postgres.dsn("veche"),
                 operator_key=demo.operator_key(self.state.path / "operator_key"),
                 pages_url=self._pages_url,
+                app_url=self._app_url,
                 sections={name: one for part in self._parts for name, one in part.sections.items()},
             ),
         )

@@ -169,6 +169,11 @@ class PagesSection(Section):
     """Address of this machine to listen on."""
     port: int = Field(default=8090, ge=0, le=65535)
     """TCP port; 0 takes a free one."""
+    more_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
+        default=(), max_length=10, strict=False
+    )
+    """Other TCP ports on which the same site answers: on a machine of its own, as in the demo, the
+    app's origin is another port."""
     embedders: tuple[Annotated[str, Field(pattern=r"^[a-zA-Z0-9:/.*_-]{1,200}$")], ...] = Field(
         default=("https:", "vector:"), max_length=50, strict=False
     )

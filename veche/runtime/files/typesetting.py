@@ -10,16 +10,22 @@ import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from veche.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+NO_INPUTS: Final[Mapping[str, str]] = MappingProxyType({})
+NO_PICTURES: Final[Mapping[str, bytes]] = MappingProxyType({})
 ARCHIVE: Final = "a-3b"
 """PDF/A-3b: for archives, with files inside; typst refuses what no font can show."""
 
+_PICTURE: Final = b"""#set page(width: 512pt, height: 512pt, margin: 0pt, fill: none)
+#image(bytes(sys.inputs.data), format: "svg", width: 100%, height: 100%, fit: "contain")
+"""
 # A source that could import could name a package, which typst would fetch from the network.
 _REACHES_OUT: Final = re.compile(rb"\b(?:import|include|eval)\b")
 
@@ -52,6 +58,8 @@ def typeset(
     at_ms: int,
     standard: Literal["a-3b"] | None = None,
     fonts: Path | None = None,
+    inputs: Mapping[str, str] = NO_INPUTS,
+    pictures: Mapping[str, bytes] = NO_PICTURES,
 ) -> bytes:
     """Set a document. It takes 5 to 200 ms of one core, so call it in a thread.
 
@@ -62,6 +70,8 @@ def typeset(
         standard: Such as ``ARCHIVE``; None: none.
         fonts: Folder with further fonts. Those of typst have Latin, Cyrillic, Greek, Hebrew and
             Arabic letters, but no Chinese or Japanese ones; PDF/A refuses what no font can show.
+        inputs: What else it finds in ``sys.inputs``.
+        pictures: By a name with its ending, ``arms.png``: ``image(sys.inputs.arms)`` shows it.
 
     Raises:
         TypesettingError: The source is wrong, or not of the standard with this data.
@@ -69,6 +79,10 @@ def typeset(
     import typst  # noqa: PLC0415 -- 7 MiB, and most processes set nothing
 
     with _file(source) as path:
+        for name, picture in pictures.items():
+            path.with_name(name).write_bytes(picture)
+        shown = {Path(name).stem: name for name in pictures}
+        how = _how(path, data, {**inputs, **shown})
         try:
             pdf: bytes = typst.compile(
                 path,
@@ -76,11 +90,27 @@ def typeset(
                 timestamp=at_ms // 1000,
                 pdf_standards=standard,
                 font_paths=[] if fonts is None else [fonts],
-                **_how(path, data),
+                **how,
             )
         except typst.TypstError as e:
             raise TypesettingError(_diagnosis(e)) from e
     return pdf
+
+
+def drawn(svg: str) -> bytes:
+    """Draw a picture (SVG) as a PNG of 512 by 512 pixels.
+
+    Raises:
+        TypesettingError: It cannot be drawn.
+    """
+    import typst  # noqa: PLC0415 -- 7 MiB, and most processes set nothing
+
+    with _file(_PICTURE) as path:
+        try:
+            png: bytes = typst.compile(path, format="png", ppi=72, **_how(path, svg))
+        except typst.TypstError as e:
+            raise TypesettingError(_diagnosis(e)) from e
+    return png
 
 
 def labelled(source: bytes, data: str, label: str) -> list[Any]:
@@ -114,8 +144,9 @@ def _file(source: bytes) -> Iterator[Path]:
         yield path
 
 
-def _how(path: Path, data: str) -> dict[str, Any]:
-    return {"root": path.parent, "ignore_system_fonts": True, "sys_inputs": {"data": data}}
+def _how(path: Path, data: str, more: Mapping[str, str] = NO_INPUTS) -> dict[str, Any]:
+    inputs = {**more, "data": data}
+    return {"root": path.parent, "ignore_system_fonts": True, "sys_inputs": inputs}
 
 
 def _diagnosis(error: RuntimeError) -> str:

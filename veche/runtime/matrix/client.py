@@ -147,15 +147,22 @@ class MatrixClient:
             raise MatrixError(answer.status, content)
         return content
 
-    async def upload(self, data: bytes, *, user: UserId, timeout_s: float = 120.0) -> str:
-        """Store bytes in the media repository as ``application/octet-stream``; their mxc URI.
+    async def upload(
+        self,
+        data: bytes,
+        *,
+        user: UserId,
+        content_type: str = "application/octet-stream",
+        timeout_s: float = 120.0,
+    ) -> str:
+        """Store bytes in the media repository; their mxc URI.
 
         Raises:
             MatrixError: The homeserver refused, ``M_TOO_LARGE`` for instance.
             NoAnswerError: There was no answer.
         """
         target = "/_matrix/media/v3/upload?" + urlencode({"user_id": user})
-        head = self._head + b"Content-Type: application/octet-stream\r\n"
+        head = self._head + f"Content-Type: {content_type}\r\n".encode()
         answer = await self._request("POST", target, head, data, timeout_s)
         content = _content(answer)
         uri = content.get("content_uri")

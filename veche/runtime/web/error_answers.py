@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import traceback
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 from veche.protocol.errors import (
     ForbiddenError,
@@ -51,6 +52,15 @@ def told_of(error: VecheError) -> tuple[int, list[tuple[bytes, bytes]], dict[str
         body["retry_after_ms"] = error.retry_after_ms
         headers.append((b"retry-after", str(-(-error.retry_after_ms // 1000)).encode()))
     return status, headers, body
+
+
+def is_text(path: bytes) -> bool:
+    """Return whether a path is UTF-8 once decoded; Klein logs a traceback of any other one."""
+    try:
+        unquote_to_bytes(path.partition(b"?")[0]).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def forget(error: BaseException | None) -> None:

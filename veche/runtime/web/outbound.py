@@ -155,6 +155,7 @@ class Outbound:
         bearer: str = "",
         *,
         password: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send something with ``POST``; the answer whatever its status, but for redirects.
 
@@ -165,15 +166,19 @@ class Outbound:
             kind: Content type of the body.
             bearer: By what the other server knows us; empty for nothing.
             password: ``user:password``, if it knows us by that (RFC 7617); empty for nothing.
+            headers: Others that the protocol there wants: printable ASCII.
 
         Raises:
-            OutboundRefusedError: As for ``get``; also if ``bearer`` cannot stand in a header.
+            OutboundRefusedError: As for ``get``; also if ``bearer`` or one of
+                ``headers`` cannot stand in a header.
             NoAnswerError: As for ``get``; whether it was read there is unknown.
             AnswerTooLargeError: As for ``get``.
         """
         if bearer and not _BEARER.fullmatch(bearer):
             raise OutboundRefusedError("this is no key for a header")
-        head = {"Content-Type": kind}
+        head = {"Content-Type": kind, **(headers or {})}
+        if not all(one.isascii() and one.isprintable() for one in head.values()):
+            raise OutboundRefusedError("this cannot stand in a header")
         if bearer:
             head["Authorization"] = f"Bearer {bearer}"
         elif password:

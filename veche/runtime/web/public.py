@@ -10,22 +10,22 @@ from urllib.parse import quote, urlsplit
 from twisted.internet.defer import maybeDeferred
 from twisted.web.resource import IResource, Resource
 
-from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConfigError
 from veche.runtime.web.server import json_answer, new_site
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from twisted.web.iweb import IRequest
 
-    from veche.protocol.wire import Wire
     from veche.runtime.web.bodies import LargeBody
 
 UNKNOWN: Final = "unknown"
 """Whoever has no address that can be read; all of them together count as one."""
 API: Final = "_veche"
 """Below it are the APIs of the services; everything but this and the next is pages."""
+PUSH: Final = "_matrix/push"
+"""Below it is the push gateway, where the Matrix specification wants it."""
 WELL_KNOWN: Final = ".well-known"
 """Below ``veche`` in it (RFC 8615) services say where they are, and with which keys they sign."""
 HEADERS: Final = (
@@ -42,8 +42,6 @@ other origin reads an answer, or sends a request that a browser asks about first
 is declared with ``takes_other_sites``."""
 DRAIN_S_MAX: Final = 5.0
 """How long answers may take once the process is to end."""
-ADDRESS_CHARACTERS_MAX: Final = 2_000
-"""Longest address: some browsers and clients cut longer ones."""
 _BY_CLIENT: Final = (
     "?theme=$org.matrix.msc2873.client_theme&lang=$org.matrix.msc2873.client_language"
 )
@@ -83,16 +81,12 @@ class PageLinks:
         """The page that signs in; ``secret`` rides in the fragment, which no server sees."""
         return self.page("signin", fragment=_part(secret))
 
-    def approve(self, asked: Wire) -> str:
-        """The page that shows what is to be approved (an ``AskedApproval``), and signs it.
+    def approve(self, nonce: str) -> str:
+        """The page that shows what is to be approved, and signs it.
 
-        Where an address would be too long, it has the nonce alone, and the page asks for the rest.
+        It asks the service what that is, by the nonce: an address has no answers, and is short.
         """
-        content = asked.model_dump(mode="json", exclude_none=True)
-        address = f"{self._url}/approve#{quote(canonical(content).decode(), safe=_PLAIN)}"
-        if len(address) <= ADDRESS_CHARACTERS_MAX:
-            return address
-        return f"{self._url}/approve#{content['nonce']}"
+        return self.page("approve", fragment=nonce)
 
     def keys(self) -> str:
         """A person's keys, sessions and log."""
@@ -129,7 +123,7 @@ class PublicRoot(Resource):
         paths = [path for path in routes if path]
         for path in paths:
             is_below = any(one != path and f"{path}/".startswith(f"{one}/") for one in paths)
-            is_ours = path.startswith((f"{API}/", f"{WELL_KNOWN}/veche/"))
+            is_ours = path.startswith((f"{API}/", f"{PUSH}/", f"{WELL_KNOWN}/veche/"))
             if not is_ours or "" in path.split("/") or is_below:
                 raise ConfigError(f"no service may serve /{path}")
         # By segments: a slash inside of one (%2F) never makes it two.
@@ -142,7 +136,7 @@ class PublicRoot(Resource):
 
     def getChildWithDefault(self, path: bytes, request: Any) -> Any:
         """Where a request goes on."""
-        if path in (API.encode(), WELL_KNOWN.encode()):
+        if path in (API.encode(), b"_matrix", WELL_KNOWN.encode()):
             return self._api(path, request) or NoRoute()
         if self._pages is None:
             return _NoPage()
@@ -172,7 +166,7 @@ class PublicSite:
     """The public site of a process.
 
     Attributes:
-        port: Where it listens, once it does.
+        port: The first on which it listens, once it does.
     """
 
     def __init__(
@@ -180,7 +174,7 @@ class PublicSite:
         root: IResource,
         reactor: Any,
         address: str,
-        port: int,
+        ports: Sequence[int],
         *,
         trust_forwarded: bool = False,
     ) -> None:
@@ -190,7 +184,7 @@ class PublicSite:
             root: What to serve.
             reactor: Network and clock.
             address: Of this machine.
-            port: TCP; 0 takes a free one.
+            ports: TCP, at least one; 0 takes a free one.
             trust_forwarded: See ``client_address``.
         """
         self._site = new_site(
@@ -201,13 +195,14 @@ class PublicSite:
         )
         self._reactor = reactor
         self._address = address
-        self._listening: Any = None
-        self.port = port
+        self._listening: list[Any] = []
+        self._ports = ports
+        self.port = ports[0]
 
     @property
     def is_listening(self) -> bool:
         """Whether it is served now."""
-        return self._listening is not None
+        return bool(self._listening)
 
     def listen(self) -> None:
         """Serve from now on.
@@ -215,14 +210,17 @@ class PublicSite:
         Raises:
             twisted.internet.error.CannotListenError: The port is taken.
         """
-        self._listening = self._reactor.listenTCP(self.port, self._site, interface=self._address)
-        self.port = self._listening.getHost().port
+        for port in self._ports:
+            at = self._reactor.listenTCP(port, self._site, interface=self._address)
+            self._listening.append(at)
+        self.port = self._listening[0].getHost().port
 
     async def stop(self) -> None:
         """Take no more connections; wait a little for the answers that are being made."""
-        listening, self._listening = self._listening, None
-        if listening is not None:
-            await maybeDeferred(listening.stopListening)
+        listening, self._listening = self._listening, []
+        for one in listening:
+            await maybeDeferred(one.stopListening)
+        if listening:
             await self._site.drained(DRAIN_S_MAX)
 
 

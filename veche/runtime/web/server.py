@@ -20,7 +20,7 @@ from twisted.web.http import RESPONSES
 from twisted.web.server import Request, Site
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from veche.protocol.errors import TooLargeError, VecheError
+from veche.protocol.errors import NotFoundError, TooLargeError, VecheError
 from veche.protocol.json_reader import read_json
 from veche.protocol.wire import Wire, parse
 from veche.runtime import metrics
@@ -34,7 +34,7 @@ from veche.runtime.web.bodies import (
     SMALL_TOTAL_BYTES_MAX,
     Holding,
 )
-from veche.runtime.web.error_answers import forget, told_of
+from veche.runtime.web.error_answers import forget, is_text, told_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -302,6 +302,9 @@ class BoundedRequest(Request):
             self.channel.loseConnection()
         elif self._is_asking:
             self._arrived = (command, path, version)
+        elif not is_text(path):
+            self._refuse(NotFoundError("No such route"), None)
+            self.channel.loseConnection()
         else:
             super().requestReceived(command, path, version)  # type: ignore[no-untyped-call]
 

@@ -204,9 +204,14 @@ def reply_question(case: Case, context: Context) -> Question:
         Topic.REPLY,
         (*doc, Paragraph(how)),
         context.now_ms + DESK_QUESTION_MS,
-        form=Form(fields=(_words_field("text", localizer.text("Your answer")),)),
+        form=answer_form(context),
         min_trust=Trust.E2EE,
     )
+
+
+def answer_form(context: Context) -> Form:
+    """One field: what the person is to read."""
+    return Form(fields=(_words_field("text", context.staff.text("Your answer")),))
 
 
 def retry_question(case: Case, reason: str, context: Context) -> Question:

@@ -61,7 +61,7 @@ def fee_doc(definition: ServiceDefinition, fee: Fee, context: Context) -> Doc:
     )
     if fee.url is not None:
         page = localizer.text("You can pay it here:")
-        doc = (*doc, Paragraph(page + "\n", Link(fee.url, fee.url)))
+        doc = (*doc, Paragraph(Link(page, fee.url)))
     goes_on = localizer.text(
         "Once it is paid, your case goes on by itself. If your case is refused, you get it back."
     )

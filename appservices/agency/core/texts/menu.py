@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency.core.clock import DAY_MS
-from appservices.agency.core.commands import ROOM_COMMANDS
+from appservices.agency.core.commands import HUMAN, ROOM_COMMANDS, STATUS
 from appservices.agency.core.definition import ReviewStep
 from appservices.agency.core.effects import Question, Topic
 from appservices.agency.core.texts.person import silence_words
 from appservices.agency.core.texts.steps import fee_words
+from veche.protocol.commands import CANCEL, LANGUAGE
+from veche.protocol.commands import MENU as MENU_COMMAND
 from veche.protocol.commands import help_doc as commands_doc
 from veche.protocol.message import Bold, Bullets, Doc, Facts, Heading, Item, Paragraph
 from veche.protocol.prompts import LABEL_CHARACTERS_MAX, Choice
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from appservices.agency.core.definition import ServiceDefinition
     from veche.protocol.commands import Command
 
+EVERYDAY: Final = (MENU_COMMAND, STATUS, HUMAN, CANCEL, LANGUAGE)
+"""What help shows before anybody asks for more."""
 MENU_SERVICES_MAX: Final = 9
 """Services on one page of the menu; with *more* it fits the ten reactions."""
 INTRO_FIELDS_MAX: Final = 10
@@ -33,6 +37,8 @@ START: Final = "start"
 MENU: Final = "menu"
 MORE_PREFIX: Final = "menu."
 """Choices of the menu that begin so lead to another page: ``menu.2``."""
+PERSON: Final = f"{MORE_PREFIX}person"
+"""Choice of those who want to talk to a person; no service has such an id."""
 
 
 def menu_question(
@@ -59,8 +65,11 @@ def menu_question(
     office = context.office.name(context.language)
     intro: Doc = (
         Heading(office),
-        Paragraph(localizer.text("What do you need?")),
-    )
+        Paragraph(
+            localizer.text("What do you need?"), " ",
+            localizer.text("Choose a number, or write it in your own words."),
+        ),
+    )  # fmt: skip
     return Question(
         Topic.MENU,
         intro,
@@ -125,11 +134,37 @@ def intro_question(definition: ServiceDefinition, context: Context) -> Question:
     )
 
 
-def help_doc(context: Context, *, more: Sequence[Command] = ()) -> Doc:
+def unclear_question(services: Sequence[ServiceDefinition], context: Context) -> Question:
+    """The services that a person may have meant, and somebody who can be asked instead.
+
+    Args:
+        services: The nearest first.
+        context: The world around it.
+    """
+    localizer = context.person
+    labels = _labels(services, context)
+    choices = [Choice(id=one.id, label=labels[one.id]) for one in services]
+    choices.append(Choice(id=PERSON, label=localizer.text("Talk to a person")))
+    choices.append(Choice(id=f"{MORE_PREFIX}1", label=localizer.text("All services")))
+    return Question(
+        Topic.MENU,
+        (Paragraph(localizer.text("I did not understand this. Did you mean one of these?")),),
+        context.now_ms + MENU_MS,
+        choices=tuple(choices),
+    )
+
+
+def help_doc(context: Context, *, more: Sequence[Command] = (), is_whole: bool = False) -> Doc:
     """What a person can write, with what each does.
 
     Args:
         context: Who the person is.
         more: Commands of the kernel that work here too.
+        is_whole: Whether all of it is shown, or what one needs every day.
     """
-    return commands_doc((*ROOM_COMMANDS, *more), context.catalogue, context.language)
+    return commands_doc(
+        (*ROOM_COMMANDS, *more),
+        context.catalogue,
+        context.language,
+        everyday=() if is_whole else EVERYDAY,
+    )

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.rails.xml import Element
 
-_DECIMALS_MAX: Final = 5
-"""Of any amount in ISO 20022."""
+_FIRST_DAY: Final = dt.date(2000, 1, 1)
+"""Days before it are mistakes: ISO 20022 is younger, and ids have no such times."""
 
 
 def maybe(parent: Element, path: str) -> Element | None:
@@ -91,6 +91,9 @@ def date_of(element: Element) -> dt.date:
     """
     written = value(element, "Dt") or value(element, "DtTm") or str(element.text or "").strip()
     try:
-        return dt.date.fromisoformat(written[:10])
+        day = dt.date.fromisoformat(written[:10])
     except ValueError as e:
         raise refusal(element, "should be a date") from e
+    if day < _FIRST_DAY:
+        raise refusal(element, f"should be a date from {_FIRST_DAY.isoformat()} on")
+    return day

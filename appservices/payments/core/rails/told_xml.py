@@ -83,7 +83,7 @@ def write_statuses(
 
 
 def read_statuses(root: Element) -> Sequence[Status | Odd]:
-    """What a pain.002 says: of the file as a whole where it rejects it, and of each order."""
+    """What a pain.002 says: of the file as a whole where it says one, and of each order."""
     body = fields.one(root, "CstmrPmtStsRpt")
     of = fields.value(body, "OrgnlGrpInfAndSts/OrgnlMsgId")
     group = fields.maybe(body, "OrgnlGrpInfAndSts")
@@ -92,6 +92,9 @@ def read_statuses(root: Element) -> Sequence[Status | Odd]:
     if word:
         found.append(Status(of, "", _status(word), _reason(group)))
     for payment in fields.many(body, "OrgnlPmtInfAndSts"):
+        # A file of ours has one payment information, with all its orders.
+        if word := fields.value(payment, "PmtInfSts"):
+            found.append(Status(of, "", _status(word), _reason(payment)))
         for tx in fields.many(payment, "TxInfAndSts"):
             order_id = fields.value(tx, "OrgnlEndToEndId") or fields.value(tx, "OrgnlInstrId")
             if order_id:
@@ -299,6 +302,9 @@ def _lines(element: Element, day: dt.date, wanted: str) -> tuple[Sequence[Entry]
         for tx, part in zip(details, amounts, strict=True)
         if part
     ]
+    keys = Counter(line.key for line in lines)
+    # Some banks repeat the reference of the batch: it tells none of the lines from another.
+    lines = [line if keys[line.key] == 1 else attrs.evolve(line, key="") for line in lines]
     whole = _line(element, element, currency, total, day, own)
     if None in amounts or sum(line.signed_minor for line in lines) != whole.signed_minor:
         return [whole], "has details that do not make its sum: booked as one line"

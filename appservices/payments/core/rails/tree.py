@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from anyascii import anyascii
 
 from appservices.payments.core.rails.port import BankMessage
-from appservices.payments.core.rails.xml import PREFIX, check
+from appservices.payments.core.rails.xml import PREFIX, check, xml_text
 from veche.protocol.money import Money, as_decimal_text
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def put(parent: Element, path: str, text: str | None = None, **attributes: str) 
         last = parent[-1] if len(parent) else None
         parent = last if last is not None and last.tag == tag else etree.SubElement(parent, tag)
     element = etree.SubElement(parent, leaf, attributes)
-    element.text = text
+    element.text = None if text is None else xml_text(text)
     return element
 
 

@@ -7,6 +7,7 @@ schemas are ISO 20022's own, put beside this module by ``appservices/payments/ve
 from __future__ import annotations
 
 import functools
+import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,8 @@ MESSAGES: Final = (
     "camt.054.001.08",
 )
 """What banks and their customers say to one another."""
+
+_ILLEGAL: Final = re.compile("[^\\t\\n\\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Element = Any
 """An element of lxml, which has no types of its own."""
@@ -104,6 +107,14 @@ def check(message: str, root: Element) -> None:
         found = root.getroottree().xpath(first.path) if first.path else []
         rule = first.type_name.removeprefix("SCHEMAV_").replace("_", " ").lower()
         raise refusal(found[0] if found else root, f"does not fit its schema ({rule})")
+
+
+def xml_text(text: str) -> str:
+    """``text`` with U+FFFD in place of each character that no XML can have (XML 1.0 §2.2).
+
+    Whoever pays somebody chooses their own name, and it must not spoil a file of the other's.
+    """
+    return _ILLEGAL.sub("\ufffd", text)
 
 
 def refusal(element: Element, message: str) -> BankMessageError:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.payments.core.commands import COMMANDS, FREEZE, UNFREEZE
+from appservices.payments.core.commands import COMMANDS, EVERYDAY, FREEZE, UNFREEZE
 from appservices.payments.core.texts.paying import kind_words
 from veche.protocol.commands import help_doc as commands_doc
 from veche.protocol.message import Bold, Bullets, Doc, Heading, Item, Mono, Paragraph
@@ -43,14 +43,17 @@ def welcome_doc(name: str, currency: str, localizer: Localizer) -> Doc:
     )  # fmt: skip
 
 
-def help_doc(localizer: Localizer, more: Sequence[Command] = ()) -> Doc:
+def help_doc(localizer: Localizer, more: Sequence[Command] = (), *, is_whole: bool = False) -> Doc:
     """What can be written.
 
     Args:
         localizer: How the person is spoken to.
         more: Commands that every bot answers where there are pages.
+        is_whole: Whether all of it is shown, or what one needs every day.
     """
-    return commands_doc((*COMMANDS, *more), localizer.catalogue, localizer.language)
+    everyday = () if is_whole else EVERYDAY
+    whole = (*COMMANDS, *more)
+    return commands_doc(whole, localizer.catalogue, localizer.language, everyday=everyday)
 
 
 def balance_doc(balances: Sequence[Balance], localizer: Localizer) -> Doc:

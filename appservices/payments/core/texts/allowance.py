@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from appservices.payments.core.allowance import (
-    DAY_MS,
     PAYEES_MAX,
     AllowanceProblem,
     UseProblem,
@@ -135,7 +134,7 @@ def shown_text(view: AllowanceView, localizer: Localizer) -> str:
         each=each,
         cap=_cap(view, localizer),
         payees=payees_words(view, localizer),
-        end=localizer.date(view.terms.ends_at_ms - DAY_MS // 2),
+        end=localizer.date(view.terms.ends_at_ms - 1),
     )
 
 
@@ -256,6 +255,6 @@ def _facts(view: AllowanceView, localizer: Localizer) -> Facts:
             (localizer.text("At once"), localizer.text("at most {amount}", amount=each)),
             (localizer.text("In all"), _cap(view, localizer)),
             (localizer.text("To"), payees_words(view, localizer)),
-            (localizer.text("Until"), localizer.date(view.terms.ends_at_ms - DAY_MS // 2)),
+            (localizer.text("Until"), localizer.date(view.terms.ends_at_ms - 1)),
         ]
     )

@@ -52,7 +52,7 @@ def limits_doc(
     if url is None:
         return doc
     words = localizer.text("Your keys, and how much you may approve by code:")
-    return (*doc, Paragraph(words, "\n", Link(url, url)))
+    return (*doc, Paragraph(Link(words, url)))
 
 
 def limit_example(currency: str, localizer: Localizer) -> str:

@@ -30,7 +30,7 @@ def receipt_file_doc(url: str | None, localizer: Localizer) -> Doc:
         return (Paragraph(words),)
     return (
         Paragraph(words),
-        Paragraph(localizer.text("Where it is checked:"), "\n", Link(url, url)),
+        Paragraph(Link(localizer.text("Where it is checked:"), url)),
     )
 
 

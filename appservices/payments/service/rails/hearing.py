@@ -309,8 +309,10 @@ def settle_line(txn: Cursor, desk: Desk, attempt: Attempt, outcome: Outcome) -> 
         attempt: Of the kind ``LINE``.
         outcome: What became of it.
     """
-    is_last = attempt.about.endswith(_SUSPENSE)
-    name, _, key = attempt.about.removesuffix(_SUSPENSE).partition(" ")
+    name, _, key = attempt.about.partition(" ")
+    # A bank's own reference may end like this, too.
+    is_last = key.endswith(_SUSPENSE) and not store.has_line(txn, name, key)
+    key = key.removesuffix(_SUSPENSE) if is_last else key
     line = store.line(txn, name, key)
     hearing = Hearing.begin(txn, desk, name, outcome.at_ms)
     books = hearing.books

@@ -154,8 +154,7 @@ def wanted_of(visit: Visit, body: NewEscrowBody) -> tuple[EscrowOrder, list[User
     problem = escrow_orders.hindrance(scene, person, persons)
     if problem is not None:
         raise _refused(visit, problem)
-    if escrow_orders.has_many(scene, person):
-        raise visit.refused(Trouble.MANY_ESCROWS, most=OPEN_MAX)
+    _check_many(visit)
     return wanted, persons
 
 
@@ -166,11 +165,20 @@ def propose(visit: Visit, wanted: EscrowOrder, parties: tuple[Party, ...]) -> st
         visit: The buyer.
         wanted: As ``wanted_of`` read it.
         parties: The buyer, then those whom it gave.
+
+    Raises:
+        PaymentRefusedError: They have too many that are not over.
     """
+    _check_many(visit)
     terms = escrow_orders.terms_of(wanted)
     deal = escrow_orders.new_deal(visit.scene, parties, terms)
     escrows.propose(visit.scene, deal)
     return deal.escrow.id
+
+
+def _check_many(visit: Visit) -> None:
+    if escrow_orders.has_many(visit.scene, visit.person):
+        raise visit.refused(Trouble.MANY_ESCROWS, most=OPEN_MAX)
 
 
 def nobody(visit: Visit, field: str) -> PaymentRefusedError:

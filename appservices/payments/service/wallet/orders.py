@@ -15,7 +15,6 @@ from appservices.payments.core.order import (
 )
 from appservices.payments.core.payment import Kind, State
 from appservices.payments.core.payout import PayoutOrder, PayoutProblem, name_problem
-from appservices.payments.core.rules import DAY_MS
 from appservices.payments.core.texts.banks import name_doc, payout_problem_words
 from appservices.payments.core.texts.paying import (
     BY_INVOICE,
@@ -33,7 +32,6 @@ from appservices.payments.service import buying, files, paying, payouts, purses
 from appservices.payments.service.files import Matter, Private
 from appservices.payments.service.naming import organisation_named, payee_named, server_named
 from appservices.payments.service.wallet.visit import PaymentRefusedError
-from appservices.payments.store import payments as store
 from veche.protocol.errors import MalformedError
 
 if TYPE_CHECKING:
@@ -186,9 +184,7 @@ def payout_of(visit: Visit, order: PayoutBody) -> tuple[PayoutOrder, str]:
     matter = payouts.new(scene, visit.person, None, wanted, bank)
     if not payouts.is_taken(scene, matter):
         raise _payout_problem(visit, PayoutProblem.NOT_TAKEN)
-    asked = store.payouts_asked(scene.txn, matter.payment.payer, scene.now_ms - DAY_MS)
-    if asked >= payouts.PER_DAY_MAX:
-        raise _payout_problem(visit, PayoutProblem.TOO_MANY)
+    _check_payouts(visit)
     _check_hope(visit, matter)
     return wanted, bank
 
@@ -205,6 +201,7 @@ def begin_payout(visit: Visit, wanted: PayoutOrder, bank: str, answer: tuple[str
     Raises:
         PaymentRefusedError: It cannot be made any more.
     """
+    _check_payouts(visit)
     matter = payouts.new(visit.scene, visit.person, None, wanted, bank, answer)
     _check_hope(visit, matter)
     paying.begin(visit.scene, matter, name_doc(*answer, visit.localizer))
@@ -241,6 +238,11 @@ def _ask(visit: Visit, matter: Matter) -> Matter:
     _check_hope(visit, matter)
     paying.begin(visit.scene, matter)
     return matter
+
+
+def _check_payouts(visit: Visit) -> None:
+    if payouts.has_many(visit.scene, visit.person):
+        raise _payout_problem(visit, PayoutProblem.TOO_MANY)
 
 
 def _check_hope(visit: Visit, matter: Matter) -> None:

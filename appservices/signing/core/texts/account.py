@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import attrs
 
-from appservices.signing.core.commands import COMMANDS
+from appservices.signing.core.commands import COMMANDS, EVERYDAY
 from appservices.signing.core.parties import PartyState, Role
 from appservices.signing.core.texts.cards import LISTED_MAX, parties_lines
 from appservices.signing.core.texts.words import (
@@ -97,9 +97,11 @@ def how_doc(localizer: Localizer) -> Doc:
     )  # fmt: skip
 
 
-def help_doc(localizer: Localizer, more: Sequence[Command] = ()) -> Doc:
-    """What can be written."""
-    return commands_doc((*COMMANDS, *more), localizer.catalogue, localizer.language)
+def help_doc(localizer: Localizer, more: Sequence[Command] = (), *, is_whole: bool = False) -> Doc:
+    """What can be written: what one needs every day, or all of it."""
+    everyday = () if is_whole else EVERYDAY
+    whole = (*COMMANDS, *more)
+    return commands_doc(whole, localizer.catalogue, localizer.language, everyday=everyday)
 
 
 def private_doc(localizer: Localizer) -> Doc:
@@ -119,7 +121,7 @@ def chat_doc(room_id: RoomId | None, localizer: Localizer) -> Doc:
         )
         return (Paragraph(words),)
     url = f"https://matrix.to/#/{quote(room_id, safe='!:')}"
-    return (Paragraph(localizer.text("Our encrypted chat is here:"), " ", Link(url, url)),)
+    return (Paragraph(Link(localizer.text("Our encrypted chat is here:"), url)),)
 
 
 @attrs.frozen
@@ -212,7 +214,7 @@ def own_page_doc(page: str | None, localizer: Localizer) -> Doc:
         "Who has signed, more time, reminding, taking it back, the file and the report are on your"
         " page of it; the link is for you alone:"
     )
-    return (Paragraph(words, "\n", Link(page, page)),)
+    return (Paragraph(Link(words, page)),)
 
 
 def signatures_doc(

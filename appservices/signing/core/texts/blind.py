@@ -33,7 +33,7 @@ def new_doc(page: str | None, localizer: Localizer) -> Doc:
                 " the document, its title or its clauses."
             )
         ),
-        Paragraph(localizer.text("Prepare it here:"), "\n", Link(page, page)),
+        Paragraph(Link(localizer.text("Prepare it here:"), page)),
         Paragraph(
             localizer.text(
                 "The page then gives you a link with the key. Send that link to the signers"
@@ -79,7 +79,7 @@ def how_doc(session: Session, member: Member, page: str | None, localizer: Local
     )
     if page is not None:
         words = localizer.text("If it asks who you are, open this one, and paste theirs there:")
-        blocks = (*blocks, Paragraph(words, "\n", Link(page, page)))
+        blocks = (*blocks, Paragraph(Link(words, page)))
     if member.level_min is Level.CLICK:
         words = localizer.text("Or read it there and reply here with its code alone, to sign it:")
         blocks = (*blocks, Paragraph(words, " ", Mono(session.code)))

@@ -99,7 +99,7 @@ def witness_doc(
     blocks = (*blocks, Paragraph(words))
     if page is None:
         return blocks
-    return (*blocks, Paragraph(localizer.text("Sign it here:"), "\n", Link(page, page)))
+    return (*blocks, Paragraph(Link(localizer.text("Sign it here:"), page)))
 
 
 def refusal_doc(session: Session, member: Member, meeting: Meeting, localizer: Localizer) -> Doc:

@@ -201,7 +201,7 @@ def _how(session: Session, member: Member, page: str | None, localizer: Localize
     blocks: Doc = ()
     if page is not None:
         words = localizer.text("Read and sign it here; the link is for you alone:")
-        blocks = (Paragraph(words, "\n", Link(page, page)),)
+        blocks = (Paragraph(Link(words, page)),)
     if member.level_min is Level.CLICK:
         words = localizer.text(
             "Or read the file that I send you here and reply with its code alone, to sign it:"

@@ -26,7 +26,7 @@ def no_key_doc(page: str | None, localizer: Localizer) -> Doc:
     if page is None:
         return (Paragraph(words),)
     add = localizer.text("Add one on this page, then choose again:")
-    return (Paragraph(words), Paragraph(add, "\n", Link(page, page)))
+    return (Paragraph(words), Paragraph(Link(add, page)))
 
 
 def allow_doc(session: Session, name: str, user: str, localizer: Localizer) -> Doc:

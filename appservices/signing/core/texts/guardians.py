@@ -190,7 +190,7 @@ def agreed_doc(session: Session, page: str | None, localizer: Localizer) -> Doc:
     )
     if page is None:
         return (Paragraph(words),)
-    return (Paragraph(words, "\n", Link(page, page)),)
+    return (Paragraph(Link(words, page)),)
 
 
 def denied_doc(session: Session, counted: Tally, localizer: Localizer) -> Doc:

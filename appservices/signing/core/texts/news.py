@@ -101,7 +101,7 @@ def reminder_doc(session: Session, member: Member, page: str | None, localizer: 
     )
     blocks: Doc = (Paragraph(words),)
     if page is not None:
-        blocks = (*blocks, Paragraph(localizer.text("Sign it here:"), "\n", Link(page, page)))
+        blocks = (*blocks, Paragraph(Link(localizer.text("Sign it here:"), page)))
     return blocks
 
 
@@ -153,7 +153,7 @@ def result_doc(
         blocks = (*blocks, Paragraph(words))
     if check_url is not None:
         words = localizer.text(_CHECKED if session.revision else _REPORT_CHECKED)
-        blocks = (*blocks, Paragraph(words, "\n", Link(check_url, check_url)))
+        blocks = (*blocks, Paragraph(Link(words, check_url)))
     return blocks
 
 

@@ -72,7 +72,7 @@ def sign_doc(session: Session, member: Member, page: str | None, localizer: Loca
         return (*blocks, *blind.how_doc(session, member, page, localizer))
     if page is not None:
         words = localizer.text("Read and sign it here; the link is for you alone:")
-        blocks = (*blocks, Paragraph(words, "\n", Link(page, page)))
+        blocks = (*blocks, Paragraph(Link(words, page)))
     if member.level_min is Level.CLICK:
         words = localizer.text(
             "Or read the file that I send you here and reply with its code alone, to sign it:"
@@ -105,7 +105,7 @@ def all_doc(count: int, page: str | None, localizer: Localizer) -> Doc:
         "{count} document waits for you.", "{count} documents wait for you.", count
     )
     words = localizer.text("Read and sign them here; the link is for you alone, for a day:")
-    return (Paragraph(waiting), Paragraph(words, "\n", Link(page, page)))
+    return (Paragraph(waiting), Paragraph(Link(words, page)))
 
 
 def why_doc(session: Session, localizer: Localizer) -> Doc:

@@ -78,7 +78,7 @@ def complete_doc(
         blocks = (*blocks, Paragraph(kept))
     if check_url is not None:
         words = localizer.text("Anybody can check it here; the file stays in the browser:")
-        blocks = (*blocks, Paragraph(words, "\n", Link(check_url, check_url)))
+        blocks = (*blocks, Paragraph(Link(words, check_url)))
     return blocks
 
 

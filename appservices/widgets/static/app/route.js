@@ -1,68 +1,34 @@
 /**
- * Addresses of the pages in a tab, as values.
+ * Where the person is in the app. It stands in the fragment, so no server learns which room it is.
  *
- * @typedef {{view: "home"}
- *   | {view: "services", q: string, office: string}
- *   | {view: "service", office: string, service: string}
- *   | {view: "case", id: string}
- *   | {view: "acts"}
- *   | import("../wallet/route.js").WalletRoute
- *   | {view: "unknown"}} Route
+ * @typedef {"home" | "chats" | "services" | "me" | "start" | "open" | "unknown"} Place open: on the
+ *   way to a page of the other origin
+ * @typedef {object} Route
+ * @property {Place} place
+ * @property {string[]} parts what follows the place: a room, an office and a service
+ * @property {string} search what follows a "?", with it, or empty
  */
 
-const CASE = /^\/cases\/([0-9A-HJKMNP-TV-Z]{26})$/;
-const SERVICE = /^\/services\/([^/]{1,255})\/([^/]{1,255})$/;
+const PLACES = /** @type {const} */ (["home", "chats", "services", "me", "start", "open"]);
 
-/** @param {string} part @returns {string} the part itself if it is badly encoded */
+/** @param {string} fragment of the address, with its "#" @returns {Route} */
+export function routeOf(fragment) {
+    const [, path = "", search = ""] = /^#?\/?([^?]*)(.*)$/s.exec(fragment) ?? [];
+    const parts = path.split("/").filter(Boolean).map(decoded);
+    const place = PLACES.find((one) => one === (parts[0] ?? "home"));
+    return place ? { place, parts: parts.slice(1), search } : { place: "unknown", parts, search };
+}
+
+/** @param {Place} place @param {string[]} parts @returns {string} an address within the app */
+export function hrefOf(place, ...parts) {
+    return `#/${[place, ...parts].map(encodeURIComponent).join("/")}`;
+}
+
+/** @param {string} part */
 function decoded(part) {
     try {
         return decodeURIComponent(part);
     } catch {
         return part;
-    }
-}
-
-/**
- * @param {string} path such as "/cases/01J…"
- * @param {string} [search] what follows it, such as "?q=copy"
- * @returns {Route}
- */
-export function routeOf(path, search = "") {
-    const plain = path.length > 1 ? path.replace(/\/$/, "") : path;
-    if (plain === "/") return { view: "home" };
-    if (plain === "/acts") return { view: "acts" };
-    if (plain === "/services") {
-        const query = new URLSearchParams(search);
-        return { view: "services", q: query.get("q") ?? "", office: query.get("office") ?? "" };
-    }
-    const ofCase = CASE.exec(plain);
-    if (ofCase?.[1]) return { view: "case", id: ofCase[1] };
-    const ofService = SERVICE.exec(plain);
-    if (ofService?.[1] && ofService[2])
-        return {
-            view: "service",
-            office: decoded(ofService[1]),
-            service: decoded(ofService[2]),
-        };
-    return { view: "unknown" };
-}
-
-/** @param {Route} route @returns {string} */
-export function hrefOf(route) {
-    switch (route.view) {
-        case "services": {
-            const query = new URLSearchParams();
-            if (route.q) query.set("q", route.q);
-            if (route.office) query.set("office", route.office);
-            return query.size ? `/services?${query}` : "/services";
-        }
-        case "service":
-            return `/services/${encodeURIComponent(route.office)}/${encodeURIComponent(route.service)}`;
-        case "case":
-            return `/cases/${route.id}`;
-        case "acts":
-            return "/acts";
-        default:
-            return "/";
     }
 }

@@ -1,6 +1,10 @@
 /** What the page shows when there is nothing to press, or not any more. */
 import { t } from "../kit/i18n.js";
+import { appOrigin } from "../kit/page.js";
 import { bigIcon, button, el, heading, show } from "./draw.js";
+
+/** How long closing a tab may take. */
+const CLOSING_MS = 300;
 
 /** @param {string} title @param {string} text @param {(Node | undefined)[]} more */
 export function tell(title, text, ...more) {
@@ -45,6 +49,14 @@ export function over(state) {
 
 /** Away from here. */
 function leave() {
+    if (appOrigin()) {
+        const back = () => {
+            window.close();
+            // Not every browser lets a page close itself.
+            setTimeout(() => location.assign(appOrigin()), CLOSING_MS);
+        };
+        return el("p", { class: "actions stacked" }, button(t("Back to Veche"), "primary", back));
+    }
     return window.opener
         ? el(
               "p",

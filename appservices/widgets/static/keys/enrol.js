@@ -14,9 +14,10 @@ import { DIGITS, codeField } from "../kit/code_input.js";
 import { VecheElement, banner, button, field } from "../kit/elements.js";
 import { currentLanguage, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
+import { appOrigin, isFromApp } from "../kit/page.js";
 import { signInHref } from "../kit/shell.js";
-import { problem } from "../app/elements/problem.js";
-import { serverNow } from "../app/now.js";
+import { problem } from "../cases/elements/problem.js";
+import { serverNow } from "../cases/now.js";
 import { deviceName } from "./device.js";
 import { begin, confirm, forget, resume } from "./enrolling.js";
 
@@ -27,6 +28,7 @@ export class VecheEnrol extends VecheElement {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({
         canPasskey: { attribute: false },
         person: { attribute: false },
+        given: { attribute: false },
         kind: { state: true },
         key: { state: true },
         wrong: { state: true },
@@ -41,6 +43,8 @@ export class VecheEnrol extends VecheElement {
         super();
         this.canPasskey = false;
         this.person = "";
+        /** The code, where the app has brought it. */
+        this.given = "";
         /** @type {KeyKind | ""} as chosen; empty: the better one */
         this.kind = "";
         this.label = "";
@@ -59,6 +63,10 @@ export class VecheEnrol extends VecheElement {
         super.connectedCallback();
         this.label = deviceName(navigator.userAgent);
         this.key = await resume(this.person, serverNow());
+        this.isOpen = isFromApp();
+        if (!this.key || !this.given) return;
+        this.code = this.given;
+        this._confirm();
     }
 
     get _kind() {
@@ -108,6 +116,9 @@ export class VecheEnrol extends VecheElement {
         }
         void this._work(async () => {
             this.key = await begin(this._kind, label, this.person);
+            // The app reads the code in the chat, and comes back with it.
+            const words = encodeURIComponent(this.key.enrolling?.words ?? "");
+            if (isFromApp()) return location.assign(`${appOrigin()}/#/open/key-code/${words}`);
             this._focus("#key-code");
         });
     }

@@ -7,7 +7,7 @@
  * @property {boolean} has_key
  */
 import { html, nothing } from "lit";
-import { ApprovalsHeard, approveHref, openApproval } from "../app/approving.js";
+import { ApprovalsHeard, approveHref, openApproval } from "../cases/approving.js";
 import { call } from "../kit/api.js";
 import { banner, button } from "../kit/elements.js";
 import { t } from "../kit/i18n.js";

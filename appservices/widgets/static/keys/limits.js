@@ -11,7 +11,7 @@
  * @property {number} max_minor
  */
 import { html, nothing } from "lit";
-import { ApprovalsHeard, approveHref, openApproval } from "../app/approving.js";
+import { ApprovalsHeard, approveHref, openApproval } from "../cases/approving.js";
 import { ApiError, call } from "../kit/api.js";
 import { banner, button, field } from "../kit/elements.js";
 import { showDateTime, showMoney, t } from "../kit/i18n.js";

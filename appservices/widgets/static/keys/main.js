@@ -1,19 +1,25 @@
 /** The page of a person's keys, and of where they are signed in. */
 import { html, nothing, render } from "lit";
-import { setClock } from "../app/now.js";
+import { setClock } from "../cases/now.js";
 import { t, useLanguage, whenLanguageChanges } from "../kit/i18n.js";
 import { ownPath } from "../kit/own_path.js";
 import "../kit/shell.js";
 import { useTheme } from "../kit/theme.js";
 import "./view.js";
 
-const back = ownPath(new URLSearchParams(location.hash.slice(1)).get("return"), location.origin);
+const named = new URLSearchParams(location.hash.slice(1));
+const back = ownPath(named.get("return"), location.origin);
+/** The code of a new key, which the app has read in the person's chat. */
+const code = /^\d{6}$/.test(named.get("code") ?? "") ? (named.get("code") ?? "") : "";
+if (code) history.replaceState(null, "", location.pathname);
 
 function draw() {
     document.title = `${t("My keys")} · Veche`;
     render(
         html`<veche-bar .here=${"keys"}></veche-bar>
-            <main id="main" tabindex="-1"><veche-keys .back=${back}></veche-keys></main>
+            <main id="main" tabindex="-1">
+                <veche-keys .back=${back} .code=${code}></veche-keys>
+            </main>
             <veche-foot></veche-foot>${nothing}`,
         document.body,
     );

@@ -1,6 +1,6 @@
 /** Base of the parts of this page: each loads its own, and says what went wrong with it. */
 import { html, nothing } from "lit";
-import { problem } from "../app/elements/problem.js";
+import { problem } from "../cases/elements/problem.js";
 import { VecheElement } from "../kit/elements.js";
 import { t } from "../kit/i18n.js";
 import { signInHref } from "../kit/shell.js";

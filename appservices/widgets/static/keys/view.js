@@ -8,8 +8,9 @@ import { dropKey, hasPasskeys, keysHere } from "../kit/approval.js";
 import { banner } from "../kit/elements.js";
 import { showDateTime, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
+import { isFromApp } from "../kit/page.js";
 import { session } from "../kit/session.js";
-import { signInHref } from "../kit/shell.js";
+import { backToApp, signInHref } from "../kit/shell.js";
 import "./enrol.js";
 import "./identity.js";
 import "./limits.js";
@@ -24,6 +25,7 @@ export class VecheKeys extends Section {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({
         ...Section.properties,
         back: { attribute: false },
+        code: { attribute: false },
         made: { state: true },
     });
 
@@ -31,6 +33,8 @@ export class VecheKeys extends Section {
         super();
         /** A page of ours to go back to, or empty. */
         this.back = "";
+        /** The code of a new key, where the app has brought it; or empty. */
+        this.code = "";
         /** @type {Key | undefined} the key that was just made */
         this.made = undefined;
         /** @type {Set<string>} ids of the enrolled keys of this browser */
@@ -95,6 +99,7 @@ export class VecheKeys extends Section {
                               ${t("Until {time} this key is new: larger payments and other important things are refused. So whoever steals your account can't do harm at once.", { time: showDateTime(held_until_ms) })}
                           </p>`
                 }
+                ${!this.back && isFromApp() ? html`<p>${backToApp()}</p>` : nothing}
                 ${this.back ? html`<p><a class="button primary" href=${this.back}>${t("Go on approving")}</a></p>` : nothing}
             </div>
         </div>`;
@@ -124,6 +129,7 @@ export class VecheKeys extends Section {
         return html`<veche-enrol
             .person=${session()?.person ?? ""}
             .canPasskey=${this.canPasskey}
+            .given=${this.code}
         ></veche-enrol>`;
     }
 

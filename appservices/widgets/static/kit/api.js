@@ -2,7 +2,7 @@
  * Calls to our service. Errors are typed; what a broken network may have swallowed is asked again,
  * where asking twice does nothing twice: reading, and acts with an idempotency key.
  */
-import { end, session } from "./session.js";
+import { end, renewed, session } from "./session.js";
 
 const ATTEMPTS_MAX = 4;
 const PAUSE_MS = 300;
@@ -140,7 +140,10 @@ async function ask(method, path, options) {
             if (response.ok) return response;
             const error = new ApiError(response.status, await readJson(response));
             // Refused before anything was done: what needs no session is answered without one.
-            if (hasEnded(error, token)) continue;
+            if (hasEnded(error, token)) {
+                await renewed();
+                continue;
+            }
             if (response.status !== 503 || is_last) throw error;
             pause_ms = Math.min(error.retryAfterMs ?? pause_ms, PAUSE_MS_MAX);
         } catch (error) {

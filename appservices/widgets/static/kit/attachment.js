@@ -29,3 +29,24 @@ export async function openAttachment(cipher, { v, key, iv, hashes }) {
         return undefined;
     }
 }
+
+/**
+ * @param {Bytes} plain
+ * @returns {Promise<{cipher: Bytes, file: Record<string, any>}>} what to upload, and the
+ *   `EncryptedFile` that opens it, without its address
+ */
+export async function sealAttachment(plain) {
+    const how = { name: NAME, length: 256 };
+    const key = await crypto.subtle.generateKey(how, true, ["encrypt", "decrypt"]);
+    const counter = new Uint8Array(IV_BYTES);
+    crypto.getRandomValues(counter.subarray(0, IV_BYTES / 2));
+    const asked = { name: NAME, counter, length: COUNTER_BITS };
+    const cipher = new Uint8Array(await crypto.subtle.encrypt(asked, key, plain));
+    const file = {
+        v: "v2",
+        key: await crypto.subtle.exportKey("jwk", key),
+        iv: base64(counter),
+        hashes: { sha256: base64(await crypto.subtle.digest("SHA-256", cipher)) },
+    };
+    return { cipher, file };
+}

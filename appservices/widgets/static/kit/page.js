@@ -32,3 +32,35 @@ export function isOurBot(sender) {
     if (!prefix || !sender.startsWith(prefix) || !sender.endsWith(suffix)) return false;
     return LOCALPART.test(sender.slice(prefix.length, -suffix.length));
 }
+
+/** @returns {string} where the pages are, for the app, which has an origin of its own; else empty */
+export const pagesOrigin = () => meta("veche-pages");
+
+/** @returns {string} where the app is, for the pages; empty if there is none */
+export const appOrigin = () => meta("veche-app");
+
+/**
+ * @param {string} path of ours
+ * @returns {string} where the app takes one there, signed in by a link from one's chat
+ */
+export const throughApp = (path) => `${appOrigin()}/#/open/${encodeURIComponent(path)}`;
+
+const FROM_APP = "veche.from_app";
+
+/** This tab was opened by the app. */
+export function noteApp() {
+    try {
+        sessionStorage.setItem(FROM_APP, "1");
+    } catch {
+        // Storage is refused: then one goes back by hand.
+    }
+}
+
+/** @returns {boolean} whether the app has opened this tab */
+export function isFromApp() {
+    try {
+        return Boolean(appOrigin() && sessionStorage.getItem(FROM_APP));
+    } catch {
+        return false;
+    }
+}

@@ -33,6 +33,19 @@ export function begin(begun) {
     tell();
 }
 
+/** @type {(() => Promise<unknown>) | undefined} */
+let renewal;
+
+/** @param {() => Promise<unknown>} renew begins a session again where one has ended */
+export function renewBy(renew) {
+    renewal = renew;
+}
+
+/** Begins a session again if this page can; whether there is one, `session` says then. */
+export async function renewed() {
+    await renewal?.().catch(() => {});
+}
+
 /** Forgets the session here; signing out at the service is the caller's. */
 export function end() {
     current = undefined;

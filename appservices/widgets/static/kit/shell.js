@@ -11,17 +11,31 @@ import { VecheElement, button } from "./elements.js";
 import { LANGUAGES, LANGUAGE_NAMES, chooseLanguage, currentLanguage, t } from "./i18n.js";
 import { icon } from "./icons.js";
 import { colourOf, initialOf } from "./marks.js";
-import { meta } from "./page.js";
+import { appOrigin, meta } from "./page.js";
 import { end, forgetTab, session } from "./session.js";
 import { chooseTheme, themeChoice } from "./theme.js";
 
 const SESSIONS = "/_veche/sessions/v1";
+/** How long closing a tab may take. */
+const CLOSING_MS = 300;
 const MARK = new URL("./icon.svg", import.meta.url).href;
 
 /** @returns {string} the page where one signs in, and comes back from to this place */
 export function signInHref() {
     const here = location.pathname + location.search + location.hash;
     return here === "/" ? "/signin" : `/signin#return=${encodeURIComponent(here)}`;
+}
+
+/** The way back to the app, which has opened this tab. */
+export function backToApp() {
+    return button({
+        label: t("Back to Veche"),
+        press: () => {
+            window.close();
+            // Not every browser lets a page close itself.
+            setTimeout(() => location.assign(appOrigin()), CLOSING_MS);
+        },
+    });
 }
 
 /** @param {string | undefined} level of a session @returns {string} how sure the service is of the person */

@@ -9,6 +9,7 @@
  * @property {string} back path to return to, or empty
  * @property {string} loginToken of a homeserver's single sign-on, or empty
  * @property {string} state with which that was begun, or empty
+ * @property {boolean} isOfApp whether the app has sent the person here
  */
 import { ownPath } from "../kit/own_path.js";
 
@@ -20,11 +21,14 @@ export function readAddress({ hash, search, origin }) {
     const fragment = hash.slice(1);
     const query = new URLSearchParams(search);
     const named = new URLSearchParams(SECRET.test(fragment) ? "" : fragment);
+    // A bot's link has the secret alone; the app adds where to go then.
+    const secret = named.get("secret") ?? fragment;
     return {
-        secret: SECRET.test(fragment) ? fragment : "",
+        secret: SECRET.test(secret) ? secret : "",
         back: ownPath(named.get("return"), origin),
         loginToken: (query.get("loginToken") ?? "").slice(0, TOKEN_CHARACTERS_MAX),
         state: query.get("sso") ?? "",
+        isOfApp: SECRET.test(named.get("secret") ?? ""),
     };
 }
 

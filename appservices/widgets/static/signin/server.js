@@ -42,7 +42,7 @@ export class VecheHomeserver extends VecheElement {
     constructor() {
         super();
         /** @type {import("./address.js").Taken} */
-        this.taken = { secret: "", back: "", loginToken: "", state: "" };
+        this.taken = { secret: "", back: "", loginToken: "", state: "", isOfApp: false };
         /** What was typed on the page before. */
         this.person = "";
         this.typed = "";
@@ -74,7 +74,7 @@ export class VecheHomeserver extends VecheElement {
 
     /** Back from single sign-on. @param {string} token @param {string} state */
     async _returned(token, state) {
-        this.taken = { ...this.taken, loginToken: "", state: "" };
+        this.taken = { ...this.taken, loginToken: "", state: "", isOfApp: false };
         const { state: begun, homeserver } = recall();
         remember({ state: undefined, homeserver: undefined });
         if (!begun || begun !== state || !homeserver) {

@@ -11,7 +11,7 @@ import { VecheElement, banner, button, field, spinner } from "../kit/elements.js
 import { t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { ownPath } from "../kit/own_path.js";
-import { serverName } from "../kit/page.js";
+import { appOrigin, noteApp, serverName, throughApp } from "../kit/page.js";
 import { begin, end, forgetTab, session } from "../kit/session.js";
 import "./code.js";
 import "./server.js";
@@ -34,7 +34,7 @@ export class VecheSignIn extends VecheElement {
     constructor() {
         super();
         /** @type {import("./address.js").Taken} */
-        this.taken = { secret: "", back: "", loginToken: "", state: "" };
+        this.taken = { secret: "", back: "", loginToken: "", state: "", isOfApp: false };
         /** @type {Step} */
         this.step = "person";
         /** What is wrong with the whole, in words. */
@@ -52,6 +52,7 @@ export class VecheSignIn extends VecheElement {
     connectedCallback() {
         super.connectedCallback();
         if (this.taken.back) remember({ back: this.taken.back });
+        if (this.taken.isOfApp) noteApp();
         const { person, request, asked_at_ms = 0 } = recall();
         this.typed = person ?? "";
         if (this.taken.secret) void this._link(this.taken.secret);
@@ -141,6 +142,16 @@ export class VecheSignIn extends VecheElement {
     _person() {
         const example = `@alice:${serverName()}`;
         return html`<h1 tabindex="-1">${t("Sign in")}</h1>
+            ${
+                appOrigin()
+                    ? html`<p class="actions">
+                              <a class="button primary" href=${throughApp(recall().back || "/")}
+                                  >${t("Continue with the Veche app")}</a
+                              >
+                          </p>
+                          <p class="or"><span>${t("or")}</span></p>`
+                    : nothing
+            }
             <p class="secondary-text">
                 ${t("Give your Matrix id. A bot of ours then sends you a code, in the encrypted chat that you have with it.")}
             </p>

@@ -33,14 +33,19 @@ async function ofBrowser() {
     }
 }
 
-/** @returns {Promise<Detect>} */
-async function ofLibrary() {
+/** @returns {Promise<Detect>} of codes that hold bytes: one character a byte, by the library always */
+export function byteDetector() {
+    return ofLibrary((bytes) => String.fromCharCode(...bytes));
+}
+
+/** @param {(bytes: Uint8Array) => string} [textDecoder] @returns {Promise<Detect>} */
+async function ofLibrary(textDecoder) {
     const { decodeQR } = await import("qr/decode.js");
     return async (picture) => {
         const pixels = pixelsOf(picture);
         if (!pixels) return "";
         try {
-            return decodeQR(pixels);
+            return decodeQR(pixels, textDecoder ? { textDecoder } : {});
         } catch {
             return ""; // it finds none by an error
         }

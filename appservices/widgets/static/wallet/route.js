@@ -2,9 +2,10 @@
  * Addresses of the wallet, as values. What is to be paid stands behind the #, which no server sees.
  *
  * @typedef {{view: "wallet"} | {view: "pay"} | {view: "request"} | {view: "booked"}
- *   | {view: "mandates"} | {view: "trust"} | {view: "bank"} | {view: "limits"} | {view: "link"}
+ *   | {view: "mandates"} | {view: "trust"} | {view: "bank"} | {view: "limits"}
+ *   | {view: "link", fragment?: string}
  *   | {view: "disputes"} | {view: "escrow"} | {view: "payment", id: string} | {view: "dispute", id: string}} WalletRoute
- * @typedef {import("../app/route.js").Route} Route
+ * @typedef {import("../cases/route.js").Route} Route
  */
 
 const PAYMENT = /^\/wallet\/payments\/([0-7][0-9A-HJKMNP-TV-Z]{25})(\/dispute)?$/;

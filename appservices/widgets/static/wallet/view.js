@@ -5,7 +5,7 @@
  * @typedef {import("./api.js").Wallet} Wallet
  */
 import { html, nothing } from "lit";
-import { View } from "../app/view.js";
+import { View } from "../cases/view.js";
 import { t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { session } from "../kit/session.js";

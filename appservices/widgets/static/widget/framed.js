@@ -2,7 +2,7 @@
 import { html, render } from "lit";
 import { clientLink } from "../kit/client_link.js";
 import { useLanguage, whenLanguageChanges } from "../kit/i18n.js";
-import { serverNow, setClock } from "../app/now.js";
+import { serverNow, setClock } from "../cases/now.js";
 import { isFramed } from "../kit/page.js";
 import { useTheme } from "../kit/theme.js";
 

@@ -1,9 +1,9 @@
 /** What the messages of a room amount to, drawn: the whole of the widget. */
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import "../app/elements/clock.js";
-import { problem } from "../app/elements/problem.js";
-import "../app/elements/prompt.js";
+import "../cases/elements/clock.js";
+import { problem } from "../cases/elements/problem.js";
+import "../cases/elements/prompt.js";
 import { VecheElement, banner, spinner } from "../kit/elements.js";
 import { showDate, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";

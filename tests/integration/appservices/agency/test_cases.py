@@ -322,13 +322,69 @@ def test_the_name_of_a_room_tells_nothing_of_the_matter(town: Town) -> None:
     assert names[-1] == f"Records Office · {town.case().id[-8:]}"
 
 
-def test_in_the_room_words_without_a_question_are_explained(town: Town) -> None:
+def test_in_the_room_words_without_a_question_are_passed_on_if_the_person_says_so(
+    town: Town,
+) -> None:
+    town.submitted()
+    room = town.case().room
+
+    town.write(room, ALICE, "When will it be ready?")
+    assert "Shall I pass this on to the clerk?" in words_of(town.write(room, ALICE, "Soon?"))
+    assert "A human being answers you here" in words_of(town.write(room, ALICE, "Yes, pass it on"))
+
+    asked = [one for one in town.said if one.room_id == town.desk() and "Soon?" in one.body]
+    assert "When will it be ready?\nSoon?" in asked[-1].body
+
+
+def test_words_in_the_room_wait_for_the_answer_to_the_last_question(town: Town) -> None:
+    town.submitted()
+    room = town.case().room
+    town.write(room, ALICE, "!human When?")
+
+    said = words_of(town.write(room, ALICE, "Hurry up please"))
+
+    assert "I did not pass this on" in said
+    assert "A human being answers you here by" in said
+
+
+def test_words_in_the_room_that_are_too_long_are_refused_and_never_cut(town: Town) -> None:
+    town.submitted()
+    room = town.case().room
+
+    assert "This is too long" in words_of(town.write(room, ALICE, "long " * 401))
+    town.write(room, ALICE, "long " * 399)
+    assert "This is too long" in words_of(town.write(room, ALICE, "and more"))
+
+
+def test_words_in_the_room_are_not_passed_on_after_a_no(town: Town) -> None:
+    town.submitted()
+    room = town.case().room
+
+    town.write(room, ALICE, "It is for my sister Ilse")
+    said = town.write(room, ALICE, "no")
+
+    assert not [one for one in said if one.room_id == town.desk()]
+    assert town.sql("SELECT 1 FROM runtime.prompt WHERE purpose::text LIKE %s", "%Ilse%") == []
+
+
+def test_words_that_no_text_may_hold_do_not_stop_a_case(town: Town) -> None:
     town.submitted()
 
-    said = words_of(town.write(town.case().room, ALICE, "When will it be ready?"))
+    said = words_of(town.write(town.case().room, ALICE, "!human \ud800 When\x00?"))
 
-    assert "did not understand" in said
-    assert "!human When will it be ready?" in said
+    assert "A human being answers you" in said
+
+
+def test_words_in_the_room_of_a_closed_case_are_not_passed_on(town: Town) -> None:
+    town.submitted()
+    room = town.case().room
+    town.write(room, ALICE, "withdraw")
+    town.write(room, ALICE, "1")
+
+    said = words_of(town.write(room, ALICE, "When will it be ready?"))
+
+    assert "This case is closed" in said
+    assert "help more" in said
 
 
 @pytest.mark.parametrize(

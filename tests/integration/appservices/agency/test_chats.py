@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from appservices.agency.service.cases import OPEN_CASES_MAX
+from appservices.agency.service.passing_on import QUESTIONS_MAX
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOB,
@@ -97,7 +98,7 @@ def test_the_language_of_an_office_is_the_default(town: Town) -> None:
     assert "Ich bin" in words_of(town.begin_chat())
 
 
-@pytest.mark.parametrize("words", ["hello?", "menu", "I want a pension", "👋"])
+@pytest.mark.parametrize("words", ["hello?", "menu", "Guten Tag!", "👋"])
 def test_unknown_words_show_the_menu(town: Town, words: str) -> None:
     town.greeted()
 
@@ -105,6 +106,100 @@ def test_unknown_words_show_the_menu(town: Town, words: str) -> None:
 
     assert "1. Copy of a birth certificate" in words_of(said)
     assert town.open_topics() == ["menu"]
+
+
+@pytest.mark.parametrize("words", ["brith certifcate", "Ich brauche eine Geburtsurkunde"])
+def test_words_find_a_service_and_show_it_at_once(town: Town, words: str) -> None:
+    town.greeted()
+
+    said = words_of(town.write(CHAT, ALICE, words))
+
+    assert "5 working days" in said
+    assert town.open_topics() == ["start"]
+
+
+def test_words_that_are_not_understood_get_suggestions_and_a_person_to_ask(town: Town) -> None:
+    town.greeted()
+
+    said = words_of(town.write(CHAT, ALICE, "My neighbour Kunibert is loud"))
+    assert "I did not understand this" in said
+    for choice in ("1. Copy of a birth certificate", "2. Talk to a person", "3. All services"):
+        assert choice in said
+    assert town.sql("SELECT 1 FROM runtime.prompt WHERE purpose::text LIKE %s", "%Kunibert%") == []
+
+    passed = town.write(CHAT, ALICE, "2")
+    assert "I have passed this on" in words_of(passed)
+    [question] = [one for one in passed if "Kunibert" in one.body]
+    assert question.room_id == town.desk()
+    assert ALICE not in question.body
+
+
+def test_a_question_from_a_chat_is_answered_by_whoever_works_at_the_desk(town: Town) -> None:
+    town.greeted()
+    [asked] = [one for one in town.write(CHAT, ALICE, "!human When are you open?") if one.prompt]
+
+    said = town.write(town.desk(), CAROL, "Until six.", to=asked)
+
+    [told] = [one for one in said if one.room_id == CHAT]
+    assert told.body == "Records Office: Until six."
+    assert "question" not in town.open_topics()
+
+
+def test_an_answer_to_a_chat_is_sent_whole_and_privately_or_not_at_all(town: Town) -> None:
+    town.greeted()
+    [asked] = [one for one in town.write(CHAT, ALICE, "!human When are you open?") if one.prompt]
+
+    said = town.write(town.desk(), CAROL, "long " * 401, to=asked)
+    assert "This is too long" in words_of(said)
+    town.seat(CHAT, BOB, is_encrypted=True)
+    said += town.write(town.desk(), CAROL, "Until six.", to=asked)
+
+    assert "The chat is not private any more" in words_of(said)
+    assert not [one for one in said if one.room_id == CHAT and "Until six" in one.body]
+    assert "question" in town.open_topics()
+
+
+@pytest.mark.parametrize("words", ["!human " + "long " * 401, "zeppelin " * 300])
+def test_a_question_that_is_too_long_is_refused_and_never_cut(town: Town, words: str) -> None:
+    town.greeted()
+
+    town.write(CHAT, ALICE, words)
+    said = town.write(CHAT, ALICE, "Talk to a person")
+
+    assert not [one for one in said if one.room_id == town.desk()]
+    assert "This is too long" in words_of(said)
+
+
+def test_a_person_is_asked_for_in_the_chat_after_a_case_is_over(town: Town) -> None:
+    town.greeted()
+    town.write(CHAT, ALICE, "!start birth certificate")
+    town.write(CHAT, ALICE, "cancel")
+
+    assert "passed this on" in words_of(town.write(CHAT, ALICE, "!human When are you open?"))
+
+
+def test_questions_from_one_chat_are_bounded(town: Town) -> None:
+    town.greeted()
+    for number in range(QUESTIONS_MAX):
+        assert "passed this on" in words_of(town.write(CHAT, ALICE, f"!human Question {number}?"))
+
+    said = town.write(CHAT, ALICE, "!human One more?")
+
+    assert "I cannot pass this on now" in words_of(said)
+    assert not [one for one in said if one.room_id == town.desk()]
+
+
+def test_who_asks_for_a_person_without_a_question_is_told_how(town: Town) -> None:
+    town.greeted()
+
+    assert "!human When will it be ready?" in words_of(town.write(CHAT, ALICE, "human"))
+
+
+def test_more_after_help_shows_everything(town: Town) -> None:
+    town.greeted()
+
+    for words in ("help more", "more"):
+        assert "withdraw" in words_of(town.write(CHAT, ALICE, words))
 
 
 def test_words_before_the_language_is_chosen_show_the_menu(town: Town) -> None:

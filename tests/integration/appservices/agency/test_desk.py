@@ -26,7 +26,7 @@ from tests.integration.appservices.agency.town import (
 )
 from veche.protocol.acts import bind, call_form, plaintext_hash
 from veche.protocol.ids import RoomId, UserId, derived_ulid
-from veche.protocol.inbound import Trust
+from veche.protocol.inbound import DeviceStanding, Trust
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -222,6 +222,59 @@ def test_a_claim_in_clear_does_not_count(town: Town) -> None:
 
     assert "came without encryption" in said
     assert town.case().clerk is None
+
+
+DOUBTED = (
+    DeviceStanding.UNSIGNED,
+    DeviceStanding.LATE,
+    DeviceStanding.IDENTITY_CHANGED,
+    DeviceStanding.UNKNOWN,
+)
+
+
+@pytest.mark.parametrize("standing", DOUBTED)
+def test_a_device_that_the_clerk_never_confirmed_does_nothing_at_the_desk(
+    town: Town, standing: DeviceStanding
+) -> None:
+    """The clerk's homeserver can add one, and it gets no keys of the desk either."""
+    town.submitted()
+    desk, room = town.desk(), town.case().room
+    said = words_of(town.write(desk, CAROL, "1", thread=thread(town), standing=standing))
+    assert "Nothing has changed." in said
+    assert town.case().clerk is None
+    town.press(town.question("claim"), CAROL, "claim")
+    town.write(room, ALICE, "!human When?")
+
+    words: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("1", {"to": town.question("decide")}),
+        ("assign dave", {}),
+        ("Never.", {"to": town.question("reply")}),
+    )
+    for body, more in words:
+        said = words_of(
+            town.write(desk, CAROL, body, thread=thread(town), standing=standing, **more)
+        )
+        assert "Nothing has changed." in said, body
+    assert town.write(desk, CAROL, "lunch?", standing=standing) == []
+
+    assert (town.case().clerk, town.case().state) == ("carol", State.IN_REVIEW.value)
+    assert "Never." not in words_of(town.said, room)
+    town.press(town.question("decide"), CAROL, "refuse")
+    town.write(desk, CAROL, "1", thread=thread(town))
+    before = len(town.said)
+    town.write(desk, CAROL, "By § 61.", thread=thread(town), standing=standing)
+    assert "Nothing has changed." in words_of(town.said[before:])
+
+
+def test_a_clerk_whose_client_has_no_identity_decides(town: Town) -> None:
+    """Any client will do, as long as the device is one of theirs."""
+    town.submitted()
+    standing = DeviceStanding.NO_IDENTITY
+
+    for _ in range(2):
+        town.write(town.desk(), CAROL, "1", thread=thread(town), standing=standing)
+
+    assert town.case().state == State.SERVED.value
 
 
 def test_a_claim_cannot_be_tapped(town: Town) -> None:
@@ -642,6 +695,23 @@ def test_an_account_that_another_one_replaced_reads_nothing_any_more(town: Town)
     town.write(town.desk(), new, "cases")
     town.press(town.question("decide"), new, "approve")
     assert town.case().state == "served"
+
+
+def test_a_first_approval_ends_with_the_work_of_who_gave_it(town: Town) -> None:
+    """Else the same account approves a second time, under the new id that it has."""
+    town.claimed()
+    town.press(town.question("decide"), CAROL, "flag.name_mismatch")
+    town.press(town.question("decide"), CAROL, "approve")
+    renamed = {"id": "caroline", "user": CAROL, "role": "clerk", "desks": ["archive"]}
+
+    town.opened(staff=[renamed, *without("carol")])
+    town.press(town.question("claim"), CAROL, "claim")
+    town.press(town.question("decide"), CAROL, "approve")
+
+    assert town.case().state == State.IN_REVIEW.value
+    town.press(town.question("claim"), DAVE, "claim")
+    town.press(town.question("decide"), DAVE, "approve")
+    assert town.case().state == State.SERVED.value
 
 
 def test_who_left_is_not_heard_any_more(town: Town) -> None:

@@ -693,7 +693,7 @@ def test_what_is_approved_is_exactly_what_is_sent(town: Town) -> None:
     assert town.case().state == State.DRAFT.value
     question = town.question("approve")
     assert f"{PAGES}/approve#" in question.body
-    assert "“Approve with my key” is approved with your key" in question.body
+    assert "\n\nApprove with your key\nhttps://" in question.body
 
 
 def test_approving_without_the_key_changes_nothing_and_says_where(town: Town) -> None:

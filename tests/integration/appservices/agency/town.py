@@ -480,11 +480,15 @@ class Town:
         *,
         kind: str = "m.room.message",
         trust: Trust = Trust.VERIFIED,
+        standing: DeviceStanding = DeviceStanding.VERIFIED,
         state_key: str | None = None,
     ) -> list[Said]:
         """An event reaches the office; what is said then."""
         self._events += 1
-        standing = DeviceStanding.NOT_ENCRYPTED if trust is Trust.ANY else DeviceStanding.VERIFIED
+        if trust is Trust.ANY:
+            standing = DeviceStanding.NOT_ENCRYPTED
+        elif standing is not DeviceStanding.VERIFIED:
+            trust = Trust.E2EE
         inbound = Inbound(
             bot=BOT,
             room_id=room_id,
@@ -512,6 +516,7 @@ class Town:
         to: Said | None = None,
         thread: str | None = None,
         trust: Trust = Trust.VERIFIED,
+        standing: DeviceStanding = DeviceStanding.VERIFIED,
         **more: Any,
     ) -> list[Said]:
         """Somebody writes, as a reply to something or in a thread; what is said then."""
@@ -525,7 +530,7 @@ class Town:
         content = {"msgtype": "m.text", "body": body, **more}
         if relates:
             content["m.relates_to"] = relates
-        return self.hear(room_id, sender, content, trust=trust)
+        return self.hear(room_id, sender, content, trust=trust, standing=standing)
 
     def press(self, question: Said, sender: UserId, choice: str, **data: Any) -> list[Said]:
         """Somebody answers a prompt with a client that knows us; what is said then."""

@@ -20,7 +20,8 @@ from appservices.payments.core.rails.port import BankMessage, OrderKind, Party, 
 from appservices.payments.demo_bank.__main__ import CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
 from appservices.payments.service.attempts import Attempts
-from appservices.payments.service.rails import Bank, Banking, BankNews, DemoRail, Desk, Wish
+from appservices.payments.service.rails import Bank, Banking, BankNews, DemoRail, Desk, Wish, filing
+from appservices.payments.service.rails import demo as demo_rail
 from appservices.payments.service.rails.filing import FETCH, FILE
 from appservices.payments.service.writer import Writer
 from appservices.payments.store import bank as store
@@ -144,6 +145,9 @@ class BankCase(TestCase):
         self.news: list[BankNews] = []
         self.fault: Exception | None = None
         """What goes wrong the next time that something is told, once."""
+        # A bank that was away is asked again soon.
+        self.patch(filing, "_RETRY_AFTER_MS", 100)  # type: ignore[no-untyped-call]  # trial's
+        self.patch(demo_rail, "_RETRY_AFTER_MS", 100)  # type: ignore[no-untyped-call]  # trial's
         self.key = SigningKey.generate()
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -162,8 +166,8 @@ class BankCase(TestCase):
         self.rail = PickyRail(self.connections, self.key)
         own = Party("Demo Institution", CUSTOMER)
         banks = {BANK: Bank(BANK, own, "EUR", self.rail)}
-        desk = Desk(self.home.database, Vault(b"k" * 32), banks, self._tell)
-        self.banking = Banking(desk)
+        self.desk = Desk(self.home.database, Vault(b"k" * 32), banks, self._tell)
+        self.banking = Banking(self.desk)
         tasks, home = Tasks(running_max=100), cast("Any", self.home)
         self.writer = Writer(self.dsn, reactor)
         attempts = Attempts(home, self.writer, self.settles())

@@ -407,6 +407,18 @@ class ApiTests(BranchTestCase):
         assert self.bank.heard() == ["invoice.paid", "invoice.paid_again"]
         assert (await self.bank.call("GET", where))[0] == 409
 
+    async def test_money_that_comes_just_after_an_invoice_was_due_is_told(self) -> None:
+        view = await self.invoice()
+        # Its time is over, and the job that ends it is late.
+        execute(self.bank.dsn, "UPDATE payments.invoice SET due_at_ms = %s", self.bank.now_ms())
+        self.bank.credit(view["id"], 1_000)
+
+        assert self.bank.heard() == ["invoice.paid_again"]
+        assert (
+            execute(self.bank.dsn, "SELECT state FROM payments.payment WHERE kind = 'invoice'")
+            == []
+        )
+
     async def test_without_a_key_nothing_is_told_or_done(self) -> None:
         for method, path in (
             ("POST", "/payouts"),

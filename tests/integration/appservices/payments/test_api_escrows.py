@@ -6,8 +6,9 @@ from typing import Any
 
 import attrs
 import pytest
+from twisted.internet.defer import Deferred, gatherResults
 
-from appservices.payments.core.escrow import EscrowInput
+from appservices.payments.core.escrow import OPEN_MAX, EscrowInput
 from appservices.payments.service import escrow_files as deals
 from appservices.payments.service import escrows
 from tests.integration.appservices.payments.branch import SHOP, BranchTestCase
@@ -25,6 +26,31 @@ def money(minor: int, currency: str = "EUR") -> dict[str, Any]:
 
 
 class EscrowTests(BranchTestCase):
+    async def test_once_its_date_is_over_nothing_is_decided_even_before_the_clock_rings(
+        self,
+    ) -> None:
+        id_ = await self.funded()
+        execute(self.bank.dsn, "UPDATE payments.escrow SET due_at_ms = %s", self.bank.now_ms())
+        late = await self.bank.call(
+            "POST", f"/escrows/{id_}/decide", {"to_seller": money(0)}, key="late"
+        )
+
+        assert (late[0], late[1]["errcode"]) == (409, "ORG.VECHE.ESCROW_STATE")
+        votes = execute(self.bank.dsn, "SELECT count(to_seller) FROM payments.escrow_party")
+        assert votes == [(0,)]
+
+    async def test_of_many_at_once_no_more_are_opened_than_there_may_be(self) -> None:
+        answers = await gatherResults(
+            [
+                Deferred.fromCoroutine(self.bank.call("POST", "/escrows", self.body(), key=f"e{n}"))
+                for n in range(3 * OPEN_MAX)
+            ]
+        )
+
+        assert [status for status, _ in answers].count(201) == OPEN_MAX
+        refused = {view["errcode"] for status, view in answers if status != 201}
+        assert refused == {"ORG.VECHE.TOO_MANY_ESCROWS"}
+
     def body(self, **more: Any) -> dict[str, Any]:
         ends_at_ms = self.bank.now_ms() + 10 * DAY_MS
         given = {"buyer": ALICE, "title": "Oven", "amount": money(1_000), "ends_at_ms": ends_at_ms}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime as dt
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import pytest
@@ -15,6 +16,7 @@ from appservices.payments.core.rails.orders_xml import write_orders
 from appservices.payments.core.rails.port import (
     Accepted,
     BankOrder,
+    Entry,
     NameAnswer,
     NameMatch,
     OrderKind,
@@ -23,6 +25,7 @@ from appservices.payments.core.rails.port import (
     Signed,
     Unknown,
 )
+from appservices.payments.core.rails.told_xml import write_advice
 from appservices.payments.demo_bank.__main__ import CAPITAL_MINOR, CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
 from appservices.payments.service.rails import (
@@ -35,7 +38,9 @@ from appservices.payments.service.rails import (
 )
 from appservices.payments.service.rails.answering import FoundOut, found_out
 from appservices.payments.service.rails.filing import resume
+from appservices.payments.service.rails.hearing import Hearing
 from appservices.payments.service.rails.stuck_files import STUCK_MS, SUBMIT, FileWord
+from appservices.payments.store import bank as store
 from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
 from tests.integration.appservices.payments.ledgers import problems
 from tests.support.postgres import execute
@@ -46,7 +51,6 @@ from veche.protocol.ids import UserId, derived_ulid
 from veche.runtime.web.http_client import Connections
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
 
     from veche.acts.histories import Finding
@@ -172,6 +176,52 @@ class TestRails(BankCase):
         assert self.rows("SELECT state FROM payments.bank_line WHERE key <> 'opening'") == [
             ("suspense",)
         ]
+        await self._odd_key()
+
+    async def _odd_key(self) -> None:
+        """A reference of the bank's that ends as we mark lines that go to suspense is a line."""
+        line = Entry("K to suspense", 300, True, "EUR", dt.date(2026, 11, 26))
+        advice = write_advice("A1", CUSTOMER, [line], self.home.now_ms())
+
+        def hear(txn: Cursor) -> None:
+            Hearing.begin(txn, self.desk, BANK, self.home.now_ms()).hear(advice.data)
+
+        await self.run_txn(hear)
+
+        async def came() -> bool:
+            return self.balance(AccountCode.SUSPENSE) == 1_000
+
+        await self.until(came, "the line is not in suspense")
+        await self.until_quiet()
+        assert self.rows("SELECT state FROM payments.bank_line WHERE key = %s", line.key) == [
+            ("suspense",)
+        ]
+        assert self.rows("SELECT why FROM payments.dead_letter") == []
+
+    def test_the_day_of_one_bank_adds_up_beside_another_in_the_same_currency(
+        self,
+    ) -> Deferred[None]:
+        return self.go(self._beside())
+
+    async def _beside(self) -> None:
+        line = Entry("K1", 300, True, "EUR", dt.date(2026, 11, 26))
+        banks = cast("dict[str, Bank]", self.desk.banks)
+        banks["other"] = attrs.evolve(banks[BANK], name="other", own=BOB)
+        advice = write_advice("A1", BOB.account, [line], self.home.now_ms())
+
+        def hear(txn: Cursor) -> None:
+            store.keep_bank(txn, "other", BOB.account, store.ledger_of(txn, BANK))
+            Hearing.begin(txn, self.desk, "other", self.home.now_ms()).hear(advice.data)
+
+        await self.run_txn(hear)
+        await self.demo.deposit(CUSTOMER, 700, text="hello", name="Somebody")
+        await self.end_day()
+        await self.until_quiet()
+        await self.demo.deposit(CUSTOMER, 50, text="hello", name="Somebody")
+        await self.end_day()
+        await self.until_quiet()
+        assert self.balance(AccountCode.SUSPENSE) == 1_050
+        assert await self.days() == [0, 0]
 
     def test_a_fault_in_what_follows_from_a_line_does_not_end_the_hearing(self) -> Deferred[None]:
         return self.go(self._faulty())

@@ -15,6 +15,7 @@ from appservices.payments.service import bill_ends, billing, bills, files, freez
 from appservices.payments.store import bills as store
 from appservices.payments.store import holders
 from tests.integration.appservices.payments.market import BEGINS_MINOR, Market
+from tests.integration.appservices.payments.trust import asking_nothing
 from tests.support.long import seeds
 from tests.support.postgres import waiting_count
 from tests.support.processes import TIMEOUT_S, wait_until
@@ -289,8 +290,20 @@ def test_nobody_begins_bills_without_an_end(market: Market) -> None:
         assert not billing._is_too_many(scene, organiser)
     for _ in range(store.OPEN_MAX - 2):
         market.bill(Sharer(market.alice))
-    with market.at() as scene:
+    before = market.newest_bill()
+    wanted = {
+        "person": market.dave,
+        "room": "!r",
+        "minor": 100,
+        "currency": "EUR",
+        "reference": "",
+        "sharers": [[market.alice, 1, None]],
+    }
+    with market.at(market.now_ms + 1) as scene:
         assert billing._is_too_many(scene, organiser)
+        # Those that were ordered at the same time were all within the limit then.
+        billing.begin(asking_nothing(scene), wanted, {market.dave: "Dave", market.alice: "Alice"})
+    assert market.newest_bill() == before
 
 
 def test_divided_anew_the_others_are_asked_for_the_whole_and_have_their_money_again(

@@ -12,6 +12,7 @@ import pytest
 from appservices.payments.demo_bank.bank import demo_iban
 from appservices.payments.demo_bank.habits import Habit
 from appservices.payments.service import bulk, bulk_lines
+from appservices.payments.service.rails import filing
 from appservices.payments.store import holders
 from tests.integration.appservices.payments.branch import BANK, OFFICE, SHOP, BranchTestCase
 from tests.integration.appservices.payments.ledgers import problems
@@ -337,6 +338,8 @@ class BankLineTests(BranchTestCase):
     demo: DemoBank
 
     def more(self) -> Mapping[str, Any]:
+        self.patch(filing, "FILE_AFTER_MS", 50)  # type: ignore[no-untyped-call]  # trial's
+        self.patch(filing, "FETCH_EVERY_MS", 100)  # type: ignore[no-untyped-call]  # trial's
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         running = DemoBank.running(Path(folder.name))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from appservices.payments.core.escrow import OPEN_MAX
 from appservices.payments.core.limits import LimitKind, OwnLimit
-from appservices.payments.service import escrows, freezing, revoking
+from appservices.payments.service import escrow_orders, escrows, freezing, revoking
 from appservices.payments.service.statement_files import statements_of
+from appservices.payments.store import escrows as escrow_store
 from appservices.payments.store import holders
 from tests.integration.appservices.payments.stage import (
     ALICE,
@@ -25,7 +28,7 @@ from tests.integration.appservices.payments.stage import (
 )
 from tests.support.postgres import execute
 from tests.support.stored_keys import revoke_keys
-from veche.protocol.ids import UserId
+from veche.protocol.ids import RoomId, UserId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -298,6 +301,104 @@ def test_the_first_to_somebody_waits_and_can_be_stopped(stage: Stage) -> None:
     stage.answer(ALICE, "stop")
 
     assert stage.row("escrow")["state"] == "cancelled"
+    execute(stage.dsn, "DELETE FROM payments.own_limit")
+
+
+def test_escrows_with_somebody_new_are_one_sum_while_they_are_put_aside(stage: Stage) -> None:
+    keep_first_limit(stage, 15_000)
+    aside = [put_aside_with_dave(stage) for _ in range(3)]
+    states = [state_of(stage, escrow_id) for escrow_id in aside]
+    stage.now_ms += DAY_MS // 2 + 1
+    stage.ring(escrows.rang, aside[1])
+    stage.write()
+    later = put_aside_with_dave(stage)
+
+    assert states == ["funded", "cooling", "cooling"]
+    assert state_of(stage, aside[1]) == "funded"
+    # What stands aside is not with them yet, whenever it was approved.
+    assert state_of(stage, later) == "cooling"
+    end_all_of_alice(stage)
+
+
+def test_what_an_escrow_paid_lately_counts_from_when_it_was_put_aside(stage: Stage) -> None:
+    keep_first_limit(stage, 15_000)
+    first = put_aside_with_dave(stage)
+    release(stage, first)
+    second = put_aside_with_dave(stage)
+    stage.now_ms += DAY_MS // 2 + 1
+    stage.ring(escrows.rang, second)
+    stage.write()
+    release(stage, second)
+    stage.now_ms += DAY_MS // 2 + 1
+    third = put_aside_with_dave(stage)
+
+    assert state_of(stage, second) == "released"
+    assert state_of(stage, third) == "funded"
+    end_all_of_alice(stage)
+
+
+def test_of_many_that_are_ordered_at_once_no_more_begin_than_there_may_be(stage: Stage) -> None:
+    with stage.scene() as scene:
+        for number in range(OPEN_MAX + 2):
+            inbound: Any = SimpleNamespace(
+                sender=CAROL, room_id=RoomId("!carol"), event_id=f"$many{number}"
+            )
+            escrow_orders.order(scene, inbound, "dave 1 EUR bell")
+    stage._look_up()
+
+    with stage.scene() as scene:
+        carol = scene.holder(CAROL).id
+        assert len(escrow_store.open_of_buyer(scene.txn, carol)) == OPEN_MAX
+        escrows.stop_all(scene, carol)
+    assert sum("You have too many" in words for words in stage.told(CAROL)) == 2
+
+
+def keep_first_limit(stage: Stage, minor: int) -> None:
+    """Alice lets first payments of at most so much go at once."""
+    with stage.scene() as scene:
+        alice = scene.holder(ALICE).id
+        holders.keep_own_limit(scene.txn, alice, 1, LimitKind.FIRST_PAYEE, OwnLimit(minor))
+
+
+def put_aside_with_dave(stage: Stage) -> str:
+    """Alice approves to put 100 EUR aside for Dave, whatever comes of it; the escrow."""
+    stage.say(ALICE, "escrow", "dave 100 EUR bicycle")
+    stage.answer(DAVE, "join")
+    stage.answer(ALICE, "fund")
+    stage.write()
+    return str(stage.row("escrow")["id"])
+
+
+def state_of(stage: Stage, escrow_id: str) -> object:
+    [(state,)] = execute(stage.dsn, "SELECT state FROM payments.escrow WHERE id = %s", escrow_id)
+    return state
+
+
+def release(stage: Stage, escrow_id: str) -> None:
+    """Dave gets what was put aside, as both say."""
+    for person in (ALICE, DAVE):
+        with stage.scene() as scene:
+            escrows.ask_anew(scene, escrow_id, person)
+        stage.answer(person, ALL)
+    stage.write()
+    assert state_of(stage, escrow_id) == "released"
+
+
+def end_all_of_alice(stage: Stage) -> None:
+    """Whatever Alice has put aside is hers again; Dave gives back what he got."""
+    with stage.scene() as scene:
+        alice = scene.holder(ALICE).id
+        escrows.stop_all(scene, alice)
+        open_ = escrow_store.open_of_buyer(scene.txn, alice)
+    for escrow_id in open_:
+        stage.now_ms += 15 * DAY_MS
+        stage.ring(escrows.rang, escrow_id)
+    stage.write()
+    with stage.scene() as scene:
+        for got in holders.balances(scene.txn, scene.holder(DAVE).id, 1):
+            if got.available_minor:
+                stage.pay(scene, DAVE, ALICE, got.available_minor)
+    stage.write()
     execute(stage.dsn, "DELETE FROM payments.own_limit")
 
 

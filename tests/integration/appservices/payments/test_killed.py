@@ -31,7 +31,7 @@ from tests.integration.appservices.payments.ledgers import problems
 from tests.integration.appservices.payments.scenes import ALICE, BOB
 from tests.stories.bank import DemoBank
 from tests.support.calls import Answer, request
-from tests.support.long import seeds
+from tests.support.long import many, seeds
 from tests.support.postgres import execute
 from tests.support.processes import ROOT, TIMEOUT_S, Child, wait_until
 from tests.support.said import opened
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.postgres
 
 MODULE: Final = "tests.integration.appservices.payments.killed"
-LINES: Final = 500
-TO_BANK: Final = 40
+LINES: Final = many(ordinary=200, long=500)
+TO_BANK: Final = many(ordinary=20, long=40)
 """So many of them go to an account at a bank."""
 DEATHS: Final = 4
-LIVES_S: Final = (0.0, 4.0)
+LIVES_S: Final = (0.0, float(many(ordinary=2, long=4)))
 AT_ONCE_S: Final = 120.0
 """Less than a lease of a job: nothing waits for a process that is dead."""
 NOT_NOW: Final = (429, 503)

@@ -22,6 +22,7 @@ from tests.integration.appservices.payments.ledger_load import PEOPLE, Journal
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems, sql
 from tests.support.ledger import EUR, Shard, transfer
 from tests.support.long import many
+from tests.support.postgres import lay_data
 from tests.support.processes import ROOT, Child, wait_until
 from veche.runtime.database.embedded import EmbeddedPostgres
 from veche.runtime.database.migrate import KERNEL_SETS, migrate
@@ -109,6 +110,7 @@ class Town:
 
 @contextmanager
 def town(folder: Path) -> Iterator[Town]:
+    lay_data(folder / "server")
     with EmbeddedPostgres(folder / "server") as server:
         dsn = server.create_database("ledger")
         migrate(dsn, [*KERNEL_SETS, PAYMENTS])

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from appservices.payments.core.payout import PayoutOrder
 from appservices.payments.core.texts.views import Party
+from appservices.payments.demo_bank.bank import demo_iban
 from appservices.payments.service import escrows as steps
-from appservices.payments.service.wallet import escrows
+from appservices.payments.service.payout_orders import CheckName
+from appservices.payments.service.payouts import PER_DAY_MAX
+from appservices.payments.service.wallet import escrows, orders
 from appservices.payments.service.wallet.trust_views import NewEscrowBody
 from appservices.payments.service.wallet.visit import PaymentRefusedError, Visit
 from appservices.payments.store import escrows as store
@@ -21,8 +26,10 @@ from tests.integration.appservices.payments.stage import (
     DAY_MS,
     MONEY,
     Stage,
+    _Staged,
 )
 from veche.protocol.errors import NotFoundError
+from veche.protocol.money import Money
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +46,31 @@ def page(stage: Stage, person: UserId) -> Iterator[Visit]:
     stage.now_ms += 1
     with stage.scene() as scene:
         yield Visit(scene, person, "en")
+
+
+def test_of_many_payouts_that_are_asked_for_at_once_no_more_begin_than_may_in_a_day(
+    stage: Stage,
+) -> None:
+    with stage.scene() as scene:
+        scene.txn.execute(
+            "INSERT INTO payments.payment (id, kind, state, payer, payee, ledger, amount, fee,"
+            " asked_at_ms, sealed, changed_at_ms) SELECT lpad(n::text, 26, '0'), 'payout',"
+            " 'expired', %s, %s, 1, 1, 0, %s, '', %s FROM generate_series(1, %s) AS n",
+            (scene.holder(CAROL).id, scene.holder(BOB).id, *[stage.now_ms] * 2, PER_DAY_MAX),
+        )
+    wanted = PayoutOrder(Money(minor=1, currency="EUR"), demo_iban(3), "Bob")
+    with page(stage, CAROL) as visit, pytest.raises(PaymentRefusedError) as refused:
+        orders.begin_payout(visit, wanted, "demo", ("match", ""))
+    payload = {"person": CAROL, "room": "!carol", "minor": 1, "currency": "EUR", "bank": "demo"}
+    job: Any = SimpleNamespace(id="a job", payload={**payload, "iban": "DE", "name": "Bob"})
+    with stage.scene() as scene:
+        CheckName(cast("Any", _Staged(stage))).finish(
+            scene.txn, job, {"answer": "close", "name": "Robert Beispiel"}, stage.now_ms
+        )
+
+    assert refused.value.reason == "too_many"
+    assert "Robert" not in stage.told(CAROL)[-1]
+    assert CAROL not in stage.heard.asked
 
 
 def order(**more: object) -> NewEscrowBody:

@@ -43,6 +43,7 @@ from tests.integration.appservices.payments.peers_rig import (
     key_of,
     two,
 )
+from tests.support.long import many
 from tests.support.postgres import execute
 from veche.protocol.errors import BadSignatureError
 from veche.protocol.ids import UserId, derived_ulid
@@ -196,7 +197,9 @@ class Post:
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=many(ordinary=8, long=30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     st.lists(

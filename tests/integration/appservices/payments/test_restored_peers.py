@@ -42,6 +42,7 @@ from tests.integration.appservices.payments.test_invoices_abroad import (
 )
 from tests.support.stored_keys import revoke_keys
 from veche.acts import histories
+from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,8 +62,8 @@ def three(restored: str) -> Iterator[tuple[Branch, Branch, Branch]]:
         yield here, there, old
 
 
-def paid(here: Branch, there: Branch) -> str:
-    payment_id = here.paid_by_key(ALICE, BOB, 5_000)
+def paid(here: Branch, there: Branch, minor: int = 5_000) -> str:
+    payment_id = here.paid_by_key(ALICE, BOB, minor)
     exchange(here, there)
     assert there.peer_state(payment_id) == "done"
     return payment_id
@@ -79,7 +80,7 @@ def found(old: Branch, records: Sequence[PeerRecord]) -> list[Finding]:
     """What the restored one finds that it lacks."""
     [peer] = old.parts.section.peers
     with old.scene() as scene:
-        return restoring._unknown(scene.txn, old.staged, peer, records)
+        return restoring._unknown(scene.txn, old.staged, [(peer, one) for one in records])
 
 
 def settle(old: Branch, findings: Sequence[Finding]) -> None:
@@ -169,6 +170,95 @@ def test_an_invoice_that_was_paid_in_time_is_paid_also_if_that_was_forgotten_unt
         settle(old, found(old, shown(here)))
         assert found(old, shown(here)) == []
         assert (state(old, ids[0]), shop_has(old)) == ("paid", shop_has(there))
+
+
+def came(there: Branch, branches: Sequence[Branch], minor: int) -> str:
+    """Bob pays Alice, of which each of the branches hears; the payment."""
+    payment_id = there.paid_by_key(BOB, ALICE, minor)
+    for kind in ("prepare", "commit"):
+        [(job_id, _, _)] = there.to_say()
+        question = there.ask(payment_id, kind)
+        assert question is not None
+        for branch in branches:
+            branch.take(question)
+            branch.write()
+        there.hear_answer(question, branches[0].take(question), job_id)
+        there.write()
+    return payment_id
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_what_was_refunded_abroad_and_is_booked_again_counts_against_what_is_left(
+    *, is_known: bool
+) -> None:
+    with three(HERE) as (here, there, old):
+        first = came(there, [here, old] if is_known else [here], 5_000)
+        back = here.paid_by_key(ALICE, BOB, 4_000, refund_of=first)
+        exchange(here, there)
+        assert there.state(back) == "paid"
+
+        settle(old, found(old, shown(there)))
+        assert (old.state(first), old.state(back)) == ("paid", "paid")
+        again = old.paid_by_key(ALICE, BOB, 1_001, refund_of=first)
+        assert old.state(again) == "refused"
+        rest = old.paid_by_key(ALICE, BOB, 1_000, refund_of=first)
+        exchange(old, there)
+        assert there.state(rest) == "paid"
+        assert old.compared(there) == (0, 0)
+
+
+def test_what_came_since_the_backup_and_went_on_is_charged_to_who_paid_it() -> None:
+    with three(HERE) as (here, there, old):
+        for branch in (here, old):
+            spent = branch.paid_by_key(ALICE, UserId("@carol:here.test"), MONEY - 10)
+            assert branch.state(spent) == "paid"
+        first = came(there, [here], 5_000)
+        on = here.paid_by_key(ALICE, BOB, 4_990)
+        exchange(here, there)
+        assert there.state(on) == "paid"
+
+        settle(old, found(old, shown(there)))
+        assert (old.state(first), old.state(on)) == ("paid", "paid")
+        assert old.balance(ALICE) == (10, 0)  # without the fee
+        exchange(old, there)
+        assert old.compared(there) == (0, 0)
+        assert found(old, shown(there)) == []
+
+
+def test_what_the_backup_had_set_aside_for_another_payment_pays_what_was_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with three(HERE) as (here, there, old):
+        for branch in (here, there, old):
+            branch.limit(they_owe_max={"EUR": "10000.00"})
+        for branch in (old, here):
+            monkeypatch.setattr(peers_rig, "_causes", itertools.count(10**6))
+            first = branch.paid_by_key(ALICE, BOB, 60_000)
+            assert branch.state(first) == "held"
+        there.limit(they_owe_max={"EUR": "1.00"})
+        exchange(here, there)
+        assert here.state(first) == "refused"
+        there.limit(they_owe_max={"EUR": "10000.00"})
+        second = paid(here, there, MONEY - 10)
+
+        settle(old, found(old, shown(there)))
+        for _ in range(2):
+            exchange(old, there)
+        assert (old.state(first), old.state(second)) == ("cancelled", "paid")
+        assert old.compared(there) == (0, 0)
+
+
+def test_a_payment_that_the_backup_was_just_setting_aside_is_credited() -> None:
+    with three(THERE) as (here, there, old):
+        payment_id = here.paid_by_key(ALICE, BOB, 5_000)
+        question = here.ask(payment_id, "prepare")
+        assert question is not None
+        old.take(question)  # and its writer did not come to it
+        exchange(here, there)
+
+        settle(old, found(old, shown(here)))
+        assert old.peer_state(payment_id) == "done"
+        assert old.compared(here) == (0, 0)
 
 
 def test_what_the_payer_has_not_the_money_for_any_more_stays_open_and_is_no_contradiction() -> None:

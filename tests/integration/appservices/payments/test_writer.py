@@ -16,6 +16,7 @@ from twisted.trial.unittest import TestCase
 
 from appservices.payments.core.ledger import Account, Result, Transfer, TransferFlag
 from appservices.payments.service import shift
+from appservices.payments.service import writer as writers
 from appservices.payments.service.work import (
     BrokenWorkError,
     Outcome,
@@ -52,6 +53,9 @@ class WriterCase(TestCase):
     timeout = TIMEOUT_S
 
     async def setUp(self) -> None:  # type: ignore[override]  # trial awaits it
+        # Who leads is tried for soon again, and a writer that lost its lock notices it soon.
+        self.patch(writers, "STAND_BY_MS", 20)  # type: ignore[no-untyped-call]  # trial's
+        self.patch(shift, "HEARTBEAT_MS", 100)  # type: ignore[no-untyped-call]  # trial's
         holder = database(*KERNEL_SETS, PAYMENTS)
         self.dsn = holder.__enter__()
         self.addCleanup(holder.__exit__, None, None, None)

@@ -20,6 +20,7 @@ from appservices.signing.core.records import Level
 from appservices.signing.service.files import kept
 from appservices.signing.service.inviting import Invited
 from appservices.signing.sign_command import command
+from appservices.signing.sign_command import session as sign_session
 from appservices.signing.store import sessions
 from tests.integration.appservices.signing.site import ALICE, BOB, SigningSite
 from tests.integration.veche.rig import WAIT_S_MAX
@@ -50,6 +51,11 @@ reactor: Any = default_reactor
 
 class OwnSite(SigningSite):
     """A site that takes certificates of a bank, and of a trust service whose are qualified."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        # How often the command looks is not what is tested.
+        self.patch(sign_session, "POLL_S", 0.02)  # type: ignore[no-untyped-call]  # trial's
 
     def anchors(self) -> list[AnchorSection]:
         self.now = dt.datetime.fromtimestamp(int(reactor.seconds()), tz=dt.UTC)

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial's
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread
@@ -25,6 +25,7 @@ from appservices.signing.service.sealing import Seals
 from appservices.signing.store import blobs
 from tests.integration.appservices.signing.site import ALICE, SigningSite
 from tests.support.bank import DAY, Bank, lists_served
+from tests.support.keys import rsa_key
 from tests.support.tsa import OpensslAuthority, stamps_served
 from veche.documents.signatures.judging import Trusted
 from veche.documents.signed_file import judge_file
@@ -50,7 +51,7 @@ class OtherStamps(SigningSite):
         self.addCleanup(lists.__exit__, None, None, None)
         self.time = Bank("Time", now, list_url=f"{place}/time.crl")
         self.found["time.crl"] = self.time.revocations(made=now - DAY, life=9 * DAY)
-        self.key: Any = rsa.generate_private_key(65_537, 3072)
+        self.key: Any = rsa_key(3072)
         self.answer: Callable[[bytes], bytes] = self._openssl
         self.asked: list[dict[str, str]] = []
         served = stamps_served(self._stamp, self.asked)

@@ -108,7 +108,7 @@ class BlindTests(BlindSite):
         await self.say_all(CAROL, "private")
 
         assert f"{self.url}/sign/new" in self.said(CAROL)
-        await self.say_all(CAROL, "help")
+        await self.say_all(CAROL, "help more")
         assert "private" in self.said(CAROL)
 
     async def test_a_key_that_is_sent_to_the_bot_by_mistake_is_not_taken(self) -> None:

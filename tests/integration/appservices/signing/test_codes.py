@@ -127,6 +127,6 @@ class CodeTests(ChatSite):
         assert "cancel NUMBER" in said
         assert "no document with this number" in await self.reply("cancel 1")
 
-        self.say(ALICE, "help")
+        self.say(ALICE, "help more")
         assert "• sessions: your documents, and how they stand: sessions NUMBER" in self.said(ALICE)
         assert "• meet: " in self.said(ALICE)

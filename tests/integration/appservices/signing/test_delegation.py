@@ -162,7 +162,7 @@ class ChatDelegationTests(ChatSite):
         await self.prepare()
         await self.name(ALICE, "dave")
         assert "Shall Dave Dean (@dave:veche.test) act for you" in self.said(ALICE)
-        assert "is approved with your key, here" in self.said(ALICE)
+        assert "approve it with your key" in self.said(ALICE)
         # Words, and a button without the key, let nobody act.
         await self.say_all(ALICE, "1", "Let them act")
         await self.tap(ALICE, "allow")

@@ -81,6 +81,7 @@ class LargeTests(ChatSite):
         code, said = await self.away(verify)
         assert code == 0, said
 
+    @pytest.mark.long
     async def test_a_pdf_of_the_largest_size(self) -> None:
         data = large_pdf()
         assert UPLOAD_BYTES_MAX - ROOM_BYTES < len(data) <= UPLOAD_BYTES_MAX

@@ -22,6 +22,7 @@ from tests.integration.appservices.signing.site import (
 )
 from tests.support.calls import Answer, request
 from tests.support.keys import BrowserKey, fragment_base64, unpadded_base64
+from tests.support.said import link_secrets
 from tests.support.sign_page import API, SignPage
 from veche.access.approvals import store
 from veche.documents.pki.certificates import Level
@@ -103,6 +104,7 @@ class MeetingTests(MeetingSite):
         await self.tap(CAROL, "here")
         assert [one["msgtype"] for one in self.contents(CAROL)][-1] == "m.image"
         phone = self.phone()
+        assert {phone.token, phone.key} <= link_secrets(self.dsn, b"p" * 32)
         screen = await self.away(phone.call, "GET", "/screen")
         assert screen.body["state"] == "offered"
         assert len(screen.body["modules"]) == len(screen.body["modules"][0]) >= 21

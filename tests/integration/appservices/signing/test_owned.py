@@ -185,6 +185,7 @@ class OwnedTests(OwnedSite):
 class OwnedBrowserTests(OwnedSite):
     """The page in a browser, and the service, fit."""
 
+    @pytest.mark.long
     async def test_the_page_does_all_of_it_and_what_it_saves_holds(self) -> None:
         link = await self.prepare("alice, bob")
         before_ms = self.session().deadline_at_ms

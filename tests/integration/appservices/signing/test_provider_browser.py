@@ -44,6 +44,7 @@ class ProviderPages(ProviderSite):
         assert done["outcomes"] == ["signed"]
         await self.check_sealed(session)
 
+    @pytest.mark.long
     async def test_a_person_agrees_in_an_app_and_opens_the_page_anew_meanwhile(self) -> None:
         self.holder.asked, self.holder.waits = ("APP",), 10_000
         session = self.two(Level.QUALIFIED)

@@ -20,6 +20,7 @@ import yaml
 from appservices.witness.core import SIZE_TYPE
 from appservices.witness.folder import name_of
 from tests.support.logs import ORIGIN, TestLog
+from tests.support.long import many
 from tests.support.processes import ROOT, free_ports, wait_until
 from tests.support.programs import program
 from veche.cli.main import main
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from veche.transparency.notes import VerifierKey
 
 START_S_MAX = 60
-KILLS = 12
+KILLS = many(ordinary=3, long=12)
 SIZE = 9
 LOG = TestLog()
 FORK = TestLog(history="false", fork_at=5)

@@ -274,8 +274,10 @@ def test_a_role_that_may_do_nothing_is_told_so(
     [
         (lambda etc: gone(etc / "veche.yaml"), "No such file"),
         (lambda etc: short(etc / "operator_key"), "31 bytes"),
-        (lambda etc: emptied(etc / "as_token"), "is empty"),
-        (lambda etc: folder(etc / "hs_token"), "Is a directory"),
+        pytest.param(lambda etc: emptied(etc / "as_token"), "is empty", marks=pytest.mark.long),
+        pytest.param(
+            lambda etc: folder(etc / "hs_token"), "Is a directory", marks=pytest.mark.long
+        ),
         (lambda etc: configure(etc, "host=/nowhere dbname=a"), "does not answer: connection"),
     ],
     ids=["no file", "key", "token", "folder", "database"],

@@ -27,6 +27,7 @@ from veche.runtime.crypto.keys import OperatorKey, WrongOperatorKeyError, read_o
 from veche.runtime.crypto.start import take_over
 from veche.runtime.crypto.store.devices import LOCK_NAME
 from veche.runtime.crypto.writer import LostWriterError
+from veche.runtime.database import transactions
 from veche.runtime.database.embedded import is_running
 from veche.runtime.database.migrate import KERNEL_SETS
 from veche.runtime.vault import Vault
@@ -444,8 +445,9 @@ def test_a_database_without_tables_is_not_filled(
 
 
 def test_a_bot_that_is_in_the_middle_of_something_is_waited_for_and_then_told_of(
-    office: Office, desk: Desk
+    office: Office, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(transactions, "LOCK_TIMEOUT_MS", 200)
     with closing(psycopg2.connect(office.dsn)) as process, process.cursor() as txn:
         txn.execute("SELECT 1 FROM crypto.device FOR NO KEY UPDATE")
 

@@ -75,6 +75,7 @@ class CryptoStories(TestCase):
             assert house.now_ms() < deadline
             await deferLater(house.reactor, 0.1, lambda: None)
 
+    @pytest.mark.long
     async def test_a_bot_goes_on_with_a_new_device_and_people_read_it(self) -> None:
         self.patch(channel, "POLL_MS", 2_000)  # type: ignore[no-untyped-call]  # trial's
         house = House(self.server, self.dsn, reactor)

@@ -121,10 +121,11 @@ def _run(state: Path, folder: Path) -> Iterator[Run]:
 
 
 def _new(state: Path, output: Path, *, port: int | None = None, options: Sequence[str] = ()) -> Run:
-    free, pages_port = free_ports(2)
+    free, pages_port, app_port = free_ports(3)
     port = port or free
     module = "tests.integration.veche.cli.run_up"
     ports = ["--port", str(port), "--pages-port", str(pages_port)]
+    ports += ["--app-port", str(app_port)]
     command = [sys.executable, "-m", module, "--state", str(state), *ports, *options]
     return Run(state, port, pages_port, Child(command, ROOT, output))
 
@@ -150,7 +151,10 @@ def test_everything_is_there_and_the_second_start_finds_it_as_it_was(fresh: Run)
     assert _whoami(run, alice["access_token"]) == demo.ALICE.user_id
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM, signal.SIGHUP],
+)
 def test_a_signal_stops_everything_in_time(run: Run, number: signal.Signals) -> None:
     run.start()
     started_s = time.monotonic()
@@ -223,23 +227,20 @@ def test_the_death_of_postgresql_ends_everything_and_shows_its_last_lines(run: R
     run.start()
 
 
-def test_a_second_one_in_the_same_state_is_refused(run: Run, tmp_path: Path) -> None:
+def test_a_second_one_in_the_same_state_or_at_its_port_is_refused_before_anything_starts(
+    run: Run, tmp_path: Path
+) -> None:
     run.start()
-    second = _new(run.state, tmp_path / "second")
-
-    assert f"runs already in {run.state}, as process {run.child.pid}" in second.failure()
-    assert is_healthy(run.port)
-
-
-def test_a_port_in_use_is_refused_before_anything_starts(run: Run, tmp_path: Path) -> None:
-    run.start()
+    same = _new(run.state, tmp_path / "same")
     state = tmp_path / "other"
-    second = _new(state, tmp_path / "second", port=run.port)
+    beside = _new(state, tmp_path / "beside", port=run.port)
 
-    said = second.failure()
+    assert f"runs already in {run.state}, as process {run.child.pid}" in same.failure()
+    said = beside.failure()
     assert f"port {run.port} is in use by process {run.process('synapse')}" in said
     assert "--port" in said
     assert not (state / "postgres").exists()
+    assert is_healthy(run.port)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.support.long import many
 from tests.support.processes import ROOT, free_ports
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ MEMORY_MIB_MAX: Final = 150
 
 
 def check(state: Path) -> subprocess.CompletedProcess[str]:
-    port, pages_port = free_ports(2)
+    port, pages_port, app_port = free_ports(3)
+    ports = ["--port", str(port), "--pages-port", str(pages_port), "--app-port", str(app_port)]
     command = [sys.executable, "-m", "veche.cli.main", "up", "--check"]
     return subprocess.run(
-        [*command, "--state", str(state), "--port", str(port), "--pages-port", str(pages_port)],
+        [*command, "--state", str(state), *ports],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -42,7 +44,7 @@ def check(state: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_office_answers_on_the_first_start_and_on_the_next(tmp_path: Path) -> None:
-    for _ in range(2):
+    for _ in range(many(ordinary=1, long=2)):
         ended = check(tmp_path / "state")
 
         assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -52,6 +52,14 @@ class HangingIntake:
 
 
 class HealTests(OnlineCase):
+    def setUp(self) -> None:
+        super().setUp()
+        # What is beyond them is the same with few messages as with many.
+        whole = f'"limit":{heal.TIMELINE_LIMIT}'
+        self.swap(heal, "_FILTER", heal._FILTER.replace(whole, '"limit":10'))
+        self.swap(heal, "TIMELINE_LIMIT", 10)
+        self.swap(heal, "PAGE_LIMIT", 10)
+
     async def scene(self) -> tuple[Rig, Person, str]:
         """A bot in a room, its healing token stored, and no healing but by call."""
         rig = await self.rig()

@@ -18,6 +18,7 @@ from tests.integration.veche.rig import (
     new_bot,
     until,
 )
+from tests.support.long import many
 from tests.support.postgres import database, execute, synapse_database
 from tests.support.processes import free_ports
 from tests.support.synapse_workers import homeserver_with_workers
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 ROOMS: Final = 4
-MESSAGES: Final = 25
+MESSAGES: Final = many(ordinary=10, long=25)
 """In each room, one after another; in all rooms at once."""
 
 

@@ -30,6 +30,7 @@ from veche.acts import Act, histories
 from veche.acts.histories import RestoredError
 from veche.api import Api, Call
 from veche.messaging.inbox.store import add_bots
+from veche.messaging.profiles import show_profile
 from veche.messaging.service import BotAccount
 from veche.protocol.acts import ActClass, call_form
 from veche.protocol.errors import ConfigError, UnavailableError, VecheError
@@ -39,6 +40,7 @@ from veche.runtime.config import Config, Section, load_config
 from veche.runtime.crypto.bot import State
 from veche.runtime.database import presence
 from veche.runtime.database.migrate import KERNEL_SETS, MigrationSet
+from veche.runtime.files.typesetting import drawn
 from veche.runtime.live import announce
 from veche.server import housekeeping
 from veche.server.host import Host
@@ -61,6 +63,10 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 _numbers = itertools.count(1)
+ARMS = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8">'
+    '<rect fill="red" width="8" height="8"/></svg>'
+)
 PAGES = {"public_url": "http://localhost:8090", "port": 0}
 
 
@@ -415,6 +421,23 @@ class HostTest(TestCase):
         path = f"/_matrix/client/v3/profile/{self.bot}/displayname"
         answer = await deferToThread(self.server.call, "GET", path, token=self.server.as_token)
         assert answer.body["displayname"] == "Echo"
+
+    async def test_its_bots_have_the_pictures_that_people_see_and_bring_them_once(self) -> None:
+        picture = drawn(ARMS)
+        address = f"/_matrix/client/v3/profile/{self.bot}/avatar_url"
+        seen = []
+        host = self.host()
+        await host.start()
+        for shown in (picture, picture, drawn(ARMS.replace("red", "blue"))):
+            await show_profile(host.client, BotAccount(self.bot, "Echo", "echo", shown))
+            answer = await deferToThread(
+                self.server.call, "GET", address, token=self.server.as_token
+            )
+            seen.append(answer.body["avatar_url"])
+
+        assert seen[0] == seen[1] != seen[2]
+        kept = await host.client.download(seen[0], user=self.bot, bytes_max=len(picture))
+        assert kept == picture
 
     async def test_the_homeserver_needs_the_token(self) -> None:
         host = self.host()

@@ -5,21 +5,37 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import subprocess
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import pikepdf
 import pytest
+import zxingcpp
+from PIL import Image
 
 from appservices.agency import documents
 from appservices.agency.core.effects import MakeDocument
 from appservices.agency.documents import (
     DATA_BYTES_MAX,
     TEMPLATE_BYTES_MAX,
+    Emblems,
     make_document,
 )
-from tests.unit.appservices.agency.builders import ANSWERS, EXAMPLE, NOW_MS, Play, approved, claimed
+from tests.support.programs import program
+from tests.support.tables import each_row
+from tests.unit.appservices.agency.builders import (
+    ANSWERS,
+    EXAMPLE,
+    NOW_MS,
+    ROOT,
+    Play,
+    approved,
+    claimed,
+)
 from veche.protocol.errors import MalformedError, TooLargeError
+from veche.protocol.texts.catalogue import LANGUAGES
+from veche.runtime.files.pictures import read_picture
 from veche.runtime.files.typesetting import TypesettingError
 
 if TYPE_CHECKING:
@@ -54,6 +70,40 @@ def test_it_is_pdf_a_3b_with_the_facts_inside(data: dict[str, Any]) -> None:
         inner = [f.DescendantFonts[0].FontDescriptor for f in fonts]
         assert inner
         assert all("/FontFile3" in one or "/FontFile2" in one for one in inner)
+
+
+def codes_in(pdf: bytes, folder: Path) -> list[str]:
+    """What the codes on the pages say."""
+    (folder / "file.pdf").write_bytes(pdf)
+    command = [program("pdftoppm"), "-r", "150", "-png", "file.pdf", "page"]
+    subprocess.run(command, cwd=folder, check=True, timeout=60)
+    codes = []
+    for path in sorted(folder.glob("page*.png")):
+        with Image.open(path) as page:
+            codes += [one.text for one in zxingcpp.read_barcodes(page)]
+    return codes
+
+
+def test_it_has_a_code_that_leads_to_where_it_is_checked(
+    data: dict[str, Any], tmp_path: Path
+) -> None:
+    arms = read_picture(ROOT / "config/pictures/lindenau.svg")
+    emblems = Emblems(arms, "https://veche.example.org/verify", "Town of Lindenau")
+
+    document = make_document(TEMPLATE, data, issued_at_ms=NOW_MS, emblems=emblems)
+
+    assert codes_in(document.data, tmp_path) == ["https://veche.example.org/verify"]
+    assert document == make_document(TEMPLATE, data, issued_at_ms=NOW_MS, emblems=emblems)
+    with pikepdf.open(io.BytesIO(document.data)) as pdf:
+        assert len(pdf.pages) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_it_fits_on_one_page_in_every_language(data: dict[str, Any], language: str) -> None:
+    made = make_document(TEMPLATE, {**data, "language": language}, issued_at_ms=NOW_MS)
+
+    with pikepdf.open(io.BytesIO(made.data)) as pdf:
+        assert len(pdf.pages) == 1
 
 
 def test_the_same_data_gives_the_same_bytes(data: dict[str, Any]) -> None:
@@ -91,7 +141,7 @@ def test_letters_that_no_font_has_are_refused_and_not_left_out(data: dict[str, A
         make_document(TEMPLATE, {**data, "shown": shown}, issued_at_ms=NOW_MS)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "line",
     [
         b'#import "@preview/cetz:0.3.0"',
@@ -115,7 +165,7 @@ def test_a_template_reads_nothing_of_the_disk(line: bytes) -> None:
         make_document(SMALL + line, {}, issued_at_ms=0)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("line", "message"),
     [
         (b"#unknown", "unknown variable"),

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import pytest
-
 from appservices.agency.routes import API
 from appservices.agency.spec import SERVICE
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import ROOT
 from veche.api.openapi import document
 
@@ -22,7 +21,7 @@ LINES = {
 }
 
 
-@pytest.mark.parametrize("route", API.routes, ids=lambda one: f"{one.method} {one.path}")
+@each_row("route", API.routes)
 def test_a_route_is_documented_with_its_level_and_key(route: Route) -> None:
     level, key, words, *_ = LINES[route.method, route.path]
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from appservices.payments import demo as payments_demo
 from appservices.payments.config import PaymentsSection
 from appservices.payments.core.dispute import HOLD_MORE_MS
+from tests.support.tables import each_row
 from veche.protocol.money import Money
 from veche.server import demo
 from veche.transparency.notes import NoteSigner
@@ -57,7 +58,7 @@ def test_amounts_are_in_minor_units_of_their_currency() -> None:
     assert (one.first_payee_minor("EUR"), one.first_payee_minor("JPY")) == (20_000, 30_000)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("wrong", "words"),
     [
         ({"currencies": []}, "at least 1 item"),
@@ -69,6 +70,8 @@ def test_amounts_are_in_minor_units_of_their_currency() -> None:
         ({"first_payee_limits": {"EUR": "1,250"}}, "should be an amount"),
         ({"grants": {"@a:b": "5"}}, "should be an amount"),
         ({"grants": {"@a:b": "5 USD"}}, "USD should be in currencies too"),
+        ({"newcomer_grant": "5"}, "should be an amount"),
+        ({"newcomer_grant": "5 USD"}, "USD should be in currencies too"),
         ({"name": {}}, "should be a text"),
         ({"time_zone": "Mars"}, "should be a time zone"),
         ({"dispute_desk": ["carol"]}, "should match pattern"),
@@ -162,7 +165,7 @@ def test_another_institution_may_owe_what_its_operator_agreed_to() -> None:
     assert [key.to_text() for key in same.verifiers()] == [KEY]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("peers", "words"),
     [
         ([PEER, PEER], "each should stand there once"),

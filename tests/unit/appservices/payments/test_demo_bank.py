@@ -22,6 +22,7 @@ from appservices.payments.demo_bank.bank import Bank, demo_iban
 from appservices.payments.demo_bank.book import ELSEWHERE, Book, Movement
 from appservices.payments.demo_bank.habits import Habit, habit_of
 from appservices.payments.demo_bank.names import compare
+from tests.support.tables import each_row
 from tests.unit.appservices.payments.rails.builders import DAY, IBANS, NOW_MS, collection, order
 from veche.protocol.errors import ConflictError, RefusedError
 
@@ -188,7 +189,7 @@ def test_it_goes_on_after_a_restart(bank: Bank, tmp_path: Path) -> None:
     again.book.close()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asked", "owner", "answer"),
     [
         ("anna maria petrova", "Anna Maria Petrova", NameAnswer.MATCH),

@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from appservices.payments.routes import API
+from tests.support.tables import each_row
 from veche.api.bearer import OrganisationKey
 from veche.api.openapi import document
 from veche.api.route import Auth
@@ -26,7 +25,7 @@ OPEN = {("GET", "/proof/<receipt_id>"), ("GET", "/heads")}
 OPEN_PATHS = {("GET", "/proof/{receipt_id}"), ("GET", "/heads")}
 
 
-@pytest.mark.parametrize("route", API.routes, ids=lambda one: f"{one.method} {one.path}")
+@each_row("route", API.routes)
 def test_a_route_is_documented_with_its_key(route: Route) -> None:
     scope, key, words, *_ = LINES[route.method, route.path]
 

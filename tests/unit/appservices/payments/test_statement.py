@@ -6,7 +6,6 @@ import io
 import itertools
 
 import attrs
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from appservices.payments.core.statement import (
     write_camt,
     write_csv,
 )
+from tests.support.tables import each_row
 
 NOW_MS = 1_790_000_000_000
 OWN = 7
@@ -118,7 +118,18 @@ def test_the_csv_says_the_same(found: list[Row], text: str) -> None:
     assert all(line[7].removeprefix("'") == text.removeprefix("'") for line in lines)
 
 
-@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
+@each_row("odd", ["\ufffe", "\uffff", "\x0b", "\ud800"])
+def test_no_character_of_somebody_s_name_keeps_a_statement_from_being_made(odd: str) -> None:
+    row = Row(1, NOW_MS, "1", 8, OWN, 5, 0)
+    one = statement_of([row], 0, Said(f"Mal{odd}lory", f"{odd}rent"))
+    [event] = read_events(write_camt(one, "S1", NOW_MS).data)
+
+    assert isinstance(event, Closed)
+    [entry] = event.statement.entries
+    assert (entry.other_name, entry.text) == ("Mal\ufffdlory", "\ufffdrent")
+
+
+@each_row("first", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_of_a_csv_is_a_formula(first: str) -> None:
     row = Row(1, NOW_MS, "1", 8, OWN, 5, 0)
     one = statement_of([row], 0, Said(f"{first}cmd|'/C calc'!A0", f"{first}1"))
@@ -127,7 +138,7 @@ def test_no_cell_of_a_csv_is_a_formula(first: str) -> None:
     assert line[8].startswith(f"'{first}")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "first"),
     [
         ("", dt.date(2026, 11, 1)),

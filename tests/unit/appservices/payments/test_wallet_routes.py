@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import pytest
-
 from appservices.payments.routes.persons import API
+from tests.support.tables import each_row
 from veche.access.sessions import Level
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def level_of(route: Route) -> Level | None:
     return Level.LOW if place in TAKES_POWER_AWAY else Level.ROOM
 
 
-@pytest.mark.parametrize("route", API.routes, ids=lambda one: f"{one.method} {one.path}")
+@each_row("route", API.routes)
 def test_each_route_asks_for_the_level_that_it_needs(route: Route) -> None:
     assert route.level is level_of(route)
     # Whoever asks without signing in, and whatever says something in a chat, is bounded.

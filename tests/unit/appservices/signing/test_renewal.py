@@ -25,6 +25,7 @@ from tests.support.containers import closed as closed_container
 from tests.support.containers import made
 from tests.support.forgery import FORGED, find, increment, page
 from tests.support.signing import NOW, YEAR, Office, fresh, ms, with_boxes
+from tests.support.tables import each_row
 from veche.documents.asic.container import prepare_closing, read_container
 from veche.documents.pdf.signing import Proofs
 from veche.documents.pki.cms import der_of
@@ -112,8 +113,8 @@ def histories(kind: str) -> Mapping[str, bytes]:
     return {"closed": held, "once": once, "twice": town().renewed(once, NOW + 23 * YEAR)}
 
 
-@pytest.mark.parametrize("kind", ["pdf", "container"])
-@pytest.mark.parametrize(
+@each_row("kind", ["pdf", "container"])
+@each_row(
     ("years", "which", "offline", "online"),
     [
         (3 / 365, "closed", Verdict.SEALED, Verdict.SEALED),
@@ -172,7 +173,7 @@ def _changed() -> bytes:
     return increment(town().pdf, {number: FORGED})
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("data", "years"),
     [
         (lambda: page("x"), 1),
@@ -182,7 +183,6 @@ def _changed() -> bytes:
         (lambda: Town().pdf, 1),
         (lambda: with_boxes(page("x"), ["Sig1"]), 1),
     ],
-    ids=["unsigned", "no file", "changed", "too late", "unknown", "not signed"],
 )
 def test_what_is_not_proven_is_not_renewed(data: object, years: float) -> None:
     now = NOW + years * YEAR
@@ -229,7 +229,7 @@ def _revoked(since: dt.datetime) -> bytes:
     return made_.public_bytes(Encoding.DER)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("since", "years", "verdict"),
     [
         (NOW - DAY, 0.1, Verdict.INVALID),
@@ -366,8 +366,8 @@ def stamped_by_hashes(kind: str) -> Mapping[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("kind", ["pdf", "container"])
-@pytest.mark.parametrize("by", [SHA384, SHA512])
+@each_row("kind", ["pdf", "container"])
+@each_row("by", [SHA384, SHA512])
 def test_what_is_stamped_by_a_longer_hash_before_sha_256_ends_stays_proven(
     kind: str, by: Hash
 ) -> None:
@@ -382,8 +382,8 @@ def test_what_is_stamped_by_a_longer_hash_before_sha_256_ends_stays_proven(
     assert found.proven_until_ms > ms(NOW + 14 * YEAR)
 
 
-@pytest.mark.parametrize("kind", ["pdf", "container"])
-@pytest.mark.parametrize(
+@each_row("kind", ["pdf", "container"])
+@each_row(
     ("weak", "verdict"),
     [
         ({"certificate": SHA256}, Verdict.UNPROVEN),

@@ -16,6 +16,7 @@ from pyhanko.sign.fields import SigSeedSubFilter
 from tests.support import other_programs as programs
 from tests.support.elsewhere import packed_page, sign
 from tests.support.forgery import last_contents, page
+from tests.support.long import many
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, ms, with_boxes
 from tests.unit.appservices.signing import test_renewal as years
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 
 ANY_FILE = WIDGETS / "static" / "signatures" / "any_file.js"
 CERTIFICATE = WIDGETS / "static" / "signatures" / "certificate.js"
-FLIPPED = 120
+FLIPPED = many(ordinary=40, long=120)
 """Files in which one byte is another."""
 
 

@@ -10,10 +10,9 @@ import json
 import re
 from typing import Any, Final
 
-import pytest
-
 from tests.support.node import WIDGETS
 from tests.support.processes import ROOT
+from tests.support.tables import each_row
 from veche.protocol.forms import Field, FieldContext, FieldKind, parse_value
 from veche.protocol.forms.options import country_codes
 from veche.protocol.forms.parsing import PARSERS
@@ -24,7 +23,7 @@ CASES: Final[list[dict[str, Any]]] = json.loads(
 IN_THE_CHAT: Final = {FieldKind.FILE, FieldKind.PHOTO}
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"{n} {c['kind']}" for n, c in enumerate(CASES)])
+@each_row("case", CASES)
 def test_what_a_page_sends_is_read_as_it_was_meant(case: dict[str, Any]) -> None:
     field = Field.model_validate(
         {"id": "f", "kind": case["kind"], "label": "Question", **case.get("more", {})}

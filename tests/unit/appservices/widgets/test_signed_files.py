@@ -22,6 +22,7 @@ from appservices.signing.keys.core.issuing import Revoked, revocation_list
 from tests.support import attackers, attacks
 from tests.support.far_objects import TABLES, covered
 from tests.support.forgery import FORGED, closed_by_attacker, find, increment, page
+from tests.support.long import many
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, Person, fresh, ms, new_key, with_boxes
 from tests.unit.appservices.signing import test_renewal as renewals
@@ -47,7 +48,7 @@ pytestmark = pytest.mark.skipif(bool(why_no_node()), reason=why_no_node())
 
 VERDICT = WIDGETS / "static" / "signatures" / "verdict.js"
 CERTIFICATE = WIDGETS / "static" / "signatures" / "certificate.js"
-FLIPPED = 400
+FLIPPED = many(ordinary=100, long=400)
 """Files in which one byte is another."""
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.support.catalogues import catalogue_problems, page_messages
 from tests.support.node import WIDGETS
+from tests.support.tables import each_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +25,7 @@ def test_every_text_of_the_pages_is_in_every_language() -> None:
     assert catalogue_problems("appservices.widgets", used) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("source", "messages"),
     [
         ('t("One")', {"One"}),

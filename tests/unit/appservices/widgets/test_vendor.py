@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING
 
 import pytest
 
-from appservices.widgets.vendor import SHIM, VENDORED, VendorError, flat_css, vendor
+from appservices.widgets.vendor import SHIM, VENDORED, VendorError, bundles, flat_css, vendor
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+ESBUILD = """#!/bin/sh
+for one; do case $one in --outdir=*) out=${one#--outdir=};; *.js) begin=$one;; esac; done
+mkdir -p "$out" && cp "$begin" "$out/matrix.js"
+"""
+"""Stands in for esbuild: what it is given last is its result."""
+WASM = "matrix-js-sdk/pkg/matrix_sdk_crypto_wasm_bg.wasm.gz"
 TOKENS = "@vector-im/compound-design-tokens/assets/web/css"
 
 
@@ -23,6 +30,13 @@ def packages(tmp_path: Path) -> Path:
             path = root / one.package / pattern.replace("*", "x")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{one.package} {pattern}\n//# sourceMappingURL=data:x")
+    wasm = root / "@matrix-org/matrix-sdk-crypto-wasm/pkg/matrix_sdk_crypto_wasm_bg.wasm"
+    wasm.parent.mkdir(parents=True, exist_ok=True)
+    wasm.write_bytes(b"wasm")
+    esbuild = root / "@esbuild/x/bin/esbuild"
+    esbuild.parent.mkdir(parents=True)
+    esbuild.write_text(ESBUILD)
+    esbuild.chmod(0o755)
     css = root / TOKENS
     css.mkdir(parents=True)
     (css / "compound-design-tokens.css").write_text('@import url("./one.css") layer(a);\n')
@@ -37,17 +51,21 @@ class TestVendor:
         target = tmp_path / "vendor"
         count = vendor(packages, target)
         files = {
-            path.relative_to(target).as_posix(): path.read_text()
+            path.relative_to(target).as_posix(): path.read_bytes()
             for path in target.rglob("*")
             if path.is_file()
         }
 
         assert len(files) == count
-        assert files["lit/directives/x.js"] == "lit directives/*.js"
-        assert files["matrix-widget-api/api.js"] == "matrix-widget-api dist/api.js"
-        assert files["matrix-widget-api/index.js"] == SHIM
-        assert "sourceMappingURL" not in "".join(files.values())
-        licences = {path.split("/LICENSE")[0] for path in files if "/LICENSE" in path}
+        assert files["lit/directives/x.js"] == b"lit directives/*.js"
+        assert files["matrix-widget-api/api.js"] == b"matrix-widget-api dist/api.js"
+        assert files["matrix-widget-api/index.js"] == SHIM.encode()
+        assert b"matrix-sdk-crypto-wasm" in files["matrix-js-sdk/matrix.js"]
+        assert gzip.decompress(files[WASM]) == b"wasm"
+        assert b"sourceMappingURL" not in b"".join(files.values())
+        licences = {
+            path.lower().split("/license")[0] for path in files if "/license" in path.lower()
+        }
         assert {one.folder for one in VENDORED} - licences <= {"compound"}
 
     def test_what_was_there_before_is_gone(self, packages: Path, tmp_path: Path) -> None:
@@ -101,3 +119,19 @@ class TestFlatCss:
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(VendorError, match=r"gone.css is missing: run npm ci"):
             self.css(tmp_path, '@import url("./gone.css");')
+
+
+class TestBundles:
+    def test_without_esbuild_the_person_is_told_what_to_do(self, packages: Path) -> None:
+        (packages / "@esbuild/x/bin/esbuild").unlink()
+
+        with pytest.raises(VendorError, match="esbuild is missing: run npm ci"):
+            bundles(packages)
+
+    def test_what_esbuild_says_is_passed_on(self, packages: Path) -> None:
+        (packages / "@esbuild/x/bin/esbuild").write_text(
+            "#!/bin/sh\necho no such module >&2; exit 1"
+        )
+
+        with pytest.raises(VendorError, match="esbuild refused: no such module"):
+            bundles(packages)

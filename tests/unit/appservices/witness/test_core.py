@@ -15,6 +15,7 @@ from appservices.witness.core import (
     shown,
 )
 from tests.support.logs import ORIGIN, TestLog
+from tests.support.tables import each_row
 from veche.transparency.merkle import EMPTY_ROOT
 from veche.transparency.notes import Checkpoint, Cosigner, NoteSigner
 from veche.transparency.witness_protocol import AddCheckpoint, read_size
@@ -62,7 +63,7 @@ class TestMessages:
 
         assert read_message(message.to_bytes()) == message
 
-    @pytest.mark.parametrize(
+    @each_row(
         "body",
         [
             "",
@@ -116,7 +117,7 @@ class TestMessages:
 
         assert new.head == LOG.head(8)
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("body", "size"),
         [
             (b"0\n", 0),

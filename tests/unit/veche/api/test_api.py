@@ -13,6 +13,7 @@ from pydantic import Field
 from treq.testing import StubTreq
 from twisted.internet.task import Clock
 
+from tests.support.tables import each_row
 from tests.support.web import WebTestCase
 from tests.unit.veche.api.test_gate import FREE, FakeSessions
 from tests.unit.veche.runtime.web.test_web import Connection
@@ -279,7 +280,7 @@ class LanguageTests(ApiCase):
             assert response.code == 200
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("header", "language"),
     [
         (None, "en"),

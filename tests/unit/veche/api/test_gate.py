@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.web.http_headers import Headers
 
+from tests.support.tables import each_row
 from veche.access.sessions import Agent, Level, Session
 from veche.api.gate import TOKEN_CHARACTERS_MAX, Gate
 from veche.protocol.errors import ForbiddenError, LevelTooLowError, LimitError, SignInError
@@ -114,9 +115,9 @@ LEVELS: Final = (None, *Level)
 TOKENS: Final = (None, "unknown", *(level.label for level in Level))
 
 
-@pytest.mark.parametrize("in_txn", [False, True])
-@pytest.mark.parametrize("token", TOKENS)
-@pytest.mark.parametrize("needed", LEVELS)
+@each_row("in_txn", [False, True])
+@each_row("token", TOKENS)
+@each_row("needed", LEVELS)
 def test_each_token_at_each_level(needed: Level | None, token: str | None, in_txn: bool) -> None:
     door = Door()
     has = next((level for level in Level if level.label == token), None)
@@ -137,7 +138,7 @@ def test_each_token_at_each_level(needed: Level | None, token: str | None, in_tx
         assert (found.person, found.level) == (ALICE, has)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("authorization", "token"),
     [
         (b"Bearer abc", "abc"),
@@ -167,7 +168,7 @@ def test_of_two_headers_the_last_counts_alone() -> None:
     assert Door().visit(b"Bearer one", b"Basic x").token is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("said", "is_let_in"),
     [
         (b"same-origin", True),

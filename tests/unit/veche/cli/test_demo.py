@@ -11,6 +11,7 @@ from nacl.signing import SigningKey
 
 from appservices.agency import demo as office_demo
 from appservices.agency.config import AgencySection
+from appservices.app.config import AppSection
 from appservices.payments import demo as payments_demo
 from appservices.payments.config import OrganisationSection, PaymentsSection
 from appservices.payments.demo.bank import ACCOUNT
@@ -37,10 +38,12 @@ if TYPE_CHECKING:
 SECTIONS: dict[str, type[Section]] = {
     **KERNEL_SECTIONS,
     "agency": AgencySection,
+    "app": AppSection,
     "payments": PaymentsSection,
     "widgets": WidgetsSection,
 }
 PAGES_URL = "http://localhost:8124"
+APP_URL = "http://localhost:8125"
 ADDRESSES = ("http://localhost:8123", PAGES_URL)
 DEFINITIONS = ROOT / "config" / "services"
 
@@ -67,7 +70,7 @@ def services_configuration(folder: Path) -> str:
 
 
 def place(folder: Path) -> demo.Place:
-    return demo.Place(folder, ROOT / "config", 8010, "http://localhost:8008", PAGES_URL)
+    return demo.Place(folder, ROOT / "config", 8010, "http://localhost:8008", PAGES_URL, APP_URL)
 
 
 def office() -> dict[str, Any]:
@@ -94,6 +97,17 @@ def test_the_bot_of_the_office_is_the_one_that_people_are_told_to_write_to() -> 
 
     assert bot == office_demo.OFFICE_BOT
     assert is_of_namespace(bot, demo.SERVER_NAME)
+
+
+def test_the_app_says_first_how_much_money_newcomers_get_and_how_long_a_key_waits(
+    tmp_path: Path,
+) -> None:
+    written = yaml.safe_load(services_configuration(tmp_path))
+
+    for text in written["app"]["notice"].values():
+        assert written["payments"]["newcomer_grant"] in text
+    assert "one minute" in written["app"]["notice"]["en"]
+    assert written["approvals"]["key_hold"] == "1 min"
 
 
 def test_the_staff_of_the_office_are_people_of_the_demo() -> None:
@@ -147,7 +161,9 @@ def test_the_operator_key_is_made_once_and_the_crypto_takes_it(tmp_path: Path) -
 def test_the_welcome_has_all_that_a_newcomer_needs_and_fits_the_terminal(tmp_path: Path) -> None:
     passwords = {person.name: f"password-of-{person.name}" for person in demo.PEOPLE}
     parts = demo.demo_parts(place(tmp_path))
-    text = world.welcome(8123, passwords, tmp_path, pages_url=PAGES_URL, parts=parts)
+    text = world.welcome(
+        8123, passwords, tmp_path, pages_url=PAGES_URL, app_url=APP_URL, parts=parts
+    )
 
     assert f". {tmp_path}/shop/env" in text
     bots = (office_demo.OFFICE_BOT, payments_demo.PAYMENTS_BOT, signing_demo.SIGNING_BOT)

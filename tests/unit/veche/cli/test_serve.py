@@ -100,7 +100,9 @@ def rest(process: Process) -> tuple[list[str], str]:
     return lines, err
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGINT]
+)
 def test_a_signal_stops_the_host_in_order(processes: list[Process], number: int) -> None:
     process = launch()
     processes.append(process)
@@ -142,6 +144,7 @@ def test_memory_is_laid_for_long_after_the_start(processes: list[Process]) -> No
     assert rest(process)[0] == ["starting", "started", "stopping", "stopped"]
 
 
+@pytest.mark.long
 def test_a_second_signal_changes_nothing(processes: list[Process]) -> None:
     process = launch(stop="await deferLater(reactor, 0.3)")
     processes.append(process)

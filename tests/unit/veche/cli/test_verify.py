@@ -22,6 +22,7 @@ from tests.support.receipts import (
     ledger_of,
     published,
 )
+from tests.support.tables import each_row
 from tests.support.tree_proofs import consistency_proof
 from veche.cli.main import main
 from veche.protocol.ids import hex_of_ulid
@@ -279,7 +280,7 @@ class TestOnline:
         assert code == 3
         assert "cannot be reached" in err
 
-    @pytest.mark.parametrize(
+    @each_row(
         "url", ["", "x", "http://example.org", "ftp://example.org", "https://", "https://a@b.org"]
     )
     def test_only_safe_addresses_are_asked(self, url: str) -> None:

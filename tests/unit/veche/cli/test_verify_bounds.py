@@ -47,7 +47,8 @@ def test_a_hostile_file_takes_no_more_than_its_bounds(name: str, tmp_path: Path)
     assert took.memory_bytes < MEMORY_BYTES_MAX
 
 
-@pytest.mark.parametrize("name", some([*LARGE], ordinary=1))
+@pytest.mark.long
+@pytest.mark.parametrize("name", LARGE)
 def test_the_largest_honest_files_are_judged(name: str, tmp_path: Path) -> None:
     took = _verified(LARGE[name](), tmp_path)
 

@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from appservices.signing.keys.csc import ProviderClient, ProviderSection
 from appservices.signing.keys.stampers import place_of
 from appservices.signing.sign_command.session import read_link
+from tests.support.tables import each_row
 from veche.protocol.addresses import split_address
 from veche.protocol.errors import ConfigError, MalformedError
 from veche.runtime.files.signed_files import fetch_lists
@@ -18,7 +19,7 @@ from veche.runtime.web.http_client import Connections
 NONE = ("https://[", "https://[::1", "https://a:99999/", "https://a:b/", "https://[x]/", "")
 
 
-@pytest.mark.parametrize("url", NONE)
+@each_row("url", NONE)
 def test_what_is_no_address_has_no_host(url: str) -> None:
     parts = split_address(url)
 
@@ -38,7 +39,7 @@ def test_whoever_made_a_file_cannot_make_its_reader_fall_over(
         Site(url)
 
 
-@pytest.mark.parametrize("url", NONE[:-1])
+@each_row("url", NONE[:-1])
 def test_nobody_is_asked_at_an_address_that_is_none(url: str) -> None:
     section = ProviderSection.model_validate({"url": url, "networks": ("10.0.0.0/8",)})
     with pytest.raises(ConfigError, match="should be as https://"):

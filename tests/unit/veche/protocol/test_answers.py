@@ -3,7 +3,6 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from tests.support.prompts import (
     standing,
     words,
 )
+from tests.support.tables import each_row
 from veche.protocol.answers import (
     PROMPTS_MAX,
     Chosen,
@@ -113,14 +113,14 @@ def read(inbound: Inbound, *prompts: OpenPrompt, now_ms: int = NOW_MS) -> object
     return read_answer(inbound, prompts or (standing(PROMPT),), now_ms)
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@each_row("name", ANSWERS)
 def test_every_way_to_answer_gives_the_same_choice(name: str) -> None:
     event_type, content, via = ANSWERS[name]
 
     assert read(said(content, event_type)) == Chosen(ID, "pay", None, via)  # type: ignore[arg-type]  # of the table
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@each_row("name", ANSWERS)
 def test_an_edit_of_an_answer_never_answers(name: str) -> None:
     event_type, content, _ = ANSWERS[name]
     edit = content.get("m.relates_to", {})
@@ -129,7 +129,7 @@ def test_an_edit_of_an_answer_never_answers(name: str) -> None:
     assert read(said(edited, event_type)) == NoAnswer(None)
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@each_row("name", ANSWERS)
 def test_a_state_event_never_answers(name: str) -> None:
     event_type, content, _ = ANSWERS[name]
 
@@ -161,7 +161,7 @@ def expected(
     return RefusalReason.TRUST_TOO_LOW if given < wanted else None
 
 
-@pytest.mark.parametrize("name", TARGETED)
+@each_row("name", TARGETED)
 def test_who_answers_when_and_how_surely_decides_for_every_way(name: str) -> None:
     event_type, content, via = TARGETED[name]
     for state, sender, time, given_, wanted in itertools.product(
@@ -212,7 +212,7 @@ def test_a_prompt_for_many_uses_takes_a_second_answer() -> None:
 # --- what is no choice ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("event_type", "content", "reason"),
     [
         ("m.room.message", words("4", replied()), RefusalReason.UNKNOWN_CHOICE),
@@ -270,7 +270,7 @@ def test_what_is_no_choice_is_refused_and_says_why(
     assert read(said(content, event_type)) == Refused(ID, reason)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("event_type", "content"),
     [
         ("m.room.message", words("what is this about?")),
@@ -333,7 +333,7 @@ def two_prompts() -> tuple[OpenPrompt, OpenPrompt]:
     return standing(newer, "$newer"), standing(PROMPT)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "outcome"),
     [
         ("pay", Chosen(ID, "pay", None, "text")),
@@ -378,7 +378,7 @@ def test_bare_words_pass_closed_prompts() -> None:
     assert read(said(words("1")), closed, standing(PROMPT)) == Chosen(ID, "pay", None, "text")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("state", "reason"),
     [
         (PromptState.ANSWERED, RefusalReason.DOUBLED),

@@ -20,6 +20,7 @@ from tests.support.keys import (
     unpadded_base64,
 )
 from tests.support.node import WIDGETS, node, why_no_node
+from tests.support.tables import each_row
 from veche.protocol.approval import (
     DOCUMENTS_MAX,
     SHOWN_BYTES_MAX,
@@ -90,7 +91,7 @@ def signed(kind: str = "payment", **changes: Any) -> dict[str, Any]:
     return BrowserKey().signed({"v": 1, **asked(kind, **changes), "at_ms": 5})
 
 
-@pytest.mark.parametrize("kind", SHOWN)
+@each_row("kind", SHOWN)
 def test_what_is_signed_is_what_was_received(kind: str) -> None:
     received = signed(kind)
 
@@ -98,8 +99,8 @@ def test_what_is_signed_is_what_was_received(kind: str) -> None:
     assert signed_bytes(read.approval) == canonical_json(received["approval"])
 
 
-@pytest.mark.parametrize("kind", SHOWN)
-@pytest.mark.parametrize("other", SHOWN)
+@each_row("kind", SHOWN)
+@each_row("other", SHOWN)
 def test_each_kind_shows_its_own_fields(kind: str, other: str) -> None:
     content = {**asked(kind), "shown": SHOWN[other]}
 
@@ -110,7 +111,7 @@ def test_each_kind_shows_its_own_fields(kind: str, other: str) -> None:
             parse(AskedApproval, content)
 
 
-@pytest.mark.parametrize("kind", SHOWN)
+@each_row("kind", SHOWN)
 def test_no_field_is_missing_and_none_is_added(kind: str) -> None:
     optional = {"cap", "period", "until_ms", "key", "documents", "hand", "title_sha256"}
     for field in SHOWN[kind].keys() - optional:
@@ -127,7 +128,7 @@ def test_no_field_is_missing_and_none_is_added(kind: str) -> None:
 DIGEST = "A" * 43
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("titles", "is_good"),
     [
         ({"title": "Lease"}, True),
@@ -138,7 +139,7 @@ DIGEST = "A" * 43
         ({"title_sha256": ""}, False),
     ],
 )
-@pytest.mark.parametrize("where", ["document", "clause"])
+@each_row("where", ["document", "clause"])
 def test_a_title_is_shown_or_the_digest_of_one_that_the_service_does_not_know(
     where: str, titles: dict[str, str], *, is_good: bool
 ) -> None:
@@ -157,7 +158,7 @@ def test_a_title_is_shown_or_the_digest_of_one_that_the_service_does_not_know(
             parse(AskedApproval, content)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "amount",
     [
         {"minor": 0, "currency": "EUR"},
@@ -175,7 +176,7 @@ def test_a_payment_shows_an_amount_that_is_one(amount: Any) -> None:
         parse(AskedApproval, asked("payment", amount=amount))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "hidden",
     [
         "\u202e",  # turns round what follows
@@ -234,7 +235,7 @@ def test_a_field_without_a_value_is_not_asked() -> None:
     assert json.loads(shown_bytes(shown)) == {"what": "x", "text": "y"}
 
 
-@pytest.mark.parametrize("nonce", ["", NONCE[1:], NONCE + "a", NONCE.upper(), "1" * 32])
+@each_row("nonce", ["", NONCE[1:], NONCE + "a", NONCE.upper(), "1" * 32])
 def test_a_nonce_has_its_form(nonce: str) -> None:
     with pytest.raises(MalformedError):
         parse(AskedApproval, {**asked(), "nonce": nonce})
@@ -276,7 +277,7 @@ def test_a_signature_of_another_key_or_over_something_else_does_not() -> None:
             verify(public, data, signature)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("r", "s"), [(0, 1), (1, 0), (ORDER, 1), (1, ORDER), (2**256 - 1, 1), (1, 2**256 - 1), (1, 1)]
 )
 def test_a_signature_out_of_range_does_not_count(r: int, s: int) -> None:
@@ -369,7 +370,7 @@ def test_the_digest_of_documents_does_not_depend_on_their_order() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     "change",
     [
         {"sha256": HASH},

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.protocol.canonical import DEPTH_MAX, INTEGER_MAX, canonical, plain
 from veche.protocol.errors import MalformedError
 
@@ -19,7 +20,7 @@ def nested(levels: int) -> dict[str, Any]:
     return value
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "data"),
     [
         ({}, "{}"),
@@ -34,7 +35,7 @@ def test_canonical_json_is_that_of_the_spec(value: dict[str, Any], data: str) ->
     assert canonical(value) == data.encode()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "field"),
     [
         ({"a": 1.0}, r"content\.a"),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.prompts import BOT
+from tests.support.tables import each_row
 from veche.protocol import message
 from veche.protocol.commands import (
     BACK,
@@ -45,8 +46,8 @@ def test_the_label_that_a_button_sends_with_its_answer_is_no_command(key: str) -
     assert read_command(content, KERNEL_COMMANDS, "en") == ParsedCommand(CANCEL, "")
 
 
-@pytest.mark.parametrize("mark", ["", "!", "/"])
-@pytest.mark.parametrize(
+@each_row("mark", ["", "!", "/"])
+@each_row(
     ("word", "command"),
     [
         ("help", HELP),
@@ -82,7 +83,7 @@ def test_a_command_is_one_word_in_any_language(mark: str, word: str, command: Co
     assert parsed(text, "ru") == ParsedCommand(command, "")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "argument"),
     [
         ("language de", "de"),
@@ -100,7 +101,7 @@ def test_with_a_mark_a_command_may_be_followed_by_anything() -> None:
     assert parsed("!help me with my taxes") == ParsedCommand(HELP, "me with my taxes")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "",
@@ -153,7 +154,7 @@ def structured(command: object, arguments: object = None) -> dict[str, Any]:
     return {"msgtype": "m.text", "body": "/x", "org.matrix.msc4391.command": given_}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "argument"),
     [
         (structured("language", {"language": "de"}), "de"),
@@ -171,7 +172,7 @@ def test_a_command_is_read_from_structure_or_text(content: dict[str, Any], argum
     assert read_command(content, KERNEL_COMMANDS, "en") == ParsedCommand(LANGUAGE, argument)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "content",
     [
         {},
@@ -227,7 +228,7 @@ def test_an_argument_is_published_in_both_spellings() -> None:
 # --- words --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_command_that_help_shows_can_be_typed(language: str) -> None:
     shown = message.body(help_doc(KERNEL_COMMANDS, CATALOGUE, language))
 
@@ -246,7 +247,7 @@ def test_no_word_stands_for_two_commands_in_any_language() -> None:
     assert [word for word, commands in owners.items() if len(commands) > 1] == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "language"),
     [
         ("en", "en"),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.protocol.errors import MalformedError
 from veche.protocol.message import (
     Bold,
@@ -54,7 +55,7 @@ def test_a_document_comes_back_from_json(doc: Doc) -> None:
     assert (body(again), html(again)) == (body(doc), html(doc))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "value",
     [
         None,

@@ -8,6 +8,7 @@ import pytest
 import veche
 from homeserver_modules.event_guard.families import load_families
 from tests.support.events_page import EXAMPLES, events_page
+from tests.support.tables import each_row
 from veche.contracts.agency.case import NAME_CHARACTERS_MAX, RULE_CHARACTERS_MAX, CaseCard
 from veche.contracts.agency.document import (
     FILE_KEYS_MAX,
@@ -44,7 +45,7 @@ def test_the_families_are_those_of_the_protocol() -> None:
     assert FAMILIES["org.veche.act"] is ActReceipt
 
 
-@pytest.mark.parametrize("key", EXAMPLES)
+@each_row("key", EXAMPLES)
 def test_every_example_is_of_its_family(key: str) -> None:
     example = dict(EXAMPLES[key])
 
@@ -54,19 +55,19 @@ def test_every_example_is_of_its_family(key: str) -> None:
     assert model.model_dump(mode="json", exclude_none=True, exclude_unset=True) == example
 
 
-@pytest.mark.parametrize("key", EXAMPLES)
-@pytest.mark.parametrize("version", [None, 0, 2, "1"])
+@each_row("key", EXAMPLES)
+@each_row("version", [None, 0, 2, "1"])
 def test_another_version_is_refused(key: str, version: object) -> None:
     with pytest.raises(MalformedError, match=r"body\.v"):
         parse(FAMILIES[key], {**EXAMPLES[key], "v": version})
 
 
-@pytest.mark.parametrize("key", EXAMPLES)
+@each_row("key", EXAMPLES)
 def test_unknown_fields_are_passed_over(key: str) -> None:
     assert parse(FAMILIES[key], {**EXAMPLES[key], "later": 1})
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "field"),
     [
         ({"id": "case-1"}, "id"),
@@ -107,7 +108,7 @@ def test_a_case_need_have_no_clock() -> None:
     assert (card.clock, card.step, card.sealed) == (None, None, None)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "field"),
     [
         ({"kind": "x" * (KIND_CHARACTERS_MAX + 1)}, "kind"),
@@ -152,7 +153,7 @@ def test_the_reference_is_what_the_models_say() -> None:
     )
 
 
-@pytest.mark.parametrize("key", FAMILIES)
+@each_row("key", FAMILIES)
 def test_the_reference_has_every_field_of_every_family_with_its_meaning(key: str) -> None:
     page = events_page()
     section = page[page.index(f"### `{key}`") :]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from homeserver_modules.event_guard.families import load_families
 from tests.support.events_page import EXAMPLES
 from tests.support.golden import check_golden
 from tests.support.prompts import ALICE, BOT, NOW_MS, a_prompt, referring, said, standing
 from tests.support.rendered import check_message
+from tests.support.tables import each_row
 from veche.protocol import message
 from veche.protocol.answers import Chosen, RefusalReason, read_answer, refusal_text
 from veche.protocol.commands import KERNEL_COMMANDS, LANGUAGE, command_description, help_doc
@@ -131,7 +130,7 @@ MESSAGES: dict[str, Callable[[], Content]] = {
 }
 
 
-@pytest.mark.parametrize("name", MESSAGES)
+@each_row("name", MESSAGES)
 def test_every_kind_of_message_obeys_the_rules_and_is_as_it_was(name: str) -> None:
     content = MESSAGES[name]()
 
@@ -139,7 +138,7 @@ def test_every_kind_of_message_obeys_the_rules_and_is_as_it_was(name: str) -> No
     check_golden(GOLDEN / f"{name}.json", content)
 
 
-@pytest.mark.parametrize("name", MESSAGES)
+@each_row("name", MESSAGES)
 def test_what_rides_beside_a_message_is_of_its_family(name: str) -> None:
     content = MESSAGES[name]()
     carried = content.get("m.new_content", content)
@@ -166,8 +165,8 @@ def test_no_golden_file_is_left_over() -> None:
     assert {path.name for path in GOLDEN.iterdir()} == names
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", ["prompt", "refusal", "help"])
+@each_row("language", LANGUAGES)
+@each_row("name", ["prompt", "refusal", "help"])
 def test_kernel_messages_obey_the_rules_in_every_language(name: str, language: str) -> None:
     contents: dict[str, Any] = {
         "prompt": prompt_content(PROMPT, INTRO, CATALOGUE, language),

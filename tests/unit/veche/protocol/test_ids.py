@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.protocol.ids import ULID_PATTERN, as_event_id, derived_ulid, effect_id, ulid
 
 MS_MAX = (1 << 48) - 1
@@ -23,7 +24,7 @@ def test_ulids_sort_by_time(at_ms: int) -> None:
     assert ulid(at_ms, b"\xff" * 10) < ulid(at_ms + 1, bytes(10))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("at_ms", "entropy"),
     [(-1, bytes(10)), (MS_MAX + 1, bytes(10)), (0, bytes(9)), (0, bytes(11))],
 )
@@ -52,7 +53,7 @@ def test_an_event_id_is_taken(value: str) -> None:
     assert as_event_id(value) == value
 
 
-@pytest.mark.parametrize(
+@each_row(
     "value", [None, 5, ["$a"], "", "$", "a", "!a", "$a b", "$a\x00", "$\ud800", "$" + "x" * 255]
 )
 def test_what_no_database_takes_is_no_event_id(value: object) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.protocol.canonical import DEPTH_MAX, INTEGER_MAX
 from veche.protocol.errors import MalformedError
 from veche.protocol.json_reader import NODES_MAX, check_json, read_content, read_json, read_relayed
@@ -55,10 +56,8 @@ def test_whatever_a_server_passes_on_can_be_written_again_or_is_malformed(data: 
     json.dumps(content, allow_nan=False).encode()
 
 
-@pytest.mark.parametrize("depth", [DEPTH_MAX + 4, 500, 20_000])
-@pytest.mark.parametrize(
-    "unit", [(b"[", b"]"), (b'{"a":', b"}"), (b'["]",[],', b"]"), (b'{"\\"{":1,"x":', b"}")]
-)
+@each_row("depth", [DEPTH_MAX + 4, 500, 20_000])
+@each_row("unit", [(b"[", b"]"), (b'{"a":', b"}"), (b'["]",[],', b"]"), (b'{"\\"{":1,"x":', b"}")])
 def test_what_one_person_nests_too_deeply_spoils_no_other(
     depth: int, unit: tuple[bytes, bytes]
 ) -> None:
@@ -71,25 +70,21 @@ def test_what_one_person_nests_too_deeply_spoils_no_other(
     json.dumps(read)
 
 
-@pytest.mark.parametrize(
-    "number", [b"1e999", b"-1e999", b"NaN", b"Infinity", b"9007199254740992", b"9" * 5_000]
-)
+@each_row("number", [b"1e999", b"-1e999", b"NaN", b"Infinity", b"9007199254740992", b"9" * 5_000])
 def test_a_number_that_is_none_or_too_large_is_left_out_of_what_is_passed_on(number: bytes) -> None:
     read = read_relayed(b'{"events":[{"n":%b},{"n":9007199254740991}]}' % number)
 
     assert read == {"events": [{"n": None}, {"n": INTEGER_MAX}]}
 
 
-@pytest.mark.parametrize("digits", [17, 309, 310, 4_299, 5_000])
-@pytest.mark.parametrize("sign", [b"", b"-"])
+@each_row("digits", [17, 309, 310, 4_299, 5_000])
+@each_row("sign", [b"", b"-"])
 def test_no_integer_is_too_long_to_be_refused(digits: int, sign: bytes) -> None:
     with pytest.raises(MalformedError):
         read_json(b'{"any": %b%b}' % (sign, b"9" * digits))
 
 
-@pytest.mark.parametrize(
-    "unit", [b"[]", b"{}", b"1", b'{"a":1}', b'""', b'{"\\"[":[]}', b'"\\\\",[]']
-)
+@each_row("unit", [b"[]", b"{}", b"1", b'{"a":1}', b'""', b'{"\\"[":[]}', b'"\\\\",[]'])
 def test_values_are_counted_before_they_are_made(unit: bytes) -> None:
     most = b"[" + b",".join([unit] * (NODES_MAX // (unit.count(b",") + 1) + 1)) + b"]"
     with pytest.raises(MalformedError, match="values"):
@@ -102,7 +97,7 @@ def test_marks_inside_of_texts_are_no_values() -> None:
     assert read_json(json.dumps([text]).encode()) == [text]
 
 
-@pytest.mark.parametrize("unit", [b'\\"', b'"', b"\\", b'"\\', b'",', b"[" * 99, b'{"a":', b"9"])
+@each_row("unit", [b'\\"', b'"', b"\\", b'"\\', b'",', b"[" * 99, b'{"a":', b"9"])
 def test_no_document_takes_long_to_refuse(unit: bytes) -> None:
     data = unit * ((1 << 20) // len(unit))
     began_s = time.process_time()
@@ -126,7 +121,7 @@ def test_a_bound_of_depth_is_the_same_for_what_is_read_elsewhere() -> None:
         check_json({"any": deep}, "content")
 
 
-@pytest.mark.parametrize("wrong", [["x"], {"a": 1}, None, 1, True])
+@each_row("wrong", [["x"], {"a": 1}, None, 1, True])
 def test_a_standard_field_of_another_type_is_as_if_it_were_not_there(wrong: Any) -> None:
     relation = {"rel_type": wrong, "event_id": "$a", "key": wrong, "x": wrong}
     content = {"msgtype": wrong, "body": "hello", "membership": wrong, "m.relates_to": relation}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.rendered import check_message, ours, words_of_html
+from tests.support.tables import each_row
 from veche.protocol import message
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import MalformedError, TooLargeError
@@ -38,7 +39,7 @@ FILE = {"v": "v2", "url": "mxc://example.org/x", "iv": "aaaa", "hashes": {"sha25
 # --- text and HTML ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("block", "body", "html"),
     [
         (Heading("Your case"), "Your case", "<h4>Your case</h4>"),
@@ -85,7 +86,7 @@ def test_blocks_are_apart_by_an_empty_line() -> None:
     assert message.body((Heading("A"), Paragraph("b"))) == "A\n\nb"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("block", "body"),
     [
         (Facts([("Payee", "Ann\nAmount: 1.00 EUR")]), "Payee: Ann Amount: 1.00 EUR"),
@@ -106,7 +107,7 @@ def test_a_value_cannot_write_a_line_of_its_own_nor_turn_one_around(
     assert words_of_html(message.html((block,))) == sorted(body.split())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "url",
     [
         "https://example.org",
@@ -121,7 +122,7 @@ def test_a_link_may_lead_to_https_and_to_this_machine(url: str) -> None:
     assert Link("there", url).url == url
 
 
-@pytest.mark.parametrize(
+@each_row(
     "url",
     [
         "",
@@ -180,7 +181,7 @@ def test_a_payload_of_a_feature_of_others_may_stand_beside_the_text() -> None:
     assert message.text(SIMPLE, payload={"org.example.x": {"v": 1}})["org.example.x"] == {"v": 1}
 
 
-@pytest.mark.parametrize(
+@each_row(
     "key", ["body", "m.relates_to", "m.new.key", "msgtype", "org.matrix.msc1767.text", "org.veche"]
 )
 def test_no_key_that_means_something_to_clients_may_stand_beside_the_text(key: str) -> None:
@@ -188,9 +189,7 @@ def test_no_key_that_means_something_to_clients_may_stand_beside_the_text(key: s
         message.text(SIMPLE, payload={key: {}})
 
 
-@pytest.mark.parametrize(
-    "value", [{"x": 1.5}, {"x": 2**53}, {"x": "\ud800"}, {1: "x"}, {"x": {"y": [b"z"]}}]
-)
+@each_row("value", [{"x": 1.5}, {"x": 2**53}, {"x": "\ud800"}, {1: "x"}, {"x": {"y": [b"z"]}}])
 def test_a_payload_without_canonical_json_is_refused(value: dict[Any, Any]) -> None:
     with pytest.raises(MalformedError, match=r"org\.veche\.x"):
         message.text(SIMPLE, payload={"org.veche.x": value})
@@ -287,7 +286,7 @@ def test_a_picture_is_one_to_clients_too() -> None:
 # --- relations ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "key", "reply", "relates"),
     [
         (RelationKind.REPLACE, None, None, {"rel_type": "m.replace", "event_id": "$event"}),
@@ -329,7 +328,7 @@ def test_relations_have_the_shapes_of_the_spec(
     assert message.relation(kind, EVENT, key, reply) == relates
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "key"),
     [
         (RelationKind.ANNOTATION, None),

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from appservices.payments.core.order import OrderProblem, read_amount
 from tests.support.amounts import TYPED
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import read
 from veche.protocol.errors import MalformedError
 from veche.protocol.forms import FieldError
@@ -25,7 +26,7 @@ def eur(minor: int) -> Money:
     return Money(minor=minor, currency="EUR")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "minor"),
     [
         ("12.50 EUR", 1250),
@@ -54,7 +55,7 @@ def test_amounts_are_read_as_people_write_them(typed: str, minor: int) -> None:
     assert parse_money(typed) == eur(minor)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "money"),
     [
         ("1500 JPY", Money(minor=1500, currency="JPY")),
@@ -78,7 +79,7 @@ def test_where_one_currency_will_do_it_need_not_be_typed() -> None:
     assert parse_money("12.50 EUR", currency="EUR") == eur(1250)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "message"),
     [
         ("12.50", "currency"),
@@ -118,7 +119,7 @@ def test_what_is_no_clear_amount_is_refused_and_says_what_would_be_right(
     assert caught.value.field in {"amount", "currency"}
 
 
-@pytest.mark.parametrize(("typed", "currency", "minor"), TYPED)
+@each_row(("typed", "currency", "minor"), TYPED)
 def test_chats_forms_and_commands_take_the_same_amounts(
     typed: str, currency: str, minor: int | None
 ) -> None:
@@ -153,7 +154,7 @@ def test_the_largest_amount_is_read() -> None:
     assert parse_money(f"{'0' * 36} EUR").minor == 0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("currency", "digits"),
     [("EUR", 2), ("RSD", 2), ("HUF", 2), ("JPY", 0), ("ISK", 0), ("KWD", 3), ("CLF", 4)],
 )
@@ -161,13 +162,13 @@ def test_minor_units_are_those_of_iso_4217(currency: str, digits: int) -> None:
     assert minor_digits(currency) == digits
 
 
-@pytest.mark.parametrize("currency", ["eur", "EURO", "", "XYZ"])
+@each_row("currency", ["eur", "EURO", "", "XYZ"])
 def test_unknown_currencies_have_no_minor_units(currency: str) -> None:
     with pytest.raises(MalformedError, match="currency"):
         minor_digits(currency)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "content",
     [
         {"minor": 1.0, "currency": "EUR"},
@@ -186,7 +187,7 @@ def test_malformed_money_is_refused(content: dict[str, object]) -> None:
         parse(Money, content)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("money", "text"),
     [
         (eur(123450), "1234.50"),
@@ -202,7 +203,7 @@ def test_an_amount_in_whole_units(money: Money, text: str) -> None:
     assert as_decimal_text(money) == text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("language", "shown"),
     [
         ("en", "1,234.50 EUR"),

@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from tests.support.prompts import ALICE, BOT, MALLORY, NOW_MS, ROOM, a_prompt, said, standing
+from tests.support.tables import each_row
 from veche.protocol.answers import (
     Chosen,
     PromptState,
@@ -69,7 +70,7 @@ def test_a_form_is_filled_in_with_a_choice_or_without() -> None:
     assert judge_answer(answer(data=data), standing(PROMPT)) == Chosen(ID, "pay", None, "page")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("state", "changes", "reason"),
     [
         (PromptState.OPEN, {"sender": MALLORY}, RefusalReason.OUT_OF_SCOPE),
@@ -86,7 +87,7 @@ def test_what_does_not_count_in_the_room_does_not_count_on_a_page(
     assert judge_answer(answer(**changes), standing(PROMPT, state=state)) == Refused(ID, reason)
 
 
-@pytest.mark.parametrize("trust", Trust)
+@each_row("trust", Trust)
 def test_a_page_needs_the_trust_that_the_prompt_asks_for(trust: Trust) -> None:
     found = judge_answer(answer(trust=trust), standing(a_prompt(min_trust="verified")))
 

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from tests.support.prompts import ALICE, LABELS, NOW_MS, a_prompt
 from tests.support.rendered import check_message
+from tests.support.tables import each_row
 from veche.protocol import message
 from veche.protocol.errors import MalformedError
 from veche.protocol.forms import Field, FieldKind, Form
@@ -22,6 +23,7 @@ from veche.protocol.prompts import (
     REACTIONS_MAX,
     SCOPE_MAX,
     Answer,
+    ApproveHint,
     Choice,
     Prompt,
     TrustLabel,
@@ -31,8 +33,10 @@ from veche.protocol.prompts import (
 )
 from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 from veche.protocol.wire import parse
+from veche.runtime.web.public import PageLinks
 
 CATALOGUE = Catalogue.load("veche.protocol")
+MANDATE = {"what": "guardian bob", "text": "Bob agrees to large payments"}
 INTRO = (Heading("Invoice 17"), Paragraph("Water for October."))
 FORM = Form(fields=(Field(id="reason", kind=FieldKind.TEXT, label="Why?"),))
 
@@ -63,10 +67,43 @@ def test_the_text_of_a_prompt_is_complete() -> None:
     assert content["m.mentions"] == {"user_ids": [ALICE]}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("form", [None, FORM])
-@pytest.mark.parametrize("url", [None, "https://town.example/p/1"])
-@pytest.mark.parametrize("count", [0, 1, REACTIONS_MAX, REACTIONS_MAX + 1, CHOICES_MAX])
+@pytest.mark.parametrize(
+    ("kind", "shown", "words"),
+    [
+        (
+            "payment",
+            {
+                "payee": "shop",
+                "payee_name": "Shop",
+                "amount": {"minor": 1250, "currency": "EUR"},
+                "reference": "Bread",
+            },
+            "Approve 12.50 EUR with your key",
+        ),
+        ("mandate", MANDATE, "“Agree”: approve it with your key"),
+    ],
+)
+def test_the_link_to_what_is_approved_is_short_and_stands_behind_words(
+    kind: str, shown: dict[str, Any], words: str
+) -> None:
+    approve = {"kind": kind, "nonce": "a" * 32, "person": ALICE, "shown": shown}
+    choice = Choice.model_validate({"id": "agree", "label": "Agree", "approve": approve})
+    decline = Choice(id="decline", label="Decline")
+    prompt = a_prompt().model_copy(update={"choices": (choice, decline)})
+    url = PageLinks("https://veche.example.org").approve("a" * 32)
+
+    content = prompt_content(prompt, INTRO, CATALOGUE, "en", hints=[ApproveHint("agree", url)])
+
+    check_message(content)
+    assert f'<a href="{url}">{words}</a>' in content["formatted_body"]
+    assert content["body"].endswith(f"{words}\n{url}")
+    assert len(url) < 80
+
+
+@each_row("language", LANGUAGES)
+@each_row("form", [None, FORM])
+@each_row("url", [None, "https://town.example/p/1"])
+@each_row("count", [0, 1, REACTIONS_MAX, REACTIONS_MAX + 1, CHOICES_MAX])
 def test_every_prompt_obeys_the_rules_in_every_language(
     count: int, url: str | None, form: Form | None, language: str
 ) -> None:
@@ -160,7 +197,7 @@ def test_a_prompt_may_close_without_an_answer(reason: Any) -> None:
 # --- reactions ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("count", "keys"),
     [
         (0, ()),
@@ -201,7 +238,7 @@ def choices(*pairs: tuple[object, object]) -> list[dict[str, object]]:
     return [{"id": id_, "label": label} for id_, label in pairs]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "field"),
     [
         ({"v": 2}, "v"),
@@ -236,7 +273,7 @@ def test_a_malformed_prompt_is_refused_and_the_field_named(
         parse(Prompt, GOOD | changes)
 
 
-@pytest.mark.parametrize("missing", ["v", "id", "scope", "expires_at_ms"])
+@each_row("missing", ["v", "id", "scope", "expires_at_ms"])
 def test_a_prompt_that_lacks_a_field_is_refused(missing: str) -> None:
     with pytest.raises(MalformedError, match=missing):
         parse(Prompt, {k: v for k, v in GOOD.items() if k != missing})
@@ -255,7 +292,7 @@ def test_a_label_that_is_its_own_number_is_fine() -> None:
     assert parse(Prompt, GOOD | {"choices": choices(("a", "1"), ("b", "2"), ("c", "2025"))})
 
 
-@pytest.mark.parametrize(
+@each_row(
     "answer",
     [
         {"v": 1, "prompt": GOOD["id"], "data": {f"f{n}": 1 for n in range(ANSWER_FIELDS_MAX + 1)}},

@@ -3,10 +3,9 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.support.prompts import a_prompt
 from tests.support.rendered import check_message
+from tests.support.tables import each_row
 from veche.protocol import message
 from veche.protocol.answers import RefusalReason, refusal_text
 from veche.protocol.inbound import DeviceStanding
@@ -42,14 +41,14 @@ def test_every_refusal_says_what_is_wrong_and_that_nothing_changed_in_every_lang
         assert "{" not in message.body(doc)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_reason_has_words_of_its_own(language: str) -> None:
     texts = {told(reason, language=language) for reason in RefusalReason}
 
     assert len(texts) == len(RefusalReason)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("reason", "words"),
     [
         (RefusalReason.OUT_OF_SCOPE, "not for you"),
@@ -65,7 +64,7 @@ def test_a_refusal_says_what_to_do_next(reason: RefusalReason, words: str) -> No
     assert words in told(reason)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("standing", "words"),
     [
         (DeviceStanding.NOT_ENCRYPTED, "reactions never are"),
@@ -83,7 +82,7 @@ def test_where_the_trust_is_too_low_the_device_decides_the_words(
     assert words in told(RefusalReason.TRUST_TOO_LOW, standing=standing)
 
 
-@pytest.mark.parametrize("standing", [None, *DeviceStanding])
+@each_row("standing", [None, *DeviceStanding])
 def test_what_needs_a_signature_says_so_whatever_the_device(
     standing: DeviceStanding | None,
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field, model_validator
 
+from tests.support.tables import each_row
 from veche.protocol.errors import MalformedError
 from veche.protocol.wire import Wire, parse
 
@@ -24,7 +25,7 @@ class Order(Wire):
         return self
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "field", "words"),
     [
         ([], "body", "should be an object"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.acts import AT_MS, LOG, ORIGIN, OTHER_LOG, acts_file, an_act, some_acts
+from tests.support.tables import each_row
 from veche.protocol.acts import ActClass
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.transparency.act_proof import (
@@ -58,7 +59,7 @@ def test_one_learns_what_the_organisation_did() -> None:
     }
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 33])
+@each_row("count", [0, 1, 2, 33])
 def test_any_number_of_acts_is_proven(count: int) -> None:
     assert len(verify_acts(acts_file(some_acts(count)), KEYS).acts) == count
 
@@ -71,7 +72,7 @@ def test_acts_of_a_case_need_not_follow_one_another_but_a_gap_is_seen() -> None:
     assert [act.seq for act in proven.acts] == [1, 4]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("file", "fault"),
     [
         ({}, "not_acts"),
@@ -103,7 +104,7 @@ def test_what_is_not_proven_is_refused_for_its_reason(file: Any, fault: str) -> 
     assert verdict(file) == fault
 
 
-@pytest.mark.parametrize(
+@each_row(
     "changes",
     [
         {"agency": "other"},

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.protocol.errors import BadSignatureError, MalformedError, TooLargeError
 from veche.transparency import envelope
 from veche.transparency.envelope import ENVELOPE_BYTES_MAX, SIGNATURES_MAX, verify_ed25519
@@ -42,7 +43,7 @@ def test_a_second_signer_and_what_is_unsigned_change_nothing() -> None:
     envelope.verify(both, "state.example", {"ed25519:a": envelope.public_key(other)})
 
 
-@pytest.mark.parametrize(
+@each_row(
     "changed",
     [
         {**SIGNED, "title": "Strasse"},
@@ -124,7 +125,7 @@ def test_signatures_of_one_signer_have_a_bound() -> None:
         envelope.verify({**BODY, "signatures": {TOWN: many}}, TOWN, KEYS)
 
 
-@pytest.mark.parametrize("value", [1.5, 2**53, "\ud800", b"x"])
+@each_row("value", [1.5, 2**53, "\ud800", b"x"])
 def test_what_has_no_canonical_json_is_neither_signed_nor_verified(value: object) -> None:
     with pytest.raises(MalformedError):
         envelope.sign({"x": value}, TOWN, KEY)
@@ -226,7 +227,7 @@ def test_of_crafted_signatures_only_the_honest_one_verifies() -> None:
     assert sum(verdicts) == 1
 
 
-@pytest.mark.parametrize(("key_bytes", "signature_bytes"), [(31, 64), (33, 64), (32, 63), (32, 65)])
+@each_row(("key_bytes", "signature_bytes"), [(31, 64), (33, 64), (32, 63), (32, 65)])
 def test_other_lengths_are_never_right(key_bytes: int, signature_bytes: int) -> None:
     key, message = envelope.public_key(KEY), b"m"
     signature = KEY.sign(message).signature

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from tests.support.tree_proofs import consistency_proof, inclusion_proof
 from veche.transparency.merkle import (
     EMPTY_ROOT,
@@ -74,13 +75,13 @@ def tree(size: int) -> tuple[list[bytes], list[bytes]]:
     return entries, [leaf_hash(entry) for entry in entries]
 
 
-@pytest.mark.parametrize("size", range(9))
+@each_row("size", range(9))
 def test_roots_are_as_published(size: int) -> None:
     assert root(ENTRIES[:size]).hex() == ROOTS[size]
     assert sha256().digest() == EMPTY_ROOT
 
 
-@pytest.mark.parametrize("place", INCLUSIONS)
+@each_row("place", INCLUSIONS)
 def test_inclusion_proofs_are_as_published(place: tuple[int, int]) -> None:
     index, size = place
     path = inclusion_proof(HASHES[:size], index)
@@ -89,7 +90,7 @@ def test_inclusion_proofs_are_as_published(place: tuple[int, int]) -> None:
     assert includes(bytes.fromhex(ROOTS[size]), ENTRIES[index], index, size, path)
 
 
-@pytest.mark.parametrize("between", CONSISTENCIES)
+@each_row("between", CONSISTENCIES)
 def test_consistency_proofs_are_as_published(between: tuple[int, int]) -> None:
     old, new = between
     path = consistency_proof(HASHES[:new], old)
@@ -99,7 +100,7 @@ def test_consistency_proofs_are_as_published(between: tuple[int, int]) -> None:
     assert extends((old, old_root), (new, new_root), path)
 
 
-@pytest.mark.parametrize("size", [*range(1, 34), 64, 65])
+@each_row("size", [*range(1, 34), 64, 65])
 def test_every_entry_is_proved_and_no_other(size: int) -> None:
     entries, hashes = tree(size)
     tree_root = root(entries)
@@ -111,7 +112,7 @@ def test_every_entry_is_proved_and_no_other(size: int) -> None:
             assert not includes(tree_root, entry, wrong, size, path)
 
 
-@pytest.mark.parametrize("new", [*range(1, 18), 33])
+@each_row("new", [*range(1, 18), 33])
 def test_every_earlier_tree_is_proved_and_no_other(new: int) -> None:
     entries, hashes = tree(new)
     for old in range(1, new + 1):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.protocol.errors import BadSignatureError, MalformedError
 from veche.transparency import envelope
 from veche.transparency.notes import (
@@ -71,7 +72,7 @@ class TestNotes:
         with pytest.raises(BadSignatureError, match="EnochRoot"):
             open_note(f"{TEXT}\n{BY_PETER}{wrong}", keys)
 
-    @pytest.mark.parametrize(
+    @each_row(
         "note",
         [
             "",
@@ -146,7 +147,7 @@ class TestKeys:
     def test_a_key_is_written_as_it_was_read(self, text: str) -> None:
         assert read_verifier_key(text).to_text() == text
 
-    @pytest.mark.parametrize(
+    @each_row(
         "text",
         [
             "",
@@ -170,7 +171,7 @@ class TestKeys:
         with pytest.raises(MalformedError):
             read_verifier_key(text)
 
-    @pytest.mark.parametrize("name", ["", "a b", "a+b", "ж", "n" * 256])
+    @each_row("name", ["", "a b", "a+b", "ж", "n" * 256])
     def test_nobody_signs_in_a_name_that_cannot_be_read(self, name: str) -> None:
         with pytest.raises(ValueError, match="name"):
             NoteSigner(name, bytes(32))
@@ -204,7 +205,7 @@ class TestCheckpoints:
 
         assert open_checkpoint(LOG.sign(point.to_text()), KEYS).size == size
 
-    @pytest.mark.parametrize(
+    @each_row(
         "text",
         [
             "example.org/log\n7\n",

@@ -1,158 +1,148 @@
 /**
- * Home: first what waits for an answer, then the open cases with their clocks, the services one
- * uses, and what is closed, folded.
+ * Home as an inbox: what waits for the person first, then what goes on by itself, the balance, and
+ * the newest conversations.
  *
- * @typedef {import("../agency.js").CaseEntry} CaseEntry
+ * @typedef {import("../../cases/agency.js").CaseEntry} CaseEntry
+ * @typedef {import("../../wallet/api.js").Wallet} Wallet
  */
 import { html, nothing } from "lit";
-import { plural, showDate, t } from "../../kit/i18n.js";
+import { followCases } from "../../cases/agency.js";
+import { View } from "../../cases/view.js";
+import { caseRow, closedRow, isOver } from "../../cases/views/home.js";
+import { plural, showDateTime, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
+import { meta } from "../../kit/page.js";
 import { session } from "../../kit/session.js";
-import { signInHref } from "../../kit/shell.js";
-import { followCases, homes } from "../agency.js";
-import "../elements/clock.js";
+import { followWallet } from "../../wallet/api.js";
+import { paymentRow } from "../../wallet/parts.js";
+import { paymentHref } from "../../wallet/route.js";
+import { account, whenAccountChanges } from "../account/account.js";
+import { setCount } from "../counts.js";
+import { papers, paperRow } from "../elements/papers.js";
 import { hrefOf } from "../route.js";
-import { safeHref } from "../safe.js";
-import { View } from "../view.js";
 
-const SERVICES_MAX = 6;
 const ROWS = 3;
+const NEWS_MAX = 4;
 
-/** @param {CaseEntry} entry @returns {boolean} served ones too: one may ask, nothing is waited for */
-const isOver = (entry) => !entry.is_open || entry.state === "served";
-
-/** @param {CaseEntry} entry */
-export function caseRow(entry) {
-    return html`<li>
-        <a
-            class="row ${entry.waits_for_you ? "waits" : ""}"
-            href=${hrefOf({ view: "case", id: entry.case })}
-        >
-            <span class="row-main">
-                <span class="row-title">${entry.title}</span>
-                <span class="row-meta">${entry.office_name} · ${entry.state_text}</span>
-                ${
-                    entry.waits_for_you || entry.clock
-                        ? html`<span class="row-clock"
-                              >${
-                                  entry.waits_for_you
-                                      ? html`<span class="clock soon"
-                                            >${icon("hand")}<span class="clock-words"
-                                                >${entry.next}</span
-                                            ></span
-                                        >`
-                                      : nothing
-                              }
-                              ${
-                                  entry.clock
-                                      ? html`<veche-clock
-                                            .dueAtMs=${entry.clock.due_at_ms}
-                                        ></veche-clock>`
-                                      : nothing
-                              }</span
-                          >`
-                        : nothing
-                }
-            </span>
-            ${icon("next")}
-        </a>
-    </li>`;
-}
-
-/** @param {CaseEntry} entry */
-function closedRow(entry) {
-    return html`<li>
-        <a class="row" href=${hrefOf({ view: "case", id: entry.case })}>
-            <span class="row-main">
-                <span class="row-title">${entry.title}</span>
-                <span class="row-meta"
-                    >${entry.office_name} · ${entry.state_text} ·
-                    ${showDate(entry.updated_at_ms)}</span
-                >
-            </span>
-            ${icon("next")}
-        </a>
-    </li>`;
-}
-
-class VecheHome extends View {
-    static properties = { cases: { state: true }, offices: { state: true } };
+export class AppHome extends View {
+    static properties = /** @type {import("lit").PropertyDeclarations} */ ({
+        ...View.properties,
+        cases: { state: true },
+        wallet: { state: true },
+    });
 
     constructor() {
         super();
-        this.cases = /** @type {CaseEntry[] | undefined} */ (undefined);
-        this.offices = /** @type {import("../agency.js").Home[]} */ ([]);
-        this._unfollow = () => {};
+        /** @type {CaseEntry[] | undefined} */
+        this.cases = undefined;
+        /** @type {Wallet | undefined} */
+        this.wallet = undefined;
+        /** @type {(() => void)[]} */
+        this._stops = [];
     }
 
     get heading() {
         return t("Home");
     }
 
-    /** @param {AbortSignal} signal */
-    start(signal) {
+    start() {
         if (!session()) return;
-        homes(signal).then(
-            (found) => (this.offices = found.homes),
-            () => {}, // the list below says what is wrong, if it is more than this
-        );
-        this._unfollow = followCases(
-            (state) => (this.cases = state.cases),
-            (error) => this.fail(error),
-        );
+        const failed = (/** @type {Error} */ error) => this.fail(error);
+        this._stops = [
+            followCases((state) => (this.cases = state.cases), failed),
+            whenAccountChanges(() => this.requestUpdate()),
+        ];
+        if (meta("veche-wallet"))
+            this._stops.push(
+                followWallet(
+                    (wallet) => (this.wallet = wallet),
+                    () => {},
+                ),
+            );
     }
 
     stop() {
-        this._unfollow();
+        for (const stop of this._stops) stop();
+        this._stops = [];
+    }
+
+    updated() {
+        super.updated();
+        setCount("home", this._waiting().length);
+    }
+
+    /** @returns {unknown[]} a row for each thing that waits */
+    _waiting() {
+        const cases = (this.cases ?? []).filter((one) => !isOver(one) && one.waits_for_you);
+        const { open = [], mandates = [], disputes_open: disputes = 0 } = this.wallet ?? {};
+        const proposed = mandates.filter(({ state }) => state === "proposed");
+        const { opened } = account();
+        const toSign = opened ? papers(opened.client).filter(({ isWaiting }) => isWaiting) : [];
+        return [
+            ...cases.map(caseRow),
+            ...open
+                .filter(({ state }) => state === "asked")
+                .map((one) =>
+                    paymentRow(
+                        one,
+                        paymentHref(one.id),
+                        one.due_at_ms
+                            ? t("until {time}", { time: showDateTime(one.due_at_ms) })
+                            : showDateTime(one.at_ms),
+                    ),
+                ),
+            ...toSign.map(paperRow),
+            ...proposed.map(({ payee }) =>
+                wayRow(
+                    "/wallet/mandates",
+                    "pay",
+                    t("{name} asks for a mandate", { name: payee.name }),
+                ),
+            ),
+            ...(disputes
+                ? [
+                      wayRow(
+                          "/wallet/disputes",
+                          "warning",
+                          plural(
+                              "{count} dispute waits for your answer",
+                              "{count} disputes wait for your answer",
+                              disputes,
+                          ),
+                      ),
+                  ]
+                : []),
+        ];
     }
 
     render() {
-        if (!session() && !this.cases && !this.error) return this._welcome();
-        return html`${this.head()} ${this.error ? this.problem() : nothing}
-        ${this.cases ? this._cases(this.cases) : this.error ? nothing : this.loading(ROWS)}
-        ${this._services(this.cases ?? [])} ${this._offices()}`;
+        const { cases } = this;
+        if (!session() && !cases) return html`${this.head()} ${this.loading(ROWS)}`;
+        return html`${this.head()} ${this.error ? this.problem() : nothing} ${this._purse()}
+        ${cases ? this._inbox(cases) : this.error ? nothing : this.loading(ROWS)} ${this._news()}`;
     }
 
-    _welcome() {
-        return html`${this.head(t("Services of your offices, in your chat and here"))}
-            <p class="lead">
-                ${t(
-                    "Ask for a document, follow your case, see until when the office must answer. You can look at all services without signing in.",
-                )}
-            </p>
-            <p class="actions">
-                <a class="button primary" href=${signInHref()}>${t("Sign in")}</a>
-                <a class="button secondary" href="/services">${t("Look at the services")}</a>
-            </p>`;
+    _purse() {
+        if (!this.wallet) return nothing;
+        const [first] = this.wallet.balances;
+        if (!first) return nothing;
+        return html`<a class="purse-line" href="/wallet">
+            <span class="row-main">
+                <span class="row-meta">${t("Balance")}</span>
+                <span class="purse-line-amount">${showMoney(first.available)}</span>
+            </span>
+            ${icon("next")}
+        </a>`;
     }
 
     /** @param {CaseEntry[]} cases */
-    _cases(cases) {
+    _inbox(cases) {
+        const waiting = this._waiting();
+        const running = cases.filter((one) => !isOver(one) && !one.waits_for_you);
         const closed = cases.filter(isOver);
-        const going = cases.filter((one) => !isOver(one));
-        const waiting = going.filter((one) => one.waits_for_you);
-        const open = going.filter((one) => !one.waits_for_you);
-        return html`${
-            waiting.length
-                ? html`<section aria-labelledby="waiting">
-                      <h2 id="waiting">${t("Waiting for you")}</h2>
-                      <ul class="rows">
-                          ${waiting.map(caseRow)}
-                      </ul>
-                  </section>`
-                : nothing
-        }
-        ${
-            open.length
-                ? html`<section aria-labelledby="open">
-                      <h2 id="open">${t("Open cases")}</h2>
-                      <ul class="rows">
-                          ${open.map(caseRow)}
-                      </ul>
-                  </section>`
-                : nothing
-        }
-        ${waiting.length || open.length ? nothing : this._nothingOpen()}
+        return html`${section("waiting", t("Waiting for you"), waiting)}
+        ${waiting.length ? nothing : this._calm(cases.length === 0)}
+        ${section("running", t("Running cases"), running.map(caseRow))}
         ${
             closed.length
                 ? html`<details class="more closed-cases">
@@ -167,89 +157,67 @@ class VecheHome extends View {
         }`;
     }
 
-    _nothingOpen() {
+    /** @param {boolean} isNew */
+    _calm(isNew) {
         return html`<section class="empty">
             ${icon("check")}
             <p class="empty-title">${t("You have nothing to do now")}</p>
-            <p class="secondary-text">${t("You have no open case. A service starts one.")}</p>
+            ${isNew ? html`<p class="secondary-text">${t("Start with a service of your town.")}</p>` : nothing}
             <p class="actions">
-                <a class="button secondary" href="/services">${t("Find a service")}</a>
+                <a class="button ${isNew ? "primary" : "secondary"}" href="/services"
+                    >${t("Find a service")}</a
+                >
             </p>
         </section>`;
     }
 
-    /** @param {CaseEntry[]} cases */
-    _services(cases) {
-        const used = new Map(cases.map((one) => [`${one.office}/${one.service}`, one]));
-        const list = [...used.values()].slice(0, SERVICES_MAX);
-        return html`<section aria-labelledby="yours">
-            <h2 id="yours">${t("Services")}</h2>
-            <ul class="rows">
-                ${list.map(
-                    ({ office, service, title, office_name }) =>
-                        html`<li>
-                            <a class="row" href=${hrefOf({ view: "service", office, service })}>
-                                <span class="row-main">
-                                    <span class="row-title">${title}</span>
-                                    <span class="row-meta">${office_name}</span>
-                                </span>
-                                ${icon("next")}
-                            </a>
-                        </li>`,
-                )}
-                <li>
-                    <a class="row" href="/services">
-                        <span class="row-main">
-                            <span class="row-title">${t("Find a service")}</span>
-                            <span class="row-meta"
-                                >${t("Everything that the offices here do for you")}</span
-                            >
-                        </span>
-                        ${icon("search")}
-                    </a>
-                </li>
-            </ul>
-        </section>`;
-    }
-
-    _offices() {
-        if (!this.offices.length) return nothing;
-        return html`<section aria-labelledby="offices">
-            <h2 id="offices">${t("Your offices")}</h2>
-            <ul class="rows">
-                ${this.offices.map(({ office, name, organisation, chat }) => {
-                    const address = safeHref(chat);
-                    return html`<li class="row office">
-                        <span class="row-main">
-                            <span class="row-title">${name}</span>
-                            <span class="row-meta">${organisation}</span>
-                        </span>
-                        <span class="row-links">
-                            ${
-                                address
-                                    ? html`<a
-                                          class="with-mark"
-                                          href=${address}
-                                          target="_blank"
-                                          rel="noopener noreferrer"
-                                          >${icon("chat")}<span
-                                              >${t("Chat")}<span class="hidden-text">
-                                                  ${name}</span
-                                              ></span
-                                          ></a
-                                      >`
-                                    : nothing
-                            }
-                            <a class="with-mark" href=${hrefOf({ view: "services", q: "", office })}
-                                >${icon("search")}<span
-                                    >${t("Services")}<span class="hidden-text"> ${name}</span></span
-                                ></a
-                            >
-                        </span>
-                    </li>`;
-                })}
-            </ul>
-        </section>`;
+    _news() {
+        const { opened } = account();
+        const rooms = (opened?.client.getRooms() ?? [])
+            .filter(
+                (room) =>
+                    room.getMyMembership() === "join" && room.getUnreadNotificationCount() > 0,
+            )
+            .slice(0, NEWS_MAX);
+        return section(
+            "news",
+            t("New in your chats"),
+            rooms.map(
+                (room) =>
+                    html`<li>
+                        <a class="row" href=${hrefOf("chats", room.roomId)}>
+                            <span class="row-main">
+                                <span class="row-title"><bdi>${room.name}</bdi></span>
+                                <span class="row-meta"
+                                    >${plural("{count} new message", "{count} new messages", room.getUnreadNotificationCount())}</span
+                                >
+                            </span>
+                            ${icon("next")}
+                        </a>
+                    </li>`,
+            ),
+        );
     }
 }
-customElements.define("veche-home", VecheHome);
+
+/** @param {string} id @param {string} title @param {unknown[]} rows */
+function section(id, title, rows) {
+    if (!rows.length) return nothing;
+    return html`<section aria-labelledby=${id}>
+        <h2 id=${id}>${title}</h2>
+        <ul class="rows">
+            ${rows}
+        </ul>
+    </section>`;
+}
+
+/** @param {string} href @param {string} mark @param {string} words */
+function wayRow(href, mark, words) {
+    return html`<li>
+        <a class="row waits" href=${href}
+            >${icon(mark)}<span class="row-main"><span class="row-title">${words}</span></span
+            >${icon("next")}</a
+        >
+    </li>`;
+}
+customElements.define("app-home", AppHome);

@@ -3,7 +3,7 @@
  * what comes of it arrives by the live state.
  */
 import { html, nothing } from "lit";
-import { approveHref, openAndClose } from "../../app/approving.js";
+import { approveHref, openAndClose } from "../../cases/approving.js";
 import { VecheElement, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";

@@ -7,7 +7,7 @@
  * @typedef {import("../deals_api.js").Evidence} Evidence
  */
 import { html, nothing } from "lit";
-import { problem } from "../../app/elements/problem.js";
+import { problem } from "../../cases/elements/problem.js";
 import { ApiError } from "../../kit/api.js";
 import { VecheElement, button, field } from "../../kit/elements.js";
 import { showDateTime, showMoney, showNumber, t } from "../../kit/i18n.js";

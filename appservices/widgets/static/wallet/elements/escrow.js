@@ -6,7 +6,7 @@
  * @typedef {import("../api.js").Trust} Trust
  */
 import { html, nothing } from "lit";
-import { problem } from "../../app/elements/problem.js";
+import { problem } from "../../cases/elements/problem.js";
 import { ApiError } from "../../kit/api.js";
 import { VecheElement, button, field } from "../../kit/elements.js";
 import { showDateTime, showMoney, t } from "../../kit/i18n.js";

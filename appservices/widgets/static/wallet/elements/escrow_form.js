@@ -4,7 +4,7 @@
  * @typedef {import("../deals_api.js").NewEscrow} NewEscrow
  */
 import { html, nothing } from "lit";
-import { problem } from "../../app/elements/problem.js";
+import { problem } from "../../cases/elements/problem.js";
 import { button, field } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { signInHref } from "../../kit/shell.js";

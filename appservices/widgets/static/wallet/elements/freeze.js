@@ -1,6 +1,6 @@
 /** Stopping everything at once, in one tap; going on takes the key. */
 import { html, nothing } from "lit";
-import { problem } from "../../app/elements/problem.js";
+import { problem } from "../../cases/elements/problem.js";
 import { VecheElement, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";

@@ -7,8 +7,8 @@
  * @typedef {import("../api.js").Days} Days
  */
 import { html, nothing } from "lit";
-import { problem } from "../../app/elements/problem.js";
-import { serverNow } from "../../app/now.js";
+import { problem } from "../../cases/elements/problem.js";
+import { serverNow } from "../../cases/now.js";
 import { button, field } from "../../kit/elements.js";
 import { plural, showDate, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";

@@ -4,7 +4,7 @@
  * @typedef {import("../deals_api.js").DisputeTerms} DisputeTerms
  */
 import { html, nothing } from "lit";
-import { problem } from "../../app/elements/problem.js";
+import { problem } from "../../cases/elements/problem.js";
 import { ApiError } from "../../kit/api.js";
 import { button, field } from "../../kit/elements.js";
 import { showMoney, t } from "../../kit/i18n.js";

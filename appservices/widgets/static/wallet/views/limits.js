@@ -4,7 +4,7 @@
  * @typedef {import("../api.js").Limit} Limit
  */
 import { html, nothing } from "lit";
-import { problem } from "../../app/elements/problem.js";
+import { problem } from "../../cases/elements/problem.js";
 import { button, field } from "../../kit/elements.js";
 import { showDateTime, showMoney, t } from "../../kit/i18n.js";
 import { asDecimalText, parseAmount } from "../../kit/money.js";

@@ -6,7 +6,7 @@
  * @typedef {import("../api.js").Invoice} Invoice
  */
 import { html, nothing } from "lit";
-import { problem } from "../../app/elements/problem.js";
+import { problem } from "../../cases/elements/problem.js";
 import { banner, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { session } from "../../kit/session.js";
@@ -51,7 +51,9 @@ export class VecheLink extends WalletView {
     /** @param {AbortSignal} signal */
     start(signal) {
         super.start(signal);
-        this.fragment = location.hash.slice(1);
+        const { route } = this;
+        const given = route.view === "link" ? route.fragment : undefined;
+        this.fragment = given ?? location.hash.slice(1);
         Object.assign(this, { invoice: undefined, code: undefined, failure: undefined });
         const link = linkOf(this.fragment);
         if (link) void this._read(() => readInvoice(link, signal).then((invoice) => ({ invoice })));

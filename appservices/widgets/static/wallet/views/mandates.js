@@ -4,7 +4,7 @@
  * @typedef {import("../api.js").Mandate} Mandate
  */
 import { html, nothing } from "lit";
-import { problem } from "../../app/elements/problem.js";
+import { problem } from "../../cases/elements/problem.js";
 import { button } from "../../kit/elements.js";
 import { plural, showDate, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";

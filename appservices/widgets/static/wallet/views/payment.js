@@ -8,7 +8,7 @@ import { button, spinner } from "../../kit/elements.js";
 import { showDateTime, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { signInHref } from "../../kit/shell.js";
-import { problem } from "../../app/elements/problem.js";
+import { problem } from "../../cases/elements/problem.js";
 import {
     act,
     choose,

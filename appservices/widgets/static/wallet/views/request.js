@@ -1,6 +1,6 @@
 /** Being paid: a link and a code, with an amount or without. */
 import { html, nothing } from "lit";
-import { problem } from "../../app/elements/problem.js";
+import { problem } from "../../cases/elements/problem.js";
 import { ApiError } from "../../kit/api.js";
 import { button, field } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";

@@ -8,7 +8,7 @@
  */
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { problem } from "../../app/elements/problem.js";
+import { problem } from "../../cases/elements/problem.js";
 import { button } from "../../kit/elements.js";
 import { showDate, showDateTime, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
@@ -97,7 +97,7 @@ export class VecheTrust extends WalletView {
                     [t("At once"), showMoney(each_max)],
                     [t("In all"), capWords(allowance)],
                     [t("To"), html`<bdi>${payees}</bdi>`],
-                    [t("Until"), showDate(ends_at_ms)],
+                    [t("Until"), showDate(ends_at_ms - 1)],
                 ])}
                 ${
                     uses.length

@@ -62,6 +62,7 @@ from veche.protocol.errors import (
 from veche.protocol.ids import Ulid
 from veche.protocol.inbound import Trust
 from veche.protocol.wire import parse
+from veche.runtime.database import transactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -227,6 +228,8 @@ class TakeTest(ApprovalCase):
         assert len(self.evidence()) == (taken.verdict is Verdict.GOOD)
 
     async def test_what_dies_before_the_commit_has_not_been(self) -> None:
+        delays_s = dict.fromkeys(transactions._DELAYS_S, (0.0, 0.01, 0.02, 0.05))
+        self.patch(transactions, "_DELAYS_S", delays_s)  # type: ignore[no-untyped-call]  # trial's
         key = await self.enrol()
         bill = await self.bill()
         read = parse(SignedApproval, key.signed(approval_of(bill.content, self.now_ms)))

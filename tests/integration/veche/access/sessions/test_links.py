@@ -18,8 +18,11 @@ from tests.integration.veche.access.sessions.chat import (
 )
 from tests.support.said import WriteAheadLog
 from veche.access.sessions import Level, SignInRefusedError, WrongCodeError, core
+from veche.access.sessions.jobs import SEND_CODE
 from veche.chat import people
+from veche.messaging.jobs import Job
 from veche.protocol.errors import LimitError, MalformedError, RefusedError
+from veche.protocol.ids import EffectId
 from veche.runtime.crypto.tracking import pin_identity
 
 if TYPE_CHECKING:
@@ -375,6 +378,23 @@ class CodeTest(SessionCase):
         self.wait(core.HOUR_MS)
         await self.ask()
         assert len(await self.said()) == core.CODES_PER_HOUR_MAX + 2
+
+    async def test_a_person_is_not_flooded_with_codes_that_are_asked_for_at_once(self) -> None:
+        await self.chat()
+        for number in range(4 * core.CODES_PER_HOUR_MAX):
+            await self.sessions.ask_code(ALICE, FIREFOX, f"192.0.2.{number}")
+        send = self.sessions.job_handlers()[SEND_CODE]
+        rows = self.sql("DELETE FROM runtime.errand RETURNING errand_id, payload")
+        jobs = [Job(EffectId(id_), SEND_CODE, payload, self.now_ms) for id_, payload in rows]
+        code = {"code": "123456"}
+        await gatherResults(
+            [
+                Deferred.fromCoroutine(self.transact(send.finish, job, code, self.now_ms))
+                for job in jobs
+            ]
+        )
+
+        assert len(await self.said()) == core.CODES_PER_HOUR_MAX
 
     async def test_an_address_asks_so_often_and_all_together_too(self) -> None:
         self.patch(core, "ASKED_PER_HOUR_MAX", core.ASKED_PER_ADDRESS_MAX + 1)  # type: ignore[no-untyped-call]  # trial's

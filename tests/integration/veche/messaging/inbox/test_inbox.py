@@ -255,6 +255,7 @@ class WorkerTests(OfflineCase):
             assert told == [f"{name} {number}" for number in range(25)]
 
     async def test_an_effect_and_its_cause_commit_together(self) -> None:
+        self.swap(worker_module(), "ROW_DELAYS_MS", (10, 20, 30, 40))
         rig = await self.rig()
         await self.seat(rig, ROOM)
         fails = [2]

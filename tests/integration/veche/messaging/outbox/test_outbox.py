@@ -275,6 +275,7 @@ class CrashTests(SendingCase):
     """The process ends between any two steps: there is one event in the room."""
 
     async def begin(self, *, is_encrypted: bool = True) -> tuple[Rig, UserId, Any, str, Proxy]:
+        self.swap(sender, "retry_ms", lambda _attempts, _chance: 20)
         proxy = self.proxy()
         rig, bot, alice, room = await self.scene(url=proxy.url, is_encrypted=is_encrypted)
         await rig.say(bot, room, "first", cause="first")

@@ -16,6 +16,7 @@ from tests.integration.veche.runtime.crypto.guests import Guest, at_once
 from tests.integration.veche.runtime.crypto.house import WAIT_S
 from tests.integration.veche.runtime.crypto.stand import Stand
 from tests.support.crypto_peers import identity
+from tests.support.long import many
 from tests.support.postgres import execute
 from veche.protocol.ids import UserId
 from veche.protocol.inbound import DeviceStanding, Trust
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 CLAIMS: Final = 60
-GUESTS: Final = 12
+GUESTS: Final = many(ordinary=3, long=12)
 DEVICES_EACH: Final = 4
 
 

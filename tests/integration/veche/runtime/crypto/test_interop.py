@@ -36,6 +36,7 @@ async def refuse(user_id: str) -> bool:
 class InteropTest(Stand):
     """Both ways, and what may happen in between."""
 
+    @pytest.mark.long
     async def test_nio_and_the_bot_read_one_another(self) -> None:
         house = await self.house("desk")
         anna = await self.person("nio", "anna")

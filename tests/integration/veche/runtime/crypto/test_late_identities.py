@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tests.integration.veche.runtime.crypto.desk import Desk, run
 from tests.support.crypto_peers import ANNA, ROOM, Side, identity
+from tests.support.long import many
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.inbound import DeviceStanding, Trust
 from veche.runtime.crypto.core import account as accounts
@@ -422,7 +423,7 @@ def move(town: Town, what: str) -> None:
 
 @given(st.lists(st.sampled_from(MOVES), max_size=14), st.booleans())
 @settings(
-    max_examples=120,
+    max_examples=many(ordinary=30, long=120),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -95,7 +95,9 @@ def test_who_looks_for_keys_waits_for_whoever_stores_some(desk: Desk) -> None:
     with closing(connect(dsn)) as channel, channel.cursor() as storing:
         storing.execute("SELECT device_no, writer_epoch FROM crypto.device")
         assert is_epoch(storing, *storing.fetchall()[0])
-        with closing(connect(dsn, lock_timeout=100)) as other, other.cursor() as txn:
+        with closing(connect(dsn)) as other, other.cursor() as txn:
+            txn.execute("SET lock_timeout = 100")  # what the address says goes before
+            other.commit()
             with pytest.raises(LockNotAvailable):
                 settled(txn, bot)
             other.rollback()

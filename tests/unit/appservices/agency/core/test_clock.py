@@ -16,6 +16,7 @@ from appservices.agency.core.clock import (
     Calendar,
     QuietHours,
 )
+from tests.support.tables import each_row
 
 RIGA = Calendar("Europe/Riga")
 
@@ -30,7 +31,7 @@ def shown(at_ms: int, zone: str = "Europe/Riga") -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("start", "days", "due"),
     [
         ("2025-11-24T18:00", 5, "2025-12-01 23:59:59"),  # Monday: over one weekend
@@ -133,7 +134,7 @@ class TestQuietHours:
     NIGHT = QuietHours(dt.time(22), dt.time(7))
     NOON = QuietHours(dt.time(12), dt.time(13, 30))
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("moment", "expected"),
         [
             ("2025-11-24T21:59", "2025-11-24 21:59:00"),

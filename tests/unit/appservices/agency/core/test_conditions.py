@@ -24,6 +24,7 @@ from appservices.agency.core.conditions.tokens import (
     NUMBER_DIGITS_MAX,
     TEXT_LITERAL_CHARACTERS_MAX,
 )
+from tests.support.tables import each_row
 
 NAMES = {
     "reason": Named(Kind.CHOICE, ("school", "travel", "court")),
@@ -48,7 +49,7 @@ def holds(text: str, **facts: Any) -> bool:
     return judge(read(text), facts)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "facts", "expected"),
     [
         ("reason == 'court'", {"reason": "court"}, True),
@@ -84,7 +85,7 @@ def test_conditions_mean_what_they_say(text: str, facts: Any, expected: bool) ->
     assert holds(text, **facts) is expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "expected"),
     [
         ("reason == none", True),
@@ -105,7 +106,7 @@ def test_what_was_not_given_equals_only_none(text: str, expected: bool) -> None:
     assert holds(text) is expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "offset", "wrong", "right"),
     [
         ("", 0, "the end stands where a value should", "write a name or 'a text'"),

@@ -36,6 +36,7 @@ from appservices.agency.core.inputs import (
 from appservices.agency.core.language import read_service
 from appservices.agency.core.problems import ServiceFileError
 from appservices.agency.core.states import State, TimerKind
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import (
     CLERK,
     HEAD,
@@ -95,7 +96,7 @@ class TestTheLanguage:
         assert step.fee({"gift": {"minor": 0, "currency": "EUR"}}) is None
         assert step.fee({}) is None
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("changes", "wrong"),
         [
             ({"amount": "a lot"}, "write an amount such as 12.50"),

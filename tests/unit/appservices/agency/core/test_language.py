@@ -25,6 +25,7 @@ from appservices.agency.core.definition import (
 from appservices.agency.core.language import read_service
 from appservices.agency.core.problems import PROBLEMS_MAX, Problem, ServiceFileError
 from appservices.agency.core.tree import DEPTH_MAX, ITEMS_MAX, SERVICE_FILE_CHARACTERS_MAX
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import example, service, service_data
 from veche.protocol.forms import FieldKind
 from veche.protocol.inbound import Trust
@@ -290,7 +291,7 @@ ERRORS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "wrong", "right"), ERRORS)
+@each_row(("old", "new", "wrong", "right"), ERRORS)
 def test_each_error_has_line_column_and_cure(old: str, new: str, wrong: str, right: str) -> None:
     assert TEXT.count(old) >= 1
     marked = TEXT.replace(old, new, 1)
@@ -326,7 +327,7 @@ def test_an_error_reads_as_a_sentence() -> None:
 
 
 class TestFiles:
-    @pytest.mark.parametrize(
+    @each_row(
         ("text", "place", "wrong"),
         [
             ("", (1, 1), "it is empty"),

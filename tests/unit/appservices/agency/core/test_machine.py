@@ -54,6 +54,8 @@ from appservices.agency.core.machine import Outcome, step
 from appservices.agency.core.reference import reference
 from appservices.agency.core.states import UNREACHED, WITH_OFFICE, Happened, Role, State, TimerKind
 from appservices.agency.core.table import PERSON_KINDS, STAFF_KINDS, TABLE, mermaid
+from tests.support.long import many
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import (
     ANSWERS,
     AUDITOR,
@@ -361,7 +363,7 @@ def outcome_now(after: Case, before: Case) -> int:
     return after.history[len(before.history)].at_ms
 
 
-@pytest.mark.parametrize("name", ALL_CASES)
+@each_row("name", ALL_CASES)
 def test_each_pair_is_a_transition_or_refused(name: str) -> None:
     play = case_of(name)
     case = play.outcome.case
@@ -411,8 +413,8 @@ def test_from_every_state_the_end_can_be_reached() -> None:
 
 
 class TestAlwaysPossible:
-    @pytest.mark.parametrize("name", ALL_CASES)
-    @pytest.mark.parametrize("heard", [Status(), Why(), Export()])
+    @each_row("name", ALL_CASES)
+    @each_row("heard", [Status(), Why(), Export()])
     def test_the_person_can_always_look(self, name: str, heard: Input) -> None:
         play = case_of(name)
         outcome = step(play.definition, play.outcome.case, heard, context())
@@ -448,7 +450,7 @@ def _long(case: Case, length: int) -> Case:
 
 
 class TestTheHistoryHasABound:
-    @pytest.mark.parametrize(
+    @each_row(
         "heard", [Return(CLERK), AskMore(CLERK, "Which?"), Reply(CLERK, "Soon."), AskHuman("When?")]
     )
     def test_what_only_makes_it_longer(self, heard: Input) -> None:
@@ -505,7 +507,7 @@ SEQUENCES = st.lists(st.tuples(st.integers(0, 200), st.booleans()), max_size=15)
     "definition", [example(), winding(), paying()], ids=["example", "winding", "paying"]
 )
 @given(choices=SEQUENCES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=many(ordinary=15, long=40), deadline=None)
 def test_any_sequence_of_inputs_keeps_the_rules(
     definition: ServiceDefinition, choices: list[tuple[int, bool]]
 ) -> None:

@@ -25,6 +25,8 @@ from appservices.agency.core.paths import COMBINATIONS_MAX
 from appservices.agency.core.problems import ServiceFileError
 from appservices.agency.core.samples import samples_of
 from appservices.agency.core.states import State, TimerKind
+from tests.support.long import many
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import (
     CLERK,
     Play,
@@ -90,7 +92,7 @@ class TestDeadEnds:
 
 
 class TestUnreachableSteps:
-    @pytest.mark.parametrize(
+    @each_row(
         "condition",
         [
             "no",
@@ -113,7 +115,7 @@ class TestUnreachableSteps:
         with pytest.raises(ServiceFileError, match="can never be reached"):
             service(steps=[FORM, message, REVIEW], review=review)
 
-    @pytest.mark.parametrize(
+    @each_row(
         "condition",
         [
             "zone == 'north' or zone == 'south'",
@@ -231,7 +233,7 @@ ANSWER_SETS = st.fixed_dictionaries(
     },
 )
 MANY = settings(
-    max_examples=60,
+    max_examples=many(ordinary=20, long=60),
     deadline=None,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
@@ -305,7 +307,7 @@ def test_every_case_is_kept_as_json(
 
 
 @given(services())
-@settings(MANY, max_examples=25)
+@settings(MANY, max_examples=many(ordinary=10, long=25))
 def test_every_step_of_every_service_is_reached_by_some_answers(
     definition: ServiceDefinition,
 ) -> None:

@@ -31,6 +31,7 @@ from appservices.agency.core.replies import (
     staff_choice,
     staff_text,
 )
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import (
     CLERK,
     Play,
@@ -48,7 +49,7 @@ E2EE = Trust.E2EE
 
 
 class TestPerson:
-    @pytest.mark.parametrize(
+    @each_row(
         ("topic", "choice", "data", "expected"),
         [
             (Topic.FORM, "court", None, Answers(Pressed("court"), E2EE)),
@@ -99,7 +100,7 @@ REFUSAL = {"reason": "no_right", "law": "S 1", "text": "No."}
 
 
 class TestStaff:
-    @pytest.mark.parametrize(
+    @each_row(
         ("topic", "choice", "data", "expected"),
         [
             (Topic.CLAIM, "claim", None, Claim(CLERK)),

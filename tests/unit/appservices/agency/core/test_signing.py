@@ -34,6 +34,7 @@ from appservices.agency.core.inputs import (
 from appservices.agency.core.language import read_service
 from appservices.agency.core.problems import ServiceFileError
 from appservices.agency.core.states import State, TimerKind
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import (
     CLERK,
     HEAD,
@@ -80,7 +81,7 @@ def test_it_says_who_signs_by_which_law_and_until_when() -> None:
     assert signs().signs
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "wrong"),
     [
         ({"by": None}, "by is missing"),

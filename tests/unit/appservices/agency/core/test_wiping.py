@@ -12,6 +12,7 @@ from appservices.agency.core.states import OVER, Happened, Role, State
 from appservices.agency.core.texts.desk import desk_card_doc
 from appservices.agency.core.texts.person import card_doc, status_doc, why_doc
 from appservices.agency.core.wiping import wiped
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import NOW_MS, context, example, served
 from veche.protocol.errors import RefusedError
 from veche.protocol.message import body
@@ -102,7 +103,7 @@ def test_every_field_of_a_case_was_thought_of() -> None:
     assert gone == names - stays
 
 
-@pytest.mark.parametrize("state", list(State))
+@each_row("state", list(State))
 def test_only_a_case_that_is_over_is_wiped(state: State) -> None:
     case = attrs.evolve(CASE, state=state)
 

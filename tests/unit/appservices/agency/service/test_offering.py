@@ -16,6 +16,7 @@ from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.offering import Offering
 from appservices.agency.service.offices import open_workplaces
 from appservices.agency.service.views import CheckBody
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import EXAMPLE, NOW_MS, ROOT, context, example, service
 from tests.unit.appservices.agency.service.test_offices import opened
 from veche.protocol.errors import NotFoundError, TooLargeError
@@ -42,7 +43,29 @@ def test_everything_is_listed_in_the_order_of_the_configuration() -> None:
     assert office.bot_link == f"https://matrix.to/#/{office.bot}"
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_office_shows_its_hours_and_its_coat_of_arms() -> None:
+    arms, hours = ROOT / "config/pictures/lindenau.svg", {"mon": ["08:00-12:00"]}
+    shown = Offering([opened(avatar=str(arms), hours=hours)])
+
+    [office] = shown.search("", "en").offices
+    assert office.hours == ["Mon 08:00–12:00"]
+    assert office.picture == f"/_veche/agency/v1/offices/{OFFICE}/picture"
+    assert shown.picture(OFFICE, "en").startswith(b"\x89PNG")
+    assert offering().search("", "en").offices[0].picture is None
+    for of, slug in ((offering(), OFFICE), (shown, "lindenau_none")):
+        with pytest.raises(NotFoundError):
+            of.picture(slug, "en")
+
+
+@pytest.mark.parametrize("query", ["brith certifcate", "я хочу свидетельство о рождении"])
+def test_what_no_word_fits_exactly_is_found_as_a_bot_would_understand_it(query: str) -> None:
+    found = offering().search(query, "en")
+
+    assert [one.service for one in found.offices[0].services] == ["birth-certificate-copy"]
+    assert offering().search("zeppelin", "en").offices == []
+
+
+@each_row("language", LANGUAGES)
 def test_one_service_is_told_whole_in_every_language(language: str) -> None:
     found = offering().read(OFFICE, "change-of-address", language, NOW_MS)
 
@@ -68,7 +91,7 @@ def demo_office() -> Offering:
     return Offering(open_workplaces(section, "x.test", CATALOGUE))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_service_of_the_demo_is_listed_and_told_whole(language: str) -> None:
     whole = demo_office()
 

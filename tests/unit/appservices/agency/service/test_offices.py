@@ -11,20 +11,24 @@ from pydantic import ValidationError
 from appservices.agency.config import (
     HOLIDAYS_MAX,
     OFFICES_MAX,
+    OPENINGS_MAX,
     SERVICES_MAX,
     STAFF_MAX,
     AgencySection,
     bot_localpart,
 )
 from appservices.agency.core.states import Role
+from appservices.agency.core.texts.hours import hours_lines
 from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.offices import Workplace, open_workplaces
-from tests.unit.appservices.agency.builders import EXAMPLE, service_data
+from tests.support.tables import each_row
+from tests.unit.appservices.agency.builders import EXAMPLE, ROOT, service_data
 from veche.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+ARMS = ROOT / "config/pictures/lindenau.svg"
 CAROL = {"id": "carol", "user": "@carol:x.test", "role": "clerk", "desks": ["archive"]}
 HEAD = {
     "id": "head",
@@ -126,7 +130,7 @@ def test_a_duty_may_be_that_of_a_whole_desk() -> None:
     assert [one.staff.id for one in workplace.with_duty("head-of-office")] == ["carol"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("office", "complaint"),
     [
         ({"staff": [CAROL]}, "nobody has the duty 'head-of-office'"),
@@ -172,7 +176,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         opened(services=[str(path)])
 
 
-@pytest.mark.parametrize(
+@each_row(
     "office",
     [
         {"staff": []},
@@ -229,3 +233,51 @@ def test_a_time_zone_that_is_none_is_refused(zone: str) -> None:
 
     with pytest.raises(ValidationError, match="time zone"):
         AgencySection.model_validate({"organisations": [organisation]})
+
+
+@pytest.mark.parametrize(
+    ("hours", "language", "lines"),
+    [
+        ({}, "en", []),
+        ({"mon": ["08:00-12:00"]}, "en", ["Mon 08:00–12:00"]),
+        (
+            {
+                **{day: ["08:00-12:00", "13:00-16:00"] for day in ("mon", "tue")},
+                "wed": [],
+                "thu": ["08:00-24:00"],
+                "fri": ["08:00-24:00"],
+            },
+            "de",
+            ["Mo–Di 08:00–12:00, 13:00–16:00", "Do–Fr 08:00–24:00"],
+        ),
+        ({"sun": ["10:00-11:00"]}, "uk", ["нд 10:00–11:00"]),
+    ],
+)
+def test_opening_hours_are_told_in_words(
+    hours: dict[str, list[str]], language: str, lines: list[str]
+) -> None:
+    assert hours_lines(opened(hours=hours).office, language) == lines
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["8:00-12:00"],
+        ["12:00-08:00"],
+        ["08:00-08:00"],
+        ["08:00-12:00", "11:00-13:00"],
+        ["13:00-14:00", "08:00-12:00"],
+        ["08:00-25:00"],
+        [f"{hour:02}:00-{hour:02}:30" for hour in range(OPENINGS_MAX + 1)],
+    ],
+)
+def test_hours_that_cannot_be_are_refused(times: list[str]) -> None:
+    with pytest.raises(ValidationError):
+        section(hours={"mon": times})
+
+
+def test_an_office_has_its_own_coat_of_arms_or_none() -> None:
+    assert opened().bot.avatar is None
+    assert (opened(avatar=str(ARMS)).bot.avatar or b"").startswith(b"\x89PNG")
+    with pytest.raises(ConfigError, match="this is no picture"):
+        opened(avatar=str(EXAMPLE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 
 import attrs
@@ -25,7 +26,12 @@ from appservices.payments.core.allowance import (
     step_allowance,
 )
 from appservices.payments.core.order import OrderProblem
+from appservices.payments.core.texts.allowance import AllowanceView, shown_text
+from appservices.payments.core.texts.views import Party
+from appservices.payments.service.scene import CATALOGUE
+from tests.support.tables import each_row
 from veche.protocol.money import Money
+from veche.protocol.texts.localizer import Localizer
 
 NOW_MS = 1_764_000_000_000
 TERMS = AllowanceTerms(
@@ -55,9 +61,7 @@ def judged(
     )
 
 
-@pytest.mark.parametrize(
-    ("state", "heard"), list(itertools.product(AllowanceState, AllowanceInput))
-)
+@each_row(("state", "heard"), list(itertools.product(AllowanceState, AllowanceInput)))
 def test_a_step_is_in_the_table_or_there_is_none(
     state: AllowanceState, heard: AllowanceInput
 ) -> None:
@@ -130,7 +134,7 @@ END_2026 = 1_798_761_600_000
 """The first moment of 2027, UTC."""
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "order"),
     [
         ("@bob 50 EUR a week", ORDER),
@@ -159,6 +163,28 @@ def test_an_allowance_is_read_in_each_language(typed: str, order: AllowanceOrder
 
 
 @pytest.mark.parametrize(
+    ("time_zone", "end"),
+    [
+        ("UTC", "2027-10-31T23:59:59.999+00:00"),
+        ("Europe/Berlin", "2027-10-31T23:59:59.999+01:00"),  # the clocks were turned back that day
+        ("America/New_York", "2027-10-31T23:59:59.999-04:00"),
+        ("Pacific/Auckland", "2027-10-31T23:59:59.999+13:00"),
+    ],
+)
+def test_the_last_day_is_that_of_the_institution_and_is_shown_as_typed(
+    time_zone: str, end: str
+) -> None:
+    typed = "@bob 50 EUR a week until 2027-10-31"
+    given = read_allowance(typed, ["EUR"], NOW_MS, time_zone)
+
+    assert isinstance(given, AllowanceOrder)
+    assert given.ends_at_ms - 1 == int(dt.datetime.fromisoformat(end).timestamp() * 1000)
+    terms = AllowanceTerms(1, "week", 1, NOW_MS, given.ends_at_ms)
+    view = AllowanceView(Party("@a:x", "A"), Party("@b:x", "B"), (), (), "EUR", terms)
+    assert "31 October 2027" in shown_text(view, Localizer("en", time_zone, CATALOGUE))
+
+
+@each_row(
     ("typed", "problem"),
     [
         ("", OrderProblem.USAGE),
@@ -176,6 +202,7 @@ def test_an_allowance_is_read_in_each_language(typed: str, order: AllowanceOrder
         ("@bob 50 EUR a week until 2026-02-30", AllowanceProblem.BAD_DATE),
         ("@bob 50 EUR a week until 2020-01-01", AllowanceProblem.BAD_DATE),
         ("@bob 50 EUR a week until 2126-01-01", AllowanceProblem.BAD_DATE),
+        ("@bob 50 EUR a week until 9999-12-31", AllowanceProblem.BAD_DATE),
         ("@bob 50 USD a week", OrderProblem.OTHER_CURRENCY),
         (f"@bob 50 EUR a week at {' '.join(map(str, range(21)))}", AllowanceProblem.TOO_MANY),
     ],

@@ -1,11 +1,10 @@
 """What a person forbids themselves, as it is typed."""
 
-import pytest
-
 from appservices.payments.core.bans import BanOrder, BanProblem, read_ban
+from tests.support.tables import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "order"),
     [
         ("gambling 90 days", BanOrder("gambling", 90)),
@@ -19,7 +18,7 @@ def test_a_ban_is_read_in_each_language(typed: str, order: BanOrder) -> None:
     assert read_ban(typed, {"gambling"}) == order
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("", BanProblem.USAGE),

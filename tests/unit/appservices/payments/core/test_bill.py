@@ -20,6 +20,7 @@ from appservices.payments.core.bill import (
     without,
 )
 from appservices.payments.core.split import PARTS_MAX, SplitError
+from tests.support.tables import each_row
 
 TOTALS = st.integers(0, 2**53 - 1)
 
@@ -38,7 +39,7 @@ def sharers(draw: st.DrawFn) -> list[Sharer]:
     return draw(st.permutations(everybody))
 
 
-@pytest.mark.parametrize(("state", "heard"), list(itertools.product(BillState, BillInput)))
+@each_row(("state", "heard"), list(itertools.product(BillState, BillInput)))
 def test_a_step_is_in_the_table_or_changes_nothing(state: BillState, heard: BillInput) -> None:
     if (state, heard) in BILL_TABLE:
         after, effects = step_bill(bill(state), heard)

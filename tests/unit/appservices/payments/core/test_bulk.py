@@ -19,13 +19,12 @@ from appservices.payments.core.bulk import (
     step_line,
     step_payout,
 )
+from tests.support.tables import each_row
 
 ENDS = {PayoutState.DONE, PayoutState.STOPPED, PayoutState.REFUSED}
 
 
-@pytest.mark.parametrize(
-    ("state", "heard"), list(itertools.product(PayoutState, PayoutInput)), ids=lambda one: one.value
-)
+@each_row(("state", "heard"), list(itertools.product(PayoutState, PayoutInput)))
 def test_what_is_not_in_the_table_is_refused(state: PayoutState, heard: PayoutInput) -> None:
     if (state, heard) in PAYOUT_TABLE:
         assert step_payout(state, heard) == PAYOUT_TABLE[state, heard]
@@ -34,9 +33,7 @@ def test_what_is_not_in_the_table_is_refused(state: PayoutState, heard: PayoutIn
         step_payout(state, heard)
 
 
-@pytest.mark.parametrize(
-    ("state", "heard"), list(itertools.product(LineState, LineInput)), ids=lambda one: one.value
-)
+@each_row(("state", "heard"), list(itertools.product(LineState, LineInput)))
 def test_what_is_not_in_the_table_of_lines_is_refused(state: LineState, heard: LineInput) -> None:
     if (state, heard) in LINE_TABLE:
         assert step_line(state, heard) is LINE_TABLE[state, heard]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import attrs
-import pytest
 
 from appservices.payments.core.commands import DISPUTE, ESCROW
 from appservices.payments.core.dispute import LIVE, DisputeState, End
@@ -14,6 +13,7 @@ from appservices.payments.core.escrow_order import RELEASE, RETURN, SHARE
 from appservices.payments.core.texts import case_rooms as texts
 from appservices.payments.core.texts.dispute import Side
 from appservices.payments.core.texts.views import Party
+from tests.support.tables import each_row
 from tests.unit.appservices.payments.core.test_aside_texts import dispute, escrow, localizer
 from veche.protocol.commands import HELP, read_command
 from veche.protocol.message import Bold, Doc, Facts, body
@@ -28,8 +28,8 @@ def ways(doc: Doc) -> list[str]:
     return ["".join(getattr(span, "text", str(span)) for span in value) for _, value in found.facts]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("state", DisputeState)
+@each_row("language", LANGUAGES)
+@each_row("state", DisputeState)
 def test_the_card_of_a_dispute_names_only_lines_that_are_understood(
     state: DisputeState, language: str
 ) -> None:
@@ -46,8 +46,8 @@ def test_the_card_of_a_dispute_names_only_lines_that_are_understood(
         assert parsed.argument.split()[0] == NUMBER
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("state", EscrowState)
+@each_row("language", LANGUAGES)
+@each_row("state", EscrowState)
 def test_the_card_of_an_escrow_names_only_lines_that_are_understood(
     state: EscrowState, language: str
 ) -> None:
@@ -77,7 +77,7 @@ def test_what_an_organisation_cannot_do_in_the_room_is_said() -> None:
     assert "if they are sent here by: Alice." in words
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_questions_news_and_reminders_are_said_in_each_language(language: str) -> None:
     said, seen = localizer(language), dispute(DisputeState.AT_DESK)
     deal = escrow(EscrowState.FUNDED)

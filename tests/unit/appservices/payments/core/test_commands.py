@@ -2,8 +2,6 @@
 
 import itertools
 
-import pytest
-
 from appservices.payments.core.commands import (
     BALANCE,
     COMMANDS,
@@ -12,12 +10,13 @@ from appservices.payments.core.commands import (
     RECEIPT,
     REFUND,
 )
+from tests.support.tables import each_row
 from veche.access.sessions import PAGE_COMMANDS
 from veche.protocol.commands import Command, read_command
 from veche.protocol.texts.catalogue import LANGUAGES
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "command", "argument"),
     [
         ("pay bob 12.50 EUR rent", PAY, "bob 12.50 EUR rent"),
@@ -51,9 +50,7 @@ def test_words_are_understood_in_any_language(text: str, command: Command, argum
     assert (found.command, found.argument) == (command, argument)
 
 
-@pytest.mark.parametrize(
-    "text", ["balance of power", "1234", "please pay", "stop bob", "!", "...", "", "x" * 501]
-)
+@each_row("text", ["balance of power", "1234", "please pay", "stop bob", "!", "...", "", "x" * 501])
 def test_other_words_are_no_command(text: str) -> None:
     assert read_command({"msgtype": "m.text", "body": text}, COMMANDS, "en") is None
 

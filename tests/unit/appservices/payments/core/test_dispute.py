@@ -21,6 +21,7 @@ from appservices.payments.core.dispute import (
     step_dispute,
 )
 from appservices.payments.core.payment import Kind
+from tests.support.tables import each_row
 
 EVERYTHING = list(itertools.product(DisputeState, DisputeInput))
 
@@ -46,7 +47,7 @@ def dispute(state: DisputeState) -> Dispute:
     )
 
 
-@pytest.mark.parametrize(("state", "heard"), EVERYTHING)
+@each_row(("state", "heard"), EVERYTHING)
 def test_a_step_is_in_the_table_or_changes_nothing(
     state: DisputeState, heard: DisputeInput
 ) -> None:

@@ -1,7 +1,5 @@
 """What is typed after the number of a disputed payment."""
 
-import pytest
-
 from appservices.payments.core.dispute import WORDS_CHARACTERS_MAX
 from appservices.payments.core.dispute_order import (
     DisputeOrder,
@@ -10,9 +8,10 @@ from appservices.payments.core.dispute_order import (
     read_dispute,
     read_words,
 )
+from tests.support.tables import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "amount_minor", "words"),
     [
         ("two were broken", None, "two were broken"),
@@ -33,7 +32,7 @@ def test_an_amount_counts_with_its_currency(
     assert read_dispute(typed.split(), "EUR") == DisputeOrder(amount_minor, words)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("5 USD broken", DisputeProblem.OTHER_CURRENCY),
@@ -66,7 +65,7 @@ def test_a_reason_has_its_bounds() -> None:
         assert read_dispute([words], "EUR") is DisputeProblem.BAD_WORDS
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "found"),
     [
         ("all it never came", DisputeOrder(700, "it never came")),

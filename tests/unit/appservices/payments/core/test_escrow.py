@@ -29,6 +29,7 @@ from appservices.payments.core.escrow import (
     outcome,
     step_escrow,
 )
+from tests.support.tables import each_row
 
 EVERYTHING = list(itertools.product(EscrowState, EscrowInput))
 DAY_MS = 86_400_000
@@ -57,7 +58,7 @@ def escrow(state: EscrowState, votes: tuple[int | None, ...] = (None, None, None
     )
 
 
-@pytest.mark.parametrize(("state", "heard"), EVERYTHING)
+@each_row(("state", "heard"), EVERYTHING)
 def test_a_step_is_in_the_table_or_changes_nothing(state: EscrowState, heard: EscrowInput) -> None:
     before = escrow(state)
     if (state, heard) in ESCROW_TABLE:
@@ -130,7 +131,7 @@ def test_at_the_date_it_goes_where_silence_says() -> None:
     assert (returns.silent_to_seller, releases.silent_to_seller) == (0, 1000)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("votes", "k", "decided", "is_open"),
     [
         ((None, None), 2, None, True),

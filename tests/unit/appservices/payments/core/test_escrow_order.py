@@ -13,6 +13,7 @@ from appservices.payments.core.escrow_order import (
     read_share,
 )
 from appservices.payments.core.order import OrderProblem
+from tests.support.tables import each_row
 
 NOW = Now(
     int(dt.datetime(2026, 11, 26, 23, 30, tzinfo=dt.UTC).timestamp()) * 1000, "en", "Europe/Berlin"
@@ -61,7 +62,7 @@ def test_it_can_be_said_in_each_language(language: str, typed: str) -> None:
     assert (len(found.arbiters), found.k, found.on_silence) == (1, 2, OnSilence.RELEASE)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("bob", EscrowProblem.USAGE),

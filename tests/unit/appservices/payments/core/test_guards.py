@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 
-import pytest
-
 from appservices.payments.core.guards import GuardOrder, GuardTerms, is_weaker, read_guards
 from appservices.payments.core.order import OrderProblem
+from tests.support.tables import each_row
 from veche.protocol.guardians import (
     GUARDIANS_MAX,
     RULE_TABLE,
@@ -35,7 +34,7 @@ def euros(minor: int) -> Money:
     return Money(minor=minor, currency="EUR")
 
 
-@pytest.mark.parametrize(("state", "heard"), list(itertools.product(RuleState, RuleInput)))
+@each_row(("state", "heard"), list(itertools.product(RuleState, RuleInput)))
 def test_a_step_is_in_the_table_or_there_is_none(state: RuleState, heard: RuleInput) -> None:
     assert step_rule(state, heard) is RULE_TABLE.get((state, heard))
 
@@ -76,7 +75,7 @@ def test_a_rule_that_is_not_weaker_lets_nothing_through_that_the_old_one_stopped
     assert stricter > len(RULES)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@each_row("rule", RULES)
 def test_a_rule_is_not_weaker_than_itself_or_than_none(rule: GuardTerms) -> None:
     nobody = GuardTerms(frozenset(), 0, 0)
 
@@ -85,7 +84,7 @@ def test_a_rule_is_not_weaker_than_itself_or_than_none(rule: GuardTerms) -> None
     assert is_weaker(nobody, rule)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("new", "weaker"),
     [
         (GuardTerms(frozenset({1, 2}), 2, 199), False),
@@ -101,7 +100,7 @@ def test_what_is_weaker_than_two_of_two_above_an_amount(new: GuardTerms, *, weak
     assert is_weaker(new, GuardTerms(frozenset({1, 2}), 2, 200)) == weaker
 
 
-@pytest.mark.parametrize("count", range(1, GUARDIANS_MAX + 1))
+@each_row("count", range(1, GUARDIANS_MAX + 1))
 def test_k_approvals_let_a_payment_go_and_n_less_k_plus_one_others_end_it(count: int) -> None:
     for needed in range(1, count + 1):
         for standings in itertools.product(Standing, repeat=count):
@@ -115,7 +114,7 @@ def test_k_approvals_let_a_payment_go_and_n_less_k_plus_one_others_end_it(count:
             assert counted.yes + counted.no + counted.silent + counted.gone == count
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "order"),
     [
         ("@bob @carol 2 of 2 above 200 EUR", GuardOrder(("@bob", "@carol"), 2, euros(20_000))),
@@ -134,7 +133,7 @@ def test_a_rule_is_read_in_each_language(typed: str, order: GuardOrder) -> None:
     assert read_guards(typed, ["EUR"]) == order
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("", GuardProblem.USAGE),

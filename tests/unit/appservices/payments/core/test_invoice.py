@@ -15,6 +15,7 @@ from appservices.payments.core.invoice import (
     status_of,
     step_invoice,
 )
+from tests.support.tables import each_row
 
 EVERYTHING = list(itertools.product(InvoiceState, InvoiceInput))
 
@@ -34,7 +35,7 @@ def invoice(state: InvoiceState) -> Invoice:
     )
 
 
-@pytest.mark.parametrize(("state", "heard"), EVERYTHING)
+@each_row(("state", "heard"), EVERYTHING)
 def test_a_step_is_in_the_table_or_changes_nothing(
     state: InvoiceState, heard: InvoiceInput
 ) -> None:
@@ -81,7 +82,7 @@ OPEN = {InvoiceState.ISSUED: InvoiceStatus.PENDING, InvoiceState.PAYING: Invoice
 CLOSED = {InvoiceState.PAYING: InvoiceStatus.PENDING}
 
 
-@pytest.mark.parametrize("state", InvoiceState)
+@each_row("state", InvoiceState)
 def test_a_shop_is_told_paid_pending_or_failed_and_no_more(state: InvoiceState) -> None:
     in_time, late = (status_of(invoice(state), now_ms) for now_ms in (0, 1))
 

@@ -1,6 +1,5 @@
 """Own limits: stricter at once, weaker after a day, whatever is tried."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from appservices.payments.core.limits import (
     read_limit,
 )
 from appservices.payments.core.order import OrderProblem
+from tests.support.tables import each_row
 
 NOW_MS = 1_764_000_000_000
 AMOUNTS = st.integers(0, NO_LIMIT)
@@ -44,7 +44,7 @@ def test_within_a_day_no_row_of_changes_makes_a_limit_weaker(
         assert limit.at(now_ms).minor <= before
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "read"),
     [
         ("day 100 EUR", LimitOrder(LimitKind.DAY, 10_000, "EUR")),

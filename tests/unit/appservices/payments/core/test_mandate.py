@@ -4,7 +4,6 @@ import datetime as dt
 import itertools
 
 import attrs
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from appservices.payments.core.mandate import (
     period_start_ms,
     step_mandate,
 )
+from tests.support.tables import each_row
 
 PERIODS: list[Period] = ["day", "week", "month", "year"]
 STARTS = st.integers(0, 4_000_000_000_000)
@@ -75,7 +75,7 @@ def test_a_period_begins_where_the_one_before_it_ends(
     assert period_number(start_ms, period, end_ms) == number + 1
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("minor", "used", "at_ms", "problem"),
     [
         (1_000, USED, START, None),
@@ -110,7 +110,7 @@ def test_no_period_is_ever_debited_above_its_cap(charges: list[int]) -> None:
         assert used.period_minor <= terms.period_max_minor
 
 
-@pytest.mark.parametrize(("state", "heard"), list(itertools.product(MandateState, MandateInput)))
+@each_row(("state", "heard"), list(itertools.product(MandateState, MandateInput)))
 def test_only_an_approval_gives_it_and_nothing_revives_it(
     state: MandateState, heard: MandateInput
 ) -> None:

@@ -1,10 +1,10 @@
 """What people type when they pay: read where one reading exists, else asked back."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appservices.payments.core.order import Order, OrderProblem, read_order, turned, with_currency
+from tests.support.tables import each_row
 from veche.protocol.money import Money
 
 EUR = ["EUR"]
@@ -14,7 +14,7 @@ def order(minor: int, reference: str = "", currency: str = "EUR") -> Order:
     return Order("bob", Money(minor=minor, currency=currency), reference)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "read"),
     [
         ("bob 12.50 EUR rent", order(1250, "rent")),
@@ -37,7 +37,7 @@ def test_what_is_clear_is_read(typed: str, read: Order) -> None:
     assert read_order(typed, EUR) == read
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("", OrderProblem.USAGE),
@@ -80,7 +80,7 @@ def test_a_currency_is_asked_for_where_there_are_several() -> None:
     assert read_order("bob 12 UAH rent", ["EUR", "UAH"]) == order(1200, "rent", "UAH")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "currencies", "mended"),
     [
         ("bob 12 all the rest", EUR, ("bob 12 EUR all the rest", "all")),
@@ -101,7 +101,7 @@ def test_a_currency_that_was_left_out_is_put_where_it_belongs(
     assert with_currency(typed, currencies) == mended
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "other_way"),
     [
         ("5 EUR bob", "bob 5 EUR"),

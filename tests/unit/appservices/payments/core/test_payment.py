@@ -15,6 +15,7 @@ from appservices.payments.core.payment import (
     State,
     step,
 )
+from tests.support.tables import each_row
 
 EVERYTHING = list(itertools.product(State, Input))
 
@@ -35,7 +36,7 @@ def payment(state: State) -> Payment:
     )
 
 
-@pytest.mark.parametrize(("state", "heard"), EVERYTHING)
+@each_row(("state", "heard"), EVERYTHING)
 def test_a_step_is_in_the_table_or_changes_nothing(state: State, heard: Input) -> None:
     before = payment(state)
     if (state, heard) in TABLE:

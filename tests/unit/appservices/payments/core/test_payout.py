@@ -1,7 +1,5 @@
 """What of a typed payout is read, and what is asked back."""
 
-import pytest
-
 from appservices.payments.core.order import OrderProblem
 from appservices.payments.core.payout import (
     OWNER_CHARACTERS_MAX,
@@ -9,6 +7,7 @@ from appservices.payments.core.payout import (
     PayoutProblem,
     read_payout,
 )
+from tests.support.tables import each_row
 from veche.protocol.money import Money
 
 IBAN = "DE02120300000000202051"
@@ -16,7 +15,7 @@ SPACED = "de02 1203 0000 0000 2020 51"
 FIFTY = Money(minor=5000, currency="EUR")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "amount", "name"),
     [
         (f"50 EUR to {IBAN} Bob Beispiel", FIFTY, "Bob Beispiel"),
@@ -37,7 +36,7 @@ def test_a_payout_is_read_however_the_number_is_grouped(
     assert read_payout(typed, ["EUR"]) == PayoutOrder(amount, IBAN, name)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("", PayoutProblem.USAGE),

@@ -27,9 +27,11 @@ from appservices.payments.core.peers import (
     step_in,
     step_out,
 )
+from tests.support.long import many
+from tests.support.tables import each_row
 
 
-@pytest.mark.parametrize(("state", "heard"), list(itertools.product(Out, OutInput)))
+@each_row(("state", "heard"), list(itertools.product(Out, OutInput)))
 def test_a_step_of_who_pays_is_in_the_table_or_changes_nothing(state: Out, heard: OutInput) -> None:
     if (state, heard) in OUT:
         assert step_out(state, heard) is OUT[state, heard]
@@ -38,7 +40,7 @@ def test_a_step_of_who_pays_is_in_the_table_or_changes_nothing(state: Out, heard
             step_out(state, heard)
 
 
-@pytest.mark.parametrize(("state", "heard"), list(itertools.product(In, InInput)))
+@each_row(("state", "heard"), list(itertools.product(In, InInput)))
 def test_a_step_of_who_is_paid_is_in_the_table_or_changes_nothing(
     state: In, heard: InInput
 ) -> None:
@@ -267,7 +269,7 @@ STEPS = st.tuples(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=many(ordinary=100, long=400), deadline=None)
 @given(
     st.lists(st.integers(1, 60), min_size=3, max_size=3),
     st.integers(0, 120),

@@ -12,9 +12,10 @@ from appservices.payments.core.quote import (
     QuoteStateError,
     step_quote,
 )
+from tests.support.tables import each_row
 
 
-@pytest.mark.parametrize(("state", "heard"), list(itertools.product(QuoteState, QuoteInput)))
+@each_row(("state", "heard"), list(itertools.product(QuoteState, QuoteInput)))
 def test_a_step_is_in_the_table_or_is_refused(state: QuoteState, heard: QuoteInput) -> None:
     if (state, heard) in QUOTE_TABLE:
         assert step_quote(state, heard) == QUOTE_TABLE[state, heard]

@@ -1,7 +1,6 @@
 """Rules of the payer: the strongest wins, and time alone ends a wait."""
 
 import attrs
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from appservices.payments.core.rules import (
     is_new,
     judge,
 )
+from tests.support.tables import each_row
 
 NOW_MS = 1_764_000_000_000
 LIMITS = Limits(first_payee_minor=20_000)
@@ -111,8 +111,8 @@ def test_a_payee_is_known_once_more_than_the_limit_went_there_long_enough_ago() 
     assert said(900_000, attrs.evolve(STRANGER, earlier_minor=20_001, balance_minor=10**9)) == Go()
 
 
-@pytest.mark.parametrize("is_known", [True, False])
-@pytest.mark.parametrize("earlier", [0, 1, 20_000, 20_001])
+@each_row("is_known", [True, False])
+@each_row("earlier", [0, 1, 20_000, 20_001])
 def test_only_a_payee_to_whom_more_went_or_who_is_exempt_is_not_new(
     *, is_known: bool, earlier: int
 ) -> None:

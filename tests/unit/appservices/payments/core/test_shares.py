@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from appservices.payments.core.shares import Passed, passed_on, taken_back
 from appservices.payments.core.split import DEPTH_MAX, PARTS_MAX, SplitError, SplitProblem
+from tests.support.tables import each_row
 from veche.contracts.payments.invoice_terms import InvoiceShare
 
 TOTALS = st.integers(1, 2**53 - 1)
@@ -71,7 +72,7 @@ def test_what_a_cap_leaves_over_is_the_payees_own() -> None:
     assert amounts(1_000, share(per_mille=500, max_minor=100)) == [("baker", 100)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("shares", "problem"),
     [
         ([share(per_mille=600), share(per_mille=401)], SplitProblem.SHARES),
@@ -99,7 +100,7 @@ def test_it_is_nested_to_its_bound_and_not_deeper() -> None:
         amounts(7, InvoiceShare.model_validate({"parts": [one], "rest": True}))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "wrong",
     [
         {"per_mille": 1},

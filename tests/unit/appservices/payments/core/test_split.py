@@ -18,6 +18,7 @@ from appservices.payments.core.split import (
     check,
     divide,
 )
+from tests.support.tables import each_row
 
 TOTALS = st.integers(0, 2**53 - 1)
 
@@ -106,7 +107,7 @@ def test_a_part_may_be_split_again() -> None:
     assert divide(100, market) == [("fee", 10), ("0", 30), ("1", 60)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("one", "wrong"),
     [
         (split(), SplitProblem.PARTS),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appservices.payments.core.tax import WHOLE, Amount, Taxed, taxed
+from tests.support.tables import each_row
 from veche.contracts.payments.invoice_tax import LineTax
 from veche.protocol.errors import MalformedError
 from veche.protocol.wire import parse
@@ -102,7 +103,7 @@ def test_whatever_is_in_it_an_invoice_adds_up(lines: list[Amount], extra_minor: 
     assert abs(found.rounding_minor) <= len(found.groups)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "wrong",
     [
         {"category": "S"},

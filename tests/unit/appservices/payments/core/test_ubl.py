@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -19,6 +18,8 @@ from appservices.payments.core.ubl import (
     TaxInvoice,
     write_invoice,
 )
+from tests.support.long import many
+from tests.support.tables import each_row
 from tests.support.tax_rules import against_rules, against_schema, said_against, texts
 from veche.contracts.payments.invoice_tax import Buyer, Endpoint, LineTax
 
@@ -106,7 +107,7 @@ CREDIT_NOTES = {
 }
 
 
-@pytest.mark.parametrize("name", CREDIT_NOTES)
+@each_row("name", CREDIT_NOTES)
 def test_schemas_and_rules_have_nothing_against_a_credit_note(name: str) -> None:
     assert judged(CREDIT_NOTES[name]) == []
 
@@ -143,10 +144,13 @@ CASES = {
     "a fine of a person": an_invoice([line(1_000, NO_SUBJECT)], buyer=PERSON, is_paid=True),
     "exempt": an_invoice([line(1_000, EXEMPT), line(2, EXEMPT)]),
     "many lines": an_invoice([line(33 + n) for n in range(200)]),
+    "a name that XML cannot have": an_invoice(
+        [line(1_000)], buyer=Buyer(name="Mal\uffffl", country="DE")
+    ),
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@each_row("name", CASES)
 def test_schemas_and_rules_have_nothing_against_an_invoice(name: str) -> None:
     assert judged(CASES[name]) == []
 
@@ -158,7 +162,7 @@ _LINES = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=many(ordinary=10, long=30), deadline=None)
 @given(_LINES, st.integers(0, 10**5), st.booleans())
 def test_whatever_is_sold_the_rules_have_nothing_against_it(
     lines: list[Amount], extra_minor: int, is_paid: bool

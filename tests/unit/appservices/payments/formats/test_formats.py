@@ -27,6 +27,7 @@ from appservices.payments.core.formats import (
 from appservices.payments.core.formats.crc import crc
 from appservices.payments.core.formats.epc import EPC_VERSION_MAX
 from appservices.payments.core.formats.plain import CODE_CHARACTERS_MAX
+from tests.support.tables import each_row
 from veche.protocol.errors import MalformedError, TooLargeError
 from veche.protocol.ids import Ulid, ulid
 from veche.runtime.files.qr_codes import draw_png, draw_svg
@@ -98,17 +99,17 @@ class TestReferences:
     def test_spaces_and_small_letters_are_read(self) -> None:
         assert rf.read("rf18 5390 0754 7034") == "RF18539007547034"
 
-    @pytest.mark.parametrize("text", ["", "RF", "RF18", "RF19539007547034", "RF18" + "1" * 22])
+    @each_row("text", ["", "RF", "RF18", "RF19539007547034", "RF18" + "1" * 22])
     def test_what_is_none_is_refused(self, text: str) -> None:
         assert refused(rf.read, text) == "reference"
 
-    @pytest.mark.parametrize("body", ["", "1" * 22, "a", "Ä", "1 2"])
+    @each_row("body", ["", "1" * 22, "a", "Ä", "1 2"])
     def test_a_body_of_other_characters_makes_none(self, body: str) -> None:
         assert refused(rf.make, body) == "reference"
 
 
 class TestEpc:
-    @pytest.mark.parametrize(
+    @each_row(
         ("charset", "codec", "name"),
         [
             ("1", "utf-8", "Łucja Żółć"),
@@ -140,7 +141,7 @@ class TestEpc:
         assert epc.read(code.format("5")).text == text
         assert refused(epc.read, code.format("1")) == "code"
 
-    @pytest.mark.parametrize("charset", ["0", "9", "", "12", "utf-8"])
+    @each_row("charset", ["0", "9", "", "12", "utf-8"])
     def test_another_set_is_refused(self, charset: str) -> None:
         assert refused(epc.read, f"BCD\n002\n{charset}\nSCT\n\nA\n{IBAN}\nEUR1") == "code"
         assert refused(epc.decoded, f"BCD\n002\n{charset}".encode()) == "code"
@@ -169,8 +170,8 @@ class TestEpc:
         payment = EpcPayment("A", IBAN, 1)
         assert epc.read(epc.write(payment).replace("\n", "\r\n")) == payment
 
-    @pytest.mark.parametrize("hidden", HIDDEN)
-    @pytest.mark.parametrize("field", ["name", "text", "note"])
+    @each_row("hidden", HIDDEN)
+    @each_row("field", ["name", "text", "note"])
     def test_nothing_hidden_is_written(self, field: str, hidden: str) -> None:
         change: dict[str, Any] = {field: f"a{hidden}b"}
         payment = attrs.evolve(EpcPayment("A", IBAN, 1), **change)
@@ -180,7 +181,7 @@ class TestEpc:
         forged = EpcPayment("Red Cross\nBE72000000001616", IBAN, 1)
         assert refused(epc.write, forged) == "name"
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("change", "field"),
         [
             ({"name": ""}, "name"),
@@ -205,7 +206,7 @@ class TestEpc:
     def test_the_longest_fields_pass(self) -> None:
         epc.write(EpcPayment("x" * 70, IBAN, epc.AMOUNT_MINOR_MAX, text="y" * 140))
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("old", "new", "field"),
         [
             ("BCD", "BCX", "code"),
@@ -290,7 +291,7 @@ class TestEmv:
             with pytest.raises(MalformedError):
                 emv.read(wrong)
 
-    @pytest.mark.parametrize("hidden", HIDDEN)
+    @each_row("hidden", HIDDEN)
     def test_nothing_hidden_gets_in_or_out(self, hidden: str) -> None:
         payment = attrs.evolve(emv.read(PIX_SAMPLE), name=f"a{hidden}b")
         body = PIX_SAMPLE[:-4].replace("Fulano de Tal", f"Fulano{hidden}de Tal")
@@ -298,7 +299,7 @@ class TestEmv:
         assert refused(emv.write, payment) == "name"
         assert refused(emv.read, body + crc(body)) == "59"
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("old", "new", "field"),
         [
             ("000201", "000202", "00"),
@@ -319,7 +320,7 @@ class TestEmv:
         body = PIX_SAMPLE[:-4].replace(old, new, 1)
         assert refused(emv.read, body + crc(body)) == field
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("change", "field"),
         [
             ({"name": "x" * 26}, "name"),
@@ -377,11 +378,11 @@ class TestGost:
             with pytest.raises(MalformedError):
                 gost56042.write(wrong)
 
-    @pytest.mark.parametrize("hidden", HIDDEN)
+    @each_row("hidden", HIDDEN)
     def test_nothing_hidden_is_written(self, hidden: str) -> None:
         assert refused(gost56042.write, attrs.evolve(GOST, name=f"a{hidden}b")) == "Name"
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("old", "new", "field"),
         [
             ("ST00012", "ST00022", "code"),
@@ -401,7 +402,7 @@ class TestGost:
     def test_a_wrong_field_is_named(self, old: str, new: str, field: str) -> None:
         assert refused(gost56042.read, gost56042.write(GOST).replace(old, new, 1)) == field
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("change", "field"),
         [
             ({"name": "x" * 161}, "Name"),
@@ -434,7 +435,7 @@ class TestLinks:
             with pytest.raises(MalformedError):
                 links.read_sbp(wrong)
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("old", "new", "field"),
         [
             ("type=01", "type=03", "type"),
@@ -454,7 +455,7 @@ class TestLinks:
         text = "upi://pay?pa=shop@bank&pn=The%20Shop&am=10.50&cu=INR&tr=T1&sign=abc"
         assert read_code(text) == UpiLink("shop@bank", "The Shop", 1050, "T1", "", True)
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("query", "field"),
         [
             ("pn=x", "pa"),
@@ -476,7 +477,7 @@ class TestLinks:
         link = PayLink("pay.example.org:8448", id_, version, tag.hex())
         assert read_code(links.write_ours(link)) == link
 
-    @pytest.mark.parametrize(
+    @each_row(
         "change",
         [
             {"server": "a b"},
@@ -511,7 +512,7 @@ class TestLinks:
             link = PersonLink("pay.example.org", payee, amount_minor, currency, reference)
             assert read_code(links.write_person(link)) == link
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("query", "field"),
         [
             ("to=Bob", "to"),
@@ -533,14 +534,14 @@ class TestLinks:
     def test_a_wrong_field_of_a_link_to_a_person_is_named(self, query: str, field: str) -> None:
         assert refused(read_code, f"https://pay.example.org/pay#{query}") == field
 
-    @pytest.mark.parametrize("tail", ["x", ".1", "\n", "?a=b", ""])
+    @each_row("tail", ["x", ".1", "\n", "?a=b", ""])
     def test_what_is_added_to_a_link_is_refused(self, tail: str) -> None:
         text = links.write_ours(LINK)
         wrong = text + tail if tail else text[:-1]
         assert refused(read_code, wrong) == "code"
 
 
-@pytest.mark.parametrize("text", ["", "hello", "bcd", "http://x/pay#1", "javascript:alert(1)"])
+@each_row("text", ["", "hello", "bcd", "http://x/pay#1", "javascript:alert(1)"])
 def test_what_is_no_payment_code_is_refused(text: str) -> None:
     assert refused(read_code, text) == "code"
 

@@ -30,6 +30,7 @@ from tests.support.ledger import (
     people,
     transfer,
 )
+from tests.support.tables import each_row
 
 ROOT = Path(__file__).parents[5]
 R, F = Result, TransferFlag
@@ -184,7 +185,7 @@ def answers(result: Result) -> list[Result]:
     return shard.ask(*CASES[result])
 
 
-@pytest.mark.parametrize("result", CASES, ids=lambda r: r.word)
+@each_row("result", CASES)
 def test_what_gives_each_answer(result: Result) -> None:
     assert result in answers(result)
 
@@ -193,7 +194,7 @@ def test_every_answer_has_its_case() -> None:
     assert set(CASES) | OF_ACCOUNTS == set(Result)
 
 
-@pytest.mark.parametrize("result", CASES, ids=lambda r: r.word)
+@each_row("result", CASES)
 def test_only_failures_that_time_may_cure_burn_the_id(result: Result) -> None:
     shard = world()
     request = CASES[result]
@@ -274,7 +275,7 @@ def test_a_balanced_transfer_is_the_same_with_any_maximum_above(asked: int, resu
     assert world().ask(like(BALANCED, amount=asked)) == [result]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "flags",
     [
         one | two
@@ -295,7 +296,7 @@ def test_every_class_says_what_to_do() -> None:
 
 
 class TestOpening:
-    @pytest.mark.parametrize(
+    @each_row(
         ("account", "result"),
         [
             (Account(20, 1, 1), R.CREATED),
@@ -335,7 +336,7 @@ class TestOpening:
         assert first.open(past, plain) == [R.CREATED, R.IMPORTED_EVENT_EXPECTED]
         assert second.open(plain, past) == [R.CREATED, R.IMPORTED_EVENT_NOT_EXPECTED]
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("account", "allowance", "result"),
         [
             (NEVER, 1, R.ACCOUNT_NOT_FOUND),

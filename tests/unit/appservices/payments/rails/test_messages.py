@@ -33,6 +33,7 @@ from appservices.payments.core.rails.told_xml import (
 )
 from appservices.payments.core.rails.tree import is_latin, latin
 from appservices.payments.core.rails.xml import BankMessageError
+from tests.support.tables import each_row
 from tests.unit.appservices.payments.rails.builders import (
     DAY,
     ENTRIES,
@@ -111,7 +112,7 @@ class TestOrders:
         assert is_latin(written)
         assert 0 < len(written) <= max(most, len("NOTPROVIDED"))
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("orders", "field"),
         [
             ([], "orders"),
@@ -151,7 +152,7 @@ class TestOrders:
 
 
 class TestTold:
-    @pytest.mark.parametrize("status", OrderStatus)
+    @each_row("status", OrderStatus)
     def test_statuses_are_read_as_written(self, status: OrderStatus) -> None:
         message = write_orders([order()], NOW_MS)
         said = [Status(message.id, order().id, status, "AC04")]
@@ -236,6 +237,43 @@ class TestTold:
         )
         assert isinstance(one, Booked)
         assert (one.entry.key, one.entry.amount_minor, one.entry.order_id) == ("K1", 13, "")
+
+    def test_a_word_on_all_payments_of_a_file_is_one_on_each_order_of_it(self) -> None:
+        of = write_orders([order()], NOW_MS)
+        told = write_statuses("M", of, [Status(of.id, "X", OrderStatus.REJECTED)], NOW_MS).data
+        head = told.partition(b"<TxInfAndSts>")[0]
+        why = b"<StsRsnInf><Rsn><Cd>AM04</Cd></Rsn></StsRsnInf>"
+        data = head + b"<PmtInfSts>RJCT</PmtInfSts>" + why + told.partition(b"</TxInfAndSts>")[2]
+
+        assert list(read_events(data)) == [Status(of.id, "", OrderStatus.REJECTED, "AM04")]
+
+    @pytest.mark.parametrize("is_turned", [False, True])
+    def test_lines_of_a_batch_with_one_reference_are_told_apart_by_what_they_say(
+        self, is_turned: bool
+    ) -> None:
+        lines = [attrs.evolve(entry(1, 5), other_account=who) for who in ("DE1", "DE2")]
+        data = write_advice("A1", OWN.account, lines, NOW_MS).data.decode()
+        details = [
+            one.split("</NtryDtls>")[0].split("<NtryDtls>")[1] for one in data.split("<Ntry>")[1:]
+        ]
+        head, tail = data.split(details[0])[0], data.rpartition("</NtryDtls>")[2]
+        batch = "".join(reversed(details) if is_turned else details)
+        whole = head.replace(">0.05<", ">0.10<", 1) + batch + "</NtryDtls>" + tail
+
+        told = [one.entry for one in read_events(whole.encode()) if isinstance(one, Booked)]
+        assert {one.other_account: one.amount_minor for one in told} == {"DE1": 5, "DE2": 5}
+        assert {one.key[-2:] for one in told} == {"-1"}
+        assert len({one.key for one in told}) == 2
+
+    @pytest.mark.parametrize("day", ["0001-01-01", "1969-12-31", "1999-12-31"])
+    def test_a_day_on_which_no_bank_books_is_odd_and_spoils_no_other_line(self, day: str) -> None:
+        lines = [entry(1), attrs.evolve(entry(2, 7), booked_on=dt.date.fromisoformat(day))]
+        odd, booked = read_events(write_advice("A1", OWN.account, lines, NOW_MS).data)
+
+        assert isinstance(odd, Odd)
+        assert "should be a date from 2000-01-01 on: not booked" in odd.problem
+        assert isinstance(booked, Booked)
+        assert booked.entry.key == "K1"
 
     @pytest.mark.parametrize("kind", ["statement", "advice"])
     def test_a_line_of_nothing_and_one_without_a_day_spoil_no_file(self, kind: str) -> None:
@@ -328,7 +366,7 @@ class TestTold:
 
 
 class TestRefusals:
-    @pytest.mark.parametrize(
+    @each_row(
         ("old", "new", "path"),
         [
             (b">10.00<", b">10.01<", "/Document/BkToCstmrStmt/Stmt/Bal[2]"),
@@ -350,7 +388,7 @@ class TestRefusals:
         assert error.line > 0
         assert error.details == {"line": error.line, "path": path}
 
-    @pytest.mark.parametrize(
+    @each_row(
         "data",
         [
             b"",
@@ -371,7 +409,7 @@ class TestRefusals:
     def test_what_is_no_message_of_a_bank_is_refused(self, data: bytes) -> None:
         refused(data)
 
-    @pytest.mark.parametrize(
+    @each_row(
         "prolog",
         [
             '<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>',

@@ -16,13 +16,14 @@ from appservices.payments.core.rails.orders import (
 )
 from appservices.payments.core.rails.reference import reference
 from tests.support.processes import ROOT
+from tests.support.tables import each_row
 from veche.protocol.errors import ConflictError
 
 E, I, S = OrderEffect, OrderInput, OrderState  # noqa: E741 -- short in a table
 OF_BANK = [given_ for given_ in OrderInput if given_ is not OrderInput.FILE_WRITTEN]
 
 
-@pytest.mark.parametrize(("state", "given_"), list(itertools.product(OrderState, OrderInput)))
+@each_row(("state", "given_"), list(itertools.product(OrderState, OrderInput)))
 def test_what_is_not_in_the_table_is_refused(state: OrderState, given_: OrderInput) -> None:
     if (state, given_) in TABLE:
         assert step(state, given_) == TABLE[state, given_]
@@ -31,8 +32,8 @@ def test_what_is_not_in_the_table_is_refused(state: OrderState, given_: OrderInp
             step(state, given_)
 
 
-@pytest.mark.parametrize("given_", OF_BANK)
-@pytest.mark.parametrize("state", [s for s in OrderState if s is not OrderState.QUEUED])
+@each_row("given_", OF_BANK)
+@each_row("state", [s for s in OrderState if s is not OrderState.QUEUED])
 def test_the_bank_may_say_anything_of_an_order_that_it_has(
     state: OrderState, given_: OrderInput
 ) -> None:
@@ -60,7 +61,7 @@ def test_the_hold_ends_once_and_every_line_moves_money_once(told: list[OrderInpu
     assert effects.count(E.GIVE_BACK) <= effects.count(E.CLEAR)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("told", "state", "effects"),
     [
         ([I.TAKEN, I.ACCEPTED, I.BOOKED], S.BOOKED, [E.POST, E.CLEAR]),

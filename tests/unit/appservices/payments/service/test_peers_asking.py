@@ -19,6 +19,7 @@ from appservices.payments.service.peers_asking import (
     NoAnswerFromPeerError,
     PeerClient,
 )
+from tests.support.tables import each_row
 from veche.runtime.web.http_client import Answer, NoAnswerError
 from veche.runtime.web.outbound import OutboundRefusedError
 from veche.transparency.notes import NoteSigner
@@ -150,7 +151,7 @@ def _elsewhere(_question: Mapping[str, Any]) -> Answer:
     raise OutboundRefusedError("the other server redirects")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "reply",
     [
         _down,

@@ -18,6 +18,7 @@ from appservices.payments.service.work import (
     Work,
 )
 from tests.support.ledger import transfer
+from tests.support.tables import each_row
 
 ONE = transfer()
 
@@ -53,7 +54,7 @@ def test_a_block_takes_whole_works_in_order() -> None:
     assert queue.size == 0
 
 
-@pytest.mark.parametrize(("most", "count"), [(0, 1), (3, 1), (4, 1), (5, 1), (6, 2), (99, 3)])
+@each_row(("most", "count"), [(0, 1), (3, 1), (4, 1), (5, 1), (6, 2), (99, 3)])
 def test_a_block_takes_no_more_than_it_is_asked_to_but_one_work(most: int, count: int) -> None:
     queue = Queue()
     entries = [queue.add(work(size)) for size in (4, 2, 1)]
@@ -74,7 +75,7 @@ def test_what_is_put_back_stands_where_it_stood() -> None:
     assert queue.size == 0
 
 
-@pytest.mark.parametrize("place", [0, 1, 4_095, 7_999])
+@each_row("place", [0, 1, 4_095, 7_999])
 def test_the_work_that_breaks_a_block_is_found_in_few_tries(place: int) -> None:
     queue = Queue()
     entries = [queue.add(work()) for _ in range(ROWS_MAX)]

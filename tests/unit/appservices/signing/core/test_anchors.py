@@ -13,6 +13,7 @@ from appservices.signing.core.errors import OwnCertificateError
 from appservices.signing.core.records import Level
 from tests.support.bank import DAY, QUALIFIED, Bank
 from tests.support.signing import NOW, Office
+from tests.support.tables import each_row
 from veche.documents.pki.cms import der_of
 
 KEY: Final = ec.generate_private_key(ec.SECP256R1())
@@ -56,7 +57,7 @@ def test_of_two_anchors_the_higher_level_counts_and_only_with_its_policy() -> No
     assert "none of the policies" in why([issued(policies=[])], (same,))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("chain", "words"),
     [
         ([issued(begins=NOW - 9 * DAY, ends=NOW - DAY)], "ended on 2026-11-25"),

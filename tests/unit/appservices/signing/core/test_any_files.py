@@ -24,6 +24,7 @@ from appservices.signing.core.papers.uploads import (
     UploadTooLargeError,
 )
 from tests.support.containers import odt
+from tests.support.tables import each_row
 from veche.documents.asic.container import DataFile, is_container, new_container
 from veche.protocol.approval import showable
 
@@ -31,7 +32,7 @@ ZIP = b"PK\x03\x04"
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "safe"),
     [
         ("lease.docx", "lease.docx"),
@@ -66,7 +67,7 @@ def test_any_name_becomes_one_that_a_container_takes(name: str) -> None:
     assert safe_name(safe) == safe
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "data", "kind"),
     [
         ("photo.png", PNG, "image/png"),

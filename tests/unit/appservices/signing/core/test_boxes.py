@@ -20,6 +20,7 @@ from appservices.signing.core.boxes import (
 from appservices.signing.core.parties import Role
 from appservices.signing.core.places import PageSize, Place, Side
 from appservices.signing.core.records import Level
+from tests.support.tables import each_row
 from veche.documents.pdf.appearance import Look
 from veche.documents.pdf.letters import signature_font
 from veche.documents.pdf.signing import Box
@@ -38,7 +39,7 @@ def test_a_place_of_typst_is_measured_from_the_other_corner() -> None:
     assert box_of(spot, PageSize(600, 800, 10, 20)).corners == (50.13, 70.0, 210.13, 120.0)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("box", "words"),
     [
         (Box("Sig1", 1, (40, 40, 200, 90)), "no page 2"),
@@ -100,7 +101,7 @@ def test_a_page_that_is_not_there_is_refused(page: int) -> None:
         seating([Seat("Sig1", "Alice", "x", Place(page))], [A4, A4], frozenset())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("size", "tight"),
     [
         (PageSize(595, 842, rotation=90), frozenset()),

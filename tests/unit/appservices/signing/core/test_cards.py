@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import attrs
-import pytest
 
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import (
@@ -22,6 +21,7 @@ from appservices.signing.core.texts.cards import card_doc, is_in_force, result_w
 from appservices.signing.core.texts.news import file_caption, result_doc
 from appservices.signing.core.texts.words import counted, headed
 from appservices.signing.service.scene import CATALOGUE
+from tests.support.tables import each_row
 from veche.protocol.ids import Ulid
 from veche.protocol.message import body, edit, text
 from veche.protocol.texts.catalogue import LANGUAGES
@@ -69,8 +69,8 @@ def standing(state: PartyState, **more: object) -> Session:
     return made.with_plan(made.plan.with_state("p1", state))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("state", PartyState)
+@each_row("language", LANGUAGES)
+@each_row("state", PartyState)
 def test_each_state_of_a_party_has_words(state: PartyState, language: str) -> None:
     made = standing(state)
     words = body(card_doc(made, made.members[0], PAGE, localizer(language)))
@@ -78,7 +78,7 @@ def test_each_state_of_a_party_has_words(state: PartyState, language: str) -> No
     assert (PAGE in words) == (state in (PartyState.INVITED, PartyState.VIEWED))
 
 
-@pytest.mark.parametrize("state", State)
+@each_row("state", State)
 def test_what_is_over_has_no_link(state: State) -> None:
     made = session(state=state)
     words = body(card_doc(made, made.members[0], PAGE, localizer()))
@@ -169,8 +169,8 @@ def blind(state: State = State.OPEN) -> Session:
     return session(mode=Mode.BLIND, title_sha256=b"t" * 32, matter=matter, state=state)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("page", [PAGE, None])
+@each_row("language", LANGUAGES)
+@each_row("page", [PAGE, None])
 def test_a_card_says_who_sees_the_document_and_where_its_key_comes_from(
     language: str, page: str | None
 ) -> None:
@@ -188,14 +188,14 @@ def test_a_card_says_who_sees_the_document_and_where_its_key_comes_from(
     assert (PAGE in private) == (page is not None)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_what_has_no_title_is_called_by_its_number(language: str) -> None:
     assert headed(session(), localizer(language)) == "Lease (Y0A1B2C3)"
     assert "Y0A1B2C3" in headed(blind(), localizer(language))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("state", list(State))
+@each_row("language", LANGUAGES)
+@each_row("state", list(State))
 def test_no_text_of_a_private_document_has_a_gap(language: str, state: State) -> None:
     made = blind(state)
     for member in made.members:

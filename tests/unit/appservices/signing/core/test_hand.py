@@ -36,6 +36,7 @@ from appservices.signing.core.records import (
     clauses_of,
 )
 from appservices.signing.core.session import State
+from tests.support.tables import each_row
 from veche.protocol.ids import Ulid, UserId
 
 CAROL = UserId("@carol:example.org")
@@ -94,7 +95,7 @@ def test_a_registrar_may_get_a_copy_and_be_the_witness_of_two() -> None:
     check_by_hand(session(WRITER, WITNESS, other, seen, as_(ALICE, Role.VIEWER, CAROL)))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("held", "why"),
     [
         (session(WRITER), "witness"),
@@ -119,7 +120,7 @@ def test_whoever_may_not_is_told_why(held: Session, why: str) -> None:
     assert caught.value.details == {"why": why}
 
 
-@pytest.mark.parametrize("state", STATES)
+@each_row("state", STATES)
 def test_nothing_is_written_before_the_papers_were_seen(state: PartyState) -> None:
     writer = attrs.evolve(WRITER, party=attrs.evolve(WRITER.party, state=state))
 
@@ -135,7 +136,7 @@ def test_who_writes_answers_to_all_clauses_and_their_witness_to_none() -> None:
     assert clauses_of(held, WITNESS) == ()
 
 
-@pytest.mark.parametrize(("wrote", "saw"), list(itertools.product(STATES, STATES)))
+@each_row(("wrote", "saw"), list(itertools.product(STATES, STATES)))
 def test_only_the_two_together_count(wrote: PartyState, saw: PartyState) -> None:
     parties = {
         "p1": Party("p1", Role.SIGNER, wrote),

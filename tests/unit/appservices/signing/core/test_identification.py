@@ -15,6 +15,7 @@ from appservices.signing.core.identification import (
     IdentificationState,
     step,
 )
+from tests.support.tables import each_row
 from veche.protocol.ids import Ulid, UserId
 
 NEW = Identification(
@@ -27,8 +28,8 @@ NEW = Identification(
 UNHURRIED = {IdentificationInput.REPLACE, IdentificationInput.REVOKE}
 
 
-@pytest.mark.parametrize("state", IdentificationState)
-@pytest.mark.parametrize("happened", IdentificationInput)
+@each_row("state", IdentificationState)
+@each_row("happened", IdentificationInput)
 def test_what_is_not_in_the_table_changes_nothing(
     state: IdentificationState, happened: IdentificationInput
 ) -> None:

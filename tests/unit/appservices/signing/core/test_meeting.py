@@ -18,6 +18,7 @@ from appservices.signing.core.meeting import (
     MeetingState,
     step,
 )
+from tests.support.tables import each_row
 from veche.protocol.ids import Ulid, UserId
 
 ID = Ulid("01KAV3Z8K4Q6V5W7X9Y0A1B2C3")
@@ -25,7 +26,7 @@ CAROL = UserId("@carol:example.org")
 OFFERED = Meeting(ID, ID, "p2", CAROL, MeetingState.OFFERED, 1_000)
 
 
-@pytest.mark.parametrize(("state", "happened"), list(itertools.product(MeetingState, MeetingInput)))
+@each_row(("state", "happened"), list(itertools.product(MeetingState, MeetingInput)))
 def test_only_what_stands_in_the_table_happens(state: MeetingState, happened: MeetingInput) -> None:
     meeting = attrs.evolve(OFFERED, state=state)
     after = TABLE.get((state, happened))
@@ -94,7 +95,7 @@ def test_the_id_of_a_guest_is_nobodys_account() -> None:
         assert not is_guest(other)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("one", "other", "is_same"),
     [
         ("Bob Brown", "bob  BROWN ", True),

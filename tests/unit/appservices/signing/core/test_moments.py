@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appservices.signing.core.quiet import QuietHours
 from appservices.signing.core.until import read_until
+from tests.support.tables import each_row
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -22,7 +22,7 @@ def ms(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
 NOW = ms(2026, 11, 26, 12)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("at", "after"),
     [
         ((2026, 11, 26, 12), (2026, 11, 26, 12)),
@@ -51,7 +51,7 @@ def test_it_is_never_quiet_afterwards(start: int, end: int, at_ms: int) -> None:
     assert hours.after(after) == after
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "midnight"),
     [
         ("14", (2026, 12, 11)),

@@ -33,6 +33,7 @@ from appservices.signing.core.places import (
 )
 from appservices.signing.core.texts.draft import GUEST_ORDER, ORDERS
 from appservices.signing.service.scene import CATALOGUE
+from tests.support.tables import each_row
 from veche.protocol.texts.catalogue import LANGUAGES
 
 GUEST = Wanted("Bob Brown", is_guest=True)
@@ -45,7 +46,7 @@ def one(*wanted: Wanted, need: int | None = None) -> WantedStage:
     return WantedStage(wanted, need)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_what_the_bot_shows_as_examples_means_the_same_in_every_language(language: str) -> None:
     for example in (*ORDERS, GUEST_ORDER):
         shown = CATALOGUE.text(language, example)
@@ -53,7 +54,7 @@ def test_what_the_bot_shows_as_examples_means_the_same_in_every_language(languag
         assert read_order(words) == read_order(example), shown
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "order"),
     [
         ("bob", PartyOrder((one(BOB),))),
@@ -164,7 +165,7 @@ def test_what_can_be_read(typed: str, order: PartyOrder) -> None:
     assert read_order(write_order(order)) == order
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem", "word"),
     [
         ("", OrderProblem.EMPTY, ""),
@@ -249,9 +250,7 @@ def test_a_list_is_an_order_for_each(data: bytes, typed: str) -> None:
     assert read_list(data) == typed
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\xff\xfe", b"bob\nbob", b"bob smith\n", b"then\n", b"name\n"]
-)
+@each_row("data", [b"", b"\xff\xfe", b"bob\nbob", b"bob smith\n", b"then\n", b"name\n"])
 def test_what_is_no_list(data: bytes) -> None:
     with pytest.raises(OrderError):
         read_list(data)
@@ -307,7 +306,7 @@ def placed(typed: str) -> Place | None:
     return read_order(f"bob {typed}").stages[0].wanted[0].place
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "place"),
     [
         ("on page 3 at 100 500", Place(3, area=Area(100, 500))),
@@ -330,7 +329,7 @@ def test_a_place_on_a_page_is_read(typed: str, place: Place) -> None:
     assert placed(typed) == place
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "word"),
     [
         ("on page 3 at", ""),

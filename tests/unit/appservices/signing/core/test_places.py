@@ -19,6 +19,7 @@ from appservices.signing.core.places import (
     covering,
     is_on,
 )
+from tests.support.tables import each_row
 
 A4 = PageSize(595.28, 841.89)
 CROPPED = PageSize(400, 600, left=-50, bottom=100)
@@ -28,7 +29,7 @@ def turned(size: PageSize, rotation: int) -> PageSize:
     return attrs.evolve(size, rotation=rotation)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("size", "corners"),
     [
         (A4, (100, 281.89, 300, 341.89)),
@@ -140,7 +141,7 @@ def test_a_corner_of_a_page_that_is_too_small_has_no_room() -> None:
     assert area_at(Row.TOP, Side.LEFT, PageSize(228, 87), []) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("area", "is_fine"),
     [
         (Area(0, 0), True),

@@ -34,12 +34,13 @@ from appservices.signing.core.session import (
     mermaid,
     step,
 )
+from tests.support.tables import each_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@pytest.mark.parametrize(("state", "happened"), [*itertools.product(State, Input)])
+@each_row(("state", "happened"), [*itertools.product(State, Input)])
 def test_what_is_not_in_the_table_is_refused(state: State, happened: Input) -> None:
     if (state, happened) in TABLE:
         after = step(state, happened)
@@ -151,7 +152,7 @@ def test_a_delegate_acts_in_place_of_the_other() -> None:
     assert plan.with_state("d", PartyState.DECLINED).progress(0) is Progress.IMPOSSIBLE
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("plan", "problem"),
     [
         (Plan({}, ()), PlanProblem.NOBODY_SIGNS),

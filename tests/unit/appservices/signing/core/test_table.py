@@ -16,6 +16,7 @@ from appservices.signing.core.table import (
     read_row,
     read_table,
 )
+from tests.support.tables import each_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 PARTIES, ANSWERS = ("p1", "p2"), ("rent", "reference")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("data", "rows"),
     [
         (b"a,b\n1,2\n", [["a", "b"], ["1", "2"]]),
@@ -38,7 +39,7 @@ def test_what_spreadsheets_write_is_read(data: bytes, rows: list[list[str]]) -> 
     assert list(read_table(data)) == rows
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("data", "words"),
     [
         (b"a,b\n\xff", "UTF-8"),
@@ -70,7 +71,7 @@ def test_a_head_names_the_columns_of_the_template() -> None:
     assert columns == ["reference", "p1.name", "p2.user", "answers.rent", "answers.reference"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("head", "words"),
     [
         (

@@ -17,6 +17,7 @@ from appservices.signing.core.template import (
     document_data,
     read_template,
 )
+from tests.support.tables import each_row
 from veche.protocol.forms import FieldContext
 from veche.protocol.texts.catalogue import Catalogue
 
@@ -55,7 +56,7 @@ def test_two_of_three_sign_the_resolution_and_the_secretary_gets_a_copy() -> Non
     assert template.boxes() == {"chair", "member1", "member2"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "words"),
     [
         ({"template": "Lease!"}, "template.yaml.template"),
@@ -108,7 +109,7 @@ def test_what_is_wrong_with_a_template_is_said_with_its_place(
         read_template(small(**changes))
 
 
-@pytest.mark.parametrize("data", [b"", b"- 1", b"a: [", b"\xff\xfe\x00", b"[" * 10_000, b"a: !!x"])
+@each_row("data", [b"", b"- 1", b"a: [", b"\xff\xfe\x00", b"[" * 10_000, b"a: !!x"])
 def test_what_is_no_template_is_refused(data: bytes) -> None:
     with pytest.raises(TemplateError, match=r"template\.yaml"):
         read_template(data)

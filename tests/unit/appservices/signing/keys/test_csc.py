@@ -10,6 +10,7 @@ import pytest
 from appservices.signing.keys.core import csc
 from appservices.signing.keys.core.csc import Field, ProviderRefusedError, Version
 from tests.support.signing import Office
+from tests.support.tables import each_row
 from veche.documents.pki.cms import der_of
 from veche.protocol.errors import MalformedError
 
@@ -66,7 +67,7 @@ def test_a_credential_that_cannot_be_used_is_refused(changed: Any, words: str) -
         csc.remote_of(Version.V1, "one", _info(**changed))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "changed",
     [
         {"cert": {}},

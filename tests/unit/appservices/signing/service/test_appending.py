@@ -37,6 +37,7 @@ from tests.support.other_programs import UNREAD
 from tests.support.programs import program
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import Office, ms, with_boxes
+from tests.support.tables import each_row
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.signing import NewField, prepare_signature
 from veche.documents.pki.cms import Signer, der_of
@@ -223,7 +224,7 @@ def encrypted() -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("make", "refusal"),
     [
         (packed, PackedSignedError),
@@ -237,7 +238,6 @@ def encrypted() -> bytes:
         (lambda: of_dora() + b"\n% a remark\n", OtherFormSignedError),
         (UNREAD["SHA-1"], OtherFormSignedError),
     ],
-    ids=["packed", "certified", "locked", "acting", "cut off", "bytes after the end", "SHA-1"],
 )
 def test_it_is_said_why_nothing_can_be_added(
     make: Callable[[], bytes], refusal: type[UploadError]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import attrs
-import pytest
 
 from appservices.signing.core.parties import Party, Role
 from appservices.signing.core.records import Level, Member
@@ -16,6 +15,7 @@ from appservices.signing.service.tokens import (
     read_header,
     token_of,
 )
+from tests.support.tables import each_row
 from veche.protocol.ids import Ulid, UserId
 
 SEED = b"s" * 32
@@ -44,7 +44,7 @@ def test_a_token_opens_one_session_as_one_party_for_one_person() -> None:
     assert key_text(b"\xff" * 32) == "_" * 42 + "8"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "user_id"),
     [
         ("bob", "@bob:x.org"),

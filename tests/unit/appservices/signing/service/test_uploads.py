@@ -33,8 +33,10 @@ from appservices.signing.service.uploads import normalised, read_upload
 from tests.support import uploads
 from tests.support.catalogues import catalogue_problems
 from tests.support.forgery import increment, page
+from tests.support.long import many
 from tests.support.programs import program
 from tests.support.signing import Office, with_boxes
+from tests.support.tables import each_row
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.grammar import active_names
 from veche.documents.pdf.pages import page_count
@@ -81,7 +83,7 @@ def test_the_same_file_gives_the_same_bytes() -> None:
     assert taken(taken(sent).pdf).is_kept
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("change", "note"),
     [
         (uploads.script, Note.SCRIPTS),
@@ -90,7 +92,7 @@ def test_the_same_file_gives_the_same_bytes() -> None:
         (uploads.layers, Note.LAYERS),
     ],
 )
-@pytest.mark.parametrize("mode", list(pikepdf.ObjectStreamMode)[:2])
+@each_row("mode", list(pikepdf.ObjectStreamMode)[:2])
 def test_what_acts_or_switches_is_left_out_and_told(
     change: Callable[[Any], None], note: Note, mode: Any
 ) -> None:
@@ -162,7 +164,7 @@ def test_a_refusal_leaves_the_sandbox_with_its_name() -> None:
         read_upload(uploads.changed(uploads.xfa))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "refusal"),
     [
         (b"%PDF-1.7\nhello", UploadError),
@@ -180,7 +182,6 @@ def test_a_refusal_leaves_the_sandbox_with_its_name() -> None:
             EncryptedError,
         ),
     ],
-    ids=lambda one: getattr(one, "__name__", "content"),
 )
 def test_each_kind_of_bad_file_is_refused_by_name(content: bytes, refusal: type) -> None:
     assert normalised(content) is refusal
@@ -258,7 +259,7 @@ def test_bytes_that_only_some_readers_find_do_not_survive() -> None:
     assert not isinstance(found, Upload) or b"Pay 999" not in found.pdf
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=many(ordinary=20, long=60))
 @given(st.data())
 def test_no_mutated_file_gets_out_of_the_profile(data: st.DataObject) -> None:
     base = data.draw(st.sampled_from([page("Pay 100"), uploads.changed(uploads.text_field)]))
@@ -275,7 +276,7 @@ def test_no_mutated_file_gets_out_of_the_profile(data: st.DataObject) -> None:
         assert_sealed_profile(found)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=many(ordinary=8, long=25))
 @given(
     st.sets(
         st.sampled_from([uploads.script, uploads.text_field, uploads.layers, uploads.attachment])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from appservices.widgets.core.documents import (
     APP,
     APPROVE,
+    CASES,
     DOCUMENTS,
     KEYS,
     PART_CHARACTERS_MAX,
@@ -21,11 +20,14 @@ from appservices.widgets.core.documents import (
     WIDGET,
     Document,
     Framing,
+    app_document_at,
     document_at,
     permissions,
     policy,
 )
+from tests.support.tables import each_row
 
+PAGES = [document for document in DOCUMENTS if document is not APP]
 EMBEDDERS = ("https:", "vector:")
 HOMESERVERS = ("https:",)
 
@@ -36,14 +38,14 @@ def directives(document: Document) -> dict[str, list[str]]:
 
 
 class TestPaths:
-    @pytest.mark.parametrize(("path", "document"), PATHS.items())
+    @each_row(("path", "document"), PATHS.items())
     def test_documents_have_their_paths(self, path: str, document: Document) -> None:
         assert document_at(path) is document
 
     def test_the_wallet_has_payments(self) -> None:
         assert document_at("/wallet/payments/01JD0000000000000000000001") is WALLET
 
-    @pytest.mark.parametrize(
+    @each_row(
         "path",
         [
             "/services/records/birth-certificate-copy",
@@ -52,17 +54,17 @@ class TestPaths:
             "/cases/01JD0000000000000000000001",
         ],
     )
-    def test_the_app_has_services_and_cases(self, path: str) -> None:
-        assert document_at(path) is APP
+    def test_one_document_has_services_and_cases(self, path: str) -> None:
+        assert document_at(path) is CASES
 
-    @pytest.mark.parametrize(
+    @each_row(
         "path",
         [
             "",
             "*",
             "//",
             "/index.html",
-            "/app.html",
+            "/cases.html",
             "/Services",
             "/services/",
             "/services/records",
@@ -89,8 +91,31 @@ class TestPaths:
         assert document_at(path) is None
 
 
+class TestApp:
+    def test_it_has_one_address(self) -> None:
+        assert app_document_at("/") is APP
+        assert {app_document_at(path) for path in ("/keys", "/approve", "/x", "//", "")} == {None}
+        assert document_at("/app.html") is None
+
+    def test_it_may_do_what_a_matrix_client_needs(self) -> None:
+        found = directives(APP)
+
+        assert found["script-src"] == ["'self'", "'sha256-x'", "'wasm-unsafe-eval'"]
+        assert found["connect-src"] == ["'self'", *HOMESERVERS]
+        assert found["worker-src"] == found["manifest-src"] == ["'self'"]
+        assert found["media-src"] == ["blob:"]
+        assert found["trusted-types"] == ["lit-html", "dompurify", "veche-workers"]
+        assert found["frame-ancestors"] == found["default-src"] == ["'none'"]
+
+    def test_it_has_camera_and_microphone_and_no_passkeys(self) -> None:
+        found = dict(part.split("=") for part in permissions(APP).split(", "))
+
+        allowed = {name for name, value in found.items() if value != "()"}
+        assert allowed == {"camera", "fullscreen", "microphone"}
+
+
 class TestPolicy:
-    @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.file)
+    @each_row("document", PAGES)
     def test_nothing_is_allowed_that_is_not_named(self, document: Document) -> None:
         found = directives(document)
 
@@ -111,7 +136,7 @@ class TestPolicy:
         assert "frame-ancestors 'none'" in policy(WIDGET, [], (), ())
 
     def test_only_signing_in_talks_to_homeservers(self) -> None:
-        connected = {d.file: directives(d)["connect-src"] for d in DOCUMENTS}
+        connected = {d.file: directives(d)["connect-src"] for d in PAGES}
 
         assert connected.pop(SIGN_IN.file) == ["'self'", *HOMESERVERS]
         assert set(map(tuple, connected.values())) == {("'self'",)}
@@ -120,9 +145,9 @@ class TestPolicy:
         plain = Document("plain.html", Framing.NOBODY, has_lit=False)
 
         assert directives(plain)["trusted-types"] == ["'none'"]
-        assert directives(APP)["trusted-types"] == ["lit-html"]
+        assert directives(CASES)["trusted-types"] == ["lit-html"]
 
-    @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.file)
+    @each_row("document", PAGES)
     def test_only_pages_that_show_files_may_start_a_worker(self, document: Document) -> None:
         found = directives(document)
         shows_files = document in {SIGN, SIGN_NEW, SIGN_WIDGET, VERIFY}
@@ -131,7 +156,7 @@ class TestPolicy:
         assert ("veche-workers" in found["trusted-types"]) == shows_files
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.file)
+@each_row("document", PAGES)
 def test_passkeys_are_used_where_keys_are_and_a_camera_where_codes_are(
     document: Document,
 ) -> None:

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import attrs
 import pytest
 import treq
 from treq.testing import RequestTraversalAgent
@@ -18,13 +19,14 @@ from appservices.widgets.core.documents import DOCUMENTS, PATHS
 from appservices.widgets.core.modules import IMPORTS, csp_hash, sri
 from appservices.widgets.routes import pages as pages_module
 from appservices.widgets.routes.pages import Facts, Library, Pages
-from appservices.widgets.routes.static import TYPES, locale_json, read_static, tree_hash
+from appservices.widgets.routes.static import PACKED, TYPES, locale_json, read_static, tree_hash
 from veche.protocol.errors import ConfigError
 from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+WASM = "vendor/matrix-js-sdk/pkg/matrix_sdk_crypto_wasm_bg.wasm.gz"
 FACTS = Facts('veche.test"><b>', "@veche_", ("https:", "vector:"), ("https:",))
 CATALOGUE = Catalogue.load("appservices.widgets")
 HTML = b'<head>\n<!-- head -->\n<script type="module" src="a.js"></script></head><!-- noscript -->'
@@ -101,6 +103,66 @@ class TestDocuments(Case):
 
         for language in LANGUAGES:
             assert f'<p lang="{language}">' in body.decode()
+
+
+class TestApp(Case):
+    """Its origin is told by the name by which it is asked."""
+
+    def setUp(self) -> None:
+        self.found = files(
+            **{
+                "app/sw.js": b'import "/static/app-base/app/a.js";',
+                "app/manifest.webmanifest": b"{}",
+                "cases/cards.js": b'import "./late.js";',
+                "cases/late.js": b"",
+                WASM: gzip.compress(b"wasm"),
+            },
+        )
+        facts = attrs.evolve(FACTS, app_origin="https://app.test", pages_origin="https://p.test")
+        with mock.patch.object(pages_module, "read_static", return_value=self.found):
+            self.served = Pages(facts, CATALOGUE)
+
+    def test_it_has_its_own_document_and_none_of_the_pages(self) -> None:
+        answer, body = self.ask(self.served, "GET", "/", host="app.test")
+
+        assert answer.code == 200
+        assert b'<meta name="veche-pages" content="https://p.test">' in body
+        assert "wasm-unsafe-eval" in self.header(answer, "content-security-policy")
+        for path in ("/keys", "/approve", "/services", "/wallet"):
+            assert self.ask(self.served, "GET", path, host="app.test")[0].code == 404, path
+
+    def test_the_pages_have_nothing_of_it(self) -> None:
+        _, body = self.ask(self.served, "GET", "/", host="p.test")
+
+        assert b"veche-pages" not in body
+        assert self.ask(self.served, "GET", "/sw.js", host="p.test")[0].code == 404
+
+    def test_cards_of_features_are_found_with_what_they_import(self) -> None:
+        _, body = self.ask(self.served, "GET", "/", host="app.test")
+        cards = re.search(rb'name="veche-cards" content="([^"]*)"', body)
+        assert cards is not None
+
+        assert cards[1].endswith(b"/cases/cards.js")
+        inline = re.search(rb'<script type="importmap">(.*?)</script>', body)
+        assert inline is not None
+        known = json.loads(inline[1])["integrity"]
+        assert {"cards.js", "late.js"} <= {name.rpartition("/")[2] for name in known}
+
+    def test_its_worker_has_an_address_that_stays_and_names_the_files_of_today(self) -> None:
+        answer, body = self.ask(self.served, "GET", "/sw.js", host="app.test")
+
+        assert re.fullmatch(rb'import "/static/[0-9a-f]{16}/app/a.js";', body)
+        assert self.header(answer, "cache-control") == "no-cache"
+        assert "'wasm-unsafe-eval'" in self.header(answer, "content-security-policy")
+
+    def test_what_lies_packed_is_served_by_its_own_name(self) -> None:
+        _, body = self.ask(self.served, "GET", "/", host="app.test")
+        found = re.search(rb'name="veche-wasm" content="([^"]*)" data-integrity="([^"]*)"', body)
+        assert found is not None
+
+        answer, content = self.ask(self.served, "GET", found[1].decode())
+        assert (self.header(answer, "content-type"), content) == ("application/wasm", b"wasm")
+        assert found[2].decode() == sri(b"wasm")
 
 
 class TestFiles(Case):
@@ -192,12 +254,12 @@ class TestFiles(Case):
     def test_there_is_nothing_else(self) -> None:
         for path in (
             f"{self.base}gone.js",
-            f"{self.base}app.html",
+            f"{self.base}cases.html",
             f"{self.base}../static.py",
             f"{self.base}%2e%2e/config.py",
             "/static/0000000000000000/a.js",
             "/static/",
-            "/app.html",
+            "/cases.html",
             "/%FF",
             "/services/a",
         ):
@@ -250,7 +312,7 @@ class TestWhatLiesInThePackage:
     def test_only_what_browsers_load_is_served(self) -> None:
         found = read_static()
 
-        assert {name.rpartition(".")[2] for name in found} <= set(TYPES)
+        assert {name.removesuffix(PACKED).rpartition(".")[2] for name in found} <= set(TYPES)
         assert {document.file for document in DOCUMENTS} <= set(found)
         assert not any(name.endswith((".d.ts", "LICENSE", ".py", ".po")) for name in found)
 

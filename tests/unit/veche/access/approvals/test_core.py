@@ -6,11 +6,11 @@ import itertools
 from typing import Any
 
 import attrs
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.keys import BrowserKey, signature_shown
+from tests.support.tables import each_row
 from veche.access.approvals.core import (
     ENROLMENT,
     ENROLMENT_MS,
@@ -108,7 +108,7 @@ def decline(**changes: Any) -> Decline:
     return Decline(**{**content, "at_ms": NOW_MS, **changes})
 
 
-@pytest.mark.parametrize("against", list(itertools.product((False, True), repeat=6)))
+@each_row("against", list(itertools.product((False, True), repeat=6)))
 def test_the_first_thing_that_stands_against_an_approval_is_its_verdict(
     against: tuple[bool, ...],
 ) -> None:
@@ -140,14 +140,14 @@ def test_no_key_is_an_unknown_key() -> None:
     assert judge(asked(), None, approval(), NOW_MS, RULES) is Verdict.KEY_UNKNOWN
 
 
-@pytest.mark.parametrize("state", AskedState)
+@each_row("state", AskedState)
 def test_only_what_is_open_is_approved(state: AskedState) -> None:
     expected = Verdict.GOOD if state is AskedState.OPEN else Verdict.OVER
 
     assert judge(asked(state=state), key(), approval(), NOW_MS, RULES) is expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changed", "what"),
     [
         ("nonce", {"nonce": "b" * 32}),
@@ -178,8 +178,8 @@ def test_a_field_without_a_value_is_a_field_more() -> None:
     assert judge(what, key(), approval(with_none, "mandate"), NOW_MS, RULES) is Verdict.DIFFERS
 
 
-@pytest.mark.parametrize("sign", [-1, 1])
-@pytest.mark.parametrize(("off_min", "is_good"), [(0, True), (4, True), (5, True), (10, False)])
+@each_row("sign", [-1, 1])
+@each_row(("off_min", "is_good"), [(0, True), (4, True), (5, True), (10, False)])
 def test_a_clock_may_be_wrong_by_five_minutes(sign: int, off_min: int, is_good: bool) -> None:
     at_ms = NOW_MS + sign * off_min * MINUTE_MS
 
@@ -191,8 +191,8 @@ def test_a_clock_may_be_wrong_by_five_minutes(sign: int, off_min: int, is_good: 
 # New keys
 
 
-@pytest.mark.parametrize("kind", sorted(EVERY_KIND))
-@pytest.mark.parametrize("held", [frozenset(), EVERY_KIND])
+@each_row("kind", sorted(EVERY_KIND))
+@each_row("held", [frozenset(), EVERY_KIND])
 def test_a_new_key_may_what_the_operator_does_not_hold(kind: Any, held: Any) -> None:
     shown: Any = {
         "payment": payment(2001),
@@ -208,7 +208,7 @@ def test_a_new_key_may_what_the_operator_does_not_hold(kind: Any, held: Any) -> 
     assert judge(asked(shown, kind), new, decline(), NOW_MS, rules) is Verdict.GOOD
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("minor", "spent_minor", "currency", "is_good"),
     [
         (2000, 0, "EUR", True),
@@ -236,7 +236,7 @@ def test_a_hold_ends_at_its_moment() -> None:
         assert judge(asked(shown), used, approval(shown), NOW_MS, RULES) is expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("known", "told", "is_good"),
     [(0, 0, True), (0, 1, True), (7, 8, True), (7, 7, False), (7, 6, False), (7, 0, False)],
 )
@@ -247,7 +247,7 @@ def test_a_passkey_counts_on(known: int, told: int, is_good: bool) -> None:
 # Codes
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "code"),
     [
         ("1234", "1234"),
@@ -264,11 +264,11 @@ def test_a_code_stands_alone(text: str, code: str | None) -> None:
     assert typed_code(text) == code
 
 
-@pytest.mark.parametrize("expected", [None, "1234"])
-@pytest.mark.parametrize("typed", ["1234", "4321"])
-@pytest.mark.parametrize("tries", range(TRIES_MAX + 2))
-@pytest.mark.parametrize("standing", DeviceStanding)
-@pytest.mark.parametrize("left_minor", [0, 1249, 1250])
+@each_row("expected", [None, "1234"])
+@each_row("typed", ["1234", "4321"])
+@each_row("tries", range(TRIES_MAX + 2))
+@each_row("standing", DeviceStanding)
+@each_row("left_minor", [0, 1249, 1250])
 def test_a_code_counts_from_a_verified_device_within_the_limit(
     expected: str | None, typed: str, tries: int, standing: DeviceStanding, left_minor: int
 ) -> None:
@@ -327,7 +327,7 @@ def test_no_limit_is_above_what_was_set_a_day_before(changes: list[tuple[int, in
         assert limit.at(now_ms).minor <= max(old, default=0)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "limit"),
     [
         ({}, ("EUR", 5000)),
@@ -349,8 +349,8 @@ def test_only_the_mandate_of_a_limit_sets_one(
 # Enrolments
 
 
-@pytest.mark.parametrize("state", EnrolmentState)
-@pytest.mark.parametrize("happened", EnrolmentInput)
+@each_row("state", EnrolmentState)
+@each_row("happened", EnrolmentInput)
 def test_an_enrolment_goes_one_way(state: EnrolmentState, happened: EnrolmentInput) -> None:
     ways = {
         (EnrolmentState.MAKING, EnrolmentInput.CREDENTIAL): EnrolmentState.SENT,
@@ -383,7 +383,7 @@ def test_a_code_is_good_for_its_enrolment() -> None:
     assert not is_code_of(enrolment(code_hash=None), "")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("age_ms", "is_good"),
     [
         (0, True),

@@ -18,6 +18,7 @@ from tests.support.keys import (
     fragment_base64,
     unpadded_base64,
 )
+from tests.support.tables import each_row
 from veche.access.approvals.passkeys import check_assertion, creation_options, made
 from veche.access.approvals.sites import Site, known_transports, site_of
 from veche.protocol.approval import Assertion
@@ -38,7 +39,7 @@ def check(passkey: Passkey, answer: dict[str, str] | None = None) -> int:
     return check_assertion(SITE, passkey.public, CHALLENGE, Assertion.model_validate(answer))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("url", "site"),
     [
         (None, None),
@@ -89,7 +90,7 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("changes", list(WRONG.values()), ids=list(WRONG))
+@each_row("changes", list(WRONG.values()))
 def test_what_was_made_otherwise_is_refused(changes: dict[str, Any]) -> None:
     passkey = a_passkey(**changes)
     answer = passkey.create(CHALLENGE)
@@ -135,7 +136,7 @@ def test_each_changed_part_is_refused(part: str) -> None:
             check(passkey, {**answer, part: changed})
 
 
-@pytest.mark.parametrize("challenge", ["!", 5, None, "", "A" * 129])
+@each_row("challenge", ["!", 5, None, "", "A" * 129])
 def test_a_challenge_that_is_none_is_refused(challenge: Any) -> None:
     passkey = a_passkey()
     content = {"type": "webauthn.get", "challenge": challenge, "origin": SITE.origin}

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.access.sessions import core
 from veche.access.sessions.core import (
     IDLE_MS_MAX,
@@ -55,7 +56,7 @@ WRONG = (0, WRONG_PER_HOUR_MAX - 1, WRONG_PER_HOUR_MAX)
 CODES = {"right": "123456", "with spaces": " 123 456 ", "wrong": "123457", "no code": "abc"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("age", "tries", "is_ended", "is_sent", "wrong", "code"),
     list(itertools.product(AGES, TRIES, (False, True), (False, True), WRONG, CODES)),
 )
@@ -82,7 +83,7 @@ def test_a_code_is_worth_what_the_table_says(
         assert verdict is Verdict.WRONG
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("age", "tries", "is_ended", "is_sent"),
     list(itertools.product(AGES, TRIES, (False, True), (False, True))),
 )
@@ -110,7 +111,7 @@ def test_a_code_is_good_for_its_own_request_alone() -> None:
     assert core.judge_code(other, "123456", 0, NOW_MS) is Verdict.WRONG
 
 
-@pytest.mark.parametrize("code", ["", "12345", "1234567", "12345a", "١٢٣٤٥٦", "12\x003456"])
+@each_row("code", ["", "12345", "1234567", "12345a", "١٢٣٤٥٦", "12\x003456"])
 def test_what_is_no_code_is_as_wrong_as_another_code(code: str) -> None:
     assert core.judge_code(a_sign_in(), code, 0, NOW_MS) is Verdict.WRONG
     # Nor is it the code of a request for which none was sent.
@@ -123,7 +124,7 @@ PINNED = IdentityView(MASTER, MASTER, are_devices_pinned=False)
 SURE = Recipient(ALICE, is_known=True, is_cross_signed=True, identity=PINNED)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("user_id", "is_known", "is_cross_signed", "master_key", "pinned"),
     list(
         itertools.product(
@@ -172,7 +173,7 @@ def test_levels_are_ordered_and_count_as_messages_do() -> None:
 # Time
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("idle_ms", "left_ms", "is_alive"),
     [
         (0, 1, True),
@@ -203,7 +204,7 @@ def test_only_what_can_be_a_secret_is_looked_for() -> None:
         assert core.token_hash(wrong) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     ["@alice:example.org", "  @alice:example.org\n", "@a:[::1]:8448", "@A=b/+_.-:localhost:8008"],
 )
@@ -211,7 +212,7 @@ def test_a_matrix_id_is_taken_as_typed(text: str) -> None:
     assert core.user_id_of(text) == text.strip()
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "",
@@ -234,14 +235,14 @@ def test_what_is_no_matrix_id_is_told(text: str) -> None:
         core.user_id_of(text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "is_one"), [("0" * 26, True), ("0" * 25, False), ("all", False), ("\x00" * 26, False)]
 )
 def test_what_can_be_the_id_of_a_session(text: str, is_one: bool) -> None:
     assert core.is_session_id(text) is is_one
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("user_agent", "browser", "system"),
     [
         (

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.access.sessions.discovery import name_servers, parse_server_name
 from veche.protocol.errors import MalformedError
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "host", "port", "is_address"),
     [
         ("example.org", "example.org", None, False),
@@ -37,7 +38,7 @@ def test_a_server_name_is_taken_apart(
     assert (name.host, name.port, name.is_address, str(name)) == (host, port, is_address, text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [
         "",

@@ -5,8 +5,7 @@ import socket
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
-import pytest
-
+from tests.support.tables import each_row
 from tests.unit.veche.cli.diagnosis.patients import homeserver, patient
 from veche.cli.diagnosis import machine
 from veche.cli.diagnosis.machine import (
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import pytest
+
 
 class Usage(NamedTuple):
     """As shutil's."""
@@ -44,7 +45,7 @@ def test_this_python_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "3.11" in mend
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("installers", "found"),
     [
         ({}, []),

@@ -34,6 +34,7 @@ from tests.support.containers import (
 from tests.support.programs import program
 from tests.support.responders import Answering
 from tests.support.signing import NOW, YEAR, Office, ms
+from tests.support.tables import each_row
 from veche.documents.asic.archive import ArchiveError, HiddenError, read_archive, write_archive
 from veche.documents.asic.container import DataFile, new_container, prepare, prepare_closing
 from veche.documents.asic.verdict import certificates_of, judge_container
@@ -281,12 +282,12 @@ def _row_of(manifest: bytes) -> bytes:
     return manifest[start : manifest.index(end) + len(end)]
 
 
-@pytest.mark.parametrize("make", ATTACKS.values(), ids=ATTACKS.keys())
+@each_row("make", ATTACKS.values())
 def test_no_container_of_an_attacker_is_believed(make: Callable[[], bytes]) -> None:
     assert verdict(make()).verdict in BAD
 
 
-@pytest.mark.parametrize("make", ATTACKS.values(), ids=ATTACKS.keys())
+@each_row("make", ATTACKS.values())
 def test_nor_is_one_that_they_close_by_a_real_stamp(make: Callable[[], bytes]) -> None:
     try:
         again = closed(office(), make())
@@ -339,7 +340,7 @@ def test_an_honest_archive_of_others_is_not_called_false() -> None:
     assert found.verdict is Verdict.UNREADABLE
 
 
-@pytest.mark.parametrize(
+@each_row(
     "names",
     [
         [],
@@ -353,7 +354,6 @@ def test_an_honest_archive_of_others_is_not_called_false() -> None:
         ["é", "e\u0301"],
         [f"{number}" for number in range(501)],
     ],
-    ids=lambda names: ",".join(names)[:12],
 )
 def test_files_that_could_hide_are_not_put_in(names: list[str]) -> None:
     with pytest.raises(ArchiveError):
@@ -426,7 +426,7 @@ def long_lived() -> tuple[bytes, bytes, tuple[x509.Certificate, ...]]:
     return honest(), closed(town, honest(), at, proofs, second), authorities
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("years", "is_renewed", "offline", "online"),
     [
         (0.8, False, Verdict.SEALED, Verdict.SEALED),

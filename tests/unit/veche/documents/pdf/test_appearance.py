@@ -23,6 +23,7 @@ from tests.support import letters as made_letters
 from tests.support.golden import check_golden
 from tests.support.programs import program
 from tests.support.signing import NOW, Office, ms, with_boxes
+from tests.support.tables import each_row
 from veche.documents.pdf import letters as font
 from veche.documents.pdf.appearance import (
     CHARACTERS_MAX,
@@ -125,7 +126,7 @@ def test_the_picture_of_the_tests_below_is_fine_unless_changed() -> None:
     assert forged(lambda data: data).verdict is Verdict.SEALED
 
 
-@pytest.mark.parametrize(
+@each_row(
     "change",
     [
         pytest.param(replaced(b"/BBox [0 0 160 50]", b"/BBox [0 0 960 50]"), id="wider"),
@@ -203,7 +204,7 @@ def test_a_signature_on_a_turned_page_is_upright_and_sealed() -> None:
     assert verdict(pdf).verdict is Verdict.SEALED
 
 
-@pytest.mark.parametrize(
+@each_row(
     "change",
     [
         pytest.param(replaced(b"/Matrix [0 1 -1 0 50 0]", b"/Matrix [0 -1 1 0 50 0]"), id="back"),
@@ -229,7 +230,7 @@ def test_a_picture_may_have_the_account_in_place_of_a_name() -> None:
     assert found.verdict is Verdict.SEALED
 
 
-@pytest.mark.parametrize(
+@each_row(
     "change",
     [
         lambda doc: _flip(doc, doc.rindex(b"/CIDFontType0C") + 300),
@@ -238,7 +239,6 @@ def test_a_picture_may_have_the_account_in_place_of_a_name() -> None:
         lambda doc: doc.replace(b"<0001> <0020>", b"<0001> <0039>", 1),
         lambda doc: doc.replace(b"/Encoding /Identity-H", b"/Encoding /Identity-V", 1),
     ],
-    ids=["file", "widths", "glyphs", "map", "encoding"],
 )
 def test_letters_of_another_font_are_red(change: Callable[[bytes], bytes]) -> None:
     doc = change(document())
@@ -292,7 +292,7 @@ def test_the_font_is_laid_once() -> None:
         lay_boxes(Document(document()), [Box("S", 0, (0, 0, 99, 99))], with_letters=True)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("width", "height", "is_fine"),
     [
         (WIDTH_MIN, HEIGHT_MIN, True),
@@ -329,7 +329,7 @@ def test_a_turned_box_is_as_wide_as_it_is_seen() -> None:
         size_of([*tall], 180)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("entry", "turn"),
     [
         ({b"/R": b"90"}, 90),
@@ -354,7 +354,7 @@ def test_a_box_of_three_corners_shows_nothing() -> None:
         size_of([b"10", b"10", b"100"])
 
 
-@pytest.mark.parametrize(
+@each_row(
     "entries",
     [
         {b"/Reason": text("no level")},

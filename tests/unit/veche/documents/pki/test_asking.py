@@ -12,6 +12,7 @@ from cryptography.x509 import ocsp as theirs
 from tests.support.bank import Bank
 from tests.support.responders import Responder
 from tests.support.signing import NOW, new_key
+from tests.support.tables import each_row
 from tests.unit.veche.documents.pki import test_ocsp as answers
 from veche.documents.pki import der
 from veche.documents.pki.asking import check_answer, question_about, questions_about
@@ -75,7 +76,7 @@ def test_an_answer_that_counts_is_kept(nonce: bytes) -> None:
     _check(answers.delegate().answer(answers.said(since=NOW), at=NOW, nonce=nonce))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("encoded", "why"),
     [
         (lambda: answers.delegate().answer(answers.said(), at=NOW, nonce=b"x" * 16), "question"),
@@ -91,7 +92,6 @@ def test_an_answer_that_counts_is_kept(nonce: bytes) -> None:
         ),
         (lambda: der.sequence(der.tlv(10, b"\x06")), "no answer"),
     ],
-    ids=["nonce", "unknown", "other", "stranger", "nobody", "forged", "refused"],
 )
 def test_other_answers_are_told_apart(encoded: object, why: str) -> None:
     assert callable(encoded)

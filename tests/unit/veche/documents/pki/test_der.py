@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.documents.pki import der
 from veche.documents.pki.der import DerError
 
@@ -24,7 +25,7 @@ def test_a_number_has_one_form(number: int) -> None:
         der.read_integer(b"\0" + body if not body[0] & 0x80 else b"\xff")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("dotted", "encoded"),
     [
         ("1.2.840.113549.1.7.2", "06092a864886f70d010702"),
@@ -37,7 +38,7 @@ def test_object_identifiers_are_those_of_the_standards(dotted: str, encoded: str
     assert der.oid(dotted).hex() == encoded
 
 
-@pytest.mark.parametrize(
+@each_row(
     "data",
     [
         "",
@@ -77,7 +78,7 @@ def test_one_element_more_than_is_read_is_refused() -> None:
         der.children(body + der.integer(1))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("encoded", "definite"),
     [
         ("0403616263", "0403616263"),
@@ -93,7 +94,7 @@ def test_indefinite_lengths_are_read_as_definite_ones(encoded: str, definite: st
     assert der.read_indefinite(data + b"more") == (bytes.fromhex(definite), len(data))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "encoded",
     [
         "3080",

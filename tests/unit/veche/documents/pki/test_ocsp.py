@@ -23,6 +23,7 @@ from tests.support.elsewhere import new_key as key_of
 from tests.support.forgery import page
 from tests.support.responders import HOUR, Answering, Responder, Said, responder_of, wrapped
 from tests.support.signing import NOW, YEAR, Office, Person, new_key, with_boxes
+from tests.support.tables import each_row
 from veche.documents.asic.container import read_container
 from veche.documents.pdf.signing import Proofs
 from veche.documents.pki import der
@@ -400,7 +401,7 @@ def standing_of(case: Case) -> Standing:
     return trust.standing(bob().certificate, case.at, case.ends)
 
 
-@pytest.mark.parametrize("name", CASES)
+@each_row("name", CASES)
 def test_a_certificate_stands_as_the_answers_of_its_issuer_say(name: str) -> None:
     assert standing_of(CASES[name]) == CASES[name].expected
 
@@ -460,7 +461,7 @@ def test_bytes_are_an_answer_or_refused(data: bytes) -> None:
             read_answer(one)
 
 
-@pytest.mark.parametrize("status", [1, 2, 3, 5, 6])
+@each_row("status", [1, 2, 3, 5, 6])
 def test_who_gives_no_answer_says_nothing(status: int) -> None:
     whole = der.sequence(der.tlv(10, bytes([status])))
 

@@ -21,6 +21,7 @@ from appservices.signing.keys.core.stamp_authority import (
 )
 from tests.support.programs import program
 from tests.support.signing import NOW, Office, ms
+from tests.support.tables import each_row
 from veche.documents.pki import der
 from veche.documents.pki.cms import CmsError
 from veche.documents.pki.stamps import StampRequest, read_token
@@ -74,7 +75,7 @@ def _request(
     return der.sequence(der.integer(version), imprint, *rest)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "failure"),
     [
         (b"", RequestError.BAD_DATA_FORMAT),

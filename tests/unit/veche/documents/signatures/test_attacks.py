@@ -14,6 +14,7 @@ from tests.support import additions, attackers, attacks
 from tests.support.far_objects import TABLES, covered
 from tests.support.forgery import page
 from tests.support.signing import NOW
+from tests.support.tables import each_row
 from veche.documents.pdf.structure import SIZE_MAX
 from veche.documents.pdf.values import VALUES_MAX
 from veche.documents.signatures.report import Reason, Report, Verdict
@@ -76,12 +77,12 @@ def verdict(pdf: bytes) -> Report:
     return judge(pdf, Trusted([attackers.office().root.certificate], NOW))
 
 
-@pytest.mark.parametrize("document", attacks.DOCUMENTS.values(), ids=attacks.DOCUMENTS.keys())
+@each_row("document", attacks.DOCUMENTS.values())
 def test_what_is_attacked_is_believed_before(document: Callable[[], bytes]) -> None:
     assert verdict(attackers.signed(document())).verdict is Verdict.SEALED
 
 
-@pytest.mark.parametrize("make", attacks.LIKE_ATTACKS.values(), ids=attacks.LIKE_ATTACKS.keys())
+@each_row("make", attacks.LIKE_ATTACKS.values())
 def test_what_looks_like_an_attack_and_is_none_is_believed(make: Callable[[], bytes]) -> None:
     found = verdict(make())
     assert found.verdict is Verdict.SEALED, found.findings
@@ -94,12 +95,12 @@ def test_who_writes_their_revision_by_hand_is_believed_if_it_is_right() -> None:
     assert verdict(same()).verdict is Verdict.SEALED
 
 
-@pytest.mark.parametrize("make", attacks.AFTER.values(), ids=attacks.AFTER.keys())
+@each_row("make", attacks.AFTER.values())
 def test_what_is_done_to_a_signed_file_is_red(make: Callable[[], bytes]) -> None:
     assert verdict(make()).verdict is Verdict.INVALID
 
 
-@pytest.mark.parametrize("make", attacks.WRAPPED.values(), ids=attacks.WRAPPED.keys())
+@each_row("make", attacks.WRAPPED.values())
 def test_what_is_moved_is_not_believed(make: Callable[[], bytes]) -> None:
     assert verdict(make()).verdict in {Verdict.INVALID, Verdict.UNREADABLE}
 
@@ -114,12 +115,12 @@ def test_a_file_with_tables_of_its_own_is_not_shown_alike(make: Callable[[], byt
     assert verdict(attackers.signed(make())).verdict is Verdict.UNREADABLE
 
 
-@pytest.mark.parametrize("make", attacks.RANGES.values(), ids=attacks.RANGES.keys())
+@each_row("make", attacks.RANGES.values())
 def test_a_signature_that_is_good_for_another_range_is_red(make: Callable[[], bytes]) -> None:
     assert verdict(make()).verdict is Verdict.INVALID
 
 
-@pytest.mark.parametrize("make", attacks.FORGED_ONES.values(), ids=attacks.FORGED_ONES.keys())
+@each_row("make", attacks.FORGED_ONES.values())
 def test_a_signature_that_lacks_something_is_red(make: Callable[[], bytes]) -> None:
     assert verdict(make()).verdict is Verdict.INVALID
 
@@ -129,18 +130,18 @@ def test_the_parts_of_the_next_ones_are_believed_as_they_are() -> None:
         assert verdict(make(lambda _before, _held: None)()).verdict is Verdict.SEALED
 
 
-@pytest.mark.parametrize("make", additions.ADDED.values(), ids=additions.ADDED.keys())
+@each_row("make", additions.ADDED.values())
 def test_what_comes_with_a_good_signature_is_red(make: Callable[[], bytes]) -> None:
     assert verdict(make()).verdict is Verdict.INVALID
 
 
-@pytest.mark.parametrize(("name", "why"), WHY.items())
+@each_row(("name", "why"), WHY.items())
 def test_the_reason_is_told_for_which_it_is_red(name: str, why: str) -> None:
     [found] = verdict(additions.ADDED[name]()).findings
     assert (found.reason, found.detail) == (Reason.CHANGED, why)
 
 
-@pytest.mark.parametrize(("name", "why"), WHY_FORGED.items())
+@each_row(("name", "why"), WHY_FORGED.items())
 def test_the_reason_is_told_for_which_a_signature_is_broken(name: str, why: str) -> None:
     [found] = verdict(attacks.FORGED_ONES[name]()).findings
     assert (found.reason, found.field, found.detail) == (Reason.BROKEN, "Sig1", why)
@@ -153,7 +154,7 @@ def test_a_hole_holds_whole_bytes_and_not_too_many(name: str) -> None:
     assert found.detail == "what is in its place are no pairs of digits"
 
 
-@pytest.mark.parametrize("make", attacks.CERTIFIED.values(), ids=attacks.CERTIFIED.keys())
+@each_row("make", attacks.CERTIFIED.values())
 def test_what_a_certification_does_not_allow_is_red(make: Callable[[], bytes]) -> None:
     assert verdict(make()).verdict is Verdict.INVALID
 

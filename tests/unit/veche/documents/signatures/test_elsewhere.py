@@ -15,6 +15,7 @@ from pyhanko.sign.fields import SigSeedSubFilter
 from tests.support.elsewhere import DAY, Identity, new_identity, packed_page, sign
 from tests.support.forgery import FORGED, page
 from tests.support.signing import Office, with_boxes
+from tests.support.tables import each_row
 from veche.documents.signatures.judging import Trusted
 from veche.documents.signatures.report import Reason, Report, Verdict
 from veche.documents.signed_file import file_addresses, judge_file
@@ -56,8 +57,8 @@ def reasons(report: Report) -> set[Reason]:
     return {one.reason for one in report.findings}
 
 
-@pytest.mark.parametrize("kind", ["rsa2048", "rsa3072", "p256", "p384"])
-@pytest.mark.parametrize("base", [packed_page, lambda: page("Pay")], ids=["packed", "classic"])
+@each_row("kind", ["rsa2048", "rsa3072", "p256", "p384"])
+@each_row("base", [packed_page, lambda: page("Pay")])
 def test_a_signature_over_all_of_it_is_amber_and_names_who_signed(
     kind: str, base: Callable[[], bytes]
 ) -> None:
@@ -69,7 +70,7 @@ def test_a_signature_over_all_of_it_is_amber_and_names_who_signed(
     assert found.signers[0].at_ms is not None
 
 
-@pytest.mark.parametrize(
+@each_row(
     "options",
     [
         {"prefer_pss": True},
@@ -77,7 +78,6 @@ def test_a_signature_over_all_of_it_is_amber_and_names_who_signed(
         {"md_algorithm": "sha384", "prefer_pss": True},
         {"subfilter": SigSeedSubFilter.ADOBE_PKCS7_DETACHED},
     ],
-    ids=["pss", "sha512", "pss sha384", "adbe"],
 )
 def test_other_hashes_and_forms_are_read(options: dict[str, Any]) -> None:
     found = known(sign(packed_page(), identity("rsa2048"), **options))
@@ -169,7 +169,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE.keys())
+@each_row("make", HOSTILE.values())
 def test_hostile_files_are_never_amber(make: Callable[[], bytes]) -> None:
     assert known(make()).verdict not in GOOD
 

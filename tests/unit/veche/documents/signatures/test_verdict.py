@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from appservices.signing.keys.core.issuing import Authority
 
+from tests.support.tables import each_row
 from veche.documents.signatures.report import Report
 
 LATER = NOW + dt.timedelta(minutes=5)
@@ -136,7 +137,7 @@ CLAUSES: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("name", CLAUSES)
+@each_row("name", CLAUSES)
 def test_a_clause_that_its_signer_has_not_signed_keeps_a_file_from_green(name: str) -> None:
     found = verdict(CLAUSES[name]())
 
@@ -179,7 +180,7 @@ def test_a_file_without_a_signature_is_unsigned() -> None:
     assert verdict(page("x")).verdict is Verdict.UNSIGNED
 
 
-@pytest.mark.parametrize(
+@each_row(
     "data", [b"", b"%PDF-1.7\n", b"PK\x03\x04", b"%PDF-2.0\n", page("x")[:-30], b"x" + page("x")]
 )
 def test_what_is_no_pdf_of_one_reading_is_unreadable(data: bytes) -> None:
@@ -229,7 +230,7 @@ def acting(name: str) -> bytes:
     return office().close(office().person("Alice", doc).sign(doc, "Sig1"))
 
 
-@pytest.mark.parametrize("name", ACTING)
+@each_row("name", ACTING)
 def test_what_acts_or_shows_another_file_by_a_detour_keeps_it_from_green(name: str) -> None:
     found = verdict(acting(name))
 
@@ -340,12 +341,12 @@ CHANGED: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("make", CHANGED.values(), ids=CHANGED.keys())
+@each_row("make", CHANGED.values())
 def test_a_change_after_the_signatures_is_red(make: Callable[[], bytes]) -> None:
     assert verdict(make()).verdict is Verdict.INVALID
 
 
-@pytest.mark.parametrize("make", CHANGED.values(), ids=CHANGED.keys())
+@each_row("make", CHANGED.values())
 def test_the_same_closed_by_a_real_stamp_is_red(make: Callable[[], bytes]) -> None:
     try:
         closed = office().close(make(), name="Late")
@@ -403,7 +404,7 @@ BROKEN: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("make", BROKEN.values(), ids=BROKEN.keys())
+@each_row("make", BROKEN.values())
 def test_a_broken_file_is_never_believed(make: Callable[[], bytes]) -> None:
     found = verdict(make()).verdict
 
@@ -652,7 +653,7 @@ def long_lived() -> tuple[Office, bytes, bytes, tuple[x509.Certificate, ...]]:
     return town, closed, renewed, authorities
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("years", "is_renewed", "offline", "online"),
     [
         (-3 / 365, False, Verdict.SEALED, Verdict.SEALED),  # two days after it was closed

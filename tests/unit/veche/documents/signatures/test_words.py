@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import attrs
-import pytest
 
 from tests.support.signing import NOW, YEAR, ms
+from tests.support.tables import each_row
 from veche.documents.pki.certificates import Level
 from veche.documents.signatures.anchors import NamedAnchor
 from veche.documents.signatures.report import Finding, Reason, Report, Signed, Verdict, reported
@@ -61,7 +61,7 @@ OWN = Signed(
 TRUST = NamedAnchor("Trust", b"r" * 32, is_qualified=True, policies=frozenset({"0.4.0.194112.1.2"}))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("signed", "anchors", "words"),
     [
         (OWN, [], "certificate of Trust CA 1 , which does not say how they are known"),
@@ -105,7 +105,7 @@ def test_reasons_say_where_they_were_found() -> None:
     ]
 
 
-@pytest.mark.parametrize("locale", LANGUAGES)
+@each_row("locale", LANGUAGES)
 def test_every_verdict_and_reason_has_words_in_every_language(locale: str) -> None:
     said = {words_of(Report(verdict), locale) for verdict in Verdict} | {
         words_of(reported([Finding(reason)]), locale) for reason in Reason

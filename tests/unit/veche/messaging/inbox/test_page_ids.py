@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.integration.veche.rig import event, is_ours
+from tests.support.tables import each_row
 from veche.messaging.inbox.events import ID_CHARACTERS_MAX, read_event, read_events
 from veche.messaging.inbox.pages import is_page, page_event_id
 from veche.protocol.ids import UserId
@@ -38,7 +39,7 @@ def test_no_homeserver_says_an_id_of_a_page(key: str) -> None:
         read_event(forged, is_ours)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "event_id", ["page:", "page:x", "PAGE:x", " page:x", "x", "", "\0page:x", "p", "é", 5, None]
 )
 def test_ids_that_no_homeserver_gives_are_passed_over(event_id: Any) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import phonenumbers
 import pytest
 
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import field, person, read, refusal
 from veche.protocol.forms import FieldError, Problem, parse_value
 from veche.protocol.forms.contacts import PHONE_CHARACTERS_MAX, show_iban, show_phone
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("region", "typed", "value"),
     [
         ("DE", "+49 30 23125000", "+493023125000"), ("DE", "030 23125000", "+493023125000"),
@@ -25,7 +26,7 @@ def test_phone_numbers_become_e164(region: str, typed: str, value: str) -> None:
     assert read("phone", typed, person("en", region)) == value
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("hello", Problem.NOT_A_PHONE), ("+", Problem.NOT_A_PHONE), ("1", Problem.NOT_A_PHONE),
@@ -40,7 +41,7 @@ def test_what_is_no_phone_number_is_refused(typed: object, problem: Problem) -> 
     assert refusal("phone", typed, person("en", "DE")) is problem
 
 
-@pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
+@each_row("region", sorted(phonenumbers.SUPPORTED_REGIONS))
 def test_the_example_that_a_refusal_gives_is_right(region: str) -> None:
     with pytest.raises(FieldError) as caught:
         parse_value(field("phone"), "hello", person("en", region))
@@ -53,7 +54,7 @@ def test_a_region_without_numbers_has_an_example_too() -> None:
     assert refusal("phone", "hello", person("en", "AQ")) is Problem.NOT_A_PHONE
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "value"),
     [
         ("DE89 3704 0044 0532 0130 00", "DE89370400440532013000"),
@@ -71,7 +72,7 @@ def test_ibans_are_read_as_they_are_printed(typed: str, value: str) -> None:
     assert read("iban", show_iban(value)) == value
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("DE89 3704 0044 0532 0130 01", Problem.IBAN_DIGITS),

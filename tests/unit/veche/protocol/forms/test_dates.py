@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import TODAY, field, person, read, refusal
 from veche.protocol.forms import FieldError, Problem, parse_value
 from veche.protocol.forms.dates import DATE_CHARACTERS_MAX, YEAR_MAX, YEAR_MIN
@@ -18,8 +19,8 @@ from veche.protocol.texts.catalogue import LANGUAGES, show_date, show_date_time
 CHRISTMAS_EVE = "2026-12-24"
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(
+@each_row("language", LANGUAGES)
+@each_row(
     "typed",
     [
         "2026-12-24", "2026/12/24", "2026.12.24", "24.12.2026", "24. 12. 2026", " 24.12.2026 ",
@@ -36,8 +37,8 @@ def test_dates_that_have_one_reading_are_read_in_all_languages(language: str, ty
     assert read("date", typed, person(language)) == CHRISTMAS_EVE
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("month", range(1, 13))
+@each_row("language", LANGUAGES)
+@each_row("month", range(1, 13))
 def test_every_month_is_known_by_the_name_we_show(language: str, month: int) -> None:
     day = dt.date(2026, month, 5)
 
@@ -45,7 +46,7 @@ def test_every_month_is_known_by_the_name_we_show(language: str, month: int) -> 
         assert read("date", show_date(day, language), person(reader)) == day.isoformat()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("language", "region", "value"),
     [
         ("ru", "RU", "2026-04-03"), ("de", "US", "2026-04-03"), ("uk", "UA", "2026-04-03"),
@@ -53,7 +54,7 @@ def test_every_month_is_known_by_the_name_we_show(language: str, month: int) -> 
         ("en", "DE", None), ("en", "CA", None), ("en", "ZZ", None), ("en", "RU", None),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("typed", ["03/04/2026", "3-4-2026", "3/4/2026", "3 4 2026"])
+@each_row("typed", ["03/04/2026", "3-4-2026", "3/4/2026", "3 4 2026"])
 def test_the_third_of_april_or_the_fourth_of_march_is_asked_again_where_both_are_written(
     language: str, region: str, value: str | None, typed: str
 ) -> None:
@@ -84,7 +85,7 @@ def test_the_same_day_and_month_are_in_no_doubt() -> None:
     assert read("date", "05/05/2026", person("en", "DE")) == "2026-05-05"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "days"),
     [
         ("today", 0), ("Tomorrow", 1), ("yesterday", -1), ("сегодня", 0), ("завтра", 1),
@@ -95,7 +96,7 @@ def test_days_near_today_have_words(typed: str, days: int) -> None:
     assert read("date", typed) == (TODAY + dt.timedelta(days)).isoformat()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("31.02.2026", Problem.NO_SUCH_DAY), ("29.02.2025", Problem.NO_SUCH_DAY),
@@ -114,7 +115,7 @@ def test_days_near_today_have_words(typed: str, days: int) -> None:
         (dt.date(2026, 12, 24), Problem.NOT_TEXT),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_what_is_no_date_is_refused(language: str, typed: object, problem: Problem) -> None:
     assert refusal("date", typed, person(language)) is problem
 
@@ -134,7 +135,7 @@ def test_a_long_text_is_no_date() -> None:
     assert refusal("date", date + "x" * DATE_CHARACTERS_MAX) is Problem.NOT_A_DATE
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "bounds", "problem"),
     [
         ("15.03.2026", {"min": "today"}, None),
@@ -162,8 +163,8 @@ def moment(text: str, zone: str = "Europe/Berlin") -> dict[str, object]:
     return {"at_ms": round(aware.timestamp()) * 1000, "time_zone": zone}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(
+@each_row("language", LANGUAGES)
+@each_row(
     "typed",
     [
         "2026-12-24T18:30", "2026-12-24 18:30", "2026-12-24t18:30:00", "2026-12-24T18:30:00.000",
@@ -179,7 +180,7 @@ def test_moments_are_read_in_all_languages(language: str, typed: str) -> None:
     assert read("date_time", typed, person(language)) == moment("2026-12-24T18:30")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "value"),
     [
         ("24.12.2026 18 Uhr", "2026-12-24T18:00"), ("24.12.2026 12 am", "2026-12-24T00:00"),
@@ -192,7 +193,7 @@ def test_hours_have_several_clocks(typed: str, value: str) -> None:
     assert read("date_time", typed) == moment(value)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [
         ("24.12.2026", Problem.NO_TIME), ("tomorrow", Problem.NO_TIME),
@@ -215,7 +216,7 @@ def test_hours_have_several_clocks(typed: str, value: str) -> None:
         ({"at_ms": 0, "time_zone": None}, Problem.NOT_A_MOMENT),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_what_is_no_moment_is_refused(language: str, typed: object, problem: Problem) -> None:
     assert refusal("date_time", typed, person(language)) is problem
 
@@ -245,7 +246,7 @@ def test_a_time_that_comes_twice_is_asked_again_with_both() -> None:
         assert value == expected | {"time_zone": "Europe/Berlin"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "bounds", "problem"),
     [
         ("15.03.2026 00:00", {"min": "today"}, None),

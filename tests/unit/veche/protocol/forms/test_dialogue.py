@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import form
 from tests.unit.veche.protocol.forms.talk import ALL, FILE, FORM, Talk
 from veche.protocol.forms import Problem
@@ -179,7 +180,7 @@ def test_a_form_with_missing_answers_is_not_sent() -> None:
     assert talk.hears("24.12.1990") == (Ask(FORM.fields[2], 3, 6),)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("said", "field_id"),
     [
         ("2", "born_on"), ("2.", "born_on"), ("edit 2", "born_on"), ("change Born on", "born_on"),
@@ -264,8 +265,8 @@ def test_cancel_works_everywhere(make: Any) -> None:
     assert talk.state.mode is Mode.CANCELLED
 
 
-@pytest.mark.parametrize("make", [ended, cancelled])
-@pytest.mark.parametrize(
+@each_row("make", [ended, cancelled])
+@each_row(
     "heard", ["x", "submit", "cancel", "back", Filled({"name": "Eve"}, is_final=True), Sent(FILE)]
 )
 def test_after_the_end_nothing_is_said_and_nothing_changes(make: Any, heard: Input | str) -> None:
@@ -301,7 +302,7 @@ def test_commands_are_known_in_the_language_of_the_person(
     assert talk.hears(cancel) == (Cancelled(),)
 
 
-@pytest.mark.parametrize("text", ["submit", "send", "change of address", "edit", "edit 3", "yes"])
+@each_row("text", ["submit", "send", "change of address", "edit", "edit 3", "yes"])
 def test_words_of_the_review_are_answers_before_it(text: str) -> None:
     talk = Talk(form({"id": "note"}))
 
@@ -409,7 +410,7 @@ def test_a_whole_form_that_others_filled_in_is_reviewed() -> None:
     assert isinstance(talk.hears(Filled(ALL))[0], Review)
 
 
-@pytest.mark.parametrize("left_out", ["name", "born_on", "paper", "agreed"])
+@each_row("left_out", ["name", "born_on", "paper", "agreed"])
 def test_a_sent_form_with_something_missing_goes_on_with_it(left_out: str) -> None:
     talk = Talk()
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.long import many
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import person
 from tests.unit.veche.protocol.forms.talk import ALL, FILE, FORM, NAMES, Talk
 from veche.protocol.forms.dialogue import RULES, Event, mermaid, start, step
@@ -59,10 +60,10 @@ def test_the_table_has_every_event_in_every_mode() -> None:
     assert set(HEARD) == set(Event)
 
 
-@pytest.mark.parametrize("mode", Mode)
-@pytest.mark.parametrize("event", Event)
-@pytest.mark.parametrize("position", range(len(NAMES)))
-@pytest.mark.parametrize("values", VALUES)
+@each_row("mode", Mode)
+@each_row("event", Event)
+@each_row("position", range(len(NAMES)))
+@each_row("values", VALUES)
 def test_every_event_in_every_mode_leads_where_the_table_says(
     mode: Mode, event: Event, position: int, values: dict[str, Value]
 ) -> None:
@@ -124,7 +125,7 @@ RIGHT: dict[str, Input] = {
 }
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(ordinary=60, long=200))
 @given(talked=st.lists(inputs, max_size=15))
 def test_no_value_is_lost_and_the_dialogue_always_ends(talked: list[Input]) -> None:
     talk = Talk()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import file_content, read, refusal
 from veche.protocol.canonical import INTEGER_MAX
 from veche.protocol.forms import Problem
@@ -68,7 +69,7 @@ def test_the_name_of_a_file_with_a_caption_is_its_filename() -> None:
     assert value["name"] == "p.pdf"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("given", "name"),
     [
         ("../../etc/passwd", "_.._etc_passwd"), ("a\x00b\n.pdf", "a_b_.pdf"), ("", "file"),
@@ -85,8 +86,8 @@ def test_names_of_files_are_made_safe(given: object, name: str) -> None:
     assert value["name"] == name
 
 
-@pytest.mark.parametrize("kind", ["file", "photo"])
-@pytest.mark.parametrize(
+@each_row("kind", ["file", "photo"])
+@each_row(
     "raw", ["passport.pdf", 5, True, ["file"], {"msgtype": "m.text", "body": "x"}, {"body": "x"}]
 )
 def test_what_is_no_file_is_refused(kind: str, raw: object) -> None:
@@ -95,7 +96,7 @@ def test_what_is_no_file_is_refused(kind: str, raw: object) -> None:
     assert refusal(kind, raw) is expected
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("path", "value"),
     [
         ("file.url", "https://example.org/x"), ("file.url", "mxc://a/../b"), ("file.url", None),
@@ -120,7 +121,7 @@ def test_padded_base64_of_other_clients_is_taken() -> None:
     assert value["sha256"] == "c" * 43
 
 
-@pytest.mark.parametrize("info", [None, [], {}, {"size": "5"}, {"size": -1}, {"size": True}])
+@each_row("info", [None, [], {}, {"size": "5"}, {"size": -1}, {"size": True}])
 def test_a_file_without_good_information_has_no_size(info: object) -> None:
     value = read("file", file_content(info=info))
 
@@ -129,7 +130,7 @@ def test_a_file_without_good_information_has_no_size(info: object) -> None:
     assert value["mimetype"] == "application/octet-stream"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "mimetype", "more", "is_taken"),
     [
         ("photo", "image/jpeg", {}, True), ("photo", "IMAGE/PNG; x=y", {}, True),
@@ -167,7 +168,7 @@ def test_no_file_is_over_the_bound_of_all() -> None:
         assert refusal("file", file_content(info={"size": size})) is Problem.FILE_TOO_BIG
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("raw", "latitude", "longitude"),
     [
         ("52.517036, 13.388860", 52_517_036, 13_388_860), ("52.5 13.4", 52_500_000, 13_400_000),
@@ -189,7 +190,7 @@ def test_places_are_read(raw: object, latitude: int, longitude: int) -> None:
     }
 
 
-@pytest.mark.parametrize(
+@each_row(
     "raw",
     [
         "Berlin", "52.5", "91, 0", "0, 181", "-90.000001 0", "1,2,3", "geo:1", "geo:a,b", "1..2, 3",

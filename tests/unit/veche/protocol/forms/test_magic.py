@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.support.tables import each_row
 from veche.protocol.forms.magic import AVIF, HEIC, HEIF, JPEG, KNOWN, PDF, PNG, WEBP, true_mimetype
 
 NOISE = bytes(range(7, 71))
@@ -32,7 +31,7 @@ def test_each_known_kind_has_a_head() -> None:
     assert HEADS.keys() == KNOWN
 
 
-@pytest.mark.parametrize("mimetype", sorted(KNOWN))
+@each_row("mimetype", sorted(KNOWN))
 def test_a_file_is_what_its_content_is(mimetype: str) -> None:
     head = HEADS[mimetype]
 
@@ -40,13 +39,13 @@ def test_a_file_is_what_its_content_is(mimetype: str) -> None:
     assert true_mimetype(ZIP, head) == mimetype
 
 
-@pytest.mark.parametrize("mimetype", sorted(KNOWN))
-@pytest.mark.parametrize("head", [b"", NOISE, b"%PD", box(b"qt  "), b"\0\0\0\0ftyp", b"RIFF"])
+@each_row("mimetype", sorted(KNOWN))
+@each_row("head", [b"", NOISE, b"%PD", box(b"qt  "), b"\0\0\0\0ftyp", b"RIFF"])
 def test_what_is_not_what_it_says_is_nothing(mimetype: str, head: bytes) -> None:
     assert true_mimetype(mimetype, head) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("claimed", "head", "mimetype"),
     [
         (ZIP, NOISE, ZIP),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import field, form
 from veche.protocol.errors import MalformedError
 from veche.protocol.forms import Field, FieldKind, Form
@@ -66,12 +67,12 @@ def test_a_kind_that_needs_another_service_is_refused_by_its_name(kind: FieldKin
     assert f"the kind {kind} needs {NEEDED_SERVICES[kind]}" in refused(kind=kind.value)
 
 
-@pytest.mark.parametrize("kind", ["", "TEXT", "password", 1, None])
+@each_row("kind", ["", "TEXT", "password", 1, None])
 def test_an_unknown_kind_is_refused(kind: object) -> None:
     assert refused(kind=kind).startswith("form.fields.0.kind")
 
 
-@pytest.mark.parametrize("field_id", ["", "A", "1a", "a-b", "a" * 65, "ä", "a b", 1])
+@each_row("field_id", ["", "A", "1a", "a-b", "a" * 65, "ä", "a b", 1])
 def test_an_id_is_lower_case_letters_digits_and_underscores(field_id: object) -> None:
     assert refused(id=field_id).startswith("form.fields.0.id")
 
@@ -127,7 +128,7 @@ def test_kinds_with_choices_need_them(kind: str) -> None:
     assert f"the kind {kind} needs choices" in refused(kind=kind)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("wrong", "why"),
     [
         ([("a", "One"), ("a", "Two")], "two choices have one id"),
@@ -147,7 +148,7 @@ def test_a_choice_may_have_its_label_as_its_id() -> None:
     assert field("choice", choices=[{"id": "school", "label": "School"}])
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "low", "high"),
     [
         ("number", "1.5", "2"),
@@ -164,7 +165,7 @@ def test_bounds_of_each_kind_are_read(kind: str, low: object, high: object) -> N
     assert (read.min, read.max) == (low, high)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "bound"),
     [
         ("number", "1,5"), ("number", "today"), ("number", "1e3"), ("number", "9" * 19),
@@ -197,12 +198,12 @@ def test_bounds_of_money_need_its_currency_and_its_decimals() -> None:
     assert "no amount of EUR" in refused(kind="money", max="9" * 18, currency="EUR")
 
 
-@pytest.mark.parametrize("currency", ["XQQ", "eur", "EURO", ""])
+@each_row("currency", ["XQQ", "eur", "EURO", ""])
 def test_a_currency_that_does_not_exist_is_refused(currency: str) -> None:
     assert "currency" in refused(kind="money", currency=currency)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "value"),
     [
         ("max_length", 5), ("currency", "EUR"), ("mimetypes", ["image/png"]), ("bytes_max", 5),
@@ -213,7 +214,7 @@ def test_what_is_not_for_a_kind_is_refused(name: str, value: object) -> None:
     assert f"{name} is not for the kind date" in refused(kind="date", **{name: value})
 
 
-@pytest.mark.parametrize("kind", sorted(LENGTHS_MAX))
+@each_row("kind", sorted(LENGTHS_MAX))
 def test_a_length_may_be_lowered_and_never_raised(kind: FieldKind) -> None:
     most = LENGTHS_MAX[kind]
 
@@ -233,7 +234,7 @@ def test_types_and_sizes_of_files_are_bounded() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("one", "other"),
     [
         ("Grüße ", "GRUSSE"), ("ё", "Е"), ("ﬁn", "FIN"), ("１２", "12"), ("a  b", "A B"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import person, read, refusal
 from veche.protocol.canonical import INTEGER_MAX
 from veche.protocol.forms import Problem
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(
+@each_row("language", LANGUAGES)
+@each_row(
     ("typed", "value"),
     [
         ("0", "0"), ("7", "7"), ("-7", "-7"), ("+7", "7"), ("\u22127", "-7"), ("- 7", "-7"),
@@ -39,7 +39,7 @@ def test_numbers_that_have_one_reading_are_read_in_all_languages(
     assert read("number", typed, person(language)) == value
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("language", "typed", "value"),
     [
         ("en", "1,234", "1234"), ("en", "1.234", "1.234"),
@@ -54,8 +54,8 @@ def test_a_thousand_or_one_and_a_bit_is_decided_by_the_language(
     assert read("number", typed, person(language)) == value
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(
+@each_row("language", LANGUAGES)
+@each_row(
     "typed",
     [
         "x", "1x", "1e5", "0x10", "1..2", "1,,2", "1.2,3.4", "1,2.3,4", "12 34", "1 23", "1,23,456",
@@ -87,7 +87,7 @@ def test_the_digits_of_a_number_are_bounded() -> None:
     assert refusal("number", {"decimal": f"1.{most}"}) is Problem.TOO_MANY_DIGITS
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [("0.9", Problem.TOO_SMALL), ("1", None), ("2.5", None), ("2.51", Problem.TOO_BIG)],
 )
@@ -98,7 +98,7 @@ def test_bounds_of_a_number_are_themselves_allowed(typed: str, problem: Problem 
         assert refusal("number", typed, min=1, max="2.5") is problem
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "value"),
     [("42", 42), ("-3", -3), ("1,000", 1000), ("7.0", 7), (5, 5), (INTEGER_MAX, INTEGER_MAX)],
 )
@@ -106,7 +106,7 @@ def test_integers_are_read(typed: object, value: int) -> None:
     assert read("integer", typed) == value
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("raw", "problem"),
     [
         ("1.5", Problem.NOT_WHOLE),
@@ -125,8 +125,8 @@ def test_integers_out_of_bounds_are_refused(raw: object, problem: Problem) -> No
     assert refusal("integer", raw, **bound) is problem
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(
+@each_row("language", LANGUAGES)
+@each_row(
     ("typed", "minor", "currency"),
     [
         ("12.50 EUR", 1250, "EUR"), ("12,50 €", 1250, "EUR"), ("€12.50", 1250, "EUR"),
@@ -148,7 +148,7 @@ def test_the_currency_of_a_field_need_not_be_typed() -> None:
     assert refusal("money", "$5", currency="EUR") is Problem.CURRENCY_UNKNOWN
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem", "more"),
     [
         ("12.50", Problem.NO_CURRENCY, {}),

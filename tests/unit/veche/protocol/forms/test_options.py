@@ -8,6 +8,7 @@ import pycountry
 import pytest
 from babel import Locale
 
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import field, person, read, refusal
 from veche.protocol.forms import FieldError, Problem, parse_value
 from veche.protocol.forms.models import CHOICES_MAX
@@ -25,8 +26,8 @@ def labelled(*labels: str) -> list[dict[str, str]]:
     return [{"id": f"c{n}.", "label": label} for n, label in enumerate(labels)]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(
+@each_row("language", LANGUAGES)
+@each_row(
     ("raw", "value"),
     [
         (True, True), ("yes", True), ("Y", True), ("YES!", True), ("да", True), ("Д", True),
@@ -42,13 +43,13 @@ def test_yes_and_no_are_understood_in_every_language(
     assert read("yes_no", raw, person(language)) is value
 
 
-@pytest.mark.parametrize("raw", ["maybe", "0", "3", "yes and no", "yesno", "?", "ок", "yes please"])
+@each_row("raw", ["maybe", "0", "3", "yes and no", "yesno", "?", "ок", "yes please"])
 def test_neither_yes_nor_no_is_refused(raw: str) -> None:
     assert refusal("yes_no", raw) is Problem.NOT_YES_NO
     assert refusal("yes_no", 1) is Problem.NOT_TEXT
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("raw", "value"),
     [
         ("1", "red"), ("2.", "green"), ("3️⃣", "grey"), ("red", "red"), ("RED WINE", "red"),
@@ -60,7 +61,7 @@ def test_a_choice_is_found_by_all_its_names(raw: str, value: str) -> None:
     assert read("choice", raw) == value
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("raw", "problem"),
     [
         ("gr", Problem.SEVERAL_CHOICES), ("gre", Problem.SEVERAL_CHOICES),
@@ -104,7 +105,7 @@ def test_labels_that_are_numbers_are_not_mixed_up_with_the_numbers_of_the_list()
     assert is_numbered(field("choice"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("raw", "value"),
     [
         (["green", "red"], ["red", "green"]), (["1"], ["red"]), (("red", "red"), ["red"]),
@@ -119,7 +120,7 @@ def test_several_choices_come_in_the_order_of_the_form(raw: object, value: list[
     assert read("choices", raw) == value
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("raw", "problem"),
     [
         ("1, 4", Problem.NOT_A_CHOICE), ("red, blue", Problem.NOT_A_CHOICE),
@@ -147,7 +148,7 @@ def test_how_many_choices_is_bounded() -> None:
     assert refusal("choices", "1 2 3", **bounds) is Problem.TOO_MANY_CHOICES
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("raw", "code"),
     [
         ("DE", "DE"), ("de", "DE"), ("Germany", "DE"), ("Германия", "DE"), ("deutschland", "DE"),
@@ -157,12 +158,12 @@ def test_how_many_choices_is_bounded() -> None:
         ("Osterreich", "AT"), ("Kosovo", "XK"), ("Åland Islands", "AX"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_countries_are_known_by_code_and_name(language: str, raw: str, code: str) -> None:
     assert read("country", raw, person(language)) == code
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("language", "raw", "code"),
     [("ru", "герм", "DE"), ("de", "deut", "DE"), ("en", "portu", "PT"), ("uk", "німе", "DE")],
 )
@@ -172,7 +173,7 @@ def test_the_beginning_of_a_country_in_ones_own_language_will_do(
     assert read("country", raw, person(language)) == code
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("raw", "problem"),
     [
         ("Atlantis", Problem.NOT_A_COUNTRY), ("ZZ", Problem.NOT_A_COUNTRY),
@@ -200,7 +201,7 @@ def test_the_countries_are_those_of_iso_3166_and_kosovo() -> None:
     assert country_codes() == {country.alpha_2 for country in pycountry.countries} | {"XK"}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_country_is_known_by_the_name_we_show(language: str) -> None:
     names = Locale.parse(language).territories
 

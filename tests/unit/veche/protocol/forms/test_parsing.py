@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import (
     CATALOGUE,
     all_fields,
@@ -119,8 +120,8 @@ def as_structured(asked: Field, value: Any) -> object:
     return {"decimal": value} if asked.kind is FieldKind.NUMBER else value
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(("kind", "raw"), CASES)
+@each_row("language", LANGUAGES)
+@each_row(("kind", "raw"), CASES)
 def test_a_value_reads_as_itself_in_every_language(kind: str, raw: object, language: str) -> None:
     asked, who = field(kind), person(language)
 
@@ -129,10 +130,8 @@ def test_a_value_reads_as_itself_in_every_language(kind: str, raw: object, langu
     assert parse_value(asked, as_structured(asked, value), who) == value
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(
-    ("kind", "raw"), [case for case in CASES if case[0] not in {"file", "photo"}]
-)
+@each_row("language", LANGUAGES)
+@each_row(("kind", "raw"), [case for case in CASES if case[0] not in {"file", "photo"}])
 def test_what_is_shown_can_be_typed_again(kind: str, raw: object, language: str) -> None:
     asked, who = field(kind), person(language)
 
@@ -147,7 +146,7 @@ GRAMMATICAL = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", GRAMMATICAL)
+@each_row("kind", GRAMMATICAL)
 def test_what_is_far_too_long_is_not_looked_at(kind: str) -> None:
     assert refusal(kind, "é" * PLAIN_CHARACTERS_MAX) is not None
     assert refusal(kind, "é" * (PLAIN_CHARACTERS_MAX + 1)) is Problem.TOO_LONG
@@ -212,7 +211,7 @@ def test_the_largest_form_is_read() -> None:
     assert len(parse_values(asked, {f"f{n}": "x" for n in range(FIELDS_MAX)}, person())) == 50
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("language", "region", "zone"),
     [
         ("fr", "FR", "UTC"), ("EN", "GB", "UTC"), ("en", "gb", "UTC"), ("en", "GBR", "UTC"),
@@ -224,7 +223,7 @@ def test_who_answers_is_checked(language: str, region: str, zone: str) -> None:
         person(language, region, zone)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("kind", "raw", "language", "shown"),
     [
         ("number", "1234.5", "en", "1,234.5"), ("number", "1234.5", "de", "1.234,5"),
@@ -250,7 +249,7 @@ def test_values_are_shown_as_people_write_them(
     assert " ".join(text.split()) == shown
 
 
-@pytest.mark.parametrize("kind", sorted(GOOD))
+@each_row("kind", sorted(GOOD))
 def test_an_empty_answer_is_missing_where_one_is_needed(kind: str) -> None:
     assert refusal(kind, " ", required=True) is Problem.MISSING
     assert refusal(kind, None) is Problem.EMPTY

@@ -6,9 +6,8 @@ import datetime as dt
 import re
 from decimal import Decimal
 
-import pytest
-
 from tests.support.catalogues import catalogue_problems
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import CATALOGUE, field
 from veche.protocol.errors import ProtocolError
 from veche.protocol.forms import FieldError, FormErrors, Problem
@@ -28,8 +27,8 @@ def test_the_catalogues_are_complete() -> None:
     assert catalogue_problems("veche.protocol.forms") == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("problem", Problem)
+@each_row("language", LANGUAGES)
+@each_row("problem", Problem)
 def test_every_problem_is_said_in_every_language(problem: Problem, language: str) -> None:
     error = FieldError.of(field("text", label="Label"), problem, **VALUES)
 
@@ -71,7 +70,7 @@ def test_a_refusal_is_an_error_of_the_protocol_with_a_stable_code() -> None:
     assert FormErrors([error]).errors == (error,)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("label", "begins"),
     [
         ("Label", "Label: "),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import (
     CATALOGUE,
     COLOURS,
@@ -87,8 +86,8 @@ def test_an_answer_so_far_is_shown_and_can_be_kept() -> None:
     assert "„leeren“" in optional
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("one", all_fields(), ids=lambda one: one.kind.value)
+@each_row("language", LANGUAGES)
+@each_row("one", all_fields())
 def test_every_kind_is_asked_in_every_language(one: Field, language: str) -> None:
     said = asked(one, language=language)
 
@@ -98,8 +97,8 @@ def test_every_kind_is_asked_in_every_language(one: Field, language: str) -> Non
         assert said != asked(one)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(
+@each_row("language", LANGUAGES)
+@each_row(
     ("kind", "start_of_example"),
     [("number", "12"), ("money", "12"), ("date", "24"), ("date_time", "24")],
 )
@@ -175,7 +174,7 @@ def test_a_short_answer_is_never_cut() -> None:
     assert "x" * 300 in body(review_doc(FORM, values, CATALOGUE, person()))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_output_has_words(language: str) -> None:
     who, one = person(language), FORM.fields[0]
     error = FieldError.of(one, Problem.EMPTY)
@@ -217,7 +216,7 @@ def test_buttons_are_answers_first_and_then_commands() -> None:
     assert [(yes.id, yes.label), (no.id, no.label)] == [("yes", "Да"), ("no", "Нет")]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_button_can_be_pressed(language: str) -> None:
     who = person(language)
     asked_form = Form(fields=(field("yes_no"), field("choice", id="other")))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.tables import each_row
 from veche.protocol.errors import MalformedError
 from veche.protocol.forms.models import FIELDS_MAX
 from veche.protocol.forms.state import FormState, Mode
@@ -36,7 +37,7 @@ def test_the_json_of_a_state_is_as_it_was() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@each_row(
     "wrong",
     [
         {"v": 2}, {"mode": "sleeping"}, {"position": -1}, {"position": FIELDS_MAX},
@@ -50,7 +51,7 @@ def test_what_is_no_state_is_refused(wrong: dict[str, Any]) -> None:
         FormState.from_json({**STATE.to_json(), **wrong})
 
 
-@pytest.mark.parametrize("wrong", [None, [], "x", {}, 5])
+@each_row("wrong", [None, [], "x", {}, 5])
 def test_what_is_no_object_is_refused(wrong: object) -> None:
     with pytest.raises(MalformedError):
         FormState.from_json(wrong)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import field, person, read, refusal
 from veche.protocol.forms import FieldError, Problem, parse_value
 from veche.protocol.forms.models import (
@@ -21,7 +22,7 @@ from veche.protocol.forms.values import TYPED_CHARACTERS_MAX
 TEXTS = ("text", "long_text", "person_name", "address", "email")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "value"),
     [
         ("hello", "hello"),
@@ -47,28 +48,28 @@ def test_text_is_one_line_and_long_text_many() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", TEXTS)
-@pytest.mark.parametrize("raw", [1, 1.5, True, ["a"], {"a": "b"}, object(), b"bytes"])
+@each_row("kind", TEXTS)
+@each_row("raw", [1, 1.5, True, ["a"], {"a": "b"}, object(), b"bytes"])
 def test_what_is_no_text_is_refused(kind: str, raw: object) -> None:
     assert refusal(kind, raw) is Problem.NOT_TEXT
 
 
-@pytest.mark.parametrize("kind", TEXTS)
-@pytest.mark.parametrize(
+@each_row("kind", TEXTS)
+@each_row(
     "sign", ["\x00", "\x1b", "\x7f", "\x9b", "\u202e", "\u2066", "\ud800", "\ufffe", "\uffff"]
 )
 def test_controls_and_marks_of_direction_are_refused(kind: str, sign: str) -> None:
     assert refusal(kind, f"a{sign}b") is Problem.CONTROL_CHARACTERS
 
 
-@pytest.mark.parametrize("kind", TEXTS)
-@pytest.mark.parametrize("raw", [None, "", "   ", "\n\t", [], {}, ()])
+@each_row("kind", TEXTS)
+@each_row("raw", [None, "", "   ", "\n\t", [], {}, ()])
 def test_nothing_is_no_answer(kind: str, raw: object) -> None:
     assert refusal(kind, raw, required=True) is Problem.MISSING
     assert refusal(kind, raw) is Problem.EMPTY
 
 
-@pytest.mark.parametrize("kind", TEXTS)
+@each_row("kind", TEXTS)
 def test_only_invisible_characters_are_no_answer(kind: str) -> None:
     problem = refusal(kind, "\u200b\u2060\ufeff", required=True)
 
@@ -105,7 +106,7 @@ def test_a_huge_text_is_refused_before_it_is_cleaned() -> None:
     assert read("text", " " * (TYPED_CHARACTERS_MAX - 1) + "x") == "x"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "name",
     [
         "Anna", "O'Neill", "D’Arc", "Мар'яна ʼ", "Müller-Lüdenscheidt", "Jean‐Luc", "李小龙",
@@ -117,9 +118,7 @@ def test_names_in_any_script_are_taken(name: str) -> None:
     assert read("person_name", f"  {name} ") == name
 
 
-@pytest.mark.parametrize(
-    "name", ["Anna1", "@anna", "a_b", "<b>", "-", ". .", "Anna 👩", "a/b", "&"]
-)
+@each_row("name", ["Anna1", "@anna", "a_b", "<b>", "-", ". .", "Anna 👩", "a/b", "&"])
 def test_what_no_name_has_is_refused(name: str) -> None:
     assert refusal("person_name", name) is Problem.NOT_A_NAME
 
@@ -146,7 +145,7 @@ def test_lines_of_an_address_are_bounded() -> None:
     assert refusal("address", "Street 12", max_length=8) is Problem.TOO_LONG
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "value"),
     [
         ("anna@example.org", "anna@example.org"),
@@ -163,7 +162,7 @@ def test_email_addresses_are_taken(typed: str, value: str) -> None:
     assert read("email", typed) == value
 
 
-@pytest.mark.parametrize(
+@each_row(
     "typed",
     [
         "anna", "@example.org", "anna@", "anna@localhost", "a b@example.org", "a@b@example.org",

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.protocol.forms.models import fold
 from veche.protocol.forms.words import (
     COMMAND_CHARACTERS_MAX,
@@ -27,20 +28,20 @@ from veche.protocol.texts.catalogue import LANGUAGES
 ALL = [(c, l, w) for c, by in WORDS.items() for l, words in by.items() for w in words]  # noqa: E741
 
 
-@pytest.mark.parametrize(("command", "language", "word"), ALL)
+@each_row(("command", "language", "word"), ALL)
 def test_every_word_is_its_command(command: Command, language: str, word: str) -> None:
     for said in (word, word.upper(), f" {word} ", f"/{word}", f"!{word}", f"{word}."):
         assert read_command(said, language) == (command, "")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("command", Command)
+@each_row("language", LANGUAGES)
+@each_row("command", Command)
 def test_english_words_count_everywhere(command: Command, language: str) -> None:
     assert read_command(command.value, language) == (command, "")
     assert read_command(shown_word(command, language), language) == (command, "")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_no_word_is_two_commands_or_yes_or_no(language: str) -> None:
     for one, other in itertools.combinations(Command, 2):
         names = [
@@ -63,7 +64,7 @@ def test_edit_says_what(said: str, about: str) -> None:
     assert read_command(said, "en") == (Command.EDIT, about)
 
 
-@pytest.mark.parametrize("said", ["", "/", "!", ".", "back to the roots", "backs", "go back", "42"])
+@each_row("said", ["", "/", "!", ".", "back to the roots", "backs", "go back", "42"])
 def test_other_text_is_an_answer(said: str) -> None:
     assert read_command(said, "en") is None
 
@@ -75,7 +76,7 @@ def test_a_long_text_is_no_command() -> None:
     assert read_command(longest + "x", "en") is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "text"),
     [
         ('"back"', "back"), ("“Back”", "Back"), ("„zurück“", "zurück"), ("«назад»", "«назад»"),
@@ -94,7 +95,7 @@ def test_yes_and_no_are_shown_in_the_language() -> None:
     assert set(YES) == set(NO) == set(LANGUAGES)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("choice_id", "command"),
     [
         ("form.back", (Command.BACK, "")), ("form.edit.street", (Command.EDIT, "street")),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.catalogues import catalogue_problems, used_messages
+from tests.support.tables import each_row
 from veche.protocol.errors import ConfigError
 from veche.protocol.texts.catalogue import (
     LANGUAGE_NAMES,
@@ -266,7 +267,7 @@ def test_a_package_without_catalogues_has_problems(
 # --- languages, dates, names --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tag", "language"),
     [
         ("en", "en"),
@@ -297,7 +298,7 @@ def test_the_mark_leaves_the_text_as_it_is() -> None:
 MOMENT_MS = 1_764_000_000_000  # 24 November 2025, 16:00 UTC
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("language", "date", "moment"),
     [
         ("en", "24 November 2025", "24 November 2025, 18:00 UTC+2"),
@@ -330,7 +331,7 @@ def test_moments_are_shown_by_the_clock_that_holds_then() -> None:
     assert show_date_time(july_ms, "xx", "UTC") == "1 July 2025, 00:00 UTC"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("code", "language", "name"),
     [
         ("DE", "en", "Germany"),

@@ -1,7 +1,6 @@
 """Names beside which somebody approves a payment."""
 
-import pytest
-
+from tests.support.tables import each_row
 from veche.protocol.approval import NAME_CHARACTERS_MAX
 from veche.protocol.ids import UserId
 from veche.protocol.texts.person_names import name_of
@@ -9,7 +8,7 @@ from veche.protocol.texts.person_names import name_of
 EVE = UserId("@eve:veche.test")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("chosen", "name"),
     [
         ("Eva Müller", "Eva Müller"),

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.protocol.prompts import Choice
 from veche.protocol.texts.typed_choice import (
     KEYCAPS_MAX,
@@ -25,7 +26,7 @@ WRONG = Choice(id="dispute", label="This is wrong")
 CHOICES = (PAY, LATER, WRONG)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "typed",
     [
         "1",
@@ -50,7 +51,7 @@ def test_a_number_is_read_however_it_is_typed(typed: str) -> None:
     assert match_choice(CHOICES, typed) == Match(PAY, Closeness.SHOWN)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "choice", "closeness"),
     [
         ("Pay 12.50 EUR", PAY, Closeness.SHOWN),
@@ -68,12 +69,12 @@ def test_label_id_and_start_choose(typed: str, choice: Choice, closeness: Closen
     assert match_choice(CHOICES, typed) == Match(choice, closeness)
 
 
-@pytest.mark.parametrize("typed", ["4", "0", "99", "🔟"])
+@each_row("typed", ["4", "0", "99", "🔟"])
 def test_a_number_beyond_the_choices_is_unknown(typed: str) -> None:
     assert match_choice(CHOICES, typed) is NoMatch.UNKNOWN
 
 
-@pytest.mark.parametrize(
+@each_row(
     "typed",
     [
         "",
@@ -126,7 +127,7 @@ def test_times_and_years_are_chosen_by_their_label() -> None:
     assert match_choice(times, "11") == Match(times[1], Closeness.PREFIX)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("label", "typed"),
     [
         ("Ещё раз", "еще раз"),
@@ -198,19 +199,17 @@ def test_there_are_ten_keycaps(number: int) -> None:
         keycap(number)
 
 
-@pytest.mark.parametrize("key", ["", "1", "👍", "11⃣", "1⃣1⃣", "\u20e3", "one", "🔟🔟"])
+@each_row("key", ["", "1", "👍", "11⃣", "1⃣1⃣", "\u20e3", "one", "🔟🔟"])
 def test_other_keys_are_no_numbers(key: str) -> None:
     assert keycap_number(key) is None
 
 
-@pytest.mark.parametrize(
-    ("words", "number"), [("1", 1), ("99", 99), ("100", None), ("x1", None), ("", None)]
-)
+@each_row(("words", "number"), [("1", 1), ("99", 99), ("100", None), ("x1", None), ("", None)])
 def test_a_number_has_two_digits_at_most(words: str, number: int | None) -> None:
     assert typed_number(words) == number
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "rest"),
     [
         ("1", "1"),

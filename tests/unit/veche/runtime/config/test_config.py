@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
+from tests.support.tables import each_row
 from veche.protocol.errors import ConfigError
 from veche.runtime.config import (
     KERNEL_SECTIONS,
@@ -220,7 +221,7 @@ def test_with_its_section_there_are_pages(tmp_path: Path) -> None:
     assert not config.pages.trust_forwarded
 
 
-@pytest.mark.parametrize(
+@each_row(
     "public_url",
     [
         "https://veche.example.org",
@@ -238,7 +239,7 @@ def test_pages_have_an_origin_that_browsers_trust(public_url: str) -> None:
     assert PagesSection(public_url=public_url).public_url == public_url
 
 
-@pytest.mark.parametrize(
+@each_row(
     "public_url",
     [
         "http://veche.example.org",
@@ -265,21 +266,19 @@ def test_an_origin_that_browsers_do_not_trust_is_refused(public_url: str) -> Non
         PagesSection(public_url=public_url)
 
 
-@pytest.mark.parametrize(
-    "source", ["https:", "vector:", "https://*.example.org", "http://127.0.0.1:*"]
-)
+@each_row("source", ["https:", "vector:", "https://*.example.org", "http://127.0.0.1:*"])
 def test_who_may_embed_is_a_source_of_csp(source: str) -> None:
     section = PagesSection(public_url="http://localhost", embedders=(source,))
     assert section.embedders == (source,)
 
 
-@pytest.mark.parametrize("source", ["", "'none'", "a b", "https://x; script-src *", "x\ny", "ж"])
+@each_row("source", ["", "'none'", "a b", "https://x; script-src *", "x\ny", "ж"])
 def test_a_source_that_would_end_the_policy_is_refused(source: str) -> None:
     with pytest.raises(ValidationError, match="embedders"):
         PagesSection(public_url="http://localhost", embedders=(source,))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "message"),
     [
         ({"small_limits": {"EUR": "20"}}, None),

@@ -6,6 +6,7 @@ import pytest
 from pydantic import Field
 
 from appservices.witness.config import WitnessSection
+from tests.support.tables import each_row
 from veche.runtime.config import KERNEL_SECTIONS, Duration, FilePath, SecretPath, Section, Size
 from veche.runtime.config.reference import configuration_page
 from veche.server.installed import service_specs
@@ -62,7 +63,7 @@ class WholeSection(Section):
 LINES = configuration_page({"whole": WholeSection}).splitlines()
 
 
-@pytest.mark.parametrize(
+@each_row(
     "line",
     [
         "## `whole`",

@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.runtime.config.units import parse_duration, parse_size, show_duration, show_size
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "duration_ms"),
     [
         ("0 s", 0),
@@ -21,7 +22,7 @@ def test_a_duration_is_read_in_ms(text: str, duration_ms: int) -> None:
     assert parse_duration(text) == duration_ms
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "size_bytes"),
     [("512 B", 512), ("64 KiB", 65_536), ("16MiB", 16_777_216), ("2 GiB", 1 << 31)],
 )
@@ -29,7 +30,7 @@ def test_a_size_is_read_in_bytes(text: str, size_bytes: int) -> None:
     assert parse_size(text) == size_bytes
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text", ["", "30", "s", "-1 s", "1.5 h", "30 seconds", "30  s", "30 S", "30 s ", "٣ s", "1 MB"]
 )
 def test_what_is_no_amount_with_a_unit_is_refused_with_an_example(text: str) -> None:

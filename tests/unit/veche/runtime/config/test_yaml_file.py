@@ -7,6 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.protocol.errors import ConfigError
 from veche.runtime.config.yaml_file import DEPTH_MAX, YAML_BYTES_MAX, read_yaml, read_yaml_file
 
@@ -48,7 +49,7 @@ def test_each_key_and_item_has_its_line() -> None:
     assert document.line(("unknown",)) == 1
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "message"),
     [
         ("a: 1\nb: 2\na: 3\n", r"a\.yaml:3: 'a' is here twice, first in line 1"),

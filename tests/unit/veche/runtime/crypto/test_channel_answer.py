@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.crypto_peers import ANNA, damaged
+from tests.support.tables import each_row
 from veche.runtime.crypto.channel import Answer, read_answer
 from veche.runtime.crypto.core.values import BadEventError, Json
 
@@ -43,7 +44,7 @@ def test_no_damage_within_raises() -> None:
         read_answer(wrong, "3")
 
 
-@pytest.mark.parametrize("user", [7, None, "", "a\0", "\ud800", "@" + "x" * 300, []])
+@each_row("user", [7, None, "", "a\0", "\ud800", "@" + "x" * 300, []])
 def test_users_that_cannot_be_are_left_out(user: object) -> None:
     lists = {"changed": [user, ANNA], "left": user}
     answer = read_answer({"pos": "5", "extensions": {"e2ee": {"device_lists": lists}}}, None)
@@ -52,9 +53,7 @@ def test_users_that_cannot_be_are_left_out(user: object) -> None:
     assert answer.left == ()
 
 
-@pytest.mark.parametrize(
-    ("counts", "count"), [({}, 0), ({"signed_curve25519": 3}, 3), (None, None), ([], None)]
-)
+@each_row(("counts", "count"), [({}, 0), ({"signed_curve25519": 3}, 3), (None, None), ([], None)])
 def test_a_missing_count_is_zero_only_where_counts_are_given(
     counts: object, count: int | None
 ) -> None:

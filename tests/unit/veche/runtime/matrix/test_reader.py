@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.runtime.web.http_client import HEAD_BYTES_MAX, Answer, AnswerReader, AnswerTooLargeError
 
 PLAIN = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a":1}'
@@ -71,7 +72,7 @@ def test_an_answer_without_length_ends_with_the_connection() -> None:
     assert not reader.is_persistent
 
 
-@pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200", PLAIN[:-1], CHUNKED[:-1], CHUNKED[:60]])
+@each_row("data", [b"", b"HTTP/1.1 200", PLAIN[:-1], CHUNKED[:-1], CHUNKED[:60]])
 def test_half_an_answer_is_none(data: bytes) -> None:
     answer, reader = read(data)
 
@@ -101,7 +102,7 @@ def test_a_connection_is_not_kept_where_it_must_not_be(data: bytes) -> None:
     assert not reader.is_persistent
 
 
-@pytest.mark.parametrize(
+@each_row(
     "data",
     [
         b"SMTP ready\r\n\r\n",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.tables import each_row
 from veche.runtime.matrix.registration import is_of_namespace, registration_document
 
 
@@ -17,7 +18,7 @@ def document() -> dict[str, Any]:
     )
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("user_id", "is_ours"),
     [
         ("@veche_:example.org", True),

@@ -266,3 +266,17 @@ def test_the_line_of_a_refusal_has_no_secret_of_the_path(
     (line,) = [one.getMessage() for one in caplog.records if one.name == "veche.runtime.web.server"]
     assert "hunter2" not in line
     assert re.fullmatch(r"POST /\w+/\w+/\w+/\.\.\. 4\d\d \d+ bytes 0 ms", line)
+
+
+@pytest.mark.parametrize("path", [b"/%ff", b"/thing/%ed%a0%80/x?y=%ff"])
+def test_a_path_that_is_no_text_is_404_in_one_line(
+    path: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    upload = Upload()
+    with caplog.at_level(logging.INFO):
+        upload.send(b"GET " + path + b" HTTP/1.1\r\nhost: x\r\n\r\n")
+
+    assert upload.status() == 404
+    assert json.loads(upload.transport.value().partition(b"\r\n\r\n")[2])["errcode"]
+    assert upload.transport.disconnecting
+    assert [one.levelname for one in caplog.records] == ["INFO"]

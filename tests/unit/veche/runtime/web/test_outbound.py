@@ -6,14 +6,14 @@ import contextlib
 import socket
 from ipaddress import ip_address
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.runtime.web.outbound import is_host, is_public, without_port
 
 
-@pytest.mark.parametrize(
+@each_row(
     "address",
     ["1.1.1.1", "8.8.8.8", "93.184.215.14", "223.255.255.254", "2606:4700::1111", "2a00::1"],
 )
@@ -21,7 +21,7 @@ def test_addresses_of_the_internet_are_public(address: str) -> None:
     assert is_public(ip_address(address))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "address",
     [
         "0.0.0.0",  # noqa: S104 -- judged, not bound
@@ -68,7 +68,7 @@ def test_all_others_are_not(address: str) -> None:
     assert not is_public(ip_address(address))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "host"),
     [
         ("example.org", "example.org"),
@@ -86,7 +86,7 @@ def test_names_and_addresses_are_hosts_with_or_without_a_port(name: str, host: s
     assert is_host(host)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "host",
     ["", ".", "a..", "a..b", "[.11", "a]b", "x:", "a:b", "a" * 64, "é.org", "a b", "[fe80::1%1]"],
 )

@@ -11,6 +11,7 @@ from twisted.internet.testing import StringTransport
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 
+from tests.support.tables import each_row
 from tests.support.web import WebTestCase
 from veche.protocol.canonical import DEPTH_MAX, INTEGER_MAX
 from veche.protocol.errors import (
@@ -301,7 +302,7 @@ def test_a_method_that_is_none_is_told_which_there_are() -> None:
 SITE_HEADERS = ((b"x-frame-options", b"DENY"), (b"cache-control", b"no-store"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asked", "status"),
     [
         (b'POST /thing HTTP/1.1\r\ncontent-length: 11\r\n\r\n{"count":1}', 200),
@@ -395,7 +396,7 @@ def test_the_id_of_a_request_survives_waiting_and_is_answered() -> None:
     assert REQUEST_ID.get() == ""
 
 
-@pytest.mark.parametrize("given", [b"", b"a b", b"x" * 65, b"<script>", "ж".encode()])
+@each_row("given", [b"", b"a b", b"x" * 65, b"<script>", "ж".encode()])
 def test_an_id_of_another_form_is_replaced(given: bytes) -> None:
     connection = Connection()
     connection.send(b"GET /none HTTP/1.1\r\nx-request-id: %b\r\n\r\n" % given)
@@ -472,7 +473,7 @@ def _failure() -> Any:
     return Failure(ConnectionDone())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("path", "shown"),
     [
         (b"/a/b?c=d", "/a/b"),

@@ -15,6 +15,7 @@ from appservices.payments.core.proofs.heads import (
     read_copy,
     unproven,
 )
+from tests.support.tables import each_row
 from tests.support.tree_proofs import consistency_proof
 from veche.contracts.payments.ledger_heads import HEADS_KEY, LedgerHeads
 from veche.protocol.errors import BadSignatureError
@@ -130,7 +131,7 @@ def test_what_the_ledger_did_not_sign_is_refused() -> None:
         opened(export({**post(4, 0), "checkpoint": note(4).replace("\n4\n", "\n5\n")}))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "data",
     [
         b"",

@@ -17,6 +17,7 @@ from appservices.payments.core.proofs.receipts import (
 )
 from tests.support import receipts
 from tests.support.receipts import BLOCKS, ORIGIN, SIGNER, Case, a_receipt, an_id, published
+from tests.support.tables import each_row
 from veche.contracts.payments import receipt as receipt_module
 from veche.contracts.payments.receipt import RECEIPT_BYTES_MAX, Receipt
 from veche.protocol.ids import hex_of_ulid
@@ -53,7 +54,7 @@ class TestBetween:
 
 
 class TestGood:
-    @pytest.mark.parametrize("case", list(receipts.good_cases()), ids=lambda case: case.name)
+    @each_row("case", list(receipts.good_cases()))
     def test_what_the_ledger_has_holds(self, case: Case) -> None:
         assert verdict(case) == "holds"
 
@@ -84,7 +85,7 @@ class TestAltered:
         assert set(found.values()) == {"not_a_receipt", "wrong_signature"}
         assert Counter(found.values())["wrong_signature"] > 30
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("changed", "fault"),
         [
             ("id", Fault.OTHER_ENTRY),
@@ -164,7 +165,7 @@ class TestFiles:
         assert found["signed in two names"] == Fault.WRONG_SIGNATURE
         assert found["signatures: none"] == Fault.UNKNOWN_SIGNER
 
-    @pytest.mark.parametrize("data", [b"\xff{}", b"{" * 100_000, b"[" * 60_000, b"\x00"])
+    @each_row("data", [b"\xff{}", b"{" * 100_000, b"[" * 60_000, b"\x00"])
     def test_rubbish_is_refused(self, data: bytes) -> None:
         with pytest.raises(ReceiptError) as caught:
             read_receipt(data)

@@ -10,6 +10,7 @@ import pytest
 
 from appservices.signing.core.evidence.attachments import attachment
 from tests.support.forgery import page, stream
+from tests.support.tables import each_row
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.values import PdfError
 
@@ -38,7 +39,7 @@ def test_what_other_programs_attach_is_found_too() -> None:
     assert attachment(Document(out.getvalue()), "a.json", 10) == b"content"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "document",
     [
         lambda: with_file(stream(bytes(11))),

@@ -17,6 +17,7 @@ from tests.support import evidence as made
 from tests.support.forgery import page
 from tests.support.keys import Passkey
 from tests.support.signing import Office, with_boxes
+from tests.support.tables import each_row
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import MalformedError
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
@@ -53,7 +54,7 @@ def test_a_true_record_goes_with_its_file() -> None:
     assert problems(lambda _: None) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("change", "words"),
     [
         (lambda r: r.update(final_sha256=OTHER), "about another file"),
@@ -136,7 +137,7 @@ def test_a_passkey_approves_as_well() -> None:
     assert problems(lambda record: with_passkey(record, "sign.example.org")) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rp_id", "changes"),
     [
         ("other.example.org", {}),
@@ -158,7 +159,7 @@ def test_a_code_in_the_chat_is_not_a_signature_to_be_checked() -> None:
     assert problems(lambda record: record["approvals"][0].update(code)) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     "change",
     [
         {"v": 2},

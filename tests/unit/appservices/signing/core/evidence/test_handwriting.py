@@ -18,6 +18,7 @@ from appservices.signing.core.evidence.handwriting import (
     Drawing,
     HandRecord,
 )
+from tests.support.tables import each_row
 from veche.protocol.errors import MalformedError
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.protocol.wire import parse
@@ -65,7 +66,7 @@ def test_the_digest_is_of_canonical_json() -> None:
     assert drawing([[0, 0, 200, 0]]).sha256 == encode_base64(hashlib.sha256(told).digest())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "strokes",
     [
         [[0, 0, LENGTH_MIN, 0]],
@@ -78,7 +79,7 @@ def test_at_the_bounds_it_is_one(strokes: object) -> None:
     assert drawing(strokes).length >= LENGTH_MIN
 
 
-@pytest.mark.parametrize(
+@each_row(
     "strokes",
     [
         None,
@@ -133,7 +134,7 @@ def test_a_record_has_one_form_and_one_digest() -> None:
     assert record(clauses=[{**TOLD["clauses"][0], "accepted": True}]).sha256 != one.sha256  # type: ignore[index]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "changes",
     [{field: other} for field, other in {
         "session": "01KAV3Z8K4Q6V5W7X9Y0A1B2C4",
@@ -155,7 +156,7 @@ def test_whatever_it_says_changes_its_digest(changes: dict[str, Any]) -> None:
     assert record(**changes).sha256 != record().sha256
 
 
-@pytest.mark.parametrize(
+@each_row(
     "changes",
     [
         {"agreed": False},

@@ -15,6 +15,8 @@ import pytest
 import vodozemac as vz
 
 from tests.support.crypto_peers import ANNA, BOT, ROOM, Side
+from tests.support.long import many
+from tests.support.tables import each_row
 from veche.runtime.crypto.core import megolm, olm
 from veche.runtime.crypto.core.values import BadEventError, Json
 
@@ -119,7 +121,7 @@ def world(seed: int) -> World:
     return World(random.Random(seed), devices)  # noqa: S311 -- of a test, to be repeated
 
 
-@pytest.mark.parametrize("batch", range(20))
+@each_row("batch", range(many(ordinary=4, long=20)))
 def test_no_index_is_used_twice_and_nothing_acknowledged_is_lost(batch: int) -> None:
     for seed in range(batch * 50, batch * 50 + 50):
         here = world(seed)

@@ -7,6 +7,7 @@ import copy
 import pytest
 
 from tests.support.crypto_peers import ANNA, Side, damaged, identity
+from tests.support.tables import each_row
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.crypto.core.keys_query import read_master, read_person, with_old_devices
 from veche.runtime.crypto.core.values import DEVICES_PER_PERSON_MAX, ID_CHARACTERS_MAX, Json
@@ -44,7 +45,7 @@ def test_no_damage_to_an_answer_raises_or_makes_more_of_it() -> None:
             assert device.ed25519 == right.devices[0].ed25519, where
 
 
-@pytest.mark.parametrize("answer", [None, 7, "text", [], {}, {"device_keys": {ANNA: []}}])
+@each_row("answer", [None, 7, "text", [], {}, {"device_keys": {ANNA: []}}])
 def test_an_answer_of_another_form_says_nothing(answer: object) -> None:
     keys = read_person(answer, ANNA)
 
@@ -72,7 +73,7 @@ def test_a_device_that_signs_another_place_is_not_there(change: Json) -> None:
     assert read_person(answer, ANNA).devices == ()
 
 
-@pytest.mark.parametrize("device_id", ["", "x" * (ID_CHARACTERS_MAX + 1), "a\0b", "\ud800"])
+@each_row("device_id", ["", "x" * (ID_CHARACTERS_MAX + 1), "a\0b", "\ud800"])
 def test_a_device_id_that_cannot_be_stored_is_not_there(device_id: str) -> None:
     anna = Side(ANNA, "ANNA1")
     answer = {"device_keys": {ANNA: {device_id: anna.own.device_keys}}}
@@ -106,7 +107,7 @@ def test_a_master_key_that_signs_devices_itself_does_not_count() -> None:
     assert not read_person(answer, ANNA).devices[0].is_cross_signed
 
 
-@pytest.mark.parametrize("change", ["usage", "two keys", "other id", "other user"])
+@each_row("change", ["usage", "two keys", "other id", "other user"])
 def test_a_master_key_of_a_wrong_form_is_none(change: str) -> None:
     answer = Side(ANNA, "ANNA1", identity(ANNA)).published()
     master = answer["master_keys"][ANNA]

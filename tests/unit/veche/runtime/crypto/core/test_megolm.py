@@ -8,6 +8,7 @@ import pytest
 import vodozemac as vz
 
 from tests.support.crypto_peers import ANNA, ROOM, Side, damaged, refuses
+from tests.support.tables import each_row
 from veche.protocol.errors import TooLargeError
 from veche.runtime.crypto.core import megolm
 from veche.runtime.crypto.core.values import (
@@ -76,7 +77,7 @@ def test_every_part_of_an_event_is_checked() -> None:
         assert refuses(BadEventError, read, session, {"content": wrong}), where
 
 
-@pytest.mark.parametrize("content", [None, 7, "text", [], {}])
+@each_row("content", [None, 7, "text", [], {}])
 def test_a_content_of_another_kind_is_refused(content: object) -> None:
     with pytest.raises(BadEventError):
         megolm.read_event(content)
@@ -109,7 +110,7 @@ def test_a_message_of_another_session_is_refused() -> None:
     assert e.value.reason is Reason.BAD_CIPHERTEXT
 
 
-@pytest.mark.parametrize(
+@each_row(
     "payload",
     [
         b"",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.tables import each_row
 from veche.runtime.crypto.core.rotation import (
     AGE_MS_MAX,
     AGE_MS_MIN,
@@ -65,7 +66,7 @@ def test_a_rooms_own_limits_hold() -> None:
     assert why(age_ms=AGE_MS_MIN, limits=limits) is Rotation.AGE
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "limits"),
     [
         ({}, Limits()),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.crypto_peers import ANNA, Side
+from tests.support.tables import each_row
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.crypto.core.signing import is_key, is_signed, signed_bytes, with_signature
 
 
-@pytest.mark.parametrize(
+@each_row(
     "value",
     [None, 7, "", "A" * 42, "A" * 42 + "B", "A" * 44, "~" * 43, b"A" * 43, "AAAA" * 10 + "AA="],
 )
@@ -39,7 +38,7 @@ def test_a_signature_holds_for_its_key_name_and_content_only() -> None:
     assert not is_signed({**keys, "algorithms": []}, ANNA, name, anna.own.ed25519)
 
 
-@pytest.mark.parametrize("signatures", [None, 7, [], {}, {ANNA: 7}, {ANNA: {"ed25519:ANNA1": 7}}])
+@each_row("signatures", [None, 7, [], {}, {ANNA: 7}, {ANNA: {"ed25519:ANNA1": 7}}])
 def test_signatures_of_a_wrong_form_do_not_hold(signatures: object) -> None:
     anna = Side(ANNA, "ANNA1")
     keys = {**anna.own.device_keys, "signatures": signatures}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-import pytest
-
+from tests.support.tables import each_row
 from veche.protocol.inbound import DeviceStanding, Trust
 from veche.runtime.crypto.core.trust import (
     UNVERIFIED,
@@ -63,7 +62,7 @@ def test_the_table_is_the_whole_product() -> None:
     assert set(_KINDS.values()) == set(itertools.product((False, True), repeat=2))
 
 
-@pytest.mark.parametrize(("pin", "current", "is_pinned", "is_cross_signed", "standing"), _PRODUCT)
+@each_row(("pin", "current", "is_pinned", "is_cross_signed", "standing"), _PRODUCT)
 def test_the_standing_of_a_device_and_whether_it_gets_our_keys(
     pin: str, current: str, is_pinned: bool, is_cross_signed: bool, standing: DeviceStanding
 ) -> None:
@@ -78,7 +77,7 @@ def test_the_standing_of_a_device_and_whether_it_gets_our_keys(
     assert withheld == (None if had_identity else UNVERIFIED)
 
 
-@pytest.mark.parametrize(("pin", "current", "is_pinned", "is_cross_signed", "standing"), _PRODUCT)
+@each_row(("pin", "current", "is_pinned", "is_cross_signed", "standing"), _PRODUCT)
 def test_nothing_is_verified_but_what_the_identity_signed_that_is_not_in_doubt(
     pin: str, current: str, is_pinned: bool, is_cross_signed: bool, standing: DeviceStanding
 ) -> None:

@@ -12,6 +12,7 @@ import { newKey } from "../../kit/api.js";
 import { banner } from "../../kit/elements.js";
 import { currentLanguage, showDate, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
+import { pagesOrigin } from "../../kit/page.js";
 import { session } from "../../kit/session.js";
 import { signInHref } from "../../kit/shell.js";
 import { answerPrompt, checkAnswers, followCase, servicePage } from "../agency.js";
@@ -255,7 +256,8 @@ class VecheCase extends View {
     }
 
     _newChat() {
-        return history.state?.isChatNew
+        // The app takes such an invitation by itself.
+        return history.state?.isChatNew && !pagesOrigin()
             ? banner(
                   "info",
                   html`<p>

@@ -3,15 +3,15 @@
  * itself. What comes of it arrives by the live state, so nothing waits for the tab.
  */
 
-const ADDRESS_CHARACTERS_MAX = 2000;
+import { pagesOrigin } from "../kit/page.js";
 
-/** @param {Record<string, unknown>} asked `AskedApproval` @returns {string} */
+/**
+ * The page takes what is asked from the service: an address has no answers.
+ * @param {Record<string, unknown>} asked `AskedApproval`
+ * @returns {string}
+ */
 export function approveHref(asked) {
-    const whole = `/approve#${encodeURIComponent(JSON.stringify(asked))}`;
-    // The page takes what is asked from the service then.
-    return whole.length <= ADDRESS_CHARACTERS_MAX
-        ? whole
-        : `/approve#${encodeURIComponent(String(asked.nonce))}`;
+    return `${pagesOrigin()}/approve#${encodeURIComponent(String(asked.nonce))}`;
 }
 
 /**

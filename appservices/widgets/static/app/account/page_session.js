@@ -1,0 +1,188 @@
+/**
+ * The session of the app's pages. A bot sends a sign-in link into the person's encrypted chat with
+ * it; this device reads the link there, so nobody copies anything.
+ *
+ * @typedef {import("../client/open.js").MatrixClient} MatrixClient
+ * @typedef {import("matrix-js-sdk").MatrixEvent} MatrixEvent
+ */
+import { call } from "../../kit/api.js";
+import { currentLanguage } from "../../kit/i18n.js";
+import { isOurBot } from "../../kit/page.js";
+import { begin, renewBy, session } from "../../kit/session.js";
+import { account, whenAccountChanges } from "./account.js";
+import { answerOthers, askOther } from "./relay.js";
+import { SIGN_IN, keepOwn, readTalk } from "./sign_in_talk.js";
+
+const LINK = /\/signin#([A-Za-z0-9_-]{22})/;
+const CODE = /<code>(\d{6})<\/code>/;
+const ANSWER_MS_MAX = 30_000;
+
+/** The bot did not answer in time. */
+export class NoLinkError extends Error {}
+
+/** @type {Promise<void> | undefined} */
+let beginning;
+
+/** Begins a session if there is none; once, however often it is asked for. @returns {Promise<void>} */
+export function ensureSession() {
+    if (session()) return Promise.resolve();
+    beginning ??= enter().finally(() => (beginning = undefined));
+    return beginning;
+}
+
+async function enter() {
+    const secret = await signInSecret();
+    const begun = await call("POST", "/_veche/sessions/v1/link", { body: { secret } });
+    keepOwn(begun.id);
+    begin(begun);
+    // The bots speak the language of the app from now on.
+    const language = currentLanguage();
+    if (begun.language !== language)
+        await call("PUT", "/_veche/sessions/v1/language", { body: { language } }).catch(() => {});
+}
+
+/** Renews the session by itself, and gives links to the app's other tabs. */
+export function keepSigned() {
+    renewBy(ensureSession);
+    answerOthers({ link: () => signInSecret(), code: (words) => keyCode(String(words)) });
+    const look = () => {
+        if (location.hash.startsWith("#/open/")) return; // another page gets one there
+        if (["ready", "elsewhere"].includes(account().phase) && !account().session?.unfinished)
+            void ensureSession().catch(() => {});
+    };
+    whenAccountChanges(look);
+    readTalk();
+    document.addEventListener("visibilitychange", () => {
+        if (document.visibilityState === "visible") look();
+    });
+    window.addEventListener("online", look);
+    look();
+}
+
+/** @type {Set<string>} secrets that this page has taken: each is good once */
+const taken = new Set();
+
+/** @returns {Promise<string>} the secret of a fresh link, good once */
+export async function signInSecret() {
+    const { phase, opened } = account();
+    if (phase === "elsewhere") return askOther("link");
+    if (!opened) throw new NoLinkError("not open");
+    const { client } = opened;
+    const room = await botRoom(client);
+    const found = answerIn(client, room, (content) => {
+        const secret = LINK.exec(String(content.formatted_body))?.[1];
+        if (!secret || taken.has(secret)) return undefined;
+        taken.add(secret);
+        return secret;
+    });
+    await client.sendMessage(
+        room,
+        /** @type {any} */ ({ msgtype: "m.text", body: "page", [SIGN_IN]: { v: 1 } }),
+    );
+    return found;
+}
+
+/**
+ * The code that a bot has sent for a new key of this person.
+ * @param {string} words of the key: another's code is not taken
+ * @returns {Promise<string>}
+ */
+export async function keyCode(words) {
+    const { phase, opened } = account();
+    if (phase === "elsewhere") return askOther("code", words);
+    if (!opened) throw new NoLinkError("not open");
+    const read = (/** @type {any} */ content) =>
+        String(content.body).includes(words)
+            ? CODE.exec(String(content.formatted_body))?.[1]
+            : undefined;
+    const all = opened.client.getRooms().flatMap((room) => room.getLiveTimeline().getEvents());
+    const known = all.findLast(
+        (event) => isOurBot(event.getSender() ?? "") && read(event.getContent()),
+    );
+    return (known && read(known.getContent())) ?? answerIn(opened.client, undefined, read);
+}
+
+/**
+ * What one of our bots says next.
+ * @param {MatrixClient} client
+ * @param {string | undefined} roomId
+ * @param {(content: any) => string | undefined} read
+ * @returns {Promise<string>}
+ */
+function answerIn(client, roomId, read) {
+    const rooms = /** @type {any} */ (client);
+    const before = new Set(
+        client.getRooms().flatMap((room) =>
+            room
+                .getLiveTimeline()
+                .getEvents()
+                .map((one) => one.getId()),
+        ),
+    );
+    return new Promise((resolve, reject) => {
+        const stop = () => {
+            clearTimeout(timer);
+            for (const name of ["Event.decrypted", "Room.timeline"]) rooms.off(name, look);
+        };
+        const timer = setTimeout(() => {
+            stop();
+            reject(new NoLinkError("no answer"));
+        }, ANSWER_MS_MAX);
+        const look = (/** @type {MatrixEvent} */ event) => {
+            if (!isOurBot(event.getSender() ?? "") || before.has(event.getId())) return;
+            if (roomId && event.getRoomId() !== roomId) return;
+            const found = read(event.getContent());
+            if (!found) return;
+            stop();
+            resolve(found);
+        };
+        for (const name of ["Event.decrypted", "Room.timeline"]) rooms.on(name, look);
+    });
+}
+
+/** @param {MatrixClient} client @returns {Promise<string>} an encrypted room with a bot alone */
+async function botRoom(client) {
+    const known = client.getRooms().find((room) => {
+        const isTwo = room.getInvitedAndJoinedMemberCount() === 2;
+        const other = room.guessDMUserId();
+        return (
+            room.getMyMembership() === "join" &&
+            room.hasEncryptionStateEvent() &&
+            isTwo &&
+            isOurBot(other) &&
+            room.getMember(other)?.membership === "join"
+        );
+    });
+    if (known) return known.roomId;
+    const [bot] = await bots();
+    if (!bot) throw new NoLinkError("no bot");
+    const { direct } = await import("../client/rooms.js");
+    const id = await direct(client, bot);
+    await joined(client, id, bot);
+    return id;
+}
+
+/** @returns {Promise<string[]>} ids of the bots of offices */
+async function bots() {
+    const query = { lang: currentLanguage() };
+    const { offices } = await call("GET", "/_veche/agency/v1/catalogue", { query });
+    const ids = offices.map((/** @type {any} */ { bot_link }) => /#\/([^?]+)/.exec(bot_link)?.[1]);
+    return ids.filter(Boolean).map(decodeURIComponent);
+}
+
+/** @param {MatrixClient} client @param {string} roomId @param {string} bot */
+function joined(client, roomId, bot) {
+    const isThere = () => client.getRoom(roomId)?.getMember(bot)?.membership === "join";
+    return new Promise((resolve, reject) => {
+        const rooms = /** @type {any} */ (client);
+        const timer = setTimeout(() => reject(new NoLinkError("no bot came")), ANSWER_MS_MAX);
+        const look = () => {
+            if (!isThere()) return;
+            clearTimeout(timer);
+            rooms.off("RoomState.members", look);
+            resolve(undefined);
+        };
+        rooms.on("RoomState.members", look);
+        look();
+    });
+}

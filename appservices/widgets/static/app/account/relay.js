@@ -1,0 +1,68 @@
+/**
+ * What tabs of the app ask one another: one of them runs the keys, and reads the chats for all.
+ */
+
+const CHANNEL = "veche-app";
+const WAIT_MS_MAX = 30_000;
+
+/** No other tab of the app answered. */
+export class NobodyError extends Error {}
+
+/** @typedef {Record<string, (given: unknown) => Promise<unknown>>} Handlers */
+
+/** @param {BroadcastChannel} channel @param {unknown} said */
+function say(channel, said) {
+    // A channel has one origin: ours.
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin
+    channel.postMessage(said);
+}
+
+/** @param {Handlers} handlers by what they are asked; one that throws leaves the answer to others */
+export function answerOthers(handlers) {
+    const channel = new BroadcastChannel(CHANNEL);
+    channel.addEventListener("message", async ({ data }) => {
+        const handler = handlers[String(data?.ask)];
+        if (!handler || (await import("./account.js")).account().phase !== "ready") return;
+        const found = await handler(data.given).catch(() => undefined);
+        if (found !== undefined) say(channel, { answer: data.id, found });
+    });
+}
+
+/**
+ * @param {string} what
+ * @param {unknown} [given]
+ * @returns {Promise<string>}
+ * @throws {NobodyError}
+ */
+export function askOther(what, given) {
+    const channel = new BroadcastChannel(CHANNEL);
+    const id = crypto.randomUUID();
+    return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+            channel.close();
+            reject(new NobodyError(what));
+        }, WAIT_MS_MAX);
+        channel.addEventListener("message", ({ data }) => {
+            if (data?.answer !== id) return;
+            clearTimeout(timer);
+            channel.close();
+            resolve(String(data.found));
+        });
+        say(channel, { ask: what, id, given });
+    });
+}
+
+/** Asks the tab that runs the keys to end, so that this one can. */
+export function takeOver() {
+    const channel = new BroadcastChannel(CHANNEL);
+    say(channel, { leave: true });
+    channel.close();
+}
+
+/** @param {() => void} leave called when another tab takes over */
+export function whenTakenOver(leave) {
+    const channel = new BroadcastChannel(CHANNEL);
+    channel.addEventListener("message", ({ data }) => {
+        if (data?.leave) leave();
+    });
+}

@@ -1,0 +1,90 @@
+/**
+ * What the person has typed and what is not sent yet, kept on this device: nothing of it is lost
+ * when the page is closed. Where storage is refused or full, it lives as long as the page.
+ *
+ * @typedef {object} Outgoing
+ * @property {string} txn id by which the homeserver knows that it has it already
+ * @property {string} room
+ * @property {Record<string, any>} content
+ * @property {number} at_ms
+ */
+
+/** Begins as the database of the account: both are forgotten together. */
+const DATABASE = "veche-typed";
+const DRAFTS = "drafts";
+const OUTGOING = "outgoing";
+
+/** @type {Map<string, string>} */
+const drafts = new Map();
+/** @type {Promise<IDBDatabase> | undefined} */
+let opening;
+
+function database() {
+    opening ??= new Promise((resolve, reject) => {
+        const asked = indexedDB.open(DATABASE, 1);
+        asked.addEventListener("upgradeneeded", () => {
+            asked.result.createObjectStore(DRAFTS);
+            asked.result.createObjectStore(OUTGOING);
+        });
+        asked.addEventListener("success", () => {
+            // Signing out deletes it: an open connection would hold that up.
+            asked.result.addEventListener("versionchange", () => {
+                asked.result.close();
+                opening = undefined;
+                drafts.clear();
+            });
+            resolve(asked.result);
+        });
+        asked.addEventListener("error", () => reject(asked.error));
+    });
+    return opening;
+}
+
+/**
+ * @template T
+ * @param {string} store
+ * @param {(store: IDBObjectStore) => IDBRequest<T>} work
+ * @returns {Promise<T | undefined>} undefined if storage is refused or full, too
+ */
+async function inStore(store, work) {
+    try {
+        const transaction = (await database()).transaction(store, "readwrite");
+        const request = work(transaction.objectStore(store));
+        await new Promise((resolve, reject) => {
+            transaction.addEventListener("complete", resolve);
+            transaction.addEventListener("abort", () => reject(transaction.error));
+        });
+        return request.result;
+    } catch {
+        return undefined;
+    }
+}
+
+/** @param {string} room @returns {Promise<string>} what was typed there and not sent */
+export async function draftOf(room) {
+    return drafts.get(room) ?? String((await inStore(DRAFTS, (store) => store.get(room))) ?? "");
+}
+
+/** @param {string} room @param {string} text empty: there is none any more */
+export async function keepDraft(room, text) {
+    drafts.set(room, text);
+    await inStore(
+        DRAFTS,
+        (store) =>
+            /** @type {IDBRequest<unknown>} */ (text ? store.put(text, room) : store.delete(room)),
+    );
+}
+
+/** @param {Outgoing} one */
+export const keepOutgoing = (one) => inStore(OUTGOING, (store) => store.put(one, one.txn));
+
+/** @param {string} txn */
+export const forgetOutgoing = (txn) => inStore(OUTGOING, (store) => store.delete(txn));
+
+/** @returns {Promise<Outgoing[]>} oldest first */
+export async function allOutgoing() {
+    const all = (await inStore(OUTGOING, (store) => store.getAll())) ?? [];
+    return all.toSorted(
+        (/** @type {Outgoing} */ a, /** @type {Outgoing} */ b) => a.at_ms - b.at_ms,
+    );
+}

@@ -1,0 +1,182 @@
+/**
+ * Verifying people and devices, by emoji or by QR code.
+ *
+ * @typedef {import("./open.js").MatrixClient} MatrixClient
+ * @typedef {import("matrix-js-sdk").VerificationRequest} Request
+ * @typedef {import("matrix-js-sdk").Verifier} Verifier
+ */
+import {
+    CryptoEvent,
+    VerificationPhase,
+    VerificationRequestEvent,
+    VerifierEvent,
+} from "matrix-js-sdk";
+
+const SAS = "m.sas.v1";
+const SHOW = "m.qr_code.show.v1";
+const SCAN = "m.qr_code.scan.v1";
+
+/** The SDK refers to a request only weakly: one that nobody holds is collected, and nothing goes on. @type {Set<Request>} */
+const held = new Set();
+
+/** @param {Request} request */
+function hold(request) {
+    held.add(request);
+    request.on(VerificationRequestEvent.Change, () => {
+        if (isOver(request)) held.delete(request);
+    });
+}
+
+/** @param {Request} request */
+const isOver = ({ phase }) =>
+    phase === VerificationPhase.Done || phase === VerificationPhase.Cancelled;
+
+/** @returns {Request | undefined} what somebody asks me now */
+const asked = () => [...held].find((one) => !one.initiatedByMe && !isOver(one));
+
+/**
+ * @param {MatrixClient} client
+ * @param {(request: Request | undefined) => void} changed called with what somebody asks me now
+ * @returns {() => void} stops it
+ */
+export function watchRequests(client, changed) {
+    const listener = (/** @type {Request} */ request) => {
+        hold(request);
+        request.on(VerificationRequestEvent.Change, () => changed(asked()));
+        changed(asked());
+    };
+    client.on(CryptoEvent.VerificationRequestReceived, listener);
+    return () => client.off(CryptoEvent.VerificationRequestReceived, listener);
+}
+
+/** @param {string} userId @returns {Request | undefined} what goes on with that person now */
+export function requestWith(userId) {
+    return [...held].findLast((one) => one.otherUserId === userId && !isOver(one));
+}
+
+/**
+ * Asks a person to be verified; for my own id, my other devices.
+ * @param {MatrixClient} client
+ * @param {string} userId
+ * @param {string} roomId an encrypted room of the two
+ * @returns {Promise<Request>}
+ */
+export async function ask(client, userId, roomId) {
+    const crypto = client.getCrypto();
+    if (!crypto) throw new Error("no keys here");
+    const request =
+        userId === client.getUserId()
+            ? await crypto.requestOwnUserVerification()
+            : await crypto.requestVerificationDM(userId, roomId);
+    hold(request);
+    return request;
+}
+
+/** One verification as a view shows it. */
+export class Verification {
+    /** @param {Request} request @param {() => void} changed */
+    constructor(request, changed) {
+        this.request = request;
+        this._changed = changed;
+        /** What to compare. @type {[string, string][] | undefined} */
+        this.emoji = undefined;
+        /** The code to show. @type {Uint8ClampedArray | undefined} */
+        this.code = undefined;
+        /** The other has scanned our code and sees a check mark. */
+        this.isScanned = false;
+        this.isConfirmed = false;
+        /** @type {Verifier | undefined} */
+        this._verifier = undefined;
+        this._hasAskedCode = false;
+        this._confirm = () => {};
+        this._deny = () => {};
+        this._look = () => void this._update();
+        request.on(VerificationRequestEvent.Change, this._look);
+        this._look();
+    }
+
+    stop() {
+        this.request.off(VerificationRequestEvent.Change, this._look);
+    }
+
+    /** @returns {"asked" | "waiting" | "choose" | "started" | "done" | "cancelled"} */
+    get step() {
+        const { phase, initiatedByMe } = this.request;
+        if (phase === VerificationPhase.Done) return "done";
+        if (phase === VerificationPhase.Cancelled) return "cancelled";
+        if (phase === VerificationPhase.Ready) return "choose";
+        if (phase === VerificationPhase.Started) return "started";
+        return initiatedByMe || this.request.accepting ? "waiting" : "asked";
+    }
+
+    get canScan() {
+        return this.request.otherPartySupportsMethod(SHOW);
+    }
+
+    async _update() {
+        const { request } = this;
+        const isReady = request.phase === VerificationPhase.Ready;
+        if (isReady && !this._hasAskedCode && request.otherPartySupportsMethod(SCAN)) {
+            this._hasAskedCode = true; // a second one would cancel the first
+            this.code = await request.generateQRCode().catch(() => undefined);
+        }
+        // Showing a code makes a verifier, too: it counts once the other has scanned the code.
+        if (request.phase === VerificationPhase.Started && request.verifier)
+            this._use(request.verifier);
+        this._changed();
+    }
+
+    /** @param {Verifier} verifier */
+    _use(verifier) {
+        if (this._verifier === verifier) return;
+        this._verifier = verifier;
+        const sas = (/** @type {import("matrix-js-sdk").ShowSasCallbacks} */ shown) => {
+            this.emoji = shown.sas.emoji;
+            this._confirm = () => void shown.confirm();
+            this._deny = () => shown.mismatch();
+            this._changed();
+        };
+        const qr = (/** @type {import("matrix-js-sdk").ShowQrCodeCallbacks} */ shown) => {
+            this.isScanned = true;
+            this._confirm = () => shown.confirm();
+            this._deny = () => shown.cancel();
+            this._changed();
+        };
+        verifier.on(VerifierEvent.ShowSas, sas);
+        verifier.on(VerifierEvent.ShowReciprocateQr, qr);
+        const already = verifier.getShowSasCallbacks();
+        if (already) sas(already);
+        const scanned = verifier.getReciprocateQrCodeCallbacks();
+        if (scanned) qr(scanned);
+        // What goes wrong shows in the phase of the request.
+        verifier.verify().catch(() => {});
+    }
+
+    accept() {
+        return this.request.accept();
+    }
+
+    async byEmoji() {
+        this._use(await this.request.startVerification(SAS));
+    }
+
+    /** @param {string} scanned one character a byte */
+    async byCode(scanned) {
+        const bytes = Uint8ClampedArray.from(scanned, (one) => one.charCodeAt(0));
+        this._use(await this.request.scanQRCode(bytes));
+    }
+
+    confirm() {
+        this.isConfirmed = true;
+        this._confirm();
+        this._changed();
+    }
+
+    deny() {
+        this._deny();
+    }
+
+    async cancel() {
+        await this.request.cancel().catch(() => {});
+    }
+}

@@ -1,0 +1,219 @@
+/**
+ * The service worker of the app. It keeps what the app is made of, so that it opens without a
+ * network, and shows pushes. These hold ids alone: what is said is read by an open page, or else
+ * here, where the worker takes the lock, opens the same database of keys, and is the client for a
+ * moment. If neither can, it says that there is a new message.
+ *
+ * The server serves it at /sw.js, with the folder of today's files in place of "/static/app-base/":
+ * workers have no import map.
+ */
+import {
+    DecryptionSettings,
+    DeviceId,
+    DeviceLists,
+    OlmMachine,
+    RoomId,
+    StoreHandle,
+    TrustRequirement,
+    UserId,
+    initAsync,
+} from "/static/app-base/vendor/matrix-js-sdk/crypto.js";
+import { LOCK, STORE, loadSession } from "/static/app-base/app/account/session.js";
+import { NEW_MESSAGE, textsIn } from "/static/app-base/app/worker_texts.js";
+
+/** @typedef {import("./account/session.js").Session} Session */
+/** @typedef {{room_id: string, event_id: string}} Ids */
+/** @typedef {{title?: string, body?: string, isVisible?: boolean}} Said */
+
+const worker = /** @type {any} */ (self);
+const BASE = "/static/app-base/";
+const CACHE = `app ${BASE}`;
+const WASM = `${BASE}vendor/matrix-js-sdk/pkg/matrix_sdk_crypto_wasm_bg.wasm`;
+const PAGE_MS_MAX = 4000;
+const ROUNDS_MAX = 20;
+const BODY_CHARACTERS_MAX = 300;
+
+worker.addEventListener("install", (/** @type {any} */ event) => {
+    worker.skipWaiting();
+    event.waitUntil(keepShell());
+});
+worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(begin()));
+worker.addEventListener("push", (/** @type {any} */ event) =>
+    event.waitUntil(pushed(event.data?.json() ?? {})),
+);
+worker.addEventListener("notificationclick", (/** @type {any} */ event) =>
+    event.waitUntil(pressed(event.notification)),
+);
+worker.addEventListener("fetch", (/** @type {any} */ event) => {
+    const { method, url, mode } = event.request;
+    const { origin, pathname } = new URL(url);
+    if (method !== "GET" || origin !== worker.location.origin) return;
+    if (pathname.startsWith("/static/")) event.respondWith(kept(event.request));
+    else if (mode === "navigate" && pathname === "/") event.respondWith(shell(event.request));
+});
+
+/**
+ * The document and what it loads at once came before this worker: they are taken from the browser's
+ * cache. What it loads later comes through the worker.
+ */
+async function keepShell() {
+    const cache = await caches.open(CACHE);
+    const answer = await fetch("/");
+    if (!answer.ok) return;
+    const text = await answer.clone().text();
+    await cache.put("/", answer);
+    const files = text.matchAll(/(?:href|src)="(\/static\/[^"]+)"/g);
+    await cache.addAll([...new Set(Array.from(files, ([, address]) => address ?? ""))]);
+}
+
+/** Forgets the files of other versions. */
+async function begin() {
+    for (const name of await caches.keys()) if (name !== CACHE) await caches.delete(name);
+    await worker.clients.claim();
+}
+
+/** @param {Request} request of a file, which never changes */
+async function kept(request) {
+    const cache = await caches.open(CACHE);
+    const found = await cache.match(request.url);
+    if (found) return found;
+    const answer = await fetch(request);
+    if (answer.ok) await cache.put(request.url, answer.clone());
+    return answer;
+}
+
+/** @param {Request} request of the document: the newest, or without a network the last one */
+async function shell(request) {
+    const cache = await caches.open(CACHE);
+    try {
+        const answer = await fetch(request);
+        if (answer.ok) await cache.put("/", answer.clone());
+        return answer;
+    } catch (error) {
+        const found = await cache.match("/");
+        if (!found) throw error;
+        return found;
+    }
+}
+
+/** @param {Partial<Ids> & {unread?: number}} told */
+async function pushed({ event_id, room_id, unread }) {
+    if (unread !== undefined) await worker.navigator.setAppBadge?.(unread).catch(() => {});
+    // Ids that are too long for a push are left out.
+    const said = event_id && room_id ? await readBySomebody({ event_id, room_id }) : {};
+    if (said.isVisible) return; // the person reads it already
+    const texts = textsIn(worker.navigator.language);
+    await worker.registration.showNotification(said.title || "Veche", {
+        body: (said.body || texts[NEW_MESSAGE]).slice(0, BODY_CHARACTERS_MAX),
+        tag: room_id ?? "",
+        renotify: Boolean(room_id),
+        icon: `${BASE}kit/icon.svg`,
+        data: { room_id },
+    });
+}
+
+/** @param {Ids} ids @returns {Promise<Said>} nothing if nobody can read it */
+async function readBySomebody(ids) {
+    const { held } = await navigator.locks.query();
+    const isPageThere = held?.some(({ name }) => name === LOCK);
+    return (isPageThere ? byPage(ids) : byOurselves(ids)).catch(() => ({}));
+}
+
+/** @param {any} notification */
+async function pressed(notification) {
+    notification.close();
+    const { room_id = "" } = notification.data;
+    const [page] = await worker.clients.matchAll({ type: "window" });
+    if (!page) return worker.clients.openWindow(`/#/chats/${encodeURIComponent(room_id)}`);
+    await page.focus();
+    if (!room_id) return;
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a client, no window
+    page.postMessage({ go: room_id });
+}
+
+/** @param {Ids} ids @returns {Promise<Said>} */
+async function byPage(ids) {
+    const pages = await worker.clients.matchAll({ type: "window" });
+    return new Promise((resolve) => {
+        for (const page of pages) {
+            const { port1, port2 } = new MessageChannel();
+            port1.addEventListener("message", ({ data }) => resolve(data));
+            port1.start();
+            page.postMessage(ids, [port2]);
+        }
+        setTimeout(() => resolve({}), PAGE_MS_MAX);
+    });
+}
+
+/** @param {Ids} ids @returns {Promise<Said>} */
+function byOurselves(ids) {
+    return navigator.locks.request(LOCK, { ifAvailable: true }, async (lock) => {
+        const session = await loadSession();
+        if (!lock || !session) return {};
+        await initAsync(/** @type {any} */ (WASM));
+        const store = await StoreHandle.openWithKey(STORE, session.storeKey);
+        const who = /** @type {const} */ ([
+            new UserId(session.userId),
+            new DeviceId(session.deviceId),
+        ]);
+        const machine = await OlmMachine.initFromStore(...who, store);
+        store.free();
+        try {
+            // A store that is not there is made anew, with other keys. Whoever took what is sent to
+            // this device with those would lose it for ever.
+            const isOurs = machine.identityKeys.ed25519.toBase64() === session.fingerprint;
+            return isOurs ? await read(machine, session, ids) : {};
+        } finally {
+            machine.close();
+        }
+    });
+}
+
+/** @param {any} machine @param {Session} session @param {Ids} ids @returns {Promise<Said>} */
+async function read(machine, session, { event_id, room_id }) {
+    const room = `/v3/rooms/${encodeURIComponent(room_id)}`;
+    const event = await call(session, `${room}/event/${encodeURIComponent(event_id)}`);
+    const name = call(session, `${room}/state/m.room.name`).catch(() => ({}));
+    if (event.type !== "m.room.encrypted")
+        return { title: (await name).name, body: event.content?.body };
+    const decrypt = async () => {
+        const settings = new DecryptionSettings(TrustRequirement.Untrusted);
+        const id = new RoomId(room_id);
+        const made = await machine.decryptRoomEvent(JSON.stringify(event), id, settings);
+        return JSON.parse(made.event).content.body;
+    };
+    const body = await decrypt().catch(async () => {
+        await takeKeys(machine, session);
+        return decrypt();
+    });
+    return { title: (await name).name, body };
+}
+
+/**
+ * Takes what was sent to this device. Only what is kept already is acknowledged, by the next call.
+ * @param {any} machine @param {Session} session
+ */
+async function takeKeys(machine, session) {
+    let since;
+    for (let round = 0; round < ROUNDS_MAX; round += 1) {
+        const extensions = { to_device: { enabled: true, since, limit: 100 } };
+        const path = "/unstable/org.matrix.simplified_msc3575/sync?timeout=0";
+        const answer = await call(session, path, { conn_id: "push", extensions });
+        const { events = [], next_batch } = answer.extensions?.to_device ?? {};
+        if (since && !events.length) return;
+        // Not receiveSyncChanges: there a missing count means that the server has no keys left.
+        const none = new DeviceLists([], []);
+        await machine.receiveSyncChangesMsc4186(JSON.stringify(events), none, new Map());
+        since = next_batch;
+    }
+}
+
+/** @param {Session} session @param {string} path @param {object} [content] @returns {Promise<any>} */
+async function call({ baseUrl, accessToken }, path, content) {
+    const answer = await fetch(`${baseUrl}/_matrix/client${path}`, {
+        headers: { authorization: `Bearer ${accessToken}` },
+        ...(content && { method: "POST", body: JSON.stringify(content) }),
+    });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+    return answer.json();
+}

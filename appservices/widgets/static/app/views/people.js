@@ -1,0 +1,385 @@
+/** Finding people and making groups: by id, by link, by QR code. */
+import { html, nothing } from "lit";
+import { VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
+import { plural, t } from "../../kit/i18n.js";
+import { icon } from "../../kit/icons.js";
+import { account } from "../account/account.js";
+import { direct, makeGroup } from "../client/rooms.js";
+import { isPicture } from "../client/media.js";
+import "../elements/avatar.js";
+import "../elements/camera.js";
+import { paneHead } from "../elements/pane.js";
+import { qrCode } from "../elements/qr.js";
+import { hrefOf, routeOf } from "../route.js";
+
+const USER_ID = /^@[^:\s]{1,200}:[^\s/]{1,230}$/;
+const PEOPLE_MAX = 50;
+const NAME_CHARACTERS_MAX = 100;
+
+/**
+ * A person in what was typed, pasted or scanned: an id, a link of this app or of matrix.to, or the
+ * name of somebody of this server.
+ * @param {string} text
+ * @param {string} server
+ * @returns {string | undefined} their id
+ */
+export function personIn(text, server) {
+    const typed = text.trim();
+    const part = /#\/chats\/with\/|matrix\.to\/#\//.exec(typed);
+    const found = part ? (typed.slice(part.index + part[0].length).split(/[?/]/)[0] ?? "") : typed;
+    const [decoded = ""] = routeOf(`#/chats/${found.replaceAll("/", "%2F")}`).parts;
+    const id = decoded.startsWith("@") ? decoded : `@${decoded}`;
+    const whole = id.includes(":") ? id : `${id}:${server}`;
+    return USER_ID.test(whole) ? whole : undefined;
+}
+
+const ownId = () => account().opened?.client.getUserId() ?? "";
+const ownServer = () => ownId().slice(ownId().indexOf(":") + 1);
+
+/** Who has no account yet begins with one. @param {string} id */
+function inviteLink(id) {
+    return `${location.origin}/${hrefOf("chats", "with", id)}`;
+}
+
+/** Beginning a chat with one person. */
+export class AppNewChat extends VecheElement {
+    static properties = { error: { state: true } };
+
+    constructor() {
+        super();
+        this.error = "";
+    }
+
+    /** @param {string} text */
+    _open(text) {
+        const id = personIn(text, ownServer());
+        if (id) location.hash = hrefOf("chats", "with", id);
+        else
+            this.error = t(
+                "This is no id, link or name of a person. An id looks like @anna:example.org.",
+            );
+    }
+
+    /** @param {SubmitEvent} event */
+    _submit(event) {
+        event.preventDefault();
+        const form = /** @type {HTMLFormElement} */ (event.target);
+        this._open(String(new FormData(form).get("person") ?? ""));
+    }
+
+    render() {
+        return html`<section
+            class="pane-page"
+            @app-scanned=${(/** @type {CustomEvent} */ event) => this._open(event.detail)}
+        >
+            ${paneHead(t("New chat"))}
+            <ul class="choices">
+                <li>
+                    <a class="choice" href=${hrefOf("chats", "invite")}
+                        >${icon("user_add")}
+                        <span>${t("Invite somebody by link or QR code")}</span> ${icon("next")}</a
+                    >
+                </li>
+                <li>
+                    <a class="choice" href=${hrefOf("chats", "group")}
+                        >${icon("group")} <span>${t("Make a group")}</span> ${icon("next")}</a
+                    >
+                </li>
+                <li>
+                    <a class="choice" href=${hrefOf("services")}
+                        >${icon("bank")} <span>${t("Write to an office")}</span> ${icon("next")}</a
+                    >
+                </li>
+            </ul>
+            <h2>${t("Write to somebody you know")}</h2>
+            <form novalidate @submit=${this._submit}>
+                ${field({
+                    id: "person",
+                    label: t("Name here, id or invite link"),
+                    help: t("For example: anna, @anna:example.org, or a link that you got."),
+                    error: this.error,
+                    control: ({ id, describedby, invalid }) =>
+                        html`<input
+                            id=${id}
+                            name="person"
+                            autocomplete="off"
+                            autocapitalize="none"
+                            spellcheck="false"
+                            aria-describedby=${describedby}
+                            aria-invalid=${invalid}
+                        />`,
+                })}
+                ${button({ label: t("Continue"), type: "submit" })}
+            </form>
+            <app-camera></app-camera>
+        </section>`;
+    }
+}
+customElements.define("app-new-chat", AppNewChat);
+
+/** A person of whom only the id is known: by link, or typed. */
+export class AppWith extends VecheElement {
+    static properties = {
+        userId: { attribute: false },
+        profile: { state: true },
+        isBusy: { state: true },
+        error: { state: true },
+    };
+
+    constructor() {
+        super();
+        this.userId = "";
+        /** @type {{displayname?: string, avatar_url?: string} | undefined} */
+        this.profile = undefined;
+        this.isBusy = false;
+        this.error = "";
+    }
+
+    /** @param {Map<PropertyKey, unknown>} changed */
+    willUpdate(changed) {
+        if (changed.has("userId") && this.userId) void this._look(this.userId);
+    }
+
+    /** @param {string} userId */
+    async _look(userId) {
+        Object.assign(this, { profile: undefined, error: "" });
+        const client = account().opened?.client;
+        if (!client || !USER_ID.test(userId)) {
+            this.error = t("This link names no person. Ask for a new one.");
+            return;
+        }
+        try {
+            const profile = await client.getProfileInfo(userId);
+            if (this.userId === userId) this.profile = profile;
+        } catch (error) {
+            this.error =
+                /** @type {any} */ (error)?.errcode === "M_NOT_FOUND"
+                    ? t("There is nobody with this id. Check that it is spelled right.")
+                    : t("This person's server can't be reached now. You can write anyway.");
+        }
+    }
+
+    async _write() {
+        const client = account().opened?.client;
+        if (!client || this.isBusy) return;
+        Object.assign(this, { isBusy: true, error: "" });
+        try {
+            location.hash = hrefOf("chats", await direct(client, this.userId));
+        } catch {
+            this.error = t(
+                "The chat can't be started now. Check the id and your connection, then try again.",
+            );
+        } finally {
+            this.isBusy = false;
+        }
+    }
+
+    render() {
+        const { profile, userId } = this;
+        const name = String(profile?.displayname || userId).slice(0, NAME_CHARACTERS_MAX);
+        const isMe = userId === ownId();
+        return html`<section class="pane-page">
+            ${paneHead(t("Write to somebody"), hrefOf("chats", "new"))}
+            ${
+                profile || this.error
+                    ? html`<div class="person-card card">
+                          <app-avatar
+                              .name=${name}
+                              .address=${userId}
+                              .mxc=${profile?.avatar_url}
+                          ></app-avatar>
+                          <p class="person-name"><bdi>${name}</bdi></p>
+                          <p class="secondary-text small"><bdi>${userId}</bdi></p>
+                          ${this.error ? banner("critical", this.error) : nothing}
+                          ${
+                              isMe
+                                  ? html`<p>
+                                        ${t("This is your own link. Others open it to write to you.")}
+                                    </p>`
+                                  : html`<div class="actions">
+                                        ${button({
+                                            label: t("Write"),
+                                            is_busy: this.isBusy,
+                                            is_off: !USER_ID.test(userId),
+                                            press: () => void this._write(),
+                                        })}
+                                        <a
+                                            class="button secondary"
+                                            href=${hrefOf("chats", "verify", userId)}
+                                            >${t("Verify in person")}</a
+                                        >
+                                    </div>`
+                          }
+                      </div>`
+                    : spinner()
+            }
+        </section>`;
+    }
+}
+customElements.define("app-with", AppWith);
+
+/** One's own link and QR code. */
+export class AppInvite extends VecheElement {
+    static properties = { isCopied: { state: true } };
+
+    constructor() {
+        super();
+        this.isCopied = false;
+    }
+
+    async _share() {
+        const url = inviteLink(ownId());
+        try {
+            if (navigator.share) await navigator.share({ url });
+            else await navigator.clipboard.writeText(url);
+            this.isCopied = !navigator.share;
+        } catch {
+            // The person changed their mind, or copies it by hand.
+        }
+    }
+
+    render() {
+        const link = inviteLink(ownId());
+        return html`<section
+            class="pane-page"
+            @app-scanned=${(/** @type {CustomEvent} */ event) => {
+                const id = personIn(event.detail, ownServer());
+                if (id) location.hash = hrefOf("chats", "with", id);
+            }}
+        >
+            ${paneHead(t("Invite somebody"), hrefOf("chats", "new"))}
+            <div class="card person-card">
+                ${qrCode(link, t("QR code of your link"))}
+                <p>
+                    ${t("Let others scan this code, or send them the link. They can then write to you.")}
+                </p>
+                <p class="link-text"><code>${link}</code></p>
+                <div class="actions">
+                    ${button({
+                        label: html`${icon("copy")} ${t("Share the link")}`,
+                        press: () => void this._share(),
+                    })}
+                </div>
+                <p role="status" class="small">${this.isCopied ? t("Copied.") : nothing}</p>
+            </div>
+            <h2>${t("Scan somebody's code")}</h2>
+            <app-camera></app-camera>
+        </section>`;
+    }
+}
+customElements.define("app-invite", AppInvite);
+
+/** Making a group. */
+export class AppNewGroup extends VecheElement {
+    static properties = {
+        errors: { state: true },
+        isBusy: { state: true },
+        picture: { state: true },
+    };
+
+    constructor() {
+        super();
+        /** @type {{name?: string, people?: string, whole?: string}} */
+        this.errors = {};
+        this.isBusy = false;
+        /** @type {File | undefined} */
+        this.picture = undefined;
+    }
+
+    /** @param {SubmitEvent} event */
+    async _make(event) {
+        event.preventDefault();
+        const client = account().opened?.client;
+        if (!client || this.isBusy) return;
+        const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+        const name = String(form.get("name") ?? "").trim();
+        const typed = String(form.get("people") ?? "")
+            .split(/[\s,;]+/)
+            .filter(Boolean);
+        const wrong = typed.filter((one) => !personIn(one, ownServer()));
+        const people = [...new Set(typed.flatMap((one) => personIn(one, ownServer()) ?? []))];
+        this.errors = {
+            ...(!name && { name: t("Give the group a name.") }),
+            ...(wrong.length && {
+                people: t("Not an id of a person: {names}", { names: wrong.join(", ") }),
+            }),
+            ...(people.length > PEOPLE_MAX && {
+                people: plural(
+                    "Invite at most {count} person at once. You can invite more later.",
+                    "Invite at most {count} people at once. You can invite more later.",
+                    PEOPLE_MAX,
+                ),
+            }),
+        };
+        if (Object.keys(this.errors).length) return;
+        this.isBusy = true;
+        try {
+            const id = await makeGroup(client, { name, people, picture: this.picture });
+            location.hash = hrefOf("chats", id);
+        } catch {
+            this.errors = {
+                whole: t(
+                    "The group can't be made now. Check the ids and your connection, then try again.",
+                ),
+            };
+        } finally {
+            this.isBusy = false;
+        }
+    }
+
+    render() {
+        const { errors } = this;
+        return html`<section class="pane-page">
+            ${paneHead(t("Make a group"), hrefOf("chats", "new"))}
+            <form novalidate @submit=${this._make}>
+                ${field({
+                    id: "name",
+                    label: t("Name of the group"),
+                    error: errors.name,
+                    control: ({ id, describedby, invalid }) =>
+                        html`<input
+                            id=${id}
+                            name="name"
+                            autocomplete="off"
+                            maxlength=${NAME_CHARACTERS_MAX}
+                            aria-describedby=${describedby}
+                            aria-invalid=${invalid}
+                        />`,
+                })}
+                ${field({
+                    id: "people",
+                    label: t("People"),
+                    is_required: false,
+                    help: t("Names here or ids, one a line. They get an invitation."),
+                    error: errors.people,
+                    control: ({ id, describedby, invalid }) =>
+                        html`<textarea
+                            id=${id}
+                            name="people"
+                            rows="3"
+                            autocapitalize="none"
+                            spellcheck="false"
+                            aria-describedby=${describedby}
+                            aria-invalid=${invalid}
+                        ></textarea>`,
+                })}
+                <p class="actions">
+                    <label class="button secondary file-button"
+                        >${icon("plus")} ${this.picture ? this.picture.name : t("Choose a picture")}
+                        <input
+                            type="file"
+                            class="hidden-text"
+                            accept="image/png,image/jpeg,image/webp,image/gif"
+                            @change=${(/** @type {Event} */ { target }) => {
+                                const [file] = /** @type {HTMLInputElement} */ (target).files ?? [];
+                                this.picture = file && isPicture(file.type) ? file : undefined;
+                            }}
+                    /></label>
+                </p>
+                ${errors.whole ? banner("critical", errors.whole) : nothing}
+                ${button({ label: t("Make the group"), type: "submit", is_busy: this.isBusy })}
+            </form>
+        </section>`;
+    }
+}
+customElements.define("app-new-group", AppNewGroup);

@@ -1,0 +1,313 @@
+/** About one chat: who is in it, its name and picture, inviting, leaving. */
+import { html, nothing } from "lit";
+import {
+    VecheElement,
+    banner,
+    button,
+    dialog,
+    closeDialog,
+    openDialog,
+    spinner,
+} from "../../kit/elements.js";
+import { plural, t } from "../../kit/i18n.js";
+import { icon } from "../../kit/icons.js";
+import { account } from "../account/account.js";
+import { changeGroup, leave, membersOf, roomList } from "../client/rooms.js";
+import { isPersonVerified } from "../client/trust.js";
+import "../elements/avatar.js";
+import { paneHead } from "../elements/pane.js";
+import "../elements/windowed.js";
+import { hrefOf } from "../route.js";
+import { personIn } from "./people.js";
+
+/** @typedef {{id: string, name: string, picture: string | null}} Member */
+
+const ROW_PX = 60;
+const LEAVE = "leave-chat";
+
+export class AppRoomInfo extends VecheElement {
+    static properties = {
+        roomId: { attribute: false },
+        members: { state: true },
+        words: { state: true },
+        isVerified: { state: true },
+        error: { state: true },
+        done: { state: true },
+    };
+
+    constructor() {
+        super();
+        this.roomId = "";
+        /** @type {Member[] | undefined} */
+        this.members = undefined;
+        this.words = "";
+        this.isVerified = false;
+        this.error = "";
+        this.done = "";
+    }
+
+    get _client() {
+        return account().opened?.client;
+    }
+
+    get _entry() {
+        return this._client ? roomList(this._client).entry(this.roomId) : undefined;
+    }
+
+    connectedCallback() {
+        super.connectedCallback();
+        const client = this._client;
+        if (client) this._unwatch = roomList(client).watch(() => this.requestUpdate());
+        void this._load();
+    }
+
+    disconnectedCallback() {
+        super.disconnectedCallback();
+        this._unwatch?.();
+    }
+
+    async _load() {
+        const client = this._client;
+        const entry = this._entry;
+        if (!client || !entry) return;
+        try {
+            this.members = await membersOf(client, this.roomId);
+        } catch {
+            this.error = t(
+                "The members can't be loaded now. Look at your connection, then try again.",
+            );
+        }
+        if (entry.kind === "person")
+            this.isVerified = await isPersonVerified(client, entry.address);
+    }
+
+    /** @param {() => Promise<unknown>} work @param {string} done @param {string} failed */
+    async _do(work, done, failed) {
+        Object.assign(this, { error: "", done: "" });
+        try {
+            await work();
+            this.done = done;
+        } catch {
+            this.error = failed;
+        }
+    }
+
+    /** @param {SubmitEvent} event */
+    _invite(event) {
+        event.preventDefault();
+        const client = this._client;
+        const form = /** @type {HTMLFormElement} */ (event.target);
+        const server = (client?.getUserId() ?? "").split(":").slice(1).join(":");
+        const id = personIn(String(new FormData(form).get("person") ?? ""), server);
+        if (!client) return;
+        if (!id) {
+            this.error = t(
+                "This is no id, link or name of a person. An id looks like @anna:example.org.",
+            );
+            return;
+        }
+        form.reset();
+        void this._do(
+            () => client.invite(this.roomId, id),
+            t("{name} was invited.", { name: id }),
+            t(
+                "{name} can't be invited. They may be here already, or you may not be allowed to invite.",
+                {
+                    name: id,
+                },
+            ),
+        );
+    }
+
+    /** @param {SubmitEvent} event */
+    _rename(event) {
+        event.preventDefault();
+        const client = this._client;
+        const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+        const name = String(form.get("name") ?? "").trim();
+        if (!client || !name) return;
+        void this._do(
+            () => changeGroup(client, this.roomId, { name }),
+            t("The name was changed."),
+            t("The name was not changed. Look at your connection, then try again."),
+        );
+    }
+
+    /** @param {Event} event */
+    _picture({ target }) {
+        const client = this._client;
+        const [picture] = /** @type {HTMLInputElement} */ (target).files ?? [];
+        if (!client || !picture) return;
+        void this._do(
+            () => changeGroup(client, this.roomId, { picture }),
+            t("The picture was changed."),
+            t("The picture was not changed. Choose a smaller one, or try again later."),
+        );
+    }
+
+    async _leave() {
+        const client = this._client;
+        if (!client) return;
+        closeDialog(LEAVE);
+        await this._do(
+            async () => {
+                await leave(client, this.roomId);
+                location.hash = hrefOf("chats");
+            },
+            "",
+            t("You are still in this chat: it can't be left now. Try again later."),
+        );
+    }
+
+    /** @param {Member} member */
+    _member({ id, name, picture }) {
+        return html`<a class="chat-row member" href=${hrefOf("chats", "with", id)}>
+            <app-avatar .name=${name} .address=${id} .mxc=${picture}></app-avatar>
+            <span class="row-words">
+                <span class="row-name"><bdi>${name}</bdi></span>
+                <span class="row-last"><bdi>${id}</bdi></span>
+            </span>
+        </a>`;
+    }
+
+    _members() {
+        const { members } = this;
+        if (!members) return this.error ? nothing : spinner();
+        const wanted = this.words.trim().toLocaleLowerCase();
+        const found = wanted
+            ? members.filter(({ id, name }) => `${name} ${id}`.toLocaleLowerCase().includes(wanted))
+            : members;
+        return html`<h2>${plural("{count} member", "{count} members", members.length)}</h2>
+            ${
+                members.length > 8
+                    ? html`<label class="chat-search">
+                          ${icon("search")}<span class="hidden-text">${t("Search members")}</span>
+                          <input
+                              type="search"
+                              placeholder=${t("Search members")}
+                              @input=${(/** @type {Event} */ event) =>
+                                  (this.words = /** @type {HTMLInputElement} */ (
+                                      event.target
+                                  ).value)}
+                          />
+                      </label>`
+                    : nothing
+            }
+            <app-windowed
+                class="members"
+                .items=${found}
+                .rowHeight=${ROW_PX}
+                .row=${(/** @type {Member} */ one) => this._member(one)}
+                .label=${t("Members")}
+            ></app-windowed>`;
+    }
+
+    _group() {
+        const client = this._client;
+        const room = client?.getRoom(this.roomId);
+        const own = client?.getUserId() ?? "";
+        if (!room?.currentState.maySendStateEvent("m.room.name", own)) return nothing;
+        return html`<form class="inline-form" @submit=${this._rename}>
+                <label for="room-name">${t("Name of the group")}</label>
+                <input
+                    id="room-name"
+                    name="name"
+                    .value=${room.name}
+                    maxlength="100"
+                    autocomplete="off"
+                />
+                ${button({ label: t("Change"), style: "secondary", type: "submit" })}
+            </form>
+            <p class="actions">
+                <label class="button secondary small file-button"
+                    >${t("Change the picture")}
+                    <input
+                        type="file"
+                        class="hidden-text"
+                        accept="image/png,image/jpeg,image/webp,image/gif"
+                        @change=${this._picture}
+                /></label>
+            </p>`;
+    }
+
+    _leaving() {
+        return dialog({
+            id: LEAVE,
+            title: t("Leave this chat?"),
+            content: html`<p>
+                ${t("You get no more messages from it, and it leaves your list.")}
+            </p>`,
+            actions: html`${button({
+                label: t("Stay"),
+                style: "secondary",
+                press: () => closeDialog(LEAVE),
+            })}
+            ${button({ label: t("Leave"), style: "danger", press: () => void this._leave() })}`,
+        });
+    }
+
+    render() {
+        const entry = this._entry;
+        if (!entry)
+            return html`<section class="pane-page">${paneHead(t("About this chat"))}</section>`;
+        const isEncrypted = this._client?.getRoom(this.roomId)?.hasEncryptionStateEvent();
+        return html`<section class="pane-page">
+            ${paneHead(t("About this chat"), hrefOf("chats", this.roomId))}
+            <div class="person-card">
+                <app-avatar
+                    class="large"
+                    .name=${entry.name}
+                    .address=${entry.address}
+                    .mxc=${entry.picture}
+                ></app-avatar>
+                <p class="person-name"><bdi>${entry.name}</bdi></p>
+                <p class="secondary-text small with-mark">
+                    ${icon(isEncrypted ? "lock" : "warning")}
+                    ${isEncrypted ? t("End-to-end encrypted") : t("Not encrypted")}
+                </p>
+            </div>
+            ${this.error ? banner("critical", this.error) : nothing}
+            ${this.done ? banner("success", this.done) : nothing}
+            ${
+                entry.kind === "person"
+                    ? html`<p class="actions">
+                          ${
+                              this.isVerified
+                                  ? html`<span class="badge accent">${t("Verified")}</span>`
+                                  : html`<a
+                                        class="button secondary"
+                                        href=${hrefOf("chats", "verify", entry.address)}
+                                        >${icon("shield")} ${t("Verify in person")}</a
+                                    >`
+                          }
+                      </p>`
+                    : nothing
+            }
+            ${entry.kind === "group" ? this._group() : nothing}
+            ${
+                entry.kind === "group"
+                    ? html`<form class="inline-form" novalidate @submit=${this._invite}>
+                          <label for="invite-person">${t("Invite somebody")}</label>
+                          <input
+                              id="invite-person"
+                              name="person"
+                              autocomplete="off"
+                              autocapitalize="none"
+                          />
+                          ${button({ label: t("Invite"), style: "secondary", type: "submit" })}
+                      </form>`
+                    : nothing
+            }
+            ${this._members()}
+            <p class="actions">
+                ${button({
+                    label: html`${icon("leave")} ${t("Leave this chat")}`,
+                    style: "secondary",
+                    press: () => openDialog(LEAVE),
+                })}
+            </p>
+            ${this._leaving()}
+        </section>`;
+    }
+}
+customElements.define("app-room-info", AppRoomInfo);

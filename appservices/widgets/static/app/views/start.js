@@ -1,0 +1,226 @@
+/**
+ * Making an account without having one: a name, a passphrase, the recovery key, which is asked
+ * back once. It goes on where it stopped. Who has an account signs in beside it.
+ */
+import { html, nothing } from "lit";
+import { VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
+import { t } from "../../kit/i18n.js";
+import { account, finish, makeAccount, whenAccountChanges } from "../account/account.js";
+import { AccountError, nameTrouble } from "../account/signing_up.js";
+import { accountTrouble } from "../account/words.js";
+import { hrefOf } from "../route.js";
+import { inOwnLanguage, site } from "../site.js";
+import "./key.js";
+import "./sign_in.js";
+
+const TYPING_MS = 400;
+const PASSPHRASE_CHARACTERS_MIN = 8;
+const NAME = /^[a-z0-9._-]+$/;
+
+export class AppStart extends VecheElement {
+    static properties = {
+        /** What follows the place: an invitation, or "sign-in". */
+        topic: { attribute: false },
+        site: { state: true },
+        wrong: { state: true },
+        error: { state: true },
+        isBusy: { state: true },
+        isShown: { state: true },
+    };
+
+    constructor() {
+        super();
+        this.topic = "";
+        /** @type {import("../site.js").Site | undefined} */
+        this.site = undefined;
+        /** @type {{username?: string, password?: string}} */
+        this.wrong = {};
+        this.error = "";
+        this.isBusy = false;
+        this.isShown = false;
+        this._timer = 0;
+    }
+
+    connectedCallback() {
+        super.connectedCallback();
+        this._unwatch = whenAccountChanges(() => this.requestUpdate());
+        site().then(
+            (found) => (this.site = found),
+            () => (this.error = accountTrouble(undefined).text),
+        );
+    }
+
+    disconnectedCallback() {
+        super.disconnectedCallback();
+        this._unwatch?.();
+        clearTimeout(this._timer);
+    }
+
+    get _token() {
+        return this.topic === "sign-in" ? "" : this.topic;
+    }
+
+    /** @param {Event} event */
+    _named(event) {
+        const name = /** @type {HTMLInputElement} */ (event.target).value.trim().toLowerCase();
+        clearTimeout(this._timer);
+        this.wrong = { ...this.wrong, username: undefined };
+        if (!name) return;
+        this._timer = setTimeout(async () => {
+            if (!this.site) return;
+            const trouble = NAME.test(name)
+                ? await nameTrouble(this.site.homeserver_url, name)
+                : { errcode: "M_INVALID_USERNAME" };
+            const input = this.querySelector(/** @type {"input"} */ ("#username"));
+            if (trouble && input?.value.trim().toLowerCase() === name)
+                this.wrong = { ...this.wrong, username: accountTroubleOf(trouble.errcode) };
+        }, TYPING_MS);
+    }
+
+    /** @param {SubmitEvent} event */
+    async _make(event) {
+        event.preventDefault();
+        if (this.isBusy || !this.site) return;
+        const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+        const username = String(form.get("username")).trim().toLowerCase();
+        const password = String(form.get("password"));
+        this.wrong = {
+            username: NAME.test(username)
+                ? this.wrong.username // as it was found while one typed
+                : accountTroubleOf("M_INVALID_USERNAME"),
+            password:
+                password.length < PASSPHRASE_CHARACTERS_MIN
+                    ? accountTroubleOf("M_PASSWORD_TOO_SHORT")
+                    : undefined,
+        };
+        this.error = "";
+        if (this.wrong.username || this.wrong.password) return this._focusWrong();
+        this.isBusy = true;
+        try {
+            const token = this._token || undefined;
+            await makeAccount(this.site.homeserver_url, { username, password, token });
+        } catch (error) {
+            const { field: name, text } = accountTrouble(error);
+            if (name) this.wrong = { [name]: text };
+            else this.error = text;
+            await this._focusWrong();
+        } finally {
+            this.isBusy = false;
+        }
+    }
+
+    async _focusWrong() {
+        await this.updateComplete;
+        this.querySelector(/** @type {"input"} */ ('input[aria-invalid="true"]'))?.focus();
+    }
+
+    /** @param {"username" | "password"} id @param {string} label @param {string} help */
+    _input(id, label, help) {
+        const isSecret = id === "password";
+        return field({
+            id,
+            label,
+            help,
+            error: this.wrong[id],
+            control: (wiring) =>
+                html`<input
+                    id=${wiring.id}
+                    name=${id}
+                    type=${isSecret && !this.isShown ? "password" : "text"}
+                    autocomplete=${isSecret ? "new-password" : "username"}
+                    autocapitalize="none"
+                    spellcheck="false"
+                    aria-describedby=${wiring.describedby}
+                    aria-invalid=${wiring.invalid}
+                    required
+                    @input=${isSecret ? nothing : this._named}
+                />`,
+        });
+    }
+
+    _form() {
+        const notice = inOwnLanguage(this.site?.notice ?? null);
+        return html`<h1 tabindex="-1">${t("Start")}</h1>
+            <p class="lead">
+                ${t("Choose a name and a passphrase. That is all you need: no phone number, no e-mail.")}
+            </p>
+            ${notice ? banner("info", notice) : nothing}
+            <form class="start-form" novalidate @submit=${this._make}>
+                ${this._input("username", t("Your name here"), t("Small letters and digits. Offices and people see it."))}
+                ${this._input("password", t("Passphrase"), t("At least 8 characters. Three or four words are best."))}
+                <label class="option">
+                    <input
+                        type="checkbox"
+                        .checked=${this.isShown}
+                        @change=${() => (this.isShown = !this.isShown)}
+                    />
+                    <span>${t("Show the passphrase")}</span>
+                </label>
+                ${this.error ? banner("critical", this.error) : nothing}
+                <div class="actions">
+                    ${button({ label: t("Continue without an account"), type: "submit", is_busy: this.isBusy })}
+                </div>
+            </form>
+            <p role="status" class="secondary-text">
+                ${this.isBusy ? t("Your account is being made…") : nothing}
+            </p>
+            ${this._other()}`;
+    }
+
+    _other() {
+        return html`<p>
+            ${t("You have an account already?")}
+            <a href=${hrefOf("start", "sign-in")}>${t("Sign in")}</a>
+        </p>`;
+    }
+
+    _closed() {
+        const isOff = this.site?.registration === "off";
+        return html`<h1 tabindex="-1">${t("Start")}</h1>
+            ${banner(
+                "info",
+                isOff
+                    ? t("No new accounts are made here. Sign in with an account that you have.")
+                    : t(
+                          "You need an invitation here. Ask an office for one: it is a link or a code to scan.",
+                      ),
+            )}
+            ${this._other()}`;
+    }
+
+    render() {
+        const { phase, session, opened, error } = account();
+        if (phase === "failed") {
+            const { text } = accountTrouble(error);
+            return html`<h1 tabindex="-1">${t("Start")}</h1>
+                ${banner("critical", text)}`;
+        }
+        if (opened && session?.unfinished)
+            return html`<app-key
+                .opened=${opened}
+                @veche-key-kept=${() => this._done()}
+            ></app-key>`;
+        if (phase === "opening" || (session?.unfinished && !opened))
+            return html`<h1 tabindex="-1">${t("Start")}</h1>
+                ${spinner(t("Your account is being prepared…"))}`;
+        if (this.topic === "sign-in" || (opened && !session?.unfinished))
+            return html`<app-sign-in></app-sign-in>`;
+        if (!this.site) return this.error ? banner("critical", this.error) : spinner();
+        const isClosed =
+            this.site.registration === "off" ||
+            (this.site.registration === "invitation" && !this._token);
+        if (isClosed) return this._closed();
+        return html`<div class="narrow">${this._form()}</div>`;
+    }
+
+    async _done() {
+        await finish();
+        this.dispatchEvent(new CustomEvent("veche-begun", { bubbles: true }));
+    }
+}
+
+/** @param {string} errcode @returns {string} */
+function accountTroubleOf(errcode) {
+    return accountTrouble(new AccountError(errcode, "")).text;
+}
+customElements.define("app-start", AppStart);

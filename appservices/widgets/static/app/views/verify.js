@@ -1,0 +1,204 @@
+/** Verifying a person, or a device of one's own: by emoji, or by a QR code. */
+import { html, nothing } from "lit";
+import { VecheElement, banner, button, spinner } from "../../kit/elements.js";
+import { t } from "../../kit/i18n.js";
+import { account } from "../account/account.js";
+import { direct } from "../client/rooms.js";
+import { Verification, ask, requestWith } from "../client/verification.js";
+import "../elements/camera.js";
+import { paneHead } from "../elements/pane.js";
+import { qrCode } from "../elements/qr.js";
+
+export class AppVerify extends VecheElement {
+    static properties = {
+        userId: { attribute: false },
+        isBusy: { state: true },
+        error: { state: true },
+    };
+
+    constructor() {
+        super();
+        this.userId = "";
+        this.isBusy = false;
+        this.error = "";
+        /** @type {Verification | undefined} */
+        this._running = undefined;
+    }
+
+    connectedCallback() {
+        super.connectedCallback();
+        const request = requestWith(this.userId);
+        if (request) this._use(request);
+    }
+
+    disconnectedCallback() {
+        super.disconnectedCallback();
+        this._running?.stop();
+    }
+
+    /** @param {import("../client/verification.js").Request} request */
+    _use(request) {
+        this._running = new Verification(request, () => this.requestUpdate());
+        this.requestUpdate();
+    }
+
+    /** @param {() => Promise<unknown>} work */
+    async _do(work) {
+        if (this.isBusy) return;
+        Object.assign(this, { isBusy: true, error: "" });
+        try {
+            await work();
+        } catch {
+            this.error = t("That did not work. Look at your connection, then try again.");
+        } finally {
+            this.isBusy = false;
+        }
+    }
+
+    async _ask() {
+        const client = account().opened?.client;
+        if (!client) return;
+        const isOwn = this.userId === client.getUserId();
+        const room = isOwn ? "" : await direct(client, this.userId);
+        this._use(await ask(client, this.userId, room));
+    }
+
+    _begin() {
+        return html`<p>
+                ${t("Verify each other, and this app warns you if somebody pretends to be the other. Do it while you sit together or talk on the phone.")}
+            </p>
+            <p class="secondary-text"><bdi>${this.userId}</bdi></p>
+            <div class="actions">
+                ${button({
+                    label: t("Start verifying"),
+                    is_busy: this.isBusy,
+                    press: () => void this._do(() => this._ask()),
+                })}
+            </div>`;
+    }
+
+    /** @param {Verification} running */
+    _choose(running) {
+        return html`<div class="verify-ways">
+            ${
+                running.code
+                    ? html`<section class="card">
+                          <h2>${t("Show this code")}</h2>
+                          ${qrCode(running.code, t("Your QR code for verifying"))}
+                          <p class="secondary-text">
+                              ${t("The other person scans it with their app.")}
+                          </p>
+                      </section>`
+                    : nothing
+            }
+            ${
+                running.canScan
+                    ? html`<section
+                          class="card"
+                          @app-scanned=${(/** @type {CustomEvent} */ event) =>
+                              void this._do(() => running.byCode(event.detail))}
+                      >
+                          <h2>${t("Scan their code")}</h2>
+                          <app-camera .isOfBytes=${true}></app-camera>
+                      </section>`
+                    : nothing
+            }
+            <section class="card">
+                <h2>${t("Compare emoji")}</h2>
+                <p class="secondary-text">
+                    ${t("Both of you see seven pictures and say whether they are the same. This also works by phone.")}
+                </p>
+                ${button({
+                    label: t("Compare emoji"),
+                    is_busy: this.isBusy,
+                    press: () => void this._do(() => running.byEmoji()),
+                })}
+            </section>
+        </div>`;
+    }
+
+    /** @param {Verification} running */
+    _started(running) {
+        if (running.isConfirmed) return spinner(t("Waiting for the other person…"));
+        if (running.isScanned)
+            return html`<p>${t("Does the other screen show a check mark?")}</p>
+                ${this._yesNo(running, t("Yes, it does"), t("No"))}`;
+        if (!running.emoji) return spinner(t("Waiting for the other person…"));
+        return html`<p>${t("Do both of you see these pictures, in this order?")}</p>
+            <ol class="emoji-list">
+                ${running.emoji.map(
+                    ([picture, name]) =>
+                        html`<li>
+                            <span class="emoji-picture">${picture}</span>
+                            <span lang="en">${name}</span>
+                        </li>`,
+                )}
+            </ol>
+            ${this._yesNo(running, t("They are the same"), t("They are different"))}`;
+    }
+
+    /** @param {Verification} running @param {string} yes @param {string} no */
+    _yesNo(running, yes, no) {
+        return html`<div class="actions">
+            ${button({ label: yes, press: () => running.confirm() })}
+            ${button({ label: no, style: "danger", press: () => running.deny() })}
+        </div>`;
+    }
+
+    /** @param {Verification} running */
+    _step(running) {
+        switch (running.step) {
+            case "asked":
+                return html`<p>
+                        ${t("{name} wants to verify you. Accept if you talk to each other now.", { name: this.userId })}
+                    </p>
+                    <div class="actions">
+                        ${button({
+                            label: t("Accept"),
+                            is_busy: this.isBusy,
+                            press: () => void this._do(() => running.accept()),
+                        })}
+                        ${button({
+                            label: t("Decline"),
+                            style: "secondary",
+                            press: () => void running.cancel(),
+                        })}
+                    </div>`;
+            case "waiting":
+                return html`${spinner(t("Waiting until the other person accepts in their app…"))}
+                    <div class="actions">
+                        ${button({
+                            label: t("Cancel"),
+                            style: "secondary",
+                            press: () => void running.cancel(),
+                        })}
+                    </div>`;
+            case "choose":
+                return this._choose(running);
+            case "started":
+                return this._started(running);
+            case "done":
+                return banner(
+                    "success",
+                    t("Verified. This app warns you if their keys ever change."),
+                );
+            default:
+                return html`${banner(
+                    "critical",
+                    t(
+                        "The verification was cancelled. If the pictures were different, don't trust this chat and ask the person by phone.",
+                    ),
+                )}
+                ${this._begin()}`;
+        }
+    }
+
+    render() {
+        const running = this._running;
+        return html`<section class="pane-page">
+            ${paneHead(t("Verify"))} ${running ? this._step(running) : this._begin()}
+            ${this.error ? banner("critical", this.error) : nothing}
+        </section>`;
+    }
+}
+customElements.define("app-verify", AppVerify);

@@ -1,0 +1,35 @@
+/** What payments bots say in chats, drawn as cards by the app: invoices and receipts. */
+import { html } from "lit";
+import { card, linkTo } from "../app/elements/card.js";
+import { registerCard } from "../app/registry.js";
+import { showDate, showDateTime, showMoney, t } from "../kit/i18n.js";
+import { paymentHref } from "./route.js";
+
+registerCard("org.veche.invoice", (message, { issuer_name, title, total, due_at_ms }) => {
+    const pay = linkTo(message, "/pay");
+    const amount = showMoney(total);
+    return card({
+        mark: "document",
+        kind: t("Invoice of {name}", { name: String(issuer_name) }),
+        title: String(title),
+        lines: [
+            html`<span class="card-amount">${amount}</span>`,
+            t("Pay by {date}", { date: showDate(Number(due_at_ms)) }),
+        ],
+        action: pay ? { href: pay, label: t("Pay {amount}", { amount }) } : undefined,
+    });
+});
+
+registerCard("org.veche.receipt", (_, { payment, payee, amount, at_ms, reference }) =>
+    card({
+        mark: "check",
+        kind: t("Receipt"),
+        title: String(reference || payee),
+        lines: [
+            html`<span class="card-amount">${showMoney(amount)}</span>`,
+            showDateTime(Number(at_ms)),
+            t("Number to quote: {number}", { number: String(payment).slice(-8) }),
+        ],
+        action: { href: paymentHref(String(payment)), label: t("Open the payment") },
+    }),
+);

@@ -1,0 +1,79 @@
+// stage: up
+import assert from "node:assert/strict";
+import { APP, test, until } from "./harness.js";
+import { USUAL, chatOfTwo, newAccount, say } from "./app_account.js";
+
+const TAG = Date.now().toString(36);
+
+/**
+ * Plays the push service: hands a push to the service worker, by the browser's debugging protocol.
+ * @param {import("playwright-core").BrowserContext} context
+ * @param {import("playwright-core").Page} page of the app's origin
+ */
+async function pushService(context, page) {
+    const devtools = await context.newCDPSession(page);
+    let registrationId = "";
+    devtools.on("ServiceWorker.workerRegistrationUpdated", ({ registrations: [first] }) => {
+        registrationId ||= first?.registrationId ?? "";
+    });
+    await devtools.send("ServiceWorker.enable");
+    return {
+        /** @param {Record<string, unknown>} told */
+        deliver: async (told) => {
+            await until(() => registrationId !== "", "the worker is registered");
+            await devtools.send("ServiceWorker.stopAllWorkers");
+            const data = JSON.stringify(told);
+            await devtools.send("ServiceWorker.deliverPushMessage", {
+                origin: APP,
+                registrationId,
+                data,
+            });
+        },
+        /** @returns {Promise<string[]>} what stands on the screen */
+        shown: () =>
+            page.evaluate(async () => {
+                const registration = await navigator.serviceWorker.getRegistration("/");
+                const all = (await registration?.getNotifications()) ?? [];
+                return all.map(({ body }) => body);
+            }),
+    };
+}
+
+test("a push says what was written while the app is closed, and nothing that it cannot read", async ({
+    open,
+    expect,
+}) => {
+    for (const usual of USUAL) expect(usual);
+    const ann = await open({ permissions: ["notifications"], hasNotifications: true });
+    const ben = await open();
+    await newAccount(ann.page, `ann${TAG}`);
+    await newAccount(ben.page, `ben${TAG}`);
+    const room = await chatOfTwo(ben.page, ann.page);
+    const other = await ann.context.newPage();
+    await other.goto(`${APP}/nothing`); // of the same origin, without the app
+    expect(/status of 404/);
+    const service = await pushService(ann.context, other);
+    await ann.page.close();
+
+    for (const text of ["The first word", "the second, with the same key"]) {
+        await service.deliver({ room_id: room, event_id: await say(ben.page, room, text) });
+        await until(async () => (await service.shown()).includes(text), text);
+    }
+
+    await service.deliver({ room_id: room, event_id: "$nothing-like-it" });
+    const NEW = "You have a new message";
+    await until(async () => (await service.shown()).includes(NEW), NEW);
+    assert.equal((await service.shown()).length, 1, "one for each room");
+});
+
+test("the app opens without a network once it has been there", async ({ open, expect }) => {
+    expect(/ERR_INTERNET_DISCONNECTED|ERR_FAILED/);
+    const { context, page } = await open();
+    await page.goto(APP);
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    await context.setOffline(true);
+    await page.reload();
+
+    await page.locator("main h1").waitFor();
+    assert.equal(await page.title(), "Veche");
+});
