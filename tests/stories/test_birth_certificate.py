@@ -91,7 +91,7 @@ def check_once(alice: Applicant, case: Room, thread: Room, chat: list[str]) -> N
     assert [m for m in thread.unreadable() if m.at_ms > case.said()[0].at_ms] == []
 
 
-@pytest.mark.parametrize("way", [Way.TEXT, Way.REACTION])
+@pytest.mark.parametrize("way", [Way.TEXT, pytest.param(Way.REACTION, marks=pytest.mark.long)])
 def test_alice_gets_her_certificate(town: Town, desk: Desk, way: Way) -> None:
     alice = town.applicant(way)
     alice.begin()
@@ -141,6 +141,7 @@ def test_what_is_wrong_in_a_whole_form_is_asked_again(town: Town) -> None:
     assert number in case.said()[0].body
 
 
+@pytest.mark.long
 def test_a_certificate_in_german(town: Town, desk: Desk) -> None:
     alice = town.applicant(language="de")
     alice.chat.expect("Ich spreche")

@@ -158,6 +158,7 @@ def act_on(client: Client, room: str, verb: str, user: str) -> int:
     return request("POST", url, token=client.person.access_token, body={"user_id": user}).status
 
 
+@pytest.mark.long
 def test_an_escrow_is_decided_in_its_room_and_in_a_chat(bank: Bank, persons: list[Client]) -> None:
     alice, bob, clerk = persons
     kept = evidence_kept(bank)
@@ -212,6 +213,7 @@ def bot_of(bank: Bank) -> str:
     return f"{BOT.partition(':')[0]}:{bank.house.server.plan.server_name}"
 
 
+@pytest.mark.long
 def test_a_dispute_needs_no_homeserver_and_gets_one_room_later(
     bank: Bank, persons: list[Client]
 ) -> None:

@@ -85,9 +85,11 @@ def posted(bank: Bank, client: Client, path: str, body: dict[str, Any]) -> tuple
     return status, json.loads(answer)
 
 
+@pytest.mark.long
 def test_a_shop_and_a_buyer_settle_a_dispute(bank: Bank, persons: list[Client]) -> None:
     alice, bob, clerk = persons
-    assert alice.approve(alice.ask("pay 20 EUR to Lindenau Bakery for bread"), alice.keys[0]).status == 200
+    question = alice.ask("pay 20 EUR to Lindenau Bakery for bread")
+    assert alice.approve(question, alice.keys[0]).status == 200
     alice.expect("Paid", "bread")
     [(payment,)] = bank.rows("SELECT id FROM payments.payment WHERE kind = 'invoice'")
 

@@ -4,13 +4,15 @@ What stands in a block of ``sh`` is run by a shell, in order; what is to be writ
 written. Only names of the machine are others: ``/etc`` and ``/opt`` lie in a folder, and ports are
 free ones. Accounts of the machine are not made, since no test may: ``useradd`` and ``chown`` do
 nothing here. The libraries of Veche and Synapse are those of the tests, to save minutes of
-downloads; the wheels themselves are built from a fresh clone and installed by pip.
+downloads; the wheels themselves are built from a fresh clone and installed by pip. What
+``./run wheel`` fetches for them, an ordinary run takes from this checkout.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import ssl
 import subprocess
 import sys
@@ -45,6 +47,7 @@ EXPOSURE_MAX: Final = 2.0
 HOST_RULES: Final = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 COMMIT: Final = "git -c user.name=A -c user.email=a@example.org commit -q --allow-empty -m"
 NOT_OF_TESTS: Final = ("useradd", "chown")
+FETCHED: Final = ("appservices/widgets/static/vendor", "appservices/payments/core/rails/schemas")
 
 
 def block(page: str, language: str, words: str = "") -> str:
@@ -257,11 +260,21 @@ def fetch(machine: Machine) -> None:
     machine.run(f"{changed}; {COMMIT} Working", machine.clone)
 
 
+def give_what_is_fetched(machine: Machine) -> dict[str, str]:
+    """Spare `./run wheel` a Python and downloads that this checkout has; the environment for it."""
+    for folder in FETCHED:
+        shutil.copytree(ROOT / folder, machine.clone / folder, dirs_exist_ok=True)
+    for noted in Path(sys.prefix).glob(".installed-*"):
+        shutil.copy(noted, machine.folder / "opt" / "veche")
+    return {"VENV": machine.here("/opt/veche")}
+
+
 def install(machine: Machine) -> None:
     """Follow the guide from the clone to tables that the service may use."""
     machine.make_python("/opt/veche")
     machine.make_python("/opt/venvs/matrix-synapse")
-    said = machine.run(block("install.md", "sh", "python3 -m venv"), machine.clone)
+    given = {} if is_long() else give_what_is_fetched(machine)
+    said = machine.run(block("install.md", "sh", "python3 -m venv"), machine.clone, **given)
     commit = machine.run("git rev-parse --short=12 HEAD", machine.clone).strip()
     assert f"+g{commit}\n" in said
     machine.run(block("install.md", "sh", "pip check"), machine.clone)

@@ -98,6 +98,7 @@ def _state(shop: Shop, payout: str) -> str:
     return str(answer.body["state"]) if answer.status == 200 else f"{answer.status}"
 
 
+@pytest.mark.long
 def test_a_shop_sells_with_taxes_by_mandate_and_by_escrow(tmp_path: Path) -> None:
     folder = DemoShop(tmp_path / "shop", "http://localhost")
     (tmp_path / "house").mkdir()

@@ -136,6 +136,7 @@ def _is_killed_at_any_moment(here: Bank, there: Bank, alice: Client, bob: Client
     bob.has("1,017.50 EUR")
 
 
+@pytest.mark.long
 def test_a_merchant_of_the_other_institution_is_paid_by_an_invoice(
     banks: tuple[Bank, Bank],
 ) -> None:

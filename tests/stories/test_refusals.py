@@ -144,11 +144,24 @@ def test_what_an_unverified_device_began_a_verified_one_submits(strict: Town) ->
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ({"info": {"mimetype": "image/jpeg", "size": PHOTO_BYTES_MAX + 1}}, "The most is 1 MB."),
-        ({"info": {"mimetype": "application/zip", "size": 100}}, "kind"),
-        ({"file": {"v": "v2", "url": "mxc://x/y"}}, "did not arrive whole"),
+        pytest.param(
+            {"info": {"mimetype": "image/jpeg", "size": PHOTO_BYTES_MAX + 1}},
+            "The most is 1 MB.",
+            id="too large",
+        ),
+        pytest.param(
+            {"info": {"mimetype": "application/zip", "size": 100}},
+            "kind",
+            marks=pytest.mark.long,
+            id="of another kind",
+        ),
+        pytest.param(
+            {"file": {"v": "v2", "url": "mxc://x/y"}},
+            "did not arrive whole",
+            marks=pytest.mark.long,
+            id="without its key",
+        ),
     ],
-    ids=["too large", "of another kind", "without its key"],
 )
 def test_a_photo_that_cannot_be_taken_is_refused(
     strict: Town, content: dict[str, object], words: str

@@ -47,6 +47,7 @@ def banks(demo_bank: DemoBank, tmp_path: Path) -> Iterator[tuple[Bank, Bank]]:
         yield both
 
 
+@pytest.mark.long
 def test_a_restored_ledger_settles_all_that_others_know(
     banks: tuple[Bank, Bank], demo_bank: DemoBank, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 
+@pytest.mark.long
 def test_somebody_of_another_server_signs_with_somebody_of_ours(tmp_path: Path) -> None:
     with (
         in_town(tmp_path / "town", is_federated=True) as town,

@@ -18,6 +18,7 @@ from appservices.agency.service.conversation import CATALOGUE as AGENCY
 from appservices.payments.service.scene import CATALOGUE as PAYMENTS
 from appservices.signing.service.scene import CATALOGUE as SIGNING
 from tests.support.processes import ROOT
+from tests.support.tables import each_row
 from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def tables() -> list[tuple[str, Mapping[enum.Enum, str]]]:
     ]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_no_text_for_an_enum_has_an_internal_name(language: str) -> None:
     found = tables()
 

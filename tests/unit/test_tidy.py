@@ -77,7 +77,7 @@ def lines(path: Path) -> int:
     return len(path.read_text().splitlines())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "port", ["veche.server.host", "veche.runtime.process", "veche.bots.ports", "veche.api.ports"]
 )
 def test_few_modules_know_the_process(port: str) -> None:

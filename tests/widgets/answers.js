@@ -46,8 +46,8 @@ export async function answer(context, addresses, answer) {
 
 /** All answers that a browser is given. */
 class Answering {
-    /** @type {Map<string, {addresses: RegExp, answer: Answer}[]>} by the browser's id of the context */
-    #answers = new Map();
+    /** @type {Map<string, {context: BrowserContext, answers: {addresses: RegExp, answer: Answer}[]}>} by the browser's id */
+    #served = new Map();
     /** @type {Map<string, Promise<string>>} the context of a frame */
     #owners = new Map();
     /** @type {WeakMap<BrowserContext, Promise<string>>} */
@@ -69,8 +69,9 @@ class Answering {
         const known = this.#ids.get(context) ?? idOf(context);
         this.#ids.set(context, known);
         const id = await known;
-        const before = this.#answers.get(id);
-        this.#answers.set(id, [{ addresses, answer }, ...(before ?? [])]);
+        const before = this.#served.get(id);
+        const answers = [{ addresses, answer }, ...(before?.answers ?? [])];
+        this.#served.set(id, { context, answers });
         if (before) return;
         context.once("close", () => this.#end(id));
         await this.session.send("Fetch.enable", { patterns: HELD });
@@ -79,16 +80,18 @@ class Answering {
 
     /** @param {string} id */
     #end(id) {
-        this.#answers.delete(id);
-        if (this.#answers.size > 0) return;
+        this.#served.delete(id);
+        if (this.#served.size > 0) return;
         this.#owners.clear();
         this.session.send("Fetch.disable").catch(() => {}); // the browser is gone
     }
 
     /** @param {any} paused */
     async #answer(paused) {
-        const answers = this.#answers.get(await this.#owner(paused.frameId)) ?? [];
-        const found = answers.filter(({ addresses }) => addresses.test(paused.request.url));
+        const served = this.#served.get(await this.#owner(paused.frameId));
+        const found = (served?.answers ?? []).filter(({ addresses }) =>
+            addresses.test(paused.request.url),
+        );
         await new HeldRequest(this.session, paused).offer(found.map((one) => one.answer));
     }
 
@@ -106,12 +109,16 @@ class Answering {
                 targetId: frame,
             });
             return targetInfo.browserContextId ?? "";
-        } catch (error) {
-            // A frame of the same site within a page is no target of its own.
-            const [id, ...others] = this.#answers.keys();
-            if (id && others.length === 0) return id;
-            throw error;
+        } catch {
+            return this.#within(frame); // within a page of the same site it is no target of its own
         }
+    }
+
+    /** @param {string} frame @returns {Promise<string>} empty: it is gone, or nobody answers it */
+    async #within(frame) {
+        for (const [id, { context }] of this.#served)
+            for (const page of context.pages()) if (await hasFrame(page, frame)) return id;
+        return "";
     }
 }
 
@@ -193,6 +200,16 @@ async function tellOf(page) {
     const session = await page.context().newCDPSession(page);
     await session.send("Fetch.enable", { patterns: [{ urlPattern: "about:none" }] });
     await session.detach();
+}
+
+/** @param {import("playwright-core").Page} page @param {string} wanted @returns {Promise<boolean>} */
+async function hasFrame(page, wanted) {
+    const session = await page.context().newCDPSession(page);
+    const { frameTree } = await session.send("Page.getFrameTree");
+    await session.detach();
+    /** @param {any} tree @returns {boolean} */
+    const isIn = ({ frame, childFrames = [] }) => frame.id === wanted || childFrames.some(isIn);
+    return isIn(frameTree);
 }
 
 /** @param {BrowserContext} context @returns {Promise<string>} as the browser calls it */

@@ -292,13 +292,14 @@ function poisoned(value, words) {
 }
 
 test("hostile words stay words, wherever they stand", async ({ open }) => {
+    const opened = await open();
+    const fake = await town(opened);
+    const { homes, cases, offices, page } = fake;
     for (const words of PAYLOADS) {
-        const opened = await open();
-        const fake = await town(opened);
-        fake.cases = poisoned(fake.cases, words);
-        fake.homes = poisoned(fake.homes, words);
-        fake.offices = poisoned(fake.offices, words);
-        fake.page = poisoned(fake.page, words);
+        fake.cases = poisoned(cases, words);
+        fake.homes = poisoned(homes, words);
+        fake.offices = poisoned(offices, words);
+        fake.page = poisoned(page, words);
         fake.case = { ...poisoned(theCase({ question: { text: "", due_at_ms: 0 } }), words) };
         fake.case.case = CASE;
         const app = new AppPage(opened.page);

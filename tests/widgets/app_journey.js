@@ -101,6 +101,6 @@ export async function pay(page, whom, amount, hand) {
         page.context().waitForEvent("page"),
         hand.press(page.getByRole("button", { name: /^Approve/ })),
     ]);
-    await hand.press(tab.locator("#approve"));
+    await hand.press(tab.getByRole("button", { name: /^Pay / }));
     await page.getByText("paid", { exact: true }).first().waitFor();
 }

@@ -25,6 +25,7 @@ test("a stranger with nothing but the address is answered by an office, makes a 
     await glance(page, "app-chat");
     await assertAccessible(page);
 
+    await page.goto(`${APP}/#/home`);
     await makeKey(page, new Hand());
     const paying = new Hand();
     await pay(page, "bob", "5", paying);

@@ -42,9 +42,11 @@ class Driver:
 
     Attributes:
         log_path: Where what the process writes is appended.
+        browser: Environment variables that name another browser than Chromium.
     """
 
     log_path: Path
+    browser: Mapping[str, str] = attrs.field(factory=dict)
     _process: subprocess.Popen[str] | None = None
     _lines: queue.SimpleQueue[str] = attrs.field(factory=queue.SimpleQueue)
 
@@ -106,6 +108,7 @@ class Driver:
                     **os.environ,
                     "CHROMIUM": str(engine()),
                     "CHROMIUM_WHOLE": str(chromium()),
+                    **self.browser,
                 },
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

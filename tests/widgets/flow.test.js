@@ -82,6 +82,7 @@ test("a refused case says why, by which law, and until when one can appeal", asy
     await one.refusal.waitFor();
 });
 
+// long
 test("a session that was ended elsewhere is begun again at the same place, with what was typed", async ({
     open,
     expect,
@@ -110,6 +111,7 @@ test("a session that was ended elsewhere is begun again at the same place, with 
     await named(one, "Boris");
 });
 
+// long
 test("what is typed on one device is there on another, and neither overwrites the other", async ({
     open,
 }) => {

@@ -126,7 +126,8 @@ async function openProfile({ camera, hasNotifications, ...options } = {}) {
     /** @type {string[]} */
     const problems = [];
     context.on("console", (message) => {
-        if (message.type() === "error" && !isRepeated(message)) problems.push(message.text());
+        if (message.type() === "error" && !isRepeated(message))
+            problems.push(`${message.text()} ${message.location().url}`);
     });
     context.on("weberror", (error) => problems.push(String(error.error())));
     return { context, page: await context.newPage(), problems };

@@ -119,6 +119,7 @@ test("what a key approves is what was filled in, and the case goes on by itself"
     await glance(page, "case-served");
 });
 
+// long
 test("who declines changes an answer, and approves that", async ({ open }) => {
     const opened = await open();
     const { page } = opened;
@@ -143,6 +144,7 @@ test("who declines changes an answer, and approves that", async ({ open }) => {
     await download(one);
 });
 
+// long
 test("who has no key makes one on the way, and comes back to approve", async ({ open }) => {
     const opened = await open({ reducedMotion: "reduce" });
     await signIn(opened, "quentin");
@@ -168,6 +170,7 @@ test("who has no key makes one on the way, and comes back to approve", async ({ 
     await download(one);
 });
 
+// long
 test("a clock that is ten minutes wrong is told, and everything works", async ({ open }) => {
     const clocks = /** @type {const} */ ([
         ["sara", 10, "The clock of this device is 10 minutes fast."],

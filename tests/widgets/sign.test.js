@@ -417,6 +417,7 @@ test("a document of a list that is not what was agreed on is named and not signe
     await glance(page, "sign-list-failed");
 });
 
+// long
 test("a link to a list that was cut off or is too old says what to do", async ({
     open,
     expect,
@@ -454,6 +455,7 @@ test("a link that was cut off, an old link and a device without a key say what t
     await bare.page.getByRole("link", { name: "Make a key for this device" }).waitFor();
 });
 
+// long
 test("who leaves the page to make a key goes on reading where they were", async ({ open }) => {
     const { page, sign } = await atSign(open);
     await read(page);

@@ -138,6 +138,7 @@ test("who asked for the signatures has it deleted, and is told before what goes 
     assert.equal(await begin.count(), 0);
 });
 
+// long
 test("whoever opens it after a last signer who has left closes it", async ({ open, expect }) => {
     expect(/status of 403/);
     let isLost = true;
@@ -170,6 +171,7 @@ test("who opens the link says who they are first", async ({ open }) => {
     assert.deepEqual(heard, []);
 });
 
+// long
 test("private documents of a list are opened by their links, and signed by one press", async ({
     open,
 }) => {

@@ -7,6 +7,7 @@ import { BASE, ask, assertAccessible, shoot, test } from "./harness.js";
 import { ALICE, message } from "./room.js";
 import { SESSION, serve, table } from "./sign_fake.js";
 
+const IS_LONG = process.env.VECHE_LONG === "1";
 const BOT = "@veche_signing:localhost";
 const DAY_MS = 86_400_000;
 
@@ -134,7 +135,9 @@ test("what the client does not have, or has otherwise, is fetched of the service
         { event: stranger.event, bytes: stranger.cipher, asked: 0 },
         { event: { ...right.event, sender: ALICE }, bytes: right.cipher, asked: 0 },
     ];
-    for (const { event, bytes, asked, ...more } of ways) {
+    // An ordinary run: what is denied, damaged, forged, and sent by somebody else.
+    const tried = IS_LONG ? ways : [0, 3, 4, 6].flatMap((at) => ways[at] ?? []);
+    for (const { event, bytes, asked, ...more } of tried) {
         const opened = await open();
         const heard = await serve(opened.context, table([]));
         const widget = await showWidget(opened, {

@@ -53,6 +53,7 @@ test("a wrong code is told, three burn the request, and a new one signs in", asy
     await page.waitForURL(`${BASE}/`);
 });
 
+// long
 test("a reload while one looks for the code loses nothing", async ({ open }) => {
     const { user } = await ask("person", { person: "carla" });
     const { page } = await open({ reducedMotion: "reduce" });
@@ -94,6 +95,7 @@ test("a link leaves the address at once, shows who one is, and works once", asyn
     await glance(other.page, "signin-link-over");
 });
 
+// long
 test("a link that is opened where the page is open already signs in, too", async ({ open }) => {
     await ask("person", { person: "doris" });
     const { page } = await open();

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from typing import Final
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from tests.support.long import some
 from tests.support.node import firefox, why_no_firefox
 from tests.support.processes import ROOT
+from tests.widgets.driver import Driver
+from tests.widgets.stage import Stages
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RUN_S_MAX: Final = 420
 JUDGED: Final = (
@@ -19,25 +22,18 @@ JUDGED: Final = (
     "the root of another authority is chosen as a file",
     "a receipt after a document is a receipt",
 )
-FILE: Final = "tests/widgets/signed_file.test.js"
+FILE: Final = ROOT / "tests" / "widgets" / "signed_file.test.js"
 
 
 @pytest.mark.skipif(bool(why_no_firefox()), reason=why_no_firefox())
 @pytest.mark.timeout(RUN_S_MAX + 60)
-def test_files_are_judged_in_firefox_too() -> None:
+def test_files_are_judged_in_firefox_too(tmp_path: Path) -> None:
     judged = some(JUDGED, ordinary=1)
-    environment = {**os.environ, "VECHE_BROWSER": "firefox", "FIREFOX": str(firefox())}
-    tests = [f"{FILE}::{name}" for name in judged]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*command, *tests],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=RUN_S_MAX,
-        check=False,
-    )
+    browser = {"VECHE_BROWSER": "firefox", "FIREFOX": str(firefox())}
+    driver = Driver(tmp_path / "driver.log", browser)
+    with ExitStack() as stack:
+        stack.callback(driver.stop)
+        environment = Stages(tmp_path, stack).begin("receipts")
+        played, said = driver.play(FILE, judged, environment, RUN_S_MAX)
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{len(judged)} passed" in done.stdout
+    assert {name: one.message for name, one in played.items()} == dict.fromkeys(judged, ""), said

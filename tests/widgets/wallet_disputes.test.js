@@ -105,6 +105,7 @@ test("a payment is disputed in part, answered with a photo, and decided, all on 
     await dora.page.getByRole("link", { name: "See how that stands" }).waitFor();
 });
 
+// long
 test("who disputed takes it back, and who was paid gives it back with their key", async ({
     open,
 }) => {

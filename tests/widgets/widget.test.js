@@ -4,7 +4,9 @@ import { clientOrigin, showWidget } from "./client.js";
 import { BASE, assertAccessible, shoot, test, until } from "./harness.js";
 import { ALICE, CASE, card, edit, message, prompt } from "./room.js";
 
+const IS_LONG = process.env.VECHE_LONG === "1";
 const READY_MS_MAX = 10_000;
+const THEMES = ["light", "dark", "light-high-contrast", "dark-high-contrast"];
 const XSS = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
 
 test("a widget asks for two capabilities, for no identity, and our server for files alone", async ({
@@ -395,7 +397,8 @@ test("everything can be done by keys, at 320 pixels, and axe finds nothing in an
     await widget.frame.getByRole("button", { name: "Travel" }).waitFor();
     for (const width of [320, 1000]) {
         await page.setViewportSize({ width, height: 900 });
-        for (const theme of ["light", "dark", "light-high-contrast", "dark-high-contrast"]) {
+        // In an ordinary run the wide one in one theme: its colours are those of the narrow one.
+        for (const theme of width === 320 || IS_LONG ? THEMES : THEMES.slice(0, 1)) {
             await widget.theme(theme);
             await assertAccessible(page);
             await shoot(page, `widget-${width}-${theme}`);

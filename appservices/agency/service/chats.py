@@ -176,6 +176,8 @@ def _is_elsewhere(scene: Conversation, inbound: Inbound, file: CaseFile) -> bool
     if file.case.state not in _SETTLED:
         return False
     parsed = read_command(inbound.content, CASE_COMMANDS, scene.language_of(file.person))
+    if parsed is not None and parsed.command is HUMAN:
+        return file.case.state in OVER
     return parsed is None or parsed.command.name == CASES.name
 
 

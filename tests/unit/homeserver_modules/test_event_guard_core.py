@@ -190,7 +190,7 @@ def test_a_room_request_is_read_in_its_creation_content() -> None:
     assert caught.value.field == "creation_content.org.veche.case.history_len"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "request_body",
     [
         {},

@@ -16,6 +16,7 @@ from homeserver_modules.event_guard import EventGuard
 from homeserver_modules.event_guard.core import Families
 from homeserver_modules.event_guard.module import REFUSED_MEMBERSHIPS_MAX, RETRY_AFTER_MS
 from tests.support.payloads import VALID, malformed
+from tests.support.tables import each_row
 
 KEY = "org.veche.answer"
 MALFORMED = {"body": "Yes", KEY: malformed(KEY)}
@@ -239,7 +240,7 @@ class StartTests(SynchronousTestCase):
         assert verdict == NOT_SPAM
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("config", "path"),
     [
         ({"localpart_prefx": "veche_"}, "localpart_prefx"),
@@ -261,7 +262,7 @@ def test_a_configuration_that_is_no_mapping_is_refused() -> None:
         EventGuard.parse_config(config)
 
 
-@pytest.mark.parametrize("prefix", ["v", "v" * 64, "veche_", "a.b-c_d=e/f+g"])
+@each_row("prefix", ["v", "v" * 64, "veche_", "a.b-c_d=e/f+g"])
 def test_a_prefix_that_names_can_have_is_taken(prefix: str) -> None:
     assert EventGuard.parse_config({"localpart_prefix": prefix}).localpart_prefix == prefix
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.sharing import scope_of
+from tests.support.tables import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("node", "scope"),
     [
         ("tests/widgets/flow.test.js::a case goes its whole way", "tests/widgets/house"),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.agency.core.commands import HUMAN
 from appservices.agency.core.effects import Question, Topic
-from appservices.agency.core.texts.desk import DESK_QUESTION_MS, answer_form
+from appservices.agency.core.texts.desk import answer_form
+from appservices.agency.core.texts.hours import hours_lines
 from appservices.agency.core.texts.menu import MENU_MS
 from veche.protocol.inbound import Trust
-from veche.protocol.message import Bold, Paragraph
+from veche.protocol.message import Bold, Bullets, Mono, Paragraph
 from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
     from appservices.agency.core.context import Context
     from veche.protocol.message import Doc
+    from veche.protocol.texts.localizer import Localizer
 
 
 def pass_on_question(context: Context) -> Question:
@@ -31,6 +34,23 @@ def pass_on_question(context: Context) -> Question:
     )
 
 
+def how_to_ask_doc(localizer: Localizer) -> Doc:
+    """Tell a person who asks for somebody how to ask."""
+    words = localizer.text("What do you want to ask the office? Write for example:")
+    word = f"!{HUMAN.word(localizer.language)}"
+    example = localizer.text("{word} When will it be ready?", word=word)
+    return (Paragraph(words, "\n", Mono(example)),)
+
+
+def passed_on_doc(context: Context) -> Doc:
+    """Tell a person that their question is with the office, and when that is open."""
+    localizer = context.person
+    words = localizer.text("I have passed this on. Somebody of the office answers you here.")
+    hours = hours_lines(context.office, localizer.language)
+    when = (Paragraph(localizer.text("The office is open:")), Bullets(hours)) if hours else ()
+    return (Paragraph(words), *when)
+
+
 def chat_question_doc(text: str, context: Context) -> Doc:
     """Show a desk what somebody asks in their chat; who it is, the office does not learn."""
     words = context.staff.text("Somebody asks in the chat with the office:")
@@ -43,7 +63,7 @@ def chat_question(context: Context) -> Question:
     return Question(
         Topic.QUESTION,
         (Paragraph(words),),
-        context.now_ms + DESK_QUESTION_MS,
+        context.now_ms + MENU_MS,
         form=answer_form(context),
         min_trust=Trust.E2EE,
     )

@@ -11,8 +11,6 @@ import { t, useLanguage, whenLanguageChanges } from "../kit/i18n.js";
 import { session, whenChanged } from "../kit/session.js";
 import { useTheme } from "../kit/theme.js";
 import { account, enterAccount, openKept, whenAccountChanges } from "./account/account.js";
-import { takeBotInvitations } from "./account/invitations.js";
-import { keepSigned } from "./account/page_session.js";
 import { whenTakenOver } from "./account/relay.js";
 import { keepReturn, takeLogin, takeReturn } from "./account/returning.js";
 import { counts, watchCounts } from "./counts.js";
@@ -28,17 +26,37 @@ const NAME = "Veche";
 /** Ids of rooms are 255 characters at most; of a link that says more, nothing is opened. */
 const PERSON = /^@/;
 
+/**
+ * A module and what it looks like, loaded together.
+ * @param {() => Promise<any>} load
+ * @param {string} sheet
+ */
+function styled(load, sheet) {
+    return async () => {
+        const href = new URL(sheet, import.meta.url).href;
+        if (!document.querySelector(`link[href="${href}"]`)) {
+            const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href });
+            const isThere = new Promise((resolve) => {
+                for (const name of ["load", "error"]) link.addEventListener(name, resolve);
+            });
+            document.head.append(link);
+            await isThere;
+        }
+        return load();
+    };
+}
+
 /** @type {Record<string, () => Promise<any>>} */
 const PLACES = {
     start: () => import("./views/start.js"),
-    home: () => import("./views/home.js"),
+    home: styled(() => import("./views/home.js"), "../wallet/wallet.css"),
     town: () => import("./views/town.js"),
-    chats: () => import("./views/chats.js"),
-    me: () => import("./views/me.js"),
+    chats: styled(() => import("./views/chats.js"), "./chats.css"),
+    me: styled(() => import("./views/me.js"), "../wallet/wallet.css"),
     open: () => import("./views/open.js"),
     help: () => import("./views/help.js"),
     cases: () => import("../cases/shown.js"),
-    wallet: () => import("../wallet/shown.js"),
+    wallet: styled(() => import("../wallet/shown.js"), "../wallet/wallet.css"),
 };
 /** @type {Map<string, any>} modules of places by name, once they are loaded */
 const loaded = new Map();
@@ -47,7 +65,7 @@ let step = 0;
 
 /** @param {Route} route @returns {string} which of the modules draws it */
 function moduleOf({ place, parts }) {
-    const isStranger = account().phase === "none";
+    const isStranger = ["none", "lost"].includes(account().phase);
     if (place === "me" && ["help", "contact", "privacy"].includes(parts[0] ?? "")) return "help";
     if (place === "home" || place === "unknown") return isStranger ? "town" : "home";
     return isStranger && (place === "chats" || place === "me") ? "start" : place;
@@ -195,8 +213,27 @@ function pressed(event) {
     }
 }
 
-/** An address of a page that leads here: into the fragment with it. */
+/** What only somebody with an account needs. */
+async function withAccount() {
+    if (account().phase === "none")
+        await new Promise((resolve) => {
+            const stop = whenAccountChanges(() => {
+                stop();
+                resolve(undefined);
+            });
+        });
+    const [{ takeBotInvitations }, { keepSigned }] = await Promise.all([
+        import("./account/invitations.js"),
+        import("./account/page_session.js"),
+    ]);
+    keepSigned();
+    takeBotInvitations();
+}
+
+/** An invitation, or an address of a page that leads here: into the fragment with it. */
 function tidyAddress() {
+    const token = /^#invite=([A-Za-z0-9._~-]{1,64})$/.exec(location.hash)?.[1];
+    if (token) history.replaceState(null, "", `/${hrefOf("start", token)}`);
     if (location.pathname === "/") return;
     history.replaceState(null, "", `/${placeOf(new URL(location.href))}`);
 }
@@ -218,9 +255,8 @@ draw();
 whenTakenOver(() => {
     if (account().phase === "ready") location.reload();
 });
-keepSigned();
-takeBotInvitations();
 void startWorker();
+void withAccount();
 await Promise.all([
     login ? enterAccount(login.base, { type: "m.login.token", token: login.token }) : openKept(),
     loadCards(),

@@ -11,7 +11,7 @@ import { banner, button } from "../kit/elements.js";
 import { plural, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { takeOver } from "./account/relay.js";
-import { storageWords } from "./account/words.js";
+import { storageWords } from "./account/storage_words.js";
 import { hrefOf } from "./route.js";
 
 const MARK = new URL("../kit/icon.svg", import.meta.url).href;

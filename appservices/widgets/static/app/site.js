@@ -26,5 +26,5 @@ export function site() {
 
 /** @param {Record<string, string> | null} texts @returns {string} in the language of the page */
 export function inOwnLanguage(texts) {
-    return texts?.[currentLanguage()] ?? texts?.en ?? "";
+    return texts?.[currentLanguage()] ?? texts?.en ?? Object.values(texts ?? {})[0] ?? "";
 }

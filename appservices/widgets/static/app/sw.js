@@ -99,30 +99,34 @@ async function shell(request) {
 /** @param {Partial<Ids> & {unread?: number}} told */
 async function pushed({ event_id, room_id, unread }) {
     if (unread !== undefined) await worker.navigator.setAppBadge?.(unread).catch(() => {});
-    if (!event_id || !room_id) return;
-    const ids = { event_id, room_id };
-    const { held } = await navigator.locks.query();
-    const isPageThere = held?.some(({ name }) => name === LOCK);
-    /** @type {Said} */
-    const said = await (isPageThere ? byPage(ids) : byOurselves(ids)).catch(() => ({}));
+    // Ids that are too long for a push are left out.
+    const said = event_id && room_id ? await readBySomebody({ event_id, room_id }) : {};
     if (said.isVisible) return; // the person reads it already
     const texts = textsIn(worker.navigator.language);
     await worker.registration.showNotification(said.title || "Veche", {
         body: (said.body || texts[NEW_MESSAGE]).slice(0, BODY_CHARACTERS_MAX),
-        tag: room_id,
-        renotify: true,
+        tag: room_id ?? "",
+        renotify: Boolean(room_id),
         icon: `${BASE}kit/icon.svg`,
         data: { room_id },
     });
 }
 
+/** @param {Ids} ids @returns {Promise<Said>} nothing if nobody can read it */
+async function readBySomebody(ids) {
+    const { held } = await navigator.locks.query();
+    const isPageThere = held?.some(({ name }) => name === LOCK);
+    return (isPageThere ? byPage(ids) : byOurselves(ids)).catch(() => ({}));
+}
+
 /** @param {any} notification */
 async function pressed(notification) {
     notification.close();
-    const { room_id } = notification.data;
+    const { room_id = "" } = notification.data;
     const [page] = await worker.clients.matchAll({ type: "window" });
     if (!page) return worker.clients.openWindow(`/#/chats/${encodeURIComponent(room_id)}`);
     await page.focus();
+    if (!room_id) return;
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a client, no window
     page.postMessage({ go: room_id });
 }

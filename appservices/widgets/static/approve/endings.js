@@ -49,19 +49,16 @@ export function over(state) {
 
 /** Away from here. */
 function leave() {
-    if (appOrigin()) {
-        const back = () => {
-            window.close();
-            // Not every browser lets a page close itself.
-            setTimeout(() => location.assign(appOrigin()), CLOSING_MS);
-        };
-        return el("p", { class: "actions stacked" }, button(t("Back to Veche"), "primary", back));
-    }
-    return window.opener
-        ? el(
-              "p",
-              { class: "actions stacked" },
-              button(t("Close"), "primary", () => window.close()),
-          )
-        : el("p", { class: "secondary-text" }, t("You can close this tab."));
+    const close = () => window.close();
+    const back = () => {
+        close();
+        // Not every browser lets a page close itself.
+        setTimeout(() => location.assign(appOrigin()), CLOSING_MS);
+    };
+    if (!window.opener && !appOrigin())
+        return el("p", { class: "secondary-text" }, t("You can close this tab."));
+    const way = window.opener
+        ? button(t("Close"), "primary", close)
+        : button(t("Back to Veche"), "primary", back);
+    return el("p", { class: "actions stacked" }, way);
 }

@@ -336,6 +336,26 @@ def test_in_the_room_words_without_a_question_are_passed_on_if_the_person_says_s
     assert "When will it be ready?\nSoon?" in asked[-1].body
 
 
+def test_words_in_the_room_wait_for_the_answer_to_the_last_question(town: Town) -> None:
+    town.submitted()
+    room = town.case().room
+    town.write(room, ALICE, "!human When?")
+
+    said = words_of(town.write(room, ALICE, "Hurry up please"))
+
+    assert "I did not pass this on" in said
+    assert "A human being answers you here by" in said
+
+
+def test_words_in_the_room_that_are_too_long_are_refused_and_never_cut(town: Town) -> None:
+    town.submitted()
+    room = town.case().room
+
+    assert "This is too long" in words_of(town.write(room, ALICE, "long " * 401))
+    town.write(room, ALICE, "long " * 399)
+    assert "This is too long" in words_of(town.write(room, ALICE, "and more"))
+
+
 def test_words_in_the_room_are_not_passed_on_after_a_no(town: Town) -> None:
     town.submitted()
     room = town.case().room

@@ -145,6 +145,39 @@ def test_a_question_from_a_chat_is_answered_by_whoever_works_at_the_desk(town: T
     assert "question" not in town.open_topics()
 
 
+def test_an_answer_to_a_chat_is_sent_whole_and_privately_or_not_at_all(town: Town) -> None:
+    town.greeted()
+    [asked] = [one for one in town.write(CHAT, ALICE, "!human When are you open?") if one.prompt]
+
+    said = town.write(town.desk(), CAROL, "long " * 401, to=asked)
+    assert "This is too long" in words_of(said)
+    town.seat(CHAT, BOB, is_encrypted=True)
+    said += town.write(town.desk(), CAROL, "Until six.", to=asked)
+
+    assert "The chat is not private any more" in words_of(said)
+    assert not [one for one in said if one.room_id == CHAT and "Until six" in one.body]
+    assert "question" in town.open_topics()
+
+
+@pytest.mark.parametrize("words", ["!human " + "long " * 401, "zeppelin " * 300])
+def test_a_question_that_is_too_long_is_refused_and_never_cut(town: Town, words: str) -> None:
+    town.greeted()
+
+    town.write(CHAT, ALICE, words)
+    said = town.write(CHAT, ALICE, "Talk to a person")
+
+    assert not [one for one in said if one.room_id == town.desk()]
+    assert "This is too long" in words_of(said)
+
+
+def test_a_person_is_asked_for_in_the_chat_after_a_case_is_over(town: Town) -> None:
+    town.greeted()
+    town.write(CHAT, ALICE, "!start birth certificate")
+    town.write(CHAT, ALICE, "cancel")
+
+    assert "passed this on" in words_of(town.write(CHAT, ALICE, "!human When are you open?"))
+
+
 def test_questions_from_one_chat_are_bounded(town: Town) -> None:
     town.greeted()
     for number in range(QUESTIONS_MAX):

@@ -23,6 +23,7 @@ from appservices.agency.documents import (
     make_document,
 )
 from tests.support.programs import program
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import (
     ANSWERS,
     EXAMPLE,
@@ -140,7 +141,7 @@ def test_letters_that_no_font_has_are_refused_and_not_left_out(data: dict[str, A
         make_document(TEMPLATE, {**data, "shown": shown}, issued_at_ms=NOW_MS)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "line",
     [
         b'#import "@preview/cetz:0.3.0"',
@@ -164,7 +165,7 @@ def test_a_template_reads_nothing_of_the_disk(line: bytes) -> None:
         make_document(SMALL + line, {}, issued_at_ms=0)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("line", "message"),
     [
         (b"#unknown", "unknown variable"),

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from appservices.payments.config import KEYS_MAX, PaymentsSection
 from tests.support.receipts import OTHER, SIGNER
+from tests.support.tables import each_row
 
 KEY = SIGNER.verifier.to_text()
 
@@ -22,7 +23,7 @@ def test_old_keys_are_kept_as_they_were_published() -> None:
     assert section().old_receipt_keys == []
 
 
-@pytest.mark.parametrize("key", ["", "x", KEY[:-1], f"{KEY}=", f" {KEY}"])
+@each_row("key", ["", "x", KEY[:-1], f"{KEY}=", f" {KEY}"])
 def test_what_is_no_key_is_refused_with_what_would_be_right(key: str) -> None:
     with pytest.raises(ValidationError, match="as this site published it"):
         section(key)

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 import attrs
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from appservices.payments.core.reconcile import (
     reconcile,
     unique_subset,
 )
+from tests.support.tables import each_row
 from tests.unit.appservices.payments.rails.builders import DAY, IBANS, entry
 
 RF = "RF18539007547034"
@@ -103,7 +103,7 @@ def test_no_expectation_of_a_fixed_amount_is_met_twice(
     assert set(met) | (set(done.open) & fixed) == fixed
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("line", "one", "reason"),
     [
         ({"order_id": "O"}, {"order_id": "O"}, Reason.ORDER),
@@ -129,7 +129,7 @@ def test_a_line_is_taken_for_what_it_says(
     assert (done.unclear, done.open) == ((), ())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "change",
     [
         {"amount_minor": 1251},
@@ -198,7 +198,7 @@ def test_more_amounts_than_the_bound_are_not_looked_at() -> None:
     assert unique_subset([1, 2, *([50] * (SUBSET_ITEMS_MAX - 1))], 3) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("one", "other", "is_near"),
     [
         ("Anna Petrova", "PETROVA, ANNA", True),

@@ -33,7 +33,7 @@ def made(count: int, language: str) -> bytes:
     )
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_a_statement_is_a_pdf_with_its_lines_inside(language: str) -> None:
     with pikepdf.open(io.BytesIO(made(3, language))) as pdf:
         data = json.loads(pdf.attachments["data.json"].get_file().read_bytes())

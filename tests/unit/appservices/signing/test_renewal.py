@@ -229,7 +229,7 @@ def _revoked(since: dt.datetime) -> bytes:
     return made_.public_bytes(Encoding.DER)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("since", "years", "verdict"),
     [
         (NOW - DAY, 0.1, Verdict.INVALID),
@@ -366,8 +366,8 @@ def stamped_by_hashes(kind: str) -> Mapping[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("kind", ["pdf", "container"])
-@pytest.mark.parametrize("by", [SHA384, SHA512])
+@each_row("kind", ["pdf", "container"])
+@each_row("by", [SHA384, SHA512])
 def test_what_is_stamped_by_a_longer_hash_before_sha_256_ends_stays_proven(
     kind: str, by: Hash
 ) -> None:
@@ -382,8 +382,8 @@ def test_what_is_stamped_by_a_longer_hash_before_sha_256_ends_stays_proven(
     assert found.proven_until_ms > ms(NOW + 14 * YEAR)
 
 
-@pytest.mark.parametrize("kind", ["pdf", "container"])
-@pytest.mark.parametrize(
+@each_row("kind", ["pdf", "container"])
+@each_row(
     ("weak", "verdict"),
     [
         ({"certificate": SHA256}, Verdict.UNPROVEN),

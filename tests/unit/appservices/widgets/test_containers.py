@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.support.containers import LEASE, bound_to, closed, contents, made, signed, zipped
 from tests.support.node import WIDGETS, node, why_no_node
 from tests.support.signing import NOW, YEAR, Office, ms
+from tests.support.tables import each_row
 from tests.unit.appservices.signing import test_renewal as renewals
 from tests.unit.appservices.widgets.test_signed_files import same
 from tests.unit.veche.documents.asic import test_container as files
@@ -189,7 +190,7 @@ SHIFTED = [
 ]
 
 
-@pytest.mark.parametrize("before", SHIFTED, ids=[str(len(one)) for one in SHIFTED])
+@each_row("before", SHIFTED)
 def test_a_container_with_bytes_before_it_is_called_that_by_both(before: bytes) -> None:
     office = Office()
     whole = before + closed(office, made(office))

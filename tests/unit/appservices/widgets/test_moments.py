@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from tests.support.node import WIDGETS, node, why_no_node
+from tests.support.tables import each_row
 
 I18N: Final = WIDGETS / "static" / "kit" / "i18n.js"
 MOMENT_MS: Final = 1_780_000_000_000
@@ -41,7 +42,7 @@ def shown(language: str, zone: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("language", "zone", "ends"),
     [
         ("en", "UTC", "at 20:26 UTC"),

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from appservices.signing.api.blind import veiled
 from tests.support.node import why_no_node
+from tests.support.tables import each_row
 from tests.unit.appservices.widgets.test_signing_twins import by_page
 from veche.protocol.approval import showable
 from veche.protocol.canonical import canonical
@@ -113,7 +114,7 @@ def _sealed(plain: bytes) -> str:
     return encode_base64(nonce + cipher)
 
 
-@pytest.mark.parametrize("field", ["title", "clause", "name", "filename"])
+@each_row("field", ["title", "clause", "name", "filename"])
 def test_a_private_document_whose_texts_hide_something_is_not_shown(field: str) -> None:
     views = [_view(**{field: text}) for text in HIDING.values()]
 

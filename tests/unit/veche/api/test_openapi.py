@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import Field
 
+from tests.support.tables import each_row
 from tests.unit.veche.api.test_api import API
 from veche.api import Api, Call
 from veche.api.openapi import document
@@ -73,7 +73,7 @@ def test_who_may_ask_is_said() -> None:
     assert operation("/things/{thing_id}", "delete")["security"] == [{"session": ["verified"]}]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("path", "method", "status", "kind"),
     [
         ("/things", "post", "201", "application/json"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from appservices.payments.core.orders.mandate import ChargeOrder, MandateOrder
+from tests.support.tables import each_row
 from veche.contracts.payments.invoice import InvoiceCard
 from veche.contracts.payments.invoice_api import InvoiceBody
 from veche.protocol.errors import MalformedError
@@ -49,9 +50,7 @@ WHOLE: list[tuple[type[Any], str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("form", "name", "rest"), WHOLE, ids=lambda one: getattr(one, "__name__", "")
-)
+@each_row(("form", "name", "rest"), WHOLE)
 def test_only_what_can_be_shown_is_a_title(
     form: type[Any], name: str, rest: dict[str, Any]
 ) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.support.tables import each_row
 from veche.messaging.jobs import RETRY_MS_MAX, retry_delay_ms
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("attempts", "delay_ms"),
     [(1, 1_000), (2, 2_000), (9, 256_000), (10, RETRY_MS_MAX), (10**9, RETRY_MS_MAX)],
 )

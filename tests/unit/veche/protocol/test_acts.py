@@ -99,7 +99,7 @@ def test_a_token_cannot_be_made_in_another_way() -> None:
         token.commitment = b""  # type: ignore[misc]  # the point
 
 
-@pytest.mark.parametrize("key", sorted(FORM))
+@each_row("key", sorted(FORM))
 def test_a_receipt_is_for_no_other_effect(key: str) -> None:
     with pytest.raises(ActRequiredError, match="another act"):
         verify_act_token(receipt(), {**FORM, key: "other"})
@@ -130,7 +130,7 @@ def test_a_changed_receipt_is_refused(name: str, value: str) -> None:
         verify_act_token(changed(name, value), FORM)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "value"),
     [("v", 2), ("i", "short"), ("e", "x" * (ENTRY_BYTES_MAX + 1)), ("proof", ""), ("e", None)],
 )
@@ -149,7 +149,7 @@ def test_parsers_refuse_garbage_and_raise_nothing_else(text: str) -> None:
             continue
 
 
-@pytest.mark.parametrize("name", ["", "Lindenau", "a b", "-a", "a" * 129])
+@each_row("name", ["", "Lindenau", "a b", "-a", "a" * 129])
 def test_an_organisation_has_a_lower_case_name(name: str) -> None:
     with pytest.raises(ActRequiredError, match="name of an organisation"):
         make_entry(name, ActClass.MESSAGE, AT_MS, 1, bytes(32))

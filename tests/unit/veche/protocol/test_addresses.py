@@ -39,7 +39,7 @@ def test_whoever_made_a_file_cannot_make_its_reader_fall_over(
         Site(url)
 
 
-@pytest.mark.parametrize("url", NONE[:-1])
+@each_row("url", NONE[:-1])
 def test_nobody_is_asked_at_an_address_that_is_none(url: str) -> None:
     section = ProviderSection.model_validate({"url": url, "networks": ("10.0.0.0/8",)})
     with pytest.raises(ConfigError, match="should be as https://"):

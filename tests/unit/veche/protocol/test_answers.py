@@ -3,7 +3,6 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -379,7 +378,7 @@ def test_bare_words_pass_closed_prompts() -> None:
     assert read(said(words("1")), closed, standing(PROMPT)) == Chosen(ID, "pay", None, "text")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("state", "reason"),
     [
         (PromptState.ANSWERED, RefusalReason.DOUBLED),

@@ -91,7 +91,7 @@ def signed(kind: str = "payment", **changes: Any) -> dict[str, Any]:
     return BrowserKey().signed({"v": 1, **asked(kind, **changes), "at_ms": 5})
 
 
-@pytest.mark.parametrize("kind", SHOWN)
+@each_row("kind", SHOWN)
 def test_what_is_signed_is_what_was_received(kind: str) -> None:
     received = signed(kind)
 
@@ -111,7 +111,7 @@ def test_each_kind_shows_its_own_fields(kind: str, other: str) -> None:
             parse(AskedApproval, content)
 
 
-@pytest.mark.parametrize("kind", SHOWN)
+@each_row("kind", SHOWN)
 def test_no_field_is_missing_and_none_is_added(kind: str) -> None:
     optional = {"cap", "period", "until_ms", "key", "documents", "hand", "title_sha256"}
     for field in SHOWN[kind].keys() - optional:
@@ -235,7 +235,7 @@ def test_a_field_without_a_value_is_not_asked() -> None:
     assert json.loads(shown_bytes(shown)) == {"what": "x", "text": "y"}
 
 
-@pytest.mark.parametrize("nonce", ["", NONCE[1:], NONCE + "a", NONCE.upper(), "1" * 32])
+@each_row("nonce", ["", NONCE[1:], NONCE + "a", NONCE.upper(), "1" * 32])
 def test_a_nonce_has_its_form(nonce: str) -> None:
     with pytest.raises(MalformedError):
         parse(AskedApproval, {**asked(), "nonce": nonce})

@@ -20,7 +20,7 @@ def nested(levels: int) -> dict[str, Any]:
     return value
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "data"),
     [
         ({}, "{}"),

@@ -83,7 +83,7 @@ def test_a_command_is_one_word_in_any_language(mark: str, word: str, command: Co
     assert parsed(text, "ru") == ParsedCommand(command, "")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "argument"),
     [
         ("language de", "de"),
@@ -228,7 +228,7 @@ def test_an_argument_is_published_in_both_spellings() -> None:
 # --- words --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_command_that_help_shows_can_be_typed(language: str) -> None:
     shown = message.body(help_doc(KERNEL_COMMANDS, CATALOGUE, language))
 

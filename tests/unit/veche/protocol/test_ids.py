@@ -24,7 +24,7 @@ def test_ulids_sort_by_time(at_ms: int) -> None:
     assert ulid(at_ms, b"\xff" * 10) < ulid(at_ms + 1, bytes(10))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("at_ms", "entropy"),
     [(-1, bytes(10)), (MS_MAX + 1, bytes(10)), (0, bytes(9)), (0, bytes(11))],
 )

@@ -189,9 +189,7 @@ def test_no_key_that_means_something_to_clients_may_stand_beside_the_text(key: s
         message.text(SIMPLE, payload={key: {}})
 
 
-@pytest.mark.parametrize(
-    "value", [{"x": 1.5}, {"x": 2**53}, {"x": "\ud800"}, {1: "x"}, {"x": {"y": [b"z"]}}]
-)
+@each_row("value", [{"x": 1.5}, {"x": 2**53}, {"x": "\ud800"}, {1: "x"}, {"x": {"y": [b"z"]}}])
 def test_a_payload_without_canonical_json_is_refused(value: dict[Any, Any]) -> None:
     with pytest.raises(MalformedError, match=r"org\.veche\.x"):
         message.text(SIMPLE, payload={"org.veche.x": value})

@@ -162,7 +162,7 @@ def test_minor_units_are_those_of_iso_4217(currency: str, digits: int) -> None:
     assert minor_digits(currency) == digits
 
 
-@pytest.mark.parametrize("currency", ["eur", "EURO", "", "XYZ"])
+@each_row("currency", ["eur", "EURO", "", "XYZ"])
 def test_unknown_currencies_have_no_minor_units(currency: str) -> None:
     with pytest.raises(MalformedError, match="currency"):
         minor_digits(currency)
@@ -203,7 +203,7 @@ def test_an_amount_in_whole_units(money: Money, text: str) -> None:
     assert as_decimal_text(money) == text
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("language", "shown"),
     [
         ("en", "1,234.50 EUR"),

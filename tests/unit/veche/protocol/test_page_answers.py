@@ -87,7 +87,7 @@ def test_what_does_not_count_in_the_room_does_not_count_on_a_page(
     assert judge_answer(answer(**changes), standing(PROMPT, state=state)) == Refused(ID, reason)
 
 
-@pytest.mark.parametrize("trust", Trust)
+@each_row("trust", Trust)
 def test_a_page_needs_the_trust_that_the_prompt_asks_for(trust: Trust) -> None:
     found = judge_answer(answer(trust=trust), standing(a_prompt(min_trust="verified")))
 

@@ -197,7 +197,7 @@ def test_a_prompt_may_close_without_an_answer(reason: Any) -> None:
 # --- reactions ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("count", "keys"),
     [
         (0, ()),
@@ -273,7 +273,7 @@ def test_a_malformed_prompt_is_refused_and_the_field_named(
         parse(Prompt, GOOD | changes)
 
 
-@pytest.mark.parametrize("missing", ["v", "id", "scope", "expires_at_ms"])
+@each_row("missing", ["v", "id", "scope", "expires_at_ms"])
 def test_a_prompt_that_lacks_a_field_is_refused(missing: str) -> None:
     with pytest.raises(MalformedError, match=missing):
         parse(Prompt, {k: v for k, v in GOOD.items() if k != missing})

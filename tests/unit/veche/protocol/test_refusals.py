@@ -3,8 +3,6 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.support.prompts import a_prompt
 from tests.support.rendered import check_message
 from tests.support.tables import each_row
@@ -43,7 +41,7 @@ def test_every_refusal_says_what_is_wrong_and_that_nothing_changed_in_every_lang
         assert "{" not in message.body(doc)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_reason_has_words_of_its_own(language: str) -> None:
     texts = {told(reason, language=language) for reason in RefusalReason}
 

@@ -59,7 +59,7 @@ def test_one_learns_what_the_organisation_did() -> None:
     }
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 33])
+@each_row("count", [0, 1, 2, 33])
 def test_any_number_of_acts_is_proven(count: int) -> None:
     assert len(verify_acts(acts_file(some_acts(count)), KEYS).acts) == count
 
@@ -104,7 +104,7 @@ def test_what_is_not_proven_is_refused_for_its_reason(file: Any, fault: str) -> 
     assert verdict(file) == fault
 
 
-@pytest.mark.parametrize(
+@each_row(
     "changes",
     [
         {"agency": "other"},

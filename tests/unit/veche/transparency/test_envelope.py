@@ -125,7 +125,7 @@ def test_signatures_of_one_signer_have_a_bound() -> None:
         envelope.verify({**BODY, "signatures": {TOWN: many}}, TOWN, KEYS)
 
 
-@pytest.mark.parametrize("value", [1.5, 2**53, "\ud800", b"x"])
+@each_row("value", [1.5, 2**53, "\ud800", b"x"])
 def test_what_has_no_canonical_json_is_neither_signed_nor_verified(value: object) -> None:
     with pytest.raises(MalformedError):
         envelope.sign({"x": value}, TOWN, KEY)
@@ -227,7 +227,7 @@ def test_of_crafted_signatures_only_the_honest_one_verifies() -> None:
     assert sum(verdicts) == 1
 
 
-@pytest.mark.parametrize(("key_bytes", "signature_bytes"), [(31, 64), (33, 64), (32, 63), (32, 65)])
+@each_row(("key_bytes", "signature_bytes"), [(31, 64), (33, 64), (32, 63), (32, 65)])
 def test_other_lengths_are_never_right(key_bytes: int, signature_bytes: int) -> None:
     key, message = envelope.public_key(KEY), b"m"
     signature = KEY.sign(message).signature

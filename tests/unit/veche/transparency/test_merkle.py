@@ -81,7 +81,7 @@ def test_roots_are_as_published(size: int) -> None:
     assert sha256().digest() == EMPTY_ROOT
 
 
-@pytest.mark.parametrize("place", INCLUSIONS)
+@each_row("place", INCLUSIONS)
 def test_inclusion_proofs_are_as_published(place: tuple[int, int]) -> None:
     index, size = place
     path = inclusion_proof(HASHES[:size], index)
@@ -90,7 +90,7 @@ def test_inclusion_proofs_are_as_published(place: tuple[int, int]) -> None:
     assert includes(bytes.fromhex(ROOTS[size]), ENTRIES[index], index, size, path)
 
 
-@pytest.mark.parametrize("between", CONSISTENCIES)
+@each_row("between", CONSISTENCIES)
 def test_consistency_proofs_are_as_published(between: tuple[int, int]) -> None:
     old, new = between
     path = consistency_proof(HASHES[:new], old)

@@ -171,7 +171,7 @@ class TestKeys:
         with pytest.raises(MalformedError):
             read_verifier_key(text)
 
-    @pytest.mark.parametrize("name", ["", "a b", "a+b", "ж", "n" * 256])
+    @each_row("name", ["", "a b", "a+b", "ж", "n" * 256])
     def test_nobody_signs_in_a_name_that_cannot_be_read(self, name: str) -> None:
         with pytest.raises(ValueError, match="name"):
             NoteSigner(name, bytes(32))

@@ -11,7 +11,6 @@
  * @property {unknown} [error] why it failed
  */
 import { forgetSession, keepSession, loadSession } from "./session.js";
-import { signIn, signUp } from "./signing_up.js";
 
 /** @type {Account} */
 let current = { phase: "none" };
@@ -52,11 +51,13 @@ export async function openKept() {
  * @param {{username: string, password: string, token?: string}} wanted
  */
 export async function makeAccount(baseUrl, wanted) {
+    const { signUp } = await import("./signing_up.js");
     await openWith(await signUp(baseUrl, wanted));
 }
 
 /** @param {string} baseUrl @param {Record<string, unknown>} how of /login */
 export async function enterAccount(baseUrl, how) {
+    const { signIn } = await import("./signing_up.js");
     await openWith(await signIn(baseUrl, how));
 }
 

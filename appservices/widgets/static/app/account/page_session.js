@@ -35,6 +35,10 @@ async function enter() {
     const begun = await call("POST", "/_veche/sessions/v1/link", { body: { secret } });
     keepOwn(begun.id);
     begin(begun);
+    // The bots speak the language of the app from now on.
+    const language = currentLanguage();
+    if (begun.language !== language)
+        await call("PUT", "/_veche/sessions/v1/language", { body: { language } }).catch(() => {});
 }
 
 /** Renews the session by itself, and gives links to the app's other tabs. */

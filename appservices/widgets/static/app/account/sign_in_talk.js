@@ -50,6 +50,7 @@ export function readTalk() {
         const me = client.getUserId() ?? "";
         const look = (/** @type {import("matrix-js-sdk").MatrixEvent} */ event) => {
             const room = client.getRoom(event.getRoomId());
+            if (event.getSender() === me) return;
             if (!room || !isSignInTalk(event.getSender() ?? "", event.getContent())) return;
             const events = room.getLiveTimeline().getEvents();
             const read = room.getEventReadUpTo(me);

@@ -1,6 +1,7 @@
 /** What went wrong with an account, in plain words. */
 import { plural, t } from "../../kit/i18n.js";
 import { AccountError } from "./signing_up.js";
+import { storageWords } from "./storage_words.js";
 
 const SECOND_MS = 1000;
 
@@ -42,7 +43,7 @@ export function accountTrouble(error) {
                 ),
             };
         }
-        case "ORG.VECHE.INVITATION_NEEDED":
+        case "invitation_needed":
             return {
                 field: "",
                 text: t(
@@ -64,16 +65,4 @@ export function accountTrouble(error) {
         default:
             return { field: "", text: t("The server refused: {said}", { said: message }) };
     }
-}
-
-/** @param {unknown} error @returns {string} */
-export function storageWords(error) {
-    const name = error instanceof DOMException ? error.name : "";
-    if (name === "QuotaExceededError")
-        return t("This device has no room left. Delete something, then try again.");
-    if (["SecurityError", "InvalidStateError", "UnknownError", "NotAllowedError"].includes(name))
-        return t(
-            "This browser keeps nothing for this page. Is this a private window? Open Veche in an ordinary one.",
-        );
-    return t("Something went wrong here. Reload the page, then try again.");
 }

@@ -23,9 +23,12 @@ export async function protect({ client }) {
     const crypto = /** @type {any} */ (client.getCrypto());
     const key = await crypto.createRecoveryKeyFromPassphrase(); // without a phrase: random
     // The first upload of these keys needs no password (MSC3967); replacing them would.
-    await crypto.bootstrapCrossSigning({
-        authUploadDeviceSigningKeys: (/** @type {any} */ make) => make(null),
-    });
+    // Begun again, it has the identity already, and secret storage that nobody can open any more.
+    const { privateKeysCachedLocally: here } = await crypto.getCrossSigningStatus();
+    if (!here.masterKey || !here.selfSigningKey || !here.userSigningKey)
+        await crypto.bootstrapCrossSigning({
+            authUploadDeviceSigningKeys: (/** @type {any} */ make) => make(null),
+        });
     await crypto.bootstrapSecretStorage({
         createSecretStorageKey: async () => key,
         setupNewSecretStorage: true, // begun anew if an earlier key was never confirmed

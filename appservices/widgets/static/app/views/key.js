@@ -4,7 +4,7 @@ import { VecheElement, banner, button, field, spinner } from "../../kit/elements
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { save } from "../../kit/save.js";
-import { storageWords } from "../account/words.js";
+import { storageWords } from "../account/storage_words.js";
 
 /** How many groups of the key are asked back. */
 const ASKED = 2;

@@ -214,7 +214,12 @@ export class AppSignIn extends VecheElement {
                     ${button({ label: t("Confirm"), type: "submit", is_busy: this.isBusy })}
                     ${button({ label: t("Later"), style: "secondary", press: () => this._leave() })}
                 </div>
-            </form>`;
+            </form>
+            <p>
+                <a href=${hrefOf("chats", "verify", account().session?.userId ?? "")}
+                    >${t("Confirm it by another device instead")}</a
+                >
+            </p>`;
     }
 
     render() {

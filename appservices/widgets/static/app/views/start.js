@@ -85,7 +85,9 @@ export class AppStart extends VecheElement {
         const username = String(form.get("username")).trim().toLowerCase();
         const password = String(form.get("password"));
         this.wrong = {
-            username: NAME.test(username) ? undefined : accountTroubleOf("M_INVALID_USERNAME"),
+            username: NAME.test(username)
+                ? this.wrong.username // as it was found while one typed
+                : accountTroubleOf("M_INVALID_USERNAME"),
             password:
                 password.length < PASSPHRASE_CHARACTERS_MIN
                     ? accountTroubleOf("M_PASSWORD_TOO_SHORT")

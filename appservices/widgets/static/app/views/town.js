@@ -34,9 +34,7 @@ export class AppTown extends View {
     }
 
     get heading() {
-        return this.site
-            ? t("Welcome to {town}", { town: inOwnLanguage(this.site.name) })
-            : t("Welcome");
+        return inOwnLanguage(this.site?.name ?? null) || t("Welcome");
     }
 
     /** @param {AbortSignal} signal */
@@ -96,7 +94,7 @@ export class AppTown extends View {
             office.services.map((service) => ({ office, service })),
         );
         return html`<section aria-labelledby="town-services">
-            <div class="section-head">
+            <div class="town-head">
                 <h2 id="town-services">${t("Services")}</h2>
                 <a href=${hrefOf("services")}>${t("All services")}</a>
             </div>

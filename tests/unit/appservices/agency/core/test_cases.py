@@ -56,6 +56,7 @@ from appservices.agency.core.inputs import (
     Write,
 )
 from appservices.agency.core.states import Happened, Role, State, TimerKind
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import (
     ANSWERS,
     AUDITOR,
@@ -323,7 +324,7 @@ class TestRefusal:
         play = claimed().do(Refuse(CLERK, "no_right", "Section 99", "No."))
         assert "Law: Section 99" in play.said()
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("reason", "text", "expected"),
         [
             ("nothing", "No.", RefusalReason.UNKNOWN),

@@ -134,7 +134,7 @@ class TestQuietHours:
     NIGHT = QuietHours(dt.time(22), dt.time(7))
     NOON = QuietHours(dt.time(12), dt.time(13, 30))
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("moment", "expected"),
         [
             ("2025-11-24T21:59", "2025-11-24 21:59:00"),

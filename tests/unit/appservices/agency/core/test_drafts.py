@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 import attrs
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from appservices.agency.core.drafts import (
     shown_draft,
     with_draft,
 )
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import context, example
 from veche.protocol.forms import parse_value
 from veche.protocol.forms.models import Field, FieldKind, Form
@@ -94,7 +94,7 @@ def test_what_is_not_in_a_draft_stays() -> None:
     assert after.values == {"child_name": "Anna Weber", "born_on": "2020-03-12"}
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@each_row("mode", list(Mode))
 def test_while_the_review_is_shown_the_chat_sends_what_it_shows(mode: Mode) -> None:
     before = attrs.evolve(EMPTY, mode=mode)
 

@@ -450,7 +450,7 @@ def _long(case: Case, length: int) -> Case:
 
 
 class TestTheHistoryHasABound:
-    @pytest.mark.parametrize(
+    @each_row(
         "heard", [Return(CLERK), AskMore(CLERK, "Which?"), Reply(CLERK, "Soon."), AskHuman("When?")]
     )
     def test_what_only_makes_it_longer(self, heard: Input) -> None:

@@ -115,7 +115,7 @@ class TestUnreachableSteps:
         with pytest.raises(ServiceFileError, match="can never be reached"):
             service(steps=[FORM, message, REVIEW], review=review)
 
-    @pytest.mark.parametrize(
+    @each_row(
         "condition",
         [
             "zone == 'north' or zone == 'south'",

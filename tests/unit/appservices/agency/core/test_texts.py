@@ -65,6 +65,7 @@ from appservices.agency.core.texts.words import (
 )
 from appservices.agency.core.texts_section import TITLE_CHARACTERS_MAX
 from tests.support.catalogues import catalogue_problems
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import (
     ANSWERS,
     CLERK,
@@ -197,7 +198,7 @@ def large(sign: str) -> tuple[ServiceDefinition, dict[str, Any]]:
     return read_service(dumped(data)), {f"f{n}": sign * 9_000 for n in range(10)} | {"c": "c1"}
 
 
-@pytest.mark.parametrize("sign", ["ж", "😀", '"', "&"])
+@each_row("sign", ["ж", "😀", '"', "&"])
 def test_everything_fits_into_an_event(sign: str) -> None:
     definition, answers = large(sign)
     effects = story(definition, answers, sign * TEXT_CHARACTERS_MAX, "en")
@@ -217,7 +218,7 @@ def test_every_question_of_a_large_form_fits_into_an_event(sign: str) -> None:
         play.do(filled({}), filled({f"f{len(play.outcome.case.history)}": sign}))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_a_case_is_told_in_the_language_of_the_person(language: str) -> None:
     play = Play.opened(example(), language).do(filled(ANSWERS), RoomMade(), Claim(CLERK))
     play.do(Refuse(CLERK, "no_right", "", "No."))
@@ -230,7 +231,7 @@ def test_a_case_is_told_in_the_language_of_the_person(language: str) -> None:
     assert ("How to appeal" in told) is (language == "en")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_a_document_is_written_in_the_language_of_the_person(language: str) -> None:
     play = Play.opened(example(), language).do(filled(ANSWERS), RoomMade())
     play.do(Claim(CLERK), Approve(CLERK), DocumentFailed("x"))
@@ -252,7 +253,7 @@ def test_text_and_html_have_the_same_words() -> None:
 
 
 class TestWords:
-    @pytest.mark.parametrize("language", LANGUAGES)
+    @each_row("language", LANGUAGES)
     def test_every_state_event_role_and_reason_has_words(self, language: str) -> None:
         localizer = context(language=language).person
         words = [
@@ -304,7 +305,7 @@ class TestMenu:
         assert [c.label for c in question.choices][:3] == ["Permit (a)", "permit. (b)", "112 (c)"]
         assert list(asked(question))
 
-    @pytest.mark.parametrize("language", LANGUAGES)
+    @each_row("language", LANGUAGES)
     def test_a_service_is_introduced(self, language: str) -> None:
         question = intro_question(example(), context(language=language))
         words = body(question.intro)
@@ -314,7 +315,7 @@ class TestMenu:
         assert example().deadline.law.text(language) in words
         assert [choice.id for choice in question.choices] == ["start", "menu"]
 
-    @pytest.mark.parametrize("language", LANGUAGES)
+    @each_row("language", LANGUAGES)
     def test_help_names_every_command(self, language: str) -> None:
         words = body(help_doc(context(language=language), is_whole=True))
         assert all(command.word(language) in words for command in ROOM_COMMANDS)

@@ -16,6 +16,7 @@ from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.offering import Offering
 from appservices.agency.service.offices import open_workplaces
 from appservices.agency.service.views import CheckBody
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import EXAMPLE, NOW_MS, ROOT, context, example, service
 from tests.unit.appservices.agency.service.test_offices import opened
 from veche.protocol.errors import NotFoundError, TooLargeError
@@ -64,7 +65,7 @@ def test_what_no_word_fits_exactly_is_found_as_a_bot_would_understand_it(query: 
     assert offering().search("zeppelin", "en").offices == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_one_service_is_told_whole_in_every_language(language: str) -> None:
     found = offering().read(OFFICE, "change-of-address", language, NOW_MS)
 
@@ -90,7 +91,7 @@ def demo_office() -> Offering:
     return Offering(open_workplaces(section, "x.test", CATALOGUE))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_service_of_the_demo_is_listed_and_told_whole(language: str) -> None:
     whole = demo_office()
 

@@ -130,7 +130,7 @@ def test_a_duty_may_be_that_of_a_whole_desk() -> None:
     assert [one.staff.id for one in workplace.with_duty("head-of-office")] == ["carol"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("office", "complaint"),
     [
         ({"staff": [CAROL]}, "nobody has the duty 'head-of-office'"),

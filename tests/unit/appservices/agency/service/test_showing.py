@@ -12,6 +12,7 @@ from appservices.agency.core.inputs import AskHuman, Refuse
 from appservices.agency.core.states import State
 from appservices.agency.service.showing import Shown, case_view, form_fields, line_view
 from appservices.agency.store import CaseFile
+from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import (
     ANSWERS,
     CLERK,
@@ -160,14 +161,14 @@ def test_a_question_to_the_office_is_shown_with_its_term() -> None:
     assert found.question.due_at_ms > NOW_MS
 
 
-@pytest.mark.parametrize("topic", ["form", "approve", "more", "withdraw"])
+@each_row("topic", ["form", "approve", "more", "withdraw"])
 def test_the_persons_questions_are_shown(topic: str) -> None:
     found = case_view(shown(submitted()), [kept_prompt(topic)], {})
 
     assert [(one.topic, one.text) for one in found.prompts] == [(topic, "What is it?")]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "kept",
     [
         kept_prompt("claim"),

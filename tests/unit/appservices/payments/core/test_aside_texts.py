@@ -6,7 +6,6 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import pytest
 
 from appservices.payments.core.commands import COMMANDS
 from appservices.payments.core.dispute import Dispute, DisputeState, End
@@ -27,6 +26,7 @@ from appservices.payments.core.texts import escrow as escrow_texts
 from appservices.payments.core.texts.dispute import DisputeView, Side
 from appservices.payments.core.texts.escrow import ADDRESSES_CHARACTERS_MAX, EscrowView
 from appservices.payments.core.texts.views import Party
+from tests.support.tables import each_row
 from veche.protocol.approval import TEXT_CHARACTERS_MAX, showable
 from veche.protocol.commands import read_command
 from veche.protocol.message import body
@@ -100,7 +100,7 @@ def dispute(state: DisputeState, end: End | None = None) -> DisputeView:
     return DisputeView(one, ALICE, BOB, "EUR", "vase", "broken", "whole", "fair")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_no_answer_to_a_question_is_a_command(language: str) -> None:
     said = localizer(language)
     labels = [CATALOGUE.text(language, label) for label in LABELS]
@@ -114,7 +114,7 @@ def test_no_answer_to_a_question_is_a_command(language: str) -> None:
             assert found is None, words
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_each_state_of_an_escrow_is_said_to_everybody(language: str) -> None:
     for state, role in itertools.product(EscrowState, Role):
         for why in ("no_cover", "frozen", "over_day_limit", "guarded", "too_late", "failed"):
@@ -135,7 +135,7 @@ def test_only_the_buyer_learns_why_nothing_was_put_aside() -> None:
     assert "enough" not in seller
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_what_is_signed_of_an_escrow_can_be_shown_however_long_the_names_are(
     language: str,
 ) -> None:
@@ -159,7 +159,7 @@ def test_what_is_signed_of_an_escrow_can_be_shown_however_long_the_names_are(
         assert one.address in funding
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_what_is_signed_to_decide_says_who_gets_what(language: str) -> None:
     said = localizer(language)
     text = escrow_texts.shown_vote(escrow(EscrowState.FUNDED), 600, said)
@@ -169,7 +169,7 @@ def test_what_is_signed_to_decide_says_who_gets_what(language: str) -> None:
     assert said.money(400, "EUR") in text
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_each_state_of_a_dispute_is_said_to_each_side(language: str) -> None:
     for view, side in itertools.product(_disputes(), Side):
         text = body(dispute_texts.dispute_doc(view, side, localizer(language)))
@@ -185,7 +185,7 @@ def _disputes() -> Iterator[DisputeView]:
             yield dispute(state)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_what_is_wrong_is_said_with_what_would_be_right(language: str) -> None:
     said = localizer(language)
     now = Now(1_790_000_000_000, language, "Europe/Berlin")

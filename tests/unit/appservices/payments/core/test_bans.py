@@ -1,12 +1,10 @@
 """What a person forbids themselves, as it is typed."""
 
-import pytest
-
 from appservices.payments.core.bans import BanOrder, BanProblem, read_ban
 from tests.support.tables import each_row
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "order"),
     [
         ("gambling 90 days", BanOrder("gambling", 90)),

@@ -1,7 +1,5 @@
 """What is typed to share a bill, and what is asked back."""
 
-import pytest
-
 from appservices.payments.core.bill import Sharer
 from appservices.payments.core.bill_order import (
     WEIGHT_MAX,
@@ -30,7 +28,7 @@ def test_an_amount_some_names_and_what_it_is_for() -> None:
     assert order.reference == "dinner at Ida's"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "typed",
     [
         "60 @alice @bob dinner",
@@ -46,7 +44,7 @@ def test_names_stand_where_they_like(typed: str) -> None:
     assert [one.who for one in order.sharers] == ["alice", "bob"]
 
 
-@pytest.mark.parametrize("word", ["@me", "@Ich", "@я", "@me:1"])
+@each_row("word", ["@me", "@Ich", "@я", "@me:1"])
 def test_who_asks_may_have_a_share_too(word: str) -> None:
     assert read(f"60 EUR {word} @bob").sharers == (Sharer(""), Sharer("bob"))
 

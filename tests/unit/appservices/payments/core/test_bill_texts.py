@@ -2,8 +2,6 @@
 
 import itertools
 
-import pytest
-
 from appservices.payments.core.bill import BillState
 from appservices.payments.core.bill_order import BillOrder, BillProblem, read_bill
 from appservices.payments.core.commands import COMMANDS, DELIVER
@@ -12,6 +10,7 @@ from appservices.payments.core.texts import bill, extras, paying
 from appservices.payments.core.texts.bill import BillView, ShareView
 from appservices.payments.core.texts.views import Party
 from tests.support.rendered import check_message
+from tests.support.tables import each_row
 from tests.unit.appservices.payments.core.test_texts import ALICE, BOB, NOW_MS, localizer, view
 from veche.protocol import message
 from veche.protocol.commands import read_command
@@ -64,7 +63,7 @@ def documents(language: str) -> list[Doc]:
     ]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_text_obeys_the_rules_of_every_message(language: str) -> None:
     for doc in documents(language):
         check_message(message.text(doc))
@@ -78,7 +77,7 @@ def test_no_language_says_it_in_the_words_of_another() -> None:
         assert same == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_the_examples_in_each_language_are_read(language: str) -> None:
     one = localizer(language)
     bill_line = one.text("split 60.00 {currency} @alice @bob:2 dinner", currency="EUR")

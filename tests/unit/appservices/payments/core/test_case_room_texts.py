@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import attrs
-import pytest
 
 from appservices.payments.core.commands import DISPUTE, ESCROW
 from appservices.payments.core.dispute import LIVE, DisputeState, End
@@ -78,7 +77,7 @@ def test_what_an_organisation_cannot_do_in_the_room_is_said() -> None:
     assert "if they are sent here by: Alice." in words
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_questions_news_and_reminders_are_said_in_each_language(language: str) -> None:
     said, seen = localizer(language), dispute(DisputeState.AT_DESK)
     deal = escrow(EscrowState.FUNDED)

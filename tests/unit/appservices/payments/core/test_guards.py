@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 
-import pytest
-
 from appservices.payments.core.guards import GuardOrder, GuardTerms, is_weaker, read_guards
 from appservices.payments.core.order import OrderProblem
 from tests.support.tables import each_row
@@ -102,7 +100,7 @@ def test_what_is_weaker_than_two_of_two_above_an_amount(new: GuardTerms, *, weak
     assert is_weaker(new, GuardTerms(frozenset({1, 2}), 2, 200)) == weaker
 
 
-@pytest.mark.parametrize("count", range(1, GUARDIANS_MAX + 1))
+@each_row("count", range(1, GUARDIANS_MAX + 1))
 def test_k_approvals_let_a_payment_go_and_n_less_k_plus_one_others_end_it(count: int) -> None:
     for needed in range(1, count + 1):
         for standings in itertools.product(Standing, repeat=count):

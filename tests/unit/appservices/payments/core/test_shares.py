@@ -72,7 +72,7 @@ def test_what_a_cap_leaves_over_is_the_payees_own() -> None:
     assert amounts(1_000, share(per_mille=500, max_minor=100)) == [("baker", 100)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("shares", "problem"),
     [
         ([share(per_mille=600), share(per_mille=401)], SplitProblem.SHARES),

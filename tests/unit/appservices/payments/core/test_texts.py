@@ -3,7 +3,6 @@
 import itertools
 
 import attrs
-import pytest
 
 from appservices.payments.core.limits import LimitKind, OwnLimit
 from appservices.payments.core.mandate import ChargeProblem, MandateState
@@ -32,6 +31,7 @@ from appservices.payments.core.texts.views import (
     named,
 )
 from tests.support.rendered import check_message
+from tests.support.tables import each_row
 from veche.contracts.payments.invoice import InvoiceCard, InvoiceLine
 from veche.protocol import message, talk
 from veche.protocol.ids import UserId, derived_ulid
@@ -153,7 +153,7 @@ def documents(one: Localizer) -> list[Doc]:
     ]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_text_obeys_the_rules_of_every_message(language: str) -> None:
     for doc in documents(localizer(language)):
         check_message(message.text(doc))
@@ -192,7 +192,7 @@ def test_an_invoice_shows_its_only_line_unless_it_says_no_more_than_the_title() 
     assert "line 0: " not in message.body(invoice.invoice_doc(same, localizer("en")))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_the_example_in_each_language_is_an_order_that_is_read(language: str) -> None:
     example = localizer(language).text("pay bob 12.50 {currency} rent", currency="EUR")
     read = read_order(example.partition(" ")[2], ["EUR"])
@@ -209,7 +209,7 @@ def test_what_is_signed_of_a_mandate_names_both_caps_and_the_end() -> None:
     assert "until 24 November 2025" in words
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("notice_ms", "said"),
     [
         (0, "Debits are not announced before: each comes at once."),
@@ -228,7 +228,7 @@ def test_who_gives_a_mandate_reads_and_signs_when_debits_are_announced(
     assert said in message.body(mandate.proposal_doc(asked, localizer("en")))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_the_payout_in_each_language_is_one_that_is_read(language: str) -> None:
     doc = banks.payout_problem_doc(PayoutProblem.USAGE, "EUR", localizer(language))
     example = message.body(doc).splitlines()[-1].strip("`")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
-import pytest
 
 from appservices.payments.core.allowance import AllowanceOrder, read_allowance
 from appservices.payments.core.bans import BanOrder, read_ban
@@ -63,7 +62,7 @@ def argument(text: str, command: Command, language: str) -> str:
     return found.argument
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_example_that_is_shown_can_be_typed_as_it_is(language: str) -> None:
     spoken = localizer(language)
 
@@ -116,7 +115,7 @@ def test_no_choice_can_be_taken_for_a_command_in_any_language(language: str, lab
         assert read_command({"msgtype": "m.text", "body": said}, COMMANDS, spoken) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "expected"),
     [
         ("shop 5 EUR bread from @alice", ("shop 5 EUR bread", "@alice")),
@@ -132,7 +131,7 @@ def test_an_account_is_named_at_the_end_with_an_at_sign(
     assert purse_of(typed) == expected
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_guardians_see_whom_and_how_much_only_where_the_payer_lets_them(language: str) -> None:
     spoken = localizer(language)
     hidden = attrs.evolve(RULE, is_shown=False)
@@ -146,7 +145,7 @@ def test_guardians_see_whom_and_how_much_only_where_the_payer_lets_them(language
         assert "Alice" in said
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_whoever_did_not_approve_is_told_by_number_alone(language: str) -> None:
     said = body(denied_doc(PAYMENT, Tally(2, 1, 1, 0, 0), localizer(language)))
 
@@ -155,7 +154,7 @@ def test_whoever_did_not_approve_is_told_by_number_alone(language: str) -> None:
         assert one.address not in said
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_who_pays_from_anothers_account_does_not_learn_what_is_in_it(language: str) -> None:
     used = attrs.evolve(PAYMENT, user=Party("@bob:x", "Bob"))
 
@@ -167,7 +166,7 @@ def test_who_pays_from_anothers_account_does_not_learn_what_is_in_it(language: s
     assert "123" not in reasons.pop()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_the_longest_rule_that_there_is_can_be_signed(language: str) -> None:
     longest = Party("@" + "x" * 254, "n" * NAME_CHARACTERS_MAX)
     rule = RuleView(longest, (longest,) * 5, 5, 2**53 - 1, "EUR")

@@ -336,7 +336,7 @@ class TestOpening:
         assert first.open(past, plain) == [R.CREATED, R.IMPORTED_EVENT_EXPECTED]
         assert second.open(plain, past) == [R.CREATED, R.IMPORTED_EVENT_NOT_EXPECTED]
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("account", "allowance", "result"),
         [
             (NEVER, 1, R.ACCOUNT_NOT_FOUND),

@@ -152,7 +152,7 @@ class TestOrders:
 
 
 class TestTold:
-    @pytest.mark.parametrize("status", OrderStatus)
+    @each_row("status", OrderStatus)
     def test_statuses_are_read_as_written(self, status: OrderStatus) -> None:
         message = write_orders([order()], NOW_MS)
         said = [Status(message.id, order().id, status, "AC04")]
@@ -409,7 +409,7 @@ class TestRefusals:
     def test_what_is_no_message_of_a_bank_is_refused(self, data: bytes) -> None:
         refused(data)
 
-    @pytest.mark.parametrize(
+    @each_row(
         "prolog",
         [
             '<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>',

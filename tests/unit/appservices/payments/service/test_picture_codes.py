@@ -15,6 +15,7 @@ from PIL import Image, ImageFilter
 from appservices.payments.core.texts.pictures import PIXELS_MAX, PictureProblem
 from appservices.payments.service.picture_codes import SIDE_MAX, codes_in
 from tests.support.drawn_codes import beside, drawn, saved
+from tests.support.tables import each_row
 from veche.runtime.files.sandbox import in_sandbox
 
 if TYPE_CHECKING:
@@ -39,12 +40,12 @@ def photo(picture: Image.Image) -> Image.Image:
     return around.filter(ImageFilter.GaussianBlur(2))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
+@each_row("kind", ["PNG", "JPEG", "WEBP", "GIF"])
 def test_a_code_is_read_in_each_kind_of_picture(kind: str) -> None:
     assert codes_in(saved(drawn(LINK), kind)) == [LINK]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "taken",
     [
         lambda: photo(drawn(LINK)),
@@ -52,7 +53,6 @@ def test_a_code_is_read_in_each_kind_of_picture(kind: str) -> None:
         lambda: drawn(LINK).point(lambda value: 255 - value),
         lambda: drawn(LINK, scale=60),
     ],
-    ids=["photo", "transparent", "light on dark", "large"],
 )
 def test_a_code_is_read_as_people_have_it(taken: Callable[[], Image.Image]) -> None:
     picture = taken()

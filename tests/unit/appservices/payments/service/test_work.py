@@ -75,7 +75,7 @@ def test_what_is_put_back_stands_where_it_stood() -> None:
     assert queue.size == 0
 
 
-@pytest.mark.parametrize("place", [0, 1, 4_095, 7_999])
+@each_row("place", [0, 1, 4_095, 7_999])
 def test_the_work_that_breaks_a_block_is_found_in_few_tries(place: int) -> None:
     queue = Queue()
     entries = [queue.add(work()) for _ in range(ROWS_MAX)]

@@ -25,6 +25,7 @@ from appservices.signing.core.addition import (
 from appservices.signing.core.stampers import Stampers
 from tests.support.forgery import find, increment, page
 from tests.support.signing import NOW, Office, Person, ms, with_boxes
+from tests.support.tables import each_row
 from veche.documents.pdf import signing
 from veche.documents.pdf.appearance import Look
 from veche.documents.pdf.document import Document
@@ -325,7 +326,7 @@ class TestWhereTheFileIsNotSeen:
     def test_a_partys_signature_is_taken(self) -> None:
         check_claimed([claim_of(signed())], expected())
 
-    @pytest.mark.parametrize(
+    @each_row(
         ("changes", "reason"),
         [
             ({"document_sha256": bytes(32)}, "another document"),

@@ -101,7 +101,7 @@ def test_a_page_that_is_not_there_is_refused(page: int) -> None:
         seating([Seat("Sig1", "Alice", "x", Place(page))], [A4, A4], frozenset())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("size", "tight"),
     [
         (PageSize(595, 842, rotation=90), frozenset()),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import attrs
-import pytest
 
 from appservices.signing.core.parties import Party, PartyState, Role, Stage
 from appservices.signing.core.records import (
@@ -189,7 +188,7 @@ def test_a_card_says_who_sees_the_document_and_where_its_key_comes_from(
     assert (PAGE in private) == (page is not None)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_what_has_no_title_is_called_by_its_number(language: str) -> None:
     assert headed(session(), localizer(language)) == "Lease (Y0A1B2C3)"
     assert "Y0A1B2C3" in headed(blind(), localizer(language))

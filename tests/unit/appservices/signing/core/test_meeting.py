@@ -95,7 +95,7 @@ def test_the_id_of_a_guest_is_nobodys_account() -> None:
         assert not is_guest(other)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("one", "other", "is_same"),
     [
         ("Bob Brown", "bob  BROWN ", True),

@@ -46,7 +46,7 @@ def one(*wanted: Wanted, need: int | None = None) -> WantedStage:
     return WantedStage(wanted, need)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_what_the_bot_shows_as_examples_means_the_same_in_every_language(language: str) -> None:
     for example in (*ORDERS, GUEST_ORDER):
         shown = CATALOGUE.text(language, example)

@@ -141,7 +141,7 @@ def test_a_corner_of_a_page_that_is_too_small_has_no_room() -> None:
     assert area_at(Row.TOP, Side.LEFT, PageSize(228, 87), []) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("area", "is_fine"),
     [
         (Area(0, 0), True),

@@ -39,7 +39,7 @@ def test_what_spreadsheets_write_is_read(data: bytes, rows: list[list[str]]) -> 
     assert list(read_table(data)) == rows
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("data", "words"),
     [
         (b"a,b\n\xff", "UTF-8"),
@@ -71,7 +71,7 @@ def test_a_head_names_the_columns_of_the_template() -> None:
     assert columns == ["reference", "p1.name", "p2.user", "answers.rent", "answers.reference"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("head", "words"),
     [
         (

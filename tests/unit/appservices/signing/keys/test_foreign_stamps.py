@@ -12,6 +12,7 @@ from appservices.signing.keys.core.issuing import STAMP_POLICY
 from appservices.signing.keys.core.stamp_authority import RequestError, StampAuthority, refusal
 from tests.support.bank import Bank
 from tests.support.signing import NOW, Office, ms
+from tests.support.tables import each_row
 from tests.support.tsa import OpensslAuthority
 from veche.documents.pki import der
 from veche.documents.pki.cms import CmsError, der_of
@@ -53,7 +54,7 @@ def test_a_refusal_is_told_in_its_words() -> None:
         token_of_anybody(answer, REQUEST)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "answer",
     [
         b"",

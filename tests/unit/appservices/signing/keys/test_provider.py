@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from appservices.signing.keys.core.provider import DIGEST, KeyUnfitError, check_key, checked
+from tests.support.tables import each_row
 
 HASH = hashlib.sha256(b"what is signed").digest()
 
@@ -38,7 +39,7 @@ def test_rsa_is_taken_as_it_is() -> None:
     assert checked(_of(key), HASH, signature) == signature
 
 
-@pytest.mark.parametrize("signature", [b"", b"x", bytes(64), bytes(256)])
+@each_row("signature", [b"", b"x", bytes(64), bytes(256)])
 def test_what_the_key_did_not_sign_is_refused(signature: bytes) -> None:
     for key in (ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048)):
         with pytest.raises(KeyUnfitError, match="not signed by the certificate's key"):

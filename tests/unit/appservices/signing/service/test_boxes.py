@@ -26,6 +26,7 @@ from tests.support import uploads
 from tests.support.programs import program
 from tests.support.readers import by_pdfsig, by_pyhanko
 from tests.support.signing import Office
+from tests.support.tables import each_row
 from veche.documents.pdf.appearance import Look
 from veche.documents.pdf.document import Document
 from veche.documents.pdf.pages import page_count, page_number
@@ -185,7 +186,7 @@ def test_a_page_that_cannot_be_drawn_smaller_is_left_alone(content: bytes) -> No
     assert rectangles(out)["Sig1"][0] == 1
 
 
-@pytest.mark.parametrize(
+@each_row(
     "setting", ['paper: "a5"', 'paper: "us-letter"', "flipped: true", "width: 50pt, height: 50pt"]
 )
 def test_documents_of_any_size_get_a_page_of_signatures(setting: str) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import pytest
-
 from appservices.signing.core.parties import Party, Role, Stage
 from appservices.signing.core.records import Level, Matter, Member, Session, SessionEffect
 from appservices.signing.core.session import State
 from appservices.signing.service.laying import rules_of, seats_of
+from tests.support.tables import each_row
 from veche.protocol.ids import Ulid
 from veche.protocol.texts.catalogue import LANGUAGES
 
@@ -66,7 +65,7 @@ def test_stages_and_how_many_are_enough_are_said() -> None:
     )
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_two_of_three_are_said_in_each_language(language: str) -> None:
     rules = rules_of(session([Stage(("p1", "p2", "p3"), need=2)]), language)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from appservices.widgets.core.documents import (
     APP,
     APPROVE,
@@ -47,7 +45,7 @@ class TestPaths:
     def test_the_wallet_has_payments(self) -> None:
         assert document_at("/wallet/payments/01JD0000000000000000000001") is WALLET
 
-    @pytest.mark.parametrize(
+    @each_row(
         "path",
         [
             "/services/records/birth-certificate-copy",
@@ -98,6 +96,10 @@ class TestApp:
         assert app_document_at("/") is APP
         assert {app_document_at(path) for path in ("/keys", "/approve", "/x", "//", "")} == {None}
         assert document_at("/app.html") is None
+
+    @pytest.mark.parametrize("path", ["/services", "/services/a/b", "/cases/a", "/wallet", "/pay"])
+    def test_addresses_of_pages_that_it_shows_lead_into_it(self, path: str) -> None:
+        assert app_document_at(path) is APP
 
     def test_it_may_do_what_a_matrix_client_needs(self) -> None:
         found = directives(APP)

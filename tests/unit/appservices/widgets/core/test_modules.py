@@ -56,7 +56,7 @@ class TestImports:
     def test_a_comment_imports_nothing(self, text: str) -> None:
         assert Modules({"kit/x.js": text.encode()}).closure(["kit/x.js"]) == ("kit/x.js",)
 
-    @pytest.mark.parametrize("name", ["react", "https://elsewhere.example/x.js", "/x.js", "lit2"])
+    @each_row("name", ["react", "https://elsewhere.example/x.js", "/x.js", "lit2"])
     def test_other_names_are_refused(self, name: str) -> None:
         with pytest.raises(ConfigError, match="no import map knows"):
             imported("kit/x.js", f'import "{name}";')

@@ -6,7 +6,6 @@ import itertools
 from typing import Any
 
 import attrs
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -141,7 +140,7 @@ def test_no_key_is_an_unknown_key() -> None:
     assert judge(asked(), None, approval(), NOW_MS, RULES) is Verdict.KEY_UNKNOWN
 
 
-@pytest.mark.parametrize("state", AskedState)
+@each_row("state", AskedState)
 def test_only_what_is_open_is_approved(state: AskedState) -> None:
     expected = Verdict.GOOD if state is AskedState.OPEN else Verdict.OVER
 
@@ -209,7 +208,7 @@ def test_a_new_key_may_what_the_operator_does_not_hold(kind: Any, held: Any) -> 
     assert judge(asked(shown, kind), new, decline(), NOW_MS, rules) is Verdict.GOOD
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("minor", "spent_minor", "currency", "is_good"),
     [
         (2000, 0, "EUR", True),
@@ -328,7 +327,7 @@ def test_no_limit_is_above_what_was_set_a_day_before(changes: list[tuple[int, in
         assert limit.at(now_ms).minor <= max(old, default=0)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("changes", "limit"),
     [
         ({}, ("EUR", 5000)),
@@ -384,7 +383,7 @@ def test_a_code_is_good_for_its_enrolment() -> None:
     assert not is_code_of(enrolment(code_hash=None), "")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("age_ms", "is_good"),
     [
         (0, True),

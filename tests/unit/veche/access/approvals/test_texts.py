@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.support.tables import each_row
 from veche.access.approvals.core import Key, KeyKind, Rules, fingerprint, label_of
 from veche.access.approvals.texts import enrolled_doc
@@ -52,7 +50,7 @@ def test_a_key_that_does_not_wait_is_said_to_be_good_at_once() -> None:
     assert "may not approve" not in said(hold_ms=0)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_it_is_said_in_every_language(language: str) -> None:
     words = said("payment", "signature", "release", "mandate", language=language)
 

@@ -204,7 +204,7 @@ def test_only_what_can_be_a_secret_is_looked_for() -> None:
         assert core.token_hash(wrong) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     ["@alice:example.org", "  @alice:example.org\n", "@a:[::1]:8448", "@A=b/+_.-:localhost:8008"],
 )
@@ -235,7 +235,7 @@ def test_what_is_no_matrix_id_is_told(text: str) -> None:
         core.user_id_of(text)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "is_one"), [("0" * 26, True), ("0" * 25, False), ("all", False), ("\x00" * 26, False)]
 )
 def test_what_can_be_the_id_of_a_session(text: str, is_one: bool) -> None:

@@ -426,7 +426,7 @@ def long_lived() -> tuple[bytes, bytes, tuple[x509.Certificate, ...]]:
     return honest(), closed(town, honest(), at, proofs, second), authorities
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("years", "is_renewed", "offline", "online"),
     [
         (0.8, False, Verdict.SEALED, Verdict.SEALED),

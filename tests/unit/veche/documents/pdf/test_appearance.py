@@ -204,7 +204,7 @@ def test_a_signature_on_a_turned_page_is_upright_and_sealed() -> None:
     assert verdict(pdf).verdict is Verdict.SEALED
 
 
-@pytest.mark.parametrize(
+@each_row(
     "change",
     [
         pytest.param(replaced(b"/Matrix [0 1 -1 0 50 0]", b"/Matrix [0 -1 1 0 50 0]"), id="back"),
@@ -230,7 +230,7 @@ def test_a_picture_may_have_the_account_in_place_of_a_name() -> None:
     assert found.verdict is Verdict.SEALED
 
 
-@pytest.mark.parametrize(
+@each_row(
     "change",
     [
         lambda doc: _flip(doc, doc.rindex(b"/CIDFontType0C") + 300),
@@ -239,7 +239,6 @@ def test_a_picture_may_have_the_account_in_place_of_a_name() -> None:
         lambda doc: doc.replace(b"<0001> <0020>", b"<0001> <0039>", 1),
         lambda doc: doc.replace(b"/Encoding /Identity-H", b"/Encoding /Identity-V", 1),
     ],
-    ids=["file", "widths", "glyphs", "map", "encoding"],
 )
 def test_letters_of_another_font_are_red(change: Callable[[bytes], bytes]) -> None:
     doc = change(document())

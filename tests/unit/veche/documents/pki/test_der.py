@@ -25,7 +25,7 @@ def test_a_number_has_one_form(number: int) -> None:
         der.read_integer(b"\0" + body if not body[0] & 0x80 else b"\xff")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("dotted", "encoded"),
     [
         ("1.2.840.113549.1.7.2", "06092a864886f70d010702"),
@@ -78,7 +78,7 @@ def test_one_element_more_than_is_read_is_refused() -> None:
         der.children(body + der.integer(1))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("encoded", "definite"),
     [
         ("0403616263", "0403616263"),

@@ -461,7 +461,7 @@ def test_bytes_are_an_answer_or_refused(data: bytes) -> None:
             read_answer(one)
 
 
-@pytest.mark.parametrize("status", [1, 2, 3, 5, 6])
+@each_row("status", [1, 2, 3, 5, 6])
 def test_who_gives_no_answer_says_nothing(status: int) -> None:
     whole = der.sequence(der.tlv(10, bytes([status])))
 

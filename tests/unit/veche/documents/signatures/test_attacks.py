@@ -77,12 +77,12 @@ def verdict(pdf: bytes) -> Report:
     return judge(pdf, Trusted([attackers.office().root.certificate], NOW))
 
 
-@pytest.mark.parametrize("document", attacks.DOCUMENTS.values(), ids=attacks.DOCUMENTS.keys())
+@each_row("document", attacks.DOCUMENTS.values())
 def test_what_is_attacked_is_believed_before(document: Callable[[], bytes]) -> None:
     assert verdict(attackers.signed(document())).verdict is Verdict.SEALED
 
 
-@pytest.mark.parametrize("make", attacks.LIKE_ATTACKS.values(), ids=attacks.LIKE_ATTACKS.keys())
+@each_row("make", attacks.LIKE_ATTACKS.values())
 def test_what_looks_like_an_attack_and_is_none_is_believed(make: Callable[[], bytes]) -> None:
     found = verdict(make())
     assert found.verdict is Verdict.SEALED, found.findings

@@ -70,7 +70,7 @@ def test_a_signature_over_all_of_it_is_amber_and_names_who_signed(
     assert found.signers[0].at_ms is not None
 
 
-@pytest.mark.parametrize(
+@each_row(
     "options",
     [
         {"prefer_pss": True},
@@ -78,7 +78,6 @@ def test_a_signature_over_all_of_it_is_amber_and_names_who_signed(
         {"md_algorithm": "sha384", "prefer_pss": True},
         {"subfilter": SigSeedSubFilter.ADOBE_PKCS7_DETACHED},
     ],
-    ids=["pss", "sha512", "pss sha384", "adbe"],
 )
 def test_other_hashes_and_forms_are_read(options: dict[str, Any]) -> None:
     found = known(sign(packed_page(), identity("rsa2048"), **options))

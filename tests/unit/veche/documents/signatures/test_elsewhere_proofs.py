@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-import pytest
 from asn1crypto import ocsp as asn1_ocsp
 from asn1crypto import x509 as asn1_x509
 from hypothesis import given
@@ -19,6 +18,7 @@ from tests.support.elsewhere import Identity, packed_page, sign
 from tests.support.elsewhere import new_key as key_of
 from tests.support.forgery import last_contents
 from tests.support.responders import Responder, Said
+from tests.support.tables import each_row
 from tests.unit.veche.documents.signatures.test_elsewhere import NOW
 from veche.documents.pki import der
 from veche.documents.pki.cms import der_of
@@ -157,7 +157,7 @@ def reasons(report: Report) -> set[Reason]:
     return {one.reason for one in report.findings}
 
 
-@pytest.mark.parametrize("name", PLACES)
+@each_row("name", PLACES)
 def test_proofs_count_wherever_others_keep_them(name: str) -> None:
     report = judged(PLACES[name]())
 

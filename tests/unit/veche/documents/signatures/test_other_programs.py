@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import other_programs as files
 from tests.support.elsewhere import packed_page
+from tests.support.tables import each_row
 from veche.documents.signatures.judging import Trusted
 from veche.documents.signatures.report import Reason, Report, Verdict
 from veche.documents.signatures.words import words_of
@@ -116,7 +117,7 @@ def test_a_locked_file_is_called_so() -> None:
     assert [one.reason for one in judged(files.locked()).findings] == [Reason.LOCKED]
 
 
-@pytest.mark.parametrize("size", [9, 600, 700, 900])
+@each_row("size", [9, 600, 700, 900])
 def test_a_part_of_a_file_is_not_called_unsigned(size: int) -> None:
     found = judged(files.signed()[:size])
 
@@ -124,7 +125,7 @@ def test_a_part_of_a_file_is_not_called_unsigned(size: int) -> None:
     assert found.findings[0].reason is not Reason.NO_SIGNATURE
 
 
-@pytest.mark.parametrize("before", [b"\r\n", b"\xef\xbb\xbf", b"From: dora\n\n", b" " * 1000])
+@each_row("before", [b"\r\n", b"\xef\xbb\xbf", b"From: dora\n\n", b" " * 1000])
 def test_what_is_put_before_a_file_on_its_way_accuses_nobody(before: bytes) -> None:
     found = judged(before + files.signed())
 

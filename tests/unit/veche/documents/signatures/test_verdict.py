@@ -137,7 +137,7 @@ CLAUSES: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("name", CLAUSES)
+@each_row("name", CLAUSES)
 def test_a_clause_that_its_signer_has_not_signed_keeps_a_file_from_green(name: str) -> None:
     found = verdict(CLAUSES[name]())
 

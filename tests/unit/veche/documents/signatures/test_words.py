@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import attrs
-import pytest
 
 from tests.support.signing import NOW, YEAR, ms
 from tests.support.tables import each_row
@@ -106,7 +105,7 @@ def test_reasons_say_where_they_were_found() -> None:
     ]
 
 
-@pytest.mark.parametrize("locale", LANGUAGES)
+@each_row("locale", LANGUAGES)
 def test_every_verdict_and_reason_has_words_in_every_language(locale: str) -> None:
     said = {words_of(Report(verdict), locale) for verdict in Verdict} | {
         words_of(reported([Finding(reason)]), locale) for reason in Reason

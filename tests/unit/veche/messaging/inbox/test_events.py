@@ -103,7 +103,7 @@ def test_an_event_whose_ids_are_none_is_refused(field: str, value: object) -> No
         read_event(event(**{field: value}), is_ours)
 
 
-@pytest.mark.parametrize("field", ["room_id", "event_id", "sender", "type"])
+@each_row("field", ["room_id", "event_id", "sender", "type"])
 def test_an_event_without_an_id_is_refused(field: str) -> None:
     without = event()
     del without[field]
@@ -121,7 +121,7 @@ def test_the_longest_id_is_taken() -> None:
     assert row.event_id == longest
 
 
-@pytest.mark.parametrize("thing", [None, 1, "text", [], [{}]])
+@each_row("thing", [None, 1, "text", [], [{}]])
 def test_what_is_no_object_is_refused(thing: object) -> None:
     with pytest.raises(ValueError, match="not an object"):
         read_event(thing, is_ours)
@@ -172,7 +172,7 @@ def test_content_with_nul_and_lone_surrogates_stays_what_it_was() -> None:
     assert json.loads(row.event)["content"] == odd
 
 
-@pytest.mark.parametrize("content", [None, [], "join", {}, {"membership": 1}])
+@each_row("content", [None, [], "join", {}, {"membership": 1}])
 def test_a_membership_of_our_bot_that_says_nothing_has_none(content: object) -> None:
     row = read_event(event(type="m.room.member", state_key=BOT, content=content), is_ours)
 

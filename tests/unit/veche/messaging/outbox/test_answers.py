@@ -28,7 +28,7 @@ def refused(status: int, errcode: str, **more: Any) -> MatrixError:
     return MatrixError(status, {"errcode": errcode, "error": "text", **more})
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504, 520])
+@each_row("status", [500, 502, 503, 504, 520])
 def test_an_error_of_the_server_is_tried_again(status: int) -> None:
     verdict = judge(refused(status, "M_UNKNOWN"))
 
@@ -49,7 +49,7 @@ def test_no_answer_is_tried_again(error: UnavailableError) -> None:
     assert judge(error).do is Do.RETRY
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("told_ms", "wait_ms"),
     [(0, 0), (1_500, 1_500), (None, RETRY_MS_MIN), (-5, 0), ("soon", RETRY_MS_MIN)],
 )
@@ -94,7 +94,7 @@ def test_a_person_who_takes_no_invites_is_no_alarm() -> None:
     assert not verdict.is_alarm
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("status", "errcode"),
     [(413, "M_TOO_LARGE"), (400, "M_BAD_JSON"), (400, "M_UNKNOWN"), (404, "M_NOT_FOUND")],
 )

@@ -246,7 +246,7 @@ def test_a_time_that_comes_twice_is_asked_again_with_both() -> None:
         assert value == expected | {"time_zone": "Europe/Berlin"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "bounds", "problem"),
     [
         ("15.03.2026 00:00", {"min": "today"}, None),

@@ -410,7 +410,7 @@ def test_a_whole_form_that_others_filled_in_is_reviewed() -> None:
     assert isinstance(talk.hears(Filled(ALL))[0], Review)
 
 
-@pytest.mark.parametrize("left_out", ["name", "born_on", "paper", "agreed"])
+@each_row("left_out", ["name", "born_on", "paper", "agreed"])
 def test_a_sent_form_with_something_missing_goes_on_with_it(left_out: str) -> None:
     talk = Talk()
 

@@ -67,7 +67,7 @@ def test_a_kind_that_needs_another_service_is_refused_by_its_name(kind: FieldKin
     assert f"the kind {kind} needs {NEEDED_SERVICES[kind]}" in refused(kind=kind.value)
 
 
-@pytest.mark.parametrize("kind", ["", "TEXT", "password", 1, None])
+@each_row("kind", ["", "TEXT", "password", 1, None])
 def test_an_unknown_kind_is_refused(kind: object) -> None:
     assert refused(kind=kind).startswith("form.fields.0.kind")
 
@@ -128,7 +128,7 @@ def test_kinds_with_choices_need_them(kind: str) -> None:
     assert f"the kind {kind} needs choices" in refused(kind=kind)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("wrong", "why"),
     [
         ([("a", "One"), ("a", "Two")], "two choices have one id"),
@@ -198,12 +198,12 @@ def test_bounds_of_money_need_its_currency_and_its_decimals() -> None:
     assert "no amount of EUR" in refused(kind="money", max="9" * 18, currency="EUR")
 
 
-@pytest.mark.parametrize("currency", ["XQQ", "eur", "EURO", ""])
+@each_row("currency", ["XQQ", "eur", "EURO", ""])
 def test_a_currency_that_does_not_exist_is_refused(currency: str) -> None:
     assert "currency" in refused(kind="money", currency=currency)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "value"),
     [
         ("max_length", 5), ("currency", "EUR"), ("mimetypes", ["image/png"]), ("bytes_max", 5),
@@ -214,7 +214,7 @@ def test_what_is_not_for_a_kind_is_refused(name: str, value: object) -> None:
     assert f"{name} is not for the kind date" in refused(kind="date", **{name: value})
 
 
-@pytest.mark.parametrize("kind", sorted(LENGTHS_MAX))
+@each_row("kind", sorted(LENGTHS_MAX))
 def test_a_length_may_be_lowered_and_never_raised(kind: FieldKind) -> None:
     most = LENGTHS_MAX[kind]
 

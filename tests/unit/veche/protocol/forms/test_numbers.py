@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,7 +87,7 @@ def test_the_digits_of_a_number_are_bounded() -> None:
     assert refusal("number", {"decimal": f"1.{most}"}) is Problem.TOO_MANY_DIGITS
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("typed", "problem"),
     [("0.9", Problem.TOO_SMALL), ("1", None), ("2.5", None), ("2.51", Problem.TOO_BIG)],
 )

@@ -163,7 +163,7 @@ def test_countries_are_known_by_code_and_name(language: str, raw: str, code: str
     assert read("country", raw, person(language)) == code
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("language", "raw", "code"),
     [("ru", "герм", "DE"), ("de", "deut", "DE"), ("en", "portu", "PT"), ("uk", "німе", "DE")],
 )
@@ -201,7 +201,7 @@ def test_the_countries_are_those_of_iso_3166_and_kosovo() -> None:
     assert country_codes() == {country.alpha_2 for country in pycountry.countries} | {"XK"}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_country_is_known_by_the_name_we_show(language: str) -> None:
     names = Locale.parse(language).territories
 

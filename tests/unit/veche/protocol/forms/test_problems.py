@@ -6,8 +6,6 @@ import datetime as dt
 import re
 from decimal import Decimal
 
-import pytest
-
 from tests.support.catalogues import catalogue_problems
 from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import CATALOGUE, field
@@ -72,7 +70,7 @@ def test_a_refusal_is_an_error_of_the_protocol_with_a_stable_code() -> None:
     assert FormErrors([error]).errors == (error,)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("label", "begins"),
     [
         ("Label", "Label: "),

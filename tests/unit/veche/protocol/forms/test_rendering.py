@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import (
     CATALOGUE,
@@ -176,7 +174,7 @@ def test_a_short_answer_is_never_cut() -> None:
     assert "x" * 300 in body(review_doc(FORM, values, CATALOGUE, person()))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_output_has_words(language: str) -> None:
     who, one = person(language), FORM.fields[0]
     error = FieldError.of(one, Problem.EMPTY)
@@ -218,7 +216,7 @@ def test_buttons_are_answers_first_and_then_commands() -> None:
     assert [(yes.id, yes.label), (no.id, no.label)] == [("yes", "Да"), ("no", "Нет")]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_every_button_can_be_pressed(language: str) -> None:
     who = person(language)
     asked_form = Form(fields=(field("yes_no"), field("choice", id="other")))

@@ -51,7 +51,7 @@ def test_what_is_no_state_is_refused(wrong: dict[str, Any]) -> None:
         FormState.from_json({**STATE.to_json(), **wrong})
 
 
-@pytest.mark.parametrize("wrong", [None, [], "x", {}, 5])
+@each_row("wrong", [None, [], "x", {}, 5])
 def test_what_is_no_object_is_refused(wrong: object) -> None:
     with pytest.raises(MalformedError):
         FormState.from_json(wrong)

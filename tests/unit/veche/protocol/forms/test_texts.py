@@ -69,7 +69,7 @@ def test_nothing_is_no_answer(kind: str, raw: object) -> None:
     assert refusal(kind, raw) is Problem.EMPTY
 
 
-@pytest.mark.parametrize("kind", TEXTS)
+@each_row("kind", TEXTS)
 def test_only_invisible_characters_are_no_answer(kind: str) -> None:
     problem = refusal(kind, "\u200b\u2060\ufeff", required=True)
 

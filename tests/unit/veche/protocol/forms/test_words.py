@@ -41,7 +41,7 @@ def test_english_words_count_everywhere(command: Command, language: str) -> None
     assert read_command(shown_word(command, language), language) == (command, "")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_no_word_is_two_commands_or_yes_or_no(language: str) -> None:
     for one, other in itertools.combinations(Command, 2):
         names = [

@@ -298,7 +298,7 @@ def test_the_mark_leaves_the_text_as_it_is() -> None:
 MOMENT_MS = 1_764_000_000_000  # 24 November 2025, 16:00 UTC
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("language", "date", "moment"),
     [
         ("en", "24 November 2025", "24 November 2025, 18:00 UTC+2"),

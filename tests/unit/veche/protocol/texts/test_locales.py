@@ -9,18 +9,19 @@ import pytest
 from babel.dates import format_date, get_timezone_name
 from babel.numbers import format_decimal
 
+from tests.support.tables import each_row
 from veche.protocol.texts.catalogue import LANGUAGES
 from veche.protocol.texts.locales import locale_of
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_units_of_measure_are_not_kept(language: str) -> None:
     locale = locale_of(language)
     assert "unit_patterns" not in locale._data
     assert locale_of(language) is locale
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@each_row("language", LANGUAGES)
 def test_what_the_house_uses_is_there(language: str) -> None:
     locale = locale_of(language)
     assert len(locale.territories) > 250

@@ -69,7 +69,7 @@ def test_label_id_and_start_choose(typed: str, choice: Choice, closeness: Closen
     assert match_choice(CHOICES, typed) == Match(choice, closeness)
 
 
-@pytest.mark.parametrize("typed", ["4", "0", "99", "🔟"])
+@each_row("typed", ["4", "0", "99", "🔟"])
 def test_a_number_beyond_the_choices_is_unknown(typed: str) -> None:
     assert match_choice(CHOICES, typed) is NoMatch.UNKNOWN
 
@@ -204,14 +204,12 @@ def test_other_keys_are_no_numbers(key: str) -> None:
     assert keycap_number(key) is None
 
 
-@pytest.mark.parametrize(
-    ("words", "number"), [("1", 1), ("99", 99), ("100", None), ("x1", None), ("", None)]
-)
+@each_row(("words", "number"), [("1", 1), ("99", 99), ("100", None), ("x1", None), ("", None)])
 def test_a_number_has_two_digits_at_most(words: str, number: int | None) -> None:
     assert typed_number(words) == number
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("body", "rest"),
     [
         ("1", "1"),

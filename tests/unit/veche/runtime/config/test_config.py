@@ -266,9 +266,7 @@ def test_an_origin_that_browsers_do_not_trust_is_refused(public_url: str) -> Non
         PagesSection(public_url=public_url)
 
 
-@pytest.mark.parametrize(
-    "source", ["https:", "vector:", "https://*.example.org", "http://127.0.0.1:*"]
-)
+@each_row("source", ["https:", "vector:", "https://*.example.org", "http://127.0.0.1:*"])
 def test_who_may_embed_is_a_source_of_csp(source: str) -> None:
     section = PagesSection(public_url="http://localhost", embedders=(source,))
     assert section.embedders == (source,)

@@ -22,7 +22,7 @@ def test_a_duration_is_read_in_ms(text: str, duration_ms: int) -> None:
     assert parse_duration(text) == duration_ms
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "size_bytes"),
     [("512 B", 512), ("64 KiB", 65_536), ("16MiB", 16_777_216), ("2 GiB", 1 << 31)],
 )

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.crypto_peers import damaged, refuses
+from tests.support.tables import each_row
 from veche.protocol.errors import MalformedError, TooLargeError
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.runtime.crypto import attachments
@@ -76,7 +77,7 @@ def test_nothing_is_written_of_a_file_with_another_hash() -> None:
     assert plain.getvalue() == b""
 
 
-@pytest.mark.parametrize("count", [0, 3, 8, 100])
+@each_row("count", [0, 3, 8, 100])
 def test_the_head_of_a_file_is_opened_once_its_hash_is_right(count: int) -> None:
     ciphertext, file = encrypt_file(b"contract")
     key = read_file_key({**file, "url": URL})

@@ -53,9 +53,7 @@ def test_users_that_cannot_be_are_left_out(user: object) -> None:
     assert answer.left == ()
 
 
-@pytest.mark.parametrize(
-    ("counts", "count"), [({}, 0), ({"signed_curve25519": 3}, 3), (None, None), ([], None)]
-)
+@each_row(("counts", "count"), [({}, 0), ({"signed_curve25519": 3}, 3), (None, None), ([], None)])
 def test_a_missing_count_is_zero_only_where_counts_are_given(
     counts: object, count: int | None
 ) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.support.tables import each_row
 from veche.runtime.matrix.client import ERROR_CHARACTERS_MAX, MatrixError, path
 from veche.runtime.matrix.rooms import RoomPlan
 
@@ -15,7 +14,7 @@ def test_parts_of_a_path_are_quoted_slashes_too() -> None:
     assert path("ä?#%", root="/r") == "/r/%C3%A4%3F%23%25"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("content", "errcode", "error", "wait_ms"),
     [
         ({}, "M_UNKNOWN", "", None),

@@ -72,7 +72,7 @@ def test_an_answer_without_length_ends_with_the_connection() -> None:
     assert not reader.is_persistent
 
 
-@pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200", PLAIN[:-1], CHUNKED[:-1], CHUNKED[:60]])
+@each_row("data", [b"", b"HTTP/1.1 200", PLAIN[:-1], CHUNKED[:-1], CHUNKED[:60]])
 def test_half_an_answer_is_none(data: bytes) -> None:
     answer, reader = read(data)
 

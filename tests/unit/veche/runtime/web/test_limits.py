@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.tables import each_row
 from veche.runtime.web.limits import Buckets, Limit
 
 
@@ -76,7 +77,7 @@ def test_after_the_told_time_it_passes(burst: int, per_s: float) -> None:
     assert buckets.spend("a", (wait_ms + 1) / 1000) == 0
 
 
-@pytest.mark.parametrize(("burst", "per_s"), [(0, 1), (-1, 1), (1, 0), (1, -1)])
+@each_row(("burst", "per_s"), [(0, 1), (-1, 1), (1, 0), (1, -1)])
 def test_a_limit_lets_somebody_pass(burst: int, per_s: float) -> None:
     with pytest.raises(ValueError, match="must be"):
         Limit(burst, per_s)

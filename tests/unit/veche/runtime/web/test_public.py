@@ -288,7 +288,7 @@ class Slow(Resource):
         return 1  # NOT_DONE_YET
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("path", "status"),
     [("/_veche/a/v1", 200), ("/_veche/x", 404), ("/", 200), ("/_veche/bug/v1", 500)],
 )

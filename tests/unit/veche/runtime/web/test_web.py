@@ -396,7 +396,7 @@ def test_the_id_of_a_request_survives_waiting_and_is_answered() -> None:
     assert REQUEST_ID.get() == ""
 
 
-@pytest.mark.parametrize("given", [b"", b"a b", b"x" * 65, b"<script>", "ж".encode()])
+@each_row("given", [b"", b"a b", b"x" * 65, b"<script>", "ж".encode()])
 def test_an_id_of_another_form_is_replaced(given: bytes) -> None:
     connection = Connection()
     connection.send(b"GET /none HTTP/1.1\r\nx-request-id: %b\r\n\r\n" % given)
@@ -473,7 +473,7 @@ def _failure() -> Any:
     return Failure(ConnectionDone())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("path", "shown"),
     [
         (b"/a/b?c=d", "/a/b"),

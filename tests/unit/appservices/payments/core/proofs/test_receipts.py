@@ -165,7 +165,7 @@ class TestFiles:
         assert found["signed in two names"] == Fault.WRONG_SIGNATURE
         assert found["signatures: none"] == Fault.UNKNOWN_SIGNER
 
-    @pytest.mark.parametrize("data", [b"\xff{}", b"{" * 100_000, b"[" * 60_000, b"\x00"])
+    @each_row("data", [b"\xff{}", b"{" * 100_000, b"[" * 60_000, b"\x00"])
     def test_rubbish_is_refused(self, data: bytes) -> None:
         with pytest.raises(ReceiptError) as caught:
             read_receipt(data)

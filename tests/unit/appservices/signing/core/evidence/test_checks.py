@@ -137,7 +137,7 @@ def test_a_passkey_approves_as_well() -> None:
     assert problems(lambda record: with_passkey(record, "sign.example.org")) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("rp_id", "changes"),
     [
         ("other.example.org", {}),

@@ -66,7 +66,7 @@ def test_the_digest_is_of_canonical_json() -> None:
     assert drawing([[0, 0, 200, 0]]).sha256 == encode_base64(hashlib.sha256(told).digest())
 
 
-@pytest.mark.parametrize(
+@each_row(
     "strokes",
     [
         [[0, 0, LENGTH_MIN, 0]],

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.crypto_peers import BOT, Side
+from tests.support.tables import each_row
 from veche.runtime.crypto.core import account as accounts
 from veche.runtime.crypto.core.signing import is_signed
 from veche.runtime.crypto.core.values import MEGOLM, OLM
@@ -20,7 +19,7 @@ def test_device_keys_name_their_device_and_are_signed_by_it() -> None:
     assert is_signed(keys, BOT, "ed25519:BOT1", bot.own.ed25519)
 
 
-@pytest.mark.parametrize(("server_has", "made"), [(0, 50), (25, 25), (49, 1), (50, 0), (80, 0)])
+@each_row(("server_has", "made"), [(0, 50), (25, 25), (49, 1), (50, 0), (80, 0)])
 def test_one_time_keys_are_filled_up_to_the_target(server_has: int, made: int) -> None:
     bot = Side(BOT, "BOT1")
 

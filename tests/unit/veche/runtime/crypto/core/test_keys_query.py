@@ -73,7 +73,7 @@ def test_a_device_that_signs_another_place_is_not_there(change: Json) -> None:
     assert read_person(answer, ANNA).devices == ()
 
 
-@pytest.mark.parametrize("device_id", ["", "x" * (ID_CHARACTERS_MAX + 1), "a\0b", "\ud800"])
+@each_row("device_id", ["", "x" * (ID_CHARACTERS_MAX + 1), "a\0b", "\ud800"])
 def test_a_device_id_that_cannot_be_stored_is_not_there(device_id: str) -> None:
     anna = Side(ANNA, "ANNA1")
     answer = {"device_keys": {ANNA: {device_id: anna.own.device_keys}}}
@@ -107,7 +107,7 @@ def test_a_master_key_that_signs_devices_itself_does_not_count() -> None:
     assert not read_person(answer, ANNA).devices[0].is_cross_signed
 
 
-@pytest.mark.parametrize("change", ["usage", "two keys", "other id", "other user"])
+@each_row("change", ["usage", "two keys", "other id", "other user"])
 def test_a_master_key_of_a_wrong_form_is_none(change: str) -> None:
     answer = Side(ANNA, "ANNA1", identity(ANNA)).published()
     master = answer["master_keys"][ANNA]

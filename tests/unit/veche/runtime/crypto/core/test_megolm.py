@@ -77,7 +77,7 @@ def test_every_part_of_an_event_is_checked() -> None:
         assert refuses(BadEventError, read, session, {"content": wrong}), where
 
 
-@pytest.mark.parametrize("content", [None, 7, "text", [], {}])
+@each_row("content", [None, 7, "text", [], {}])
 def test_a_content_of_another_kind_is_refused(content: object) -> None:
     with pytest.raises(BadEventError):
         megolm.read_event(content)

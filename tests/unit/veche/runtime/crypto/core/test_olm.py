@@ -69,7 +69,7 @@ def test_every_part_of_an_envelope_is_checked() -> None:
         assert refuses(BadEventError, bot.hear, event), where
 
 
-@pytest.mark.parametrize("content", [None, 7, "text", [], {}])
+@each_row("content", [None, 7, "text", [], {}])
 def test_a_content_that_is_no_envelope_is_refused(content: object) -> None:
     with pytest.raises(BadEventError):
         olm.read_envelope(content, "key")
@@ -298,7 +298,7 @@ def test_every_part_of_a_claimed_key_is_checked() -> None:
         assert refuses(BadEventError, olm.open_session, anna.account, bot.peer(), wrong), where
 
 
-@pytest.mark.parametrize("claimed", [None, 7, [], {}, {"curve25519:A": {"key": "k"}}])
+@each_row("claimed", [None, 7, [], {}, {"curve25519:A": {"key": "k"}}])
 def test_a_claim_without_one_signed_key_is_refused(claimed: object) -> None:
     anna, bot = Side(ANNA, "ANNA1"), Side(BOT, "BOT1")
 

@@ -33,13 +33,13 @@ def test_a_text_at_its_limit_is_taken_and_one_beyond_is_not() -> None:
     assert e.value.reason is Reason.TOO_LARGE
 
 
-@pytest.mark.parametrize("value", [None, 7, "x", []])
+@each_row("value", [None, 7, "x", []])
 def test_what_is_no_object_is_refused(value: object) -> None:
     with pytest.raises(BadEventError):
         as_object(value, "where")
 
 
-@pytest.mark.parametrize("data", [b"", b"null", b"\xff\xfe", b"[" * 100_000, b'{"a":1'])
+@each_row("data", [b"", b"null", b"\xff\xfe", b"[" * 100_000, b'{"a":1'])
 def test_bytes_that_are_no_object_are_refused(data: bytes) -> None:
     with pytest.raises(BadEventError):
         read_json(data, "where")

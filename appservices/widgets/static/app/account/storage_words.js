@@ -1,0 +1,14 @@
+/** What is wrong with what this browser keeps, in plain words. */
+import { t } from "../../kit/i18n.js";
+
+/** @param {unknown} error @returns {string} */
+export function storageWords(error) {
+    const name = error instanceof DOMException ? error.name : "";
+    if (name === "QuotaExceededError")
+        return t("This device has no room left. Delete something, then try again.");
+    if (["SecurityError", "InvalidStateError", "UnknownError", "NotAllowedError"].includes(name))
+        return t(
+            "This browser keeps nothing for this page. Is this a private window? Open Veche in an ordinary one.",
+        );
+    return t("Something went wrong here. Reload the page, then try again.");
+}

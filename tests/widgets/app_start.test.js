@@ -1,0 +1,147 @@
+// stage: up
+import assert from "node:assert/strict";
+import { APP, BASE, glance, look, test, until } from "./harness.js";
+import { USUAL } from "./app_account.js";
+import { DoorPage } from "./pages/door.js";
+
+const IS_LONG = process.env.VECHE_LONG === "1";
+const TAG = Date.now().toString(36);
+const PHONE = { viewport: { width: 390, height: 844 } };
+const TAPS_TO_ANSWER_MAX = 12;
+const TAPS_TO_PAY_MAX = 8;
+const ANSWER_MS_MAX = 120_000;
+/** How long somebody looks before each press. */
+const THOUGHT_MS = 1000;
+
+test("a stranger with the printed address alone gets an encrypted answer of an office", async ({
+    open,
+    expect,
+}) => {
+    for (const usual of [...USUAL, /status of 400/]) expect(usual); // 400: a name that is taken
+    const { page } = await open(PHONE);
+    const door = new DoorPage(page);
+    const begun = Date.now();
+    await door.visit();
+    await page.getByRole("heading", { name: "Offices" }).waitFor();
+    await look(page, "app-town");
+    await door.tap(page.getByRole("link", { name: /^Copy of a birth certificate/ }));
+    await door.at("Copy of a birth certificate");
+    await door.tap(page.getByRole("link", { name: "Sign in and start" }));
+
+    await door.name.fill("alice");
+    await door.passphrase.fill("short");
+    await door.go.click();
+    await door.passphraseError.getByText("too short").waitFor();
+    await door.nameError.getByText("Somebody has this name already").waitFor();
+    await glance(page, "app-start");
+    await door.type(door.name, `anna${TAG}`);
+    await door.type(door.passphrase, "three small words");
+    await door.tap(door.go);
+
+    await door.saved.waitFor();
+    const groups = await door.groups.allInnerTexts();
+    assert.equal(groups.length, 12);
+    await glance(page, "app-key");
+    await page.reload(); // the key was not confirmed: there is another one now
+    await door.saved.waitFor();
+    const newer = await door.groups.allInnerTexts();
+    assert.notDeepEqual(newer, groups);
+    await door.tap(door.saved);
+    await page.locator("input.group").first().fill("nope");
+    await door.done.click();
+    await page
+        .getByText(/This is not group/)
+        .first()
+        .waitFor();
+    await door.confirm(newer);
+
+    await door.at("Copy of a birth certificate");
+    await door.tap(door.start);
+    await page.locator(".case-card").waitFor();
+    await look(page, "app-case");
+    await door.tap(page.getByRole("link", { name: "Open the chat" }));
+    await page.locator("app-message").getByText("1 of 4").first().waitFor();
+
+    const took = Date.now() - begun + door.taps * THOUGHT_MS;
+    assert.ok(took <= ANSWER_MS_MAX, `${took} ms`);
+    assert.ok(door.taps <= TAPS_TO_ANSWER_MAX, `${door.taps} taps`);
+    const talk = await page.locator("app-chats").innerText();
+    assert.doesNotMatch(talk, /signin|Signed in/, "the app's own business with the bot");
+
+    await door.visit("#/home");
+    await page.getByText("Answer the questions and submit.").waitFor();
+    await glance(page, "app-home");
+    await door.visit("#/me");
+    await page.getByRole("heading", { name: `anna${TAG}` }).waitFor();
+    await glance(page, "app-me");
+});
+
+test("the key of the device needs no code, and its page leads back", async ({ open, expect }) => {
+    for (const usual of USUAL) expect(usual);
+    const { context, page } = await open();
+    const door = new DoorPage(page);
+    await door.begin(`bert${TAG}`);
+
+    await door.visit("#/me");
+    const opening = context.waitForEvent("page");
+    await page.getByRole("link", { name: /^Keys and sessions/ }).click();
+    const keys = await opening;
+    await keys
+        .getByRole("button", { name: "Go on" })
+        .or(keys.getByRole("link", { name: "Go on" }))
+        .click();
+    await keys.getByRole("button", { name: "Make the key" }).click();
+    await keys.getByText("This device has its key now").waitFor();
+    assert.ok(keys.url().startsWith(BASE));
+    const closing = keys.waitForEvent("close");
+    await keys.getByRole("button", { name: "Back to Veche" }).click();
+    await closing;
+
+    if (!IS_LONG) return;
+    await pays(context, page);
+    await twoTabs(context, page);
+});
+
+/**
+ * @param {import("playwright-core").BrowserContext} context
+ * @param {import("playwright-core").Page} page of somebody who has a key
+ */
+async function pays(context, page) {
+    const door = new DoorPage(page);
+    await door.visit("#/home");
+    await door.tap(page.locator(".purse-line"));
+    await door.tap(page.getByRole("link", { name: "Pay", exact: true }).first());
+    await door.type(page.getByLabel("To whom"), "bob");
+    await door.type(page.getByLabel("How much"), "1.50");
+    await door.tap(page.getByRole("button", { name: "Go on" }));
+    const opening = context.waitForEvent("page");
+    await door.tap(page.getByRole("button", { name: "Approve with my key" }));
+    const approve = new DoorPage(await opening);
+    await approve.tap(approve.page.getByRole("button", { name: "Pay 1.50 EUR" }));
+    await approve.tap(approve.page.getByRole("button", { name: "Back to Veche" }));
+    await page.getByText("paid", { exact: true }).waitFor();
+    await page.getByText("Number", { exact: true }).waitFor();
+    const taps = door.taps + approve.taps;
+    assert.ok(taps <= TAPS_TO_PAY_MAX, `${taps} taps`);
+}
+
+/**
+ * @param {import("playwright-core").BrowserContext} context
+ * @param {import("playwright-core").Page} page in which the app runs
+ */
+async function twoTabs(context, page) {
+    const second = await context.newPage();
+    const there = new DoorPage(second);
+    await there.visit("#/home");
+    await there.note.getByText("Veche is open in another tab").waitFor();
+    await second.locator(".purse-line").waitFor(); // its session comes through the first tab
+    await second.getByRole("button", { name: "Use it here" }).click();
+    await until(async () => !(await there.note.innerText()).trim(), "the second tab took over");
+    await new DoorPage(page).note.getByText("Veche is open in another tab").waitFor();
+    await second.close();
+    await until(
+        async () => !(await page.locator(".notes").innerText()).trim(),
+        "the first goes on",
+    );
+    assert.equal(new URL(page.url()).origin, APP);
+}
