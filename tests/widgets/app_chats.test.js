@@ -202,13 +202,13 @@ test("people verify each other by emoji, and a replaced identity stops what is s
                 ),
         });
     });
-    await ann.page.getByText(/^The keys of .* have changed$/).waitFor();
+    await ann.page.locator(".replaced", { hasText: "have changed" }).waitFor();
     await say(ann.page, "for Ben alone");
     await ann.page.getByText("Nothing was sent: somebody's keys have changed.").waitFor();
     assert.equal(await ann.page.locator("app-composer textarea").inputValue(), "for Ben alone");
     assert.equal(await ann.page.locator("app-message", { hasText: "for Ben alone" }).count(), 0);
     await ann.page.getByRole("button", { name: "Accept the new keys" }).click();
-    await ann.page.getByText(/^The keys of .* have changed$/).waitFor({ state: "detached" });
+    await ann.page.locator(".replaced", { hasText: "have changed" }).waitFor({ state: "detached" });
     await ann.page.locator("app-composer textarea").press("Enter");
     await message(ben.page, "for Ben alone")
         .waitFor()
