@@ -9,9 +9,6 @@ const TAG = Date.now().toString(36);
 const PHONE = { viewport: { width: 390, height: 844 } };
 const TAPS_TO_ANSWER_MAX = 12;
 const TAPS_TO_PAY_MAX = 8;
-const ANSWER_MS_MAX = 120_000;
-/** How long somebody looks before each press. */
-const THOUGHT_MS = 1000;
 
 test("a stranger with the printed address alone gets an encrypted answer of an office", async ({
     open,
@@ -20,7 +17,6 @@ test("a stranger with the printed address alone gets an encrypted answer of an o
     for (const usual of [...USUAL, /status of 400/]) expect(usual); // 400: a name that is taken
     const { page } = await open(PHONE);
     const door = new DoorPage(page);
-    const begun = Date.now();
     await door.visit();
     await page.getByRole("heading", { name: "Offices" }).waitFor();
     await look(page, "app-town");
@@ -62,8 +58,6 @@ test("a stranger with the printed address alone gets an encrypted answer of an o
     await door.tap(page.getByRole("link", { name: "Open the chat" }));
     await page.locator("app-message").getByText("1 of 4").first().waitFor();
 
-    const took = Date.now() - begun + door.taps * THOUGHT_MS;
-    assert.ok(took <= ANSWER_MS_MAX, `${took} ms`);
     assert.ok(door.taps <= TAPS_TO_ANSWER_MAX, `${door.taps} taps`);
     const talk = await page.locator("app-chats").innerText();
     assert.doesNotMatch(talk, /signin|Signed in/, "the app's own business with the bot");
@@ -76,7 +70,10 @@ test("a stranger with the printed address alone gets an encrypted answer of an o
     await glance(page, "app-me");
 });
 
-test("the key of the device needs no code, and its page leads back", async ({ open, expect }) => {
+test("the key of the device needs no code, its page leads back, and it pays", async ({
+    open,
+    expect,
+}) => {
     for (const usual of USUAL) expect(usual);
     const { context, page } = await open();
     const door = new DoorPage(page);
@@ -97,9 +94,8 @@ test("the key of the device needs no code, and its page leads back", async ({ op
     await keys.getByRole("button", { name: "Back to Veche" }).click();
     await closing;
 
-    if (!IS_LONG) return;
     await pays(context, page);
-    await twoTabs(context, page);
+    if (IS_LONG) await twoTabs(context, page);
 });
 
 /**
