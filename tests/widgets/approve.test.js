@@ -42,8 +42,8 @@ async function atQuestion(open, kind, more = {}, table = {}) {
     });
     const approve = new ApprovePage(page);
     await approve.visit(NONCE);
-    // Until then it shows that no link led here.
-    await approve.heading.filter({ hasNotText: "This link is damaged" }).waitFor();
+    // First it shows that no link led here, then that it asks the service.
+    await approve.heading.filter({ hasNotText: /^(This link is damaged|Approve)$/ }).waitFor();
     return { page, approve, heard, listed, public_key };
 }
 

@@ -166,6 +166,7 @@ def _tell_payee(scene: Scene, matter: Matter, payload: Payload) -> None:
         return  # their institution tells them
     if _tell_receipt(scene, matter, payload):
         return
+    scene.announce_change(person)  # without a chat they may look at a page
     first = chats.keep_untold(scene.txn, payment.payee, payment.id)
     # Who begins with money is told of it in the chat that they begin; nobody is called for that.
     if payment.kind is not Kind.ISSUE:
