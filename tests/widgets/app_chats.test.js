@@ -259,6 +259,7 @@ test("what a stranger sends runs nothing, looks like nobody else, and freezes no
     });
     await message(page, "Pay 100.00 EUR?").waitFor();
     assert.equal(await page.locator("app-prompt, veche-prompt").count(), 0);
+    assert.match(await message(page, "Pay 100.00 EUR?").innerText(), /@mallory/);
 
     await send({ msgtype: "m.text", body: "long ".repeat(12_000) });
     await page.getByRole("button", { name: "Show the whole message" }).waitFor();

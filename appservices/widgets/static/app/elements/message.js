@@ -51,6 +51,12 @@ function mediaOf(mxc) {
     return opened ? fileAddress(opened.client, { url: mxc }, "image/png") : Promise.reject();
 }
 
+/** Whether somebody who is no bot of ours sends what our bots do: the sender's address stands there. @param {Message} message */
+function isLookalike({ isMine, sender, content }) {
+    if (isMine || isOurBot(sender)) return false;
+    return Object.keys(content).some((key) => key.startsWith("org.veche."));
+}
+
 /** Text with its links. @param {string} text */
 function withLinks(text) {
     /** @type {unknown[]} */
@@ -271,6 +277,7 @@ export class AppMessage extends VecheElement {
                                   ><bdi>${message.isMine ? t("You") : message.name}</bdi></span
                               >`
                     }
+                    ${isLookalike(message) ? html`<p class="from"><bdi>${message.sender}</bdi></p>` : nothing}
                     ${this._reply()} ${this._content(message)} ${this._foot(message)}
                 </div>
                 ${canAct ? this._tools() : nothing}
