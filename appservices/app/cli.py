@@ -18,8 +18,7 @@ from veche.protocol.errors import ConfigError, MalformedError, RefusedError, Una
 from veche.protocol.json_reader import read_json
 from veche.protocol.texts.catalogue import show_date_time
 from veche.protocol.wire import mapping
-from veche.runtime.config import read_secret
-from veche.runtime.config.units import parse_duration
+from veche.runtime.config import parse_duration, read_secret
 from veche.server.installed import add_config_option
 from veche.server.offline import config_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from veche.documents.pdf.letters import spelt
 from veche.protocol.canonical import canonical
 from veche.runtime.files import typesetting
+from veche.runtime.files.spelling import spelt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from appservices.agency.service.views import (
     CheckView,
     OneServiceView,
 )
-from veche.api.route import Download
+from veche.api import Download
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:

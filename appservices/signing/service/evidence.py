@@ -17,7 +17,6 @@ from appservices.signing.core.evidence.record import JSON_BYTES_MAX
 from appservices.signing.core.papers.evidence import report_data
 from appservices.signing.service.boxes import PAPERS
 from veche.documents.pdf.document import Document
-from veche.documents.pdf.letters import spelt
 from veche.documents.pdf.signing import (
     Box,
     Proofs,
@@ -33,6 +32,7 @@ from veche.protocol.canonical import canonical
 from veche.protocol.errors import TooLargeError
 from veche.protocol.texts.catalogue import Catalogue
 from veche.protocol.unpadded_base64 import decode_base64
+from veche.runtime.files.spelling import spelt
 from veche.runtime.files.typesetting import ARCHIVE, TypesettingError, typeset
 
 if TYPE_CHECKING:

@@ -169,21 +169,6 @@ def digest_of(font: int, pdf: bytes, get: Callable[[int], PdfObject | None]) -> 
     return found.hexdigest()
 
 
-def spelt(value: Any) -> Any:
-    """Data of a document with Latin letters in place of those that no font here may have.
-
-    Args:
-        value: JSON, as Python has it.
-    """
-    from anyascii import anyascii  # noqa: PLC0415 -- most processes set nothing
-
-    if isinstance(value, str):
-        return "".join(one if signature_font().can_show(one) else anyascii(one) for one in value)
-    if isinstance(value, list):
-        return [spelt(one) for one in value]
-    return {key: spelt(one) for key, one in value.items()} if isinstance(value, dict) else value
-
-
 def laid_letters(form: Dictionary, resolve: Callable[[Value | None], Value | None]) -> Value | None:
     """What ``/DR`` of a form says of the font: a reference; None if it says nothing.
 

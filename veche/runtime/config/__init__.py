@@ -26,6 +26,7 @@ from veche.runtime.config.kernel import (
     load_config,
     read_secret,
 )
+from veche.runtime.config.units import parse_duration
 
 __all__ = [
     "KERNEL_SECTIONS",
@@ -51,5 +52,6 @@ __all__ = [
     "file_faults",
     "load",
     "load_config",
+    "parse_duration",
     "read_secret",
 ]

@@ -47,9 +47,10 @@ export function over(state) {
         );
 }
 
+const close = () => window.close();
+
 /** Away from here. */
 function leave() {
-    const close = () => window.close();
     const back = () => {
         close();
         // Not every browser lets a page close itself.

@@ -97,7 +97,7 @@ class TestApp:
         assert {app_document_at(path) for path in ("/keys", "/approve", "/x", "//", "")} == {None}
         assert document_at("/app.html") is None
 
-    @pytest.mark.parametrize("path", ["/services", "/services/a/b", "/cases/a", "/wallet", "/pay"])
+    @each_row("path", ["/services", "/services/a/b", "/cases/a", "/wallet", "/pay"])
     def test_addresses_of_pages_that_it_shows_lead_into_it(self, path: str) -> None:
         assert app_document_at(path) is APP
 
