@@ -129,6 +129,10 @@ class Machine:
             text = text.replace(place, f"{self.folder}{place}")
         for port, ours in self.ports.items():
             text = re.sub(rf"(127\.0\.0\.1:|port: ){port}\b", rf"\g<1>{ours}", text)
+        public = f"http://127.0.0.1:{self.ports['8008']}"
+        text = text.replace(
+            "homeserver_url: https://matrix.example.org", f"homeserver_url: {public}"
+        )
         return text.replace("@127.0.0.1/", f"@127.0.0.1:{self._database_port}/")
 
     def run(self, script: str, folder: Path, given: str = "", **more: str) -> str:
