@@ -166,6 +166,11 @@ OPEN = {
     "GET /_veche/agency/v1/catalogue/<office>/<service>": "what there is, is public",
     "GET /_veche/agency/v1/offices/<office>/picture": "coats of arms are public",
     "POST /_veche/agency/v1/forms/check": "what a value should look like, is public",
+    "GET /_veche/app/v1/site": "what the app must know before anybody is signed in",
+    "GET /_veche/app/v1/push/key": "keys are there to be known",
+    "POST /_veche/app/v1/push": "says where a browser is told; who asks gets its own key alone",
+    "DELETE /_veche/app/v1/push/<pushkey>": "the key of a push is the secret",
+    "POST /_matrix/push/v1/notify": "the key of a push is the secret; any homeserver may push",
     "GET /_veche/approvals/v1/time": "the clock",
     "GET /_veche/approvals/v1/<nonce>": "the nonce is the secret",
     "POST /_veche/approvals/v1": "the signature is the authority",
@@ -187,7 +192,11 @@ OPEN = {
     "POST /_veche/sessions/v1/openid": "the homeserver is the proof",
 }
 """Open to anybody, and why."""
-OTHER_SITES = {"GET /_veche/wallet/v1/invoices/<link>/status": "one word, for a shop's own page"}
+OTHER_SITES = {
+    "GET /_veche/wallet/v1/invoices/<link>/status": "one word, for a shop's own page",
+    "GET /_veche/app/v1/site": "public; an app that somebody else serves may ask",
+    "GET /_veche/app/v1/push/key": "public; an app that somebody else serves may ask",
+}
 """What scripts of other origins may read, and why."""
 LARGE_AND_OPEN = {
     "POST /_veche/agency/v1/forms/check": "as large as a draft",
@@ -199,7 +208,7 @@ LARGE_AND_KNOWN = {
     "PUT /_veche/agency/v1/cases/<case_id>/draft",
     "POST /_veche/agency/v1/cases/<case_id>/answers",
 }
-SECRETS = frozenset(("nonce", "link", "receipt_id"))
+SECRETS = frozenset(("nonce", "link", "receipt_id", "pushkey"))
 """Arguments of paths by which one sees what only few may."""
 SCOPES = ("", *sorted({scope for scope in BY_KEY.values() if scope is not None}))
 """Of keys of organisations; empty: a key without any."""
@@ -259,7 +268,7 @@ def test_no_line_has_a_secret_that_stands_in_a_path() -> None:
     routes = [(name_of(api, route), route) for api in apis() for route in api.routes]
     with_secret = {name for name, route in routes if SECRETS & {*route.arguments}}
 
-    assert len(with_secret) == 5
+    assert len(with_secret) == 6
     assert with_secret == {name for name, route in routes if route.hides_path}
 
 

@@ -52,9 +52,12 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
     else if (mode === "navigate" && pathname === "/") event.respondWith(shell(event.request));
 });
 
+/** What is too large to fetch before somebody needs it. */
+const LARGE = /\/vendor\/(?:matrix-js-sdk|pdfjs|pdf-lib|matrix-widget-api)\//;
+
 /**
  * The document and what it loads at once came before this worker: they are taken from the browser's
- * cache. What it loads later comes through the worker.
+ * cache. What its places load later is fetched with them, so that they open without a network.
  */
 async function keepShell() {
     const cache = await caches.open(CACHE);
@@ -62,8 +65,9 @@ async function keepShell() {
     if (!answer.ok) return;
     const text = await answer.clone().text();
     await cache.put("/", answer);
-    const files = text.matchAll(/(?:href|src)="(\/static\/[^"]+)"/g);
-    await cache.addAll([...new Set(Array.from(files, ([, address]) => address ?? ""))]);
+    const named = text.matchAll(/"(\/static\/[^"]+\.(?:js|css|svg))"/g);
+    const files = new Set(Array.from(named, ([, address]) => address ?? ""));
+    await cache.addAll([...files].filter((address) => !LARGE.test(address)));
 }
 
 /** Forgets the files of other versions. */

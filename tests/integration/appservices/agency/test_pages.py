@@ -898,10 +898,10 @@ def test_from_the_room_of_a_case_another_begins_in_the_chat(town: Town) -> None:
 
 def test_the_commands_of_the_pages_are_there_where_pages_are(town: Town) -> None:
     town.greeted()
-    without = words_of(town.write(CHAT, ALICE, "help"))
+    without = words_of(town.write(CHAT, ALICE, "help more"))
     town.host.have_pages()
 
-    with_them = words_of(town.write(CHAT, ALICE, "help"))
+    with_them = words_of(town.write(CHAT, ALICE, "help more"))
     link = words_of(town.write(CHAT, ALICE, "page"))
     out = words_of(town.write(CHAT, ALICE, "sign out"))
 

@@ -7,7 +7,7 @@ import { account } from "../account/account.js";
 import { direct, makeGroup } from "../client/rooms.js";
 import { isPicture } from "../client/media.js";
 import "../elements/avatar.js";
-import "../elements/camera.js";
+import "../../kit/camera.js";
 import { paneHead } from "../elements/pane.js";
 import { qrCode } from "../elements/qr.js";
 import { hrefOf, routeOf } from "../route.js";
@@ -70,7 +70,7 @@ export class AppNewChat extends VecheElement {
     render() {
         return html`<section
             class="pane-page"
-            @app-scanned=${(/** @type {CustomEvent} */ event) => this._open(event.detail)}
+            @veche-scanned=${(/** @type {CustomEvent} */ event) => this._open(event.detail)}
         >
             ${paneHead(t("New chat"))}
             <ul class="choices">
@@ -111,7 +111,7 @@ export class AppNewChat extends VecheElement {
                 })}
                 ${button({ label: t("Continue"), type: "submit" })}
             </form>
-            <app-camera></app-camera>
+            <veche-camera></veche-camera>
         </section>`;
     }
 }
@@ -242,7 +242,7 @@ export class AppInvite extends VecheElement {
         const link = inviteLink(ownId());
         return html`<section
             class="pane-page"
-            @app-scanned=${(/** @type {CustomEvent} */ event) => {
+            @veche-scanned=${(/** @type {CustomEvent} */ event) => {
                 const id = personIn(event.detail, ownServer());
                 if (id) location.hash = hrefOf("chats", "with", id);
             }}
@@ -263,7 +263,7 @@ export class AppInvite extends VecheElement {
                 <p role="status" class="small">${this.isCopied ? t("Copied.") : nothing}</p>
             </div>
             <h2>${t("Scan somebody's code")}</h2>
-            <app-camera></app-camera>
+            <veche-camera></veche-camera>
         </section>`;
     }
 }

@@ -5,7 +5,7 @@ import { t } from "../../kit/i18n.js";
 import { account } from "../account/account.js";
 import { direct } from "../client/rooms.js";
 import { Verification, ask, requestWith } from "../client/verification.js";
-import "../elements/camera.js";
+import "../../kit/camera.js";
 import { paneHead } from "../elements/pane.js";
 import { qrCode } from "../elements/qr.js";
 
@@ -95,11 +95,11 @@ export class AppVerify extends VecheElement {
                 running.canScan
                     ? html`<section
                           class="card"
-                          @app-scanned=${(/** @type {CustomEvent} */ event) =>
+                          @veche-scanned=${(/** @type {CustomEvent} */ event) =>
                               void this._do(() => running.byCode(event.detail))}
                       >
                           <h2>${t("Scan their code")}</h2>
-                          <app-camera .isOfBytes=${true}></app-camera>
+                          <veche-camera .isOfBytes=${true}></veche-camera>
                       </section>`
                     : nothing
             }

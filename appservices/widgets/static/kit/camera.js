@@ -1,13 +1,17 @@
-/** Finds a QR code by the camera or in a picture; tells `app-scanned` with its text. */
+/**
+ * Finds a QR code by the camera or in a picture; tells `veche-scanned` with its text. Where the
+ * browser has a detector of its own, that one; else a library that is loaded only then.
+ */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button } from "../../kit/elements.js";
-import { t } from "../../kit/i18n.js";
-import { icon } from "../../kit/icons.js";
-import { byteDetector, detector } from "../../wallet/detecting.js";
+import { byteDetector, detector } from "./detecting.js";
+import { VecheElement, banner, button } from "./elements.js";
+import { t } from "./i18n.js";
+import { icon } from "./icons.js";
 
 const LOOK_MS = 150;
 
-export class AppCamera extends VecheElement {
+export class VecheCamera extends VecheElement {
+    /** @type {import("lit").PropertyDeclarations} */
     static properties = {
         isOfBytes: { attribute: false },
         isFilming: { state: true },
@@ -22,12 +26,32 @@ export class AppCamera extends VecheElement {
         this.problem = "";
         /** @type {MediaStream | undefined} */
         this._stream = undefined;
+        /** The person is being asked whether the camera may be used. */
+        this._isAsking = false;
         this._timer = 0;
     }
 
     disconnectedCallback() {
         super.disconnectedCallback();
         this._stop();
+    }
+
+    /** @param {string} _text of a code @returns {string} why it is not taken, or empty */
+    problemOf(_text) {
+        return "";
+    }
+
+    /** What is said where there is no camera. */
+    get noCamera() {
+        return t("There is no camera, or it is not allowed here. Choose a picture.");
+    }
+
+    /** @param {string} text */
+    _found(text) {
+        this._stop();
+        this.problem = this.problemOf(text);
+        if (this.problem) return;
+        this.dispatchEvent(new CustomEvent("veche-scanned", { detail: text, bubbles: true }));
     }
 
     _stop() {
@@ -37,27 +61,24 @@ export class AppCamera extends VecheElement {
         this.isFilming = false;
     }
 
-    /** @param {string} text */
-    _found(text) {
-        this._stop();
-        this.dispatchEvent(new CustomEvent("app-scanned", { detail: text, bubbles: true }));
-    }
-
     _detector() {
         return this.isOfBytes ? byteDetector() : detector();
     }
 
     async _film() {
+        if (this._isAsking) return;
+        this._isAsking = true;
         this.problem = "";
         try {
             const video = { facingMode: "environment" };
             this._stream = await navigator.mediaDevices.getUserMedia({ video });
         } catch {
-            this.problem = t(
-                "The camera can't be used. Allow it in your browser, or choose a picture.",
-            );
+            this.problem = this.noCamera;
             return;
+        } finally {
+            this._isAsking = false;
         }
+        // Whoever is asked may go away first: then nothing here would ever switch it off.
         if (!this.isConnected) return this._stop();
         this.isFilming = true;
         await this.updateComplete;
@@ -87,10 +108,10 @@ export class AppCamera extends VecheElement {
             picture.close();
             if (text) return this._found(text);
             this.problem = t(
-                "There is no QR code in this picture. Take it closer and straight on.",
+                "No code was found in this picture. Take it closer, and straight from above.",
             );
         } catch {
-            this.problem = t("This picture can't be opened. Choose another one.");
+            this.problem = t("This picture can't be read.");
         } finally {
             input.value = "";
         }
@@ -104,7 +125,7 @@ export class AppCamera extends VecheElement {
                       </div>`
                     : nothing
             }
-            ${this.problem ? banner("critical", this.problem) : nothing}
+            ${this.problem ? banner("critical", html`<p>${this.problem}</p>`) : nothing}
             <div class="actions">
                 ${
                     this.isFilming
@@ -114,14 +135,13 @@ export class AppCamera extends VecheElement {
                               press: () => this._stop(),
                           })
                         : button({
-                              label: html`${icon("scan")} ${t("Scan a QR code")}`,
-                              style: "secondary",
+                              label: html`${icon("scan")}<span>${t("Scan with the camera")}</span>`,
                               press: () => void this._film(),
                           })
                 }
                 <label class="button secondary file-button"
-                    >${icon("document")} ${t("Choose a picture")}
-                    <input
+                    >${icon("file")}<span>${t("Choose a picture")}</span
+                    ><input
                         type="file"
                         class="hidden-text"
                         accept="image/*"
@@ -130,4 +150,4 @@ export class AppCamera extends VecheElement {
             </div>`;
     }
 }
-customElements.define("app-camera", AppCamera);
+customElements.define("veche-camera", VecheCamera);
