@@ -35,7 +35,7 @@ def demo(place: Place) -> DemoPart:
     definitions = place.examples / "services"
     section = agency_section(definitions, place.pages_url, place.key(TOWN, "bank"))
     [town] = section["organisations"]
-    town["avatar"] = str(place.examples / "pictures" / "lindenau.svg")
+    town["avatar"] = str(place.examples / "pictures" / "lindenau.png")
     seal_key = place.key(TOWN, "authority")
     town["seal"] = {"url": place.pages_url, "key_path": str(seal_key)}
     town["offices"][0]["services"].append(str(definitions / f"{SIGNED_SERVICE}.yaml"))

@@ -107,7 +107,7 @@ def signing_section(authority: DemoAuthority, templates: Path) -> dict[str, Any]
         },
         "time_zone": "Europe/Berlin",
         "templates": str(templates),
-        "avatar": str(templates.parent / "pictures" / "signatures.svg"),
+        "avatar": str(templates.parent / "pictures" / "signatures.png"),
         "registrars": [{"organisation": TOWN_NAME["en"], "persons": [*clerks]}],
     }
     return {**section, "seals": seals, "sessions": sessions}

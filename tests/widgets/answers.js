@@ -171,7 +171,7 @@ class HeldRequest {
         try {
             await this.session.send(method, params);
         } catch (error) {
-            if (!/Invalid InterceptionId|closed/.test(String(error))) throw error; // nobody waits any more
+            if (!/Invalid InterceptionId|closed|not enabled/.test(String(error))) throw error; // nobody waits any more
         }
     }
 }
@@ -199,7 +199,8 @@ function asked({ url, method, headers, postDataEntries = [] }) {
 async function tellOf(page) {
     const session = await page.context().newCDPSession(page);
     await session.send("Fetch.enable", { patterns: [{ urlPattern: "about:none" }] });
-    await session.detach();
+    // Not detached: that would take the virtual authenticator of another session with it.
+    await session.send("Fetch.disable");
 }
 
 /** @param {import("playwright-core").Page} page @param {string} wanted @returns {Promise<boolean>} */
@@ -217,8 +218,7 @@ async function idOf(context) {
     const [known] = context.pages();
     const page = known ?? (await context.newPage());
     const session = await context.newCDPSession(page);
-    const { targetInfo } = await session.send("Target.getTargetInfo");
-    await session.detach();
+    const { targetInfo } = await session.send("Target.getTargetInfo"); // not detached, as above
     if (!known) await page.close();
     return targetInfo.browserContextId ?? "";
 }

@@ -36,7 +36,7 @@ def demo(place: Place) -> DemoPart:
     bank = DemoBank(place.folder / "bank", place.port)
     shop = DemoShop(place.folder / "shop", place.pages_url)
     section = payments_section(place.key(TOWN, "bank"), [bank.section], shop.section)
-    section["avatar"] = str(place.examples / "pictures" / "bank.svg")
+    section["avatar"] = str(place.examples / "pictures" / "bank.png")
     seal_key = place.key(BANK, "authority")
     section["newcomer_grant"] = NEWCOMER_GRANT
     section["seal"] = {"url": place.pages_url, "key_path": str(seal_key)}

@@ -65,9 +65,12 @@ async function keepShell() {
     if (!answer.ok) return;
     const text = await answer.clone().text();
     await cache.put("/", answer);
-    const named = text.matchAll(/"(\/static\/[^"]+\.(?:js|css|svg))"/g);
+    const named = text.matchAll(/"(\/static\/[^" ]+\.(?:js|css|svg))"/g);
     const files = new Set(Array.from(named, ([, address]) => address ?? ""));
-    await cache.addAll([...files].filter((address) => !LARGE.test(address)));
+    // Without one of them most places open all the same.
+    await Promise.allSettled(
+        [...files].filter((one) => !LARGE.test(one)).map((one) => cache.add(one)),
+    );
 }
 
 /** Forgets the files of other versions. */

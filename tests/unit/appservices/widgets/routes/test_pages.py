@@ -128,7 +128,7 @@ class TestApp(Case):
         assert answer.code == 200
         assert b'<meta name="veche-pages" content="https://p.test">' in body
         assert "wasm-unsafe-eval" in self.header(answer, "content-security-policy")
-        for path in ("/keys", "/approve", "/services", "/wallet"):
+        for path in ("/keys", "/approve", "/sign", "/verify"):
             assert self.ask(self.served, "GET", path, host="app.test")[0].code == 404, path
 
     def test_the_pages_have_nothing_of_it(self) -> None:
