@@ -46,25 +46,24 @@ async function cold(browser, path, seen) {
  * @param {string} scroller
  */
 async function longestFrame(page, scroller) {
-    await page.evaluate(() => {
-        const state = { longest: 0, before: performance.now() };
-        Object.assign(window, { frames: state });
-        const look = () => {
-            const now = performance.now();
-            state.longest = Math.max(state.longest, now - state.before);
-            state.before = now;
-            requestAnimationFrame(look);
-        };
-        requestAnimationFrame(look);
-    });
-    for (let at = 0; at < SCROLLS; at += 1) {
-        await page
-            .locator(scroller)
-            .first()
-            .evaluate((one, by) => one.scrollBy(0, -by), SCROLL_PX);
-        await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
-    }
-    return page.evaluate(() => /** @type {any} */ (window).frames.longest);
+    return page
+        .locator(scroller)
+        .first()
+        .evaluate(
+            async (one, [times, by]) => {
+                let longest = 0;
+                let before = performance.now();
+                for (let at = 0; at < (times ?? 0); at += 1) {
+                    one.scrollBy(0, -(by ?? 0));
+                    await new Promise((resolve) => requestAnimationFrame(resolve));
+                    const now = performance.now();
+                    longest = Math.max(longest, now - before);
+                    before = now;
+                }
+                return longest;
+            },
+            [SCROLLS, SCROLL_PX],
+        );
 }
 
 /** @param {import("playwright-core").Browser} browser */
