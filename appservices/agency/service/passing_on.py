@@ -1,6 +1,6 @@
 """Passing words of a person on to the office: from the room of a case, or from a chat.
 
-What is to be passed on is kept sealed, in the purpose of the question that asks for it.
+The question that asks for it keeps the words sealed, in its purpose, until they are passed on.
 """
 
 from __future__ import annotations

@@ -8,11 +8,13 @@ import pytest
 
 from appservices.payments.routes.persons import _wallet
 from appservices.payments.service.chats import greet
+from appservices.payments.service.scene import wallet_topic
 from appservices.payments.service.wallet.visit import Visit
 from tests.integration.appservices.payments.branch import BranchTestCase
 from tests.integration.appservices.payments.scenes import ALICE
-from tests.support.postgres import execute
+from tests.support.postgres import execute, session
 from veche.protocol.ids import RoomId, UserId
+from veche.runtime.live import CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,12 +47,21 @@ class TestNewcomers(BranchTestCase):
         assert execute(self.bank.dsn, told, f"!{DORA[1:]}") == [(3,)]
 
     async def test_somebody_new_who_only_looks_at_their_wallet_has_it_too(self) -> None:
-        for _ in range(2):
-            with self.bank.scene() as scene:
-                _wallet(Visit(scene, UserId(DORA), "en"))
-            await self.bank.settled()
+        with session(self.bank.dsn) as listening:
+            listening.cursor().execute(f"LISTEN {CHANNEL}")
+            listening.commit()
+            for _ in range(2):
+                with self.bank.scene() as scene:
+                    _wallet(Visit(scene, UserId(DORA), "en"))
+                await self.bank.settled()
+            listening.poll()
+            heard = [one.payload for one in listening.notifies]
+            listening.cursor().execute("UNLISTEN *")
+            listening.commit()
 
         assert self.bank.balance(DORA) == 5_000
+        # The page that showed 0.00 looks again.
+        assert wallet_topic(UserId(DORA)) in heard
 
     async def test_who_has_a_grant_of_their_own_and_who_is_from_elsewhere_get_none(self) -> None:
         for person, has_cents in ((ALICE, 10_000), (FAR, 0)):
