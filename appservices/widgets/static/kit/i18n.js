@@ -95,7 +95,7 @@ function known(tag) {
     return LANGUAGES.find((one) => one === first);
 }
 
-/** @typedef {Record<string, string | number>} Values */
+/** @typedef {Record<string, string | number | string[]>} Values a list is joined by commas */
 
 /**
  * @param {string} message English text, the message id
@@ -123,12 +123,28 @@ export function plural(one, many, count, values = {}) {
 /** @param {string} message @param {Values} values */
 function filled(message, values) {
     return message.replace(/\{([a-z_][a-z0-9_]*)\}/g, (field, name) =>
-        name in values ? String(values[name]) : field,
+        name in values ? [values[name]].flat().map(isolated).join(", ") : field,
     );
 }
 
+/** What turns the direction of the text around it, even out of a `<bdi>`. */
+const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
+/** Letters of Hebrew, Arabic and the like, and their marks (Unicode 17, Bidi_Class R and AL). */
+const RIGHT_TO_LEFT =
+    /[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/** @param {string} name of somebody or something, from outside @returns {string} it turns nothing around it */
+export const bare = (name) => name.replace(TURNS, "");
+
+/** @param {unknown} value @returns {string} for a sentence: with a direction of its own, if it is from right to left */
+function isolated(value) {
+    const name = bare(String(value));
+    // FIRST STRONG ISOLATE … POP DIRECTIONAL ISOLATE
+    return RIGHT_TO_LEFT.test(name) ? `\u2068${name}\u2069` : name;
+}
+
 /** British English: "24 November 2025", 24 hours. American dates mislead everybody else. */
-function locale() {
+export function locale() {
     return language === "en" ? "en-GB" : language;
 }
 

@@ -154,7 +154,9 @@ class _Client:
     async def upload(self, data: Any, *, user: UserId, **_: Any) -> str:
         del user
         self.uploads.append(data if isinstance(data, bytes) else data.read())
-        return f"mxc://veche.test/{len(self.uploads)}"
+        mxc = f"mxc://veche.test/{len(self.uploads)}"
+        self.stored[mxc] = self.uploads[-1]
+        return mxc
 
     async def download(self, mxc: str, *, bytes_max: int, **_: Any) -> bytes:
         if self.no_download is not None:

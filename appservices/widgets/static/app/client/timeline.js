@@ -28,6 +28,7 @@
  */
 import { isSignInTalk } from "../account/sign_in_talk.js";
 import { EventStatus, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
+import { bare } from "../../kit/i18n.js";
 import { matterOf } from "../../kit/matter.js";
 
 const SHOWN = new Set(["m.room.message", "m.room.encrypted", "m.sticker"]);
@@ -49,7 +50,8 @@ export class Timeline {
         this._events = undefined;
         /** @type {{at: MatrixEvent[], prompts: Asked[]} | undefined} */
         this._matter = undefined;
-        this.isAtStart = false;
+        /** @type {unknown} the SDK's timeline whose first message is here; it begins anew at a gap */
+        this._whole = null;
         /** @type {WeakMap<MatrixEvent, Message>} */
         this._made = new WeakMap();
     }
@@ -57,6 +59,11 @@ export class Timeline {
     /** @returns {Room | null} */
     get room() {
         return this._client.getRoom(this._roomId);
+    }
+
+    /** Whether there is nothing older. */
+    get isAtStart() {
+        return this._whole === this.room?.getLiveTimeline();
     }
 
     /** @returns {MatrixEvent[]} what is shown, oldest first */
@@ -90,7 +97,7 @@ export class Timeline {
         if (!timeline || this.isAtStart) return;
         const options = { backwards: true, limit: PAGE_EVENTS };
         const hasMore = await this._client.paginateEventTimeline(timeline, options);
-        this.isAtStart = !hasMore;
+        if (!hasMore) this._whole = timeline;
         this._events = undefined;
     }
 
@@ -119,13 +126,7 @@ export class Timeline {
         const listeners = [
             [RoomEvent.Timeline, (_, room) => void (room?.roomId === this._roomId && soon())],
             .../** @type {any} */ (ofRoom),
-            [
-                RoomEvent.TimelineReset,
-                (room) => {
-                    if (room?.roomId === this._roomId) this.isAtStart = false;
-                    soon(room);
-                },
-            ],
+            [RoomEvent.TimelineReset, soon],
             [RoomEvent.MyMembership, soon],
             [RoomEvent.Name, soon],
             [MatrixEventEvent.Decrypted, ofEvent],
@@ -207,7 +208,9 @@ export class Timeline {
     typing() {
         const own = this._client.getUserId();
         const members = this.room?.currentState.getMembers() ?? [];
-        return members.filter((one) => one.typing && one.userId !== own).map((one) => one.name);
+        return members
+            .filter((one) => one.typing && one.userId !== own)
+            .map((one) => nameIn(this.room, one.userId));
     }
 
     /**
@@ -292,5 +295,5 @@ function statusOf(event) {
  * @returns {string} what they call themselves there; their address if that is nothing
  */
 export function nameIn(room, userId) {
-    return room?.getMember(userId)?.rawDisplayName?.trim() || userId;
+    return bare(room?.getMember(userId)?.rawDisplayName ?? "").trim() || userId;
 }

@@ -236,7 +236,7 @@ export class AppMessage extends VecheElement {
         const names = readers.slice(0, READERS_MAX).map(({ name }) => name);
         const rest = readers.length - names.length;
         const text = [
-            t("Read by {names}", { names: names.join(", ") }),
+            t("Read by {names}", { names }),
             ...(rest ? [plural("and {count} other", "and {count} others", rest)] : []),
         ];
         return html`<p class="readers"><bdi>${text.join(" ")}</bdi></p>`;

@@ -4,15 +4,12 @@
  * @typedef {import("../client/timeline.js").Message} Message
  * @typedef {import("matrix-js-sdk").MatrixEvent} MatrixEvent
  */
-import { currentLanguage, t } from "../../kit/i18n.js";
+import { locale, t } from "../../kit/i18n.js";
 
 const LINE_CHARACTERS_MAX = 160;
 /** What `m.room.message` is that asks for a verification. */
 export const VERIFICATION = "m.key.verification.request";
 const DAY_MS = 86_400_000;
-
-/** @returns {string} of the language, with British dates in English */
-const locale = () => (currentLanguage() === "en" ? "en-GB" : currentLanguage());
 
 /** @param {number} at_ms @returns {string} "09:05" */
 export const showTime = (at_ms) =>
