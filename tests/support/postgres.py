@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg2
 from psycopg2 import sql
-from psycopg2.extensions import make_dsn
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from tests.support.processes import ROOT, wait_until
 
@@ -54,6 +54,18 @@ def database(*sets: MigrationSet) -> Iterator[str]:
     template = _template(sets) if sets else "template0"
     with _created(template) as dsn:
         yield dsn
+
+
+def kept_database(*sets: MigrationSet) -> str:
+    """Connection string of a database that is there until the server ends, to make copies of."""
+    return _create(_template(sets))
+
+
+@contextmanager
+def copy_of(dsn: str) -> Iterator[str]:
+    """Connection string of a copy of a database that nobody uses now; dropped at the end."""
+    with _created(parse_dsn(dsn)["dbname"]) as copy:
+        yield copy
 
 
 @contextmanager
@@ -148,22 +160,25 @@ def waiting_count(dsn: str) -> int:
 
 @contextmanager
 def _created(template: str, options: str = "") -> Iterator[str]:
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    with _administration() as txn:
-        # A copy of the files costs a third less CPU than one by the write-ahead log.
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY" + options)
-        txn.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
-    dsn = _dsn_of(name)
+    dsn = _create(template, options)
     _idle[dsn] = {}
     try:
         yield dsn
     finally:
         for connection in itertools.chain.from_iterable(_idle.pop(dsn).values()):
             connection.close()
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         with _administration() as txn:
-            txn.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            txn.execute(drop.format(sql.Identifier(parse_dsn(dsn)["dbname"])))
+
+
+def _create(template: str, options: str = "") -> str:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with _administration() as txn:
+        # A copy of the files costs a third less CPU than one by the write-ahead log.
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY" + options)
+        txn.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+    return _dsn_of(name)
 
 
 @functools.cache

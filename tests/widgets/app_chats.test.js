@@ -311,9 +311,10 @@ test("what a stranger sends runs nothing, looks like nobody else, and freezes no
     await page.getByText("The key for this message has not arrived yet.").waitFor();
 
     await showMany(page, room_id);
-    const hay = Array.from({ length: 40 }, (_, n) => `hay ${n}`);
-    const words = ["مرحبا 5 (hello) 3!\nand English 5 שלום.", "שלום, 12 EUR.", "plain"];
-    for (const body of [...hay, ...words]) await send({ msgtype: "m.text", body });
+    await flood(page, room_id, send);
+    await go(page);
+    for (const body of ["مرحبا 5 (hello) 3!\nand English 5 שלום.", "שלום, 12 EUR.", "plain"])
+        await send({ msgtype: "m.text", body });
     await go(page, room_id);
     await turnsNothing(page);
     await findOlder(page);
@@ -380,4 +381,20 @@ async function findOlder(page) {
     const { chats } = JSON.parse(readFileSync(await (await saving).path(), "utf8"));
     assert.match(JSON.stringify(chats), /a needle of long ago/);
     assert.ok(chats.every((/** @type {any} */ chat) => chat.is_whole));
+}
+
+/** A long chat is scrolled to its beginning as fast as a hand can. @param {Page} page @param {string} room_id @param {(content: unknown) => Promise<unknown>} send */
+async function flood(page, room_id, send) {
+    for (let at = 0; at < 150; at += 10)
+        await Promise.all(
+            Array.from({ length: 10 }, (_, index) =>
+                send({ msgtype: "m.text", body: `flood ${at + index}` }),
+            ),
+        );
+    await go(page, room_id);
+    await message(page, "flood 149").waitFor();
+    await page.waitForFunction(() => {
+        document.querySelector(".log")?.scrollBy(0, -300);
+        return /beginning of the chat/.test(document.querySelector(".log")?.textContent ?? "");
+    });
 }
