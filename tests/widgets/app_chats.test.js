@@ -9,7 +9,7 @@ import { APP, assertAccessible, glance, test } from "./harness.js";
 
 /** Answers of the homeserver that belong to signing up, and to a network that is switched off. */
 const EXPECTED =
-    /status of 40[134]|ERR_INTERNET_DISCONNECTED|fetch failed|Failed to fetch|\/members\?/;
+    /status of 40[134]|ERR_INTERNET_DISCONNECTED|ERR_FAILED|fetch failed|Failed to fetch|\/members\?/;
 /** A browser says what it does not run. */
 const NOT_RUN = /Content Security Policy/;
 
@@ -86,6 +86,29 @@ async function befriend(from, to) {
 }
 
 /**
+ * The homeserver is away while more is written than one of its answers brings: what waits here is
+ * sent all the same.
+ * @param {Member} ann
+ * @param {Member} ben
+ * @param {string} room
+ */
+async function missesMuch(ann, ben, room) {
+    const context = ann.page.context();
+    await context.route(`${ann.homeserver}/**`, (route) => route.abort());
+    await say(ann.page, "written in a gap");
+    await ann.page.getByText("Not sent.").waitFor();
+    await ben.page.evaluate(async (id) => {
+        const { client } = /** @type {any} */ (window).app;
+        for (let n = 0; n < 45; n += 1)
+            await client.sendMessage(id, { msgtype: "m.text", body: `meanwhile ${n}` });
+    }, room);
+    await context.unroute(`${ann.homeserver}/**`);
+    await message(ben.page, "written in a gap").waitFor();
+    await message(ann.page, "meanwhile 44").waitFor();
+    await message(ann.page, "written in a gap").waitFor();
+}
+
+/**
  * Somebody who invites, and sends what no client would.
  * @param {Opened} opened
  * @param {string} invited
@@ -151,6 +174,7 @@ test("two strangers meet, write, answer, correct and send a photo, and nothing t
     await ann.page.getByText("Not sent.").waitFor();
     await opened.context.setOffline(false);
     await message(ben.page, "written without a network").waitFor();
+    await missesMuch(ann, ben, room);
 
     await ann.page.locator("app-composer textarea").fill("a draft");
     await go(ann.page);

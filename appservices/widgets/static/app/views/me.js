@@ -48,6 +48,7 @@ export class AppMe extends Doing {
     /** Everything of the person's cases, payments and chats that this app can read now, as one file. */
     async _export() {
         const { opened } = account();
+        await (await import("../account/page_session.js")).ensureSession();
         const parts = /** @type {Record<string, unknown>} */ ({ person: session()?.person });
         parts.cases = (await call("GET", "/_veche/agency/v1/cases")).cases;
         if (meta("veche-wallet")) parts.wallet = await call("GET", "/_veche/wallet/v1/wallet");
