@@ -211,7 +211,7 @@ test("people verify each other by emoji, and a replaced identity stops what is s
 
     await go(ann.page, "verify", ben.id);
     await ann.page.getByRole("button", { name: "Start verifying" }).click();
-    await ben.page.locator(".requests-row", { hasText: "wants to verify you" }).click();
+    await ben.page.locator(".notes a", { hasText: "wants to verify you" }).click();
     await ben.page.getByRole("button", { name: "Accept" }).click();
     await ann.page.getByRole("img", { name: "Your QR code for verifying" }).waitFor();
     await ann.page.getByRole("button", { name: "Compare emoji" }).click();

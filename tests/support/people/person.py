@@ -358,6 +358,34 @@ class Person:
         """Take a new room key for what is sent from now on (matrix-nio only)."""
         self._call("rotate", room=room)
 
+    # Verifying by emoji. With matrix-nio another device of the person alone, which asks
+
+    def ask_verification(self, user: str) -> None:
+        """Ask somebody, in the room of the two (Rust only)."""
+        self._call("ask_verification", user=user)
+
+    def answer_verification(self, user: str, *, is_faulty: bool = False) -> None:
+        """Accept what somebody asks; waits until they do.
+
+        Args:
+            user: Who asks.
+            is_faulty: Break the promise that the comparison begins with, so that the other side
+                has to refuse (matrix-nio only).
+        """
+        self._call("answer_verification", user=user, is_faulty=is_faulty)
+
+    def emoji(self, *, is_starting: bool = False) -> list[str]:
+        """What the client shows; it begins the comparison itself if ``is_starting``."""
+        return list(self._call("emoji", is_starting=is_starting))
+
+    def confirm_emoji(self) -> None:
+        """Say that the emoji are the same; returns once the verification is done."""
+        self._call("confirm_emoji")
+
+    def wait_for_verified(self, user: str) -> None:
+        """Return once the client takes the person for verified (matrix-nio: a device of theirs)."""
+        self._call("wait_for_verified", user=user)
+
     # Devices, and the end
 
     def logout_device(self) -> None:

@@ -1,4 +1,4 @@
-/** What waits at each place: unread chats, and what is to be answered, paid or signed. */
+/** What waits at each place: unread chats, what is to be answered, paid or signed; and who wants to verify. */
 import { account, whenAccountChanges } from "./account/account.js";
 
 /** @typedef {import("./route.js").Place} Place */
@@ -11,6 +11,10 @@ let current = {};
 const listeners = new Set();
 
 export const counts = () => current;
+
+let asking = "";
+/** @returns {string} Matrix id of who wants to verify me now; my own: another device of mine; or empty */
+export const asker = () => asking;
 
 /** @param {Place} place @param {number} count */
 export function setCount(place, count) {
@@ -39,6 +43,12 @@ export function watchCounts(changed) {
         for (const name of ["Room.timeline", "Room.receipt", "Room.myMembership"])
             rooms.on(name, look);
         look();
+        void import("./client/verification.js").then(({ watchRequests }) =>
+            watchRequests((request) => {
+                asking = request?.otherUserId ?? "";
+                for (const tell of listeners) tell();
+            }),
+        );
     });
 }
 

@@ -13,7 +13,7 @@ import { useTheme } from "../kit/theme.js";
 import { account, enterAccount, openKept, whenAccountChanges } from "./account/account.js";
 import { whenTakenOver } from "./account/relay.js";
 import { keepReturn, takeLogin, takeReturn } from "./account/returning.js";
-import { counts, watchCounts } from "./counts.js";
+import { asker, counts, watchCounts } from "./counts.js";
 import { placeOf, viewAt, wayOf } from "./places.js";
 import { loadCards } from "./registry.js";
 import { hrefOf, routeOf } from "./route.js";
@@ -126,7 +126,7 @@ function draw() {
         html`<a class="skip-link" href="#main">${t("To the content")}</a>
             ${rail(place, counts(), isStranger)}
             <div class="stage">
-                ${notes(account(), place)}
+                ${notes(account(), place, asker())}
                 <main
                     id="main"
                     tabindex="-1"

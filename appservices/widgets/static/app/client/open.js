@@ -18,6 +18,7 @@ import { initAsync } from "matrix-js-sdk/crypto";
 import { LOCK, STORE, keepSession } from "../account/session.js";
 import { keepSending } from "./sending.js";
 import { growList, mendGaps } from "./sync.js";
+import { holdRequests } from "./verification.js";
 
 const ROOMS_FIRST = 50;
 const TIMELINE_EVENTS = 30;
@@ -102,6 +103,7 @@ export async function open(session, waits) {
         disableVoip: true,
     });
     await client.initRustCrypto({ storageKey: storeKey, cryptoDatabasePrefix: STORE });
+    holdRequests(client);
     const own = await /** @type {any} */ (client.getCrypto()).getOwnDeviceKeys();
     if (own.ed25519 !== fingerprint) await keepSession({ ...session, fingerprint: own.ed25519 });
     await startSync(client);

@@ -147,7 +147,7 @@ export class AppMessage extends VecheElement {
     /** @param {Message} message */
     _verification({ isMine, sender }) {
         if (isMine) return html`<p class="text muted">${t("You asked to verify each other.")}</p>`;
-        return html`<p class="text">
+        return html`<p>
             ${t("Asks to verify you")}.
             <a href=${hrefOf("chats", "verify", sender)}>${t("Verify in person")}</a>
         </p>`;

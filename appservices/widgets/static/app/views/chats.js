@@ -7,8 +7,6 @@ import { icon } from "../../kit/icons.js";
 import { account, whenAccountChanges } from "../account/account.js";
 import { leave, roomList } from "../client/rooms.js";
 import { search } from "../client/search.js";
-import { nameIn } from "../client/timeline.js";
-import { watchRequests } from "../client/verification.js";
 import "../elements/avatar.js";
 import { paneHead } from "../elements/pane.js";
 import "../elements/read_back.js";
@@ -36,7 +34,6 @@ export class AppChats extends VecheElement {
         shown: { state: true },
         words: { state: true },
         hits: { state: true },
-        request: { state: true },
         isOffline: { state: true },
         isDeclining: { state: true },
     };
@@ -52,8 +49,6 @@ export class AppChats extends VecheElement {
         this.words = "";
         /** @type {Hit[]} */
         this.hits = [];
-        /** @type {import("../client/verification.js").Request | undefined} */
-        this.request = undefined;
         this.isOffline = !navigator.onLine;
         this.isDeclining = false;
         this._timer = 0;
@@ -80,10 +75,7 @@ export class AppChats extends VecheElement {
         if (!client) return this.requestUpdate();
         const list = roomList(client);
         const look = () => (this.entries = list.entries());
-        this.keep(
-            list.watch(look),
-            watchRequests(client, (request) => (this.request = request)),
-        );
+        this.keep(list.watch(look));
         look();
     }
 
@@ -220,7 +212,7 @@ export class AppChats extends VecheElement {
                     @input=${this._search}
                 />
             </label>
-            ${isSearch ? nothing : this._kinds()} ${this._verifyAsked()}
+            ${isSearch ? nothing : this._kinds()}
             ${
                 this.isOffline
                     ? html`<p class="offline small" role="status">
@@ -282,21 +274,6 @@ export class AppChats extends VecheElement {
                 >
             </p>
         </div>`;
-    }
-
-    /** @param {import("../client/verification.js").Request} request */
-    _nameOf({ roomId, otherUserId }) {
-        return nameIn(account().opened?.client.getRoom(roomId) ?? null, otherUserId);
-    }
-
-    _verifyAsked() {
-        if (!this.request) return nothing;
-        return html`<a
-            class="requests-row"
-            href=${hrefOf("chats", "verify", this.request.otherUserId)}
-            >${icon("shield")}
-            ${t("{name} wants to verify you", { name: this._nameOf(this.request) })}</a
-        >`;
     }
 
     _requestList() {
