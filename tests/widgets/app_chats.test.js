@@ -285,4 +285,21 @@ test("what a stranger sends runs nothing, looks like nobody else, and freezes no
     await page.getByText("50,000 members").waitFor();
     assert.ok((await page.locator(".member").count()) < 40);
     await assertAccessible(page);
+
+    for (let at = 0; at < 150; at += 10)
+        await Promise.all(
+            Array.from({ length: 10 }, (_, index) =>
+                send({ msgtype: "m.text", body: `flood ${at + index}` }),
+            ),
+        );
+    await go(page, room_id);
+    await message(page, "flood 149").waitFor();
+    await flick(page);
 });
+
+/** Scrolls to the beginning as fast as a hand can, which must get there. @param {Page} page */
+const flick = (page) =>
+    page.waitForFunction(() => {
+        document.querySelector(".log")?.scrollBy(0, -300);
+        return /beginning of the chat/.test(document.querySelector(".log")?.textContent ?? "");
+    });

@@ -132,22 +132,37 @@ function locale() {
     return language === "en" ? "en-GB" : language;
 }
 
-/** @param {number} at_ms @returns {string} "24 November 2025" */
-export function showDate(at_ms) {
-    return new Intl.DateTimeFormat(locale(), { dateStyle: "long" }).format(at_ms);
-}
+/** @type {Map<string, Intl.DateTimeFormat>} kept: to make one takes as long as many dates, and 50 KiB */
+const dateForms = new Map();
 
 /**
- * A moment in the person's own time zone, which is named: the bots name theirs, which may be another.
+ * A moment in the person's own time zone.
+ * @param {number} at_ms
+ * @param {Intl.DateTimeFormatOptions} form
+ */
+export function showMoment(at_ms, form) {
+    const key = locale() + JSON.stringify(form);
+    const kept = dateForms.get(key) ?? new Intl.DateTimeFormat(locale(), form);
+    dateForms.set(key, kept);
+    return kept.format(at_ms);
+}
+
+/** @param {number} at_ms @returns {string} "24 November 2025" */
+export const showDate = (at_ms) => showMoment(at_ms, { dateStyle: "long" });
+
+const DAY_FORM = /** @type {const} */ ({ day: "numeric", month: "long", year: "numeric" });
+const TIME_FORM = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit" });
+
+/**
+ * A moment with its time zone, which is named: the bots name theirs, which may be another.
  * @param {number} at_ms
  * @returns {string} "24 November 2025 at 09:05 CET"
  */
-export function showDateTime(at_ms) {
-    const day = /** @type {const} */ ({ day: "numeric", month: "long", year: "numeric" });
-    const time = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit" });
-    const form = { ...day, ...time, timeZoneName: /** @type {const} */ ("short") };
-    return new Intl.DateTimeFormat(locale(), form).format(at_ms);
-}
+export const showDateTime = (at_ms) =>
+    showMoment(at_ms, { ...DAY_FORM, ...TIME_FORM, timeZoneName: "short" });
+
+/** @param {number} at_ms @returns {string} "09:05" */
+export const showTime = (at_ms) => showMoment(at_ms, TIME_FORM);
 
 /**
  * An amount with the code of its currency, "1,234.50 EUR": there are twenty kinds of dollars.

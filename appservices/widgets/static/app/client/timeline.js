@@ -52,6 +52,8 @@ export class Timeline {
         this.isAtStart = false;
         /** @type {WeakMap<MatrixEvent, Message>} */
         this._made = new WeakMap();
+        /** @type {WeakMap<MatrixEvent, {as: string, is: boolean}>} whether it is shown, as it was then */
+        this._shown = new WeakMap();
     }
 
     /** @returns {Room | null} */
@@ -66,10 +68,20 @@ export class Timeline {
         const isOfTwo = (this.room?.getInvitedAndJoinedMemberCount() ?? 0) <= 2;
         this._events = (this.room?.getLiveTimeline().getEvents() ?? []).filter((event) => {
             const id = event.getId() ?? "";
-            if (seen.has(id) || !isShown(event, isOfTwo)) return false;
+            if (seen.has(id) || !this._isShown(event, isOfTwo)) return false;
             return Boolean(seen.add(id));
         });
         return this._events;
+    }
+
+    /** Looks once at each event, and again when it has been decrypted. @param {MatrixEvent} event @param {boolean} isOfTwo */
+    _isShown(event, isOfTwo) {
+        const as = event.getType() + isOfTwo;
+        const known = this._shown.get(event);
+        if (known?.as === as) return known.is;
+        const is = isShown(event, isOfTwo);
+        this._shown.set(event, { as, is });
+        return is;
     }
 
     /** @param {number} from @param {number} to @returns {Message[]} of `events()` */

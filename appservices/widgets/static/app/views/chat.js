@@ -112,7 +112,6 @@ export class AppChat extends VecheElement {
                 () => this.version++,
                 () => {},
             );
-        void this._window.begin();
         void this._lookAtTrust();
     }
 
