@@ -12,7 +12,7 @@ from appservices.agency.routes.api import API, VALUES_BODY_BYTES_MAX
 from appservices.agency.service import page_acts
 from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.page_acts import Visit
-from appservices.agency.service.page_files import FileStorage, look_at_file, send_file
+from appservices.agency.service.page_files import FileQuery, FileStorage, look_at_file, send_file
 from appservices.agency.service.page_reading import (
     StoredDocument,
     case_seen,
@@ -29,7 +29,6 @@ from appservices.agency.service.views import (
     DoneView,
     DraftBody,
     DraftView,
-    FileQuery,
     HomesView,
     StartBody,
     StartView,

@@ -6,9 +6,10 @@ its own before the homeserver stores it, and counts once the bot has heard of it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import attrs
+from pydantic import Field
 from twisted.internet.defer import DeferredSemaphore
 
 from appservices.agency.core.inputs import InputKind
@@ -23,24 +24,42 @@ from appservices.agency.service.showing import form_fields
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import TooLargeError, UnavailableError
 from veche.protocol.forms import FieldError, Problem, parse_value
+from veche.protocol.forms.files import FILE_NAME_CHARACTERS_MAX, UNKNOWN_MIMETYPE
 from veche.protocol.forms.magic import HEAD_BYTES, true_mimetype
 from veche.protocol.forms.models import FILE_KINDS
+from veche.protocol.wire import Wire
 from veche.runtime.crypto.media import upload_encrypted
 from veche.runtime.matrix.client import MatrixError
 
 if TYPE_CHECKING:
     from appservices.agency.service.page_acts import Visit
-    from appservices.agency.service.views import FileQuery
     from appservices.agency.store import CaseFile
-    from veche.protocol.forms import Field
+    from veche.protocol import forms
     from veche.protocol.ids import EventId, UserId
     from veche.runtime.matrix.client import MatrixClient
 
+FIELD_ID_CHARACTERS_MAX: Final = 64
 AT_ONCE: Final = 2
 """Files of pages that are encrypted and sent on at once."""
 RETRY_AFTER_MS: Final = 5_000
 _NOT_STORED: Final = "mxc://none/none"
 _TOO_LARGE: Final = 413
+
+
+class FileQuery(Wire):
+    """What a file of a case is, and which question it answers.
+
+    Attributes:
+        field: Id of the question of the form; empty: it is for the office.
+        name: Under which it is kept.
+        mimetype: What it is said to be; its first bytes may say otherwise.
+    """
+
+    field: Annotated[str, Field(max_length=FIELD_ID_CHARACTERS_MAX)] = ""
+    name: Annotated[str, Field(min_length=1, max_length=FILE_NAME_CHARACTERS_MAX)]
+    mimetype: Annotated[str, Field(max_length=121, pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")] = (
+        UNKNOWN_MIMETYPE
+    )
 
 
 @attrs.frozen
@@ -123,7 +142,7 @@ def send_file(visit: Visit, case_id: str, field: str, value: dict[str, Any] | No
     return visit.command(room_of(visit, file), FILE, case_id, text)
 
 
-def _field(visit: Visit, file: CaseFile, id_: str) -> Field:
+def _field(visit: Visit, file: CaseFile, id_: str) -> forms.Field:
     """The question that a file answers, or what any file must be."""
     if not id_ and (file.case.state, InputKind.ADD_FILE) in TABLE:
         return FILE_FIELD

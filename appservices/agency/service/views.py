@@ -14,14 +14,12 @@ from appservices.agency.core.case import TEXT_CHARACTERS_MAX
 from appservices.agency.core.definition import StepKind
 from appservices.agency.core.drafts import DRAFT_VALUES_MAX
 from appservices.agency.core.finding import QUERY_CHARACTERS_MAX
-from veche.protocol.forms.files import FILE_NAME_CHARACTERS_MAX, UNKNOWN_MIMETYPE
 from veche.protocol.ids import WireUlid
 from veche.protocol.prompts import ANSWER_FIELDS_MAX, ChoiceId, Prompt
 from veche.protocol.wire import Wire
 
 API_PREFIX: Final = "/_veche/agency/v1"
 VERSION_CHARACTERS_MAX: Final = 40
-FIELD_ID_CHARACTERS_MAX: Final = 64
 NAME_CHARACTERS_MAX: Final = 130
 """Longest id of an office: those of the organisation and of the office, and a sign between."""
 
@@ -452,22 +450,6 @@ class AnswerBody(Wire):
     prompt: WireUlid
     choice: ChoiceId | None = None
     data: Annotated[dict[str, Any], Field(max_length=ANSWER_FIELDS_MAX)] | None = None
-
-
-class FileQuery(Wire):
-    """What a file of a case is, and which question it answers.
-
-    Attributes:
-        field: Id of the question of the form; empty: it is for the office.
-        name: Under which it is kept.
-        mimetype: What it is said to be; its first bytes may say otherwise.
-    """
-
-    field: Annotated[str, Field(max_length=FIELD_ID_CHARACTERS_MAX)] = ""
-    name: Annotated[str, Field(min_length=1, max_length=FILE_NAME_CHARACTERS_MAX)]
-    mimetype: Annotated[str, Field(max_length=121, pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")] = (
-        UNKNOWN_MIMETYPE
-    )
 
 
 class DoneView(Wire):

@@ -11,10 +11,10 @@ from appservices.agency import store
 from appservices.agency.core.effects import Topic
 from appservices.agency.core.states import State
 from appservices.agency.service import page_acts
-from appservices.agency.service.page_files import FileStorage, look_at_file, send_file
+from appservices.agency.service.page_files import FileQuery, FileStorage, look_at_file, send_file
 from appservices.agency.service.page_reading import case_seen, stored_document
 from appservices.agency.service.refusing import AnswerRefusedError, FormRefusedError
-from appservices.agency.service.views import AnswerBody, CommandBody, FileQuery
+from appservices.agency.service.views import AnswerBody, CommandBody
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOB,
