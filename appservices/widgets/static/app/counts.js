@@ -1,5 +1,5 @@
 /** What waits at each place: unread chats, and what is to be answered, paid or signed. */
-import { account, whenAccountChanges } from "./account/account.js";
+import { whenOpened } from "./account/account.js";
 
 /** @typedef {import("./route.js").Place} Place */
 
@@ -20,12 +20,7 @@ export function setCount(place, count) {
 /** @param {() => void} changed */
 export function watchCounts(changed) {
     listeners.add(changed);
-    let isWatched = false;
-    whenAccountChanges(() => {
-        const { opened } = account();
-        if (!opened || isWatched) return;
-        isWatched = true;
-        const { client } = opened;
+    whenOpened(({ client }) => {
         const look = () => setCount("chats", unread(client));
         const rooms = /** @type {any} */ (client);
         for (const name of ["Room.timeline", "Room.receipt", "Room.myMembership"])

@@ -3,13 +3,14 @@ import { html, nothing } from "lit";
 import { VecheElement } from "../../kit/elements.js";
 import { showSize, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
+import { save } from "../../kit/save.js";
 import { account } from "../account/account.js";
-import { fileAddress, fileOf, pictureAddress } from "../client/media.js";
+import { PICTURE_BYTES_MAX, fileAddress, fileOf, pictureAddress } from "../client/media.js";
 
-const PICTURE_BYTES_MAX = 30 * 1024 * 1024;
+/** A name can be written backwards in part: "gnp.exe" for "exe.png". */
+const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
 const WIDTH_MAX = 320;
 const HEIGHT_MAX = 360;
-const RELEASE_MS = 60_000;
 
 export class AppAttachment extends VecheElement {
     static properties = {
@@ -31,7 +32,7 @@ export class AppAttachment extends VecheElement {
     }
 
     get _type() {
-        return String(this.content.info?.mimetype ?? "");
+        return this.content.info?.mimetype ?? "";
     }
 
     get _isPicture() {
@@ -50,46 +51,34 @@ export class AppAttachment extends VecheElement {
         if (this._isPicture) void this._load((client) => pictureAddress(client, this.content));
     }
 
-    /** @param {(client: import("../client/open.js").MatrixClient) => Promise<string>} load */
-    async _load(load) {
+    /** @param {(client: import("../client/open.js").MatrixClient) => Promise<void>} work */
+    async _work(work) {
         const { opened } = account();
         if (!opened || this.isBusy) return;
         Object.assign(this, { isBusy: true, isBroken: false });
-        try {
-            this.source = await load(opened.client);
-        } catch {
-            this.isBroken = true;
-        } finally {
-            this.isBusy = false;
-        }
+        await work(opened.client).catch(() => (this.isBroken = true));
+        this.isBusy = false;
     }
 
-    async _save() {
-        const { opened } = account();
-        if (!opened || this.isBusy) return;
-        Object.assign(this, { isBusy: true, isBroken: false });
-        try {
-            const blob = await fileOf(opened.client, this.content, this._type);
-            const link = document.createElement("a");
-            link.href = URL.createObjectURL(blob);
-            link.download = this._name;
-            link.click();
-            setTimeout(() => URL.revokeObjectURL(link.href), RELEASE_MS);
-        } catch {
-            this.isBroken = true;
-        } finally {
-            this.isBusy = false;
-        }
+    /** @param {(client: import("../client/open.js").MatrixClient) => Promise<string>} load */
+    _load(load) {
+        return this._work(async (client) => void (this.source = await load(client)));
+    }
+
+    _save() {
+        return this._work(async (client) =>
+            save(await fileOf(client, this.content, this._type), this._name),
+        );
     }
 
     get _name() {
         const { filename, body } = this.content;
-        return String(filename ?? body ?? t("File")).slice(0, 200);
+        return (filename ?? body ?? t("File")).replace(TURNS, "").slice(0, 200);
     }
 
     get _caption() {
         const { filename, body } = this.content;
-        return filename && body && filename !== body ? String(body) : "";
+        return filename && body && filename !== body ? body : "";
     }
 
     async _enlarge() {

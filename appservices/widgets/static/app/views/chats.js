@@ -1,7 +1,7 @@
 /** The place "Chats": the list of them, and beside it what was opened. */
 import { html, nothing } from "lit";
 import { keyed } from "lit/directives/keyed.js";
-import { VecheElement, button } from "../../kit/elements.js";
+import { VecheElement, banner, button } from "../../kit/elements.js";
 import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { account, whenAccountChanges } from "../account/account.js";
@@ -36,8 +36,8 @@ export class AppChats extends VecheElement {
         words: { state: true },
         hits: { state: true },
         request: { state: true },
-        isOffline: { state: true },
         isDeclining: { state: true },
+        hasFailed: { state: true },
     };
 
     constructor() {
@@ -53,8 +53,8 @@ export class AppChats extends VecheElement {
         this.hits = [];
         /** @type {import("../client/verification.js").Request | undefined} */
         this.request = undefined;
-        this.isOffline = !navigator.onLine;
         this.isDeclining = false;
+        this.hasFailed = false;
         this._timer = 0;
         /** @type {(() => void)[]} */
         this._unwatch = [];
@@ -64,21 +64,13 @@ export class AppChats extends VecheElement {
 
     connectedCallback() {
         super.connectedCallback();
-        const line = () => (this.isOffline = !navigator.onLine);
-        window.addEventListener("online", line);
-        window.addEventListener("offline", line);
         this._unwatchAccount = whenAccountChanges(() => this._begin());
-        this._unwatchLine = () => {
-            window.removeEventListener("online", line);
-            window.removeEventListener("offline", line);
-        };
         this._begin();
     }
 
     disconnectedCallback() {
         super.disconnectedCallback();
         this._unwatchAccount?.();
-        this._unwatchLine?.();
         this._end();
     }
 
@@ -238,13 +230,6 @@ export class AppChats extends VecheElement {
             </label>
             ${isSearch ? nothing : this._kinds()} ${this._verifyAsked()}
             ${
-                this.isOffline
-                    ? html`<p class="offline small" role="status">
-                          ${t("You are offline. What you write is sent when you are back.")}
-                      </p>`
-                    : nothing
-            }
-            ${
                 requests.length && !isSearch
                     ? html`<a class="requests-row" href=${hrefOf("chats", "requests")}
                           >${icon("person")}
@@ -325,6 +310,7 @@ export class AppChats extends VecheElement {
                       </p>`
                     : html`<p>${t("There are no requests.")}</p>`
             }
+            ${this.hasFailed ? banner("critical", t("The invitation can't be declined now. Try again later.")) : nothing}
             <app-windowed
                 .items=${all}
                 .rowHeight=${ROW_PX}
@@ -338,11 +324,11 @@ export class AppChats extends VecheElement {
     async _declineAll(all) {
         const client = account().opened?.client;
         if (!client) return;
-        this.isDeclining = true;
+        Object.assign(this, { isDeclining: true, hasFailed: false });
         const rest = [...all];
         const work = async () => {
             for (let one = rest.pop(); one; one = rest.pop())
-                await leave(client, one.id).catch(() => {});
+                await leave(client, one.id).catch(() => (this.hasFailed = true));
         };
         await Promise.all(Array.from({ length: DECLINED_AT_ONCE }, work));
         this.isDeclining = false;

@@ -1,14 +1,14 @@
 /** Me: the wallet, documents, keys and devices, settings, export, signing out. */
 import { html, nothing } from "lit";
 import {
-    VecheElement,
+    BusyElement,
     banner,
     button,
     closeDialog,
     dialog,
     openDialog,
 } from "../../kit/elements.js";
-import { t } from "../../kit/i18n.js";
+import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { colourOf, initialOf } from "../../kit/marks.js";
 import { meta } from "../../kit/page.js";
@@ -17,25 +17,25 @@ import { save } from "../../kit/save.js";
 import { call } from "../../kit/api.js";
 import "../../kit/shell.js";
 import { account, signOut, whenAccountChanges } from "../account/account.js";
+import { countKept } from "../client/kept.js";
+import { storageWords } from "../account/storage_words.js";
 import { papers, paperRow } from "../elements/papers.js";
 import "../elements/notifications.js";
 import { hrefOf } from "../route.js";
 
 const SIGN_OUT = "sign-out";
 
-export class AppMe extends VecheElement {
+export class AppMe extends BusyElement {
     static properties = {
         /** documents, settings, or empty */
         topic: { attribute: false },
-        isBusy: { state: true },
-        error: { state: true },
+        unsent: { state: true },
     };
 
     constructor() {
         super();
         this.topic = "";
-        this.isBusy = false;
-        this.error = "";
+        this.unsent = 0;
     }
 
     connectedCallback() {
@@ -53,9 +53,12 @@ export class AppMe extends VecheElement {
         this.dispatchEvent(new CustomEvent("veche-title", { detail, bubbles: true }));
     }
 
+    async _askSignOut() {
+        this.unsent = await countKept();
+        openDialog(SIGN_OUT);
+    }
+
     async _signOut() {
-        if (this.isBusy) return;
-        this.isBusy = true;
         if (session()) await call("DELETE", "/_veche/sessions/v1/session").catch(() => {});
         end();
         forgetTab();
@@ -65,21 +68,11 @@ export class AppMe extends VecheElement {
 
     /** Everything of the person's cases and payments that this app can read now, as one file. */
     async _export() {
-        if (this.isBusy) return;
-        Object.assign(this, { isBusy: true, error: "" });
-        try {
-            const parts = /** @type {Record<string, unknown>} */ ({ person: session()?.person });
-            parts.cases = (await call("GET", "/_veche/agency/v1/cases")).cases;
-            if (meta("veche-wallet")) parts.wallet = await call("GET", "/_veche/wallet/v1/wallet");
-            save(
-                new Blob([JSON.stringify(parts, null, 2)], { type: "application/json" }),
-                "veche.json",
-            );
-        } catch {
-            this.error = t("The file was not made: the service can't be reached. Try again.");
-        } finally {
-            this.isBusy = false;
-        }
+        const parts = /** @type {Record<string, unknown>} */ ({ person: session()?.person });
+        parts.cases = (await call("GET", "/_veche/agency/v1/cases")).cases;
+        if (meta("veche-wallet")) parts.wallet = await call("GET", "/_veche/wallet/v1/wallet");
+        const text = JSON.stringify(parts, null, 2);
+        save(new Blob([text], { type: "application/json" }), "veche.json");
     }
 
     _name() {
@@ -120,16 +113,23 @@ export class AppMe extends VecheElement {
             </ul>
             ${this.error ? banner("critical", this.error) : nothing}
             <div class="actions">
-                ${button({ label: t("Download my data"), style: "secondary", is_busy: this.isBusy, press: () => void this._export() })}
-                ${button({ label: html`${icon("leave")}<span>${t("Sign out")}</span>`, style: "secondary", press: () => openDialog(SIGN_OUT) })}
+                ${button({ label: t("Download my data"), style: "secondary", is_busy: this.isBusy, press: () => void this.doOne(() => this._export(), t("The file was not made: the service can't be reached. Try again.")) })}
+                ${button({ label: html`${icon("leave")}<span>${t("Sign out")}</span>`, style: "secondary", press: () => void this._askSignOut() })}
             </div>
             ${dialog({
                 id: SIGN_OUT,
                 title: t("Sign out?"),
                 content: html`<p>
-                    ${t("Your chats leave this device. To read them again, you need your passphrase and your recovery key.")}
-                </p>`,
-                actions: html`${button({ label: t("Sign out"), style: "danger", is_busy: this.isBusy, press: () => void this._signOut() })}
+                        ${t("Your chats leave this device. To read them again, you need your passphrase and your recovery key.")}
+                    </p>
+                    ${
+                        this.unsent
+                            ? html`<p>
+                                  ${plural("{count} message that you wrote is not sent yet. It will be deleted.", "{count} messages that you wrote are not sent yet. They will be deleted.", this.unsent)}
+                              </p>`
+                            : nothing
+                    }`,
+                actions: html`${button({ label: t("Sign out"), style: "danger", is_busy: this.isBusy, press: () => void this.doOne(() => this._signOut(), storageWords) })}
                 ${button({ label: t("Stay"), style: "secondary", press: () => closeDialog(SIGN_OUT) })}`,
             })}`;
     }

@@ -1,6 +1,6 @@
 /** Finding people and making groups: by id, by link, by QR code. */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
+import { BusyElement, VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
 import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
@@ -118,12 +118,10 @@ export class AppNewChat extends VecheElement {
 customElements.define("app-new-chat", AppNewChat);
 
 /** A person of whom only the id is known: by link, or typed. */
-export class AppWith extends VecheElement {
+export class AppWith extends BusyElement {
     static properties = {
         userId: { attribute: false },
         profile: { state: true },
-        isBusy: { state: true },
-        error: { state: true },
     };
 
     constructor() {
@@ -131,8 +129,6 @@ export class AppWith extends VecheElement {
         this.userId = "";
         /** @type {{displayname?: string, avatar_url?: string} | undefined} */
         this.profile = undefined;
-        this.isBusy = false;
-        this.error = "";
     }
 
     /** @param {Map<PropertyKey, unknown>} changed */
@@ -159,19 +155,13 @@ export class AppWith extends VecheElement {
         }
     }
 
-    async _write() {
+    _write() {
         const client = account().opened?.client;
-        if (!client || this.isBusy) return;
-        Object.assign(this, { isBusy: true, error: "" });
-        try {
-            location.hash = hrefOf("chats", await direct(client, this.userId));
-        } catch {
-            this.error = t(
-                "The chat can't be started now. Check the id and your connection, then try again.",
-            );
-        } finally {
-            this.isBusy = false;
-        }
+        if (!client) return;
+        void this.doOne(
+            async () => (location.hash = hrefOf("chats", await direct(client, this.userId))),
+            t("The chat can't be started now. Check the id and your connection, then try again."),
+        );
     }
 
     render() {
@@ -201,7 +191,7 @@ export class AppWith extends VecheElement {
                                             label: t("Write"),
                                             is_busy: this.isBusy,
                                             is_off: !USER_ID.test(userId),
-                                            press: () => void this._write(),
+                                            press: () => this._write(),
                                         })}
                                         <a
                                             class="button secondary"
@@ -270,27 +260,22 @@ export class AppInvite extends VecheElement {
 customElements.define("app-invite", AppInvite);
 
 /** Making a group. */
-export class AppNewGroup extends VecheElement {
-    static properties = {
-        errors: { state: true },
-        isBusy: { state: true },
-        picture: { state: true },
-    };
+export class AppNewGroup extends BusyElement {
+    static properties = { errors: { state: true }, picture: { state: true } };
 
     constructor() {
         super();
-        /** @type {{name?: string, people?: string, whole?: string}} */
+        /** @type {{name?: string, people?: string}} */
         this.errors = {};
-        this.isBusy = false;
         /** @type {File | undefined} */
         this.picture = undefined;
     }
 
     /** @param {SubmitEvent} event */
-    async _make(event) {
+    _make(event) {
         event.preventDefault();
         const client = account().opened?.client;
-        if (!client || this.isBusy) return;
+        if (!client) return;
         const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
         const name = String(form.get("name") ?? "").trim();
         const typed = String(form.get("people") ?? "")
@@ -312,19 +297,10 @@ export class AppNewGroup extends VecheElement {
             }),
         };
         if (Object.keys(this.errors).length) return;
-        this.isBusy = true;
-        try {
+        void this.doOne(async () => {
             const id = await makeGroup(client, { name, people, picture: this.picture });
             location.hash = hrefOf("chats", id);
-        } catch {
-            this.errors = {
-                whole: t(
-                    "The group can't be made now. Check the ids and your connection, then try again.",
-                ),
-            };
-        } finally {
-            this.isBusy = false;
-        }
+        }, t("The group can't be made now. Check the ids and your connection, then try again."));
     }
 
     render() {
@@ -376,7 +352,7 @@ export class AppNewGroup extends VecheElement {
                             }}
                     /></label>
                 </p>
-                ${errors.whole ? banner("critical", errors.whole) : nothing}
+                ${this.error ? banner("critical", this.error) : nothing}
                 ${button({ label: t("Make the group"), type: "submit", is_busy: this.isBusy })}
             </form>
         </section>`;

@@ -5,7 +5,7 @@
  * @typedef {import("../../signin/homeserver.js").Homeserver} Homeserver
  */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, field, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { findHomeserver, ssoAddress } from "../../signin/homeserver.js";
 import { personOf, serverOf } from "../../signin/person.js";
@@ -17,11 +17,9 @@ import { site } from "../site.js";
 
 /** @typedef {"account" | "server" | "confirm" | "done"} Step */
 
-export class AppSignIn extends VecheElement {
+export class AppSignIn extends BusyElement {
     static properties = {
         step: { state: true },
-        error: { state: true },
-        isBusy: { state: true },
         server: { state: true },
     };
 
@@ -29,8 +27,6 @@ export class AppSignIn extends VecheElement {
         super();
         /** @type {Step | ""} */
         this.step = "";
-        this.error = "";
-        this.isBusy = false;
         /** @type {Homeserver | undefined} of another town, at which one signs in there */
         this.server = undefined;
         this._local = "";
@@ -58,24 +54,11 @@ export class AppSignIn extends VecheElement {
         this.dispatchEvent(new CustomEvent("veche-begun", { bubbles: true }));
     }
 
-    /** @param {() => Promise<void>} work */
-    async _work(work) {
-        if (this.isBusy) return;
-        Object.assign(this, { isBusy: true, error: "" });
-        try {
-            await work();
-        } catch (error) {
-            this.error = wordsOf(error);
-        } finally {
-            this.isBusy = false;
-        }
-    }
-
     /** @param {SubmitEvent} event */
     _enter(event) {
         event.preventDefault();
         const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-        void this._work(async () => {
+        void this.doOne(async () => {
             const { homeserver_url, server_name } = await site();
             const person = personOf(String(form.get("username")), server_name);
             if (!person) {
@@ -90,7 +73,7 @@ export class AppSignIn extends VecheElement {
                 password: String(form.get("password")),
             });
             await this._look();
-        });
+        }, wordsOf);
     }
 
     /** @param {string} name of a server */
@@ -118,11 +101,11 @@ export class AppSignIn extends VecheElement {
         const typed = String(
             new FormData(/** @type {HTMLFormElement} */ (event.target)).get("key"),
         );
-        void this._work(async () => {
+        void this.doOne(async () => {
             const { recover } = await import("../client/identity.js");
             await recover(opened, typed);
             this._leave();
-        });
+        }, wordsOf);
     }
 
     /** @param {string} id @param {string} label @param {string} type @param {string} autocomplete */
@@ -165,7 +148,10 @@ export class AppSignIn extends VecheElement {
                     @submit=${(/** @type {SubmitEvent} */ event) => {
                         event.preventDefault();
                         const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-                        void this._work(() => this._find(String(form.get("server")).trim()));
+                        void this.doOne(
+                            () => this._find(String(form.get("server")).trim()),
+                            wordsOf,
+                        );
                     }}
                 >
                     ${this._input("server", t("Its server, such as example.org"), "text", "off")}

@@ -1,6 +1,6 @@
 /** Verifying a person, or a device of one's own: by emoji, or by a QR code. */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { account } from "../account/account.js";
 import { direct } from "../client/rooms.js";
@@ -9,18 +9,12 @@ import "../../kit/camera.js";
 import { paneHead } from "../elements/pane.js";
 import { qrCode } from "../elements/qr.js";
 
-export class AppVerify extends VecheElement {
-    static properties = {
-        userId: { attribute: false },
-        isBusy: { state: true },
-        error: { state: true },
-    };
+export class AppVerify extends BusyElement {
+    static properties = { userId: { attribute: false } };
 
     constructor() {
         super();
         this.userId = "";
-        this.isBusy = false;
-        this.error = "";
         /** @type {Verification | undefined} */
         this._running = undefined;
     }
@@ -43,16 +37,8 @@ export class AppVerify extends VecheElement {
     }
 
     /** @param {() => Promise<unknown>} work */
-    async _do(work) {
-        if (this.isBusy) return;
-        Object.assign(this, { isBusy: true, error: "" });
-        try {
-            await work();
-        } catch {
-            this.error = t("That did not work. Look at your connection, then try again.");
-        } finally {
-            this.isBusy = false;
-        }
+    _do(work) {
+        return this.doOne(work, t("That did not work. Look at your connection, then try again."));
     }
 
     async _ask() {
