@@ -1,5 +1,5 @@
 /** What waits at each place: unread chats, what is to be answered, paid or signed; and who wants to verify. */
-import { account, whenAccountChanges } from "./account/account.js";
+import { whenOpened } from "./account/account.js";
 
 /** @typedef {import("./route.js").Place} Place */
 
@@ -26,12 +26,7 @@ export function setCount(place, count) {
 /** @param {() => void} changed */
 export function watchCounts(changed) {
     listeners.add(changed);
-    let isWatched = false;
-    whenAccountChanges(() => {
-        const { opened } = account();
-        if (!opened || isWatched) return;
-        isWatched = true;
-        const { client } = opened;
+    whenOpened(({ client }) => {
         let timer = 0;
         // At the start thousands of rooms come, each with its messages.
         const look = () =>

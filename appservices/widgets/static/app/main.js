@@ -8,6 +8,7 @@ import { setClock } from "../cases/now.js";
 import { whenReachable } from "../kit/api.js";
 import { spinner } from "../kit/elements.js";
 import { t, useLanguage, whenLanguageChanges } from "../kit/i18n.js";
+import { isOurBot } from "../kit/page.js";
 import { session, whenChanged } from "../kit/session.js";
 import { useTheme } from "../kit/theme.js";
 import { account, enterAccount, openKept, whenAccountChanges } from "./account/account.js";
@@ -23,7 +24,6 @@ import { startWorker } from "./worker.js";
 /** @typedef {import("./route.js").Route} Route */
 
 const NAME = "Veche";
-/** Ids of rooms are 255 characters at most; of a link that says more, nothing is opened. */
 const PERSON = /^@/;
 
 /**
@@ -191,9 +191,9 @@ function begun() {
 async function chat(whom) {
     const { opened } = account();
     if (!opened) return go(hrefOf("start"));
+    if (!isOurBot(whom)) return go(hrefOf("chats", ...(PERSON.test(whom) ? ["with"] : []), whom));
     const { direct } = await import("./client/rooms.js");
-    const id = PERSON.test(whom) ? await direct(opened.client, whom) : whom;
-    go(hrefOf("chats", id));
+    go(hrefOf("chats", await direct(opened.client, whom)));
 }
 
 /** @param {MouseEvent} event */

@@ -1,7 +1,7 @@
 /** The place "Chats": the list of them, and beside it what was opened. */
 import { html, nothing } from "lit";
 import { keyed } from "lit/directives/keyed.js";
-import { VecheElement, button } from "../../kit/elements.js";
+import { VecheElement, banner, button } from "../../kit/elements.js";
 import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { account, whenAccountChanges } from "../account/account.js";
@@ -34,8 +34,8 @@ export class AppChats extends VecheElement {
         shown: { state: true },
         words: { state: true },
         hits: { state: true },
-        isOffline: { state: true },
         isDeclining: { state: true },
+        hasFailed: { state: true },
     };
 
     constructor() {
@@ -49,8 +49,8 @@ export class AppChats extends VecheElement {
         this.words = "";
         /** @type {Hit[]} */
         this.hits = [];
-        this.isOffline = !navigator.onLine;
         this.isDeclining = false;
+        this.hasFailed = false;
         this._timer = 0;
         /** @type {import("../client/open.js").MatrixClient | undefined} */
         this._begun = undefined;
@@ -58,11 +58,6 @@ export class AppChats extends VecheElement {
 
     connectedCallback() {
         super.connectedCallback();
-        const line = () => (this.isOffline = !navigator.onLine);
-        for (const name of ["online", "offline"]) {
-            window.addEventListener(name, line);
-            this.keep(() => window.removeEventListener(name, line));
-        }
         this._begun = undefined;
         this.keep(whenAccountChanges(() => this._begin()));
         this._begin();
@@ -214,13 +209,6 @@ export class AppChats extends VecheElement {
             </label>
             ${isSearch ? nothing : this._kinds()}
             ${
-                this.isOffline
-                    ? html`<p class="offline small" role="status">
-                          ${t("You are offline. What you write is sent when you are back.")}
-                      </p>`
-                    : nothing
-            }
-            ${
                 requests.length && !isSearch
                     ? html`<a class="requests-row" href=${hrefOf("chats", "requests")}
                           >${icon("person")}
@@ -295,6 +283,7 @@ export class AppChats extends VecheElement {
                       </p>`
                     : html`<p>${t("There are no requests.")}</p>`
             }
+            ${this.hasFailed ? banner("critical", t("The invitation can't be declined now. Try again later.")) : nothing}
             <app-windowed
                 .items=${all}
                 .rowHeight=${ROW_PX}
@@ -308,11 +297,11 @@ export class AppChats extends VecheElement {
     async _declineAll(all) {
         const client = account().opened?.client;
         if (!client) return;
-        this.isDeclining = true;
+        Object.assign(this, { isDeclining: true, hasFailed: false });
         const rest = [...all];
         const work = async () => {
             for (let one = rest.pop(); one; one = rest.pop())
-                await leave(client, one.id).catch(() => {});
+                await leave(client, one.id).catch(() => (this.hasFailed = true));
         };
         await Promise.all(Array.from({ length: DECLINED_AT_ONCE }, work));
         this.isDeclining = false;

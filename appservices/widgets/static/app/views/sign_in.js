@@ -5,20 +5,19 @@
  * @typedef {import("../../signin/homeserver.js").Homeserver} Homeserver
  */
 import { html, nothing } from "lit";
-import { banner, button, field, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, field, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { findHomeserver, ssoAddress } from "../../signin/homeserver.js";
 import { personOf, serverOf } from "../../signin/person.js";
 import { account, enterAccount } from "../account/account.js";
 import { keepReturn } from "../account/returning.js";
 import { accountTrouble } from "../account/words.js";
-import { Doing } from "../elements/doing.js";
 import { hrefOf } from "../route.js";
 import { site } from "../site.js";
 
 /** @typedef {"account" | "server" | "confirm" | "done"} Step */
 
-export class AppSignIn extends Doing {
+export class AppSignIn extends BusyElement {
     static properties = {
         step: { state: true },
         server: { state: true },
@@ -55,16 +54,11 @@ export class AppSignIn extends Doing {
         this.dispatchEvent(new CustomEvent("veche-begun", { bubbles: true }));
     }
 
-    /** @param {() => Promise<void>} work */
-    _work(work) {
-        return this.doing(work, wordsOf);
-    }
-
     /** @param {SubmitEvent} event */
     _enter(event) {
         event.preventDefault();
         const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-        void this._work(async () => {
+        void this.doOne(async () => {
             const { homeserver_url, server_name } = await site();
             const person = personOf(String(form.get("username")), server_name);
             if (!person) {
@@ -79,7 +73,7 @@ export class AppSignIn extends Doing {
                 password: String(form.get("password")),
             });
             await this._look();
-        });
+        }, wordsOf);
     }
 
     /** @param {string} name of a server */
@@ -107,11 +101,11 @@ export class AppSignIn extends Doing {
         const typed = String(
             new FormData(/** @type {HTMLFormElement} */ (event.target)).get("key"),
         );
-        void this._work(async () => {
+        void this.doOne(async () => {
             const { recover } = await import("../client/identity.js");
             await recover(opened, typed);
             this._leave();
-        });
+        }, wordsOf);
     }
 
     /** @param {string} id @param {string} label @param {string} type @param {string} autocomplete */
@@ -154,7 +148,10 @@ export class AppSignIn extends Doing {
                     @submit=${(/** @type {SubmitEvent} */ event) => {
                         event.preventDefault();
                         const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-                        void this._work(() => this._find(String(form.get("server")).trim()));
+                        void this.doOne(
+                            () => this._find(String(form.get("server")).trim()),
+                            wordsOf,
+                        );
                     }}
                 >
                     ${this._input("server", t("Its server, such as example.org"), "text", "off")}

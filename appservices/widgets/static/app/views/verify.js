@@ -1,17 +1,16 @@
 /** Verifying a person, or a device of one's own: by emoji, or by a QR code. */
 import { html, nothing } from "lit";
-import { banner, button, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
 import { direct } from "../client/rooms.js";
 import { Verification, ask, requestWith } from "../client/verification.js";
 import "../../kit/camera.js";
-import { Doing } from "../elements/doing.js";
 import { paneHead } from "../elements/pane.js";
 import { qrCode } from "../elements/qr.js";
 
-export class AppVerify extends Doing {
+export class AppVerify extends BusyElement {
     static properties = { userId: { attribute: false } };
 
     constructor() {
@@ -44,11 +43,8 @@ export class AppVerify extends Doing {
     }
 
     /** @param {() => Promise<unknown>} work @param {string} [trouble] what is said if it fails */
-    _do(work, trouble) {
-        return this.doing(
-            work,
-            () => trouble ?? t("That did not work. Look at your connection, then try again."),
-        );
+    _do(work, trouble = t("That did not work. Look at your connection, then try again.")) {
+        return this.doOne(work, trouble);
     }
 
     async _ask() {
