@@ -1,5 +1,6 @@
 // stage: up
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { APP, assertAccessible, glance, test } from "./harness.js";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -96,6 +97,9 @@ async function stranger(opened, invited) {
             const { client } = /** @type {any} */ (window).app;
             return client.http.authedRequest(how, at, undefined, sent);
         }, /** @type {const} */ ([path, body, method]));
+    const own = await page.evaluate(() => /** @type {any} */ (window).app.client.getUserId());
+    const displayname = "مالوري\u2069\u202e moc.live";
+    await call(`/profile/${encodeURIComponent(own)}/displayname`, { displayname }, "PUT");
     const { room_id } = await call("/createRoom", {
         name: "<svg onload=alert(1)>",
         preset: "private_chat",
@@ -165,6 +169,35 @@ test("two strangers meet, write, answer, correct and send a photo, and nothing t
     await glance(ann.page, "app-chats");
 });
 
+test("who is invited to a group is listed, an invitation is taken back, and a group is left", async ({
+    open,
+    expect,
+}) => {
+    expect(EXPECTED);
+    const { page } = await member(await open({ viewport: { width: 390, height: 844 } }), "ann");
+    const { id } = await member(await open(), "ben");
+    await go(page, "group");
+    await page.getByLabel("Name of the group").fill("Choir");
+    await page.getByLabel("People").fill(id);
+    await page.getByRole("button", { name: "Make the group" }).click();
+    await page.locator("app-composer textarea").waitFor();
+    await go(page, await roomOf(page), "info");
+    await page.getByText("1 member", { exact: true }).waitFor();
+    await page.locator(".member-row", { hasText: `Invited · ${id}` }).waitFor();
+    await assertAccessible(page);
+    await glance(page, "app-group");
+    await page.getByRole("button", { name: "Take back" }).click();
+    await page.getByText("was taken back").waitFor();
+    await page.locator(".member-row", { hasText: id }).waitFor({ state: "detached" });
+    await page.getByLabel("Name of the group").fill("Small choir");
+    await page.getByRole("button", { name: "Change", exact: true }).click();
+    await page.locator(".person-name", { hasText: "Small choir" }).waitFor();
+
+    await page.getByRole("button", { name: "Leave this chat" }).click();
+    await page.getByRole("button", { name: "Leave", exact: true }).click();
+    await page.getByText("There are no chats here yet.").waitFor();
+});
+
 test("people verify each other by emoji, and a replaced identity stops what is sent until it is accepted", async ({
     open,
     expect,
@@ -229,9 +262,12 @@ test("what a stranger sends runs nothing, looks like nobody else, and freezes no
     await page.locator(".requests-row").click();
     await page.getByText("<svg onload=alert(1)>").first().waitFor();
     await page.locator(".pane .chat-row").click();
+    const asked = await page.getByRole("heading", { name: "invites you to this chat" }).innerText();
+    assert.equal(asked, "\u2068مالوري moc.live\u2069 invites you to this chat");
     await page.getByRole("button", { name: "Accept" }).click();
     await page.locator("app-composer textarea").waitFor();
 
+    await send({ msgtype: "m.text", body: "a needle of long ago" });
     await send({
         msgtype: "m.text",
         body: "x",
@@ -274,6 +310,18 @@ test("what a stranger sends runs nothing, looks like nobody else, and freezes no
     await send({ ...secret, sender_key: "none", device_id: "NONE" }, "m.room.encrypted");
     await page.getByText("The key for this message has not arrived yet.").waitFor();
 
+    await showMany(page, room_id);
+    await flood(page, room_id, send);
+    await go(page);
+    for (const body of ["مرحبا 5 (hello) 3!\nand English 5 שלום.", "שלום, 12 EUR.", "plain"])
+        await send({ msgtype: "m.text", body });
+    await go(page, room_id);
+    await turnsNothing(page);
+    await findOlder(page);
+});
+
+/** @param {Page} page @param {string} room_id */
+async function showMany(page, room_id) {
     const joined = Object.fromEntries(
         Array.from({ length: 50_000 }, (_, index) => [
             `@u${index}:example.org`,
@@ -285,4 +333,68 @@ test("what a stranger sends runs nothing, looks like nobody else, and freezes no
     await page.getByText("50,000 members").waitFor();
     assert.ok((await page.locator(".member").count()) < 40);
     await assertAccessible(page);
-});
+}
+
+/** What is written from right to left does so alone, line by line. @param {Page} page */
+async function turnsNothing(page) {
+    await message(page, "plain").waitFor();
+    await glance(page, "app-bidi");
+    const sides = await message(page, "مرحبا")
+        .locator(".text")
+        .evaluate((text) => {
+            const words = /** @type {Text} */ (
+                document.createTreeWalker(text, NodeFilter.SHOW_TEXT).nextNode()
+            );
+            const at = (/** @type {number} */ from) => {
+                const range = document.createRange();
+                range.setStart(words, from);
+                range.setEnd(words, from + 1);
+                const { left, right } = range.getBoundingClientRect();
+                const box = text.getBoundingClientRect();
+                return left - box.left < box.right - right ? "left" : "right";
+            };
+            return [at(0), at(words.data.indexOf("and"))];
+        });
+    assert.deepEqual(sides, ["right", "left"]);
+    const names = await page.locator(".chat-note, .from, .row-name, h1").allInnerTexts();
+    assert.doesNotMatch(names.join(" "), /[\u202a-\u202e]/);
+}
+
+/** What was said before what a device has loaded is found, and is in the export. @param {Page} page */
+async function findOlder(page) {
+    await page.evaluate(async () => {
+        const { finish } = await import(
+            `${/** @type {any} */ (window).app.base}account/account.js`
+        );
+        await finish(); // or else the recovery key is shown first
+    });
+    await page.reload();
+    await go(page);
+    await page.getByLabel("Search chats and messages").fill("needle");
+    await page.getByText("Nothing was found.").waitFor();
+    await page.getByRole("button", { name: "Search older messages" }).click();
+    await page.locator(".hits .chat-row", { hasText: "a needle of long ago" }).waitFor();
+    await page.getByText("Older messages are read.").waitFor();
+    await page.goto(`${APP}/#/me`);
+    const saving = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download my data" }).click();
+    const { chats } = JSON.parse(readFileSync(await (await saving).path(), "utf8"));
+    assert.match(JSON.stringify(chats), /a needle of long ago/);
+    assert.ok(chats.every((/** @type {any} */ chat) => chat.is_whole));
+}
+
+/** A long chat is scrolled to its beginning as fast as a hand can. @param {Page} page @param {string} room_id @param {(content: unknown) => Promise<unknown>} send */
+async function flood(page, room_id, send) {
+    for (let at = 0; at < 150; at += 10)
+        await Promise.all(
+            Array.from({ length: 10 }, (_, index) =>
+                send({ msgtype: "m.text", body: `flood ${at + index}` }),
+            ),
+        );
+    await go(page, room_id);
+    await message(page, "flood 149").waitFor();
+    await page.waitForFunction(() => {
+        document.querySelector(".log")?.scrollBy(0, -300);
+        return /beginning of the chat/.test(document.querySelector(".log")?.textContent ?? "");
+    });
+}

@@ -17,6 +17,7 @@ test("a stranger with the printed address alone gets an encrypted answer of an o
     for (const usual of [...USUAL, /status of 400/]) expect(usual); // 400: a name that is taken
     const { page } = await open(PHONE);
     const door = new DoorPage(page);
+    const linked = page.waitForRequest(/\/sessions\/v1\/link$/);
     await door.visit();
     await page.getByRole("heading", { name: "Offices" }).waitFor();
     await look(page, "app-town");
@@ -61,6 +62,7 @@ test("a stranger with the printed address alone gets an encrypted answer of an o
     assert.ok(door.taps <= TAPS_TO_ANSWER_MAX, `${door.taps} taps`);
     const talk = await page.locator("app-chats").innerText();
     assert.doesNotMatch(talk, /signin|Signed in/, "the app's own business with the bot");
+    assert.equal((await linked).postDataJSON().language, "en", "no bot asks for it");
 
     await door.visit("#/home");
     await page.getByText("Answer the questions and submit.").waitFor();

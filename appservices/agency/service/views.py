@@ -14,12 +14,14 @@ from appservices.agency.core.case import TEXT_CHARACTERS_MAX
 from appservices.agency.core.definition import StepKind
 from appservices.agency.core.drafts import DRAFT_VALUES_MAX
 from appservices.agency.core.finding import QUERY_CHARACTERS_MAX
+from veche.protocol.forms.files import FILE_NAME_CHARACTERS_MAX, UNKNOWN_MIMETYPE
 from veche.protocol.ids import WireUlid
 from veche.protocol.prompts import ANSWER_FIELDS_MAX, ChoiceId, Prompt
 from veche.protocol.wire import Wire
 
 API_PREFIX: Final = "/_veche/agency/v1"
 VERSION_CHARACTERS_MAX: Final = 40
+FIELD_ID_CHARACTERS_MAX: Final = 64
 NAME_CHARACTERS_MAX: Final = 130
 """Longest id of an office: those of the organisation and of the office, and a sign between."""
 
@@ -40,7 +42,7 @@ class FieldView(Wire):
         min: Lower bound; ``today`` is a date already.
         max: Upper bound, likewise.
         purpose: What the answer is used for, if not to decide the case; an id.
-        by_page: Whether a page can fill it in; files are sent in the chat.
+        by_page: Whether its answer is sent with the form; a file is sent by itself.
     """
 
     id: str
@@ -416,6 +418,7 @@ class CaseView(CaseLineView):
         prompts: What is asked, the newest first.
         form: What is being filled in; null: nothing.
         draft: Values for its fields: what was typed here, or answered in the chat.
+        takes_files: Whether a file can be added that no question of a form asks for.
     """
 
     version: str
@@ -433,6 +436,7 @@ class CaseView(CaseLineView):
     prompts: list[PromptView]
     form: FormView | None
     draft: dict[str, Any]
+    takes_files: bool
     commands: list[CommandView]
 
 
@@ -448,6 +452,22 @@ class AnswerBody(Wire):
     prompt: WireUlid
     choice: ChoiceId | None = None
     data: Annotated[dict[str, Any], Field(max_length=ANSWER_FIELDS_MAX)] | None = None
+
+
+class FileQuery(Wire):
+    """What a file of a case is, and which question it answers.
+
+    Attributes:
+        field: Id of the question of the form; empty: it is for the office.
+        name: Under which it is kept.
+        mimetype: What it is said to be; its first bytes may say otherwise.
+    """
+
+    field: Annotated[str, Field(max_length=FIELD_ID_CHARACTERS_MAX)] = ""
+    name: Annotated[str, Field(min_length=1, max_length=FILE_NAME_CHARACTERS_MAX)]
+    mimetype: Annotated[str, Field(max_length=121, pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")] = (
+        UNKNOWN_MIMETYPE
+    )
 
 
 class DoneView(Wire):

@@ -3,6 +3,8 @@ import { account, whenAccountChanges } from "./account/account.js";
 
 /** @typedef {import("./route.js").Place} Place */
 
+const COUNT_MS = 200;
+
 /** @type {Partial<Record<Place, number>>} */
 let current = {};
 /** @type {Set<() => void>} */
@@ -30,7 +32,13 @@ export function watchCounts(changed) {
         if (!opened || isWatched) return;
         isWatched = true;
         const { client } = opened;
-        const look = () => setCount("chats", unread(client));
+        let timer = 0;
+        // At the start thousands of rooms come, each with its messages.
+        const look = () =>
+            (timer ||= window.setTimeout(() => {
+                timer = 0;
+                setCount("chats", unread(client));
+            }, COUNT_MS));
         const rooms = /** @type {any} */ (client);
         for (const name of ["Room.timeline", "Room.receipt", "Room.myMembership"])
             rooms.on(name, look);

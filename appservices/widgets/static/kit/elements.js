@@ -20,6 +20,11 @@ export class VecheElement extends LitElement {
         this.stops = [whenLanguageChanges(draw), whenChanged(draw)];
     }
 
+    /** @param {(() => void)[]} stops called when it leaves the page */
+    keep(...stops) {
+        this.stops?.push(...stops);
+    }
+
     disconnectedCallback() {
         for (const stop of this.stops ?? []) stop();
         super.disconnectedCallback();

@@ -32,13 +32,11 @@ export function ensureSession() {
 
 async function enter() {
     const secret = await signInSecret();
-    const begun = await call("POST", "/_veche/sessions/v1/link", { body: { secret } });
+    // The bots speak the language of the app from now on, and do not ask for it.
+    const body = { secret, language: currentLanguage() };
+    const begun = await call("POST", "/_veche/sessions/v1/link", { body });
     keepOwn(begun.id);
     begin(begun);
-    // The bots speak the language of the app from now on.
-    const language = currentLanguage();
-    if (begun.language !== language)
-        await call("PUT", "/_veche/sessions/v1/language", { body: { language } }).catch(() => {});
 }
 
 /** Renews the session by itself, and gives links to the app's other tabs. */

@@ -28,6 +28,7 @@
  */
 import { isSignInTalk } from "../account/sign_in_talk.js";
 import { EventStatus, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
+import { bare } from "../../kit/i18n.js";
 import { matterOf } from "../../kit/matter.js";
 
 const SHOWN = new Set(["m.room.message", "m.room.encrypted", "m.sticker"]);
@@ -49,14 +50,22 @@ export class Timeline {
         this._events = undefined;
         /** @type {{at: MatrixEvent[], prompts: Asked[]} | undefined} */
         this._matter = undefined;
-        this.isAtStart = false;
+        /** @type {unknown} the SDK's timeline whose first message is here; it begins anew at a gap */
+        this._whole = null;
         /** @type {WeakMap<MatrixEvent, Message>} */
         this._made = new WeakMap();
+        /** @type {WeakMap<MatrixEvent, {as: string, is: boolean}>} whether it is shown, as it was then */
+        this._shown = new WeakMap();
     }
 
     /** @returns {Room | null} */
     get room() {
         return this._client.getRoom(this._roomId);
+    }
+
+    /** Whether there is nothing older. */
+    get isAtStart() {
+        return this._whole === this.room?.getLiveTimeline();
     }
 
     /** @returns {MatrixEvent[]} what is shown, oldest first */
@@ -66,10 +75,20 @@ export class Timeline {
         const isOfTwo = (this.room?.getInvitedAndJoinedMemberCount() ?? 0) <= 2;
         this._events = (this.room?.getLiveTimeline().getEvents() ?? []).filter((event) => {
             const id = event.getId() ?? "";
-            if (seen.has(id) || !isShown(event, isOfTwo)) return false;
+            if (seen.has(id) || !this._isShown(event, isOfTwo)) return false;
             return Boolean(seen.add(id));
         });
         return this._events;
+    }
+
+    /** Looks once at each event, and again when it has been decrypted. @param {MatrixEvent} event @param {boolean} isOfTwo */
+    _isShown(event, isOfTwo) {
+        const as = event.getType() + isOfTwo;
+        const known = this._shown.get(event);
+        if (known?.as === as) return known.is;
+        const is = isShown(event, isOfTwo);
+        this._shown.set(event, { as, is });
+        return is;
     }
 
     /** @param {number} from @param {number} to @returns {Message[]} of `events()` */
@@ -90,7 +109,7 @@ export class Timeline {
         if (!timeline || this.isAtStart) return;
         const options = { backwards: true, limit: PAGE_EVENTS };
         const hasMore = await this._client.paginateEventTimeline(timeline, options);
-        this.isAtStart = !hasMore;
+        if (!hasMore) this._whole = timeline;
         this._events = undefined;
     }
 
@@ -119,13 +138,7 @@ export class Timeline {
         const listeners = [
             [RoomEvent.Timeline, (_, room) => void (room?.roomId === this._roomId && soon())],
             .../** @type {any} */ (ofRoom),
-            [
-                RoomEvent.TimelineReset,
-                (room) => {
-                    if (room?.roomId === this._roomId) this.isAtStart = false;
-                    soon(room);
-                },
-            ],
+            [RoomEvent.TimelineReset, soon],
             [RoomEvent.MyMembership, soon],
             [RoomEvent.Name, soon],
             [MatrixEventEvent.Decrypted, ofEvent],
@@ -207,7 +220,9 @@ export class Timeline {
     typing() {
         const own = this._client.getUserId();
         const members = this.room?.currentState.getMembers() ?? [];
-        return members.filter((one) => one.typing && one.userId !== own).map((one) => one.name);
+        return members
+            .filter((one) => one.typing && one.userId !== own)
+            .map((one) => nameIn(this.room, one.userId));
     }
 
     /**
@@ -292,5 +307,5 @@ function statusOf(event) {
  * @returns {string} what they call themselves there; their address if that is nothing
  */
 export function nameIn(room, userId) {
-    return room?.getMember(userId)?.rawDisplayName?.trim() || userId;
+    return bare(room?.getMember(userId)?.rawDisplayName ?? "").trim() || userId;
 }

@@ -213,11 +213,15 @@ export class AppComposer extends VecheElement {
             if (field && !field.value) field.value = text;
             this._fit();
             this._keepDraft();
-            this.error = t(
-                "Nothing was sent: somebody's keys have changed. Look at the red note above.",
-            );
-            this.dispatchEvent(new CustomEvent("app-replaced", { bubbles: true }));
+            this._replaced();
         }
+    }
+
+    _replaced() {
+        this.error = t(
+            "Nothing was sent: somebody's keys have changed. Look at the red note above.",
+        );
+        this.dispatchEvent(new CustomEvent("app-replaced", { bubbles: true }));
     }
 
     /** @param {Iterable<File>} files */
@@ -243,22 +247,17 @@ export class AppComposer extends VecheElement {
 
     /** @param {File} file @param {unknown} error */
     _fileFailed(file, error) {
-        if (error instanceof ReplacedError) {
-            this.error = t(
-                "Nothing was sent: somebody's keys have changed. Look at the red note above.",
-            );
-            this.dispatchEvent(new CustomEvent("app-replaced", { bubbles: true }));
-        } else if (file.size > FILE_BYTES_MAX || /** @type {any} */ (error)?.httpStatus === 413)
+        const { name } = file;
+        if (error instanceof ReplacedError) this._replaced();
+        else if (file.size > FILE_BYTES_MAX || /** @type {any} */ (error)?.httpStatus === 413)
             this.error = t("“{name}” is too large ({size}). Send a smaller file.", {
-                name: file.name,
+                name,
                 size: showSize(file.size),
             });
         else
             this.error = t(
                 "“{name}” was not sent: the server can't be reached. Choose the file again.",
-                {
-                    name: file.name,
-                },
+                { name },
             );
     }
 

@@ -4,7 +4,7 @@
  */
 import { html, nothing } from "lit";
 import { VecheElement } from "../../kit/elements.js";
-import { plural, t } from "../../kit/i18n.js";
+import { plural, showTime, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { isOurBot } from "../../kit/page.js";
 import { account } from "../account/account.js";
@@ -14,7 +14,7 @@ import { cardsOf } from "../registry.js";
 import { hrefOf } from "../route.js";
 import "./attachment.js";
 import "./avatar.js";
-import { VERIFICATION, lineOf, noteWords, showTime, unreadableWords } from "./words.js";
+import { VERIFICATION, lineOf, noteWords, unreadableWords } from "./words.js";
 
 /** @typedef {import("../client/timeline.js").Message} Message */
 
@@ -236,7 +236,7 @@ export class AppMessage extends VecheElement {
         const names = readers.slice(0, READERS_MAX).map(({ name }) => name);
         const rest = readers.length - names.length;
         const text = [
-            t("Read by {names}", { names: names.join(", ") }),
+            t("Read by {names}", { names }),
             ...(rest ? [plural("and {count} other", "and {count} others", rest)] : []),
         ];
         return html`<p class="readers"><bdi>${text.join(" ")}</bdi></p>`;

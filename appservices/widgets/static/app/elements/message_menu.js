@@ -66,7 +66,7 @@ export class MessageMenu {
             ${
                 message.readers.length
                     ? html`<br />${t("Read by {names}", {
-                              names: message.readers.map(({ name }) => name).join(", "),
+                              names: message.readers.map(({ name }) => name),
                           })}`
                     : nothing
             }

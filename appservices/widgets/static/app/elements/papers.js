@@ -44,7 +44,7 @@ export function papers(client) {
  * @returns {Paper | undefined}
  */
 function paperOf(content, at_ms, { roomId, name }, known) {
-    const chat = hrefOf("chats", roomId);
+    const at = { from: name, isWaiting: false, at_ms, href: hrefOf("chats", roomId) };
     const { [REQUEST]: asked, [RESULT]: result, [DOCUMENT]: issued } = content;
     if (asked)
         return {
@@ -53,28 +53,13 @@ function paperOf(content, at_ms, { roomId, name }, known) {
             from: String(asked.from_name ?? ""),
             isWaiting: asked.state === "open" && Boolean(asked.prompt),
             at_ms,
-            href: typeof asked.page === "string" ? asked.page : chat,
+            href: typeof asked.page === "string" ? asked.page : at.href,
         };
-    if (result)
-        return {
-            id: String(result.session),
-            title: t("Document"),
-            from: name,
-            ...known,
-            isWaiting: false,
-            at_ms,
-            href: chat,
-        };
-    if (issued)
-        return {
-            id: String(issued.id),
-            title: String(issued.title),
-            from: name,
-            isWaiting: false,
-            at_ms,
-            href: chat,
-        };
-    return undefined;
+    if (result) {
+        const { title = t("Document"), from = name } = known ?? {};
+        return { ...at, id: String(result.session), title, from };
+    }
+    return issued && { ...at, id: String(issued.id), title: String(issued.title) };
 }
 
 /** @param {Paper} paper */

@@ -4,19 +4,12 @@
  * @typedef {import("../client/timeline.js").Message} Message
  * @typedef {import("matrix-js-sdk").MatrixEvent} MatrixEvent
  */
-import { currentLanguage, t } from "../../kit/i18n.js";
+import { showMoment, showTime, t } from "../../kit/i18n.js";
 
 const LINE_CHARACTERS_MAX = 160;
 /** What `m.room.message` is that asks for a verification. */
 export const VERIFICATION = "m.key.verification.request";
 const DAY_MS = 86_400_000;
-
-/** @returns {string} of the language, with British dates in English */
-const locale = () => (currentLanguage() === "en" ? "en-GB" : currentLanguage());
-
-/** @param {number} at_ms @returns {string} "09:05" */
-export const showTime = (at_ms) =>
-    new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit" }).format(at_ms);
 
 /** @param {number} at_ms */
 const startOfDay = (at_ms) => new Date(at_ms).setHours(0, 0, 0, 0);
@@ -27,21 +20,17 @@ export function showDay(at_ms, now_ms) {
     if (days === 0) return t("Today");
     if (days === 1) return t("Yesterday");
     const isThisYear = new Date(at_ms).getFullYear() === new Date(now_ms).getFullYear();
-    if (days > 1 && days < 7)
-        return new Intl.DateTimeFormat(locale(), { weekday: "long" }).format(at_ms);
-    return new Intl.DateTimeFormat(locale(), {
-        ...{ day: "numeric", month: "long" },
-        ...(!isThisYear && { year: "numeric" }),
-    }).format(at_ms);
+    if (days > 1 && days < 7) return showMoment(at_ms, { weekday: "long" });
+    const year = isThisYear ? {} : /** @type {const} */ ({ year: "numeric" });
+    return showMoment(at_ms, { day: "numeric", month: "long", ...year });
 }
 
 /** @param {number} at_ms @param {number} now_ms @returns {string} the time of today, else the day */
 export function showWhen(at_ms, now_ms) {
     if (!at_ms) return "";
     if (startOfDay(at_ms) === startOfDay(now_ms)) return showTime(at_ms);
-    const isNear = now_ms - at_ms < 6 * DAY_MS;
-    const form = isNear ? { weekday: "short" } : { day: "numeric", month: "short" };
-    return new Intl.DateTimeFormat(locale(), /** @type {any} */ (form)).format(at_ms);
+    if (now_ms - at_ms < 6 * DAY_MS) return showMoment(at_ms, { weekday: "short" });
+    return showMoment(at_ms, { day: "numeric", month: "short" });
 }
 
 /** Whether two messages are of one day. @param {number} a @param {number} b */

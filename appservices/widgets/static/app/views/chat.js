@@ -7,6 +7,7 @@ import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
 import { roomList } from "../client/rooms.js";
 import * as sending from "../client/sending.js";
+import { nameIn } from "../client/timeline.js";
 import { isPersonVerified, replacedIn, whenTrustChanges } from "../client/trust.js";
 import "../elements/avatar.js";
 import "../elements/composer.js";
@@ -57,8 +58,6 @@ export class AppChat extends VecheElement {
         this.isDropping = false;
         this._read = "";
         this._hasEntered = false;
-        /** @type {(() => void)[]} */
-        this._unwatch = [];
         this._menu = new MessageMenu(this);
         this._window = new MessageWindow(
             this,
@@ -92,12 +91,12 @@ export class AppChat extends VecheElement {
         const trust = () => void this._lookAtTrust();
         const seen = () => this._markRead();
         window.addEventListener("focus", seen);
-        this._unwatch = [
+        this.keep(
             timeline.watch(look),
             roomList(client).watch(look),
             whenTrustChanges(client, trust),
             () => window.removeEventListener("focus", seen),
-        ];
+        );
         trust();
         this._enter();
     }
@@ -112,13 +111,7 @@ export class AppChat extends VecheElement {
                 () => this.version++,
                 () => {},
             );
-        void this._window.begin();
         void this._lookAtTrust();
-    }
-
-    disconnectedCallback() {
-        super.disconnectedCallback();
-        for (const stop of this._unwatch) stop();
     }
 
     async _lookAtTrust() {
@@ -199,7 +192,7 @@ export class AppChat extends VecheElement {
         const own = this._client?.getUserId();
         return (this._timeline?.room?.getJoinedMembers() ?? [])
             .filter(({ userId }) => userId !== own)
-            .map(({ userId, rawDisplayName }) => ({ id: userId, name: rawDisplayName || userId }));
+            .map(({ userId: id }) => ({ id, name: nameIn(this._timeline?.room ?? null, id) }));
     }
 
     // Drawing

@@ -9,6 +9,7 @@ import { leave, roomList } from "../client/rooms.js";
 import { search } from "../client/search.js";
 import "../elements/avatar.js";
 import { paneHead } from "../elements/pane.js";
+import "../elements/read_back.js";
 import "../elements/windowed.js";
 import { previewOf, showWhen } from "../elements/words.js";
 import { hrefOf } from "../route.js";
@@ -51,8 +52,6 @@ export class AppChats extends VecheElement {
         this.isOffline = !navigator.onLine;
         this.isDeclining = false;
         this._timer = 0;
-        /** @type {(() => void)[]} */
-        this._unwatch = [];
         /** @type {import("../client/open.js").MatrixClient | undefined} */
         this._begun = undefined;
     }
@@ -60,38 +59,23 @@ export class AppChats extends VecheElement {
     connectedCallback() {
         super.connectedCallback();
         const line = () => (this.isOffline = !navigator.onLine);
-        window.addEventListener("online", line);
-        window.addEventListener("offline", line);
-        this._unwatchAccount = whenAccountChanges(() => this._begin());
-        this._unwatchLine = () => {
-            window.removeEventListener("online", line);
-            window.removeEventListener("offline", line);
-        };
-        this._begin();
-    }
-
-    disconnectedCallback() {
-        super.disconnectedCallback();
-        this._unwatchAccount?.();
-        this._unwatchLine?.();
-        this._end();
-    }
-
-    _end() {
-        for (const stop of this._unwatch) stop();
-        this._unwatch = [];
+        for (const name of ["online", "offline"]) {
+            window.addEventListener(name, line);
+            this.keep(() => window.removeEventListener(name, line));
+        }
         this._begun = undefined;
+        this.keep(whenAccountChanges(() => this._begin()));
+        this._begin();
     }
 
     _begin() {
         const client = account().opened?.client;
         if (client === this._begun) return;
-        this._end();
         this._begun = client;
         if (!client) return this.requestUpdate();
         const list = roomList(client);
         const look = () => (this.entries = list.entries());
-        this._unwatch = [list.watch(look)];
+        this.keep(list.watch(look));
         look();
     }
 
@@ -259,6 +243,15 @@ export class AppChats extends VecheElement {
                           <ul class="window-rows hits">
                               ${this.hits.map((hit) => this._hit(hit))}
                           </ul>`
+                    : nothing
+            }
+            ${
+                isSearch
+                    ? html`<app-read-back
+                          class="none"
+                          .label=${t("Search older messages")}
+                          @veche-read=${() => void this._searchMessages(this.words)}
+                      ></app-read-back>`
                     : nothing
             }
         </section>`;

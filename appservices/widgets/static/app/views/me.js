@@ -1,13 +1,6 @@
 /** Me: the wallet, documents, keys and devices, settings, export, signing out. */
 import { html, nothing } from "lit";
-import {
-    VecheElement,
-    banner,
-    button,
-    closeDialog,
-    dialog,
-    openDialog,
-} from "../../kit/elements.js";
+import { banner, button, closeDialog, dialog, openDialog } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { colourOf, initialOf } from "../../kit/marks.js";
@@ -18,34 +11,25 @@ import { call } from "../../kit/api.js";
 import "../../kit/shell.js";
 import { account, signOut, whenAccountChanges } from "../account/account.js";
 import { papers, paperRow } from "../elements/papers.js";
+import { Doing } from "../elements/doing.js";
 import "../elements/notifications.js";
+import "../elements/read_back.js";
 import { hrefOf } from "../route.js";
 
 const SIGN_OUT = "sign-out";
 
-export class AppMe extends VecheElement {
-    static properties = {
-        /** documents, settings, or empty */
-        topic: { attribute: false },
-        isBusy: { state: true },
-        error: { state: true },
-    };
+export class AppMe extends Doing {
+    static properties = { topic: { attribute: false } };
 
     constructor() {
         super();
+        /** documents, settings, or empty */
         this.topic = "";
-        this.isBusy = false;
-        this.error = "";
     }
 
     connectedCallback() {
         super.connectedCallback();
-        this._unwatch = whenAccountChanges(() => this.requestUpdate());
-    }
-
-    disconnectedCallback() {
-        super.disconnectedCallback();
-        this._unwatch?.();
+        this.keep(whenAccountChanges(() => this.requestUpdate()));
     }
 
     updated() {
@@ -54,8 +38,6 @@ export class AppMe extends VecheElement {
     }
 
     async _signOut() {
-        if (this.isBusy) return;
-        this.isBusy = true;
         if (session()) await call("DELETE", "/_veche/sessions/v1/session").catch(() => {});
         end();
         forgetTab();
@@ -63,23 +45,17 @@ export class AppMe extends VecheElement {
         location.assign("/");
     }
 
-    /** Everything of the person's cases and payments that this app can read now, as one file. */
+    /** Everything of the person's cases, payments and chats that this app can read now, as one file. */
     async _export() {
-        if (this.isBusy) return;
-        Object.assign(this, { isBusy: true, error: "" });
-        try {
-            const parts = /** @type {Record<string, unknown>} */ ({ person: session()?.person });
-            parts.cases = (await call("GET", "/_veche/agency/v1/cases")).cases;
-            if (meta("veche-wallet")) parts.wallet = await call("GET", "/_veche/wallet/v1/wallet");
-            save(
-                new Blob([JSON.stringify(parts, null, 2)], { type: "application/json" }),
-                "veche.json",
-            );
-        } catch {
-            this.error = t("The file was not made: the service can't be reached. Try again.");
-        } finally {
-            this.isBusy = false;
-        }
+        const { opened } = account();
+        const parts = /** @type {Record<string, unknown>} */ ({ person: session()?.person });
+        parts.cases = (await call("GET", "/_veche/agency/v1/cases")).cases;
+        if (meta("veche-wallet")) parts.wallet = await call("GET", "/_veche/wallet/v1/wallet");
+        if (opened) parts.chats = (await import("../client/history.js")).written(opened.client);
+        save(
+            new Blob([JSON.stringify(parts, null, 2)], { type: "application/json" }),
+            "veche.json",
+        );
     }
 
     _name() {
@@ -119,8 +95,15 @@ export class AppMe extends VecheElement {
                 ${this._row(hrefOf("me", "help"), "help", t("Help"), t("How it works, contact, privacy"))}
             </ul>
             ${this.error ? banner("critical", this.error) : nothing}
+            <app-read-back
+                .label=${t("Download my data")}
+                .done=${() =>
+                    this.doing(
+                        () => this._export(),
+                        () => t("The file was not made: the service can't be reached. Try again."),
+                    )}
+            ></app-read-back>
             <div class="actions">
-                ${button({ label: t("Download my data"), style: "secondary", is_busy: this.isBusy, press: () => void this._export() })}
                 ${button({ label: html`${icon("leave")}<span>${t("Sign out")}</span>`, style: "secondary", press: () => openDialog(SIGN_OUT) })}
             </div>
             ${dialog({
@@ -129,7 +112,19 @@ export class AppMe extends VecheElement {
                 content: html`<p>
                     ${t("Your chats leave this device. To read them again, you need your passphrase and your recovery key.")}
                 </p>`,
-                actions: html`${button({ label: t("Sign out"), style: "danger", is_busy: this.isBusy, press: () => void this._signOut() })}
+                actions: html`${button({
+                    label: t("Sign out"),
+                    style: "danger",
+                    is_busy: this.isBusy,
+                    press: () =>
+                        void this.doing(
+                            () => this._signOut(),
+                            () =>
+                                t(
+                                    "You are still signed in: the service can't be reached. Try again.",
+                                ),
+                        ),
+                })}
                 ${button({ label: t("Stay"), style: "secondary", press: () => closeDialog(SIGN_OUT) })}`,
             })}`;
     }
@@ -157,6 +152,11 @@ export class AppMe extends VecheElement {
                           </ul>`
                     : nothing
             }
+            <app-read-back
+                .label=${t("Look for older documents")}
+                .isOffices=${true}
+                @veche-read=${() => this.requestUpdate()}
+            ></app-read-back>
             ${
                 all.length
                     ? nothing

@@ -5,23 +5,22 @@
  * @typedef {import("../../signin/homeserver.js").Homeserver} Homeserver
  */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
+import { banner, button, field, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { findHomeserver, ssoAddress, waysAt } from "../../signin/homeserver.js";
 import { personOf, serverOf } from "../../signin/person.js";
 import { account, enterAccount, finish } from "../account/account.js";
 import { keepReturn } from "../account/returning.js";
 import { accountTrouble } from "../account/words.js";
+import { Doing } from "../elements/doing.js";
 import { hrefOf } from "../route.js";
 import { site } from "../site.js";
 
 /** @typedef {"account" | "server" | "confirm" | "done"} Step */
 
-export class AppSignIn extends VecheElement {
+export class AppSignIn extends Doing {
     static properties = {
         step: { state: true },
-        error: { state: true },
-        isBusy: { state: true },
         server: { state: true },
         own: { state: true },
     };
@@ -30,8 +29,6 @@ export class AppSignIn extends VecheElement {
         super();
         /** @type {Step | ""} */
         this.step = "";
-        this.error = "";
-        this.isBusy = false;
         /** @type {Homeserver | undefined} of another town, at which one signs in there */
         this.server = undefined;
         /** @type {Homeserver | undefined} of this town */
@@ -67,16 +64,8 @@ export class AppSignIn extends VecheElement {
     }
 
     /** @param {() => Promise<void>} work */
-    async _work(work) {
-        if (this.isBusy) return;
-        Object.assign(this, { isBusy: true, error: "" });
-        try {
-            await work();
-        } catch (error) {
-            this.error = wordsOf(error);
-        } finally {
-            this.isBusy = false;
-        }
+    _work(work) {
+        return this.doing(work, wordsOf);
     }
 
     /** @param {SubmitEvent} event */

@@ -1,27 +1,22 @@
 /** Verifying a person, or a device of one's own: by emoji, or by a QR code. */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button, spinner } from "../../kit/elements.js";
+import { banner, button, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
 import { direct } from "../client/rooms.js";
 import { Verification, ask, requestWith } from "../client/verification.js";
 import "../../kit/camera.js";
+import { Doing } from "../elements/doing.js";
 import { paneHead } from "../elements/pane.js";
 import { qrCode } from "../elements/qr.js";
 
-export class AppVerify extends VecheElement {
-    static properties = {
-        userId: { attribute: false },
-        isBusy: { state: true },
-        error: { state: true },
-    };
+export class AppVerify extends Doing {
+    static properties = { userId: { attribute: false } };
 
     constructor() {
         super();
         this.userId = "";
-        this.isBusy = false;
-        this.error = "";
         /** @type {Verification | undefined} */
         this._running = undefined;
     }
@@ -49,17 +44,11 @@ export class AppVerify extends VecheElement {
     }
 
     /** @param {() => Promise<unknown>} work @param {string} [trouble] what is said if it fails */
-    async _do(work, trouble) {
-        if (this.isBusy) return;
-        Object.assign(this, { isBusy: true, error: "" });
-        try {
-            await work();
-        } catch {
-            this.error =
-                trouble ?? t("That did not work. Look at your connection, then try again.");
-        } finally {
-            this.isBusy = false;
-        }
+    _do(work, trouble) {
+        return this.doing(
+            work,
+            () => trouble ?? t("That did not work. Look at your connection, then try again."),
+        );
     }
 
     async _ask() {
