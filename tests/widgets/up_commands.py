@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -14,6 +17,7 @@ from tests.stories.office import Applicant, Room, Way
 from tests.support.calls import request
 from tests.support.people import PASSWORD, Person
 from tests.support.people.person import why_not_rust
+from tests.support.single_sign_on import PROVIDER, homeserver_elsewhere
 from tests.widgets import commands
 from veche.server import demo
 
@@ -40,6 +44,7 @@ class Newcomer:
     _visitors: dict[str, Applicant] = attrs.field(factory=dict)
     _payments: dict[str, Room] = attrs.field(factory=dict)
     partners: dict[str, Person] = attrs.field(factory=dict)
+    stack: ExitStack = attrs.field(factory=ExitStack)
 
     @property
     def pages_url(self) -> str:
@@ -100,6 +105,7 @@ class Newcomer:
             one.person.stop()
         for person in self.partners.values():
             person.stop()
+        self.stack.close()
 
     def _address(self, label: str) -> str:
         found: str = dict(_ADDRESS.findall(self.printed))[label]
@@ -184,12 +190,20 @@ def verification(stand: Newcomer, **arguments: Any) -> Any:
     return steps[arguments["step"]]()
 
 
+def elsewhere(stand: Newcomer, **arguments: Any) -> Any:  # noqa: ARG001 -- of the protocol
+    """A homeserver in another town, with single sign-on alone: ``{address, provider}``."""
+    folder = Path(stand.stack.enter_context(TemporaryDirectory(prefix="veche-elsewhere-")))
+    address = stand.stack.enter_context(homeserver_elsewhere(folder))
+    return {"address": address, "provider": PROVIDER}
+
+
 UP_COMMANDS: Final[dict[str, Command]] = {
     "paths": paths,
     "told_by_bank": told_by_bank,
     "code": code,
     "partner": partner,
     "device": device,
+    "elsewhere": elsewhere,
     "join": join,
     "say": say,
     "reads": reads,

@@ -94,14 +94,17 @@ async function openWith(session) {
     }
 }
 
-/** The recovery key is confirmed: the account is complete. */
-export async function finish() {
+/**
+ * The recovery key is confirmed, so the account is complete; or it has none and gets one now.
+ * @param {boolean} [unfinished]
+ */
+export async function finish(unfinished = false) {
     const { session } = current;
     const kept = await loadSession();
     if (!session || !kept) return;
-    const { unfinished: _, ...rest } = kept;
-    await keepSession(rest);
-    become({ ...current, session: rest });
+    const next = { ...kept, unfinished };
+    await keepSession(next);
+    become({ ...current, session: next });
 }
 
 let isSpent = false;

@@ -7,9 +7,9 @@
 import { html, nothing } from "lit";
 import { BusyElement, banner, button, field, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
-import { findHomeserver, ssoAddress } from "../../signin/homeserver.js";
+import { findHomeserver, ssoAddress, waysAt } from "../../signin/homeserver.js";
 import { personOf, serverOf } from "../../signin/person.js";
-import { account, enterAccount } from "../account/account.js";
+import { account, enterAccount, finish } from "../account/account.js";
 import { keepReturn } from "../account/returning.js";
 import { accountTrouble } from "../account/words.js";
 import { hrefOf } from "../route.js";
@@ -21,6 +21,7 @@ export class AppSignIn extends BusyElement {
     static properties = {
         step: { state: true },
         server: { state: true },
+        own: { state: true },
     };
 
     constructor() {
@@ -29,7 +30,8 @@ export class AppSignIn extends BusyElement {
         this.step = "";
         /** @type {Homeserver | undefined} of another town, at which one signs in there */
         this.server = undefined;
-        this._local = "";
+        /** @type {Homeserver | undefined} of this town */
+        this.own = undefined;
     }
 
     connectedCallback() {
@@ -42,10 +44,16 @@ export class AppSignIn extends BusyElement {
         const { opened } = account();
         if (!opened) {
             this.step = "account";
-            this._local = (await site().catch(() => undefined))?.server_name ?? "";
+            if (history.state?.isRefused)
+                this.error = t("Signing in took too long, or was used already. Begin again.");
+            this.own = await site()
+                .then(({ homeserver_url }) => waysAt(homeserver_url))
+                .catch(() => undefined);
             return;
         }
-        const { isVerified } = await import("../client/identity.js");
+        const { hasIdentity, isVerified } = await import("../client/identity.js");
+        // Made elsewhere, and by an app without keys: it gets them here.
+        if (!(await hasIdentity(opened))) return finish(true);
         this.step = (await isVerified(opened)) ? "done" : "confirm";
         if (this.step === "done") this._leave();
     }
@@ -86,11 +94,10 @@ export class AppSignIn extends BusyElement {
         this.step = "server";
     }
 
-    /** @param {string} [provider] */
-    _away(provider) {
-        if (!this.server) return;
-        keepReturn({ base: this.server.base });
-        location.assign(ssoAddress(this.server.base, `${location.origin}/`, provider));
+    /** @param {string} base @param {string} [provider] */
+    _away(base, provider) {
+        keepReturn({ base });
+        location.assign(ssoAddress(base, `${location.origin}/`, provider));
     }
 
     /** @param {SubmitEvent} event */
@@ -128,19 +135,23 @@ export class AppSignIn extends BusyElement {
         });
     }
 
-    _account() {
-        return html`<h1 tabindex="-1">${t("Sign in")}</h1>
+    _form() {
+        return html`<form class="start-form" @submit=${this._enter}>
             <p class="lead">
                 ${t("Sign in with the name and passphrase that you chose in this app.")}
             </p>
-            <form class="start-form" @submit=${this._enter}>
-                ${this._input("username", t("Your name here"), "text", "username")}
-                ${this._input("password", t("Passphrase"), "password", "current-password")}
-                ${this.error ? banner("critical", this.error) : nothing}
-                <div class="actions">
-                    ${button({ label: t("Sign in"), type: "submit", is_busy: this.isBusy })}
-                </div>
-            </form>
+            ${this._input("username", t("Your name here"), "text", "username")}
+            ${this._input("password", t("Passphrase"), "password", "current-password")}
+            <div class="actions">
+                ${button({ label: t("Sign in"), type: "submit", is_busy: this.isBusy })}
+            </div>
+        </form>`;
+    }
+
+    _account() {
+        return html`<h1 tabindex="-1">${t("Sign in")}</h1>
+            ${this._ways(this.own)} ${this.own?.hasPassword === false ? nothing : this._form()}
+            ${this.error ? banner("critical", this.error) : nothing}
             <details class="more">
                 <summary>${t("My account is on another server")}</summary>
                 <form
@@ -164,25 +175,25 @@ export class AppSignIn extends BusyElement {
             </p>`;
     }
 
+    /** @param {Homeserver | undefined} server with single sign-on, or none */
+    _ways(server) {
+        if (!server?.hasSso) return nothing;
+        const providers = server.providers.length ? server.providers : [{ id: "", name: "" }];
+        return html`<div class="actions stacked">
+            ${providers.map(({ id, name }) =>
+                button({
+                    label: name
+                        ? t("Continue with {name}", { name })
+                        : t("Continue at your server"),
+                    press: () => this._away(server.base, id || undefined),
+                }),
+            )}
+        </div>`;
+    }
+
     _server() {
-        const { server } = this;
-        const providers = server?.providers.length ? server.providers : [{ id: "", name: "" }];
         return html`<h1 tabindex="-1">${t("Sign in at your server")}</h1>
-            ${this.error ? banner("info", this.error) : nothing}
-            ${
-                server?.hasSso
-                    ? html`<div class="actions stacked">
-                          ${providers.map(({ id, name }) =>
-                              button({
-                                  label: name
-                                      ? t("Continue with {name}", { name })
-                                      : t("Continue at your server"),
-                                  press: () => this._away(id || undefined),
-                              }),
-                          )}
-                      </div>`
-                    : nothing
-            }
+            ${this.error ? banner("info", this.error) : nothing} ${this._ways(this.server)}
             <div class="actions">
                 ${button({ label: t("Back"), style: "secondary", press: () => Object.assign(this, { step: "account", error: "" }) })}
             </div>`;
