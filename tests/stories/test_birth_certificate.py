@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pikepdf
 import pytest
 
-from tests.stories.office import Applicant, Desk, Room, Town, Way, case_number
+from tests.stories.office import FORM, Applicant, Desk, Room, Town, Way, case_number
 from veche.contracts.agency.document import DOCUMENT_KEY
 from veche.transparency import envelope
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 TITLE: Final = "Copy of a birth certificate"
-FORM: Final = {"child_name": "Anna Weber", "born_on": "2020-03-12", "reason": "travel"}
 CHAT_BY_HAND: Final = [
     "Welcome. This is Vital Records Office. I am its bot, a program.",
     "I speak English with you now. Write “language” to change it.",

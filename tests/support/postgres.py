@@ -27,6 +27,7 @@ from psycopg2 import sql
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from tests.support.processes import ROOT, wait_until
+from tests.support.temporary import memory, shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from veche.runtime.database.migrate import MigrationSet
 
 START_S_MAX: Final = 180
-MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- a file system in memory, where Linux has it
-MEMORY_BYTES_MIN: Final = 12 * 2**30
-"""Of the machine and of that file system, for the server's files, some 2 GiB, to be there."""
 FOR_SYNAPSE: Final = " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
 _numbers = itertools.count(1)
 _idle: Final[dict[str, dict[object, list[Any]]]] = {}
@@ -281,12 +279,7 @@ def _place() -> Path:
     A database has a thousand files and is gone a second later: ext4 looks long for a place for the
     next ones, since it does not take those of files just removed.
     """
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with contextlib.suppress(OSError):
-        there = os.statvfs(MEMORY)
-        if min(memory_bytes, there.f_frsize * there.f_blocks) >= MEMORY_BYTES_MIN:
-            return MEMORY
-    return Path(tempfile.gettempdir())
+    return memory() or shared_folder()
 
 
 def _locked(folder: Path) -> IO[str]:

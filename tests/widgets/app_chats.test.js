@@ -227,6 +227,7 @@ test("people verify each other by emoji, and a replaced identity stops what is s
     expect,
 }) => {
     expect(EXPECTED);
+    expect(/ReplacedError/); // the SDK notes what it did not send
     const ann = await member(await open(), "ann");
     const ben = await member(await open(), "ben");
     const room = await befriend(ann, ben);
@@ -235,7 +236,7 @@ test("people verify each other by emoji, and a replaced identity stops what is s
 
     await go(ann.page, "verify", ben.id);
     await ann.page.getByRole("button", { name: "Start verifying" }).click();
-    await ben.page.locator(".requests-row", { hasText: "wants to verify you" }).click();
+    await ben.page.locator(".notes a", { hasText: "wants to verify you" }).click();
     await ben.page.getByRole("button", { name: "Accept" }).click();
     await ann.page.getByRole("img", { name: "Your QR code for verifying" }).waitFor();
     await ann.page.getByRole("button", { name: "Compare emoji" }).click();
@@ -264,6 +265,14 @@ test("people verify each other by emoji, and a replaced identity stops what is s
     await ann.page.getByText("Nothing was sent: somebody's keys have changed.").waitFor();
     assert.equal(await ann.page.locator("app-composer textarea").inputValue(), "for Ben alone");
     assert.equal(await ann.page.locator("app-message", { hasText: "for Ben alone" }).count(), 0);
+    await choose(ann.page, "Hello", "👍");
+    await ann.page.getByText("That did not work.").waitFor();
+    await choose(ann.page, "Hello", "Edit");
+    await say(ann.page, "for Ben, in an edit");
+    await ann.page.waitForFunction(() =>
+        document.querySelector("textarea")?.value.endsWith("edit\nfor Ben alone"),
+    );
+    await ann.page.locator("app-composer textarea").fill("for Ben alone");
     await ann.page.getByRole("button", { name: "Accept the new keys" }).click();
     await ann.page.locator(".replaced", { hasText: "have changed" }).waitFor({ state: "detached" });
     await ann.page.locator("app-composer textarea").press("Enter");
@@ -271,6 +280,8 @@ test("people verify each other by emoji, and a replaced identity stops what is s
         .waitFor()
         .catch(() => go(ben.page, room));
     await message(ben.page, "for Ben alone").waitFor();
+    assert.equal(await ben.page.locator(".reaction").count(), 0);
+    assert.equal(await ben.page.getByText("in an edit").count(), 0);
 });
 
 test("what a stranger sends runs nothing, looks like nobody else, and freezes nothing", async ({

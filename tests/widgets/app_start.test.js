@@ -92,9 +92,7 @@ test("the key of the device needs no code, its page leads back, and it pays", as
     await keys.getByRole("button", { name: "Make the key" }).click();
     await keys.getByText("This device has its key now").waitFor();
     assert.ok(keys.url().startsWith(BASE));
-    const closing = keys.waitForEvent("close");
-    await keys.getByRole("button", { name: "Back to Veche" }).click();
-    await closing;
+    await new DoorPage(keys).leave();
 
     await pays(context, page);
     if (IS_LONG) await twoTabs(context, page);
@@ -116,7 +114,7 @@ async function pays(context, page) {
     await door.tap(page.getByRole("button", { name: "Approve with my key" }));
     const approve = new DoorPage(await opening);
     await approve.tap(approve.page.getByRole("button", { name: "Pay 1.50 EUR" }));
-    await approve.tap(approve.page.getByRole("button", { name: "Back to Veche" }));
+    await approve.leave();
     await page.getByText("paid", { exact: true }).waitFor();
     await page.getByText("Number", { exact: true }).waitFor();
     const taps = door.taps + approve.taps;

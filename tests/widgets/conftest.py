@@ -1,7 +1,8 @@
 """Browser tests as tests of pytest: each ``test("a claim", …)`` of a ``*.test.js`` is one.
 
 All files of a worker are played by one process of Node, with one browser (``driver.js``). What a
-file needs, a line at its top says: ``// stage: pages`` (the pages alone), ``// stage: receipts``
+file needs, a line at its top says: ``// stage: pages`` (the pages alone), ``// stage: app``
+(with the app), ``// stage: receipts``
 (with a file of receipts), ``// stage: large`` (with the largest files), ``// stage: signing``
 (with a session to sign), ``// stage: house`` (Synapse, the services, persons with clients; ``ask``
 of harness.js speaks with them), ``// stage: bank`` (the same with a bank instead of the office) or

@@ -34,14 +34,14 @@ from veche.runtime.matrix.client import MatrixError
 if TYPE_CHECKING:
     from appservices.agency.service.page_acts import Visit
     from appservices.agency.store import CaseFile
-    from veche.protocol.forms import Field as FormField
+    from veche.protocol import forms
     from veche.protocol.ids import EventId, UserId
     from veche.runtime.matrix.client import MatrixClient
 
+FIELD_ID_CHARACTERS_MAX: Final = 64
 AT_ONCE: Final = 2
 """Files of pages that are encrypted and sent on at once."""
 RETRY_AFTER_MS: Final = 5_000
-FIELD_ID_CHARACTERS_MAX: Final = 64
 _NOT_STORED: Final = "mxc://none/none"
 _TOO_LARGE: Final = 413
 
@@ -142,7 +142,7 @@ def send_file(visit: Visit, case_id: str, field: str, value: dict[str, Any] | No
     return visit.command(room_of(visit, file), FILE, case_id, text)
 
 
-def _field(visit: Visit, file: CaseFile, id_: str) -> FormField:
+def _field(visit: Visit, file: CaseFile, id_: str) -> forms.Field:
     """The question that a file answers, or what any file must be."""
     if not id_ and (file.case.state, InputKind.ADD_FILE) in TABLE:
         return FILE_FIELD

@@ -1,5 +1,5 @@
-/** What waits at each place: unread chats, and what is to be answered, paid or signed. */
-import { account, whenAccountChanges } from "./account/account.js";
+/** What waits at each place: unread chats, what is to be answered, paid or signed; and who wants to verify. */
+import { whenOpened } from "./account/account.js";
 
 /** @typedef {import("./route.js").Place} Place */
 
@@ -12,6 +12,10 @@ const listeners = new Set();
 
 export const counts = () => current;
 
+let asking = "";
+/** @returns {string} Matrix id of who wants to verify me now; my own: another device of mine; or empty */
+export const asker = () => asking;
+
 /** @param {Place} place @param {number} count */
 export function setCount(place, count) {
     if (current[place] === count) return;
@@ -22,12 +26,7 @@ export function setCount(place, count) {
 /** @param {() => void} changed */
 export function watchCounts(changed) {
     listeners.add(changed);
-    let isWatched = false;
-    whenAccountChanges(() => {
-        const { opened } = account();
-        if (!opened || isWatched) return;
-        isWatched = true;
-        const { client } = opened;
+    whenOpened(({ client }) => {
         let timer = 0;
         // At the start thousands of rooms come, each with its messages.
         const look = () =>
@@ -39,6 +38,12 @@ export function watchCounts(changed) {
         for (const name of ["Room.timeline", "Room.receipt", "Room.myMembership"])
             rooms.on(name, look);
         look();
+        void import("./client/verification.js").then(({ watchRequests }) =>
+            watchRequests((request) => {
+                asking = request?.otherUserId ?? "";
+                for (const tell of listeners) tell();
+            }),
+        );
     });
 }
 

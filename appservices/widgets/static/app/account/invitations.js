@@ -1,15 +1,10 @@
 /** Chats that our own bots open with the person begin by themselves: a case needs one at once. */
 import { isOurBot } from "../../kit/page.js";
-import { account, whenAccountChanges } from "./account.js";
+import { whenOpened } from "./account.js";
 
 /** Takes such invitations from now on. */
 export function takeBotInvitations() {
-    let isWatched = false;
-    const watch = () => {
-        const { opened } = account();
-        if (!opened || isWatched) return;
-        isWatched = true;
-        const { client } = opened;
+    whenOpened(({ client }) => {
         /** @type {Set<string>} */
         const taken = new Set();
         const look = () => {
@@ -22,7 +17,5 @@ export function takeBotInvitations() {
         };
         /** @type {any} */ (client).on("Room.myMembership", look);
         look();
-    };
-    whenAccountChanges(watch);
-    watch();
+    });
 }

@@ -175,10 +175,13 @@ function lastMessage(room) {
  * @returns {Entry["kind"]}
  */
 function kindOf(room, partner) {
-    const other =
-        partner ?? (room.getInvitedAndJoinedMemberCount() === 2 ? room.guessDMUserId() : "");
+    const isInvite = room.getMyMembership() === "invite";
+    const isOfTwo = room.getInvitedAndJoinedMemberCount() === 2;
+    const other = partner ?? (isOfTwo ? room.guessDMUserId() : "");
+    // A bot that was here once, or that another server says has made the room, vouches for nobody.
+    const hasLeft = ["leave", "ban"].includes(room.getMember(other)?.membership ?? "");
     const creator = room.currentState.getStateEvents("m.room.create", "")?.getSender() ?? "";
-    if (isOurBot(other) || isOurBot(creator)) return "office";
+    if ((!hasLeft && isOurBot(other)) || (!isInvite && isOurBot(creator))) return "office";
     return partner ? "person" : "group";
 }
 

@@ -40,7 +40,7 @@ function found(client, words) {
             if (++count > MESSAGES_MAX) break;
             if (event.getType() !== "m.room.message" || event.isRedacted()) continue;
             if (event.getRelation()?.rel_type === "m.replace") continue;
-            const body = String(event.getContent().body ?? "");
+            const body = event.getContent().body ?? "";
             const lower = body.toLocaleLowerCase();
             if (!wanted.every((word) => lower.includes(word))) continue;
             hits.push({

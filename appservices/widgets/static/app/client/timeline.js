@@ -19,6 +19,7 @@
  * @property {"message" | "unreadable" | "removed" | "note"} kind note: what happened to the room
  * @property {Record<string, any>} content the latest; empty if it cannot be read
  * @property {boolean} isEdited
+ * @property {boolean} isClear it is not encrypted, though the room is
  * @property {"sending" | "failed" | undefined} status
  * @property {string | null} reason code of the SDK why it cannot be read
  * @property {string | undefined} replyTo id of the message that it answers
@@ -168,6 +169,7 @@ export class Timeline {
         if (event.shouldAttemptDecryption()) void this._client.decryptEventIfNeeded(event);
         const isUnreadable = event.isDecryptionFailure() || event.getType() === "m.room.encrypted";
         const sender = event.getSender() ?? "";
+        const isSecret = this.room?.hasEncryptionStateEvent() ?? false;
         return {
             id: event.getId() ?? "",
             sender,
@@ -177,6 +179,7 @@ export class Timeline {
             kind: kindOf(event, isUnreadable),
             content: isUnreadable ? {} : event.getContent(),
             isEdited: Boolean(event.replacingEvent()),
+            isClear: !event.status && !event.isEncrypted() && isSecret,
             status: statusOf(event),
             reason: event.isBeingDecrypted() ? "" : event.decryptionFailureReason,
             replyTo: event.replyEventId,
@@ -234,7 +237,8 @@ export class Timeline {
         const at = this.events();
         if (this._matter?.at !== at) {
             const recent = at
-                .filter((event) => event.getType() === "m.room.message" && event.status === null)
+                .filter((event) => event.isEncrypted() && event.getType() === "m.room.message")
+                .filter(({ status }) => status === null)
                 .slice(-MATTER_EVENTS_MAX)
                 .map((event) => ({
                     type: "m.room.message",

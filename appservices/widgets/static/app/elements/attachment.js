@@ -1,17 +1,16 @@
 /** A picture, file, sound or film of a message: fetched when it is seen or pressed. */
 import { html, nothing } from "lit";
+import { BusyElement } from "../../kit/elements.js";
 import { bare, showSize, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { save } from "../../kit/save.js";
 import { account } from "../account/account.js";
-import { fileAddress, fileOf, pictureAddress } from "../client/media.js";
-import { Doing } from "./doing.js";
+import { PICTURE_BYTES_MAX, fileAddress, fileOf, pictureAddress } from "../client/media.js";
 
-const PICTURE_BYTES_MAX = 30 * 1024 * 1024;
 const WIDTH_MAX = 320;
 const HEIGHT_MAX = 360;
 
-export class AppAttachment extends Doing {
+export class AppAttachment extends BusyElement {
     static properties = {
         content: { attribute: false },
         source: { state: true },
@@ -29,7 +28,7 @@ export class AppAttachment extends Doing {
     }
 
     get _type() {
-        return String(this.content.info?.mimetype ?? "");
+        return this.content.info?.mimetype ?? "";
     }
 
     get _isPicture() {
@@ -52,7 +51,7 @@ export class AppAttachment extends Doing {
     _do(work) {
         const { opened } = account();
         this.isBroken = false;
-        return this.doing(
+        return this.doOne(
             async () => opened && work(opened.client),
             () => ((this.isBroken = true), ""),
         );
@@ -76,7 +75,7 @@ export class AppAttachment extends Doing {
 
     get _caption() {
         const { filename, body } = this.content;
-        return filename && body && filename !== body ? String(body) : "";
+        return filename && body && filename !== body ? body : "";
     }
 
     async _enlarge() {

@@ -1,16 +1,15 @@
 /** An invitation: who invites, and what the person does with it. */
 import { html, nothing } from "lit";
-import { banner, button } from "../../kit/elements.js";
+import { BusyElement, banner, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { account } from "../account/account.js";
 import { accept, leave } from "../client/rooms.js";
 import { nameIn } from "../client/timeline.js";
-import { Doing } from "./doing.js";
 import { hrefOf } from "../route.js";
 
 /** @typedef {import("../client/rooms.js").Entry} Entry */
 
-export class AppInvitation extends Doing {
+export class AppInvitation extends BusyElement {
     static properties = { entry: { attribute: false } };
 
     constructor() {
@@ -39,7 +38,7 @@ export class AppInvitation extends Doing {
                     label: t("Accept"),
                     is_busy: this.isBusy,
                     press: () =>
-                        void this.doing(
+                        void this.doOne(
                             () => accept(client, entry),
                             () =>
                                 t(
@@ -52,13 +51,10 @@ export class AppInvitation extends Doing {
                     style: "secondary",
                     is_busy: this.isBusy,
                     press: () =>
-                        void this.doing(
-                            async () => {
-                                await leave(client, entry.id);
-                                location.hash = hrefOf("chats");
-                            },
-                            () => t("The invitation can't be declined now. Try again later."),
-                        ),
+                        void this.doOne(async () => {
+                            await leave(client, entry.id);
+                            location.hash = hrefOf("chats");
+                        }, t("The invitation can't be declined now. Try again later.")),
                 })}
             </div>
             ${this.error ? banner("critical", this.error) : nothing}

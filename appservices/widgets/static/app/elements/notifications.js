@@ -1,14 +1,13 @@
 /** Whether this device announces messages while the app is closed. */
 import { html, nothing } from "lit";
-import { banner, button } from "../../kit/elements.js";
+import { BusyElement, banner, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { account } from "../account/account.js";
-import { Doing } from "./doing.js";
 import { pushState, turnPushOff, turnPushOn } from "../account/push.js";
 
 /** @typedef {import("../account/push.js").PushState} PushState */
 
-export class AppNotifications extends Doing {
+export class AppNotifications extends BusyElement {
     static properties = { state: { state: true } };
 
     constructor() {
@@ -27,12 +26,11 @@ export class AppNotifications extends Doing {
 
     /** @param {(opened: import("../client/open.js").Opened) => Promise<PushState>} turn */
     _turn(turn) {
-        return this.doing(
-            async () => {
-                const { opened } = account();
-                if (opened) this.state = await turn(opened);
-            },
-            () => t("Notifications could not be changed. Try again in a moment."),
+        const { opened } = account();
+        if (!opened) return;
+        void this.doOne(
+            async () => (this.state = await turn(opened)),
+            t("Notifications could not be changed. Try again in a moment."),
         );
     }
 
@@ -51,14 +49,14 @@ export class AppNotifications extends Doing {
             return button({
                 label: t("Turn on notifications"),
                 is_busy,
-                press: () => void this._turn(turnPushOn),
+                press: () => this._turn(turnPushOn),
             });
         if (this.state !== "on") return nothing;
         return button({
             label: t("Turn off notifications"),
             style: "secondary",
             is_busy,
-            press: () => void this._turn(turnPushOff),
+            press: () => this._turn(turnPushOff),
         });
     }
 

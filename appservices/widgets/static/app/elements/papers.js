@@ -14,7 +14,7 @@
 import { html } from "lit";
 import { showDate, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
-import { isOurBot } from "../../kit/page.js";
+import { isOfBot } from "../registry.js";
 import { hrefOf } from "../route.js";
 
 const REQUEST = "org.veche.sign_request";
@@ -27,7 +27,7 @@ export function papers(client) {
     const found = new Map();
     for (const room of client.getRooms())
         for (const event of room.getLiveTimeline().getEvents()) {
-            if (!isOurBot(event.getSender() ?? "")) continue;
+            if (!isOfBot(event)) continue;
             const content = event.getContent();
             const known = found.get(String(content[RESULT]?.session));
             const paper = paperOf(content, event.getTs(), room, known);

@@ -3,12 +3,11 @@
  * `veche-read` after each page.
  */
 import { html } from "lit";
-import { button } from "../../kit/elements.js";
+import { BusyElement, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { account } from "../account/account.js";
-import { Doing } from "./doing.js";
 
-class AppReadBack extends Doing {
+class AppReadBack extends BusyElement {
     static properties = {
         label: { attribute: false },
         isOffices: { attribute: false },
@@ -50,7 +49,7 @@ class AppReadBack extends Doing {
         const press = () =>
             this.isBusy
                 ? this._stop.abort()
-                : void this.doing(
+                : void this.doOne(
                       () => this._read(),
                       () =>
                           (this.words = t(

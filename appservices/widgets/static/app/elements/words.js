@@ -41,7 +41,7 @@ export const isSameDay = (a, b) => startOfDay(a) === startOfDay(b);
  * @returns {string} in one line
  */
 export function lineOf(content) {
-    const body = String(content.body ?? "").replace(/^(?:>.*\n)+\n/, "");
+    const body = (content.body ?? "").replace(/^(?:>.*\n)+\n/, "");
     switch (content.msgtype) {
         case "m.image":
             return t("Photo");
@@ -50,7 +50,7 @@ export function lineOf(content) {
         case "m.audio":
             return content["org.matrix.msc3245.voice"] ? t("Voice message") : t("Audio");
         case "m.file":
-            return t("File: {name}", { name: String(content.filename ?? body) });
+            return t("File: {name}", { name: content.filename ?? body });
         case VERIFICATION:
             return t("Asks to verify you");
         default:
@@ -78,7 +78,7 @@ export function noteWords({ event, name }) {
         case "m.room.name":
             return t("{name} called this chat “{title}”.", {
                 name,
-                title: String(content.name ?? "").slice(0, LINE_CHARACTERS_MAX),
+                title: (content.name ?? "").slice(0, LINE_CHARACTERS_MAX),
             });
         case "m.room.avatar":
             return t("{name} changed the picture of this chat.", { name });
@@ -93,15 +93,12 @@ function memberWords(event, name) {
     const before = event.getPrevContent();
     const subject = event.getStateKey() ?? "";
     const isSelf = subject === event.getSender();
-    const other = String(displayname || before.displayname || subject).slice(
-        0,
-        LINE_CHARACTERS_MAX,
-    );
+    const other = (displayname || before.displayname || subject).slice(0, LINE_CHARACTERS_MAX);
     if (membership === "invite") return t("{name} invited {other}.", { name, other });
     if (membership === "ban") return t("{name} banned {other}.", { name, other });
     if (membership === "join" && before.membership === "join")
         return t("{old} is now called {other}.", {
-            old: String(before.displayname || subject).slice(0, LINE_CHARACTERS_MAX),
+            old: (before.displayname || subject).slice(0, LINE_CHARACTERS_MAX),
             other,
         });
     if (membership === "join") return t("{name} joined.", { name: other });

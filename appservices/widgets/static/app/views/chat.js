@@ -25,6 +25,9 @@ import { hrefOf } from "../route.js";
 /** @typedef {import("../client/trust.js").Replaced} Replaced */
 
 const ROW_MS = 5 * 60_000;
+const TOLD = "reply edit stop jump menu react again discard remove replaced"
+    .split(" ")
+    .map((name) => `app-${name}`);
 /** Names of more members are not fetched for a conversation. */
 const MEMBERS_MAX = 500;
 
@@ -58,6 +61,7 @@ export class AppChat extends VecheElement {
         this.isDropping = false;
         this._read = "";
         this._hasEntered = false;
+        for (const name of TOLD) this.addEventListener(name, (event) => this._told(event));
         this._menu = new MessageMenu(this);
         this._window = new MessageWindow(
             this,
@@ -268,6 +272,7 @@ export class AppChat extends VecheElement {
         if (!timeline) return nothing;
         const { from, to } = this._window.range();
         const messages = timeline.messages(from, to);
+        const isOfMore = (timeline.room?.getInvitedAndJoinedMemberCount() ?? 0) > 2;
         return html`<div
             class="log"
             role="log"
@@ -300,7 +305,7 @@ export class AppChat extends VecheElement {
                     messages,
                     ({ id }) => id,
                     (message, index) =>
-                        this._row(message, messages[index - 1], entry.kind === "group"),
+                        this._row(message, messages[index - 1], isOfMore || entry.kind === "group"),
                 )}
             </ol>
         </div>`;
@@ -328,20 +333,9 @@ export class AppChat extends VecheElement {
             return html`<section class="chat">
                 ${this._head(entry)} <app-invitation .entry=${entry}></app-invitation>
             </section>`;
-        const told = (/** @type {Event} */ event) => this._told(event);
         const trust = () => void this._lookAtTrust();
         return html`<section
             class="chat ${this.isDropping ? "dropping" : ""}"
-            @app-reply=${told}
-            @app-edit=${told}
-            @app-stop=${told}
-            @app-jump=${told}
-            @app-menu=${told}
-            @app-react=${told}
-            @app-again=${told}
-            @app-discard=${told}
-            @app-remove=${told}
-            @app-replaced=${told}
             @dragover=${this._drop}
             @dragleave=${this._drop}
             @drop=${this._drop}

@@ -1,14 +1,12 @@
 /** The place "Chats": the list of them, and beside it what was opened. */
 import { html, nothing } from "lit";
 import { keyed } from "lit/directives/keyed.js";
-import { VecheElement, button } from "../../kit/elements.js";
+import { VecheElement, banner, button } from "../../kit/elements.js";
 import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { account, whenAccountChanges } from "../account/account.js";
 import { leave, roomList } from "../client/rooms.js";
 import { search } from "../client/search.js";
-import { nameIn } from "../client/timeline.js";
-import { watchRequests } from "../client/verification.js";
 import "../elements/avatar.js";
 import { paneHead } from "../elements/pane.js";
 import "../elements/read_back.js";
@@ -36,9 +34,8 @@ export class AppChats extends VecheElement {
         shown: { state: true },
         words: { state: true },
         hits: { state: true },
-        request: { state: true },
-        isOffline: { state: true },
         isDeclining: { state: true },
+        hasFailed: { state: true },
     };
 
     constructor() {
@@ -52,10 +49,8 @@ export class AppChats extends VecheElement {
         this.words = "";
         /** @type {Hit[]} */
         this.hits = [];
-        /** @type {import("../client/verification.js").Request | undefined} */
-        this.request = undefined;
-        this.isOffline = !navigator.onLine;
         this.isDeclining = false;
+        this.hasFailed = false;
         this._timer = 0;
         /** @type {import("../client/open.js").MatrixClient | undefined} */
         this._begun = undefined;
@@ -63,11 +58,6 @@ export class AppChats extends VecheElement {
 
     connectedCallback() {
         super.connectedCallback();
-        const line = () => (this.isOffline = !navigator.onLine);
-        for (const name of ["online", "offline"]) {
-            window.addEventListener(name, line);
-            this.keep(() => window.removeEventListener(name, line));
-        }
         this._begun = undefined;
         this.keep(whenAccountChanges(() => this._begin()));
         this._begin();
@@ -80,10 +70,7 @@ export class AppChats extends VecheElement {
         if (!client) return this.requestUpdate();
         const list = roomList(client);
         const look = () => (this.entries = list.entries());
-        this.keep(
-            list.watch(look),
-            watchRequests(client, (request) => (this.request = request)),
-        );
+        this.keep(list.watch(look));
         look();
     }
 
@@ -220,14 +207,7 @@ export class AppChats extends VecheElement {
                     @input=${this._search}
                 />
             </label>
-            ${isSearch ? nothing : this._kinds()} ${this._verifyAsked()}
-            ${
-                this.isOffline
-                    ? html`<p class="offline small" role="status">
-                          ${t("You are offline. What you write is sent when you are back.")}
-                      </p>`
-                    : nothing
-            }
+            ${isSearch ? nothing : this._kinds()}
             ${
                 requests.length && !isSearch
                     ? html`<a class="requests-row" href=${hrefOf("chats", "requests")}
@@ -284,21 +264,6 @@ export class AppChats extends VecheElement {
         </div>`;
     }
 
-    /** @param {import("../client/verification.js").Request} request */
-    _nameOf({ roomId, otherUserId }) {
-        return nameIn(account().opened?.client.getRoom(roomId) ?? null, otherUserId);
-    }
-
-    _verifyAsked() {
-        if (!this.request) return nothing;
-        return html`<a
-            class="requests-row"
-            href=${hrefOf("chats", "verify", this.request.otherUserId)}
-            >${icon("shield")}
-            ${t("{name} wants to verify you", { name: this._nameOf(this.request) })}</a
-        >`;
-    }
-
     _requestList() {
         const all = this._requests;
         return html`<section class="pane-page">
@@ -318,6 +283,7 @@ export class AppChats extends VecheElement {
                       </p>`
                     : html`<p>${t("There are no requests.")}</p>`
             }
+            ${this.hasFailed ? banner("critical", t("The invitation can't be declined now. Try again later.")) : nothing}
             <app-windowed
                 .items=${all}
                 .rowHeight=${ROW_PX}
@@ -331,11 +297,11 @@ export class AppChats extends VecheElement {
     async _declineAll(all) {
         const client = account().opened?.client;
         if (!client) return;
-        this.isDeclining = true;
+        Object.assign(this, { isDeclining: true, hasFailed: false });
         const rest = [...all];
         const work = async () => {
             for (let one = rest.pop(); one; one = rest.pop())
-                await leave(client, one.id).catch(() => {});
+                await leave(client, one.id).catch(() => (this.hasFailed = true));
         };
         await Promise.all(Array.from({ length: DECLINED_AT_ONCE }, work));
         this.isDeclining = false;

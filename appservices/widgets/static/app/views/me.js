@@ -1,7 +1,14 @@
 /** Me: the wallet, documents, keys and devices, settings, export, signing out. */
 import { html, nothing } from "lit";
-import { banner, button, closeDialog, dialog, openDialog } from "../../kit/elements.js";
-import { t } from "../../kit/i18n.js";
+import {
+    BusyElement,
+    banner,
+    button,
+    closeDialog,
+    dialog,
+    openDialog,
+} from "../../kit/elements.js";
+import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { colourOf, initialOf } from "../../kit/marks.js";
 import { meta } from "../../kit/page.js";
@@ -10,21 +17,27 @@ import { save } from "../../kit/save.js";
 import { call } from "../../kit/api.js";
 import "../../kit/shell.js";
 import { account, signOut, whenAccountChanges } from "../account/account.js";
+import { countKept } from "../client/kept.js";
+import { storageWords } from "../account/storage_words.js";
 import { papers, paperRow } from "../elements/papers.js";
-import { Doing } from "../elements/doing.js";
 import "../elements/notifications.js";
 import "../elements/read_back.js";
 import { hrefOf } from "../route.js";
 
 const SIGN_OUT = "sign-out";
 
-export class AppMe extends Doing {
-    static properties = { topic: { attribute: false } };
+export class AppMe extends BusyElement {
+    static properties = {
+        /** documents, settings, or empty */
+        topic: { attribute: false },
+        unsent: { state: true },
+    };
 
     constructor() {
         super();
         /** documents, settings, or empty */
         this.topic = "";
+        this.unsent = 0;
     }
 
     connectedCallback() {
@@ -35,6 +48,11 @@ export class AppMe extends Doing {
     updated() {
         const detail = this.querySelector("h1")?.textContent ?? "";
         this.dispatchEvent(new CustomEvent("veche-title", { detail, bubbles: true }));
+    }
+
+    async _askSignOut() {
+        this.unsent = await countKept();
+        openDialog(SIGN_OUT);
     }
 
     async _signOut() {
@@ -53,10 +71,8 @@ export class AppMe extends Doing {
         parts.cases = (await call("GET", "/_veche/agency/v1/cases")).cases;
         if (meta("veche-wallet")) parts.wallet = await call("GET", "/_veche/wallet/v1/wallet");
         if (opened) parts.chats = (await import("../client/history.js")).written(opened.client);
-        save(
-            new Blob([JSON.stringify(parts, null, 2)], { type: "application/json" }),
-            "veche.json",
-        );
+        const text = JSON.stringify(parts, null, 2);
+        save(new Blob([text], { type: "application/json" }), "veche.json");
     }
 
     _name() {
@@ -99,33 +115,28 @@ export class AppMe extends Doing {
             <app-read-back
                 .label=${t("Download my data")}
                 .done=${() =>
-                    this.doing(
+                    this.doOne(
                         () => this._export(),
                         () => t("The file was not made: the service can't be reached. Try again."),
                     )}
             ></app-read-back>
             <div class="actions">
-                ${button({ label: html`${icon("leave")}<span>${t("Sign out")}</span>`, style: "secondary", press: () => openDialog(SIGN_OUT) })}
+                ${button({ label: html`${icon("leave")}<span>${t("Sign out")}</span>`, style: "secondary", press: () => void this._askSignOut() })}
             </div>
             ${dialog({
                 id: SIGN_OUT,
                 title: t("Sign out?"),
                 content: html`<p>
-                    ${t("Your chats leave this device. To read them again, you need your passphrase and your recovery key.")}
-                </p>`,
-                actions: html`${button({
-                    label: t("Sign out"),
-                    style: "danger",
-                    is_busy: this.isBusy,
-                    press: () =>
-                        void this.doing(
-                            () => this._signOut(),
-                            () =>
-                                t(
-                                    "You are still signed in: the service can't be reached. Try again.",
-                                ),
-                        ),
-                })}
+                        ${t("Your chats leave this device. To read them again, you need your passphrase and your recovery key.")}
+                    </p>
+                    ${
+                        this.unsent
+                            ? html`<p>
+                                  ${plural("{count} message that you wrote is not sent yet. It will be deleted.", "{count} messages that you wrote are not sent yet. They will be deleted.", this.unsent)}
+                              </p>`
+                            : nothing
+                    }`,
+                actions: html`${button({ label: t("Sign out"), style: "danger", is_busy: this.isBusy, press: () => void this.doOne(() => this._signOut(), storageWords) })}
                 ${button({ label: t("Stay"), style: "secondary", press: () => closeDialog(SIGN_OUT) })}`,
             })}`;
     }

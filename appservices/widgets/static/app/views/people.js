@@ -1,6 +1,6 @@
 /** Finding people and making groups: by id, by link, by QR code. */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
+import { BusyElement, VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
 import { bare, plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
@@ -8,7 +8,6 @@ import { direct, makeGroup } from "../client/rooms.js";
 import { isPicture } from "../client/media.js";
 import "../elements/avatar.js";
 import "../../kit/camera.js";
-import { Doing } from "../elements/doing.js";
 import { paneHead } from "../elements/pane.js";
 import { qrCode } from "../elements/qr.js";
 import { hrefOf, routeOf } from "../route.js";
@@ -119,7 +118,7 @@ export class AppNewChat extends VecheElement {
 customElements.define("app-new-chat", AppNewChat);
 
 /** A person of whom only the id is known: by link, or typed. */
-export class AppWith extends Doing {
+export class AppWith extends BusyElement {
     static properties = {
         userId: { attribute: false },
         profile: { state: true },
@@ -156,9 +155,13 @@ export class AppWith extends Doing {
         }
     }
 
-    async _write() {
+    _write() {
         const client = account().opened?.client;
-        if (client) location.hash = hrefOf("chats", await direct(client, this.userId));
+        if (!client) return;
+        void this.doOne(
+            async () => (location.hash = hrefOf("chats", await direct(client, this.userId))),
+            t("The chat can't be started now. Check the id and your connection, then try again."),
+        );
     }
 
     render() {
@@ -188,14 +191,7 @@ export class AppWith extends Doing {
                                             label: t("Write"),
                                             is_busy: this.isBusy,
                                             is_off: !USER_ID.test(userId),
-                                            press: () =>
-                                                void this.doing(
-                                                    () => this._write(),
-                                                    () =>
-                                                        t(
-                                                            "The chat can't be started now. Check the id and your connection, then try again.",
-                                                        ),
-                                                ),
+                                            press: () => this._write(),
                                         })}
                                         <a
                                             class="button secondary"
@@ -264,7 +260,7 @@ export class AppInvite extends VecheElement {
 customElements.define("app-invite", AppInvite);
 
 /** Making a group. */
-export class AppNewGroup extends Doing {
+export class AppNewGroup extends BusyElement {
     static properties = { errors: { state: true }, picture: { state: true } };
 
     constructor() {
@@ -276,7 +272,7 @@ export class AppNewGroup extends Doing {
     }
 
     /** @param {SubmitEvent} event */
-    async _make(event) {
+    _make(event) {
         event.preventDefault();
         const client = account().opened?.client;
         if (!client) return;
@@ -301,16 +297,10 @@ export class AppNewGroup extends Doing {
             }),
         };
         if (Object.keys(this.errors).length) return;
-        await this.doing(
-            async () => {
-                const id = await makeGroup(client, { name, people, picture: this.picture });
-                location.hash = hrefOf("chats", id);
-            },
-            () =>
-                t(
-                    "The group can't be made now. Check the ids and your connection, then try again.",
-                ),
-        );
+        void this.doOne(async () => {
+            const id = await makeGroup(client, { name, people, picture: this.picture });
+            location.hash = hrefOf("chats", id);
+        }, t("The group can't be made now. Check the ids and your connection, then try again."));
     }
 
     render() {

@@ -1,13 +1,20 @@
 /** About one chat: who is in it, its name and picture, inviting, leaving. */
 import { html, nothing } from "lit";
-import { banner, button, dialog, closeDialog, openDialog, spinner } from "../../kit/elements.js";
+import {
+    BusyElement,
+    banner,
+    button,
+    dialog,
+    closeDialog,
+    openDialog,
+    spinner,
+} from "../../kit/elements.js";
 import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
 import { changeGroup, leave, membersOf, roomList } from "../client/rooms.js";
 import { isPersonVerified } from "../client/trust.js";
 import "../elements/avatar.js";
-import { Doing } from "../elements/doing.js";
 import { paneHead } from "../elements/pane.js";
 import "../elements/windowed.js";
 import { hrefOf } from "../route.js";
@@ -18,7 +25,7 @@ import { personIn } from "./people.js";
 const ROW_PX = 60;
 const LEAVE = "leave-chat";
 
-export class AppRoomInfo extends Doing {
+export class AppRoomInfo extends BusyElement {
     static properties = {
         roomId: { attribute: false },
         members: { state: true },
@@ -70,7 +77,7 @@ export class AppRoomInfo extends Doing {
     /** @param {() => Promise<unknown>} work @param {string} done @param {string} failed */
     _do(work, done, failed) {
         this.done = "";
-        return this.doing(
+        return this.doOne(
             async () => {
                 await work();
                 this.done = done;

@@ -5,23 +5,23 @@
  * @typedef {import("../../signin/homeserver.js").Homeserver} Homeserver
  */
 import { html, nothing } from "lit";
-import { banner, button, field, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, field, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
-import { findHomeserver, ssoAddress } from "../../signin/homeserver.js";
+import { findHomeserver, ssoAddress, waysAt } from "../../signin/homeserver.js";
 import { personOf, serverOf } from "../../signin/person.js";
-import { account, enterAccount } from "../account/account.js";
+import { account, enterAccount, finish } from "../account/account.js";
 import { keepReturn } from "../account/returning.js";
 import { accountTrouble } from "../account/words.js";
-import { Doing } from "../elements/doing.js";
 import { hrefOf } from "../route.js";
 import { site } from "../site.js";
 
 /** @typedef {"account" | "server" | "confirm" | "done"} Step */
 
-export class AppSignIn extends Doing {
+export class AppSignIn extends BusyElement {
     static properties = {
         step: { state: true },
         server: { state: true },
+        own: { state: true },
     };
 
     constructor() {
@@ -30,7 +30,8 @@ export class AppSignIn extends Doing {
         this.step = "";
         /** @type {Homeserver | undefined} of another town, at which one signs in there */
         this.server = undefined;
-        this._local = "";
+        /** @type {Homeserver | undefined} of this town */
+        this.own = undefined;
     }
 
     connectedCallback() {
@@ -43,10 +44,16 @@ export class AppSignIn extends Doing {
         const { opened } = account();
         if (!opened) {
             this.step = "account";
-            this._local = (await site().catch(() => undefined))?.server_name ?? "";
+            if (history.state?.isRefused)
+                this.error = t("Signing in took too long, or was used already. Begin again.");
+            this.own = await site()
+                .then(({ homeserver_url }) => waysAt(homeserver_url))
+                .catch(() => undefined);
             return;
         }
-        const { isVerified } = await import("../client/identity.js");
+        const { hasIdentity, isVerified } = await import("../client/identity.js");
+        // Made elsewhere, and by an app without keys: it gets them here.
+        if (!(await hasIdentity(opened))) return finish(true);
         this.step = (await isVerified(opened)) ? "done" : "confirm";
         if (this.step === "done") this._leave();
     }
@@ -55,16 +62,11 @@ export class AppSignIn extends Doing {
         this.dispatchEvent(new CustomEvent("veche-begun", { bubbles: true }));
     }
 
-    /** @param {() => Promise<void>} work */
-    _work(work) {
-        return this.doing(work, wordsOf);
-    }
-
     /** @param {SubmitEvent} event */
     _enter(event) {
         event.preventDefault();
         const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-        void this._work(async () => {
+        void this.doOne(async () => {
             const { homeserver_url, server_name } = await site();
             const person = personOf(String(form.get("username")), server_name);
             if (!person) {
@@ -79,7 +81,7 @@ export class AppSignIn extends Doing {
                 password: String(form.get("password")),
             });
             await this._look();
-        });
+        }, wordsOf);
     }
 
     /** @param {string} name of a server */
@@ -92,11 +94,10 @@ export class AppSignIn extends Doing {
         this.step = "server";
     }
 
-    /** @param {string} [provider] */
-    _away(provider) {
-        if (!this.server) return;
-        keepReturn({ base: this.server.base });
-        location.assign(ssoAddress(this.server.base, `${location.origin}/`, provider));
+    /** @param {string} base @param {string} [provider] */
+    _away(base, provider) {
+        keepReturn({ base });
+        location.assign(ssoAddress(base, `${location.origin}/`, provider));
     }
 
     /** @param {SubmitEvent} event */
@@ -107,11 +108,11 @@ export class AppSignIn extends Doing {
         const typed = String(
             new FormData(/** @type {HTMLFormElement} */ (event.target)).get("key"),
         );
-        void this._work(async () => {
+        void this.doOne(async () => {
             const { recover } = await import("../client/identity.js");
             await recover(opened, typed);
             this._leave();
-        });
+        }, wordsOf);
     }
 
     /** @param {string} id @param {string} label @param {string} type @param {string} autocomplete */
@@ -134,19 +135,23 @@ export class AppSignIn extends Doing {
         });
     }
 
-    _account() {
-        return html`<h1 tabindex="-1">${t("Sign in")}</h1>
+    _form() {
+        return html`<form class="start-form" @submit=${this._enter}>
             <p class="lead">
                 ${t("Sign in with the name and passphrase that you chose in this app.")}
             </p>
-            <form class="start-form" @submit=${this._enter}>
-                ${this._input("username", t("Your name here"), "text", "username")}
-                ${this._input("password", t("Passphrase"), "password", "current-password")}
-                ${this.error ? banner("critical", this.error) : nothing}
-                <div class="actions">
-                    ${button({ label: t("Sign in"), type: "submit", is_busy: this.isBusy })}
-                </div>
-            </form>
+            ${this._input("username", t("Your name here"), "text", "username")}
+            ${this._input("password", t("Passphrase"), "password", "current-password")}
+            <div class="actions">
+                ${button({ label: t("Sign in"), type: "submit", is_busy: this.isBusy })}
+            </div>
+        </form>`;
+    }
+
+    _account() {
+        return html`<h1 tabindex="-1">${t("Sign in")}</h1>
+            ${this._ways(this.own)} ${this.own?.hasPassword === false ? nothing : this._form()}
+            ${this.error ? banner("critical", this.error) : nothing}
             <details class="more">
                 <summary>${t("My account is on another server")}</summary>
                 <form
@@ -154,7 +159,10 @@ export class AppSignIn extends Doing {
                     @submit=${(/** @type {SubmitEvent} */ event) => {
                         event.preventDefault();
                         const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-                        void this._work(() => this._find(String(form.get("server")).trim()));
+                        void this.doOne(
+                            () => this._find(String(form.get("server")).trim()),
+                            wordsOf,
+                        );
                     }}
                 >
                     ${this._input("server", t("Its server, such as example.org"), "text", "off")}
@@ -167,25 +175,25 @@ export class AppSignIn extends Doing {
             </p>`;
     }
 
+    /** @param {Homeserver | undefined} server with single sign-on, or none */
+    _ways(server) {
+        if (!server?.hasSso) return nothing;
+        const providers = server.providers.length ? server.providers : [{ id: "", name: "" }];
+        return html`<div class="actions stacked">
+            ${providers.map(({ id, name }) =>
+                button({
+                    label: name
+                        ? t("Continue with {name}", { name })
+                        : t("Continue at your server"),
+                    press: () => this._away(server.base, id || undefined),
+                }),
+            )}
+        </div>`;
+    }
+
     _server() {
-        const { server } = this;
-        const providers = server?.providers.length ? server.providers : [{ id: "", name: "" }];
         return html`<h1 tabindex="-1">${t("Sign in at your server")}</h1>
-            ${this.error ? banner("info", this.error) : nothing}
-            ${
-                server?.hasSso
-                    ? html`<div class="actions stacked">
-                          ${providers.map(({ id, name }) =>
-                              button({
-                                  label: name
-                                      ? t("Continue with {name}", { name })
-                                      : t("Continue at your server"),
-                                  press: () => this._away(id || undefined),
-                              }),
-                          )}
-                      </div>`
-                    : nothing
-            }
+            ${this.error ? banner("info", this.error) : nothing} ${this._ways(this.server)}
             <div class="actions">
                 ${button({ label: t("Back"), style: "secondary", press: () => Object.assign(this, { step: "account", error: "" }) })}
             </div>`;

@@ -3,12 +3,11 @@
  * back once. It goes on where it stopped. Who has an account signs in beside it.
  */
 import { html, nothing } from "lit";
-import { banner, button, field, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, field, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { account, finish, makeAccount, whenAccountChanges } from "../account/account.js";
 import { AccountError, nameTrouble } from "../account/signing_up.js";
 import { accountTrouble } from "../account/words.js";
-import { Doing } from "../elements/doing.js";
 import { hrefOf } from "../route.js";
 import { inOwnLanguage, site } from "../site.js";
 import "./key.js";
@@ -18,7 +17,7 @@ const TYPING_MS = 400;
 const PASSPHRASE_CHARACTERS_MIN = 8;
 const NAME = /^[a-z0-9._-]+$/;
 
-export class AppStart extends Doing {
+export class AppStart extends BusyElement {
     static properties = {
         /** What follows the place: an invitation, or "sign-in". */
         topic: { attribute: false },
@@ -91,7 +90,7 @@ export class AppStart extends Doing {
         this.error = "";
         const token = this._token || undefined;
         if (!this.wrong.username && !this.wrong.password)
-            await this.doing(
+            await this.doOne(
                 () => makeAccount(base, { username, password, token }),
                 (error) => {
                     const { field: name, text } = accountTrouble(error);
