@@ -9,7 +9,7 @@ import { isPicture } from "../client/media.js";
 import "../elements/avatar.js";
 import "../../kit/camera.js";
 import { paneHead } from "../elements/pane.js";
-import { qrCode } from "../elements/qr.js";
+import { qrCode } from "../../kit/qr.js";
 import { hrefOf, routeOf } from "../route.js";
 
 const USER_ID = /^@[^:\s]{1,200}:[^\s/]{1,230}$/;
