@@ -19,11 +19,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import pytest
 
 from tests.support.calls import request
 from tests.support.fork_server import Client, fork_client
+from tests.support.people.message import Message
 from tests.support.processes import STOP_S_MAX, wait_until
 
 if TYPE_CHECKING:
@@ -58,44 +58,6 @@ def why_not_rust() -> str | None:
 
 class ClientError(AssertionError):
     """The client refused, ended, or did not answer; with the transcript of the person."""
-
-
-@attrs.frozen
-class Message:
-    """One event as the person's client has it.
-
-    Attributes:
-        content: As decrypted; of an edit the whole outer content.
-        is_readable: False: the client could not decrypt it (yet).
-    """
-
-    room: str
-    event_id: str
-    sender: str
-    type: str
-    content: Mapping[str, Any]
-    state_key: str | None
-    at_ms: int
-    is_encrypted: bool
-    is_readable: bool
-
-    @property
-    def body(self) -> str:
-        """Text that the client shows; of an edit the new text."""
-        shown = self.content.get("m.new_content", self.content)
-        return str(shown.get("body", "")) if isinstance(shown, dict) else ""
-
-    @property
-    def relation(self) -> Mapping[str, Any]:
-        """``m.relates_to``, empty if it has none."""
-        found = self.content.get("m.relates_to", {})
-        return found if isinstance(found, dict) else {}
-
-    @property
-    def replaces(self) -> str | None:
-        """Event id of what it edits."""
-        is_edit = self.relation.get("rel_type") == "m.replace"
-        return str(self.relation["event_id"]) if is_edit else None
 
 
 Wanted = str | re.Pattern[str]

@@ -34,7 +34,6 @@ export class AppChats extends VecheElement {
         shown: { state: true },
         words: { state: true },
         hits: { state: true },
-        isOffline: { state: true },
         isDeclining: { state: true },
     };
 
@@ -49,7 +48,6 @@ export class AppChats extends VecheElement {
         this.words = "";
         /** @type {Hit[]} */
         this.hits = [];
-        this.isOffline = !navigator.onLine;
         this.isDeclining = false;
         this._timer = 0;
         /** @type {import("../client/open.js").MatrixClient | undefined} */
@@ -213,13 +211,6 @@ export class AppChats extends VecheElement {
                 />
             </label>
             ${isSearch ? nothing : this._kinds()}
-            ${
-                this.isOffline
-                    ? html`<p class="offline small" role="status">
-                          ${t("You are offline. What you write is sent when you are back.")}
-                      </p>`
-                    : nothing
-            }
             ${
                 requests.length && !isSearch
                     ? html`<a class="requests-row" href=${hrefOf("chats", "requests")}
