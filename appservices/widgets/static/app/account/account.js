@@ -69,10 +69,23 @@ async function openWith(session) {
         const opened = await open(session, () => become({ phase: "elsewhere", session }));
         // The SDK says it when the homeserver refuses the token.
         /** @type {any} */ (opened.client).once("Session.logged_out", () => void loseSession());
-        become({ phase: "ready", session, opened });
+        become({ phase: "ready", session: await withIdentity(session, opened), opened });
     } catch (error) {
         become({ phase: "failed", session, error });
     }
+}
+
+/**
+ * The first app of an account that no device has protected yet makes its recovery key before anything
+ * else: bots would take an identity that comes later for somebody else's.
+ * @param {Session} session
+ * @param {Opened} opened
+ */
+async function withIdentity(session, opened) {
+    const { hasIdentity } = await import("../client/identity.js");
+    if (session.fingerprint || session.unfinished || (await hasIdentity(opened))) return session;
+    await keepSession({ ...session, ...(await loadSession()), unfinished: true });
+    return { ...session, unfinished: true };
 }
 
 /** The recovery key is confirmed: the account is complete. */

@@ -10,7 +10,7 @@
  * @property {string} accessToken
  * @property {Uint8Array<ArrayBuffer>} storeKey 32 bytes
  * @property {string} [fingerprint] of the device, once its keys are made
- * @property {boolean} [unfinished] the account was made here, and its recovery key is not confirmed yet
+ * @property {boolean} [unfinished] its recovery key is made here, and not confirmed yet
  */
 
 /** Of the database of keys; the SDK itself adds "::matrix-sdk-crypto". */

@@ -52,8 +52,7 @@ export async function recover({ client, recovery }, text) {
     const crypto = /** @type {any} */ (client.getCrypto());
     // Without the public keys the import fails; without keys in secret storage, a new identity
     // would be made.
-    if (!(await crypto.userHasCrossSigningKeys(client.getUserId(), true)))
-        throw new RecoveryError("no_identity");
+    if (!(await hasIdentity({ client }))) throw new RecoveryError("no_identity");
     if (!(await client.secretStorage.isStored("m.cross_signing.master")))
         throw new RecoveryError("not_stored");
     try {
@@ -65,6 +64,12 @@ export async function recover({ client, recovery }, text) {
     await crypto.loadSessionBackupPrivateKeyFromSecretStorage();
     await crypto.checkKeyBackupAndEnable();
     await crypto.restoreKeyBackup();
+}
+
+/** @param {Pick<Opened, "client">} opened @returns {Promise<boolean>} whether some device has made one */
+export async function hasIdentity({ client }) {
+    const crypto = /** @type {any} */ (client.getCrypto());
+    return crypto.userHasCrossSigningKeys(client.getUserId(), true);
 }
 
 /** @param {Opened} opened @returns {Promise<boolean>} whether others see this device as the person's */

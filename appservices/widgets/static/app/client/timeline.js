@@ -27,6 +27,7 @@
  * @property {MatrixEvent} event
  */
 import { isSignInTalk } from "../account/sign_in_talk.js";
+import { contentOf } from "./content.js";
 import { EventStatus, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
 import { matterOf } from "../../kit/matter.js";
 
@@ -151,8 +152,7 @@ export class Timeline {
 
     /** @param {MatrixEvent} event @returns {Message} */
     _message(event) {
-        // Of what comes at once, the SDK decrypts only the newest by itself.
-        if (event.shouldAttemptDecryption()) void this._client.decryptEventIfNeeded(event);
+        const content = contentOf(this._client, event);
         const isUnreadable = event.isDecryptionFailure() || event.getType() === "m.room.encrypted";
         const sender = event.getSender() ?? "";
         return {
@@ -162,7 +162,7 @@ export class Timeline {
             at_ms: event.getTs(),
             isMine: sender === this._client.getUserId(),
             kind: kindOf(event, isUnreadable),
-            content: isUnreadable ? {} : event.getContent(),
+            content: isUnreadable ? {} : content,
             isEdited: Boolean(event.replacingEvent()),
             status: statusOf(event),
             reason: event.isBeingDecrypted() ? "" : event.decryptionFailureReason,

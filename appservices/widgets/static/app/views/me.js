@@ -16,10 +16,11 @@ import { end, forgetTab, session } from "../../kit/session.js";
 import { save } from "../../kit/save.js";
 import { call } from "../../kit/api.js";
 import "../../kit/shell.js";
-import { account, signOut, whenAccountChanges } from "../account/account.js";
-import { papers, paperRow } from "../elements/papers.js";
+import { account, signOut } from "../account/account.js";
+import { papers, paperRow, watchPapers } from "../elements/papers.js";
 import "../elements/notifications.js";
 import { hrefOf } from "../route.js";
+import { section } from "./home.js";
 
 const SIGN_OUT = "sign-out";
 
@@ -29,6 +30,7 @@ export class AppMe extends VecheElement {
         topic: { attribute: false },
         isBusy: { state: true },
         error: { state: true },
+        isConfirmed: { state: true },
     };
 
     constructor() {
@@ -36,11 +38,20 @@ export class AppMe extends VecheElement {
         this.topic = "";
         this.isBusy = false;
         this.error = "";
+        /** Whether this device is confirmed as the person's, or nobody knows yet. */
+        this.isConfirmed = true;
     }
 
     connectedCallback() {
         super.connectedCallback();
-        this._unwatch = whenAccountChanges(() => this.requestUpdate());
+        this._unwatch = watchPapers(() => this.requestUpdate());
+        void this._look();
+    }
+
+    async _look() {
+        const { opened } = account();
+        const { isVerified } = await import("../client/identity.js");
+        if (opened) this.isConfirmed = await isVerified(opened);
     }
 
     disconnectedCallback() {
@@ -111,6 +122,7 @@ export class AppMe extends VecheElement {
                 </div>
             </div>
             <ul class="rows">
+                ${this.isConfirmed ? nothing : this._row(hrefOf("start"), "shield", t("Confirm this device"), t("Read your earlier messages with your recovery key"))}
                 ${meta("veche-wallet") ? this._row("/wallet", "pay", t("Wallet"), t("Balance, payments, mandates, limits")) : nothing}
                 ${this._row(hrefOf("me", "documents"), "document", t("Documents"), t("To sign, signed, and issued to you"))}
                 ${this._row("/keys", "key", t("Keys and sessions"), t("What approves in your name"))}
@@ -141,22 +153,8 @@ export class AppMe extends VecheElement {
         const rest = all.filter(({ isWaiting }) => !isWaiting);
         return html`${crumb()}
             <h1 tabindex="-1">${t("Documents")}</h1>
-            ${
-                waiting.length
-                    ? html`<h2>${t("To sign")}</h2>
-                          <ul class="rows">
-                              ${waiting.map(paperRow)}
-                          </ul>`
-                    : nothing
-            }
-            ${
-                rest.length
-                    ? html`<h2>${t("Signed and issued")}</h2>
-                          <ul class="rows">
-                              ${rest.map(paperRow)}
-                          </ul>`
-                    : nothing
-            }
+            ${section("to-sign", t("To sign"), waiting.map(paperRow))}
+            ${section("signed", t("Signed and issued"), rest.map(paperRow))}
             ${
                 all.length
                     ? nothing
@@ -167,7 +165,11 @@ export class AppMe extends VecheElement {
                               ${t("What an office issues to you, and what you sign, is kept here.")}
                           </p>
                       </section>`
-            }`;
+            }
+            <p class="actions">
+                <a class="button secondary" href="/sign/new">${t("Have a document signed")}</a>
+                <a class="button secondary" href=${hrefOf("services")}>${t("Find a service")}</a>
+            </p>`;
     }
 
     _settings() {

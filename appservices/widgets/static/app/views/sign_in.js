@@ -5,7 +5,7 @@
  * @typedef {import("../../signin/homeserver.js").Homeserver} Homeserver
  */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
+import { VecheElement, banner, button, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { findHomeserver, ssoAddress } from "../../signin/homeserver.js";
 import { personOf, serverOf } from "../../signin/person.js";
@@ -14,6 +14,7 @@ import { keepReturn } from "../account/returning.js";
 import { accountTrouble } from "../account/words.js";
 import { hrefOf } from "../route.js";
 import { site } from "../site.js";
+import { accountField } from "./key.js";
 
 /** @typedef {"account" | "server" | "confirm" | "done"} Step */
 
@@ -125,34 +126,14 @@ export class AppSignIn extends VecheElement {
         });
     }
 
-    /** @param {string} id @param {string} label @param {string} type @param {string} autocomplete */
-    _input(id, label, type, autocomplete) {
-        return field({
-            id,
-            label,
-            control: (wiring) =>
-                html`<input
-                    id=${wiring.id}
-                    name=${id}
-                    type=${type}
-                    autocomplete=${autocomplete}
-                    autocapitalize="none"
-                    spellcheck="false"
-                    aria-describedby=${wiring.describedby}
-                    aria-invalid=${wiring.invalid}
-                    required
-                />`,
-        });
-    }
-
     _account() {
         return html`<h1 tabindex="-1">${t("Sign in")}</h1>
             <p class="lead">
                 ${t("Sign in with the name and passphrase that you chose in this app.")}
             </p>
             <form class="start-form" @submit=${this._enter}>
-                ${this._input("username", t("Your name here"), "text", "username")}
-                ${this._input("password", t("Passphrase"), "password", "current-password")}
+                ${accountField({ id: "username", label: t("Your name here"), type: "text", autocomplete: "username" })}
+                ${accountField({ id: "password", label: t("Passphrase"), type: "password", autocomplete: "current-password" })}
                 ${this.error ? banner("critical", this.error) : nothing}
                 <div class="actions">
                     ${button({ label: t("Sign in"), type: "submit", is_busy: this.isBusy })}
@@ -168,13 +149,13 @@ export class AppSignIn extends VecheElement {
                         void this._work(() => this._find(String(form.get("server")).trim()));
                     }}
                 >
-                    ${this._input("server", t("Its server, such as example.org"), "text", "off")}
+                    ${accountField({ id: "server", label: t("Its server, such as example.org"), type: "text", autocomplete: "off" })}
                     ${button({ label: t("Go on there"), type: "submit", style: "secondary", is_busy: this.isBusy })}
                 </form>
             </details>
             <p>
                 ${t("No account yet?")}
-                <a href=${hrefOf("start")}>${t("Continue without an account")}</a>
+                <a href=${hrefOf("start")}>${t("Start without one")}</a>
             </p>`;
     }
 
@@ -208,7 +189,7 @@ export class AppSignIn extends VecheElement {
                 ${t("Type your recovery key. Then this device reads your earlier messages, and others see that it is yours.")}
             </p>
             <form class="start-form" @submit=${this._recover}>
-                ${this._input("key", t("Recovery key"), "text", "off")}
+                ${accountField({ id: "key", label: t("Recovery key"), type: "text", autocomplete: "off" })}
                 ${this.error ? banner("critical", this.error) : nothing}
                 <div class="actions">
                     ${button({ label: t("Confirm"), type: "submit", is_busy: this.isBusy })}
