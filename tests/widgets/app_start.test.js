@@ -1,6 +1,7 @@
 // stage: up
 import assert from "node:assert/strict";
 import { APP, BASE, glance, look, test, until } from "./harness.js";
+import { picture } from "./looks.js";
 import { USUAL } from "./app_account.js";
 import { DoorPage } from "./pages/door.js";
 
@@ -23,7 +24,7 @@ test("a stranger with the printed address alone gets an encrypted answer of an o
     await look(page, "app-town");
     await door.tap(page.getByRole("link", { name: /^Copy of a birth certificate/ }));
     await door.at("Copy of a birth certificate");
-    await door.tap(page.getByRole("link", { name: "Sign in and start" }));
+    await door.tap(page.locator("a.button.primary", { hasText: "Start" }));
 
     await door.name.fill("alice");
     await door.passphrase.fill("short");
@@ -97,6 +98,102 @@ test("the key of the device needs no code, its page leads back, and it pays", as
     await pays(context, page);
     if (IS_LONG) await twoTabs(context, page);
 });
+
+test("an account that no app has protected gets its recovery key first, and pays without having made a key", async ({
+    open,
+    expect,
+}) => {
+    for (const usual of USUAL) expect(usual);
+    await register(`carl${TAG}`, "three small words");
+    const { context, page } = await open();
+    const door = new DoorPage(page);
+    await door.visit("#/start/sign-in");
+    await door.name.fill(`carl${TAG}`);
+    await door.passphrase.fill("three small words");
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await door.saved.waitFor();
+    const groups = await door.groups.allInnerTexts();
+    await door.saved.click();
+    await door.confirm(groups);
+    await page.locator(".purse-line").waitFor();
+
+    await door.visit("#/me/wallet/pay");
+    await page.getByLabel("To whom").fill("bob");
+    await page.getByLabel("How much").fill("1.50");
+    await page.getByRole("button", { name: "Go on" }).click();
+    const opening = context.waitForEvent("page");
+    await page.getByRole("button", { name: "Approve with my key" }).click();
+    const approve = await opening;
+    await approve.getByText("after 1 minute").waitFor();
+    await approve.getByRole("link", { name: "Make a key for this device" }).click();
+    await approve.getByRole("button", { name: "Go on" }).click();
+    await approve.getByRole("button", { name: "Make the key" }).click();
+    await approve.getByRole("link", { name: "Go on approving" }).click();
+    await approve.getByRole("button", { name: "Pay 1.50 EUR" }).click();
+    await page.getByText("paid", { exact: true }).waitFor();
+
+    await door.visit("#/chats"); // what the bank invites to has begun by itself
+    await page.locator(".chat-row", { hasText: "Bank of Lindenau" }).getByText("Paid").waitFor();
+});
+
+// long
+test("the guide of the first ten minutes can be played, and has its pictures", async ({
+    open,
+    expect,
+}) => {
+    for (const usual of USUAL) expect(usual);
+    const { page } = await open(PHONE);
+    const door = new DoorPage(page);
+    await door.visit();
+    await page.getByRole("heading", { name: "Offices" }).waitFor();
+    await picture(page, "first-town");
+    await page.getByRole("link", { name: /^Copy of a birth certificate/ }).click();
+    await page.locator("#start").click();
+    await door.name.fill(`dora${TAG}`);
+    await door.passphrase.fill("three small words");
+    await picture(page, "first-start");
+    await door.go.click();
+    await door.saved.waitFor();
+    await picture(page, "first-key");
+    const groups = await door.groups.allInnerTexts();
+    await door.saved.click();
+    await door.confirm(groups);
+    await door.start.click();
+    await page.getByLabel("Name of the child").fill("Lena Weber");
+    await page.getByLabel("Day of birth").fill("2020-03-12");
+    await page.getByText("School").click();
+    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await page.getByText("The office has your answers").waitFor();
+    assert.equal(await page.evaluate(() => scrollY), 0);
+    await picture(page, "first-sent");
+    await page.setViewportSize({ width: 1280, height: 720 });
+    await door.visit("#/me/wallet");
+    await page.getByText("100.00 EUR").first().waitFor();
+    await picture(page, "first-wallet");
+    await door.visit("#/chats");
+    await page.locator(".chat-row").nth(1).waitFor();
+    await page.locator(".chat-row", { hasText: "We have it" }).click();
+    await page.locator("app-message").getByText("We have it").waitFor();
+    await picture(page, "first-chat");
+});
+
+/**
+ * As a client does that makes no identity.
+ * @param {string} username
+ * @param {string} password
+ */
+async function register(username, password) {
+    const { homeserver_url } = await (await fetch(`${APP}/_veche/app/v1/site`)).json();
+    const post = async (/** @type {object} */ body) =>
+        (
+            await fetch(`${homeserver_url}/_matrix/client/v3/register`, {
+                method: "POST",
+                body: JSON.stringify({ username, password, inhibit_login: true, ...body }),
+            })
+        ).json();
+    const { session } = await post({});
+    assert.ok((await post({ auth: { type: "m.login.dummy", session } })).user_id);
+}
 
 /**
  * @param {import("playwright-core").BrowserContext} context

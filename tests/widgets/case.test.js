@@ -218,7 +218,7 @@ test("a question is answered by a button, once, and the page goes on", async ({ 
         if (path.endsWith("/answers"))
             fake.change(theCase({ state: "withdrawn", state_text: "withdrawn", is_open: false }));
     };
-    await one.button("Take the case back").click();
+    await one.button("Withdraw the case").click();
     await one.page.waitForFunction(() => document.activeElement?.id === "asked");
     await glance(opened.page, "case-question");
     await one.button("Yes, withdraw").dblclick();
@@ -395,7 +395,7 @@ test("another command is another act, whatever became of the one before", async 
     await one.button("Why does it take so long?").click();
     await one.alert.getByText("That was too fast").waitFor();
     fake.refusals.clear();
-    await one.button("Take the case back").click();
+    await one.button("Withdraw the case").click();
     await one.page.getByText("You are asked above").waitFor();
     const [first, second] = fake.of("POST", /commands$/).map(({ key }) => key);
 

@@ -49,6 +49,15 @@ async function assertClean(page, rules) {
 }
 
 /**
+ * Keeps a picture of what is in sight, for a guide, where they are asked for.
+ * @param {Page} page
+ * @param {string} name without the ending
+ */
+export async function picture(page, name) {
+    if (SHOTS) await page.screenshot({ path: path.join(SHOTS, `${name}.png`) });
+}
+
+/**
  * Keeps a picture of the page, to be looked at, where they are asked for.
  * @param {Page} page
  * @param {string} name without the ending

@@ -189,7 +189,7 @@ class Conversation(BotConversation[Workplace]):
         About a case that is one of the same topic. Those of a chat (language, menu, introduction)
         are all about the same: where to go.
         """
-        words = localizer.text("A newer question has taken the place of this one.")
+        words = localizer.text("This question was replaced by the one below.")
         for kept in prompts.open_about(self.txn, self.sender.bot.user_id, about):
             if about.startswith(_CHAT) or kept.purpose.get("topic") == topic:
                 self.end(kept, Closing(words, is_replaced=True), ground)

@@ -197,7 +197,7 @@ def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
         view = purses.view_of(scene, allowance)
         left_minor = purses.left_minor(scene, allowance)
         doc = texts.allowance_doc(view, left_minor, localizer, is_given=is_given)
-        words = localizer.text("A newer question has taken the place of this one.")
+        words = localizer.text("This question was replaced by the one below.")
         scene.close(_about(allowance, person), person, words)
         _ask(scene, room_id, person, allowance, prompt, doc)
 

@@ -58,7 +58,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     )
     prompt = scene.prompt(person, choices, ASKED_MS)
     about = f"ban {person}"
-    scene.close(about, person, localizer.text("A newer question has taken the place of this one."))
+    scene.close(about, person, localizer.text("This question was replaced by the one below."))
     intro = ban_proposal_doc(wanted.what, until_ms, localizer)
     purpose = {"topic": Topic.BAN, "what": wanted.what, "until": str(until_ms)}
     scene.ask(room_id, person, prompt, intro, about=about, purpose=purpose)

@@ -226,9 +226,7 @@ def ask_organiser(scene: Scene, matter: BillMatter, intro: Doc) -> None:
         if any(not (one.is_declined or one.is_own) for one in view.shares):
             words = localizer.text("Divide it anew among the others")
             choices.insert(0, Choice(id=DIVIDE, label=words, style="primary"))
-    close_questions(
-        scene, matter, localizer.text("A newer question has taken the place of this one.")
-    )
+    close_questions(scene, matter, localizer.text("This question was replaced by the one below."))
     prompt = scene.prompt(person, choices, matter.bill.due_at_ms - scene.now_ms)
     room_id = _room(scene, matter)
     if room_id is not None:

@@ -177,7 +177,7 @@ def close(scene: Scene, case: Case, person: UserId, words: str | None = None) ->
     if words is None and case.dispute.state in OVER:
         words = localizer.text("It is over.")
     elif words is None:
-        words = localizer.text("A newer question has taken the place of this one.")
+        words = localizer.text("This question was replaced by the one below.")
     scene.close(about(scene, case, person), person, words)
 
 

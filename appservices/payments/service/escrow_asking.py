@@ -203,7 +203,7 @@ def close(scene: Scene, deal: Deal, voter: Voter, words: str | None = None) -> N
     elif voter.approved_by is not None:
         said = localizer.text("You have decided.")
     else:
-        said = localizer.text("A newer question has taken the place of this one.")
+        said = localizer.text("This question was replaced by the one below.")
     scene.close(about(deal, voter), person, said)
 
 

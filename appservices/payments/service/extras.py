@@ -307,7 +307,7 @@ def _invoice(scene: Scene, matter: Matter, order: InvoiceOrder) -> tuple[Doc, Pa
 def _close(scene: Scene, matter: Matter) -> None:
     person = matter.private.asker.person
     if person is not None:
-        words = scene.localizer(person).text("A newer question has taken the place of this one.")
+        words = scene.localizer(person).text("This question was replaced by the one below.")
         _close_with(scene, matter, words)
 
 

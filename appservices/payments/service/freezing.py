@@ -163,7 +163,7 @@ def ask_to_go_on(scene: Scene, room_id: RoomId, person: UserId) -> None:
     )
     prompt = scene.prompt(person, choices, ASKED_MS)
     matter = about(person)
-    scene.close(matter, person, localizer.text("A newer question has taken the place of this one."))
+    scene.close(matter, person, localizer.text("This question was replaced by the one below."))
     scene.ask(
         room_id, person, prompt, (Paragraph(text),), about=matter, purpose={"topic": Topic.UNFREEZE}
     )

@@ -224,7 +224,7 @@ def _approval(scene: Scene, person: UserId, order: MandateOrder) -> AskedApprova
 
 def _show(scene: Scene, room_id: RoomId, person: UserId, mandate: Mandate) -> None:
     order, localizer = order_of(scene, mandate), scene.localizer(person)
-    words = localizer.text("A newer question has taken the place of this one.")
+    words = localizer.text("This question was replaced by the one below.")
     scene.close(about(mandate.id), person, words)
     revoke = Choice(id="revoke", label=localizer.text("End it for ever"), style="danger")
     # To pause or end takes power away, so a tap in clear will do; to resume gives it back.

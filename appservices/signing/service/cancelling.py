@@ -59,7 +59,7 @@ def answered(scene: Scene, answered: Answered) -> None:
 
 def _ask(scene: Scene, session: Session, room_id: RoomId, person: UserId) -> None:
     localizer, about = scene.localizer(person), f"{Topic.CANCEL} {session.id}"
-    scene.close(about, person, localizer.text("A newer question has taken the place of this one."))
+    scene.close(about, person, localizer.text("This question was replaced by the one below."))
     choices = (
         Choice(id=_BACK, label=localizer.text("Take it back"), style="danger"),
         Choice(id=_KEEP, label=localizer.text("Leave it as it is")),

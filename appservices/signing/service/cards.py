@@ -94,9 +94,7 @@ def _show(
         return session
     if kept is not None:
         # It stands elsewhere, or would take no answers before the time is over.
-        words = scene.localizer(member.user_id).text(
-            "A newer question has taken the place of this one."
-        )
+        words = scene.localizer(member.user_id).text("This question was replaced by the one below.")
         scene.close_one(kept, member.user_id, words)
     return _ask(scene, session, member, room_id, is_short=is_short)
 

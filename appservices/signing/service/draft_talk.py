@@ -238,7 +238,7 @@ def send(scene: Scene, session: Session, room_id: RoomId) -> None:
 def close(scene: Scene, session: Session, words: str = "") -> None:
     """End the open question about a draft; by these words, or since a newer one follows."""
     person = _person(session)
-    newer = scene.localizer(person).text("A newer question has taken the place of this one.")
+    newer = scene.localizer(person).text("This question was replaced by the one below.")
     scene.close(about(session.id), person, words or newer)
 
 

@@ -57,7 +57,7 @@ def ask(
     """Ask the registrar of a guest something; only the newest question stays open."""
     session, member, meeting = met.session, met.member, met.meeting
     about, person = about_of(session.id, member.id), met.person
-    words = scene.localizer(person).text("A newer question has taken the place of this one.")
+    words = scene.localizer(person).text("This question was replaced by the one below.")
     scene.close(about, person, words)
     prompt = scene.prompt(person, choices, max(1, meeting.expires_at_ms - scene.now_ms))
     purpose = {"topic": topic, "session": session.id, "party": member.id, "meeting": meeting.id}

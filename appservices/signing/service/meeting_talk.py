@@ -189,7 +189,7 @@ def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str
 
 def _offer(scene: Scene, session: Session, member: Member, room_id: RoomId) -> None:
     person = _registrar(member)
-    words = scene.localizer(person).text("A newer question has taken the place of this one.")
+    words = scene.localizer(person).text("This question was replaced by the one below.")
     scene.close(about_of(session.id, member.id), person, words)
     try:
         meetings.offer(scene, session, member, room_id)

@@ -59,7 +59,7 @@ def ask(
     """
     person, topic = member.user_id, question.topic
     matter = about(session, member, topic)
-    words = scene.localizer(person).text("A newer question has taken the place of this one.")
+    words = scene.localizer(person).text("This question was replaced by the one below.")
     scene.close(matter, person, words)
     prompt = scene.prompt(person, question.choices, LASTS_MS)
     purpose = {"topic": topic, "session": session.id, "party": member.id, **question.more}

@@ -10,7 +10,7 @@ export class DoorPage {
         this.heading = page.locator("main h1");
         this.name = page.getByLabel("Your name here");
         this.passphrase = page.getByLabel("Passphrase", { exact: true });
-        this.go = page.getByRole("button", { name: "Continue without an account" });
+        this.go = page.getByRole("button", { name: "Create my account" });
         this.nameError = page.locator("#username-error");
         this.passphraseError = page.locator("#password-error");
         this.groups = page.locator(".recovery-key code");

@@ -138,6 +138,8 @@ def welcome(
         (
             f"  App          {app_url}",
             "               Open it in a browser. You need no account: press Start.",
+            "               To be the office as well, sign in as carol in a private window, open",
+            "               the chat of the desk, and write: cases",
             f"  Homeserver   http://localhost:{port}",
             "               Log in with any Matrix client: choose this homeserver, then a name",
             "               without @ and its password.",

@@ -55,7 +55,7 @@ const PLACES = {
     me: styled(() => import("./views/me.js"), "../wallet/wallet.css"),
     open: () => import("./views/open.js"),
     help: () => import("./views/help.js"),
-    cases: () => import("../cases/shown.js"),
+    cases: styled(() => import("../cases/shown.js"), "../verify/acts.css"),
     wallet: styled(() => import("../wallet/shown.js"), "../wallet/wallet.css"),
 };
 /** @type {Map<string, any>} modules of places by name, once they are loaded */

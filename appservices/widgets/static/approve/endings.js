@@ -17,7 +17,7 @@ export function approved(text) {
         bigIcon("done"),
         heading(t("Approved")),
         el("p", {}, text),
-        el("p", {}, t("What comes of it you read in your chat.")),
+        el("p", {}, t("You get the result in your chat.")),
         leave(),
     );
 }

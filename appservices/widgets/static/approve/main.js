@@ -6,7 +6,7 @@
 import { ApiError, OfflineError } from "../kit/api.js";
 import { canonical } from "../kit/canonical.js";
 import { t, useLanguage } from "../kit/i18n.js";
-import { isFramed, serverName } from "../kit/page.js";
+import { isFramed, noteApp, serverName } from "../kit/page.js";
 import { useTheme } from "../kit/theme.js";
 import { isShowable, readFragment } from "./asked.js";
 import { button, el, heading, show } from "./draw.js";
@@ -109,6 +109,7 @@ function frame() {
 useTheme();
 await useLanguage();
 frame();
+if (new URLSearchParams(location.search).has("app")) noteApp();
 // What happened elsewhere meanwhile counts.
 window.addEventListener("pageshow", (event) => event.persisted && void start());
 window.addEventListener("hashchange", () => void start());

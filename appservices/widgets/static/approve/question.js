@@ -7,6 +7,7 @@
 import { ApiError, OfflineError } from "../kit/api.js";
 import { PasskeyRefusedError } from "../kit/approval.js";
 import { plural, showDateTime, t } from "../kit/i18n.js";
+import { isFromApp, throughApp } from "../kit/page.js";
 import { session } from "../kit/session.js";
 import { sheetOf } from "./asked.js";
 import { arm, button, el, heading, link, show, value } from "./draw.js";
@@ -19,6 +20,8 @@ const LOOK_MS = 500;
 const CLOCK_MS_MAX = 5 * 60_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+/** A wait of less than two hours is said in minutes. */
+const IN_MINUTES_MS_MAX = 2 * HOUR_MS;
 /** Longer ones are read as text, and are not shouted. */
 const HERO_CHARACTERS_MAX = 60;
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -155,13 +158,22 @@ function tooNew(until_ms) {
 
 /** @param {boolean} canDecline @param {number} waits_ms */
 function noKey(canDecline, waits_ms) {
-    const hours = Math.ceil(waits_ms / HOUR_MS);
-    const wait = plural(
-        "A new key may approve this after {count} hour: so nobody who gets into your account can use one at once.",
-        "A new key may approve this after {count} hours: so nobody who gets into your account can use one at once.",
-        hours,
-    );
+    const wait =
+        waits_ms < IN_MINUTES_MS_MAX
+            ? plural(
+                  "A new key may approve this after {count} minute: so nobody who gets into your account can use one at once.",
+                  "A new key may approve this after {count} minutes: so nobody who gets into your account can use one at once.",
+                  Math.ceil(waits_ms / MINUTE_MS),
+              )
+            : plural(
+                  "A new key may approve this after {count} hour: so nobody who gets into your account can use one at once.",
+                  "A new key may approve this after {count} hours: so nobody who gets into your account can use one at once.",
+                  Math.ceil(waits_ms / HOUR_MS),
+              );
     const back = encodeURIComponent(location.pathname + location.search + location.hash);
+    const keys = `/keys#return=${back}`;
+    // The app has opened this tab, and signs the person in without a code.
+    const way = isFromApp() && !session() ? throughApp(keys) : keys;
     return el(
         "div",
         { class: "banner" },
@@ -169,11 +181,11 @@ function noKey(canDecline, waits_ms) {
             "p",
             {},
             t(
-                "This device has no key of yours. A key is made once, in a minute; your chat confirms it.",
+                "This device has no key of yours yet. You make one once; it takes less than a minute.",
             ),
         ),
-        hours ? el("p", {}, wait) : undefined,
-        el("p", {}, link(t("Make a key for this device"), `/keys#return=${back}`, "primary")),
+        waits_ms ? el("p", {}, wait) : undefined,
+        el("p", {}, link(t("Make a key for this device"), way, "primary")),
         canDecline ? undefined : el("p", {}, t("To say no, answer in your chat.")),
     );
 }

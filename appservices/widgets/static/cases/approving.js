@@ -11,7 +11,8 @@ import { pagesOrigin } from "../kit/page.js";
  * @returns {string}
  */
 export function approveHref(asked) {
-    return `${pagesOrigin()}/approve#${encodeURIComponent(String(asked.nonce))}`;
+    const page = pagesOrigin() ? `${pagesOrigin()}/approve?app` : "/approve";
+    return `${page}#${encodeURIComponent(String(asked.nonce))}`;
 }
 
 /**

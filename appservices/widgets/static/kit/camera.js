@@ -136,6 +136,7 @@ export class VecheCamera extends VecheElement {
                           })
                         : button({
                               label: html`${icon("scan")}<span>${t("Scan with the camera")}</span>`,
+                              style: "secondary",
                               press: () => void this._film(),
                           })
                 }

@@ -114,7 +114,7 @@ class CodeTests(ChatSite):
 
         # The question of before counts no more; whoever signs meanwhile is not lost.
         await self.say_all(CAROL, f"cancel {number}", f"cancel {number}")
-        assert "A newer question has taken the place of this one." in self.all_said(CAROL)
+        assert "This question was replaced by the one below." in self.all_said(CAROL)
         await self.say_all(BOB, code)
         before = self.session().state.value
         await self.tap(CAROL, "back")

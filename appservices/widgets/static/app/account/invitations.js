@@ -1,21 +1,22 @@
-/** Chats that our own bots open with the person begin by themselves: a case needs one at once. */
+/** What our own bots invite to begins by itself: a case, a bank or a desk needs it at once. */
 import { isOurBot } from "../../kit/page.js";
 import { whenOpened } from "./account.js";
 
 /** Takes such invitations from now on. */
 export function takeBotInvitations() {
     whenOpened(({ client }) => {
-        /** @type {Set<string>} */
-        const taken = new Set();
-        const look = () => {
-            for (const room of client.getRooms()) {
-                if (room.getMyMembership() !== "invite" || taken.has(room.roomId)) continue;
-                if (!isOurBot(room.getDMInviter() ?? "")) continue;
-                taken.add(room.roomId);
-                client.joinRoom(room.roomId).catch(() => taken.delete(room.roomId));
-            }
+        const me = client.getUserId() ?? "";
+        /** @param {import("matrix-js-sdk").RoomMember | null | undefined} own */
+        const take = (own) => {
+            if (own?.membership === "invite" && isOurBot(own.events.member?.getSender() ?? ""))
+                client.joinRoom(own.roomId).catch(() => {});
         };
-        /** @type {any} */ (client).on("Room.myMembership", look);
-        look();
+        // Of a room that comes in while the app runs, this is said once it is known who invites.
+        /** @type {any} */ (client).on(
+            "RoomMember.membership",
+            (/** @type {unknown} */ _, /** @type {import("matrix-js-sdk").RoomMember} */ member) =>
+                member.userId === me && take(member),
+        );
+        for (const room of client.getRooms()) take(room.getMember(me));
     });
 }

@@ -52,7 +52,7 @@ export async function recover({ client, recovery }, text) {
     const crypto = /** @type {any} */ (client.getCrypto());
     // Without the public keys the import fails; without keys in secret storage, a new identity
     // would be made.
-    if (!(await hasIdentity({ client, recovery }))) throw new RecoveryError("no_identity");
+    if (!(await hasIdentity({ client }))) throw new RecoveryError("no_identity");
     if (!(await client.secretStorage.isStored("m.cross_signing.master")))
         throw new RecoveryError("not_stored");
     try {
@@ -66,9 +66,11 @@ export async function recover({ client, recovery }, text) {
     await crypto.restoreKeyBackup();
 }
 
-/** @param {Opened} opened @returns {Promise<boolean>} whether the person has an identity, here or elsewhere */
-export const hasIdentity = ({ client }) =>
-    /** @type {any} */ (client.getCrypto()).userHasCrossSigningKeys(client.getUserId(), true);
+/** @param {Pick<Opened, "client">} opened @returns {Promise<boolean>} whether some device has made one */
+export async function hasIdentity({ client }) {
+    const crypto = /** @type {any} */ (client.getCrypto());
+    return crypto.userHasCrossSigningKeys(client.getUserId(), true);
+}
 
 /** @param {Opened} opened @returns {Promise<boolean>} whether others see this device as the person's */
 export async function isVerified({ client }) {

@@ -25,6 +25,8 @@ import {
 } from "matrix-js-sdk";
 import { bare } from "../../kit/i18n.js";
 import { isOurBot } from "../../kit/page.js";
+import { isSignInTalk } from "../account/sign_in_talk.js";
+import { contentOf } from "./content.js";
 
 const ALGORITHM = "m.megolm.v1.aes-sha2";
 const DIRECT = "m.direct";
@@ -163,6 +165,7 @@ function lastMessage(room) {
     for (let at = events.length - 1; at >= stop; at--) {
         const event = events[at];
         if (!event || event.getRelation()?.rel_type === "m.replace") continue;
+        if (isSignInTalk(event.getSender() ?? "", event.getContent())) continue;
         if (["m.room.message", "m.room.encrypted", "m.sticker"].includes(event.getType()))
             return event;
     }
@@ -289,7 +292,7 @@ export class RoomList {
         const partner =
             this._partners?.get(room.roomId) ?? (isInvite ? room.getDMInviter() : undefined);
         const last = isInvite ? undefined : lastMessage(room);
-        if (last?.shouldAttemptDecryption()) void this._client.decryptEventIfNeeded(last);
+        if (last) contentOf(this._client, last); // decrypts it
         const fallback = room.getAvatarFallbackMember()?.getMxcAvatarUrl() ?? null;
         const own = room.getMember(this._client.getUserId() ?? "")?.events.member;
         return {

@@ -28,6 +28,7 @@
  * @property {MatrixEvent} event
  */
 import { isSignInTalk } from "../account/sign_in_talk.js";
+import { contentOf } from "./content.js";
 import { EventStatus, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
 import { bare } from "../../kit/i18n.js";
 import { matterOf } from "../../kit/matter.js";
@@ -165,8 +166,7 @@ export class Timeline {
 
     /** @param {MatrixEvent} event @returns {Message} */
     _message(event) {
-        // Of what comes at once, the SDK decrypts only the newest by itself.
-        if (event.shouldAttemptDecryption()) void this._client.decryptEventIfNeeded(event);
+        const content = contentOf(this._client, event);
         const isUnreadable = event.isDecryptionFailure() || event.getType() === "m.room.encrypted";
         const sender = event.getSender() ?? "";
         const isSecret = this.room?.hasEncryptionStateEvent() ?? false;
@@ -177,7 +177,7 @@ export class Timeline {
             at_ms: event.getTs(),
             isMine: sender === this._client.getUserId(),
             kind: kindOf(event, isUnreadable),
-            content: isUnreadable ? {} : event.getContent(),
+            content: isUnreadable ? {} : content,
             isEdited: Boolean(event.replacingEvent()),
             isClear: !event.status && !event.isEncrypted() && isSecret,
             status: statusOf(event),

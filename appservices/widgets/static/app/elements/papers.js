@@ -14,9 +14,12 @@
 import { html } from "lit";
 import { showDate, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
+import { account, whenAccountChanges } from "../account/account.js";
+import { contentOf } from "../client/content.js";
 import { isOfBot } from "../registry.js";
 import { hrefOf } from "../route.js";
 
+const DECRYPTED = /** @type {any} */ ("Event.decrypted");
 const REQUEST = "org.veche.sign_request";
 const RESULT = "org.veche.sign_result";
 const DOCUMENT = "org.veche.document";
@@ -28,12 +31,25 @@ export function papers(client) {
     for (const room of client.getRooms())
         for (const event of room.getLiveTimeline().getEvents()) {
             if (!isOfBot(event)) continue;
-            const content = event.getContent();
+            const content = contentOf(client, event);
             const known = found.get(String(content[RESULT]?.session));
             const paper = paperOf(content, event.getTs(), room, known);
             if (paper) found.set(paper.id, paper);
         }
     return [...found.values()].toSorted((a, b) => b.at_ms - a.at_ms);
+}
+
+/** @param {() => void} changed also: the account @returns {() => void} stops it */
+export function watchPapers(changed) {
+    /** @type {any} */
+    let client;
+    const look = () => {
+        client ??= account().opened?.client.on(DECRYPTED, changed);
+        changed();
+    };
+    const stop = whenAccountChanges(look);
+    look();
+    return () => (stop(), client?.off(DECRYPTED, changed));
 }
 
 /**

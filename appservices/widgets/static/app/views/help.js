@@ -31,21 +31,19 @@ export class AppHelp extends VecheElement {
 
     _help() {
         return html`<h1 tabindex="-1">${t("Help")}</h1>
-            <ul class="plain-list">
-                <li>
-                    ${t("To get a document, open Services and press Start. The office answers in your chat.")}
-                </li>
-                <li>${t("Home shows what waits for you: questions, payments, signatures.")}</li>
-                <li>
-                    ${t("You approve payments and signatures with the key of your device, on a page of its own.")}
-                </li>
-                <li>
-                    ${t("Write to an office in your own words. If it does not understand, ask for a person.")}
-                </li>
-                <li>
-                    ${t("Keep your recovery key safe. It brings your chats back on a new device.")}
-                </li>
-            </ul>
+            ${lines(
+                t(
+                    "To get a document, open Services and press Start. The office answers in your chat.",
+                ),
+                t("Home shows what waits for you: questions, payments, signatures."),
+                t(
+                    "You approve payments and signatures with the key of your device, on a page of its own.",
+                ),
+                t(
+                    "Write to an office in your own words. If it does not understand, ask for a person.",
+                ),
+                t("Keep your recovery key safe. It brings your chats back on a new device."),
+            )}
             <p>
                 <a href=${hrefOf("me", "contact")}>${t("Contact")}</a> ·
                 <a href=${hrefOf("me", "privacy")}>${t("Privacy")}</a>
@@ -68,21 +66,17 @@ export class AppHelp extends VecheElement {
 
     _privacy() {
         return html`<h1 tabindex="-1">${t("Privacy")}</h1>
-            <ul class="plain-list">
-                <li>
-                    ${t("Your messages are encrypted from device to device. The server can't read them.")}
-                </li>
-                <li>
-                    ${t("An office reads what you send to it, and notes each time somebody looks at your case.")}
-                </li>
-                <li>
-                    ${t("This app keeps your account and your keys in this browser. It sets no cookies and follows nobody.")}
-                </li>
-                <li>${t("The server knows your name here, with whom you chat, and when.")}</li>
-                <li>
-                    ${t("Sign out to delete everything from this device. Download your data under Me.")}
-                </li>
-            </ul>`;
+            ${lines(
+                t("Your messages are encrypted from device to device. The server can't read them."),
+                t(
+                    "An office reads what you send to it, and notes each time somebody looks at your case.",
+                ),
+                t(
+                    "This app keeps your account and your keys in this browser. It sets no cookies and follows nobody.",
+                ),
+                t("The server knows your name here, with whom you chat, and when."),
+                t("Sign out to delete everything from this device. Download your data under Me."),
+            )}`;
     }
 
     render() {
@@ -90,4 +84,9 @@ export class AppHelp extends VecheElement {
         return this.topic === "privacy" ? this._privacy() : this._help();
     }
 }
+/** @param {string[]} all */
+const lines = (...all) =>
+    html`<ul class="plain-list">
+        ${all.map((one) => html`<li>${one}</li>`)}
+    </ul>`;
 customElements.define("app-help", AppHelp);

@@ -16,9 +16,9 @@ import { session } from "../../kit/session.js";
 import { followWallet } from "../../wallet/api.js";
 import { paymentRow } from "../../wallet/parts.js";
 import { paymentHref } from "../../wallet/route.js";
-import { account, whenAccountChanges } from "../account/account.js";
+import { account } from "../account/account.js";
 import { setCount } from "../counts.js";
-import { papers, paperRow } from "../elements/papers.js";
+import { papers, paperRow, watchPapers } from "../elements/papers.js";
 import { hrefOf } from "../route.js";
 
 const ROWS = 3;
@@ -50,7 +50,7 @@ export class AppHome extends View {
         const failed = (/** @type {Error} */ error) => this.fail(error);
         this._stops = [
             followCases((state) => (this.cases = state.cases), failed),
-            whenAccountChanges(() => this.requestUpdate()),
+            watchPapers(() => this.requestUpdate()),
         ];
         if (meta("veche-wallet"))
             this._stops.push(
@@ -145,7 +145,7 @@ export class AppHome extends View {
         ${section("running", t("Running cases"), running.map(caseRow))}
         ${
             closed.length
-                ? html`<details class="more closed-cases">
+                ? html`<details class="more closed-cases" ?open=${closed.length <= ROWS}>
                       <summary>
                           ${plural("{count} closed case", "{count} closed cases", closed.length)}
                       </summary>
@@ -201,7 +201,7 @@ export class AppHome extends View {
 }
 
 /** @param {string} id @param {string} title @param {unknown[]} rows */
-function section(id, title, rows) {
+export function section(id, title, rows) {
     if (!rows.length) return nothing;
     return html`<section aria-labelledby=${id}>
         <h2 id=${id}>${title}</h2>

@@ -1,5 +1,5 @@
 /** The recovery key: shown once, kept by the person, and asked back. */
-import { html } from "lit";
+import { html, nothing } from "lit";
 import { VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
@@ -121,27 +121,15 @@ export class AppKey extends VecheElement {
             <p>${t("Look at the key that you saved, and type two of its groups.")}</p>
             <form class="start-form" novalidate @submit=${this._confirm}>
                 ${this.asked.map((number) =>
-                    field({
+                    accountField({
                         id: `group-${number}`,
                         label: t("Group {number}", { number: number + 1 }),
+                        kind: "group",
                         error: this.wrong.has(number)
                             ? t("This is not group {number}. Capital and small letters differ.", {
                                   number: number + 1,
                               })
                             : undefined,
-                        control: ({ id, describedby, invalid }) =>
-                            html`<input
-                                class="group"
-                                id=${id}
-                                name=${id}
-                                autocomplete="off"
-                                autocapitalize="none"
-                                spellcheck="false"
-                                maxlength="4"
-                                aria-describedby=${describedby}
-                                aria-invalid=${invalid}
-                                required
-                            />`,
                     }),
                 )}
                 <div class="actions">
@@ -168,4 +156,28 @@ export class AppKey extends VecheElement {
         return html`<div class="narrow">${this.step === "show" ? this._show() : this._ask()}</div>`;
     }
 }
+/**
+ * A name, a passphrase, a key or a server: what one types to begin.
+ * @param {{id: string, label: string, type?: string, autocomplete?: string, kind?: string, help?: string,
+ *     error?: string, typed?: (event: Event) => void}} parts
+ */
+export const accountField = (parts) =>
+    field({
+        ...parts,
+        control: (wiring) =>
+            html`<input
+                class=${parts.kind ?? nothing}
+                id=${wiring.id}
+                name=${parts.id}
+                type=${parts.type ?? "text"}
+                autocomplete=${parts.autocomplete ?? "off"}
+                autocapitalize="none"
+                spellcheck="false"
+                aria-describedby=${wiring.describedby}
+                aria-invalid=${wiring.invalid}
+                required
+                @input=${parts.typed ?? nothing}
+            />`,
+    });
+
 customElements.define("app-key", AppKey);

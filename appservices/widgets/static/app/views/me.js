@@ -19,10 +19,11 @@ import "../../kit/shell.js";
 import { account, signOut, whenAccountChanges } from "../account/account.js";
 import { countKept } from "../client/kept.js";
 import { storageWords } from "../account/storage_words.js";
-import { papers, paperRow } from "../elements/papers.js";
+import { papers, paperRow, watchPapers } from "../elements/papers.js";
 import "../elements/notifications.js";
 import "../elements/read_back.js";
 import { hrefOf } from "../route.js";
+import { section } from "./home.js";
 
 const SIGN_OUT = "sign-out";
 
@@ -44,7 +45,10 @@ export class AppMe extends BusyElement {
 
     connectedCallback() {
         super.connectedCallback();
-        this.keep(whenAccountChanges(() => void this._look()));
+        this.keep(
+            watchPapers(() => this.requestUpdate()),
+            whenAccountChanges(() => void this._look()),
+        );
         void this._look();
     }
 
@@ -160,22 +164,8 @@ export class AppMe extends BusyElement {
         const rest = all.filter(({ isWaiting }) => !isWaiting);
         return html`${crumb()}
             <h1 tabindex="-1">${t("Documents")}</h1>
-            ${
-                waiting.length
-                    ? html`<h2>${t("To sign")}</h2>
-                          <ul class="rows">
-                              ${waiting.map(paperRow)}
-                          </ul>`
-                    : nothing
-            }
-            ${
-                rest.length
-                    ? html`<h2>${t("Signed and issued")}</h2>
-                          <ul class="rows">
-                              ${rest.map(paperRow)}
-                          </ul>`
-                    : nothing
-            }
+            ${section("to-sign", t("To sign"), waiting.map(paperRow))}
+            ${section("signed", t("Signed and issued"), rest.map(paperRow))}
             <app-read-back
                 .label=${t("Look for older documents")}
                 .isOffices=${true}
@@ -191,7 +181,11 @@ export class AppMe extends BusyElement {
                               ${t("What an office issues to you, and what you sign, is kept here.")}
                           </p>
                       </section>`
-            }`;
+            }
+            <p class="actions">
+                <a class="button secondary" href="/sign/new">${t("Have a document signed")}</a>
+                <a class="button secondary" href=${hrefOf("services")}>${t("Find a service")}</a>
+            </p>`;
     }
 
     _settings() {

@@ -53,6 +53,7 @@ export class AppOpen extends VecheElement {
     async _address() {
         if (this.path === KEY_CODE)
             return `${pagesOrigin()}/keys#code=${await keyCode(this.words)}`;
+        if (this.path.startsWith("/verify")) return pagesOrigin() + this.path; // everybody may
         const back = ownPath(this.path, location.origin) || "/";
         const named = new URLSearchParams({ secret: await signInSecret(), return: back });
         return `${pagesOrigin()}/signin#${named}`;

@@ -5,7 +5,7 @@
  * @typedef {import("../../signin/homeserver.js").Homeserver} Homeserver
  */
 import { html, nothing } from "lit";
-import { BusyElement, banner, button, field, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { findHomeserver, ssoAddress, waysAt } from "../../signin/homeserver.js";
 import { personOf, serverOf } from "../../signin/person.js";
@@ -14,6 +14,7 @@ import { keepReturn } from "../account/returning.js";
 import { accountTrouble } from "../account/words.js";
 import { hrefOf } from "../route.js";
 import { site } from "../site.js";
+import { accountField } from "./key.js";
 
 /** @typedef {"account" | "server" | "confirm" | "done"} Step */
 
@@ -110,26 +111,6 @@ export class AppSignIn extends BusyElement {
         this._leave();
     }
 
-    /** @param {string} id @param {string} label @param {string} type @param {string} autocomplete */
-    _input(id, label, type, autocomplete) {
-        return field({
-            id,
-            label,
-            control: (wiring) =>
-                html`<input
-                    id=${wiring.id}
-                    name=${id}
-                    type=${type}
-                    autocomplete=${autocomplete}
-                    autocapitalize="none"
-                    spellcheck="false"
-                    aria-describedby=${wiring.describedby}
-                    aria-invalid=${wiring.invalid}
-                    required
-                />`,
-        });
-    }
-
     /**
      * @param {(typed: FormData) => Promise<void>} work
      * @param {{label: string, style?: "secondary"}} go its button
@@ -154,9 +135,14 @@ export class AppSignIn extends BusyElement {
         const inputs = html`<p class="lead">
                 ${t("Sign in with the name and passphrase that you chose in this app.")}
             </p>
-            ${this._input("username", t("Your name here"), "text", "username")}
-            ${this._input("password", t("Passphrase"), "password", "current-password")}`;
-        const server = this._input("server", t("Its server, such as example.org"), "text", "off");
+            ${accountField({ id: "username", label: t("Your name here"), type: "text", autocomplete: "username" })}
+            ${accountField({ id: "password", label: t("Passphrase"), type: "password", autocomplete: "current-password" })}`;
+        const server = accountField({
+            id: "server",
+            label: t("Its server, such as example.org"),
+            type: "text",
+            autocomplete: "off",
+        });
         const find = (/** @type {FormData} */ typed) =>
             this._find(String(typed.get("server")).trim());
         return html`<h1 tabindex="-1">${t("Sign in")}</h1>
@@ -169,7 +155,7 @@ export class AppSignIn extends BusyElement {
             </details>
             <p>
                 ${t("No account yet?")}
-                <a href=${hrefOf("start")}>${t("Continue without an account")}</a>
+                <a href=${hrefOf("start")}>${t("Start without one")}</a>
             </p>`;
     }
 
@@ -205,7 +191,7 @@ export class AppSignIn extends BusyElement {
             ${this._form(
                 this._recover,
                 { label: t("Confirm") },
-                html`${this._input("key", t("Recovery key"), "text", "off")}
+                html`${accountField({ id: "key", label: t("Recovery key"), type: "text", autocomplete: "off" })}
                 ${this.error ? banner("critical", this.error) : nothing}`,
                 button({ label: t("Later"), style: "secondary", press: () => this._leave() }),
             )}

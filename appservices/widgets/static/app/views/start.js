@@ -3,14 +3,14 @@
  * back once. It goes on where it stopped. Who has an account signs in beside it.
  */
 import { html, nothing } from "lit";
-import { BusyElement, banner, button, field, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { account, finish, makeAccount, whenAccountChanges } from "../account/account.js";
 import { AccountError, nameTrouble } from "../account/signing_up.js";
 import { accountTrouble } from "../account/words.js";
 import { hrefOf } from "../route.js";
 import { inOwnLanguage, site } from "../site.js";
-import "./key.js";
+import { accountField } from "./key.js";
 import "./sign_in.js";
 
 const TYPING_MS = 400;
@@ -109,24 +109,14 @@ export class AppStart extends BusyElement {
     /** @param {"username" | "password"} id @param {string} label @param {string} help */
     _input(id, label, help) {
         const isSecret = id === "password";
-        return field({
+        return accountField({
             id,
             label,
             help,
             error: this.wrong[id],
-            control: (wiring) =>
-                html`<input
-                    id=${wiring.id}
-                    name=${id}
-                    type=${isSecret && !this.isShown ? "password" : "text"}
-                    autocomplete=${isSecret ? "new-password" : "username"}
-                    autocapitalize="none"
-                    spellcheck="false"
-                    aria-describedby=${wiring.describedby}
-                    aria-invalid=${wiring.invalid}
-                    required
-                    @input=${isSecret ? nothing : this._named}
-                />`,
+            type: isSecret && !this.isShown ? "password" : "text",
+            autocomplete: isSecret ? "new-password" : "username",
+            typed: isSecret ? undefined : (event) => this._named(event),
         });
     }
 
@@ -134,7 +124,7 @@ export class AppStart extends BusyElement {
         const notice = inOwnLanguage(this.site?.notice ?? null);
         return html`<h1 tabindex="-1">${t("Start")}</h1>
             <p class="lead">
-                ${t("Choose a name and a passphrase. That is all you need: no phone number, no e-mail.")}
+                ${t("Continue without an account: choose a name and a passphrase. No phone number, no e-mail.")}
             </p>
             ${notice ? banner("info", notice) : nothing}
             <form class="start-form" novalidate @submit=${this._make}>
@@ -150,7 +140,7 @@ export class AppStart extends BusyElement {
                 </label>
                 ${this.error ? banner("critical", this.error) : nothing}
                 <div class="actions">
-                    ${button({ label: t("Continue without an account"), type: "submit", is_busy: this.isBusy })}
+                    ${button({ label: t("Create my account"), type: "submit", is_busy: this.isBusy })}
                 </div>
             </form>
             <p role="status" class="secondary-text">

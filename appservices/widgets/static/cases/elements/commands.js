@@ -19,15 +19,15 @@ const HUMAN = "human";
 function label(command) {
     switch (command) {
         case HUMAN:
-            return t("Ask a human being");
+            return t("Talk to a person");
         case "why":
             return t("Why does it take so long?");
         case "withdraw":
-            return t("Take the case back");
+            return t("Withdraw the case");
         case "export":
-            return t("The whole case as a file");
+            return t("Get the whole case as a file");
         case "status":
-            return t("Tell me in the chat where it stands");
+            return t("Get the status in the chat");
         default:
             return command;
     }

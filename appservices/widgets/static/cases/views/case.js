@@ -62,6 +62,7 @@ class VecheCase extends View {
         steps: { state: true },
         initial: { state: true },
         draftVersion: { state: true },
+        isSent: { state: true },
     };
 
     constructor() {
@@ -79,6 +80,9 @@ class VecheCase extends View {
         this._isWithdrawing = false;
         this._hadFocus = false;
         this._hasSteps = false;
+        /** Whether the person has sent the form here, and whether they have not seen it yet. */
+        this.isSent = false;
+        this._isLanding = false;
     }
 
     /** @param {Map<PropertyKey, unknown>} changed */
@@ -94,6 +98,11 @@ class VecheCase extends View {
         if (this._isWithdrawing && isAsked && asked) {
             this._isWithdrawing = false;
             asked.focus();
+        } else if (this._isLanding && !asked) {
+            // What was pressed is gone: the page begins with what came of it.
+            this._isLanding = false;
+            window.scrollTo({ top: 0, behavior: "instant" });
+            this.querySelector("h1")?.focus();
         } else if (this._hadFocus && document.activeElement === document.body) {
             // What had the focus is done and gone: on with what is asked next, or where it stands.
             (asked ?? this.querySelector("h1"))?.focus();
@@ -195,6 +204,7 @@ class VecheCase extends View {
                 try {
                     const { outcome } = await answerPrompt(this._id, answer, this._keyOf(answer));
                     keeper?.done();
+                    if (isForm && outcome === "done") this.isSent = this._isLanding = true;
                     this._refresh();
                     return outcome === "done";
                 } finally {
@@ -228,9 +238,9 @@ class VecheCase extends View {
         const one = this.case;
         if (!one) return html`${this.head()} ${this.error ? this.problem() : this.loading(ROWS)}`;
         return html`<p class="crumb"><a href="/">${icon("back")}${t("Home")}</a></p>
-            ${this.head()} ${this._problem()} ${this._newChat()} ${this._card(one)}
-            ${this._refusal(one)} ${this._prompts(one)} ${this._files(one)} ${this._documents(one)}
-            ${this._question(one)} ${this._steps(one)} ${this._answers(one)}
+            ${this.head()} ${this._problem()} ${this._newChat()} ${this._sent(one)}
+            ${this._card(one)} ${this._refusal(one)} ${this._prompts(one)} ${this._files(one)}
+            ${this._documents(one)} ${this._question(one)} ${this._steps(one)} ${this._answers(one)}
             <veche-commands
                 .case=${one}
                 @veche-done=${(/** @type {CustomEvent} */ { detail }) => {
@@ -276,6 +286,18 @@ class VecheCase extends View {
                   </p>`,
               )
             : nothing;
+    }
+
+    /** @param {Case} one */
+    _sent({ number, prompts }) {
+        if (!this.isSent || prompts.length) return nothing;
+        return banner(
+            "success",
+            html`<p class="banner-title">${t("The office has your answers")}</p>
+                <p>
+                    ${t("Your number is {number}. You hear from the office in Chats, and see it here.", { number })}
+                </p>`,
+        );
     }
 
     /** @param {Case} one */

@@ -8,6 +8,7 @@ import { newKey } from "../../kit/api.js";
 import { button } from "../../kit/elements.js";
 import { currentLanguage, plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
+import { pagesOrigin } from "../../kit/page.js";
 import { session } from "../../kit/session.js";
 import { servicePage, startCase } from "../agency.js";
 import { NotYetError, problem } from "../elements/problem.js";
@@ -181,9 +182,9 @@ class VecheService extends View {
             ${
                 bot
                     ? html`<p class="secondary-text">
-                          ${t("It works in the chat alone, too:")}
+                          ${t("Would you rather chat?")}
                           <a href=${bot} target="_blank" rel="noopener noreferrer"
-                              >${t("write to the office")}</a
+                              >${t("Write to the office")}</a
                           >
                       </p>`
                     : nothing
@@ -191,13 +192,17 @@ class VecheService extends View {
     }
 
     _startPart() {
-        if (!session())
+        if (!session()) {
+            const isApp = Boolean(pagesOrigin());
             return html`<div class="actions">
                     <a id="start" class="button primary" href=${this._signIn()}
-                        >${t("Sign in and start")}</a
+                        >${isApp ? t("Start") : t("Sign in and start")}</a
                     >
                 </div>
-                <p class="secondary-text small">${t("You will come back to this page.")}</p>`;
+                <p class="secondary-text small">
+                    ${isApp ? t("You choose a name first. Then you come back to this page.") : t("You will come back to this page.")}
+                </p>`;
+        }
         return html`<div class="actions">
                 ${button({
                     label: html`<span id="start">${t("Start")}</span>`,

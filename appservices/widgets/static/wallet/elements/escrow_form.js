@@ -158,7 +158,7 @@ export class VecheEscrowForm extends MoneyForm {
             ${this.error ? problem(this.error, { signIn: signInHref() }) : nothing}
             ${this._text("payee", {
                 label: t("With whom"),
-                help: t("The seller: a name like bob, or a Matrix id"),
+                help: t("The seller: a name like bob, or an address like @bob:example.org"),
                 most: TYPED_CHARACTERS_MAX,
             })}
             <datalist id="payees">

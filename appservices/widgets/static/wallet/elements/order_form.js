@@ -44,7 +44,7 @@ export class VecheOrderForm extends MoneyForm {
             ${field({
                 id: "payee",
                 label: t("To whom"),
-                help: t("A name like bob, a Matrix id, or a link to somebody"),
+                help: t("A name like bob, an address like @bob:example.org, or a link to somebody"),
                 error: wrong.payee,
                 control: ({ id, describedby, invalid }) =>
                     html`<input
