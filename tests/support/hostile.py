@@ -50,7 +50,7 @@ CROWDED: Final[dict[str, Callable[[], bytes]]] = {
 }
 """Others that a page has to hold in the memory of a tab."""
 
-_ORDINARY: Final = ("parentheses", "hidden objects")
+_ORDINARY: Final = ("parentheses.pdf", "small.pdf", "honest.pdf")
 
 
 def large_pdf(mib: int) -> bytes:
@@ -111,22 +111,20 @@ def measured(*command: str) -> Measured:
 def written(folder: Path) -> Iterator[None]:
     """What a page has to hold, each by its name; gone afterwards, for they are large.
 
-    An ordinary run has two of the hostile ones, a long run all.
+    An ordinary run has one of the hostile ones and one of the honest large ones, a long run all.
     """
-    hostile = {**BOUNDED, **CROWDED}
-    chosen = hostile if is_long() else {name: hostile[name] for name in _ORDINARY}
+    files: dict[str, Callable[[], bytes]] = {
+        **{f"{name}.pdf": make for name, make in {**BOUNDED, **CROWDED}.items()},
+        "small.pdf": lambda: large_pdf(1),
+        "honest.pdf": lambda: large_pdf(LARGE_MIB),
+        "honest.asice": lambda: large_container(LARGE_MIB),
+    }
+    chosen = files if is_long() else {name: files[name] for name in _ORDINARY}
     made: list[Path] = []
     try:
         for name, make in chosen.items():
-            made.append(folder / f"{name}.pdf")
-            made[-1].write_bytes(make())
-        for name, content in {
-            "small.pdf": large_pdf(1),
-            "honest.pdf": large_pdf(LARGE_MIB),
-            "honest.asice": large_container(LARGE_MIB),
-        }.items():
             made.append(folder / name)
-            made[-1].write_bytes(content)
+            made[-1].write_bytes(make())
         yield
     finally:
         for one in made:

@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from tests.support.long import is_long
+
 ROOT: Final = Path(__file__).parents[2]
 WIDGETS: Final = ROOT / "appservices" / "widgets"
 """The one Node project of the repository."""
@@ -41,6 +43,11 @@ def engine() -> str | None:
     """
     named = os.environ.get("CHROMIUM")
     return named or shutil.which("chromium-headless-shell") or chromium()
+
+
+def chromium_of_run() -> str | None:
+    """The whole Chromium, as people have it, in a long run; its engine alone in an ordinary one."""
+    return chromium() if is_long() else engine()
 
 
 def firefox() -> str | None:

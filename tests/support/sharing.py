@@ -13,7 +13,7 @@ from tests.support.processes import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_HOUSE: Final = re.compile(r"^// stage: (house|bank)$", re.MULTILINE)
+_HOUSE: Final = re.compile(r"^// stage: (house|bank|up)$", re.MULTILINE)
 """At the top of browser tests that meet on one house; see tests/widgets/stage.py."""
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from veche.access.approvals import Approvals, Evidence, Key, KeyKind, Rules, store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from veche.chat.sending import Sender
     from veche.protocol.approval import AskedApproval, Kind, Shown
     from veche.protocol.ids import UserId
@@ -51,6 +53,19 @@ class StoredApprovals(Approvals):
         evidence = Evidence(nonce, person, "payment", "p256", key_id, b"{}", {}, at_ms)
         store.add_evidence(txn, self.parts.vault, evidence)
         return nonce
+
+
+def enrol(txn: Cursor, person: UserId, made: Mapping[str, Any]) -> None:
+    """Keep a key that a person's browser has made, as its page would have it enrolled.
+
+    Args:
+        txn: Writes.
+        person: Whose key it is.
+        made: Its ``id`` and ``public_key``, a list of bytes.
+    """
+    id_, public = str(made["id"]), bytes(made["public_key"])
+    key = Key(id_, person, KeyKind.P256, public, None, (), 0, "Browser", 1, 1)
+    assert store.add_key(txn, key), f"{id_} was enrolled before"
 
 
 def revoke_keys(txn: Cursor, person: UserId, now_ms: int) -> None:

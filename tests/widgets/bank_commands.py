@@ -14,7 +14,7 @@ import attrs
 from appservices.payments.core.orders.mandate import CHARGE_JOB, MANDATE_JOB
 from tests.stories.bank import BOT, Bank, DemoBank
 from tests.support.calls import request
-from tests.widgets.commands import Command, shown
+from tests.widgets.commands import Command, enrolled, shown
 from veche.protocol.ids import ulid
 from veche.runtime.database import connect
 from veche.server import demo
@@ -119,6 +119,13 @@ def code(counter: Counter, *, person: str, text: str = "") -> Any:
     found = _CODE.search(someone.wait_for(room, has_code).body)
     assert found is not None
     return {"code": found[1] + found[2]}
+
+
+@command
+def enrol(counter: Counter, *, person: str, id: str, public_key: list[int]) -> Any:  # noqa: A002 -- JSON
+    """A key that somebody's browser has made is one of the service's."""
+    someone, _ = counter.person(person)
+    return enrolled(counter.bank.house, someone, id, public_key)
 
 
 @command

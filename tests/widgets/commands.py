@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import attrs
 
 from tests.stories.office import Applicant, Desk, Room, Way, case_number
+from tests.support.postgres import session
 from tests.support.services import OFFICE, House
+from tests.support.stored_keys import enrol as enrol_key
 from veche.contracts.agency.case import CASE_KEY
+from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
     from tests.support.people import Message, Person
@@ -151,6 +154,19 @@ def code(stand: Stand, *, person: str, text: str = "") -> Any:
     found = _CODE.search(message.body)
     assert found is not None
     return {"code": found[1] + found[2], "body": message.body}
+
+
+@command
+def enrol(stand: Stand, *, person: str, id: str, public_key: list[int]) -> Any:  # noqa: A002 -- JSON
+    """A key that somebody's browser has made is one of the service's."""
+    return enrolled(stand.house, stand.visitor(person).person, id, public_key)
+
+
+def enrolled(house: House, person: Person, key_id: str, public_key: list[int]) -> Any:
+    """Keep a key of a browser in a house."""
+    with session(house.dsn) as connection, connection, connection.cursor() as txn:
+        enrol_key(txn, UserId(person.user_id), {"id": key_id, "public_key": public_key})
+    return {}
 
 
 # Cases

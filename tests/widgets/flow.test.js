@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { ask, glance, test, until } from "./harness.js";
-import { begin, signIn } from "./journeys.js";
+import { begin, signIn, signedIn } from "./journeys.js";
 import { CasePage } from "./pages/case.js";
 import { HomePage } from "./pages/home.js";
 import { SignInPage } from "./pages/signin.js";
@@ -50,10 +50,11 @@ test("a case goes its whole way on the page: form, desk, document", async ({ ope
     await page.getByRole("main").getByRole("link", { name: TITLE }).first().waitFor();
 });
 
+// long
 test("a refused case says why, by which law, and until when one can appeal", async ({ open }) => {
     const opened = await open({ reducedMotion: "reduce" });
     const { page } = opened;
-    await signIn(opened, "rosa");
+    await signedIn(opened, "rosa");
     const one = await begin(page, TITLE);
     await one.field(NAME).fill("Anna Weber");
     await one.field("Day of birth").fill("1912-05-03");

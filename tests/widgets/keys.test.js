@@ -1,6 +1,7 @@
 // stage: house
 import assert from "node:assert/strict";
 import { BASE, addAuthenticator, ask, glance, lookAtAll, test } from "./harness.js";
+import { signedIn, withKey } from "./journeys.js";
 import { ApprovePage } from "./pages/approve.js";
 import { KeysPage } from "./pages/keys.js";
 
@@ -10,18 +11,16 @@ import { KeysPage } from "./pages/keys.js";
  * Somebody with a session from their chat, on the page of their keys.
  * @param {Stage["open"]} open
  * @param {string} person
- * @param {{passkeys?: boolean, fragment?: string}} [options]
+ * @param {{passkeys?: boolean, fragment?: string, hasKey?: boolean}} [options]
  */
-async function atKeys(open, person, { passkeys = false, fragment = "" } = {}) {
-    const { link } = await ask("sign_in", { person });
+async function atKeys(open, person, { passkeys = false, fragment = "", hasKey = false } = {}) {
     const opened = await open({ reducedMotion: "reduce" });
     const { page } = opened;
     if (passkeys) await addAuthenticator(page);
-    await page.goto(link);
-    await page.getByRole("heading", { name: "You are signed in" }).waitFor();
+    await (hasKey ? withKey(opened, person) : signedIn(opened, person));
     const keys = new KeysPage(page);
     await keys.visit(fragment);
-    await keys.make.waitFor();
+    await (hasKey ? keys.revoke : keys.make).waitFor();
     return { ...opened, keys };
 }
 
@@ -147,8 +146,7 @@ test("wrong codes burn an enrolment, and a reload before that loses nothing", as
 });
 
 test("a key that was revoked approves nothing, and is gone from its browser", async ({ open }) => {
-    const { keys, page } = await atKeys(open, "karl");
-    await makeKey(keys, "karl");
+    const { keys, page } = await atKeys(open, "karl", { hasKey: true });
     const approve = await askRaise(keys, "20");
     await approve.hero.waitFor();
     await keys.revoke.click();
@@ -163,8 +161,7 @@ test("a key that was revoked approves nothing, and is gone from its browser", as
 });
 
 test("saying no is signed too, and final", async ({ open }) => {
-    const { keys } = await atKeys(open, "lena");
-    await makeKey(keys, "lena");
+    const { keys } = await atKeys(open, "lena", { hasKey: true });
     const approve = await askRaise(keys, "20");
     await approve.no.click();
     await approve.page.getByRole("heading", { name: "Declined" }).waitFor();

@@ -80,38 +80,38 @@ const COLOURS = ["color-contrast", "link-in-text-block"];
  */
 const LIGHT = /** @type {Look} */ ({ suffix: "light", colorScheme: "light", axe: "all" });
 const NARROW = /** @type {Look} */ ({ suffix: "narrow", colorScheme: "light", width: 320 });
-const LOOKS = /** @type {Look[]} */ ([
-    LIGHT,
-    { ...NARROW, axe: "all" },
-    { suffix: "dark", colorScheme: "dark", axe: "colours" },
-]);
+const DARK = /** @type {Look} */ ({ suffix: "dark", colorScheme: "dark", axe: "colours" });
 const CONTRASTS = /** @type {Look[]} */ ([
     { suffix: "contrast", colorScheme: "light", contrast: "more", axe: "colours" },
     { suffix: "contrast-dark", colorScheme: "dark", contrast: "more", axe: "colours" },
 ]);
 
+const ALL = [LIGHT, /** @type {Look} */ ({ ...NARROW, axe: "all" }), DARK, ...CONTRASTS];
+
 /**
- * The looks a page must bear: light, narrow, dark; in a long run light and dark with high contrast
- * too. axe judges each: by all its rules where places change, by those of colours where colours do.
+ * The looks a page must bear: light, which axe judges by all its rules, and narrow; in a long run axe
+ * judges narrow, dark, and light and dark with high contrast too: by all its rules where places change,
+ * by those of colours where colours do.
  * Once a page, in the state that shows most of it; `glance` is enough for its other states.
  * @param {Page} page ready to be looked at, without frames
  * @param {string} name
  */
-export const look = (page, name) => lookAt(page, name, IS_LONG ? [...LOOKS, ...CONTRASTS] : LOOKS);
+export const look = (page, name) => lookAt(page, name, IS_LONG ? ALL : [LIGHT, NARROW]);
 
 /**
- * The same with high contrast in every run, for a page that has most of the kit's parts.
+ * All looks in every run, for a page that has most of the kit's parts.
  * @param {Page} page ready to be looked at, without frames
  * @param {string} name
  */
-export const lookAtAll = (page, name) => lookAt(page, name, [...LOOKS, ...CONTRASTS]);
+export const lookAtAll = (page, name) => lookAt(page, name, ALL);
 
 /**
- * The two looks of another state of a page: light, with all rules of axe, and narrow.
+ * The two looks of another state of a page: light and narrow; in a long run axe judges it too.
  * @param {Page} page ready to be looked at, without frames
  * @param {string} name
  */
-export const glance = (page, name) => lookAt(page, name, [LIGHT, NARROW]);
+export const glance = (page, name) =>
+    lookAt(page, name, [IS_LONG ? LIGHT : { ...LIGHT, axe: undefined }, NARROW]);
 
 /** Of colours, which would be judged half way; a page plays it. */
 function endTransitions() {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { ask, glance, look, test, until } from "./harness.js";
-import { begin, makeKey, signIn } from "./journeys.js";
+import { begin, makeKey, signIn, signedIn, withKey } from "./journeys.js";
 import { ApprovePage } from "./pages/approve.js";
 import { CasePage } from "./pages/case.js";
 import { HomePage } from "./pages/home.js";
@@ -99,9 +99,7 @@ test("what a key approves is what was filled in, and the case goes on by itself"
 }) => {
     const opened = await open({ reducedMotion: "reduce" });
     const { page } = opened;
-    await signIn(opened, "olga");
-    await new KeysPage(page).visit();
-    await makeKey(page, "olga");
+    await withKey(opened, "olga");
     const one = await begin(page, TITLE);
     await fill(one, MOVED);
     await glance(page, "case-approve");
@@ -123,9 +121,7 @@ test("what a key approves is what was filled in, and the case goes on by itself"
 test("who declines changes an answer, and approves that", async ({ open }) => {
     const opened = await open();
     const { page } = opened;
-    await signIn(opened, "pavel");
-    await new KeysPage(page).visit();
-    await makeKey(page, "pavel");
+    await withKey(opened, "pavel");
     const one = await begin(page, TITLE);
     await fill(one, MOVED);
     const first = await approving(one);
@@ -202,6 +198,7 @@ test("a clock that is ten minutes wrong is told, and everything works", async ({
     }
 });
 
+// long
 test("a clock that is wrong by days shows the right days", async ({ open }) => {
     const { case: id } = await ask("start_case", { person: "uma" });
     /** @type {string[][]} */
@@ -210,7 +207,7 @@ test("a clock that is wrong by days shows the right days", async ({ open }) => {
         const opened = await open();
         const { page } = opened;
         if (days) await setWrong(opened, days * DAY_MS);
-        await signIn(opened, "uma");
+        await signedIn(opened, "uma");
         const home = new HomePage(page);
         await home.visit();
         const inList = await home.cases.locator(".clock-words").innerText();

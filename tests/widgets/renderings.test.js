@@ -42,6 +42,7 @@ async function applyInWidget(opened, person) {
     return (await ask("follow_case", { person })).number;
 }
 
+// long
 test("a form answered in words, on the page and in a widget is the same case for the office", async ({
     open,
 }) => {

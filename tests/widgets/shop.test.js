@@ -6,10 +6,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
-import { makeKey, signIn } from "./journeys.js";
+import { signIn, withKey } from "./journeys.js";
 import { BASE, ask, test, until } from "./harness.js";
 import { ApprovePage } from "./pages/approve.js";
-import { KeysPage } from "./pages/keys.js";
 import { ShopPage } from "./pages/shop.js";
 import { SignInPage } from "./pages/signin.js";
 import { WalletPage } from "./pages/wallet.js";
@@ -27,13 +26,6 @@ const invoice = (person, title) => ask("invoice", { person, minor: 840, title })
 /** @param {string} payUrl @returns {string} where its status is */
 const statusOf = (payUrl) =>
     `${BASE}/_veche/wallet/v1/invoices/${new URL(payUrl).hash.slice(1)}/status`;
-
-/** @param {import("./harness.js").Opened} opened @param {string} person */
-async function withKey(opened, person) {
-    await signIn(opened, person);
-    await new KeysPage(opened.page).visit();
-    await makeKey(opened.page, person);
-}
 
 /** @param {import("./harness.js").Opened} opened @param {string} payUrl */
 async function atShop({ context }, payUrl) {

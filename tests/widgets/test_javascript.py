@@ -36,6 +36,7 @@ CHECKS: Final = {
             "--check",
             "--no-error-on-unmatched-pattern",
             "--cache",
+            *("--cache-strategy", "content"),
             "--cache-location",
             str(KEPT / "prettier"),
         ),

@@ -2,10 +2,9 @@
 // stage: bank
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { makeKey, signIn } from "./journeys.js";
+import { signedIn, withKey } from "./journeys.js";
 import { BASE, ask, glance, look, test, until } from "./harness.js";
 import { ApprovePage } from "./pages/approve.js";
-import { KeysPage } from "./pages/keys.js";
 import { WalletPage } from "./pages/wallet.js";
 
 const IS_LONG = process.env.VECHE_LONG === "1";
@@ -16,9 +15,7 @@ const IS_LONG = process.env.VECHE_LONG === "1";
  * @param {string} person
  */
 async function atWallet(opened, person) {
-    await signIn(opened, person);
-    await new KeysPage(opened.page).visit();
-    await makeKey(opened.page, person);
+    await withKey(opened, person);
     const wallet = new WalletPage(opened.page);
     await wallet.visit();
     await wallet.balance.waitFor();
@@ -218,7 +215,7 @@ test("codes are scanned from a picture and read by the service, or refused with 
 }) => {
     expect(/status of 40[049]/); // what is refused
     const opened = await open();
-    await signIn(opened, "rich");
+    await signedIn(opened, "rich");
     const wallet = new WalletPage(opened.page);
     const { page } = wallet;
     await wallet.visit("/wallet/request");
@@ -286,7 +283,7 @@ test("that the bank knows the owner by another name is a warning, also when it i
     open,
 }) => {
     const opened = await open();
-    await signIn(opened, "rich");
+    await signedIn(opened, "rich");
     const wallet = new WalletPage(opened.page);
     const { page } = wallet;
     await wallet.visit("/pay");

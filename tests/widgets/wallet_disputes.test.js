@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { makeKey, signIn } from "./journeys.js";
+import { withKey } from "./journeys.js";
 import { ask, glance, look, test } from "./harness.js";
-import { KeysPage } from "./pages/keys.js";
 import { DisputesPage, WalletPage } from "./pages/wallet.js";
 
 const PNG = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(100)]);
@@ -16,10 +15,8 @@ const DIGEST = createHash("sha256").update(PNG).digest("hex");
  * @param {import("./harness.js").Opened} opened
  * @param {string} person
  */
-async function withKey(opened, person) {
-    await signIn(opened, person);
-    await new KeysPage(opened.page).visit();
-    await makeKey(opened.page, person);
+async function atDisputes(opened, person) {
+    await withKey(opened, person);
     return new DisputesPage(opened.page);
 }
 
@@ -43,9 +40,9 @@ test("a payment is disputed in part, answered with a photo, and decided, all on 
 }) => {
     expect(/status of 409/); // what is refused
     await ask("person", { person: "emil" });
-    const dora = await withKey(await open(), "dora");
-    const emil = await withKey(await open({ acceptDownloads: true }), "emil");
-    const clerk = await withKey(await open(), "clerk");
+    const dora = await atDisputes(await open(), "dora");
+    const emil = await atDisputes(await open({ acceptDownloads: true }), "emil");
+    const clerk = await atDisputes(await open(), "clerk");
     await pay(dora.page, "30", "vase");
 
     // What comes of it is said first; nothing is set aside before the key.
@@ -110,8 +107,8 @@ test("who disputed takes it back, and who was paid gives it back with their key"
     open,
 }) => {
     await ask("person", { person: "emil" });
-    const dora = await withKey(await open(), "dora");
-    const emil = await withKey(await open(), "emil");
+    const dora = await atDisputes(await open(), "dora");
+    const emil = await atDisputes(await open(), "emil");
     for (const reference of ["lamp", "chair"]) {
         await pay(dora.page, "10", reference);
         await dora.page.getByRole("link", { name: "Dispute…" }).click();

@@ -1,8 +1,7 @@
 /** Escrows on the wallet's page: proposed, joined, put aside, decided by two of three. */
 // stage: bank
-import { makeKey, signIn } from "./journeys.js";
+import { withKey } from "./journeys.js";
 import { ask, glance, look, test } from "./harness.js";
-import { KeysPage } from "./pages/keys.js";
 import { EscrowsPage } from "./pages/wallet.js";
 
 /**
@@ -10,10 +9,8 @@ import { EscrowsPage } from "./pages/wallet.js";
  * @param {import("./harness.js").Opened} opened
  * @param {string} person
  */
-async function withKey(opened, person) {
-    await signIn(opened, person);
-    await new KeysPage(opened.page).visit();
-    await makeKey(opened.page, person);
+async function atEscrows(opened, person) {
+    await withKey(opened, person);
     return new EscrowsPage(opened.page);
 }
 
@@ -23,9 +20,9 @@ test("a deal is proposed, joined, paid in and decided by two of three, all on th
 }) => {
     expect(/status of 409/); // what is refused
     for (const person of ["georg", "hans"]) await ask("person", { person });
-    const frida = await withKey(await open(), "frida");
-    const georg = await withKey(await open(), "georg");
-    const hans = await withKey(await open(), "hans");
+    const frida = await atEscrows(await open(), "frida");
+    const georg = await atEscrows(await open(), "georg");
+    const hans = await atEscrows(await open(), "hans");
 
     // What is wrong stands beside its field.
     await frida.visit();

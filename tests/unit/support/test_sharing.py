@@ -12,6 +12,7 @@ from tests.support.tables import each_row
         ("tests/widgets/flow.test.js::a case goes its whole way", "tests/widgets/house"),
         ("tests/widgets/keys.test.js::a key is made", "tests/widgets/house"),
         ("tests/widgets/shop.test.js::whoever pays", "tests/widgets/bank"),
+        ("tests/widgets/app_chats.test.js::two strangers", "tests/widgets/up"),
         ("tests/widgets/case.test.js::a case", "tests/widgets/case.test.js"),
         ("tests/unit/test_docs.py::test_links", "tests/unit/test_docs.py"),
     ],

@@ -21,12 +21,12 @@ from appservices.signing.service.authorities import STAMPS
 from tests.integration.appservices.signing.blind import CANARY, BlindSite
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, reactor
-from tests.integration.appservices.signing.test_browser import enrol
 from tests.support import uploads
 from tests.support.containers import check_by_openssl, odt
-from tests.support.node import chromium, firefox, why_no_browser, why_no_firefox
+from tests.support.node import chromium_of_run, firefox, why_no_browser, why_no_firefox
 from tests.support.programs import program
 from tests.support.readers import by_openssl, by_pyhanko
+from tests.support.stored_keys import enrol
 from veche.cli.main import main
 from veche.documents.asic.container import MIME, read_container
 from veche.documents.pdf.document import Document
@@ -151,7 +151,7 @@ class ChromiumTests(_BlindBrowser):
     """In Chromium."""
 
     __test__ = True
-    browser: ClassVar[Mapping[str, str]] = {"CHROMIUM": str(chromium())}
+    browser: ClassVar[Mapping[str, str]] = {"CHROMIUM": str(chromium_of_run())}
 
 
 @pytest.mark.long

@@ -28,8 +28,8 @@ from tests.integration.appservices.signing.site import (
     two_signers,
 )
 from tests.support.long import some
-from tests.support.node import chromium, firefox, why_no_browser, why_no_firefox
-from veche.access.approvals import Key, KeyKind, store
+from tests.support.node import chromium_of_run, firefox, why_no_browser, why_no_firefox
+from tests.support.stored_keys import enrol
 from veche.documents.asic.verdict import judge_container
 from veche.documents.signatures.report import Reason
 from veche.documents.signatures.verdict import Trusted, judge
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from appservices.signing.core.records import Session
-    from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres
@@ -126,6 +125,7 @@ class _Browser(SigningSite):
         read = {row[0] for row in self.rows("SELECT count(*) FROM signing.certificate")}
         assert read == {2 * len(files)}
 
+    @pytest.mark.long
     async def test_many_documents_by_one_press(self) -> None:
         made = [self.sent(**two_signers()) for _ in range(12)]
         clause = Clause("c1", "House rules", ClauseKind.REQUIRED, 1)
@@ -272,29 +272,12 @@ def picture(width: int, height: int) -> bytes:
     )
 
 
-def enrol(txn: Cursor, person: UserId, told: Mapping[str, Any]) -> None:
-    """Enrol the key that a person's browser has made."""
-    key = Key(
-        id=told["id"],
-        person=person,
-        kind=KeyKind.P256,
-        public_key=bytes(told["public_key"]),
-        credential_id=None,
-        transports=(),
-        sign_count=0,
-        label="Browser",
-        created_at_ms=1,
-        held_until_ms=1,
-    )
-    assert store.add_key(txn, key)
-
-
 @pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser())
 class ChromiumTests(_Browser):
     """In Chromium."""
 
     __test__ = True
-    browser: ClassVar[Mapping[str, str]] = {"CHROMIUM": str(chromium())}
+    browser: ClassVar[Mapping[str, str]] = {"CHROMIUM": str(chromium_of_run())}
 
 
 @pytest.mark.long

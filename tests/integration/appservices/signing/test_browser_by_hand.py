@@ -16,8 +16,8 @@ from appservices.signing.service.inviting import Invited
 from appservices.signing.store import meetings as meeting_store
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import CAROL, OFFICE, SigningSite
-from tests.integration.appservices.signing.test_browser import enrol
-from tests.support.node import chromium, firefox, why_no_browser, why_no_firefox
+from tests.support.node import chromium_of_run, firefox, why_no_browser, why_no_firefox
+from tests.support.stored_keys import enrol
 from veche.protocol.ids import RoomId, Ulid
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class ChromiumTests(_Browser):
     """In Chromium."""
 
     __test__ = True
-    browser: ClassVar[Mapping[str, str]] = {"CHROMIUM": str(chromium())}
+    browser: ClassVar[Mapping[str, str]] = {"CHROMIUM": str(chromium_of_run())}
 
 
 @pytest.mark.long

@@ -21,6 +21,7 @@ from tests.integration.appservices.signing.site import BOB, two_signers
 from tests.integration.appservices.signing.stamping import OtherStamps, OtherStampsSite
 from tests.support.long import some
 from tests.support.node import engine, why_no_browser
+from tests.support.stored_keys import enrol
 from veche.protocol.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class StampersTests(OtherStampsSite):
 
     def _link(self, txn: Any, session: Session, told: Mapping[str, Any]) -> str:
         person, party = test_browser.WHO[told["name"]]
-        test_browser.enrol(txn, person, told)
+        enrol(txn, person, told)
         member = session.member(party)
         assert member is not None
         return str(self.scene_of(txn).page_of(session, member))

@@ -21,7 +21,7 @@ from tests.integration.appservices.signing.chats import ChatSite
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.support.calls import request
-from tests.support.node import chromium, why_no_browser
+from tests.support.node import chromium_of_run, why_no_browser
 from tests.support.sign_page import API, SignPage
 from veche.contracts.signing.card import SIGN_REQUEST_KEY
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
@@ -201,7 +201,7 @@ class OwnedBrowserTests(OwnedSite):
                 )
             return {"link": link}
 
-        browser = {"CHROMIUM": str(chromium())}
+        browser = {"CHROMIUM": str(chromium_of_run())}
         port = urlsplit(self.url).port
         told = await self.away(play, "sign_owned_real.js", self.folder, port, browser, answer)
 

@@ -12,9 +12,9 @@ from appservices.signing.core.records import Level
 from tests.integration.appservices.signing.playing import play
 from tests.integration.appservices.signing.provider_site import ProviderSite
 from tests.integration.appservices.signing.site import ALICE, BOB
-from tests.integration.appservices.signing.test_browser import enrol
 from tests.support.csc_server import CODE, PIN
 from tests.support.node import engine, why_no_browser
+from tests.support.stored_keys import enrol
 from veche.documents.signatures.report import Verdict
 
 if TYPE_CHECKING:
