@@ -52,15 +52,18 @@ class Service(Protocol):
 
         It may run again after a failure, so it has no effect outside the database.
         """
+        del txn, inbound
 
     def receive_page(self, txn: Cursor, act: PageAct) -> None:
         """Act on what a person did on a page, in the transaction that marks it as done.
 
         As ``receive`` it may run again.
         """
+        del txn, act
 
     def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
         """Learn that something it said never arrives, in the transaction that gives it up."""
+        del txn, undelivered
 
     def job_handlers(self) -> Mapping[str, JobHandler]:
         """What it does outside transactions, by kind of job."""
@@ -68,6 +71,7 @@ class Service(Protocol):
 
     async def started(self) -> None:
         """Called once its bots can speak, each time the runtime starts."""
+        return
 
 
 @runtime_checkable
