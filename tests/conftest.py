@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # A slow or busy machine is no reason to fail.
     settings.register_profile(
         "veche",
-        max_examples=many(ordinary=40, long=100),
+        max_examples=many(ordinary=25, long=100),
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
         print_blob=True,

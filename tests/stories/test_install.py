@@ -156,25 +156,21 @@ class Machine:
         path.write_text(self.here(path.read_text()))
 
     def make_python(self, place: str) -> None:
-        """A virtual environment that finds the libraries of the tests, all but Veche and pip.
+        """A virtual environment that finds the libraries of the tests, all but Veche.
 
-        What the guide makes anew there has a pip of its own afterwards.
+        It has a copy of their pip, which `ensurepip` takes seconds to unpack. No link: whoever
+        replaces it would remove that of the tests.
         """
         self.run(f"python3 -m venv --without-pip {place}", self.folder)
-        [packages] = (self.folder / place.lstrip("/") / "lib").glob("python*/site-packages")
+        folder = self.folder / place.lstrip("/")
+        [packages] = (folder / "lib").glob("python*/site-packages")
         for one in Path(sysconfig.get_path("purelib")).iterdir():
-            if "veche" not in one.name and not one.name.startswith("pip"):
+            if re.fullmatch(r"pip(-.*)?", one.name):
+                shutil.copytree(one, packages / one.name)
+            elif "veche" not in one.name:
                 (packages / one.name).symlink_to(one)
-
-    def give_pip(self, place: str) -> None:
-        """Let a virtual environment have the pip of the tests, which spares it unpacking one."""
-        python = self.here(f"{place}/bin/python")
-        folder = Path(sysconfig.get_path("purelib"))
-        [packages] = (self.folder / place.lstrip("/") / "lib").glob("python*/site-packages")
-        for one in folder.glob("pip*"):
-            (packages / one.name).symlink_to(one)
-        pip = Path(python).with_name("pip")
-        pip.write_text(f'#!/bin/sh\nexec "{python}" -m pip "$@"\n')
+        pip = folder / "bin" / "pip"
+        pip.write_text(f'#!/bin/sh\nexec "{folder}/bin/python" -m pip "$@"\n')
         pip.chmod(0o755)
 
     def secret(self, name: str) -> str:
@@ -291,7 +287,6 @@ def install(machine: Machine) -> None:
     """Follow the guide from the clone to tables that the service may use."""
     machine.make_python("/opt/veche")
     machine.make_python("/opt/venvs/matrix-synapse")
-    machine.give_pip("/opt/venvs/matrix-synapse")
     given = {} if is_long() else give_what_is_fetched(machine)
     said = machine.run(block("install.md", "sh", "python3 -m venv"), machine.clone, **given)
     commit = machine.run("git rev-parse --short=12 HEAD", machine.clone).strip()

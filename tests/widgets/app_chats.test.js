@@ -9,7 +9,7 @@ import { APP, assertAccessible, glance, test } from "./harness.js";
 
 /** Answers of the homeserver that belong to signing up, and to a network that is switched off. */
 const EXPECTED =
-    /status of 40[134]|ERR_INTERNET_DISCONNECTED|fetch failed|Failed to fetch|\/members\?/;
+    /status of 40[134]|ERR_INTERNET_DISCONNECTED|ERR_FAILED|fetch failed|Failed to fetch|\/members\?/;
 /** A browser says what it does not run. */
 const NOT_RUN = /Content Security Policy/;
 
@@ -83,6 +83,29 @@ async function befriend(from, to) {
     await to.page.getByRole("button", { name: "Accept" }).click();
     await to.page.locator("app-composer textarea").waitFor();
     return roomOf(from.page);
+}
+
+/**
+ * The homeserver is away while more is written than one of its answers brings: what waits here is
+ * sent all the same.
+ * @param {Member} ann
+ * @param {Member} ben
+ * @param {string} room
+ */
+async function missesMuch(ann, ben, room) {
+    const context = ann.page.context();
+    await context.route(`${ann.homeserver}/**`, (route) => route.abort());
+    await say(ann.page, "written in a gap");
+    await ann.page.getByText("Not sent.").waitFor();
+    await ben.page.evaluate(async (id) => {
+        const { client } = /** @type {any} */ (window).app;
+        for (let n = 0; n < 45; n += 1)
+            await client.sendMessage(id, { msgtype: "m.text", body: `meanwhile ${n}` });
+    }, room);
+    await context.unroute(`${ann.homeserver}/**`);
+    await message(ben.page, "written in a gap").waitFor();
+    await message(ann.page, "meanwhile 44").waitFor();
+    await message(ann.page, "written in a gap").waitFor();
 }
 
 /**
@@ -167,6 +190,8 @@ test("two strangers meet, write, answer, correct and send a photo, and nothing t
     await go(ben.page, room);
     await assertAccessible(ben.page);
     await glance(ann.page, "app-chats");
+    await go(ann.page, room);
+    await missesMuch(ann, ben, room);
 });
 
 test("who is invited to a group is listed, an invitation is taken back, and a group is left", async ({

@@ -195,6 +195,9 @@ test("a second device is confirmed by emoji from the first, and reads what was b
     const { room } = await chat(first, "dora");
     const second = (await open()).page;
     await signIn(second, `dora${TAG}`);
+    await second.getByRole("button", { name: "Later" }).click();
+    await second.goto(`${APP}/#/me`);
+    await second.getByRole("link", { name: "Confirm this device" }).click();
     await second.getByRole("link", { name: "Confirm it by another device instead" }).click();
     await second.getByRole("button", { name: "Start verifying" }).click();
     await first.getByRole("link", { name: "Your other device wants to be confirmed" }).click();

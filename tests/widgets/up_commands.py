@@ -15,8 +15,7 @@ from appservices.payments import demo as payments_demo
 from appservices.widgets.core.documents import PATHS
 from tests.stories.office import Applicant, Room, Way
 from tests.support.calls import request
-from tests.support.people import PASSWORD, Person
-from tests.support.people.person import why_not_rust
+from tests.support.people import PASSWORD, Person, why_not_rust
 from tests.support.single_sign_on import PROVIDER, homeserver_elsewhere
 from tests.widgets import commands
 from veche.server import demo

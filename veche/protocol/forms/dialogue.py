@@ -150,7 +150,8 @@ def mermaid() -> str:
 
 def _event(mode: Mode, heard: Input, language: str) -> tuple[Event, str]:
     found: tuple[Command, str] | None = None
-    if isinstance(heard, Filled) or (isinstance(heard, Sent) and heard.field_id):
+    is_named = isinstance(heard, Sent) and heard.field_id and heard.problem is None
+    if isinstance(heard, Filled) or is_named:
         return Event.FILLED, ""
     if isinstance(heard, Said):
         found = read_command(heard.text, language)

@@ -257,14 +257,14 @@ whenTakenOver(() => {
 });
 void startWorker();
 void withAccount();
-const cards = loadCards();
-const isRefused =
-    login &&
-    (await enterAccount(login.base, { type: "m.login.token", token: login.token }).then(
-        () => false,
-        () => true,
-    ));
-if (!login) await openKept();
-await cards;
+const [isRefused] = await Promise.all([
+    login
+        ? enterAccount(login.base, { type: "m.login.token", token: login.token }).then(
+              () => false,
+              () => true,
+          )
+        : openKept(),
+    loadCards(),
+]);
 if (isRefused) go(hrefOf("start", "sign-in"), { isRefused });
 else if (account().session?.unfinished || login) go(hrefOf("start"));

@@ -52,9 +52,6 @@ export function placeOf({ pathname, search, hash }) {
     return isHere ? `#/me${pathname}${search}` : "";
 }
 
-/** @param {string} path of a page of the other origin @returns {string} the way there, signed in */
-export const openHref = (path) => hrefOf("open", path);
-
 const CHAT = /^#\/([@!#][^?/]+)/;
 
 /**

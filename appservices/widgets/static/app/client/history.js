@@ -27,19 +27,21 @@ export async function readBack(client, { signal, read, isOffices = false }) {
     let count = 0;
     for (const [at, { id }] of rooms.entries()) {
         const timeline = timelineOf(client, id);
-        while (!timeline.isAtStart && count < MESSAGES_MAX && !signal.aborted) {
-            const before = timeline.room?.getLiveTimeline().getEvents().length ?? 0;
+        const size = () => timeline.room?.getLiveTimeline().getEvents().length ?? 0;
+        // Whoever leaves a chat meanwhile has nothing to read there.
+        while (timeline.room && !timeline.isAtStart && count < MESSAGES_MAX && !signal.aborted) {
+            const before = size();
             await timeline.older();
-            await decryptAll(client);
-            count += (timeline.room?.getLiveTimeline().getEvents().length ?? 0) - before;
+            await decryptAll(client, [timeline.room]);
+            count += size() - before;
             read(at + 1, rooms.length);
         }
     }
 }
 
 /** Of what comes at once, the SDK decrypts the newest alone. @param {MatrixClient} client */
-export async function decryptAll(client) {
-    const locked = joined(client)
+export async function decryptAll(client, rooms = joined(client)) {
+    const locked = rooms
         .flatMap((room) => room.getLiveTimeline().getEvents())
         .filter((event) => event.shouldAttemptDecryption())
         .slice(-DECRYPTED_MAX);

@@ -7,7 +7,7 @@
  * @typedef {import("./timeline.js").Message} Message
  * @typedef {{id: string, name: string}} Person
  */
-import { ClientEvent, EventStatus, SyncState } from "matrix-js-sdk";
+import { ClientEvent, EventStatus, RoomEvent, SyncState } from "matrix-js-sdk";
 import { FILE_BYTES_MAX, MediaError, isPicture, measured, upload } from "./media.js";
 import { allOutgoing, forgetOutgoing, keepOutgoing } from "./kept.js";
 import { ReplacedError, isSecret, mustBeTrusted } from "./trust.js";
@@ -158,10 +158,16 @@ export function keepSending(client) {
             }
         isBusy = false;
     };
-    const listener = (/** @type {SyncState} */ state, /** @type {SyncState | null} */ before) => {
-        if (state === SyncState.Syncing && before !== SyncState.Syncing) void again();
-    };
-    client.on(ClientEvent.Sync, listener);
+    // Of a homeserver that is silent the SDK's state says nothing.
+    let hasFailed = false;
+    client.on(RoomEvent.LocalEchoUpdated, ({ status, error }) => {
+        if (status === EventStatus.NOT_SENT) hasFailed ||= error?.name === "ConnectionError";
+    });
+    client.on(ClientEvent.Sync, (state, before) => {
+        if (state !== SyncState.Syncing || (before === SyncState.Syncing && !hasFailed)) return;
+        hasFailed = false;
+        void again();
+    });
     window.addEventListener("online", again);
     void sendKept(client);
 }

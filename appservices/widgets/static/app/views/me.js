@@ -28,9 +28,9 @@ const SIGN_OUT = "sign-out";
 
 export class AppMe extends BusyElement {
     static properties = {
-        /** documents, settings, or empty */
         topic: { attribute: false },
         unsent: { state: true },
+        isUnconfirmed: { state: true },
     };
 
     constructor() {
@@ -38,11 +38,22 @@ export class AppMe extends BusyElement {
         /** documents, settings, or empty */
         this.topic = "";
         this.unsent = 0;
+        /** Others do not see yet that this device is the person's. */
+        this.isUnconfirmed = false;
     }
 
     connectedCallback() {
         super.connectedCallback();
-        this.keep(whenAccountChanges(() => this.requestUpdate()));
+        this.keep(whenAccountChanges(() => void this._look()));
+        void this._look();
+    }
+
+    async _look() {
+        this.requestUpdate();
+        const { opened } = account();
+        if (!opened) return;
+        const { isVerified } = await import("../client/identity.js");
+        this.isUnconfirmed = !(await isVerified(opened));
     }
 
     updated() {
@@ -66,6 +77,7 @@ export class AppMe extends BusyElement {
     /** Everything of the person's cases, payments and chats that this app can read now, as one file. */
     async _export() {
         const { opened } = account();
+        await (await import("../account/page_session.js")).ensureSession();
         const parts = /** @type {Record<string, unknown>} */ ({ person: session()?.person });
         parts.cases = (await call("GET", "/_veche/agency/v1/cases")).cases;
         if (meta("veche-wallet")) parts.wallet = await call("GET", "/_veche/wallet/v1/wallet");
@@ -103,6 +115,7 @@ export class AppMe extends BusyElement {
                 </div>
             </div>
             <ul class="rows">
+                ${this.isUnconfirmed ? this._row(hrefOf("start", "sign-in"), "shield", t("Confirm this device"), t("By your recovery key, or from another device")) : nothing}
                 ${meta("veche-wallet") ? this._row("/wallet", "pay", t("Wallet"), t("Balance, payments, mandates, limits")) : nothing}
                 ${this._row(hrefOf("me", "documents"), "document", t("Documents"), t("To sign, signed, and issued to you"))}
                 ${this._row("/keys", "key", t("Keys and sessions"), t("What approves in your name"))}

@@ -9,7 +9,7 @@ import { isPicture } from "../client/media.js";
 import "../elements/avatar.js";
 import "../../kit/camera.js";
 import { paneHead } from "../elements/pane.js";
-import { qrCode } from "../elements/qr.js";
+import { qrCode } from "../../kit/qr.js";
 import { hrefOf, routeOf } from "../route.js";
 
 const USER_ID = /^@[^:\s\u202a-\u202e\u2066-\u2069]{1,200}:[!-.0-~]{1,230}$/;

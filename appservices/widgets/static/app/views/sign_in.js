@@ -62,26 +62,27 @@ export class AppSignIn extends BusyElement {
         this.dispatchEvent(new CustomEvent("veche-begun", { bubbles: true }));
     }
 
-    /** @param {SubmitEvent} event */
-    _enter(event) {
-        event.preventDefault();
-        const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-        void this.doOne(async () => {
-            const { homeserver_url, server_name } = await site();
-            const person = personOf(String(form.get("username")), server_name);
-            if (!person) {
-                this.error = t("Write the name that you chose here, such as anna.");
-                return;
-            }
-            // A passphrase goes to the town's own server alone.
-            if (serverOf(person) !== server_name) return this._find(serverOf(person));
-            await enterAccount(homeserver_url, {
-                type: "m.login.password",
-                identifier: { type: "m.id.user", user: person },
-                password: String(form.get("password")),
-            });
-            await this._look();
-        }, wordsOf);
+    /** @param {() => Promise<void>} work */
+    _work(work) {
+        return this.doOne(work, wordsOf);
+    }
+
+    /** @param {FormData} typed */
+    async _enter(typed) {
+        const { homeserver_url, server_name } = await site();
+        const person = personOf(String(typed.get("username")), server_name);
+        if (!person) {
+            this.error = t("Write the name that you chose here, such as anna.");
+            return;
+        }
+        // A passphrase goes to the town's own server alone.
+        if (serverOf(person) !== server_name) return this._find(serverOf(person));
+        await enterAccount(homeserver_url, {
+            type: "m.login.password",
+            identifier: { type: "m.id.user", user: person },
+            password: String(typed.get("password")),
+        });
+        await this._look();
     }
 
     /** @param {string} name of a server */
@@ -100,19 +101,13 @@ export class AppSignIn extends BusyElement {
         location.assign(ssoAddress(base, `${location.origin}/`, provider));
     }
 
-    /** @param {SubmitEvent} event */
-    _recover(event) {
-        event.preventDefault();
+    /** @param {FormData} typed */
+    async _recover(typed) {
         const { opened } = account();
         if (!opened) return;
-        const typed = String(
-            new FormData(/** @type {HTMLFormElement} */ (event.target)).get("key"),
-        );
-        void this.doOne(async () => {
-            const { recover } = await import("../client/identity.js");
-            await recover(opened, typed);
-            this._leave();
-        }, wordsOf);
+        const { recover } = await import("../client/identity.js");
+        await recover(opened, String(typed.get("key")));
+        this._leave();
     }
 
     /** @param {string} id @param {string} label @param {string} type @param {string} autocomplete */
@@ -135,39 +130,42 @@ export class AppSignIn extends BusyElement {
         });
     }
 
-    _form() {
-        return html`<form class="start-form" @submit=${this._enter}>
-            <p class="lead">
-                ${t("Sign in with the name and passphrase that you chose in this app.")}
-            </p>
-            ${this._input("username", t("Your name here"), "text", "username")}
-            ${this._input("password", t("Passphrase"), "password", "current-password")}
+    /**
+     * @param {(typed: FormData) => Promise<void>} work
+     * @param {{label: string, style?: "secondary"}} go its button
+     * @param {unknown} inputs
+     * @param {unknown} [more] beside the button
+     */
+    _form(work, go, inputs, more) {
+        const sent = (/** @type {SubmitEvent} */ event) => {
+            event.preventDefault();
+            const typed = new FormData(/** @type {HTMLFormElement} */ (event.target));
+            void this._work(() => work.call(this, typed));
+        };
+        return html`<form class="start-form" @submit=${sent}>
+            ${inputs}
             <div class="actions">
-                ${button({ label: t("Sign in"), type: "submit", is_busy: this.isBusy })}
+                ${button({ ...go, type: "submit", is_busy: this.isBusy })} ${more ?? nothing}
             </div>
         </form>`;
     }
 
     _account() {
+        const inputs = html`<p class="lead">
+                ${t("Sign in with the name and passphrase that you chose in this app.")}
+            </p>
+            ${this._input("username", t("Your name here"), "text", "username")}
+            ${this._input("password", t("Passphrase"), "password", "current-password")}`;
+        const server = this._input("server", t("Its server, such as example.org"), "text", "off");
+        const find = (/** @type {FormData} */ typed) =>
+            this._find(String(typed.get("server")).trim());
         return html`<h1 tabindex="-1">${t("Sign in")}</h1>
-            ${this._ways(this.own)} ${this.own?.hasPassword === false ? nothing : this._form()}
+            ${this._ways(this.own)}
+            ${this.own?.hasPassword === false ? nothing : this._form(this._enter, { label: t("Sign in") }, inputs)}
             ${this.error ? banner("critical", this.error) : nothing}
             <details class="more">
                 <summary>${t("My account is on another server")}</summary>
-                <form
-                    class="start-form"
-                    @submit=${(/** @type {SubmitEvent} */ event) => {
-                        event.preventDefault();
-                        const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-                        void this.doOne(
-                            () => this._find(String(form.get("server")).trim()),
-                            wordsOf,
-                        );
-                    }}
-                >
-                    ${this._input("server", t("Its server, such as example.org"), "text", "off")}
-                    ${button({ label: t("Go on there"), type: "submit", style: "secondary", is_busy: this.isBusy })}
-                </form>
+                ${this._form(find, { label: t("Go on there"), style: "secondary" }, server)}
             </details>
             <p>
                 ${t("No account yet?")}
@@ -204,14 +202,13 @@ export class AppSignIn extends BusyElement {
             <p>
                 ${t("Type your recovery key. Then this device reads your earlier messages, and others see that it is yours.")}
             </p>
-            <form class="start-form" @submit=${this._recover}>
-                ${this._input("key", t("Recovery key"), "text", "off")}
-                ${this.error ? banner("critical", this.error) : nothing}
-                <div class="actions">
-                    ${button({ label: t("Confirm"), type: "submit", is_busy: this.isBusy })}
-                    ${button({ label: t("Later"), style: "secondary", press: () => this._leave() })}
-                </div>
-            </form>
+            ${this._form(
+                this._recover,
+                { label: t("Confirm") },
+                html`${this._input("key", t("Recovery key"), "text", "off")}
+                ${this.error ? banner("critical", this.error) : nothing}`,
+                button({ label: t("Later"), style: "secondary", press: () => this._leave() }),
+            )}
             <p>
                 <a href=${hrefOf("chats", "verify", account().session?.userId ?? "")}
                     >${t("Confirm it by another device instead")}</a

@@ -8,7 +8,7 @@ import { direct } from "../client/rooms.js";
 import { Verification, ask, requestWith } from "../client/verification.js";
 import "../../kit/camera.js";
 import { paneHead } from "../elements/pane.js";
-import { qrCode } from "../elements/qr.js";
+import { qrCode } from "../../kit/qr.js";
 
 export class AppVerify extends BusyElement {
     static properties = { userId: { attribute: false } };
