@@ -8,7 +8,7 @@ import { APP, assertAccessible, glance, test } from "./harness.js";
 
 /** Answers of the homeserver that belong to signing up, and to a network that is switched off. */
 const EXPECTED =
-    /status of 40[134]|ERR_INTERNET_DISCONNECTED|fetch failed|Failed to fetch|\/members\?/;
+    /rror decrypting event|matrix_sdk_crypto|status of 40[134]|ERR_INTERNET_DISCONNECTED|fetch failed|Failed to fetch|\/members\?/;
 /** A browser says what it does not run. */
 const NOT_RUN = /Content Security Policy/;
 
@@ -82,6 +82,21 @@ async function befriend(from, to) {
     await to.page.getByRole("button", { name: "Accept" }).click();
     await to.page.locator("app-composer textarea").waitFor();
     return roomOf(from.page);
+}
+
+/**
+ * A device that is signed in, and that its owner has not confirmed: a homeserver can add such.
+ * @param {Opened} opened
+ * @param {string} id of its owner
+ */
+async function unconfirmed({ page }, id) {
+    const name = id.slice(1).split(":")[0] ?? "";
+    await page.goto(`${APP}/#/start/sign-in`);
+    await page.locator("#username").fill(name);
+    await page.locator("#password").fill(`pass phrase of ${name}`);
+    await page.getByRole("button", { name: "Sign in" }).first().click();
+    await page.getByRole("button", { name: "Later" }).click();
+    return page;
 }
 
 /**
@@ -159,6 +174,13 @@ test("two strangers meet, write, answer, correct and send a photo, and nothing t
     await go(ann.page);
     await ann.page.getByLabel("Search chats and messages").fill("benjamin");
     await ann.page.locator(".hits .chat-row", { hasText: "Hello Benjamin" }).waitFor();
+
+    const other = await unconfirmed(await open(), ben.id);
+    await go(other, room);
+    await go(ann.page, room);
+    await say(ann.page, "for confirmed devices");
+    await message(ben.page, "for confirmed devices").waitFor();
+    await other.getByText("The sender did not share this message with this device.").waitFor();
 
     await go(ben.page, room);
     await assertAccessible(ben.page);
