@@ -9,7 +9,7 @@ import { APP, assertAccessible, glance, test } from "./harness.js";
 
 /** Answers of the homeserver that belong to signing up, and to a network that is switched off. */
 const EXPECTED =
-    /status of 40[134]|ERR_INTERNET_DISCONNECTED|ERR_FAILED|fetch failed|Failed to fetch|\/members\?/;
+    /rror decrypting event|matrix_sdk_crypto|status of 40[134]|ERR_INTERNET_DISCONNECTED|ERR_FAILED|fetch failed|Failed to fetch|\/members\?/;
 /** A browser says what it does not run. */
 const NOT_RUN = /Content Security Policy/;
 
@@ -109,6 +109,21 @@ async function missesMuch(ann, ben, room) {
 }
 
 /**
+ * A device that is signed in, and that its owner has not confirmed: a homeserver can add such.
+ * @param {Opened} opened
+ * @param {string} id of its owner
+ */
+async function unconfirmed({ page }, id) {
+    const name = id.slice(1).split(":")[0] ?? "";
+    await page.goto(`${APP}/#/start/sign-in`);
+    await page.locator("#username").fill(name);
+    await page.locator("#password").fill(`pass phrase of ${name}`);
+    await page.getByRole("button", { name: "Sign in" }).first().click();
+    await page.getByRole("button", { name: "Later" }).click();
+    return page;
+}
+
+/**
  * Somebody who invites, and sends what no client would.
  * @param {Opened} opened
  * @param {string} invited
@@ -186,6 +201,13 @@ test("two strangers meet, write, answer, correct and send a photo, and nothing t
     await go(ann.page);
     await ann.page.getByLabel("Search chats and messages").fill("benjamin");
     await ann.page.locator(".hits .chat-row", { hasText: "Hello Benjamin" }).waitFor();
+
+    const other = await unconfirmed(await open(), ben.id);
+    await go(other, room);
+    await go(ann.page, room);
+    await say(ann.page, "for confirmed devices");
+    await message(ben.page, "for confirmed devices").waitFor();
+    await other.getByText("The sender did not share this message with this device.").waitFor();
 
     await go(ben.page, room);
     await assertAccessible(ben.page);

@@ -7,7 +7,10 @@ import {
 } from "matrix-js-sdk";
 import { isOurBot } from "../../kit/page.js";
 import { tidied, tidiedEvent } from "../../kit/untrusted.js";
-import { mustBeTrusted } from "./trust.js";
+import { areConfirmed, mustBeTrusted } from "./trust.js";
+
+const ALL = new AllDevicesIsolationMode(false);
+const CONFIRMED = new OnlySignedDevicesIsolationMode();
 
 const { makeReplaced } = MatrixEvent.prototype;
 /** An edit in clear, which a homeserver could write, changes nothing that was said encrypted. */
@@ -28,20 +31,26 @@ export function guard(client) {
         return (event) => mapper(tidiedEvent(event, Date.now()));
     };
     const crypto = /** @type {any} */ (client.getCrypto());
+    /** The SDK reads the mode before it waits for anything. @param {boolean} isConfirmed @param {() => Promise<any>} work */
+    const among = (isConfirmed, work) => {
+        crypto.setDeviceIsolationMode(isConfirmed ? CONFIRMED : ALL);
+        const begun = work();
+        crypto.setDeviceIsolationMode(ALL);
+        return begun;
+    };
     const decrypt = crypto.decryptEvent.bind(crypto);
     crypto.decryptEvent = async (/** @type {MatrixEvent} */ event) => {
         const isBot = isOurBot(event.getSender() ?? "");
-        // It is read before anything is waited for.
-        if (isBot) crypto.setDeviceIsolationMode(new OnlySignedDevicesIsolationMode());
-        const work = decrypt(event);
-        crypto.setDeviceIsolationMode(new AllDevicesIsolationMode(false));
-        const { clearEvent, ...rest } = await work;
+        const { clearEvent, ...rest } = await among(isBot, () => decrypt(event));
         return { ...rest, clearEvent: { ...clearEvent, content: tidied(clearEvent.content) } };
     };
     const encrypt = crypto.encryptEvent.bind(crypto);
     crypto.encryptEvent = async (/** @type {MatrixEvent} */ event, /** @type {any} */ room) => {
-        await encrypt(event, room);
-        await mustBeTrusted(client, room.roomId); // whose keys were asked for just now
+        try {
+            await among(await areConfirmed(client, room), () => encrypt(event, room));
+        } finally {
+            await mustBeTrusted(client, room.roomId); // whose keys were asked for just now
+        }
     };
     client.on(CryptoEvent.DevicesUpdated, (users) => {
         const bots = new Set(users.filter(isOurBot));

@@ -53,6 +53,22 @@ export async function mustBeTrusted(client, roomId) {
 }
 
 /**
+ * Whether all in a room have an identity, and this device is confirmed by its own: then no device
+ * gets the keys that its owner did not confirm. A homeserver can add others.
+ * @param {MatrixClient} client
+ * @param {import("matrix-js-sdk").Room} room
+ */
+export async function areConfirmed(client, room) {
+    const crypto = client.getCrypto();
+    const [user, device] = [client.getUserId() ?? "", client.getDeviceId() ?? ""];
+    const own = await crypto?.getDeviceVerificationStatus(user, device);
+    if (!own?.crossSigningVerified) return false;
+    const members = await room.getEncryptionTargetMembers();
+    const found = members.map(({ userId }) => crypto?.getUserVerificationStatus(userId));
+    return (await Promise.all(found)).every((one) => one?.known);
+}
+
+/**
  * Accepts the new identity of somebody.
  * @param {MatrixClient} client
  * @param {string} userId
