@@ -6,18 +6,20 @@ import contextlib
 import gc
 import importlib
 import os
+import shutil
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import services
+from tests.support import services, temporary
 from tests.support.long import LONG, is_long, many
 from tests.support.people import why_not_rust
 from tests.support.processes import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from xdist.remote import Producer
 
@@ -31,14 +33,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run what takes long too, with many seeds")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Tell the processes of tests what kind of run this is, before any test is collected."""
+    # Workers have the folder of who starts them.
+    if "TMPDIR" not in os.environ and (place := temporary.memory()) is not None:
+        folder = temporary.begin(place)
+        config.add_cleanup(lambda: _end(config, folder))
+        config.option.basetemp = config.option.basetemp or str(folder / "t")
     if config.getoption("long"):
         os.environ[LONG] = "1"
     # A slow or busy machine is no reason to fail.
     settings.register_profile(
         "veche",
-        max_examples=many(ordinary=40, long=100),
+        max_examples=many(ordinary=25, long=100),
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
         print_blob=True,
@@ -103,6 +111,13 @@ def pytest_runtest_makereport(
     if report.failed and (said := services.logs()):
         report.sections.append(("services", said))
     return report
+
+
+def _end(config: pytest.Config, folder: Path) -> None:
+    """Remove what is in memory; what a test that failed has left stays until the next run."""
+    session: pytest.Session | None = config.pluginmanager.get_plugin("session")
+    if session is None or not session.testsfailed:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _turn(item: pytest.Item) -> int:

@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 import segno
 
+from appservices.app.letter import letter
 from veche.protocol.errors import ConfigError, MalformedError, RefusedError, UnavailableError
 from veche.protocol.json_reader import read_json
-from veche.protocol.texts.catalogue import show_date_time
+from veche.protocol.texts.catalogue import LANGUAGES, show_date_time
 from veche.protocol.wire import mapping
 from veche.runtime.config import parse_duration, read_secret
 from veche.server.installed import add_config_option
@@ -53,7 +54,16 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--expires", default="14 d", metavar="TIME", help="how long it is good (default: 14 d)"
     )
     command.add_argument(
-        "--out", type=Path, metavar="FILE", help="the QR code as .svg or .png, to print it"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the QR code as .svg or .png, or a letter as .html, to print it",
+    )
+    command.add_argument(
+        "--letter", metavar="OFFICE", help="make a letter of the office with this name, for --out"
+    )
+    command.add_argument(
+        "--language", choices=LANGUAGES, default="en", help="of the letter (default: en)"
     )
     command.set_defaults(run=run_invite)
     command = subcommands.add_parser("key", help="make the key for app.push.vapid_key_path")
@@ -83,21 +93,25 @@ def run_invite(arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.uses <= USES_MAX:
         raise ConfigError(f"--uses should be a number from 1 to {USES_MAX}")
     lasts_ms = _lasting(arguments.expires)
-    if arguments.out is not None and arguments.out.suffix not in (".svg", ".png"):
-        raise ConfigError("--out should end with .svg or .png")
+    kinds = (".svg", ".png") if arguments.letter is None else (".html",)
+    if (arguments.out or arguments.letter) and getattr(arguments.out, "suffix", "") not in kinds:
+        raise ConfigError(f"--out should end with {' or '.join(kinds)}")
     config = config_of(arguments)
     origin, admin_token = _invites(config)
     until_ms = int(time.time() * 1000) + lasts_ms  # noqa: TID251 -- the clock of a command
     asked = {"uses_allowed": arguments.uses, "expiry_time": until_ms}
     token = _token(config.homeserver.url, admin_token, asked)
     link = f"{origin}/#invite={quote(token, safe='')}"
-    code = segno.make_qr(link, error="m")
     until = show_date_time(until_ms, "en", "UTC")
     sys.stdout.write(f"{token}\n{link}\ngood for {arguments.uses} until {until} UTC\n")
+    code = segno.make_qr(link, error="m")
     if arguments.out is None:
         code.terminal(sys.stdout, compact=True)
-    else:
+    elif arguments.letter is None:
         code.save(str(arguments.out), scale=8)
+    else:
+        sheet = letter(arguments.letter, link, until_ms, arguments.language)
+        arguments.out.write_text(sheet, encoding="utf-8")
     return 0
 
 

@@ -8,6 +8,7 @@ from appservices.app import store
 from appservices.app.config import DAY_MS, AppSection
 from appservices.app.examining import examine
 from appservices.app.routes import API, PUSH_API, PushRoutes, SiteRoutes
+from veche.messaging.service import Service
 from veche.protocol.errors import ConfigError
 from veche.runtime.database.migrate import MigrationSet
 from veche.server.spec import ServiceSpec
@@ -20,17 +21,13 @@ if TYPE_CHECKING:
     from appservices.app.config import PushSection
     from appservices.app.service import Gateway, SitePorts
     from veche.api.ports import PagePorts
-    from veche.messaging.jobs import JobHandler
-    from veche.messaging.service import BotAccount, Cleanup
-    from veche.protocol.inbound import Inbound, PageAct
-    from veche.runtime.database import Cursor
-    from veche.runtime.ports import Undelivered
+    from veche.messaging.service import Cleanup
 
 FAILING_MS: Final = 7 * DAY_MS
 """How long a browser is kept whose push service takes nothing."""
 
 
-class App:
+class App(Service):
     """The app's own service in a process that runs it.
 
     Attributes:
@@ -49,24 +46,6 @@ class App:
         self.public_url: str = ports.public_url or ""
         self.gateway = None if section.push is None else _gateway(ports, section.push)
 
-    @property
-    def bots(self) -> Sequence[BotAccount]:
-        """None."""
-        return ()
-
-    def receive(self, txn: Cursor, inbound: Inbound) -> None:
-        """Do nothing: there are no bots."""
-
-    def receive_page(self, txn: Cursor, act: PageAct) -> None:
-        """Do nothing: there are no bots."""
-
-    def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
-        """Do nothing: nothing is said."""
-
-    def job_handlers(self) -> Mapping[str, JobHandler]:
-        """Return none."""
-        return {}
-
     def housekeeping(self) -> Sequence[Cleanup]:
         """Say which browsers are forgotten, and when."""
         if self.section.push is None:
@@ -75,9 +54,6 @@ class App:
             ("app_unused", store.forget_unused, self.section.push.kept_ms),
             ("app_failing", store.forget_failing, FAILING_MS),
         )
-
-    async def started(self) -> None:
-        """Do nothing: nothing is left to do."""
 
 
 def _gateway(ports: SitePorts, section: PushSection) -> Gateway:

@@ -7,29 +7,25 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.widgets.config import WidgetsSection
 from appservices.widgets.routes import approvals, identity, keys, sessions
 from appservices.widgets.routes.pages import Facts, Pages
+from veche.messaging.service import Service
 from veche.protocol.texts.catalogue import Catalogue
 from veche.runtime.database.migrate import MigrationSet
 from veche.runtime.matrix.registration import PREFIX
 from veche.server.spec import ServiceSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from twisted.web.resource import IResource
 
     from veche.api.ports import PagePorts
-    from veche.messaging.jobs import JobHandler
-    from veche.messaging.service import BotAccount
-    from veche.protocol.inbound import Inbound, PageAct
-    from veche.runtime.database import Cursor
-    from veche.runtime.ports import Undelivered
 
 PACKAGE: Final = "appservices.widgets"
 WALLET_SERVICE: Final = "payments"
 """Service whose API the wallet asks."""
 
 
-class Widgets:
+class Widgets(Service):
     """The pages as a service: it has no bots, so nothing is said to it.
 
     Attributes:
@@ -38,27 +34,6 @@ class Widgets:
 
     def __init__(self, _ports: object, section: WidgetsSection) -> None:
         self.section = section
-
-    @property
-    def bots(self) -> Sequence[BotAccount]:
-        """None."""
-        return ()
-
-    def receive(self, txn: Cursor, inbound: Inbound) -> None:
-        """Nothing arrives: there are no bots."""
-
-    def receive_page(self, txn: Cursor, act: PageAct) -> None:
-        """Nothing arrives: there are no bots."""
-
-    def undelivered(self, txn: Cursor, undelivered: Undelivered) -> None:
-        """Nothing is sent."""
-
-    def job_handlers(self) -> Mapping[str, JobHandler]:
-        """None."""
-        return {}
-
-    async def started(self) -> None:
-        """Nothing is left to do."""
 
 
 def routes(ports: PagePorts, service: Any) -> Mapping[str, IResource]:

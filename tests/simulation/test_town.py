@@ -98,9 +98,14 @@ MISTAKES: dict[str, tuple[Any, Callable[..., Any]]] = {
     "_void": (Office, nothing_is_let_go),
     "_lease": (Mailroom, a_lease_is_never_over),
 }
+RARE = "_void"
+"""Found in few worlds, so that many are looked at."""
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, marks=[pytest.mark.long] if one == RARE else []) for one in MISTAKES],
+)
 def test_a_mistake_that_was_made_on_purpose_is_found(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from tests.support.catalogues import catalogue_problems
 from tests.support.customers import Customer
 from tests.support.example_feature import PACKAGE, write_feature
 from tests.support.postgres import session
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, TIMEOUT_S, Child, wait_until
 from tests.support.services import House, house
 from veche.messaging import jobs
 from veche.protocol.ids import EffectId
@@ -31,13 +31,7 @@ pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 KEY: Final = "org.example.permit"
 SECTION: Final = {"id": "lindenau", "name": {"en": "Parking in Lindenau"}}
 VECHE: Final = (sys.executable, "-m", "veche.cli.main")
-_AS_ON_THE_PAGE: Final = """
-export VECHE_CONFIG="$2"
-"$0" -m veche.cli.main config check || exit
-"$0" -m veche.cli.main db migrate || exit
-exec "$0" -m veche.cli.main run parking widgets
-"""
-PROGRAM: Final = ("/bin/sh", "-c", _AS_ON_THE_PAGE, sys.executable)
+PROGRAM: Final = (sys.executable, "-m", "tests.support.as_on_the_page")
 """Checks the configuration, makes the tables and runs the service, as the page says."""
 
 
@@ -64,7 +58,14 @@ class Site:
 
     def listed(self) -> str:
         """What the operator's command says."""
-        return output([*VECHE, "parking", "list", "-c", str(self.configuration)])
+        log = self.configuration.with_suffix(".listed")
+        log.unlink(missing_ok=True)
+        command = (*VECHE, "parking", "list", "-c", str(self.configuration))
+        child = Child(command, ROOT, log)
+        child.start()
+        wait_until(lambda: not child.is_running, TIMEOUT_S, "it does not end")
+        assert child.exit_code == 0, child.log()
+        return child.log()
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,7 @@ TALK: Final = (
 )
 
 
+@pytest.mark.long
 def test_a_person_of_another_server_gets_the_card_of_their_case_once(tmp_path: Path) -> None:
     with (
         house(tmp_path / "town", has_pages=Place(is_federated=True)) as town,

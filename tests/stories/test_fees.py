@@ -154,6 +154,7 @@ def check_seal(town: Town, pdf: bytes, path: Path) -> None:
     assert main(["verify", str(path), "--root", str(town.root), "--online"]) == 0
 
 
+@pytest.mark.long
 def test_who_is_refused_gets_the_fee_back(town: Town, alice: Applicant) -> None:
     number, case, question = alice.apply()
     alice.bank.person.reply(alice.bank.room, question.event_id, code_in(question))

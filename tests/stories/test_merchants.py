@@ -42,8 +42,9 @@ def test_wages_are_paid_once_each_though_the_bank_is_killed_in_the_middle(tmp_pa
             assert hook.status == 201, hook
             payout = _order(bank, shop)
             bank.house.kill()
-            # As if the minutes were over for which the killed process had it in its hands.
+            # As if the time were over for which the killed process had them in its hands.
             bank.rows("UPDATE runtime.errand SET due_at_ms = 0 RETURNING 1")
+            bank.rows("UPDATE runtime.webhook SET due_at_ms = 0 RETURNING 1")
             bank.house.start()
             wait_until(lambda: _state(shop, payout) == "done", WAIT_S, "it does not end")
             # One for each line, and one for the whole.

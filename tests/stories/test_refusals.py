@@ -30,6 +30,12 @@ pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 DEFINITIONS: Final = ROOT / "config" / "services"
 PHOTO_BYTES_MAX: Final = 1 << 20
 UNCHANGED: Final = "Nothing has changed."
+BAD_PHOTOS: Final[tuple[tuple[dict[str, object], str], ...]] = (
+    ({"info": {"mimetype": "image/jpeg", "size": PHOTO_BYTES_MAX + 1}}, "The most is 1 MB."),
+    ({"info": {"mimetype": "application/zip", "size": 100}}, "kind"),
+    ({"file": {"v": "v2", "url": "mxc://x/y"}}, "did not arrive whole"),
+)
+"""What is sent as a photo, and the words that refuse it."""
 
 
 def write_services(folder: Path) -> Path:
@@ -68,31 +74,72 @@ def at_review(applicant: Applicant) -> Applicant:
     return applicant
 
 
-def test_an_answer_to_a_replaced_question_is_late(strict: Town) -> None:
-    alice = strict.applicant()
-    old = alice.chat.expect("What do you need?")
-    alice.chat.say("menu")
-    alice.chat.expect("What do you need?")
-    alice.chat.answer(old, choice="birth-certificate-copy")
-
-    refusal = alice.chat.expect("This question").body
-    assert "This question is closed; your answer came too late." in refusal
-    assert UNCHANGED in refusal
-    assert "It takes at most" not in "".join(m.body for m in alice.chat.said())
-
-
-def test_an_edit_of_an_answer_changes_nothing(strict: Town) -> None:
+def test_what_does_not_count_at_the_menu_changes_nothing(strict: Town) -> None:
     alice = strict.applicant()
     question = alice.chat.expect("What do you need?")
     alice.chat.choose(question, "birth-certificate-copy")
-    intro = alice.chat.expect("It takes at most")
-    event = alice.chat.choose(intro, "menu")
-    alice.chat.expect("What do you need?")
+    event = alice.chat.choose(alice.chat.expect("It takes at most"), "menu")
+    old = alice.chat.expect("What do you need?")
+    is_edited_late(alice, event)
+    is_answered_late(alice, old)
+    is_written_in_clear(alice)
+    is_too_large(alice)
+    # Last, since this room is of no use any more.
+    is_heard_by_others(strict, alice, old)
+
+    said = [message.body for message in alice.chat.said()]
+    assert sum("It takes at most" in body for body in said) == 1
+    assert not any("1 of 4" in body for body in said)
+
+
+def is_edited_late(alice: Applicant, event: str) -> None:
+    """An edit of an answer changes nothing."""
     alice.person.edit(alice.chat.room, event, "1")
     alice.chat.say("status")
     alice.chat.expect("You have no open cases with this office.")
 
-    assert not any("1 of 4" in message.body for message in alice.chat.said())
+
+def is_answered_late(alice: Applicant, old: Message) -> None:
+    """The answer to a question that another one has replaced is late."""
+    alice.chat.say("menu")
+    alice.chat.expect("What do you need?")
+    alice.chat.answer(old, choice="birth-certificate-copy")
+    refusal = alice.chat.expect("This question").body
+    assert "This question is closed; your answer came too late." in refusal
+    assert UNCHANGED in refusal
+
+
+def is_written_in_clear(alice: Applicant) -> None:
+    """A message in clear in an encrypted room does not count."""
+    path = f"/_matrix/client/v3/rooms/{alice.chat.room}/send/m.room.message/{time.monotonic_ns()}"
+    plain = {"msgtype": "m.text", "body": "1"}
+    url = alice.person.url + path
+    answer = request("PUT", url, token=alice.person.access_token, body=plain)
+    assert answer.status == 200
+    warning = alice.chat.expect("Your message came without encryption")
+    assert "does not count" in warning.body
+
+
+def is_too_large(alice: Applicant) -> None:
+    """An event that is too large stops nothing."""
+    with pytest.raises(ClientError, match="TOO_LARGE"):
+        alice.chat.say("x" * 70 * 1024)
+    alice.chat.say("x" * 30 * 1024)
+    alice.chat.expect("I did not understand this")
+    alice.chat.say("help")
+    alice.chat.expect("You can write")
+
+
+def is_heard_by_others(town: Town, alice: Applicant, question: Message) -> None:
+    """Where others listen nothing is asked, and nobody is heard."""
+    mallory = town.house.person("mallory")
+    alice.person.invite(alice.chat.room, mallory.user_id)
+    [room] = mallory.accept_invites()
+    mallory.wait_for_member(room, OFFICE)
+    mallory.send_content(room, answered(question, "birth-certificate-copy"))
+    alice.chat.say("1")
+    warning = alice.chat.expect("Others are in this room.")
+    assert "with me alone" in warning.body
 
 
 def test_of_two_devices_that_press_at_once_one_counts(strict: Town) -> None:
@@ -117,6 +164,7 @@ def test_of_two_devices_that_press_at_once_one_counts(strict: Town) -> None:
     assert sum("1 of 4" in message.body for message in alice.chat.said()) == 1
 
 
+@pytest.mark.long
 def test_an_unverified_device_fills_in_but_does_not_submit(strict: Town) -> None:
     alice = at_review(strict.applicant(is_verified=False))
     alice.chat.say("submit")
@@ -126,11 +174,14 @@ def test_an_unverified_device_fills_in_but_does_not_submit(strict: Town) -> None
     assert not any("We have it." in message.body for message in alice.chat.said())
 
 
-def test_what_an_unverified_device_began_a_verified_one_submits(strict: Town) -> None:
-    alice = strict.applicant()
+def test_photos_that_cannot_be_taken_are_refused_and_a_verified_device_submits(
+    strict: Town,
+) -> None:
+    alice = at_review(strict.applicant())
+    photos_are_refused(alice)
+    whole_photo_is_taken_and_a_damaged_one_is_not(alice)
     with alice.person.new_device() as other:
         other.wait_for_member(alice.chat.room, OFFICE)
-        alice = at_review(alice)
         other.send(alice.chat.room, "submit")
         refusal = alice.chat.expect(UNCHANGED)
         told = other.wait_for(alice.chat.room, "confirm it in the settings of your client")
@@ -141,44 +192,18 @@ def test_what_an_unverified_device_began_a_verified_one_submits(strict: Town) ->
     assert number in case.said()[0].body
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        pytest.param(
-            {"info": {"mimetype": "image/jpeg", "size": PHOTO_BYTES_MAX + 1}},
-            "The most is 1 MB.",
-            id="too large",
-        ),
-        pytest.param(
-            {"info": {"mimetype": "application/zip", "size": 100}},
-            "kind",
-            marks=pytest.mark.long,
-            id="of another kind",
-        ),
-        pytest.param(
-            {"file": {"v": "v2", "url": "mxc://x/y"}},
-            "did not arrive whole",
-            marks=pytest.mark.long,
-            id="without its key",
-        ),
-    ],
-)
-def test_a_photo_that_cannot_be_taken_is_refused(
-    strict: Town, content: dict[str, object], words: str
-) -> None:
-    alice = at_review(strict.applicant())
+def photos_are_refused(alice: Applicant) -> None:
+    """The question for the photo stays open while what comes cannot be taken."""
     alice.chat.say("4")
     alice.chat.expect("4 of 4")
-    alice.person.send_file(alice.chat.room, "old.jpg", b"data", "image/jpeg", content=content)
-    refusal = alice.chat.expect("A photo of an older copy, if you have one: ")
+    for content, words in BAD_PHOTOS:
+        alice.person.send_file(alice.chat.room, "old.jpg", b"data", "image/jpeg", content=content)
+        refusal = alice.chat.expect("A photo of an older copy, if you have one: ")
+        assert words in refusal.body
 
-    assert words in refusal.body
 
-
-def test_a_photo_that_arrived_damaged_is_sent_again(strict: Town) -> None:
-    alice = at_review(strict.applicant())
-    alice.chat.say("4")
-    alice.chat.expect("4 of 4")
+def whole_photo_is_taken_and_a_damaged_one_is_not(alice: Applicant) -> None:
+    """A photo that arrived damaged is to be sent again."""
     image = b"\xff\xd8\xff\xe0 a photo"
     event = alice.person.send_file(alice.chat.room, "whole.jpg", image, "image/jpeg")
     alice.chat.expect("whole.jpg")
@@ -189,21 +214,10 @@ def test_a_photo_that_arrived_damaged_is_sent_again(strict: Town) -> None:
     more = {"file": damaged}
     alice.person.send_file(alice.chat.room, "damaged.jpg", image, "image/jpeg", content=more)
     refusal = alice.chat.expect("The file arrived damaged")
-
     assert "Please send it again." in refusal.body
     assert "damaged.jpg" not in "".join(m.body for m in alice.chat.said())
-
-
-def test_an_event_that_is_too_large_stops_nothing(strict: Town) -> None:
-    alice = strict.applicant()
-    alice.chat.expect("What do you need?")
-    with pytest.raises(ClientError, match="TOO_LARGE"):
-        alice.chat.say("x" * 70 * 1024)
-    alice.chat.say("x" * 30 * 1024)
-    alice.chat.expect("I did not understand this")
-    alice.chat.say("help")
-
-    alice.chat.expect("You can write")
+    alice.chat.say("skip")
+    alice.chat.expect("whole.jpg")
 
 
 def test_a_room_without_encryption_gets_no_service(strict: Town) -> None:
@@ -215,32 +229,3 @@ def test_a_room_without_encryption_gets_no_service(strict: Town) -> None:
 
     assert "Copy of a birth certificate" in warning.body
     assert "with encryption on" in warning.body
-
-
-def test_a_message_in_clear_in_an_encrypted_room_does_not_count(strict: Town) -> None:
-    alice = strict.applicant()
-    alice.chat.expect("What do you need?")
-    path = f"/_matrix/client/v3/rooms/{alice.chat.room}/send/m.room.message/{time.monotonic_ns()}"
-    plain = {"msgtype": "m.text", "body": "1"}
-    url = alice.person.url + path
-    answer = request("PUT", url, token=alice.person.access_token, body=plain)
-    warning = alice.chat.expect("Your message came without encryption")
-
-    assert answer.status == 200
-    assert "does not count" in warning.body
-    assert not any("It takes at most" in message.body for message in alice.chat.said())
-
-
-def test_where_others_listen_nothing_is_asked_and_nobody_is_heard(strict: Town) -> None:
-    alice = strict.applicant()
-    question = alice.chat.expect("What do you need?")
-    mallory = strict.house.person("mallory")
-    alice.person.invite(alice.chat.room, mallory.user_id)
-    [room] = mallory.accept_invites()
-    mallory.wait_for_member(room, OFFICE)
-    mallory.send_content(room, answered(question, "birth-certificate-copy"))
-    alice.chat.say("1")
-    warning = alice.chat.expect("Others are in this room.")
-
-    assert "with me alone" in warning.body
-    assert not any("It takes at most" in message.body for message in alice.chat.said())

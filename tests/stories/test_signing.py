@@ -90,6 +90,7 @@ def test_two_people_sign_a_lease(town: Town, persons: dict[str, Signatory]) -> N
     assert [one.name for one in report.signers] == ["alice", "bob"]
 
 
+@pytest.mark.long
 def test_two_of_three_are_enough(town: Town, persons: dict[str, Signatory]) -> None:
     alice, bob, carol = (persons[name] for name in ("alice", "bob", "carol"))
     send(alice, "2 of me, bob, carol", "Resolution 7")

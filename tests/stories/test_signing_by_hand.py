@@ -26,6 +26,7 @@ _LINK: Final = re.compile(r"(http\S+)/sign#tablet=(\w+)&x=([\w-]+)&k=")
 NAME: Final = [[100, 200, 200, 60, 300, 220, 420, 80], [500, 150, 620, 150]]
 
 
+@pytest.mark.long
 def test_a_tenant_without_a_phone_signs_by_hand_before_the_clerk(tmp_path: Path) -> None:
     with in_town(tmp_path) as town:
         carol = town.signatory("carol")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 
+@pytest.mark.long
 def test_a_strict_client_gets_a_certificate(town: Town, desk: Desk) -> None:
     alice = town.applicant(kind=Kind.RUST)
     number, case = alice.apply()

@@ -16,7 +16,7 @@ from veche.protocol.prompts import PROMPT_KEY
 
 if TYPE_CHECKING:
     from tests.support.people import Person
-    from tests.support.people.person import Message
+    from tests.support.people.message import Message
     from tests.support.services import House
 
 UNAVAILABLE: Final = 503

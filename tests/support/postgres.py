@@ -24,9 +24,10 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg2
 from psycopg2 import sql
-from psycopg2.extensions import make_dsn
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from tests.support.processes import ROOT, wait_until
+from tests.support.temporary import memory, shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from veche.runtime.database.migrate import MigrationSet
 
 START_S_MAX: Final = 180
-MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- a file system in memory, where Linux has it
-MEMORY_BYTES_MIN: Final = 12 * 2**30
-"""Of the machine and of that file system, for the server's files, some 2 GiB, to be there."""
 FOR_SYNAPSE: Final = " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
 _numbers = itertools.count(1)
 _idle: Final[dict[str, dict[object, list[Any]]]] = {}
@@ -54,6 +52,18 @@ def database(*sets: MigrationSet) -> Iterator[str]:
     template = _template(sets) if sets else "template0"
     with _created(template) as dsn:
         yield dsn
+
+
+def kept_database(*sets: MigrationSet) -> str:
+    """Connection string of a database that is there until the server ends, to make copies of."""
+    return _create(_template(sets))
+
+
+@contextmanager
+def copy_of(dsn: str) -> Iterator[str]:
+    """Connection string of a copy of a database that nobody uses now; dropped at the end."""
+    with _created(parse_dsn(dsn)["dbname"]) as copy:
+        yield copy
 
 
 @contextmanager
@@ -148,22 +158,25 @@ def waiting_count(dsn: str) -> int:
 
 @contextmanager
 def _created(template: str, options: str = "") -> Iterator[str]:
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    with _administration() as txn:
-        # A copy of the files costs a third less CPU than one by the write-ahead log.
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY" + options)
-        txn.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
-    dsn = _dsn_of(name)
+    dsn = _create(template, options)
     _idle[dsn] = {}
     try:
         yield dsn
     finally:
         for connection in itertools.chain.from_iterable(_idle.pop(dsn).values()):
             connection.close()
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         with _administration() as txn:
-            txn.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            txn.execute(drop.format(sql.Identifier(parse_dsn(dsn)["dbname"])))
+
+
+def _create(template: str, options: str = "") -> str:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with _administration() as txn:
+        # A copy of the files costs a third less CPU than one by the write-ahead log.
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY" + options)
+        txn.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+    return _dsn_of(name)
 
 
 @functools.cache
@@ -266,12 +279,7 @@ def _place() -> Path:
     A database has a thousand files and is gone a second later: ext4 looks long for a place for the
     next ones, since it does not take those of files just removed.
     """
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with contextlib.suppress(OSError):
-        there = os.statvfs(MEMORY)
-        if min(memory_bytes, there.f_frsize * there.f_blocks) >= MEMORY_BYTES_MIN:
-            return MEMORY
-    return Path(tempfile.gettempdir())
+    return memory() or shared_folder()
 
 
 def _locked(folder: Path) -> IO[str]:

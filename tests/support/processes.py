@@ -11,7 +11,6 @@ import os
 import random
 import socket
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from tests.support import fork_server
+from tests.support.temporary import shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,7 +77,7 @@ def _take_port(port: int) -> bool:
 @functools.cache
 def _ports_lock() -> IO[bytes]:
     # One file, never closed: closing any file of it would give all locks back.
-    path = Path(tempfile.gettempdir()) / f"veche-ports-{os.getuid()}.lock"
+    path = shared_folder() / f"veche-ports-{os.getuid()}.lock"
     return path.open("ab")
 
 

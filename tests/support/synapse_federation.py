@@ -53,10 +53,13 @@ def federation_settings(folder: Path, client: int, federation: int) -> dict[str,
         federation: Port of its name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _write_certificate(folder)
+    write_certificate(folder)
     return {
         "send_federation": True,
-        "listeners": [_listener(client, "client"), _listener(federation, "federation")],
+        "listeners": [
+            listener(client, "client"),
+            listener(federation, "federation", is_secure=True),
+        ],
         "tls_certificate_path": str(folder / "tls.crt"),
         "tls_private_key_path": str(folder / "tls.key"),
         "federation_verify_certificates": False,
@@ -66,17 +69,19 @@ def federation_settings(folder: Path, client: int, federation: int) -> dict[str,
     }
 
 
-def _listener(port: int, resource: str) -> dict[str, Any]:
+def listener(port: int, resource: str, *, is_secure: bool = False) -> dict[str, Any]:
+    """An entry of Synapse's ``listeners``, on the loopback address."""
     return {
         "port": port,
         "bind_addresses": ["127.0.0.1"],
         "type": "http",
-        "tls": resource == "federation",
+        "tls": is_secure,
         "resources": [{"names": [resource], "compress": False}],
     }
 
 
-def _write_certificate(folder: Path) -> None:
+def write_certificate(folder: Path) -> None:
+    """Write ``tls.crt`` and ``tls.key`` of a server at ``localhost``."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]

@@ -159,6 +159,7 @@ export function theCase(more = {}) {
         prompts: [],
         form: null,
         draft: {},
+        takes_files: false,
         commands: [
             { command: "human", label: "asks a human being", takes_text: true },
             { command: "why", label: "why", takes_text: false },
@@ -241,6 +242,8 @@ export class AgencyFake {
         this.lost = new Set();
         /** @type {(heard: Heard) => void} called for each act, to let the case go on */
         this.acted = () => {};
+        /** @type {Promise<void>} files wait for it */
+        this._held = Promise.resolve();
         this._version = 1;
         /** @type {Set<() => void>} */
         this._waiting = new Set();
@@ -263,6 +266,11 @@ export class AgencyFake {
         for (const wake of [...this._waiting]) wake();
     }
 
+    /** Whether files that come from now on are never answered. @param {boolean} isHeld */
+    hold(isHeld) {
+        this._held = isHeld ? new Promise(() => {}) : Promise.resolve();
+    }
+
     /** @param {string} method @param {string} path @param {number} status @param {Record<string, unknown>} body */
     refuse(method, path, status, body) {
         this.refusals.set(`${method} ${path}`, { status, body });
@@ -278,12 +286,14 @@ export class AgencyFake {
         const request = route.request();
         const url = new URL(request.url());
         const path = url.pathname.replace("/_veche", "");
-        const body = request.postDataJSON();
+        const isFile = path.endsWith("/files");
+        const body = isFile ? request.postDataBuffer() : request.postDataJSON();
         const key = request.headers()["idempotency-key"];
         const heard = { method: request.method(), path, query: url.searchParams, body, key };
         const name = `${heard.method} ${path}`;
         if (this.lost.has(name)) return void route.abort("connectionfailed");
         this.heard.push(heard);
+        if (isFile) await this._held;
         const refusal = this.refusals.get(name);
         if (refusal) return void route.fulfill({ status: refusal.status, json: refusal.body });
         const after = url.searchParams.get("after");
@@ -321,7 +331,7 @@ export class AgencyFake {
         this.acted(heard);
         if (path === "/agency/v1/cases") return { case: this.case.case, is_chat_new: false };
         if (path.endsWith("/draft")) return this._keep(heard.body.values);
-        if (path.endsWith("/answers") || path.endsWith("/commands"))
+        if (/\/(answers|commands|files)$/.test(path))
             return { outcome: "done", version: String(this._version) };
         return {};
     }

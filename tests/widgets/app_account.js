@@ -5,7 +5,11 @@ import { APP } from "./control.js";
  * What the Matrix SDK's requests are answered for a new account, and what it says of its keys.
  * A browser notes them; none is a fault.
  */
-export const USUAL = [/the server responded with a status of (401|404)/, /matrix_sdk_crypto/];
+export const USUAL = [
+    /the server responded with a status of (401|404)/,
+    /matrix_sdk_crypto/,
+    /^\{\} .*matrix-js-sdk/, // an error, as Firefox shows it
+];
 
 /** @param {import("playwright-core").Page} page @returns {Promise<string>} where the app's files are */
 export const filesOf = (page) =>

@@ -18,6 +18,7 @@ test("a stranger with the printed address alone gets an encrypted answer of an o
     for (const usual of [...USUAL, /status of 400/]) expect(usual); // 400: a name that is taken
     const { page } = await open(PHONE);
     const door = new DoorPage(page);
+    const linked = page.waitForRequest(/\/sessions\/v1\/link$/);
     await door.visit();
     await page.getByRole("heading", { name: "Offices" }).waitFor();
     await look(page, "app-town");
@@ -62,6 +63,7 @@ test("a stranger with the printed address alone gets an encrypted answer of an o
     assert.ok(door.taps <= TAPS_TO_ANSWER_MAX, `${door.taps} taps`);
     const talk = await page.locator("app-chats").innerText();
     assert.doesNotMatch(talk, /signin|Signed in/, "the app's own business with the bot");
+    assert.equal((await linked).postDataJSON().language, "en", "no bot asks for it");
 
     await door.visit("#/home");
     await page.getByText("Answer the questions and submit.").waitFor();
@@ -91,9 +93,7 @@ test("the key of the device needs no code, its page leads back, and it pays", as
     await keys.getByRole("button", { name: "Make the key" }).click();
     await keys.getByText("This device has its key now").waitFor();
     assert.ok(keys.url().startsWith(BASE));
-    const closing = keys.waitForEvent("close");
-    await keys.getByRole("button", { name: "Back to Veche" }).click();
-    await closing;
+    await new DoorPage(keys).leave();
 
     await pays(context, page);
     if (IS_LONG) await twoTabs(context, page);
@@ -211,7 +211,7 @@ async function pays(context, page) {
     await door.tap(page.getByRole("button", { name: "Approve with my key" }));
     const approve = new DoorPage(await opening);
     await approve.tap(approve.page.getByRole("button", { name: "Pay 1.50 EUR" }));
-    await approve.tap(approve.page.getByRole("button", { name: "Back to Veche" }));
+    await approve.leave();
     await page.getByText("paid", { exact: true }).waitFor();
     await page.getByText("Number", { exact: true }).waitFor();
     const taps = door.taps + approve.taps;

@@ -6,8 +6,8 @@ const packages = createRequire(new URL("../../appservices/widgets/package.json",
 /** @type {{encodeQR: typeof import("qr").encodeQR}} */
 const { encodeQR } = packages("qr");
 
-const WIDTH = 640;
-const HEIGHT = 480;
+export const WIDTH = 640;
+export const HEIGHT = 480;
 const FRAMES = 5;
 const DOTS = 5;
 const WHITE = 235;
@@ -30,6 +30,14 @@ export async function film(file, text) {
                 const at = ((top ?? 0) + y * DOTS + line) * WIDTH + (left ?? 0) + x * DOTS;
                 light.fill(BLACK, at, at + DOTS);
             }
+    await filmOf(file, light);
+}
+
+/**
+ * @param {string} file where the film is written, ending in .y4m
+ * @param {Uint8Array} light the brightness of each dot, row by row
+ */
+export async function filmOf(file, light) {
     const colour = Buffer.alloc((WIDTH * HEIGHT) / 2, GREY);
     const frame = Buffer.concat([Buffer.from("FRAME\n"), light, colour]);
     const head = Buffer.from(`YUV4MPEG2 W${WIDTH} H${HEIGHT} F5:1 Ip A1:1 C420jpeg\n`);

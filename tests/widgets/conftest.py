@@ -1,13 +1,14 @@
 """Browser tests as tests of pytest: each ``test("a claim", …)`` of a ``*.test.js`` is one.
 
 All files of a worker are played by one process of Node, with one browser (``driver.js``). What a
-file needs, a line at its top says: ``// stage: pages`` (the pages alone), ``// stage: receipts``
-(with a file of receipts), ``// stage: large`` (with the largest files), ``// stage: signing``
-(with a session to sign), ``// stage: house`` (Synapse, the services, persons with clients; ``ask``
-of harness.js speaks with them), ``// stage: bank`` (the same with a bank instead of the office) or
-``// stage: up`` (what ``veche up`` starts). The first file that needs a stage starts it, and the
-worker keeps it for the others: persons are new in each file. A line ``// long`` right above a test
-leaves it to ``./run test --long``, where ``process.env.VECHE_LONG`` is 1.
+file needs, a line at its top says: ``// stage: pages`` (the pages alone), ``// stage: app`` (with
+the app), ``// stage: receipts`` (with a file of receipts), ``// stage: large`` (with the largest
+files), ``// stage: signing`` (with a session to sign), ``// stage: house`` (Synapse, the services,
+persons with clients; ``ask`` of harness.js speaks with them), ``// stage: bank`` (the same with a
+bank instead of the office) or ``// stage: up`` (what ``veche up`` starts). The first file that
+needs a stage starts it, and the worker keeps it for the others: persons are new in each file. A
+line ``// long`` right above a test leaves it to ``./run test --long``, where
+``process.env.VECHE_LONG`` is 1.
 """
 
 from __future__ import annotations

@@ -157,14 +157,15 @@ test("what the service refuses is told at its field, and nothing typed is lost",
     assert.equal(await one.field("Name").inputValue(), "A");
 });
 
-test("files are for the chat, and unknown kinds say where they are answered", async ({ open }) => {
+test("unknown kinds say where they are answered, and a photo of the chat answers too", async ({
+    open,
+}) => {
     const opened = await open();
     const fields = [
         field({ id: "old", kind: "photo", label: "Photo", required: true }),
         field({ id: "new", kind: "hologram", label: "Hologram" }),
     ];
     const { fake, one } = await formOf(opened, fields);
-    await one.form.getByText("Please send the photo in the chat").waitFor();
     await one.form.getByText("can't be answered on this page").waitFor();
     await one.send.click();
     await one.error("old").waitFor();
@@ -172,6 +173,78 @@ test("files are for the chat, and unknown kinds say where they are answered", as
     await one.form.getByText("copy.jpg (0.3 MB)").waitFor();
 
     await one.error("old").waitFor({ state: "detached" });
+});
+
+const PHOTO = { name: "copy.jpg", mimeType: "image/jpeg", buffer: Buffer.from([255, 216, 255, 1]) };
+const FILES = `/agency/v1/cases/${CASE}/files`;
+
+test("a photo is sent on the page, with its progress, and what is typed beside it stays", async ({
+    open,
+    expect,
+}) => {
+    expect(/Failed to load resource/);
+    const opened = await open();
+    const fields = [
+        field({ id: "name", kind: "text", label: "Name", required: true }),
+        field({ id: "old", kind: "photo", label: "Photo", required: true, bytes_max: 1 << 20 }),
+    ];
+    const { fake, one } = await formOf(opened, fields);
+    const choose = one.form.getByLabel("Choose a photo");
+    assert.match((await choose.getAttribute("accept")) ?? "", /^image\/jpeg,/);
+    assert.equal(await one.form.locator("[capture=environment]").count(), 1);
+    await one.field("Name").fill("Anna");
+    await choose.setInputFiles({ ...PHOTO, buffer: Buffer.alloc((1 << 20) + 1) });
+    await one.form.getByText("This file is too large. The most is 1 MB.").waitFor();
+    await choose.setInputFiles({ ...PHOTO, name: "a.txt", mimeType: "text/plain" });
+    await one.form.getByText("This kind of file can't be used here.").waitFor();
+    assert.equal(fake.of("POST", /files$/).length, 0);
+
+    const errors = [{ field: "old", error: "The file arrived damaged.", code: "file_damaged" }];
+    fake.refuse("POST", FILES, 400, { errcode: "ORG.VECHE.FORM", error: "Not right.", errors });
+    await choose.setInputFiles(PHOTO);
+    await one.form.getByText("The file arrived damaged.").waitFor();
+    fake.refusals.clear();
+    fake.lost.add(`POST ${FILES}`);
+    await choose.setInputFiles(PHOTO);
+    await one.form.getByText("The file was not sent").waitFor();
+    fake.lost.clear();
+    fake.hold(true);
+    await choose.setInputFiles(PHOTO);
+    await one.form.getByRole("progressbar").waitFor();
+    await one.form.getByRole("button", { name: "Stop" }).click();
+    await choose.waitFor();
+    fake.hold(false);
+    fake.acted = ({ path }) => {
+        if (path.endsWith("/files"))
+            fake.change({ ...fake.case, draft: { old: "copy.jpg (0.3 MB)" } });
+    };
+    await choose.setInputFiles(PHOTO);
+    await one.form.getByText("copy.jpg (0.3 MB)").waitFor();
+
+    const sent = fake.of("POST", /files$/).at(-1);
+    assert.deepEqual(sent?.body, PHOTO.buffer);
+    assert.deepEqual(
+        ["field", "name", "mimetype"].map((name) => sent?.query.get(name)),
+        ["old", "copy.jpg", "image/jpeg"],
+    );
+    assert.equal(await one.field("Name").inputValue(), "Anna");
+    await look(opened.page, "form-photo");
+    await one.send.click();
+    await until(() => fake.of("POST", /answers$/).length === 1, "no answer");
+    assert.deepEqual(fake.of("POST", /answers$/)[0]?.body.data, { name: "Anna" });
+});
+
+test("a file is added to a case that is with the office", async ({ open }) => {
+    const opened = await open();
+    const fake = new AgencyFake();
+    fake.case = { ...fake.case, takes_files: true };
+    await fake.serve(opened);
+    const one = new CasePage(opened.page);
+    await one.visit(CASE);
+    await opened.page.getByLabel("Choose a file").setInputFiles(PHOTO);
+    await opened.page.getByText("Sent: copy.jpg").waitFor();
+
+    assert.equal(fake.of("POST", /files$/)[0]?.query.get("field"), "");
 });
 
 test("a form of every kind looks well", async ({ open }) => {

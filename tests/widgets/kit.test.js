@@ -119,6 +119,7 @@ test("a page says how long a new key waits here, and one person has one colour",
         const { problem } = await at("/sign/parts.js");
         const { NoKeyError } = await at("/sign/signing.js");
         const { colourOf, mark } = await at("/kit/marks.js");
+        const { t } = await at("/kit/i18n.js");
         const { render } = await at("/lit-html.js").catch(() => import("lit"));
         /** @param {unknown} what */
         const drawn = (what) => {
@@ -133,12 +134,14 @@ test("a page says how long a new key waits here, and one person has one colour",
             said: said.map((one) => one.textContent ?? ""),
             colours: alice.map((one) => one.querySelector(".mark")?.className ?? ""),
             colour: colourOf("@alice:a.test"),
+            turned: t("{a}, {b}.", { a: ["שרה 5", "Anna"], b: "evil\u2069\u202eabc" }),
         };
     });
     const [none, one, many] = found.said;
     assert.doesNotMatch(none ?? "x hour", /hour/);
     assert.match(one ?? "", /after 1 hour:/);
     assert.match(many ?? "", /after 30 hours:/);
+    assert.equal(found.turned, "\u2068שרה 5\u2069, Anna, evilabc.");
     assert.deepEqual([...new Set(found.colours)], [`mark ${found.colour}`]);
 });
 

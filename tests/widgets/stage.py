@@ -31,7 +31,7 @@ from tests.widgets.up_commands import UP_COMMANDS, Newcomer
 from veche.server import demo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -97,11 +97,13 @@ def pages_alone(folder: Path) -> Iterator[Stage]:
 
 
 @contextmanager
-def pages(folder: Path, service_port: int | None = None) -> Iterator[dict[str, str]]:
+def pages(
+    folder: Path, service_port: int | None = None, more: Sequence[str] = ()
+) -> Iterator[dict[str, str]]:
     """The pages; behind them the service at a port, or none."""
     (port,) = free_ports(1)
     ports = [str(port)] if service_port is None else [str(port), str(service_port)]
-    command = (sys.executable, "-m", "tests.support.page_server", *ports)
+    command = (sys.executable, "-m", "tests.support.page_server", *ports, *more)
     child = Child(command, ROOT, folder / "pages.log")
     child.start()
     try:
@@ -110,6 +112,14 @@ def pages(folder: Path, service_port: int | None = None) -> Iterator[dict[str, s
         yield {"VECHE_PAGES": f"http://localhost:{port}"}
     finally:
         child.stop()
+
+
+@contextmanager
+def app(folder: Path) -> Iterator[Stage]:
+    """The pages and the app, and nothing behind them."""
+    (port,) = free_ports(1)
+    with pages(folder, more=["--app", str(port)]) as environment:
+        yield Stage({**environment, "VECHE_APP": f"http://localhost:{port}"})
 
 
 @contextmanager
@@ -267,6 +277,7 @@ def _answers(port: int) -> bool:
 
 STAGES: Final[Mapping[str, Callable[[Path], AbstractContextManager[Stage]]]] = {
     "pages": pages_alone,
+    "app": app,
     "receipts": receipts,
     "large": large,
     "signing": signing,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -11,11 +14,15 @@ from appservices.agency import demo as office_demo
 from appservices.payments import demo as payments_demo
 from appservices.widgets.core.documents import PATHS
 from tests.stories.office import Applicant, Room, Way
-from tests.support.people import Person
+from tests.support.calls import request
+from tests.support.people import PASSWORD, Person, why_not_rust
+from tests.support.single_sign_on import PROVIDER, homeserver_elsewhere
 from tests.widgets import commands
 from veche.server import demo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.support.people import Message
     from tests.widgets.commands import Command
 
@@ -35,6 +42,8 @@ class Newcomer:
     printed: str
     _visitors: dict[str, Applicant] = attrs.field(factory=dict)
     _payments: dict[str, Room] = attrs.field(factory=dict)
+    partners: dict[str, Person] = attrs.field(factory=dict)
+    stack: ExitStack = attrs.field(factory=ExitStack)
 
     @property
     def pages_url(self) -> str:
@@ -69,10 +78,33 @@ class Newcomer:
         self.visitor(name)
         return self._payments[name]
 
+    def partner(self, kind: str, user: str, password: str) -> Person:
+        """A client of somebody else in a process of its own, of an account that exists.
+
+        Its device is signed where it is the first one of the account.
+        """
+        url = self._address("Homeserver")
+        person = Person.start(kind, url, user, password, is_verified=password == PASSWORD)
+        self.partners[user] = person
+        return person
+
+    def register(self, name: str) -> str:
+        """A new account, as anybody makes one here; its id."""
+        url = self._address("Homeserver") + "/_matrix/client/v3/register"
+        wanted = {"username": name, "password": PASSWORD, "inhibit_login": True}
+        begun = request("POST", url, body=wanted)
+        auth = {"type": "m.login.dummy", "session": begun.body["session"]}
+        made = request("POST", url, body={**wanted, "auth": auth})
+        assert made.status == 200, made
+        return str(made.body["user_id"])
+
     def end(self) -> None:
         """End the clients."""
         for one in self._visitors.values():
             one.person.stop()
+        for person in self.partners.values():
+            person.stop()
+        self.stack.close()
 
     def _address(self, label: str) -> str:
         found: str = dict(_ADDRESS.findall(self.printed))[label]
@@ -105,9 +137,75 @@ def _told_by_bank(stand: Newcomer, name: str, text: str) -> Message:
     return chat.person.wait_for(chat.room, is_it)
 
 
+def partner(stand: Newcomer, **arguments: Any) -> Any:
+    """A new person ``name`` with a client of somebody else: ``{id, kind}``.
+
+    With the Rust SDK where the machine has it, or with ``kind``.
+    """
+    kind = arguments.get("kind") or ("nio" if why_not_rust() else "rust")
+    person = stand.partner(kind, stand.register(arguments["name"]), PASSWORD)
+    return {"id": person.user_id, "kind": kind}
+
+
+def device(stand: Newcomer, **arguments: Any) -> Any:
+    """Another device of a ``person`` with a ``password``, of matrix-nio: ``{device}``."""
+    person = stand.partner("nio", arguments["person"], arguments["password"])
+    return {"device": person.device_id}
+
+
+def join(stand: Newcomer, **arguments: Any) -> Any:
+    """A ``person`` of ``partner`` accepts the invitations that come."""
+    stand.partners[arguments["person"]].accept_invites()
+
+
+def say(stand: Newcomer, **arguments: Any) -> Any:
+    """A ``person`` of ``partner`` writes a ``text`` into a ``room``."""
+    stand.partners[arguments["person"]].send(arguments["room"], arguments["text"])
+
+
+def reads(stand: Newcomer, **arguments: Any) -> Any:
+    """What a ``person`` of ``partner`` reads next in a ``room``, with a ``text``."""
+    message = stand.partners[arguments["person"]].wait_for(arguments["room"], arguments["text"])
+    return {"body": message.body, "is_encrypted": message.is_encrypted}
+
+
+def verification(stand: Newcomer, **arguments: Any) -> Any:
+    """A ``person`` of ``partner`` does a ``step``: ``ask`` or ``answer`` a ``user``, ``emoji``.
+
+    ``answer_falsely`` lets the comparison fail,
+    ``begin`` shows the emoji and begins the comparison, ``confirm`` says that they are the same,
+    ``verified`` waits until the client takes the user for verified.
+    """
+    person, user = stand.partners[arguments["person"]], arguments.get("user", "")
+    steps: dict[str, Callable[[], object]] = {
+        "ask": lambda: person.ask_verification(user),
+        "answer": lambda: person.answer_verification(user),
+        "answer_falsely": lambda: person.answer_verification(user, is_faulty=True),
+        "begin": lambda: person.emoji(is_starting=True),
+        "emoji": person.emoji,
+        "confirm": person.confirm_emoji,
+        "verified": lambda: person.wait_for_verified(user),
+    }
+    return steps[arguments["step"]]()
+
+
+def elsewhere(stand: Newcomer, **arguments: Any) -> Any:  # noqa: ARG001 -- of the protocol
+    """A homeserver in another town, with single sign-on alone: ``{address, provider}``."""
+    folder = Path(stand.stack.enter_context(TemporaryDirectory(prefix="veche-elsewhere-")))
+    address = stand.stack.enter_context(homeserver_elsewhere(folder))
+    return {"address": address, "provider": PROVIDER}
+
+
 UP_COMMANDS: Final[dict[str, Command]] = {
     "paths": paths,
     "told_by_bank": told_by_bank,
     "code": code,
+    "partner": partner,
+    "device": device,
+    "elsewhere": elsewhere,
+    "join": join,
+    "say": say,
+    "reads": reads,
+    "verification": verification,
     **{name: commands.COMMANDS[name] for name in ("sign_in", "follow_case")},
 }

@@ -24,6 +24,7 @@ from veche.bots.receiving import (
     log_undelivered,
     page_commands,
     receive,
+    unconfirmed,
     why_ignored,
 )
 from veche.bots.staff_words import commit_words
@@ -57,5 +58,6 @@ __all__ = [
     "page_commands",
     "receive",
     "refuse",
+    "unconfirmed",
     "why_ignored",
 ]

@@ -12,6 +12,8 @@ from veche.chat.attention import came_in_clear, is_edit, is_said
 from veche.chat.sending import MEMBER
 from veche.messaging import jobs
 from veche.protocol.commands import language_named
+from veche.protocol.inbound import DeviceStanding
+from veche.protocol.refusals import RefusalReason, refusal_text
 from veche.protocol.talk import clear_doc, edit_doc, language_doc, languages_line
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _GONE: Final = frozenset({"leave", "ban"})
+
+_WITHHELD: Final = frozenset({DeviceStanding.UNKNOWN, DeviceStanding.UNSIGNED, DeviceStanding.LATE})
+"""Devices that read nothing of ours: a homeserver can add such ones to an account."""
 
 C = TypeVar("C", bound=Conversation[Any])
 C_contra = TypeVar("C_contra", bound=Conversation[Any], contravariant=True)
@@ -103,7 +108,16 @@ def doubt(
     """
     if not scene.is_private(inbound.room_id, inbound.sender):
         return private_doc(scene.localizer(inbound.sender))
-    return why_ignored(scene, inbound)
+    return why_ignored(scene, inbound) or unconfirmed(scene, inbound)
+
+
+def unconfirmed(scene: Conversation[Any], inbound: Inbound) -> Doc | None:
+    """Say that a device is not its sender's for sure; None if it can read what we say."""
+    if inbound.standing not in _WITHHELD:
+        return None
+    catalogue, language = scene.parts.profile.catalogue, scene.language_of(inbound.sender)
+    reason = RefusalReason.TRUST_TOO_LOW
+    return refusal_text(reason, catalogue, language, standing=inbound.standing)
 
 
 def why_ignored(scene: Conversation[Any], inbound: Inbound) -> Doc | None:

@@ -40,11 +40,12 @@ class BotAccount:
 
 
 class Service(Protocol):
-    """A running service."""
+    """A running service; one that derives from it says only what it has."""
 
     @property
     def bots(self) -> Sequence[BotAccount]:
         """The bots it speaks through."""
+        return ()
 
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Act on one event, in the transaction that marks the event as done.
@@ -63,6 +64,7 @@ class Service(Protocol):
 
     def job_handlers(self) -> Mapping[str, JobHandler]:
         """What it does outside transactions, by kind of job."""
+        return {}
 
     async def started(self) -> None:
         """Called once its bots can speak, each time the runtime starts."""

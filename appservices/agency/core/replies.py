@@ -91,6 +91,19 @@ def person_file(
     return AddFile(content, problem, trust)
 
 
+def file_input(field_id: str, content: Mapping[str, Any], trust: Trust) -> PersonInput:
+    """What a file of a page means: the answer to a question of the form, or one file more.
+
+    Args:
+        field_id: Of the question; empty: none.
+        content: A value of the kind ``file``.
+        trust: How sure it is that the person sent it.
+    """
+    return (
+        Answers(Sent(content, None, field_id), trust) if field_id else AddFile(content, None, trust)
+    )
+
+
 def file_field(definition: ServiceDefinition, case: Case, language: str) -> Field:
     """The field that says what a file may be that comes now.
 

@@ -12,6 +12,7 @@ from appservices.agency.routes.api import API, VALUES_BODY_BYTES_MAX
 from appservices.agency.service import page_acts
 from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.page_acts import Visit
+from appservices.agency.service.page_files import FileQuery, FileStorage, look_at_file, send_file
 from appservices.agency.service.page_reading import (
     StoredDocument,
     case_seen,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from appservices.agency.routes.api import Offices
     from appservices.agency.service.conversation import Conversation
+    from appservices.agency.service.page_files import NewFile
     from veche.api import Call
     from veche.api.long_polling import Follower
     from veche.protocol.ids import EventId, UserId
@@ -58,6 +60,10 @@ DOCUMENT_LIMIT: Final = Limit(burst=30, per_s=3)
 """Documents for one client address: each is fetched from the homeserver and decrypted."""
 ACT_LIMIT: Final = Limit(burst=60, per_s=5)
 """Acts of one client address, over each route: the bot answers most of them in a room."""
+FILE_LIMIT: Final = Limit(burst=10, per_s=0.5)
+"""Files of one client address: each is encrypted here and stored by the homeserver."""
+PAGE_FILE_BYTES_MAX: Final = 20 * 1024 * 1024
+"""Largest file that a page sends, which is in memory whole; the chat takes larger ones."""
 _RETRY_AFTER_MS: Final = 2_000
 
 
@@ -75,6 +81,7 @@ class CaseRoutes:
         self._offices = offices
         self._follower = follower
         self._client = client
+        self._files = FileStorage(client)
         self._database = follower.gate.database
 
     # What is read
@@ -221,6 +228,32 @@ class CaseRoutes:
             return page_acts.command(visit, case_id, call.body)
 
         return await self._done(call, hand_in)
+
+    @API.route(
+        "POST",
+        "/cases/<case_id>/files",
+        takes="application/octet-stream",
+        takes_bytes_max=PAGE_FILE_BYTES_MAX,
+        query=FileQuery,
+        answer=DoneView,
+        level=Level.ROOM,
+        limit=FILE_LIMIT,
+        needs_key=True,
+        summary="Sends a file or a photo: it is encrypted here and kept by the homeserver",
+    )
+    async def send_file(self, call: Call) -> DoneView:
+        """Send a file."""
+        new = await self._database.run("agency.file", self._look_at, call)
+        value = None if new is None else await self._files.store(new, call.body)
+
+        def hand_in(visit: Visit, case_id: str) -> EventId:
+            return send_file(visit, case_id, call.query.field, value)
+
+        return await self._done(call, hand_in)
+
+    def _look_at(self, txn: Cursor, call: Call) -> NewFile | None:
+        visit = self._visit(txn, call)
+        return look_at_file(visit, call.path_args["case_id"], call.query, call.body)
 
     @API.transaction(
         "agency.draft",

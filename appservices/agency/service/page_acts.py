@@ -279,8 +279,7 @@ def _form_errors(visit: Visit, file: CaseFile, data: Mapping[str, Any]) -> Seque
     shown = shown_in(visit.scene, file, visit.language)
     fields, state = form_fields(shown), file.case.form
     if not fields or state is None:
-        _refuse_now(visit, file)
-        raise AssertionError("it was refused")
+        raise refuse_now(visit, file)
     context = shown.context
     form = shown.definition.form(tuple(one.id for one in fields), visit.language)
     here = context.field_context(visit.language)
@@ -310,11 +309,12 @@ def _words(visit: Visit, kept: Kept, reason: AnswerRefusal) -> str:
     return body(refusal_text(reason, CATALOGUE, visit.language, kept.prompt, standing=standing))
 
 
-def _refuse_now(visit: Visit, file: CaseFile) -> None:
+def refuse_now(visit: Visit, file: CaseFile) -> AnswerRefusedError:
+    """The error that says that the case, as it stands, does not take this."""
     localizer = visit.scene.workplace.context(visit.scene.now_ms, visit.language).person
     state = state_words(file.case.state, localizer)
     words = refusal_words(RefusalReason.NOT_NOW, localizer, state=state)
-    raise AnswerRefusedError(RefusalReason.NOT_NOW.value, words)
+    return AnswerRefusedError(RefusalReason.NOT_NOW.value, words)
 
 
 def keep_draft(visit: Visit, case_id: str, values: Mapping[str, Any]) -> Sequence[FieldError]:
@@ -335,8 +335,7 @@ def keep_draft(visit: Visit, case_id: str, values: Mapping[str, Any]) -> Sequenc
     shown = shown_in(visit.scene, file, visit.language)
     fields, state = form_fields(shown), file.case.form
     if not fields or state is None:
-        _refuse_now(visit, file)
-        raise AssertionError("it was refused")
+        raise refuse_now(visit, file)
     form = shown.definition.form(tuple(one.id for one in fields), visit.language)
     here = shown.context.field_context(visit.language)
     typed = {one.id: values[one.id] for one in fields if _is_typed(one, values)}
@@ -363,10 +362,10 @@ def command(visit: Visit, case_id: str, given: CommandBody) -> EventId:
     file = own_case(visit, case_id)
     _check_level(visit, given.command)
     text = given.text if given.command == "human" else ""
-    return visit.command(_room_of(visit, file), given.command, case_id, text)
+    return visit.command(room_of(visit, file), given.command, case_id, text)
 
 
-def _room_of(visit: Visit, file: CaseFile) -> RoomId:
+def room_of(visit: Visit, file: CaseFile) -> RoomId:
     """The room of the case; the chat, for a person who has not come into that room."""
     present = {user_id for user_id, _ in readers(visit.scene.txn, file.person_room)}
     return file.person_room if visit.person in present else file.chat_id

@@ -7,11 +7,13 @@ so of it the room is told.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
 from appservices.agency.core.commands import CASE_COMMANDS, command_input
 from appservices.agency.core.effects import RefusalReason
+from appservices.agency.core.replies import file_input
 from appservices.agency.service.cases import begin, step_file
 from appservices.agency.service.chats import ANSWERS
 from appservices.agency.service.file_queue import STILL_LOOKING
@@ -24,6 +26,7 @@ from veche.protocol.message import Paragraph
 from veche.protocol.refusals import RefusalReason as AnswerRefusal
 
 if TYPE_CHECKING:
+    from appservices.agency.core.inputs import Input
     from appservices.agency.service.conversation import Conversation
     from veche.chat.prompts import Kept
     from veche.protocol.ids import RoomId, UserId
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 
 START: Final = "start"
 """Command by which a page begins a service."""
+FILE: Final = "file"
+"""Command by which a page sends a file that was looked at and stored: canonical JSON of ``field``
+and ``value``."""
 _MALFORMED: Final = Refused(None, AnswerRefusal.MALFORMED)
 _COMMANDS: Final = {command.name: command for command in CASE_COMMANDS}
 
@@ -71,9 +77,14 @@ def begin_on_page(scene: Conversation, person: UserId, room_id: RoomId, name: st
 
 def _command(scene: Conversation, given: PageCommand) -> None:
     file = store.lock_case(scene.txn, given.about)
-    command = _COMMANDS.get(given.name)
-    heard = command_input(command, given.text) if command else None
-    if file is None or file.person != given.sender or file.bot != given.bot or heard is None:
+    heard: Input | None = None
+    if file is not None and file.person == given.sender and file.bot == given.bot:
+        command = _COMMANDS.get(given.name)
+        heard = command_input(command, given.text) if command else None
+        if given.name == FILE:
+            sent = json.loads(given.text)
+            heard = file_input(sent["field"], sent["value"], given.trust)
+    if file is None or heard is None:
         refuse(scene, Heard(_MALFORMED, None, ()), given)
         return
     step_file(scene, file, heard)

@@ -10,6 +10,7 @@ from appservices.agency.core.commands import CASE_COMMANDS, HUMAN, command_input
 from appservices.agency.core.definition import FormStep
 from appservices.agency.core.drafts import shown_draft
 from appservices.agency.core.effects import Topic
+from appservices.agency.core.inputs import InputKind
 from appservices.agency.core.states import OVER, State
 from appservices.agency.core.table import TABLE
 from appservices.agency.core.texts.person import card_facts, document_filename, next_step, reason_of
@@ -107,6 +108,7 @@ def case_view(shown: Shown, asked: Sequence[Kept], draft: Mapping[str, Any]) -> 
         ],
         form=form_view(fields, context) if fields else None,
         draft=_draft(shown, fields, draft),
+        takes_files=case.state is not State.DRAFT and (case.state, InputKind.ADD_FILE) in TABLE,
         commands=_commands(shown),
     )
 

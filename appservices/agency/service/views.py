@@ -40,7 +40,7 @@ class FieldView(Wire):
         min: Lower bound; ``today`` is a date already.
         max: Upper bound, likewise.
         purpose: What the answer is used for, if not to decide the case; an id.
-        by_page: Whether a page can fill it in; files are sent in the chat.
+        by_page: Whether its answer is sent with the form; a file is sent by itself.
     """
 
     id: str
@@ -416,6 +416,7 @@ class CaseView(CaseLineView):
         prompts: What is asked, the newest first.
         form: What is being filled in; null: nothing.
         draft: Values for its fields: what was typed here, or answered in the chat.
+        takes_files: Whether a file can be added that no question of a form asks for.
     """
 
     version: str
@@ -433,6 +434,7 @@ class CaseView(CaseLineView):
     prompts: list[PromptView]
     form: FormView | None
     draft: dict[str, Any]
+    takes_files: bool
     commands: list[CommandView]
 
 

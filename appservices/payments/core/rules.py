@@ -106,8 +106,8 @@ class Facts:
         is_known: The payee is nobody new, whatever went to them.
         earlier_minor: Gone to the payee of what was asked for before the wait of first payments,
             less what came back.
-        lately_minor: Gone, or going, to the payee of what was asked for since, of this payment
-            nothing.
+        lately_minor: Gone, or going, to the payee of what was asked for since, and what they may
+            take by allowances given since; of this payment nothing.
         day_minor: Gone out within 24 hours, of this payment nothing.
         balance_minor: What there is now.
         is_banned: The payer forbade such payments to themselves.

@@ -21,7 +21,7 @@ from appservices.payments.core.texts import allowance as texts
 from appservices.payments.core.topics import Topic
 from appservices.payments.service import files, limiting, paying, purses, settling
 from appservices.payments.store import allowances as store
-from appservices.payments.store import holders, payments
+from appservices.payments.store import facts, holders, payments
 from appservices.payments.store.allowances import Allowance
 from veche.protocol.approval import TEXT_CHARACTERS_MAX, MandateShown, ShownCap
 from veche.protocol.ids import UserId
@@ -307,20 +307,16 @@ def start_ms(scene: Scene, allowance: Allowance, currency: str) -> int:
     """When an allowance begins: what would wait as a first payment waits as an allowance too.
 
     All that somebody may pay from one account in their periods counts together, and what they paid
-    of late by one that is ended, so that several small allowances gain nothing over a large one.
+    of late by one that is ended, and what they were paid of late: small parts gain nothing.
     """
     wait_ms = scene.section.first_payee_wait_ms
+    since_ms = scene.now_ms - wait_ms
+    pair = (allowance.giver, allowance.spender, allowance.ledger)
     own = limiting.limits_of(scene, allowance.giver, allowance.ledger, currency)
     limit = own[LimitKind.FIRST_PAYEE].at(scene.now_ms).minor
-    caps = [
-        one.terms.period_max_minor
-        for one in store.given_by(scene.txn, allowance.giver)
-        if one.state is AllowanceState.ACTIVE
-        and one.spender == allowance.spender
-        and one.ledger == allowance.ledger
-    ]
-    spent_minor = store.spent_minor(scene.txn, allowance, scene.now_ms - wait_ms)
-    total_minor = sum(caps) + spent_minor + allowance.terms.period_max_minor
+    given_minor = store.given_minor(scene.txn, *pair, 0, since_ms)
+    paid_minor = facts.gone_to(scene.txn, *pair, since_ms).lately_minor
+    total_minor = given_minor + paid_minor + allowance.terms.period_max_minor
     return scene.now_ms + (wait_ms if total_minor > limit else 0)
 
 

@@ -173,7 +173,7 @@ def _check_words(words: str) -> None:
 def _case(scene: Scene, caller: OrganisationCaller, payment_id: str) -> Case:
     payee = scene.organisation(caller.id).id
     dispute_id = store.of_payment(scene.txn, payment_id, payee)
-    case = cases.lock(scene, dispute_id) if dispute_id is not None else None
+    case = disputes.lock(scene, dispute_id) if dispute_id is not None else None
     if case is None or case.dispute.state in UNSEEN:
         raise NotFoundError("There is no such dispute")
     return case

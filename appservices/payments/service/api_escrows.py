@@ -30,7 +30,6 @@ from appservices.payments.core.texts.escrow import ADDRESSES_CHARACTERS_MAX
 from appservices.payments.core.texts.extras import reason_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import acting, escrow_orders, escrows
-from appservices.payments.service import escrow_files as deals
 from appservices.payments.service.escrow_files import Deal
 from appservices.payments.service.organisations import check_currency, check_person
 from appservices.payments.store import holders
@@ -123,8 +122,7 @@ def decide(
         if voter.to_seller != minor:
             raise DecidedError("You decided before, and once: it stays")
         return _view(deal)
-    is_over = escrow.due_at_ms is not None and escrow.due_at_ms <= scene.now_ms
-    if escrow.state is not EscrowState.FUNDED or is_over:
+    if escrow.state is not EscrowState.FUNDED:
         raise EscrowStateError(escrow.state)
     if holders.holder(scene.txn, voter.holder).is_frozen:
         raise ForbiddenError("The account is frozen, so this does not count")
@@ -212,7 +210,7 @@ def _deal(scene: Scene, caller: OrganisationCaller, body: EscrowBody) -> Deal:
 
 
 def _find(scene: Scene, caller: OrganisationCaller, escrow_id: str) -> Deal:
-    deal = deals.lock(scene, escrow_id)
+    deal = escrows.lock(scene, escrow_id)
     if deal is None or deal.escrow.seller != scene.organisation(caller.id).id:
         raise NotFoundError("There is no such escrow")
     return deal

@@ -25,7 +25,7 @@ from appservices.payments.service.chats import ANSWERS
 from appservices.payments.service.scene import PURPOSE
 from appservices.payments.service.sent_files import is_file
 from appservices.payments.store import case_rooms as store
-from veche.bots import act_on_answer, commit_words
+from veche.bots import act_on_answer, commit_words, unconfirmed
 from veche.chat import prompts
 from veche.chat.attention import came_in_clear, is_edit, is_said
 from veche.chat.sending import MEMBER, Ground
@@ -152,11 +152,12 @@ def _typed(scene: Scene, inbound: Inbound, place: Place, number: str) -> str | N
 
 
 def _is_readable(scene: Scene, inbound: Inbound) -> bool:
-    """Whether what was written counts: what came in clear may be anybody's."""
-    if came_in_clear(scene.txn, inbound):
-        scene.tell(inbound.room_id, inbound.sender, clear_doc(scene.localizer(inbound.sender)))
-        return False
-    return True
+    """Whether what was written counts: what came in clear or from a new device may be anybody's."""
+    clear = came_in_clear(scene.txn, inbound) and clear_doc(scene.localizer(inbound.sender))
+    why = clear or unconfirmed(scene, inbound)
+    if why is not None:
+        scene.tell(inbound.room_id, inbound.sender, why)
+    return why is None
 
 
 def _answer(scene: Scene, inbound: Inbound) -> None:

@@ -126,7 +126,7 @@ def say(  # noqa: PLR0911 -- a wish a line
     Returns:
         Why it cannot be done; None if it was, or if the dispute is shown.
     """
-    case = cases.lock(scene, dispute_id)
+    case = disputes.lock(scene, dispute_id)
     side = case.side_of(person, scene) if case is not None else None
     if case is None or side is None:
         return DisputeProblem.NO_PAYMENT

@@ -80,7 +80,7 @@ def take_back_asked(scene: Scene, dispute_id: str, person: UserId) -> str | None
     Returns:
         None: It is somebody else's, or is approved, and nothing has changed.
     """
-    case = cases.lock(scene, dispute_id)
+    case = lock(scene, dispute_id)
     if case is None or case.dispute.state is not DisputeState.ASKED:
         return None
     if case.side_of(person, scene) is not Side.PAYER:
@@ -92,7 +92,7 @@ def take_back_asked(scene: Scene, dispute_id: str, person: UserId) -> str | None
 def answered(scene: Scene, answer: Answered) -> None:
     """One of them has answered."""
     person = answer.inbound.sender
-    case = cases.lock(scene, str(answer.kept.purpose.get("dispute")))
+    case = lock(scene, str(answer.kept.purpose.get("dispute")))
     side = case.side_of(person, scene) if case is not None else None
     if case is None or side is None:
         return
@@ -174,6 +174,12 @@ def appeal(scene: Scene, case: Case, holder: int, words: str) -> None:
     after = cases.Case(attrs.evolve(case.view, dispute=appealed))
     due_at_ms = min(scene.now_ms + scene.section.dispute_decide_ms, appealed.ruled_until_ms)
     _step(scene, after, DisputeInput.APPEAL, due_at_ms=due_at_ms, appeal=words)
+
+
+def lock(scene: Scene, dispute_id: str) -> Case | None:
+    """Lock a dispute as it stands now: one whose time is over goes on first, before the clock."""
+    rang(scene, dispute_id)
+    return cases.lock(scene, dispute_id)
 
 
 def rang(scene: Scene, dispute_id: str) -> None:

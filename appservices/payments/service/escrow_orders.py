@@ -36,7 +36,6 @@ from appservices.payments.core.texts.paying import problem_doc as order_problem_
 from appservices.payments.core.texts.paying import unknown_payee_doc
 from appservices.payments.core.texts.views import NUMBER_CHARACTERS, Party
 from appservices.payments.service import escrow_asking as asking
-from appservices.payments.service import escrow_files as deals
 from appservices.payments.service import escrows
 from appservices.payments.service.escrow_files import Deal
 from appservices.payments.service.naming import known_name, user_named
@@ -92,7 +91,7 @@ def _show_all(scene: Scene, inbound: Inbound) -> None:
 
 def act(scene: Scene, inbound: Inbound, escrow_id: str, wish: str) -> None:
     """Do with an escrow what one who takes part wants: to decide takes their key."""
-    deal = deals.lock(scene, escrow_id)
+    deal = escrows.lock(scene, escrow_id)
     voter = deal.voter_of(inbound.sender) if deal is not None else None
     if deal is None or voter is None:
         return

@@ -79,7 +79,7 @@ def propose(scene: Scene, deal: Deal) -> None:
 
 def answered(scene: Scene, answer: Answered) -> None:
     """Somebody who takes part has answered."""
-    deal = deals.lock(scene, str(answer.kept.purpose.get("escrow")))
+    deal = lock(scene, str(answer.kept.purpose.get("escrow")))
     voter = deal.voter_of(answer.inbound.sender) if deal is not None else None
     if deal is None or voter is None:
         return
@@ -133,6 +133,12 @@ def choose(scene: Scene, deal: Deal, voter: Voter, choice: str) -> bool:
     else:
         return False
     return True
+
+
+def lock(scene: Scene, escrow_id: str) -> Deal | None:
+    """Lock an escrow as it stands now: one whose time is over goes on first, before the clock."""
+    rang(scene, escrow_id)
+    return deals.lock(scene, escrow_id)
 
 
 def rang(scene: Scene, escrow_id: str) -> None:

@@ -11,8 +11,8 @@ from appservices.payments.core.payment import Kind
 from appservices.payments.core.rules import DAY_MS, Facts, Limits, Verdict, Waits, judge
 from appservices.payments.service import limiting, moving
 from appservices.payments.service.authority import void_votes
+from appservices.payments.store import allowances, guards, holders, payments
 from appservices.payments.store import facts as store
-from appservices.payments.store import guards, holders, payments
 
 if TYPE_CHECKING:
     from appservices.payments.core.payment import Payment
@@ -89,14 +89,17 @@ def _limits(scene: Scene, payment: Payment, currency: str) -> Limits:
 def _facts(scene: Scene, matter: Matter) -> Facts:
     payment, txn = matter.payment, scene.txn
     day_ago_ms = scene.now_ms - DAY_MS
-    gone = store.gone_to(txn, payment, scene.now_ms - scene.section.first_payee_wait_ms)
+    since_ms = scene.now_ms - scene.section.first_payee_wait_ms
+    pair = (payment.payer, payment.payee, payment.ledger)
+    gone = store.gone_to(txn, *pair, since_ms, payment.id)
+    given_minor = allowances.given_minor(txn, *pair, since_ms, since_ms)
     return Facts(
         is_frozen=holders.holder(txn, payment.payer).is_frozen,
         # Who gives money back, pays an organisation's invoice, or has another pay within caps that
         # waited themselves, is not hurried by a stranger.
         is_known=payment.kind in {Kind.REFUND, Kind.INVOICE} or payment.allowance_id is not None,
         earlier_minor=gone.earlier_minor,
-        lately_minor=gone.lately_minor,
+        lately_minor=gone.lately_minor + given_minor,
         day_minor=payments.gone_minor(txn, payment.payer, payment.ledger, day_ago_ms),
         balance_minor=balance_of(scene, payment),
         is_banned=is_banned(scene, matter),

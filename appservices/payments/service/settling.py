@@ -19,6 +19,7 @@ from appservices.payments.core.texts.paying import (
 from appservices.payments.core.texts.peers import PEER_LIMIT
 from appservices.payments.service import (
     api_refunds,
+    authority,
     bills,
     bulk,
     charges,
@@ -35,6 +36,7 @@ from appservices.payments.service.paying import tell_refused, tell_unconfirmed
 from appservices.payments.store import chats
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
+from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ logger = logging.getLogger(__name__)
 
 OPEN_CHAT: Final = "payments.chat"
 """Job: makes a chat with somebody who was paid and has none."""
+_COVER_MS: Final = 60_000
 _WHY: Final[Mapping[Result, str]] = {
     Result.EXCEEDS_CREDITS: NO_COVER,
     Result.EXCEEDS_DEBITS: PEER_LIMIT,
@@ -66,6 +69,10 @@ def settle(scene: Scene, payment_id: str, outcome: Outcome) -> None:
         scene: The transaction of the block.
         payment_id: Of which payment.
         outcome: What became of its transfers.
+
+    Raises:
+        UnavailableError: A payment from before a restore has no cover yet: it is tried again, since
+            its payee has the money, and a bank may bring the payer's next.
     """
     matter = files.lock(scene, payment_id)
     if matter is None or matter.payment.state is not State.PAYING:
@@ -73,8 +80,11 @@ def settle(scene: Scene, payment_id: str, outcome: Outcome) -> None:
     if outcome.is_done:
         payment, _ = step(matter.payment, Input.MOVED)
         tell_made(scene, files.save(scene, matter, payment), outcome)
-    else:
-        refuse(scene, matter, why_not(payment_id, outcome))
+        return
+    why = why_not(payment_id, outcome)
+    if why == NO_COVER and matter.payment.instruction == authority.RESTORED:
+        raise UnavailableError("the payer does not have the money yet", retry_after_ms=_COVER_MS)
+    refuse(scene, matter, why)
 
 
 def tell_made(scene: Scene, matter: Matter, outcome: Outcome) -> None:

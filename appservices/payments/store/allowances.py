@@ -178,15 +178,27 @@ def give_back(txn: Cursor, allowance_id: str, period: int, minor: int) -> None:
     )
 
 
-def spent_minor(txn: Cursor, allowance: Allowance, since_ms: int) -> int:
-    """What who pays has used since a moment of allowances of the same giver that are ended."""
+def given_minor(
+    txn: Cursor, giver: int, spender: int, ledger: int, since_ms: int, used_since_ms: int
+) -> int:
+    """What somebody may pay of another's account in a period, and paid by what is ended.
+
+    Args:
+        txn: The giver is locked in it.
+        giver: Number of the holder whose account it is.
+        spender: Number of the holder who pays.
+        ledger: Number of the currency.
+        since_ms: When an allowance that counts was given, UTC.
+        used_since_ms: When a payment by an ended one that counts was approved, UTC.
+    """
     txn.execute(
-        "SELECT coalesce(sum(p.amount + p.fee), 0) FROM payments.payment AS p"
-        " JOIN payments.allowance AS a ON a.id = p.allowance_id"
-        " WHERE a.giver = %s AND a.spender = %s AND a.ledger = %s AND a.state = 'ended'"
-        " AND p.state IN ('holding', 'held', 'paying', 'paid')"
-        " AND coalesce(p.approved_at_ms, p.changed_at_ms) > %s",
-        (allowance.giver, allowance.spender, allowance.ledger, since_ms),
+        "SELECT coalesce(sum(CASE WHEN a.state = 'active' THEN a.period_max ELSE ("
+        "  SELECT coalesce(sum(p.amount + p.fee), 0) FROM payments.payment AS p"
+        "  WHERE p.allowance_id = a.id AND p.state IN ('holding', 'held', 'paying', 'paid')"
+        "  AND coalesce(p.approved_at_ms, p.changed_at_ms) > %s) END), 0)"
+        " FROM payments.allowance AS a WHERE giver = %s AND spender = %s AND ledger = %s"
+        " AND (a.state = 'ended' OR a.state = 'active' AND a.changed_at_ms > %s)",
+        (used_since_ms, giver, spender, ledger, since_ms),
     )
     [(minor,)] = txn.fetchall()
     return int(minor)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MOVING, POSTED, SUSPENSE = "moving", "posted", "suspense"
 """States of a line: its transfers wait for the writer, are done, or are done to suspense."""
+ADVICE, STATEMENT, BOTH = "advice", "statement", "both"
+"""By which messages a line was told."""
 
 
 @attrs.frozen
@@ -93,6 +95,8 @@ class LineRow:
     order_id: str | None
     sealed: bytes
     expected_id: str | None = None
+    batch: str | None = None
+    told_by: str = BOTH
 
 
 _ORDER_COLUMNS: Final = "id, kind, account, amount, bank, state, sealed"
@@ -283,9 +287,10 @@ def add_line(txn: Cursor, line: LineRow, now_ms: int) -> bytes | None:
     """Keep a line that is new and about to be moved; the digest it was kept with if it is not."""
     txn.execute(
         "INSERT INTO payments.bank_line"
-        " (bank, key, sha256, signed_minor, booked_on, order_id, sealed, state, at_ms)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (bank, key) DO NOTHING",
-        (*attrs.astuple(line)[:7], MOVING, now_ms),
+        " (bank, key, sha256, signed_minor, booked_on, order_id, sealed, expected_id, batch,"
+        " told_by, state, at_ms) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (bank, key) DO NOTHING",
+        (*attrs.astuple(line), MOVING, now_ms),
     )
     if txn.rowcount == 1:
         return None

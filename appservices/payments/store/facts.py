@@ -26,13 +26,18 @@ class Gone:
     lately_minor: int
 
 
-def gone_to(txn: Cursor, payment: Payment, since_ms: int) -> Gone:
-    """What went to the payee of a payment beside it.
+def gone_to(
+    txn: Cursor, payer: int, payee: int, ledger: int, since_ms: int, beside: str = ""
+) -> Gone:
+    """What went from one holder to another in a currency.
 
     Args:
         txn: The payer is locked in it.
-        payment: From whom, to whom, in which currency; it counts for nothing itself.
+        payer: From whom.
+        payee: To whom.
+        ledger: Number of the currency.
         since_ms: UTC.
+        beside: Id of a payment that counts for nothing.
     """
     txn.execute(
         "WITH gone AS (SELECT id AS payment_id, amount + fee AS minor,"
@@ -54,10 +59,10 @@ def gone_to(txn: Cursor, payment: Payment, since_ms: int) -> Gone:
         " coalesce(sum(minor) FILTER (WHERE is_late), 0) FROM kept",
         {
             "since_ms": since_ms,
-            "payer": payment.payer,
-            "payee": payment.payee,
-            "ledger": payment.ledger,
-            "id": payment.id,
+            "payer": payer,
+            "payee": payee,
+            "ledger": ledger,
+            "id": beside,
         },
     )
     [(earlier, lately)] = txn.fetchall()

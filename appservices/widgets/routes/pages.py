@@ -202,7 +202,9 @@ class Library:
     def __init__(self, facts: Facts, catalogue: Catalogue) -> None:
         maker = _Maker(facts, catalogue, read_static())
         self.base = maker.base
-        self._app_host = urlsplit(facts.app_origin or "").netloc.encode()
+        app = urlsplit(facts.app_origin or "")
+        self._usual_port = b":80" if app.scheme == "http" else b":443"
+        self._app_host = self._bare(app.netloc.encode())
         self._app_files = maker.app_files() if facts.app_origin else {}
         self._files = maker.files()
         self._missing = maker.notes(404, NO_SUCH_PAGE)
@@ -219,7 +221,7 @@ class Library:
             accepted: ``Accept-Language``.
             host: ``Host``: the app's origin has other documents than the pages'.
         """
-        is_app = bool(self._app_host) and host == self._app_host
+        is_app = bool(self._app_host) and self._bare(host) == self._app_host
         file = self._files.get(path) or (self._app_files.get(path) if is_app else None)
         if file is not None:
             return file
@@ -231,6 +233,10 @@ class Library:
         if document is not None:
             return self._documents[document.file][_language(accepted)]
         return self._missing[_language(accepted)]
+
+    def _bare(self, host: bytes) -> bytes:
+        """A host however a proxy writes it: pages with keys must not stand on the app's origin."""
+        return host.lower().removesuffix(self._usual_port).removesuffix(b".")
 
 
 class _Maker:

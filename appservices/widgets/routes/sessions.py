@@ -63,6 +63,8 @@ class LinkSecret(Wire):
 
     secret: str = Field(max_length=TEXT_CHARACTERS_MAX)
     """Of the link."""
+    language: str | None = Field(None, max_length=TEXT_CHARACTERS_MAX, examples=["uk"])
+    """That the person chose on their device; bots speak it from now on."""
 
 
 class SessionView(Wire):
@@ -172,7 +174,9 @@ class SessionRoutes:
     async def redeem_link(self, call: Call) -> NewSession:
         """A link is good once, for ten minutes; else ``ORG.VECHE.SIGN_IN_REFUSED``."""
         link: LinkSecret = call.body
-        return _new(await self._sessions.redeem_link(link.secret, _user_agent(call)), call)
+        language = None if link.language is None else _known_language(link.language)
+        got = await self._sessions.redeem_link(link.secret, _user_agent(call), language)
+        return _new(got, call)
 
     @API.sessionless.route(
         "POST",
@@ -245,11 +249,16 @@ class SessionRoutes:
     def choose_language(self, txn: Cursor, call: Call) -> SessionView:
         """As the command ``language`` does in a chat."""
         chosen: LanguageChosen = call.body
-        language = language_of(chosen.language)
-        if language is None:
-            raise MalformedError("body.language", f"should be one of {', '.join(LANGUAGES)}")
+        language = _known_language(chosen.language)
         people.choose_language(txn, call.signed_in.person, language)
         return SessionView(**{**_facts(call.signed_in, call), "language": language})
+
+
+def _known_language(named: str) -> str:
+    language = language_of(named)
+    if language is None:
+        raise MalformedError("body.language", f"should be one of {', '.join(LANGUAGES)}")
+    return language
 
 
 def _new(got: SignedIn, call: Call) -> NewSession:

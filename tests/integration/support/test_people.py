@@ -46,7 +46,7 @@ class Pair:
         self.boris.stop()
 
 
-@pytest.fixture(scope="module", params=some(["rust-nio", "nio-nio", "nio-rust"], ordinary=2))
+@pytest.fixture(scope="module", params=some(["nio-rust", "rust-nio", "nio-nio"], ordinary=1))
 def pair(server: Homeserver, request: pytest.FixtureRequest) -> Iterator[Pair]:
     made = Pair(server, request.param)
     yield made

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 FIRST_ANSWER_S_MAX: Final = 30.0
 ROOMS_EACH: Final = many(ordinary=1, long=2)
-ROTATING: Final = 50 * ROOMS_EACH
+PEOPLE: Final = ("alice", "bob", "dora", "erik")[: many(ordinary=2, long=4)]
+ROTATING: Final = 13 * len(PEOPLE) * ROOMS_EACH
 """In fewer exchanges the keys of some rooms are not rotated."""
 EXCHANGES: Final = int(os.environ.get("VECHE_EXCHANGES", many(ordinary=ROTATING, long=300)))
-PEOPLE: Final = ("alice", "bob", "dora", "erik")
 SEED: Final = 20_260_731
 """Of what is random: when is killed, who speaks where."""
 UP_S_MAX: Final = 1.2
@@ -44,6 +44,9 @@ CARRIED_S_MAX: Final = float(many(ordinary=2, long=8))
 """Longest time that Synapse and PostgreSQL live before one of them is killed."""
 DOWN_S_MAX: Final = 1.0
 """Longest time that they are away."""
+_LOOK_S: Final = 0.05
+ROUNDS_MAX: Final = many(ordinary=2, long=1_000)
+"""How often what carries the services is killed: a client waits some seconds for each."""
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres, pytest.mark.timeout(1200)]
 
@@ -63,7 +66,7 @@ def assert_that_keys_were_rotated(talks: list[Talk]) -> None:
 
 def run_disturbed(
     town: House, exchanges: int, disturbance: Callable[[House, random.Random], Callable[[], None]]
-) -> None:
+) -> list[Talk]:
     chance = random.Random(SEED)  # noqa: S311 -- no secret
     talks = talks_in(town)
     traffic = Traffic(town, talks, chance)
@@ -73,6 +76,7 @@ def run_disturbed(
     check(town, talks)
     assert sum(len(talk.sent) + len(talk.unsure) for talk in talks) == exchanges + len(talks)
     assert_that_keys_were_rotated(talks)
+    return talks
 
 
 def killer_of_services(town: House, chance: random.Random) -> Callable[[], None]:
@@ -91,8 +95,12 @@ def killer_of_what_carries(town: House, chance: random.Random) -> Callable[[], N
         (town.kill_homeserver, town.start_homeserver),
         (town.kill_postgres, town.start_postgres),
     )
+    rounds = iter(range(ROUNDS_MAX))
 
     def disturb() -> None:
+        if next(rounds, None) is None:
+            time.sleep(_LOOK_S)
+            return
         for kill, start in parts:
             time.sleep(chance.uniform(0, CARRIED_S_MAX))
             kill()
@@ -113,11 +121,20 @@ def killer_of_one_of_two(town: House, chance: random.Random) -> Callable[[], Non
     return disturb
 
 
-def test_services_that_are_killed_lose_and_double_nothing(tmp_path: Path) -> None:
+def test_services_that_are_killed_lose_and_double_nothing_and_answer_at_the_start(
+    tmp_path: Path,
+) -> None:
     with house(
         tmp_path, program=echo.PROGRAM, sections=echo.SECTIONS, migrations=echo.MIGRATIONS
     ) as town:
-        run_disturbed(town, EXCHANGES, killer_of_services)
+        talks = run_disturbed(town, EXCHANGES, killer_of_services)
+        # What came while nobody was there.
+        rounds = range(many(ordinary=1, long=3))
+        seconds = [seconds_to_first_answer(town, talks[0]) for _ in rounds]
+
+        # Its aim, one second, is for the benchmark: this machine may be busy.
+        assert min(seconds) < FIRST_ANSWER_S_MAX
+        check(town, talks)
 
 
 def test_a_killed_homeserver_and_a_killed_database_lose_and_double_nothing(tmp_path: Path) -> None:
@@ -141,15 +158,3 @@ def test_of_two_processes_either_can_die(tmp_path: Path) -> None:
         replicas=2,
     ) as town:
         run_disturbed(town, max(ROTATING, EXCHANGES // 3), killer_of_one_of_two)
-
-
-def test_what_came_while_nobody_was_there_is_answered_at_the_start(tmp_path: Path) -> None:
-    with house(
-        tmp_path, program=echo.PROGRAM, sections=echo.SECTIONS, migrations=echo.MIGRATIONS
-    ) as town:
-        talk = begin_talk(town.person("alice"))
-        seconds = [seconds_to_first_answer(town, talk) for _ in range(many(ordinary=1, long=3))]
-
-        # Its aim, one second, is for the benchmark: this machine may be busy.
-        assert min(seconds) < FIRST_ANSWER_S_MAX
-        check(town, [talk])

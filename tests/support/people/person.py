@@ -9,7 +9,6 @@ import enum
 import importlib.util
 import json
 import platform
-import re
 import secrets
 import shutil
 import subprocess
@@ -19,11 +18,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import pytest
 
 from tests.support.calls import request
 from tests.support.fork_server import Client, fork_client
+from tests.support.people.message import Message, Wanted, condition
 from tests.support.processes import STOP_S_MAX, wait_until
 
 if TYPE_CHECKING:
@@ -58,47 +57,6 @@ def why_not_rust() -> str | None:
 
 class ClientError(AssertionError):
     """The client refused, ended, or did not answer; with the transcript of the person."""
-
-
-@attrs.frozen
-class Message:
-    """One event as the person's client has it.
-
-    Attributes:
-        content: As decrypted; of an edit the whole outer content.
-        is_readable: False: the client could not decrypt it (yet).
-    """
-
-    room: str
-    event_id: str
-    sender: str
-    type: str
-    content: Mapping[str, Any]
-    state_key: str | None
-    at_ms: int
-    is_encrypted: bool
-    is_readable: bool
-
-    @property
-    def body(self) -> str:
-        """Text that the client shows; of an edit the new text."""
-        shown = self.content.get("m.new_content", self.content)
-        return str(shown.get("body", "")) if isinstance(shown, dict) else ""
-
-    @property
-    def relation(self) -> Mapping[str, Any]:
-        """``m.relates_to``, empty if it has none."""
-        found = self.content.get("m.relates_to", {})
-        return found if isinstance(found, dict) else {}
-
-    @property
-    def replaces(self) -> str | None:
-        """Event id of what it edits."""
-        is_edit = self.relation.get("rel_type") == "m.replace"
-        return str(self.relation["event_id"]) if is_edit else None
-
-
-Wanted = str | re.Pattern[str]
 
 
 class Person:
@@ -327,7 +285,7 @@ class Person:
         Raises:
             ClientError: It did not come, or the client reads no more; with all that came.
         """
-        fits = _condition(wanted)
+        fits = condition(wanted)
         deadline = time.monotonic() + timeout_s
         with self._lock:
             while True:
@@ -357,6 +315,34 @@ class Person:
     def rotate(self, room: str) -> None:
         """Take a new room key for what is sent from now on (matrix-nio only)."""
         self._call("rotate", room=room)
+
+    # Verifying by emoji. With matrix-nio another device of the person alone, which asks
+
+    def ask_verification(self, user: str) -> None:
+        """Ask somebody, in the room of the two (Rust only)."""
+        self._call("ask_verification", user=user)
+
+    def answer_verification(self, user: str, *, is_faulty: bool = False) -> None:
+        """Accept what somebody asks; waits until they do.
+
+        Args:
+            user: Who asks.
+            is_faulty: Break the promise that the comparison begins with, so that the other side
+                has to refuse (matrix-nio only).
+        """
+        self._call("answer_verification", user=user, is_faulty=is_faulty)
+
+    def emoji(self, *, is_starting: bool = False) -> list[str]:
+        """What the client shows; it begins the comparison itself if ``is_starting``."""
+        return list(self._call("emoji", is_starting=is_starting))
+
+    def confirm_emoji(self) -> None:
+        """Say that the emoji are the same; returns once the verification is done."""
+        self._call("confirm_emoji")
+
+    def wait_for_verified(self, user: str) -> None:
+        """Return once the client takes the person for verified (matrix-nio: a device of theirs)."""
+        self._call("wait_for_verified", user=user)
 
     # Devices, and the end
 
@@ -483,10 +469,3 @@ class Person:
 def _clipped(shown: object) -> str:
     text = repr(shown)
     return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}…"
-
-
-def _condition(wanted: Wanted | Callable[[Message], bool]) -> Callable[[Message], bool]:
-    if callable(wanted):
-        return wanted
-    pattern = re.compile(wanted)
-    return lambda message: pattern.search(message.body) is not None

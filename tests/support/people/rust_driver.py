@@ -58,15 +58,48 @@ class _RecoveryListener(sdk.EnableRecoveryProgressListener):  # type: ignore[mis
         pass
 
 
+class _Verifying(sdk.SessionVerificationControllerDelegate):  # type: ignore[misc]  # no types
+    """What the SDK says of the one verification that goes on; its threads call it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, tell: Callable[[str, Any], None]) -> None:
+        self._loop, self._tell_in_loop = loop, tell
+
+    def _tell(self, what: str, said: Any = True) -> None:
+        self._loop.call_soon_threadsafe(self._tell_in_loop, what, said)
+
+    def did_receive_verification_request(self, details: Any) -> None:
+        self._tell("asked", (details.sender_profile.user_id, details.flow_id))
+
+    def did_accept_verification_request(self) -> None:
+        self._tell("accepted")
+
+    def did_start_sas_verification(self) -> None:
+        self._tell("started")
+
+    def did_receive_verification_data(self, data: Any) -> None:
+        self._tell("emoji", [one.symbol() for one in data.emojis])
+
+    def did_finish(self) -> None:
+        self._tell("done")
+
+    def did_cancel(self) -> None:
+        self._tell("cancelled")
+
+    def did_fail(self) -> None:
+        self._tell("cancelled")
+
+
 class RustDriver(Driver):
     """One device of one person."""
 
     client: Any
     folder: Path
     password: str
+    _controller: Any
 
     def __init__(self) -> None:
         super().__init__()
+        self._verifying: dict[str, Any] = {}
         self._timelines: dict[str, Any] = {}
         self._kept: list[Any] = []
         self._events: set[str] = set()
@@ -86,6 +119,9 @@ class RustDriver(Driver):
         recovery = self.folder.parent / "recovery.txt"
         if is_verified and recovery.exists():
             await self.client.encryption().recover(recovery.read_text())
+        self._controller = await self.client.get_session_verification_controller()
+        delegate = _Verifying(asyncio.get_running_loop(), self._verifying.__setitem__)
+        self._controller.set_delegate(delegate)
         session = self.client.session()
         return {
             "user_id": session.user_id,
@@ -192,6 +228,50 @@ class RustDriver(Driver):
             user = self.client.session().user_id
             details = sdk.AuthDataPasswordDetails(identifier=user, password=self.password)
             await handle.reset(sdk.AuthData.PASSWORD(details))
+
+    async def do_ask_verification(self, user: str) -> None:
+        """Ask somebody, who knows this identity, in the room of the two."""
+        self._verifying.clear()
+        await self.client.encryption().user_identity(user, True)
+        await self._controller.request_user_verification(user)
+
+    async def do_answer_verification(self, user: str, is_faulty: bool) -> None:
+        """Accept what a person asks; they choose how."""
+        if is_faulty:
+            raise ValueError("the Rust client makes no faults on purpose")
+        await self._until(lambda: self._verifying.get("asked", ("",))[0] == user)
+        await self._controller.acknowledge_verification_request(*self._verifying["asked"])
+        await self._controller.accept_verification_request()
+
+    async def do_emoji(self, is_starting: bool) -> list[str]:
+        """What this side shows; it begins the comparison, or the other side does."""
+        if is_starting:
+            await self._until_verifying("accepted")
+            await self._controller.start_sas_verification()
+        found: list[str] = await self._until_verifying("emoji")
+        return found
+
+    async def do_confirm_emoji(self) -> None:
+        """Say that they are the same; returns once both have."""
+        await self._controller.approve_verification()
+        await self._until_verifying("done")
+        self._verifying.clear()
+
+    async def do_wait_for_verified(self, user: str) -> None:
+        """Return once it has heard of its own signature, too."""
+        async with asyncio.timeout(_WAIT_S):
+            while not await self._is_verified(user):
+                await asyncio.sleep(0.05)
+
+    async def _is_verified(self, user: str) -> bool:
+        identity = await self.client.encryption().user_identity(user, True)
+        return bool(identity and identity.is_verified())
+
+    async def _until_verifying(self, what: str) -> Any:
+        await self._until(lambda: not {what, "cancelled"}.isdisjoint(self._verifying))
+        if what not in self._verifying:
+            raise RuntimeError("the verification was cancelled")
+        return self._verifying[what]
 
     async def end(self) -> None:
         # Its own threads keep the process alive.

@@ -42,6 +42,13 @@ export class DoorPage {
         await field.fill(text);
     }
 
+    /** Back to the app from a page that it opened, which closes: Firefox then tells nothing of the press. */
+    async leave() {
+        const closing = this.page.waitForEvent("close");
+        await this.tap(this.page.getByRole("button", { name: "Back to Veche" })).catch(() => {});
+        await closing;
+    }
+
     /** Types the groups of the recovery key that are asked back. @param {string[]} groups */
     async confirm(groups) {
         for (const field of await this.page.locator("input.group").all()) {

@@ -194,8 +194,16 @@ class Sessions:
             raise SignInRefusedError("This request is not good any more: ask for a new code")
         return got
 
-    async def redeem_link(self, secret: str, user_agent: str = "") -> SignedIn:
+    async def redeem_link(
+        self, secret: str, user_agent: str = "", language: str | None = None
+    ) -> SignedIn:
         """Sign in with the secret of a link: once, and whoever is first.
+
+        Args:
+            secret: Of the link.
+            user_agent: Of the browser.
+            language: That the person chose on their device, code of a catalogue; None: the one
+                that bots know stays.
 
         Raises:
             SignInRefusedError: The link was used, is too old, or nobody sent it.
@@ -203,7 +211,7 @@ class Sessions:
         digest = core.secret_hash(secret)
         got = None
         if digest is not None:
-            new = self._new(user_agent)
+            new = attrs.evolve(self._new(user_agent), language=language)
             got = await self._database.run("sessions link", self._try_link, digest, new)
         if got is None:
             raise SignInRefusedError("This link is not good any more: ask the bot for a new one")
@@ -321,6 +329,8 @@ class Sessions:
 
     def _begin(self, txn: Cursor, person: UserId, level: Level, new: _New) -> SignedIn:
         store.lock_person(txn, person)
+        if new.language is not None:
+            people.choose_language(txn, person, new.language)
         known = people.read(txn, person, default_language=DEFAULT_LANGUAGE)
         chosen = known.language if known.has_chosen else None
         session = Session(
@@ -367,3 +377,4 @@ class _New:
     token: str
     agent: Agent
     now_ms: int
+    language: str | None = None

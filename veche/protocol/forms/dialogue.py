@@ -150,7 +150,8 @@ def mermaid() -> str:
 
 def _event(mode: Mode, heard: Input, language: str) -> tuple[Event, str]:
     found: tuple[Command, str] | None = None
-    if isinstance(heard, Filled):
+    is_named = isinstance(heard, Sent) and heard.field_id and heard.problem is None
+    if isinstance(heard, Filled) or is_named:
         return Event.FILLED, ""
     if isinstance(heard, Said):
         found = read_command(heard.text, language)
@@ -311,7 +312,10 @@ def _submit(turn: _Turn) -> Step:
 
 def _filled(turn: _Turn) -> Step:
     """Takes what is right of many answers, and goes on with what is wrong or missing."""
-    data = turn.heard.data if isinstance(turn.heard, Filled) else {}
+    heard = turn.heard
+    data = heard.data if isinstance(heard, Filled) else {}
+    if isinstance(heard, Sent):
+        data = {heard.field_id: heard.content}
     values, errors = parse_some(turn.form, data, turn.context)
     emptied = [f for f in turn.form.fields if f.id in data and is_empty(data[f.id])]
     errors += [FieldError.of(field, Problem.MISSING) for field in emptied if field.required]
@@ -319,13 +323,16 @@ def _filled(turn: _Turn) -> Step:
     kept = {key: value for key, value in turn.state.values.items() if key not in cleared}
     values = {**kept, **values}
     # The person saw the whole form: what is optional and not in it is left empty.
-    seen = {field.id for field in turn.form.fields if field.id in values or not field.required}
+    is_whole = isinstance(heard, Filled)
+    seen = {
+        one.id for one in turn.form.fields if one.id in values or (is_whole and not one.required)
+    }
     done = frozenset((turn.state.done | seen) - {error.field_id for error in errors})
     state = attrs.evolve(turn.state, values=values, done=done)
     by_id = {field.id: field for field in turn.form.fields}
     wrongs = [Wrong(by_id.get(error.field_id), error) for error in errors]
     is_well = not errors and not _missing(turn.form, state)
-    if is_well and isinstance(turn.heard, Filled) and turn.heard.is_final:
+    if is_well and isinstance(heard, Filled) and heard.is_final:
         return _submit(attrs.evolve(turn, state=state))
     state, said = _go_on(turn.form, state)
     return state, (*wrongs, *said)

@@ -111,10 +111,12 @@ class Sent:
     Attributes:
         content: It, or a value of the field's kind.
         problem: What was found when the file was fetched; None: nothing.
+        field_id: Of the question that it answers, whichever is asked now; empty: that one.
     """
 
     content: Mapping[str, Any]
     problem: Problem | None = None
+    field_id: str = ""
 
 
 @attrs.frozen

@@ -190,7 +190,7 @@ class BoundedRequest(Request):
     _received_at_s = 0.0
     _refused = False
     _held: tuple[Holding, str, int] | None = None
-    _is_asking = False
+    _is_asking = _is_whole = False
     _asking: Deferred[None] | None = None
     _arrived: tuple[bytes, bytes, bytes] | None = None
 
@@ -213,15 +213,10 @@ class BoundedRequest(Request):
             return
         super().gotLength(length)  # type: ignore[no-untyped-call]  # Twisted: not annotated
         if large is not None and (length is None or length > BODY_BYTES_MAX):
-            self._is_asking = True
+            self._is_asking = self._is_whole = True
             self._asking = Deferred.fromCoroutine(self._ask(large.admit(self, path), length))
             if self._is_asking:
                 self._network.pauseProducing()
-        elif length != 0:
-            try:
-                self._hold(length)
-            except VecheError as e:
-                self._refuse(e, length)
 
     async def _ask(self, admitted: Awaitable[None], length: int | None) -> None:
         """Take a large body once its sender may send it, and there is room for it."""
@@ -230,7 +225,7 @@ class BoundedRequest(Request):
         self.requestHeaders.removeHeader(b"expect")
         try:
             await admitted
-            self._hold(length)
+            self._hold(length or self._bytes_max)
         except Exception as e:  # noqa: BLE001 -- the edge of the request: answered
             self._refuse(e, length)
             return
@@ -245,12 +240,13 @@ class BoundedRequest(Request):
     def _network(self) -> Any:
         return self.channel.transport
 
-    def _hold(self, length: int | None) -> None:
-        """Count the body among those that are held."""
-        address, count = self.site.address_of(self), length or self._bytes_max
-        holding = self.site.large if count > BODY_BYTES_MAX else self.site.small
+    def _hold(self, count: int) -> None:
+        """Count bytes of the body among those that are held: of a small one, as they come."""
+        address = self.site.address_of(self)
+        is_large = self._is_whole or self.site.body_bytes_max > BODY_BYTES_MAX
+        holding = self.site.large if is_large else self.site.small
         holding.take(address, count)
-        self._held = holding, address, count
+        self._held = holding, address, count + (self._held[2] if self._held else 0)
 
     def _refuse(self, error: BaseException, length: int | None) -> None:
         """Answer at once, throw away what is still sent, and end the connection."""
@@ -293,7 +289,12 @@ class BoundedRequest(Request):
             self._close_content()
             self.channel.forceAbortClient()
         elif not self._refused:
-            super().handleContentChunk(data)  # type: ignore[no-untyped-call]  # Twisted: not annotated
+            try:
+                self._hold(0 if self._is_whole else len(data))
+            except VecheError as e:
+                self._refuse(e, None)
+            else:
+                super().handleContentChunk(data)  # type: ignore[no-untyped-call]
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Answer the request, unless it was refused, once its body is admitted."""

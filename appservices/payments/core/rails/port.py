@@ -140,6 +140,8 @@ class Entry:
         text: Unstructured remittance, or empty.
         return_code: Why the bank gives money back (ISO 20022 external return reason); empty: it
             is no return.
+        batch: Key of the sum, if it is one of the payments of a batch; or empty.
+        batch_minor: What the batch adds to the balance.
     """
 
     key: str
@@ -154,6 +156,8 @@ class Entry:
     reference: str = ""
     text: str = ""
     return_code: str = ""
+    batch: str = ""
+    batch_minor: int = 0
 
     @property
     def signed_minor(self) -> int:

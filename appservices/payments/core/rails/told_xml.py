@@ -266,26 +266,32 @@ def _entries(
         if fields.value(element, "Sts/Cd") != "BOOK":
             continue
         try:
-            lines, problem = _lines(element, day, currency)
+            whole, lines, problem = _lines(element, day, currency)
         except BankMessageError as e:
             odd.append(Odd(id_, f"{e}: not booked"))
             is_whole = False
             continue
-        entries += [line if line.key else _keyed(line, account, seen) for line in lines]
+        lines = [line if line.key else _keyed(line, account, seen) for line in lines]
+        if whole and (len(lines) > 1 or whole.key not in ("", lines[0].key)):
+            key = whole.key or _keyed(whole, account, seen).key
+            lines = [attrs.evolve(x, batch=key, batch_minor=whole.signed_minor) for x in lines]
+        entries += lines
         if problem:
             odd.append(_odd(id_, element, problem))
     return entries, odd, is_whole
 
 
-def _lines(element: Element, day: dt.date, wanted: str) -> tuple[Sequence[Entry], str]:
-    """Return the events that a booked line makes, and what is odd about it."""
+def _lines(
+    element: Element, day: dt.date, wanted: str
+) -> tuple[Entry | None, Sequence[Entry], str]:
+    """Return a booked line as one, the lines that it makes, and what is odd about it."""
     amount = fields.one(element, "Amt")
     currency = fields.currency_of(amount)
     if wanted and currency != wanted:
         raise refusal(amount, f"is not in {wanted}, the currency of the account")
     total = fields.minor_of(amount, currency, is_zero_fine=True)
     if not total:
-        return (), "is of 0.00 and moves nothing: not booked"
+        return None, (), "is of 0.00 and moves nothing: not booked"
     problem = ""
     if fields.maybe(element, "BookgDt") is None:
         problem = f"says no day: booked on {day.isoformat()}"
@@ -293,9 +299,10 @@ def _lines(element: Element, day: dt.date, wanted: str) -> tuple[Sequence[Entry]
     details = [
         tx for batch in fields.many(element, "NtryDtls") for tx in fields.many(batch, "TxDtls")
     ]
+    whole = _line(element, element, currency, total, day, own)
     if len(details) <= 1:
         tx = details[0] if details else element
-        return [_line(element, tx, currency, total, day, own)], problem
+        return whole, [_line(element, tx, currency, total, day, own)], problem
     amounts = [_part(tx, currency) for tx in details]
     lines = [
         _line(element, tx, currency, part, day)
@@ -305,12 +312,11 @@ def _lines(element: Element, day: dt.date, wanted: str) -> tuple[Sequence[Entry]
     keys = Counter(line.key for line in lines)
     # Some banks repeat the reference of the batch: it tells none of the lines from another.
     lines = [line if keys[line.key] == 1 else attrs.evolve(line, key="") for line in lines]
-    whole = _line(element, element, currency, total, day, own)
     if None in amounts or sum(line.signed_minor for line in lines) != whole.signed_minor:
-        return [whole], "has details that do not make its sum: booked as one line"
+        return whole, [whole], "has details that do not make its sum: booked as one line"
     if 0 in amounts:
         problem = "has a detail of 0.00, which moves nothing: not booked"
-    return lines, problem
+    return whole, lines, problem
 
 
 def _part(tx: Element, currency: str) -> int | None:

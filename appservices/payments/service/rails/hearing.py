@@ -31,10 +31,13 @@ from appservices.payments.core.rails.port import (
 )
 from appservices.payments.core.rails.xml import BankMessageError
 from appservices.payments.core.reconcile import Expected, reconcile
+from appservices.payments.core.told_again import told_again
 from appservices.payments.core.transfers import TransferCode, opening
 from appservices.payments.service import attempts
 from appservices.payments.service.rails.banks import BankNews, NewsKind
 from appservices.payments.store import bank as store
+from appservices.payments.store import suspense
+from appservices.payments.store import told_again as again
 from veche.protocol.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -113,7 +116,7 @@ class Hearing:
                 case Status():
                     self._status(event)
                 case Booked():
-                    self._booked(event.account, event.entry)
+                    self._booked(event.account, event.entry, store.ADVICE)
                 case Closed():
                     self._closed(event.statement)
                 case Odd():
@@ -157,7 +160,7 @@ class Hearing:
         for order in orders:
             self.step(order, _INPUTS[event.status], event.code)
 
-    def _booked(self, account: str, entry: Entry) -> None:
+    def _booked(self, account: str, entry: Entry, by: str) -> None:
         if account != self.bank.own.account or entry.currency != self.bank.currency:
             self.alarm(entry.key, "a line of another account")
             return
@@ -169,12 +172,53 @@ class Hearing:
             entry.booked_on,
             entry.order_id or None,
             self.desk.vault.seal(_words(entry)),
+            batch=entry.batch or None,
+            told_by=by,
         )
         before = store.add_line(self.txn, line, self.now_ms)
         if before is None:
-            self._new_line(entry)
-        elif before != line.sha256:
+            if self._is_told(entry, by) or self._is_in_sum(entry, by):
+                again.set_told_again(self.txn, self.bank.name, entry.key)
+            else:
+                self._new_line(entry)
+            return
+        again.tell(self.txn, self.bank.name, [entry.key], by)
+        if before != line.sha256:
             self.alarm(entry.key, "the line was told before, with another content")
+
+    def _is_told(self, entry: Entry, by: str) -> bool:
+        """Whether other lines, which were told before, are the money of this one."""
+        name = self.bank.name
+        found = again.told_lines(self.txn, name, entry, by)
+        told = told_again(entry, found, is_stated=by == store.STATEMENT)
+        again.tell(self.txn, name, [one.key for one in told], by)
+        if told and sum(one.signed_minor for one in told) != entry.signed_minor:
+            why = "its payments were told before, and make another sum: not booked again"
+            self.alarm(entry.key, why)
+        return bool(told)
+
+    def _is_in_sum(self, entry: Entry, by: str) -> bool:
+        """Whether a payment of a batch was booked in the sum of it; takes one in suspense apart."""
+        if not entry.batch:
+            return False
+        suspense.lock(self.txn)
+        found = again.sum_of_batch(self.txn, self.bank.name, entry, by)
+        if found is None:
+            return False
+        if found.is_free:
+            self._take_apart(found, entry)
+        elif not found.is_known and entry.signed_minor != entry.batch_minor:
+            why = "its payments were told after it was booked as one: not booked again"
+            self.alarm(found.key, why)
+        return not found.is_free
+
+    def _take_apart(self, found: again.Sum, entry: Entry) -> None:
+        """Take the sum of a batch out of suspense, since its payments are booked one by one."""
+        name, key, signed = self.bank.name, f"{found.key}{again.IN_PARTS}", -entry.batch_minor
+        self._own_line(key, signed, entry.booked_on, self.books.suspense, TransferCode.SUSPENSE)
+        again.set_batch(self.txn, name, key, entry.batch)
+        if found.state == store.SUSPENSE:
+            store.set_line_state(self.txn, name, found.key, store.POSTED)
 
     def _new_line(self, entry: Entry) -> None:
         order = store.lock_order(self.txn, entry.order_id) if entry.order_id else None
@@ -233,8 +277,11 @@ class Hearing:
             return
         if not store.bank(self.txn, self.bank.name).has_opening:
             self._open_balance(statement)
+        # The lines that both have by one name first: what is left may have two.
+        keys = [entry.key for entry in statement.entries]
+        again.tell(self.txn, self.bank.name, keys, store.STATEMENT)
         for entry in statement.entries:
-            self._booked(statement.account, entry)
+            self._booked(statement.account, entry, store.STATEMENT)
         day = statement.closed_on
         found = store.balance_at(self.txn, self.bank.name, self.books.bank, day)
         difference = statement.closing_minor - found
@@ -256,18 +303,18 @@ class Hearing:
         if not signed:
             return
         day = statement.opened_on - dt.timedelta(days=1)
-        sealed = self.desk.vault.seal({})
+        self._own_line(OPENING, signed, day, self.books.opening, TransferCode.FIRST_BALANCE)
+
+    def _own_line(
+        self, key: str, signed: int, day: dt.date, account: int, code: TransferCode
+    ) -> None:
+        """Book a line that no bank tells, which is of us."""
+        name, sealed = self.bank.name, self.desk.vault.seal({})
         digest = hashlib.sha256(f"{signed}".encode()).digest()
-        line = store.LineRow(self.bank.name, OPENING, digest, signed, day, None, sealed)
+        line = store.LineRow(name, key, digest, signed, day, None, sealed)
         store.add_line(self.txn, line, self.now_ms)
-        chain = moves.line_chain(
-            self.books.opening,
-            self.books,
-            TransferCode.FIRST_BALANCE,
-            self.line_id(OPENING, day),
-            signed,
-        )
-        about = f"{self.bank.name} {OPENING}"
+        chain = moves.line_chain(account, self.books, code, self.line_id(key, day), signed)
+        about = f"{name} {key}"
         attempts.add(self.txn, LINE, about, chain, self.now_ms, approved_by=(), accounts=self.new)
 
     def enter(self, order: store.OrderRow, state: OrderState, code: str) -> None:
@@ -320,7 +367,8 @@ def settle_line(txn: Cursor, desk: Desk, attempt: Attempt, outcome: Outcome) -> 
         is_suspense = books.suspense in {
             account for one in attempt.chain for account in (one.debit_id, one.credit_id)
         }
-        state = store.SUSPENSE if is_suspense else store.POSTED
+        is_open = is_suspense and not again.is_apart(txn, name, key)
+        state = store.SUSPENSE if is_open else store.POSTED
         store.set_line_state(txn, name, key, state)
         if line.expected_id is not None and not is_suspense:
             account = attempt.chain[0].credit_id

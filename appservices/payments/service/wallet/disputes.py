@@ -268,7 +268,7 @@ def _say(visit: Visit, case: Case, side: Side, choice: str, said: str) -> None:
 
 def _locked(visit: Visit, dispute_id: str) -> tuple[Case, Side]:
     is_id = re.fullmatch(ULID_PATTERN, dispute_id)
-    case = cases.lock(visit.scene, dispute_id) if is_id else None
+    case = disputes.lock(visit.scene, dispute_id) if is_id else None
     side = _side(visit, case) if case is not None else None
     if case is None or side is None:
         raise visit.not_found(Trouble.NO_DISPUTE)

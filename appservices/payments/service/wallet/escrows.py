@@ -203,7 +203,7 @@ def _refused(visit: Visit, problem: EscrowProblem) -> PaymentRefusedError:
 
 def _locked(visit: Visit, escrow_id: str) -> tuple[Deal, Voter]:
     is_id = re.fullmatch(ULID_PATTERN, escrow_id)
-    deal = deals.lock(visit.scene, escrow_id) if is_id else None
+    deal = escrows.lock(visit.scene, escrow_id) if is_id else None
     voter = deal.voter_of(visit.person) if deal is not None else None
     if deal is None or voter is None:
         raise visit.not_found(Trouble.NO_ESCROW)

@@ -43,6 +43,7 @@ const CONFIG = {
 /** Matrix asks clients to stop at 100 levels. */
 const TOO_DEEP = Array(101).fill("*").join(">");
 const SIDE_MAX = 800;
+const IMAGES_MAX = 30;
 const PERSON = /^https:\/\/matrix\.to\/#\/(@[^/?]+:[^/?]+)/;
 
 const purify = createPurify(window);
@@ -67,7 +68,9 @@ export function readable(source, media) {
         style.backgroundColor = dataset.mxBgColor ?? "";
     }
     for (const spoiler of fragment.querySelectorAll("[data-mx-spoiler]")) hide(spoiler);
-    for (const img of fragment.querySelectorAll("img")) useImage(img, media);
+    for (const [at, img] of fragment.querySelectorAll("img").entries())
+        if (at < IMAGES_MAX) useImage(img, media);
+        else img.replaceWith(img.alt);
     return fragment;
 }
 

@@ -8,12 +8,13 @@ import { setClock } from "../cases/now.js";
 import { whenReachable } from "../kit/api.js";
 import { spinner } from "../kit/elements.js";
 import { t, useLanguage, whenLanguageChanges } from "../kit/i18n.js";
+import { isOurBot } from "../kit/page.js";
 import { session, whenChanged } from "../kit/session.js";
 import { useTheme } from "../kit/theme.js";
 import { account, enterAccount, openKept, whenAccountChanges } from "./account/account.js";
 import { whenTakenOver } from "./account/relay.js";
 import { keepReturn, takeLogin, takeReturn } from "./account/returning.js";
-import { counts, watchCounts } from "./counts.js";
+import { asker, counts, watchCounts } from "./counts.js";
 import { placeOf, viewAt, wayOf } from "./places.js";
 import { loadCards } from "./registry.js";
 import { hrefOf, routeOf } from "./route.js";
@@ -23,7 +24,6 @@ import { startWorker } from "./worker.js";
 /** @typedef {import("./route.js").Route} Route */
 
 const NAME = "Veche";
-/** Ids of rooms are 255 characters at most; of a link that says more, nothing is opened. */
 const PERSON = /^@/;
 
 /**
@@ -126,7 +126,7 @@ function draw() {
         html`<a class="skip-link" href="#main">${t("To the content")}</a>
             ${rail(place, counts(), isStranger)}
             <div class="stage">
-                ${notes(account(), place)}
+                ${notes(account(), place, asker())}
                 <main
                     id="main"
                     tabindex="-1"
@@ -191,9 +191,9 @@ function begun() {
 async function chat(whom) {
     const { opened } = account();
     if (!opened) return go(hrefOf("start"));
+    if (!isOurBot(whom)) return go(hrefOf("chats", ...(PERSON.test(whom) ? ["with"] : []), whom));
     const { direct } = await import("./client/rooms.js");
-    const id = PERSON.test(whom) ? await direct(opened.client, whom) : whom;
-    go(hrefOf("chats", id));
+    go(hrefOf("chats", await direct(opened.client, whom)));
 }
 
 /** @param {MouseEvent} event */
@@ -257,8 +257,14 @@ whenTakenOver(() => {
 });
 void startWorker();
 void withAccount();
-await Promise.all([
-    login ? enterAccount(login.base, { type: "m.login.token", token: login.token }) : openKept(),
+const [isRefused] = await Promise.all([
+    login
+        ? enterAccount(login.base, { type: "m.login.token", token: login.token }).then(
+              () => false,
+              () => true,
+          )
+        : openKept(),
     loadCards(),
 ]);
-if (account().session?.unfinished || login) go(hrefOf("start"));
+if (isRefused) go(hrefOf("start", "sign-in"), { isRefused });
+else if (account().session?.unfinished || login) go(hrefOf("start"));

@@ -8,7 +8,7 @@
 import { routeOf as casesRoute } from "../cases/route.js";
 import { meta, pagesOrigin } from "../kit/page.js";
 import { walletRoute } from "../wallet/route.js";
-import { hrefOf } from "./route.js";
+import { hrefOf, routeOf } from "./route.js";
 
 const PERSONAL = new Set(["wallet", "pay", "acts"]);
 
@@ -52,9 +52,6 @@ export function placeOf({ pathname, search, hash }) {
     return isHere ? `#/me${pathname}${search}` : "";
 }
 
-/** @param {string} path of a page of the other origin @returns {string} the way there, signed in */
-export const openHref = (path) => hrefOf("open", path);
-
 const CHAT = /^#\/([@!#][^?/]+)/;
 
 /**
@@ -66,7 +63,7 @@ const CHAT = /^#\/([@!#][^?/]+)/;
 export function wayOf(url) {
     if (url.host === "matrix.to") {
         const [, whom] = CHAT.exec(url.hash) ?? [];
-        return whom ? { chat: decodeURIComponent(whom) } : undefined;
+        return whom ? { chat: routeOf(whom).parts[0] ?? "" } : undefined;
     }
     const isOurs = url.origin === location.origin || url.origin === pagesOrigin();
     if (!isOurs || (url.origin === location.origin && url.pathname === "/" && url.hash))

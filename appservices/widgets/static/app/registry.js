@@ -26,13 +26,19 @@ export async function loadCards() {
 }
 
 /**
+ * Whether one of our bots says it: a key in a message proves nothing about who sent it, and what is
+ * said in clear a homeserver can make up.
+ * @param {import("matrix-js-sdk").MatrixEvent} event
+ */
+export const isOfBot = (event) => isOurBot(event.getSender() ?? "") && event.isEncrypted();
+
+/**
  * @param {Message} message
  * @param {string} roomId
  * @returns {unknown[]} what draws it; none: its text is shown
  */
 export function cardsOf(message, roomId) {
-    // A key in a message proves nothing about who sent it: only our own bots are believed.
-    if (message.kind !== "message" || !isOurBot(message.sender)) return [];
+    if (message.kind !== "message" || !isOfBot(message.event)) return [];
     return [...cards]
         .filter(([key]) => key in message.content)
         .map(([key, draw]) => draw(message, message.content[key], roomId));

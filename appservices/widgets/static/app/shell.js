@@ -67,8 +67,13 @@ export function rail(here, counts, isStranger) {
     </nav>`;
 }
 
-/** @param {Account} account @param {Place} here @returns {unknown} what the person should know first */
-export function notes(account, here) {
+/**
+ * @param {Account} account
+ * @param {Place} here
+ * @param {string} asker who wants to verify the person
+ * @returns {unknown} what the person should know first
+ */
+export function notes(account, here, asker) {
     const { phase, session } = account;
     return html`<div class="notes" role="status">
         ${
@@ -80,6 +85,7 @@ export function notes(account, here) {
                   </p>`
                 : nothing
         }
+        ${asker && !location.hash.startsWith(hrefOf("chats", "verify")) ? html`<p class="note-line">${icon("shield")}${askLink(asker, session?.userId)}</p>` : nothing}
         ${phase === "elsewhere" ? elsewhere() : nothing} ${phase === "lost" ? lost() : nothing}
         ${phase === "failed" && here !== "start" ? banner("critical", storageWords(account.error)) : nothing}
         ${
@@ -93,6 +99,15 @@ export function notes(account, here) {
                 : nothing
         }
     </div>`;
+}
+
+/** @param {string} asker @param {string} [me] */
+function askLink(asker, me) {
+    const words =
+        asker === me
+            ? t("Your other device wants to be confirmed")
+            : t("{name} wants to verify you", { name: asker });
+    return html`<a href=${hrefOf("chats", "verify", asker)}>${words}</a>`;
 }
 
 function elsewhere() {

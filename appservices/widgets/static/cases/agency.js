@@ -69,9 +69,9 @@
  *   answers: {field: string, label: string, value: string}[],
  *   question: {text: string, due_at_ms: number} | null, refusal: Refusal | null,
  *   fee: {label: string, url: string} | null, documents: Issued[], prompts: Asked[], form: {fields: AskedField[]} | null,
- *   draft: Answers, commands: {command: string, label: string, takes_text: boolean}[]}} Case
+ *   draft: Answers, takes_files: boolean, commands: {command: string, label: string, takes_text: boolean}[]}} Case
  */
-import { ApiError, call, download, follow, newKey } from "../kit/api.js";
+import { ApiError, call, download, follow, newKey, upload } from "../kit/api.js";
 import { currentLanguage } from "../kit/i18n.js";
 
 const ROOT = "/_veche/agency/v1";
@@ -152,6 +152,23 @@ export const followCase = (id, changed, failed) =>
  */
 export const answerPrompt = (id, answer, key) =>
     call("POST", `${ROOT}/cases/${enc(id)}/answers`, { body: answer, query: inLanguage(), key });
+
+/**
+ * @param {string} id
+ * @param {string} field that it answers; "": it is for the office
+ * @param {File} file
+ * @param {import("../kit/forms/upload.js").Sending} how
+ */
+export const sendFile = (id, field, file, how) =>
+    upload(`${ROOT}/cases/${enc(id)}/files`, file, {
+        query: {
+            ...inLanguage(),
+            field,
+            name: file.name.slice(-200),
+            mimetype: file.type.split(";")[0] || undefined,
+        },
+        ...how,
+    });
 
 /**
  * @param {string} id

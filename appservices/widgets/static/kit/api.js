@@ -120,6 +120,42 @@ export async function download(path, options = {}) {
 }
 
 /**
+ * Sends a file, once, and tells how much of it has gone, which `fetch` cannot.
+ * @param {string} path
+ * @param {Blob} file
+ * @param {Options & {progressed?: (part: number) => void}} options
+ * @returns {Promise<any>} the JSON answer
+ * @throws {ApiError} it was refused
+ * @throws {OfflineError} the service was not reached
+ */
+export function upload(path, file, options) {
+    const { query, signal, progressed } = options;
+    const token = session()?.token;
+    return new Promise((resolve, reject) => {
+        const sending = new XMLHttpRequest();
+        sending.open("POST", address(path, query));
+        sending.timeout = UPLOAD_MS_MAX;
+        sending.responseType = "json";
+        const headers = headersOf(token, { ...options, data: true });
+        for (const [name, value] of Object.entries(headers)) sending.setRequestHeader(name, value);
+        sending.upload.addEventListener("progress", ({ loaded, total }) =>
+            progressed?.(loaded / total),
+        );
+        for (const end of ["error", "timeout"])
+            sending.addEventListener(end, () => reject(new OfflineError("offline")));
+        sending.addEventListener("abort", () => reject(signal?.reason));
+        sending.addEventListener("load", () => {
+            if (sending.status < 300) return resolve(sending.response);
+            const error = new ApiError(sending.status, sending.response ?? {});
+            hasEnded(error, token);
+            reject(error);
+        });
+        signal?.addEventListener("abort", () => sending.abort());
+        sending.send(file);
+    });
+}
+
+/**
  * @param {string} method
  * @param {string} path
  * @param {Options} options
@@ -173,19 +209,12 @@ function address(path, query) {
  * @param {Options} options
  * @returns {RequestInit}
  */
-function request(method, token, { body, data, key, headers, signal, isLeaving }) {
+function request(method, token, options) {
+    const { body, data, signal, isLeaving } = options;
     const limit = AbortSignal.timeout(data ? UPLOAD_MS_MAX : ANSWER_MS_MAX);
     return {
         method,
-        headers: {
-            Accept: "application/json",
-            "Accept-Language": document.documentElement.lang || "en",
-            ...(body !== undefined && { "Content-Type": "application/json" }),
-            ...(data && { "Content-Type": "application/octet-stream" }),
-            ...(token && { Authorization: `Bearer ${token}` }),
-            ...(key && { "Idempotency-Key": key }),
-            ...headers,
-        },
+        headers: headersOf(token, options),
         credentials: "omit",
         redirect: "error",
         cache: "no-store",
@@ -193,6 +222,23 @@ function request(method, token, { body, data, key, headers, signal, isLeaving })
         signal: signal ? AbortSignal.any([signal, limit]) : limit,
         ...(body !== undefined && { body: JSON.stringify(body) }),
         ...(data && { body: data }),
+    };
+}
+
+/**
+ * @param {string | undefined} token
+ * @param {Omit<Options, "data"> & {data?: unknown}} options
+ * @returns {Record<string, string>}
+ */
+function headersOf(token, { body, data, key, headers }) {
+    return {
+        Accept: "application/json",
+        "Accept-Language": document.documentElement.lang || "en",
+        ...(body !== undefined && { "Content-Type": "application/json" }),
+        ...(data !== undefined && { "Content-Type": "application/octet-stream" }),
+        ...(token && { Authorization: `Bearer ${token}` }),
+        ...(key && { "Idempotency-Key": key }),
+        ...headers,
     };
 }
 

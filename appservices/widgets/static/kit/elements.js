@@ -20,9 +20,44 @@ export class VecheElement extends LitElement {
         this.stops = [whenLanguageChanges(draw), whenChanged(draw)];
     }
 
+    /** @param {(() => void)[]} stops called when it leaves the page */
+    keep(...stops) {
+        this.stops?.push(...stops);
+    }
+
     disconnectedCallback() {
         for (const stop of this.stops ?? []) stop();
         super.disconnectedCallback();
+    }
+}
+
+/** An element that does one thing at a time, and says what went wrong. */
+export class BusyElement extends VecheElement {
+    static properties = /** @type {import("lit").PropertyDeclarations} */ ({
+        isBusy: { state: true },
+        error: { state: true },
+    });
+
+    constructor() {
+        super();
+        this.isBusy = false;
+        this.error = "";
+    }
+
+    /**
+     * @param {() => Promise<unknown>} work nothing while something else goes on
+     * @param {string | ((error: unknown) => string)} failed words
+     */
+    async doOne(work, failed) {
+        if (this.isBusy) return;
+        Object.assign(this, { isBusy: true, error: "" });
+        try {
+            await work();
+        } catch (error) {
+            this.error = typeof failed === "string" ? failed : failed(error);
+        } finally {
+            this.isBusy = false;
+        }
     }
 }
 

@@ -11,6 +11,7 @@
  *
  * @typedef {import("./forms/kinds.js").Field} Field
  * @typedef {Record<string, unknown>} Answers
+ * @typedef {(field: Field, ...sent: Parameters<import("./forms/upload.js").Send>) => Promise<void>} Upload
  * @typedef {(answers: Answers, fields: string[]) => Promise<Record<string, string>>} Check
  *   gives what is wrong, by field id; rejects if that cannot be known now
  */
@@ -37,9 +38,11 @@ export class VecheForm extends VecheElement {
     static properties = {
         fields: { attribute: false },
         initial: { attribute: false },
-        /** Values of fields that are filled in elsewhere, by id: files, in the chat. */
+        /** Values of fields that are no part of what is sent, by id: files. */
         outside: { attribute: false },
         check: { attribute: false },
+        /** Sends a file at once; none: files are sent in the chat. */
+        upload: { attribute: false },
         sendLabel: { attribute: false },
         nowMs: { attribute: false },
         /** What is filled in is on its way. */
@@ -59,6 +62,7 @@ export class VecheForm extends VecheElement {
         this.initial = /** @type {Answers} */ ({});
         this.outside = /** @type {Answers} */ ({});
         this.check = /** @type {Check | undefined} */ (undefined);
+        this.upload = /** @type {Upload | undefined} */ (undefined);
         this.sendLabel = "";
         this.nowMs = Date.now();
         this.isSending = false;
@@ -274,6 +278,7 @@ export class VecheForm extends VecheElement {
             isWrong: Boolean(error),
             changed: (raw) => this._typed(field, raw),
             nowMs: this.nowMs,
+            send: this.upload && ((file, how) => this.upload?.(field, file, how)),
         });
         const optional = field.required
             ? nothing

@@ -95,7 +95,7 @@ function known(tag) {
     return LANGUAGES.find((one) => one === first);
 }
 
-/** @typedef {Record<string, string | number>} Values */
+/** @typedef {Record<string, string | number | string[]>} Values a list is joined by commas */
 
 /**
  * @param {string} message English text, the message id
@@ -123,8 +123,24 @@ export function plural(one, many, count, values = {}) {
 /** @param {string} message @param {Values} values */
 function filled(message, values) {
     return message.replace(/\{([a-z_][a-z0-9_]*)\}/g, (field, name) =>
-        name in values ? String(values[name]) : field,
+        name in values ? [values[name]].flat().map(isolated).join(", ") : field,
     );
+}
+
+/** What turns the direction of the text around it, even out of a `<bdi>`. */
+const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
+/** Letters of Hebrew, Arabic and the like, and their marks (Unicode 17, Bidi_Class R and AL). */
+const RIGHT_TO_LEFT =
+    /[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/** @param {string} name of somebody or something, from outside @returns {string} it turns nothing around it */
+export const bare = (name) => name.replace(TURNS, "");
+
+/** @param {unknown} value @returns {string} for a sentence: with a direction of its own, if it is from right to left */
+function isolated(value) {
+    const name = bare(String(value));
+    // FIRST STRONG ISOLATE … POP DIRECTIONAL ISOLATE
+    return RIGHT_TO_LEFT.test(name) ? `\u2068${name}\u2069` : name;
 }
 
 /** British English: "24 November 2025", 24 hours. American dates mislead everybody else. */
@@ -132,22 +148,37 @@ function locale() {
     return language === "en" ? "en-GB" : language;
 }
 
-/** @param {number} at_ms @returns {string} "24 November 2025" */
-export function showDate(at_ms) {
-    return new Intl.DateTimeFormat(locale(), { dateStyle: "long" }).format(at_ms);
-}
+/** @type {Map<string, Intl.DateTimeFormat>} kept: to make one takes as long as many dates, and 50 KiB */
+const dateForms = new Map();
 
 /**
- * A moment in the person's own time zone, which is named: the bots name theirs, which may be another.
+ * A moment in the person's own time zone.
+ * @param {number} at_ms
+ * @param {Intl.DateTimeFormatOptions} form
+ */
+export function showMoment(at_ms, form) {
+    const key = locale() + JSON.stringify(form);
+    const kept = dateForms.get(key) ?? new Intl.DateTimeFormat(locale(), form);
+    dateForms.set(key, kept);
+    return kept.format(at_ms);
+}
+
+/** @param {number} at_ms @returns {string} "24 November 2025" */
+export const showDate = (at_ms) => showMoment(at_ms, { dateStyle: "long" });
+
+const DAY_FORM = /** @type {const} */ ({ day: "numeric", month: "long", year: "numeric" });
+const TIME_FORM = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit" });
+
+/**
+ * A moment with its time zone, which is named: the bots name theirs, which may be another.
  * @param {number} at_ms
  * @returns {string} "24 November 2025 at 09:05 CET"
  */
-export function showDateTime(at_ms) {
-    const day = /** @type {const} */ ({ day: "numeric", month: "long", year: "numeric" });
-    const time = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit" });
-    const form = { ...day, ...time, timeZoneName: /** @type {const} */ ("short") };
-    return new Intl.DateTimeFormat(locale(), form).format(at_ms);
-}
+export const showDateTime = (at_ms) =>
+    showMoment(at_ms, { ...DAY_FORM, ...TIME_FORM, timeZoneName: "short" });
+
+/** @param {number} at_ms @returns {string} "09:05" */
+export const showTime = (at_ms) => showMoment(at_ms, TIME_FORM);
 
 /**
  * An amount with the code of its currency, "1,234.50 EUR": there are twenty kinds of dollars.

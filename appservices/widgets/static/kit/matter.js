@@ -37,6 +37,7 @@
  * @property {Record<string, any>} file `EncryptedFile` of the message
  */
 import { isOurBot } from "./page.js";
+import { tidied } from "./untrusted.js";
 
 const MESSAGE = "m.room.message";
 const CASE = "org.veche.case";
@@ -61,7 +62,7 @@ export class Timeline {
      */
     take(event) {
         if (!isMessage(event) || this.#events.has(event.event_id)) return false;
-        this.#events.set(event.event_id, event);
+        this.#events.set(event.event_id, { ...event, content: tidied(event.content) });
         if (this.#events.size > EVENTS_MAX) {
             const oldest = this.#sorted()[0];
             if (oldest) this.#events.delete(oldest.event_id);

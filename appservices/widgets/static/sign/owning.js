@@ -139,7 +139,7 @@ function cancelling({ parties }, act) {
                         ? t(
                               "Signed already by: {names}. They are told, and get the file as it is now.",
                               {
-                                  names: signed.join(", "),
+                                  names: signed,
                               },
                           )
                         : t("Nobody has signed it yet.")

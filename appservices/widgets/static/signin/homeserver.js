@@ -47,8 +47,21 @@ export class HomeserverError extends Error {
  * @throws {HomeserverError} unknown, down, slow, limited, refused
  */
 export async function findHomeserver(server) {
-    const base = await findBase(server);
-    const { flows } = await ask(base, "GET", "/_matrix/client/v3/login");
+    return waysAt(await findBase(server));
+}
+
+/**
+ * How one signs in at a homeserver. One that knows OAuth alone (MSC3861 without a compatibility
+ * layer) has no `/login`: then there is no way for us.
+ * @param {string} base
+ * @returns {Promise<Homeserver>}
+ * @throws {HomeserverError} down, slow, limited
+ */
+export async function waysAt(base) {
+    const { flows } = await ask(base, "GET", "/_matrix/client/v3/login").catch((error) => {
+        if (error.trouble !== "refused") throw error;
+        return { flows: [] };
+    });
     const known = Array.isArray(flows) ? flows : [];
     const sso = known.find((flow) => flow?.type === "m.login.sso");
     /** @type {any[]} */
@@ -148,8 +161,9 @@ async function findBase(server) {
         if (Array.isArray(versions)) return base;
     } catch (error) {
         const trouble = error instanceof HomeserverError ? error.trouble : "down";
+        const isOdd = trouble === "unknown" || trouble === "refused";
         if (trouble === "slow" || trouble === "limited" || told)
-            throw new HomeserverError(trouble === "unknown" ? "down" : trouble, { cause: error });
+            throw new HomeserverError(isOdd ? "down" : trouble, { cause: error });
     }
     throw new HomeserverError("unknown");
 }
@@ -226,6 +240,8 @@ function refusal(status, answer) {
     if (status === 429) return new HomeserverError("limited", { retryAfterMs });
     if (answer.errcode === "M_USER_DEACTIVATED") return new HomeserverError("deactivated");
     if (answer.errcode === "M_FORBIDDEN") return new HomeserverError("forbidden", { said });
-    if (status >= 500 || status === 404) return new HomeserverError("down", { said });
+    const isUnknownPath = answer.errcode === "M_UNRECOGNIZED";
+    if (status >= 500 || (status === 404 && !isUnknownPath))
+        return new HomeserverError("down", { said });
     return new HomeserverError("refused", { said });
 }

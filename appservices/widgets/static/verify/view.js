@@ -185,7 +185,7 @@ export class VecheVerify extends VecheElement {
         const names = signersOf(this.receipt ?? {});
         if (!names.length) return nothing;
         return html`<p>
-            ${t("It says that it is signed by {signer}. Open the page of that server, or enter its key.", { signer: names.join(", ") })}
+            ${t("It says that it is signed by {signer}. Open the page of that server, or enter its key.", { signer: names })}
         </p>`;
     }
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.appservices.agency.town import SETS, Town
-from tests.support.postgres import database
+from tests.integration.appservices.agency.town import Town
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +16,5 @@ if TYPE_CHECKING:
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     """An office that has just opened."""
-    with database(*SETS) as dsn:
-        town = Town(dsn, tmp_path)
-        try:
-            yield town
-        finally:
-            town.close()
+    with Town(tmp_path) as town:
+        yield town

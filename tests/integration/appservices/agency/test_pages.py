@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from appservices.agency import store
 from appservices.agency.core.effects import Topic
 from appservices.agency.core.states import State
 from appservices.agency.service import page_acts
+from appservices.agency.service.page_files import FileQuery, FileStorage, look_at_file, send_file
 from appservices.agency.service.page_reading import case_seen, stored_document
 from appservices.agency.service.refusing import AnswerRefusedError, FormRefusedError
 from appservices.agency.service.views import AnswerBody, CommandBody
@@ -20,6 +22,7 @@ from tests.integration.appservices.agency.town import (
     CHAT,
     EXAMPLE,
     HOUR_MS,
+    JPEG_DATA,
     PAGES,
     ROOT,
     new_words,
@@ -1003,3 +1006,115 @@ def test_an_approval_that_came_too_late_is_told_in_the_room(town: Town) -> None:
 
     assert town.case().state == State.WITHDRAWN.value
     assert "answered already" in words_of(town.said[before:])
+
+
+# Files and photos.
+
+
+def send_photo(town: Town, case_id: str, data: bytes = JPEG_DATA, **given: Any) -> EventId:
+    """Send a file on a page, as the route does it."""
+    key = given.pop("key", "photo")
+    given = {"name": "old.jpg", "mimetype": "image/jpeg", **given}
+    query = FileQuery(**given)
+    new = town.visit(lambda one: look_at_file(one, case_id, query, data), key=key)
+    value = None
+    if new is not None:
+        client: Any = town.host.client
+        stored = Deferred.fromCoroutine(FileStorage(client).store(new, data))
+        [value] = done_now(stored)
+    return town.visit(lambda one: send_file(one, case_id, query.field, value), key=key)
+
+
+def done_now(deferred: Deferred[Any]) -> list[Any]:
+    """What a Deferred has already come to."""
+    found: list[Any] = []
+    deferred.addCallback(found.append)
+    return found
+
+
+def photo_of(town: Town) -> Any:
+    """The photo in the answers of the only case."""
+    [(form, answers)] = town.sql("SELECT kept->'form', kept->'answers' FROM agency.case_file")
+    return (form["values"] if form else answers).get("old_copy")
+
+
+def test_a_photo_on_a_page_is_encrypted_and_answers_its_question(town: Town) -> None:
+    town.greeted()
+    case_id = town.begin_on_page(COPY)
+
+    send_photo(town, case_id, field="old_copy")
+    send_photo(town, case_id, field="old_copy")  # the same again, whose answer was lost
+    said = new_words(town.hear_pages())
+
+    kept = photo_of(town)
+    ciphertext = town.host.client.stored[kept["mxc"]]
+    assert ciphertext != JPEG_DATA
+    assert opened_file(ciphertext, kept["file"]) == JPEG_DATA
+    assert kept["size_bytes"] == len(JPEG_DATA)
+    assert "1 of 4" in said  # nothing else of the form is taken for answered
+    assert "old.jpg" in str(seen(town, case_id).draft["old_copy"])
+    answer(town, case_id, "form", data=dict(ANSWERS))
+    town.hear_pages()
+    assert photo_of(town) == kept
+    assert town.case().state == State.SUBMITTED.value
+
+
+@pytest.mark.parametrize(
+    ("data", "given", "words"),
+    [
+        (b"GIF89a", {}, "arrived damaged"),
+        (b"", {}, "arrived damaged"),
+        (b"words", {"mimetype": "text/plain", "name": "a.txt"}, "This kind of file can't be used"),
+        (JPEG_DATA + bytes(50 * 1024 * 1024), {}, "This file is too large. The most is 50 MB."),
+    ],
+)
+def test_a_file_that_is_no_answer_is_refused_before_it_is_stored(
+    town: Town, data: bytes, given: dict[str, Any], words: str
+) -> None:
+    town.greeted()
+    case_id = town.begin_on_page(COPY)
+
+    with pytest.raises(FormRefusedError, match=words):
+        send_photo(town, case_id, data, field="old_copy", **given)
+
+    assert town.host.client.stored == {}
+    assert photo_of(town) is None
+
+
+def test_a_photo_for_no_such_question_or_from_another_person_is_refused(town: Town) -> None:
+    town.greeted()
+    case_id = town.begin_on_page(COPY)
+
+    for field in ("child_name", "nothing"):
+        with pytest.raises(AnswerRefusedError):
+            send_photo(town, case_id, field=field, key=field)
+    query = FileQuery(name="x", field="old_copy")
+    with pytest.raises(NotFoundError):
+        town.visit(lambda one: look_at_file(one, case_id, query, JPEG_DATA), BOB)
+
+
+def test_a_photo_while_the_chat_shows_the_review_is_in_the_review(town: Town) -> None:
+    town.greeted()
+    case_id = town.begin_on_page(COPY)
+    for words in ("Anna Weber", "12 March 2020", "Travel", "skip"):
+        town.write(CHAT, ALICE, words)
+
+    send_photo(town, case_id, field="old_copy")
+    said = new_words(town.hear_pages())
+
+    assert "Please check your answers" in said
+    assert "old.jpg" in said
+
+
+def test_a_file_that_the_desk_asked_for_is_added_on_a_page(town: Town) -> None:
+    town.claimed()
+    town.ask_person("A photo?")
+    case_id = town.case().id
+    assert seen(town, case_id).takes_files
+
+    send_photo(town, case_id)
+    town.hear_pages()
+
+    [(files,)] = town.sql("SELECT kept->'files' FROM agency.case_file")
+    assert [one["file"]["name"] for one in files] == ["old.jpg"]
+    assert town.case().state == State.NEEDS_MORE.value  # the words of the answer may follow

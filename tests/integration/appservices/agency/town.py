@@ -10,6 +10,9 @@ import base64
 import functools
 import hashlib
 import json
+import pickle
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -24,6 +27,7 @@ from appservices.agency.bot import Agency
 from appservices.agency.config import AgencySection
 from appservices.agency.service.page_acts import Visit, start_case
 from tests.support.page_rows import read_page_rows
+from tests.support.postgres import copy_of, kept_database
 from tests.support.said import opened
 from tests.unit.appservices.agency.builders import service_data
 from veche.access.approvals import Approvals, rules_of
@@ -51,6 +55,7 @@ from veche.runtime.web.public import PageLinks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from typing import Self
 
     from veche.protocol.errors import VecheError
     from veche.runtime.database import Cursor
@@ -154,7 +159,9 @@ class _Client:
     async def upload(self, data: Any, *, user: UserId, **_: Any) -> str:
         del user
         self.uploads.append(data if isinstance(data, bytes) else data.read())
-        return f"mxc://veche.test/{len(self.uploads)}"
+        mxc = f"mxc://veche.test/{len(self.uploads)}"
+        self.stored[mxc] = self.uploads[-1]
+        return mxc
 
     async def download(self, mxc: str, *, bytes_max: int, **_: Any) -> bytes:
         if self.no_download is not None:
@@ -267,24 +274,69 @@ class Town:
     """An organisation with one office, and the people who come to it.
 
     Attributes:
-        dsn: Of its database.
         now_ms: The moment; a test lets time pass with ``pass_time``.
         said: Everything that left, in order.
     """
 
-    def __init__(self, dsn: str, folder: Path, **office: Any) -> None:
-        self.dsn = dsn
-        self.now_ms = START_MS
-        self.said: list[Said] = []
-        self._folder = folder
-        self._connection = connect(dsn)
-        self._events = 0
-        self._last_seq = 0
-        self.host = FakeHost(self)
-        self.agency = self.opened(**office)
+    now_ms: int
+    said: list[Said]
+    _events: int
+    _last_seq: int
 
-    def close(self) -> None:
-        self._connection.close()
+    def __init__(self, folder: Path) -> None:
+        """The office has just opened; there is a database once something asks for it.
+
+        Most tests begin at one of ``MOMENTS``, so the way there is gone once for each process.
+        """
+        self._folder = folder
+        self._place = ExitStack()
+        self._dsn: str | None = None
+        self.host = FakeHost(self)
+        self._go_to(_moment("opened"))
+        self.agency = self._first = self._made()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._place.close()
+
+    @property
+    def dsn(self) -> str:
+        if self._dsn is None:
+            self._live_in(self._place.enter_context(copy_of(self._moment.dsn)))
+        return str(self._dsn)
+
+    def _live_in(self, dsn: str) -> None:
+        self._dsn, self._connection = dsn, connect(dsn)
+        self._place.callback(self._connection.close)
+
+    def _go_to(self, moment: Moment) -> None:
+        self._moment, memory = moment, pickle.loads(moment.memory)  # noqa: S301 -- ours
+        self.now_ms, self.said, self._events, self._last_seq, client = memory
+        vars(self.host.client).update(client)
+
+    def _known(self) -> tuple[Any, ...]:
+        """What it knows outside of its database."""
+        client = vars(self.host.client)
+        return self.now_ms, self.said, self._events, self._last_seq, client
+
+    def _is_new(self) -> bool:
+        """Whether nothing has happened since it opened."""
+        is_as_made = self.agency is self._first and self.host.links is None
+        opened = _moment("opened").memory
+        return self._dsn is None and is_as_made and self._known() == pickle.loads(opened)  # noqa: S301
+
+    @classmethod
+    def first(cls, folder: Path) -> Town:
+        """The town that goes all the way itself, in a database that stays."""
+        town = cls.__new__(cls)
+        town.now_ms, town.said, town._events, town._last_seq = START_MS, [], 0, 0
+        town._folder, town._place, town._dsn = folder, ExitStack(), None
+        town.host = FakeHost(town)
+        town._live_in(kept_database(*SETS))
+        town._first = town.opened()
+        return town
 
     def opened(
         self,
@@ -296,6 +348,19 @@ class Town:
         **more: Any,
     ) -> Agency:
         """The agency as a process that starts now has it; takes the place of the one before."""
+        self.agency = self._made(services, staff, payments, seal, **more)
+        self.wait(self.agency.started())
+        self.settle()
+        return self.agency
+
+    def _made(
+        self,
+        services: Sequence[Path] = (EXAMPLE,),
+        staff: Sequence[Any] = STAFF,
+        payments: Mapping[str, str] | None = None,
+        seal: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> Agency:
         office = {
             "id": "records",
             "name": {"en": "Records Office", "de": "Standesamt"},
@@ -306,10 +371,7 @@ class Town:
         organisation: dict[str, Any] = {"id": "lindenau", "name": {"en": "Lindenau"}}
         organisation |= {"offices": [office], "payments": payments, "seal": seal}
         section = AgencySection.model_validate({"organisations": [organisation]})
-        self.agency = Agency(cast("Any", self.host), section)
-        self.wait(self.agency.started())
-        self.settle()
-        return self.agency
+        return Agency(cast("Any", self.host), section)
 
     def service_file(self, name: str, **changes: Any) -> Path:
         """A small service in a file of its own."""
@@ -321,6 +383,7 @@ class Town:
 
     def run(self, work: Callable[..., R], *args: Any) -> R:
         """One transaction."""
+        assert self.dsn
         with self._connection, self._connection.cursor() as txn:
             return work(txn, *args)
 
@@ -675,12 +738,16 @@ class Town:
 
     def greeted(self, person: UserId = ALICE, room_id: RoomId = CHAT) -> Town:
         """A chat in English, with the menu."""
+        if self._begins_at("greeted", (person, room_id)):
+            return self
         self.begin_chat(person, room_id)
         self.write(room_id, person, "English")
         return self
 
     def started(self, person: UserId = ALICE, room_id: RoomId = CHAT, pick: str = "1") -> Town:
         """A case whose form is asked."""
+        if self._begins_at("started", (person, room_id, pick)):
+            return self
         self.greeted(person, room_id)
         self.write(room_id, person, pick)
         self.write(room_id, person, "Start")
@@ -688,6 +755,8 @@ class Town:
 
     def submitted(self, person: UserId = ALICE, room_id: RoomId = CHAT) -> Town:
         """A case that the desk has."""
+        if self._begins_at("submitted", (person, room_id)):
+            return self
         self.started(person, room_id)
         for words in ("Anna Weber", "12 March 2020", "Travel", "skip", "submit"):
             self.write(room_id, person, words)
@@ -698,9 +767,18 @@ class Town:
 
     def claimed(self, clerk: UserId = CAROL) -> Town:
         """A case that a clerk has."""
+        if self._begins_at("claimed", (clerk,)):
+            return self
         self.submitted()
         self.press(self.question("claim"), clerk, "claim")
         return self
+
+    def _begins_at(self, moment: str, given: tuple[str, ...]) -> bool:
+        """Go to a moment at which others have been before; whether one may."""
+        if given != MOMENTS[moment] or not self._is_new():
+            return False
+        self._go_to(_moment(moment))
+        return True
 
     def ask_person(self, text: str, clerk: UserId = CAROL) -> list[Said]:
         """The clerk who has the case asks the person; what is said then."""
@@ -709,6 +787,37 @@ class Town:
         self.write(self.desk(), clerk, text, thread=self.case().desk_effect)
         self.write(self.desk(), clerk, "submit", thread=self.case().desk_effect)
         return self.said[before:]
+
+
+@attrs.frozen
+class Moment:
+    """A town as it is where many tests begin.
+
+    Attributes:
+        dsn: Of its database, which nobody uses but to copy it.
+        memory: What a town knows outside of that.
+    """
+
+    dsn: str
+    memory: bytes
+
+
+MOMENTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "opened": (),
+    "greeted": (ALICE, CHAT),
+    "started": (ALICE, CHAT, "1"),
+    "submitted": (ALICE, CHAT),
+    "claimed": (CAROL,),
+}
+"""Where tests begin, by the method of a town, and what that is given."""
+
+
+@functools.cache
+def _moment(name: str) -> Moment:
+    with tempfile.TemporaryDirectory() as folder, Town.first(Path(folder)) as town:
+        if name != "opened":
+            getattr(town, name)()
+        return Moment(town.dsn, pickle.dumps(town._known()))
 
 
 @attrs.frozen

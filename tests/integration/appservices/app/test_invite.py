@@ -13,6 +13,7 @@ import yaml
 
 from appservices.app.config import AppSection
 from appservices.app.examining import examine
+from tests.support.catalogues import catalogue_problems
 from tests.support.processes import free_ports
 from tests.support.synapse import Homeserver, homeserver
 from veche.cli.demo import world
@@ -128,9 +129,34 @@ def test_without_a_file_the_code_is_in_the_terminal(
     assert "█" in capsys.readouterr().out
 
 
+def test_an_office_prints_a_letter_with_an_invitation(
+    office: Office, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    office.configure()
+    sheet = tmp_path / "letter.html"
+    name = "Standesamt <b>\u202e Süd"
+
+    assert office.invite("--letter", name, "--language", "de", "--out", str(sheet)) == 0
+    token, link, _ = capsys.readouterr().out.splitlines()
+
+    written = sheet.read_text(encoding="utf-8")
+    assert office.register("fay", token).status == 200
+    assert f"<code>{link}</code>" in written
+    assert "<bdi>Einladung: Standesamt &lt;b&gt;" in written
+    assert '<html lang="de">' in written
+    assert written.count("<svg") == 1
+    assert "Die Einladung gilt bis" in written
+
+
+def test_every_text_of_the_letter_is_in_every_language() -> None:
+    assert catalogue_problems("appservices.app") == []
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (("--letter", "Office"), "--out"),
+        (("--letter", "Office", "--out", "code.svg"), "--out"),
         (("--uses", "0"), "--uses"),
         (("--uses", "10001"), "--uses"),
         (("--expires", "soon"), "--expires"),

@@ -31,6 +31,7 @@ from appservices.payments.service import (
     peers_witnessing,
     setting_aside,
 )
+from appservices.payments.service.batch import RiderError
 from appservices.payments.service.files import Private
 from appservices.payments.service.peers_asking import PeerClient
 from appservices.payments.service.peers_desk import PeerDesk, PeerRefusedError
@@ -46,6 +47,7 @@ from tests.support.ledger import Shard
 from tests.support.postgres import database, execute
 from veche.chat.sending import Sender
 from veche.messaging.service import BotAccount
+from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import RoomId, UserId
 from veche.protocol.money import Money
 from veche.runtime.database import connect
@@ -150,11 +152,19 @@ class Branch(Stage):
         """The writer takes what waits, one after the other."""
         while True:
             with self.scene() as scene:
-                waiting = attempts.waiting(scene.txn, [], 10)
+                waiting = attempts.waiting(scene.txn, [], 10, self.now_ms)
             if not waiting:
                 return
             for attempt in waiting:
-                self._write(attempt)
+                try:
+                    self._write(attempt)
+                except RiderError as e:
+                    [cause] = e.causes.values()
+                    if not isinstance(cause, UnavailableError):
+                        raise
+                    with self.scene() as scene:
+                        due_at_ms = self.now_ms + cause.retry_after_ms
+                        attempts.rest(scene.txn, attempt.id, attempt.failures + 1, due_at_ms)
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Of its database."""

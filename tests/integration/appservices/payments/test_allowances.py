@@ -13,8 +13,9 @@ import pytest
 
 from appservices.payments.core.allowance import AllowanceState, UseProblem
 from appservices.payments.core.payment import State
+from appservices.payments.core.rules import Go, Reason, Wait
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import allowances, freezing, paying, purses
+from appservices.payments.service import allowances, freezing, judging, paying, purses
 from appservices.payments.store import allowances as store
 from appservices.payments.store import holders
 from appservices.payments.store import payments as payment_store
@@ -238,7 +239,38 @@ def test_an_allowance_above_the_limit_of_first_payments_begins_after_their_wait(
         end(here.scene, first)
         assert begins(5_000) == NOW_MS
         assert begins(5_001) == NOW_MS + wait_ms
+        # What was paid to the same person of late is of the same sum.
+        direct = here.asked(approved_by=here.approved(), approved_at_ms=NOW_MS)
+        here.scene.txn.execute(
+            "UPDATE payments.payment SET state = 'paid', amount = 5000, approved_at_ms = %s"
+            " WHERE id = %s",
+            (NOW_MS, direct.payment.id),
+        )
+        assert begins(1) == NOW_MS + wait_ms
         here.connection.rollback()
+
+
+def test_what_an_allowance_lets_somebody_take_is_of_one_sum_with_what_they_are_paid(
+    dsn: str,
+) -> None:
+    with world(dsn) as here:
+        end_before(here)
+        given = allowance(here, 15_000)
+        here.scene.txn.execute(
+            "UPDATE payments.allowance SET changed_at_ms = %s WHERE id = %s", (NOW_MS, given.id)
+        )
+        asked = here.asked()
+        judged = [
+            judging.judge_now(
+                here.scene,
+                attrs.evolve(asked, payment=attrs.evolve(asked.payment, amount_minor=minor)),
+                NOW_MS,
+            )
+            for minor in (5_000, 5_001)
+        ]
+        here.connection.rollback()
+
+    assert judged == [Go(), Wait(NOW_MS + 12 * 3_600_000, Reason.FIRST_PAYEE)]
 
 
 def end_before(here: World) -> None:

@@ -475,6 +475,22 @@ def test_an_organisation_that_contests_leaves_it_to_the_desk(stage: Stage) -> No
     assert stage.balance(ALICE) == (MONEY, 0)
 
 
+def test_once_its_time_is_over_a_dispute_goes_on_before_the_clock_rings(stage: Stage) -> None:
+    payment = _disputed_shop(stage)
+    stage.now_ms = stage.row("dispute")["due_at_ms"]
+    with stage.scene() as scene:
+        body = DisputeAnswerBody(gives_back=False, words="It was fresh")
+        with pytest.raises(DisputeStateError):
+            api_disputes.answer(scene, SHOP, payment, body, b"s" * 32)
+        seen = api_disputes.read(scene, SHOP, payment)
+    assert (seen.state, seen.answer) == ("at_desk", "")
+    stage.say(CLERK, "dispute", f"{payment[-8:]} all it was stale")
+    stage.answer(CLERK, "decide")
+    stage.write()
+
+    assert stage.balance(ALICE) == (MONEY, 0)
+
+
 def _disputed_shop(stage: Stage) -> str:
     """Alice paid the bakery and disputes it; the id of the payment."""
     with stage.scene() as scene:

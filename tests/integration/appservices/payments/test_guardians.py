@@ -44,9 +44,11 @@ from veche.protocol.guardians import RuleState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from appservices.payments.core.payment import Payment
     from appservices.payments.service.files import Matter
     from tests.integration.appservices.payments.scenes import World
     from veche.protocol.ids import UserId
+    from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres
 
@@ -262,15 +264,19 @@ def paid(here: World, minor: int, at_ms: int, allowance_id: str | None = None) -
     return matter.payment.id
 
 
+def gone_to(txn: Cursor, asked: Payment, since_ms: int) -> facts.Gone:
+    return facts.gone_to(txn, asked.payer, asked.payee, asked.ledger, since_ms, asked.id)
+
+
 def test_what_went_to_somebody_counts_by_when_it_was_approved(here: World) -> None:
     txn, asked = here.scene.txn, here.asked().payment
     paid(here, 100, 10)
     paid(here, 20, 11)
     paid(here, 3, 12)
 
-    assert facts.gone_to(txn, asked, 10) == facts.Gone(100, 23)
-    assert facts.gone_to(txn, asked, 11) == facts.Gone(120, 3)
-    assert facts.gone_to(txn, asked, 12) == facts.Gone(123, 0)
+    assert gone_to(txn, asked, 10) == facts.Gone(100, 23)
+    assert gone_to(txn, asked, 11) == facts.Gone(120, 3)
+    assert gone_to(txn, asked, 12) == facts.Gone(123, 0)
 
 
 def test_what_came_back_and_what_others_paid_from_the_account_trusts_nobody(here: World) -> None:
@@ -284,7 +290,7 @@ def test_what_came_back_and_what_others_paid_from_the_account_trusts_nobody(here
     )
     paid(here, 1_000, 10, allowance_id=allowance(here).id)
 
-    assert facts.gone_to(txn, asked, 10) == facts.Gone(40, 0)
+    assert gone_to(txn, asked, 10) == facts.Gone(40, 0)
 
 
 def test_guardians_see_several_payments_as_the_sum_that_they_did_not_see(here: World) -> None:

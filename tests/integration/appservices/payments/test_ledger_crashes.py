@@ -21,7 +21,7 @@ from appservices.payments.core.ledger.results import BURNING
 from tests.integration.appservices.payments.ledger_load import PEOPLE, Journal
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems, sql
 from tests.support.ledger import EUR, Shard, transfer
-from tests.support.long import many
+from tests.support.long import many, some
 from tests.support.postgres import lay_data
 from tests.support.processes import ROOT, Child, wait_until
 from veche.runtime.database.embedded import EmbeddedPostgres
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.postgres
 
 WAIT_S_MAX = 120
 KILLS = many(ordinary=4, long=50)
-MOMENTS = ["before", pytest.param("copied", marks=pytest.mark.long), "inside"]
+MOMENTS = some(["inside", "before", "copied"], ordinary=1)
 MODULE = "tests.integration.appservices.payments.ledger_load"
 SOURCE = 100
 ASKED_AGAIN_MAX = 200

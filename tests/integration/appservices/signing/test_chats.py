@@ -250,7 +250,10 @@ class ChatTests(ChatSite):
         wrong = f"{(int(code) + 1) % 10000:04}"
         self.say(ALICE, wrong)
         assert "No document that waits for you has this code" in self.said(ALICE)
-        self.say(ALICE, code, DeviceStanding.UNSIGNED)
+        for standing in (DeviceStanding.UNSIGNED, DeviceStanding.LATE, DeviceStanding.UNKNOWN):
+            for words in (code, "2", "decline"):
+                self.say(ALICE, words, standing)
+                assert "Your answer came from a device" in self.said(ALICE)
         assert self.states()["Alice Adams"] == "invited"
         # Bob's identity is not known, so his reply proves nothing.
         self.say(BOB, code)

@@ -21,7 +21,7 @@ from veche.server import demo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.people.person import Message
+    from tests.support.people.message import Message
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 

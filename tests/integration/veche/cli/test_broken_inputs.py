@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from tests.support.postgres import database, execute
+from tests.support.processes import ROOT, Child, wait_until
 from veche.cli.diagnosis import machine
 from veche.cli.main import main
 from veche.runtime.database.migrate import KERNEL_SETS
@@ -38,6 +37,7 @@ COMMANDS = {
     "identities": ["identity", "list"],
     "webhooks": ["webhooks", "list"],
 }
+VECHE = (sys.executable, "-m", "veche.cli.main")
 WHY = ("--why", "because")
 FEATURES = {
     "restored": ["db", "restored"],
@@ -288,15 +288,11 @@ def test_what_keeps_the_services_from_starting_is_a_line(
     with database(*migration_sets({"payments": service_specs()["payments"]})) as dsn:
         configure(etc, dsn)
         broken(etc)
-        done = subprocess.run(
-            [sys.executable, "-m", "veche.cli.main", "run", "all", "-c", str(etc / "veche.yaml")],
-            capture_output=True,
-            text=True,
-            timeout=START_S_MAX,
-            env={**os.environ, "PYTHONWARNINGS": "ignore"},
-            check=False,
-        )
+        command = (*VECHE, "run", "all", "-c", str(etc / "veche.yaml"))
+        services = Child(command, ROOT, etc.parent / "said", {"PYTHONWARNINGS": "ignore"})
+        services.start()
+        wait_until(lambda: not services.is_running, START_S_MAX, "they do not end")
 
-    assert done.returncode == 1
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
+    assert services.exit_code == 1
+    assert words in services.log()
+    assert "Traceback" not in services.log()

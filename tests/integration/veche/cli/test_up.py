@@ -21,13 +21,16 @@ from veche.cli.processes.homeserver import is_healthy
 from veche.server import demo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 pytestmark = [pytest.mark.postgres, pytest.mark.synapse]
 
 WAIT_S: Final = 240
 STOP_S_MAX: Final = 30.0
 """Where nothing else runs it takes less than 5 s; on a busy machine more."""
+
+
+OTHER_SIGNALS: Final = (signal.SIGINT, signal.SIGHUP)
 
 
 @attrs.define
@@ -97,19 +100,39 @@ def fresh(tmp_path: Path) -> Iterator[Run]:
     yield from _run(tmp_path / "state", tmp_path)
 
 
+@attrs.frozen
+class First:
+    """The first start in a state folder, which is over.
+
+    Attributes:
+        said: What it wrote.
+        secrets: What was kept then.
+        alice: How she was logged in.
+    """
+
+    state: Path
+    said: str
+    secrets: Mapping[str, bytes]
+    alice: Mapping[str, Any]
+
+
 @pytest.fixture(scope="module")
-def used_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first(tmp_path_factory: pytest.TempPathFactory) -> First:
     """A state folder that was started and stopped once: the next starts are fast."""
     folder = tmp_path_factory.mktemp("used")
     for one in _run(folder / "state", folder):
         one.start()
-    return folder / "state"
+        found = First(one.state, one.child.log(), one.secrets(), one.log_in("alice"))
+        one.signal(signal.SIGINT)
+        one.end()
+        assert one.child.exit_code == 0
+    return found
 
 
 @pytest.fixture
-def run(used_state: Path, tmp_path: Path) -> Iterator[Run]:
+def run(first: First, tmp_path: Path) -> Iterator[Run]:
     """The used state folder; whatever a test does there must leave it fit for the next."""
-    yield from _run(used_state, tmp_path)
+    yield from _run(first.state, tmp_path)
 
 
 def _run(state: Path, folder: Path) -> Iterator[Run]:
@@ -130,30 +153,25 @@ def _new(state: Path, output: Path, *, port: int | None = None, options: Sequenc
     return Run(state, port, pages_port, Child(command, ROOT, output))
 
 
-def test_everything_is_there_and_the_second_start_finds_it_as_it_was(fresh: Run) -> None:
-    run = fresh.start()
-    first = run.child.log()
-    alice = run.log_in("alice")
-    secrets = run.secrets()
-
-    assert re.search(r"Ready after \d+\.\d s\.", first)
+def test_everything_is_there_and_the_second_start_finds_it_as_it_was(
+    first: First, run: Run
+) -> None:
+    assert re.search(r"Ready after \d+\.\d s\.", first.said)
     for step in ("PostgreSQL", "homeserver", "tables", "people", "services"):
-        assert re.search(rf"^  {step} +\d+\.\d s$", first, re.MULTILINE)
-    assert alice["user_id"] == demo.ALICE.user_id
-    run.signal(signal.SIGINT)
-    run.end()
-    assert run.child.exit_code == 0
+        assert re.search(rf"^  {step} +\d+\.\d s$", first.said, re.MULTILINE)
+    assert first.alice["user_id"] == demo.ALICE.user_id
 
+    # On other ports, as `run` gives them.
     run.start()
-    assert run.secrets() == secrets
+    assert run.secrets() == first.secrets
     assert run.log_in("alice")["user_id"] == demo.ALICE.user_id
-    assert _log_ins(run.child.log()) == _log_ins(first)
-    assert _whoami(run, alice["access_token"]) == demo.ALICE.user_id
+    assert _log_ins(run.child.log()) == _log_ins(first.said)
+    assert _whoami(run, first.alice["access_token"]) == demo.ALICE.user_id
 
 
 @pytest.mark.parametrize(
     "number",
-    [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM, signal.SIGHUP],
+    [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.long) for one in OTHER_SIGNALS)],
 )
 def test_a_signal_stops_everything_in_time(run: Run, number: signal.Signals) -> None:
     run.start()
@@ -193,7 +211,9 @@ def test_a_kill_during_the_first_start_does_no_harm(fresh: Run, after_s: float) 
     assert run.log_in("carol")["user_id"] == demo.CAROL.user_id
 
 
-def test_services_that_die_are_started_again(run: Run) -> None:
+def test_services_that_die_are_started_again_and_the_death_of_synapse_ends_everything(
+    run: Run,
+) -> None:
     run.start()
     before = run.process("run all")
     os.kill(before, signal.SIGKILL)
@@ -203,12 +223,9 @@ def test_services_that_die_are_started_again(run: Run) -> None:
     wait_until(lambda: is_healthy(port, "/ready"), WAIT_S, "not started again")
     assert run.process("run all") != before
 
-
-def test_the_death_of_synapse_ends_everything_and_shows_its_last_lines(run: Run) -> None:
-    run.start()
+    # Of Synapse it shows the last lines.
     os.kill(run.process("synapse.app.homeserver"), signal.SIGKILL)
     run.end()
-
     assert run.child.exit_code == 1
     assert "veche up: Synapse ended with signal SIGKILL. The last lines of" in run.child.log()
     assert "INFO" in run.child.log()

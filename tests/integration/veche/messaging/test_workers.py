@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
 ROOMS: Final = 4
-MESSAGES: Final = many(ordinary=10, long=25)
+MESSAGES: Final = many(ordinary=6, long=25)
 """In each room, one after another; in all rooms at once."""
 
 

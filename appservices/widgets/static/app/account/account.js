@@ -10,6 +10,7 @@
  * @property {Opened} [opened] once it is ready
  * @property {unknown} [error] why it failed
  */
+import { forgetTyped } from "../client/kept.js";
 import { forgetSession, keepSession, loadSession } from "./session.js";
 
 /** @type {Account} */
@@ -29,21 +30,37 @@ export function whenAccountChanges(changed) {
     return () => listeners.delete(changed);
 }
 
+/** @param {(opened: Opened) => void} use called once, as soon as the client runs */
+export function whenOpened(use) {
+    const look = () => {
+        if (!current.opened) return;
+        stop();
+        use(current.opened);
+    };
+    const stop = whenAccountChanges(look);
+    look();
+}
+
 /** @param {Account} next */
 function become(next) {
     current = next;
     for (const changed of [...listeners]) changed();
 }
 
-/** Opens the account that this browser keeps, if there is one. */
+/**
+ * Opens the account that this browser keeps, if there is one: another tab may have made it.
+ * @returns {Promise<boolean>} whether one can be made or entered here
+ */
 export async function openKept() {
-    let session;
     try {
-        session = await loadSession();
+        const session = await loadSession();
+        if (session?.accessToken) await openWith(session);
+        else if (session) become({ phase: "lost" });
+        return !session?.accessToken;
     } catch (error) {
-        return become({ phase: "failed", error });
+        become({ phase: "failed", error });
+        return false;
     }
-    if (session) await openWith(session);
 }
 
 /**
@@ -51,62 +68,64 @@ export async function openKept() {
  * @param {{username: string, password: string, token?: string}} wanted
  */
 export async function makeAccount(baseUrl, wanted) {
+    if (!(await openKept())) return;
     const { signUp } = await import("./signing_up.js");
     await openWith(await signUp(baseUrl, wanted));
 }
 
 /** @param {string} baseUrl @param {Record<string, unknown>} how of /login */
 export async function enterAccount(baseUrl, how) {
+    if (!(await openKept())) return;
     const { signIn } = await import("./signing_up.js");
     await openWith(await signIn(baseUrl, how));
 }
 
 /** @param {Session} session */
 async function openWith(session) {
+    if (isSpent) return location.reload(); // this page has the keys of before
     become({ phase: "opening", session });
     try {
         const { open } = await import("../client/open.js");
-        const opened = await open(session, () => become({ phase: "elsewhere", session }));
-        // The SDK says it when the homeserver refuses the token.
-        /** @type {any} */ (opened.client).once("Session.logged_out", () => void loseSession());
-        become({ phase: "ready", session: await withIdentity(session, opened), opened });
+        const waits = () => become({ phase: "elsewhere", session });
+        const opened = await open(session, waits, (error) => void lose(error?.data.soft_logout));
+        if (opened) become({ phase: "ready", session, opened });
     } catch (error) {
-        become({ phase: "failed", session, error });
+        if (!isSpent) become({ phase: "failed", session, error });
     }
 }
 
 /**
- * The first app of an account that no device has protected yet makes its recovery key before anything
- * else: bots would take an identity that comes later for somebody else's.
- * @param {Session} session
- * @param {Opened} opened
+/**
+ * The recovery key is confirmed, so the account is complete; or it has none and gets one now.
+ * @param {boolean} [unfinished]
  */
-async function withIdentity(session, opened) {
-    const { hasIdentity } = await import("../client/identity.js");
-    if (session.fingerprint || session.unfinished || (await hasIdentity(opened))) return session;
-    await keepSession({ ...session, ...(await loadSession()), unfinished: true });
-    return { ...session, unfinished: true };
-}
-
-/** The recovery key is confirmed: the account is complete. */
-export async function finish() {
+export async function finish(unfinished = false) {
     const { session } = current;
     const kept = await loadSession();
     if (!session || !kept) return;
-    const { unfinished: _, ...rest } = kept;
-    await keepSession(rest);
-    become({ ...current, session: rest });
+    const next = { ...kept, unfinished };
+    await keepSession(next);
+    become({ ...current, session: next });
 }
 
-/** The homeserver does not know this device any more. */
-export async function loseSession() {
-    await forgetSession().catch(() => {});
+let isSpent = false;
+
+/** The homeserver does not take this device any more. @param {boolean} [isSoft] it may come back */
+async function lose(isSoft) {
+    const { session } = current;
+    isSpent = true;
+    const work = isSoft && session ? keepSession({ ...session, accessToken: "" }) : forgetSession();
+    await work.catch(() => {});
     become({ phase: "lost" });
 }
 
-/** Signs this device out, and forgets its keys here. */
+/** Signs this device out, and forgets its keys here, and what was typed. */
 export async function signOut() {
-    await current.opened?.client.logout(true).catch(() => {});
+    const { opened } = current;
+    const { turnPushOff } = await import("./push.js");
+    if (opened) await turnPushOff(opened).catch(() => {});
+    await opened?.client.logout(true).catch(() => {});
     await forgetSession();
+    forgetTyped();
     become({ phase: "none" });
 }

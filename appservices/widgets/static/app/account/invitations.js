@@ -1,15 +1,10 @@
 /** What our own bots invite to begins by itself: a case, a bank or a desk needs it at once. */
 import { isOurBot } from "../../kit/page.js";
-import { account, whenAccountChanges } from "./account.js";
+import { whenOpened } from "./account.js";
 
 /** Takes such invitations from now on. */
 export function takeBotInvitations() {
-    let isWatched = false;
-    const watch = () => {
-        const { opened } = account();
-        if (!opened || isWatched) return;
-        isWatched = true;
-        const { client } = opened;
+    whenOpened(({ client }) => {
         const me = client.getUserId() ?? "";
         /** @param {import("matrix-js-sdk").RoomMember | null | undefined} own */
         const take = (own) => {
@@ -23,7 +18,5 @@ export function takeBotInvitations() {
                 member.userId === me && take(member),
         );
         for (const room of client.getRooms()) take(room.getMember(me));
-    };
-    whenAccountChanges(watch);
-    watch();
+    });
 }

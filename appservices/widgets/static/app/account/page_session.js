@@ -8,6 +8,7 @@
 import { call } from "../../kit/api.js";
 import { currentLanguage } from "../../kit/i18n.js";
 import { isOurBot } from "../../kit/page.js";
+import { isOfBot } from "../registry.js";
 import { begin, renewBy, session } from "../../kit/session.js";
 import { account, whenAccountChanges } from "./account.js";
 import { answerOthers, askOther } from "./relay.js";
@@ -32,13 +33,12 @@ export function ensureSession() {
 
 async function enter() {
     const secret = await signInSecret();
-    const begun = await call("POST", "/_veche/sessions/v1/link", { body: { secret } });
+    // The bots speak the language of the app from now on, and do not ask for it.
+    const body = { secret, language: currentLanguage() };
+    const begun = await call("POST", "/_veche/sessions/v1/link", { body });
+    if (begun.person !== account().session?.userId) throw new NoLinkError("of somebody else");
     keepOwn(begun.id);
     begin(begun);
-    // The bots speak the language of the app from now on.
-    const language = currentLanguage();
-    if (begun.language !== language)
-        await call("PUT", "/_veche/sessions/v1/language", { body: { language } }).catch(() => {});
 }
 
 /** Renews the session by itself, and gives links to the app's other tabs. */
@@ -70,7 +70,8 @@ export async function signInSecret() {
     const { client } = opened;
     const room = await botRoom(client);
     const found = answerIn(client, room, (content) => {
-        const secret = LINK.exec(String(content.formatted_body))?.[1];
+        // In other messages bots repeat what people have written, which may be a link of theirs.
+        const secret = content[SIGN_IN] && LINK.exec(content.formatted_body)?.[1];
         if (!secret || taken.has(secret)) return undefined;
         taken.add(secret);
         return secret;
@@ -96,9 +97,7 @@ export async function keyCode(words) {
             ? CODE.exec(String(content.formatted_body))?.[1]
             : undefined;
     const all = opened.client.getRooms().flatMap((room) => room.getLiveTimeline().getEvents());
-    const known = all.findLast(
-        (event) => isOurBot(event.getSender() ?? "") && read(event.getContent()),
-    );
+    const known = all.findLast((event) => isOfBot(event) && read(event.getContent()));
     return (known && read(known.getContent())) ?? answerIn(opened.client, undefined, read);
 }
 
@@ -129,7 +128,7 @@ function answerIn(client, roomId, read) {
             reject(new NoLinkError("no answer"));
         }, ANSWER_MS_MAX);
         const look = (/** @type {MatrixEvent} */ event) => {
-            if (!isOurBot(event.getSender() ?? "") || before.has(event.getId())) return;
+            if (!isOfBot(event) || before.has(event.getId())) return;
             if (roomId && event.getRoomId() !== roomId) return;
             const found = read(event.getContent());
             if (!found) return;

@@ -71,6 +71,7 @@ export async function keepSubscription(client, { endpoint, keys }) {
 /** @param {Opened} opened @returns {Promise<PushState>} */
 export async function turnPushOff({ client }) {
     const registration = await navigator.serviceWorker.getRegistration("/");
+    for (const one of (await registration?.getNotifications()) ?? []) one.close();
     await (await registration?.pushManager.getSubscription())?.unsubscribe();
     const pushkey = localStorage.getItem(PLACE);
     if (!pushkey) return "off";

@@ -10,7 +10,7 @@
  * @property {string} accessToken
  * @property {Uint8Array<ArrayBuffer>} storeKey 32 bytes
  * @property {string} [fingerprint] of the device, once its keys are made
- * @property {boolean} [unfinished] its recovery key is made here, and not confirmed yet
+ * @property {boolean} [unfinished] the recovery key was made here, or is to be, and is not confirmed yet
  */
 
 /** Of the database of keys; the SDK itself adds "::matrix-sdk-crypto". */

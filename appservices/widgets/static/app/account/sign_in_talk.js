@@ -3,7 +3,7 @@
  * chats do not show it, and it counts as read. That somebody else signed in stays visible.
  */
 import { isOurBot } from "../../kit/page.js";
-import { account, whenAccountChanges } from "./account.js";
+import { account, whenOpened } from "./account.js";
 
 /** Marks such messages. */
 export const SIGN_IN = "org.veche.sign_in";
@@ -41,12 +41,7 @@ export function isSignInTalk(sender, content) {
 
 /** Marks it as read where nothing else is unread, so that no badge calls the person. */
 export function readTalk() {
-    let isWatched = false;
-    whenAccountChanges(() => {
-        const { opened } = account();
-        if (!opened || isWatched) return;
-        isWatched = true;
-        const { client } = opened;
+    whenOpened(({ client }) => {
         const me = client.getUserId() ?? "";
         const look = (/** @type {import("matrix-js-sdk").MatrixEvent} */ event) => {
             const room = client.getRoom(event.getRoomId());

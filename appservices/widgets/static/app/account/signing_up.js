@@ -6,7 +6,7 @@
  *
  * @typedef {import("./session.js").Session} Session
  */
-import { keepSession } from "./session.js";
+import { forgetSession, keepSession, loadSession } from "./session.js";
 
 const DEVICE = "Veche";
 const STORE_KEY_BYTES = 32;
@@ -94,7 +94,8 @@ export async function nameTrouble(baseUrl, username) {
  * @throws {AccountError}
  */
 export async function signIn(baseUrl, how) {
-    const wanted = { ...how, initial_device_display_name: DEVICE };
+    const device_id = (await loadSession())?.deviceId; // it was signed out, and may come back
+    const wanted = { ...how, device_id, initial_device_display_name: DEVICE };
     return begun(baseUrl, await post(`${baseUrl}/_matrix/client/v3/login`, wanted));
 }
 
@@ -106,14 +107,13 @@ export async function signIn(baseUrl, how) {
 async function begun(baseUrl, { status, body }, more = {}) {
     if (status !== 200)
         throw new AccountError(body.errcode ?? "", body.error ?? "", body.retry_after_ms);
-    const session = {
-        baseUrl,
-        userId: body.user_id,
-        deviceId: body.device_id,
-        accessToken: body.access_token,
-        storeKey: crypto.getRandomValues(new Uint8Array(STORE_KEY_BYTES)),
-        ...more,
-    };
+    const [userId, deviceId] = [body.user_id, body.device_id];
+    const kept = await loadSession();
+    const known = kept?.userId === userId && kept?.deviceId === deviceId ? kept : undefined;
+    if (!known) await forgetSession();
+    const storeKey = crypto.getRandomValues(new Uint8Array(STORE_KEY_BYTES));
+    const made = { storeKey, ...known, baseUrl, userId, deviceId, ...more };
+    const session = { ...made, accessToken: body.access_token };
     await keepSession(session);
     return session;
 }

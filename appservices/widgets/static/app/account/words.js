@@ -14,6 +14,7 @@ const trouble = (text, field = "") => ({ field, text });
 export function accountTrouble(error) {
     if (!(error instanceof AccountError)) return trouble(storageWords(error));
     const { errcode, retryAfterMs = 0, message } = error;
+    const seconds = Math.max(1, Math.ceil(retryAfterMs / SECOND_MS));
     switch (errcode) {
         case "":
             return trouble(
@@ -30,8 +31,7 @@ export function accountTrouble(error) {
         case "M_WEAK_PASSWORD":
         case "M_PASSWORD_TOO_SHORT":
             return trouble(t("This passphrase is too short. Add a few words."), "password");
-        case "M_LIMIT_EXCEEDED": {
-            const seconds = Math.max(1, Math.ceil(retryAfterMs / SECOND_MS));
+        case "M_LIMIT_EXCEEDED":
             return trouble(
                 plural(
                     "Too many attempts. Try again in {count} second.",
@@ -39,7 +39,6 @@ export function accountTrouble(error) {
                     seconds,
                 ),
             );
-        }
         case "invitation_needed":
             return trouble(
                 t(

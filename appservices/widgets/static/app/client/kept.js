@@ -9,10 +9,12 @@
  * @property {number} at_ms
  */
 
-/** Begins as the database of the account: both are forgotten together. */
-const DATABASE = "veche-typed";
+/** Not forgotten with the account if that is lost: whoever signs in again goes on. */
+const DATABASE = "typed";
 const DRAFTS = "drafts";
 const OUTGOING = "outgoing";
+/** Beside the drafts: whose all this is. */
+const OWNER = "owner";
 
 /** @type {Map<string, string>} */
 const drafts = new Map();
@@ -58,6 +60,26 @@ async function inStore(store, work) {
     } catch {
         return undefined;
     }
+}
+
+/** Forgets what somebody else has typed here. @param {string} userId who types from now on */
+export async function keepFor(userId) {
+    const owner = await inStore(DRAFTS, (store) => store.get(OWNER));
+    if (owner && owner !== userId)
+        for (const name of [DRAFTS, OUTGOING]) await inStore(name, (store) => store.clear());
+    await inStore(DRAFTS, (store) => store.put(userId, OWNER));
+}
+
+/** @returns {Promise<number>} how many texts and messages are not sent */
+export async function countKept() {
+    const texts = (await inStore(DRAFTS, (store) => store.count())) ?? 1;
+    return texts - 1 + (await allOutgoing()).length;
+}
+
+/** The person signs out: what they have typed goes with them. */
+export function forgetTyped() {
+    drafts.clear();
+    indexedDB.deleteDatabase(DATABASE);
 }
 
 /** @param {string} room @returns {Promise<string>} what was typed there and not sent */

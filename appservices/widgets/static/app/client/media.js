@@ -12,6 +12,8 @@ import { openAttachment, sealAttachment } from "../../kit/attachment.js";
 const IMAGES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"]);
 const SOUNDS = /^(?:audio\/(?:ogg|webm|mpeg|mp4|aac|wav|x-wav|flac)|video\/(?:mp4|webm))(?:;|$)/;
 export const FILE_BYTES_MAX = 100 * 1024 * 1024;
+/** What is larger is not fetched before the person asks for it. */
+export const PICTURE_BYTES_MAX = 30 * 1024 * 1024;
 const KEPT_MAX = 150;
 const THUMBNAIL_SIDE = 800;
 const THUMBNAIL_FROM_BYTES = 200 * 1024;
@@ -43,16 +45,23 @@ function addressOf(key, make) {
 /**
  * @param {MatrixClient} client
  * @param {string | null} address
+ * @param {number} [bytes_max]
  * @returns {Promise<Uint8Array<ArrayBuffer>>}
  */
-async function fetched(client, address) {
+async function fetched(client, address, bytes_max = FILE_BYTES_MAX) {
     if (!address) throw new MediaError("not an address of media");
     const headers = { authorization: `Bearer ${client.getAccessToken()}` };
     const answer = await fetch(address, { headers, credentials: "omit" });
-    if (!answer.ok) throw new MediaError(String(answer.status));
-    if (Number(answer.headers.get("content-length") ?? 0) > FILE_BYTES_MAX)
-        throw new MediaError("too large");
-    return new Uint8Array(await answer.arrayBuffer());
+    if (!answer.ok || !answer.body) throw new MediaError(String(answer.status));
+    let left = bytes_max; // nobody has to say how long it is
+    const bounded = new TransformStream({
+        transform(part, out) {
+            left -= part.length;
+            if (left < 0) throw new MediaError("too large");
+            out.enqueue(part);
+        },
+    });
+    return new Uint8Array(await new Response(answer.body.pipeThrough(bounded)).arrayBuffer());
 }
 
 /**
@@ -66,7 +75,7 @@ export function smallPicture(client, mxc, side) {
     const pixels = Math.ceil(side * Math.min(2, window.devicePixelRatio || 1));
     return addressOf(`${mxc} ${pixels}`, async () => {
         const address = client.mxcUrlToHttp(mxc, pixels, pixels, "crop", false, true, true);
-        return imageOf(await fetched(client, address));
+        return imageOf(await fetched(client, address, PICTURE_BYTES_MAX));
     });
 }
 
@@ -74,13 +83,14 @@ export function smallPicture(client, mxc, side) {
  * @param {MatrixClient} client
  * @param {Stored} stored
  * @param {string} type that the message names
+ * @param {number} [bytes_max]
  * @returns {Promise<Blob>} of a type that cannot run anything here
  * @throws {MediaError}
  */
-export async function fileOf(client, { url, file }, type) {
-    const mxc = String(file?.url ?? url ?? "");
+export async function fileOf(client, { url, file }, type, bytes_max) {
+    const mxc = file?.url ?? url ?? "";
     const address = client.mxcUrlToHttp(mxc, undefined, undefined, undefined, false, true, true);
-    const bytes = await fetched(client, address);
+    const bytes = await fetched(client, address, bytes_max);
     const opened = file ? await openAttachment(bytes, /** @type {any} */ (file)) : bytes;
     if (!opened) throw new MediaError("it is damaged");
     const isSafe = IMAGES.has(type) || SOUNDS.test(type);
@@ -88,8 +98,9 @@ export async function fileOf(client, { url, file }, type) {
 }
 
 /** @param {MatrixClient} client @param {Stored} stored @param {string} type */
-export const fileAddress = (client, stored, type) =>
-    addressOf(String(stored.file?.url ?? stored.url), () => fileOf(client, stored, type));
+export const fileAddress = (client, { url, file }, type) =>
+    // Whoever knows an address can name another key or type for it.
+    addressOf(JSON.stringify([type, url, file]), () => fileOf(client, { url, file }, type));
 
 /**
  * The picture of a message, small where it has a small one.
@@ -100,8 +111,8 @@ export const fileAddress = (client, stored, type) =>
 export function pictureAddress(client, { url, file, info = {} }) {
     const small = { url: info?.thumbnail_url, file: info?.thumbnail_file };
     const stored = small.url || small.file ? small : { url, file };
-    return addressOf(`image ${stored.file?.url ?? stored.url}`, async () => {
-        const whole = await fileOf(client, stored, "image/png");
+    return addressOf(JSON.stringify(stored), async () => {
+        const whole = await fileOf(client, stored, "image/png", PICTURE_BYTES_MAX);
         return imageOf(new Uint8Array(await whole.arrayBuffer()));
     });
 }

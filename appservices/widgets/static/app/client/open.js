@@ -15,9 +15,12 @@ import {
     logger,
 } from "matrix-js-sdk";
 import { initAsync } from "matrix-js-sdk/crypto";
-import { LOCK, STORE, keepSession } from "../account/session.js";
+import { LOCK, STORE, keepSession, loadSession } from "../account/session.js";
+import { guard } from "./guard.js";
+import { keepFor } from "./kept.js";
 import { keepSending } from "./sending.js";
 import { growList, mendGaps } from "./sync.js";
+import { holdRequests } from "./verification.js";
 
 const ROOMS_FIRST = 50;
 const TIMELINE_EVENTS = 30;
@@ -76,10 +79,13 @@ async function startCrypto() {
  * Opens the client and waits for its first answer.
  * @param {Session} session
  * @param {() => void} waits called if another page runs the keys: this one goes on when that ends
- * @returns {Promise<Opened>}
+ * @param {(error?: import("matrix-js-sdk").MatrixError) => void} lost called once the homeserver
+ *   refuses the device, or if another page has signed it out
+ * @returns {Promise<Opened | void>}
  */
-export async function open(session, waits) {
+export async function open(session, waits, lost) {
     await takeLock(waits);
+    if (!(await loadSession())) return lost();
     await startCrypto();
     const { storeKey, fingerprint, ...rest } = session;
     /** @type {Recovery} */
@@ -101,10 +107,14 @@ export async function open(session, waits) {
         ],
         disableVoip: true,
     });
+    /** @type {any} */ (client).once("Session.logged_out", lost);
     await client.initRustCrypto({ storageKey: storeKey, cryptoDatabasePrefix: STORE });
+    holdRequests(client);
     const own = await /** @type {any} */ (client.getCrypto()).getOwnDeviceKeys();
     if (own.ed25519 !== fingerprint) await keepSession({ ...session, fingerprint: own.ed25519 });
+    guard(client);
     await startSync(client);
+    await keepFor(session.userId);
     keepSending(client);
     return { client, recovery };
 }

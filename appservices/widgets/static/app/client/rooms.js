@@ -23,6 +23,7 @@ import {
     RoomEvent,
     RoomMemberEvent,
 } from "matrix-js-sdk";
+import { bare } from "../../kit/i18n.js";
 import { isOurBot } from "../../kit/page.js";
 import { isSignInTalk } from "../account/sign_in_talk.js";
 import { contentOf } from "./content.js";
@@ -177,10 +178,13 @@ function lastMessage(room) {
  * @returns {Entry["kind"]}
  */
 function kindOf(room, partner) {
-    const other =
-        partner ?? (room.getInvitedAndJoinedMemberCount() === 2 ? room.guessDMUserId() : "");
+    const isInvite = room.getMyMembership() === "invite";
+    const isOfTwo = room.getInvitedAndJoinedMemberCount() === 2;
+    const other = partner ?? (isOfTwo ? room.guessDMUserId() : "");
+    // A bot that was here once, or that another server says has made the room, vouches for nobody.
+    const hasLeft = ["leave", "ban"].includes(room.getMember(other)?.membership ?? "");
     const creator = room.currentState.getStateEvents("m.room.create", "")?.getSender() ?? "";
-    if (isOurBot(other) || isOurBot(creator)) return "office";
+    if ((!hasLeft && isOurBot(other)) || (!isInvite && isOurBot(creator))) return "office";
     return partner ? "person" : "group";
 }
 
@@ -293,7 +297,7 @@ export class RoomList {
         const own = room.getMember(this._client.getUserId() ?? "")?.events.member;
         return {
             id: room.roomId,
-            name: room.name,
+            name: bare(room.name),
             address: partner ?? room.roomId,
             picture: room.getMxcAvatarUrl() ?? (partner ? fallback : null),
             kind: kindOf(room, partner),
@@ -317,19 +321,28 @@ export function roomList(client) {
     return found;
 }
 
+/** @param {string} id @param {any} of what its server says of them */
+const member = (id, of, isInvited = false) => ({
+    id,
+    name: bare(String(of.display_name || of.displayname || "")) || id,
+    picture: /** @type {string | null} */ (of.avatar_url ?? null),
+    isInvited,
+});
+
 /**
+ * Who has joined, by name, and who is invited. Asked for anew and not kept: rooms of 50,000 would
+ * fill the memory of the SDK.
  * @param {MatrixClient} client
  * @param {string} roomId
- * @returns {Promise<{id: string, name: string, picture: string | null}[]>} who has joined, by name.
- *   Asked for anew and not kept: rooms of 50,000 would fill the memory of the SDK.
  */
 export async function membersOf(client, roomId) {
-    const { joined } = await client.getJoinedRoomMembers(roomId);
-    const all = Object.entries(joined).map(([id, { display_name, avatar_url }]) => ({
-        id,
-        name: String(display_name || id),
-        picture: avatar_url ?? null,
-    }));
-    const order = new Intl.Collator();
-    return all.toSorted((a, b) => order.compare(a.name, b.name));
+    const [{ joined }, { chunk = [] }] = await Promise.all([
+        client.getJoinedRoomMembers(roomId),
+        client.members(roomId, "invite"),
+    ]);
+    const by = new Intl.Collator();
+    return [
+        ...Object.entries(joined).map(([id, of]) => member(id, of)),
+        ...chunk.map(({ state_key = "", content }) => member(state_key, content, true)),
+    ].toSorted((a, b) => Number(a.isInvited) - Number(b.isInvited) || by.compare(a.name, b.name));
 }

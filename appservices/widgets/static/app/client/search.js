@@ -10,12 +10,13 @@
  * @property {string} text around what was found
  * @property {number} at_ms
  */
+import { bare } from "../../kit/i18n.js";
+import { decryptAll } from "./history.js";
 import { nameIn } from "./timeline.js";
 
 const HITS_MAX = 60;
 const BESIDE_CHARACTERS = 50;
 const MESSAGES_MAX = 100_000;
-const DECRYPTED_MAX = 2_000;
 
 /**
  * @param {import("./open.js").MatrixClient} client
@@ -23,13 +24,7 @@ const DECRYPTED_MAX = 2_000;
  * @returns {Promise<Hit[]>} the newest first
  */
 export async function search(client, words) {
-    // Of what came at once, the SDK has decrypted the newest alone.
-    const locked = client
-        .getRooms()
-        .flatMap((room) => room.getLiveTimeline().getEvents())
-        .filter((event) => event.shouldAttemptDecryption())
-        .slice(-DECRYPTED_MAX);
-    await Promise.all(locked.map((event) => client.decryptEventIfNeeded(event)));
+    await decryptAll(client);
     return found(client, words);
 }
 
@@ -45,12 +40,12 @@ function found(client, words) {
             if (++count > MESSAGES_MAX) break;
             if (event.getType() !== "m.room.message" || event.isRedacted()) continue;
             if (event.getRelation()?.rel_type === "m.replace") continue;
-            const body = String(event.getContent().body ?? "");
+            const body = event.getContent().body ?? "";
             const lower = body.toLocaleLowerCase();
             if (!wanted.every((word) => lower.includes(word))) continue;
             hits.push({
                 room: room.roomId,
-                name: room.name,
+                name: bare(room.name),
                 id: event.getId() ?? "",
                 sender: nameIn(room, event.getSender() ?? ""),
                 text: around(body, lower.indexOf(wanted[0] ?? "")),

@@ -7,21 +7,15 @@
  * @typedef {import("./timeline.js").Message} Message
  * @typedef {{id: string, name: string}} Person
  */
-import { ClientEvent, EventStatus, SyncState } from "matrix-js-sdk";
+import { ClientEvent, EventStatus, RoomEvent, SyncState } from "matrix-js-sdk";
 import { FILE_BYTES_MAX, MediaError, isPicture, measured, upload } from "./media.js";
 import { allOutgoing, forgetOutgoing, keepOutgoing } from "./kept.js";
-import { ReplacedError, replacedIn } from "./trust.js";
+import { ReplacedError, isSecret, mustBeTrusted } from "./trust.js";
 
 /** Of a whole event Matrix lets 65,536 bytes pass; encrypted, a text grows by a third. */
 export const TEXT_BYTES_MAX = 40_000;
 const TYPING_MS = 10_000;
 const WAVEFORM_SCALE = 1024;
-
-/** @param {MatrixClient} client @param {string} roomId @throws {ReplacedError} */
-async function mustBeTrusted(client, roomId) {
-    const people = await replacedIn(client, roomId);
-    if (people.length) throw new ReplacedError(people);
-}
 
 /**
  * Sends a message; resolves once the homeserver has it.
@@ -31,10 +25,15 @@ async function mustBeTrusted(client, roomId) {
  * @throws {ReplacedError} nothing was sent
  */
 export async function send(client, roomId, content) {
-    await mustBeTrusted(client, roomId);
     const txn = client.makeTxnId();
     await keepOutgoing({ txn, room: roomId, content, at_ms: Date.now() });
-    await client.sendEvent(roomId, /** @type {any} */ ("m.room.message"), content, txn);
+    try {
+        await client.sendEvent(roomId, /** @type {any} */ ("m.room.message"), content, txn);
+    } catch (error) {
+        const event = underway(client, roomId, txn);
+        if (error instanceof ReplacedError && event) await discard(client, event);
+        throw error;
+    }
     await forgetOutgoing(txn);
 }
 
@@ -104,6 +103,7 @@ export function editContent(message, content) {
 export async function react(client, roomId, message, key) {
     const mine = message.reactions.find((one) => one.key === key)?.mine;
     if (mine) return void (await client.redactEvent(roomId, mine));
+    await mustBeTrusted(client, roomId); // it is not encrypted
     await client.sendEvent(roomId, /** @type {any} */ ("m.reaction"), {
         "m.relates_to": { rel_type: "m.annotation", event_id: message.id, key },
     });
@@ -111,12 +111,12 @@ export async function react(client, roomId, message, key) {
 
 /** @param {MatrixClient} client @param {string} roomId @param {Message} message */
 export async function remove(client, roomId, message) {
-    if (message.status) return discard(client, message);
+    if (message.status) return discard(client, message.event);
     await client.redactEvent(roomId, message.id);
 }
 
-/** Takes back what was not sent. @param {MatrixClient} client @param {Message} message */
-async function discard(client, { event }) {
+/** Takes back what was not sent. @param {MatrixClient} client @param {MatrixEvent} event */
+async function discard(client, event) {
     await forgetOutgoing(event.getTxnId() ?? "");
     client.cancelPendingEvent(event);
 }
@@ -149,20 +149,25 @@ export function keepSending(client) {
     const again = async () => {
         if (isBusy) return;
         isBusy = true;
-        try {
-            for (const room of client.getRooms())
-                for (const event of failedIn(client, room.roomId))
-                    await sendAgain(client, room.roomId, event);
-        } catch {
-            // Still no connection, or somebody's keys have changed: the person sees it there.
-        } finally {
-            isBusy = false;
-        }
+        for (const { roomId } of client.getRooms())
+            try {
+                for (const event of failedIn(client, roomId))
+                    await sendAgain(client, roomId, event);
+            } catch {
+                // Still no connection, or somebody's keys have changed: the person sees it there.
+            }
+        isBusy = false;
     };
-    const listener = (/** @type {SyncState} */ state, /** @type {SyncState | null} */ before) => {
-        if (state === SyncState.Syncing && before !== SyncState.Syncing) void again();
-    };
-    client.on(ClientEvent.Sync, listener);
+    // Of a homeserver that is silent the SDK's state says nothing.
+    let hasFailed = false;
+    client.on(RoomEvent.LocalEchoUpdated, ({ status, error }) => {
+        if (status === EventStatus.NOT_SENT) hasFailed ||= error?.name === "ConnectionError";
+    });
+    client.on(ClientEvent.Sync, (state, before) => {
+        if (state !== SyncState.Syncing || (before === SyncState.Syncing && !hasFailed)) return;
+        hasFailed = false;
+        void again();
+    });
     window.addEventListener("online", again);
     void sendKept(client);
 }
@@ -171,9 +176,8 @@ export function keepSending(client) {
 async function sendKept(client) {
     for (const { txn, room, content } of await allOutgoing()) {
         if (client.getRoom(room)?.getMyMembership() !== "join") continue;
-        if (isOnItsWay(client, room, txn)) continue;
+        if (underway(client, room, txn)) continue;
         try {
-            await mustBeTrusted(client, room);
             await client.sendEvent(room, /** @type {any} */ ("m.room.message"), content, txn);
             await forgetOutgoing(txn);
         } catch {
@@ -183,9 +187,9 @@ async function sendKept(client) {
 }
 
 /** @param {MatrixClient} client @param {string} roomId @param {string} txn */
-function isOnItsWay(client, roomId, txn) {
+function underway(client, roomId, txn) {
     const events = client.getRoom(roomId)?.getLiveTimeline().getEvents() ?? [];
-    return events.some((event) => event.getTxnId() === txn);
+    return events.find((event) => event.getTxnId() === txn);
 }
 
 /**
@@ -199,12 +203,12 @@ function isOnItsWay(client, roomId, txn) {
 export async function sendFile(client, roomId, file, progress) {
     if (file.size > FILE_BYTES_MAX) throw new MediaError("too large");
     await mustBeTrusted(client, roomId);
-    const isSecret = Boolean(client.getRoom(roomId)?.hasEncryptionStateEvent());
+    const isSealed = await isSecret(client, roomId);
     const info = { mimetype: file.type || "application/octet-stream", size: file.size };
     const sizes = isPicture(file.type) ? await measured(file).catch(() => undefined) : undefined;
-    const stored = await upload(client, file, isSecret, progress);
+    const stored = await upload(client, file, isSealed, progress);
     const msgtype = sizes ? "m.image" : "m.file";
-    const small = sizes?.small && (await upload(client, sizes.small, isSecret));
+    const small = sizes?.small && (await upload(client, sizes.small, isSealed));
     await send(client, roomId, {
         msgtype,
         body: file.name,
@@ -233,8 +237,7 @@ export async function sendFile(client, roomId, file, progress) {
  */
 export async function sendVoice(client, roomId, { blob, duration_ms, waveform }) {
     await mustBeTrusted(client, roomId);
-    const isSecret = Boolean(client.getRoom(roomId)?.hasEncryptionStateEvent());
-    const stored = await upload(client, blob, isSecret);
+    const stored = await upload(client, blob, await isSecret(client, roomId));
     const mimetype = blob.type || "audio/ogg";
     const body = mimetype.includes("ogg") ? "Voice message.ogg" : "Voice message.webm";
     const duration = Math.round(duration_ms);

@@ -33,16 +33,25 @@ export function growList(sync, list, first) {
  * @param {SlidingSync} sync
  */
 export function mendGaps(client, sync) {
+    /** What is not sent yet stood in the timeline of before. @type {[import("matrix-js-sdk").Room, import("matrix-js-sdk").MatrixEvent][]} */
+    const unsent = [];
     sync.on(SlidingSyncEvent.RoomData, (roomId, data) => {
         const room = client.getRoom(roomId);
         if (!room || !data.limited || !data.timeline?.length) return;
-        const known = new Set(
-            room
-                .getLiveTimeline()
-                .getEvents()
-                .map((event) => event.getId()),
-        );
+        const events = room.getLiveTimeline().getEvents();
+        const known = new Set(events.map((event) => event.getId()));
         const isGap = known.size && !data.timeline.some(({ event_id }) => known.has(event_id));
-        if (isGap) room.resetLiveTimeline(data.prev_batch ?? null, null);
+        if (!isGap) return;
+        for (const event of events) if (event.status) unsent.push([room, event]);
+        room.resetLiveTimeline(data.prev_batch ?? null, null);
+    });
+    sync.on(SlidingSyncEvent.Lifecycle, (state) => {
+        if (state !== SlidingSyncState.Complete) return;
+        for (const [room, event] of unsent.splice(0)) {
+            if (!event.status) continue; // it was sent meanwhile, and has come
+            const set = room.getUnfilteredTimelineSet();
+            const where = { toStartOfTimeline: false, addToState: false };
+            set.addEventToTimeline(event, set.getLiveTimeline(), where);
+        }
     });
 }

@@ -19,6 +19,7 @@
  * @property {"message" | "unreadable" | "removed" | "note"} kind note: what happened to the room
  * @property {Record<string, any>} content the latest; empty if it cannot be read
  * @property {boolean} isEdited
+ * @property {boolean} isClear it is not encrypted, though the room is
  * @property {"sending" | "failed" | undefined} status
  * @property {string | null} reason code of the SDK why it cannot be read
  * @property {string | undefined} replyTo id of the message that it answers
@@ -29,6 +30,7 @@
 import { isSignInTalk } from "../account/sign_in_talk.js";
 import { contentOf } from "./content.js";
 import { EventStatus, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
+import { bare } from "../../kit/i18n.js";
 import { matterOf } from "../../kit/matter.js";
 
 const SHOWN = new Set(["m.room.message", "m.room.encrypted", "m.sticker"]);
@@ -50,14 +52,22 @@ export class Timeline {
         this._events = undefined;
         /** @type {{at: MatrixEvent[], prompts: Asked[]} | undefined} */
         this._matter = undefined;
-        this.isAtStart = false;
+        /** @type {unknown} the SDK's timeline whose first message is here; it begins anew at a gap */
+        this._whole = null;
         /** @type {WeakMap<MatrixEvent, Message>} */
         this._made = new WeakMap();
+        /** @type {WeakMap<MatrixEvent, {as: string, is: boolean}>} whether it is shown, as it was then */
+        this._shown = new WeakMap();
     }
 
     /** @returns {Room | null} */
     get room() {
         return this._client.getRoom(this._roomId);
+    }
+
+    /** Whether there is nothing older. */
+    get isAtStart() {
+        return this._whole === this.room?.getLiveTimeline();
     }
 
     /** @returns {MatrixEvent[]} what is shown, oldest first */
@@ -67,10 +77,20 @@ export class Timeline {
         const isOfTwo = (this.room?.getInvitedAndJoinedMemberCount() ?? 0) <= 2;
         this._events = (this.room?.getLiveTimeline().getEvents() ?? []).filter((event) => {
             const id = event.getId() ?? "";
-            if (seen.has(id) || !isShown(event, isOfTwo)) return false;
+            if (seen.has(id) || !this._isShown(event, isOfTwo)) return false;
             return Boolean(seen.add(id));
         });
         return this._events;
+    }
+
+    /** Looks once at each event, and again when it has been decrypted. @param {MatrixEvent} event @param {boolean} isOfTwo */
+    _isShown(event, isOfTwo) {
+        const as = event.getType() + isOfTwo;
+        const known = this._shown.get(event);
+        if (known?.as === as) return known.is;
+        const is = isShown(event, isOfTwo);
+        this._shown.set(event, { as, is });
+        return is;
     }
 
     /** @param {number} from @param {number} to @returns {Message[]} of `events()` */
@@ -91,7 +111,7 @@ export class Timeline {
         if (!timeline || this.isAtStart) return;
         const options = { backwards: true, limit: PAGE_EVENTS };
         const hasMore = await this._client.paginateEventTimeline(timeline, options);
-        this.isAtStart = !hasMore;
+        if (!hasMore) this._whole = timeline;
         this._events = undefined;
     }
 
@@ -120,13 +140,7 @@ export class Timeline {
         const listeners = [
             [RoomEvent.Timeline, (_, room) => void (room?.roomId === this._roomId && soon())],
             .../** @type {any} */ (ofRoom),
-            [
-                RoomEvent.TimelineReset,
-                (room) => {
-                    if (room?.roomId === this._roomId) this.isAtStart = false;
-                    soon(room);
-                },
-            ],
+            [RoomEvent.TimelineReset, soon],
             [RoomEvent.MyMembership, soon],
             [RoomEvent.Name, soon],
             [MatrixEventEvent.Decrypted, ofEvent],
@@ -155,6 +169,7 @@ export class Timeline {
         const content = contentOf(this._client, event);
         const isUnreadable = event.isDecryptionFailure() || event.getType() === "m.room.encrypted";
         const sender = event.getSender() ?? "";
+        const isSecret = this.room?.hasEncryptionStateEvent() ?? false;
         return {
             id: event.getId() ?? "",
             sender,
@@ -164,6 +179,7 @@ export class Timeline {
             kind: kindOf(event, isUnreadable),
             content: isUnreadable ? {} : content,
             isEdited: Boolean(event.replacingEvent()),
+            isClear: !event.status && !event.isEncrypted() && isSecret,
             status: statusOf(event),
             reason: event.isBeingDecrypted() ? "" : event.decryptionFailureReason,
             replyTo: event.replyEventId,
@@ -207,7 +223,9 @@ export class Timeline {
     typing() {
         const own = this._client.getUserId();
         const members = this.room?.currentState.getMembers() ?? [];
-        return members.filter((one) => one.typing && one.userId !== own).map((one) => one.name);
+        return members
+            .filter((one) => one.typing && one.userId !== own)
+            .map((one) => nameIn(this.room, one.userId));
     }
 
     /**
@@ -219,7 +237,8 @@ export class Timeline {
         const at = this.events();
         if (this._matter?.at !== at) {
             const recent = at
-                .filter((event) => event.getType() === "m.room.message" && event.status === null)
+                .filter((event) => event.isEncrypted() && event.getType() === "m.room.message")
+                .filter(({ status }) => status === null)
                 .slice(-MATTER_EVENTS_MAX)
                 .map((event) => ({
                     type: "m.room.message",
@@ -292,5 +311,5 @@ function statusOf(event) {
  * @returns {string} what they call themselves there; their address if that is nothing
  */
 export function nameIn(room, userId) {
-    return room?.getMember(userId)?.rawDisplayName?.trim() || userId;
+    return bare(room?.getMember(userId)?.rawDisplayName ?? "").trim() || userId;
 }

@@ -7,8 +7,6 @@
  */
 import { CryptoEvent } from "matrix-js-sdk";
 
-const MEMBERS_MAX = 200;
-
 /** Somebody's keys have changed, and nobody has said that this is fine. */
 export class ReplacedError extends Error {
     /** @param {Replaced[]} people */
@@ -18,22 +16,27 @@ export class ReplacedError extends Error {
     }
 }
 
+/** Whether a room is encrypted, or was: a homeserver may say it no more. @param {MatrixClient} client @param {string} roomId */
+export async function isSecret(client, roomId) {
+    if (client.getRoom(roomId)?.hasEncryptionStateEvent()) return true;
+    return Boolean(await client.getCrypto()?.isEncryptionEnabledInRoom(roomId));
+}
+
 /**
  * @param {MatrixClient} client
  * @param {string} roomId
- * @returns {Promise<Replaced[]>} of those whom this device knows
+ * @param {boolean} [isAll] of all to whom a message would go; else of those whom this device knows
+ * @returns {Promise<Replaced[]>}
  */
-export async function replacedIn(client, roomId) {
+export async function replacedIn(client, roomId, isAll) {
     const crypto = client.getCrypto();
     const room = client.getRoom(roomId);
-    if (!crypto || !room?.hasEncryptionStateEvent()) return [];
-    const members = room
-        .getMembers()
-        .filter(({ membership }) => membership === "join" || membership === "invite")
-        .filter(({ userId }) => userId !== client.getUserId())
-        .slice(0, MEMBERS_MAX);
+    if (!crypto || !room || !(await isSecret(client, roomId))) return [];
+    const members = isAll ? await room.getEncryptionTargetMembers() : room.getMembers();
     const found = await Promise.all(
-        members.map(async ({ userId }) => {
+        members.map(async ({ userId, membership }) => {
+            const isHere = membership === "join" || membership === "invite";
+            if (!isHere || userId === client.getUserId()) return [];
             const status = await crypto.getUserVerificationStatus(userId);
             const wasVerified =
                 status.wasCrossSigningVerified() && !status.isCrossSigningVerified();
@@ -41,6 +44,12 @@ export async function replacedIn(client, roomId) {
         }),
     );
     return found.flat();
+}
+
+/** @param {MatrixClient} client @param {string} roomId @throws {ReplacedError} */
+export async function mustBeTrusted(client, roomId) {
+    const people = await replacedIn(client, roomId, true);
+    if (people.length) throw new ReplacedError(people);
 }
 
 /**

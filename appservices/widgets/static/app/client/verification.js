@@ -18,35 +18,36 @@ const SCAN = "m.qr_code.scan.v1";
 
 /** The SDK refers to a request only weakly: one that nobody holds is collected, and nothing goes on. @type {Set<Request>} */
 const held = new Set();
+/** @type {Set<() => void>} */
+const listeners = new Set();
 
 /** @param {Request} request */
 function hold(request) {
-    held.add(request);
-    request.on(VerificationRequestEvent.Change, () => {
+    const look = () => {
         if (isOver(request)) held.delete(request);
-    });
+        for (const changed of listeners) changed();
+    };
+    held.add(request);
+    request.on(VerificationRequestEvent.Change, look);
+    look();
 }
+
+/** @param {MatrixClient} client whose requests are kept, wherever in the app the person is */
+export const holdRequests = (client) => client.on(CryptoEvent.VerificationRequestReceived, hold);
 
 /** @param {Request} request */
 const isOver = ({ phase }) =>
     phase === VerificationPhase.Done || phase === VerificationPhase.Cancelled;
 
-/** @returns {Request | undefined} what somebody asks me now */
-const asked = () => [...held].find((one) => !one.initiatedByMe && !isOver(one));
-
 /**
- * @param {MatrixClient} client
  * @param {(request: Request | undefined) => void} changed called with what somebody asks me now
  * @returns {() => void} stops it
  */
-export function watchRequests(client, changed) {
-    const listener = (/** @type {Request} */ request) => {
-        hold(request);
-        request.on(VerificationRequestEvent.Change, () => changed(asked()));
-        changed(asked());
-    };
-    client.on(CryptoEvent.VerificationRequestReceived, listener);
-    return () => client.off(CryptoEvent.VerificationRequestReceived, listener);
+export function watchRequests(changed) {
+    const look = () => changed([...held].find((one) => !one.initiatedByMe && !isOver(one)));
+    listeners.add(look);
+    look();
+    return () => listeners.delete(look);
 }
 
 /** @param {string} userId @returns {Request | undefined} what goes on with that person now */
@@ -84,10 +85,13 @@ export class Verification {
         this.code = undefined;
         /** The other has scanned our code and sees a check mark. */
         this.isScanned = false;
+        /** We have scanned theirs, and it is right. */
+        this.hasScanned = false;
         this.isConfirmed = false;
         /** @type {Verifier | undefined} */
         this._verifier = undefined;
         this._hasAskedCode = false;
+        this._isRefused = false;
         this._confirm = () => {};
         this._deny = () => {};
         this._look = () => void this._update();
@@ -103,8 +107,9 @@ export class Verification {
     get step() {
         const { phase, initiatedByMe } = this.request;
         if (phase === VerificationPhase.Done) return "done";
-        if (phase === VerificationPhase.Cancelled) return "cancelled";
-        if (phase === VerificationPhase.Ready) return "choose";
+        if (this._isRefused || phase === VerificationPhase.Cancelled) return "cancelled";
+        // The SDK still thinks of our own code, if it was shown, when we have scanned theirs.
+        if (phase === VerificationPhase.Ready) return this.hasScanned ? "started" : "choose";
         if (phase === VerificationPhase.Started) return "started";
         return initiatedByMe || this.request.accepting ? "waiting" : "asked";
     }
@@ -148,8 +153,13 @@ export class Verification {
         if (already) sas(already);
         const scanned = verifier.getReciprocateQrCodeCallbacks();
         if (scanned) qr(scanned);
-        // What goes wrong shows in the phase of the request.
-        verifier.verify().catch(() => {});
+        // What this side refuses, such as a broken promise, does not show in the request's phase.
+        verifier.verify().catch(() => {
+            held.delete(this.request);
+            this._isRefused = true;
+            this._changed();
+            void this.cancel(); // else it would take the next one with it
+        });
     }
 
     accept() {
@@ -163,7 +173,9 @@ export class Verification {
     /** @param {string} scanned one character a byte */
     async byCode(scanned) {
         const bytes = Uint8ClampedArray.from(scanned, (one) => one.charCodeAt(0));
-        this._use(await this.request.scanQRCode(bytes));
+        await this.request.scanQRCode(bytes);
+        this.hasScanned = true;
+        this._changed();
     }
 
     confirm() {

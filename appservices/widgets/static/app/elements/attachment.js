@@ -1,21 +1,19 @@
 /** A picture, file, sound or film of a message: fetched when it is seen or pressed. */
 import { html, nothing } from "lit";
-import { VecheElement } from "../../kit/elements.js";
-import { showSize, t } from "../../kit/i18n.js";
+import { BusyElement } from "../../kit/elements.js";
+import { bare, showSize, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
+import { save } from "../../kit/save.js";
 import { account } from "../account/account.js";
-import { fileAddress, fileOf, pictureAddress } from "../client/media.js";
+import { PICTURE_BYTES_MAX, fileAddress, fileOf, pictureAddress } from "../client/media.js";
 
-const PICTURE_BYTES_MAX = 30 * 1024 * 1024;
 const WIDTH_MAX = 320;
 const HEIGHT_MAX = 360;
-const RELEASE_MS = 60_000;
 
-export class AppAttachment extends VecheElement {
+export class AppAttachment extends BusyElement {
     static properties = {
         content: { attribute: false },
         source: { state: true },
-        isBusy: { state: true },
         isBroken: { state: true },
         isLarge: { state: true },
     };
@@ -25,13 +23,12 @@ export class AppAttachment extends VecheElement {
         /** @type {Record<string, any>} */
         this.content = {};
         this.source = "";
-        this.isBusy = false;
         this.isBroken = false;
         this.isLarge = false;
     }
 
     get _type() {
-        return String(this.content.info?.mimetype ?? "");
+        return this.content.info?.mimetype ?? "";
     }
 
     get _isPicture() {
@@ -50,46 +47,35 @@ export class AppAttachment extends VecheElement {
         if (this._isPicture) void this._load((client) => pictureAddress(client, this.content));
     }
 
-    /** @param {(client: import("../client/open.js").MatrixClient) => Promise<string>} load */
-    async _load(load) {
+    /** @param {(client: import("../client/open.js").MatrixClient) => Promise<unknown>} work */
+    _do(work) {
         const { opened } = account();
-        if (!opened || this.isBusy) return;
-        Object.assign(this, { isBusy: true, isBroken: false });
-        try {
-            this.source = await load(opened.client);
-        } catch {
-            this.isBroken = true;
-        } finally {
-            this.isBusy = false;
-        }
+        this.isBroken = false;
+        return this.doOne(
+            async () => opened && work(opened.client),
+            () => ((this.isBroken = true), ""),
+        );
     }
 
-    async _save() {
-        const { opened } = account();
-        if (!opened || this.isBusy) return;
-        Object.assign(this, { isBusy: true, isBroken: false });
-        try {
-            const blob = await fileOf(opened.client, this.content, this._type);
-            const link = document.createElement("a");
-            link.href = URL.createObjectURL(blob);
-            link.download = this._name;
-            link.click();
-            setTimeout(() => URL.revokeObjectURL(link.href), RELEASE_MS);
-        } catch {
-            this.isBroken = true;
-        } finally {
-            this.isBusy = false;
-        }
+    /** @param {(client: import("../client/open.js").MatrixClient) => Promise<string>} load */
+    _load(load) {
+        return this._do(async (client) => (this.source = await load(client)));
+    }
+
+    _save() {
+        return this._do(async (client) =>
+            save(await fileOf(client, this.content, this._type), this._name),
+        );
     }
 
     get _name() {
         const { filename, body } = this.content;
-        return String(filename ?? body ?? t("File")).slice(0, 200);
+        return bare(String(filename ?? body ?? t("File"))).slice(0, 200);
     }
 
     get _caption() {
         const { filename, body } = this.content;
-        return filename && body && filename !== body ? String(body) : "";
+        return filename && body && filename !== body ? body : "";
     }
 
     async _enlarge() {

@@ -86,13 +86,19 @@ export class AppComposer extends VecheElement {
     /** @param {Map<PropertyKey, unknown>} changed */
     updated(changed) {
         const field = this._field;
-        if (changed.has("editing") && field) {
-            if (this.editing) field.value = String(this.editing.content.body ?? "");
-            else if (changed.get("editing")) field.value = "";
-            this._fit();
-        }
+        if (changed.has("editing")) void this._turn(Boolean(changed.get("editing")));
         if ((changed.has("editing") && this.editing) || (changed.has("replyTo") && this.replyTo))
             field?.focus();
+    }
+
+    /** To an edit, and back to what was typed before. @param {boolean} wasEdit */
+    async _turn(wasEdit) {
+        const field = this._field;
+        if (!field) return;
+        if (this.editing && !wasEdit) void keepDraft(this.roomId, field.value);
+        if (this.editing) field.value = this.editing.content.body ?? "";
+        else if (wasEdit) field.value = await draftOf(this.roomId);
+        this._fit();
     }
 
     _fit() {
@@ -210,14 +216,20 @@ export class AppComposer extends VecheElement {
         } catch (error) {
             if (!(error instanceof ReplacedError)) return; // it stands in the chat as not sent
             const field = this._field;
-            if (field && !field.value) field.value = text;
+            if (field) field.value = [text, field.value].filter(Boolean).join("\n");
             this._fit();
             this._keepDraft();
-            this.error = t(
-                "Nothing was sent: somebody's keys have changed. Look at the red note above.",
-            );
-            this.dispatchEvent(new CustomEvent("app-replaced", { bubbles: true }));
+            this._isReplaced(error);
         }
+    }
+
+    /** @param {unknown} error */
+    _isReplaced(error) {
+        if (!(error instanceof ReplacedError)) return false;
+        this.error = t(
+            "Nothing was sent: somebody's keys have changed. Look at the red note above.",
+        );
+        return this.dispatchEvent(new CustomEvent("app-replaced", { bubbles: true }));
     }
 
     /** @param {Iterable<File>} files */
@@ -243,22 +255,17 @@ export class AppComposer extends VecheElement {
 
     /** @param {File} file @param {unknown} error */
     _fileFailed(file, error) {
-        if (error instanceof ReplacedError) {
-            this.error = t(
-                "Nothing was sent: somebody's keys have changed. Look at the red note above.",
-            );
-            this.dispatchEvent(new CustomEvent("app-replaced", { bubbles: true }));
-        } else if (file.size > FILE_BYTES_MAX || /** @type {any} */ (error)?.httpStatus === 413)
+        if (this._isReplaced(error)) return;
+        const { name } = file;
+        if (file.size > FILE_BYTES_MAX || /** @type {any} */ (error)?.httpStatus === 413)
             this.error = t("“{name}” is too large ({size}). Send a smaller file.", {
-                name: file.name,
+                name,
                 size: showSize(file.size),
             });
         else
             this.error = t(
                 "“{name}” was not sent: the server can't be reached. Choose the file again.",
-                {
-                    name: file.name,
-                },
+                { name },
             );
     }
 

@@ -1,6 +1,6 @@
 /** An invitation: who invites, and what the person does with it. */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button } from "../../kit/elements.js";
+import { BusyElement, banner, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { account } from "../account/account.js";
 import { accept, leave } from "../client/rooms.js";
@@ -9,32 +9,13 @@ import { hrefOf } from "../route.js";
 
 /** @typedef {import("../client/rooms.js").Entry} Entry */
 
-export class AppInvitation extends VecheElement {
-    static properties = {
-        entry: { attribute: false },
-        isBusy: { state: true },
-        error: { state: true },
-    };
+export class AppInvitation extends BusyElement {
+    static properties = { entry: { attribute: false } };
 
     constructor() {
         super();
         /** @type {Entry | undefined} */
         this.entry = undefined;
-        this.isBusy = false;
-        this.error = "";
-    }
-
-    /** @param {() => Promise<unknown>} work @param {string} failed words */
-    async _do(work, failed) {
-        if (this.isBusy) return;
-        Object.assign(this, { isBusy: true, error: "" });
-        try {
-            await work();
-        } catch {
-            this.error = failed;
-        } finally {
-            this.isBusy = false;
-        }
     }
 
     render() {
@@ -57,11 +38,12 @@ export class AppInvitation extends VecheElement {
                     label: t("Accept"),
                     is_busy: this.isBusy,
                     press: () =>
-                        void this._do(
+                        void this.doOne(
                             () => accept(client, entry),
-                            t(
-                                "The invitation can't be accepted now. Look at your connection, then try again.",
-                            ),
+                            () =>
+                                t(
+                                    "The invitation can't be accepted now. Look at your connection, then try again.",
+                                ),
                         ),
                 })}
                 ${button({
@@ -69,7 +51,7 @@ export class AppInvitation extends VecheElement {
                     style: "secondary",
                     is_busy: this.isBusy,
                     press: () =>
-                        void this._do(async () => {
+                        void this.doOne(async () => {
                             await leave(client, entry.id);
                             location.hash = hrefOf("chats");
                         }, t("The invitation can't be declined now. Try again later.")),

@@ -4,17 +4,16 @@
  */
 import { html, nothing } from "lit";
 import { VecheElement } from "../../kit/elements.js";
-import { plural, t } from "../../kit/i18n.js";
+import { plural, showTime, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
-import { isOurBot } from "../../kit/page.js";
 import { account } from "../account/account.js";
 import { fileAddress } from "../client/media.js";
 import { readable } from "../html.js";
-import { cardsOf } from "../registry.js";
+import { cardsOf, isOfBot } from "../registry.js";
 import { hrefOf } from "../route.js";
 import "./attachment.js";
 import "./avatar.js";
-import { VERIFICATION, lineOf, noteWords, showTime, unreadableWords } from "./words.js";
+import { VERIFICATION, lineOf, noteWords, unreadableWords } from "./words.js";
 
 /** @typedef {import("../client/timeline.js").Message} Message */
 
@@ -52,8 +51,8 @@ function mediaOf(mxc) {
 }
 
 /** Whether somebody who is no bot of ours sends what our bots do: the sender's address stands there. @param {Message} message */
-function isLookalike({ isMine, sender, content }) {
-    if (isMine || isOurBot(sender)) return false;
+function isLookalike({ isMine, event, content }) {
+    if (isMine || isOfBot(event)) return false;
     return Object.keys(content).some((key) => key.startsWith("org.veche."));
 }
 
@@ -102,13 +101,8 @@ export class AppMessage extends VecheElement {
 
     /** @param {Message} message */
     _text({ content }) {
-        const body = String(content.body ?? "");
-        const source = content.formatted_body;
-        if (
-            content.format === "org.matrix.custom.html" &&
-            typeof source === "string" &&
-            source.length <= HTML_CHARACTERS_MAX
-        )
+        const { body = "", format, formatted_body: source } = content;
+        if (format === "org.matrix.custom.html" && source?.length <= HTML_CHARACTERS_MAX)
             return html`<app-html class="rich" dir="auto" .source=${source}></app-html>`;
         const text = body.replace(/^(?:> .*\n)+\n/, "");
         const isLong = text.length > TEXT_CHARACTERS_MAX && !this.isWhole;
@@ -147,7 +141,7 @@ export class AppMessage extends VecheElement {
     /** @param {Message} message */
     _verification({ isMine, sender }) {
         if (isMine) return html`<p class="text muted">${t("You asked to verify each other.")}</p>`;
-        return html`<p class="text">
+        return html`<p>
             ${t("Asks to verify you")}.
             <a href=${hrefOf("chats", "verify", sender)}>${t("Verify in person")}</a>
         </p>`;
@@ -169,9 +163,9 @@ export class AppMessage extends VecheElement {
     }
 
     /** @param {Message} message */
-    _reactions({ reactions, content, sender }) {
+    _reactions({ reactions, content, event }) {
         // Bots seed numbers for clients without buttons.
-        const hasPrompt = PROMPT in content && isOurBot(sender);
+        const hasPrompt = PROMPT in content && isOfBot(event);
         const shown = hasPrompt ? reactions.filter((one) => one.mine || one.count > 1) : reactions;
         if (!shown.length) return nothing;
         return html`<ul class="reactions" aria-label=${t("Reactions")}>
@@ -199,8 +193,9 @@ export class AppMessage extends VecheElement {
     }
 
     /** @param {Message} message */
-    _foot({ at_ms, isEdited, status, readers, isMine }) {
+    _foot({ at_ms, isEdited, isClear, status, readers, isMine }) {
         return html`<span class="stamp">
+            ${isClear ? html`<span>${t("Not encrypted")}</span>` : nothing}
             ${isEdited ? html`<span>${t("edited")}</span>` : nothing}
             <time datetime=${new Date(at_ms).toISOString()}>${showTime(at_ms)}</time>
             ${
@@ -236,7 +231,7 @@ export class AppMessage extends VecheElement {
         const names = readers.slice(0, READERS_MAX).map(({ name }) => name);
         const rest = readers.length - names.length;
         const text = [
-            t("Read by {names}", { names: names.join(", ") }),
+            t("Read by {names}", { names }),
             ...(rest ? [plural("and {count} other", "and {count} others", rest)] : []),
         ];
         return html`<p class="readers"><bdi>${text.join(" ")}</bdi></p>`;

@@ -66,7 +66,7 @@ export class MessageMenu {
             ${
                 message.readers.length
                     ? html`<br />${t("Read by {names}", {
-                              names: message.readers.map(({ name }) => name).join(", "),
+                              names: message.readers.map(({ name }) => name),
                           })}`
                     : nothing
             }
@@ -78,7 +78,7 @@ export class MessageMenu {
         if (!message) return nothing;
         const isText =
             message.content.msgtype === "m.text" || message.content.msgtype === "m.emote";
-        const body = String(message.content.body ?? "");
+        const { body } = message.content;
         return html`<dialog
             class="sheet"
             id=${ID}

@@ -47,6 +47,9 @@ export class MessageWindow {
         this.isAway = false;
         this.isLoading = false;
         this.hasFailed = false;
+        this._isSettling = false;
+        /** @type {{id: string, at: number} | undefined} */
+        this._anchor = undefined;
         host.addController(this);
     }
 
@@ -103,11 +106,6 @@ export class MessageWindow {
         else if (below < NEAR_PX && to < count) this._show(from + STEP);
     }
 
-    /** Fetches the first messages if the page is not full. */
-    async begin() {
-        if ((this.timeline?.events().length ?? WINDOW) < WINDOW / 2) await this.older();
-    }
-
     /** Fetches older messages. */
     async older() {
         const timeline = this.timeline;
@@ -129,7 +127,7 @@ export class MessageWindow {
     /** Remembers where a message that is seen stands, so that it stays there. */
     hostUpdate() {
         const log = this._log;
-        if (!log) return;
+        if (!log || this._anchor) return;
         const { top } = log.getBoundingClientRect();
         const seen = [...log.querySelectorAll("li[data-id]")].find(
             (one) => one.getBoundingClientRect().bottom > top,
@@ -144,23 +142,29 @@ export class MessageWindow {
         void this._settle();
     }
 
+    /** Puts the remembered message back, then looks whether more is to be shown. */
     async _settle() {
         const log = this._log;
-        if (!log) return;
-        if (!this._watched) {
-            this._watched = new ResizeObserver(() => this.isAtEnd && this._toBottom());
-            this._watched.observe(log);
-            const list = log.querySelector("ol");
-            if (list) this._watched.observe(list);
-        }
-        const anchor = this._anchor;
+        if (!log || this._isSettling) return;
+        this._watch(log);
+        this._isSettling = true;
         await settled(log);
+        this._isSettling = false;
+        const row = this._anchor && this._row(this._anchor.id);
         if (this.isAtEnd) this._toBottom();
-        else if (anchor) {
-            const row = this._row(anchor.id);
-            if (row) log.scrollTop += row.getBoundingClientRect().top - anchor.at;
-        }
-        this._seen();
+        else if (row && this._anchor)
+            log.scrollTop += row.getBoundingClientRect().top - this._anchor.at;
+        this._anchor = undefined;
+        if (!this.hasFailed) this.scrolled();
+    }
+
+    /** @param {HTMLElement} log */
+    _watch(log) {
+        if (this._watched) return;
+        this._watched = new ResizeObserver(() => this.isAtEnd && this._toBottom());
+        this._watched.observe(log);
+        const list = log.querySelector("ol");
+        if (list) this._watched.observe(list);
     }
 
     /** @param {string} id */

@@ -1,25 +1,19 @@
 /** Whether this device announces messages while the app is closed. */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button } from "../../kit/elements.js";
+import { BusyElement, banner, button } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { account } from "../account/account.js";
 import { pushState, turnPushOff, turnPushOn } from "../account/push.js";
 
 /** @typedef {import("../account/push.js").PushState} PushState */
 
-export class AppNotifications extends VecheElement {
-    static properties = {
-        state: { state: true },
-        error: { state: true },
-        isBusy: { state: true },
-    };
+export class AppNotifications extends BusyElement {
+    static properties = { state: { state: true } };
 
     constructor() {
         super();
         /** @type {PushState} */
         this.state = "impossible";
-        this.error = "";
-        this.isBusy = false;
     }
 
     connectedCallback() {
@@ -31,17 +25,13 @@ export class AppNotifications extends VecheElement {
     }
 
     /** @param {(opened: import("../client/open.js").Opened) => Promise<PushState>} turn */
-    async _turn(turn) {
+    _turn(turn) {
         const { opened } = account();
-        if (!opened || this.isBusy) return;
-        Object.assign(this, { isBusy: true, error: "" });
-        try {
-            this.state = await turn(opened);
-        } catch {
-            this.error = t("Notifications could not be changed. Try again in a moment.");
-        } finally {
-            this.isBusy = false;
-        }
+        if (!opened) return;
+        void this.doOne(
+            async () => (this.state = await turn(opened)),
+            t("Notifications could not be changed. Try again in a moment."),
+        );
     }
 
     _words() {
@@ -59,14 +49,14 @@ export class AppNotifications extends VecheElement {
             return button({
                 label: t("Turn on notifications"),
                 is_busy,
-                press: () => void this._turn(turnPushOn),
+                press: () => this._turn(turnPushOn),
             });
         if (this.state !== "on") return nothing;
         return button({
             label: t("Turn off notifications"),
             style: "secondary",
             is_busy,
-            press: () => void this._turn(turnPushOff),
+            press: () => this._turn(turnPushOff),
         });
     }
 

@@ -14,9 +14,9 @@
 import { html } from "lit";
 import { showDate, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
-import { isOurBot } from "../../kit/page.js";
 import { account, whenAccountChanges } from "../account/account.js";
 import { contentOf } from "../client/content.js";
+import { isOfBot } from "../registry.js";
 import { hrefOf } from "../route.js";
 
 const DECRYPTED = /** @type {any} */ ("Event.decrypted");
@@ -30,7 +30,7 @@ export function papers(client) {
     const found = new Map();
     for (const room of client.getRooms())
         for (const event of room.getLiveTimeline().getEvents()) {
-            if (!isOurBot(event.getSender() ?? "")) continue;
+            if (!isOfBot(event)) continue;
             const content = contentOf(client, event);
             const known = found.get(String(content[RESULT]?.session));
             const paper = paperOf(content, event.getTs(), room, known);
@@ -60,7 +60,7 @@ export function watchPapers(changed) {
  * @returns {Paper | undefined}
  */
 function paperOf(content, at_ms, { roomId, name }, known) {
-    const chat = hrefOf("chats", roomId);
+    const at = { from: name, isWaiting: false, at_ms, href: hrefOf("chats", roomId) };
     const { [REQUEST]: asked, [RESULT]: result, [DOCUMENT]: issued } = content;
     if (asked)
         return {
@@ -69,28 +69,13 @@ function paperOf(content, at_ms, { roomId, name }, known) {
             from: String(asked.from_name ?? ""),
             isWaiting: asked.state === "open" && Boolean(asked.prompt),
             at_ms,
-            href: typeof asked.page === "string" ? asked.page : chat,
+            href: typeof asked.page === "string" ? asked.page : at.href,
         };
-    if (result)
-        return {
-            id: String(result.session),
-            title: t("Document"),
-            from: name,
-            ...known,
-            isWaiting: false,
-            at_ms,
-            href: chat,
-        };
-    if (issued)
-        return {
-            id: String(issued.id),
-            title: String(issued.title),
-            from: name,
-            isWaiting: false,
-            at_ms,
-            href: chat,
-        };
-    return undefined;
+    if (result) {
+        const { title = t("Document"), from = name } = known ?? {};
+        return { ...at, id: String(result.session), title, from };
+    }
+    return issued && { ...at, id: String(issued.id), title: String(issued.title) };
 }
 
 /** @param {Paper} paper */

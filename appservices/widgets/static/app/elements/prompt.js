@@ -34,14 +34,7 @@ export class AppPrompt extends VecheElement {
         const { opened } = account();
         // What was answered, and what is closed, stands in other messages.
         if (opened)
-            this._unwatch = timelineOf(opened.client, this.roomId).watch(() =>
-                this.requestUpdate(),
-            );
-    }
-
-    disconnectedCallback() {
-        super.disconnectedCallback();
-        this._unwatch?.();
+            this.keep(timelineOf(opened.client, this.roomId).watch(() => this.requestUpdate()));
     }
 
     /** @param {Asked} asked */

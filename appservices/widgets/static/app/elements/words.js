@@ -4,19 +4,12 @@
  * @typedef {import("../client/timeline.js").Message} Message
  * @typedef {import("matrix-js-sdk").MatrixEvent} MatrixEvent
  */
-import { currentLanguage, t } from "../../kit/i18n.js";
+import { showMoment, showTime, t } from "../../kit/i18n.js";
 
 const LINE_CHARACTERS_MAX = 160;
 /** What `m.room.message` is that asks for a verification. */
 export const VERIFICATION = "m.key.verification.request";
 const DAY_MS = 86_400_000;
-
-/** @returns {string} of the language, with British dates in English */
-const locale = () => (currentLanguage() === "en" ? "en-GB" : currentLanguage());
-
-/** @param {number} at_ms @returns {string} "09:05" */
-export const showTime = (at_ms) =>
-    new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit" }).format(at_ms);
 
 /** @param {number} at_ms */
 const startOfDay = (at_ms) => new Date(at_ms).setHours(0, 0, 0, 0);
@@ -27,21 +20,17 @@ export function showDay(at_ms, now_ms) {
     if (days === 0) return t("Today");
     if (days === 1) return t("Yesterday");
     const isThisYear = new Date(at_ms).getFullYear() === new Date(now_ms).getFullYear();
-    if (days > 1 && days < 7)
-        return new Intl.DateTimeFormat(locale(), { weekday: "long" }).format(at_ms);
-    return new Intl.DateTimeFormat(locale(), {
-        ...{ day: "numeric", month: "long" },
-        ...(!isThisYear && { year: "numeric" }),
-    }).format(at_ms);
+    if (days > 1 && days < 7) return showMoment(at_ms, { weekday: "long" });
+    const year = isThisYear ? {} : /** @type {const} */ ({ year: "numeric" });
+    return showMoment(at_ms, { day: "numeric", month: "long", ...year });
 }
 
 /** @param {number} at_ms @param {number} now_ms @returns {string} the time of today, else the day */
 export function showWhen(at_ms, now_ms) {
     if (!at_ms) return "";
     if (startOfDay(at_ms) === startOfDay(now_ms)) return showTime(at_ms);
-    const isNear = now_ms - at_ms < 6 * DAY_MS;
-    const form = isNear ? { weekday: "short" } : { day: "numeric", month: "short" };
-    return new Intl.DateTimeFormat(locale(), /** @type {any} */ (form)).format(at_ms);
+    if (now_ms - at_ms < 6 * DAY_MS) return showMoment(at_ms, { weekday: "short" });
+    return showMoment(at_ms, { day: "numeric", month: "short" });
 }
 
 /** Whether two messages are of one day. @param {number} a @param {number} b */
@@ -52,7 +41,7 @@ export const isSameDay = (a, b) => startOfDay(a) === startOfDay(b);
  * @returns {string} in one line
  */
 export function lineOf(content) {
-    const body = String(content.body ?? "").replace(/^(?:>.*\n)+\n/, "");
+    const body = (content.body ?? "").replace(/^(?:>.*\n)+\n/, "");
     switch (content.msgtype) {
         case "m.image":
             return t("Photo");
@@ -61,7 +50,7 @@ export function lineOf(content) {
         case "m.audio":
             return content["org.matrix.msc3245.voice"] ? t("Voice message") : t("Audio");
         case "m.file":
-            return t("File: {name}", { name: String(content.filename ?? body) });
+            return t("File: {name}", { name: content.filename ?? body });
         case VERIFICATION:
             return t("Asks to verify you");
         default:
@@ -89,7 +78,7 @@ export function noteWords({ event, name }) {
         case "m.room.name":
             return t("{name} called this chat “{title}”.", {
                 name,
-                title: String(content.name ?? "").slice(0, LINE_CHARACTERS_MAX),
+                title: (content.name ?? "").slice(0, LINE_CHARACTERS_MAX),
             });
         case "m.room.avatar":
             return t("{name} changed the picture of this chat.", { name });
@@ -104,15 +93,12 @@ function memberWords(event, name) {
     const before = event.getPrevContent();
     const subject = event.getStateKey() ?? "";
     const isSelf = subject === event.getSender();
-    const other = String(displayname || before.displayname || subject).slice(
-        0,
-        LINE_CHARACTERS_MAX,
-    );
+    const other = (displayname || before.displayname || subject).slice(0, LINE_CHARACTERS_MAX);
     if (membership === "invite") return t("{name} invited {other}.", { name, other });
     if (membership === "ban") return t("{name} banned {other}.", { name, other });
     if (membership === "join" && before.membership === "join")
         return t("{old} is now called {other}.", {
-            old: String(before.displayname || subject).slice(0, LINE_CHARACTERS_MAX),
+            old: (before.displayname || subject).slice(0, LINE_CHARACTERS_MAX),
             other,
         });
     if (membership === "join") return t("{name} joined.", { name: other });

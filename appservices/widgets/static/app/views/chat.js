@@ -7,6 +7,7 @@ import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
 import { roomList } from "../client/rooms.js";
 import * as sending from "../client/sending.js";
+import { nameIn } from "../client/timeline.js";
 import { isPersonVerified, replacedIn, whenTrustChanges } from "../client/trust.js";
 import "../elements/avatar.js";
 import "../elements/composer.js";
@@ -24,6 +25,9 @@ import { hrefOf } from "../route.js";
 /** @typedef {import("../client/trust.js").Replaced} Replaced */
 
 const ROW_MS = 5 * 60_000;
+const TOLD = "reply edit stop jump menu react again discard remove replaced"
+    .split(" ")
+    .map((name) => `app-${name}`);
 /** Names of more members are not fetched for a conversation. */
 const MEMBERS_MAX = 500;
 
@@ -57,8 +61,7 @@ export class AppChat extends VecheElement {
         this.isDropping = false;
         this._read = "";
         this._hasEntered = false;
-        /** @type {(() => void)[]} */
-        this._unwatch = [];
+        for (const name of TOLD) this.addEventListener(name, (event) => this._told(event));
         this._menu = new MessageMenu(this);
         this._window = new MessageWindow(
             this,
@@ -92,12 +95,12 @@ export class AppChat extends VecheElement {
         const trust = () => void this._lookAtTrust();
         const seen = () => this._markRead();
         window.addEventListener("focus", seen);
-        this._unwatch = [
+        this.keep(
             timeline.watch(look),
             roomList(client).watch(look),
             whenTrustChanges(client, trust),
             () => window.removeEventListener("focus", seen),
-        ];
+        );
         trust();
         this._enter();
     }
@@ -112,13 +115,7 @@ export class AppChat extends VecheElement {
                 () => this.version++,
                 () => {},
             );
-        void this._window.begin();
         void this._lookAtTrust();
-    }
-
-    disconnectedCallback() {
-        super.disconnectedCallback();
-        for (const stop of this._unwatch) stop();
     }
 
     async _lookAtTrust() {
@@ -199,7 +196,7 @@ export class AppChat extends VecheElement {
         const own = this._client?.getUserId();
         return (this._timeline?.room?.getJoinedMembers() ?? [])
             .filter(({ userId }) => userId !== own)
-            .map(({ userId, rawDisplayName }) => ({ id: userId, name: rawDisplayName || userId }));
+            .map(({ userId: id }) => ({ id, name: nameIn(this._timeline?.room ?? null, id) }));
     }
 
     // Drawing
@@ -275,6 +272,7 @@ export class AppChat extends VecheElement {
         if (!timeline) return nothing;
         const { from, to } = this._window.range();
         const messages = timeline.messages(from, to);
+        const isOfMore = (timeline.room?.getInvitedAndJoinedMemberCount() ?? 0) > 2;
         return html`<div
             class="log"
             role="log"
@@ -307,7 +305,7 @@ export class AppChat extends VecheElement {
                     messages,
                     ({ id }) => id,
                     (message, index) =>
-                        this._row(message, messages[index - 1], entry.kind === "group"),
+                        this._row(message, messages[index - 1], isOfMore || entry.kind === "group"),
                 )}
             </ol>
         </div>`;
@@ -335,20 +333,9 @@ export class AppChat extends VecheElement {
             return html`<section class="chat">
                 ${this._head(entry)} <app-invitation .entry=${entry}></app-invitation>
             </section>`;
-        const told = (/** @type {Event} */ event) => this._told(event);
         const trust = () => void this._lookAtTrust();
         return html`<section
             class="chat ${this.isDropping ? "dropping" : ""}"
-            @app-reply=${told}
-            @app-edit=${told}
-            @app-stop=${told}
-            @app-jump=${told}
-            @app-menu=${told}
-            @app-react=${told}
-            @app-again=${told}
-            @app-discard=${told}
-            @app-remove=${told}
-            @app-replaced=${told}
             @dragover=${this._drop}
             @dragleave=${this._drop}
             @drop=${this._drop}

@@ -1,16 +1,15 @@
 /** The place "Chats": the list of them, and beside it what was opened. */
 import { html, nothing } from "lit";
 import { keyed } from "lit/directives/keyed.js";
-import { VecheElement, button } from "../../kit/elements.js";
+import { VecheElement, banner, button } from "../../kit/elements.js";
 import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { account, whenAccountChanges } from "../account/account.js";
 import { leave, roomList } from "../client/rooms.js";
 import { search } from "../client/search.js";
-import { nameIn } from "../client/timeline.js";
-import { watchRequests } from "../client/verification.js";
 import "../elements/avatar.js";
 import { paneHead } from "../elements/pane.js";
+import "../elements/read_back.js";
 import "../elements/windowed.js";
 import { previewOf, showWhen } from "../elements/words.js";
 import { hrefOf } from "../route.js";
@@ -35,9 +34,8 @@ export class AppChats extends VecheElement {
         shown: { state: true },
         words: { state: true },
         hits: { state: true },
-        request: { state: true },
-        isOffline: { state: true },
         isDeclining: { state: true },
+        hasFailed: { state: true },
     };
 
     constructor() {
@@ -51,55 +49,28 @@ export class AppChats extends VecheElement {
         this.words = "";
         /** @type {Hit[]} */
         this.hits = [];
-        /** @type {import("../client/verification.js").Request | undefined} */
-        this.request = undefined;
-        this.isOffline = !navigator.onLine;
         this.isDeclining = false;
+        this.hasFailed = false;
         this._timer = 0;
-        /** @type {(() => void)[]} */
-        this._unwatch = [];
         /** @type {import("../client/open.js").MatrixClient | undefined} */
         this._begun = undefined;
     }
 
     connectedCallback() {
         super.connectedCallback();
-        const line = () => (this.isOffline = !navigator.onLine);
-        window.addEventListener("online", line);
-        window.addEventListener("offline", line);
-        this._unwatchAccount = whenAccountChanges(() => this._begin());
-        this._unwatchLine = () => {
-            window.removeEventListener("online", line);
-            window.removeEventListener("offline", line);
-        };
-        this._begin();
-    }
-
-    disconnectedCallback() {
-        super.disconnectedCallback();
-        this._unwatchAccount?.();
-        this._unwatchLine?.();
-        this._end();
-    }
-
-    _end() {
-        for (const stop of this._unwatch) stop();
-        this._unwatch = [];
         this._begun = undefined;
+        this.keep(whenAccountChanges(() => this._begin()));
+        this._begin();
     }
 
     _begin() {
         const client = account().opened?.client;
         if (client === this._begun) return;
-        this._end();
         this._begun = client;
         if (!client) return this.requestUpdate();
         const list = roomList(client);
         const look = () => (this.entries = list.entries());
-        this._unwatch = [
-            list.watch(look),
-            watchRequests(client, (request) => (this.request = request)),
-        ];
+        this.keep(list.watch(look));
         look();
     }
 
@@ -236,14 +207,7 @@ export class AppChats extends VecheElement {
                     @input=${this._search}
                 />
             </label>
-            ${isSearch ? nothing : this._kinds()} ${this._verifyAsked()}
-            ${
-                this.isOffline
-                    ? html`<p class="offline small" role="status">
-                          ${t("You are offline. What you write is sent when you are back.")}
-                      </p>`
-                    : nothing
-            }
+            ${isSearch ? nothing : this._kinds()}
             ${
                 requests.length && !isSearch
                     ? html`<a class="requests-row" href=${hrefOf("chats", "requests")}
@@ -269,6 +233,15 @@ export class AppChats extends VecheElement {
                           </ul>`
                     : nothing
             }
+            ${
+                isSearch
+                    ? html`<app-read-back
+                          class="none"
+                          .label=${t("Search older messages")}
+                          @veche-read=${() => void this._searchMessages(this.words)}
+                      ></app-read-back>`
+                    : nothing
+            }
         </section>`;
     }
 
@@ -291,21 +264,6 @@ export class AppChats extends VecheElement {
         </div>`;
     }
 
-    /** @param {import("../client/verification.js").Request} request */
-    _nameOf({ roomId, otherUserId }) {
-        return nameIn(account().opened?.client.getRoom(roomId) ?? null, otherUserId);
-    }
-
-    _verifyAsked() {
-        if (!this.request) return nothing;
-        return html`<a
-            class="requests-row"
-            href=${hrefOf("chats", "verify", this.request.otherUserId)}
-            >${icon("shield")}
-            ${t("{name} wants to verify you", { name: this._nameOf(this.request) })}</a
-        >`;
-    }
-
     _requestList() {
         const all = this._requests;
         return html`<section class="pane-page">
@@ -325,6 +283,7 @@ export class AppChats extends VecheElement {
                       </p>`
                     : html`<p>${t("There are no requests.")}</p>`
             }
+            ${this.hasFailed ? banner("critical", t("The invitation can't be declined now. Try again later.")) : nothing}
             <app-windowed
                 .items=${all}
                 .rowHeight=${ROW_PX}
@@ -338,11 +297,11 @@ export class AppChats extends VecheElement {
     async _declineAll(all) {
         const client = account().opened?.client;
         if (!client) return;
-        this.isDeclining = true;
+        Object.assign(this, { isDeclining: true, hasFailed: false });
         const rest = [...all];
         const work = async () => {
             for (let one = rest.pop(); one; one = rest.pop())
-                await leave(client, one.id).catch(() => {});
+                await leave(client, one.id).catch(() => (this.hasFailed = true));
         };
         await Promise.all(Array.from({ length: DECLINED_AT_ONCE }, work));
         this.isDeclining = false;

@@ -1,14 +1,14 @@
 /** Me: the wallet, documents, keys and devices, settings, export, signing out. */
 import { html, nothing } from "lit";
 import {
-    VecheElement,
+    BusyElement,
     banner,
     button,
     closeDialog,
     dialog,
     openDialog,
 } from "../../kit/elements.js";
-import { t } from "../../kit/i18n.js";
+import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { colourOf, initialOf } from "../../kit/marks.js";
 import { meta } from "../../kit/page.js";
@@ -16,47 +16,48 @@ import { end, forgetTab, session } from "../../kit/session.js";
 import { save } from "../../kit/save.js";
 import { call } from "../../kit/api.js";
 import "../../kit/shell.js";
-import { account, signOut } from "../account/account.js";
+import { account, signOut, whenAccountChanges } from "../account/account.js";
+import { countKept } from "../client/kept.js";
+import { storageWords } from "../account/storage_words.js";
 import { papers, paperRow, watchPapers } from "../elements/papers.js";
 import "../elements/notifications.js";
+import "../elements/read_back.js";
 import { hrefOf } from "../route.js";
 import { section } from "./home.js";
 
 const SIGN_OUT = "sign-out";
 
-export class AppMe extends VecheElement {
+export class AppMe extends BusyElement {
     static properties = {
-        /** documents, settings, or empty */
         topic: { attribute: false },
-        isBusy: { state: true },
-        error: { state: true },
-        isConfirmed: { state: true },
+        unsent: { state: true },
+        isUnconfirmed: { state: true },
     };
 
     constructor() {
         super();
+        /** documents, settings, or empty */
         this.topic = "";
-        this.isBusy = false;
-        this.error = "";
-        /** Whether this device is confirmed as the person's, or nobody knows yet. */
-        this.isConfirmed = true;
+        this.unsent = 0;
+        /** Others do not see yet that this device is the person's. */
+        this.isUnconfirmed = false;
     }
 
     connectedCallback() {
         super.connectedCallback();
-        this._unwatch = watchPapers(() => this.requestUpdate());
+        this.keep(
+            watchPapers(() => this.requestUpdate()),
+            whenAccountChanges(() => void this._look()),
+        );
         void this._look();
     }
 
     async _look() {
+        this.requestUpdate();
         const { opened } = account();
+        if (!opened) return;
         const { isVerified } = await import("../client/identity.js");
-        if (opened) this.isConfirmed = await isVerified(opened);
-    }
-
-    disconnectedCallback() {
-        super.disconnectedCallback();
-        this._unwatch?.();
+        this.isUnconfirmed = !(await isVerified(opened));
     }
 
     updated() {
@@ -64,9 +65,12 @@ export class AppMe extends VecheElement {
         this.dispatchEvent(new CustomEvent("veche-title", { detail, bubbles: true }));
     }
 
+    async _askSignOut() {
+        this.unsent = await countKept();
+        openDialog(SIGN_OUT);
+    }
+
     async _signOut() {
-        if (this.isBusy) return;
-        this.isBusy = true;
         if (session()) await call("DELETE", "/_veche/sessions/v1/session").catch(() => {});
         end();
         forgetTab();
@@ -74,23 +78,16 @@ export class AppMe extends VecheElement {
         location.assign("/");
     }
 
-    /** Everything of the person's cases and payments that this app can read now, as one file. */
+    /** Everything of the person's cases, payments and chats that this app can read now, as one file. */
     async _export() {
-        if (this.isBusy) return;
-        Object.assign(this, { isBusy: true, error: "" });
-        try {
-            const parts = /** @type {Record<string, unknown>} */ ({ person: session()?.person });
-            parts.cases = (await call("GET", "/_veche/agency/v1/cases")).cases;
-            if (meta("veche-wallet")) parts.wallet = await call("GET", "/_veche/wallet/v1/wallet");
-            save(
-                new Blob([JSON.stringify(parts, null, 2)], { type: "application/json" }),
-                "veche.json",
-            );
-        } catch {
-            this.error = t("The file was not made: the service can't be reached. Try again.");
-        } finally {
-            this.isBusy = false;
-        }
+        const { opened } = account();
+        await (await import("../account/page_session.js")).ensureSession();
+        const parts = /** @type {Record<string, unknown>} */ ({ person: session()?.person });
+        parts.cases = (await call("GET", "/_veche/agency/v1/cases")).cases;
+        if (meta("veche-wallet")) parts.wallet = await call("GET", "/_veche/wallet/v1/wallet");
+        if (opened) parts.chats = (await import("../client/history.js")).written(opened.client);
+        const text = JSON.stringify(parts, null, 2);
+        save(new Blob([text], { type: "application/json" }), "veche.json");
     }
 
     _name() {
@@ -122,7 +119,7 @@ export class AppMe extends VecheElement {
                 </div>
             </div>
             <ul class="rows">
-                ${this.isConfirmed ? nothing : this._row(hrefOf("start"), "shield", t("Confirm this device"), t("Read your earlier messages with your recovery key"))}
+                ${this.isUnconfirmed ? this._row(hrefOf("start", "sign-in"), "shield", t("Confirm this device"), t("By your recovery key, or from another device")) : nothing}
                 ${meta("veche-wallet") ? this._row("/wallet", "pay", t("Wallet"), t("Balance, payments, mandates, limits")) : nothing}
                 ${this._row(hrefOf("me", "documents"), "document", t("Documents"), t("To sign, signed, and issued to you"))}
                 ${this._row("/keys", "key", t("Keys and sessions"), t("What approves in your name"))}
@@ -131,17 +128,31 @@ export class AppMe extends VecheElement {
                 ${this._row(hrefOf("me", "help"), "help", t("Help"), t("How it works, contact, privacy"))}
             </ul>
             ${this.error ? banner("critical", this.error) : nothing}
+            <app-read-back
+                .label=${t("Download my data")}
+                .done=${() =>
+                    this.doOne(
+                        () => this._export(),
+                        () => t("The file was not made: the service can't be reached. Try again."),
+                    )}
+            ></app-read-back>
             <div class="actions">
-                ${button({ label: t("Download my data"), style: "secondary", is_busy: this.isBusy, press: () => void this._export() })}
-                ${button({ label: html`${icon("leave")}<span>${t("Sign out")}</span>`, style: "secondary", press: () => openDialog(SIGN_OUT) })}
+                ${button({ label: html`${icon("leave")}<span>${t("Sign out")}</span>`, style: "secondary", press: () => void this._askSignOut() })}
             </div>
             ${dialog({
                 id: SIGN_OUT,
                 title: t("Sign out?"),
                 content: html`<p>
-                    ${t("Your chats leave this device. To read them again, you need your passphrase and your recovery key.")}
-                </p>`,
-                actions: html`${button({ label: t("Sign out"), style: "danger", is_busy: this.isBusy, press: () => void this._signOut() })}
+                        ${t("Your chats leave this device. To read them again, you need your passphrase and your recovery key.")}
+                    </p>
+                    ${
+                        this.unsent
+                            ? html`<p>
+                                  ${plural("{count} message that you wrote is not sent yet. It will be deleted.", "{count} messages that you wrote are not sent yet. They will be deleted.", this.unsent)}
+                              </p>`
+                            : nothing
+                    }`,
+                actions: html`${button({ label: t("Sign out"), style: "danger", is_busy: this.isBusy, press: () => void this.doOne(() => this._signOut(), storageWords) })}
                 ${button({ label: t("Stay"), style: "secondary", press: () => closeDialog(SIGN_OUT) })}`,
             })}`;
     }
@@ -155,6 +166,11 @@ export class AppMe extends VecheElement {
             <h1 tabindex="-1">${t("Documents")}</h1>
             ${section("to-sign", t("To sign"), waiting.map(paperRow))}
             ${section("signed", t("Signed and issued"), rest.map(paperRow))}
+            <app-read-back
+                .label=${t("Look for older documents")}
+                .isOffices=${true}
+                @veche-read=${() => this.requestUpdate()}
+            ></app-read-back>
             ${
                 all.length
                     ? nothing

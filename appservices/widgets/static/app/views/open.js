@@ -32,13 +32,8 @@ export class AppOpen extends VecheElement {
 
     connectedCallback() {
         super.connectedCallback();
-        this._unwatch = whenAccountChanges(() => void this._go());
+        this.keep(whenAccountChanges(() => void this._go()));
         void this._go();
-    }
-
-    disconnectedCallback() {
-        super.disconnectedCallback();
-        this._unwatch?.();
     }
 
     async _go() {

@@ -1,7 +1,7 @@
 /** Finding people and making groups: by id, by link, by QR code. */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
-import { plural, t } from "../../kit/i18n.js";
+import { BusyElement, VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
+import { bare, plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
 import { direct, makeGroup } from "../client/rooms.js";
@@ -9,10 +9,10 @@ import { isPicture } from "../client/media.js";
 import "../elements/avatar.js";
 import "../../kit/camera.js";
 import { paneHead } from "../elements/pane.js";
-import { qrCode } from "../elements/qr.js";
+import { qrCode } from "../../kit/qr.js";
 import { hrefOf, routeOf } from "../route.js";
 
-const USER_ID = /^@[^:\s]{1,200}:[^\s/]{1,230}$/;
+const USER_ID = /^@[^:\s\u202a-\u202e\u2066-\u2069]{1,200}:[!-.0-~]{1,230}$/;
 const PEOPLE_MAX = 50;
 const NAME_CHARACTERS_MAX = 100;
 
@@ -118,12 +118,10 @@ export class AppNewChat extends VecheElement {
 customElements.define("app-new-chat", AppNewChat);
 
 /** A person of whom only the id is known: by link, or typed. */
-export class AppWith extends VecheElement {
+export class AppWith extends BusyElement {
     static properties = {
         userId: { attribute: false },
         profile: { state: true },
-        isBusy: { state: true },
-        error: { state: true },
     };
 
     constructor() {
@@ -131,8 +129,6 @@ export class AppWith extends VecheElement {
         this.userId = "";
         /** @type {{displayname?: string, avatar_url?: string} | undefined} */
         this.profile = undefined;
-        this.isBusy = false;
-        this.error = "";
     }
 
     /** @param {Map<PropertyKey, unknown>} changed */
@@ -159,24 +155,18 @@ export class AppWith extends VecheElement {
         }
     }
 
-    async _write() {
+    _write() {
         const client = account().opened?.client;
-        if (!client || this.isBusy) return;
-        Object.assign(this, { isBusy: true, error: "" });
-        try {
-            location.hash = hrefOf("chats", await direct(client, this.userId));
-        } catch {
-            this.error = t(
-                "The chat can't be started now. Check the id and your connection, then try again.",
-            );
-        } finally {
-            this.isBusy = false;
-        }
+        if (!client) return;
+        void this.doOne(
+            async () => (location.hash = hrefOf("chats", await direct(client, this.userId))),
+            t("The chat can't be started now. Check the id and your connection, then try again."),
+        );
     }
 
     render() {
         const { profile, userId } = this;
-        const name = String(profile?.displayname || userId).slice(0, NAME_CHARACTERS_MAX);
+        const name = bare(String(profile?.displayname || userId)).slice(0, NAME_CHARACTERS_MAX);
         const isMe = userId === ownId();
         return html`<section class="pane-page">
             ${paneHead(t("Write to somebody"), hrefOf("chats", "new"))}
@@ -201,7 +191,7 @@ export class AppWith extends VecheElement {
                                             label: t("Write"),
                                             is_busy: this.isBusy,
                                             is_off: !USER_ID.test(userId),
-                                            press: () => void this._write(),
+                                            press: () => this._write(),
                                         })}
                                         <a
                                             class="button secondary"
@@ -270,27 +260,22 @@ export class AppInvite extends VecheElement {
 customElements.define("app-invite", AppInvite);
 
 /** Making a group. */
-export class AppNewGroup extends VecheElement {
-    static properties = {
-        errors: { state: true },
-        isBusy: { state: true },
-        picture: { state: true },
-    };
+export class AppNewGroup extends BusyElement {
+    static properties = { errors: { state: true }, picture: { state: true } };
 
     constructor() {
         super();
-        /** @type {{name?: string, people?: string, whole?: string}} */
+        /** @type {{name?: string, people?: string}} */
         this.errors = {};
-        this.isBusy = false;
         /** @type {File | undefined} */
         this.picture = undefined;
     }
 
     /** @param {SubmitEvent} event */
-    async _make(event) {
+    _make(event) {
         event.preventDefault();
         const client = account().opened?.client;
-        if (!client || this.isBusy) return;
+        if (!client) return;
         const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
         const name = String(form.get("name") ?? "").trim();
         const typed = String(form.get("people") ?? "")
@@ -301,7 +286,7 @@ export class AppNewGroup extends VecheElement {
         this.errors = {
             ...(!name && { name: t("Give the group a name.") }),
             ...(wrong.length && {
-                people: t("Not an id of a person: {names}", { names: wrong.join(", ") }),
+                people: t("Not an id of a person: {names}", { names: wrong }),
             }),
             ...(people.length > PEOPLE_MAX && {
                 people: plural(
@@ -312,19 +297,10 @@ export class AppNewGroup extends VecheElement {
             }),
         };
         if (Object.keys(this.errors).length) return;
-        this.isBusy = true;
-        try {
+        void this.doOne(async () => {
             const id = await makeGroup(client, { name, people, picture: this.picture });
             location.hash = hrefOf("chats", id);
-        } catch {
-            this.errors = {
-                whole: t(
-                    "The group can't be made now. Check the ids and your connection, then try again.",
-                ),
-            };
-        } finally {
-            this.isBusy = false;
-        }
+        }, t("The group can't be made now. Check the ids and your connection, then try again."));
     }
 
     render() {
@@ -376,7 +352,7 @@ export class AppNewGroup extends VecheElement {
                             }}
                     /></label>
                 </p>
-                ${errors.whole ? banner("critical", errors.whole) : nothing}
+                ${this.error ? banner("critical", this.error) : nothing}
                 ${button({ label: t("Make the group"), type: "submit", is_busy: this.isBusy })}
             </form>
         </section>`;

@@ -1,7 +1,7 @@
 /** About one chat: who is in it, its name and picture, inviting, leaving. */
 import { html, nothing } from "lit";
 import {
-    VecheElement,
+    BusyElement,
     banner,
     button,
     dialog,
@@ -20,18 +20,17 @@ import "../elements/windowed.js";
 import { hrefOf } from "../route.js";
 import { personIn } from "./people.js";
 
-/** @typedef {{id: string, name: string, picture: string | null}} Member */
+/** @typedef {Awaited<ReturnType<typeof membersOf>>[number]} Member */
 
 const ROW_PX = 60;
 const LEAVE = "leave-chat";
 
-export class AppRoomInfo extends VecheElement {
+export class AppRoomInfo extends BusyElement {
     static properties = {
         roomId: { attribute: false },
         members: { state: true },
         words: { state: true },
         isVerified: { state: true },
-        error: { state: true },
         done: { state: true },
     };
 
@@ -42,7 +41,6 @@ export class AppRoomInfo extends VecheElement {
         this.members = undefined;
         this.words = "";
         this.isVerified = false;
-        this.error = "";
         this.done = "";
     }
 
@@ -57,13 +55,8 @@ export class AppRoomInfo extends VecheElement {
     connectedCallback() {
         super.connectedCallback();
         const client = this._client;
-        if (client) this._unwatch = roomList(client).watch(() => this.requestUpdate());
+        if (client) this.keep(roomList(client).watch(() => this.requestUpdate()));
         void this._load();
-    }
-
-    disconnectedCallback() {
-        super.disconnectedCallback();
-        this._unwatch?.();
     }
 
     async _load() {
@@ -82,14 +75,16 @@ export class AppRoomInfo extends VecheElement {
     }
 
     /** @param {() => Promise<unknown>} work @param {string} done @param {string} failed */
-    async _do(work, done, failed) {
-        Object.assign(this, { error: "", done: "" });
-        try {
-            await work();
-            this.done = done;
-        } catch {
-            this.error = failed;
-        }
+    _do(work, done, failed) {
+        this.done = "";
+        return this.doOne(
+            async () => {
+                await work();
+                this.done = done;
+                await this._load();
+            },
+            () => failed,
+        );
     }
 
     /** @param {SubmitEvent} event */
@@ -112,9 +107,7 @@ export class AppRoomInfo extends VecheElement {
             t("{name} was invited.", { name: id }),
             t(
                 "{name} can't be invited. They may be here already, or you may not be allowed to invite.",
-                {
-                    name: id,
-                },
+                { name: id },
             ),
         );
     }
@@ -159,15 +152,37 @@ export class AppRoomInfo extends VecheElement {
         );
     }
 
+    /** @param {string} id of somebody who is invited */
+    _takeBack(id) {
+        void this._do(
+            async () => this._client?.kick(this.roomId, id),
+            t("The invitation of {name} was taken back.", { name: id }),
+            t("The invitation stands: it can't be taken back now, or not by you."),
+        );
+    }
+
     /** @param {Member} member */
-    _member({ id, name, picture }) {
-        return html`<a class="chat-row member" href=${hrefOf("chats", "with", id)}>
-            <app-avatar .name=${name} .address=${id} .mxc=${picture}></app-avatar>
-            <span class="row-words">
-                <span class="row-name"><bdi>${name}</bdi></span>
-                <span class="row-last"><bdi>${id}</bdi></span>
-            </span>
-        </a>`;
+    _member({ id, name, picture, isInvited }) {
+        return html`<div class="member-row">
+            <a class="chat-row member" href=${hrefOf("chats", "with", id)}>
+                <app-avatar .name=${name} .address=${id} .mxc=${picture}></app-avatar>
+                <span class="row-words">
+                    <span class="row-name"><bdi>${name}</bdi></span>
+                    <span class="row-last"
+                        >${isInvited ? html`${t("Invited")} · ` : nothing}<bdi>${id}</bdi></span
+                    >
+                </span>
+            </a>
+            ${
+                isInvited
+                    ? button({
+                          label: t("Take back"),
+                          style: "secondary",
+                          press: () => this._takeBack(id),
+                      })
+                    : nothing
+            }
+        </div>`;
     }
 
     _members() {
@@ -177,7 +192,8 @@ export class AppRoomInfo extends VecheElement {
         const found = wanted
             ? members.filter(({ id, name }) => `${name} ${id}`.toLocaleLowerCase().includes(wanted))
             : members;
-        return html`<h2>${plural("{count} member", "{count} members", members.length)}</h2>
+        const count = members.filter(({ isInvited }) => !isInvited).length;
+        return html`<h2>${plural("{count} member", "{count} members", count)}</h2>
             ${
                 members.length > 8
                     ? html`<label class="chat-search">

@@ -5,11 +5,11 @@
  * @typedef {import("../../signin/homeserver.js").Homeserver} Homeserver
  */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
-import { findHomeserver, ssoAddress } from "../../signin/homeserver.js";
+import { findHomeserver, ssoAddress, waysAt } from "../../signin/homeserver.js";
 import { personOf, serverOf } from "../../signin/person.js";
-import { account, enterAccount } from "../account/account.js";
+import { account, enterAccount, finish } from "../account/account.js";
 import { keepReturn } from "../account/returning.js";
 import { accountTrouble } from "../account/words.js";
 import { hrefOf } from "../route.js";
@@ -18,23 +18,21 @@ import { accountField } from "./key.js";
 
 /** @typedef {"account" | "server" | "confirm" | "done"} Step */
 
-export class AppSignIn extends VecheElement {
+export class AppSignIn extends BusyElement {
     static properties = {
         step: { state: true },
-        error: { state: true },
-        isBusy: { state: true },
         server: { state: true },
+        own: { state: true },
     };
 
     constructor() {
         super();
         /** @type {Step | ""} */
         this.step = "";
-        this.error = "";
-        this.isBusy = false;
         /** @type {Homeserver | undefined} of another town, at which one signs in there */
         this.server = undefined;
-        this._local = "";
+        /** @type {Homeserver | undefined} of this town */
+        this.own = undefined;
     }
 
     connectedCallback() {
@@ -47,10 +45,16 @@ export class AppSignIn extends VecheElement {
         const { opened } = account();
         if (!opened) {
             this.step = "account";
-            this._local = (await site().catch(() => undefined))?.server_name ?? "";
+            if (history.state?.isRefused)
+                this.error = t("Signing in took too long, or was used already. Begin again.");
+            this.own = await site()
+                .then(({ homeserver_url }) => waysAt(homeserver_url))
+                .catch(() => undefined);
             return;
         }
-        const { isVerified } = await import("../client/identity.js");
+        const { hasIdentity, isVerified } = await import("../client/identity.js");
+        // Made elsewhere, and by an app without keys: it gets them here.
+        if (!(await hasIdentity(opened))) return finish(true);
         this.step = (await isVerified(opened)) ? "done" : "confirm";
         if (this.step === "done") this._leave();
     }
@@ -60,38 +64,26 @@ export class AppSignIn extends VecheElement {
     }
 
     /** @param {() => Promise<void>} work */
-    async _work(work) {
-        if (this.isBusy) return;
-        Object.assign(this, { isBusy: true, error: "" });
-        try {
-            await work();
-        } catch (error) {
-            this.error = wordsOf(error);
-        } finally {
-            this.isBusy = false;
-        }
+    _work(work) {
+        return this.doOne(work, wordsOf);
     }
 
-    /** @param {SubmitEvent} event */
-    _enter(event) {
-        event.preventDefault();
-        const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-        void this._work(async () => {
-            const { homeserver_url, server_name } = await site();
-            const person = personOf(String(form.get("username")), server_name);
-            if (!person) {
-                this.error = t("Write the name that you chose here, such as anna.");
-                return;
-            }
-            // A passphrase goes to the town's own server alone.
-            if (serverOf(person) !== server_name) return this._find(serverOf(person));
-            await enterAccount(homeserver_url, {
-                type: "m.login.password",
-                identifier: { type: "m.id.user", user: person },
-                password: String(form.get("password")),
-            });
-            await this._look();
+    /** @param {FormData} typed */
+    async _enter(typed) {
+        const { homeserver_url, server_name } = await site();
+        const person = personOf(String(typed.get("username")), server_name);
+        if (!person) {
+            this.error = t("Write the name that you chose here, such as anna.");
+            return;
+        }
+        // A passphrase goes to the town's own server alone.
+        if (serverOf(person) !== server_name) return this._find(serverOf(person));
+        await enterAccount(homeserver_url, {
+            type: "m.login.password",
+            identifier: { type: "m.id.user", user: person },
+            password: String(typed.get("password")),
         });
+        await this._look();
     }
 
     /** @param {string} name of a server */
@@ -104,54 +96,62 @@ export class AppSignIn extends VecheElement {
         this.step = "server";
     }
 
-    /** @param {string} [provider] */
-    _away(provider) {
-        if (!this.server) return;
-        keepReturn({ base: this.server.base });
-        location.assign(ssoAddress(this.server.base, `${location.origin}/`, provider));
+    /** @param {string} base @param {string} [provider] */
+    _away(base, provider) {
+        keepReturn({ base });
+        location.assign(ssoAddress(base, `${location.origin}/`, provider));
     }
 
-    /** @param {SubmitEvent} event */
-    _recover(event) {
-        event.preventDefault();
+    /** @param {FormData} typed */
+    async _recover(typed) {
         const { opened } = account();
         if (!opened) return;
-        const typed = String(
-            new FormData(/** @type {HTMLFormElement} */ (event.target)).get("key"),
-        );
-        void this._work(async () => {
-            const { recover } = await import("../client/identity.js");
-            await recover(opened, typed);
-            this._leave();
-        });
+        const { recover } = await import("../client/identity.js");
+        await recover(opened, String(typed.get("key")));
+        this._leave();
+    }
+
+    /**
+     * @param {(typed: FormData) => Promise<void>} work
+     * @param {{label: string, style?: "secondary"}} go its button
+     * @param {unknown} inputs
+     * @param {unknown} [more] beside the button
+     */
+    _form(work, go, inputs, more) {
+        const sent = (/** @type {SubmitEvent} */ event) => {
+            event.preventDefault();
+            const typed = new FormData(/** @type {HTMLFormElement} */ (event.target));
+            void this._work(() => work.call(this, typed));
+        };
+        return html`<form class="start-form" @submit=${sent}>
+            ${inputs}
+            <div class="actions">
+                ${button({ ...go, type: "submit", is_busy: this.isBusy })} ${more ?? nothing}
+            </div>
+        </form>`;
     }
 
     _account() {
-        return html`<h1 tabindex="-1">${t("Sign in")}</h1>
-            <p class="lead">
+        const inputs = html`<p class="lead">
                 ${t("Sign in with the name and passphrase that you chose in this app.")}
             </p>
-            <form class="start-form" @submit=${this._enter}>
-                ${accountField({ id: "username", label: t("Your name here"), type: "text", autocomplete: "username" })}
-                ${accountField({ id: "password", label: t("Passphrase"), type: "password", autocomplete: "current-password" })}
-                ${this.error ? banner("critical", this.error) : nothing}
-                <div class="actions">
-                    ${button({ label: t("Sign in"), type: "submit", is_busy: this.isBusy })}
-                </div>
-            </form>
+            ${accountField({ id: "username", label: t("Your name here"), type: "text", autocomplete: "username" })}
+            ${accountField({ id: "password", label: t("Passphrase"), type: "password", autocomplete: "current-password" })}`;
+        const server = accountField({
+            id: "server",
+            label: t("Its server, such as example.org"),
+            type: "text",
+            autocomplete: "off",
+        });
+        const find = (/** @type {FormData} */ typed) =>
+            this._find(String(typed.get("server")).trim());
+        return html`<h1 tabindex="-1">${t("Sign in")}</h1>
+            ${this._ways(this.own)}
+            ${this.own?.hasPassword === false ? nothing : this._form(this._enter, { label: t("Sign in") }, inputs)}
+            ${this.error ? banner("critical", this.error) : nothing}
             <details class="more">
                 <summary>${t("My account is on another server")}</summary>
-                <form
-                    class="start-form"
-                    @submit=${(/** @type {SubmitEvent} */ event) => {
-                        event.preventDefault();
-                        const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-                        void this._work(() => this._find(String(form.get("server")).trim()));
-                    }}
-                >
-                    ${accountField({ id: "server", label: t("Its server, such as example.org"), type: "text", autocomplete: "off" })}
-                    ${button({ label: t("Go on there"), type: "submit", style: "secondary", is_busy: this.isBusy })}
-                </form>
+                ${this._form(find, { label: t("Go on there"), style: "secondary" }, server)}
             </details>
             <p>
                 ${t("No account yet?")}
@@ -159,25 +159,25 @@ export class AppSignIn extends VecheElement {
             </p>`;
     }
 
+    /** @param {Homeserver | undefined} server with single sign-on, or none */
+    _ways(server) {
+        if (!server?.hasSso) return nothing;
+        const providers = server.providers.length ? server.providers : [{ id: "", name: "" }];
+        return html`<div class="actions stacked">
+            ${providers.map(({ id, name }) =>
+                button({
+                    label: name
+                        ? t("Continue with {name}", { name })
+                        : t("Continue at your server"),
+                    press: () => this._away(server.base, id || undefined),
+                }),
+            )}
+        </div>`;
+    }
+
     _server() {
-        const { server } = this;
-        const providers = server?.providers.length ? server.providers : [{ id: "", name: "" }];
         return html`<h1 tabindex="-1">${t("Sign in at your server")}</h1>
-            ${this.error ? banner("info", this.error) : nothing}
-            ${
-                server?.hasSso
-                    ? html`<div class="actions stacked">
-                          ${providers.map(({ id, name }) =>
-                              button({
-                                  label: name
-                                      ? t("Continue with {name}", { name })
-                                      : t("Continue at your server"),
-                                  press: () => this._away(id || undefined),
-                              }),
-                          )}
-                      </div>`
-                    : nothing
-            }
+            ${this.error ? banner("info", this.error) : nothing} ${this._ways(this.server)}
             <div class="actions">
                 ${button({ label: t("Back"), style: "secondary", press: () => Object.assign(this, { step: "account", error: "" }) })}
             </div>`;
@@ -188,14 +188,13 @@ export class AppSignIn extends VecheElement {
             <p>
                 ${t("Type your recovery key. Then this device reads your earlier messages, and others see that it is yours.")}
             </p>
-            <form class="start-form" @submit=${this._recover}>
-                ${accountField({ id: "key", label: t("Recovery key"), type: "text", autocomplete: "off" })}
-                ${this.error ? banner("critical", this.error) : nothing}
-                <div class="actions">
-                    ${button({ label: t("Confirm"), type: "submit", is_busy: this.isBusy })}
-                    ${button({ label: t("Later"), style: "secondary", press: () => this._leave() })}
-                </div>
-            </form>
+            ${this._form(
+                this._recover,
+                { label: t("Confirm") },
+                html`${accountField({ id: "key", label: t("Recovery key"), type: "text", autocomplete: "off" })}
+                ${this.error ? banner("critical", this.error) : nothing}`,
+                button({ label: t("Later"), style: "secondary", press: () => this._leave() }),
+            )}
             <p>
                 <a href=${hrefOf("chats", "verify", account().session?.userId ?? "")}
                     >${t("Confirm it by another device instead")}</a

@@ -3,7 +3,7 @@
  * back once. It goes on where it stopped. Who has an account signs in beside it.
  */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { account, finish, makeAccount, whenAccountChanges } from "../account/account.js";
 import { AccountError, nameTrouble } from "../account/signing_up.js";
@@ -17,14 +17,12 @@ const TYPING_MS = 400;
 const PASSPHRASE_CHARACTERS_MIN = 8;
 const NAME = /^[a-z0-9._-]+$/;
 
-export class AppStart extends VecheElement {
+export class AppStart extends BusyElement {
     static properties = {
         /** What follows the place: an invitation, or "sign-in". */
         topic: { attribute: false },
         site: { state: true },
         wrong: { state: true },
-        error: { state: true },
-        isBusy: { state: true },
         isShown: { state: true },
     };
 
@@ -35,25 +33,20 @@ export class AppStart extends VecheElement {
         this.site = undefined;
         /** @type {{username?: string, password?: string}} */
         this.wrong = {};
-        this.error = "";
-        this.isBusy = false;
         this.isShown = false;
         this._timer = 0;
     }
 
     connectedCallback() {
         super.connectedCallback();
-        this._unwatch = whenAccountChanges(() => this.requestUpdate());
+        this.keep(
+            whenAccountChanges(() => this.requestUpdate()),
+            () => clearTimeout(this._timer),
+        );
         site().then(
             (found) => (this.site = found),
             () => (this.error = accountTrouble(undefined).text),
         );
-    }
-
-    disconnectedCallback() {
-        super.disconnectedCallback();
-        this._unwatch?.();
-        clearTimeout(this._timer);
     }
 
     get _token() {
@@ -80,7 +73,8 @@ export class AppStart extends VecheElement {
     /** @param {SubmitEvent} event */
     async _make(event) {
         event.preventDefault();
-        if (this.isBusy || !this.site) return;
+        const base = this.site?.homeserver_url;
+        if (!base) return;
         const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
         const username = String(form.get("username")).trim().toLowerCase();
         const password = String(form.get("password"));
@@ -94,19 +88,17 @@ export class AppStart extends VecheElement {
                     : undefined,
         };
         this.error = "";
-        if (this.wrong.username || this.wrong.password) return this._focusWrong();
-        this.isBusy = true;
-        try {
-            const token = this._token || undefined;
-            await makeAccount(this.site.homeserver_url, { username, password, token });
-        } catch (error) {
-            const { field: name, text } = accountTrouble(error);
-            if (name) this.wrong = { [name]: text };
-            else this.error = text;
-            await this._focusWrong();
-        } finally {
-            this.isBusy = false;
-        }
+        const token = this._token || undefined;
+        if (!this.wrong.username && !this.wrong.password)
+            await this.doOne(
+                () => makeAccount(base, { username, password, token }),
+                (error) => {
+                    const { field: name, text } = accountTrouble(error);
+                    if (name) this.wrong = { [name]: text };
+                    return name ? "" : text;
+                },
+            );
+        await this._focusWrong();
     }
 
     async _focusWrong() {

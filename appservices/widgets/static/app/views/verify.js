@@ -1,26 +1,21 @@
 /** Verifying a person, or a device of one's own: by emoji, or by a QR code. */
 import { html, nothing } from "lit";
-import { VecheElement, banner, button, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
+import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
 import { direct } from "../client/rooms.js";
 import { Verification, ask, requestWith } from "../client/verification.js";
 import "../../kit/camera.js";
 import { paneHead } from "../elements/pane.js";
-import { qrCode } from "../elements/qr.js";
+import { qrCode } from "../../kit/qr.js";
 
-export class AppVerify extends VecheElement {
-    static properties = {
-        userId: { attribute: false },
-        isBusy: { state: true },
-        error: { state: true },
-    };
+export class AppVerify extends BusyElement {
+    static properties = { userId: { attribute: false } };
 
     constructor() {
         super();
         this.userId = "";
-        this.isBusy = false;
-        this.error = "";
         /** @type {Verification | undefined} */
         this._running = undefined;
     }
@@ -42,30 +37,26 @@ export class AppVerify extends VecheElement {
         this.requestUpdate();
     }
 
-    /** @param {() => Promise<unknown>} work */
-    async _do(work) {
-        if (this.isBusy) return;
-        Object.assign(this, { isBusy: true, error: "" });
-        try {
-            await work();
-        } catch {
-            this.error = t("That did not work. Look at your connection, then try again.");
-        } finally {
-            this.isBusy = false;
-        }
+    /** Whether it is another device of the person. */
+    get _isOwn() {
+        return this.userId === account().session?.userId;
+    }
+
+    /** @param {() => Promise<unknown>} work @param {string} [trouble] what is said if it fails */
+    _do(work, trouble = t("That did not work. Look at your connection, then try again.")) {
+        return this.doOne(work, trouble);
     }
 
     async _ask() {
         const client = account().opened?.client;
         if (!client) return;
-        const isOwn = this.userId === client.getUserId();
-        const room = isOwn ? "" : await direct(client, this.userId);
+        const room = this._isOwn ? "" : await direct(client, this.userId);
         this._use(await ask(client, this.userId, room));
     }
 
     _begin() {
         return html`<p>
-                ${t("Verify each other, and this app warns you if somebody pretends to be the other. Do it while you sit together or talk on the phone.")}
+                ${this._isOwn ? t("Have your other device beside you, with Veche open on it. Then this one reads your earlier messages, too.") : t("Verify each other, and this app warns you if somebody pretends to be the other. Do it while you sit together or talk on the phone.")}
             </p>
             <p class="secondary-text"><bdi>${this.userId}</bdi></p>
             <div class="actions">
@@ -85,9 +76,7 @@ export class AppVerify extends VecheElement {
                     ? html`<section class="card">
                           <h2>${t("Show this code")}</h2>
                           ${qrCode(running.code, t("Your QR code for verifying"))}
-                          <p class="secondary-text">
-                              ${t("The other person scans it with their app.")}
-                          </p>
+                          <p class="secondary-text">${t("Scan it with the other device.")}</p>
                       </section>`
                     : nothing
             }
@@ -96,9 +85,12 @@ export class AppVerify extends VecheElement {
                     ? html`<section
                           class="card"
                           @veche-scanned=${(/** @type {CustomEvent} */ event) =>
-                              void this._do(() => running.byCode(event.detail))}
+                              void this._do(
+                                  () => running.byCode(event.detail),
+                                  t("This is not the code of the other device. Scan it again."),
+                              )}
                       >
-                          <h2>${t("Scan their code")}</h2>
+                          <h2>${t("Scan the code of the other device")}</h2>
                           <veche-camera .isOfBytes=${true}></veche-camera>
                       </section>`
                     : nothing
@@ -119,11 +111,17 @@ export class AppVerify extends VecheElement {
 
     /** @param {Verification} running */
     _started(running) {
-        if (running.isConfirmed) return spinner(t("Waiting for the other person…"));
+        if (running.hasScanned)
+            return html`<p class="note-line">
+                ${icon("check")}<span
+                    >${t("Scanned. Now say on the other device that you see a check mark here.")}</span
+                >
+            </p>`;
+        if (running.isConfirmed) return spinner(t("Waiting for the other device…"));
         if (running.isScanned)
-            return html`<p>${t("Does the other screen show a check mark?")}</p>
+            return html`<p>${t("Does the other device show a check mark?")}</p>
                 ${this._yesNo(running, t("Yes, it does"), t("No"))}`;
-        if (!running.emoji) return spinner(t("Waiting for the other person…"));
+        if (!running.emoji) return spinner(t("Waiting for the other device…"));
         return html`<p>${t("Do both of you see these pictures, in this order?")}</p>
             <ol class="emoji-list">
                 ${running.emoji.map(
@@ -150,7 +148,7 @@ export class AppVerify extends VecheElement {
         switch (running.step) {
             case "asked":
                 return html`<p>
-                        ${t("{name} wants to verify you. Accept if you talk to each other now.", { name: this.userId })}
+                        ${this._isOwn ? t("Accept if you signed in on another device just now. If you did not, decline.") : t("{name} wants to verify you. Accept if you talk to each other now.", { name: this.userId })}
                     </p>
                     <div class="actions">
                         ${button({
@@ -165,7 +163,7 @@ export class AppVerify extends VecheElement {
                         })}
                     </div>`;
             case "waiting":
-                return html`${spinner(t("Waiting until the other person accepts in their app…"))}
+                return html`${spinner(this._isOwn ? t("Now accept on your other device…") : t("Waiting until the other person accepts in their app…"))}
                     <div class="actions">
                         ${button({
                             label: t("Cancel"),
@@ -180,7 +178,9 @@ export class AppVerify extends VecheElement {
             case "done":
                 return banner(
                     "success",
-                    t("Verified. This app warns you if their keys ever change."),
+                    this._isOwn
+                        ? t("Confirmed. This device is yours.")
+                        : t("Verified. This app warns you if their keys ever change."),
                 );
             default:
                 return html`${banner(

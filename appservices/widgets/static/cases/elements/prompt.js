@@ -10,6 +10,7 @@
  * @property {(asked: Asked, given: {text: string, choice?: string, data?: Answers}) => Promise<boolean>} answer
  *   true: it is done; false: it is kept, and will be done
  * @property {import("../../kit/forms.js").Check} [check]
+ * @property {import("../../kit/forms.js").Upload} [upload]
  */
 import { html, nothing } from "lit";
 import "../../kit/forms.js";
@@ -143,6 +144,7 @@ export class VechePrompt extends VecheElement {
             .initial=${this.initial}
             .outside=${this.outside}
             .check=${this.port?.check}
+            .upload=${this.port?.upload}
             .nowMs=${serverNow()}
             .refused=${this.refused}
             .beside=${this.beside}

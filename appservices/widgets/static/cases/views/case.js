@@ -15,7 +15,7 @@ import { icon } from "../../kit/icons.js";
 import { pagesOrigin } from "../../kit/page.js";
 import { session } from "../../kit/session.js";
 import { signInHref } from "../../kit/shell.js";
-import { answerPrompt, checkAnswers, followCase, servicePage } from "../agency.js";
+import { answerPrompt, checkAnswers, followCase, sendFile, servicePage } from "../agency.js";
 import { DraftKeeper, takeUnsaved } from "../drafts.js";
 import "../elements/clock.js";
 import "../elements/commands.js";
@@ -33,6 +33,8 @@ const MORE = "more";
 const WITHDRAW = "withdraw";
 /** One object: another one would fill a form anew. */
 const NO_ANSWERS = {};
+/** @type {import("../agency.js").AskedField} */
+const ANY_FILE = { id: "", kind: "file", label: "" };
 
 /**
  * What a desk asks for without a form: some words.
@@ -209,10 +211,17 @@ class VecheCase extends View {
                     keeper?.release();
                 }
             },
+            upload: (field, file, how) => this._sendFile(field.id, file, how),
             check: isForm
                 ? (values, fields) => checkAnswers(office, service, values, fields)
                 : undefined,
         };
+    }
+
+    /** @param {string} field @param {File} file @param {import("../../kit/forms/upload.js").Sending} how */
+    async _sendFile(field, file, how) {
+        await sendFile(this._id, field, file, how);
+        this._refresh();
     }
 
     /** @param {{prompt: string}} answer @returns {string} the same while the same is sent */
@@ -230,8 +239,8 @@ class VecheCase extends View {
         if (!one) return html`${this.head()} ${this.error ? this.problem() : this.loading(ROWS)}`;
         return html`<p class="crumb"><a href="/">${icon("back")}${t("Home")}</a></p>
             ${this.head()} ${this._problem()} ${this._newChat()} ${this._sent(one)}
-            ${this._card(one)} ${this._refusal(one)} ${this._prompts(one)} ${this._documents(one)}
-            ${this._question(one)} ${this._steps(one)} ${this._answers(one)}
+            ${this._card(one)} ${this._refusal(one)} ${this._prompts(one)} ${this._files(one)}
+            ${this._documents(one)} ${this._question(one)} ${this._steps(one)} ${this._answers(one)}
             <veche-commands
                 .case=${one}
                 @veche-done=${(/** @type {CustomEvent} */ { detail }) => {
@@ -437,6 +446,20 @@ class VecheCase extends View {
                 </button>
             </p>
         </div>`;
+    }
+
+    /** @param {Case} one */
+    _files({ takes_files }) {
+        if (!takes_files) return nothing;
+        return html`<section aria-labelledby="files">
+            <h2 id="files">${t("Add a file or a photo")}</h2>
+            <veche-upload
+                .field=${ANY_FILE}
+                .inputId=${"any-file"}
+                .send=${(/** @type {File} */ file, /** @type {any} */ how) =>
+                    this._sendFile("", file, how)}
+            ></veche-upload>
+        </section>`;
     }
 
     /** @param {Case} one */

@@ -27,6 +27,7 @@
  * @property {boolean} isWrong
  * @property {(raw: Raw) => void} changed
  * @property {number} nowMs the service's time
+ * @property {import("./upload.js").Send} [send] sends a file that answers it; none: not on this page
  *
  * @typedef {object} Kind
  * @property {(control: Control) => unknown} draw the inputs, as a Lit template

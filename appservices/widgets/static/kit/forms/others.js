@@ -6,6 +6,7 @@
  */
 import { html } from "lit";
 import { t } from "../i18n.js";
+import "./upload.js";
 import { drawLine, openText, textAnswer } from "./texts.js";
 
 const MICRO = 1_000_000;
@@ -17,14 +18,22 @@ export function fileName(raw) {
 }
 
 /**
- * A page cannot encrypt a file for the room; the chat can, so that is where it goes.
+ * In a frame of a client nothing is sent but words; the chat takes files, so that is where it goes.
  * @param {string} where
  * @returns {(control: Control) => unknown}
  */
 const drawFile =
     (where) =>
-    ({ inputId, raw }) => {
+    ({ field, inputId, describedBy, raw, send }) => {
         const name = fileName(raw);
+        if (send)
+            return html`<veche-upload
+                .field=${field}
+                .inputId=${inputId}
+                .describedBy=${describedBy}
+                .name=${name}
+                .send=${send}
+            ></veche-upload>`;
         return html`<p id=${inputId} class="note" tabindex="-1">
             ${
                 name
@@ -42,7 +51,7 @@ export const file = {
             control,
         ),
     open: (value) => (fileName(value) ? value : undefined),
-    // It was sent in the chat, and is there already.
+    // It was sent by itself, and is there already.
     answer: () => undefined,
 };
 /** @type {Kind} */

@@ -55,6 +55,16 @@ class LinkTest(SessionCase):
         assert told.room_id == said.room_id
         assert told.body == "Signed in: Firefox on Linux. Not you? Reply sign out"
 
+    async def test_the_language_of_the_app_is_known_to_bots_from_the_first_session_on(self) -> None:
+        for language, known in ((None, None), ("de", "de"), (None, "de"), ("uk", "uk")):
+            said = await self.link()
+
+            signed_in = await self.sessions.redeem_link(said.secret, FIREFOX, language)
+
+            assert signed_in.session.language == known
+            person = await self.transact(people.read, ALICE, default_language="en")
+            assert (person.language, person.has_chosen) == (known or "en", known is not None)
+
     async def test_neither_links_nor_codes_are_ever_written_in_clear(self) -> None:
         await self.know(PHONE=True)
         log, room_id = WriteAheadLog(self.dsn), await self.chat()

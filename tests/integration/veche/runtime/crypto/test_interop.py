@@ -7,7 +7,8 @@ Element X (only cross-signed devices get keys and are believed).
 from __future__ import annotations
 
 import io
-import time
+import sqlite3
+from contextlib import closing
 
 import pytest
 from twisted.internet.threads import deferToThread
@@ -15,6 +16,7 @@ from twisted.internet.threads import deferToThread
 from tests.integration.veche.runtime.crypto.house import OPERATOR_KEY
 from tests.integration.veche.runtime.crypto.stand import Stand
 from tests.support.postgres import execute
+from veche.cli.processes.homeserver import sqlite_database
 from veche.protocol.inbound import DeviceStanding, Trust
 from veche.runtime.crypto import maintenance
 from veche.runtime.crypto.attachments import decrypt_file, encrypt_file, read_file_key
@@ -167,13 +169,22 @@ class InteropTest(Stand):
         await house.wait_until(
             lambda: not execute(self.dsn, "SELECT 1 FROM crypto.to_device_out"), "dummies left"
         )
-        await deferToThread(time.sleep, 3)  # the client has to hear it; nothing here shows when
+        # The homeserver forgets what the client has heard once that asks for more.
+        await house.wait_until(lambda: self.unheard_count(boris.user_id) == 0, "it is not heard")
 
         again = await deferToThread(boris.send, room, "again")
         opened = await house.read(room, again)
 
         assert opened.content["body"] == "again"
         assert house.ports.hints[0].kind is HintKind.SEND_AGAIN
+
+    def unheard_count(self, user: str) -> int:
+        """How many messages to devices of somebody wait on the homeserver."""
+        database = sqlite_database(self.server.plan.folder)["args"]["database"]
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            query = "SELECT count(*) FROM device_inbox WHERE user_id = ?"
+            [count] = connection.execute(query, (user,)).fetchone()
+        return int(count)
 
     async def test_files_go_both_ways(self) -> None:
         house = await self.house("files")

@@ -22,6 +22,7 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from tests.support.long import many
 from tests.support.postgres import database, execute, lay_data
 from tests.support.processes import TIMEOUT_S, wait_until
 from veche.protocol.errors import RefusedError, UnavailableError
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 reactor: Any = default_reactor
 
 pytestmark = pytest.mark.postgres
+
+KILLS = many(ordinary=2, long=4)
 
 
 def add(txn: Cursor, number: int = 1) -> int:
@@ -488,7 +491,7 @@ class ServerTests(TestCase):
                     pass
 
         def kill_and_start() -> None:
-            for _ in range(4):
+            for _ in range(KILLS):
                 before = acknowledged
                 deadline = time.monotonic() + 60
                 while acknowledged < before + 50 and time.monotonic() < deadline:
@@ -505,7 +508,7 @@ class ServerTests(TestCase):
 
         ((count,),) = execute(self.dsn, "SELECT n FROM counter")
         assert isinstance(count, int)
-        assert acknowledged >= 200
+        assert acknowledged >= 50 * KILLS
         assert acknowledged <= count <= acknowledged + unknown
 
     async def test_a_query_without_room_for_its_files_is_unavailable_later(self) -> None:

@@ -131,6 +131,13 @@ class TestApp(Case):
         for path in ("/keys", "/approve", "/sign", "/verify"):
             assert self.ask(self.served, "GET", path, host="app.test")[0].code == 404, path
 
+    def test_it_has_none_of_the_pages_however_a_proxy_writes_its_name(self) -> None:
+        for host in ("app.test:443", "APP.test", "app.test.", "App.test.:443"):
+            assert self.ask(self.served, "GET", "/approve", host=host)[0].code == 404, host
+            assert self.ask(self.served, "GET", "/sw.js", host=host)[0].code == 200, host
+        for host in ("app.test:8443", "xapp.test", "app.test.evil", ""):
+            assert self.ask(self.served, "GET", "/sw.js", host=host)[0].code == 404, host
+
     def test_the_pages_have_nothing_of_it(self) -> None:
         _, body = self.ask(self.served, "GET", "/", host="p.test")
 

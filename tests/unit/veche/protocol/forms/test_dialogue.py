@@ -371,6 +371,24 @@ def test_many_answers_at_once_leave_what_is_missing_or_wrong() -> None:
     assert talk.hears("24.12.1990") == (Ask(FORM.fields[4], 5, 6),)
 
 
+def test_a_file_for_a_question_answers_that_one_alone() -> None:
+    talk = Talk()
+
+    (ask,) = talk.hears(Sent(FILE, field_id="paper"))
+
+    assert ask == Ask(FORM.fields[0], 1, 6)
+    assert set(talk.state.values) == talk.state.done == {"paper"}
+
+
+def test_a_file_that_was_sent_anew_is_in_the_review() -> None:
+    talk = at_review()
+
+    (review,) = talk.hears(Sent({**FILE, "body": "new.pdf"}, field_id="paper"))
+
+    assert isinstance(review, Review)
+    assert "new.pdf" in str(review.values["paper"])
+
+
 def test_a_wrong_answer_among_many_is_asked_again_and_the_old_one_kept() -> None:
     talk = at_review()
 

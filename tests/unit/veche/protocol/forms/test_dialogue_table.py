@@ -13,6 +13,7 @@ from tests.support.tables import each_row
 from tests.unit.veche.protocol.forms.builders import person
 from tests.unit.veche.protocol.forms.talk import ALL, FILE, FORM, NAMES, Talk
 from veche.protocol.forms.dialogue import RULES, Event, mermaid, start, step
+from veche.protocol.forms.problems import Problem
 from veche.protocol.forms.state import (
     Ask,
     Cancelled,
@@ -34,11 +35,13 @@ if TYPE_CHECKING:
 HEARD: dict[Event, tuple[Input, ...]] = {
     Event.ANSWER: (
         Said("Anna"), Said("24.12.1990"), Said("1"), Said("yes"), Said(""), Sent(FILE), Sent({}),
+        Sent(FILE, Problem.FILE_GONE, "paper"),
         Pressed("red"), Pressed("form.nothing"),
     ),
     Event.FILLED: (
         Filled({}), Filled(ALL), Filled(ALL, is_final=True), Filled({"name": 5}),
         Filled({"name": "", "note": ""}), Filled({"x": 1}, is_final=True),
+        Sent(FILE, field_id="paper"), Sent({}, field_id="note"), Sent(FILE, field_id="x"),
     ),
     Event.BACK: (Said("back"), Pressed("form.back")),
     Event.CANCEL: (Said("cancel"), Pressed("form.cancel")),

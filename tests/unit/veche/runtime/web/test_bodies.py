@@ -201,8 +201,8 @@ def test_bodies_are_held_from_their_head_to_their_answer() -> None:
     upload.send(HEAD + b"content-length: 70000\r\n\r\n")
     first = upload.channel
     upload.connect()
-    upload.send(HEAD + b"content-length: 100\r\n\r\n")
-    assert upload.held() == (70_000, 100)
+    upload.send(HEAD + b"content-length: 100\r\n\r\n" + json_of(100)[:60])
+    assert upload.held() == (70_000, 60)
 
     upload.leave()
     first.dataReceived(json_of(70_000))
@@ -228,14 +228,27 @@ def test_one_address_sends_so_much_at_once_and_no_more() -> None:
 
 def test_small_bodies_of_one_address_are_counted_too() -> None:
     upload = Upload()
+    head = b"POST /other HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
     for _ in range(SMALL_ADDRESS_BYTES_MAX // BODY_BYTES_MAX):
-        upload.send(b"POST /other HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n")
+        upload.send(head + b"%x\r\n" % BODY_BYTES_MAX + bytes(BODY_BYTES_MAX))
         assert upload.status() == 0
         upload.connect()
 
-    upload.send(b"POST /other HTTP/1.1\r\ncontent-length: 1\r\n\r\n")
-
+    upload.send(b"POST /other HTTP/1.1\r\ncontent-length: 2\r\n\r\n{")
     assert upload.status() == 429
+    assert upload.held() == (0, SMALL_ADDRESS_BYTES_MAX)
+    upload.send(b"}")
+    assert upload.transport.disconnecting
+
+
+def test_small_bodies_that_are_declared_and_not_sent_take_nobodys_place() -> None:
+    upload = Upload()
+    for _ in range(2 * SMALL_ADDRESS_BYTES_MAX // BODY_BYTES_MAX):
+        upload.send(b"POST /other HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % BODY_BYTES_MAX)
+        upload.connect()
+    upload.send(HEAD + b"content-length: 100\r\n\r\n" + json_of(100))
+
+    assert upload.status() == 200
 
 
 def test_all_together_send_so_much_at_once_and_no_more() -> None:

@@ -1,0 +1,167 @@
+"""A bank that tells the same money as the payments of a batch and as their sum, in any order."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import random
+import re
+from typing import TYPE_CHECKING, Final, cast
+
+import attrs
+import pytest
+from twisted.internet.defer import Deferred
+
+from appservices.payments.core.ledger import AccountCode
+from appservices.payments.core.rails.port import Entry, Statement
+from appservices.payments.core.rails.told_xml import write_advice, write_statement
+from appservices.payments.service.rails.hearing import Hearing
+from appservices.payments.store import bank as store
+from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
+from veche.protocol.ids import derived_ulid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from appservices.payments.service.rails import Bank
+    from veche.runtime.database import Cursor
+
+pytestmark = pytest.mark.postgres
+
+OTHER: Final = "other"
+DAY: Final = dt.date(2026, 11, 2)
+FORMS: Final = ("lines", "renamed", "batch", "bare batch", "sum", "renamed sum")
+"""How a message tells payments: by themselves, or as a batch, with references or others."""
+KNOWN_AGAIN: Final = {
+    "lines": {"lines", "batch", "bare batch"},
+    "renamed": {"renamed"},
+    "batch": {*FORMS} - {"renamed"},
+    "bare batch": {*FORMS} - {"renamed"},
+    "sum": {"batch", "bare batch", "sum"},
+    "renamed sum": {"batch", "bare batch", "renamed sum"},
+}
+"""After which statements an advice is known again: single lines by their names alone."""
+
+
+def told(data: bytes, form: str, ref: str) -> bytes:
+    """The message with its lines as one batch, if the form is one."""
+    if "batch" not in form:
+        return data
+    text = re.sub(r">\s+<", "><", data.decode())
+    lines = re.findall("<Ntry>.*?</Ntry>", text, re.DOTALL)
+    details = "".join(re.findall("<TxDtls>.*?</TxDtls>", "".join(lines), re.DOTALL))
+    total = sum(
+        int(re.sub(r"\D", "", one)) for one in re.findall(r'<Amt Ccy="EUR">([\d.]+)<', text)
+    )
+    # Each line has its amount twice, and a statement its two balances.
+    balances = [
+        int(re.sub(r"\D", "", b)) for b in re.findall(r"<Bal>.*?>([\d.]+)<", text, re.DOTALL)
+    ]
+    amount = (total - sum(balances)) // 2
+    head = re.sub(
+        r'(<Ntry><Amt Ccy="EUR">)[\d.]+', rf"\g<1>{amount // 100}.{amount % 100:02}", lines[0]
+    )
+    whole = re.sub("<TxDtls>.*</TxDtls>", lambda _: details, head, flags=re.DOTALL)
+    own = "" if form == "bare batch" else f"<AcctSvcrRef>{ref}</AcctSvcrRef>"
+    whole = re.sub("<AcctSvcrRef>[^<]*</AcctSvcrRef><BkTxCd>", f"{own}<BkTxCd>", whole, count=1)
+    return text.replace("".join(lines), whole).encode()
+
+
+def lines_of(form: str, lines: Sequence[Entry], ref: str) -> Sequence[Entry]:
+    """The lines that a message in the form has, before they are made a batch."""
+    if form == "renamed":
+        return [attrs.evolve(one, key=f"{one.key}-other") for one in lines]
+    if "sum" in form:
+        key = ref if form == "sum" else f"{ref}-other"
+        first = lines[0]
+        total = sum(one.amount_minor for one in lines)
+        return [Entry(key, total, first.is_credit, "EUR", first.booked_on)]
+    return lines
+
+
+class TestToldTwice(BankCase):
+    def test_money_that_is_told_twice_is_booked_once_and_the_days_add_up(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._rounds())
+
+    async def _rounds(self) -> None:
+        banks = cast("dict[str, Bank]", self.desk.banks)
+        banks[OTHER] = attrs.evolve(banks[BANK], name=OTHER, own=BOB)
+        await self.run_txn(
+            lambda txn: store.keep_bank(txn, OTHER, BOB.account, store.ledger_of(txn, BANK))
+        )
+        self.at_ms = at_ms = self.home.now_ms()
+        self.reference = await self.run_txn(
+            self.banking.expect, OTHER, self.account, derived_ulid(at_ms, "top-up", 1), at_ms
+        )
+        self.closing = 0
+        self.wallet = 0
+        chance = random.Random(7)  # noqa: S311 -- no secret
+        pairs = [
+            (advice, statement, is_advice_first)
+            for advice, statement, is_advice_first in itertools.product(FORMS, FORMS, (True, False))
+            if statement in KNOWN_AGAIN[advice]
+            or (is_advice_first and not ("sum" in advice and statement in {"lines", "renamed"}))
+        ]
+        for number, (advice, statement, is_advice_first) in enumerate(pairs):
+            await self._round(number, (advice, statement), chance, is_advice_first=is_advice_first)
+
+    async def _round(
+        self,
+        number: int,
+        forms: tuple[str, str],
+        chance: random.Random,
+        *,
+        is_advice_first: bool,
+    ) -> None:
+        day, ref, is_in = DAY + dt.timedelta(days=number), f"B{number}", number % 3 != 0
+        # Of what comes in, one is a top-up of Alice's; the rest is nobody's.
+        known = chance.randint(1, 500)
+        reference = self.reference if is_in else ""
+        lines = [Entry(f"{ref}-0", known, is_in, "EUR", day, reference=reference)] + [
+            Entry(f"{ref}-{at}", chance.randint(1, 500), is_in, "EUR", day, text=f"hello {at}")
+            for at in range(1, chance.randint(2, 4))
+        ]
+        extra, first, second = self._messages(number, lines, forms)
+        files = [extra, first, second] if is_advice_first else [extra, second, first]
+        for data in [*files, *files]:
+            await self.run_txn(self._hear, data)
+            if number % 2:
+                await self.until_quiet()
+        await self.until_quiet()
+
+        columns = "key, signed_minor, state, batch, told_by"
+        rows = self.rows(f"SELECT {columns} FROM payments.bank_line WHERE booked_on = %s", day)  # noqa: S608 -- a constant
+        about = (number, forms, is_advice_first, rows)
+        is_single = not {"lines", "renamed", "batch", "bare batch"}.isdisjoint(forms)
+        self.wallet += known if is_in and is_single else 0
+        assert await self.days() == [0] * (number + 1), about
+        assert self.balance(AccountCode.WALLET) == self.wallet, about
+        assert self.balance(AccountCode.SUSPENSE) == self.closing - self.wallet, about
+        [(open_minor,)] = self.rows(
+            "SELECT coalesce(sum(signed_minor), 0)::bigint FROM payments.bank_line"
+            " WHERE state = 'suspense'"
+        )
+        assert open_minor == self.closing - self.wallet, about
+
+    def _messages(
+        self, number: int, lines: Sequence[Entry], forms: tuple[str, str]
+    ) -> tuple[bytes, bytes, bytes]:
+        """An advice of a line that both tell by one name, an advice, and the day's statement."""
+        ref, day, (advice, statement) = f"B{number}", lines[0].booked_on, forms
+        other = Entry(f"{ref}-n", 501 + number, True, "EUR", day, text="both")
+        opening = self.closing
+        self.closing += sum(one.signed_minor for one in (*lines, other))
+        stated = lines_of(statement, lines, ref)
+        whole = Statement(f"S{number}", BOB.account, "EUR", day, day, opening, self.closing, stated)
+        extra = write_advice(f"N{number}", BOB.account, [other], self.at_ms).data
+        first = write_advice(
+            f"A{number}", BOB.account, lines_of(advice, lines, ref), self.at_ms
+        ).data
+        second = told(write_statement(whole, self.at_ms).data, statement, ref)
+        ntry = re.search(b"<Ntry>.*?</Ntry>", extra, re.DOTALL)
+        assert ntry is not None
+        second = second.replace(b"</Stmt>", ntry[0] + b"</Stmt>")
+        return extra, told(first, advice, ref), second
+
+    def _hear(self, txn: Cursor, data: bytes) -> None:
+        Hearing.begin(txn, self.desk, OTHER, self.home.now_ms()).hear(data)

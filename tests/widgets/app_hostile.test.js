@@ -1,0 +1,362 @@
+// stage: app
+import assert from "node:assert/strict";
+import { APP, test } from "./harness.js";
+import { BOT, FRIEND, ME, MatrixFake, answer } from "./matrix_fake.js";
+
+/** @typedef {import("./harness.js").Stage} Stage */
+/** @typedef {import("playwright-core").Page} Page */
+
+/** What the SDK asks a homeserver that has nothing, and what it says of keys that never come. */
+const USUAL =
+    /status of (401|404|429)|matrix_sdk_crypto|rror decrypting event|ERR_|fetch failed|no refresh token|M_UNKNOWN_TOKEN|status of 403/;
+const A = "!a:localhost";
+const B = "!b:localhost";
+const LATE = 20_000;
+/** No text of itself: `String` of it throws. */
+const NO_TEXT = { toString: 1, valueOf: 2 };
+const ODD = [5, 1e308, null, true, ["x"], { a: 1 }, NO_TEXT, [NO_TEXT], "constructor", "\u0000"];
+const DEEP = 1_000;
+
+/** @param {Page} page @param {string[]} parts */
+const go = (page, ...parts) =>
+    page.goto(`${APP}/#/${["chats", ...parts].map(encodeURIComponent).join("/")}`);
+
+/** @param {Page} page @param {string} text */
+const message = (page, text) => page.locator("app-message", { hasText: text }).last();
+
+/**
+ * @param {Stage} stage
+ * @param {(fake: MatrixFake) => void} [set] what is there at the start
+ * @param {{isSignedIn?: boolean}} [options]
+ */
+async function begun({ open, expect }, set, options) {
+    expect(USUAL);
+    const opened = await open({ serviceWorkers: "block", viewport: { width: 1280, height: 900 } });
+    const fake = new MatrixFake();
+    await fake.serve(opened, options);
+    fake.room(A, { timeline: [fake.text("first")] });
+    fake.room(B, { timeline: [fake.text("elsewhere")], people: ["@cat:localhost"] });
+    set?.(fake);
+    return { ...opened, fake };
+}
+
+/** @param {MatrixFake} fake @returns {import("./matrix_fake.js").Event[]} what no client would send */
+function oddMessages(fake) {
+    const fields = "body msgtype format formatted_body filename url file info m.relates_to";
+    const more = "m.new_content m.mentions org.veche.prompt org.veche.answer org.veche.sign_in";
+    const target = fake.text("target");
+    const relates = { rel_type: "m.replace", event_id: target.event_id };
+    const text = { msgtype: "m.text", body: "b" };
+    const deep = Array.from({ length: DEEP }).reduce((inner) => [inner], "x");
+    return [
+        target,
+        ...`${fields} ${more}`
+            .split(" ")
+            .flatMap((field) =>
+                ODD.map((odd) => fake.event({ content: { ...text, [field]: odd } })),
+            ),
+        ...ODD.flatMap((odd) => [
+            fake.event({ content: odd }),
+            fake.event({ content: { msgtype: "m.image", body: odd, url: odd, info: odd } }),
+            fake.event({ content: { ...text, "m.relates_to": relates, "m.new_content": odd } }),
+            fake.event({ content: { ...text, "m.relates_to": { "m.in_reply_to": odd } } }),
+            fake.event({ content: { ...text, "m.relates_to": { rel_type: odd, event_id: odd } } }),
+            fake.event({ type: "m.room.redaction", redacts: odd, content: { redacts: odd } }),
+            fake.event({ type: "m.sticker", content: { body: odd, url: odd, info: odd } }),
+            fake.event({ type: "m.room.encrypted", content: { algorithm: odd, ciphertext: odd } }),
+            fake.event({
+                type: "m.reaction",
+                content: {
+                    "m.relates_to": { ...relates, rel_type: "m.annotation", key: odd },
+                },
+            }),
+            fake.event({ content: text, unsigned: { "m.relations": odd, redacted_because: odd } }),
+        ]),
+        fake.event({ content: { ...text, deep, info: { deep } } }),
+        ...[9e15, -9e15, 1e300, null, "x"].map((at_ms) =>
+            fake.text("when", { origin_server_ts: at_ms }),
+        ),
+    ];
+}
+
+/** @param {MatrixFake} fake @returns {import("./matrix_fake.js").Event[]} */
+const oddState = (fake) =>
+    ODD.flatMap((odd) => [
+        fake.state("m.room.name", { name: odd }),
+        fake.state("m.room.topic", { topic: odd }),
+        fake.state("m.room.avatar", { url: odd }),
+        fake.state("m.room.power_levels", { users: odd, events: odd, users_default: odd }),
+        fake.state("m.room.canonical_alias", { alias: odd }),
+        fake.member(FRIEND, { content: { membership: "join", displayname: odd, avatar_url: odd } }),
+        fake.member(FRIEND, {
+            content: { membership: "join", displayname: "Ben" },
+            unsigned: { prev_content: { membership: odd, displayname: odd } },
+        }),
+    ]);
+
+test("nothing that somebody writes into a room breaks it, or hides what others write", async (stage) => {
+    const { page, fake } = await begun(stage);
+    await go(page, A);
+    await message(page, "first").waitFor();
+    const odd = oddMessages(fake);
+    for (let at = 0; at < odd.length; at += 40) {
+        const part = odd.slice(at, at + 40);
+        const mark = `still here ${at}.`;
+        fake.more(A, [...part, fake.text(mark)]);
+        // Of each of them once the newest, as lists show it.
+        fake.more(B, [part[at % part.length] ?? fake.text("x")]);
+        await message(page, mark).waitFor({ timeout: LATE });
+    }
+    const state = oddState(fake);
+    fake.more(A, [...state, fake.text("after all")], { required_state: state });
+    await message(page, "after all").waitFor({ timeout: LATE });
+    fake.more(B, [fake.event({ content: { msgtype: "m.text", body: NO_TEXT } })]);
+    fake.more(A, [fake.text("the last")]);
+    await page.locator(".chat-list .chat-row", { hasText: "the last" }).waitFor();
+
+    assert.equal(await page.locator(".chat-list .chat-row").count(), 2);
+});
+
+test("who looks like an office is none, and what a homeserver writes in clear is no card", async (stage) => {
+    const C = "!c:localhost";
+    const { page, fake } = await begun(stage, (set) => {
+        const named = set.state("m.room.name", { name: "Vital Records Office" });
+        const left = { state_key: BOT, content: { membership: "leave" } };
+        set.room(C, {
+            state: [named, set.member(BOT, left)],
+            people: ["@mallory:localhost"],
+            timeline: [set.text("hello", { sender: "@mallory:localhost" })],
+            more: { heroes: [] },
+        });
+        const made = set.state("m.room.create", { room_version: "11" }, { sender: BOT });
+        set.invite("!d:localhost", "@mallory:elsewhere.test", [made, named]);
+        set.room(A, {
+            people: [BOT],
+            state: [set.state("m.room.encryption", { algorithm: "m.megolm.v1.aes-sha2" })],
+            timeline: [set.text("first", { sender: BOT })],
+        });
+    });
+    await go(page, A);
+    await message(page, "first").getByText("Not encrypted").waitFor();
+    const prompt = { v: 1, id: "01", expires_at_ms: 9e12, choices: [{ id: "y", label: "Pay" }] };
+    const content = { msgtype: "m.text", body: "Pay?", "org.veche.prompt": prompt };
+    fake.more(A, [fake.event({ sender: BOT, content })]);
+    await message(page, "Pay?").getByText(BOT).waitFor();
+    assert.equal(await page.locator("app-prompt").count(), 0);
+    assert.equal(await page.locator(".chat-list .official").count(), 1); // the bot's own chat
+    const link = "https://matrix.to/#/@mallory:elsewhere.test";
+    fake.more(A, [fake.text(`${link} https://matrix.to/#/@%`, { sender: BOT })]);
+    await page.locator(`a[href="${link}"]`).click();
+    await page.getByRole("button", { name: "Write", exact: true }).waitFor();
+    await go(page, C);
+    await message(page, "hello").waitFor();
+    assert.equal(await page.getByText("Official account").count(), 1);
+    await go(page, "!d:localhost");
+    await page.getByText("Only accept if you know them.").waitFor();
+
+    assert.ok(!fake.heard.some(({ path }) => path.endsWith("/createRoom")));
+});
+
+test("a message that waits for a network is there after a gap, and goes by itself", async (stage) => {
+    const { page, fake } = await begun(stage);
+    await go(page, A);
+    await message(page, "first").waitFor();
+    fake.tell = ({ path }) => (path.includes("/send/") ? { status: 0 } : undefined);
+    await page.locator("app-composer textarea").fill("typed without a network");
+    await page.keyboard.press("Enter");
+    await page.getByText("Not sent.").waitFor();
+    const many = Array.from({ length: 30 }, (_, at) => fake.text(`meanwhile ${at}.`));
+    fake.more(A, many, { limited: true, prev_batch: "gap", num_live: 30 });
+    await message(page, "meanwhile 29.").waitFor();
+    await page.getByText("Not sent.").waitFor();
+    fake.tell = () => undefined;
+    await page.evaluate(() => window.dispatchEvent(new Event("online")));
+    await page.getByText("Not sent.").waitFor({ state: "detached" });
+
+    const sent = fake.heard.filter(({ path }) => path.includes("/send/m.room.message"));
+    assert.equal(new Set(sent.map(({ path }) => path)).size, 1, "under one transaction id");
+    assert.equal(sent.at(-1)?.body.body, "typed without a network");
+});
+
+/** @param {Page} page @param {MatrixFake} fake @param {boolean} isSoft */
+async function signedOut(page, fake, isSoft) {
+    await go(page, A);
+    await message(page, "first").waitFor();
+    await page.locator("app-composer textarea").fill("half a thought");
+    await go(page, B);
+    const body = { errcode: "M_UNKNOWN_TOKEN", error: "gone", soft_logout: isSoft };
+    fake.tell = ({ path }) => {
+        if (path !== "/v3/login") return { status: 401, body };
+        fake.tell = () => undefined;
+        const device_id = isSoft ? "DEVICE" : "OTHER";
+        return answer({ user_id: ME, device_id, access_token: "another" });
+    };
+    fake.more(B, [fake.text("never seen")]);
+    await page.getByText("You were signed out", { exact: true }).waitFor();
+    if (isSoft) await page.reload();
+    await page.getByRole("link", { name: "Sign in" }).first().click();
+    await page.locator("#username").fill("ann");
+    await page.locator("#password").fill("a passphrase");
+    const login = page.waitForRequest(/v3.login$/);
+    await page.locator("form.start-form button[type=submit]").first().click();
+    const { device_id } = (await login).postDataJSON();
+    await page.getByText("Confirm this device").waitFor();
+    await go(page, A);
+    await message(page, "first").waitFor();
+    return device_id;
+}
+
+test("who is signed out from elsewhere is told, signs in again, and has what was typed", async (stage) => {
+    const { page, fake } = await begun(stage);
+    const device = await signedOut(page, fake, false);
+
+    assert.equal(device, undefined);
+    const field = page.locator("app-composer textarea");
+    assert.equal(await field.inputValue(), "half a thought");
+});
+
+test("who has to sign in again on the same device keeps its keys", async (stage) => {
+    const { page, fake } = await begun(stage);
+
+    assert.equal(await signedOut(page, fake, true), "DEVICE");
+});
+
+test("signing out says what is not sent, asks, and leaves nothing", async (stage) => {
+    const { page, fake } = await begun(stage);
+    await go(page, A);
+    await message(page, "first").waitFor();
+    await page.locator("app-composer textarea").fill("half a thought");
+    await page.goto(`${APP}/#/me`);
+    await page.getByRole("button", { name: "Sign out" }).first().click();
+    await page.getByText("1 message that you wrote is not sent yet.").waitFor();
+    await page.getByRole("button", { name: "Stay" }).click();
+    await page.getByRole("button", { name: "Sign out" }).first().click();
+    await page.locator("dialog").getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("link", { name: "I have an account" }).waitFor();
+    const left = await page.evaluate(async () => {
+        const all = await indexedDB.databases();
+        const names = all.map(({ name }) => name ?? "").filter((name) => name !== "veche-session");
+        const kept = Object.keys(localStorage).filter((name) => name !== "loglevel:matrix");
+        return [...names, ...kept, ...Object.keys(sessionStorage)];
+    });
+
+    assert.deepEqual(left, []);
+    assert.ok(fake.heard.some(({ path }) => path === "/v3/logout"));
+});
+
+test("two tabs make one account", async (stage) => {
+    const { page, context, fake } = await begun(stage, undefined, { isSignedIn: false });
+    fake.tell = ({ path }) =>
+        path === "/v3/register"
+            ? answer({ user_id: ME, device_id: "DEVICE", access_token: "token" })
+            : undefined;
+    const other = await context.newPage();
+    for (const one of [page, other]) {
+        await one.goto(`${APP}/#/start`);
+        await one.locator("#username").fill("ann");
+        await one.locator("#password").fill("a passphrase");
+    }
+    for (const one of [page, other]) {
+        await one.getByRole("button", { name: "Continue without an account" }).click();
+        await one
+            .getByText(/being prepared|recovery key|another tab/)
+            .first()
+            .waitFor();
+    }
+    await other.getByText("Veche is open in another tab.").waitFor();
+
+    assert.equal(fake.heard.filter(({ path }) => path === "/v3/register").length, 1);
+});
+
+test("without storage one hears why, and no account is made; where it is full, one goes on", async (stage) => {
+    const { page, fake } = await begun(stage, undefined, { isSignedIn: false });
+    await page.addInitScript(() => {
+        Object.defineProperty(window, "localStorage", {
+            get: () => {
+                throw new DOMException("refused", "SecurityError");
+            },
+        });
+        IDBFactory.prototype.open = () => {
+            throw new DOMException("refused", "SecurityError");
+        };
+    });
+    await page.goto(`${APP}/#/start`);
+    await page.getByText("This browser keeps nothing for this page.").waitFor();
+    assert.ok(!fake.heard.some(({ path }) => path === "/v3/register"));
+
+    const { page: full, fake: second } = await begun(stage);
+    await full.addInitScript(() => {
+        const { put } = IDBObjectStore.prototype;
+        IDBObjectStore.prototype.put = function (...what) {
+            if (["drafts", "outgoing"].includes(this.name))
+                throw new DOMException("full", "QuotaExceededError");
+            return put.apply(this, what);
+        };
+    });
+    await go(full, A);
+    await message(full, "first").waitFor();
+    await full.locator("app-composer textarea").fill("kept while the page is open");
+    await go(full, B);
+    await message(full, "elsewhere").waitFor();
+    await go(full, A);
+    await full.waitForFunction(() => document.querySelector("textarea")?.value.startsWith("kept"));
+    await full.keyboard.press("Enter");
+    await full.getByText("sent", { exact: true }).waitFor({ state: "attached" });
+
+    assert.ok(second.heard.some(({ body }) => body?.body === "kept while the page is open"));
+});
+
+test("two hundred invitations are declined by one press, and one hears if some could not be", async (stage) => {
+    const { page, fake } = await begun(stage, (set) => {
+        for (let at = 0; at < 200; at++) set.invite(`!i${at}:localhost`, `@m${at}:elsewhere.test`);
+    });
+    await go(page, "requests");
+    /** @type {Set<string>} */
+    const left = new Set();
+    const refused = { status: 403, body: { errcode: "M_FORBIDDEN" } };
+    fake.tell = ({ path }) => {
+        if (!path.endsWith("/leave")) return undefined;
+        left.add(path);
+        return path.includes("i5") ? refused : undefined;
+    };
+    await page.getByRole("button", { name: "Decline all 200" }).click();
+    await page.getByText("The invitation can't be declined now.").waitFor();
+
+    await page.locator(".actions button[aria-busy=false]").first().waitFor();
+
+    assert.equal(left.size, 200);
+});
+
+test("media of any size and type is bounded, and no address shows another's picture", async (stage) => {
+    const { page } = await begun(stage);
+    await go(page, A);
+    await message(page, "first").waitFor();
+    const found = await page.evaluate(async () => {
+        const script = /** @type {HTMLScriptElement} */ (
+            document.querySelector("script[type=module]")
+        );
+        const files = script.src.replace(/main\.js$/, "");
+        const media = await import(`${files}client/media.js`);
+        const { account } = await import(`${files}account/account.js`);
+        const { client } = account().opened;
+        let pulled = 0;
+        const part = new Uint8Array(1024 * 1024);
+        window.fetch = async () =>
+            new Response(new ReadableStream({ pull: (out) => (pulled++, out.enqueue(part)) }));
+        const content = { msgtype: "m.image", url: "mxc://localhost/endless" };
+        const endless = await media.pictureAddress(client, content).catch(String);
+        const bytes = new TextEncoder().encode("<svg xmlns='http://www.w3.org/2000/svg'></svg>");
+        window.fetch = async () => new Response(bytes);
+        const svg = await media
+            .pictureAddress(client, { url: "mxc://localhost/svg" })
+            .catch(String);
+        const first = await media.fileAddress(client, { url: "mxc://localhost/x" }, "image/png");
+        const second = await media.fileAddress(client, { url: "mxc://localhost/x" }, "audio/ogg");
+        return { endless, pulled, svg, isSame: first === second };
+    });
+
+    assert.doesNotMatch(found.endless, /^blob:/);
+    assert.ok(found.pulled < 40, `${found.pulled} MiB`);
+    assert.match(found.svg, /no picture/);
+    assert.equal(found.isSame, false);
+});
