@@ -263,7 +263,7 @@ const [isRefused] = await Promise.all([
               () => false,
               () => true,
           )
-        : openKept(),
+        : openKept().then(() => false),
     loadCards(),
 ]);
 if (isRefused) go(hrefOf("start", "sign-in"), { isRefused });

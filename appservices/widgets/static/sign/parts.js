@@ -414,7 +414,7 @@ export function problem(error) {
     return banner(
         "info",
         html`<p>
-                ${t("This device has no key of yours. A key is made once, in a minute; your chat confirms it.")}
+                ${t("This device has no key of yours yet. You make one once; it takes less than a minute.")}
             </p>
             <p>${hours ? wait : nothing} ${t("Your place in the document is kept in this tab.")}</p>
             <p>

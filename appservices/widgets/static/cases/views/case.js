@@ -9,10 +9,8 @@
 import { html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { newKey } from "../../kit/api.js";
-import { banner } from "../../kit/elements.js";
 import { currentLanguage, showDate, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
-import { pagesOrigin } from "../../kit/page.js";
 import { session } from "../../kit/session.js";
 import { signInHref } from "../../kit/shell.js";
 import { answerPrompt, checkAnswers, followCase, sendFile, servicePage } from "../agency.js";
@@ -22,6 +20,7 @@ import "../elements/commands.js";
 import "../elements/document.js";
 import { nothingHappened } from "../elements/history.js";
 import { problem } from "../elements/problem.js";
+import { newChat, sent } from "../elements/notices.js";
 import "../elements/prompt.js";
 import { standing, stepList } from "../elements/steps.js";
 import { safeHref } from "../safe.js";
@@ -238,9 +237,10 @@ class VecheCase extends View {
         const one = this.case;
         if (!one) return html`${this.head()} ${this.error ? this.problem() : this.loading(ROWS)}`;
         return html`<p class="crumb"><a href="/">${icon("back")}${t("Home")}</a></p>
-            ${this.head()} ${this._problem()} ${this._newChat()} ${this._sent(one)}
-            ${this._card(one)} ${this._refusal(one)} ${this._prompts(one)} ${this._files(one)}
-            ${this._documents(one)} ${this._question(one)} ${this._steps(one)} ${this._answers(one)}
+            ${this.head()} ${this._problem()} ${newChat()}
+            ${this.isSent && !one.prompts.length ? sent(one.number) : nothing} ${this._card(one)}
+            ${this._refusal(one)} ${this._prompts(one)} ${this._files(one)} ${this._documents(one)}
+            ${this._question(one)} ${this._steps(one)} ${this._answers(one)}
             <veche-commands
                 .case=${one}
                 @veche-done=${(/** @type {CustomEvent} */ { detail }) => {
@@ -272,32 +272,6 @@ class VecheCase extends View {
             <p class="actions">
                 <a class="button primary" href=${signInHref()}>${t("Sign in")}</a>
             </p>`;
-    }
-
-    _newChat() {
-        // The app takes such an invitation by itself.
-        return history.state?.isChatNew && !pagesOrigin()
-            ? banner(
-                  "info",
-                  html`<p>
-                      ${t(
-                          "A chat with the office was opened in your Matrix client. Please accept the invitation: there you are told of everything that happens.",
-                      )}
-                  </p>`,
-              )
-            : nothing;
-    }
-
-    /** @param {Case} one */
-    _sent({ number, prompts }) {
-        if (!this.isSent || prompts.length) return nothing;
-        return banner(
-            "success",
-            html`<p class="banner-title">${t("The office has your answers")}</p>
-                <p>
-                    ${t("Your number is {number}. You hear from the office in Chats, and see it here.", { number })}
-                </p>`,
-        );
     }
 
     /** @param {Case} one */
