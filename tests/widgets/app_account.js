@@ -1,5 +1,6 @@
 /** Somebody with the app, signed up without its pages: what a test needs that is about another thing. */
 import { APP } from "./control.js";
+import { until } from "./press.js";
 
 /**
  * What the Matrix SDK's requests are answered for a new account, and what it says of its keys.
@@ -78,3 +79,21 @@ export const say = (page, room, text) =>
             (await /** @type {any} */ (window).opened.client.sendTextMessage(id, body)).event_id,
         [room, text],
     );
+
+/**
+ * Waits until the homeserver has the keys of all that this page's app has read: the SDK takes its
+ * time, up to ten seconds.
+ * @param {import("playwright-core").Page} page
+ */
+export async function backedUp(page) {
+    const files = await filesOf(page);
+    const isDone = () =>
+        page.evaluate(async (base) => {
+            const { account } = await import(`${base}app/account/account.js`);
+            const { backedUp: kept, total } = await account()
+                .opened.client.getCrypto()
+                .olmMachine.roomKeyCounts();
+            return total > 0 && kept === total;
+        }, files);
+    await until(isDone, "the keys in the backup");
+}

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { APP, BASE, glance, look, test, until } from "./harness.js";
 import { picture } from "./looks.js";
-import { USUAL } from "./app_account.js";
+import { USUAL, backedUp } from "./app_account.js";
 import { DoorPage } from "./pages/door.js";
 
 const IS_LONG = process.env.VECHE_LONG === "1";
@@ -90,6 +90,7 @@ test("a stranger with the printed address alone gets an encrypted answer of an o
     await glance(page, "app-me");
 
     expect(/rror decrypting event/); // until the keys have come from the backup
+    await backedUp(page);
     await readElsewhere((await open(PHONE)).page, newer.join(" "));
 });
 
