@@ -185,8 +185,7 @@ def token_in_log(
 ) -> ActToken:
     """The token of a receipt that another service of this server hands on.
 
-    A receipt alone proves its place in a chain that anybody could have made up: so the log itself
-    is asked.
+    A receipt alone proves its place in a chain that anybody could have made up, so ask the log.
 
     Args:
         txn: Reads the log.

@@ -123,8 +123,7 @@ def unconfirmed(scene: Conversation[Any], inbound: Inbound) -> Doc | None:
 def why_ignored(scene: Conversation[Any], inbound: Inbound) -> Doc | None:
     """Say why nothing is done of what was said, wherever that is; None if it counts.
 
-    What came in clear into an encrypted room may be by anybody. An edit would take back what has
-    had its effect.
+    What came in clear into an encrypted room may be by anybody. An edit would undo what counted.
     """
     if came_in_clear(scene.txn, inbound):
         return clear_doc(scene.localizer(inbound.sender))

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 
 Cleanup = tuple[str, Callable[["Cursor", int], int], int]
-"""What is tidied up; what does it to rows from before a moment, and says to how many; how long
-they stay."""
+"""What is tidied up; what does it to rows from before a moment, and counts; how long they stay."""
 
 
 @attrs.frozen

@@ -200,8 +200,7 @@ def verify_act_token(
         opening: ``{"salt", "opening"}`` to hand on to the person.
 
     Raises:
-        ActRequiredError: The receipt is malformed, its proof does not hold, or it is for
-            another effect.
+        ActRequiredError: The receipt is malformed, its proof is wrong, or its effect another.
     """
     entry = read_entry(receipt.e)
     c = _commitment_of(receipt, clear_form)

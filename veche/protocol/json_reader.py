@@ -49,8 +49,7 @@ def read_json(
     Args:
         data: UTF-8.
         where: What to call it in an error.
-        nodes_max: Most values and keys. A reader that allows more than ``NODES_MAX`` belongs into a
-            thread.
+        nodes_max: Most values and keys. More than ``NODES_MAX`` are read in a thread.
         any_text: Also what no text may hold: whoever acts on a message of a person looks at it.
 
     Raises:

@@ -32,10 +32,8 @@ class ServiceSpec:
         migrations: Its tables.
         make: Makes it from the ports of the process and its section.
         routes: Makes its part of the public site, where the process has one: resources by the path
-            below the root, such as ``_veche/agency/v1``; the one at the empty path gets what is for
-            no other.
-        check: Says what of its section, or in files that it names, keeps it from starting. It asks
-            nobody.
+            below the root, such as ``_veche/agency/v1``; the empty path gets what no other does.
+        check: Says what of its section, or in files that it names, keeps it from starting.
         look: Says what of its own has to be looked after, and how, from its section and the Unix
             time in seconds: ``veche doctor`` tells it. It reads files, may ask those whom the
             section names, and changes nothing.

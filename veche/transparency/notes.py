@@ -3,8 +3,7 @@
 Source: C2SP, signed-note and tlog-checkpoint: a text, an empty line, and lines of signatures by
 key names. A checkpoint is a note of three lines: the log's origin, how many entries it has, and the
 RFC 6962 root over them. A witness of a log adds a line of another kind, with the time at which it
-saw that head as the newest (tlog-cosignature, Ed25519). Every tool for transparency logs reads all
-of that.
+saw that head as the newest (tlog-cosignature, Ed25519). Every tool for these logs reads all that.
 """
 
 from __future__ import annotations
@@ -210,8 +209,7 @@ def read_verifier_key(text: str) -> VerifierKey:
 def open_note(note: str, keys: Collection[VerifierKey]) -> tuple[str, frozenset[VerifierKey]]:
     """The text of a note, and those of ``keys`` that signed it.
 
-    Signatures of unknown keys are passed over; one signature of a known key that is wrong spoils
-    the note.
+    Signatures of unknown keys are passed over; a wrong signature of a known key spoils the note.
 
     Args:
         note: At most ``NOTE_BYTES_MAX`` bytes of UTF-8.

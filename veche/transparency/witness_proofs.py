@@ -30,8 +30,7 @@ class WitnessedHead(Wire):
 
     Attributes:
         checkpoint: Signed note, by the log and by witnesses.
-        consistency: Proof (RFC 6962) that the newer head begins with it; empty if they are the
-            same.
+        consistency: Proof (RFC 6962) that the newer head begins with it; empty if they are equal.
     """
 
     checkpoint: SignedNote

@@ -221,8 +221,7 @@ class Sessions:
         """Sign in at the lowest level with an OpenID token of the person's homeserver.
 
         Raises:
-            SignInRefusedError: The homeserver does not know it, it is somebody else's, or it was
-                taken before.
+            SignInRefusedError: The homeserver does not know it, it is another's, or was taken.
             UnavailableError: The homeserver cannot be asked.
         """
         if self._openid is None:

@@ -37,8 +37,7 @@ class Guard:
         """Start it.
 
         Args:
-            held: File descriptors that it keeps open until it has ended all: locks of what its
-                children use.
+            held: File descriptors open until it has ended all: locks of what children use.
         """
         self._process = subprocess.Popen(
             [sys.executable, "-m", "veche.cli.processes.guard"],

@@ -118,8 +118,7 @@ def registration(plan: HomeserverPlan, url: str) -> dict[str, Any]:
     """The registration of our application service.
 
     Args:
-        plan: Of the homeserver; the tokens are the files ``as_token`` and ``hs_token`` in its
-            folder.
+        plan: Of the homeserver; its folder has the tokens as ``as_token`` and ``hs_token``.
         url: Where it sends transactions to.
     """
     return registration_document(

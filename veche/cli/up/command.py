@@ -54,8 +54,7 @@ PAGES_PORT: Final = 8090
 """Where the pages are, unless another port is chosen. Links in rooms name it: it has to last."""
 
 APP_PORT: Final = 8091
-"""Where the app is, unless another port is chosen: what a browser keeps of an account is kept for
-this port."""
+"""Where the app is, unless another port is chosen: browsers keep accounts by port."""
 
 READY_TIMEOUT_S: Final = 60.0
 """How long the services may take until they are ready."""

@@ -227,8 +227,7 @@ def prepare_closing(container: bytes, proofs: Proofs | None = None, by: Hash = S
 
     Args:
         container: With a signature.
-        proofs: That were not known before: they go with the last signature or stamp, which the new
-            stamp covers.
+        proofs: That were not known before: they go with what the new stamp covers.
         by: The hash of what is covered, and of the stamp.
 
     Raises:

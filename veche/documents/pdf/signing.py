@@ -111,8 +111,7 @@ class Prepared:
 
     Attributes:
         data: What is appended to the file; zeros are in the hole.
-        digest: Of the file with the revision, without the hole: what is signed, by SHA-256, or
-            stamped.
+        digest: SHA-256 of the file with the revision, without the hole: what is signed or stamped.
         hole: Where the hexadecimal digits begin and end in ``data``.
     """
 

@@ -167,8 +167,7 @@ class SignedData:
         content_type: OID of what is signed.
         content: What it holds; None if it is detached.
         certificates: DER of those that travel with it, in their order.
-        lists: DER of the lists of revoked certificates, and of the answers of responders, that
-            travel with it.
+        lists: DER of the lists of revoked certificates, and of answers of responders with it.
         issuer_and_serial: DER of what names the signer's certificate.
         attributes: The signed attributes as a SET.
         algorithm: DER of the algorithm of ``signature``.

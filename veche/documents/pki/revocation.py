@@ -62,8 +62,7 @@ def archived(encoded: bytes) -> list[bytes]:
     """The proofs in an attribute that programs of others keep them in.
 
     Args:
-        encoded: ``RevocationValues``, or ``RevocationInfoArchival``: they differ in whether answers
-            are whole.
+        encoded: ``RevocationValues`` or ``RevocationInfoArchival``: basic answers, or whole ones.
 
     Raises:
         DerError: It is neither.

@@ -18,8 +18,7 @@ _PERMALINK: Final = "https://matrix.to/#/"
 def name_of(person: UserId, chosen: str, characters_max: int = NAME_CHARACTERS_MAX) -> str:
     """The name of a person: the one they chose if it can be shown, else that of their account.
 
-    A chosen one with an at sign would pass for the address of somebody else, which stands beside
-    it.
+    A chosen one with an at sign would pass for the address of somebody else beside it.
 
     Args:
         person: Whose.

@@ -47,8 +47,7 @@ UNREACHABLE_MS: Final = 60_000
 UNREACHABLE_MAX: Final = 50_000
 FIRST_PAUSES_S: Final = (1.0, 3.0, 9.0)
 """Pauses between attempts to ask for a person of whom nothing is known, not even that they have no
-device: what is said before cannot be read by them, ever. Servers that have just met often fail
-once."""
+device: they never read what is said before. Servers that have just met often fail once."""
 WAITED_MAX: Final = 50_000
 ANSWERS_MAX: Final = 50_000
 VISIBILITY_CHARACTERS_MAX: Final = 32

@@ -43,8 +43,7 @@ class Cursor(_Cursor):
         tokens: Commitments of acts that this transaction made and did not spend yet.
         vault: Seals what is said by such an act; of the log that committed it.
         said: What bots say in it, where whoever runs it hands that on; None where nobody does.
-        is_again: The transaction was begun before and could not be done: what was taken for granted
-            may be why.
+        is_again: It was begun before and failed, perhaps by what was taken for granted.
     """
 
     _waiting: list[bytes | Callable[[], bytes]] | None = None

@@ -63,8 +63,7 @@ class RoomPlan:
         initial_state: Further state events, each ``{"type", "state_key", "content"}``.
         power_levels: Overrides of ``m.room.power_levels``.
         public_alias: For a room that anybody may join and read, also what was said before: the
-            localpart of its address, in our namespace; nobody but the bot speaks there. None: a
-            private one.
+            localpart of its address, in our namespace; only the bot speaks there. None: private.
     """
 
     initial_state: Sequence[Mapping[str, Any]] = ()

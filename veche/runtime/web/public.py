@@ -62,8 +62,7 @@ class PageLinks:
         """Keep the origin.
 
         Args:
-            public_url: As people reach the public site, such as ``https://veche.example.org``:
-                without a path.
+            public_url: As people reach the site, ``https://veche.example.org``, without a path.
         """
         self._url = public_url.rstrip("/")
 

@@ -304,8 +304,7 @@ def settle(
         claim: The room.
         end: How far it got.
         bots: Of this process.
-        taken: Rooms that others of this process have, for which bot; they look themselves when they
-            are done.
+        taken: Rooms that others of this process have, for which bot; those look when they are done.
     """
     row = txn.last(
         "SELECT due_at_ms, outbox_mark FROM runtime.inbox_end(%s, %s, %s, %s::bigint[],"

@@ -36,8 +36,7 @@ class IdentityView:
     Attributes:
         master_key: As last asked, or None.
         master_pinned: The first that the person used with us, or None.
-        are_devices_pinned: The person dealt with us without an identity: the devices of then are
-            what is pinned.
+        are_devices_pinned: The person dealt with us without an identity: their devices are pinned.
     """
 
     master_key: str | None
