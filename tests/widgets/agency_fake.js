@@ -361,7 +361,13 @@ export class AgencyFake {
 
     /** @param {Record<string, unknown>} values */
     _keep(values) {
-        this.case = { ...this.case, draft: values };
+        // Files are not typed: those that were sent stay.
+        const isFile = (/** @type {string} */ name) =>
+            this.case.form?.fields.some(
+                (/** @type {any} */ one) => one.id === name && one.by_page === false,
+            );
+        const kept = Object.entries(this.case.draft).filter(([name]) => isFile(name));
+        this.case = { ...this.case, draft: { ...values, ...Object.fromEntries(kept) } };
         this.change();
         return { errors: [] };
     }

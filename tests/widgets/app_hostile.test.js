@@ -1,7 +1,7 @@
 // stage: app
 import assert from "node:assert/strict";
 import { APP, test } from "./harness.js";
-import { BOT, FRIEND, ME, MatrixFake, answer } from "./matrix_fake.js";
+import { BOT, FRIEND, ME, MatrixFake, answer, identityOfMine } from "./matrix_fake.js";
 
 /** @typedef {import("./harness.js").Stage} Stage */
 /** @typedef {import("playwright-core").Page} Page */
@@ -184,9 +184,11 @@ async function signedOut(page, fake, isSoft) {
     await message(page, "first").waitFor();
     await page.locator("app-composer textarea").fill("half a thought");
     await go(page, B);
+    fake.identity = identityOfMine();
     const body = { errcode: "M_UNKNOWN_TOKEN", error: "gone", soft_logout: isSoft };
-    fake.tell = ({ path }) => {
+    fake.tell = ({ path, method }) => {
         if (path !== "/v3/login") return { status: 401, body };
+        if (method === "GET") return undefined;
         fake.tell = () => undefined;
         const device_id = isSoft ? "DEVICE" : "OTHER";
         return answer({ user_id: ME, device_id, access_token: "another" });
@@ -197,7 +199,9 @@ async function signedOut(page, fake, isSoft) {
     await page.getByRole("link", { name: "Sign in" }).first().click();
     await page.locator("#username").fill("ann");
     await page.locator("#password").fill("a passphrase");
-    const login = page.waitForRequest(/v3.login$/);
+    const login = page.waitForRequest(
+        (one) => /v3.login$/.test(one.url()) && one.method() === "POST",
+    );
     await page.locator("form.start-form button[type=submit]").first().click();
     const { device_id } = (await login).postDataJSON();
     await page.getByText("Confirm this device").waitFor();
@@ -257,7 +261,7 @@ test("two tabs make one account", async (stage) => {
         await one.locator("#password").fill("a passphrase");
     }
     for (const one of [page, other]) {
-        await one.getByRole("button", { name: "Continue without an account" }).click();
+        await one.getByRole("button", { name: "Create my account" }).click();
         await one
             .getByText(/being prepared|recovery key|another tab/)
             .first()

@@ -1,7 +1,7 @@
 // stage: pages
 import assert from "node:assert/strict";
 import { showWidget } from "./client.js";
-import { BASE, glance, look, test } from "./harness.js";
+import { BASE, look, test } from "./harness.js";
 import { card, prompt } from "./room.js";
 
 const PAGES = [
@@ -154,7 +154,7 @@ test("a button without a name and pale words are found by the looks of the tests
     await page.evaluate(() => {
         document.querySelector("main")?.append(document.createElement("button"));
     });
-    await assert.rejects(() => glance(page, "kit-nameless"), /button-name/);
+    await assert.rejects(() => look(page, "kit-nameless"), /button-name/);
     await page.evaluate(() => {
         const pale = document.createElement("p");
         pale.textContent = "pale words";

@@ -6,6 +6,7 @@
  * @typedef {{status: number, body?: unknown}} Answer status 0: the connection is lost
  * @typedef {(call: {path: string, body: any, method: string}) => Answer | undefined | Promise<Answer | undefined>} Teller
  */
+import { generateKeyPairSync, sign } from "node:crypto";
 import { APP } from "./harness.js";
 
 const HOMESERVER = "https://homeserver.test";
@@ -25,10 +26,32 @@ const SITE = {
     has_push: false,
 };
 
+const unpadded = (/** @type {Buffer} */ bytes) => bytes.toString("base64").replace(/=+$/, "");
+
+/** A cross-signing identity that another device of mine made, as `/keys/query` tells it. */
+export function identityOfMine() {
+    const pairs = ["master", "self_signing", "user_signing"].map((usage) => {
+        const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+        const id = unpadded(publicKey.export({ format: "der", type: "spki" }).subarray(-32));
+        return { usage, privateKey, id, name: `ed25519:${id}` };
+    });
+    const [master] = pairs;
+    const keys = pairs.map(({ usage, id, name }) => {
+        const key = { keys: { [name]: id }, usage: [usage], user_id: ME }; // canonical as it stands
+        if (!master || usage === "master") return [`${usage}_keys`, { [ME]: key }];
+        const signature = unpadded(sign(null, Buffer.from(JSON.stringify(key)), master.privateKey));
+        const signatures = { [ME]: { [master.name]: signature } };
+        return [`${usage}_keys`, { [ME]: { ...key, signatures } }];
+    });
+    return Object.fromEntries(keys);
+}
+
 export class MatrixFake {
     constructor() {
         /** What was asked, oldest first. @type {{path: string, body: any, method: string}[]} */
         this.heard = [];
+        /** My identity, as `identityOfMine` makes one; nothing: I have none. */
+        this.identity = {};
         /** Answers before the usual ones, if it answers. @type {Teller} */
         this.tell = () => undefined;
         this._id = 0;
@@ -76,8 +99,9 @@ export class MatrixFake {
         if (path === "/versions") return answer({ versions: ["v1.11"] });
         if (path === "/v3/keys/upload")
             return answer({ one_time_key_counts: { signed_curve25519: 50 } });
-        if (path === "/v3/keys/query") return answer({ device_keys: {} });
+        if (path === "/v3/keys/query") return answer({ device_keys: {}, ...this.identity });
         if (path === "/v3/keys/claim") return answer({ one_time_keys: {} });
+        if (path === "/v3/login") return answer({ flows: [{ type: "m.login.password" }] });
         if (path === "/v3/pushrules/") return answer({ global: {} });
         if (path.includes("/send/") || path.includes("/redact/"))
             return answer({ event_id: `$sent${(this._id += 1)}` });

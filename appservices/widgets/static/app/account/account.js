@@ -21,10 +21,7 @@ const listeners = new Set();
 /** @returns {Account} */
 export const account = () => current;
 
-/**
- * @param {() => void} changed
- * @returns {() => void} stops it
- */
+/** @param {() => void} changed @returns {() => void} stops it */
 export function whenAccountChanges(changed) {
     listeners.add(changed);
     return () => listeners.delete(changed);
@@ -63,10 +60,7 @@ export async function openKept() {
     }
 }
 
-/**
- * @param {string} baseUrl
- * @param {{username: string, password: string, token?: string}} wanted
- */
+/** @param {string} baseUrl @param {{username: string, password: string, token?: string}} wanted */
 export async function makeAccount(baseUrl, wanted) {
     if (!(await openKept())) return;
     const { signUp } = await import("./signing_up.js");

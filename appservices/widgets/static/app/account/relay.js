@@ -1,6 +1,4 @@
-/**
- * What tabs of the app ask one another: one of them runs the keys, and reads the chats for all.
- */
+/** What tabs of the app ask one another: one of them runs the keys, and reads the chats for all. */
 
 const CHANNEL = "veche-app";
 const WAIT_MS_MAX = 30_000;

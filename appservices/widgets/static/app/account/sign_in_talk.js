@@ -28,11 +28,7 @@ export function keepOwn(id) {
     }
 }
 
-/**
- * @param {string} sender
- * @param {Record<string, any>} content
- * @returns {boolean}
- */
+/** @param {string} sender @param {Record<string, any>} content @returns {boolean} */
 export function isSignInTalk(sender, content) {
     const said = content[SIGN_IN];
     if (!said || !(isOurBot(sender) || sender === account().session?.userId)) return false;

@@ -172,11 +172,7 @@ function lastMessage(room) {
     return undefined;
 }
 
-/**
- * @param {Room} room
- * @param {string | undefined} partner
- * @returns {Entry["kind"]}
- */
+/** @param {Room} room @param {string | undefined} partner @returns {Entry["kind"]} */
 function kindOf(room, partner) {
     const isInvite = room.getMyMembership() === "invite";
     const isOfTwo = room.getInvitedAndJoinedMemberCount() === 2;

@@ -115,10 +115,7 @@ export class Timeline {
         this._events = undefined;
     }
 
-    /**
-     * @param {() => void} changed called at most once a frame
-     * @returns {() => void} stops it
-     */
+    /** @param {() => void} changed called at most once a frame @returns {() => void} stops it */
     watch(changed) {
         this._events = undefined;
         let frame = 0;
@@ -288,11 +285,7 @@ function isSameMember(event) {
     return before.membership === now.membership && before.displayname === now.displayname;
 }
 
-/**
- * @param {MatrixEvent} event
- * @param {boolean} isUnreadable
- * @returns {Message["kind"]}
- */
+/** @param {MatrixEvent} event @param {boolean} isUnreadable @returns {Message["kind"]} */
 function kindOf(event, isUnreadable) {
     if (event.isRedacted()) return "removed";
     if (isUnreadable) return "unreadable";

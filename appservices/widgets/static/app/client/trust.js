@@ -68,11 +68,7 @@ export async function areConfirmed(client, room) {
     return (await Promise.all(found)).every((one) => one?.known);
 }
 
-/**
- * Accepts the new identity of somebody.
- * @param {MatrixClient} client
- * @param {string} userId
- */
+/** Accepts the new identity of somebody. @param {MatrixClient} client @param {string} userId */
 export async function acceptIdentity(client, userId) {
     const crypto = client.getCrypto();
     const status = await crypto?.getUserVerificationStatus(userId);
@@ -86,11 +82,7 @@ export async function isPersonVerified(client, userId) {
     return Boolean(status?.isCrossSigningVerified());
 }
 
-/**
- * @param {MatrixClient} client
- * @param {() => void} changed
- * @returns {() => void} stops it
- */
+/** @param {MatrixClient} client @param {() => void} changed @returns {() => void} stops it */
 export function whenTrustChanges(client, changed) {
     const listener = () => changed();
     client.on(CryptoEvent.UserTrustStatusChanged, listener);

@@ -36,10 +36,7 @@ export function showWhen(at_ms, now_ms) {
 /** Whether two messages are of one day. @param {number} a @param {number} b */
 export const isSameDay = (a, b) => startOfDay(a) === startOfDay(b);
 
-/**
- * @param {Record<string, any>} content
- * @returns {string} in one line
- */
+/** @param {Record<string, any>} content @returns {string} in one line */
 export function lineOf(content) {
     const body = (content.body ?? "").replace(/^(?:>.*\n)+\n/, "");
     switch (content.msgtype) {
@@ -67,9 +64,7 @@ export function previewOf(event) {
     return lineOf(event.getContent());
 }
 
-/**
- * What happened to the room. @param {Message} message @returns {string}
- */
+/** What happened to the room. @param {Message} message @returns {string} */
 export function noteWords({ event, name }) {
     const content = event.getContent();
     switch (event.getType()) {
