@@ -1,7 +1,7 @@
 // stage: up
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { APP, assertAccessible, glance, test } from "./harness.js";
+import { APP, assertAccessible, glance, test, until } from "./harness.js";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("./harness.js").Opened} Opened */
@@ -123,6 +123,13 @@ async function unconfirmed({ page }, id) {
     return page;
 }
 
+/** Whether the app of one has heard of two devices of another. @param {Member} one @param {Member} other */
+const knowsBoth = (one, other) =>
+    one.page.evaluate(async (id) => {
+        const crypto = /** @type {any} */ (window).app.client.getCrypto();
+        return (await crypto.getUserDeviceInfo([id])).get(id)?.size === 2;
+    }, other.id);
+
 /**
  * Somebody who invites, and sends what no client would.
  * @param {Opened} opened
@@ -205,6 +212,7 @@ test("two strangers meet, write, answer, correct and send a photo, and nothing t
     const other = await unconfirmed(await open(), ben.id);
     await go(other, room);
     await go(ann.page, room);
+    await until(() => knowsBoth(ann, ben), "the other device of Ben");
     await say(ann.page, "for confirmed devices");
     await message(ben.page, "for confirmed devices").waitFor();
     await other.getByText("The sender did not share this message with this device.").waitFor();
