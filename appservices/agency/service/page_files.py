@@ -47,7 +47,7 @@ _TOO_LARGE: Final = 413
 
 
 class FileQuery(Wire):
-    """What a file of a case is, and which question it answers.
+    """Describe a file of a case, and the question that it answers.
 
     Attributes:
         field: Id of the question of the form; empty: it is for the office.

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -15,6 +15,9 @@ from tests.integration.appservices.signing.site import ALICE, CAROL, DAY_MS, PDF
 from tests.support.calls import Answer, request
 from tests.support.keys import unpadded_base64
 from tests.support.sign_page import API, FreshKey, SignPage
+
+if TYPE_CHECKING:
+    from veche.runtime.database import Cursor
 
 WHO = '"Bob Brown" by hand'
 NAME = [[100, 200, 200, 60, 300, 220, 420, 80], [500, 150, 620, 150]]
@@ -133,3 +136,20 @@ class HandSite(ChatSite):
         assert issued.status == 200, issued
         view = page.view()
         return page.revision(view, page.document(view), key, issued.body)
+
+    def expire(self) -> None:
+        """Let the time for the witness's signature be over."""
+
+        def work(txn: Cursor) -> None:
+            scene = self.scene_of(txn)
+            session = scene.session(self.session().id)
+            assert session is not None
+            members = tuple(
+                one
+                if one.written is None
+                else attrs.evolve(one, written=attrs.evolve(one.written, until_ms=scene.now_ms))
+                for one in session.members
+            )
+            scene.save(attrs.evolve(session, members=members))
+
+        self.run_now(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ _IMPOSSIBLE: Final = (AssertionError, IndexError, KeyError, TypeError, Attribute
 """What a page or a person of a test raises who cannot do a step now."""
 
 
-class Story:
+class Story(ABC):
     """What one site goes through; a method whose name begins with ``do_`` is a step.
 
     Attributes:
@@ -49,14 +50,14 @@ class Story:
             self.told.append(f"{name}: {getattr(found, 'status', found)}")
             await self.check(name, found, before)
 
+    @abstractmethod
     def apt(self) -> str:
         """What would be next if nothing came between."""
-        raise NotImplementedError
 
+    @abstractmethod
     def states(self) -> dict[str, str]:
         """Where each of the parties stands."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def check(self, name: str, found: Any, before: dict[str, str]) -> None:
         """Fail if what came of a step must not be."""
-        raise NotImplementedError

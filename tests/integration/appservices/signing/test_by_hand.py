@@ -24,7 +24,6 @@ from veche.documents.signatures.words import words_of
 
 if TYPE_CHECKING:
     from appservices.signing.core.evidence.record import Evidence
-    from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres
 CLAUSE = EvidenceClause(id="c1", title="Pets", kind="optional", page=1, answers={"p1": "accepted"})
@@ -221,7 +220,7 @@ class HandTests(HandSite):
         assert refused.body["errcode"] == "ORG.VECHE.NOT_YOUR_TURN"
 
         await self.written()
-        self._expire()
+        self.expire()
         late = await self.away(self.witness().sign, self.keys[CAROL])
         assert late.body["errcode"] == "ORG.VECHE.NOT_WRITTEN"
         await self.fire(OVER_JOB)
@@ -234,23 +233,6 @@ class HandTests(HandSite):
         signed = await self.away(self.witness().sign, self.keys[CAROL])
         assert signed.status == 200, signed
         assert self.states() == {"Bob Brown": "signed", "Carol Clark": "signed"}
-
-    def _expire(self) -> None:
-        """Let the time for the witness's signature be over."""
-
-        def work(txn: Cursor) -> None:
-            scene = self.scene_of(txn)
-            session = scene.session(self.session().id)
-            assert session is not None
-            members = tuple(
-                one
-                if one.written is None
-                else attrs.evolve(one, written=attrs.evolve(one.written, until_ms=scene.now_ms))
-                for one in session.members
-            )
-            scene.save(attrs.evolve(session, members=members))
-
-        self.run_now(work)
 
     async def test_an_approval_of_what_was_withdrawn_is_none_of_what_was_written_later(
         self,

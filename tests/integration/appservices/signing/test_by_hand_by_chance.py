@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import pytest
 
 from appservices.signing.core.meeting import TABLET_MS
@@ -21,7 +20,6 @@ from veche.access.approvals import store
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from veche.runtime.database import Cursor
 
 pytestmark = pytest.mark.postgres
 
@@ -158,23 +156,6 @@ class HandStory(Story):
 
 class ChanceTests(HandSite):
     """Stories by chance."""
-
-    def expire(self) -> None:
-        """Let the time for the witness's signature be over."""
-
-        def work(txn: Cursor) -> None:
-            scene = self.scene_of(txn)
-            session = scene.session(self.session().id)
-            assert session is not None
-            members = tuple(
-                one
-                if one.written is None
-                else attrs.evolve(one, written=attrs.evolve(one.written, until_ms=scene.now_ms))
-                for one in session.members
-            )
-            scene.save(attrs.evolve(session, members=members))
-
-        self.run_now(work)
 
 
 def _story(seed: int) -> Callable[[ChanceTests], Awaitable[None]]:
