@@ -17,7 +17,7 @@ import { followWallet } from "../../wallet/api.js";
 import { paymentRow } from "../../wallet/parts.js";
 import { paymentHref } from "../../wallet/route.js";
 import { account } from "../account/account.js";
-import { setCount } from "../counts.js";
+import { setCount, watchNew } from "../counts.js";
 import { papers, paperRow, watchPapers } from "../elements/papers.js";
 import { hrefOf } from "../route.js";
 
@@ -29,6 +29,7 @@ export class AppHome extends View {
         ...View.properties,
         cases: { state: true },
         wallet: { state: true },
+        news: { state: true },
     });
 
     constructor() {
@@ -37,6 +38,8 @@ export class AppHome extends View {
         this.cases = undefined;
         /** @type {Wallet | undefined} */
         this.wallet = undefined;
+        /** @type {import("../client/rooms.js").Entry[]} */
+        this.news = [];
         /** @type {(() => void)[]} */
         this._stops = [];
     }
@@ -51,6 +54,7 @@ export class AppHome extends View {
         this._stops = [
             followCases((state) => (this.cases = state.cases), failed),
             watchPapers(() => this.requestUpdate()),
+            watchNew((chats) => (this.news = chats.slice(0, NEWS_MAX))),
         ];
         if (meta("veche-wallet"))
             this._stops.push(
@@ -172,24 +176,17 @@ export class AppHome extends View {
     }
 
     _news() {
-        const { opened } = account();
-        const rooms = (opened?.client.getRooms() ?? [])
-            .filter(
-                (room) =>
-                    room.getMyMembership() === "join" && room.getUnreadNotificationCount() > 0,
-            )
-            .slice(0, NEWS_MAX);
         return section(
             "news",
             t("New in your chats"),
-            rooms.map(
-                (room) =>
+            this.news.map(
+                ({ id, name, unread }) =>
                     html`<li>
-                        <a class="row" href=${hrefOf("chats", room.roomId)}>
+                        <a class="row" href=${hrefOf("chats", id)}>
                             <span class="row-main">
-                                <span class="row-title"><bdi>${room.name}</bdi></span>
+                                <span class="row-title"><bdi>${name}</bdi></span>
                                 <span class="row-meta"
-                                    >${plural("{count} new message", "{count} new messages", room.getUnreadNotificationCount())}</span
+                                    >${plural("{count} new message", "{count} new messages", unread)}</span
                                 >
                             </span>
                             ${icon("next")}
