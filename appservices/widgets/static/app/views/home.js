@@ -24,6 +24,9 @@ import { hrefOf } from "../route.js";
 const ROWS = 3;
 const NEWS_MAX = 4;
 
+/** Ends what follows: not before Home is there again, as its badge stands beside every place. @type {(() => void)[]} */
+let ends = [];
+
 export class AppHome extends View {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({
         ...View.properties,
@@ -40,8 +43,6 @@ export class AppHome extends View {
         this.wallet = undefined;
         /** @type {import("../client/rooms.js").Entry[]} */
         this.news = [];
-        /** @type {(() => void)[]} */
-        this._stops = [];
     }
 
     get heading() {
@@ -51,23 +52,19 @@ export class AppHome extends View {
     start() {
         if (!session()) return;
         const failed = (/** @type {Error} */ error) => this.fail(error);
-        this._stops = [
+        for (const end of ends) end();
+        ends = [
             followCases((state) => (this.cases = state.cases), failed),
             watchPapers(() => this.requestUpdate()),
             watchNew((chats) => (this.news = chats.slice(0, NEWS_MAX))),
         ];
         if (meta("veche-wallet"))
-            this._stops.push(
+            ends.push(
                 followWallet(
                     (wallet) => (this.wallet = wallet),
                     () => {},
                 ),
             );
-    }
-
-    stop() {
-        for (const stop of this._stops) stop();
-        this._stops = [];
     }
 
     updated() {
