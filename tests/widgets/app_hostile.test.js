@@ -122,11 +122,12 @@ test("who looks like an office is none, and what a homeserver writes in clear is
     const { page, fake } = await begun(stage, (set) => {
         const named = set.state("m.room.name", { name: "Vital Records Office" });
         const left = { state_key: BOT, content: { membership: "leave" } };
+        const creation = set.state("m.room.create", {}, { sender: "@mallory:localhost" });
         set.room(C, {
-            state: [named, set.member(BOT, left)],
-            people: ["@mallory:localhost"],
+            state: [creation, named, set.member(BOT, left)],
+            people: [BOT, "@mallory:localhost"], // in the order in which they came
             timeline: [set.text("hello", { sender: "@mallory:localhost" })],
-            more: { heroes: [] },
+            more: { heroes: [], joined_count: 2 },
         });
         const made = set.state("m.room.create", { room_version: "11" }, { sender: BOT });
         set.invite("!d:localhost", "@mallory:elsewhere.test", [made, named]);
@@ -151,6 +152,9 @@ test("who looks like an office is none, and what a homeserver writes in clear is
     await go(page, C);
     await message(page, "hello").waitFor();
     assert.equal(await page.getByText("Official account").count(), 1);
+    await go(page, "requests");
+    await page.locator(".pane .chat-row").waitFor();
+    assert.equal(await page.locator(".pane .official").count(), 0, "by who sends it");
     await go(page, "!d:localhost");
     await page.getByText("Only accept if you know them.").waitFor();
 

@@ -127,7 +127,7 @@ test("a page says how long a new key waits here, and one person has one colour",
             render(what, box);
             return box;
         };
-        const said = [0, 1, 30].map((one) => drawn(problem(new NoKeyError(one * 3_600_000))));
+        const said = [0, 1, 1800].map((one) => drawn(problem(new NoKeyError(one * 60_000))));
         const names = ["Alice", "Alice Adams", ""];
         const alice = names.map((name) => drawn(mark({ address: "@alice:a.test", name })));
         return {
@@ -138,11 +138,75 @@ test("a page says how long a new key waits here, and one person has one colour",
         };
     });
     const [none, one, many] = found.said;
-    assert.doesNotMatch(none ?? "x hour", /hour/);
-    assert.match(one ?? "", /after 1 hour:/);
+    assert.doesNotMatch(none ?? "A new key", /A new key/);
+    assert.match(one ?? "", /after 1 minute:/);
     assert.match(many ?? "", /after 30 hours:/);
     assert.equal(found.turned, "\u2068שרה 5\u2069, Anna, evilabc.");
     assert.deepEqual([...new Set(found.colours)], [`mark ${found.colour}`]);
+});
+
+/** @param {Record<string, unknown>} more @returns {object} what the signing bot asks */
+const asked = (more) => ({
+    "org.veche.sign_request": { title: "Lease", from_name: "Town", ...more },
+});
+
+test("a document that an office had signed stands once, and says for whom it waits", async ({
+    open,
+    expect,
+}) => {
+    expect(/404/); // this stage has no services to ask
+    const { page } = await open();
+    await page.goto(`${BASE}/sign`);
+    const signing = [
+        asked({ id: "s1", state: "completed" }),
+        { "org.veche.sign_result": { session: "s1", final_sha256: "F" } },
+        asked({ id: "s2", state: "open", prompt: {}, page: "/sign#2" }),
+        asked({ id: "s3", state: "open" }),
+        asked({ id: "s4", state: "completed" }),
+        { "org.veche.sign_result": { session: "s4", final_sha256: "G" } },
+    ];
+    const office = [{ "org.veche.document": { id: "c", sha256: "F", title: "T" } }];
+    const found = await page.evaluate(
+        async (said) => {
+            const script = /** @type {HTMLScriptElement} */ (
+                document.querySelector("script[type=module]")
+            );
+            const files = script.src.replace(/sign\/main\.js$/, "");
+            const { papers } = await import(`${files}app/elements/papers.js`);
+            const rooms = said.map(([name, all]) => {
+                const events = all.map((content, at) => ({
+                    getSender: () => "@veche_signing:localhost",
+                    isEncrypted: () => true,
+                    shouldAttemptDecryption: () => false,
+                    replacingEvent: () => null,
+                    getContent: () => content,
+                    getTs: () => at,
+                    getId: () => `$${name}${at}`,
+                }));
+                const getLiveTimeline = () => ({ getEvents: () => events });
+                return { roomId: `!${name}`, name, getLiveTimeline };
+            });
+            return [rooms, rooms.toReversed()].map((all) =>
+                papers({ getRooms: () => all })
+                    .map((/** @type {any} */ { href, from, isWaiting, isOpen }) =>
+                        [decodeURIComponent(href), from, isWaiting, isOpen].join(" "),
+                    )
+                    .toSorted(),
+            );
+        },
+        /** @type {[string, object[]][]} */ ([
+            ["signing", signing],
+            ["office", office],
+        ]),
+    );
+    const wanted = [
+        "#/chats/!office/at/$office0 office false false",
+        "#/chats/!signing/at/$signing3 Town false true",
+        "#/chats/!signing/at/$signing5 Town false false",
+        "/sign#2 Town true true",
+    ];
+
+    assert.deepEqual(found, [wanted, wanted]);
 });
 
 test("a button without a name and pale words are found by the looks of the tests", async ({

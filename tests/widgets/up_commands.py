@@ -13,7 +13,7 @@ import attrs
 from appservices.agency import demo as office_demo
 from appservices.payments import demo as payments_demo
 from appservices.widgets.core.documents import PATHS
-from tests.stories.office import Applicant, Room, Way
+from tests.stories.office import Applicant, Desk, Room, Way
 from tests.support.calls import request
 from tests.support.people import PASSWORD, Person, why_not_rust
 from tests.support.single_sign_on import PROVIDER, homeserver_elsewhere
@@ -45,6 +45,7 @@ class Newcomer:
     partners: dict[str, Person] = attrs.field(factory=dict)
     stack: ExitStack = attrs.field(factory=ExitStack)
     elsewhere: str = ""
+    _desk: Desk | None = None
 
     @property
     def pages_url(self) -> str:
@@ -73,6 +74,13 @@ class Newcomer:
             person.wait_for(payments.room, lambda one: one.sender == payments_demo.PAYMENTS_BOT)
             self._visitors[name], self._payments[name] = applicant, payments
         return self._visitors[name]
+
+    @property
+    def desk(self) -> Desk:
+        """The desk of the office, with Carol at it."""
+        if self._desk is None:
+            self._desk = Desk(self.visitor("carol").person)
+        return self._desk
 
     def payments(self, name: str) -> Room:
         """The chat with the bank of one of the people."""
@@ -120,6 +128,11 @@ def paths(stand: Any, **arguments: Any) -> Any:  # noqa: ARG001 -- of the protoc
 def told_by_bank(stand: Any, **arguments: Any) -> Any:
     """The next message of the bank to a ``person`` with a ``text``: ``{body}``."""
     return {"body": _told_by_bank(stand, arguments["person"], arguments["text"]).body}
+
+
+def clerk(stand: Newcomer, **arguments: Any) -> Any:  # noqa: ARG001 -- of the protocol
+    """Carol comes to her desk: her device reads what is written there from now on."""
+    assert stand.desk
 
 
 def code(stand: Any, **arguments: Any) -> Any:
@@ -201,6 +214,7 @@ def elsewhere(stand: Newcomer, **arguments: Any) -> Any:  # noqa: ARG001 -- of t
 UP_COMMANDS: Final[dict[str, Command]] = {
     "paths": paths,
     "told_by_bank": told_by_bank,
+    "clerk": clerk,
     "code": code,
     "partner": partner,
     "device": device,
@@ -209,5 +223,5 @@ UP_COMMANDS: Final[dict[str, Command]] = {
     "say": say,
     "reads": reads,
     "verification": verification,
-    **{name: commands.COMMANDS[name] for name in ("sign_in", "follow_case")},
+    **{name: commands.COMMANDS[name] for name in ("sign_in", "follow_case", "desk")},
 }

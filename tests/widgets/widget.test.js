@@ -459,16 +459,16 @@ test("what a key approves opens in a tab, never in the frame", async ({ open, ex
         person: ALICE,
         shown: { to: "Town" },
     };
-    const widget = await showWidget(opened, {
-        timeline: [
-            prompt({
-                choices: [
-                    { id: "yes", label: "Approve", approve },
-                    { id: "decline", label: "No" },
-                ],
-            }),
+    const asked = prompt({
+        choices: [
+            { id: "yes", label: "Approve", approve },
+            { id: "decline", label: "No" },
         ],
     });
+    asked.content.body = `Tell the town?\n\nWith your key\nhttp://localhost/approve#${approve.nonce}`;
+    const widget = await showWidget(opened, { timeline: [asked] });
+    await widget.frame.getByText("Tell the town?").waitFor();
+    assert.equal(await widget.frame.getByText("With your key").count(), 0, "the button says it");
     const [tab] = await Promise.all([
         opened.context.waitForEvent("page"),
         widget.frame.getByRole("button", { name: "Approve" }).click(),

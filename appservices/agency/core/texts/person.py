@@ -37,9 +37,9 @@ _NEXT: Final = {
     State.DECIDED_YES: N_("The office makes your document and sends it here."),
     State.SERVED: N_("Nothing more is needed."),
     State.APPEALED: N_("The appeal is decided."),
-    State.WITHDRAWN: N_("Nothing. You can start again from the menu."),
-    State.EXPIRED: N_("Nothing. You can start again from the menu."),
-    State.CLOSED: N_("Nothing. You can start again from the menu."),
+    State.WITHDRAWN: N_("Nothing more. You can start again at any time."),
+    State.EXPIRED: N_("Nothing more. You can start again at any time."),
+    State.CLOSED: N_("Nothing more. You can start again at any time."),
 }
 
 

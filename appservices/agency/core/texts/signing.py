@@ -85,5 +85,5 @@ def not_signed_doc(definition: ServiceDefinition, context: Context, *, is_late: 
         if is_late
         else localizer.text("Somebody did not sign it, so the case has ended without it.")
     )
-    again = localizer.text("You can start again from the menu.")
+    again = localizer.text("You can start again at any time.")
     return (Paragraph(Bold(title), ": ", words, " ", again),)

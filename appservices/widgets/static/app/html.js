@@ -3,7 +3,7 @@
  * (client-server API, "m.room.message msgtypes"), and nothing besides.
  */
 import createPurify from "dompurify";
-import { hrefOf } from "./route.js";
+import { decoded, hrefOf } from "./route.js";
 
 const TAGS =
     "del h1 h2 h3 h4 h5 h6 blockquote p a ul ol sup sub li b i u strong em s code hr br div table " +
@@ -78,20 +78,11 @@ export function readable(source, media) {
 function useLink(link) {
     const person = PERSON.exec(link.getAttribute("href") ?? "")?.[1];
     if (person) {
-        link.href = hrefOf("chats", "with", unescaped(person));
+        link.href = hrefOf("chats", "with", decoded(person));
         link.className = "person-link";
         return;
     }
     Object.assign(link, { target: "_blank", rel: "noopener noreferrer" });
-}
-
-/** @param {string} part */
-function unescaped(part) {
-    try {
-        return decodeURIComponent(part);
-    } catch {
-        return part;
-    }
 }
 
 /** Hides a spoiler until it is pressed. @param {Element} spoiler */

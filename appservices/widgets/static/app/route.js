@@ -24,8 +24,8 @@ export function hrefOf(place, ...parts) {
     return `#/${[place, ...parts].map(encodeURIComponent).join("/")}`;
 }
 
-/** @param {string} part */
-function decoded(part) {
+/** @param {string} part of an address @returns {string} as it came if it cannot be decoded */
+export function decoded(part) {
     try {
         return decodeURIComponent(part);
     } catch {

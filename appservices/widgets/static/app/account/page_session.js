@@ -170,18 +170,11 @@ async function bots() {
 }
 
 /** @param {MatrixClient} client @param {string} roomId @param {string} bot */
-function joined(client, roomId, bot) {
+async function joined(client, roomId, bot) {
+    const { until } = await import("../client/open.js");
     const isThere = () => client.getRoom(roomId)?.getMember(bot)?.membership === "join";
-    return new Promise((resolve, reject) => {
-        const rooms = /** @type {any} */ (client);
-        const timer = setTimeout(() => reject(new NoLinkError("no bot came")), ANSWER_MS_MAX);
-        const look = () => {
-            if (!isThere()) return;
-            clearTimeout(timer);
-            rooms.off("RoomState.members", look);
-            resolve(undefined);
-        };
-        rooms.on("RoomState.members", look);
-        look();
+    const late = new Promise((_, reject) => {
+        setTimeout(() => reject(new NoLinkError("no bot came")), ANSWER_MS_MAX);
     });
+    await Promise.race([until(isThere, client, "RoomState.members"), late]);
 }

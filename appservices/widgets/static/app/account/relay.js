@@ -3,9 +3,6 @@
 const CHANNEL = "veche-app";
 const WAIT_MS_MAX = 30_000;
 
-/** No other tab of the app answered. */
-export class NobodyError extends Error {}
-
 /** @typedef {Record<string, (given: unknown) => Promise<unknown>>} Handlers */
 
 /** @param {BroadcastChannel} channel @param {unknown} said */
@@ -30,7 +27,7 @@ export function answerOthers(handlers) {
  * @param {string} what
  * @param {unknown} [given]
  * @returns {Promise<string>}
- * @throws {NobodyError}
+ * @throws {Error} no other tab of the app answered
  */
 export function askOther(what, given) {
     const channel = new BroadcastChannel(CHANNEL);
@@ -38,7 +35,7 @@ export function askOther(what, given) {
     return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
             channel.close();
-            reject(new NobodyError(what));
+            reject(new Error(`nobody answers: ${what}`));
         }, WAIT_MS_MAX);
         channel.addEventListener("message", ({ data }) => {
             if (data?.answer !== id) return;

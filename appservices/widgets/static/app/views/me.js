@@ -90,10 +90,6 @@ export class AppMe extends BusyElement {
         save(new Blob([text], { type: "application/json" }), "veche.json");
     }
 
-    _name() {
-        return account().session?.userId ?? "";
-    }
-
     /** @param {string} href @param {string} mark @param {string} title @param {string} text */
     _row(href, mark, title, text) {
         return html`<li>
@@ -109,7 +105,7 @@ export class AppMe extends BusyElement {
     }
 
     _overview() {
-        const id = this._name();
+        const id = account().session?.userId ?? "";
         const name = id.slice(1).split(":")[0] ?? "";
         return html`<div class="me-head">
                 <span class="mark big ${colourOf(id)}" aria-hidden="true">${initialOf(id)}</span>

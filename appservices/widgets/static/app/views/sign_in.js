@@ -160,11 +160,12 @@ export class AppSignIn extends BusyElement {
     }
 
     _without() {
-        if (!this.isOnly)
-            return html`${t("No account yet?")}
-                <a href=${hrefOf("start")}>${t("Start without one")}</a>`;
-        if (this.own?.hasSso) return nothing;
-        return t("No new accounts are made here. Sign in with an account that you have.");
+        if (this.isOnly)
+            return this.own?.hasSso
+                ? nothing
+                : t("No new accounts are made here. Sign in with an account that you have.");
+        return html`${t("No account yet?")}
+            <a href=${hrefOf("start")}>${t("Start without one")}</a>`;
     }
 
     /** @param {Homeserver | undefined} server with single sign-on, or none */
