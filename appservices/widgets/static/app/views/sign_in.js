@@ -20,6 +20,7 @@ import { accountField } from "./key.js";
 
 export class AppSignIn extends BusyElement {
     static properties = {
+        isOnly: { attribute: false },
         step: { state: true },
         server: { state: true },
         own: { state: true },
@@ -27,6 +28,8 @@ export class AppSignIn extends BusyElement {
 
     constructor() {
         super();
+        /** Nobody can make an account here; at a provider of this town one may still get it. */
+        this.isOnly = false;
         /** @type {Step | ""} */
         this.step = "";
         /** @type {Homeserver | undefined} of another town, at which one signs in there */
@@ -153,10 +156,15 @@ export class AppSignIn extends BusyElement {
                 <summary>${t("My account is on another server")}</summary>
                 ${this._form(find, { label: t("Go on there"), style: "secondary" }, server)}
             </details>
-            <p>
-                ${t("No account yet?")}
-                <a href=${hrefOf("start")}>${t("Start without one")}</a>
-            </p>`;
+            <p>${this._without()}</p>`;
+    }
+
+    _without() {
+        if (!this.isOnly)
+            return html`${t("No account yet?")}
+                <a href=${hrefOf("start")}>${t("Start without one")}</a>`;
+        if (this.own?.hasSso) return nothing;
+        return t("No new accounts are made here. Sign in with an account that you have.");
     }
 
     /** @param {Homeserver | undefined} server with single sign-on, or none */

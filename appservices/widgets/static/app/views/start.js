@@ -157,17 +157,11 @@ export class AppStart extends BusyElement {
     }
 
     _closed() {
-        const isOff = this.site?.registration === "off";
+        const words = t(
+            "You need an invitation here. Ask an office for one: it is a link or a code to scan.",
+        );
         return html`<h1 tabindex="-1">${t("Start")}</h1>
-            ${banner(
-                "info",
-                isOff
-                    ? t("No new accounts are made here. Sign in with an account that you have.")
-                    : t(
-                          "You need an invitation here. Ask an office for one: it is a link or a code to scan.",
-                      ),
-            )}
-            ${this._other()}`;
+            ${banner("info", words)} ${this._other()}`;
     }
 
     render() {
@@ -185,13 +179,11 @@ export class AppStart extends BusyElement {
         if (phase === "opening" || (session?.unfinished && !opened))
             return html`<h1 tabindex="-1">${t("Start")}</h1>
                 ${spinner(t("Your account is being prepared…"))}`;
-        if (this.topic === "sign-in" || (opened && !session?.unfinished))
-            return html`<app-sign-in></app-sign-in>`;
+        const isOff = this.site?.registration === "off";
+        if (this.topic === "sign-in" || isOff || (opened && !session?.unfinished))
+            return html`<app-sign-in .isOnly=${isOff}></app-sign-in>`;
         if (!this.site) return this.error ? banner("critical", this.error) : spinner();
-        const isClosed =
-            this.site.registration === "off" ||
-            (this.site.registration === "invitation" && !this._token);
-        if (isClosed) return this._closed();
+        if (this.site.registration === "invitation" && !this._token) return this._closed();
         return html`<div class="narrow">${this._form()}</div>`;
     }
 
