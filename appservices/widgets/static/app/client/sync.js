@@ -33,12 +33,13 @@ export function growList(sync, list, first) {
  */
 export function yieldBetweenRooms(sync) {
     const { port1, port2 } = new MessageChannel(); // timers of a hidden page wait for a second
+    port1.start();
     let begun_ms = 0;
     sync.on(SlidingSyncEvent.Lifecycle, () => (begun_ms = performance.now()));
     sync.on(SlidingSyncEvent.RoomData, async () => {
         if (performance.now() - begun_ms < SLICE_MS) return;
         await new Promise((resolve) => {
-            port1.onmessage = resolve;
+            port1.addEventListener("message", resolve, { once: true });
             port2.postMessage(null);
         });
         begun_ms = performance.now();
