@@ -5,7 +5,7 @@
  * @typedef {import("../../signin/homeserver.js").Homeserver} Homeserver
  */
 import { html, nothing } from "lit";
-import { BusyElement, banner, button, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, spinner, textField } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { findHomeserver, ssoAddress, waysAt } from "../../signin/homeserver.js";
 import { personOf, serverOf } from "../../signin/person.js";
@@ -14,7 +14,6 @@ import { keepReturn } from "../account/returning.js";
 import { accountTrouble } from "../account/words.js";
 import { hrefOf } from "../route.js";
 import { site } from "../site.js";
-import { accountField } from "./key.js";
 
 /** @typedef {"account" | "server" | "confirm" | "done"} Step */
 
@@ -138,13 +137,11 @@ export class AppSignIn extends BusyElement {
         const inputs = html`<p class="lead">
                 ${t("Sign in with the name and passphrase that you chose in this app.")}
             </p>
-            ${accountField({ id: "username", label: t("Your name here"), type: "text", autocomplete: "username" })}
-            ${accountField({ id: "password", label: t("Passphrase"), type: "password", autocomplete: "current-password" })}`;
-        const server = accountField({
+            ${textField({ id: "username", label: t("Your name here"), autocomplete: "username" })}
+            ${textField({ id: "password", label: t("Passphrase"), type: "password", autocomplete: "current-password" })}`;
+        const server = textField({
             id: "server",
             label: t("Its server, such as example.org"),
-            type: "text",
-            autocomplete: "off",
         });
         const find = (/** @type {FormData} */ typed) =>
             this._find(String(typed.get("server")).trim());
@@ -200,7 +197,7 @@ export class AppSignIn extends BusyElement {
             ${this._form(
                 this._recover,
                 { label: t("Confirm") },
-                html`${accountField({ id: "key", label: t("Recovery key"), type: "text", autocomplete: "off" })}
+                html`${textField({ id: "key", label: t("Recovery key") })}
                 ${this.error ? banner("critical", this.error) : nothing}`,
                 button({ label: t("Later"), style: "secondary", press: () => this._leave() }),
             )}

@@ -3,14 +3,14 @@
  * back once. It goes on where it stopped. Who has an account signs in beside it.
  */
 import { html, nothing } from "lit";
-import { BusyElement, banner, button, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, spinner, textField } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { account, finish, makeAccount, whenAccountChanges } from "../account/account.js";
 import { AccountError, nameTrouble } from "../account/signing_up.js";
 import { accountTrouble } from "../account/words.js";
 import { hrefOf } from "../route.js";
 import { inOwnLanguage, site } from "../site.js";
-import { accountField } from "./key.js";
+import "./key.js";
 import "./sign_in.js";
 
 const TYPING_MS = 400;
@@ -53,9 +53,9 @@ export class AppStart extends BusyElement {
         return this.topic === "sign-in" ? "" : this.topic;
     }
 
-    /** @param {Event} event */
-    _named(event) {
-        const name = /** @type {HTMLInputElement} */ (event.target).value.trim().toLowerCase();
+    /** @param {string} text */
+    _named(text) {
+        const name = text.trim().toLowerCase();
         clearTimeout(this._timer);
         this.wrong = { ...this.wrong, username: undefined };
         if (!name) return;
@@ -109,14 +109,14 @@ export class AppStart extends BusyElement {
     /** @param {"username" | "password"} id @param {string} label @param {string} help */
     _input(id, label, help) {
         const isSecret = id === "password";
-        return accountField({
+        return textField({
             id,
             label,
             help,
             error: this.wrong[id],
             type: isSecret && !this.isShown ? "password" : "text",
             autocomplete: isSecret ? "new-password" : "username",
-            typed: isSecret ? undefined : (event) => this._named(event),
+            typed: isSecret ? undefined : (text) => this._named(text),
         });
     }
 
