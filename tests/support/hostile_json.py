@@ -16,7 +16,7 @@ from tests.support.long import many
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from veche.api import Api
+    from veche.api import Api, Route
     from veche.protocol.wire import Wire
 
 EACH_MAX: Final = many(ordinary=8, long=24)
@@ -69,6 +69,24 @@ VALUES: Final[tuple[Any, ...]] = (
 """Values of a field."""
 
 
+TEXTS: Final = (
+    "",
+    "x",
+    "x" * 3_000,
+    "9" * 4_000,
+    "-1",
+    "1e309",
+    "null",
+    "%00",
+    "%ff",
+    "%ed%a0%80",
+    "%E2%80%AE",
+    "a.pdf",
+    NOBODYS,
+)
+"""Values of a query, as they stand in an address."""
+
+
 def hostile_bodies(model: type[Wire], chance: random.Random) -> Iterator[bytes]:
     """Whole bodies, and objects with the fields of a model and such values in them."""
     yield from RAW
@@ -84,7 +102,7 @@ def hostile_bodies(model: type[Wire], chance: random.Random) -> Iterator[bytes]:
 def broken(
     api: Api, url: str, headers: Mapping[str, str], known: Mapping[str, str] | None = None
 ) -> tuple[list[str], Counter[int]]:
-    """Send hostile bodies to each route of an API that takes JSON.
+    """Send hostile bodies and queries to each route of an API that takes JSON, bytes or a query.
 
     Return what was an error of ours, and how often each status was answered.
 
@@ -97,24 +115,39 @@ def broken(
     chance = random.Random(7)  # noqa: S311 -- no secret
     found, answered = [], Counter[int]()
     for route in api.routes:
-        if route.body is None:
-            continue
         path = re.sub(
             r"<(?:\w+:)?(\w+)>", lambda name: (known or {}).get(name[1], NOBODYS), route.path
         )
-        bodies = list(hostile_bodies(route.body, chance))
-        for number, data in enumerate(chance.sample(bodies, min(EACH_MAX, len(bodies)))):
+        for number, (data, query) in enumerate(_sent(route, chance)):
             one = urllib.request.Request(  # noqa: S310 -- ours
-                url + api.prefix + path, data=data, method=route.method
+                url + api.prefix + path + query, data=data, method=route.method
             )
             for name, value in {**headers, "idempotency-key": f"hostile{number}"}.items():
                 one.add_header(name, value)
-            one.add_header("content-type", "application/json")
+            one.add_header("content-type", route.takes or "application/json")
             status, body = answer_of(one)
             answered[status] += 1
             if status == 500:
-                found.append(f"{route.method} {route.path} {data[:300]!r}: {body!r}")
+                found.append(
+                    f"{route.method} {route.path}{query} {(data or b'')[:300]!r}: {body!r}"
+                )
     return found, answered
+
+
+def _sent(route: Route, chance: random.Random) -> list[tuple[bytes | None, str]]:
+    """Hostile bodies and queries for a route; none if it takes neither."""
+    found: list[tuple[bytes | None, str]] = []
+    if route.body is not None:
+        found += [(data, "") for data in hostile_bodies(route.body, chance)]
+    names = () if route.query is None else route.query.model_fields
+    given = RAW if route.takes is not None else (None,)
+    found += [
+        (chance.choice(given), f"?{name}={text}{more}")
+        for name in names
+        for text in TEXTS
+        for more in ("", f"&{name}=x", f"&{'n' * 300}=%00")
+    ]
+    return chance.sample(found, min(EACH_MAX, len(found)))
 
 
 def answer_of(one: urllib.request.Request) -> tuple[int, bytes]:

@@ -247,7 +247,7 @@ class CaseRoutes:
         value = None if new is None else await self._files.store(new, call.body)
 
         def hand_in(visit: Visit, case_id: str) -> EventId:
-            return send_file(visit, case_id, call.query.field, value)
+            return send_file(visit, case_id, call.query.field, new, value)
 
         return await self._done(call, hand_in)
 

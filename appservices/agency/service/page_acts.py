@@ -114,9 +114,12 @@ class Visit:
         said = self._said(kept.room_id)
         return PromptAnswer(**said, prompt=kept.id, choice=choice, data=data)
 
-    def command(self, room_id: RoomId, name: str, about: str, text: str = "") -> EventId:
+    def command(
+        self, room_id: RoomId, name: str, about: str, text: str = "", digest: bytes | None = None
+    ) -> EventId:
         """Let the office's bot hear a command, as ``hand_in``."""
-        return self.hand_in(PageCommand(**self._said(room_id), name=name, about=about, text=text))
+        said = PageCommand(**self._said(room_id), name=name, about=about, text=text)
+        return self.hand_in(said, digest)
 
     def _said(self, room_id: RoomId) -> dict[str, Any]:
         """What is the same of all that the person does on the page."""
@@ -129,8 +132,12 @@ class Visit:
             "at_ms": self.scene.now_ms,
         }
 
-    def hand_in(self, act: PageAct) -> EventId:
+    def hand_in(self, act: PageAct, digest: bytes | None = None) -> EventId:
         """Let the office's bot hear something; the same again changes nothing.
+
+        Args:
+            act: What.
+            digest: By which the same is known again; None: all that the act says.
 
         Raises:
             ConflictError: Something else was done under this key.
@@ -139,7 +146,7 @@ class Visit:
             TooLargeError: It is too much for one message.
         """
         try:
-            pages.hand_in(self.scene.txn, act)
+            pages.hand_in(self.scene.txn, act, digest)
         except ConflictError:
             raise
         except RefusedError as e:

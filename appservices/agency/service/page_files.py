@@ -6,6 +6,7 @@ its own before the homeserver stores it, and counts once the bot has heard of it
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import attrs
@@ -21,6 +22,7 @@ from appservices.agency.service.page_hearing import FILE
 from appservices.agency.service.page_reading import shown_in
 from appservices.agency.service.refusing import FormRefusedError
 from appservices.agency.service.showing import form_fields
+from veche.messaging.inbox import pages
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import TooLargeError, UnavailableError
 from veche.protocol.forms import FieldError, Problem, parse_value
@@ -68,11 +70,13 @@ class NewFile:
 
     Attributes:
         bot: Whose file it becomes at the homeserver.
+        digest: Of what was sent, by which the same is known again.
         claims: Its name, size and kind.
         too_large: What to say if the homeserver takes none of this size.
     """
 
     bot: UserId
+    digest: bytes
     claims: dict[str, Any]
     too_large: str
 
@@ -110,9 +114,11 @@ def look_at_file(visit: Visit, case_id: str, given: FileQuery, content: bytes) -
         NotFoundError: There is no such case of theirs.
         AnswerRefusedError: The case takes no such file now.
         FormRefusedError: It is too large, damaged, or of a kind that the question does not take.
+        ConflictError: Something else was done under this key.
     """
     file = own_case(visit, case_id)
-    if visit.is_repeated():
+    digest = _digest(case_id, given, content)
+    if pages.is_known(visit.scene.txn, visit.event_id, digest):
         return None
     field = _field(visit, file, given.field)
     here = shown_in(visit.scene, file, visit.language).context.field_context(visit.language)
@@ -125,21 +131,29 @@ def look_at_file(visit: Visit, case_id: str, given: FileQuery, content: bytes) -
     except FieldError as e:
         raise FormRefusedError([e], CATALOGUE, visit.language) from e
     too_large = visit.text("The server takes no file of this size. Please send a smaller one.")
-    return NewFile(file.bot, claims, too_large)
+    return NewFile(file.bot, digest, claims, too_large)
 
 
-def send_file(visit: Visit, case_id: str, field: str, value: dict[str, Any] | None) -> EventId:
+def send_file(
+    visit: Visit, case_id: str, field: str, new: NewFile | None, value: dict[str, Any] | None
+) -> EventId:
     """Let the office's bot hear of a file that is stored; None: of the one that it heard of.
 
     Raises:
         NotFoundError: There is no such case of theirs.
         AnswerRefusedError: The person is not in the room of the case any more.
+        ConflictError: Something else was done under this key meanwhile.
     """
     file = own_case(visit, case_id)
-    if value is None or visit.is_repeated():
+    if new is None or pages.is_known(visit.scene.txn, visit.event_id, new.digest):
         return visit.event_id
     text = canonical({"field": field, "value": value}).decode()
-    return visit.command(room_of(visit, file), FILE, case_id, text)
+    return visit.command(room_of(visit, file), FILE, case_id, text, new.digest)
+
+
+def _digest(case_id: str, given: FileQuery, content: bytes) -> bytes:
+    said = {FILE: case_id, "sha256": hashlib.sha256(content).hexdigest(), **given.model_dump()}
+    return hashlib.sha256(canonical(said)).digest()
 
 
 def _field(visit: Visit, file: CaseFile, id_: str) -> forms.Field:

@@ -75,12 +75,13 @@ def page_event_id(person: UserId, key: str) -> EventId:
     return EventId(PAGE + base64.b32encode(digest).decode().rstrip("=").lower())
 
 
-def hand_in(txn: Cursor, act: PageAct) -> bool:
+def hand_in(txn: Cursor, act: PageAct, digest: bytes | None = None) -> bool:
     """Put an act into the inbox and wake its worker; False if it was handed in before.
 
     Args:
         txn: Of the request.
         act: What was done; its event id is of ``page_event_id``.
+        digest: 32 bytes, by which the same is known again; None: all that the act says.
 
     Raises:
         ConflictError: Under this key something else was done.
@@ -91,20 +92,29 @@ def hand_in(txn: Cursor, act: PageAct) -> bool:
     """
     event_id, kind, said = act.event_id, *_written(act)
     whole = f"{act.bot}\n{act.room_id}\n{kind}\n{said}"
-    digest = hashlib.blake2b(whole.encode(), digest_size=32).digest()
+    digest = digest or hashlib.blake2b(whole.encode(), digest_size=32).digest()
     txn.execute(
         "INSERT INTO runtime.page_act (event_id, room_id, bot, digest, created_at_ms)"
         " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
         (event_id, act.room_id, act.bot, digest, act.at_ms),
     )
     if txn.rowcount == 0:
-        txn.execute("SELECT digest FROM runtime.page_act WHERE event_id = %s", (event_id,))
-        [(known,)] = txn.fetchall()
-        if bytes(known) not in {digest, _UNKNOWN_DIGEST}:
-            raise ConflictError("This key was used for something else; nothing has changed")
-        return False
+        return not is_known(txn, event_id, digest)
     _append(txn, act, kind, said)
     return True
+
+
+def is_known(txn: Cursor, event_id: EventId, digest: bytes) -> bool:
+    """Return whether the same was handed in before under its key.
+
+    Raises:
+        ConflictError: Under this key something else was done.
+    """
+    txn.execute("SELECT digest FROM runtime.page_act WHERE event_id = %s", (event_id,))
+    row = txn.fetchone()
+    if row is not None and bytes(row[0]) not in {digest, _UNKNOWN_DIGEST}:
+        raise ConflictError("This key was used for something else; nothing has changed")
+    return row is not None
 
 
 def outcome(txn: Cursor, event_id: EventId) -> Outcome:

@@ -21,7 +21,7 @@ from appservices.agency import demo as office_demo
 from appservices.agency.routes import API as OFFICES_API
 from tests.stories.office import Desk, Room
 from tests.support.calls import Answer, request
-from tests.support.hostile_json import broken
+from tests.support.hostile_json import answer_of, broken
 from tests.support.keys import BrowserKey, approval_of
 from tests.support.processes import ROOT, wait_until
 from tests.support.services import OFFICE, House, house
@@ -123,14 +123,19 @@ class Page:
 
     def send(self, case_id: str, data: bytes, **query: str) -> None:
         """Send a file, as bytes."""
+        status, answer = self.sent(case_id, data, f"key-{next(_keys)}", **query)
+        assert status == 200, answer
+        assert json.loads(answer)["outcome"] == "done"
+
+    def sent(self, case_id: str, data: bytes, key: str, **query: str) -> tuple[int, bytes]:
+        """The answer to a file that is sent under a key."""
         words = urllib.parse.urlencode(query)
         url = f"{self.town.pages_url}{API}/cases/{case_id}/files?{words}"
         one = urllib.request.Request(url, data=data)  # noqa: S310 -- ours
         one.add_header("authorization", f"Bearer {self.token}")
-        one.add_header("idempotency-key", f"key-{next(_keys)}")
+        one.add_header("idempotency-key", key)
         one.add_header("content-type", "application/octet-stream")
-        with urllib.request.urlopen(one, timeout=WAIT_S) as answer:  # noqa: S310 -- ours
-            assert json.loads(answer.read())["outcome"] == "done"
+        return answer_of(one)
 
     def file(self, path: str) -> tuple[bytes, Mapping[str, str]]:
         """A download, with its headers."""
@@ -434,6 +439,23 @@ def test_the_same_start_from_two_tabs_is_one_case(alice: Visitor) -> None:
     [begun] = after - before
     assert {(one.status, one.body["case"]) for one in answers} == {(200, begun)}
     assert (other.status, other.errcode) == (409, "ORG.VECHE.CONFLICT")
+
+
+def test_a_key_is_of_one_file_and_of_nothing_else(alice: Visitor) -> None:
+    page = alice.page
+    case_id = page.start(COPY)
+    photo = b"\xff\xd8\xff" + bytes(1_000)
+    given = {"field": "old_copy", "name": "old.jpg"}
+    first = [page.sent(case_id, photo, "one-file", **given)[0] for _ in range(2)]
+    body = {"office": RECORDS, "service": COPY}
+    used = page.call("POST", "/cases", body, key="one-file")
+    others = [
+        page.sent(case_id, photo + b"1", "one-file", **given)[0],
+        page.sent(case_id, photo, "one-file", **{**given, "name": "other.jpg"})[0],
+    ]
+
+    assert (first, others) == ([200, 200], [409, 409])
+    assert (used.status, used.errcode) == (409, "ORG.VECHE.CONFLICT")
 
 
 def test_of_two_tabs_that_answer_one_counts_and_the_other_is_told(alice: Visitor) -> None:

@@ -18,8 +18,10 @@ from py_vapid import Vapid02
 
 from appservices.app import core, store
 from appservices.app.api import DEVICES_MAX
+from appservices.app.routes import API, PUSH_API
 from appservices.app.vapid import new_key
 from tests.support.calls import Answer, request
+from tests.support.hostile_json import broken
 from tests.support.postgres import session
 from tests.support.processes import wait_until
 from tests.support.push_service import Browser, PushService, push_service
@@ -457,6 +459,17 @@ class TestSubscribing:
         headers = {"sec-fetch-site": "cross-site"}
 
         assert site.ask("POST", f"{APP}/push", body, headers=headers).status == 403
+
+    def test_no_body_and_no_query_is_an_error_of_ours(self, site: Site) -> None:
+        pushkey = site.subscribe(site.service.browser())
+        before = len(site.town.log())
+        known, headers = {"pushkey": pushkey}, {"x-forwarded-for": "203.0.113.7"}
+
+        for api in (API, PUSH_API):
+            found, answered = broken(api, site.town.pages_url, headers, known)
+            assert found == []
+            assert answered[400], answered
+        assert "Traceback" not in site.town.log()[before:]
 
 
 class TestRetention:

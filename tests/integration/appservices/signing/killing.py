@@ -115,7 +115,11 @@ class _Forker:
             pass
 
 
-_forker: Final = functools.cache(_Forker)
+@functools.cache
+def _forker(place: int) -> _Forker:
+    """What forks the processes of a place, one at a time."""
+    assert place >= 0
+    return _Forker()
 
 
 @attrs.define
@@ -124,22 +128,24 @@ class Doomed:
 
     Attributes:
         log_path: What it says.
+        place: One process lives at each: 0, or 1 where two live at once.
         exit_code: How it has ended; None: it was not looked, or it lives.
     """
 
     log_path: Path
+    place: int = 0
     exit_code: int | None = None
     _number: int = 0
 
     def start(self, *told: Any) -> None:
         """Start it."""
-        self._number = _forker().fork([str(self.log_path), *told])
+        self._number = _forker(self.place).fork([str(self.log_path), *told])
 
     @property
     def is_running(self) -> bool:
         """Whether it has not ended."""
         if self.exit_code is None:
-            self.exit_code = _forker().exit_code()
+            self.exit_code = _forker(self.place).exit_code()
         return self.exit_code is None
 
     def log(self) -> str:
@@ -150,7 +156,7 @@ class Doomed:
         """End it, if it has not ended."""
         if self.is_running:
             os.kill(self._number, signal.SIGKILL)
-            self.exit_code = int(_forker()._line())
+            self.exit_code = int(_forker(self.place)._line())
 
 
 class KillingSite(HearingSite):
@@ -171,10 +177,10 @@ class KillingSite(HearingSite):
         now_ms, reactor = self.later_ms, self.host.reactor
         self.host.now_ms = lambda: int(reactor.seconds() * 1000) + now_ms
 
-    def child(self, moment: str) -> Doomed:
+    def child(self, moment: str, place: int = 0) -> Doomed:
         """A process that kills itself at a moment."""
         self.children += 1
-        child = Doomed(self.folder / f"child{self.children}.log")
+        child = Doomed(self.folder / f"child{self.children}.log", place)
         child.start(self.dsn, str(self.folder), moment, self.later_ms)
         self.addCleanup(child.kill)
         return child

@@ -6,6 +6,7 @@ import re
 import socket
 import urllib.error
 import urllib.request
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,9 @@ import attrs
 import psycopg2
 import pytest
 
+from appservices.widgets.routes import approvals, keys, sessions
 from tests.support.calls import Answer, request
+from tests.support.hostile_json import broken
 from tests.support.processes import wait_until
 from tests.support.services import OFFICE, House, house
 from veche.access.sessions import core
@@ -271,6 +274,18 @@ def test_a_language_that_is_chosen_on_the_page_is_that_of_the_chat(
         alice.person.wait_for(alice.room, "Sie sind abgemeldet: 1 Browser.")
     finally:
         town.query("DELETE FROM runtime.person")
+
+
+def test_no_body_and_no_query_is_an_error_of_ours(town: House, alice: Alice) -> None:
+    headers = {"authorization": f"Bearer {alice.sign_in()}"}
+    before, total = len(town.log()), Counter[int]()
+
+    for api in (keys.API, approvals.API, sessions.API):
+        found, answered = broken(api, town.pages_url, headers)
+        assert found == []
+        total += answered
+    assert total[400] > total[401], total
+    assert "Traceback" not in town.log()[before:]
 
 
 def test_who_has_no_identity_is_signed_in_and_not_verified(town: House) -> None:
