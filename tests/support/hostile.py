@@ -29,14 +29,17 @@ _EMPTY: Final = VALUES_MAX - 10_000
 """Values that are few enough for the rest of a page."""
 
 BOUNDED: Final[dict[str, Callable[[], bytes]]] = {
-    "dictionaries": lambda: page("x", {6: b"[%b]" % (b"<<>>" * 15 * MIB)}),
+    "ranges over the whole": lambda: b"%PDF-1.7\n<" + b"30" * 40 * MIB + b">" + _RANGES * 19,
     "parentheses": lambda: page("x", {6: b"(" * 10 * MIB + b")" * 10 * MIB}),
+    "dictionaries": lambda: page("x", {6: b"[%b]" % (b"<<>>" * 15 * MIB)}),
     "numbers like objects": lambda: increment(
         attackers.signed_once(), {900: stream(b"1 " * 40 * MIB)}
     ),
-    "ranges over the whole": lambda: b"%PDF-1.7\n<" + b"30" * 40 * MIB + b">" + _RANGES * 19,
 }
-"""Most of them as large as a file may be, or so that a careless reader needs far more."""
+"""Most of them as large as a file may be, or so that a careless reader needs far more.
+
+The first one is that of an ordinary run: others keep a program busy for as long as it may be.
+"""
 
 CROWDED: Final[dict[str, Callable[[], bytes]]] = {
     "as many values as may be": lambda: page(
