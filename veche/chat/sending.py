@@ -57,21 +57,13 @@ class Sender:
 
     Attributes:
         bot: Who speaks.
-        cause: Id of what made it speak.
+        cause: Id of what made it speak: an event, a job. The ids of what is said are derived from
+            it and the order, so that a cause handled twice says nothing twice.
         now_ms: When, UTC.
     """
 
     def __init__(self, txn: Cursor, log: ActLog, bot: BotAccount, cause: str, now_ms: int) -> None:
-        """Make the sender.
-
-        Args:
-            txn: The transaction in which the cause is handled.
-            log: Commits the acts.
-            bot: Who speaks.
-            cause: Id of what made it speak: an event, a job. The ids of what is said are
-                derived from it and the order, so that a cause handled twice says nothing twice.
-            now_ms: UTC.
-        """
+        """Make the sender, in the transaction in which the cause is handled."""
         self._txn = txn
         self._log = log
         self._said_count = 0

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import functools
 import hashlib
 import hmac
 import json
@@ -332,8 +333,12 @@ def read_entry(text: str) -> dict[str, Any]:
 
 def hour(at_ms: int) -> str:
     """The hour of a moment (ms, UTC), as entries show it."""
-    moment = dt.datetime.fromtimestamp(at_ms // 1000, tz=dt.UTC)
-    return moment.strftime("%Y-%m-%dT%H")
+    return _hour(at_ms // 3_600_000)
+
+
+@functools.lru_cache(2)
+def _hour(number: int) -> str:
+    return dt.datetime.fromtimestamp(number * 3600, tz=dt.UTC).strftime("%Y-%m-%dT%H")
 
 
 def next_head(prev: bytes, entry: bytes) -> bytes:

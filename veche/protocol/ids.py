@@ -29,6 +29,7 @@ WireUserId = Annotated[str, Field(pattern=USER_PATTERN, max_length=MATRIX_ID_CHA
 WireEventId = Annotated[str, Field(pattern=r"^\$.+$", max_length=MATRIX_ID_CHARACTERS_MAX)]
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS: Final = [first + second for first in _CROCKFORD for second in _CROCKFORD]
 _ENTROPY_BYTES: Final = 10
 _EVENT_ID: Final = re.compile(r"\$[!-~]{1,254}")
 _MS_MAX: Final = (1 << 48) - 1
@@ -57,7 +58,7 @@ def ulid(at_ms: int, entropy: bytes) -> Ulid:
     if len(entropy) != _ENTROPY_BYTES:
         raise ValueError(f"entropy must have {_ENTROPY_BYTES} bytes")
     number = (at_ms << 80) | int.from_bytes(entropy, "big")
-    return Ulid("".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5)))
+    return Ulid("".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)]))
 
 
 def hex_of_ulid(of: str) -> str:

@@ -269,9 +269,9 @@ class Worker:
             room_id=None if only is None else only.room_id,
             before_seq=before_seq,
         )
-        if taken is None:
+        if not isinstance(taken, tuple):
             end_sent(txn, marks)
-            return _Outcome(store.next_due(txn, self._bots))
+            return _Outcome(taken)
         claim, items = taken
         self._taken[place] = (claim.room_id, claim.bot)
         if claim.is_joined and claim.looked_at_ms is None:

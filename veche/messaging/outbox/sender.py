@@ -98,18 +98,7 @@ class OutboxSender:
         chance: Callable[[], float],
         vault: Vault,
     ) -> None:
-        """Make the sender; bots come by ``use``.
-
-        Args:
-            database: Where the outbox is.
-            reactor: Clock.
-            tasks: Carries the loop and the rooms at work; room for ``TASKS_MAX``.
-            client: To the homeserver.
-            rooms: Reads the state of rooms.
-            marks: Where acknowledgements wait to be written down.
-            chance: A random number in [0, 1), for jitter.
-            vault: Opens what waits to be said: of the log of acts.
-        """
+        """Make the sender; bots come by ``use``, and ``tasks`` has room for ``TASKS_MAX``."""
         self._database = database
         self._reactor = reactor
         self._tasks = tasks

@@ -57,7 +57,7 @@ class OperatorKey:
         if len(self.first) not in (0, OPERATOR_KEY_BYTES):
             raise ConfigError(f"the first operator key must have {OPERATOR_KEY_BYTES} bytes")
         # Of both: the file of a new key without what it has to carry on is another key.
-        name = self._derived(self.first, b"veche.keyname", _NAME_BYTES).hex()
+        name = _derived(self.secret, self.first, b"veche.keyname", _NAME_BYTES).hex()
         object.__setattr__(self, "name", name)
 
     def seed(self, purpose: str) -> bytes:
@@ -81,7 +81,7 @@ class OperatorKey:
 
     def pickle_key(self, user_id: str, device_id: str) -> bytes:
         """The key of 32 bytes for the pickles of one device."""
-        return self._derived(f"{user_id}|{device_id}".encode(), b"veche.pickle", 32)
+        return _derived(self.secret, f"{user_id}|{device_id}".encode(), b"veche.pickle", 32)
 
     def seal(self, identity: Identity) -> bytes:
         """The seeds of an identity, sealed."""
@@ -115,10 +115,7 @@ class OperatorKey:
             )
 
     def _box(self) -> nacl.secret.SecretBox:
-        return nacl.secret.SecretBox(self._derived(b"", b"veche.identity", 32))
-
-    def _derived(self, data: bytes, person: bytes, size: int) -> bytes:
-        return _derived(self.secret, data, person, size)
+        return nacl.secret.SecretBox(_derived(self.secret, b"", b"veche.identity", 32))
 
 
 def read_operator_key(path: Path, named_by: str = "crypto.key_path") -> OperatorKey:

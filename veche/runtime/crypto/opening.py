@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
 
 ENCRYPTED: Final = "m.room.encrypted"
+SESSIONS_CACHED_MAX: Final = 1_000
+"""Inbound sessions that stay in memory, each as far as it was read: the next message is near."""
 ASKED_MAX: Final = 10_000
 """Unknown devices that are remembered as asked for; older ones are asked for once more."""
 
@@ -59,12 +61,9 @@ class Opener:
         self._key = key
         self._people = people
         self._asked: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._sessions: OrderedDict[tuple[str, str, str], vz.InboundGroupSession] = OrderedDict()
 
     def __call__(self, txn: Cursor, bot: UserId, event: Mapping[str, Any], /) -> Opened:
-        """The same as ``open_event``."""
-        return self.open_event(txn, bot, event)
-
-    def open_event(self, txn: Cursor, bot: UserId, event: Mapping[str, Any]) -> Opened:
         """What an event says, and how sure it is that its sender said it.
 
         Args:
@@ -104,28 +103,33 @@ class Opener:
     def _open(self, txn: Cursor, bot: str, event: Mapping[str, Any], content: object) -> Opened:
         envelope = megolm.read_event(content)
         room_id, session_id = event["room_id"], envelope.session_id
-        index = megolm.index_of(envelope)
+        index = envelope.message.message_index()
         row = sessions.opening_row(txn, bot, room_id, session_id, index)
         if row is None:
             raise WaitsForKey(session_id)
         if row.sender != event["sender"]:
             raise BadEventError(Reason.STOLEN_SESSION, "the session is somebody else's")
         self._key.check(row.pickled_under)
-        pickle_key = self._key.pickle_key(bot, row.device_id)
-        session = vz.InboundGroupSession.from_pickle(row.pickle, pickle_key)
+        place = (bot, row.device_id, row.pickle)
+        # Taken out meanwhile: to read changes it, and other threads read too.
+        session = self._sessions.pop(place, None) or vz.InboundGroupSession.from_pickle(
+            row.pickle, self._key.pickle_key(bot, row.device_id)
+        )
         try:
             payload = megolm.decrypt(session, envelope, room_id)
         except megolm.UnknownIndexError as e:
             there = sessions.first_index(txn, bot, room_id, session_id)
             raise WaitsForKey(session_id, there) from e  # an earlier key of it may come still
+        self._sessions[place] = session
+        while len(self._sessions) > SESSIONS_CACHED_MAX:
+            self._sessions.popitem(last=False)
         standing = self._standing(row)
         if not row.identity.is_pinned and standing is not DeviceStanding.UNKNOWN:
             # Else an identity that comes later would be taken for the first.
             self._people.pin(txn, UserId(row.sender), row.sender_curve25519)
         if row.seen_with is None:
             # Only now: what does not decrypt may claim any index.
-            place = (room_id, session_id, index)
-            sessions.note_seen(txn, row.device_no, place, event["event_id"])
+            sessions.note_seen(txn, row.device_no, (room_id, session_id, index), event["event_id"])
         elif row.seen_with != event["event_id"]:
             raise BadEventError(Reason.REPLAY, "this message already came with another event")
         return Opened(payload.event_type, payload.content, trust.trust_of(standing), standing)

@@ -242,7 +242,8 @@ class Sealer:
         if txn.is_again or cached.row is None:
             row = rooms.sealing_row(txn, *place, waits=False)
         else:  # what is stored demands the count
-            row = attrs.evolve(cached.row, message_count=count)
+            row = cached.row
+            row.message_count = count
             rooms.demand_sealing(txn, *place, row)
         if row is None or not self._is_current(cached, row, now_ms):
             raise NotPrepared("the device is busy, or the session is not what was committed")

@@ -17,6 +17,7 @@ from twisted.protocols.policies import TimeoutMixin
 
 from veche.runtime.matrix.transactions import METHODS, TRANSACTION_BYTES_MAX, kind_of
 from veche.runtime.web import ARRIVAL_S_MAX, IDLE_S_MAX, observe_answer
+from veche.runtime.web.connecting import writer_of
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
@@ -97,6 +98,7 @@ class _Push(Protocol, TimeoutMixin):
     def connectionMade(self) -> None:
         """Twisted says that it is up."""
         self._pushes.came(self)
+        self._write = writer_of(self.transport)
         self.setTimeout(IDLE_S_MAX)  # type: ignore[no-untyped-call]  # Twisted: not annotated
 
     def dataReceived(self, data: bytes) -> None:
@@ -136,8 +138,7 @@ class _Push(Protocol, TimeoutMixin):
         self._is_answering = False
         self.setTimeout(IDLE_S_MAX)  # type: ignore[no-untyped-call]  # Twisted: not annotated
         head = b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        link: Any = self.transport
-        link.write(head % (status, _REASONS[status], len(text)) + text)
+        self._write(head % (status, _REASONS[status], len(text)) + text)
         if self._is_ending:
             self._close()
         elif self._data:

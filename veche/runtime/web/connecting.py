@@ -1,11 +1,16 @@
-"""Attempts to connect, which whoever asked can end."""
+"""Connections: attempts that whoever asked can end, and writing without a round of the reactor."""
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def cancellable(connecting: Deferred[Any]) -> Deferred[Any]:
@@ -30,3 +35,26 @@ def cancellable(connecting: Deferred[Any]) -> Deferred[Any]:
     attempt: Deferred[Any] = Deferred(cancel)
     connecting.addBoth(end)
     return attempt
+
+
+def writer_of(link: Any) -> Callable[[bytes], None]:
+    """Return what writes to a connection, at once while its socket takes everything.
+
+    Twisted waits until the kernel says that the socket has room, as it nearly always has: three
+    system calls and a round of the reactor. Nothing else may write to the connection before.
+    """
+    if not isinstance(link, tcp.Connection) or link.TLS:
+        return link.write  # type: ignore[no-any-return]
+    handle, is_behind = link.getHandle(), False
+
+    def write(data: bytes) -> None:
+        nonlocal is_behind
+        sent = 0
+        if not is_behind:
+            with suppress(OSError):  # full, or broken, which Twisted finds out
+                sent = handle.send(data)
+        if sent < len(data):
+            is_behind = True
+            link.write(data[sent:])
+
+    return write

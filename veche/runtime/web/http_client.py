@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from veche.protocol.addresses import split_address
 from veche.protocol.errors import ConfigError, UnavailableError
-from veche.runtime.web.connecting import cancellable
+from veche.runtime.web.connecting import cancellable, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -283,6 +283,7 @@ class _Connection(Protocol):
         """Twisted says that it is up."""
         link: Any = self.transport  # TCP or TLS; its type knows only what all transports have
         link.setTcpNoDelay(True)
+        self._write = writer_of(link)
         self._owner.opened(self)
 
     async def exchange(self, request: bytes, deadline_s: float, bytes_max: int) -> Answer:
@@ -293,8 +294,7 @@ class _Connection(Protocol):
         self._pending = _Pending(answer, bytes_max)
         self._reader = AnswerReader(bytes_max)
         self._alarm = self._owner.call_later(deadline_s - self._owner.seconds(), self)
-        link: Any = self.transport
-        link.write(request)
+        self._write(request)
         return await answer
 
     def dataReceived(self, data: bytes) -> None:

@@ -311,7 +311,7 @@ class HandingOnTests(OfflineCase):
 
         def settled(txn: Cursor) -> int | None:
             taken = store.take(txn, [two], now_ms())
-            assert taken is not None
+            assert isinstance(taken, tuple)
             claim, items = taken
             end = store.End([item.seq for item in items])
             return store.settle(txn, claim, end, [one, two], [(ROOM, two)]).due_at_ms

@@ -32,7 +32,7 @@ class MarkTests(OfflineCase):
 
     async def take(self, rig: Rig) -> tuple[Claim, list[Item]]:
         taken = await rig.database.run("test", store.take, rig.bots, now_ms())
-        assert taken is not None
+        assert isinstance(taken, tuple)
         return taken
 
     async def settle(self, rig: Rig, claim: Claim, *items: Item) -> int | None:

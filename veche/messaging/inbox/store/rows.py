@@ -227,6 +227,14 @@ def _note_pushed_invites(txn: Cursor, rows: Sequence[Row], now_ms: int) -> None:
 
 # One transaction of a worker.
 
+# In the same trip: when the next room is due, where none is now.
+_TAKE: Final = """
+SELECT t.*, CASE WHEN t.room_id IS NULL THEN
+    (SELECT min(next_at_ms) FROM runtime.room_work WHERE bot = ANY (%(bots)s)) END
+FROM (SELECT) AS one LEFT JOIN LATERAL
+    runtime.inbox_take(%(bots)s::text[], %(now)s, %(room)s, %(before)s, %(max)s) AS t ON TRUE
+"""
+
 
 def take(
     txn: Cursor,
@@ -235,23 +243,21 @@ def take(
     *,
     room_id: RoomId | None = None,
     before_seq: int = NEVER_MS,
-) -> tuple[Claim, list[Item]] | None:
+) -> tuple[Claim, list[Item]] | int | None:
     """Take a due room that nobody else has, and its first rows to be done, in order of arrival.
 
     The room is held until the transaction ends.
 
     Returns:
-        At most ``ROWS_MAX`` rows; None if no room is due.
+        At most ``ROWS_MAX`` rows; if no room is due, when the next one is, None if there is none.
     """
-    txn.execute(
-        "SELECT * FROM runtime.inbox_take(%s::text[], %s, %s, %s, %s)",
-        (list(bots), now_ms, room_id, before_seq, ROWS_MAX),
-    )
+    values = {"bots": list(bots), "now": now_ms, "room": room_id, "before": before_seq}
+    txn.execute(_TAKE, {**values, "max": ROWS_MAX})
     found = txn.fetchall()
-    if not found:
-        return None
-    claim = Claim(*found[0][:5])
-    return claim, [_item(*row[5:]) for row in found if row[5] is not None]
+    if found[0][0] is None:
+        due_at_ms: int | None = found[0][-1]
+        return due_at_ms
+    return Claim(*found[0][:5]), [_item(*row[5:-1]) for row in found if row[5] is not None]
 
 
 def _item(seq: int, event_id: EventId, sender: UserId, kind: str, *rest: Any) -> Item:
@@ -323,13 +329,6 @@ def settle(
         ),
     )
     return Settled(row["due_at_ms"], row["outbox_mark"])
-
-
-def next_due(txn: Cursor, bots: Collection[UserId]) -> int | None:
-    """When the next room of some bots is due, None if there is none."""
-    txn.execute("SELECT min(next_at_ms) FROM runtime.room_work WHERE bot = ANY(%s)", (list(bots),))
-    [(due_at_ms,)] = txn.fetchall()
-    return None if due_at_ms is None else int(due_at_ms)
 
 
 def wait(txn: Cursor, claim: Claim, item: Item, session_id: str, until_ms: int) -> None:

@@ -36,11 +36,12 @@ class MegolmEvent:
     """The content of an ``m.room.encrypted`` of a room, its form checked.
 
     Attributes:
+        message: The index that it claims is true if it decrypts.
         relation: ``m.relates_to`` from outside, unauthenticated; None if absent.
     """
 
     session_id: str
-    ciphertext: str
+    message: vz.MegolmMessage
     relation: object
 
 
@@ -61,39 +62,25 @@ def read_event(content: object) -> MegolmEvent:
     """The parts of the content of a room's ``m.room.encrypted``.
 
     Raises:
-        BadEventError: Another algorithm, a part missing, too large.
+        BadEventError: Another algorithm, a part missing, too large, garbage.
     """
     envelope = as_object(content, "content")
     if envelope.get("algorithm") != MEGOLM:
         raise BadEventError(Reason.ALGORITHM, "not Megolm")
-    return MegolmEvent(
-        as_text(envelope.get("session_id"), "session_id"),
-        as_text(envelope.get("ciphertext"), "ciphertext", characters_max=EVENT_BYTES_MAX),
-        envelope.get(_RELATION),
-    )
-
-
-def index_of(event: MegolmEvent) -> int:
-    """The place in its session that an event claims; true if it decrypts.
-
-    Raises:
-        BadEventError: Garbage.
-    """
-    return _message(event).message_index()
-
-
-def _message(event: MegolmEvent) -> vz.MegolmMessage:
+    session_id = as_text(envelope.get("session_id"), "session_id")
+    text = as_text(envelope.get("ciphertext"), "ciphertext", characters_max=EVENT_BYTES_MAX)
     try:
-        return vz.MegolmMessage.from_base64(event.ciphertext)
+        message = vz.MegolmMessage.from_base64(text)
     except ValueError as e:
         raise BadEventError(Reason.FORM, "ciphertext: not a Megolm message") from e
+    return MegolmEvent(session_id, message, envelope.get(_RELATION))
 
 
 def decrypt(session: vz.InboundGroupSession, event: MegolmEvent, room_id: str) -> MegolmPayload:
-    """What was said; ``session`` does not change.
+    """What was said.
 
     Args:
-        session: The one of ``event.session_id``.
+        session: The one of ``event.session_id``; it still reads what it could read before.
         event: From ``read_event``.
         room_id: Of the event, as the homeserver says.
 
@@ -101,7 +88,7 @@ def decrypt(session: vz.InboundGroupSession, event: MegolmEvent, room_id: str) -
         UnknownIndexError: The session came to us later than this message.
         BadEventError: Garbage, or a payload of another room.
     """
-    message = _message(event)
+    message = event.message
     try:
         decrypted = session.decrypt(message)
     except ValueError as e:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HISTORY_DEFAULT = "shared"
 
 
-@attrs.frozen
+@attrs.define
 class SealingRow:
     """What sealing needs first, read by the statement that checks the epoch.
 

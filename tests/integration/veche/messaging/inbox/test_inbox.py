@@ -313,12 +313,12 @@ class WorkerTests(OfflineCase):
         await self.seat(rig, ROOM)
         await rig.intake.take([event(ROOM, ALICE, "a"), event(ROOM, ALICE, "bad")])
         taken = await rig.database.run("test", store.take, rig.bots, now_ms())
-        assert taken is not None
+        assert isinstance(taken, tuple)
         claim, [*_, bad] = taken
         failed = worker_module()._RowFailedError(claim, bad, is_first=False)
 
         with closing(connect(self.dsn)) as other, other, other.cursor() as txn:
-            assert store.take(txn, rig.bots, now_ms()) is not None
+            assert isinstance(store.take(txn, rig.bots, now_ms()), tuple)
             assert not await rig.worker._row_failed(failed)
 
         # Otherwise the room would rest before what came earlier is done.
@@ -333,7 +333,7 @@ class WorkerTests(OfflineCase):
 
         def fail_while_taken(txn: Cursor) -> int | None:
             taken = store.take(txn, rig.bots, began_ms)
-            assert taken is not None
+            assert isinstance(taken, tuple)
             claim, items = taken
             # Another transaction, as that of a loop which has met the row before.
             with connect(self.dsn) as other, other.cursor() as of_other:

@@ -246,6 +246,16 @@ def test_the_same_event_again_is_no_replay_but_another_is(desk: Desk) -> None:
     assert refusal(desk, {**event, "event_id": "$2"}) == "replay"
 
 
+def test_messages_are_read_in_any_order_from_the_session_in_memory(desk: Desk) -> None:
+    anna = known(desk, Side(ANNA, "ANNA1"))
+    events = [anna.write(f"${n}", str(n)) for n in range(4)]
+
+    bodies = [desk.open(events[n]).content["body"] for n in (2, 0, 3, 1)]
+
+    assert bodies == ["2", "0", "3", "1"]
+    assert refusal(desk, {**events[0], "event_id": "$again"}) == "replay"
+
+
 def test_a_rolled_back_reading_leaves_no_trace(desk: Desk) -> None:
     anna = known(desk, Side(ANNA, "ANNA1"))
     event = anna.write("$1")

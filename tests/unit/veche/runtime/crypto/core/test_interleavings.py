@@ -147,7 +147,8 @@ def test_messages_sealed_before_and_after_crashes_are_all_read() -> None:
         here.seal(0)
 
     for (_, index), ciphertext in here.sealed.items():
-        event = megolm.MegolmEvent(session.session_id, ciphertext, None)
+        message = vz.MegolmMessage.from_base64(ciphertext)
+        event = megolm.MegolmEvent(session.session_id, message, None)
         assert megolm.decrypt(session, event, ROOM).message_index == int(index)
 
 
