@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, TextIO
@@ -10,14 +11,16 @@ from appservices.payments.cli_commands import LedgerCommands, writing
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.rails.orders import OrderState
 from appservices.payments.service.rails.answering import FoundOut, found_out
-from appservices.payments.service.rails.filing import resume
+from appservices.payments.service.rails.filing import explain, resume
 from appservices.payments.service.rails.stuck_files import STUCK_MS, FileWord, problem_of, say
 from appservices.payments.store import overview, waiting_files
 from appservices.payments.store.suspense import has_decided
 from veche.protocol.errors import ConfigError, ConflictError, NotFoundError
 from veche.protocol.money import Money
 from veche.protocol.texts.catalogue import show_money
+from veche.runtime.crypto.keys import read_operator_key
 from veche.runtime.database.clock import database_ms
+from veche.runtime.vault import Vault
 from veche.server.installed import add_config_option
 
 if TYPE_CHECKING:
@@ -60,6 +63,12 @@ class Commands(LedgerCommands):
         one.set_defaults(run=self.run_file)
         one = subcommands.add_parser("resume", help="pay out again at a bank that was stopped")
         one.add_argument("bank", metavar="BANK", help="its name; the difference is explained")
+        one.add_argument(
+            "--suspense",
+            action="store_true",
+            help="bring the difference into suspense first, so that the next days add up",
+        )
+        one.add_argument("--why", default="", metavar="TEXT", help="kept with what is in suspense")
         add_config_option(one)
         one.set_defaults(run=self.run_resume)
 
@@ -104,6 +113,9 @@ class Commands(LedgerCommands):
 
     def run_resume(self, arguments: argparse.Namespace) -> int:
         """Run `veche ledger resume`: what waited is filed at once."""
+        why = arguments.why.strip()
+        if arguments.suspense and not why:
+            raise ConfigError("--why: say why, so that others can understand it later")
         config, _ = self._opened(arguments)
         with ExitStack() as stack:
             txn = writing(stack, config)
@@ -112,10 +124,19 @@ class Commands(LedgerCommands):
             if bank is None:
                 there = ", ".join(found) or "none"
                 raise ConfigError(f"{arguments.bank}: there is no such bank; there are: {there}")
-            if not bank.is_stopped:
+            day = overview.last_day(txn, bank.name) if arguments.suspense else None
+            if not bank.is_stopped and not (day and day.difference_minor):
                 raise ConfigError(f"{arguments.bank}: its payouts are not stopped")
-            resume(txn, bank.name, database_ms(txn))
-        sys.stdout.write("Payouts go on.\n")
+            if arguments.suspense:
+                vault = Vault(read_operator_key(config.crypto.key_path).seed("payments"))
+                words = vault.seal({"text": f"{getpass.getuser()}: {why}"})
+                explain(txn, bank.name, words, database_ms(txn))
+            else:
+                resume(txn, bank.name, database_ms(txn))
+        if arguments.suspense:
+            sys.stdout.write("The services do it; `veche ledger suspense` shows the line then.\n")
+        else:
+            sys.stdout.write("Payouts go on.\n")
         return 0
 
 
@@ -158,6 +179,6 @@ def _tell_bank(txn: Cursor, bank: overview.Bank, out: TextIO) -> bool:
         f"  file {one.id}: {shown(one.minor)}, {problem_of(one, now_ms)}\n" for one in late
     )
     if bank.is_stopped:
-        out.write("  Payouts are stopped until the last day is explained.\n")
+        out.write("  Payouts are stopped until the last day is explained: veche ledger resume\n")
     is_even = day is None or day.difference_minor == 0
     return is_even and suspense == 0 and not (doubtful or late or bank.is_stopped)

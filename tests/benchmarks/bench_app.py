@@ -11,7 +11,9 @@ sliding sync of the same account. ``frame_ms_max`` is the longest time between t
 one scrolls from the end of a room with ``MESSAGES`` messages towards its beginning, and
 ``frame_ms_max_baseline`` the same for as long a list of plain paragraphs. ``memory_mb`` is what
 the page's process holds for itself and shares (PSS) after ``HOUR_MESSAGES`` messages more have
-come, as many as come in a busy hour.
+come, as many as come in a busy hour, and a pause of fifteen seconds, of which an hour has many:
+the browser collects what nobody holds when a page is idle. ``memory_mb_without_pause`` is what it
+was just before.
 """
 
 from __future__ import annotations

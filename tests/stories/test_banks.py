@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,6 +138,46 @@ def test_a_payout_of_which_the_bank_says_nothing_ends_once_the_operator_has_aske
     assert "has taken or refused it" in capsys.readouterr().err
     assert bank.veche("ledger", "resume", "demo") == 1
     assert "its payouts are not stopped" in capsys.readouterr().err
+
+
+def test_a_difference_is_brought_into_suspense_and_the_next_day_adds_up(
+    bank: Bank, demo: DemoBank, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line that is on its way and is none, and is gone a day later."""
+    bank.rows(
+        "INSERT INTO payments.bank_line"
+        " (bank, key, sha256, signed_minor, booked_on, state, sealed, at_ms)"
+        " VALUES ('demo', 'x', %s, 1, '2000-01-01', 'moving', '', 0) RETURNING key",
+        b"x" * 32,
+    )
+    resume = ("ledger", "resume", "demo", "--suspense")
+    stopped = "SELECT name FROM payments.bank WHERE stopped_at_ms IS NOT NULL"
+    open_ = "SELECT key FROM payments.bank_line WHERE state = 'suspense'"
+    names: list[str] = []
+    for count in (1, 2):
+        demo.end_day()
+        wait_until(lambda: bool(bank.rows(stopped)), WAIT_S, "payouts go on")
+        assert bank.veche(*resume) == 1
+        assert "--why: say why" in capsys.readouterr().err
+        assert bank.veche(*resume, "--why", "told twice") == 0
+        wait_until(lambda: not bank.rows(stopped), WAIT_S, "payouts are stopped")
+        open_count = f"SELECT 1 FROM ({open_}) AS o HAVING count(*) = {count}"  # noqa: S608 -- of this test
+        wait_until(partial(_is_there, bank, open_count), WAIT_S, "it is not in suspense")
+        capsys.readouterr()
+        assert bank.veche("ledger", "suspense") == 1
+        names = re.findall(r"(?m)^(difference \S+) ", capsys.readouterr().out)
+        bank.rows("DELETE FROM payments.bank_line WHERE key = 'x' RETURNING key")
+
+    assert bank.veche(*resume, "--why", "again") == 1
+    assert "its payouts are not stopped" in capsys.readouterr().err
+    assert len(names) == 2
+    assert bank.veche("ledger", "suspense", *names, "--match", "--why", "told twice") == 0
+    assert bank.veche("ledger", "suspense") == 0
+    demo.end_day()
+
+
+def _is_there(bank: Bank, statement: str) -> bool:
+    return bool(bank.rows(statement))
 
 
 @pytest.mark.parametrize(

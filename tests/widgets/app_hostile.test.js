@@ -157,6 +157,38 @@ test("who looks like an office is none, and what a homeserver writes in clear is
     assert.ok(!fake.heard.some(({ path }) => path.endsWith("/createRoom")));
 });
 
+test("what is new is counted here, since homeservers with sliding sync count nothing", async (stage) => {
+    const C = "!c:localhost";
+    const none = { notification_count: 0, highlight_count: 0 }; // as Synapse says always
+    const rule = { rule_id: ".m.rule.message", default: true, enabled: true, actions: ["notify"] };
+    const ofMessages = [{ kind: "event_match", key: "type", pattern: "m.room.message" }];
+    const muted = [{ kind: "event_match", key: "room_id", pattern: B }];
+    const override = [{ ...rule, rule_id: B, default: false, conditions: muted, actions: [] }];
+    const underride = [{ ...rule, conditions: ofMessages }];
+    const { page, fake } = await begun(stage, (set) => {
+        const timeline = Array.from({ length: 15 }, (_, at) => set.text(`new ${at}.`));
+        set.room(C, { timeline, people: ["@dan:localhost"], more: none });
+        const read = { [timeline[2]?.event_id]: { "m.read": { [ME]: { ts: 1 } } } };
+        set.extensions.receipts = { rooms: { [C]: { type: "m.receipt", content: read } } };
+        set.tell = ({ path }) =>
+            path === "/v3/pushrules/" ? answer({ global: { override, underride } }) : undefined;
+    });
+    await go(page);
+    const unread = page.locator(".chat-row", { hasText: "dan" }).locator(".unread-count");
+    await unread.getByText("12").waitFor();
+    fake.more(C, [fake.text("one more")], none);
+    await unread.getByText("13").waitFor();
+    const first = page.locator(".chat-row", { hasText: "first" }).locator(".unread-count");
+    await first.getByText("1").waitFor();
+
+    assert.equal(await page.locator(".unread-count").count(), 2, "one of three chats is muted");
+    assert.equal(await page.locator(".rail .count-badge").innerText(), "2");
+    await page.locator(".chat-row", { hasText: "dan" }).click();
+    await unread.waitFor({ state: "detached" });
+    fake.more(C, [fake.text("said by me", { sender: ME }), fake.text("answered")], none);
+    await page.getByText("answered").first().waitFor();
+});
+
 test("a message that waits for a network is there after a gap, and goes by itself", async (stage) => {
     const { page, fake } = await begun(stage);
     await go(page, A);

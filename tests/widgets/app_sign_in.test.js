@@ -69,6 +69,36 @@ test("somebody signs in at their own server, makes a recovery key, and comes bac
     await second.getByText(`@flora:${new URL(address).host}`).waitFor();
 });
 
+test("in a town whose accounts are all at a provider, one signs in there, and is back where one was", async ({
+    open,
+    expect,
+}) => {
+    for (const usual of [...USUAL, ALONE, ADORNED]) expect(usual);
+    const { address, provider } = await ask("elsewhere");
+    const { context, page } = await open({ ignoreHTTPSErrors: true });
+    const json = {
+        ...{ homeserver_url: address, server_name: new URL(address).host, registration: "off" },
+        ...{ name: { en: "Town" }, notice: {}, has_push: false },
+    };
+    await context.route(`${APP}/_veche/app/v1/site`, (route) => route.fulfill({ json }));
+    const door = new DoorPage(page);
+    await door.visit("#/services");
+    await page.getByRole("link", { name: /^Copy of a birth certificate/ }).click();
+    await page.locator("a.button.primary", { hasText: "Start" }).click();
+    await page.getByRole("button", { name: `Continue with ${provider}` }).waitFor();
+    assert.equal(await page.locator("input[type=password]").count(), 0);
+    await look(page, "app-single-sign-on");
+    await comeBack(page, provider, "gerda");
+    await door.saved.waitFor();
+    assert.doesNotMatch(page.url(), /loginToken/);
+    const groups = await door.groups.allInnerTexts();
+    await door.tap(door.saved);
+    await door.confirm(groups);
+    await door.at("Copy of a birth certificate");
+    await door.visit("#/me");
+    await page.getByText(`@gerda:${new URL(address).host}`).waitFor();
+});
+
 test("a passphrase goes to no other server, and servers that the app can't use are told apart", async ({
     open,
     expect,

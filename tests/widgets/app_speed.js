@@ -101,6 +101,8 @@ function pageMegabytes() {
 }
 
 const THOUGHT_S = 1;
+/** An hour has many such pauses: the browser collects what nobody holds when a page is idle. */
+const PAUSE_MS = 15_000;
 
 /**
  * From the address to the office's first question, without an account; with a second of thought for
@@ -229,6 +231,8 @@ try {
     await page.bringToFront();
     await busyHour(hourMessages);
     await page.locator(".messages li").last().waitFor();
+    found.memory_mb_without_pause = pageMegabytes();
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     found.memory_mb = pageMegabytes();
 } finally {
     await browser.close();

@@ -44,6 +44,7 @@ class Newcomer:
     _payments: dict[str, Room] = attrs.field(factory=dict)
     partners: dict[str, Person] = attrs.field(factory=dict)
     stack: ExitStack = attrs.field(factory=ExitStack)
+    elsewhere: str = ""
 
     @property
     def pages_url(self) -> str:
@@ -191,9 +192,10 @@ def verification(stand: Newcomer, **arguments: Any) -> Any:
 
 def elsewhere(stand: Newcomer, **arguments: Any) -> Any:  # noqa: ARG001 -- of the protocol
     """A homeserver in another town, with single sign-on alone: ``{address, provider}``."""
-    folder = Path(stand.stack.enter_context(TemporaryDirectory(prefix="veche-elsewhere-")))
-    address = stand.stack.enter_context(homeserver_elsewhere(folder))
-    return {"address": address, "provider": PROVIDER}
+    if not stand.elsewhere:
+        folder = Path(stand.stack.enter_context(TemporaryDirectory(prefix="veche-elsewhere-")))
+        stand.elsewhere = stand.stack.enter_context(homeserver_elsewhere(folder))
+    return {"address": stand.elsewhere, "provider": PROVIDER}
 
 
 UP_COMMANDS: Final[dict[str, Command]] = {

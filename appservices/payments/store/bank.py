@@ -393,6 +393,14 @@ def add_day(
     return txn.rowcount == 1
 
 
+def set_explained(txn: Cursor, bank_name: str, day: dt.date) -> None:
+    """Note that a day's end adds up now: an operator brought its difference into suspense."""
+    txn.execute(
+        "UPDATE payments.bank_day SET difference_minor = 0 WHERE bank = %s AND day = %s",
+        (bank_name, day),
+    )
+
+
 def add_alarm(txn: Cursor, bank_name: str, about: str, problem: str, now_ms: int) -> None:
     """Keep something that an operator has to look at."""
     txn.execute(

@@ -263,7 +263,7 @@ def silence_words(definition: ServiceDefinition, context: Context) -> str:
         case Silence.APPROVED:
             return localizer.text("If nothing is said even then, it counts as approved.")
         case Silence.KEEPS_WAITING:
-            return localizer.text("If nothing is said even then, it is handed up again.")
+            return localizer.text("If nobody decides in time, the case is handed up.")
 
 
 def submitted_doc(definition: ServiceDefinition, case: Case, context: Context) -> Doc:

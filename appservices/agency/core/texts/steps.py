@@ -52,7 +52,7 @@ def step_words(  # noqa: PLR0911 -- one for each kind, so that the type checker 
         case SignStep() if definition.document is not None:
             title = definition.document.title.text(context.language)
             return localizer.text(
-                "It is signed by {who}, and you get: {title}.",
+                "Signed by: {who}. Then you get: {title}.",
                 who=signer_words(step, context),
                 title=title,
             )

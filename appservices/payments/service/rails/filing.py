@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FILE: Final = "bank.file"
+DIFFERENCE: Final = "bank.difference"
 FETCH: Final = "bank.fetch"
 FILE_AFTER_MS: Final = 1_000
 """How long orders gather before they are filed together."""
@@ -48,7 +49,13 @@ has to look."""
 
 def handlers(desk: Desk) -> dict[str, JobHandler]:
     """The handler of each kind of job."""
-    return {FILE: _File(desk), SUBMIT: _Submit(desk), FETCH: _Fetch(desk), ANSWER: Answer(desk)}
+    return {
+        FILE: _File(desk),
+        SUBMIT: _Submit(desk),
+        FETCH: _Fetch(desk),
+        ANSWER: Answer(desk),
+        DIFFERENCE: _Difference(desk),
+    }
 
 
 def file_at(txn: Cursor, bank: str, cause: str, now_ms: int) -> None:
@@ -76,6 +83,19 @@ def resume(txn: Cursor, bank: str, now_ms: int) -> None:
     file_at(txn, bank, "resume", now_ms)
 
 
+def explain(txn: Cursor, bank: str, sealed: bytes, now_ms: int) -> None:
+    """Have the services bring a bank's difference into suspense, and pay out again.
+
+    Args:
+        txn: A transaction.
+        bank: By name.
+        sealed: The words of the line that explains it.
+        now_ms: UTC.
+    """
+    payload = {"bank": bank, "words": base64.b64encode(sealed).decode()}
+    jobs.schedule(txn, Job(effect_id(DIFFERENCE, bank, str(now_ms)), DIFFERENCE, payload, now_ms))
+
+
 def fetch_at(txn: Cursor, bank: str, at_ms: int) -> None:
     """Have a bank asked at a time; it is one job as long as it waits."""
     jobs.schedule(txn, Job(effect_id(FETCH, bank), FETCH, {"bank": bank}, at_ms))
@@ -92,6 +112,15 @@ class _Handler:
 
     def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """The job can never be done; it was logged."""
+
+
+class _Difference(_Handler):
+    """Brings what a day's end does not explain into suspense."""
+
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
+        words = self._desk.vault.open(base64.b64decode(job.payload["words"]))
+        Hearing.begin(txn, self._desk, job.payload["bank"], now_ms).bring_to_suspense(words)
+        resume(txn, job.payload["bank"], now_ms)
 
 
 class _File(_Handler):

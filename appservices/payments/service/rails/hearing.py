@@ -36,12 +36,12 @@ from appservices.payments.core.transfers import TransferCode, opening
 from appservices.payments.service import attempts
 from appservices.payments.service.rails.banks import BankNews, NewsKind
 from appservices.payments.store import bank as store
-from appservices.payments.store import suspense
+from appservices.payments.store import overview, suspense
 from appservices.payments.store import told_again as again
 from veche.protocol.errors import ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from appservices.payments.core.ledger import Account, Transfer
     from appservices.payments.core.rails.port import Entry, Statement
@@ -75,6 +75,10 @@ _NEWS: Final = {
     OrderState.CONFLICT: NewsKind.CONFLICT,
 }
 _SUSPENSE: Final = " to suspense"
+_UNEVEN: Final = (
+    "the bank has {0:+} minor units more than the ledger; payouts are stopped. Look for the line"
+    " that the ledger lacks or has twice, then: veche ledger resume {1} --suspense --why TEXT"
+)
 
 
 @attrs.frozen
@@ -290,7 +294,7 @@ class Hearing:
             return
         if difference:
             logger.error("bank %s: the end of %s does not add up", self.bank.name, day)
-            self.alarm(f"day {day}", "ledger and bank differ; payouts are stopped")
+            self.alarm(f"day {day}", _UNEVEN.format(difference, self.bank.name))
             store.set_stopped(self.txn, self.bank.name, self.now_ms)
         for order in store.sent_since(self.txn, self.bank.name, SILENCE_DAYS):
             self.step(order, OrderInput.SILENT)
@@ -305,11 +309,37 @@ class Hearing:
         day = statement.opened_on - dt.timedelta(days=1)
         self._own_line(OPENING, signed, day, self.books.opening, TransferCode.FIRST_BALANCE)
 
+    def bring_to_suspense(self, words: Mapping[str, str]) -> None:
+        """Book what the last day's end does not explain, so that days add up from then on.
+
+        Args:
+            words: What is said of the line, as of a bank's: an operator's reason.
+        """
+        name = self.bank.name
+        store.bank(self.txn, name)  # nothing is heard meanwhile
+        last = overview.last_day(self.txn, name)
+        if last is None:
+            return
+        day = last.day
+        signed = last.closing_minor - store.balance_at(self.txn, name, self.books.bank, day)
+        key = f"difference {day}"
+        while store.has_line(self.txn, name, key):
+            key = f"{key} again"
+        if signed:
+            self._own_line(key, signed, day, self.books.suspense, TransferCode.SUSPENSE, words)
+        store.set_explained(self.txn, name, day)
+
     def _own_line(
-        self, key: str, signed: int, day: dt.date, account: int, code: TransferCode
+        self,
+        key: str,
+        signed: int,
+        day: dt.date,
+        account: int,
+        code: TransferCode,
+        words: Mapping[str, str] | None = None,
     ) -> None:
         """Book a line that no bank tells, which is of us."""
-        name, sealed = self.bank.name, self.desk.vault.seal({})
+        name, sealed = self.bank.name, self.desk.vault.seal(words or {})
         digest = hashlib.sha256(f"{signed}".encode()).digest()
         line = store.LineRow(name, key, digest, signed, day, None, sealed)
         store.add_line(self.txn, line, self.now_ms)

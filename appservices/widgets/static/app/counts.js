@@ -3,8 +3,6 @@ import { whenOpened } from "./account/account.js";
 
 /** @typedef {import("./route.js").Place} Place */
 
-const COUNT_MS = 200;
-
 /** @type {Partial<Record<Place, number>>} */
 let current = {};
 /** @type {Set<() => void>} */
@@ -26,18 +24,8 @@ export function setCount(place, count) {
 /** @param {() => void} changed */
 export function watchCounts(changed) {
     listeners.add(changed);
-    whenOpened(({ client }) => {
-        let timer = 0;
-        // At the start thousands of rooms come, each with its messages.
-        const look = () =>
-            (timer ||= window.setTimeout(() => {
-                timer = 0;
-                setCount("chats", unread(client));
-            }, COUNT_MS));
-        const rooms = /** @type {any} */ (client);
-        for (const name of ["Room.timeline", "Room.receipt", "Room.myMembership"])
-            rooms.on(name, look);
-        look();
+    watchNew(({ length }) => setCount("chats", length));
+    whenOpened(() => {
         void import("./client/verification.js").then(({ watchRequests }) =>
             watchRequests((request) => {
                 asking = request?.otherUserId ?? "";
@@ -47,11 +35,24 @@ export function watchCounts(changed) {
     });
 }
 
-/** @param {import("./client/open.js").MatrixClient} client @returns {number} rooms with something new */
-function unread(client) {
-    return client
-        .getRooms()
-        .filter(
-            (room) => room.getMyMembership() === "join" && room.getUnreadNotificationCount() > 0,
-        ).length;
+/**
+ * @param {(chats: import("./client/rooms.js").Entry[]) => void} tell which have something new
+ * @returns {() => void} stops it
+ */
+export function watchNew(tell) {
+    let isOver = false;
+    /** @type {(() => void) | undefined} */
+    let stop;
+    whenOpened(async ({ client }) => {
+        const rooms = (await import("./client/rooms.js")).roomList(client);
+        const look = () =>
+            tell(rooms.entries().filter(({ state, unread }) => state === "join" && unread > 0));
+        if (isOver) return;
+        stop = rooms.watch(look);
+        look();
+    });
+    return () => {
+        isOver = true;
+        stop?.();
+    };
 }

@@ -12,6 +12,7 @@ import { session } from "../kit/session.js";
 import { sheetOf } from "./asked.js";
 import { arm, button, el, heading, link, show, value } from "./draw.js";
 import { approved, declined, over } from "./endings.js";
+import { newKeyWords } from "./key_words.js";
 import { OVER, clock, declineSignedIn, look, report, sign } from "./handing.js";
 
 /** How long the page must have been in sight before a press counts. */
@@ -19,9 +20,6 @@ const LOOK_MS = 500;
 /** From how much on the person is told that the clock of the device is wrong. */
 const CLOCK_MS_MAX = 5 * 60_000;
 const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-/** A wait of less than two hours is said in minutes. */
-const IN_MINUTES_MS_MAX = 2 * HOUR_MS;
 /** Longer ones are read as text, and are not shouted. */
 const HERO_CHARACTERS_MAX = 60;
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -158,18 +156,6 @@ function tooNew(until_ms) {
 
 /** @param {boolean} canDecline @param {number} waits_ms */
 function noKey(canDecline, waits_ms) {
-    const wait =
-        waits_ms < IN_MINUTES_MS_MAX
-            ? plural(
-                  "A new key may approve this after {count} minute: so nobody who gets into your account can use one at once.",
-                  "A new key may approve this after {count} minutes: so nobody who gets into your account can use one at once.",
-                  Math.ceil(waits_ms / MINUTE_MS),
-              )
-            : plural(
-                  "A new key may approve this after {count} hour: so nobody who gets into your account can use one at once.",
-                  "A new key may approve this after {count} hours: so nobody who gets into your account can use one at once.",
-                  Math.ceil(waits_ms / HOUR_MS),
-              );
     const back = encodeURIComponent(location.pathname + location.search + location.hash);
     const keys = `/keys#return=${back}`;
     // The app has opened this tab, and signs the person in without a code.
@@ -184,7 +170,7 @@ function noKey(canDecline, waits_ms) {
                 "This device has no key of yours yet. You make one once; it takes less than a minute.",
             ),
         ),
-        waits_ms ? el("p", {}, wait) : undefined,
+        waits_ms ? el("p", {}, newKeyWords(waits_ms)) : undefined,
         el("p", {}, link(t("Make a key for this device"), way, "primary")),
         canDecline ? undefined : el("p", {}, t("To say no, answer in your chat.")),
     );

@@ -11,7 +11,7 @@ import { live } from "lit/directives/live.js";
 import { ApiError } from "../kit/api.js";
 import { PasskeyRefusedError, StorageRefusedError } from "../kit/approval.js";
 import { DIGITS, codeField } from "../kit/code_input.js";
-import { VecheElement, banner, button, field } from "../kit/elements.js";
+import { VecheElement, banner, button, textField } from "../kit/elements.js";
 import { currentLanguage, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { appOrigin, isFromApp } from "../kit/page.js";
@@ -211,24 +211,15 @@ export class VecheEnrol extends VecheElement {
         return html`<h2>${t("Make a key for this device")}</h2>
             ${this._trouble()}
             <form novalidate @submit=${this._begin}>
-                ${field({
+                ${textField({
                     id: "key-label",
                     label: t("Name of this device"),
                     help: t("So that you know it again in the list."),
                     error: this.wrong,
-                    control: ({ id, describedby, invalid }) =>
-                        html`<input
-                            id=${id}
-                            type="text"
-                            maxlength=${LABEL_CHARACTERS_MAX}
-                            autocomplete="off"
-                            aria-describedby=${describedby}
-                            aria-invalid=${invalid}
-                            .value=${this.label}
-                            @input=${(/** @type {InputEvent} */ event) => {
-                                this.label = /** @type {HTMLInputElement} */ (event.target).value;
-                            }}
-                        />`,
+                    maxlength: LABEL_CHARACTERS_MAX,
+                    capitals: "sentences",
+                    value: this.label,
+                    typed: (text) => (this.label = text),
                 })}
                 ${
                     this.canPasskey

@@ -13,7 +13,7 @@
 import { html, nothing } from "lit";
 import { ApprovalsHeard, approveHref, openApproval } from "../cases/approving.js";
 import { ApiError, call } from "../kit/api.js";
-import { banner, button, field } from "../kit/elements.js";
+import { banner, button, textField } from "../kit/elements.js";
 import { showDateTime, showMoney, t } from "../kit/i18n.js";
 import { asDecimalText, parseAmount } from "../kit/money.js";
 import { API, Section } from "./section.js";
@@ -130,22 +130,14 @@ export class VecheLimits extends Section {
                           })}
                       </p>`
             }
-            ${field({
+            ${textField({
                 id: `limit-${currency}`,
                 label: t("Limit a day, in {currency}", { currency }),
                 help: t("0 turns it off."),
                 error: this.wrong[currency],
-                control: ({ id, describedby, invalid }) =>
-                    html`<input
-                        id=${id}
-                        class="short"
-                        type="text"
-                        inputmode="decimal"
-                        autocomplete="off"
-                        aria-describedby=${describedby}
-                        aria-invalid=${invalid}
-                        .value=${asDecimalText({ minor: next_minor ?? minor, currency })}
-                    />`,
+                kind: "short",
+                inputmode: "decimal",
+                value: asDecimalText({ minor: next_minor ?? minor, currency }),
             })}
             ${button({ label: t("Set"), type: "submit", style: "secondary", is_busy: this.busy === currency })}
         </form>`;

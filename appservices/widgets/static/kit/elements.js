@@ -118,6 +118,36 @@ export function field({ id, label, help, error, is_required = true, control }) {
     </div>`;
 }
 
+/**
+ * A labelled field of one line.
+ * @param {Omit<FieldParts, "control"> & {name?: string, type?: string, kind?: string, value?: string,
+ *     autocomplete?: string, capitals?: "none" | "sentences" | "words", inputmode?: "decimal",
+ *     maxlength?: number, typed?: (text: string) => void}} parts `name`: the id, if none is given;
+ *     `kind`: a class; `capitals`: which letters a phone makes large
+ * @returns {Template}
+ */
+export const textField = (parts) =>
+    field({
+        ...parts,
+        control: ({ id, describedby, invalid }) =>
+            html`<input
+                id=${id}
+                name=${parts.name ?? id}
+                class=${parts.kind ?? nothing}
+                type=${parts.type ?? "text"}
+                inputmode=${parts.inputmode ?? nothing}
+                autocomplete=${parts.autocomplete ?? "off"}
+                autocapitalize=${parts.capitals ?? "none"}
+                spellcheck="false"
+                maxlength=${parts.maxlength ?? nothing}
+                aria-describedby=${describedby}
+                aria-invalid=${invalid}
+                ?required=${parts.is_required ?? true}
+                .value=${parts.value ?? ""}
+                @input=${(/** @type {Event} */ { target }) => parts.typed?.(/** @type {HTMLInputElement} */ (target).value)}
+            />`,
+    });
+
 function optional() {
     return html` <span class="optional">${t("(optional)")}</span>`;
 }

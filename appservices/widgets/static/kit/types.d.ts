@@ -16,7 +16,12 @@ export interface Prompt {
     single_use?: boolean;
     expires_at_ms: number;
     min_trust?: string;
-    choices?: { id: string; label: string; style?: string | null }[];
+    choices?: {
+        id: string;
+        label: string;
+        style?: string | null;
+        approve?: { nonce: string } | null;
+    }[];
     form?: any;
     url?: string | null;
     closed?: string | null;

@@ -5,7 +5,7 @@ import { plural, showDate, t } from "../kit/i18n.js";
 
 registerCard(
     "org.veche.sign_request",
-    (_, { title, from_name, state, signed, deadline_at_ms, page, prompt }) => {
+    (_, { title, from_name, state, signed, deadline_at_ms, page, prompt, code }) => {
         const isWaiting = state === "open" && prompt;
         return card({
             mark: "document",
@@ -13,6 +13,7 @@ registerCard(
             title: String(title || t("Document")),
             lines: [
                 t("From {name}", { name: String(from_name) }),
+                isWaiting && code ? t("Code {code}", { code: String(code) }) : undefined,
                 plural("{count} has signed", "{count} have signed", Number(signed)),
                 isWaiting
                     ? t("Sign by {date}", { date: showDate(Number(deadline_at_ms)) })

@@ -7,7 +7,7 @@
  */
 import { html, nothing } from "lit";
 import { clock, signedBy } from "../approve/handing.js";
-import { button, closeDialog, dialog, field } from "../kit/elements.js";
+import { button, closeDialog, dialog, textField } from "../kit/elements.js";
 import { t } from "../kit/i18n.js";
 import { utf8 } from "../verify/bytes.js";
 import { digest } from "./paper.js";
@@ -75,20 +75,11 @@ export function delegateDialog(chosen) {
                 ${t("They sign in your place; both names stand in the report, and everyone is told. You can take it back until they have signed.")}
             </p>
             <form id="delegate-form" @submit=${submit}>
-                ${field({
+                ${textField({
                     id: "delegate-to",
                     label: t("Who? A name here, or an account such as @dave:example.org"),
-                    control: ({ id, describedby, invalid }) =>
-                        html`<input
-                            id=${id}
-                            name="to"
-                            required
-                            autocomplete="off"
-                            autocapitalize="none"
-                            maxlength=${NAME_CHARACTERS_MAX}
-                            aria-describedby=${describedby}
-                            aria-invalid=${invalid}
-                        />`,
+                    name: "to",
+                    maxlength: NAME_CHARACTERS_MAX,
                 })}
             </form>`,
         actions: html`<button class="button primary" type="submit" form="delegate-form">

@@ -15,11 +15,11 @@ import { verdictWords } from "../verify/signed_words.js";
 import { privateHash, readPrivateLink } from "./link.js";
 import { isAskerAlone } from "./owning.js";
 import { NoKeyError, isBlind, levelOf } from "./signing.js";
+import { newKeyWords } from "../approve/key_words.js";
 import { effectWords, levelWords, roleWords } from "../approve/signing_words.js";
 import { copyWords, explained, isGuest, overWords, partyStateWords, stepWords } from "./words.js";
 
 const GROUP = /.{4}/g;
-const HOUR_MS = 3_600_000;
 
 /** @param {View} view @returns {[string, unknown]} how the reader signs */
 const kindRow = (view) => [t("Kind of signature"), levelWords(levelOf(view))];
@@ -405,18 +405,15 @@ export function problem(error) {
     if (error === undefined) return nothing;
     if (!(error instanceof NoKeyError)) return banner("critical", html`<p>${explained(error)}</p>`);
     const back = encodeURIComponent(location.pathname + location.search + location.hash);
-    const hours = Math.ceil(error.waits_ms / HOUR_MS);
-    const wait = plural(
-        "A new key may approve this after {count} hour: so nobody who gets into your account can use one at once.",
-        "A new key may approve this after {count} hours: so nobody who gets into your account can use one at once.",
-        hours,
-    );
     return banner(
         "info",
         html`<p>
                 ${t("This device has no key of yours yet. You make one once; it takes less than a minute.")}
             </p>
-            <p>${hours ? wait : nothing} ${t("Your place in the document is kept in this tab.")}</p>
+            <p>
+                ${error.waits_ms ? newKeyWords(error.waits_ms) : nothing}
+                ${t("Your place in the document is kept in this tab.")}
+            </p>
             <p>
                 <a class="button primary" href="/keys#return=${back}"
                     >${t("Make a key for this device")}</a

@@ -8,7 +8,7 @@
  * @typedef {import("./remote.js").RemoteSigning} RemoteSigning
  */
 import { html, nothing } from "lit";
-import { banner, button, field, spinner } from "../kit/elements.js";
+import { banner, button, field, spinner, textField } from "../kit/elements.js";
 import { showDate, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 
@@ -36,25 +36,14 @@ export function lookPart({ providers = [] }, remote) {
                     ? html`<input type="hidden" name="provider" value=${only?.id ?? ""} />`
                     : choice(providers)
             }
-            ${field({
+            ${textField({
                 id: "provider-user",
                 label:
                     providers.length === 1 && only
                         ? t("Your user name or number at {provider}", { provider: only.name })
                         : t("Your user name or number there"),
-                control: ({ id, describedby, invalid }) =>
-                    html`<input
-                        id=${id}
-                        name="user"
-                        type="text"
-                        required
-                        autocomplete="off"
-                        autocapitalize="none"
-                        spellcheck="false"
-                        maxlength=${USER_CHARACTERS_MAX}
-                        aria-describedby=${describedby}
-                        aria-invalid=${invalid}
-                    />`,
+                name: "user",
+                maxlength: USER_CHARACTERS_MAX,
             })}
             <p class="actions">
                 ${button({

@@ -6,12 +6,20 @@
 import { html, nothing } from "lit";
 import { banner } from "../kit/elements.js";
 import { t } from "../kit/i18n.js";
+import { isFromApp } from "../kit/page.js";
+import { backToApp } from "../kit/shell.js";
 import { isAskerAlone } from "./owning.js";
 import { closed, over, signed } from "./parts.js";
 import { isBlind } from "./signing.js";
 
 /** @param {View} view */
 export function standing(view) {
+    const leaving = isFromApp() && !view.you.can_act;
+    return html`${ending(view)} ${leaving ? html`<p class="actions">${backToApp()}</p>` : nothing}`;
+}
+
+/** @param {View} view */
+function ending(view) {
     const { state, you } = view;
     if (isBlind(view) && view.final_sha256) return closed(view);
     if (isAskerAlone(view)) return state === "open" ? nothing : over(view);

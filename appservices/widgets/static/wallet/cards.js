@@ -1,5 +1,6 @@
 /** What payments bots say in chats, drawn as cards by the app: invoices and receipts. */
 import { html } from "lit";
+import { account } from "../app/account/account.js";
 import { card, linkTo } from "../app/elements/card.js";
 import { registerCard } from "../app/registry.js";
 import { showDate, showDateTime, showMoney, t } from "../kit/i18n.js";
@@ -20,11 +21,14 @@ registerCard("org.veche.invoice", (message, { issuer_name, title, total, due_at_
     });
 });
 
-registerCard("org.veche.receipt", (_, { payment, payee, amount, at_ms, reference }) =>
+registerCard("org.veche.receipt", (message, { payment, payee, amount, at_ms, reference }) =>
     card({
         mark: "check",
         kind: t("Receipt"),
-        title: String(reference || payee),
+        // What one got without words for it: "You were paid" begins the message, not one's own address.
+        title: String(
+            reference || (payee === account().session?.userId ? message.content.body : payee),
+        ).split("\n")[0],
         lines: [
             html`<span class="card-amount">${showMoney(amount)}</span>`,
             showDateTime(Number(at_ms)),

@@ -25,7 +25,13 @@ export function questionOf({ prompt, text }) {
     const list = first ? paragraphs.findIndex((one) => one.startsWith(`1. ${first.label}`)) : -1;
     // The list of the choices, and the sentence after it that says how to answer.
     if (list >= 0) paragraphs.splice(list, 2);
-    return paragraphs.filter((one) => !isLink(one, prompt.url)).join(PARAGRAPH);
+    const pages = (prompt.choices ?? []).flatMap(({ approve }) =>
+        approve ? [`/approve#${approve.nonce}`] : [],
+    );
+    return paragraphs
+        .filter((one) => !isLink(one, prompt.url))
+        .filter((one) => !pages.some((page) => one.endsWith(page)))
+        .join(PARAGRAPH);
 }
 
 /**

@@ -89,7 +89,6 @@ async function openWith(session) {
 }
 
 /**
-/**
  * The recovery key is confirmed, so the account is complete; or it has none and gets one now.
  * @param {boolean} [unfinished]
  */

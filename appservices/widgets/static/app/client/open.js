@@ -19,7 +19,7 @@ import { LOCK, STORE, keepSession, loadSession } from "../account/session.js";
 import { guard } from "./guard.js";
 import { keepFor } from "./kept.js";
 import { keepSending } from "./sending.js";
-import { growList, mendGaps } from "./sync.js";
+import { growList, mendGaps, yieldBetweenRooms } from "./sync.js";
 import { holdRequests } from "./verification.js";
 
 const ROOMS_FIRST = 50;
@@ -138,6 +138,7 @@ async function startSync(client) {
     );
     mendGaps(client, sync);
     growList(sync, "rooms", ROOMS_FIRST);
+    yieldBetweenRooms(sync);
     const isFirst = new Promise((resolve) => {
         sync.on(SlidingSyncEvent.Lifecycle, (at) => {
             if (at === SlidingSyncState.Complete) resolve(undefined);

@@ -16,17 +16,12 @@
  * @property {number} unread
  * @property {boolean} isMentioned
  */
-import {
-    ClientEvent,
-    MatrixEventEvent,
-    NotificationCountType,
-    RoomEvent,
-    RoomMemberEvent,
-} from "matrix-js-sdk";
+import { ClientEvent, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
 import { bare } from "../../kit/i18n.js";
 import { isOurBot } from "../../kit/page.js";
 import { isSignInTalk } from "../account/sign_in_talk.js";
 import { contentOf } from "./content.js";
+import { unreadIn } from "./unread.js";
 
 const ALGORITHM = "m.megolm.v1.aes-sha2";
 const DIRECT = "m.direct";
@@ -301,8 +296,7 @@ export class RoomList {
             inviter,
             last,
             at_ms: last?.getTs() ?? own?.getTs() ?? 0,
-            unread: room.getUnreadNotificationCount(NotificationCountType.Total),
-            isMentioned: room.getUnreadNotificationCount(NotificationCountType.Highlight) > 0,
+            ...unreadIn(this._client, room),
         };
     }
 }

@@ -6,9 +6,10 @@
  */
 import { SlidingSyncEvent, SlidingSyncState } from "matrix-js-sdk";
 
-/** Rooms of one answer: each takes the page two milliseconds, in which nothing is drawn. */
-const STEP_ROOMS = 50;
+const STEP_ROOMS = 100;
 const ROOMS_MAX = 5_000;
+/** How long the rooms of one answer may hold up what the page draws. */
+const SLICE_MS = 8;
 
 /**
  * Asks for more rooms after each answer, until all are here.
@@ -23,6 +24,25 @@ export function growList(sync, list, first) {
         if (state !== SlidingSyncState.Complete || wanted >= all) return;
         wanted += STEP_ROOMS;
         sync.setListRanges(list, [[0, wanted - 1]]);
+    });
+}
+
+/**
+ * Lets the page draw and scroll between the rooms of an answer: each takes two milliseconds.
+ * @param {SlidingSync} sync
+ */
+export function yieldBetweenRooms(sync) {
+    const { port1, port2 } = new MessageChannel(); // timers of a hidden page wait for a second
+    port1.start();
+    let begun_ms = 0;
+    sync.on(SlidingSyncEvent.Lifecycle, () => (begun_ms = performance.now()));
+    sync.on(SlidingSyncEvent.RoomData, async () => {
+        if (performance.now() - begun_ms < SLICE_MS) return;
+        await new Promise((resolve) => {
+            port1.addEventListener("message", resolve, { once: true });
+            port2.postMessage(null);
+        });
+        begun_ms = performance.now();
     });
 }
 

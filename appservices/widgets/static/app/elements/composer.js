@@ -13,6 +13,7 @@ import * as sending from "../client/sending.js";
 import { ReplacedError } from "../client/trust.js";
 import { Recorder } from "../client/recorder.js";
 import { showLength } from "./attachment.js";
+import { tool } from "./tool.js";
 import { lineOf } from "./words.js";
 
 /** @typedef {import("../client/timeline.js").Message} Message */
@@ -356,9 +357,7 @@ export class AppComposer extends VecheElement {
             <p role="status">
                 <span class="dot"></span> ${t("Recording")} ${showLength(this.recorded_ms)}
             </p>
-            <button type="button" class="send" title=${t("Send")} @click=${() => this._sendVoice()}>
-                ${icon("send")}<span class="hidden-text">${t("Send")}</span>
-            </button>
+            ${tool("send", t("Send"), () => this._sendVoice(), { kind: "send" })}
         </div>`;
     }
 
@@ -403,28 +402,10 @@ export class AppComposer extends VecheElement {
                 ></textarea>
                 ${
                     this.isEmpty && Recorder.isThere && !this.editing
-                        ? html`<button
-                              type="button"
-                              class="tool"
-                              title=${t("Record a voice message")}
-                              @click=${() => this._record()}
-                          >
-                              ${icon("voice")}<span class="hidden-text"
-                                  >${t("Record a voice message")}</span
-                              >
-                          </button>`
-                        : html`<button type="submit" class="send" title=${t("Send")}>
-                              ${icon("send")}<span class="hidden-text">${t("Send")}</span>
-                          </button>`
+                        ? tool("voice", t("Record a voice message"), () => this._record())
+                        : tool("send", t("Send"), () => {}, { kind: "send", type: "submit" })
                 }
             </form>`;
     }
 }
 customElements.define("app-composer", AppComposer);
-
-/** @param {string} mark @param {string} label @param {() => void} press */
-function tool(mark, label, press) {
-    return html`<button type="button" class="tool" title=${label} @click=${press}>
-        ${icon(mark)}<span class="hidden-text">${label}</span>
-    </button>`;
-}

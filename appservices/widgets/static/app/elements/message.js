@@ -14,6 +14,7 @@ import { hrefOf } from "../route.js";
 import "./attachment.js";
 import "./avatar.js";
 import { VERIFICATION, lineOf, noteWords, unreadableWords } from "./words.js";
+import { tool } from "./tool.js";
 
 /** @typedef {import("../client/timeline.js").Message} Message */
 
@@ -238,17 +239,9 @@ export class AppMessage extends VecheElement {
     }
 
     _tools() {
-        const one = (
-            /** @type {string} */ name,
-            /** @type {string} */ mark,
-            /** @type {string} */ label,
-        ) =>
-            html`<button type="button" class="tool" title=${label} @click=${() => this._tell(name)}>
-                ${icon(mark)}<span class="hidden-text">${label}</span>
-            </button>`;
         return html`<span class="tools"
-            >${one("app-reply", "reply", t("Reply"))}
-            ${one("app-menu", "more", t("More about this message"))}</span
+            >${tool("reply", t("Reply"), () => this._tell("app-reply"))}
+            ${tool("more", t("More about this message"), () => this._tell("app-menu"))}</span
         >`;
     }
 

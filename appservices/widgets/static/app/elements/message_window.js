@@ -39,7 +39,7 @@ export class MessageWindow {
         this._host = host;
         this._client = client;
         this._seen = seen;
-        /** The first message in the page; none: the window ends with the newest. @type {string | undefined} */
+        /** The first message in the page; none: the last `WINDOW` are. @type {string | undefined} */
         this._firstId = undefined;
         /** The newest message is in sight, and stays there. */
         this.isAtEnd = true;
@@ -76,15 +76,13 @@ export class MessageWindow {
         const found = this._firstId
             ? events.findIndex((event) => event.getId() === this._firstId)
             : -1;
-        const from = found < 0 ? last : Math.min(found, last);
+        const from = found < 0 || (this.isAtEnd && found < last) ? last : found;
         return { from, to: Math.min(count, from + WINDOW), count };
     }
 
     /** @param {number} from */
     _show(from) {
-        const events = this.timeline?.events() ?? [];
-        const last = Math.max(0, events.length - WINDOW);
-        this._firstId = from >= last ? undefined : events[Math.max(0, from)]?.getId();
+        this._firstId = this.timeline?.events()[Math.max(0, from)]?.getId();
         this._host.requestUpdate();
     }
 
@@ -101,9 +99,11 @@ export class MessageWindow {
             this._host.requestUpdate();
         }
         if (this.isAtEnd) this._seen();
-        if (log.scrollTop < NEAR_PX && from > 0) this._show(from - STEP);
+        const isFull = this.isAtEnd && to - from >= WINDOW;
+        if (isFull) this._firstId = undefined; // it goes on with the newest
+        if (log.scrollTop < NEAR_PX && from > 0 && !isFull) this._show(from - STEP);
         else if (log.scrollTop < NEAR_PX && from === 0) void this.older();
-        else if (below < NEAR_PX && to < count) this._show(from + STEP);
+        else if (below < NEAR_PX && to < count) this._show(Math.min(from + STEP, count - WINDOW));
     }
 
     /** Fetches older messages. */
@@ -115,7 +115,8 @@ export class MessageWindow {
         const first = timeline.events()[this.range().from]?.getId();
         try {
             await timeline.older();
-            if (!this.isAtEnd) this._firstId = first;
+            // What came is drawn a step at a time: all at once would hold up the scrolling.
+            this._firstId = first;
         } catch {
             this.hasFailed = true;
         } finally {
@@ -194,7 +195,7 @@ export class MessageWindow {
         const place = placeOf();
         if (place < 0) return;
         this.isAtEnd = false;
-        this._show(place - WINDOW / 2);
+        this._show(Math.min(place - WINDOW / 2, timeline.events().length - WINDOW));
         await this._host.updateComplete;
         await settled(log);
         const row = this._row(id);

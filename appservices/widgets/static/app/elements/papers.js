@@ -8,6 +8,7 @@
  * @property {string} title
  * @property {string} from who sends it
  * @property {boolean} isWaiting for the person's signature
+ * @property {boolean} isOpen others have still to sign
  * @property {number} at_ms
  * @property {string} href where it is signed, or the chat that has the file
  */
@@ -33,8 +34,11 @@ export function papers(client) {
             if (!isOfBot(event)) continue;
             const content = contentOf(client, event);
             const known = found.get(String(content[RESULT]?.session));
-            const paper = paperOf(content, event.getTs(), room, known);
-            if (paper) found.set(paper.id, paper);
+            const paper = paperOf(content, event, room, known);
+            const isResult = RESULT in content;
+            if (isResult) found.delete(known?.id ?? "");
+            // What an office has had signed comes from its bot, and from the signing bot.
+            if (paper && !(isResult && found.has(paper.id))) found.set(paper.id, paper);
         }
     return [...found.values()].toSorted((a, b) => b.at_ms - a.at_ms);
 }
@@ -54,13 +58,15 @@ export function watchPapers(changed) {
 
 /**
  * @param {Record<string, any>} content
- * @param {number} at_ms
+ * @param {import("matrix-js-sdk").MatrixEvent} event
  * @param {{roomId: string, name: string}} room
  * @param {Paper} [known] of the same session
  * @returns {Paper | undefined}
  */
-function paperOf(content, at_ms, { roomId, name }, known) {
-    const at = { from: name, isWaiting: false, at_ms, href: hrefOf("chats", roomId) };
+function paperOf(content, event, { roomId, name }, known) {
+    const at_ms = event.getTs();
+    const href = hrefOf("chats", roomId, "at", event.getId() ?? "");
+    const at = { from: name, isWaiting: false, isOpen: false, at_ms, href };
     const { [REQUEST]: asked, [RESULT]: result, [DOCUMENT]: issued } = content;
     if (asked)
         return {
@@ -68,26 +74,26 @@ function paperOf(content, at_ms, { roomId, name }, known) {
             title: String(asked.title || t("Document")),
             from: String(asked.from_name ?? ""),
             isWaiting: asked.state === "open" && Boolean(asked.prompt),
+            isOpen: asked.state === "open",
             at_ms,
             href: typeof asked.page === "string" ? asked.page : at.href,
         };
     if (result) {
         const { title = t("Document"), from = name } = known ?? {};
-        return { ...at, id: String(result.session), title, from };
+        return { ...at, id: String(result.final_sha256 ?? result.session), title, from };
     }
-    return issued && { ...at, id: String(issued.id), title: String(issued.title) };
+    return issued && { ...at, id: String(issued.sha256 ?? issued.id), title: String(issued.title) };
 }
 
 /** @param {Paper} paper */
-export function paperRow({ title, from, isWaiting, at_ms, href }) {
+export function paperRow({ title, from, isWaiting, isOpen, at_ms, href }) {
+    const state = isWaiting ? t("to sign") : isOpen ? t("waits for others") : showDate(at_ms);
     return html`<li>
         <a class="row ${isWaiting ? "waits" : ""}" href=${href}>
             ${icon("document")}
             <span class="row-main">
                 <span class="row-title"><bdi>${title}</bdi></span>
-                <span class="row-meta"
-                    ><bdi>${from}</bdi> · ${isWaiting ? t("to sign") : showDate(at_ms)}</span
-                >
+                <span class="row-meta"><bdi>${from}</bdi> · ${state}</span>
             </span>
             ${icon("next")}
         </a>

@@ -17,6 +17,7 @@ import { MessageMenu } from "../elements/message_menu.js";
 import { MessageWindow } from "../elements/message_window.js";
 import { redNote } from "../elements/red_note.js";
 import "../elements/invitation.js";
+import { tool } from "../elements/tool.js";
 import { isSameDay, showDay } from "../elements/words.js";
 import { hrefOf } from "../route.js";
 
@@ -205,9 +206,7 @@ export class AppChat extends VecheElement {
     _head(entry) {
         const typing = this._timeline?.typing() ?? [];
         return html`<header class="chat-head">
-            <a class="tool back" href=${hrefOf("chats")}
-                >${icon("back")}<span class="hidden-text">${t("Back to the chats")}</span></a
-            >
+            ${tool("back", t("Back to the chats"), hrefOf("chats"), { kind: "tool back" })}
             <app-avatar
                 .name=${entry.name}
                 .address=${entry.address}
@@ -219,12 +218,7 @@ export class AppChat extends VecheElement {
                     ${typing.length ? typingWords(typing) : this._kindWords(entry)}
                 </p>
             </div>
-            <a
-                class="tool"
-                href=${hrefOf("chats", this.roomId, "info")}
-                title=${t("About this chat")}
-                >${icon("info")}<span class="hidden-text">${t("About this chat")}</span></a
-            >
+            ${tool("info", t("About this chat"), hrefOf("chats", this.roomId, "info"))}
         </header>`;
     }
 

@@ -10,6 +10,7 @@ import { search } from "../client/search.js";
 import "../elements/avatar.js";
 import { paneHead } from "../elements/pane.js";
 import "../elements/read_back.js";
+import { tool } from "../elements/tool.js";
 import "../elements/windowed.js";
 import { previewOf, showWhen } from "../elements/words.js";
 import { hrefOf } from "../route.js";
@@ -194,9 +195,7 @@ export class AppChats extends VecheElement {
         return html`<section class="chat-list" aria-label=${t("Chats")}>
             <div class="list-head">
                 <h1 tabindex="-1">${t("Chats")}</h1>
-                <a class="tool" href=${hrefOf("chats", "new")} title=${t("New chat")}
-                    >${icon("write")}<span class="hidden-text">${t("New chat")}</span></a
-                >
+                ${tool("write", t("New chat"), hrefOf("chats", "new"))}
             </div>
             <label class="chat-search">
                 ${icon("search")}<span class="hidden-text">${t("Search chats and messages")}</span>

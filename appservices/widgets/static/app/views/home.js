@@ -17,18 +17,22 @@ import { followWallet } from "../../wallet/api.js";
 import { paymentRow } from "../../wallet/parts.js";
 import { paymentHref } from "../../wallet/route.js";
 import { account } from "../account/account.js";
-import { setCount } from "../counts.js";
+import { setCount, watchNew } from "../counts.js";
 import { papers, paperRow, watchPapers } from "../elements/papers.js";
 import { hrefOf } from "../route.js";
 
 const ROWS = 3;
 const NEWS_MAX = 4;
 
+/** Ends what follows: not before Home is there again, as its badge stands beside every place. @type {(() => void)[]} */
+let ends = [];
+
 export class AppHome extends View {
     static properties = /** @type {import("lit").PropertyDeclarations} */ ({
         ...View.properties,
         cases: { state: true },
         wallet: { state: true },
+        news: { state: true },
     });
 
     constructor() {
@@ -37,8 +41,8 @@ export class AppHome extends View {
         this.cases = undefined;
         /** @type {Wallet | undefined} */
         this.wallet = undefined;
-        /** @type {(() => void)[]} */
-        this._stops = [];
+        /** @type {import("../client/rooms.js").Entry[]} */
+        this.news = [];
     }
 
     get heading() {
@@ -48,22 +52,19 @@ export class AppHome extends View {
     start() {
         if (!session()) return;
         const failed = (/** @type {Error} */ error) => this.fail(error);
-        this._stops = [
+        for (const end of ends) end();
+        ends = [
             followCases((state) => (this.cases = state.cases), failed),
             watchPapers(() => this.requestUpdate()),
+            watchNew((chats) => (this.news = chats.slice(0, NEWS_MAX))),
         ];
         if (meta("veche-wallet"))
-            this._stops.push(
+            ends.push(
                 followWallet(
                     (wallet) => (this.wallet = wallet),
                     () => {},
                 ),
             );
-    }
-
-    stop() {
-        for (const stop of this._stops) stop();
-        this._stops = [];
     }
 
     updated() {
@@ -172,24 +173,17 @@ export class AppHome extends View {
     }
 
     _news() {
-        const { opened } = account();
-        const rooms = (opened?.client.getRooms() ?? [])
-            .filter(
-                (room) =>
-                    room.getMyMembership() === "join" && room.getUnreadNotificationCount() > 0,
-            )
-            .slice(0, NEWS_MAX);
         return section(
             "news",
             t("New in your chats"),
-            rooms.map(
-                (room) =>
+            this.news.map(
+                ({ id, name, unread }) =>
                     html`<li>
-                        <a class="row" href=${hrefOf("chats", room.roomId)}>
+                        <a class="row" href=${hrefOf("chats", id)}>
                             <span class="row-main">
-                                <span class="row-title"><bdi>${room.name}</bdi></span>
+                                <span class="row-title"><bdi>${name}</bdi></span>
                                 <span class="row-meta"
-                                    >${plural("{count} new message", "{count} new messages", room.getUnreadNotificationCount())}</span
+                                    >${plural("{count} new message", "{count} new messages", unread)}</span
                                 >
                             </span>
                             ${icon("next")}

@@ -1,6 +1,6 @@
 /** The recovery key: shown once, kept by the person, and asked back. */
-import { html, nothing } from "lit";
-import { VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
+import { html } from "lit";
+import { VecheElement, banner, button, spinner, textField } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { save } from "../../kit/save.js";
@@ -121,7 +121,7 @@ export class AppKey extends VecheElement {
             <p>${t("Look at the key that you saved, and type two of its groups.")}</p>
             <form class="start-form" novalidate @submit=${this._confirm}>
                 ${this.asked.map((number) =>
-                    accountField({
+                    textField({
                         id: `group-${number}`,
                         label: t("Group {number}", { number: number + 1 }),
                         kind: "group",
@@ -156,28 +156,5 @@ export class AppKey extends VecheElement {
         return html`<div class="narrow">${this.step === "show" ? this._show() : this._ask()}</div>`;
     }
 }
-/**
- * A name, a passphrase, a key or a server: what one types to begin.
- * @param {{id: string, label: string, type?: string, autocomplete?: string, kind?: string, help?: string,
- *     error?: string, typed?: (event: Event) => void}} parts
- */
-export const accountField = (parts) =>
-    field({
-        ...parts,
-        control: (wiring) =>
-            html`<input
-                class=${parts.kind ?? nothing}
-                id=${wiring.id}
-                name=${parts.id}
-                type=${parts.type ?? "text"}
-                autocomplete=${parts.autocomplete ?? "off"}
-                autocapitalize="none"
-                spellcheck="false"
-                aria-describedby=${wiring.describedby}
-                aria-invalid=${wiring.invalid}
-                required
-                @input=${parts.typed ?? nothing}
-            />`,
-    });
 
 customElements.define("app-key", AppKey);

@@ -1,6 +1,14 @@
 /** Finding people and making groups: by id, by link, by QR code. */
 import { html, nothing } from "lit";
-import { BusyElement, VecheElement, banner, button, field, spinner } from "../../kit/elements.js";
+import {
+    BusyElement,
+    VecheElement,
+    banner,
+    button,
+    field,
+    spinner,
+    textField,
+} from "../../kit/elements.js";
 import { bare, plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
@@ -93,21 +101,11 @@ export class AppNewChat extends VecheElement {
             </ul>
             <h2>${t("Write to somebody you know")}</h2>
             <form novalidate @submit=${this._submit}>
-                ${field({
+                ${textField({
                     id: "person",
                     label: t("Name here, id or invite link"),
                     help: t("For example: anna, @anna:example.org, or a link that you got."),
                     error: this.error,
-                    control: ({ id, describedby, invalid }) =>
-                        html`<input
-                            id=${id}
-                            name="person"
-                            autocomplete="off"
-                            autocapitalize="none"
-                            spellcheck="false"
-                            aria-describedby=${describedby}
-                            aria-invalid=${invalid}
-                        />`,
                 })}
                 ${button({ label: t("Continue"), type: "submit" })}
             </form>
@@ -308,19 +306,12 @@ export class AppNewGroup extends BusyElement {
         return html`<section class="pane-page">
             ${paneHead(t("Make a group"), hrefOf("chats", "new"))}
             <form novalidate @submit=${this._make}>
-                ${field({
+                ${textField({
                     id: "name",
                     label: t("Name of the group"),
                     error: errors.name,
-                    control: ({ id, describedby, invalid }) =>
-                        html`<input
-                            id=${id}
-                            name="name"
-                            autocomplete="off"
-                            maxlength=${NAME_CHARACTERS_MAX}
-                            aria-describedby=${describedby}
-                            aria-invalid=${invalid}
-                        />`,
+                    maxlength: NAME_CHARACTERS_MAX,
+                    capitals: "sentences",
                 })}
                 ${field({
                     id: "people",

@@ -5,7 +5,7 @@
  * @typedef {import("../../signin/homeserver.js").Homeserver} Homeserver
  */
 import { html, nothing } from "lit";
-import { BusyElement, banner, button, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, spinner, textField } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { findHomeserver, ssoAddress, waysAt } from "../../signin/homeserver.js";
 import { personOf, serverOf } from "../../signin/person.js";
@@ -14,12 +14,12 @@ import { keepReturn } from "../account/returning.js";
 import { accountTrouble } from "../account/words.js";
 import { hrefOf } from "../route.js";
 import { site } from "../site.js";
-import { accountField } from "./key.js";
 
 /** @typedef {"account" | "server" | "confirm" | "done"} Step */
 
 export class AppSignIn extends BusyElement {
     static properties = {
+        isOnly: { attribute: false },
         step: { state: true },
         server: { state: true },
         own: { state: true },
@@ -27,6 +27,8 @@ export class AppSignIn extends BusyElement {
 
     constructor() {
         super();
+        /** Nobody can make an account here; at a provider of this town one may still get it. */
+        this.isOnly = false;
         /** @type {Step | ""} */
         this.step = "";
         /** @type {Homeserver | undefined} of another town, at which one signs in there */
@@ -135,13 +137,11 @@ export class AppSignIn extends BusyElement {
         const inputs = html`<p class="lead">
                 ${t("Sign in with the name and passphrase that you chose in this app.")}
             </p>
-            ${accountField({ id: "username", label: t("Your name here"), type: "text", autocomplete: "username" })}
-            ${accountField({ id: "password", label: t("Passphrase"), type: "password", autocomplete: "current-password" })}`;
-        const server = accountField({
+            ${textField({ id: "username", label: t("Your name here"), autocomplete: "username" })}
+            ${textField({ id: "password", label: t("Passphrase"), type: "password", autocomplete: "current-password" })}`;
+        const server = textField({
             id: "server",
             label: t("Its server, such as example.org"),
-            type: "text",
-            autocomplete: "off",
         });
         const find = (/** @type {FormData} */ typed) =>
             this._find(String(typed.get("server")).trim());
@@ -153,10 +153,15 @@ export class AppSignIn extends BusyElement {
                 <summary>${t("My account is on another server")}</summary>
                 ${this._form(find, { label: t("Go on there"), style: "secondary" }, server)}
             </details>
-            <p>
-                ${t("No account yet?")}
-                <a href=${hrefOf("start")}>${t("Start without one")}</a>
-            </p>`;
+            <p>${this._without()}</p>`;
+    }
+
+    _without() {
+        if (!this.isOnly)
+            return html`${t("No account yet?")}
+                <a href=${hrefOf("start")}>${t("Start without one")}</a>`;
+        if (this.own?.hasSso) return nothing;
+        return t("No new accounts are made here. Sign in with an account that you have.");
     }
 
     /** @param {Homeserver | undefined} server with single sign-on, or none */
@@ -191,7 +196,7 @@ export class AppSignIn extends BusyElement {
             ${this._form(
                 this._recover,
                 { label: t("Confirm") },
-                html`${accountField({ id: "key", label: t("Recovery key"), type: "text", autocomplete: "off" })}
+                html`${textField({ id: "key", label: t("Recovery key") })}
                 ${this.error ? banner("critical", this.error) : nothing}`,
                 button({ label: t("Later"), style: "secondary", press: () => this._leave() }),
             )}

@@ -3,14 +3,14 @@
  * back once. It goes on where it stopped. Who has an account signs in beside it.
  */
 import { html, nothing } from "lit";
-import { BusyElement, banner, button, spinner } from "../../kit/elements.js";
+import { BusyElement, banner, button, spinner, textField } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { account, finish, makeAccount, whenAccountChanges } from "../account/account.js";
 import { AccountError, nameTrouble } from "../account/signing_up.js";
 import { accountTrouble } from "../account/words.js";
 import { hrefOf } from "../route.js";
 import { inOwnLanguage, site } from "../site.js";
-import { accountField } from "./key.js";
+import "./key.js";
 import "./sign_in.js";
 
 const TYPING_MS = 400;
@@ -53,9 +53,9 @@ export class AppStart extends BusyElement {
         return this.topic === "sign-in" ? "" : this.topic;
     }
 
-    /** @param {Event} event */
-    _named(event) {
-        const name = /** @type {HTMLInputElement} */ (event.target).value.trim().toLowerCase();
+    /** @param {string} text */
+    _named(text) {
+        const name = text.trim().toLowerCase();
         clearTimeout(this._timer);
         this.wrong = { ...this.wrong, username: undefined };
         if (!name) return;
@@ -109,14 +109,14 @@ export class AppStart extends BusyElement {
     /** @param {"username" | "password"} id @param {string} label @param {string} help */
     _input(id, label, help) {
         const isSecret = id === "password";
-        return accountField({
+        return textField({
             id,
             label,
             help,
             error: this.wrong[id],
             type: isSecret && !this.isShown ? "password" : "text",
             autocomplete: isSecret ? "new-password" : "username",
-            typed: isSecret ? undefined : (event) => this._named(event),
+            typed: isSecret ? undefined : (text) => this._named(text),
         });
     }
 
@@ -157,17 +157,11 @@ export class AppStart extends BusyElement {
     }
 
     _closed() {
-        const isOff = this.site?.registration === "off";
+        const words = t(
+            "You need an invitation here. Ask an office for one: it is a link or a code to scan.",
+        );
         return html`<h1 tabindex="-1">${t("Start")}</h1>
-            ${banner(
-                "info",
-                isOff
-                    ? t("No new accounts are made here. Sign in with an account that you have.")
-                    : t(
-                          "You need an invitation here. Ask an office for one: it is a link or a code to scan.",
-                      ),
-            )}
-            ${this._other()}`;
+            ${banner("info", words)} ${this._other()}`;
     }
 
     render() {
@@ -185,13 +179,11 @@ export class AppStart extends BusyElement {
         if (phase === "opening" || (session?.unfinished && !opened))
             return html`<h1 tabindex="-1">${t("Start")}</h1>
                 ${spinner(t("Your account is being prepared…"))}`;
-        if (this.topic === "sign-in" || (opened && !session?.unfinished))
-            return html`<app-sign-in></app-sign-in>`;
+        const isOff = this.site?.registration === "off";
+        if (this.topic === "sign-in" || isOff || (opened && !session?.unfinished))
+            return html`<app-sign-in .isOnly=${isOff}></app-sign-in>`;
         if (!this.site) return this.error ? banner("critical", this.error) : spinner();
-        const isClosed =
-            this.site.registration === "off" ||
-            (this.site.registration === "invitation" && !this._token);
-        if (isClosed) return this._closed();
+        if (this.site.registration === "invitation" && !this._token) return this._closed();
         return html`<div class="narrow">${this._form()}</div>`;
     }
 

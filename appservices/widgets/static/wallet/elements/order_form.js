@@ -5,7 +5,7 @@
  */
 import { html, nothing } from "lit";
 import { problem } from "../../cases/elements/problem.js";
-import { button, field } from "../../kit/elements.js";
+import { button, field, textField } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { signInHref } from "../../kit/shell.js";
 import { pay } from "../api.js";
@@ -70,22 +70,14 @@ export class VecheOrderForm extends MoneyForm {
                 currencies: wallet?.currencies ?? [],
                 error: wrong.amount,
             })}
-            ${field({
+            ${textField({
                 id: "reference",
                 label: t("What for"),
                 error: wrong.reference,
                 is_required: false,
-                control: ({ id, describedby, invalid }) =>
-                    html`<input
-                        id=${id}
-                        name="reference"
-                        type="text"
-                        maxlength=${REFERENCE_CHARACTERS_MAX}
-                        autocomplete="off"
-                        aria-describedby=${describedby}
-                        aria-invalid=${invalid}
-                        .value=${order.reference ?? ""}
-                    />`,
+                capitals: "sentences",
+                maxlength: REFERENCE_CHARACTERS_MAX,
+                value: order.reference,
             })}
             <p class="actions">
                 ${button({ label: t("Go on"), type: "submit", is_busy: this.isBusy })}

@@ -6,7 +6,7 @@
  */
 import { html, nothing } from "lit";
 import { problem } from "../../cases/elements/problem.js";
-import { button, field } from "../../kit/elements.js";
+import { button, textField } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { signInHref } from "../../kit/shell.js";
 import { payOut } from "../api.js";
@@ -35,23 +35,14 @@ export class VechePayoutForm extends MoneyForm {
             name: t("Whose account it is"),
             reference: t("What for"),
         };
-        return field({
+        return textField({
             id: name,
             label: labels[name],
             error: this.wrong[name],
             is_required: name !== "reference",
-            control: ({ id, describedby, invalid }) =>
-                html`<input
-                    id=${id}
-                    name=${name}
-                    type="text"
-                    autocomplete="off"
-                    spellcheck="false"
-                    maxlength="140"
-                    aria-describedby=${describedby}
-                    aria-invalid=${invalid}
-                    .value=${this.order[name] ?? ""}
-                />`,
+            capitals: "words",
+            maxlength: 140,
+            value: this.order[name],
         });
     }
 

@@ -2,7 +2,7 @@
 import { html, nothing } from "lit";
 import { problem } from "../../cases/elements/problem.js";
 import { ApiError } from "../../kit/api.js";
-import { button, field } from "../../kit/elements.js";
+import { button, textField } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { signInHref } from "../../kit/shell.js";
 import { request } from "../api.js";
@@ -89,20 +89,12 @@ export class VecheRequest extends WalletView {
         return html`<form class="order" novalidate @submit=${this._submit}>
             <h2>${t("Ask for an amount")}</h2>
             ${amountFields({ amount: "", currencies, error: this.wrong, is_required: false })}
-            ${field({
+            ${textField({
                 id: "reference",
                 label: t("What for"),
                 is_required: false,
-                control: ({ id, describedby, invalid }) =>
-                    html`<input
-                        id=${id}
-                        name="reference"
-                        type="text"
-                        maxlength=${REFERENCE_CHARACTERS_MAX}
-                        autocomplete="off"
-                        aria-describedby=${describedby}
-                        aria-invalid=${invalid}
-                    />`,
+                capitals: "sentences",
+                maxlength: REFERENCE_CHARACTERS_MAX,
             })}
             <p class="actions">
                 ${button({ label: t("Make the code"), type: "submit", is_busy: this.isBusy })}
