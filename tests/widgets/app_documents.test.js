@@ -1,7 +1,7 @@
 /** Documents of a real office in the app: where they are found, also when much was said since. */
 // stage: up
 import assert from "node:assert/strict";
-import { APP, ask, glance, test, until } from "./harness.js";
+import { ask, glance, test, until } from "./harness.js";
 import { USUAL, filesOf } from "./app_account.js";
 import { CasePage } from "./pages/case.js";
 import { DoorPage } from "./pages/door.js";
@@ -9,6 +9,12 @@ import { DoorPage } from "./pages/door.js";
 const TITLE = "Copy of a birth certificate";
 /** More than a device loads of a chat at the start. */
 const LATER = 40;
+
+/** @param {Element} one @returns {boolean} */
+function isInSight(one) {
+    const { top, bottom } = one.getBoundingClientRect();
+    return top >= 0 && bottom <= window.innerHeight;
+}
 
 test("a certificate stands once under Documents, opens where it is, and is found when much came after it", async ({
     open,
@@ -66,6 +72,6 @@ test("a certificate stands once under Documents, opens where it is, and is found
     await page.getByText("Older messages are read.").waitFor();
     await row.waitFor();
     await row.click();
-    await page.locator("app-message", { hasText: ".pdf" }).first().waitFor();
-    assert.ok(page.url().startsWith(APP));
+    const file = page.locator("app-message", { hasText: ".pdf" }).first();
+    await until(() => file.evaluate(isInSight), "the document is in sight");
 });

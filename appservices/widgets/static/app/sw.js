@@ -20,7 +20,7 @@ import {
 } from "/static/app-base/vendor/matrix-js-sdk/crypto.js";
 import { LOCK, STORE, loadSession } from "/static/app-base/app/account/session.js";
 import { tidied } from "/static/app-base/kit/untrusted.js";
-import { NEW_MESSAGE, textsIn } from "/static/app-base/app/worker_texts.js";
+import { newMessage } from "/static/app-base/app/worker_texts.js";
 
 /** @typedef {import("./account/session.js").Session} Session */
 /** @typedef {{room_id: string, event_id: string}} Ids */
@@ -110,10 +110,9 @@ async function pushed({ event_id, room_id, unread }) {
     // Ids that are too long for a push are left out.
     const said = event_id && room_id ? await readBySomebody({ event_id, room_id }) : {};
     if (said.isVisible) return; // the person reads it already
-    const texts = textsIn(worker.navigator.language);
     const { name: title, body } = tidied({ name: said.title, body: said.body });
     await worker.registration.showNotification(title || "Veche", {
-        body: (body || texts[NEW_MESSAGE]).slice(0, BODY_CHARACTERS_MAX),
+        body: (body || newMessage(worker.navigator.language)).slice(0, BODY_CHARACTERS_MAX),
         tag: room_id ?? "",
         renotify: Boolean(room_id),
         icon: `${BASE}kit/icon.svg`,

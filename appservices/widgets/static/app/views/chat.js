@@ -130,7 +130,15 @@ export class AppChat extends VecheElement {
 
     /** @param {Map<PropertyKey, unknown>} changed */
     updated(changed) {
-        if (changed.has("at") && this.at) void this._window.jump(this.at);
+        if (changed.has("at") && this.at) void this._jump();
+    }
+
+    async _jump() {
+        const { decryptAll } = await import("../client/history.js");
+        const room = this._timeline?.room;
+        // What is decrypted and drawn afterwards would move the message out of sight.
+        if (this._client && room) await decryptAll(this._client, [room]);
+        await this._window.jump(this.at);
     }
 
     _markRead() {
