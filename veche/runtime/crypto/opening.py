@@ -6,6 +6,7 @@ Any replica may do this in the transaction that handles the event: reading chang
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 ENCRYPTED: Final = "m.room.encrypted"
 SESSIONS_CACHED_MAX: Final = 1_000
 """Inbound sessions that stay in memory, each as far as it was read: the next message is near."""
+SESSIONS_CACHED_S: Final = 3_600.0
+"""After which all of them are forgotten: those whose row was deleted would stay otherwise."""
 ASKED_MAX: Final = 10_000
 """Unknown devices that are remembered as asked for; older ones are asked for once more."""
 
@@ -62,6 +65,7 @@ class Opener:
         self._people = people
         self._asked: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._sessions: OrderedDict[tuple[str, str, str], vz.InboundGroupSession] = OrderedDict()
+        self._forgot_s = time.monotonic()
 
     def __call__(self, txn: Cursor, bot: UserId, event: Mapping[str, Any], /) -> Opened:
         """What an event says, and how sure it is that its sender said it.
@@ -110,6 +114,9 @@ class Opener:
         if row.sender != event["sender"]:
             raise BadEventError(Reason.STOLEN_SESSION, "the session is somebody else's")
         self._key.check(row.pickled_under)
+        if time.monotonic() - self._forgot_s > SESSIONS_CACHED_S:
+            self._sessions.clear()
+            self._forgot_s = time.monotonic()
         place = (bot, row.device_id, row.pickle)
         # Taken out meanwhile: to read changes it, and other threads read too.
         session = self._sessions.pop(place, None) or vz.InboundGroupSession.from_pickle(

@@ -1022,7 +1022,7 @@ def send_photo(town: Town, case_id: str, data: bytes = JPEG_DATA, **given: Any) 
         client: Any = town.host.client
         stored = Deferred.fromCoroutine(FileStorage(client).store(new, data))
         [value] = done_now(stored)
-    return town.visit(lambda one: send_file(one, case_id, query.field, value), key=key)
+    return town.visit(lambda one: send_file(one, case_id, query.field, new, value), key=key)
 
 
 def done_now(deferred: Deferred[Any]) -> list[Any]:
