@@ -74,11 +74,6 @@ class LeaseLoop(ABC, Generic[Row]):
         """Keys of the rows that are worked on."""
         return self._busy
 
-    @property
-    def room(self) -> int:
-        """How many more rows may be worked on now."""
-        return self._at_once_max - len(self._busy)
-
     def wake(self, _announced: str = "") -> None:
         """Look for due rows now."""
         self._wake.set()
@@ -102,7 +97,7 @@ class LeaseLoop(ABC, Generic[Row]):
 
     async def _round(self) -> int:
         """Begin with what is due; return how long nothing more is."""
-        room = self.room
+        room = self._at_once_max - len(self._busy)
         if room <= 0:
             return self._poll_ms
         rows, delay_ms = await self.take(room)
@@ -113,7 +108,7 @@ class LeaseLoop(ABC, Generic[Row]):
                 if not self._tasks.spawn(self.label(row), self._do(key, row)):
                     self._busy.discard(key)
         if len(rows) >= room:
-            return 0 if self.room > 0 else self._poll_ms
+            return 0 if len(self._busy) < self._at_once_max else self._poll_ms
         return max(0, min(self._poll_ms, delay_ms))
 
     async def _do(self, key: str, row: Row) -> None:

@@ -461,8 +461,7 @@ class Host:
         handlers.update(self.sessions.job_handlers())
         for service in self.services.values():
             handlers.update(service.job_handlers())
-        parts = self.database, self.reactor, self._tasks
-        return jobs.JobRunners(*parts, handlers, self._presence, self._sender.order)
+        return jobs.JobRunners(self.database, self.reactor, self._tasks, handlers, self._presence)
 
     def _make_hints(self) -> Hints:
         bots = {bot.user_id: bot for service in self.services.values() for bot in service.bots}

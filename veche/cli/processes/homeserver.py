@@ -38,8 +38,6 @@ START_TIMEOUT_S: Final = 60.0
 
 EVENT_GUARD: Final = "homeserver_modules.event_guard.EventGuard"
 """The module that refuses malformed payloads."""
-CHAT_QUEUE: Final = "homeserver_modules.chat_queue.ChatQueue"
-"""The module that lets people begin chats with bots one after another."""
 
 APPSERVICE_ID: Final = "veche"
 """Id of our one registration; the whole namespace ``@veche_…`` is its own."""
@@ -77,10 +75,7 @@ class HomeserverPlan:
     port: int
     appservice_url: str | None = None
     database: Mapping[str, Any] | None = None
-    modules: Sequence[Mapping[str, Any]] = (
-        {"module": EVENT_GUARD, "config": {}},
-        {"module": CHAT_QUEUE, "config": {}},
-    )
+    modules: Sequence[Mapping[str, Any]] = ({"module": EVENT_GUARD, "config": {}},)
     settings: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property

@@ -17,7 +17,6 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 
 from veche.messaging.jobs import store
 from veche.messaging.jobs.store import Leased
-from veche.messaging.outbox.order import SLOW_MS
 from veche.protocol.errors import NotYetError, RefusedError, UnavailableError
 from veche.protocol.ids import EffectId
 from veche.runtime import metrics
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from veche.messaging.jobs.store import Job
-    from veche.messaging.outbox.order import Order
     from veche.runtime.database import Cursor, Database
     from veche.runtime.database.presence import Presence
     from veche.runtime.tasks import Tasks
@@ -41,9 +39,6 @@ BATCH_MAX: Final = 8
 """JobRunner that one process performs at once, of those that may cost memory or CPU."""
 JOINS_MAX: Final = 32
 """Chats that one process joins at once: it only waits for the homeserver, as the people do."""
-NEW_JOINS_MAX: Final = 8
-"""Of them, those that began within ``SLOW_MS``, together with the chats whose people have heard
-nothing yet: the less is asked of the homeserver at once, the sooner it is done with the first."""
 JOIN_SUFFIX: Final = ".join"
 """How the kinds of jobs end that join a chat."""
 PERFORM_TIMEOUT_S: Final = 120.0
@@ -209,37 +204,6 @@ class JobRunner(LeaseLoop[Leased]):
         return int(self._reactor.seconds() * 1000)
 
 
-class JoinRunner(JobRunner):
-    """The loop that joins chats: few at once, so that those who came first are done with first."""
-
-    def __init__(self, order: Order, *parts: Any) -> None:
-        """Make the loop; ``parts`` are the arguments of ``JobRunner``."""
-        super().__init__(*parts, at_once_max=JOINS_MAX)
-        self._order = order
-        self._began_ms: dict[EffectId, int] = {}
-        order.joining_count = self._count_new
-        order.when_first_ends = self.wake
-
-    @property
-    def room(self) -> int:
-        """Return how many chats may be joined now: one at least, whatever waits to be said."""
-        new_count = self._count_new()
-        count = NEW_JOINS_MAX - new_count - self._order.first_count(self._now_ms())
-        return min(super().room, max(count, 0 if new_count else 1))
-
-    async def work(self, row: Leased) -> None:
-        """Join a chat, and note since when."""
-        self._began_ms[row.job.id] = self._now_ms()
-        try:
-            await super().work(row)
-        finally:
-            del self._began_ms[row.job.id]
-
-    def _count_new(self) -> int:
-        since_ms = self._now_ms() - SLOW_MS
-        return sum(began_ms > since_ms for began_ms in self._began_ms.values())
-
-
 class JobRunners:
     """The loops of one process: chats are joined at once, however many heavy jobs wait."""
 
@@ -250,17 +214,14 @@ class JobRunners:
         tasks: Tasks,
         handlers: Mapping[str, JobHandler],
         presence: Presence,
-        order: Order,
     ) -> None:
-        """Make them.
-
-        The arguments are those of ``JobRunner``, and the order in which the chats are sent to.
-        """
+        """Make them; the arguments are those of ``JobRunner``."""
         joins = {kind: one for kind, one in handlers.items() if kind.endswith(JOIN_SUFFIX)}
         others = {kind: one for kind, one in handlers.items() if kind not in joins}
-        parts = database, reactor, tasks
-        joining = JoinRunner(order, *parts, joins, presence)
-        self._loops = (joining, JobRunner(*parts, others, presence))
+        self._loops = (
+            JobRunner(database, reactor, tasks, joins, presence, at_once_max=JOINS_MAX),
+            JobRunner(database, reactor, tasks, others, presence),
+        )
 
     def wake(self, kind: str = "") -> None:
         """As ``JobRunner.wake``."""

@@ -21,7 +21,6 @@ from twisted.internet.defer import CancelledError
 from veche.messaging.outbox import delivery, store
 from veche.messaging.outbox.answers import Do, Verdict, judge, retry_ms
 from veche.messaging.outbox.marks import Mark
-from veche.messaging.outbox.order import ROOMS_MAX, WAITING_MAX, Order
 from veche.messaging.outbox.turns import Handover, Place, Turn, Turns, give_up
 from veche.protocol.errors import UnavailableError, VecheError
 from veche.protocol.ids import RoomId, UserId
@@ -48,6 +47,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+ROOMS_MAX: Final = 16
+"""Rooms that one process sends to at once."""
+BUSY_ROOMS_MIN: Final = 4
+"""Rooms that one process sends to at once, from which on reactions wait."""
+WAITING_MAX: Final = 1_000
+"""Announced rooms that wait for their turn; what is beyond is found by looking."""
 POLL_MS: Final = 2_000
 MARK_DELAY_MS: Final = 20
 """How long an acknowledgement waits for a transaction to ride with. Until it is written down, what
@@ -80,7 +85,6 @@ class OutboxSender:
 
     Attributes:
         marks: Acknowledgements that wait to be written down.
-        order: Which rooms are sent to now, and which wait.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- what it is made of
@@ -101,11 +105,13 @@ class OutboxSender:
         self._client = client
         self._rooms = rooms
         self.marks = marks
-        self.order = Order()
         self._turns = Turns(marks, vault)
         self._chance = chance
         self._wake = WakeEvent(reactor)
         self._places: dict[UserId, tuple[Sealer, Receiver]] = {}
+        self._at_work: set[tuple[UserId, RoomId]] = set()
+        self._again: set[tuple[UserId, RoomId]] = set()
+        self._waiting: dict[tuple[UserId, RoomId], None] = {}
         self._encrypted: set[RoomId] = set()
 
     def use(self, bot: UserId, sealer: Sealer, receiver: Receiver) -> None:
@@ -180,15 +186,14 @@ class OutboxSender:
 
     async def _round(self) -> int:
         """Begin with the rooms that are due; how long no more is."""
-        if not self._places or self.order.has_waiting:
-            self._follow()
+        if not self._places or self._waiting:
             return POLL_MS
         now_ms = self._now_ms()
         due, next_at_ms = await self._database.run(
             "outbox due", store.due, list(self._places), now_ms, WAITING_MAX
         )
         for bot, room_id in due:
-            if not self.order.is_at_work((bot, room_id)):
+            if (bot, room_id) not in self._at_work:
                 self._begin(bot, room_id)
         return POLL_MS if next_at_ms is None else max(1, min(POLL_MS, next_at_ms - now_ms))
 
@@ -221,12 +226,15 @@ class OutboxSender:
 
     def _begin(self, bot: UserId, room_id: RoomId, turn: Turn | None = None) -> None:
         """Send what a room has, beginning with what a transaction has made ready."""
-        if self.order.ask((bot, room_id), self._now_ms()):
-            self._start(bot, room_id, turn)
-
-    def _start(self, bot: UserId, room_id: RoomId, turn: Turn | None = None) -> None:
-        if not self._tasks.spawn("outbox room", self._send_room(bot, room_id, turn)):
-            self._end(bot, room_id)
+        key = (bot, room_id)
+        if key in self._at_work:
+            self._again.add(key)
+        elif len(self._at_work) < ROOMS_MAX:
+            self._at_work.add(key)
+            if not self._tasks.spawn("outbox room", self._send_room(bot, room_id, turn)):
+                self._at_work.discard(key)
+        elif len(self._waiting) < WAITING_MAX:
+            self._waiting[key] = None
 
     async def _send_room(self, bot: UserId, room_id: RoomId, turn: Turn | None) -> None:
         try:
@@ -243,17 +251,18 @@ class OutboxSender:
             self._end(bot, room_id)
 
     def _end(self, bot: UserId, room_id: RoomId) -> None:
-        self.order.end((bot, room_id))
-        had_waiting = self.order.has_waiting
-        self._follow()
-        if had_waiting and not self.order.has_waiting:
-            self._wake.set()
-
-    def _follow(self) -> None:
-        """Begin with rooms that wait, as far as it is their turn."""
-        for following in self.order.following(self._now_ms()):
-            # Not from here: the task that has ended still counts as running.
-            self._reactor.callLater(0, self._start, *following)
+        key = (bot, room_id)
+        self._at_work.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self._waiting[key] = None
+        if self._waiting:
+            following = next(iter(self._waiting))
+            del self._waiting[following]
+            # Not from here: this task still counts as running.
+            self._reactor.callLater(0, self._begin, *following)
+            if not self._waiting:
+                self._wake.set()
 
     async def _rest(self, bot: UserId, room_id: RoomId) -> None:
         try:
@@ -271,7 +280,7 @@ class OutboxSender:
             place = Place(bot, room_id, *self._places[bot])
             turn, first = first, None
             if turn is None:
-                self.order.begin_turn(key)
+                self._again.discard(key)
                 turn = await self._take_turn(place)
             if turn.needs_look:
                 if not await self._rooms.look(bot, room_id):
@@ -282,10 +291,10 @@ class OutboxSender:
             preparations += turn.needs_preparation
             if preparations > PREPARATIONS_MAX:
                 raise UnavailableError("readers keep changing", retry_after_ms=TROUBLE_MS)
-            if turn.ready and self.order.has_waiting:
+            if turn.ready and self._waiting:
                 break
         # What is left comes after the rooms that wait: their people have heard nothing yet.
-        self.order.leave_rest(key)
+        self._again.add(key)
 
     async def _has_more(self, place: Place, turn: Turn) -> bool:
         """Send what a turn has made ready; return whether the room has more to send now."""
@@ -294,7 +303,7 @@ class OutboxSender:
         if turn.wait_ms is not None:
             await self._delay(place.bot, place.room_id, turn.wait_ms)
             return False
-        return not turn.is_all or self.order.has_more((place.bot, place.room_id))
+        return not turn.is_all or (place.bot, place.room_id) in self._again
 
     def _note_encrypted(self, room_id: RoomId) -> None:
         if len(self._encrypted) >= ENCRYPTED_MAX:
@@ -307,6 +316,7 @@ class OutboxSender:
         if is_prepared:
             await place.sealer.prepare(room_id, self._now_ms())
         marks = self.marks.take()
+        is_busy = len(self._at_work) >= BUSY_ROOMS_MIN
         try:
             turn = await self._database.run(
                 "outbox",
@@ -315,7 +325,7 @@ class OutboxSender:
                 marks,
                 self._now_ms(),
                 is_prepared=is_prepared,
-                is_busy=self.order.is_crowded(self._now_ms()),
+                is_busy=is_busy,
             )
         except BaseException:
             self.marks.restore(marks)
@@ -349,7 +359,6 @@ class OutboxSender:
         except VecheError as e:
             return await self._trouble(place, ready, judge(e), e, done_mark)
         self.marks.note(Mark(room_id, bot, row.effect_id, event_id, done_mark))
-        self.order.note_spoken((bot, room_id))
         _done.inc()
         _lag_s.observe(max(0, self._now_ms() - row.created_at_ms) / 1000)
         return True

@@ -9,7 +9,6 @@ import attrs
 import yaml
 
 from veche.cli.processes.homeserver import (
-    CHAT_QUEUE,
     EVENT_GUARD,
     HomeserverPlan,
     configuration,
@@ -89,11 +88,10 @@ def test_synapse_listens_on_this_machine_alone(tmp_path: Path) -> None:
     assert listener["resources"] == [{"names": ["client", "openid"], "compress": False}]
 
 
-def test_synapse_loads_our_modules_unless_the_plan_says_otherwise(tmp_path: Path) -> None:
+def test_synapse_loads_the_event_guard_unless_the_plan_says_otherwise(tmp_path: Path) -> None:
     bare = attrs.evolve(plan(tmp_path), modules=())
 
-    modules = [one["module"] for one in configuration(plan(tmp_path))["modules"]]
-    assert modules == [EVENT_GUARD, CHAT_QUEUE]
+    assert [one["module"] for one in configuration(plan(tmp_path))["modules"]] == [EVENT_GUARD]
     assert configuration(bare)["modules"] == []
 
 

@@ -27,9 +27,8 @@ from veche.messaging.jobs import (
     schedule,
     store,
 )
-from veche.messaging.outbox.order import Order
 from veche.protocol.errors import NotYetError, RefusedError, UnavailableError
-from veche.protocol.ids import EffectId, RoomId, UserId
+from veche.protocol.ids import EffectId
 from veche.runtime import metrics
 from veche.runtime.crypto.writer import LostWriterError
 from veche.runtime.database.listener import Listener
@@ -79,17 +78,13 @@ class AgainHandler(FakeHandler):
 
 class JobTests(OfflineCase):
     async def begin(
-        self,
-        handler: FakeHandler | None = None,
-        presence: Presence | None = None,
-        order: Order | None = None,
+        self, handler: FakeHandler | None = None, presence: Presence | None = None
     ) -> tuple[Rig, FakeHandler]:
         rig = await self.rig(starts=False)
         execute(self.dsn, "CREATE TABLE IF NOT EXISTS ended (id text PRIMARY KEY, said text)")
         handler = handler or FakeHandler()
         tasks = Tasks(running_max=50)
-        parts = rig.database, reactor, tasks, {"say": handler}, presence
-        loop = JobRunner(*parts) if order is None else jobs.JoinRunner(order, *parts)
+        loop = JobRunner(rig.database, reactor, tasks, {"say": handler}, presence)
         show = presence.show if presence is not None else None
         listener = Listener(self.dsn, reactor, {CHANNEL: loop.wake}, show)
         listener.start()
@@ -147,42 +142,6 @@ class JobTests(OfflineCase):
         await self.schedule(rig, "a")
 
         await until(lambda: self.ended() == [("a1", "a"), ("a2", "a")], "done twice")
-
-    async def join(self, order: Order, count: int) -> FakeHandler:
-        """Have chats to join, of which none ends."""
-        rig, handler = await self.begin(order=order)
-        handler.perform_now = lambda _: Deferred()
-        for number in range(count):
-            await self.schedule(rig, f"{number:02}", delay_ms=number - 2 * count)
-        return handler
-
-    async def test_few_chats_are_joined_at_once_beginning_with_the_oldest(self) -> None:
-        order, keys = Order(), [(UserId("@b"), RoomId(f"!{number}")) for number in range(2)]
-        for key in keys:
-            order.ask(key, now_ms())
-        handler = await self.join(order, jobs.NEW_JOINS_MAX + 1)
-        free_count = jobs.NEW_JOINS_MAX - len(keys)
-        await until(lambda: len(handler.attempts) >= free_count, "first ones")
-        assert order.joining_count() == free_count
-
-        order.note_spoken(keys[0])
-
-        await until(lambda: len(handler.attempts) > free_count, "next one")
-        assert handler.attempts == [f"{number:02}" for number in range(free_count + 1)]
-
-    async def test_chats_of_a_slow_server_keep_nobody_from_being_joined(self) -> None:
-        self.swap(jobs, "SLOW_MS", 0)
-        handler = await self.join(Order(), jobs.NEW_JOINS_MAX + 2)
-
-        await until(lambda: len(handler.attempts) == jobs.NEW_JOINS_MAX + 2, "all")
-
-    async def test_what_waits_to_be_said_keeps_no_chat_from_being_joined(self) -> None:
-        order = Order()
-        for number in range(100):
-            order.ask((UserId("@b"), RoomId(f"!{number}")), now_ms())
-        handler = await self.join(order, 2)
-
-        await until(lambda: handler.attempts == ["00"], "one at a time")
 
     async def test_the_same_errand_twice_is_one(self) -> None:
         rig, handler = await self.begin()
