@@ -85,16 +85,11 @@ class Sessions:
         key: bytes,
         openid: OpenIdChecker | None = None,
     ) -> None:
-        """Make it.
+        """Make it; without ``links`` nobody signs in, without ``openid`` its tokens are refused.
 
         Args:
-            database: Where they are.
-            reactor: Clock.
-            act_log: Commits the acts: what a bot tells a person is one.
-            links: Addresses of the pages; None if there are none: then nobody signs in.
             people: Asks for the keys of persons, since sessions end with their identity.
             key: 32 secret bytes from outside the database, for the digests of addresses.
-            openid: Asks homeservers whose an OpenID token is; None: such tokens are refused.
         """
         self._database = database
         self._reactor = reactor

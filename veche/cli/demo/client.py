@@ -53,12 +53,8 @@ class Conversation:
         """Nothing is sent yet.
 
         Args:
-            url: Of the homeserver.
             person: Whose account; somebody who never wrote to the bot. It answers no new device
                 of somebody whom it knows without an identity.
-            bot: To which they write.
-            folder: Where the client keeps its keys.
-            timeout_s: How long all of it may take.
         """
         self._bot, self._timeout_s = bot, timeout_s
         config = AsyncClientConfig(encryption_enabled=True, store_sync_tokens=False)
