@@ -87,9 +87,8 @@ class Sessions:
     ) -> None:
         """Make it; without ``links`` nobody signs in, without ``openid`` its tokens are refused.
 
-        Args:
-            people: Asks for the keys of persons, since sessions end with their identity.
-            key: 32 secret bytes from outside the database, for the digests of addresses.
+        ``people`` asks for the keys of persons, since sessions end with their identity. ``key`` is
+        32 secret bytes from outside the database, for the digests of addresses.
         """
         self._database = database
         self._reactor = reactor

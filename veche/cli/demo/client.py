@@ -50,11 +50,9 @@ class Conversation:
     def __init__(
         self, url: str, person: str, bot: str, folder: str, *, timeout_s: float = TIMEOUT_S
     ) -> None:
-        """Nothing is sent yet.
+        """Begin for a person who never wrote to the bot; nothing is sent yet.
 
-        Args:
-            person: Whose account; somebody who never wrote to the bot. It answers no new device
-                of somebody whom it knows without an identity.
+        It answers no new device of somebody whom it knows without an identity.
         """
         self._bot, self._timeout_s = bot, timeout_s
         config = AsyncClientConfig(encryption_enabled=True, store_sync_tokens=False)
