@@ -276,18 +276,6 @@ def test_a_language_that_is_chosen_on_the_page_is_that_of_the_chat(
         town.query("DELETE FROM runtime.person")
 
 
-def test_no_body_and_no_query_is_an_error_of_ours(town: House, alice: Alice) -> None:
-    headers = {"authorization": f"Bearer {alice.sign_in()}"}
-    before, total = len(town.log()), Counter[int]()
-
-    for api in (keys.API, approvals.API, sessions.API):
-        found, answered = broken(api, town.pages_url, headers)
-        assert found == []
-        total += answered
-    assert total[400] > total[401], total
-    assert "Traceback" not in town.log()[before:]
-
-
 def test_who_has_no_identity_is_signed_in_and_not_verified(town: House) -> None:
     person = town.person("bob", is_verified=False)
     bob = Alice(town, person, person.create_dm(OFFICE))
@@ -404,6 +392,18 @@ def test_what_is_malformed_is_told(town: House, path: str, body: object, field: 
 
     assert verdict(answer) == (400, "ORG.VECHE.MALFORMED")
     assert answer.body["field"].startswith(field)
+
+
+def test_no_body_and_no_query_is_an_error_of_ours(town: House, alice: Alice) -> None:
+    headers = {"authorization": f"Bearer {alice.sign_in()}"}
+    before, total = len(town.log()), Counter[int]()
+
+    for api in (keys.API, approvals.API, sessions.API):
+        found, answered = broken(api, town.pages_url, headers)
+        assert found == []
+        total += answered
+    assert total[400] > total[401], total
+    assert "Traceback" not in town.log()[before:]
 
 
 def test_an_address_that_asks_too_often_has_to_wait(town: House) -> None:
