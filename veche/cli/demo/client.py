@@ -52,7 +52,7 @@ class Conversation:
     ) -> None:
         """Begin for a person who never wrote to the bot; nothing is sent yet.
 
-        It answers no new device of somebody whom it knows without an identity.
+        The bot answers no new device of somebody whom it knows without an identity.
         """
         self._bot, self._timeout_s = bot, timeout_s
         config = AsyncClientConfig(encryption_enabled=True, store_sync_tokens=False)
