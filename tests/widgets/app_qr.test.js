@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { APP, glance, test, until } from "./harness.js";
 import { USUAL, chatOfTwo, newAccount } from "./app_account.js";
 import { HEIGHT, WIDTH, film, filmOf } from "./camera.js";
@@ -13,6 +14,7 @@ import { after } from "./registry.js";
 /** @typedef {import("playwright-core").Page} Page */
 
 const TAG = Date.now().toString(36);
+const SLOW_MS = 1_000;
 const BEFORE = /Error decrypting event|key backup|requestRoomKey/;
 const folder = await mkdtemp(path.join(tmpdir(), "veche-camera-"));
 const camera = path.join(folder, "other_screen.y4m");
@@ -62,6 +64,10 @@ test("two people verify each other by a code that one's camera sees on the other
     const ben = (await open({ camera })).page;
     const annId = await newAccount(ann, `annqr${TAG}`);
     const benId = await newAccount(ben, `benqr${TAG}`);
+    await ann.route("**/keys/query", async (route) => {
+        await sleep(SLOW_MS); // as on a slow line: the two met just now
+        await route.continue();
+    });
     const room = await chatOfTwo(ann, ben);
     await go(ann, "verify", benId);
     await ann.getByRole("button", { name: "Start verifying" }).click();

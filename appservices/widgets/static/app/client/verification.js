@@ -15,6 +15,7 @@ import {
 const SAS = "m.sas.v1";
 const SHOW = "m.qr_code.show.v1";
 const SCAN = "m.qr_code.scan.v1";
+const KEYS_MS_MAX = 15_000;
 
 /** The SDK refers to a request only weakly: one that nobody holds is collected, and nothing goes on. @type {Set<Request>} */
 const held = new Set();
@@ -56,6 +57,28 @@ export function requestWith(userId) {
 }
 
 /**
+ * Waits for the keys of a person met just now: the SDK asks nobody without.
+ * @param {MatrixClient} client
+ * @param {string} userId
+ * @param {string} roomId
+ */
+async function keysOf(client, userId, roomId) {
+    const crypto = client.getCrypto();
+    const room = client.getRoom(roomId);
+    if (await crypto?.userHasCrossSigningKeys(userId)) return;
+    await new Promise((resolve) => {
+        const look = async () => (await crypto?.userHasCrossSigningKeys(userId)) && resolve(0);
+        client.on(CryptoEvent.DevicesUpdated, look);
+        setTimeout(() => {
+            client.off(CryptoEvent.DevicesUpdated, look);
+            resolve(0);
+        }, KEYS_MS_MAX);
+        if (room) crypto?.prepareToEncrypt(room); // asks for them at once
+        void look();
+    });
+}
+
+/**
  * Asks a person to be verified; for my own id, my other devices.
  * @param {MatrixClient} client
  * @param {string} userId
@@ -65,10 +88,11 @@ export function requestWith(userId) {
 export async function ask(client, userId, roomId) {
     const crypto = client.getCrypto();
     if (!crypto) throw new Error("no keys here");
-    const request =
-        userId === client.getUserId()
-            ? await crypto.requestOwnUserVerification()
-            : await crypto.requestVerificationDM(userId, roomId);
+    const isOwn = userId === client.getUserId();
+    if (!isOwn) await keysOf(client, userId, roomId);
+    const request = await (isOwn
+        ? crypto.requestOwnUserVerification()
+        : crypto.requestVerificationDM(userId, roomId));
     hold(request);
     return request;
 }
