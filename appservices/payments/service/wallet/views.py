@@ -393,6 +393,7 @@ class TopUpView(Wire):
     Attributes:
         bank: What the bank is called here.
         code: GiroCode, SVG; null: there is none for this currency.
+        is_play_money: Whether the bank is the one of the demo.
     """
 
     bank: str
@@ -401,6 +402,7 @@ class TopUpView(Wire):
     reference: str
     currency: str
     code: str | None
+    is_play_money: bool
 
 
 class TopUpsView(Wire):
