@@ -1,6 +1,6 @@
 /**
  * What an event says now: the SDK decrypts only the newest of what comes at once, and until a
- * correction is decrypted, what it corrects counts.
+ * correction is decrypted, what it corrects counts; also if it never can be.
  * @param {import("./open.js").MatrixClient} client
  * @param {import("matrix-js-sdk").MatrixEvent} event
  * @returns {Record<string, any>}
@@ -9,8 +9,8 @@ export function contentOf(client, event) {
     const newer = event.replacingEvent();
     for (const one of [event, newer])
         if (one?.shouldAttemptDecryption()) void client.decryptEventIfNeeded(one);
-    const isOpen = newer?.getType() !== "m.room.encrypted";
-    return isOpen ? event.getContent() : event.getOriginalContent();
+    const isLocked = newer?.getType() === "m.room.encrypted" || newer?.isDecryptionFailure();
+    return isLocked ? event.getOriginalContent() : event.getContent();
 }
 
 /** What a device has of a room, the oldest first. @param {import("matrix-js-sdk").Room | null} [room] */
