@@ -49,8 +49,8 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
     const { method, url, mode } = event.request;
     const { origin, pathname } = new URL(url);
     if (method !== "GET" || origin !== worker.location.origin) return;
-    if (pathname.startsWith("/static/")) event.respondWith(kept(event.request));
-    else if (mode === "navigate" && pathname === "/") event.respondWith(shell(event.request));
+    if (pathname.startsWith("/static/")) event.respondWith(kept(event));
+    else if (mode === "navigate" && pathname === "/") event.respondWith(shell(event));
 });
 
 /** What is too large to fetch before somebody needs it. */
@@ -80,28 +80,27 @@ async function begin() {
     await worker.clients.claim();
 }
 
-/** @param {Request} request of a file, which never changes */
-async function kept(request) {
-    const cache = await caches.open(CACHE);
-    const found = await cache.match(request.url);
-    if (found) return found;
-    const answer = await fetch(request);
-    if (answer.ok) await cache.put(request.url, answer.clone());
-    return answer;
+/** @param {any} event of a file, which never changes */
+async function kept(event) {
+    return (await inCache(event.request.url)) ?? fetched(event, event.request.url);
 }
 
-/** @param {Request} request of the document: the newest, or without a network the last one */
-async function shell(request) {
-    const cache = await caches.open(CACHE);
-    try {
-        const answer = await fetch(request);
-        if (answer.ok) await cache.put("/", answer.clone());
-        return answer;
-    } catch (error) {
-        const found = await cache.match("/");
-        if (!found) throw error;
-        return found;
-    }
+/** @param {any} event of the document: the newest, or without a network the last one */
+const shell = (event) =>
+    fetched(event, "/").catch(async (error) => (await inCache("/")) ?? Promise.reject(error));
+
+/** @param {string} key @returns {Promise<Response | undefined>} nothing where storage is refused, too */
+async function inCache(key) {
+    return (await caches.open(CACHE).catch(() => undefined))?.match(key);
+}
+
+/** Nobody waits until the answer is kept: storage may be slow, full or refused. @param {any} event @param {string} key */
+async function fetched(event, key) {
+    const answer = await fetch(event.request);
+    const copy = answer.clone();
+    const keep = async () => answer.ok && (await caches.open(CACHE)).put(key, copy);
+    event.waitUntil(keep().catch(() => {}));
+    return answer;
 }
 
 /** @param {Partial<Ids> & {unread?: number}} told */
