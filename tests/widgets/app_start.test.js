@@ -266,6 +266,9 @@ async function paysInvoice(context, page, person) {
     await page.locator("app-message", { hasText: "Receipt" }).getByText("Bread").waitFor();
     await card.getByText("Approved").waitFor();
     await card.locator(".msg-card").getByText("1.50 EUR").first().waitFor();
+
+    await new DoorPage(page).visit("#/me/wallet/bank");
+    await page.getByText("its money is play money").waitFor();
 }
 
 /**

@@ -73,8 +73,7 @@ class InvoiceView(Wire):
     """An invoice as whoever has its link or reference sees it.
 
     Attributes:
-        state: ``issued``, ``objected``, ``paying``, ``paid``, ``expired``, ``withdrawn`` or
-            ``replaced``.
+        state: ``issued``, ``objected``, ``paying``, ``paid``, ``expired``, ``withdrawn``, ``replaced``
         link: Page on which it is paid.
         code: The same as a QR code, SVG.
         refusal: Why it cannot be paid, in words; null: it can.
@@ -388,12 +387,11 @@ class RequestView(Wire):
 
 
 class TopUpView(Wire):
-    """How money comes in from a bank.
+    """How money comes in from a bank; play money from the bank of the demo.
 
     Attributes:
         bank: What the bank is called here.
         code: GiroCode, SVG; null: there is none for this currency.
-        is_play_money: Whether the bank is the one of the demo.
     """
 
     bank: str

@@ -478,7 +478,10 @@ class WordsTest(SessionCase):
         await self.seal(said)
         await self.sessions.redeem_link(said.secret, FIREFOX)
         assert await self.bodies() == [
-            "Angemeldet: Firefox auf Linux. Das waren nicht Sie? Antworten Sie abmelden"
+            (
+                "Sie sind auf unseren Seiten angemeldet (Firefox auf Linux). Waren Sie das nicht,"
+                " antworten Sie abmelden"
+            )
         ]
 
     async def test_who_chose_none_is_told_in_that_of_the_page(self) -> None:
@@ -493,7 +496,10 @@ class WordsTest(SessionCase):
 
         assert signed_in.session.language is None
         assert await self.bodies() == [
-            "Виконано вхід: невідомий браузер. Це не ви? Дайте відповідь вийти"
+            (
+                "Ви увійшли на наші сторінки (невідомий браузер). Якщо це були не ви, дайте"
+                " відповідь вийти"
+            )
         ]
 
     async def test_nothing_that_an_asker_wrote_is_said(self) -> None:
