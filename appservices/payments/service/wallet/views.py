@@ -73,7 +73,7 @@ class InvoiceView(Wire):
     """An invoice as whoever has its link or reference sees it.
 
     Attributes:
-        state: ``issued``, ``objected``, ``paying``, ``paid``, ``expired``, ``withdrawn``, ``replaced``
+        state: Such as ``issued``, ``objected``, ``paying``, ``paid``, ``expired``, ``withdrawn``.
         link: Page on which it is paid.
         code: The same as a QR code, SVG.
         refusal: Why it cannot be paid, in words; null: it can.
