@@ -96,3 +96,21 @@ test("where the browser has no room left for the app's files, they open all the 
     );
     assert.equal(status, 200);
 });
+
+test("a press opens a page though the browser's storage does not answer the worker", async ({
+    open,
+}) => {
+    const { page, context } = await open();
+    await page.goto(APP);
+    await page.waitForFunction(() => navigator.serviceWorker.controller);
+    const [worker] = context.serviceWorkers();
+    assert.ok(worker);
+    await worker.evaluate(() => {
+        const never = () => new Promise(() => {});
+        Object.assign(caches, { open: never, match: never });
+    });
+
+    const opening = context.waitForEvent("page");
+    await page.evaluate(() => void window.open("/#/services", "_blank", "noopener"));
+    await (await opening).getByRole("heading", { name: "Services" }).waitFor();
+});

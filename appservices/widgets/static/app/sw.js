@@ -32,6 +32,8 @@ const CACHE = `app ${BASE}`;
 const WASM = `${BASE}vendor/matrix-js-sdk/pkg/matrix_sdk_crypto_wasm_bg.wasm`;
 const PAGE_MS_MAX = 4000;
 const ROUNDS_MAX = 20;
+/** No page waits longer for storage that is busy, as while another worker takes this one's place. */
+const LOOK_MS_MAX = 1000;
 const BODY_CHARACTERS_MAX = 300;
 
 worker.addEventListener("install", (/** @type {any} */ event) => {
@@ -82,17 +84,20 @@ async function begin() {
 
 /** @param {any} event of a file, which never changes */
 async function kept(event) {
-    return (await inCache(event.request.url)) ?? fetched(event, event.request.url);
+    const found = inCache(event.request.url);
+    const late = new Promise((resolve) => setTimeout(resolve, LOOK_MS_MAX));
+    return (await Promise.race([found, late])) ?? fetchedOr(event, event.request.url, found);
 }
 
 /** @param {any} event of the document: the newest, or without a network the last one */
-const shell = (event) =>
-    fetched(event, "/").catch(async (error) => (await inCache("/")) ?? Promise.reject(error));
+const shell = (event) => fetchedOr(event, "/", inCache("/"));
 
 /** @param {string} key @returns {Promise<Response | undefined>} nothing where storage is refused, too */
-async function inCache(key) {
-    return (await caches.open(CACHE).catch(() => undefined))?.match(key);
-}
+const inCache = (key) => caches.match(key, { cacheName: CACHE }).catch(() => undefined);
+
+/** @param {any} event @param {string} key @param {Promise<Response | undefined>} found taken without a network */
+const fetchedOr = (event, key, found) =>
+    fetched(event, key).catch(async (error) => (await found) ?? Promise.reject(error));
 
 /** Nobody waits until the answer is kept: storage may be slow, full or refused. @param {any} event @param {string} key */
 async function fetched(event, key) {
