@@ -101,7 +101,7 @@ _TO_TRY: Final = (
     ),
     ("It shows what it can do for you. Write 1 again, and answer its questions.",),
     (
-        "As carol, accept the invitation to the office's desk: the case is there.",
-        "Answer with the numbers that the office shows, and decide it.",
+        "As carol, open the chat of the office's desk, to which you are invited: the case is",
+        "there. Answer with the numbers that the office shows, and decide it.",
     ),
 )

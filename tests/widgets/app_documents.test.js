@@ -1,10 +1,12 @@
 /** Documents of a real office in the app: where they are found, also when much was said since. */
 // stage: up
 import assert from "node:assert/strict";
-import { ask, glance, test, until } from "./harness.js";
+import { readFile } from "node:fs/promises";
+import { BASE, ask, glance, test, until } from "./harness.js";
 import { USUAL, filesOf } from "./app_account.js";
 import { CasePage } from "./pages/case.js";
 import { DoorPage } from "./pages/door.js";
+import { VerifyPage } from "./pages/verify.js";
 
 const TITLE = "Copy of a birth certificate";
 /** More than a device loads of a chat at the start. */
@@ -16,7 +18,7 @@ function isInSight(one) {
     return top >= 0 && bottom <= window.innerHeight;
 }
 
-test("a certificate stands once under Documents, opens where it is, and is found when much came after it", async ({
+test("a certificate's printed code leads to where it is found good; it stands once under Documents, opens where it is, and is found when much came after it", async ({
     open,
     expect,
 }) => {
@@ -36,7 +38,19 @@ test("a certificate stands once under Documents, opens where it is, and is found
     await one.state.getByText("submitted, waits for the office").waitFor();
     const number = await one.card.locator("code").first().innerText();
     await ask("desk", { number, choices: ["claim", "approve"] });
-    await one.documents.getByRole("button", { name: "Download" }).waitFor();
+    const saving = page.waitForEvent("download");
+    await one.documents.getByRole("button", { name: "Download" }).click();
+    const pdf = String(await (await saving).path());
+    const { texts } = await ask("printed_codes", { pdf });
+    assert.deepEqual(texts, [`${BASE}/verify`]);
+    const verify = new VerifyPage(await page.context().newPage());
+    await verify.page.goto(String(texts[0]));
+    await verify.file.setInputFiles({
+        ...{ name: "certificate.pdf", mimeType: "application/pdf" },
+        buffer: await readFile(pdf),
+    });
+    await verify.banner.getByText("This document is genuine").waitFor();
+    await verify.page.close();
 
     await door.visit("#/me/documents");
     const row = page.locator("main .row", { hasText: TITLE });

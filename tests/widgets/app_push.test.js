@@ -1,7 +1,7 @@
 // stage: up
 import assert from "node:assert/strict";
 import { APP, test, until } from "./harness.js";
-import { USUAL, chatOfTwo, newAccount, say } from "./app_account.js";
+import { USUAL, chatOfTwo, filesOf, newAccount, say } from "./app_account.js";
 
 const TAG = Date.now().toString(36);
 
@@ -76,4 +76,41 @@ test("the app opens without a network once it has been there", async ({ open, ex
 
     await page.locator("main h1").waitFor();
     assert.match(await page.title(), /Veche$/);
+});
+
+test("where the browser has no room left for the app's files, they open all the same", async ({
+    open,
+    expect,
+}) => {
+    expect(/QuotaExceeded/);
+    const { page, context } = await open();
+    await page.goto(APP);
+    await page.waitForFunction(() => navigator.serviceWorker.controller);
+    const session = await context.newCDPSession(page);
+    await session.send("Storage.overrideQuotaForOrigin", { origin: APP, quotaSize: 1 });
+    const files = await filesOf(page);
+
+    const status = await page.evaluate(
+        (address) => fetch(address).then(({ status: one }) => one),
+        `${files}vendor/matrix-js-sdk/crypto.js`, // too large to be fetched by the worker before
+    );
+    assert.equal(status, 200);
+});
+
+test("a press opens a page though the browser's storage does not answer the worker", async ({
+    open,
+}) => {
+    const { page, context } = await open();
+    await page.goto(APP);
+    await page.waitForFunction(() => navigator.serviceWorker.controller);
+    const [worker] = context.serviceWorkers();
+    assert.ok(worker);
+    await worker.evaluate(() => {
+        const never = () => new Promise(() => {});
+        Object.assign(caches, { open: never, match: never });
+    });
+
+    const opening = context.waitForEvent("page");
+    await page.evaluate(() => void window.open("/#/services", "_blank", "noopener"));
+    await (await opening).getByRole("heading", { name: "Services" }).waitFor();
 });

@@ -1,6 +1,6 @@
 // stage: up
 import assert from "node:assert/strict";
-import { APP, BASE, glance, look, test, until } from "./harness.js";
+import { APP, BASE, ask, glance, look, test, until } from "./harness.js";
 import { picture } from "./looks.js";
 import { USUAL, backedUp } from "./app_account.js";
 import { DoorPage } from "./pages/door.js";
@@ -79,7 +79,7 @@ test("a stranger with the printed address alone gets an encrypted answer of an o
 
     assert.ok(door.taps <= TAPS_TO_ANSWER_MAX, `${door.taps} taps`);
     const talk = await page.locator("app-chats").innerText();
-    assert.doesNotMatch(talk, /signin|Signed in/, "the app's own business with the bot");
+    assert.doesNotMatch(talk, /signin|[Ss]igned in/, "the app's own business with the bot");
     const link = await linked; // Firefox does not show what a request says
     if (process.env.VECHE_BROWSER !== "firefox")
         assert.equal(link.postDataJSON().language, "en", "no bot asks for it");
@@ -119,6 +119,7 @@ test("the key of the device needs no code, its page leads back, and it pays", as
     await new DoorPage(keys).leave();
 
     await pays(context, page);
+    await paysInvoice(context, page, `@bert${TAG}:lindenau.localhost`);
     if (IS_LONG) await twoTabs(context, page);
 });
 
@@ -239,6 +240,35 @@ async function pays(context, page) {
     await page.getByText("Number", { exact: true }).waitFor();
     const taps = door.taps + approve.taps;
     assert.ok(taps <= TAPS_TO_PAY_MAX, `${taps} taps`);
+}
+
+/**
+ * An invoice is paid from its card in the chat, which says each of its facts once.
+ * @param {import("playwright-core").BrowserContext} context
+ * @param {import("playwright-core").Page} page of somebody who has a key
+ * @param {string} person
+ */
+async function paysInvoice(context, page, person) {
+    await ask("invoice", { person, minor: 150, title: "Bread" });
+    await new DoorPage(page).visit("#/chats");
+    await page.locator(".chat-row", { hasText: "Bank of Lindenau" }).click();
+    const card = page.locator("app-message", { hasText: "Invoice of Lindenau Bakery" }).last();
+    await card.getByText("Two loaves").waitFor();
+    const words = await card.locator(".bubble").innerText();
+    assert.equal(words.match(/Bread/g)?.length, 1, words);
+    assert.doesNotMatch(words, /What for|Together|Amount/);
+
+    const opening = context.waitForEvent("page");
+    await card.getByRole("button", { name: /^Pay/ }).click();
+    const approve = new DoorPage(await opening);
+    await approve.page.getByRole("button", { name: "Pay 1.50 EUR" }).click();
+    await approve.leave();
+    await page.locator("app-message", { hasText: "Receipt" }).getByText("Bread").waitFor();
+    await card.getByText("Approved").waitFor();
+    await card.locator(".msg-card").getByText("1.50 EUR").first().waitFor();
+
+    await new DoorPage(page).visit("#/me/wallet/bank");
+    await page.getByText("its money is play money").waitFor();
 }
 
 /**

@@ -238,6 +238,23 @@ test("a key that is too new says so before one presses, and may decline", async 
     assert.equal(await approve.no.count(), 1);
 });
 
+test("the page goes on by itself when a new key may approve", async ({ open }) => {
+    const { page, approve, listed } = await atQuestion(open, "payment");
+    /** @type {object[]} */
+    const answers = [{ ...listed, held_until_ms: Date.now() + 1500 }];
+    await answer(page.context(), /\/approvals\/v1\/[a-z0-9]{32}/, (route) =>
+        route.fulfill({
+            json: openAnswer(asked("payment"), { keys: [answers.shift() ?? listed] }),
+        }),
+    );
+    await page.reload();
+    await page.getByText("Leave this page open").waitFor();
+    assert.equal(await approve.yes.filter({ hasText: "Pay" }).count(), 0);
+
+    await approve.yes.filter({ hasText: "Pay" }).waitFor();
+    assert.equal(await page.getByText("This key is new").count(), 0);
+});
+
 test("a key that is ready is taken before one that is too new", async ({ open }) => {
     const { approve } = await atQuestion(open, "payment");
 
@@ -262,6 +279,7 @@ test("a refusal is told in the service's words, and one can press again", async 
     );
     await approve.yes.click();
     await approve.alert.filter({ hasText: "This key is new: from tomorrow on." }).waitFor();
+    assert.equal(await approve.alert.locator(".critical").count(), 0, "it is no fault");
     await approve.alert.getByRole("link", { name: "My keys" }).waitFor();
     assert.equal(
         await approve.alert.evaluate((it) => it === document.activeElement),

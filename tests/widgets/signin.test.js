@@ -82,7 +82,12 @@ test("a link leaves the address at once, shows who one is, and works once", asyn
     await glance(page, "signin-welcome");
 
     assert.equal(page.url(), `${BASE}/signin`);
-    assert.ok(await page.locator("main").getByText(user).isVisible());
+    const main = page.locator("main");
+    assert.ok(await main.getByRole("heading", { name: "You are signed in as dora" }).isVisible());
+    assert.ok(await main.locator(".avatar").isVisible());
+    assert.ok(await main.getByText(user, { exact: true }).isVisible());
+    assert.ok(await main.getByText("If this is not you, somebody sent you their link").isVisible());
+    assert.equal(await main.getByText("This tab only").isVisible(), false, "of the device, later");
     const secret = link.split("#")[1];
     const carried = seen.filter((one) => one.includes(secret));
     assert.deepEqual(carried, [`${BASE}/_veche/sessions/v1/link${JSON.stringify({ secret })}`]);

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import secrets
+import subprocess
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+import zxingcpp
+from PIL import Image
 
 from appservices.agency import demo as office_demo
 from appservices.payments import demo as payments_demo
@@ -16,6 +21,7 @@ from appservices.widgets.core.documents import PATHS
 from tests.stories.office import Applicant, Desk, Room, Way
 from tests.support.calls import request
 from tests.support.people import PASSWORD, Person, why_not_rust
+from tests.support.programs import program
 from tests.support.single_sign_on import PROVIDER, homeserver_elsewhere
 from tests.widgets import commands
 from veche.server import demo
@@ -27,6 +33,8 @@ if TYPE_CHECKING:
     from tests.widgets.commands import Command
 
 _LOG_IN: Final = re.compile(r"^ {4}(\w+) +([a-z0-9]{5}(?:-[a-z0-9]{5}){2}) ", re.MULTILINE)
+_SHOP: Final = re.compile(r"^ +\. (/\S+/shop/env)$", re.MULTILINE)
+_DAY_MS: Final = 24 * 60 * 60 * 1000
 _CODE: Final = re.compile(r"\b(\d{3}) ?(\d{3})\b")
 _ADDRESS: Final = re.compile(r"^  (App|Homeserver|Pages) +(http://\S+)$", re.MULTILINE)
 
@@ -203,6 +211,38 @@ def verification(stand: Newcomer, **arguments: Any) -> Any:
     return steps[arguments["step"]]()
 
 
+def printed_codes(stand: Newcomer, **arguments: Any) -> Any:  # noqa: ARG001 -- of the protocol
+    """What the codes say that are printed in a ``pdf``, read from a picture: ``{texts}``."""
+    with TemporaryDirectory(prefix="veche-printed-") as folder:
+        command = [program("pdftoppm"), "-r", "150", "-png", arguments["pdf"], f"{folder}/page"]
+        subprocess.run(command, check=True, timeout=60)
+        texts: list[str] = []
+        for path in sorted(Path(folder).glob("*.png")):
+            with Image.open(path) as page:
+                texts += [one.text for one in zxingcpp.read_barcodes(page)]
+    return {"texts": texts}
+
+
+def invoice(stand: Newcomer, **arguments: Any) -> Any:
+    """The demo's shop asks a ``person``, a Matrix id, for ``minor`` cents for a ``title``."""
+    shop = Path(_SHOP.findall(stand.printed)[0]).read_text(encoding="utf-8")
+    keys = dict(line.removeprefix("export ").split("=", 1) for line in shop.splitlines())
+    money = {"minor": arguments["minor"], "currency": "EUR"}
+    answer = request(
+        "POST",
+        f"{keys['VECHE_API']}/invoices",
+        token=keys["VECHE_KEY"],
+        body={
+            "addressee": arguments["person"],
+            "title": arguments["title"],
+            "lines": [{"text": "Two loaves", "amount": money}],
+            "due_at_ms": int(time.time() * 1000) + _DAY_MS,  # noqa: TID251 -- of a real service
+        },
+        headers={"idempotency-key": secrets.token_hex(8)},
+    )
+    assert answer.status == 201, answer
+
+
 def elsewhere(stand: Newcomer, **arguments: Any) -> Any:  # noqa: ARG001 -- of the protocol
     """A homeserver in another town, with single sign-on alone: ``{address, provider}``."""
     if not stand.elsewhere:
@@ -219,7 +259,9 @@ UP_COMMANDS: Final[dict[str, Command]] = {
     "partner": partner,
     "device": device,
     "elsewhere": elsewhere,
+    "invoice": invoice,
     "join": join,
+    "printed_codes": printed_codes,
     "say": say,
     "reads": reads,
     "verification": verification,

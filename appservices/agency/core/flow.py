@@ -14,6 +14,7 @@ from appservices.agency.core.definition import (
     MessageStep,
     PayStep,
     ReviewStep,
+    Signer,
     SignStep,
     Step,
     WaitStep,
@@ -250,8 +251,21 @@ def _leave_desk(turn: Turn) -> None:
     if turn.case.is_at_desk:
         # What is decided can't be taken back: the question whether to do so is over.
         turn.close(Topic.WITHDRAW, *DESK_TOPICS)
-        desk = turn.definition.desk
-        turn.emit(TellDesk(desk, ended_desk_doc(turn.case, turn.context)))
+        doc = ended_desk_doc(turn.case, turn.context, signer=_signer(turn))
+        turn.emit(TellDesk(turn.definition.desk, doc))
+
+
+def _signer(turn: Turn) -> str | None:
+    """Who of the staff will sign the document of a case that was decided; None: nobody."""
+    coming = turn.definition.steps[turn.case.step + 1 :]
+    is_signed = any(
+        isinstance(step, SignStep)
+        and Signer.CLERK in step.by
+        and _is_for(turn, step)
+        and turn.holds(step.condition)
+        for step in coming
+    )
+    return turn.case.decided_by if is_signed else None
 
 
 def _make_document(turn: Turn) -> None:

@@ -22,6 +22,7 @@ from appservices.agency.core.states import State
 from appservices.agency.core.turn import Turn
 from appservices.agency.service.cases import definition_of, locked_case
 from appservices.agency.service.effect_handlers import carry_out
+from veche.access.sessions.talk import SIGN_IN_KEY
 from veche.protocol.commands import HELP, LANGUAGE, MENU
 from veche.protocol.forms import FieldKind
 from veche.protocol.message import Mono, Paragraph
@@ -64,6 +65,8 @@ def ask_again(scene: Conversation, inbound: Inbound, before: CaseFile, command: 
     """
     if command in _LEADS_AWAY or before.case.state is not State.DRAFT:
         return
+    if SIGN_IN_KEY in inbound.content:
+        return  # the app asked for a link by itself: nobody has interrupted anything
     file = store.lock_case(scene.txn, before.case.id)
     if file is None or file.case.state is not State.DRAFT:
         return

@@ -79,7 +79,7 @@ _UNKNOWN: Final = N_(
 _REVOKED: Final = N_("This key was revoked. Please use another one.")
 _NOT_APPROVED: Final = N_("Nothing was approved under this number. Please approve it again.")
 _CLOCK: Final = N_("The clock of this device is wrong by more than five minutes. Please try again.")
-_HELD: Final = N_("This key is new: it may approve this from {until_ms} on.")
+_HELD: Final = N_("This key is new. It may approve this from {until_ms} on: then press again.")
 _COUNTER: Final = N_(
     "There may be a copy of this passkey, so it approves nothing. Please revoke it, and add"
     " another."

@@ -66,7 +66,7 @@ def signed_in_doc(agent: Agent, language: str) -> Doc:
     """Somebody signed in with what was sent here."""
     words = CATALOGUE.text(
         language,
-        "Signed in: {agent}. Not you? Reply `{command}`",
+        "You are signed in on our pages ({agent}). If that was not you, reply `{command}`",
         agent=agent_words(agent, language),
         command=SIGN_OUT.word(language),
     )

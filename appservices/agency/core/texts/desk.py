@@ -297,9 +297,16 @@ def file_added_doc(name: str, context: Context) -> Doc:
     return (Paragraph(Bold(localizer.text("The person has added a file")), ": ", name),)
 
 
-def ended_desk_doc(case: Case, context: Context) -> Doc:
-    """The case is over for the desk."""
+def ended_desk_doc(case: Case, context: Context, *, signer: str | None = None) -> Doc:
+    """The case is over for the desk, but for whoever of the staff signs its document."""
     localizer = context.staff
     state = staff_state_words(case.state, localizer)
-    words = localizer.text("Nothing more is to be done: {state}.", state=state)
+    if signer is None:
+        words = localizer.text("Nothing more is to be done: {state}.", state=state)
+    else:
+        words = localizer.text(
+            "Decided: {state}. {clerk} still has to sign: the signing bot sends the document.",
+            state=state,
+            clerk=signer,
+        )
     return (Paragraph(Mono(case.number), ": ", words),)

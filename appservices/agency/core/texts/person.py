@@ -283,7 +283,7 @@ def submitted_doc(definition: ServiceDefinition, case: Case, context: Context) -
         doc = (*doc, Paragraph(due))
     if not case.has_room:
         room = localizer.text(
-            "Your case gets a room of its own: please accept the invitation to it."
+            "Your case gets a chat of its own. If your app asks, accept the invitation to it."
         )
         return (*doc, Paragraph(room))
     return (*doc, Paragraph(always_words(context)))

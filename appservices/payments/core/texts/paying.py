@@ -131,6 +131,8 @@ def question_doc(
         details: What stands above it: the invoice.
         chosen: What the payer chose of a quote: it makes the amount another than the invoice's.
     """
+    if details and chosen is None and not (view.user or view.fee_minor or view.tip_minor):
+        return details  # the invoice says all of it
     whose = [] if view.user is None else [(localizer.text("Whose money"), named(view.payer))]
     return (
         *details,

@@ -32,6 +32,7 @@ from appservices.payments.core.texts.wallet import (
 from appservices.payments.service import invoices, topups
 from appservices.payments.service.naming import organisation_named
 from appservices.payments.service.pay_links import drawn, hash_of, person_url
+from appservices.payments.service.rails.start import DEMO
 from appservices.payments.service.wallet.orders import read_typed
 from appservices.payments.service.wallet.views import (
     CodeView,
@@ -133,6 +134,7 @@ def top_ups(visit: Visit) -> TopUpsView:
                 reference=reference,
                 currency=bank.currency,
                 code=code,
+                is_play_money=bank.rail == DEMO,
             )
         )
     return TopUpsView(ways=ways)

@@ -73,8 +73,7 @@ class InvoiceView(Wire):
     """An invoice as whoever has its link or reference sees it.
 
     Attributes:
-        state: ``issued``, ``objected``, ``paying``, ``paid``, ``expired``, ``withdrawn`` or
-            ``replaced``.
+        state: Such as ``issued``, ``objected``, ``paying``, ``paid``, ``expired``, ``withdrawn``.
         link: Page on which it is paid.
         code: The same as a QR code, SVG.
         refusal: Why it cannot be paid, in words; null: it can.
@@ -388,7 +387,7 @@ class RequestView(Wire):
 
 
 class TopUpView(Wire):
-    """How money comes in from a bank.
+    """How money comes in from a bank; play money from the bank of the demo.
 
     Attributes:
         bank: What the bank is called here.
@@ -401,6 +400,7 @@ class TopUpView(Wire):
     reference: str
     currency: str
     code: str | None
+    is_play_money: bool
 
 
 class TopUpsView(Wire):

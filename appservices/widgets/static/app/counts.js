@@ -1,12 +1,12 @@
 /** What waits at each place: unread chats, what is to be answered, paid or signed; and who wants to verify. */
+import { listeners } from "../kit/listeners.js";
 import { whenOpened } from "./account/account.js";
 
 /** @typedef {import("./route.js").Place} Place */
 
 /** @type {Partial<Record<Place, number>>} */
 let current = {};
-/** @type {Set<() => void>} */
-const listeners = new Set();
+const { watch, tell } = listeners();
 
 export const counts = () => current;
 
@@ -18,35 +18,35 @@ export const asker = () => asking;
 export function setCount(place, count) {
     if (current[place] === count) return;
     current = { ...current, [place]: count };
-    for (const changed of listeners) changed();
+    tell();
 }
 
 /** @param {() => void} changed */
 export function watchCounts(changed) {
-    listeners.add(changed);
+    watch(changed);
     watchNew(({ length }) => setCount("chats", length));
     whenOpened(() => {
         void import("./client/verification.js").then(({ watchRequests }) =>
             watchRequests((request) => {
                 asking = request?.otherUserId ?? "";
-                for (const tell of listeners) tell();
+                tell();
             }),
         );
     });
 }
 
 /**
- * @param {(chats: import("./client/rooms.js").Entry[]) => void} tell which have something new
+ * @param {(chats: import("./client/rooms.js").Entry[]) => void} changed which have something new
  * @returns {() => void} stops it
  */
-export function watchNew(tell) {
+export function watchNew(changed) {
     let isOver = false;
     /** @type {(() => void) | undefined} */
     let stop;
     whenOpened(async ({ client }) => {
         const rooms = (await import("./client/rooms.js")).roomList(client);
         const look = () =>
-            tell(rooms.entries().filter(({ state, unread }) => state === "join" && unread > 0));
+            changed(rooms.entries().filter(({ state, unread }) => state === "join" && unread > 0));
         if (isOver) return;
         stop = rooms.watch(look);
         look();

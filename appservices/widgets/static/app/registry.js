@@ -5,18 +5,22 @@
  *
  * @typedef {import("./client/timeline.js").Message} Message
  * @typedef {(message: Message, payload: any, roomId: string) => unknown} Draw
+ * @typedef {(payload: any) => number} Said how many paragraphs of the text the card says too, from
+ *   the first on
  */
 import { isOurBot, meta } from "../kit/page.js";
 
-/** @type {Map<string, Draw>} */
+const PROMPT = "org.veche.prompt";
+/** @type {Map<string, {draw: Draw, said?: Said}>} */
 const cards = new Map();
 
 /**
  * @param {string} key of a message's content, such as "org.veche.case"
  * @param {Draw} draw a lit template, beside the text or in its place
+ * @param {Said} [said]
  */
-export function registerCard(key, draw) {
-    cards.set(key, draw);
+export function registerCard(key, draw, said) {
+    cards.set(key, { draw, said });
 }
 
 /** Loads the modules of the features. */
@@ -39,7 +43,21 @@ export const isOfBot = (event) => isOurBot(event.getSender() ?? "") && event.isE
  */
 export function cardsOf(message, roomId) {
     if (message.kind !== "message" || !isOfBot(message.event)) return [];
+    const content = wholeOf(message);
     return [...cards]
-        .filter(([key]) => key in message.content)
-        .map(([key, draw]) => draw(message, message.content[key], roomId));
+        .filter(([key]) => key in content)
+        .map(([key, { draw }]) => draw(message, content[key], roomId));
 }
+
+/** @param {Message} message @returns {number} paragraphs of its text that its cards say too */
+export function saidOf(message) {
+    const content = wholeOf(message);
+    const counts = [...cards].map(
+        ([key, { said }]) => (key in content && said?.(content[key])) || 0,
+    );
+    return Math.max(0, ...counts);
+}
+
+/** A question that is closed says its words alone: what it was about stands in what it was. @param {Message} message */
+const wholeOf = ({ content, event }) =>
+    PROMPT in content ? { ...event.getOriginalContent(), ...content } : content;

@@ -12,6 +12,7 @@ import { plural, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { takeOver } from "./account/relay.js";
 import { storageWords } from "./account/storage_words.js";
+import { noteLine } from "./elements/pane.js";
 import { hrefOf } from "./route.js";
 
 const MARK = new URL("../kit/icon.svg", import.meta.url).href;
@@ -78,24 +79,24 @@ export function notes(account, here, asker) {
     return html`<div class="notes" role="status">
         ${
             !navigator.onLine || !isReachable()
-                ? html`<p class="note-line">
-                      ${icon("offline")}<span
-                          >${t("No connection. What you see may be old; it goes on by itself when you are back.")}</span
-                      >
-                  </p>`
+                ? noteLine(
+                      "offline",
+                      t(
+                          "No connection. What you see may be old; it goes on by itself when you are back.",
+                      ),
+                  )
                 : nothing
         }
-        ${asker && !location.hash.startsWith(hrefOf("chats", "verify")) ? html`<p class="note-line">${icon("shield")}${askLink(asker, session?.userId)}</p>` : nothing}
+        ${asker && !location.hash.startsWith(hrefOf("chats", "verify")) ? noteLine("shield", askLink(asker, session?.userId)) : nothing}
         ${phase === "elsewhere" ? elsewhere() : nothing} ${phase === "lost" ? lost() : nothing}
         ${phase === "failed" && here !== "start" ? banner("critical", storageWords(account.error)) : nothing}
         ${
             session?.unfinished && here !== "start"
-                ? html`<p class="note-line">
-                      ${icon("key")}<span
-                          >${t("Save your recovery key: without it you lose everything with this device.")}
-                          <a href=${hrefOf("start")}>${t("Save it now")}</a></span
-                      >
-                  </p>`
+                ? noteLine(
+                      "key",
+                      html`${t("Save your recovery key: without it you lose everything with this device.")}
+                          <a href=${hrefOf("start")}>${t("Save it now")}</a>`,
+                  )
                 : nothing
         }
     </div>`;
@@ -111,10 +112,8 @@ function askLink(asker, me) {
 }
 
 function elsewhere() {
-    return html`<div class="note-line">
-        ${icon("info")}<span>${t("Veche is open in another tab. Your chats are there.")}</span>
-        ${button({ label: t("Use it here"), style: "secondary", press: takeOver })}
-    </div>`;
+    const take = button({ label: t("Use it here"), style: "secondary", press: takeOver });
+    return noteLine("info", t("Veche is open in another tab. Your chats are there."), take);
 }
 
 function lost() {

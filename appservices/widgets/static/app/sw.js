@@ -32,6 +32,8 @@ const CACHE = `app ${BASE}`;
 const WASM = `${BASE}vendor/matrix-js-sdk/pkg/matrix_sdk_crypto_wasm_bg.wasm`;
 const PAGE_MS_MAX = 4000;
 const ROUNDS_MAX = 20;
+/** No page waits longer for storage that is busy, as while another worker takes this one's place. */
+const LOOK_MS_MAX = 1000;
 const BODY_CHARACTERS_MAX = 300;
 
 worker.addEventListener("install", (/** @type {any} */ event) => {
@@ -49,8 +51,8 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
     const { method, url, mode } = event.request;
     const { origin, pathname } = new URL(url);
     if (method !== "GET" || origin !== worker.location.origin) return;
-    if (pathname.startsWith("/static/")) event.respondWith(kept(event.request));
-    else if (mode === "navigate" && pathname === "/") event.respondWith(shell(event.request));
+    if (pathname.startsWith("/static/")) event.respondWith(kept(event));
+    else if (mode === "navigate" && pathname === "/") event.respondWith(shell(event));
 });
 
 /** What is too large to fetch before somebody needs it. */
@@ -80,28 +82,30 @@ async function begin() {
     await worker.clients.claim();
 }
 
-/** @param {Request} request of a file, which never changes */
-async function kept(request) {
-    const cache = await caches.open(CACHE);
-    const found = await cache.match(request.url);
-    if (found) return found;
-    const answer = await fetch(request);
-    if (answer.ok) await cache.put(request.url, answer.clone());
-    return answer;
+/** @param {any} event of a file, which never changes */
+async function kept(event) {
+    const found = inCache(event.request.url);
+    const late = new Promise((resolve) => setTimeout(resolve, LOOK_MS_MAX));
+    return (await Promise.race([found, late])) ?? fetchedOr(event, event.request.url, found);
 }
 
-/** @param {Request} request of the document: the newest, or without a network the last one */
-async function shell(request) {
-    const cache = await caches.open(CACHE);
-    try {
-        const answer = await fetch(request);
-        if (answer.ok) await cache.put("/", answer.clone());
-        return answer;
-    } catch (error) {
-        const found = await cache.match("/");
-        if (!found) throw error;
-        return found;
-    }
+/** @param {any} event of the document: the newest, or without a network the last one */
+const shell = (event) => fetchedOr(event, "/", inCache("/"));
+
+/** @param {string} key @returns {Promise<Response | undefined>} nothing where storage is refused, too */
+const inCache = (key) => caches.match(key, { cacheName: CACHE }).catch(() => undefined);
+
+/** @param {any} event @param {string} key @param {Promise<Response | undefined>} found taken without a network */
+const fetchedOr = (event, key, found) =>
+    fetched(event, key).catch(async (error) => (await found) ?? Promise.reject(error));
+
+/** Nobody waits until the answer is kept: storage may be slow, full or refused. @param {any} event @param {string} key */
+async function fetched(event, key) {
+    const answer = await fetch(event.request);
+    const copy = answer.clone();
+    const keep = async () => answer.ok && (await caches.open(CACHE)).put(key, copy);
+    event.waitUntil(keep().catch(() => {}));
+    return answer;
 }
 
 /** @param {Partial<Ids> & {unread?: number}} told */

@@ -51,7 +51,8 @@ async function ask(nonce, linked) {
                     "It does not say what was asked. Nothing was approved. Don't use it; look into your chat.",
                 ),
             );
-        else if (isShowable(asked)) question(asked, expires_at_ms, signers, new_key_waits_ms);
+        else if (isShowable(asked))
+            question(asked, expires_at_ms, signers, new_key_waits_ms, () => void start());
         else
             tell(
                 t("This page can't show it all"),

@@ -23,14 +23,17 @@ const MINUTE_MS = 60_000;
 /** Longer ones are read as text, and are not shouted. */
 const HERO_CHARACTERS_MAX = 60;
 const TIMER_MS_MAX = 2 ** 31 - 1;
+const HELD_PAUSE_MS = 1000;
+const HELD = "ORG.VECHE.KEY_HELD";
 
 /**
  * @param {Asked} asked
  * @param {number | null} expires_at_ms
  * @param {Signer[]} signers those that can sign; if all are too new, they can only decline
  * @param {number} new_key_waits_ms how long a key that is made now would wait
+ * @param {() => void} again draws the page anew
  */
-export function question(asked, expires_at_ms, signers, new_key_waits_ms) {
+export function question(asked, expires_at_ms, signers, new_key_waits_ms, again) {
     const { nonce, person, kind, shown } = asked;
     const sheet = sheetOf(asked);
     const status = el("div", { role: "alert", class: "status", tabindex: "-1" });
@@ -84,6 +87,19 @@ export function question(asked, expires_at_ms, signers, new_key_waits_ms) {
     );
     const buttons = arm(pressed, LOOK_MS);
     endAt(expires_at_ms, nonce, buttons);
+    if (hasKey && !canApprove) goOnAt(Math.min(...held), buttons, again);
+}
+
+/**
+ * @param {number} at_ms when a key of this device may approve
+ * @param {ReturnType<typeof arm>} buttons
+ * @param {() => void} again
+ */
+function goOnAt(at_ms, buttons, again) {
+    // The service decides: if it finds the key too new still, the page asks no faster than this.
+    const left_ms = Math.max(HELD_PAUSE_MS, at_ms - clock.now());
+    if (left_ms > TIMER_MS_MAX) return;
+    setTimeout(() => buttons.isShown && !buttons.isBusy && again(), left_ms);
 }
 
 /** @param {import("./asked.js").Sheet} sheet */
@@ -148,7 +164,7 @@ function signerChoice(signers) {
 /** @param {number} until_ms when the first key of this device may approve this */
 function tooNew(until_ms) {
     const words = t(
-        "This key is new. It may approve this from {time} on; come back then. You can decline now.",
+        "This key is new. It may approve this from {time} on. Leave this page open: the button comes by itself. You can decline now.",
         { time: showDateTime(until_ms) },
     );
     return el("div", { class: "banner", role: "status" }, el("p", {}, words));
@@ -216,7 +232,8 @@ function refusal(words, error) {
         error instanceof ApiError && /KEY_(UNKNOWN|REVOKED|HELD|COUNTER)$/.test(error.errcode);
     return el(
         "div",
-        { class: "banner critical" },
+        // That a key is new is no fault: one waits.
+        { class: isOfKey && error.errcode === HELD ? "banner" : "banner critical" },
         el("p", {}, words),
         isOfKey ? el("p", {}, el("a", { href: "/keys" }, t("My keys"))) : undefined,
     );

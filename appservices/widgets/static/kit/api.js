@@ -2,6 +2,7 @@
  * Calls to our service. Errors are typed; what a broken network may have swallowed is asked again,
  * where asking twice does nothing twice: reading, and acts with an idempotency key.
  */
+import { listeners } from "./listeners.js";
 import { end, renewed, session } from "./session.js";
 
 const ATTEMPTS_MAX = 4;
@@ -44,8 +45,7 @@ export class ApiError extends Error {
 export class OfflineError extends Error {}
 
 let isReached = true;
-/** @type {Set<() => void>} */
-const watchers = new Set();
+const { watch, tell } = listeners();
 
 /** @returns {boolean} whether the service was reached when it was asked last */
 export function isReachable() {
@@ -56,16 +56,13 @@ export function isReachable() {
  * @param {() => void} changed called when the service is reached again, or not any more
  * @returns {() => void} stops it
  */
-export function whenReachable(changed) {
-    watchers.add(changed);
-    return () => watchers.delete(changed);
-}
+export const whenReachable = (changed) => watch(changed);
 
 /** @param {boolean} isNow */
 function setReached(isNow) {
     if (isReached === isNow) return;
     isReached = isNow;
-    for (const changed of [...watchers]) changed();
+    tell();
 }
 
 /** @returns {string} a new idempotency key: one an act, kept over all its attempts */

@@ -25,10 +25,9 @@
  * @typedef {{signature: string} | {webauthn: {client_data: string, authenticator_data: string,
  *   signature: string}}} Proof
  */
+import { inDatabase } from "./database.js";
 
-const DATABASE = "veche";
 const STORE = "device_keys";
-const VERSION = 1;
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256" };
 const SIGNING = { name: "ECDSA", hash: "SHA-256" };
 const PUBLIC_KEY_BYTES = 65;
@@ -62,60 +61,41 @@ export function fromBase64(text) {
 
 // What is kept
 
+const KIND = {
+    name: "veche",
+    make: (/** @type {IDBDatabase} */ database) =>
+        void database.createObjectStore(STORE, { keyPath: "id" }),
+};
+
 /**
  * @template T
- * @param {IDBTransactionMode} mode
  * @param {(store: IDBObjectStore) => IDBRequest<T>} work
  * @returns {Promise<T>} once it is durable
  * @throws {StorageRefusedError}
  */
-async function kept(mode, work) {
+async function kept(work) {
     try {
-        const database = await opened();
-        try {
-            return await new Promise((resolve, reject) => {
-                const transaction = database.transaction(STORE, mode);
-                const request = work(transaction.objectStore(STORE));
-                transaction.addEventListener("complete", () => resolve(request.result));
-                transaction.addEventListener("abort", () => reject(transaction.error));
-                transaction.addEventListener("error", () => reject(transaction.error));
-            });
-        } finally {
-            database.close();
-        }
+        return await inDatabase(KIND, STORE, work);
     } catch (error) {
         throw new StorageRefusedError("this browser keeps nothing", { cause: error });
     }
 }
 
-/** @returns {Promise<IDBDatabase>} */
-function opened() {
-    return new Promise((resolve, reject) => {
-        const request = indexedDB.open(DATABASE, VERSION);
-        request.addEventListener("upgradeneeded", () =>
-            request.result.createObjectStore(STORE, { keyPath: "id" }),
-        );
-        request.addEventListener("success", () => resolve(request.result));
-        request.addEventListener("error", () => reject(request.error));
-        request.addEventListener("blocked", () => reject(new Error("blocked")));
-    });
-}
-
 /** @param {string} person @returns {Promise<DeviceKey[]>} those of a person in this browser */
 export async function keysHere(person) {
     /** @type {DeviceKey[]} */
-    const all = await kept("readonly", (store) => store.getAll());
+    const all = await kept((store) => store.getAll());
     return all.filter((key) => key.person === person);
 }
 
 /** @param {DeviceKey} key replaces one with the same id */
 export async function keepKey(key) {
-    await kept("readwrite", (store) => store.put(key));
+    await kept((store) => store.put(key));
 }
 
 /** @param {string} id */
 export async function dropKey(id) {
-    await kept("readwrite", (store) => store.delete(id));
+    await kept((store) => store.delete(id));
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { LitElement, html, nothing } from "lit";
 import { t, whenLanguageChanges } from "./i18n.js";
+import { icon } from "./icons.js";
 import { whenChanged } from "./session.js";
 
 /** @typedef {import("lit").TemplateResult} Template */
@@ -23,6 +24,12 @@ export class VecheElement extends LitElement {
     /** @param {(() => void)[]} stops called when it leaves the page */
     keep(...stops) {
         this.stops?.push(...stops);
+    }
+
+    /** The first field that is wrong takes the focus, once it is drawn so. */
+    async focusWrong() {
+        await this.updateComplete;
+        this.querySelector(/** @type {"input"} */ ('[aria-invalid="true"]'))?.focus();
     }
 
     disconnectedCallback() {
@@ -162,6 +169,32 @@ export function banner(kind, text) {
     return html`<div class="banner ${kind}" role=${kind === "critical" ? "alert" : "status"}>
         ${text}
     </div>`;
+}
+
+/**
+ * A line of a list that leads somewhere.
+ * @param {{href: string, mark?: unknown, title: unknown, meta?: unknown, isWaiting?: boolean}} parts
+ * @returns {Template}
+ */
+export const linkRow = ({ href, mark = nothing, title, meta, isWaiting }) =>
+    html`<li>
+        <a class="row ${isWaiting ? "waits" : ""}" href=${href}>
+            ${mark}
+            <span class="row-main">
+                <span class="row-title">${title}</span>
+                ${meta ? html`<span class="row-meta">${meta}</span>` : nothing}
+            </span>
+            ${icon("next")}
+        </a>
+    </li>`;
+
+/**
+ * What was typed into a form that is sent.
+ * @param {Event} event its sending, which ends here
+ */
+export function typedIn(event) {
+    event.preventDefault();
+    return new FormData(/** @type {HTMLFormElement} */ (event.target));
 }
 
 /** @param {string} [text] @returns {Template} */

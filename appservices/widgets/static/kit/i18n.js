@@ -3,6 +3,7 @@
  * id; translations are in locale/<language>.po, and a test compares them with every t("…") and
  * plural("…", "…", …) here: write plain strings in double quotes.
  */
+import { listeners } from "./listeners.js";
 import { asDecimalText, minorDigits } from "./money.js";
 import { isFramed } from "./page.js";
 import { session } from "./session.js";
@@ -17,8 +18,7 @@ export const LANGUAGE_NAMES = { en: "English", ru: "Русский", de: "Deutsc
 let language = "en";
 /** @type {{forms: Record<string, number>, messages: Record<string, string | string[]>}} */
 let texts = { forms: {}, messages: {} };
-/** @type {Set<() => void>} */
-const listeners = new Set();
+const { watch, tell } = listeners();
 
 /** @returns {Language} */
 export function currentLanguage() {
@@ -41,7 +41,7 @@ export async function useLanguage(wanted) {
     // Another one was chosen meanwhile, whose texts may have come first.
     if (language !== mine) return;
     texts = loaded;
-    for (const changed of [...listeners]) changed();
+    tell();
 }
 
 /** @param {Language} one @returns {Promise<typeof texts>} */
@@ -81,10 +81,7 @@ export async function chooseLanguage(wanted) {
  * @param {() => void} changed called when another language is used
  * @returns {() => void} stops it
  */
-export function whenLanguageChanges(changed) {
-    listeners.add(changed);
-    return () => listeners.delete(changed);
-}
+export const whenLanguageChanges = (changed) => watch(changed);
 
 /**
  * @param {string | undefined} tag "ru-RU"

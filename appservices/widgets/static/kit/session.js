@@ -10,6 +10,7 @@
  * @property {number} expires_at_ms
  * @property {string} language
  */
+import { listeners } from "./listeners.js";
 import { isFramed } from "./page.js";
 
 /** How the names begin of what our pages keep in a tab. */
@@ -18,8 +19,7 @@ const PLACE = `${OURS}session`;
 
 /** @type {Session | undefined} */
 let current = take();
-/** @type {Set<() => void>} */
-const listeners = new Set();
+const { watch, tell } = listeners();
 
 /** @returns {Session | undefined} none while the person is not signed in */
 export function session() {
@@ -66,14 +66,7 @@ export function forgetTab() {
  * @param {() => void} changed called when a session begins or ends
  * @returns {() => void} stops it
  */
-export function whenChanged(changed) {
-    listeners.add(changed);
-    return () => listeners.delete(changed);
-}
-
-function tell() {
-    for (const changed of [...listeners]) changed();
-}
+export const whenChanged = (changed) => watch(changed);
 
 /** @returns {Session | undefined} */
 function take() {

@@ -9,6 +9,7 @@ import { html, nothing } from "lit";
 import { plural, showDate, showDateTime, showNumber, showSize, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { hex } from "../verify/bytes.js";
+import { ApiError } from "../kit/api.js";
 import { fromBase64 } from "../kit/approval.js";
 import { banner, field } from "../kit/elements.js";
 import { verdictWords } from "../verify/signed_words.js";
@@ -403,7 +404,10 @@ export function signedBefore(paper) {
 /** @param {unknown} error why the last press did nothing; undefined: it did not fail */
 export function problem(error) {
     if (error === undefined) return nothing;
-    if (!(error instanceof NoKeyError)) return banner("critical", html`<p>${explained(error)}</p>`);
+    // That a key is new is no fault: one waits.
+    const isHeld = error instanceof ApiError && error.errcode === "ORG.VECHE.KEY_HELD";
+    if (!(error instanceof NoKeyError))
+        return banner(isHeld ? "info" : "critical", html`<p>${explained(error)}</p>`);
     const back = encodeURIComponent(location.pathname + location.search + location.hash);
     return banner(
         "info",

@@ -12,6 +12,8 @@
  * @property {string} [homeserver] base address where it was begun
  */
 
+import { keepStored, stored } from "../kit/stored.js";
+
 const PLACE = "veche.signin";
 
 /** @type {Underway} */
@@ -28,30 +30,17 @@ export function recall() {
  */
 export function remember(more) {
     underway = { ...underway, ...more };
-    try {
-        sessionStorage.setItem(PLACE, JSON.stringify(underway));
-        return true;
-    } catch {
-        return false; // storage is refused: it lasts as long as the page
-    }
+    return keepStored("session", PLACE, underway);
 }
 
 /** The sign-in is over. */
 export function forget() {
     underway = {};
-    try {
-        sessionStorage.removeItem(PLACE);
-    } catch {
-        // Storage is refused: nothing is there.
-    }
+    keepStored("session", PLACE, undefined);
 }
 
 /** @returns {Underway} */
 function read() {
-    try {
-        const kept = JSON.parse(sessionStorage.getItem(PLACE) ?? "{}");
-        return typeof kept === "object" && kept !== null ? kept : {};
-    } catch {
-        return {};
-    }
+    const kept = stored("session", PLACE);
+    return typeof kept === "object" ? kept : {};
 }

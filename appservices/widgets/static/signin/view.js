@@ -9,7 +9,7 @@ import { html, nothing } from "lit";
 import { ApiError, call } from "../kit/api.js";
 import { VecheElement, banner, button, field, spinner } from "../kit/elements.js";
 import { t } from "../kit/i18n.js";
-import { icon } from "../kit/icons.js";
+import { colourOf, initialOf } from "../kit/marks.js";
 import { ownPath } from "../kit/own_path.js";
 import { appOrigin, noteApp, serverName, throughApp } from "../kit/page.js";
 import { begin, end, forgetTab, session } from "../kit/session.js";
@@ -204,16 +204,25 @@ export class VecheSignIn extends VecheElement {
     _welcome() {
         const { person = "", level = "low" } = session() ?? {};
         const back = ownPath(this.back ?? recall().back ?? "", location.origin);
-        return html`<p class="big-icon good">${icon("done")}</p>
-            <h1 tabindex="-1">${t("You are signed in")}</h1>
+        const isLow = level === "low";
+        // Never the name or the picture that somebody has chosen: they could be those of another.
+        const [name = ""] = person.slice(1).split(":");
+        return html`<p class="who-mark">
+                <span class="avatar ${colourOf(person)}" aria-hidden="true"
+                    >${initialOf(person)}</span
+                >
+            </p>
+            <h1 tabindex="-1">${t("You are signed in as {name}", { name })}</h1>
             <p class="who"><bdi>${person}</bdi></p>
             <p class="secondary-text">
                 ${
-                    level === "low"
+                    isLow
                         ? t(
                               "Your homeserver says who you are. To read your cases and to answer, sign in with a code from your chat.",
                           )
-                        : t("This tab only, until you sign out or do nothing for 15 minutes.")
+                        : t(
+                              "Is this you? Then go on. If this is not you, somebody sent you their link: give nothing here.",
+                          )
                 }
             </p>
             <div class="actions stacked">
@@ -222,12 +231,16 @@ export class VecheSignIn extends VecheElement {
                     press: () => this._leave(),
                 })}
                 ${button({
-                    label: level === "low" ? t("Sign in with a code") : t("That is not me"),
+                    label: isLow ? t("Sign in with a code") : t("That is not me"),
                     style: "secondary",
                     press: () => void this._other(),
                 })}
             </div>
-            <p class="small"><a href="/keys#sessions">${t("Where I am signed in")}</a></p>`;
+            <details>
+                <summary>${t("How long, and where else")}</summary>
+                <p>${t("This tab only, until you sign out or do nothing for 15 minutes.")}</p>
+                <p><a href="/keys#sessions">${t("Where I am signed in")}</a></p>
+            </details>`;
     }
 
     /** Another person, or the same with a code. */

@@ -177,7 +177,7 @@
  * @property {number | null} later_at_ms
  *
  * @typedef {{bank: string, owner: string, account: string, reference: string, currency: string,
- *   code: string | null}} TopUp
+ *   code: string | null, is_play_money: boolean}} TopUp
  *
  * @typedef {{payee: string, amount: string, currency: string, reference: string}} Order
  * @typedef {{iban: string, name: string, amount: string, currency: string, reference: string}} Payout

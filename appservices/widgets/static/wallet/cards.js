@@ -3,23 +3,33 @@ import { html } from "lit";
 import { account } from "../app/account/account.js";
 import { card, linkTo } from "../app/elements/card.js";
 import { registerCard } from "../app/registry.js";
-import { showDate, showDateTime, showMoney, t } from "../kit/i18n.js";
+import { showDateTime, showMoney, t } from "../kit/i18n.js";
+import { hasLines, invoiceDetails } from "./elements/invoice.js";
 import { paymentHref } from "./route.js";
 
-registerCard("org.veche.invoice", (message, { issuer_name, title, total, due_at_ms }) => {
-    const pay = linkTo(message, "/pay");
-    const amount = showMoney(total);
-    return card({
-        mark: "document",
-        kind: t("Invoice of {name}", { name: String(issuer_name) }),
-        title: String(title),
-        lines: [
-            html`<span class="card-amount">${amount}</span>`,
-            t("Pay by {date}", { date: showDate(Number(due_at_ms)) }),
-        ],
-        action: pay ? { href: pay, label: t("Pay {amount}", { amount }) } : undefined,
-    });
-});
+registerCard(
+    "org.veche.invoice",
+    (message, invoice) => {
+        const pay = linkTo(message, "/pay");
+        const { issuer_name, title, total } = invoice;
+        const amount = showMoney(total);
+        return card({
+            mark: "document",
+            kind: t("Invoice of {name}", { name: String(issuer_name) }),
+            title: String(title),
+            lines: [html`<span class="card-amount">${amount}</span>`],
+            more: invoiceDetails(invoice),
+            action: pay ? { href: pay, label: t("Pay {amount}", { amount }) } : undefined,
+        });
+    },
+    // As `invoice_doc` of texts/invoice.py builds them: the heading, the facts, the lines, how to object.
+    ({ title, lines, appeal }) =>
+        lines.some((/** @type {any} */ one) => one.tax)
+            ? 0
+            : 2 +
+              Number(hasLines(lines, title)) +
+              (appeal ? String(appeal).split("\n\n").length : 0),
+);
 
 registerCard("org.veche.receipt", (message, { payment, payee, amount, at_ms, reference }) =>
     card({

@@ -159,6 +159,17 @@ def test_the_word_of_a_command_is_no_answer_and_the_question_is_asked_again(
     assert "2 of 4" in fill(town, "Anna Weber", "12 March 2020", "back")
 
 
+def test_the_app_that_asks_for_a_link_by_itself_interrupts_no_form(town: Town) -> None:
+    town.host.have_pages()
+    town.started()
+    asked = {"msgtype": "m.text", "body": "page", "org.veche.sign_in": {"v": 1}}
+
+    said = town.hear(CHAT, ALICE, asked)
+
+    assert ["org.veche.sign_in" in one.content for one in said] == [True]
+    assert "2 of 4" in fill(town, "Anna Weber")
+
+
 def test_a_word_in_quotation_marks_is_the_answer(town: Town) -> None:
     town.started()
     fill(town, "„Status“", "12 March 2020", "Travel", "skip", "submit")

@@ -172,7 +172,7 @@ def sign_in(town: House, chat: Room) -> str:
     url = f"{town.pages_url}/_veche/sessions/v1/link"
     answer = request("POST", url, body={"secret": secret})
     assert answer.status == 200, answer
-    chat.expect("Signed in:")
+    chat.expect("You are signed in")
     return str(answer.body["token"])
 
 

@@ -54,7 +54,7 @@ class Alice:
         """A session's token, by a link."""
         answer = call(self.town, "POST", "/link", {"secret": self.link()})
         assert answer.status == 200, answer
-        self.person.wait_for(self.room, "Signed in:")
+        self.person.wait_for(self.room, "You are signed in")
         return str(answer.body["token"])
 
     def code(self, request_secret: str) -> str:
@@ -121,7 +121,7 @@ def test_a_person_signs_in_by_link_and_by_code_and_out_in_the_chat(
         "token", "id", "level", "person", "language", "expires_at_ms", "idle_ms"
     }  # fmt: skip
     assert (first.body["level"], first.body["person"]) == ("verified", alice.person.user_id)
-    assert alice.person.wait_for(alice.room, "Signed in:").is_encrypted
+    assert alice.person.wait_for(alice.room, "You are signed in").is_encrypted
 
     asked = call(town, "POST", "/codes", {"person": f" {alice.person.user_id} "})
     assert set(asked.body) == {"request", "valid_ms", "digits"}
@@ -129,7 +129,7 @@ def test_a_person_signs_in_by_link_and_by_code_and_out_in_the_chat(
     typed = {"request": asked.body["request"], "code": f"{code[:3]} {code[3:]}"}
     second = call(town, "POST", "/code", typed)
     assert (second.status, second.body["level"]) == (200, "verified")
-    alice.person.wait_for(alice.room, "Signed in:")
+    alice.person.wait_for(alice.room, "You are signed in")
 
     tokens = [one.body["token"] for one in (first, second)]
     listed = call(town, "GET", "/sessions", token=tokens[0]).body["sessions"]

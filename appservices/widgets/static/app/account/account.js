@@ -10,22 +10,17 @@
  * @property {Opened} [opened] once it is ready
  * @property {unknown} [error] why it failed
  */
+import { listeners } from "../../kit/listeners.js";
 import { forgetTyped } from "../client/kept.js";
 import { forgetSession, keepSession, loadSession } from "./session.js";
 
 /** @type {Account} */
 let current = { phase: "none" };
-/** @type {Set<() => void>} */
-const listeners = new Set();
+const { watch: whenAccountChanges, tell } = listeners();
+export { whenAccountChanges };
 
 /** @returns {Account} */
 export const account = () => current;
-
-/** @param {() => void} changed @returns {() => void} stops it */
-export function whenAccountChanges(changed) {
-    listeners.add(changed);
-    return () => listeners.delete(changed);
-}
 
 /** @param {(opened: Opened) => void} use called once, as soon as the client runs */
 export function whenOpened(use) {
@@ -41,7 +36,7 @@ export function whenOpened(use) {
 /** @param {Account} next */
 function become(next) {
     current = next;
-    for (const changed of [...listeners]) changed();
+    tell();
 }
 
 /**

@@ -3,11 +3,11 @@
  * it; this device reads the link there, so nobody copies anything.
  *
  * @typedef {import("../client/open.js").MatrixClient} MatrixClient
- * @typedef {import("matrix-js-sdk").MatrixEvent} MatrixEvent
  */
 import { call } from "../../kit/api.js";
 import { currentLanguage } from "../../kit/i18n.js";
 import { isOurBot } from "../../kit/page.js";
+import { eventsOf, whenSaid } from "../client/content.js";
 import { isOfBot } from "../registry.js";
 import { begin, renewBy, session } from "../../kit/session.js";
 import { account, whenAccountChanges } from "./account.js";
@@ -96,10 +96,14 @@ export async function keyCode(words) {
         String(content.body).includes(words)
             ? CODE.exec(String(content.formatted_body))?.[1]
             : undefined;
-    const all = opened.client.getRooms().flatMap((room) => room.getLiveTimeline().getEvents());
-    const known = all.findLast((event) => isOfBot(event) && read(event.getContent()));
+    const known = allEvents(opened.client).findLast(
+        (event) => isOfBot(event) && read(event.getContent()),
+    );
     return (known && read(known.getContent())) ?? answerIn(opened.client, undefined, read);
 }
+
+/** @param {MatrixClient} client */
+const allEvents = (client) => client.getRooms().flatMap(eventsOf);
 
 /**
  * What one of our bots says next.
@@ -109,33 +113,21 @@ export async function keyCode(words) {
  * @returns {Promise<string>}
  */
 function answerIn(client, roomId, read) {
-    const rooms = /** @type {any} */ (client);
-    const before = new Set(
-        client.getRooms().flatMap((room) =>
-            room
-                .getLiveTimeline()
-                .getEvents()
-                .map((one) => one.getId()),
-        ),
-    );
+    const before = new Set(allEvents(client).map((one) => one.getId()));
     return new Promise((resolve, reject) => {
-        const stop = () => {
-            clearTimeout(timer);
-            for (const name of ["Event.decrypted", "Room.timeline"]) rooms.off(name, look);
-        };
         const timer = setTimeout(() => {
             stop();
             reject(new NoLinkError("no answer"));
         }, ANSWER_MS_MAX);
-        const look = (/** @type {MatrixEvent} */ event) => {
+        const stop = whenSaid(client, (event) => {
             if (!isOfBot(event) || before.has(event.getId())) return;
             if (roomId && event.getRoomId() !== roomId) return;
             const found = read(event.getContent());
             if (!found) return;
+            clearTimeout(timer);
             stop();
             resolve(found);
-        };
-        for (const name of ["Event.decrypted", "Room.timeline"]) rooms.on(name, look);
+        });
     });
 }
 

@@ -4,25 +4,15 @@
  *
  * @typedef {{back?: string, base?: string}} Kept back: a fragment; base: of the server asked
  */
+import { keepStored, stored } from "../../kit/stored.js";
+
 const PLACE = "veche.returning";
 
 /** @returns {Kept} */
-function read() {
-    try {
-        return JSON.parse(sessionStorage.getItem(PLACE) ?? "{}");
-    } catch {
-        return {};
-    }
-}
+const read = () => stored("session", PLACE) ?? {};
 
-/** @param {Kept} more */
-export function keepReturn(more) {
-    try {
-        sessionStorage.setItem(PLACE, JSON.stringify({ ...read(), ...more }));
-    } catch {
-        // Storage is refused: then one arrives at Home.
-    }
-}
+/** If it is not kept, one arrives at Home. @param {Kept} more */
+export const keepReturn = (more) => keepStored("session", PLACE, { ...read(), ...more });
 
 /** @returns {string} the fragment to go back to, once; or empty */
 export function takeReturn() {

@@ -12,47 +12,27 @@
  * @property {string} [fingerprint] of the device, once its keys are made
  * @property {boolean} [unfinished] the recovery key was made here, or is to be, and is not confirmed yet
  */
+import { inDatabase } from "../../kit/database.js";
 
 /** Of the database of keys; the SDK itself adds "::matrix-sdk-crypto". */
 export const STORE = "veche";
 /** Whoever holds this Web Lock runs the machine of the keys: one page of the app, or the worker. */
 export const LOCK = "veche-machine";
-const DATABASE = "veche-session";
-
-/**
- * @template T
- * @param {(store: IDBObjectStore) => IDBRequest<T>} work
- * @returns {Promise<T>} once it is kept
- * @throws {DOMException} storage is refused or full
- */
-function kept(work) {
-    return new Promise((resolve, reject) => {
-        const opening = indexedDB.open(DATABASE, 1);
-        opening.addEventListener("upgradeneeded", () => {
-            opening.result.createObjectStore("session");
-        });
-        opening.addEventListener("error", () => reject(opening.error));
-        opening.addEventListener("success", () => {
-            const transaction = opening.result.transaction("session", "readwrite");
-            const request = work(transaction.objectStore("session"));
-            transaction.addEventListener("complete", () => {
-                opening.result.close();
-                resolve(request.result);
-            });
-            transaction.addEventListener("abort", () => reject(transaction.error));
-        });
-    });
-}
+const NAME = "session";
+const KIND = {
+    name: "veche-session",
+    make: (/** @type {IDBDatabase} */ database) => void database.createObjectStore(NAME),
+};
 
 /** @returns {Promise<Session | undefined>} */
-export const loadSession = () => kept((store) => store.get("session"));
+export const loadSession = () => inDatabase(KIND, NAME, (store) => store.get(NAME));
 
-/** @param {Session} session */
-export const keepSession = (session) => kept((store) => store.put(session, "session"));
+/** @param {Session} session @throws {DOMException | Error} storage is refused or full */
+export const keepSession = (session) => inDatabase(KIND, NAME, (store) => store.put(session, NAME));
 
 /** Forgets the account and its keys in this browser. */
 export async function forgetSession() {
-    await kept((store) => store.delete("session"));
+    await inDatabase(KIND, NAME, (store) => store.delete(NAME));
     for (const { name } of await indexedDB.databases())
         if (name?.startsWith(STORE)) indexedDB.deleteDatabase(name);
 }

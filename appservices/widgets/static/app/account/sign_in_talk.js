@@ -3,6 +3,8 @@
  * chats do not show it, and it counts as read. That somebody else signed in stays visible.
  */
 import { isOurBot } from "../../kit/page.js";
+import { keepStored, stored } from "../../kit/stored.js";
+import { eventsOf, whenSaid } from "../client/content.js";
 import { account, whenOpened } from "./account.js";
 
 /** Marks such messages. */
@@ -11,22 +13,10 @@ const OWN = "veche.sessions";
 const OWN_MAX = 40;
 
 /** @returns {string[]} ids of sessions that this app began */
-function own() {
-    try {
-        return JSON.parse(localStorage.getItem(OWN) ?? "[]");
-    } catch {
-        return [];
-    }
-}
+const own = () => stored("local", OWN) ?? [];
 
-/** @param {string} id */
-export function keepOwn(id) {
-    try {
-        localStorage.setItem(OWN, JSON.stringify([id, ...own()].slice(0, OWN_MAX)));
-    } catch {
-        // Storage is refused: then the chat says that somebody signed in, which is true.
-    }
-}
+/** If it is not kept, the chat says that somebody signed in, which is true. @param {string} id */
+export const keepOwn = (id) => keepStored("local", OWN, [id, ...own()].slice(0, OWN_MAX));
 
 /** @param {string} sender @param {Record<string, any>} content @returns {boolean} */
 export function isSignInTalk(sender, content) {
@@ -39,11 +29,11 @@ export function isSignInTalk(sender, content) {
 export function readTalk() {
     whenOpened(({ client }) => {
         const me = client.getUserId() ?? "";
-        const look = (/** @type {import("matrix-js-sdk").MatrixEvent} */ event) => {
+        whenSaid(client, (event) => {
             const room = client.getRoom(event.getRoomId());
             if (event.getSender() === me) return;
             if (!room || !isSignInTalk(event.getSender() ?? "", event.getContent())) return;
-            const events = room.getLiveTimeline().getEvents();
+            const events = eventsOf(room);
             const read = room.getEventReadUpTo(me);
             const since = events.slice(events.findIndex((one) => one.getId() === read) + 1);
             const isAll = since.every(
@@ -51,8 +41,6 @@ export function readTalk() {
                     one.getSender() === me || isSignInTalk(one.getSender() ?? "", one.getContent()),
             );
             if (isAll) void client.sendReadReceipt(event).catch(() => {});
-        };
-        const rooms = /** @type {any} */ (client);
-        for (const name of ["Event.decrypted", "Room.timeline"]) rooms.on(name, look);
+        });
     });
 }

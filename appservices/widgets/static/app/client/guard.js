@@ -7,6 +7,7 @@ import {
 } from "matrix-js-sdk";
 import { isOurBot } from "../../kit/page.js";
 import { tidied, tidiedEvent } from "../../kit/untrusted.js";
+import { eventsOf } from "./content.js";
 import { areConfirmed, mustBeTrusted } from "./trust.js";
 
 const ALL = new AllDevicesIsolationMode(false);
@@ -56,7 +57,7 @@ export function guard(client) {
         const bots = new Set(users.filter(isOurBot));
         if (!bots.size) return;
         for (const room of client.getRooms())
-            for (const event of room.getLiveTimeline().getEvents())
+            for (const event of eventsOf(room))
                 if (event.isDecryptionFailure() && bots.has(event.getSender() ?? ""))
                     void event.attemptDecryption(crypto, { isRetry: true });
     });

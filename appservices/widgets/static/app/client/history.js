@@ -5,6 +5,7 @@
  * @typedef {import("./open.js").MatrixClient} MatrixClient
  * @typedef {import("matrix-js-sdk").Room} Room
  */
+import { eventsOf } from "./content.js";
 import { roomList } from "./rooms.js";
 import { timelineOf } from "./timelines.js";
 
@@ -27,7 +28,7 @@ export async function readBack(client, { signal, read, isOffices = false }) {
     let count = 0;
     for (const [at, { id }] of rooms.entries()) {
         const timeline = timelineOf(client, id);
-        const size = () => timeline.room?.getLiveTimeline().getEvents().length ?? 0;
+        const size = () => eventsOf(timeline.room).length;
         // Whoever leaves a chat meanwhile has nothing to read there.
         while (timeline.room && !timeline.isAtStart && count < MESSAGES_MAX && !signal.aborted) {
             const before = size();
@@ -42,7 +43,7 @@ export async function readBack(client, { signal, read, isOffices = false }) {
 /** Of what comes at once, the SDK decrypts the newest alone. @param {MatrixClient} client */
 export async function decryptAll(client, rooms = joined(client)) {
     const locked = rooms
-        .flatMap((room) => room.getLiveTimeline().getEvents())
+        .flatMap(eventsOf)
         .filter((event) => event.shouldAttemptDecryption())
         .slice(-DECRYPTED_MAX);
     await Promise.all(locked.map((event) => client.decryptEventIfNeeded(event)));
@@ -54,9 +55,7 @@ export const written = (client) =>
         id: room.roomId,
         name: room.name,
         is_whole: timelineOf(client, room.roomId).isAtStart,
-        messages: room
-            .getLiveTimeline()
-            .getEvents()
+        messages: eventsOf(room)
             .filter((one) => !one.isState() && one.getRelation()?.rel_type !== "m.replace")
             .map((one) => ({
                 id: one.getId(),

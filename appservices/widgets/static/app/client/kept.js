@@ -8,6 +8,7 @@
  * @property {Record<string, any>} content
  * @property {number} at_ms
  */
+import { inDatabase } from "../../kit/database.js";
 
 /** Not forgotten with the account if that is lost: whoever signs in again goes on. */
 const DATABASE = "typed";
@@ -18,29 +19,12 @@ const OWNER = "owner";
 
 /** @type {Map<string, string>} */
 const drafts = new Map();
-/** @type {Promise<IDBDatabase> | undefined} */
-let opening;
-
-function database() {
-    opening ??= new Promise((resolve, reject) => {
-        const asked = indexedDB.open(DATABASE, 1);
-        asked.addEventListener("upgradeneeded", () => {
-            asked.result.createObjectStore(DRAFTS);
-            asked.result.createObjectStore(OUTGOING);
-        });
-        asked.addEventListener("success", () => {
-            // Signing out deletes it: an open connection would hold that up.
-            asked.result.addEventListener("versionchange", () => {
-                asked.result.close();
-                opening = undefined;
-                drafts.clear();
-            });
-            resolve(asked.result);
-        });
-        asked.addEventListener("error", () => reject(asked.error));
-    });
-    return opening;
-}
+const KIND = {
+    name: DATABASE,
+    make: (/** @type {IDBDatabase} */ database) => {
+        for (const store of [DRAFTS, OUTGOING]) database.createObjectStore(store);
+    },
+};
 
 /**
  * @template T
@@ -48,19 +32,7 @@ function database() {
  * @param {(store: IDBObjectStore) => IDBRequest<T>} work
  * @returns {Promise<T | undefined>} undefined if storage is refused or full, too
  */
-async function inStore(store, work) {
-    try {
-        const transaction = (await database()).transaction(store, "readwrite");
-        const request = work(transaction.objectStore(store));
-        await new Promise((resolve, reject) => {
-            transaction.addEventListener("complete", resolve);
-            transaction.addEventListener("abort", () => reject(transaction.error));
-        });
-        return request.result;
-    } catch {
-        return undefined;
-    }
-}
+const inStore = (store, work) => inDatabase(KIND, store, work).catch(() => undefined);
 
 /** Forgets what somebody else has typed here. @param {string} userId who types from now on */
 export async function keepFor(userId) {

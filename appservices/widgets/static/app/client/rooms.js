@@ -20,7 +20,8 @@ import { ClientEvent, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matri
 import { bare } from "../../kit/i18n.js";
 import { isOurBot } from "../../kit/page.js";
 import { isSignInTalk } from "../account/sign_in_talk.js";
-import { contentOf } from "./content.js";
+import { listeners } from "../../kit/listeners.js";
+import { contentOf, eventsOf, listen } from "./content.js";
 import { unreadIn } from "./unread.js";
 
 const ALGORITHM = "m.megolm.v1.aes-sha2";
@@ -155,7 +156,7 @@ function inviterOf(client, room) {
 
 /** @param {Room} room */
 function lastMessage(room) {
-    const events = room.getLiveTimeline().getEvents();
+    const events = eventsOf(room);
     const stop = Math.max(0, events.length - PREVIEW_EVENTS_MAX);
     for (let at = events.length - 1; at >= stop; at--) {
         const event = events[at];
@@ -186,8 +187,9 @@ export class RoomList {
         this._client = client;
         /** @type {Map<string, Entry>} */
         this._entries = new Map();
-        /** @type {Set<() => void>} */
-        this._listeners = new Set();
+        const { watch, tell } = listeners();
+        this.watch = watch;
+        this._told = tell;
         /** @type {Map<string, string> | undefined} */
         this._partners = undefined;
         /** @type {Entry[] | undefined} until something changes */
@@ -197,7 +199,7 @@ export class RoomList {
         const ofEvent = (/** @type {any} */ _, /** @type {Room} */ room) =>
             this._touch(room?.roomId);
         /** @type {[string, (...told: any[]) => void][]} */
-        const listeners = [
+        const all = [
             [ClientEvent.Room, ofRoom],
             [ClientEvent.DeleteRoom, (id) => this._touch(id)],
             [ClientEvent.AccountData, () => this._all()],
@@ -209,7 +211,7 @@ export class RoomList {
             [RoomMemberEvent.Membership, (_, member) => this._touch(member?.roomId)],
             [MatrixEventEvent.Decrypted, (event) => this._touch(event.getRoomId())],
         ];
-        for (const [name, listener] of listeners) /** @type {any} */ (client).on(name, listener);
+        listen(client, all);
     }
 
     /** @param {string | undefined} id of a room that changed */
@@ -230,14 +232,8 @@ export class RoomList {
     _tell() {
         this._timer ||= window.setTimeout(() => {
             this._timer = 0;
-            for (const listener of [...this._listeners]) listener();
+            this._told();
         }, LIST_MS);
-    }
-
-    /** @param {() => void} changed @returns {() => void} stops it */
-    watch(changed) {
-        this._listeners.add(changed);
-        return () => this._listeners.delete(changed);
     }
 
     /** @returns {Entry[]} the newest first */

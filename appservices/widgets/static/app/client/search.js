@@ -11,6 +11,7 @@
  * @property {number} at_ms
  */
 import { bare } from "../../kit/i18n.js";
+import { eventsOf } from "./content.js";
 import { decryptAll } from "./history.js";
 import { nameIn } from "./timeline.js";
 
@@ -36,7 +37,7 @@ function found(client, words) {
     let count = 0;
     for (const room of client.getRooms()) {
         if (room.getMyMembership() !== "join") continue;
-        for (const event of room.getLiveTimeline().getEvents()) {
+        for (const event of eventsOf(room)) {
             if (++count > MESSAGES_MAX) break;
             if (event.getType() !== "m.room.message" || event.isRedacted()) continue;
             if (event.getRelation()?.rel_type === "m.replace") continue;

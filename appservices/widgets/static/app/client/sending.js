@@ -9,6 +9,7 @@
  */
 import { ClientEvent, EventStatus, RoomEvent, SyncState } from "matrix-js-sdk";
 import { FILE_BYTES_MAX, MediaError, isPicture, measured, upload } from "./media.js";
+import { eventsOf } from "./content.js";
 import { allOutgoing, forgetOutgoing, keepOutgoing } from "./kept.js";
 import { ReplacedError, isSecret, mustBeTrusted } from "./trust.js";
 
@@ -136,8 +137,7 @@ export async function sendAgain(client, roomId, event) {
 
 /** @param {MatrixClient} client @param {string} roomId @returns {MatrixEvent[]} oldest first */
 function failedIn(client, roomId) {
-    const events = client.getRoom(roomId)?.getLiveTimeline().getEvents() ?? [];
-    return events.filter(({ status }) => status === EventStatus.NOT_SENT);
+    return eventsOf(client.getRoom(roomId)).filter(({ status }) => status === EventStatus.NOT_SENT);
 }
 
 /**
@@ -188,8 +188,7 @@ async function sendKept(client) {
 
 /** @param {MatrixClient} client @param {string} roomId @param {string} txn */
 function underway(client, roomId, txn) {
-    const events = client.getRoom(roomId)?.getLiveTimeline().getEvents() ?? [];
-    return events.find((event) => event.getTxnId() === txn);
+    return eventsOf(client.getRoom(roomId)).find((event) => event.getTxnId() === txn);
 }
 
 /**

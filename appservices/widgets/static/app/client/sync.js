@@ -5,6 +5,7 @@
  * @typedef {import("matrix-js-sdk").SlidingSync} SlidingSync
  */
 import { SlidingSyncEvent, SlidingSyncState } from "matrix-js-sdk";
+import { eventsOf } from "./content.js";
 
 const STEP_ROOMS = 100;
 const ROOMS_MAX = 5_000;
@@ -59,7 +60,7 @@ export function mendGaps(client, sync) {
     sync.on(SlidingSyncEvent.RoomData, (roomId, data) => {
         const room = client.getRoom(roomId);
         if (!room || !data.limited || !data.timeline?.length) return;
-        const events = room.getLiveTimeline().getEvents();
+        const events = eventsOf(room);
         const known = new Set(events.map((event) => event.getId()));
         const isGap = known.size && !data.timeline.some(({ event_id }) => known.has(event_id));
         if (!isGap) return;

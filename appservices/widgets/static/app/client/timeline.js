@@ -28,7 +28,7 @@
  * @property {MatrixEvent} event
  */
 import { isSignInTalk } from "../account/sign_in_talk.js";
-import { contentOf } from "./content.js";
+import { contentOf, eventsOf, listen } from "./content.js";
 import { EventStatus, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
 import { bare } from "../../kit/i18n.js";
 import { matterOf } from "../../kit/matter.js";
@@ -75,7 +75,7 @@ export class Timeline {
         if (this._events) return this._events;
         const seen = new Set();
         const isOfTwo = (this.room?.getInvitedAndJoinedMemberCount() ?? 0) <= 2;
-        this._events = (this.room?.getLiveTimeline().getEvents() ?? []).filter((event) => {
+        this._events = eventsOf(this.room).filter((event) => {
             const id = event.getId() ?? "";
             if (seen.has(id) || !this._isShown(event, isOfTwo)) return false;
             return Boolean(seen.add(id));
@@ -144,11 +144,10 @@ export class Timeline {
             [MatrixEventEvent.Replaced, ofEvent],
             [RoomMemberEvent.Typing, (_, member) => soon(member)],
         ];
-        const client = /** @type {any} */ (this._client);
-        for (const [name, listener] of listeners) client.on(name, listener);
+        const stop = listen(this._client, listeners);
         return () => {
             cancelAnimationFrame(frame);
-            for (const [name, listener] of listeners) client.off(name, listener);
+            stop();
         };
     }
 

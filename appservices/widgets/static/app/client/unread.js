@@ -4,7 +4,7 @@
  */
 import { isOurBot } from "../../kit/page.js";
 import { isSignInTalk } from "../account/sign_in_talk.js";
-import { contentOf } from "./content.js";
+import { contentOf, eventsOf } from "./content.js";
 
 /**
  * Counts what came after what I have read or said, by my rules of notifications.
@@ -15,7 +15,7 @@ import { contentOf } from "./content.js";
 export function unreadIn(client, room) {
     const me = client.getUserId() ?? "";
     const read = room.getEventReadUpTo(me);
-    const events = room.getLiveTimeline().getEvents();
+    const events = eventsOf(room);
     const seen = events.findLastIndex((one) => one.getId() === read || one.getSender() === me);
     const actions = events
         .slice(seen + 1)

@@ -11,6 +11,7 @@ import {
     VerificationRequestEvent,
     VerifierEvent,
 } from "matrix-js-sdk";
+import { listeners } from "../../kit/listeners.js";
 
 const SAS = "m.sas.v1";
 const SHOW = "m.qr_code.show.v1";
@@ -19,14 +20,13 @@ const KEYS_MS_MAX = 15_000;
 
 /** The SDK refers to a request only weakly: one that nobody holds is collected, and nothing goes on. @type {Set<Request>} */
 const held = new Set();
-/** @type {Set<() => void>} */
-const listeners = new Set();
+const { watch, tell } = listeners();
 
 /** @param {Request} request */
 function hold(request) {
     const look = () => {
         if (isOver(request)) held.delete(request);
-        for (const changed of listeners) changed();
+        tell();
     };
     held.add(request);
     request.on(VerificationRequestEvent.Change, look);
@@ -46,9 +46,8 @@ const isOver = ({ phase }) =>
  */
 export function watchRequests(changed) {
     const look = () => changed([...held].find((one) => !one.initiatedByMe && !isOver(one)));
-    listeners.add(look);
     look();
-    return () => listeners.delete(look);
+    return watch(look);
 }
 
 /** @param {string} userId @returns {Request | undefined} what goes on with that person now */

@@ -235,22 +235,20 @@ export class AppComposer extends VecheElement {
 
     /** @param {Iterable<File>} files */
     async sendFiles(files) {
+        this.error = "";
+        const progress = (/** @type {number} */ part) => (this.progress = part);
+        for (const file of files)
+            await this._upload(file, (client) =>
+                sending.sendFile(client, this.roomId, file, progress),
+            );
+    }
+
+    /** @param {File} file @param {(client: import("../client/open.js").MatrixClient) => Promise<void>} work */
+    async _upload(file, work) {
         const { opened } = account();
         if (!opened) return;
-        this.error = "";
-        for (const file of files) {
-            this.progress = 0;
-            try {
-                await sending.sendFile(
-                    opened.client,
-                    this.roomId,
-                    file,
-                    (part) => (this.progress = part),
-                );
-            } catch (error) {
-                this._fileFailed(file, error);
-            }
-        }
+        this.progress = 0;
+        await work(opened.client).catch((error) => this._fileFailed(file, error));
         this.progress = undefined;
     }
 
@@ -283,17 +281,10 @@ export class AppComposer extends VecheElement {
 
     async _sendVoice() {
         const { recorder } = this;
-        const { opened } = account();
         this.recorder = undefined;
-        if (!recorder || !opened) return;
-        this.progress = 0;
-        try {
-            const recorded = await recorder.stop();
-            await sending.sendVoice(opened.client, this.roomId, recorded);
-        } catch (error) {
-            this._fileFailed(new File([], t("Voice message")), error);
-        }
-        this.progress = undefined;
+        await this._upload(new File([], t("Voice message")), async (client) => {
+            if (recorder) await sending.sendVoice(client, this.roomId, await recorder.stop());
+        });
     }
 
     _cancelVoice() {

@@ -14,7 +14,7 @@ import { hrefOf } from "../route.js";
 import "./attachment.js";
 import "./avatar.js";
 import { VERIFICATION, lineOf, noteWords, unreadableWords } from "./words.js";
-import { tool } from "./tool.js";
+import { linkButton, tool } from "./tool.js";
 
 /** @typedef {import("../client/timeline.js").Message} Message */
 
@@ -110,17 +110,7 @@ export class AppMessage extends VecheElement {
         const shown = isLong ? `${text.slice(0, TEXT_CHARACTERS_MAX)}…` : text;
         const isEmoji = ONLY_EMOJI.test(text);
         return html`<p class="text ${isEmoji ? "big" : ""}" dir="auto">${withLinks(shown)}</p>
-            ${
-                isLong
-                    ? html`<button
-                          type="button"
-                          class="link-button"
-                          @click=${() => (this.isWhole = true)}
-                      >
-                          ${t("Show the whole message")}
-                      </button>`
-                    : nothing
-            }`;
+            ${isLong ? linkButton(t("Show the whole message"), () => (this.isWhole = true)) : nothing}`;
     }
 
     /** @param {Message} message */
@@ -128,8 +118,8 @@ export class AppMessage extends VecheElement {
         if (message.kind === "removed")
             return html`<p class="text muted">${t("This message was removed.")}</p>`;
         if (message.kind === "unreadable") {
-            const { text } = unreadableWords(message.reason);
-            return html`<p class="text muted with-mark">${icon("lock")}<span>${text}</span></p>`;
+            const words = unreadableWords(message.reason);
+            return html`<p class="text muted with-mark">${icon("lock")}<span>${words}</span></p>`;
         }
         const cards = cardsOf(message, this.roomId);
         if (cards.length) return cards;
@@ -217,12 +207,8 @@ export class AppMessage extends VecheElement {
         if (status !== "failed") return nothing;
         return html`<p class="not-sent small" role="status">
             ${icon("error")} <span>${t("Not sent.")}</span>
-            <button type="button" class="link-button" @click=${() => this._tell("app-again")}>
-                ${t("Send again")}
-            </button>
-            <button type="button" class="link-button" @click=${() => this._tell("app-discard")}>
-                ${t("Delete")}
-            </button>
+            ${linkButton(t("Send again"), () => this._tell("app-again"))}
+            ${linkButton(t("Delete"), () => this._tell("app-discard"))}
         </p>`;
     }
 

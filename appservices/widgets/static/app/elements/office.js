@@ -1,5 +1,6 @@
 /** An office in a list: its coat of arms, its name, when it is open. */
 import { html, nothing } from "lit";
+import { linkRow } from "../../kit/elements.js";
 import { plural } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { colourOf, initialOf } from "../../kit/marks.js";
@@ -9,7 +10,7 @@ import { hrefOf } from "../route.js";
  * @param {{picture?: string | null, name: string, office: string}} office
  * @returns {unknown} hidden from screen readers: its name stands beside it
  */
-export function officeMark({ picture, name, office }) {
+function officeMark({ picture, name, office }) {
     return picture
         ? html`<img
               class="office-mark"
@@ -26,29 +27,13 @@ export function officeMark({ picture, name, office }) {
 
 /** @param {import("../views/town.js").Office} office */
 export function officeRow(office) {
-    return html`<li>
-        <a
-            class="row"
-            href="${hrefOf("services")}?${new URLSearchParams({ office: office.office })}"
-        >
-            ${officeMark(office)}
-            <span class="row-main">
-                <span class="row-title">${office.name}</span>
-                <span class="row-meta"
-                    >${office.organisation} ·
-                    ${plural("{count} service", "{count} services", office.services.length)}</span
-                >
-                ${
-                    office.hours?.length
-                        ? html`<span class="row-meta with-mark"
-                              >${icon("time")}<span
-                                  >${office.hours.map((line) => html`<span class="line">${line}</span>`)}</span
-                              ></span
-                          >`
-                        : nothing
-                }
-            </span>
-            ${icon("next")}
-        </a>
-    </li>`;
+    const count = plural("{count} service", "{count} services", office.services.length);
+    const hours = (office.hours ?? []).map((line) => html`<span class="line">${line}</span>`);
+    return linkRow({
+        href: `${hrefOf("services")}?${new URLSearchParams({ office: office.office })}`,
+        mark: officeMark(office),
+        title: office.name,
+        meta: html`${office.organisation} · ${count}
+        ${hours.length ? html`<span class="with-mark">${icon("time")}<span>${hours}</span></span>` : nothing}`,
+    });
 }

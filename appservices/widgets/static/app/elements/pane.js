@@ -1,6 +1,7 @@
-/** Parts that the pages beside the list of chats share. */
-import { html } from "lit";
+/** Parts that pages of the app share. */
+import { html, nothing } from "lit";
 import { t } from "../../kit/i18n.js";
+import { icon } from "../../kit/icons.js";
 import { hrefOf } from "../route.js";
 import { tool } from "./tool.js";
 
@@ -11,3 +12,7 @@ export function paneHead(title, back = hrefOf("chats")) {
         <h1 tabindex="-1"><bdi>${title}</bdi></h1>
     </header>`;
 }
+
+/** One thing to know. @param {string} mark @param {unknown} words @param {unknown} [act] a button */
+export const noteLine = (mark, words, act = nothing) =>
+    html`<div class="note-line">${icon(mark)}<span>${words}</span>${act}</div>`;

@@ -13,10 +13,11 @@
  * @property {string} href where it is signed, or the chat that has the file
  */
 import { html } from "lit";
+import { linkRow } from "../../kit/elements.js";
 import { showDate, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { account, whenAccountChanges } from "../account/account.js";
-import { contentOf } from "../client/content.js";
+import { contentOf, eventsOf } from "../client/content.js";
 import { isOfBot } from "../registry.js";
 import { hrefOf } from "../route.js";
 
@@ -30,7 +31,7 @@ export function papers(client) {
     /** @type {Map<string, Paper>} */
     const found = new Map();
     for (const room of client.getRooms())
-        for (const event of room.getLiveTimeline().getEvents()) {
+        for (const event of eventsOf(room)) {
             if (!isOfBot(event)) continue;
             const content = contentOf(client, event);
             const known = found.get(String(content[RESULT]?.session));
@@ -88,14 +89,8 @@ function paperOf(content, event, { roomId, name }, known) {
 /** @param {Paper} paper */
 export function paperRow({ title, from, isWaiting, isOpen, at_ms, href }) {
     const state = isWaiting ? t("to sign") : isOpen ? t("waits for others") : showDate(at_ms);
-    return html`<li>
-        <a class="row ${isWaiting ? "waits" : ""}" href=${href}>
-            ${icon("document")}
-            <span class="row-main">
-                <span class="row-title"><bdi>${title}</bdi></span>
-                <span class="row-meta"><bdi>${from}</bdi> · ${state}</span>
-            </span>
-            ${icon("next")}
-        </a>
-    </li>`;
+    return linkRow({
+        ...{ href, isWaiting, mark: icon("document"), title: html`<bdi>${title}</bdi>` },
+        meta: html`<bdi>${from}</bdi> · ${state}`,
+    });
 }

@@ -7,7 +7,7 @@ import "../../cases/elements/prompt.js";
 import { serverNow } from "../../cases/now.js";
 import { givenText, questionOf } from "../../widget/words.js";
 import { account } from "../account/account.js";
-import { registerCard } from "../registry.js";
+import { registerCard, saidOf } from "../registry.js";
 import { timelineOf } from "../client/timelines.js";
 
 /** @typedef {import("../client/timeline.js").Message} Message */
@@ -83,12 +83,13 @@ export class AppPrompt extends VecheElement {
         const isOpen = asked.is_open && (asked.answered === undefined || this.isGiven);
         const { url } = asked.prompt;
         const hasAnswers = asked.prompt.choices?.length || asked.prompt.form;
+        const question = questionOf(asked).split("\n\n").slice(saidOf(this.message)).join("\n\n");
         if (!isOpen || !hasAnswers)
-            return html`<p class="lines">${questionOf(asked)}</p>
+            return html`<p class="lines">${question}</p>
                 ${isOpen && url ? openButton(url) : nothing}
                 <p class="prompt-past small">${isOpen ? nothing : this._past(asked)}</p>`;
         return html`<veche-prompt
-                .asked=${{ ...asked, text: questionOf(asked) }}
+                .asked=${{ ...asked, text: question }}
                 .fields=${asked.prompt.form?.fields ?? []}
                 .port=${this._port(asked)}
             ></veche-prompt>

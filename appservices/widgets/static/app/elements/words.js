@@ -104,51 +104,38 @@ function memberWords(event, name) {
     return t("{name} asked to join.", { name: other });
 }
 
-/** @param {string} text */
-const pending = (text) => ({ text, isWaiting: true });
-/** @param {string} text */
-const lost = (text) => ({ text, isWaiting: false });
-
 /**
  * Why a message can't be read, and what helps.
  * @param {string | null} reason code of the SDK
- * @returns {{text: string, isWaiting: boolean}}
+ * @returns {string}
  */
 export function unreadableWords(reason) {
     switch (reason) {
         case "":
         case null:
-            return pending(t("Decrypting…"));
+            return t("Decrypting…");
         case "HISTORICAL_MESSAGE_USER_NOT_JOINED":
         case "HISTORICAL_MESSAGE_NO_KEY_BACKUP":
         case "HISTORICAL_MESSAGE_WORKING_BACKUP":
-            return lost(t("This message was sent before you were here. You can't read it."));
+            return t("This message was sent before you were here. You can't read it.");
         case "HISTORICAL_MESSAGE_BACKUP_UNCONFIGURED":
-            return lost(
-                t(
-                    "This message is older than this device. To read it, enter your recovery key under Me.",
-                ),
+            return t(
+                "This message is older than this device. To read it, enter your recovery key under Me.",
             );
         case "MEGOLM_KEY_WITHHELD":
         case "MEGOLM_KEY_WITHHELD_FOR_UNVERIFIED_DEVICE":
-            return lost(
-                t(
-                    "The sender did not share this message with this device. Verify this device under Me, then ask them to send it again.",
-                ),
+            return t(
+                "The sender did not share this message with this device. Verify this device under Me, then ask them to send it again.",
             );
         case "SENDER_IDENTITY_PREVIOUSLY_VERIFIED":
         case "UNSIGNED_SENDER_DEVICE":
         case "UNKNOWN_SENDER_DEVICE":
-            return lost(
-                t(
-                    "This message comes from a device that its owner has not confirmed. It is hidden to protect you.",
-                ),
+            return t(
+                "This message comes from a device that its owner has not confirmed. It is hidden to protect you.",
             );
         default:
-            return pending(
-                t(
-                    "The key for this message has not arrived yet. The message appears as soon as the key comes. If it doesn't, ask the sender to send it again.",
-                ),
+            return t(
+                "The key for this message has not arrived yet. The message appears as soon as the key comes. If it doesn't, ask the sender to send it again.",
             );
     }
 }

@@ -17,7 +17,7 @@ import { MessageMenu } from "../elements/message_menu.js";
 import { MessageWindow } from "../elements/message_window.js";
 import { redNote } from "../elements/red_note.js";
 import "../elements/invitation.js";
-import { tool } from "../elements/tool.js";
+import { linkButton, tool } from "../elements/tool.js";
 import { isSameDay, showDay } from "../elements/words.js";
 import { hrefOf } from "../route.js";
 
@@ -292,13 +292,7 @@ export class AppChat extends VecheElement {
                 this._window.hasFailed
                     ? html`<p class="chat-note">
                           ${t("Older messages can't be loaded now.")}
-                          <button
-                              type="button"
-                              class="link-button"
-                              @click=${() => this._window.older()}
-                          >
-                              ${t("Try again")}
-                          </button>
+                          ${linkButton(t("Try again"), () => this._window.older())}
                       </p>`
                     : nothing
             }

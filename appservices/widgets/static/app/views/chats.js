@@ -10,7 +10,7 @@ import { search } from "../client/search.js";
 import "../elements/avatar.js";
 import { paneHead } from "../elements/pane.js";
 import "../elements/read_back.js";
-import { tool } from "../elements/tool.js";
+import { searchField, tool } from "../elements/tool.js";
 import "../elements/windowed.js";
 import { previewOf, showWhen } from "../elements/words.js";
 import { hrefOf } from "../route.js";
@@ -77,11 +77,11 @@ export class AppChats extends VecheElement {
 
     // Finding
 
-    /** @param {Event} event */
-    _search(event) {
-        this.words = /** @type {HTMLInputElement} */ (event.target).value;
+    /** @param {string} words */
+    _search(words) {
+        this.words = words;
         clearTimeout(this._timer);
-        this._timer = window.setTimeout(() => void this._searchMessages(this.words), SEARCH_MS);
+        this._timer = window.setTimeout(() => void this._searchMessages(words), SEARCH_MS);
     }
 
     /** @param {string} words */
@@ -197,15 +197,7 @@ export class AppChats extends VecheElement {
                 <h1 tabindex="-1">${t("Chats")}</h1>
                 ${tool("write", t("New chat"), hrefOf("chats", "new"))}
             </div>
-            <label class="chat-search">
-                ${icon("search")}<span class="hidden-text">${t("Search chats and messages")}</span>
-                <input
-                    type="search"
-                    placeholder=${t("Search chats and messages")}
-                    .value=${this.words}
-                    @input=${this._search}
-                />
-            </label>
+            ${searchField(t("Search chats and messages"), this.words, (words) => this._search(words))}
             ${isSearch ? nothing : this._kinds()}
             ${
                 requests.length && !isSearch

@@ -9,6 +9,7 @@ import { html, nothing } from "lit";
 import { followCases } from "../../cases/agency.js";
 import { View } from "../../cases/view.js";
 import { caseRow, closedRow, isOver } from "../../cases/views/home.js";
+import { linkRow } from "../../kit/elements.js";
 import { plural, showDateTime, showMoney, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { meta } from "../../kit/page.js";
@@ -19,6 +20,7 @@ import { paymentHref } from "../../wallet/route.js";
 import { account } from "../account/account.js";
 import { setCount, watchNew } from "../counts.js";
 import { papers, paperRow, watchPapers } from "../elements/papers.js";
+import { section } from "../elements/section.js";
 import { hrefOf } from "../route.js";
 
 const ROWS = 3;
@@ -176,42 +178,17 @@ export class AppHome extends View {
         return section(
             "news",
             t("New in your chats"),
-            this.news.map(
-                ({ id, name, unread }) =>
-                    html`<li>
-                        <a class="row" href=${hrefOf("chats", id)}>
-                            <span class="row-main">
-                                <span class="row-title"><bdi>${name}</bdi></span>
-                                <span class="row-meta"
-                                    >${plural("{count} new message", "{count} new messages", unread)}</span
-                                >
-                            </span>
-                            ${icon("next")}
-                        </a>
-                    </li>`,
+            this.news.map(({ id, name, unread }) =>
+                linkRow({
+                    href: hrefOf("chats", id),
+                    title: html`<bdi>${name}</bdi>`,
+                    meta: plural("{count} new message", "{count} new messages", unread),
+                }),
             ),
         );
     }
 }
 
-/** @param {string} id @param {string} title @param {unknown[]} rows */
-export function section(id, title, rows) {
-    if (!rows.length) return nothing;
-    return html`<section aria-labelledby=${id}>
-        <h2 id=${id}>${title}</h2>
-        <ul class="rows">
-            ${rows}
-        </ul>
-    </section>`;
-}
-
-/** @param {string} href @param {string} mark @param {string} words */
-function wayRow(href, mark, words) {
-    return html`<li>
-        <a class="row waits" href=${href}
-            >${icon(mark)}<span class="row-main"><span class="row-title">${words}</span></span
-            >${icon("next")}</a
-        >
-    </li>`;
-}
+/** @param {string} href @param {string} mark @param {string} title */
+const wayRow = (href, mark, title) => linkRow({ href, mark: icon(mark), title, isWaiting: true });
 customElements.define("app-home", AppHome);

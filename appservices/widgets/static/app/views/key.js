@@ -1,6 +1,6 @@
 /** The recovery key: shown once, kept by the person, and asked back. */
 import { html } from "lit";
-import { VecheElement, banner, button, spinner, textField } from "../../kit/elements.js";
+import { VecheElement, banner, button, spinner, textField, typedIn } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { save } from "../../kit/save.js";
@@ -83,8 +83,7 @@ export class AppKey extends VecheElement {
 
     /** @param {SubmitEvent} event */
     async _confirm(event) {
-        event.preventDefault();
-        const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
+        const form = typedIn(event);
         const groups = this.key.split(" ");
         this.wrong = new Set(
             this.asked.filter(
@@ -93,8 +92,7 @@ export class AppKey extends VecheElement {
         );
         if (!this.wrong.size)
             return void this.dispatchEvent(new CustomEvent("veche-key-kept", { bubbles: true }));
-        await this.updateComplete;
-        this.querySelector(/** @type {"input"} */ ('input[aria-invalid="true"]'))?.focus();
+        await this.focusWrong();
     }
 
     _show() {
@@ -140,21 +138,18 @@ export class AppKey extends VecheElement {
     }
 
     render() {
+        return html`<div class="narrow">${this._step()}</div>`;
+    }
+
+    _step() {
+        const title = html`<h1 tabindex="-1">${t("Your recovery key")}</h1>`;
         if (this.error)
-            return html`<div class="narrow">
-                <h1 tabindex="-1">${t("Your recovery key")}</h1>
-                ${banner("critical", this.error)}
+            return html`${title} ${banner("critical", this.error)}
                 <div class="actions">
                     ${button({ label: t("Try again"), press: () => void this._protect() })}
-                </div>
-            </div>`;
-        if (!this.key)
-            return html`<div class="narrow">
-                <h1 tabindex="-1">${t("Your recovery key")}</h1>
-                ${spinner(t("Your keys are being made…"))}
-            </div>`;
-        return html`<div class="narrow">${this.step === "show" ? this._show() : this._ask()}</div>`;
+                </div>`;
+        if (!this.key) return html`${title} ${spinner(t("Your keys are being made…"))}`;
+        return this.step === "show" ? this._show() : this._ask();
     }
 }
-
 customElements.define("app-key", AppKey);

@@ -6,6 +6,7 @@ import {
     button,
     closeDialog,
     dialog,
+    linkRow,
     openDialog,
 } from "../../kit/elements.js";
 import { plural, t } from "../../kit/i18n.js";
@@ -22,8 +23,8 @@ import { storageWords } from "../account/storage_words.js";
 import { papers, paperRow, watchPapers } from "../elements/papers.js";
 import "../elements/notifications.js";
 import "../elements/read_back.js";
+import { section } from "../elements/section.js";
 import { hrefOf } from "../route.js";
-import { section } from "./home.js";
 
 const SIGN_OUT = "sign-out";
 
@@ -90,18 +91,10 @@ export class AppMe extends BusyElement {
         save(new Blob([text], { type: "application/json" }), "veche.json");
     }
 
-    /** @param {string} href @param {string} mark @param {string} title @param {string} text */
-    _row(href, mark, title, text) {
-        return html`<li>
-            <a class="row" href=${href}>
-                <span class="row-mark">${icon(mark)}</span>
-                <span class="row-main">
-                    <span class="row-title">${title}</span>
-                    <span class="row-meta">${text}</span>
-                </span>
-                ${icon("next")}
-            </a>
-        </li>`;
+    /** @param {string} href @param {string} name of an icon @param {string} title @param {string} meta */
+    _row(href, name, title, meta) {
+        const mark = html`<span class="row-mark">${icon(name)}</span>`;
+        return linkRow({ href, mark, title, meta });
     }
 
     _overview() {

@@ -8,6 +8,7 @@ import {
     field,
     spinner,
     textField,
+    typedIn,
 } from "../../kit/elements.js";
 import { bare, plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
@@ -17,6 +18,7 @@ import { isPicture } from "../client/media.js";
 import "../elements/avatar.js";
 import "../../kit/camera.js";
 import { paneHead } from "../elements/pane.js";
+import { pictureButton } from "../elements/tool.js";
 import { qrCode } from "../../kit/qr.js";
 import { hrefOf, routeOf } from "../route.js";
 
@@ -42,12 +44,21 @@ export function personIn(text, server) {
 }
 
 const ownId = () => account().opened?.client.getUserId() ?? "";
-const ownServer = () => ownId().slice(ownId().indexOf(":") + 1);
+export const ownServer = () => ownId().slice(ownId().indexOf(":") + 1);
+
+export const noPerson = () =>
+    t("This is no id, link or name of a person. An id looks like @anna:example.org.");
 
 /** Who has no account yet begins with one. @param {string} id */
 function inviteLink(id) {
     return `${location.origin}/${hrefOf("chats", "with", id)}`;
 }
+
+/** @param {string} href @param {string} mark @param {string} words */
+const choice = (href, mark, words) =>
+    html`<li>
+        <a class="choice" href=${href}>${icon(mark)} <span>${words}</span> ${icon("next")}</a>
+    </li>`;
 
 /** Beginning a chat with one person. */
 export class AppNewChat extends VecheElement {
@@ -62,17 +73,12 @@ export class AppNewChat extends VecheElement {
     _open(text) {
         const id = personIn(text, ownServer());
         if (id) location.hash = hrefOf("chats", "with", id);
-        else
-            this.error = t(
-                "This is no id, link or name of a person. An id looks like @anna:example.org.",
-            );
+        else this.error = noPerson();
     }
 
     /** @param {SubmitEvent} event */
     _submit(event) {
-        event.preventDefault();
-        const form = /** @type {HTMLFormElement} */ (event.target);
-        this._open(String(new FormData(form).get("person") ?? ""));
+        this._open(String(typedIn(event).get("person")));
     }
 
     render() {
@@ -82,22 +88,9 @@ export class AppNewChat extends VecheElement {
         >
             ${paneHead(t("New chat"))}
             <ul class="choices">
-                <li>
-                    <a class="choice" href=${hrefOf("chats", "invite")}
-                        >${icon("user_add")}
-                        <span>${t("Invite somebody by link or QR code")}</span> ${icon("next")}</a
-                    >
-                </li>
-                <li>
-                    <a class="choice" href=${hrefOf("chats", "group")}
-                        >${icon("group")} <span>${t("Make a group")}</span> ${icon("next")}</a
-                    >
-                </li>
-                <li>
-                    <a class="choice" href=${hrefOf("services")}
-                        >${icon("bank")} <span>${t("Write to an office")}</span> ${icon("next")}</a
-                    >
-                </li>
+                ${choice(hrefOf("chats", "invite"), "user_add", t("Invite somebody by link or QR code"))}
+                ${choice(hrefOf("chats", "group"), "group", t("Make a group"))}
+                ${choice(hrefOf("services"), "bank", t("Write to an office"))}
             </ul>
             <h2>${t("Write to somebody you know")}</h2>
             <form novalidate @submit=${this._submit}>
@@ -271,12 +264,11 @@ export class AppNewGroup extends BusyElement {
 
     /** @param {SubmitEvent} event */
     _make(event) {
-        event.preventDefault();
+        const form = typedIn(event);
         const client = account().opened?.client;
         if (!client) return;
-        const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-        const name = String(form.get("name") ?? "").trim();
-        const typed = String(form.get("people") ?? "")
+        const name = String(form.get("name")).trim();
+        const typed = String(form.get("people"))
             .split(/[\s,;]+/)
             .filter(Boolean);
         const wrong = typed.filter((one) => !personIn(one, ownServer()));
@@ -330,19 +322,11 @@ export class AppNewGroup extends BusyElement {
                             aria-invalid=${invalid}
                         ></textarea>`,
                 })}
-                <p class="actions">
-                    <label class="button secondary file-button"
-                        >${icon("plus")} ${this.picture ? this.picture.name : t("Choose a picture")}
-                        <input
-                            type="file"
-                            class="hidden-text"
-                            accept="image/png,image/jpeg,image/webp,image/gif"
-                            @change=${(/** @type {Event} */ { target }) => {
-                                const [file] = /** @type {HTMLInputElement} */ (target).files ?? [];
-                                this.picture = file && isPicture(file.type) ? file : undefined;
-                            }}
-                    /></label>
-                </p>
+                ${pictureButton(
+                    "",
+                    html`${icon("plus")} ${this.picture?.name ?? t("Choose a picture")}`,
+                    (file) => (this.picture = file && isPicture(file.type) ? file : undefined),
+                )}
                 ${this.error ? banner("critical", this.error) : nothing}
                 ${button({ label: t("Make the group"), type: "submit", is_busy: this.isBusy })}
             </form>

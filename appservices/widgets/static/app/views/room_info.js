@@ -8,6 +8,7 @@ import {
     closeDialog,
     openDialog,
     spinner,
+    typedIn,
 } from "../../kit/elements.js";
 import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
@@ -16,9 +17,10 @@ import { changeGroup, leave, membersOf, roomList } from "../client/rooms.js";
 import { isPersonVerified } from "../client/trust.js";
 import "../elements/avatar.js";
 import { paneHead } from "../elements/pane.js";
+import { pictureButton, searchField } from "../elements/tool.js";
 import "../elements/windowed.js";
 import { hrefOf } from "../route.js";
-import { personIn } from "./people.js";
+import { noPerson, ownServer, personIn } from "./people.js";
 
 /** @typedef {Awaited<ReturnType<typeof membersOf>>[number]} Member */
 
@@ -89,19 +91,11 @@ export class AppRoomInfo extends BusyElement {
 
     /** @param {SubmitEvent} event */
     _invite(event) {
-        event.preventDefault();
+        const id = personIn(String(typedIn(event).get("person")), ownServer());
         const client = this._client;
-        const form = /** @type {HTMLFormElement} */ (event.target);
-        const server = (client?.getUserId() ?? "").split(":").slice(1).join(":");
-        const id = personIn(String(new FormData(form).get("person") ?? ""), server);
         if (!client) return;
-        if (!id) {
-            this.error = t(
-                "This is no id, link or name of a person. An id looks like @anna:example.org.",
-            );
-            return;
-        }
-        form.reset();
+        if (!id) return void (this.error = noPerson());
+        /** @type {HTMLFormElement} */ (event.target).reset();
         void this._do(
             () => client.invite(this.roomId, id),
             t("{name} was invited.", { name: id }),
@@ -114,10 +108,8 @@ export class AppRoomInfo extends BusyElement {
 
     /** @param {SubmitEvent} event */
     _rename(event) {
-        event.preventDefault();
+        const name = String(typedIn(event).get("name")).trim();
         const client = this._client;
-        const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-        const name = String(form.get("name") ?? "").trim();
         if (!client || !name) return;
         void this._do(
             () => changeGroup(client, this.roomId, { name }),
@@ -126,10 +118,9 @@ export class AppRoomInfo extends BusyElement {
         );
     }
 
-    /** @param {Event} event */
-    _picture({ target }) {
+    /** @param {File | undefined} picture */
+    _picture(picture) {
         const client = this._client;
-        const [picture] = /** @type {HTMLInputElement} */ (target).files ?? [];
         if (!client || !picture) return;
         void this._do(
             () => changeGroup(client, this.roomId, { picture }),
@@ -196,17 +187,7 @@ export class AppRoomInfo extends BusyElement {
         return html`<h2>${plural("{count} member", "{count} members", count)}</h2>
             ${
                 members.length > 8
-                    ? html`<label class="chat-search">
-                          ${icon("search")}<span class="hidden-text">${t("Search members")}</span>
-                          <input
-                              type="search"
-                              placeholder=${t("Search members")}
-                              @input=${(/** @type {Event} */ event) =>
-                                  (this.words = /** @type {HTMLInputElement} */ (
-                                      event.target
-                                  ).value)}
-                          />
-                      </label>`
+                    ? searchField(t("Search members"), this.words, (words) => (this.words = words))
                     : nothing
             }
             <app-windowed
@@ -223,27 +204,27 @@ export class AppRoomInfo extends BusyElement {
         const room = client?.getRoom(this.roomId);
         const own = client?.getUserId() ?? "";
         if (!room?.currentState.maySendStateEvent("m.room.name", own)) return nothing;
-        return html`<form class="inline-form" @submit=${this._rename}>
-                <label for="room-name">${t("Name of the group")}</label>
-                <input
-                    id="room-name"
-                    name="name"
-                    .value=${room.name}
-                    maxlength="100"
-                    autocomplete="off"
-                />
-                ${button({ label: t("Change"), style: "secondary", type: "submit" })}
-            </form>
-            <p class="actions">
-                <label class="button secondary small file-button"
-                    >${t("Change the picture")}
-                    <input
-                        type="file"
-                        class="hidden-text"
-                        accept="image/png,image/jpeg,image/webp,image/gif"
-                        @change=${this._picture}
-                /></label>
-            </p>`;
+        return html`${this._line("name", t("Name of the group"), t("Change"), this._rename, room.name)}
+        ${pictureButton("small", t("Change the picture"), (picture) => this._picture(picture))}`;
+    }
+
+    /**
+     * @param {"name" | "person"} name @param {string} words @param {string} label of the button
+     * @param {(event: SubmitEvent) => void} sent @param {string} [value]
+     */
+    _line(name, words, label, sent, value = "") {
+        return html`<form class="inline-form" novalidate @submit=${sent}>
+            <label for="room-${name}">${words}</label>
+            <input
+                id="room-${name}"
+                name=${name}
+                .value=${value}
+                maxlength=${name === "name" ? "100" : "500"}
+                autocomplete="off"
+                autocapitalize=${name === "name" ? "sentences" : "none"}
+            />
+            ${button({ label, style: "secondary", type: "submit" })}
+        </form>`;
     }
 
     _leaving() {
@@ -302,16 +283,7 @@ export class AppRoomInfo extends BusyElement {
             ${entry.kind === "group" ? this._group() : nothing}
             ${
                 entry.kind === "group"
-                    ? html`<form class="inline-form" novalidate @submit=${this._invite}>
-                          <label for="invite-person">${t("Invite somebody")}</label>
-                          <input
-                              id="invite-person"
-                              name="person"
-                              autocomplete="off"
-                              autocapitalize="none"
-                          />
-                          ${button({ label: t("Invite"), style: "secondary", type: "submit" })}
-                      </form>`
+                    ? this._line("person", t("Invite somebody"), t("Invite"), this._invite)
                     : nothing
             }
             ${this._members()}

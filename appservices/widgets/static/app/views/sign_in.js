@@ -5,7 +5,7 @@
  * @typedef {import("../../signin/homeserver.js").Homeserver} Homeserver
  */
 import { html, nothing } from "lit";
-import { BusyElement, banner, button, spinner, textField } from "../../kit/elements.js";
+import { BusyElement, banner, button, spinner, textField, typedIn } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { findHomeserver, ssoAddress, waysAt } from "../../signin/homeserver.js";
 import { personOf, serverOf } from "../../signin/person.js";
@@ -121,8 +121,7 @@ export class AppSignIn extends BusyElement {
      */
     _form(work, go, inputs, more) {
         const sent = (/** @type {SubmitEvent} */ event) => {
-            event.preventDefault();
-            const typed = new FormData(/** @type {HTMLFormElement} */ (event.target));
+            const typed = typedIn(event);
             void this._work(() => work.call(this, typed));
         };
         return html`<form class="start-form" @submit=${sent}>

@@ -3,7 +3,7 @@
  * back once. It goes on where it stopped. Who has an account signs in beside it.
  */
 import { html, nothing } from "lit";
-import { BusyElement, banner, button, spinner, textField } from "../../kit/elements.js";
+import { BusyElement, banner, button, spinner, textField, typedIn } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { account, finish, makeAccount, whenAccountChanges } from "../account/account.js";
 import { AccountError, nameTrouble } from "../account/signing_up.js";
@@ -72,10 +72,9 @@ export class AppStart extends BusyElement {
 
     /** @param {SubmitEvent} event */
     async _make(event) {
-        event.preventDefault();
+        const form = typedIn(event);
         const base = this.site?.homeserver_url;
         if (!base) return;
-        const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
         const username = String(form.get("username")).trim().toLowerCase();
         const password = String(form.get("password"));
         this.wrong = {
@@ -98,12 +97,7 @@ export class AppStart extends BusyElement {
                     return name ? "" : text;
                 },
             );
-        await this._focusWrong();
-    }
-
-    async _focusWrong() {
-        await this.updateComplete;
-        this.querySelector(/** @type {"input"} */ ('input[aria-invalid="true"]'))?.focus();
+        await this.focusWrong();
     }
 
     /** @param {"username" | "password"} id @param {string} label @param {string} help */

@@ -8,10 +8,12 @@ import { html, nothing } from "lit";
 import { View } from "../../cases/view.js";
 import { catalogue } from "../../cases/agency.js";
 import { serviceFacts } from "../../cases/views/services.js";
+import { linkRow, typedIn } from "../../kit/elements.js";
 import { currentLanguage, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import "../../kit/shell.js";
 import { officeRow } from "../elements/office.js";
+import { section } from "../elements/section.js";
 import { hrefOf } from "../route.js";
 import { inOwnLanguage, site } from "../site.js";
 
@@ -51,9 +53,7 @@ export class AppTown extends View {
 
     /** @param {SubmitEvent} event */
     _find(event) {
-        event.preventDefault();
-        const form = new FormData(/** @type {HTMLFormElement} */ (event.target));
-        const q = new URLSearchParams({ q: String(form.get("q")) });
+        const q = new URLSearchParams({ q: String(typedIn(event).get("q")) });
         this.dispatchEvent(
             new CustomEvent("veche-go", { detail: { href: `#/services?${q}` }, bubbles: true }),
         );
@@ -99,22 +99,12 @@ export class AppTown extends View {
                 <a href=${hrefOf("services")}>${t("All services")}</a>
             </div>
             <ul class="rows">
-                ${all.slice(0, SERVICES_MAX).map(
-                    ({ office, service }) =>
-                        html`<li>
-                            <a
-                                class="row"
-                                href=${hrefOf("services", office.office, service.service)}
-                            >
-                                <span class="row-main">
-                                    <span class="row-title">${service.title}</span>
-                                    <span class="row-meta"
-                                        >${office.name} · ${serviceFacts(service)}</span
-                                    >
-                                </span>
-                                ${icon("next")}
-                            </a>
-                        </li>`,
+                ${all.slice(0, SERVICES_MAX).map(({ office, service }) =>
+                    linkRow({
+                        href: hrefOf("services", office.office, service.service),
+                        title: service.title,
+                        meta: html`${office.name} · ${serviceFacts(service)}`,
+                    }),
                 )}
             </ul>
         </section>`;
@@ -124,13 +114,8 @@ export class AppTown extends View {
         return html`${this._start()} ${this.error ? this.problem() : nothing}
             ${
                 this.offices
-                    ? html`<section aria-labelledby="town-offices">
-                              <h2 id="town-offices">${t("Offices")}</h2>
-                              <ul class="rows">
-                                  ${this.offices.map(officeRow)}
-                              </ul>
-                          </section>
-                          ${this._services(this.offices)}`
+                    ? html`${section("town-offices", t("Offices"), this.offices.map(officeRow))}
+                      ${this._services(this.offices)}`
                     : this.error
                       ? nothing
                       : this.loading(ROWS)

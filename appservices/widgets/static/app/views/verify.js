@@ -2,12 +2,11 @@
 import { html, nothing } from "lit";
 import { BusyElement, banner, button, spinner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
-import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
 import { direct } from "../client/rooms.js";
 import { Verification, ask, requestWith } from "../client/verification.js";
 import "../../kit/camera.js";
-import { paneHead } from "../elements/pane.js";
+import { noteLine, paneHead } from "../elements/pane.js";
 import { qrCode } from "../../kit/qr.js";
 
 export class AppVerify extends BusyElement {
@@ -112,11 +111,10 @@ export class AppVerify extends BusyElement {
     /** @param {Verification} running */
     _started(running) {
         if (running.hasScanned)
-            return html`<p class="note-line">
-                ${icon("check")}<span
-                    >${t("Scanned. Now say on the other device that you see a check mark here.")}</span
-                >
-            </p>`;
+            return noteLine(
+                "check",
+                t("Scanned. Now say on the other device that you see a check mark here."),
+            );
         if (running.isConfirmed) return spinner(t("Waiting for the other device…"));
         if (running.isScanned)
             return html`<p>${t("Does the other device show a check mark?")}</p>

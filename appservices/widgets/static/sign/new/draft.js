@@ -17,60 +17,41 @@
  * @property {import("../link.js").Link} own of who asks
  * @property {boolean} [isOut] whether its people were asked; before, its key is here alone
  */
-const DATABASE = "veche-sign-new";
+import { inDatabase } from "../../kit/database.js";
+
 const STORE = "drafts";
 const [DRAFT, SENT] = ["draft", "sent"];
 
-/** @returns {Promise<IDBDatabase>} */
-function opened() {
-    return new Promise((resolve, reject) => {
-        const request = indexedDB.open(DATABASE, 1);
-        request.addEventListener("upgradeneeded", () => request.result.createObjectStore(STORE));
-        request.addEventListener("success", () => resolve(request.result));
-        request.addEventListener("error", () => reject(request.error));
-        request.addEventListener("blocked", () => reject(new Error("blocked")));
-    });
-}
+const KIND = {
+    name: "veche-sign-new",
+    make: (/** @type {IDBDatabase} */ database) => void database.createObjectStore(STORE),
+};
 
 /**
- * @param {IDBTransactionMode} mode
  * @param {(store: IDBObjectStore) => IDBRequest} work
  * @returns {Promise<any>} once it is durable; nothing where this browser keeps nothing
  */
-async function kept(mode, work) {
-    const database = await opened().catch(() => undefined);
-    if (!database) return undefined;
-    try {
-        return await new Promise((resolve, reject) => {
-            const transaction = database.transaction(STORE, mode);
-            const request = work(transaction.objectStore(STORE));
-            transaction.addEventListener("complete", () => resolve(request.result));
-            transaction.addEventListener("abort", () => reject(transaction.error));
-        });
-    } finally {
-        database.close();
-    }
-}
+const kept = (work) => inDatabase(KIND, STORE, work).catch(() => undefined);
 
 /** @returns {Promise<Draft | undefined>} */
 export function draftHere() {
-    return kept("readonly", (store) => store.get(DRAFT));
+    return kept((store) => store.get(DRAFT));
 }
 
 /** @param {Draft} draft */
 export async function keepDraft(draft) {
-    await kept("readwrite", (store) => store.put(draft, DRAFT)).catch(() => undefined);
+    await kept((store) => store.put(draft, DRAFT));
 }
 
 /** @returns {Promise<Sent[]>} the oldest first */
 export async function sentHere() {
-    const held = await kept("readonly", (store) => store.get(SENT));
+    const held = await kept((store) => store.get(SENT));
     return held === undefined ? [] : [held].flat();
 }
 
 /** @param {Sent[]} sent */
 export async function keepSent(sent) {
-    await kept("readwrite", (store) => store.put(sent, SENT)).catch(() => undefined);
+    await kept((store) => store.put(sent, SENT));
 }
 
 /**
@@ -80,13 +61,13 @@ export async function keepSent(sent) {
  * @param {Draft | undefined} left of the draft; none: nothing of it stays here but links
  */
 export async function moveOn(sent, left) {
-    await kept("readwrite", (store) => {
+    await kept((store) => {
         store.put(sent, SENT);
         return left ? store.put(left, DRAFT) : store.delete(DRAFT);
-    }).catch(() => undefined);
+    });
 }
 
 /** Nothing stays. */
 export async function wipe() {
-    await kept("readwrite", (store) => store.clear()).catch(() => undefined);
+    await kept((store) => store.clear());
 }

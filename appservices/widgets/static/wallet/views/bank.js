@@ -4,6 +4,7 @@
  * @typedef {import("../api.js").TopUp} TopUp
  */
 import { html, nothing } from "lit";
+import { banner } from "../../kit/elements.js";
 import { t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 import { readTopUps } from "../api.js";
@@ -51,31 +52,32 @@ export class VecheBank extends WalletView {
     }
 
     /** @param {TopUp} way */
-    _topUp({ owner, account, reference, code }) {
+    _topUp({ owner, account, reference, code, is_play_money }) {
         /** @type {[string, string][]} */
         const facts = [
             [t("To"), owner],
             [t("Account"), account],
             [t("Reference"), reference],
         ];
-        return html`<div class="card two">
-            ${code ? html`<div class="code-card">${codeImage(code, t("The same as a code for your bank's app"))}</div>` : nothing}
-            <div>
-                <p>${t("Send money from your bank, as much and as often as you like:")}</p>
-                <dl class="facts">
-                    ${facts.map(
-                        ([name, value]) =>
-                            html`<dt>${name}</dt>
-                                <dd>
-                                    <veche-copied .text=${value} .label=${name}></veche-copied>
-                                </dd>`,
-                    )}
-                </dl>
-                <p class="secondary-text small">
-                    ${t("Write the reference exactly: the money finds you by it.")}
-                </p>
-            </div>
-        </div>`;
+        return html`${is_play_money ? banner("info", html`<p>${t("This is a demo, and its money is play money. Send no real money here.")}</p>`) : nothing}
+            <div class="card two">
+                ${code ? html`<div class="code-card">${codeImage(code, t("The same as a code for your bank's app"))}</div>` : nothing}
+                <div>
+                    <p>${t("Send money from your bank, as much and as often as you like:")}</p>
+                    <dl class="facts">
+                        ${facts.map(
+                            ([name, value]) =>
+                                html`<dt>${name}</dt>
+                                    <dd>
+                                        <veche-copied .text=${value} .label=${name}></veche-copied>
+                                    </dd>`,
+                        )}
+                    </dl>
+                    <p class="secondary-text small">
+                        ${t("Write the reference exactly: the money finds you by it.")}
+                    </p>
+                </div>
+            </div>`;
     }
 
     _none() {

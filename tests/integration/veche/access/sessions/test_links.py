@@ -53,7 +53,9 @@ class LinkTest(SessionCase):
         assert session.ends_at_ms == self.now_ms + core.SESSION_MS_MAX
         [told] = await self.said()
         assert told.room_id == said.room_id
-        assert told.body == "Signed in: Firefox on Linux. Not you? Reply sign out"
+        assert told.body == (
+            "You are signed in on our pages (Firefox on Linux). If that was not you, reply sign out"
+        )
 
     async def test_the_language_of_the_app_is_known_to_bots_from_the_first_session_on(self) -> None:
         for language, known in ((None, None), ("de", "de"), (None, "de"), ("uk", "uk")):
@@ -260,7 +262,8 @@ class CodeTest(SessionCase):
         code = f" {said.code[:3]} {said.code[3:]} "
         signed_in = await self.sessions.redeem_code(request, code, FIREFOX)
         assert (signed_in.session.person, signed_in.session.level) == (ALICE, Level.VERIFIED)
-        assert (await self.bodies())[-1].startswith("Signed in: Firefox on Linux")
+        said = (await self.bodies())[-1]
+        assert said.startswith("You are signed in on our pages (Firefox on Linux)")
 
     async def test_code_and_link_are_one_way_in(self) -> None:
         await self.know(PHONE=True)
@@ -475,7 +478,10 @@ class WordsTest(SessionCase):
         await self.seal(said)
         await self.sessions.redeem_link(said.secret, FIREFOX)
         assert await self.bodies() == [
-            "Angemeldet: Firefox auf Linux. Das waren nicht Sie? Antworten Sie abmelden"
+            (
+                "Sie sind auf unseren Seiten angemeldet (Firefox auf Linux). Waren Sie das nicht,"
+                " antworten Sie abmelden"
+            )
         ]
 
     async def test_who_chose_none_is_told_in_that_of_the_page(self) -> None:
@@ -490,7 +496,10 @@ class WordsTest(SessionCase):
 
         assert signed_in.session.language is None
         assert await self.bodies() == [
-            "Виконано вхід: невідомий браузер. Це не ви? Дайте відповідь вийти"
+            (
+                "Ви увійшли на наші сторінки (невідомий браузер). Якщо це були не ви, дайте"
+                " відповідь вийти"
+            )
         ]
 
     async def test_nothing_that_an_asker_wrote_is_said(self) -> None:

@@ -109,7 +109,7 @@ class TestDraft:
 
         assert play.state is State.SUBMITTED
         assert not {"PostToDesk", "UpdateCard"} & set(play.kinds())
-        assert "please accept the invitation" in said(play.outcome.effects, TellPerson)
+        assert "If your app asks, accept the invitation" in said(play.outcome.effects, TellPerson)
         assert {"PostToDesk", "UpdateCard"} <= set(play.do(RoomMade()).kinds())
 
     def test_the_name_of_the_room_says_nothing_of_the_matter(self) -> None:

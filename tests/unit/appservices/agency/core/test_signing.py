@@ -14,6 +14,7 @@ from appservices.agency.core.effects import (
     FetchSigned,
     GiveUpSignatures,
     SendDocument,
+    TellDesk,
     TellPerson,
     UpdateCard,
 )
@@ -124,6 +125,15 @@ def test_after_the_approval_the_document_is_sent_to_be_signed_and_not_delivered(
     assert kept is not None
     assert kept.clerk == CLERK.id
     assert play.outcome.case.due_at_ms is None
+
+
+def test_the_desk_reads_that_its_clerk_still_has_to_sign() -> None:
+    by_person = approved(signs(FORM, REVIEW, {**SIGN, "by": ["person"]}))
+
+    assert f"Decided: approved. {CLERK.id} still has to sign" in said(
+        approved().outcome.effects, TellDesk
+    )
+    assert "Nothing more is to be done: approved." in said(by_person.outcome.effects, TellDesk)
 
 
 def test_the_person_is_told_who_signs_and_until_when() -> None:

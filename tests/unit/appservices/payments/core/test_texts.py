@@ -177,6 +177,16 @@ def test_who_pays_for_another_reads_whose_money_it_is() -> None:
     )
 
 
+def test_a_question_says_each_fact_of_an_invoice_once() -> None:
+    said, own = localizer("en"), view(Kind.INVOICE)
+    details = invoice.invoice_doc(card(1), said)
+    question = message.body(paying.question_doc(own, said, details))
+    with_fee = message.body(paying.question_doc(attrs.evolve(own, fee_minor=9), said, details))
+
+    assert question == message.body(details)
+    assert "Fee: 0.09" in with_fee
+
+
 def test_who_has_no_name_here_is_said_by_their_address_once() -> None:
     alice = Party(ALICE.address, ALICE.address)
 
