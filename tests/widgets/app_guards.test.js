@@ -13,9 +13,7 @@ test("what others write is what it should be, or left out", async (stage) => {
         const objects = "file info m.in_reply_to m.mentions m.new_content m.relates_to events";
         const rest = "m.relations prev_content thumbnail_file users";
         const left = (/** @type {string} */ names, /** @type {any[]} */ odd) =>
-            names
-                .split(" ")
-                .filter((name) => odd.some((one) => name in tidied({ [name]: one })));
+            names.split(" ").filter((name) => odd.some((one) => name in tidied({ [name]: one })));
         const key = (/** @type {unknown} */ one) =>
             tidied({ "m.relates_to": { key: one } })["m.relates_to"].key;
         const whole = tidiedEvent(
@@ -136,12 +134,10 @@ test("each event is tidied, each device weighed, before the SDK believes it", as
             }),
         };
         const mine = client(crypto);
-        const failed = event({ type: "m.room.encrypted", sender: lab.BOT });
-        const known = await room(
-            mine,
-            [member(lab.ME), member(lab.BOT), lab.encryption()],
-            [failed],
+        const locked = [lab.BOT, lab.FRIEND].map((sender) =>
+            event({ type: "m.room.encrypted", sender }),
         );
+        const known = await room(mine, [member(lab.ME), member(lab.BOT), lab.encryption()], locked);
         guard(mine);
         const mapped = mine.getEventMapper()({ type: "m.room.message", content: { body: {} } });
         const decrypted = await Promise.all(
@@ -152,11 +148,23 @@ test("each event is tidied, each device weighed, before the SDK believes it", as
         const refused = await mine.getCrypto().encryptEvent(event({}), known).then(String, String);
         /** @type {any[]} */
         const tried = [];
-        failed.isDecryptionFailure = () => true;
-        failed.attemptDecryption = (/** @type {any[]} */ ...how) => void tried.push(how[1]);
+        for (const one of locked) {
+            one.isDecryptionFailure = () => true;
+            one.attemptDecryption = (/** @type {any[]} */ ...how) =>
+                void tried.push([one.getSender(), how[1]]);
+        }
         mine.emit(sdk.CryptoEvent.DevicesUpdated, [lab.FRIEND], false);
         mine.emit(sdk.CryptoEvent.DevicesUpdated, [lab.BOT], false);
-        return { mapped: mapped.getContent(), decrypted, modes, mode, said, refused, tried };
+        return {
+            mapped: mapped.getContent(),
+            decrypted,
+            modes,
+            mode,
+            said,
+            refused,
+            tried,
+            bot: lab.BOT,
+        };
     });
 
     assert.deepEqual(found.mapped, {});
@@ -166,7 +174,7 @@ test("each event is tidied, each device weighed, before the SDK believes it", as
     assert.equal(found.mode, "all");
     assert.equal(found.said, "undefined");
     assert.match(found.refused, /an identity was replaced/);
-    assert.deepEqual(found.tried, [{ isRetry: true }], "of bots alone");
+    assert.deepEqual(found.tried, [[found.bot, { isRetry: true }]], "of bots alone");
 });
 
 test("whose keys have changed is seen among those to whom a message goes", async (stage) => {
@@ -209,9 +217,11 @@ test("whose keys have changed is seen among those to whom a message goes", async
         const fetched = "@fetched:x";
         is[fetched] = { isNew: true };
         all.getEncryptionTargetMembers = async () => [{ userId: fetched, membership: "join" }];
-        const toAll = await trust.mustBeTrusted(mine, lab.ROOM).catch((/** @type {any} */ error) =>
-            error.people.map((/** @type {any} */ one) => one.id),
-        );
+        const toAll = await trust
+            .mustBeTrusted(mine, lab.ROOM)
+            .catch((/** @type {any} */ error) =>
+                error.people.map((/** @type {any} */ one) => one.id),
+            );
         const areConfirmed = [await trust.areConfirmed(mine, all)];
         is[fetched] = { known: false };
         areConfirmed.push(await trust.areConfirmed(mine, all));
@@ -235,7 +245,12 @@ test("who is an office, a person I know or a stranger does not depend on what th
         const mine = client();
         const [ann, bot, mallory] = [member(lab.ME), lab.BOT, "@mallory:elsewhere.test"];
         const made = (/** @type {string} */ sender) =>
-            event({ type: "m.room.create", state_key: "", sender, content: { room_version: "11" } });
+            event({
+                type: "m.room.create",
+                state_key: "",
+                sender,
+                content: { room_version: "11" },
+            });
         const add = (/** @type {string} */ id, /** @type {any[]} */ state) =>
             room(mine, state, [], id);
         const invited = (/** @type {string} */ sender) =>
@@ -244,7 +259,8 @@ test("who is an office, a person I know or a stranger does not depend on what th
         await add("!bot", [ann, member(bot)]);
         await add("!left", [again("b"), member(bot, { membership: "leave" }), member(mallory)]);
         await add("!made", [again("c"), made(bot), member(mallory), member("@dan:localhost")]);
-        await add("!asked-by-bot", [invited(bot), made(bot)]);
+        const other = "@veche_bank:localhost";
+        await add("!asked-by-bot", [invited(other), made(other)]);
         await add("!claims-bot", [invited("@eve:x"), made(bot)]);
         await add("!asked-by-friend", [invited(lab.FRIEND)]);
         await add("!of-friend", [again("d"), member(lab.FRIEND)]);
@@ -272,12 +288,11 @@ test("who is an office, a person I know or a stranger does not depend on what th
             chunk: [{ state_key: "@b:x", content: { displayname: "\u202ecod" } }],
         });
         const members = await membersOf(mine, "!bot");
-        lab.put(friends, [member(lab.FRIEND, { displayname: " \u202e " })]);
+        lab.put(friends, [member(lab.FRIEND, { displayname: "\u202ecod " })]);
         const name = nameIn(friends, lab.FRIEND);
-        return { before, after, created, known, members, name, is: [mallory, lab.FRIEND] };
+        return { before, after, created, known, members, name };
     });
 
-    const [mallory, friend] = found.is;
     assert.deepEqual(found.before, {
         "!bot": "office join",
         "!left": "group join",
@@ -294,9 +309,9 @@ test("who is an office, a person I know or a stranger does not depend on what th
     assert.equal(found.known, "!of-friend");
     assert.deepEqual(
         found.members.map((/** @type {any} */ one) => one.name),
-        [mallory, "cod"].map((one, index) => (index ? one : "[object Object]")),
+        ["[object Object]", "cod"],
     );
-    assert.equal(found.name, friend);
+    assert.equal(found.name, "cod");
 });
 
 test("what waits or fails goes nowhere it should not", async (stage) => {
@@ -337,7 +352,12 @@ test("what waits or fails goes nowhere it should not", async (stage) => {
                     sending.sendAgain(mine, lab.ROOM, event({})),
                     sending.sendFile(mine, lab.ROOM, file),
                     sending.sendVoice(mine, lab.ROOM, { blob: file, duration_ms: 1, waveform: [] }),
-                ].map((one) => one.then(() => "sent", (/** @type {any} */ error) => error.message)),
+                ].map((one) =>
+                    one.then(
+                        () => "sent",
+                        (/** @type {any} */ error) => error.message,
+                    ),
+                ),
             );
         const refused = await tries();
         const nothing = [...sent];
@@ -357,9 +377,13 @@ test("what waits or fails goes nowhere it should not", async (stage) => {
             ...{ refused, nothing, allowed, tooLarge, html, read: [...sent] },
             mentions: edit["m.mentions"],
             backs: ["https://elsewhere.test", "//elsewhere.test", "#/me"].map(back),
-            people: ["@%zz:x", "https://matrix.to/#/@a:x?via=y", "anna", "@a\u202eb:x", "@a:b/c"].map(
-                (one) => personIn(one, "here") ?? null,
-            ),
+            people: [
+                "@%zz:x",
+                "https://matrix.to/#/@a:x?via=y",
+                "anna",
+                "@a\u202eb:x",
+                "@a:b/c",
+            ].map((one) => personIn(one, "here") ?? null),
             broken: routeOf("#/chats/%zz").parts,
             talk: [
                 isSignInTalk(lab.BOT, talk),

@@ -1,6 +1,6 @@
 // stage: app
 import assert from "node:assert/strict";
-import { APP, test } from "./harness.js";
+import { APP, test, until } from "./harness.js";
 import { BOT, FRIEND, ME, MatrixFake, answer, identityOfMine } from "./matrix_fake.js";
 
 /** @typedef {import("./harness.js").Stage} Stage */
@@ -346,25 +346,90 @@ test("without storage one hears why, and no account is made; where it is full, o
     assert.ok(second.heard.some(({ body }) => body?.body === "kept while the page is open"));
 });
 
-test("two hundred invitations are declined by one press, and one hears if some could not be", async (stage) => {
+test("a flood of invitations is declined by one press, or that of one server, and one hears if some could not be", async (stage) => {
     const { page, fake } = await begun(stage, (set) => {
-        for (let at = 0; at < 200; at++) set.invite(`!i${at}:localhost`, `@m${at}:elsewhere.test`);
+        for (let at = 0; at < 80; at++)
+            set.invite(`!i${at}:localhost`, `@m${at}:${at % 4 ? "flood" : `s${at}`}.test`);
     });
     await go(page, "requests");
-    /** @type {Set<string>} */
-    const left = new Set();
+    /** @type {string[]} */
+    const asked = [];
+    const limited = { status: 429, body: { errcode: "M_LIMIT_EXCEEDED", retry_after_ms: 1 } };
     const refused = { status: 403, body: { errcode: "M_FORBIDDEN" } };
     fake.tell = ({ path }) => {
         if (!path.endsWith("/leave")) return undefined;
-        left.add(path);
+        const isFirst = !asked.includes(path);
+        asked.push(path);
+        if (isFirst && asked.length % 3 === 0) return limited;
         return path.includes("i5") ? refused : undefined;
     };
-    await page.getByRole("button", { name: "Decline all 200" }).click();
+    const isDone = () => page.locator(".actions button[aria-busy=false]").first().waitFor();
+    await page.getByRole("button", { name: "Decline all 60 from flood.test" }).click();
     await page.getByText("The invitation can't be declined now.").waitFor();
+    await isDone();
+    const ofOne = new Set(asked);
+    await page.getByRole("button", { name: "Decline all 29", exact: true }).click();
+    await until(async () => new Set(asked).size === 80, "some are left");
+    await isDone();
 
-    await page.locator(".actions button[aria-busy=false]").first().waitFor();
+    assert.equal(ofOne.size, 60);
+    assert.ok(![...ofOne].some((path) => /i(?:0|4|8)%3A/.test(path)), "of others");
+});
 
-    assert.equal(left.size, 200);
+test("what many send at once costs what it is, not its square", async (stage) => {
+    const [rooms, invitations] = [60, 60];
+    const { page } = await begun(stage, (set) => {
+        for (let at = 0; at < rooms; at++) set.room(`!r${at}:localhost`);
+        for (let at = 0; at < invitations; at++)
+            set.invite(`!i${at}:localhost`, `@m${at}:elsewhere.test`);
+    });
+    await go(page, A);
+    await message(page, "first").waitFor();
+    const found = await page.evaluate(async (room) => {
+        const script = /** @type {HTMLScriptElement} */ (
+            document.querySelector("script[type=module]")
+        );
+        const files = script.src.replace(/main\.js$/, "");
+        const { Room } = await import("matrix-js-sdk");
+        const { account } = await import(`${files}account/account.js`);
+        const { RoomList } = await import(`${files}client/rooms.js`);
+        const { watchPapers } = await import(`${files}elements/papers.js`);
+        const { client } = account().opened;
+        const list = new RoomList(client);
+        const whole = list.entries().length;
+        let looks = 0;
+        for (const name of /** @type {const} */ (["getMember", "getJoinedMembers"])) {
+            const get = /** @type {any} */ (Room.prototype)[name];
+            /** @type {any} */ (Room.prototype)[name] = function (/** @type {any[]} */ ...what) {
+                looks += 1;
+                return get.apply(this, what);
+            };
+        }
+        list._touch(room);
+        list.entries();
+        let listed = 0;
+        const { getRooms } = client;
+        client.getRooms = () => ((listed += 1), getRooms.call(client));
+        list._touch("!r1:localhost");
+        const entry = list.entry(room);
+        const listedForOne = listed;
+        let told = 0;
+        const stop = watchPapers(() => (told += 1));
+        const event = client.getRoom(room).getLiveTimeline().getEvents()[0];
+        for (let at = 0; at < 100; at += 1) {
+            client.emit("Event.decrypted", event);
+            await Promise.resolve();
+        }
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        stop();
+        return { whole, looks, listedForOne, told, id: entry?.id };
+    }, A);
+
+    assert.equal(found.whole, rooms + invitations + 2);
+    assert.ok(found.looks < 2 * (rooms + invitations), `${found.looks} looks at members`);
+    assert.equal(found.id, A);
+    assert.equal(found.listedForOne, 0, "one chat is drawn without all others");
+    assert.equal(found.told, 2, "now, and once for all");
 });
 
 test("media of any size and type is bounded, and no address shows another's picture", async (stage) => {

@@ -27,7 +27,7 @@ export async function laboratory({ open, expect }) {
 }
 
 /** @param {Record<string, string>} who */
-async function prepare({ ME, FRIEND, BOT }) {
+async function prepare({ ME = "", FRIEND, BOT }) {
     const script = /** @type {HTMLScriptElement} */ (document.querySelector("script[type=module]"));
     const files = script.src.replace(/app\/main\.js$/, "");
     const sdk = await import("matrix-js-sdk");

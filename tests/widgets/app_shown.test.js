@@ -108,7 +108,7 @@ test("a message shows who sent it, and no more than a screen can bear", async (s
                     },
                 }),
             );
-        const text = async (/** @type {any} */ content, /** @type {any} */ more) =>
+        const text = async (/** @type {any} */ content, more = {}) =>
             (await message(content, more)).querySelector(".bubble").innerText;
         const prompt = { msgtype: "m.text", body: "Pay?", "org.veche.prompt": {} };
         const ofBot = { event: secret({ sender: lab.BOT }), sender: lab.BOT };

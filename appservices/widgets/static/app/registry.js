@@ -38,7 +38,7 @@ export const isOfBot = (event) => isOurBot(event.getSender() ?? "") && event.isE
  * @returns {unknown[]} what draws it; none: its text is shown
  */
 export function cardsOf(message, roomId) {
-    if (message.kind !== "message" || !isOfBot(message.event)) return [];
+    if (!isOfBot(message.event)) return [];
     return [...cards]
         .filter(([key]) => key in message.content)
         .map(([key, draw]) => draw(message, message.content[key], roomId));

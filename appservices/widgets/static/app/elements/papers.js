@@ -21,6 +21,8 @@ import { isOfBot } from "../registry.js";
 import { hrefOf } from "../route.js";
 
 const DECRYPTED = /** @type {any} */ ("Event.decrypted");
+/** All chats are looked through: not for each of the messages that come at once. */
+const LOOK_MS = 150;
 const REQUEST = "org.veche.sign_request";
 const RESULT = "org.veche.sign_result";
 const DOCUMENT = "org.veche.document";
@@ -47,13 +49,17 @@ export function papers(client) {
 export function watchPapers(changed) {
     /** @type {any} */
     let client;
+    let timer = 0;
+    const soon = () => {
+        timer ||= window.setTimeout(() => ((timer = 0), changed()), LOOK_MS);
+    };
     const look = () => {
-        client ??= account().opened?.client.on(DECRYPTED, changed);
+        client ??= account().opened?.client.on(DECRYPTED, soon);
         changed();
     };
     const stop = whenAccountChanges(look);
     look();
-    return () => (stop(), client?.off(DECRYPTED, changed));
+    return () => (stop(), clearTimeout(timer), client?.off(DECRYPTED, soon));
 }
 
 /**

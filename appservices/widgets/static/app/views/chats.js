@@ -1,6 +1,7 @@
 /** The place "Chats": the list of them, and beside it what was opened. */
 import { html, nothing } from "lit";
 import { keyed } from "lit/directives/keyed.js";
+import { safeGetRetryAfterMs } from "matrix-js-sdk";
 import { VecheElement, banner, button } from "../../kit/elements.js";
 import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
@@ -27,6 +28,11 @@ const ROW_PX = 72;
 const SEARCH_MS = 200;
 const COUNT_MAX = 99;
 const DECLINED_AT_ONCE = 4;
+/** Where the homeserver, asked too often, does not say how long to wait. */
+const LIMITED_MS = 2_000;
+const LIMITED_MS_MAX = 60_000;
+/** Whose invitations are declined together. @type {((invitation: Entry) => string)[]} */
+const WHOSE = [({ inviter }) => inviter.slice(inviter.indexOf(":") + 1), ({ inviter }) => inviter];
 
 export class AppChats extends VecheElement {
     static properties = {
@@ -273,12 +279,8 @@ export class AppChats extends VecheElement {
             ${
                 all.length
                     ? html`<p class="actions">
-                          ${button({
-                              label: plural("Decline {count}", "Decline all {count}", all.length),
-                              style: "secondary",
-                              is_busy: this.isDeclining,
-                              press: () => void this._declineAll(all),
-                          })}
+                          ${this._decline(all, plural("Decline {count}", "Decline all {count}", all.length))}
+                          ${WHOSE.map((by) => this._declineMost(all, by))}
                       </p>`
                     : html`<p>${t("There are no requests.")}</p>`
             }
@@ -292,6 +294,25 @@ export class AppChats extends VecheElement {
         </section>`;
     }
 
+    /** @param {Entry[]} some @param {string} label */
+    _decline(some, label) {
+        const press = () => void this._declineAll(some);
+        return button({ label, style: "secondary", is_busy: this.isDeclining, press });
+    }
+
+    /** @param {Entry[]} all @param {(one: Entry) => string} by */
+    _declineMost(all, by) {
+        const groups = [...Map.groupBy(all, by)].toSorted(([, a], [, b]) => b.length - a.length);
+        const [name = "", some = []] = groups[0] ?? [];
+        const label = plural(
+            "Decline {count} from {name}",
+            "Decline all {count} from {name}",
+            some.length,
+            { name },
+        );
+        return some.length < 2 || some.length === all.length ? nothing : this._decline(some, label);
+    }
+
     /** @param {Entry[]} all */
     async _declineAll(all) {
         const client = account().opened?.client;
@@ -300,7 +321,15 @@ export class AppChats extends VecheElement {
         const rest = [...all];
         const work = async () => {
             for (let one = rest.pop(); one; one = rest.pop())
-                await leave(client, one.id).catch(() => (this.hasFailed = true));
+                await leave(client, one.id).catch(async (error) => {
+                    if (error.errcode !== "M_LIMIT_EXCEEDED") return void (this.hasFailed = true);
+                    rest.push(one);
+                    const wait_ms = Math.min(
+                        safeGetRetryAfterMs(error, LIMITED_MS),
+                        LIMITED_MS_MAX,
+                    );
+                    await new Promise((next) => setTimeout(next, wait_ms));
+                });
         };
         await Promise.all(Array.from({ length: DECLINED_AT_ONCE }, work));
         this.isDeclining = false;
