@@ -323,6 +323,7 @@ test("what waits or fails goes nowhere it should not", async (stage) => {
         const { personIn } = await at("app/views/people.js");
         const { routeOf } = await at("app/route.js");
         const { isSignInTalk } = await at("app/account/sign_in_talk.js");
+        const { storageWords } = await at("app/account/storage_words.js");
         let isNew = true;
         const status = async () => ({
             ...{ known: true, needsUserApproval: isNew },
@@ -385,6 +386,10 @@ test("what waits or fails goes nowhere it should not", async (stage) => {
                 "@a:b/c",
             ].map((one) => personIn(one, "here") ?? null),
             broken: routeOf("#/chats/%zz").parts,
+            storage: ["QuotaExceededError", "InvalidStateError"].flatMap((name) => [
+                storageWords(new DOMException("x", name)),
+                storageWords(new Error(`DomException ${name} (22): x`)),
+            ]),
             talk: [
                 isSignInTalk(lab.BOT, talk),
                 isSignInTalk(lab.FRIEND, talk),
@@ -409,4 +414,7 @@ test("what waits or fails goes nowhere it should not", async (stage) => {
     assert.deepEqual(found.people, ["@%zz:x", "@a:x", "@anna:here", null, null]);
     assert.deepEqual(found.broken, ["%zz"]);
     assert.deepEqual(found.talk, [true, false, false]);
+    const [full, refusedHere] = [/no room left/, /keeps nothing for this page/];
+    for (const [at, words] of [full, full, refusedHere, refusedHere].entries())
+        assert.match(found.storage[at] ?? "", words);
 });

@@ -308,6 +308,30 @@ test("two tabs make one account", async (stage) => {
     assert.equal(fake.heard.filter(({ path }) => path === "/v3/register").length, 1);
 });
 
+/** An account that could not be kept is not made: its name would be gone. @param {Stage} stage */
+async function fullAtTheStart(stage) {
+    const { page, context, fake } = await begun(stage, undefined, { isSignedIn: false });
+    const cdp = await context.newCDPSession(page);
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin: APP, quotaSize: 1_000 });
+    fake.tell = ({ path }) =>
+        path === "/v3/register"
+            ? answer({ user_id: ME, device_id: "DEVICE", access_token: "token" })
+            : undefined;
+    await page.goto(`${APP}/#/start`);
+    await page.locator("#username").fill("ann");
+    await page.locator("#password").fill("a passphrase");
+    const make = page.getByRole("button", { name: "Create my account" });
+    await make.click();
+    await page.getByText("This device has no room left.").waitFor();
+    assert.ok(!fake.heard.some(({ path }) => path === "/v3/register"));
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin: APP });
+    await make.click();
+    await page
+        .getByText(/being prepared|recovery key/)
+        .first()
+        .waitFor();
+}
+
 test("without storage one hears why, and no account is made; where it is full, one goes on", async (stage) => {
     const { page, fake } = await begun(stage, undefined, { isSignedIn: false });
     await page.addInitScript(() => {
@@ -324,6 +348,7 @@ test("without storage one hears why, and no account is made; where it is full, o
     await page.getByText("This browser keeps nothing for this page.").waitFor();
     assert.ok(!fake.heard.some(({ path }) => path === "/v3/register"));
 
+    await fullAtTheStart(stage);
     const { page: full, fake: second } = await begun(stage);
     await full.addInitScript(() => {
         const { put } = IDBObjectStore.prototype;
@@ -415,6 +440,7 @@ test("what many send at once costs what it is, not its square", async (stage) =>
         const listedForOne = listed;
         let told = 0;
         const stop = watchPapers(() => (told += 1));
+        await new Promise((resolve) => setTimeout(resolve, 400));
         const event = client.getRoom(room).getLiveTimeline().getEvents()[0];
         for (let at = 0; at < 100; at += 1) {
             client.emit("Event.decrypted", event);

@@ -45,6 +45,7 @@ test("of somebody's HTML what Matrix allows is left, and leads nowhere else", as
                 '<form action="x">x</form>',
                 '<a href="javascript:x">x</a>',
                 '<a href="data:x">x</a>',
+                '<a href="mxc://a/b">x</a>',
                 '<span data-mx-color="red">x</span>',
                 '<code class="official">x</code>',
                 '<p href="https://x.test" src="mxc://a/b">x</p>',
@@ -66,7 +67,7 @@ test("of somebody's HTML what Matrix allows is left, and leads nowhere else", as
     assert.deepEqual(
         found.bare.map((/** @type {string} */ one) => one.replace(/ (?:target|rel)="[^"]+"/g, "")),
         [
-            ...["<b>x</b>", "<b>x</b>", "x", "<a>x</a>", "<a>x</a>", "<span>x</span>"],
+            ...["<b>x</b>", "<b>x</b>", "x", "<a>x</a>", "<a>x</a>", "<a>x</a>", "<span>x</span>"],
             ...["<code>x</code>", "<p>x</p>"],
         ],
     );
@@ -121,7 +122,10 @@ test("a message shows who sent it, and no more than a screen can bear", async (s
             ...{ msgtype: "m.text", body: "plain", format: "org.matrix.custom.html" },
             formatted_body: `<b>rich${"x".repeat(length)}</b>`,
         });
-        const link = await message({ msgtype: "m.text", body: "javascript:x https://x.test/a?b." });
+        const link = await message({
+            msgtype: "m.text",
+            body: "javascript://x https://x.test/a?b.",
+        });
         const seeds = [{ key: "1", count: 1, names: [], mine: undefined }];
         const reactions = async (/** @type {any} */ more) =>
             (await message(prompt, { reactions: seeds, ...more })).querySelectorAll(".reaction")

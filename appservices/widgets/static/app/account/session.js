@@ -18,6 +18,8 @@ export const STORE = "veche";
 /** Whoever holds this Web Lock runs the machine of the keys: one page of the app, or the worker. */
 export const LOCK = "veche-machine";
 const DATABASE = "veche-session";
+/** As much as the keys of a new account take. */
+const ROOM_BYTES = 1_000_000;
 
 /**
  * @template T
@@ -49,6 +51,10 @@ export const loadSession = () => kept((store) => store.get("session"));
 
 /** @param {Session} session */
 export const keepSession = (session) => kept((store) => store.put(session, "session"));
+
+/** Looks before an account is made that could not be kept. @throws {DOMException} */
+export const tryStorage = () =>
+    kept((store) => (store.put(new Uint8Array(ROOM_BYTES), "trial"), store.delete("trial")));
 
 /** Forgets the account and its keys in this browser. */
 export async function forgetSession() {

@@ -251,17 +251,16 @@ export class RoomList {
 
     /** @param {string} id @returns {Entry | undefined} */
     entry(id) {
-        const room = this._client.getRoom(id);
-        const [found] = room ? this._known(room) : [];
+        const [found] = this._known(this._client.getRoom(id));
         // Who is a stranger is known once all are looked at.
         return !found || found.state === "join"
             ? found
             : this.entries().find((one) => one.id === id);
     }
 
-    /** @param {Room} room @returns {Entry[]} none: I am not in it, and not asked */
+    /** @param {Room | null} room @returns {Entry[]} none: I am not in it, and not asked */
     _known(room) {
-        if (!["join", "invite"].includes(room.getMyMembership())) return [];
+        if (!room || !["join", "invite"].includes(room.getMyMembership())) return [];
         this._partners ??= partners(this._client);
         const found = this._entries.get(room.roomId) ?? this._entry(room);
         this._entries.set(room.roomId, found);

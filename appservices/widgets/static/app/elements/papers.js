@@ -15,14 +15,12 @@
 import { html } from "lit";
 import { showDate, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
-import { account, whenAccountChanges } from "../account/account.js";
+import { whenAccountChanges } from "../account/account.js";
 import { contentOf } from "../client/content.js";
+import { watchNew } from "../counts.js";
 import { isOfBot } from "../registry.js";
 import { hrefOf } from "../route.js";
 
-const DECRYPTED = /** @type {any} */ ("Event.decrypted");
-/** All chats are looked through: not for each of the messages that come at once. */
-const LOOK_MS = 150;
 const REQUEST = "org.veche.sign_request";
 const RESULT = "org.veche.sign_result";
 const DOCUMENT = "org.veche.document";
@@ -45,21 +43,10 @@ export function papers(client) {
     return [...found.values()].toSorted((a, b) => b.at_ms - a.at_ms);
 }
 
-/** @param {() => void} changed also: the account @returns {() => void} stops it */
+/** @param {() => void} changed not for each of the messages that come at once @returns {() => void} stops it */
 export function watchPapers(changed) {
-    /** @type {any} */
-    let client;
-    let timer = 0;
-    const soon = () => {
-        timer ||= window.setTimeout(() => ((timer = 0), changed()), LOOK_MS);
-    };
-    const look = () => {
-        client ??= account().opened?.client.on(DECRYPTED, soon);
-        changed();
-    };
-    const stop = whenAccountChanges(look);
-    look();
-    return () => (stop(), clearTimeout(timer), client?.off(DECRYPTED, soon));
+    const stops = [whenAccountChanges(changed), watchNew(changed)];
+    return () => stops.forEach((stop) => stop());
 }
 
 /**

@@ -5,7 +5,7 @@ import { safeGetRetryAfterMs } from "matrix-js-sdk";
 import { VecheElement, banner, button } from "../../kit/elements.js";
 import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
-import { account, whenAccountChanges } from "../account/account.js";
+import { account } from "../account/account.js";
 import { leave, roomList } from "../client/rooms.js";
 import { search } from "../client/search.js";
 import "../elements/avatar.js";
@@ -28,9 +28,8 @@ const ROW_PX = 72;
 const SEARCH_MS = 200;
 const COUNT_MAX = 99;
 const DECLINED_AT_ONCE = 4;
-/** Where the homeserver, asked too often, does not say how long to wait. */
-const LIMITED_MS = 2_000;
-const LIMITED_MS_MAX = 60_000;
+/** How long to wait where the homeserver is asked too often. */
+const WAIT_MS_MAX = 60_000;
 /** Whose invitations are declined together. @type {((invitation: Entry) => string)[]} */
 const WHOSE = [({ inviter }) => inviter.slice(inviter.indexOf(":") + 1), ({ inviter }) => inviter];
 
@@ -59,23 +58,13 @@ export class AppChats extends VecheElement {
         this.isDeclining = false;
         this.hasFailed = false;
         this._timer = 0;
-        /** @type {import("../client/open.js").MatrixClient | undefined} */
-        this._begun = undefined;
     }
 
     connectedCallback() {
         super.connectedCallback();
-        this._begun = undefined;
-        this.keep(whenAccountChanges(() => this._begin()));
-        this._begin();
-    }
-
-    _begin() {
-        const client = account().opened?.client;
-        if (client === this._begun) return;
-        this._begun = client;
-        if (!client) return this.requestUpdate();
-        const list = roomList(client);
+        const { opened } = account();
+        if (!opened) return; // then one is not here
+        const list = roomList(opened.client);
         const look = () => (this.entries = list.entries());
         this.keep(list.watch(look));
         look();
@@ -324,11 +313,8 @@ export class AppChats extends VecheElement {
                 await leave(client, one.id).catch(async (error) => {
                     if (error.errcode !== "M_LIMIT_EXCEEDED") return void (this.hasFailed = true);
                     rest.push(one);
-                    const wait_ms = Math.min(
-                        safeGetRetryAfterMs(error, LIMITED_MS),
-                        LIMITED_MS_MAX,
-                    );
-                    await new Promise((next) => setTimeout(next, wait_ms));
+                    const ms = Math.min(safeGetRetryAfterMs(error, WAIT_MS_MAX), WAIT_MS_MAX);
+                    await new Promise((next) => setTimeout(next, ms));
                 });
         };
         await Promise.all(Array.from({ length: DECLINED_AT_ONCE }, work));
