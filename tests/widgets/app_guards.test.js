@@ -80,6 +80,17 @@ test("what is said in clear counts for nothing beside what was said encrypted", 
         const cards = (/** @type {any} */ one) =>
             cardsOf(timeline.message(one), known.roomId).length;
         const stranger = secret({ ...asks, sender: lab.FRIEND });
+        const { papers } = await at("app/elements/papers.js");
+        const sign = { "org.veche.sign_request": { id: "s", title: "Lease", page: { a: 1 } } };
+        const toSign = (/** @type {any} */ make, /** @type {string} */ sender) =>
+            make({ sender, content: sign });
+        const other = client();
+        const documents = [
+            toSign(event, lab.BOT),
+            toSign(secret, lab.FRIEND),
+            toSign(secret, lab.BOT),
+        ];
+        await room(other, [member(lab.ME), member(lab.BOT)], documents);
         const removed = secret(asks);
         removed.makeRedacted(event({ type: "m.room.redaction" }), known);
         return {
@@ -89,6 +100,8 @@ test("what is said in clear counts for nothing beside what was said encrypted", 
             bothInClear: after(event(text("said")), event(edited)),
             locked: after(secret(text("said")), locked),
             ofBot: [clear, hidden, stranger].map(isOfBot),
+            papers: papers(other).map((/** @type {any} */ { title, href }) => [title, href]),
+            place: `#/chats/!a%3Alocalhost/at/${encodeURIComponent(documents[2].getId())}`,
             cards: [clear, hidden, stranger].map(cards),
             removed: cards(removed),
             asked: [clear, hidden].map((one) => Boolean(timeline.asked(one.getId(), 1))),
@@ -104,6 +117,7 @@ test("what is said in clear counts for nothing beside what was said encrypted", 
     assert.deepEqual(found.ofBot, [false, true, false]);
     assert.deepEqual(found.cards, [0, 1, 0]);
     assert.equal(found.removed, 0);
+    assert.deepEqual(found.papers, [["Lease", found.place]]);
     assert.deepEqual(found.asked, [false, true]);
     assert.deepEqual(found.isClear, [true, false]);
 });
@@ -417,4 +431,49 @@ test("what waits or fails goes nowhere it should not", async (stage) => {
     const [full, refusedHere] = [/no room left/, /keeps nothing for this page/];
     for (const [at, words] of [full, full, refusedHere, refusedHere].entries())
         assert.match(found.storage[at] ?? "", words);
+});
+
+test("what a browser keeps is of one person and one device, and lists have an end", async (stage) => {
+    const { run } = await laboratory(stage);
+    const found = await run(async ({ at }) => {
+        const { signIn } = await at("app/account/signing_up.js");
+        const { keepSession, loadSession } = await at("app/account/session.js");
+        const kept = await at("app/client/kept.js");
+        const { growList } = await at("app/client/sync.js");
+        const before = { userId: "@a:x", deviceId: "D", accessToken: "", fingerprint: "f" };
+        const storeKey = new Uint8Array(32);
+        const entered = async (/** @type {string} */ user_id, /** @type {string} */ device_id) => {
+            await keepSession({ ...before, storeKey });
+            window.fetch = async () => Response.json({ user_id, device_id, access_token: "t" });
+            await signIn("https://x.test", {});
+            const { fingerprint, storeKey: key } = await loadSession();
+            return [fingerprint ?? "none", key.some(Boolean)];
+        };
+        const again = await entered("@a:x", "D");
+        const others = [await entered("@b:x", "D"), await entered("@a:x", "E")];
+        await kept.keepFor("@a:x");
+        await kept.keepDraft("!r", "mine");
+        await kept.keepOutgoing({ txn: "t", room: "!r", content: {}, at_ms: 1 });
+        await kept.keepFor("@a:x");
+        const same = await kept.countKept();
+        await kept.keepFor("@b:x");
+        const another = await kept.countKept();
+        /** @type {any} */
+        let tell;
+        let asked = 0;
+        const sync = {
+            on: (/** @type {unknown} */ _, /** @type {any} */ listener) => (tell = listener),
+            getListData: () => ({ joinedCount: 1e9 }),
+            setListRanges: (/** @type {unknown} */ _, /** @type {number[][]} */ ranges) =>
+                (asked = ranges[0]?.[1] ?? 0),
+        };
+        growList(sync, "rooms", 50);
+        for (let at = 0; at < 100; at += 1) tell("COMPLETE");
+        return { again, others, same, another, asked };
+    });
+
+    assert.deepEqual(found.again, ["f", false], "the same keys");
+    for (const one of found.others) assert.deepEqual(one, ["none", true], "keys of its own");
+    assert.deepEqual([found.same, found.another], [2, 0]);
+    assert.equal(found.asked, 5_049);
 });

@@ -1,44 +1,18 @@
 // stage: app
 import assert from "node:assert/strict";
+import { A, B, begun, go, message } from "./app_begun.js";
 import { APP, test, until } from "./harness.js";
-import { BOT, FRIEND, ME, MatrixFake, answer, identityOfMine } from "./matrix_fake.js";
+import { BOT, FRIEND, ME, answer, identityOfMine } from "./matrix_fake.js";
 
 /** @typedef {import("./harness.js").Stage} Stage */
 /** @typedef {import("playwright-core").Page} Page */
+/** @typedef {import("./matrix_fake.js").MatrixFake} MatrixFake */
 
-/** What the SDK asks a homeserver that has nothing, and what it says of keys that never come. */
-const USUAL =
-    /status of (401|404|429)|matrix_sdk_crypto|rror decrypting event|ERR_|fetch failed|no refresh token|M_UNKNOWN_TOKEN|status of 403/;
-const A = "!a:localhost";
-const B = "!b:localhost";
 const LATE = 20_000;
 /** No text of itself: `String` of it throws. */
 const NO_TEXT = { toString: 1, valueOf: 2 };
 const ODD = [5, 1e308, null, true, ["x"], { a: 1 }, NO_TEXT, [NO_TEXT], "constructor", "\u0000"];
 const DEEP = 1_000;
-
-/** @param {Page} page @param {string[]} parts */
-const go = (page, ...parts) =>
-    page.goto(`${APP}/#/${["chats", ...parts].map(encodeURIComponent).join("/")}`);
-
-/** @param {Page} page @param {string} text */
-const message = (page, text) => page.locator("app-message", { hasText: text }).last();
-
-/**
- * @param {Stage} stage
- * @param {(fake: MatrixFake) => void} [set] what is there at the start
- * @param {{isSignedIn?: boolean}} [options]
- */
-async function begun({ open, expect }, set, options) {
-    expect(USUAL);
-    const opened = await open({ serviceWorkers: "block", viewport: { width: 1280, height: 900 } });
-    const fake = new MatrixFake();
-    await fake.serve(opened, options);
-    fake.room(A, { timeline: [fake.text("first")] });
-    fake.room(B, { timeline: [fake.text("elsewhere")], people: ["@cat:localhost"] });
-    set?.(fake);
-    return { ...opened, fake };
-}
 
 /** @param {MatrixFake} fake @returns {import("./matrix_fake.js").Event[]} what no client would send */
 function oddMessages(fake) {
@@ -399,95 +373,4 @@ test("a flood of invitations is declined by one press, or that of one server, an
 
     assert.equal(ofOne.size, 60);
     assert.ok(![...ofOne].some((path) => /i(?:0|4|8)%3A/.test(path)), "of others");
-});
-
-test("what many send at once costs what it is, not its square", async (stage) => {
-    const [rooms, invitations] = [60, 60];
-    const { page } = await begun(stage, (set) => {
-        for (let at = 0; at < rooms; at++) set.room(`!r${at}:localhost`);
-        for (let at = 0; at < invitations; at++)
-            set.invite(`!i${at}:localhost`, `@m${at}:elsewhere.test`);
-    });
-    await go(page, A);
-    await message(page, "first").waitFor();
-    const found = await page.evaluate(async (room) => {
-        const script = /** @type {HTMLScriptElement} */ (
-            document.querySelector("script[type=module]")
-        );
-        const files = script.src.replace(/main\.js$/, "");
-        const { Room } = await import("matrix-js-sdk");
-        const { account } = await import(`${files}account/account.js`);
-        const { RoomList } = await import(`${files}client/rooms.js`);
-        const { watchPapers } = await import(`${files}elements/papers.js`);
-        const { client } = account().opened;
-        const list = new RoomList(client);
-        const whole = list.entries().length;
-        let looks = 0;
-        for (const name of /** @type {const} */ (["getMember", "getJoinedMembers"])) {
-            const get = /** @type {any} */ (Room.prototype)[name];
-            /** @type {any} */ (Room.prototype)[name] = function (/** @type {any[]} */ ...what) {
-                looks += 1;
-                return get.apply(this, what);
-            };
-        }
-        list._touch(room);
-        list.entries();
-        let listed = 0;
-        const { getRooms } = client;
-        client.getRooms = () => ((listed += 1), getRooms.call(client));
-        list._touch("!r1:localhost");
-        const entry = list.entry(room);
-        const listedForOne = listed;
-        let told = 0;
-        const stop = watchPapers(() => (told += 1));
-        await new Promise((resolve) => setTimeout(resolve, 400));
-        const event = client.getRoom(room).getLiveTimeline().getEvents()[0];
-        for (let at = 0; at < 100; at += 1) {
-            client.emit("Event.decrypted", event);
-            await Promise.resolve();
-        }
-        await new Promise((resolve) => setTimeout(resolve, 400));
-        stop();
-        return { whole, looks, listedForOne, told, id: entry?.id };
-    }, A);
-
-    assert.equal(found.whole, rooms + invitations + 2);
-    assert.ok(found.looks < 2 * (rooms + invitations), `${found.looks} looks at members`);
-    assert.equal(found.id, A);
-    assert.equal(found.listedForOne, 0, "one chat is drawn without all others");
-    assert.equal(found.told, 2, "now, and once for all");
-});
-
-test("media of any size and type is bounded, and no address shows another's picture", async (stage) => {
-    const { page } = await begun(stage);
-    await go(page, A);
-    await message(page, "first").waitFor();
-    const found = await page.evaluate(async () => {
-        const script = /** @type {HTMLScriptElement} */ (
-            document.querySelector("script[type=module]")
-        );
-        const files = script.src.replace(/main\.js$/, "");
-        const media = await import(`${files}client/media.js`);
-        const { account } = await import(`${files}account/account.js`);
-        const { client } = account().opened;
-        let pulled = 0;
-        const part = new Uint8Array(1024 * 1024);
-        window.fetch = async () =>
-            new Response(new ReadableStream({ pull: (out) => (pulled++, out.enqueue(part)) }));
-        const content = { msgtype: "m.image", url: "mxc://localhost/endless" };
-        const endless = await media.pictureAddress(client, content).catch(String);
-        const bytes = new TextEncoder().encode("<svg xmlns='http://www.w3.org/2000/svg'></svg>");
-        window.fetch = async () => new Response(bytes);
-        const svg = await media
-            .pictureAddress(client, { url: "mxc://localhost/svg" })
-            .catch(String);
-        const first = await media.fileAddress(client, { url: "mxc://localhost/x" }, "image/png");
-        const second = await media.fileAddress(client, { url: "mxc://localhost/x" }, "audio/ogg");
-        return { endless, pulled, svg, isSame: first === second };
-    });
-
-    assert.doesNotMatch(found.endless, /^blob:/);
-    assert.ok(found.pulled < 40, `${found.pulled} MiB`);
-    assert.match(found.svg, /no picture/);
-    assert.equal(found.isSame, false);
 });
