@@ -1,5 +1,7 @@
 // stage: app
 // What the app's elements show of what others write, each by itself.
+// What is played in a page is one function, and reaches nothing around it.
+/* oxlint-disable max-lines-per-function, unicorn/consistent-function-scoping */
 import assert from "node:assert/strict";
 import { laboratory } from "./app_lab.js";
 import { test } from "./harness.js";
@@ -124,7 +126,7 @@ test("a message shows who sent it, and no more than a screen can bear", async (s
         });
         const link = await message({
             msgtype: "m.text",
-            body: "javascript://x https://x.test/a?b.",
+            body: "javascript://xyz https://x.test/a?b.",
         });
         const seeds = [{ key: "1", count: 1, names: [], mine: undefined }];
         const reactions = async (/** @type {any} */ more) =>
