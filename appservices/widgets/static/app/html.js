@@ -29,8 +29,6 @@ const NAMES = [...new Set(Object.values(ATTRIBUTES).flatMap((one) => Object.keys
 const CONFIG = {
     ALLOWED_TAGS: TAGS.split(" "),
     ALLOWED_ATTR: NAMES,
-    ALLOW_DATA_ATTR: false,
-    ALLOW_ARIA_ATTR: false,
     ALLOWED_URI_REGEXP: /^(?:https?|ftp|mailto|magnet|mxc):/i,
     // Or else that expression is asked of every value, and throws start="5" away.
     ADD_URI_SAFE_ATTR: NAMES.filter((name) => name !== "href" && name !== "src"),

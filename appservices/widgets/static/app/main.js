@@ -115,7 +115,7 @@ const isComingSoon = () => account().phase === "opening";
 
 const waiting = () =>
     html`<h1 class="hidden-text" tabindex="-1">${NAME}</h1>
-        ${spinner()}`;
+        ${account().phase === "failed" ? nothing : spinner()}`;
 
 function draw() {
     const route = routeOf(location.hash);

@@ -42,7 +42,7 @@ export const isOfBot = (event) => isOurBot(event.getSender() ?? "") && event.isE
  * @returns {unknown[]} what draws it; none: its text is shown
  */
 export function cardsOf(message, roomId) {
-    if (message.kind !== "message" || !isOfBot(message.event)) return [];
+    if (!isOfBot(message.event)) return [];
     const content = wholeOf(message);
     return [...cards]
         .filter(([key]) => key in content)

@@ -23,12 +23,22 @@ const KIND = {
     name: "veche-session",
     make: (/** @type {IDBDatabase} */ database) => void database.createObjectStore(NAME),
 };
+/** As much as the keys of a new account take. */
+const ROOM_BYTES = 1_000_000;
 
 /** @returns {Promise<Session | undefined>} */
 export const loadSession = () => inDatabase(KIND, NAME, (store) => store.get(NAME));
 
 /** @param {Session} session @throws {DOMException | Error} storage is refused or full */
 export const keepSession = (session) => inDatabase(KIND, NAME, (store) => store.put(session, NAME));
+
+/** Looks before an account is made that could not be kept. @throws {DOMException} */
+export const tryStorage = () =>
+    inDatabase(
+        KIND,
+        NAME,
+        (store) => (store.put(new Uint8Array(ROOM_BYTES), "trial"), store.delete("trial")),
+    );
 
 /** Forgets the account and its keys in this browser. */
 export async function forgetSession() {

@@ -6,7 +6,7 @@
  *
  * @typedef {import("./session.js").Session} Session
  */
-import { forgetSession, keepSession, loadSession } from "./session.js";
+import { forgetSession, keepSession, loadSession, tryStorage } from "./session.js";
 
 const DEVICE = "Veche";
 const STORE_KEY_BYTES = 32;
@@ -50,9 +50,10 @@ async function post(url, content) {
  * @param {string} baseUrl
  * @param {{username: string, password: string, token?: string}} wanted
  * @returns {Promise<Session>} kept in this browser
- * @throws {AccountError}
+ * @throws {AccountError | DOMException}
  */
 export async function signUp(baseUrl, { username, password, token }) {
+    await tryStorage();
     const known = /** @type {Record<string, object>} */ ({
         "m.login.dummy": {},
         ...(token && { "m.login.registration_token": { token } }),

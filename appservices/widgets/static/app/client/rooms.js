@@ -239,13 +239,7 @@ export class RoomList {
     /** @returns {Entry[]} the newest first */
     entries() {
         if (this._sorted) return this._sorted;
-        this._partners ??= partners(this._client);
-        const all = this._client.getRooms().flatMap((room) => {
-            if (!["join", "invite"].includes(room.getMyMembership())) return [];
-            const found = this._entries.get(room.roomId) ?? this._entry(room);
-            this._entries.set(room.roomId, found);
-            return [found];
-        });
+        const all = this._client.getRooms().flatMap((room) => this._known(room));
         this._sortStrangers(all);
         this._sorted = all.toSorted((a, b) => b.at_ms - a.at_ms);
         return this._sorted;
@@ -253,21 +247,31 @@ export class RoomList {
 
     /** @param {string} id @returns {Entry | undefined} */
     entry(id) {
-        return this.entries().find((one) => one.id === id);
+        const [found] = this._known(this._client.getRoom(id));
+        // Who is a stranger is known once all are looked at.
+        return !found || found.state === "join"
+            ? found
+            : this.entries().find((one) => one.id === id);
+    }
+
+    /** @param {Room | null} room @returns {Entry[]} none: I am not in it, and not asked */
+    _known(room) {
+        if (!room || !["join", "invite"].includes(room.getMyMembership())) return [];
+        this._partners ??= partners(this._client);
+        const found = this._entries.get(room.roomId) ?? this._entry(room);
+        this._entries.set(room.roomId, found);
+        return [found];
     }
 
     /** Who shares no room with me and is no bot of ours is a stranger. @param {Entry[]} all */
     _sortStrangers(all) {
         const invitations = all.filter(({ state }) => state !== "join");
         if (!invitations.length) return;
-        const wanted = new Set(invitations.map(({ inviter }) => inviter));
         const known = new Set();
-        for (const { id, state } of all) {
-            if (state !== "join") continue;
-            const room = this._client.getRoom(id);
-            for (const person of wanted)
-                if (room?.getMember(person)?.membership === "join") known.add(person);
-        }
+        for (const { id, state } of all)
+            if (state === "join")
+                for (const { userId } of this._client.getRoom(id)?.getJoinedMembers() ?? [])
+                    known.add(userId);
         for (const one of invitations)
             one.state = isOurBot(one.inviter) || known.has(one.inviter) ? "invite" : "request";
     }

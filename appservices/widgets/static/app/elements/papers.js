@@ -16,12 +16,12 @@ import { html } from "lit";
 import { linkRow } from "../../kit/elements.js";
 import { showDate, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
-import { account, whenAccountChanges } from "../account/account.js";
+import { whenAccountChanges } from "../account/account.js";
 import { contentOf, eventsOf } from "../client/content.js";
+import { watchNew } from "../counts.js";
 import { isOfBot } from "../registry.js";
 import { hrefOf } from "../route.js";
 
-const DECRYPTED = /** @type {any} */ ("Event.decrypted");
 const REQUEST = "org.veche.sign_request";
 const RESULT = "org.veche.sign_result";
 const DOCUMENT = "org.veche.document";
@@ -44,17 +44,10 @@ export function papers(client) {
     return [...found.values()].toSorted((a, b) => b.at_ms - a.at_ms);
 }
 
-/** @param {() => void} changed also: the account @returns {() => void} stops it */
+/** @param {() => void} changed not for each of the messages that come at once @returns {() => void} stops it */
 export function watchPapers(changed) {
-    /** @type {any} */
-    let client;
-    const look = () => {
-        client ??= account().opened?.client.on(DECRYPTED, changed);
-        changed();
-    };
-    const stop = whenAccountChanges(look);
-    look();
-    return () => (stop(), client?.off(DECRYPTED, changed));
+    const stops = [whenAccountChanges(changed), watchNew(changed)];
+    return () => stops.forEach((stop) => stop());
 }
 
 /**

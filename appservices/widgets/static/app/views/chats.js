@@ -1,10 +1,11 @@
 /** The place "Chats": the list of them, and beside it what was opened. */
 import { html, nothing } from "lit";
 import { keyed } from "lit/directives/keyed.js";
+import { safeGetRetryAfterMs } from "matrix-js-sdk";
 import { VecheElement, banner, button } from "../../kit/elements.js";
 import { plural, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
-import { account, whenAccountChanges } from "../account/account.js";
+import { account } from "../account/account.js";
 import { leave, roomList } from "../client/rooms.js";
 import { search } from "../client/search.js";
 import "../elements/avatar.js";
@@ -27,6 +28,10 @@ const ROW_PX = 72;
 const SEARCH_MS = 200;
 const COUNT_MAX = 99;
 const DECLINED_AT_ONCE = 4;
+/** How long to wait where the homeserver is asked too often. */
+const WAIT_MS_MAX = 60_000;
+/** Whose invitations are declined together. @type {((invitation: Entry) => string)[]} */
+const WHOSE = [({ inviter }) => inviter.slice(inviter.indexOf(":") + 1), ({ inviter }) => inviter];
 
 export class AppChats extends VecheElement {
     static properties = {
@@ -53,23 +58,13 @@ export class AppChats extends VecheElement {
         this.isDeclining = false;
         this.hasFailed = false;
         this._timer = 0;
-        /** @type {import("../client/open.js").MatrixClient | undefined} */
-        this._begun = undefined;
     }
 
     connectedCallback() {
         super.connectedCallback();
-        this._begun = undefined;
-        this.keep(whenAccountChanges(() => this._begin()));
-        this._begin();
-    }
-
-    _begin() {
-        const client = account().opened?.client;
-        if (client === this._begun) return;
-        this._begun = client;
-        if (!client) return this.requestUpdate();
-        const list = roomList(client);
+        const { opened } = account();
+        if (!opened) return; // then one is not here
+        const list = roomList(opened.client);
         const look = () => (this.entries = list.entries());
         this.keep(list.watch(look));
         look();
@@ -265,12 +260,8 @@ export class AppChats extends VecheElement {
             ${
                 all.length
                     ? html`<p class="actions">
-                          ${button({
-                              label: plural("Decline {count}", "Decline all {count}", all.length),
-                              style: "secondary",
-                              is_busy: this.isDeclining,
-                              press: () => void this._declineAll(all),
-                          })}
+                          ${this._decline(all, plural("Decline {count}", "Decline all {count}", all.length))}
+                          ${WHOSE.map((by) => this._declineMost(all, by))}
                       </p>`
                     : html`<p>${t("There are no requests.")}</p>`
             }
@@ -284,6 +275,25 @@ export class AppChats extends VecheElement {
         </section>`;
     }
 
+    /** @param {Entry[]} some @param {string} label */
+    _decline(some, label) {
+        const press = () => void this._declineAll(some);
+        return button({ label, style: "secondary", is_busy: this.isDeclining, press });
+    }
+
+    /** @param {Entry[]} all @param {(one: Entry) => string} by */
+    _declineMost(all, by) {
+        const groups = [...Map.groupBy(all, by)].toSorted(([, a], [, b]) => b.length - a.length);
+        const [name = "", some = []] = groups[0] ?? [];
+        const label = plural(
+            "Decline {count} from {name}",
+            "Decline all {count} from {name}",
+            some.length,
+            { name },
+        );
+        return some.length < 2 || some.length === all.length ? nothing : this._decline(some, label);
+    }
+
     /** @param {Entry[]} all */
     async _declineAll(all) {
         const client = account().opened?.client;
@@ -292,7 +302,12 @@ export class AppChats extends VecheElement {
         const rest = [...all];
         const work = async () => {
             for (let one = rest.pop(); one; one = rest.pop())
-                await leave(client, one.id).catch(() => (this.hasFailed = true));
+                await leave(client, one.id).catch(async (error) => {
+                    if (error.errcode !== "M_LIMIT_EXCEEDED") return void (this.hasFailed = true);
+                    rest.push(one);
+                    const ms = Math.min(safeGetRetryAfterMs(error, WAIT_MS_MAX), WAIT_MS_MAX);
+                    await new Promise((next) => setTimeout(next, ms));
+                });
         };
         await Promise.all(Array.from({ length: DECLINED_AT_ONCE }, work));
         this.isDeclining = false;
