@@ -102,6 +102,7 @@ class Owner:
         shown: The identity that the homeserver shows now; None: none.
         is_ghost_listed: The ghost stands among their devices.
         is_phone_hidden: Their phone does not.
+        tried: The identities in doubt under which the ghost wrote.
     """
 
     user: UserId
@@ -112,6 +113,7 @@ class Owner:
     shown: Identity | None
     is_ghost_listed: bool = False
     is_phone_hidden: bool = False
+    tried: set[str] = attrs.Factory(set)
 
     @property
     def is_in_doubt(self) -> bool:
@@ -133,7 +135,8 @@ class Hostile:
         self.said: list[Said] = []
         self.lost: list[Undelivered] = []
         self._doubts = Doubts(act_log, parts)
-        self._turns = Turns(Marks(), act_log.outbox_vault)
+        self._vault = act_log.outbox_vault
+        self._turns = Turns(Marks(), self._vault)
         self.desk.people.on_doubt = self._doubts.came
         self._sql(lambda txn: inbox.add_bots(txn, [bot]))
 
@@ -250,6 +253,8 @@ class Hostile:
             desk.hear(side.give_room_key(desk.side(), owner.room_id))
         event = side.write(event_id, body, owner.room_id, **more)
         opened = self._opened(owner, event)
+        if side is owner.ghost and owner.is_in_doubt and owner.shown is not None:
+            owner.tried.add(owner.shown.master_key)
         inbound = Inbound(
             bot=desk.bot,
             room_id=owner.room_id,
@@ -288,11 +293,27 @@ class Hostile:
         self.said += found
         return found
 
-    def waiting(self, owner: Owner) -> int:
-        """How much of what was said to somebody has not left."""
-        statement = "SELECT count(*) FROM runtime.outbox WHERE room_id = %s AND state < 2"
-        [(count,)] = self.desk.database.execute(statement, owner.room_id)
-        return int(count)
+    def unwarned(self, owner: Owner) -> set[str]:
+        """The identities of which the owner's phone was not asked, or their devices not told."""
+        mine = [one for one in self.said if one.to == owner.user]
+        is_asked = any(CONFIRM.search(one.text) and not one.is_offer for one in mine)
+        told = {one.content[outbox.AUDIENCE] for one in mine if one.is_offer}
+        return owner.tried - told if is_asked else owner.tried
+
+    def waiting(self, owner: Owner) -> list[str]:
+        """What was said to somebody and has not left."""
+        rows = self.desk.database.execute(
+            "SELECT event_type, relation, content FROM runtime.outbox"
+            " WHERE room_id = %s AND state < 2 ORDER BY seq",
+            owner.room_id,
+        )
+        return [
+            f"{kind} {relation} {self._open(content)}"[:300] for kind, relation, content in rows
+        ]
+
+    def _open(self, content: Json) -> Json:
+        sealed = content.get("sealed")
+        return content if sealed is None else self._vault.open_text(sealed)
 
     def _turn(self, owner: Owner) -> list[Said] | None:
         """What left in one turn; None once nothing may leave any more."""
@@ -346,6 +367,8 @@ def wrongs(said: Iterable[Said]) -> Iterator[str]:
             if CONFIRM.search(one.text) or "file" in one.content:
                 yield f"the offer says too much: {one.text}"
             continue
+        if one.is_in_doubt and "PHONE" not in devices:
+            yield f"the owner does not read: {one.text}"
         if devices - {"PHONE", "STRANGER"}:
             yield f"a ghost reads: {one.text}"
         if is_secret and "STRANGER" in devices:

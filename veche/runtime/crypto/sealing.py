@@ -167,11 +167,11 @@ class Sealer:
             LostWriterError: Another process writes for this bot now; nothing was written.
         """
         payload = megolm.payload_bytes(room_id, event_type, dict(content))
-        self._check_held(txn, room_id, content, payload)
         try:
+            self._check_held(txn, room_id, content, payload)
             cached, count = self._session_for(txn, room_id, now_ms)
         except BaseException:
-            self._cached.pop(room_id, None)  # it may have been settled in memory
+            self._cached.pop(room_id, None)  # maybe settled in memory; and news is asked for
             raise
         return self._sealed(txn, room_id, cached, count, payload, content, beside)
 
@@ -256,7 +256,7 @@ class Sealer:
     ) -> None:
         """Raise ``HeldBack`` for what is for one person, while it is not sure who reads it."""
         if not _FILE_KEYS.isdisjoint(content) or (b"#" in payload and _LINK.search(payload)):
-            readers = rooms.readers_of(txn, room_id, self._writer.user_id)
+            readers = self._fresh_readers(txn, room_id)
             is_shared = len(readers) > 1 and not rooms.is_closed(txn, room_id)
             if is_shared or any(one.identity.is_doubted for one in readers):
                 raise HeldBack("others are in the chat, or an identity that nobody confirmed")

@@ -217,7 +217,7 @@ class Tale:
     def check(
         self, name: str, before: object, votes: object, was_in_doubt: tuple[bool, bool]
     ) -> None:
-        if name not in {"do_code", "do_approve", "do_vote"}:
+        if name not in {"do_code", "do_approve", "do_vote", "do_guardians"}:
             assert self.money() == before, self.tale
         if name == "do_code" and was_in_doubt[0]:
             assert self.money() == before, self.tale
@@ -228,6 +228,8 @@ class Tale:
         for one in (self.here, self.there):
             one.hostile.post()
             assert list(wrongs(one.hostile.said)) == [], self.tale
+            owners = one.hostile.owners.values()
+            assert [each.user for each in owners if one.hostile.unwarned(each)] == [], self.tale
 
     def end(self) -> None:
         """In the end all is theirs again, and what waited comes."""
@@ -240,7 +242,7 @@ class Tale:
         for branch in (self.here, self.there):
             assert branch.hostile.lost == [], self.tale
             for owner in branch.hostile.owners.values():
-                assert branch.hostile.waiting(owner) == 0, self.tale
+                assert branch.hostile.waiting(owner) == [], self.tale
 
     def money(self) -> list[Any]:
         """What everybody has, and what is set aside."""

@@ -70,7 +70,18 @@ class SwappedStory(Story):
 
     def apt(self) -> str:
         return self.chance.choice(
-            ["move", "here", "claim", "attest", "guest_signs", "sign", "list", "click", "agree"]
+            [
+                "move",
+                "here",
+                "claim",
+                "attest",
+                "guest_signs",
+                "sign",
+                "list",
+                "click",
+                "agree",
+                "identify",
+            ]
         )
 
     def states(self) -> dict[str, str]:
@@ -93,6 +104,7 @@ class SwappedStory(Story):
         about = "\n".join([*self.told, str(found)])
         assert getattr(found, "status", 0) < 500, about
         assert list(wrongs(self.site.hostile.said)) == [], about
+        assert [one.user for one in self.owners if self.site.hostile.unwarned(one)] == [], about
         if name.startswith("ghost"):
             assert self.states() == before, about
         clicked, agreed = self.site.count(REPLIED), self.site.count(AGREED)
@@ -231,7 +243,7 @@ class ChanceTests(MeetingSite):
         assert list(wrongs(self.hostile.said)) == [], about
         assert self.hostile.lost == [], about
         for owner in self.hostile.owners.values():
-            assert self.hostile.waiting(owner) == 0, about
+            assert self.hostile.waiting(owner) == [], about
 
     # What people write goes by their phones, and what they see is what these can read.
 
