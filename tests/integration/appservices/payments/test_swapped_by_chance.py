@@ -316,7 +316,7 @@ def two() -> Iterator[tuple[SwappedBranch, SwappedBranch]]:
                 one.hostile.close()
 
 
-@pytest.mark.parametrize("seed", seeds(ordinary=6, long=100))
+@pytest.mark.parametrize("seed", seeds(ordinary=1, long=100))
 def test_no_story_lets_a_ghost_read_or_pay(seed: int) -> None:
     with two() as (here, there):
         Tale(here, there, seed).go()
