@@ -12,6 +12,7 @@ from tests.stories.office import Desk, Room, case_number
 from tests.stories.signing import Signatory, Town, in_town
 from tests.support.blind_page import BlindPage, Requester
 from tests.support.forgery import page as pdf_page
+from tests.support.processes import TIMEOUT_S, wait_until
 from tests.support.services import OFFICE
 from veche.cli.main import main
 from veche.contracts.agency.document import DOCUMENT_KEY
@@ -224,3 +225,34 @@ def test_an_office_and_a_citizen_sign_what_was_decided(
         ("carol", Level.ACCOUNT),
         ("Town of Lindenau", Level.SEAL),
     ]
+
+
+def test_whoever_swaps_a_registrars_identity_gets_no_code_of_a_guest(town: Town) -> None:
+    """Red line R7: whoever runs the homeserver logs in as her, and lets a stranger in."""
+    henriette, stranger = town.signatory("henriette"), town.house.person("stranger")
+    send(henriette, 'me, "Bob Brown"', "Lease of the attic")
+    question = henriette.expect("has no account and signs in person")
+    waiting = "SELECT count(*) FROM runtime.outbox WHERE room_id = %s AND state = 0"
+
+    with henriette.person.new_device() as ghost:
+        ghost.reset_identity()
+        henriette.say("help")
+        henriette.expect("Was it you?")
+        before = len(henriette.person.messages(henriette.room))
+        henriette.choose(question, "here")
+        wait_until(
+            lambda: town.house.query(waiting, henriette.room) != [(0,)],
+            TIMEOUT_S,
+            "the code does not wait",
+        )
+        ghost.send(henriette.room, "meet")
+        ghost.invite(henriette.room, stranger.user_id)
+        stranger.accept_invites()
+        henriette.say("help")
+        henriette.expect("nobody reads along")
+
+        said = henriette.person.messages(henriette.room)[before:]
+        assert [one.body for one in said if "/sign#" in one.body or "file" in one.content] == []
+        for reader in (ghost, stranger):
+            read = [one for one in reader.messages(henriette.room) if one.is_readable]
+            assert [one.body for one in read if "/sign#" in one.body or "file" in one.content] == []

@@ -112,9 +112,9 @@ class Side:
         sealed = olm.encrypt(session, other.peer(), self.own, event_type, content)
         return {"type": "m.room.encrypted", "sender": self.user_id, "content": sealed}
 
-    def give_room_key(self, other: Side) -> Json:
+    def give_room_key(self, other: Side, room_id: str = ROOM) -> Json:
         """The to-device event that gives another device this one's room session."""
-        return self.tell(other, "m.room_key", megolm.room_key_content(self.group, ROOM))
+        return self.tell(other, "m.room_key", megolm.room_key_content(self.group, room_id))
 
     def hear(self, event: Json) -> olm.OlmPayload:
         """Read a to-device event, as the channel does."""
@@ -126,15 +126,17 @@ class Side:
         known.insert(0, session)
         return olm.read_payload(plaintext, event["sender"], message.sender_key, self.own)
 
-    def write(self, event_id: str, body: str = "hello", /, **more: Any) -> Json:
+    def write(
+        self, event_id: str, body: str = "hello", room_id: str = ROOM, /, **more: Any
+    ) -> Json:
         """An encrypted room event."""
         content = {"msgtype": "m.text", "body": body, **more}
-        payload = megolm.payload_bytes(ROOM, "m.room.message", content)
+        payload = megolm.payload_bytes(room_id, "m.room.message", content)
         relation = content.get("m.relates_to")
         return {
             "type": "m.room.encrypted",
             "event_id": event_id,
-            "room_id": ROOM,
+            "room_id": room_id,
             "sender": self.user_id,
             "content": megolm.encrypt(self.group, self.own, payload, relation, {}),
         }

@@ -34,9 +34,8 @@ def link_secrets(dsn: str, key: bytes = bytes(32)) -> set[str]:
 
     The numbers of what is to be approved are none: they open nothing without a session.
     """
-    said = [
-        opened(content, key) for (content,) in execute(dsn, "SELECT content FROM runtime.outbox")
-    ]
+    rows = execute(dsn, "SELECT content FROM runtime.outbox WHERE content IS NOT NULL")
+    said = [opened(content, key) for (content,) in rows]
     asked = {nonce for (nonce,) in execute(dsn, "SELECT nonce FROM runtime.approval_asked")}
     parts = [
         part for one in said for url in _URL.findall(str(one)) for part in _SECRET.findall(url)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import attrs
 
 from veche.bots.conversation import ChatParts
+from veche.messaging.jobs import JobHandler
 from veche.protocol.errors import TooLargeError, UnavailableError
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.matrix.client import MatrixError, path
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from veche.bots.conversation import Conversation
     from veche.bots.ports import BotPorts
-    from veche.messaging.jobs import Job, JobHandler
+    from veche.messaging.jobs import Job
     from veche.protocol.commands import Command
     from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
@@ -32,7 +33,7 @@ _TOO_LARGE: Final = 413
 P = TypeVar("P", bound=ChatParts[Any])
 
 
-class ChatJob(Generic[P]):
+class ChatJob(JobHandler, Generic[P]):
     """Base: nothing to do outside transactions, nothing special when it is refused."""
 
     def __init__(self, parts: P) -> None:
@@ -84,9 +85,6 @@ class ChatJob(Generic[P]):
             if e.status in _FILE_GONE:
                 return None
             raise UnavailableError(str(e), retry_after_ms=e.retry_after_ms or 0) from e
-
-    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
-        """The job can never be done; it was logged."""
 
 
 class Join(ChatJob[P]):

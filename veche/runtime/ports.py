@@ -165,7 +165,7 @@ class Sealer(Protocol):
         """The content of ``m.room.encrypted``; ``beside`` goes into it in clear.
 
         Raises ``NotPrepared`` when a reader's keys have to be asked for first: ``prepare`` does.
-        Raises ``HeldBack`` for a document while a reader's identity is in doubt.
+        Raises ``HeldBack`` for a document or a link while it is not sure who reads it.
         """
 
     def seal_now(
@@ -213,7 +213,7 @@ class NotPrepared(Exception):  # noqa: N818 -- a state of the room
 
 
 class HeldBack(Exception):  # noqa: N818 -- a state of the room
-    """A document waits until it is sure who reads it: a reader has an unconfirmed identity."""
+    """A document or a link waits until it is sure who reads it."""
 
 
 class Undeliverable(enum.Enum):

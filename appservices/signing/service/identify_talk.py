@@ -53,6 +53,7 @@ from veche.protocol.prompts import Choice
 from veche.protocol.texts.typed_choice import without_quote
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 from veche.protocol.wire import mapping
+from veche.runtime.crypto.tracking import identity_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -330,9 +331,10 @@ class Identify(ChatJob[Parts]):
             scene.tell(room_id, registrar, nobody_doc(person, localizer))
             return
         chat = scene.chat_of(person)
-        keys = keys_of(txn, person)
-        if chat is None or all(one.revoked_at_ms is not None for one in keys):
-            doc = cannot_doc(called["person"], localizer, has_chat=chat is not None)
+        keys, is_doubted = keys_of(txn, person), identity_view(txn, person).is_doubted
+        if chat is None or is_doubted or all(one.revoked_at_ms is not None for one in keys):
+            name, has_chat = called["person"], chat is not None
+            doc = cannot_doc(name, localizer, has_chat=has_chat, is_doubted=is_doubted)
             scene.tell(room_id, registrar, doc)
             return
         before = store.going_on(txn, scene.vault, person)

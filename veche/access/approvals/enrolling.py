@@ -48,7 +48,7 @@ from veche.access.sessions.core import Sent, level_of
 from veche.access.sessions.store import recipients
 from veche.chat.bot_accounts import private_chats, sender_of, started_bots
 from veche.messaging import jobs
-from veche.messaging.jobs import Job
+from veche.messaging.jobs import Job, JobHandler
 from veche.protocol import message
 from veche.protocol.approval import challenge_of
 from veche.protocol.canonical import canonical
@@ -64,7 +64,6 @@ if TYPE_CHECKING:
     from veche.access.approvals.parts import Parts
     from veche.access.approvals.sites import Site
     from veche.protocol.approval import Proof
-    from veche.protocol.errors import RefusedError
     from veche.protocol.ids import EffectId, UserId
     from veche.runtime.database import Cursor
 
@@ -287,29 +286,19 @@ def revocation_kind(bot: UserId) -> str:
     return f"{REVOKED} {bot}"
 
 
-class RevocationIgnored:
+class RevocationIgnored(JobHandler):
     """The job of a bot for which nothing waits that a key approved."""
 
     async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         """Do nothing outside."""
         return {}
 
-    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
-        """Do nothing."""
 
-    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
-        """Never happens: ``perform`` refuses nothing."""
-
-
-class HoldEnded:
+class HoldEnded(RevocationIgnored):
     """The job that follows the hold of a new key."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-
-    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        """Nothing is done outside."""
-        return {}
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002
         """Tell the person, unless the key was revoked meanwhile."""
@@ -319,9 +308,6 @@ class HoldEnded:
         store.log(txn, key.person, Event.HOLD_ENDED, now_ms, key=key)
         doc = texts.hold_ended_doc(key, _keys_url(self._parts), language_of(txn, key.person))
         tell(txn, self._parts, key.person, job.id, doc, now_ms)
-
-    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
-        """Never: ``perform`` refuses nothing."""
 
 
 def _check_count(txn: Cursor, person: UserId) -> None:

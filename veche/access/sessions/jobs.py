@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from veche.access.sessions import core, store, talk
 from veche.chat import people
 from veche.chat.bot_accounts import private_chats, sender_of
-from veche.messaging.jobs import Job, schedule
+from veche.messaging.jobs import Job, JobHandler, schedule
 from veche.protocol.errors import UnavailableError
 from veche.protocol.ids import UserId, effect_id
 from veche.runtime.crypto.tracking import identity_view
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veche.acts import ActLog
-    from veche.protocol.errors import RefusedError
     from veche.runtime.crypto.tracking import People
     from veche.runtime.database import Cursor
     from veche.runtime.web.public import PageLinks
@@ -40,7 +39,7 @@ def schedule_identity(txn: Cursor, person: UserId, news: int, now_ms: int) -> No
         schedule(txn, Job(id_, ASK_IDENTITY, {"person": person, "bot": bot}, now_ms))
 
 
-class SendCode:
+class SendCode(JobHandler):
     """Sends the code and the link of a request of a page."""
 
     def __init__(self, act_log: ActLog, links: PageLinks) -> None:
@@ -72,11 +71,8 @@ class SendCode:
             txn, sender, room_id, sign_in, result["code"], links=self._links, language=language
         )
 
-    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
-        """Never: ``perform`` refuses nothing."""
 
-
-class AskIdentity:
+class AskIdentity(JobHandler):
     """Asks for the keys of a person of whom there is news, and ends what rested on old ones."""
 
     def __init__(self, directory: People) -> None:
@@ -84,13 +80,9 @@ class AskIdentity:
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
         """Ask; what cannot be asked now is asked for at the next use of a session."""
-        payload = job.payload
-        await self._directory.refresh(UserId(payload["bot"]), [UserId(payload["person"])])
+        await self._directory.refresh(UserId(job.payload["bot"]), [UserId(job.payload["person"])])
         return {}
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """End the sessions of another identity."""
         store.end_sessions_of_others(txn, UserId(job.payload["person"]))
-
-    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
-        """Never: ``perform`` refuses nothing."""

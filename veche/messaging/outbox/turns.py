@@ -18,7 +18,7 @@ from veche.runtime.matrix import store as rooms_store
 from veche.runtime.ports import HeldBack, NotPrepared, Undeliverable, Undelivered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from veche.messaging.outbox.marks import Mark, Marks
     from veche.messaging.outbox.store import OutboxRow
@@ -45,10 +45,10 @@ NUMBERS_WAIT_MS_MAX: Final = 20_000
 """How long reactions wait for what is said to others."""
 
 HELD_MS: Final = 60_000
-"""When to look again whether a document may go to a person whose identity was in doubt."""
+"""When to look again whether what was held back may go."""
 
 HELD_MAX: Final = 100
-"""Documents that wait in one room; more are given up, since they can be asked for again."""
+"""What is held back in one room; more is given up, since it can be asked for again."""
 
 MEMBER: Final = "m.room.member"
 REACTION: Final = "m.reaction"
@@ -211,6 +211,7 @@ class Turns:
         seal = place.sealer.seal if is_room_encrypted else None
         device_id = place.sealer.device_id
         fixed: list[store.SealedRow] = []
+        held: set[str | None] = set()
         held_count, is_last = 0, turn.is_all
         for row in rows:
             # Also of rows sealed before: the process may have ended before the keys went.
@@ -219,6 +220,7 @@ class Turns:
                 turn.ready.append(_as_sealed(row, row.sealed, row.sealed_type, device_id, now_ms))
                 continue
             try:
+                _check_follows(row, held)
                 one = self._seal(txn, place, row, now_ms, seal)
             except _UnresolvedError:
                 turn.is_all = False
@@ -234,6 +236,7 @@ class Turns:
                     continue
                 # What comes after it goes first: it may be the warning of what it waits for.
                 held_count += 1
+                held |= {row.effect_id, _edited(row)}
                 turn.is_all, turn.wait_ms = False, HELD_MS if is_last else None
                 continue
             except _CannotSealError as e:
@@ -353,6 +356,19 @@ def _is_to_seal(row: OutboxRow) -> bool:
 def _can_wait(row: OutboxRow, now_ms: int) -> bool:
     is_new = row.sealed is None and now_ms - row.created_at_ms < NUMBERS_WAIT_MS_MAX
     return is_new and row.event_type == REACTION
+
+
+def _edited(row: OutboxRow) -> str | None:
+    """What a row edits: its edits leave in their order, so that the newest words stay."""
+    is_edit = row.relation is not None and row.relation.kind is RelationKind.REPLACE
+    return f"edit of {row.relation.target}" if row.relation and is_edit else None
+
+
+def _check_follows(row: OutboxRow, held: Collection[str | None]) -> None:
+    """Raise ``HeldBack`` for what belongs to a row that is held back."""
+    to = (row.redacts, row.relation and row.relation.target, _edited(row))
+    if any(one in held for one in to if one is not None):
+        raise HeldBack("what it belongs to is held back")
 
 
 def _is_apart(row: OutboxRow) -> bool:

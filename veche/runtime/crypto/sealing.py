@@ -7,6 +7,7 @@ is committed, so a transaction that was rolled back does no harm.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 _FILE_KEYS: Final = frozenset({"file", "url"})
 """Either is in each content that hands out a file (Matrix spec v1.18, ``m.file`` and others)."""
+_LINK: Final = re.compile(rb'https?://(?!matrix\.to/)[^\s"\\<>]*#')
+"""A link that opens something by itself: what it opens stands behind its ``#``."""
 ROOMS_CACHED_MAX: Final = 2_000
 """Rooms whose outbound session stays in memory."""
 
@@ -158,17 +161,17 @@ class Sealer:
 
         Raises:
             TooLargeError: The payload is over ``PAYLOAD_BYTES_MAX``; nothing was written.
-            HeldBack: It is a document, and a reader's identity is in doubt; nothing was written.
+            HeldBack: A document or a link, and it is not sure who reads it; nothing was written.
             NotEncryptedError: The room was never encrypted; nothing was written.
             NotPrepared: Readers changed since ``prepare``; nothing was written.
             LostWriterError: Another process writes for this bot now; nothing was written.
         """
         payload = megolm.payload_bytes(room_id, event_type, dict(content))
-        self._check_held(txn, room_id, content)
         try:
+            self._check_held(txn, room_id, content, payload)
             cached, count = self._session_for(txn, room_id, now_ms)
         except BaseException:
-            self._cached.pop(room_id, None)  # it may have been settled in memory
+            self._cached.pop(room_id, None)  # maybe settled in memory; and news is asked for
             raise
         return self._sealed(txn, room_id, cached, count, payload, content, beside)
 
@@ -224,17 +227,15 @@ class Sealer:
         beside: Mapping[str, Any],
         now_ms: int,
     ) -> Json:
-        """As ``seal``, where the session is settled and the device free; without ``prepare``.
-
-        It waits for nobody: a transaction in which something has changed runs again.
+        """As ``seal``, where the session is settled and the device free; it waits for nobody.
 
         Raises:
             TooLargeError: The payload is over ``PAYLOAD_BYTES_MAX``; nothing was written.
-            HeldBack: It is a document, and a reader's identity is in doubt; nothing was written.
+            HeldBack: A document or a link, and it is not sure who reads it; nothing was written.
             NotPrepared: Use ``seal``; nothing was written.
         """
         payload = megolm.payload_bytes(room_id, event_type, dict(content))
-        self._check_held(txn, room_id, content)
+        self._check_held(txn, room_id, content, payload)
         cached, writer = self._cached.get(room_id), self._writer
         if cached is None or cached.has_invited or not _is_settled(cached, now_ms):
             raise NotPrepared("the session is not settled")
@@ -250,12 +251,15 @@ class Sealer:
         cached.row = row
         return self._sealed(txn, room_id, cached, count, payload, content, beside)
 
-    def _check_held(self, txn: Cursor, room_id: str, content: Mapping[str, Any]) -> None:
-        """Raise ``HeldBack`` for a document while a reader's identity is in doubt."""
-        if not _FILE_KEYS.isdisjoint(content):
-            readers = rooms.readers_of(txn, room_id, self._writer.user_id)
-            if any(one.identity.is_doubted for one in readers):
-                raise HeldBack("a reader has an identity that nobody confirmed")
+    def _check_held(
+        self, txn: Cursor, room_id: str, content: Mapping[str, Any], payload: bytes
+    ) -> None:
+        """Raise ``HeldBack`` for what is for one person, while it is not sure who reads it."""
+        if not _FILE_KEYS.isdisjoint(content) or (b"#" in payload and _LINK.search(payload)):
+            readers = self._fresh_readers(txn, room_id)
+            is_shared = len(readers) > 1 and not rooms.is_closed(txn, room_id)
+            if is_shared or any(one.identity.is_doubted for one in readers):
+                raise HeldBack("others are in the chat, or an identity that nobody confirmed")
 
     def _sealed(
         self,

@@ -38,9 +38,15 @@ def not_registrar_doc(localizer: Localizer) -> Doc:
     return (Paragraph(words),)
 
 
-def cannot_doc(name: str, localizer: Localizer, *, has_chat: bool) -> Doc:
-    """That a person cannot be identified yet: they have no chat, or no key."""
-    if has_chat:
+def cannot_doc(name: str, localizer: Localizer, *, has_chat: bool, is_doubted: bool = False) -> Doc:
+    """That a person cannot be identified yet: no chat, no key, or an identity in doubt."""
+    if is_doubted:
+        words = localizer.text(
+            "{name} has a new identity that is not confirmed yet. Let them confirm it in their chat"
+            " with me, then begin again.",
+            name=name,
+        )
+    elif has_chat:
         words = localizer.text(
             "{name} has no key here yet. Let them add one on the page of their keys (they write:"
             " keys), then begin again.",

@@ -144,6 +144,12 @@ def demand_sealing(
     )
 
 
+def is_closed(txn: Cursor, room_id: str) -> bool:
+    """Whether a bot made a room for those alone whom it invites."""
+    txn.execute("SELECT FROM runtime.room WHERE room_id = %s AND is_closed", (room_id,))
+    return txn.rowcount == 1
+
+
 def readers_of(txn: Cursor, room_id: str, own_user_id: str) -> list[Reader]:
     """Who may read what is sent to a room now, with their devices as last asked.
 

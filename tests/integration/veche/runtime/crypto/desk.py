@@ -103,6 +103,7 @@ class Server:
     claimless: set[str] = attrs.Factory(set)
     uploads: list[Json] = attrs.Factory(list)
     extra: Json = attrs.Factory(dict)
+    bot: str = BOT
 
     async def call(self, method: str, path: str, *, body: Any = None, **_more: Any) -> Json:
         """One request."""
@@ -163,7 +164,7 @@ class Server:
         side = self.sides.get((user_id, device_id))
         if side is None:
             return
-        event = {"type": kind, "sender": BOT, "content": content}
+        event = {"type": kind, "sender": self.bot, "content": content}
         if kind == "m.room.encrypted":
             heard = side.hear(event)
             side.heard.append((heard.event_type, heard.content))
@@ -174,17 +175,21 @@ class Server:
 class Desk:
     """One process that speaks for the bot."""
 
-    def __init__(self, dsn: str, server: Server, key: OperatorKey = OPERATOR_KEY) -> None:
+    def __init__(
+        self, dsn: str, server: Server, key: OperatorKey = OPERATOR_KEY, bot: str = BOT
+    ) -> None:
+        self.bot = UserId(bot)
         self.clock = Clock()
         self.clock.advance(START_MS / 1000)
         self.server = server
+        server.bot = bot
         self.database = SyncDatabase(dsn)
         stands_in: Any = self.database
         client: Any = server
         self.people = People(stands_in, client, self.clock, ())
         self.ports = Ports()
         self.opener = Opener(key, self.people)
-        self.writer, self.row = run(take_over(stands_in, key, UserId(BOT), self.now_ms))
+        self.writer, self.row = run(take_over(stands_in, key, self.bot, self.now_ms))
         self.sealer = Sealer(self.writer, stands_in, client, self.people, WithoutIdentity.SHARE)
         run(self.sealer.to_device.take_over())
         self.channel = Channel(self.writer, client, self.row, self._wake)
@@ -197,7 +202,7 @@ class Desk:
         return int(self.clock.seconds() * 1000)
 
     def _wake(self, txn: Any, room_id: Any, session_ids: Any, now_ms: int) -> None:
-        self.ports.wake(txn, UserId(BOT), room_id, session_ids, now_ms)
+        self.ports.wake(txn, self.bot, room_id, session_ids, now_ms)
 
     def close(self) -> None:
         """The process ends."""
@@ -208,7 +213,7 @@ class Desk:
     def room(self, *members: str, room_id: str = ROOM) -> None:
         """An encrypted room with joined members."""
         run(self.database.run("t", Hooks().encrypted, room_id, {"algorithm": "m.megolm"}))
-        for member in (BOT, *members):
+        for member in (self.bot, *members):
             self.member(member, room_id=room_id)
 
     def member(self, user_id: str, membership: str = "join", room_id: str = ROOM) -> None:
@@ -284,12 +289,12 @@ class Desk:
 
     def open(self, event: Json) -> Any:
         """Open a room event as the inbox does, its effects committed."""
-        return run(self.database.run("open", self.opener, UserId(BOT), event))
+        return run(self.database.run("open", self.opener, self.bot, event))
 
     def side(self) -> Side:
         """The bot's device as others see it: a target to meet and tell."""
         account: Any = self.writer._account  # the tests stand for the homeserver
-        return Side(BOT, self.writer.own.device_id, None, account)
+        return Side(self.bot, self.writer.own.device_id, None, account)
 
 
 def unknown_pos() -> MatrixError:
