@@ -287,8 +287,8 @@ def revocation_kind(bot: UserId) -> str:
     return f"{REVOKED} {bot}"
 
 
-class RevocationIgnored:
-    """The job of a bot for which nothing waits that a key approved."""
+class IgnoredJob:
+    """The job of a bot for which nothing waits that a key approved; nothing is done outside."""
 
     async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         """Do nothing outside."""
@@ -301,15 +301,11 @@ class RevocationIgnored:
         """Never happens: ``perform`` refuses nothing."""
 
 
-class HoldEnded:
+class HoldEnded(IgnoredJob):
     """The job that follows the hold of a new key."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-
-    async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
-        """Nothing is done outside."""
-        return {}
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002
         """Tell the person, unless the key was revoked meanwhile."""
@@ -319,9 +315,6 @@ class HoldEnded:
         store.log(txn, key.person, Event.HOLD_ENDED, now_ms, key=key)
         doc = texts.hold_ended_doc(key, _keys_url(self._parts), language_of(txn, key.person))
         tell(txn, self._parts, key.person, job.id, doc, now_ms)
-
-    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
-        """Never: ``perform`` refuses nothing."""
 
 
 def _check_count(txn: Cursor, person: UserId) -> None:
