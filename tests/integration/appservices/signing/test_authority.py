@@ -128,6 +128,9 @@ class AuthoritySite(OwnSite, BlindSite, HandSite):
 
     async def agrees(self, person: UserId) -> None:
         """Somebody approves what the bot asked them last, if anything; it has not heard of it."""
+        asked = "SELECT 1 FROM runtime.approval_asked WHERE kind = 'mandate' AND person = %s"
+        if not self.rows(asked, person):
+            return
         now_ms, nonce = self.host.now_ms(), self.asked_of(person)
         view = self.run_now(lambda txn: self.host.approvals.view(txn, nonce, now_ms))
         if view.asked is not None:
@@ -499,6 +502,8 @@ async def _identified(site: AuthoritySite) -> AsyncIterator[str]:
     yield "heard"
     lines = [one for one in site.all_said(BOB).splitlines() if "on this device:" in one]
     await site.say_all(CAROL, lines[-1].rpartition(" ")[2])
+    if "passport" not in site.all_said(CAROL):
+        return  # it did not get so far
     await site.tap(CAROL, "passport")
     await site.say_all(CAROL, "Bob Brown")
     await site.agrees(CAROL)
