@@ -99,8 +99,8 @@ class GuardRules(abc.ABC, Generic[S, R]):
         """The guardians of a rule with the nonce by which each has accepted; None: not yet."""
 
     @abc.abstractmethod
-    def accept(self, scene: S, rule: R, person: UserId, nonce: str) -> None:
-        """Keep that a guardian of a rule accepts, by an approval of theirs."""
+    def accept(self, scene: S, rule: R, person: UserId, nonce: str | None) -> None:
+        """Keep that a guardian of a rule accepts, by an approval of theirs; None: does not."""
 
     @abc.abstractmethod
     def open_chat(self, scene: S, rule: R, person: UserId) -> None:
@@ -239,6 +239,9 @@ class GuardRules(abc.ABC, Generic[S, R]):
 
     def _count_if_accepted(self, scene: S, rule: R) -> None:
         """Let a rule count once all accepted: now, or later if it asks for less than before."""
+        for person in self._void(scene, rule):
+            self.accept(scene, rule, person, None)
+            self.invite(scene, rule.id, person)
         if any(nonce is None for nonce in self.accepted(scene, rule).values()):
             return
         before = self.counting(scene, rule)
@@ -249,6 +252,12 @@ class GuardRules(abc.ABC, Generic[S, R]):
         rule = self._step(scene, attrs.evolve(rule, counts_from_ms=at_ms), RuleInput.LATER)
         self._set_clock(scene, rule)
         self._tell_weaker(scene, rule, before, at_ms)
+
+    def _void(self, scene: S, rule: R) -> list[UserId]:
+        """Who accepted with a key that is revoked since."""
+        accepted = self.accepted(scene, rule)
+        void = revoked_among(scene.txn, [nonce for nonce in accepted.values() if nonce])
+        return [person for person, nonce in accepted.items() if nonce in void]
 
     def _tell_weaker(self, scene: S, rule: R, before: R, at_ms: int) -> None:
         """Tell the owner and the guardians of before; the owner can keep the old rule by a tap."""

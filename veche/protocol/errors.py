@@ -49,6 +49,12 @@ class TooLargeError(ProtocolError):
     errcode = "ORG.VECHE.TOO_LARGE"
 
 
+class TooSlowError(ProtocolError):
+    """What was begun did not arrive in its time."""
+
+    errcode = "ORG.VECHE.TOO_SLOW"
+
+
 class BadSignatureError(ProtocolError):
     """An envelope's signature does not verify."""
 

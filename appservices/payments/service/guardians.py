@@ -80,7 +80,7 @@ class _Rules(GuardRules[Scene, GuardRule]):
         pairs = zip(guardians, kept, strict=True)
         return {guardian.person: one.approved_by for guardian, one in pairs}
 
-    def accept(self, scene: Scene, rule: GuardRule, person: UserId, nonce: str) -> None:
+    def accept(self, scene: Scene, rule: GuardRule, person: UserId, nonce: str | None) -> None:
         store.accept(scene.txn, rule.id, scene.holder(person).id, nonce)
 
     def has_left(self, scene: Scene, person: UserId) -> bool:

@@ -136,8 +136,8 @@ def terms_of(txn: Cursor, rule: GuardRule) -> GuardTerms:
     return GuardTerms(guardians, rule.needed, rule.above_minor)
 
 
-def accept(txn: Cursor, rule_id: str, holder: int, nonce: str) -> None:
-    """A guardian of a rule accepts, by an approval of theirs."""
+def accept(txn: Cursor, rule_id: str, holder: int, nonce: str | None) -> None:
+    """A guardian of a rule accepts, by an approval of theirs; None: they do not."""
     txn.execute(
         "UPDATE payments.guardian SET approved_by = %s WHERE rule_id = %s AND holder = %s",
         (nonce, rule_id, holder),

@@ -91,9 +91,6 @@ def check_time(scene: Scene, session: Session, member: Member) -> None:
         NotIdentifiedError: The key was revoked by which their registrar said who they are.
     """
     _check_let(scene, session, member)
-    seen = member.identified if member.is_guest else None
-    if seen is not None and revoked_among(scene.txn, [seen.nonce]):
-        raise NotIdentifiedError
     by_hand.check(scene, session, member)
     deadlines = (session.deadline_at_ms, member.deadline_at_ms)
     is_late = any(one is not None and scene.now_ms >= one for one in deadlines)
@@ -164,6 +161,7 @@ def declined(
         NotYourTurnError: It is not theirs to act.
         MalformedError: The reason is none.
         DelegationError: They act for another by a key that was revoked since.
+        NotIdentifiedError: The key was revoked by which their registrar said who they are.
     """
     member = (turn_of if is_said_for else able)(session, party)
     _check_let(scene, session, member)
@@ -277,14 +275,16 @@ def check_delegation(session: Session, member: Member, to: UserId) -> None:
 
 
 def _check_let(scene: Scene, session: Session, member: Member) -> None:
-    if not _may_act(scene, session, member):
+    if was_seen_by_revoked(scene, member):
+        raise NotIdentifiedError
+    if not may_act(scene, session, member):
         raise DelegationError(
             "Whoever let you act has revoked the key by which they did: ask them to take that back,"
             " and to let you act once more."
         )
 
 
-def _may_act(scene: Scene, session: Session, member: Member) -> bool:
+def may_act(scene: Scene, session: Session, member: Member) -> bool:
     """Whether the key still counts by which a delegate may act; others act for themselves."""
     if not any(one.delegated_to == member.id for one in session.members):
         return True
@@ -295,6 +295,17 @@ def _may_act(scene: Scene, session: Session, member: Member) -> bool:
         return not nonce or bool(scene.approvals.authorised(scene.txn, nonce))
     except ApprovalError:
         return False
+
+
+def can_act(member: Member) -> bool:
+    """Whether it is a party's turn still."""
+    return member.party.state in CAN_ACT
+
+
+def was_seen_by_revoked(scene: Scene, member: Member) -> bool:
+    """Whether the key is revoked by which a registrar said who a guest is."""
+    seen = member.identified if member.is_guest else None
+    return seen is not None and bool(revoked_among(scene.txn, [seen.nonce]))
 
 
 def taken_back(scene: Scene, session: Session, party: str) -> Session:
@@ -311,7 +322,7 @@ def taken_back(scene: Scene, session: Session, party: str) -> Session:
     if member is None or delegate is None:
         raise DelegationError("Nobody acts for you here")
     has_begun = bool(certificates.of_party(scene.txn, session.id, delegate.id))
-    is_late = has_begun and _may_act(scene, session, delegate)
+    is_late = has_begun and may_act(scene, session, delegate)
     if delegate.party.state not in CAN_ACT or is_late:
         raise DelegationError("It is too late: they are signing, or have done so")
     certificates.forget_approved(scene.txn, session.id, delegate.id)

@@ -122,7 +122,7 @@ class _Rules(GuardRules[Scene, GuardRule]):
     def accepted(self, scene: Scene, rule: GuardRule) -> Mapping[UserId, str | None]:
         return store.accepted(scene.txn, rule.id)
 
-    def accept(self, scene: Scene, rule: GuardRule, person: UserId, nonce: str) -> None:
+    def accept(self, scene: Scene, rule: GuardRule, person: UserId, nonce: str | None) -> None:
         store.accept(scene.txn, rule.id, person, nonce)
 
     def open_chat(self, scene: Scene, rule: GuardRule, person: UserId) -> None:

@@ -11,6 +11,7 @@ from appservices.signing.service import (
     ending,
     forgetting,
     guardians,
+    revoked_keys,
     together,
 )
 from appservices.signing.service.batch_jobs import MakeRow, Sow
@@ -79,6 +80,7 @@ def handlers(parts: Parts) -> dict[str, JobHandler]:
         forgetting.DELETE: forgetting.Delete(parts),
         together.SIGNED: together.SignedTogether(parts),
         together.COMPLETE: together.CompleteTogether(parts),
+        **revoked_keys.handlers(parts),
     }
 
 

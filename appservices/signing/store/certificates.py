@@ -258,6 +258,17 @@ def of_person(txn: Cursor, person: UserId, count: int) -> list[Issued]:
     return [_issued(row) for row in txn.fetchall()]
 
 
+def unused_of(txn: Cursor, person: UserId) -> list[Issued]:
+    """The good certificates of a person that were issued here and by which nothing was signed."""
+    txn.execute(
+        f"SELECT {_CERTIFICATE} FROM signing.certificate c WHERE person = %s AND level = %s"  # noqa: S608 -- a constant
+        " AND revoked_at_ms IS NULL AND NOT EXISTS (SELECT 1 FROM signing.signature s"
+        " WHERE s.session_id = c.session_id AND s.certificate = c.serial)",
+        (person, Level.ADVANCED.value),
+    )
+    return [_issued(row) for row in txn.fetchall()]
+
+
 def asked_since(txn: Cursor, person: UserId, since_ms: int) -> int:
     """How many approvals of a person since a moment gave certificates, or are to."""
     txn.execute(

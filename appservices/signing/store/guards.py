@@ -112,8 +112,8 @@ def accepted(txn: Cursor, rule_id: str) -> dict[UserId, str | None]:
     return {UserId(person): nonce for person, nonce in txn.fetchall()}
 
 
-def accept(txn: Cursor, rule_id: str, person: UserId, nonce: str) -> None:
-    """A guardian of a rule accepts, by an approval of theirs."""
+def accept(txn: Cursor, rule_id: str, person: UserId, nonce: str | None) -> None:
+    """A guardian of a rule accepts, by an approval of theirs; None: they do not."""
     txn.execute(
         "UPDATE signing.guardian SET approved_by = %s WHERE rule_id = %s AND person = %s",
         (nonce, rule_id, person),

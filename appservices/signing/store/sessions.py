@@ -179,6 +179,18 @@ def waiting_for(txn: Cursor, person: UserId, count: int) -> list[Ulid]:
     return [Ulid(row[0]) for row in txn.fetchall()]
 
 
+def relying_on(txn: Cursor, person: UserId) -> list[Ulid]:
+    """The open sessions in which somebody is a party, or says who signs in person."""
+    txn.execute(
+        "SELECT id FROM signing.session s WHERE state = 'open' AND (EXISTS"
+        " (SELECT 1 FROM signing.party p WHERE p.session_id = s.id AND p.person = %s) OR EXISTS"
+        " (SELECT 1 FROM signing.meeting m WHERE m.session_id = s.id AND m.registrar = %s))"
+        " ORDER BY id",
+        (person, person),
+    )
+    return [Ulid(row[0]) for row in txn.fetchall()]
+
+
 def forgettable(
     txn: Cursor,
     mode: Mode,

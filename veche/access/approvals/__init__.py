@@ -28,7 +28,7 @@ from veche.access.approvals.core import (
     to_sign,
     words_of,
 )
-from veche.access.approvals.enrolling import RevocationIgnored, revocation_kind
+from veche.access.approvals.enrolling import IgnoredJob, revocation_kind
 from veche.access.approvals.errors import ApprovalError, NotApprovedError
 from veche.access.approvals.identities import IdentityState, Offer
 from veche.access.approvals.limits import LimitView
@@ -66,6 +66,7 @@ __all__ = [
     "Event",
     "Evidence",
     "IdentityState",
+    "IgnoredJob",
     "Key",
     "KeyKind",
     "LimitView",
@@ -74,7 +75,6 @@ __all__ = [
     "Offer",
     "Outcome",
     "Parts",
-    "RevocationIgnored",
     "Rules",
     "Taken",
     "Verdict",

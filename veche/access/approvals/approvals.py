@@ -245,7 +245,7 @@ class Approvals:
         Args:
             bots: Of the host. Those whose service has a handler for revoked keys take its own.
         """
-        ignored = enrolling.RevocationIgnored()
+        ignored = enrolling.IgnoredJob()
         return {
             enrolling.HOLD: enrolling.HoldEnded(self.parts),
             **{enrolling.revocation_kind(bot): ignored for bot in bots},

@@ -286,15 +286,15 @@ def revocation_kind(bot: UserId) -> str:
     return f"{REVOKED} {bot}"
 
 
-class RevocationIgnored(JobHandler):
-    """The job of a bot for which nothing waits that a key approved."""
+class IgnoredJob(JobHandler):
+    """The job of a bot for which nothing waits that a key approved; nothing is done outside."""
 
     async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         """Do nothing outside."""
         return {}
 
 
-class HoldEnded(RevocationIgnored):
+class HoldEnded(IgnoredJob):
     """The job that follows the hold of a new key."""
 
     def __init__(self, parts: Parts) -> None:

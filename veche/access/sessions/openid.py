@@ -13,6 +13,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlencode
 
+import attrs
 from pydantic import Field
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
@@ -71,23 +72,16 @@ class OpenIdChecker(Protocol):
         """
 
 
+@attrs.define(slots=False, eq=False)
 class Homeservers:
     """Asks our own homeserver where the operator says it is, others where they say they are."""
 
-    def __init__(
-        self,
-        reactor: IReactorTime,
-        client: MatrixClient,
-        server_name: str,
-        outbound: Outbound,
-        discovery: Discovery,
-    ) -> None:
-        self._reactor = reactor
-        self._client = client
-        self._server_name = server_name
-        self._outbound = outbound
-        self._discovery = discovery
-        self._asking = 0
+    _reactor: IReactorTime
+    _client: MatrixClient
+    _server_name: str
+    _outbound: Outbound
+    _discovery: Discovery
+    _asking: int = attrs.field(init=False, default=0)
 
     async def person_of(self, token: OpenIdToken) -> UserId:
         """The person, as ``OpenIdChecker`` says."""

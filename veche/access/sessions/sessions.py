@@ -71,34 +71,22 @@ class SignedIn:
     session: Session
 
 
+@attrs.define(slots=False, eq=False)
 class Sessions:
-    """The sessions of all persons; they are rows, so that every process knows them."""
+    """The sessions of all persons; they are rows, so that every process knows them.
 
-    def __init__(
-        self,
-        database: Database,
-        reactor: IReactorTime,
-        act_log: ActLog,
-        links: PageLinks | None,
-        people: People,
-        *,
-        key: bytes,
-        openid: OpenIdChecker | None = None,
-    ) -> None:
-        """Make it; without ``links`` nobody signs in, without ``openid`` its tokens are refused.
+    Without ``links`` nobody signs in, without ``openid`` its tokens are refused. ``people`` asks
+    for the keys of persons, since sessions end with their identity. ``key`` is 32 secret bytes from
+    outside the database, for the digests of addresses.
+    """
 
-        ``people`` asks for the keys of persons, since sessions end with their identity. ``key`` is
-        32 secret bytes from outside the database, for the digests of addresses.
-        """
-        self._database = database
-        self._reactor = reactor
-        self._act_log = act_log
-        self._links = links
-        self._people = people
-        self._key = key
-        self._openid = openid
-
-    # Who asks
+    _database: Database
+    _reactor: IReactorTime
+    _act_log: ActLog
+    _links: PageLinks | None
+    _people: People
+    _key: bytes = attrs.field(kw_only=True)
+    _openid: OpenIdChecker | None = attrs.field(kw_only=True, default=None)
 
     async def authenticate(self, token: str, now_ms: int) -> Session:
         """The session of a bearer token; its use is noted.

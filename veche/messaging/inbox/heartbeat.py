@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 from twisted.internet.defer import CancelledError
 
 from veche.messaging.inbox import store
@@ -70,23 +71,16 @@ class PushWatch:
             _lag_s.observe(max(0, now_ms - at_ms) / 1000)
 
 
+@attrs.define(slots=False, eq=False)
 class Heartbeat:
     """The loop of one process that looks whether pushes come."""
 
-    def __init__(
-        self,
-        database: Database,
-        reactor: IReactorTime,
-        tasks: Tasks,
-        client: MatrixClient,
-        pushes: PushWatch,
-    ) -> None:
-        self._database = database
-        self._reactor = reactor
-        self._tasks = tasks
-        self._client = client
-        self._pushes = pushes
-        self._began_at_ms = self._now_ms()
+    _database: Database
+    _reactor: IReactorTime
+    _tasks: Tasks
+    _client: MatrixClient
+    _pushes: PushWatch
+    _began_at_ms: int = attrs.Factory(lambda self: self._now_ms(), takes_self=True)
 
     def start(self) -> None:
         """Begin; ends with the tasks."""

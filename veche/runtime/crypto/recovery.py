@@ -90,26 +90,18 @@ class CryptoPorts(Protocol):
         """Tell the person; may be called again for the same event."""
 
 
+@attrs.define(slots=False, eq=False)
 class Recovery:
     """Rounds over the messages of one bot that wait; run by its writer."""
 
-    def __init__(
-        self,
-        writer: Writer,
-        database: Database,
-        directory: People,
-        sealer: Sealer,
-        ports: CryptoPorts,
-        fingerprint: str,
-    ) -> None:
-        self._writer = writer
-        self._sealer = sealer
-        self._database = database
-        self._directory = directory
-        self._ports = ports
-        self._fingerprint = fingerprint
-        self._wedged: set[tuple[str, str]] = set()
-        self._wiped_at_ms = 0
+    _writer: Writer
+    _database: Database
+    _directory: People
+    _sealer: Sealer
+    _ports: CryptoPorts
+    _fingerprint: str
+    _wedged: set[tuple[str, str]] = attrs.field(init=False, factory=set)
+    _wiped_at_ms: int = attrs.field(init=False, default=0)
 
     def note_wedged(self, devices: Iterable[tuple[str, str]]) -> None:
         """Devices (user id, Curve25519) whose Olm messages no session opens."""

@@ -10,6 +10,7 @@ Source: RFC 9112 (HTTP/1.1), §6.3 for the length of a request.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.protocol import Factory, Protocol
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
     from veche.runtime.matrix.transactions import Transactions
     from veche.runtime.web import BoundedSite
 
+logger = logging.getLogger(__name__)
+
 HEAD_BYTES_MAX: Final = 16 * 1024
 _HEAD_END: Final = b"\r\n\r\n"
 _REASONS: Final = {
     200: b"OK",
     400: b"Bad Request",
     404: b"Not Found",
+    408: b"Request Timeout",
     500: b"Internal Server Error",
     503: b"Service Unavailable",
 }
@@ -196,6 +200,11 @@ class _Push(Protocol, TimeoutMixin):
         """Nothing came for long."""
         if self._is_answering:
             self.setTimeout(IDLE_S_MAX)  # type: ignore[no-untyped-call]  # Twisted: not annotated
+            return
+        if self._end:
+            logger.warning("only %d of %d bytes came of a push", len(self._data), self._end)
+            self._is_ending = True
+            self._answer(408, b'{"errcode": "M_UNKNOWN", "error": "This did not arrive in time"}')
             return
         link: Any = self.transport
         link.abortConnection()

@@ -185,23 +185,16 @@ async def join(
         raise
 
 
+@attrs.define(slots=False, eq=False)
 class Rooms:
     """Makes rooms and goes into them, reads their state and keeps it."""
 
-    def __init__(
-        self,
-        client: MatrixClient,
-        database: Database,
-        reactor: IReactorTime,
-        hooks: RoomHooks,
-        is_ours: Callable[[str], bool],
-    ) -> None:
-        self._client = client
-        self._database = database
-        self._reactor = reactor
-        self._hooks = hooks
-        self._is_ours = is_ours
-        self._looking: dict[RoomId, list[Deferred[bool]]] = {}
+    _client: MatrixClient
+    _database: Database
+    _reactor: IReactorTime
+    _hooks: RoomHooks
+    _is_ours: Callable[[str], bool]
+    _looking: dict[RoomId, list[Deferred[bool]]] = attrs.field(init=False, factory=dict)
 
     async def create(
         self, bot: UserId, device: DeviceId, plan: RoomPlan, unique: EffectId

@@ -1,10 +1,10 @@
 """HTTP: the sites we serve, and the clients by which we ask others."""
 
+from veche.runtime.web.error_answers import PATH_CHARACTERS_MAX, shown_path
 from veche.runtime.web.health import HealthRoutes
 from veche.runtime.web.server import (
     ARRIVAL_S_MAX,
     IDLE_S_MAX,
-    PATH_CHARACTERS_MAX,
     BoundedRequest,
     BoundedSite,
     header,
@@ -15,7 +15,6 @@ from veche.runtime.web.server import (
     new_site,
     observe_answer,
     quiet,
-    shown_path,
 )
 
 __all__ = [

@@ -8,9 +8,26 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+class Channel(HTTPChannel):
+    """A connection to a site: what is begun on it has to arrive."""
+
+    def resetTimeout(self) -> None:
+        """Go on waiting for a request that is coming; its first line has to come at once."""
+        if self.requests:
+            super().resetTimeout()  # type: ignore[no-untyped-call]  # Twisted: not annotated
+
+    def timeoutConnection(self) -> None:
+        """Nothing came for long."""
+        if self.requests:
+            self.requests[-1].too_slow()
+        else:
+            super().timeoutConnection()  # type: ignore[no-untyped-call]  # Twisted: not annotated
 
 
 def cancellable(connecting: Deferred[Any]) -> Deferred[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 import traceback
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -19,13 +20,20 @@ from veche.protocol.errors import (
     RefusedError,
     SignInError,
     TooLargeError,
+    TooSlowError,
     UnavailableError,
     VecheError,
 )
 
+PATH_CHARACTERS_MAX: Final = 200
+"""How much of a path is logged."""
+
+_PARTS_SHOWN: Final = 4
+_UNPRINTABLE: Final = re.compile(r"[^\x21-\x7e]")
 _MAY_WAIT: Final = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _STATUS: Final = (
     (TooLargeError, 413),
+    (TooSlowError, 408),
     (ProtocolError, 400),
     (ForbiddenError, 403),
     (SignInError, 401),
@@ -52,6 +60,18 @@ def told_of(error: VecheError) -> tuple[int, list[tuple[bytes, bytes]], dict[str
         body["retry_after_ms"] = error.retry_after_ms
         headers.append((b"retry-after", str(-(-error.retry_after_ms // 1000)).encode()))
     return status, headers, body
+
+
+def shown_path(path: bytes) -> str:
+    """A path as it is logged: printable, short, without the query, which may hold secrets."""
+    text = path.partition(b"?")[0].decode("ascii", errors="replace")
+    return _UNPRINTABLE.sub("?", text)[:PATH_CHARACTERS_MAX]
+
+
+def begin_of(path: bytes) -> str:
+    """The feature that a path is for, without what stands behind it: that may be a secret."""
+    parts = shown_path(path).split("/")
+    return "/".join(parts if len(parts) <= _PARTS_SHOWN else [*parts[:_PARTS_SHOWN], "..."])
 
 
 def is_text(path: bytes) -> bool:

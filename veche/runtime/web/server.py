@@ -20,7 +20,7 @@ from twisted.web.http import RESPONSES
 from twisted.web.server import Request, Site
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from veche.protocol.errors import NotFoundError, TooLargeError, VecheError
+from veche.protocol.errors import NotFoundError, TooLargeError, TooSlowError, VecheError
 from veche.protocol.json_reader import read_json
 from veche.protocol.wire import Wire, parse
 from veche.runtime import metrics
@@ -34,7 +34,8 @@ from veche.runtime.web.bodies import (
     SMALL_TOTAL_BYTES_MAX,
     Holding,
 )
-from veche.runtime.web.error_answers import forget, is_text, told_of
+from veche.runtime.web.connecting import Channel
+from veche.runtime.web.error_answers import begin_of, forget, is_text, shown_path, told_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -58,14 +59,9 @@ REFUSED_IDLE_S_MAX: Final = 3
 """... once its request was refused, while the rest of the body is thrown away."""
 ARRIVAL_S_MAX: Final = 120
 """How long a request may take to arrive, however steadily it drips."""
-PATH_CHARACTERS_MAX: Final = 200
-"""How much of a path is logged."""
-
-_PARTS_SHOWN: Final = 4
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _OF_REFUSALS: Final = ((b"content-type", b"application/json"), (b"connection", b"close"))
 _REQUEST_ID: Final = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
-_UNPRINTABLE: Final = re.compile(r"[^\x21-\x7e]")
 
 _duration_s = metrics.histogram(
     "veche_http_request_seconds", "From the end of a request to the end of its answer.", ["status"]
@@ -145,18 +141,6 @@ def _answer_veche_error(request: IRequest, error: VecheError) -> bytes:
     return json_answer(request, status, body)
 
 
-def shown_path(path: bytes) -> str:
-    """A path as it is logged: printable, short, without the query, which may hold secrets."""
-    text = path.partition(b"?")[0].decode("ascii", errors="replace")
-    return _UNPRINTABLE.sub("?", text)[:PATH_CHARACTERS_MAX]
-
-
-def begin_of(path: bytes) -> str:
-    """The feature that a path is for, without what stands behind it: that may be a secret."""
-    parts = shown_path(path).split("/")
-    return "/".join(parts if len(parts) <= _PARTS_SHOWN else [*parts[:_PARTS_SHOWN], "..."])
-
-
 def observe_answer(status: int, taken_s: float) -> None:
     """Count an answer that no site wrote."""
     _duration_of(str(status)).observe(taken_s)
@@ -198,7 +182,8 @@ class BoundedRequest(Request):
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]  # Twisted: not annotated
         self.site: BoundedSite = self.channel.site  # type: ignore[attr-defined]  # Twisted: set by Site
         self._bytes_max = self.site.body_bytes_max
-        self._alarm = self.site.clock.callLater(ARRIVAL_S_MAX, self._too_slow)
+        self._alarm = self.site.clock.callLater(ARRIVAL_S_MAX, self.too_slow)
+        self.channel.setTimeout(IDLE_S_MAX)
 
     def gotLength(self, length: int | None) -> None:
         """Refuse a body that is too large, or that its sender may not send, before it arrives."""
@@ -368,9 +353,13 @@ class BoundedRequest(Request):
             held[0].give_back(*held[1:])
         self.site.ended(self)
 
-    def _too_slow(self) -> None:
-        self._refused = True
-        self.channel.forceAbortClient()
+    def too_slow(self) -> None:
+        """It does not arrive: say so once, where anything was asked, and end the connection."""
+        if self._refused or self._is_asking or not getattr(self.channel, "_path", b""):
+            self._refused = True
+            self.channel.forceAbortClient()
+        else:
+            self._refuse(TooSlowError("This did not arrive in time."), DRAINED_BYTES_MAX + 1)
 
     def _end_alarm(self) -> None:
         if self._alarm.active():
@@ -410,6 +399,7 @@ class BoundedSite(Site):
             reactor=reactor,
             timeout=IDLE_S_MAX,
         )
+        self.protocol: Any = Channel
         self.body_bytes_max = body_bytes_max
         self.headers = tuple(headers)
         self.clock = reactor
@@ -490,10 +480,6 @@ def new_site(
         large_bodies: Routes with larger bodies, beside those that ``root`` names itself.
         address_of: Who asks, for the bounds of what is held; None: whoever connects.
     """
-    who = address_of or _host_of
+    who = address_of or (lambda one: getattr(one.getClientAddress(), "host", None) or "")
     large = (*large_bodies, *getattr(root, "large_bodies", ()))
     return BoundedSite(root, reactor, body_bytes_max, headers, large, who)
-
-
-def _host_of(request: IRequest) -> str:
-    return getattr(request.getClientAddress(), "host", None) or ""

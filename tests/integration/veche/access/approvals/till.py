@@ -15,9 +15,9 @@ from tests.support.page_rows import read_page_answers
 from tests.support.said import opened
 from veche.access.approvals import (
     Approvals,
+    IgnoredJob,
     Key,
     KeyKind,
-    RevocationIgnored,
     Rules,
     Taken,
     enrolling,
@@ -306,7 +306,7 @@ class ApprovalCase(SessionCase):
     async def jobs(self) -> list[str]:
         """Do the jobs that are due; their kinds."""
         own = {**self.sessions.job_handlers(), **self.approvals.job_handlers()}
-        handlers: defaultdict[str, JobHandler] = defaultdict(RevocationIgnored, own)
+        handlers: defaultdict[str, JobHandler] = defaultdict(IgnoredJob, own)
         rows = self.sql(
             "DELETE FROM runtime.errand WHERE due_at_ms <= %s"
             " RETURNING errand_id, kind, payload, due_at_ms",

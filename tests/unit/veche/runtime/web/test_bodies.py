@@ -93,7 +93,7 @@ def test_whoever_may_not_send_a_large_body_is_told_before_it_comes() -> None:
 def test_what_is_still_sent_is_thrown_away_and_nothing_of_it_is_kept() -> None:
     upload = refused_upload()
     upload.send(DECLARED)
-    content = upload.channel._channel.requests[0].content
+    content = upload.channel.requests[0].content
     for _ in range(LARGEST >> 20):
         assert not upload.transport.disconnecting
         upload.send(bytes(1 << 20))
@@ -155,7 +155,7 @@ def test_a_body_that_came_at_once_waits_until_it_is_known_who_sends(is_good: boo
 def test_a_client_that_leaves_while_it_is_asked_who_sends_leaves_nothing() -> None:
     upload = Upload(is_waiting=True)
     upload.send(DECLARED + b"half")
-    content = upload.channel._channel.requests[0].content
+    content = upload.channel.requests[0].content
 
     upload.leave()
 

@@ -276,11 +276,23 @@ def test_a_request_that_drips_for_ever_is_cut_off(begun: bytes, more: bytes) -> 
     for _ in range(ARRIVAL_S_MAX - 1):
         connection.clock.advance(1)
         connection.send(more)
-    assert not connection.transport.disconnected
+    assert not connection.transport.disconnecting
 
     connection.clock.advance(1)
 
-    assert connection.transport.disconnected
+    assert connection.transport.value().startswith(b"HTTP/1.1 408 ")
+    assert connection.transport.disconnecting
+
+
+def test_a_request_late_on_a_kept_connection_has_all_its_time() -> None:
+    connection = Connection()
+    connection.send(b"GET /none HTTP/1.1\r\n\r\n")
+    connection.clock.advance(IDLE_S_MAX - 1)
+    connection.send(HEAD + b"content-length: 11\r\n\r\n")
+    connection.clock.advance(IDLE_S_MAX - 1)
+    connection.send(b'{"count":1}')
+
+    assert connection.transport.value().count(b"HTTP/1.1 200 ") == 1
 
 
 def test_an_answer_may_take_longer_than_a_request() -> None:
