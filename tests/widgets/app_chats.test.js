@@ -83,12 +83,12 @@ async function missesMuch(ann, ben, room) {
     await ann.page.getByText("Not sent.").waitFor();
     await ben.page.evaluate(async (id) => {
         const { client } = /** @type {any} */ (window).app;
-        for (let n = 0; n < 45; n += 1)
+        for (let n = 0; n < 35; n += 1)
             await client.sendMessage(id, { msgtype: "m.text", body: `meanwhile ${n}` });
     }, room);
     await context.unroute(`${ann.homeserver}/**`);
     await message(ben.page, "written in a gap").waitFor();
-    await message(ann.page, "meanwhile 44").waitFor();
+    await message(ann.page, "meanwhile 34").waitFor();
     await message(ann.page, "written in a gap").waitFor();
 }
 
