@@ -32,6 +32,7 @@ def banks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bank, Bank
             yield both
 
 
+@pytest.mark.long
 def test_alice_pays_bob_of_another_institution(
     banks: tuple[Bank, Bank], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

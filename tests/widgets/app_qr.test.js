@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { APP, glance, test, until } from "./harness.js";
 import { USUAL, chatOfTwo, newAccount } from "./app_account.js";
 import { HEIGHT, WIDTH, film, filmOf } from "./camera.js";
+import { choose, message, write } from "./pages/chat.js";
 import { DoorPage } from "./pages/door.js";
 import { after } from "./registry.js";
 
@@ -54,7 +55,45 @@ const isVerified = (page, person) =>
         return (await crypto.getUserVerificationStatus(id)).isCrossSigningVerified();
     }, person);
 
-test("two people verify each other by a code that one's camera sees on the other's screen", async ({
+/** As a homeserver can, that has the passphrase. @param {Page} page of `newAccount` */
+function replaceIdentity(page) {
+    return page.evaluate(async () => {
+        const { client } = /** @type {any} */ (window).opened;
+        const identifier = { type: "m.id.user", user: client.getUserId() };
+        const password = "a passphrase of mine";
+        await client.getCrypto().bootstrapCrossSigning({
+            setupNewCrossSigning: true,
+            authUploadDeviceSigningKeys: (/** @type {any} */ make) =>
+                make(null).catch((/** @type {any} */ { data: { session } }) =>
+                    make({ type: "m.login.password", identifier, password, session }),
+                ),
+        });
+    });
+}
+
+/**
+ * Neither a message nor a reaction nor an edit goes to somebody whose keys have changed, and what
+ * was typed stays.
+ * @param {Page} page of a chat in which "Hello" was said
+ */
+async function sendsNothing(page) {
+    const typed = page.locator("app-composer textarea");
+    await page.locator(".replaced", { hasText: "have changed" }).waitFor();
+    await write(page, "for Ben alone");
+    await page.getByText("Nothing was sent: somebody's keys have changed.").waitFor();
+    assert.equal(await typed.inputValue(), "for Ben alone");
+    assert.equal(await page.locator("app-message", { hasText: "for Ben alone" }).count(), 0);
+    await choose(page, "Hello", "👍");
+    await page.getByText("That did not work.").waitFor();
+    await choose(page, "Hello", "Edit");
+    await write(page, "for Ben, in an edit");
+    await page.waitForFunction(() =>
+        document.querySelector("textarea")?.value.endsWith("edit\nfor Ben alone"),
+    );
+    await typed.fill("for Ben alone");
+}
+
+test("two people verify each other by a code that a camera sees, and a replaced identity stops what is sent until it is accepted", async ({
     open,
     expect,
 }) => {
@@ -89,6 +128,19 @@ test("two people verify each other by a code that one's camera sees on the other
     await ben.locator("app-message").first().waitFor();
     await glance(ben, "app-asked");
     await until(() => isVerified(ben, annId), "the one who scanned has heard of it, too");
+
+    await ann.unroute("**/keys/query");
+    expect(/ReplacedError/); // the SDK notes what it did not send
+    await write(ann, "Hello");
+    await message(ben, "Hello").waitFor();
+    await replaceIdentity(ben);
+    await sendsNothing(ann);
+    await ann.getByRole("button", { name: "Accept the new keys" }).click();
+    await ann.locator(".replaced", { hasText: "have changed" }).waitFor({ state: "detached" });
+    await ann.locator("app-composer textarea").press("Enter");
+    await message(ben, "for Ben alone").waitFor();
+    assert.equal(await ben.locator(".reaction").count(), 0);
+    assert.equal(await ben.getByText("in an edit").count(), 0);
 });
 
 // long

@@ -69,6 +69,7 @@ test("somebody signs in at their own server, makes a recovery key, and comes bac
     await second.getByText(`@flora:${new URL(address).host}`).waitFor();
 });
 
+// long
 test("in a town whose accounts are all at a provider, one signs in there, and is back where one was", async ({
     open,
     expect,

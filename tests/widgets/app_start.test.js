@@ -5,7 +5,6 @@ import { picture } from "./looks.js";
 import { USUAL, backedUp } from "./app_account.js";
 import { DoorPage } from "./pages/door.js";
 
-const IS_LONG = process.env.VECHE_LONG === "1";
 const TAG = Date.now().toString(36);
 const PHONE = { viewport: { width: 390, height: 844 } };
 const TAPS_TO_ANSWER_MAX = 12;
@@ -96,6 +95,7 @@ test("a stranger with the printed address alone gets an encrypted answer of an o
     await readElsewhere((await open(PHONE)).page, newer.join(" "));
 });
 
+// long
 test("the key of the device needs no code, its page leads back, and it pays", async ({
     open,
     expect,
@@ -119,11 +119,10 @@ test("the key of the device needs no code, its page leads back, and it pays", as
     await new DoorPage(keys).leave();
 
     await pays(context, page);
-    await paysInvoice(context, page, `@bert${TAG}:lindenau.localhost`);
-    if (IS_LONG) await twoTabs(context, page);
+    await twoTabs(context, page);
 });
 
-test("an account that no app has protected gets its recovery key first, and pays without having made a key", async ({
+test("an account that no app has protected gets its recovery key first, and pays without having made a key, and with it", async ({
     open,
     expect,
 }) => {
@@ -155,9 +154,11 @@ test("an account that no app has protected gets its recovery key first, and pays
     await approve.getByRole("link", { name: "Go on approving" }).click();
     await approve.getByRole("button", { name: "Pay 1.50 EUR" }).click();
     await page.getByText("paid", { exact: true }).waitFor();
+    await pays(context, page); // now with it, in few taps
 
     await door.visit("#/chats"); // what the bank invites to has begun by itself
     await page.locator(".chat-row", { hasText: "Bank of Lindenau" }).getByText("Paid").waitFor();
+    await paysInvoice(context, page, `@carl${TAG}:lindenau.localhost`);
 });
 
 // long

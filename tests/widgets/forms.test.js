@@ -60,6 +60,7 @@ test("every kind of question is answered as the service reads it", (stage) =>
     sendsEveryKind(stage, "en"));
 test("every kind of question is answered as the service reads it, in German", (stage) =>
     sendsEveryKind(stage, "de"));
+// long
 test("every kind of question is answered as the service reads it, in Russian", (stage) =>
     sendsEveryKind(stage, "ru"));
 

@@ -69,16 +69,6 @@ test("a key of the browser is made with a code from the chat, and approves", asy
     assert.equal(await page.getByRole("button", { name: "Approve with my key" }).count(), 0);
 });
 
-test("a browser that asks the person about storage, and is not answered, makes a key all the same", async ({
-    open,
-}) => {
-    const { page, keys } = await atKeys(open, "hanno");
-    await page.evaluate(() => {
-        navigator.storage.persist = () => new Promise(() => {}); // as in Firefox
-    });
-    await makeKey(keys, "hanno");
-});
-
 test("a passkey is made and approves, and what is done stays done in another tab", async ({
     open,
 }) => {
@@ -191,10 +181,15 @@ test("one sees where one is signed in, and signs out there and everywhere", asyn
     await one.page.getByText("Your session is over").waitFor();
 });
 
-test("whoever has no key comes back to what they wanted to approve", async ({ open }) => {
+test("whoever has no key comes back to what they wanted to approve, also if the browser asks about storage, and is not answered", async ({
+    open,
+}) => {
     const back = `/approve#${"a".repeat(32)}`;
     const { keys, page } = await atKeys(open, "nora", {
         fragment: `#return=${encodeURIComponent(back)}`,
+    });
+    await page.evaluate(() => {
+        navigator.storage.persist = () => new Promise(() => {}); // as in Firefox
     });
     await makeKey(keys, "nora");
     const link = page.getByRole("link", { name: "Go on approving" });

@@ -14,6 +14,7 @@ async function atEscrows(opened, person) {
     return new EscrowsPage(opened.page);
 }
 
+// long
 test("a deal is proposed, joined, paid in and decided by two of three, all on the page", async ({
     open,
     expect,

@@ -92,6 +92,7 @@ class _Browser(SigningSite):
             *(("Bob Brown", ""), ("Bob Brown", "c7")),
         ]
 
+    @pytest.mark.long
     async def test_two_sign_a_text_a_picture_and_a_file_that_no_page_shows(self) -> None:
         text = any_file("Alice pays Bob 700 EUR\u202e.\n".encode() * 90, "lease.txt")
         tall = any_file(picture(200, 2000), "plan.png")

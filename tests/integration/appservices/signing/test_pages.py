@@ -63,6 +63,7 @@ class PageTests(SigningSite):
             {"authorization": f"Bearer {TOWN_KEY}"},
             {"authorization": f"Bearer {SessionLevel.VERIFIED.label}"},
         ):
+            self._serve()  # each asks as if for the first time: nobody waits for their turn
             known = {"session": session.id, "organisation": "town"}
             found, _ = await self.away(broken, API, self.url, who, known)
             logged = self.flushLoggedErrors()  # type: ignore[no-untyped-call]  # trial's

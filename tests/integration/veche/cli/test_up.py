@@ -153,8 +153,8 @@ def _new(state: Path, output: Path, *, port: int | None = None, options: Sequenc
     return Run(state, port, pages_port, Child(command, ROOT, output))
 
 
-def test_everything_is_there_and_the_second_start_finds_it_as_it_was(
-    first: First, run: Run
+def test_a_second_start_finds_everything_refuses_others_and_a_signal_stops_it_in_time(
+    first: First, run: Run, tmp_path: Path
 ) -> None:
     assert re.search(r"Ready after \d+\.\d s\.", first.said)
     for step in ("PostgreSQL", "homeserver", "tables", "people", "services"):
@@ -168,13 +168,25 @@ def test_everything_is_there_and_the_second_start_finds_it_as_it_was(
     assert _log_ins(run.child.log()) == _log_ins(first.said)
     assert _whoami(run, first.alice["access_token"]) == demo.ALICE.user_id
 
+    _refuses_another_in_its_state_or_at_its_port(run, tmp_path)
+    _stops_in_time(run, signal.SIGTERM)
 
-@pytest.mark.parametrize(
-    "number",
-    [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.long) for one in OTHER_SIGNALS)],
-)
-def test_a_signal_stops_everything_in_time(run: Run, number: signal.Signals) -> None:
-    run.start()
+
+def _refuses_another_in_its_state_or_at_its_port(run: Run, folder: Path) -> None:
+    """Before anything of the other one starts."""
+    same = _new(run.state, folder / "same")
+    state = folder / "other"
+    beside = _new(state, folder / "beside", port=run.port)
+
+    assert f"runs already in {run.state}, as process {run.child.pid}" in same.failure()
+    said = beside.failure()
+    assert f"port {run.port} is in use by process {run.process('synapse')}" in said
+    assert "--port" in said
+    assert not (state / "postgres").exists()
+    assert is_healthy(run.port)
+
+
+def _stops_in_time(run: Run, number: signal.Signals) -> None:
     started_s = time.monotonic()
     run.signal(number)
     run.end()
@@ -182,6 +194,14 @@ def test_a_signal_stops_everything_in_time(run: Run, number: signal.Signals) -> 
     assert time.monotonic() - started_s < STOP_S_MAX
     assert run.child.exit_code == 0
     assert run.processes() == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", OTHER_SIGNALS)
+def test_each_signal_stops_everything_in_time(run: Run, number: signal.Signals) -> None:
+    run.start()
+
+    _stops_in_time(run, number)
 
 
 def test_nothing_outlives_a_kill_and_the_next_start_goes_on(run: Run) -> None:
@@ -211,7 +231,7 @@ def test_a_kill_during_the_first_start_does_no_harm(fresh: Run, after_s: float) 
     assert run.log_in("carol")["user_id"] == demo.CAROL.user_id
 
 
-def test_services_that_die_are_started_again_and_the_death_of_synapse_ends_everything(
+def test_services_that_die_are_started_again_and_the_death_of_what_carries_them_ends_everything(
     run: Run,
 ) -> None:
     run.start()
@@ -223,41 +243,21 @@ def test_services_that_die_are_started_again_and_the_death_of_synapse_ends_every
     wait_until(lambda: is_healthy(port, "/ready"), WAIT_S, "not started again")
     assert run.process("run all") != before
 
-    # Of Synapse it shows the last lines.
+    # Of what has ended it shows the last lines; the next start goes on.
+    pid = int((run.state / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+    run.end()
+    assert run.child.exit_code == 1
+    assert "veche up: PostgreSQL ended. The last lines of" in run.child.log()
+    assert "database system is ready to accept connections" in run.child.log()
+    run.start()
+
     os.kill(run.process("synapse.app.homeserver"), signal.SIGKILL)
     run.end()
     assert run.child.exit_code == 1
     assert "veche up: Synapse ended with signal SIGKILL. The last lines of" in run.child.log()
     assert "INFO" in run.child.log()
     assert run.processes() == {}
-
-
-def test_the_death_of_postgresql_ends_everything_and_shows_its_last_lines(run: Run) -> None:
-    run.start()
-    pid = int((run.state / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
-    os.kill(pid, signal.SIGKILL)
-    run.end()
-
-    assert run.child.exit_code == 1
-    assert "veche up: PostgreSQL ended. The last lines of" in run.child.log()
-    assert "database system is ready to accept connections" in run.child.log()
-    run.start()
-
-
-def test_a_second_one_in_the_same_state_or_at_its_port_is_refused_before_anything_starts(
-    run: Run, tmp_path: Path
-) -> None:
-    run.start()
-    same = _new(run.state, tmp_path / "same")
-    state = tmp_path / "other"
-    beside = _new(state, tmp_path / "beside", port=run.port)
-
-    assert f"runs already in {run.state}, as process {run.child.pid}" in same.failure()
-    said = beside.failure()
-    assert f"port {run.port} is in use by process {run.process('synapse')}" in said
-    assert "--port" in said
-    assert not (state / "postgres").exists()
-    assert is_healthy(run.port)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

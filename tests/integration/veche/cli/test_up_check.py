@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.support.long import many
 from tests.support.processes import ROOT, free_ports
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.postgres,
     pytest.mark.synapse,
     pytest.mark.skipif(
@@ -44,7 +44,7 @@ def check(state: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_office_answers_on_the_first_start_and_on_the_next(tmp_path: Path) -> None:
-    for _ in range(many(ordinary=1, long=2)):
+    for _ in range(2):
         ended = check(tmp_path / "state")
 
         assert ended.returncode == 0, ended.stdout + ended.stderr
