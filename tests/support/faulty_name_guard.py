@@ -9,4 +9,5 @@ class FaultyNameGuard(OfficialAccounts):
     """It can judge no name."""
 
     def _look_at(self, name: str, account: str, where: str, room_id: str = "") -> None:
+        del name, account, where, room_id
         raise RuntimeError("a bug")

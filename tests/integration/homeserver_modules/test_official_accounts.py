@@ -189,9 +189,7 @@ def test_names_of_open_and_unencrypted_rooms_are_refused(anna: Client, room: str
     assert anna.put_state(room, "m.room.name", {"name": "Chess"}).status == 200
 
 
-def test_the_name_of_a_private_room_is_looked_at_when_it_opens(
-    anna: Client, boris: Client
-) -> None:
+def test_the_name_of_a_private_room_is_looked_at_when_it_opens(anna: Client, boris: Client) -> None:
     room = anna.room(name=LOOKS_SAME, initial_state=[ENCRYPTION])
     assert anna.put_state(room, "m.room.name", {"name": "Vital Records Office"}).status == 200
 
