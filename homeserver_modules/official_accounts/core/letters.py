@@ -28,12 +28,14 @@ _IGNORED: Final = re.compile(
 """What no font draws (Unicode's Default_Ignorable_Code_Point)."""
 _BADGES: Final = re.compile(
     "[\u2190-\u21ff\u2300-\u23ff\u2580-\u27bf\u2b00-\u2bff\u3000-\u303f"
-    "\U0001f000-\U0001f0ff\U0001f200-\U0001faff\u00ae\u00a9\u2120]"
+    "\U0001f000-\U0001f0ff\U0001f200-\U0001faff\u00ae\u00a9\u2120\u2122]"
 )
 """Symbols that can pass for a badge, or for a space."""
 _REVERSED: Final = re.compile("\u202e([^\u202c\u202e]*)\u202c?")
 """What a right-to-left override shows backwards, up to its end."""
 _WORD: Final = re.compile(r"[^\W_]+")
+_LUNATE: Final = {0x3F2: "c", 0x3F9: "C"}
+"""Sigmas that look like C, and that NFKD would turn into those that do not."""
 _LOOKS: Final = {
     "и": "u", "з": "3", "ч": "4", "б": "6", "ⲟ": "o", "$": "s", "@": "a", "5": "s", "€": "e",
     "£": "l", "!": "i", "|": "l", "і": "i", "ı": "i", "¡": "i", "ß": "b", "ø": "o", "ł": "l",
@@ -109,7 +111,7 @@ def _plain(text: str) -> str:
     if text.isascii():
         return " ".join(text.split())[:NAME_CHARS_MAX]
     text = " ".join(_BADGES.sub(" ", _IGNORED.sub("", text)).split())[:NAME_CHARS_MAX]
-    text = unicodedata.normalize("NFKD", text)
+    text = unicodedata.normalize("NFKD", text.translate(_LUNATE))
     return "".join(c for c in text if not unicodedata.combining(c))[:NAME_CHARS_MAX]
 
 
