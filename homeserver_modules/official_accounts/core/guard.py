@@ -70,7 +70,7 @@ class NameGuard:
         self._letters = letters
         self._same: _Index = defaultdict(list)
         self._near: _Index = defaultdict(list)
-        self._words: dict[str, list[tuple[Sequence[str], bool, ProtectedName]]] = defaultdict(list)
+        self._words: dict[str, list[tuple[Sequence[str], bool]]] = defaultdict(list)
         self._starts: dict[str, set[str]] = defaultdict(set)
         self._ends: dict[str, set[str]] = defaultdict(set)
         self._long: dict[str, set[str]] = defaultdict(set)
@@ -113,7 +113,7 @@ class NameGuard:
                 if len(key) < LETTERS_MIN:
                     continue
                 _put(self._same, key, one)
-                entry = (parts, is_common and len(parts) == 1, one)
+                entry = (parts, is_common and len(parts) == 1)
                 if entry not in self._words[parts[0]]:
                     self._words[parts[0]].append(entry)
                 self._starts[key[:LETTERS_MIN]].add(key)
@@ -153,10 +153,11 @@ class NameGuard:
         self, parts: Sequence[str], others: Sequence[str]
     ) -> Iterator[tuple[Rule, list[ProtectedName]]]:
         for place, part in enumerate(parts):
-            for wanted, is_common, one in self._words.get(part, ()):
+            for wanted, is_common in self._words.get(part, ()):
                 if tuple(parts[place : place + len(wanted)]) == wanted:
                     is_somebody = is_common and not self._is_addressed(part, parts, others)
-                    yield Rule.INSIDE if is_somebody else Rule.CONTAINS, [one]
+                    rule = Rule.INSIDE if is_somebody else Rule.CONTAINS
+                    yield rule, self._same["".join(wanted)]
 
     def _is_addressed(self, name: str, parts: Sequence[str], others: Sequence[str]) -> bool:
         """Whether nothing but words of offices stands beside a word that may be a person's name."""

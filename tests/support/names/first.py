@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 PROTECTED: Final = (
     *("Tax Office", "Royal Mail", "Home Office", "City Council", "National Health Service"),
     *("Passport Agency", "Land Registry", "Vital Records Office", "Bank of Lindenau", "HMRC"),
-    *("Finanzamt", "Einwohnermeldeamt", "Sparkasse", "Stadt Lindenau", "Deutsche Rentenversicherung"),
+    *(
+        "Finanzamt",
+        "Einwohnermeldeamt",
+        "Sparkasse",
+        "Stadt Lindenau",
+        "Deutsche Rentenversicherung",
+    ),
     *("Bundesagentur für Arbeit", "Standesamt", "Kfz-Zulassungsstelle", "AOK", "Zoll"),
     *("Госуслуги", "Сбербанк", "ВТБ", "Альфа-Банк", "Пенсионный фонд", "Почта России", "ФНС"),
     *("Отдел ЗАГС", "Налоговая служба", "Город Линденау", "Т-Банк", "Росреестр"),
