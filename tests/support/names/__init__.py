@@ -48,6 +48,7 @@ SETS: Final[Mapping[str, NameSet]] = {"first": first.SET}
 
 def imitations(names: NameSet) -> Iterator[Imitation]:
     """Yield a set's imitations that differ from the name itself."""
-    for kind, protected, shown in names.imitations(random.Random(SEED)):
+    chance = random.Random(SEED)  # noqa: S311 -- the same names each time
+    for kind, protected, shown in names.imitations(chance):
         if shown != protected:
             yield Imitation(kind, protected, shown)
