@@ -45,7 +45,12 @@ def demo(place: Place) -> DemoPart:
     seals = {TOWN: town, BANK: BANK_NAME["en"]}
     authority = DemoAuthority(place.folder / "authority", place.pages_url, town, seals)
     section = signing_section(authority, place.examples / "signing")
-    return DemoPart({"signing": section}, to_try=_TO_TRY, preparation=authority.preparation())
+    return DemoPart(
+        {"signing": section},
+        to_try=_TO_TRY,
+        official=([SIGNING_BOT], [section["sessions"]["name"]]),
+        preparation=authority.preparation(),
+    )
 
 
 @attrs.frozen

@@ -138,6 +138,7 @@ class DemoPart:
         sections: Of the configuration, by name.
         to_try: What a person can try, each in a few lines.
         notes: Lines that follow all of that.
+        official: Bots, and names by language that only bots of the demo may be called by.
         bot: That answers whoever writes to it: `veche up --check` does.
         program: What runs beside the services.
         preparation: What is made before they start.
@@ -146,6 +147,7 @@ class DemoPart:
     sections: Mapping[str, Any]
     to_try: Sequence[Sequence[str]] = ()
     notes: Sequence[str] = ()
+    official: tuple[Sequence[str], Sequence[Mapping[str, str]]] = ((), ())
     bot: str | None = None
     program: Program | None = None
     preparation: Preparation | None = None

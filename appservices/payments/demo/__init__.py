@@ -48,6 +48,7 @@ def demo(place: Place) -> DemoPart:
             f"     . {shop.write()}",
             "     docs/guides/merchants/start.md goes on from there.",
         ),
+        official=([PAYMENTS_BOT], [section["name"], shop.section["name"]]),
         program=bank.program(),
     )
 

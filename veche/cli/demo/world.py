@@ -74,6 +74,16 @@ def homeserver_settings(public_port: int) -> dict[str, Any]:
     }
 
 
+def official_names(parts: Sequence[DemoPart]) -> Sequence[Mapping[str, Any]]:
+    """What the homeserver guards; a bot may call a room like another's organisation."""
+    bots = [bot for part in parts for bot in part.official[0]]
+    names = [name for part in parts for one in part.official[1] for name in one.values()]
+    return [
+        {"name": name, "accounts": bots, "appeal": "ask whoever runs this demo"}
+        for name in dict.fromkeys(names)
+    ]
+
+
 def services_configuration(
     plan: HomeserverPlan,
     *,

@@ -28,7 +28,7 @@ from veche.runtime.config.secret_files import write_private
 from veche.runtime.matrix.registration import registration_document
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from veche.cli.processes.guard import Guard
@@ -37,7 +37,8 @@ START_TIMEOUT_S: Final = 60.0
 """How long Synapse may take until it answers ``/health``; its first start makes the schema."""
 
 EVENT_GUARD: Final = "homeserver_modules.event_guard.EventGuard"
-"""The module that refuses malformed payloads."""
+OFFICIAL_ACCOUNTS: Final = "homeserver_modules.official_accounts.OfficialAccounts"
+"""Our modules: form of payloads; official names."""
 
 APPSERVICE_ID: Final = "veche"
 """Id of our one registration; the whole namespace ``@veche_…`` is its own."""
@@ -75,7 +76,7 @@ class HomeserverPlan:
     port: int
     appservice_url: str | None = None
     database: Mapping[str, Any] | None = None
-    modules: Sequence[Mapping[str, Any]] = ({"module": EVENT_GUARD, "config": {}},)
+    modules: Sequence[Mapping[str, Any]] = attrs.field(factory=lambda: modules(()))
     settings: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
@@ -87,6 +88,12 @@ class HomeserverPlan:
     def registration_path(self) -> Path:
         """Where its registration of our application service is written."""
         return self.folder / "registration.yaml"
+
+
+def modules(names: Iterable[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Synapse's ``modules`` section: all of ours, with the official names to protect."""
+    official = {"module": OFFICIAL_ACCOUNTS, "config": {"names": list(names)}}
+    return ({"module": EVENT_GUARD, "config": {}}, official)
 
 
 def postgres_database(dsn: str) -> dict[str, Any]:
@@ -191,11 +198,6 @@ class Homeserver:
         self._child: Child | None = None
 
     @property
-    def url(self) -> str:
-        """Its base URL on this machine."""
-        return self.plan.url
-
-    @property
     def pid(self) -> int | None:
         """Its process id, once it was launched."""
         return None if self._child is None else self._child.pid
@@ -256,15 +258,6 @@ class Homeserver:
         if self._child is not None:
             self._child.stop(timeout_s)
             self._child = None
-
-    def register_person(self, name: str, password: str, display_name: str | None = None) -> str:
-        """Make an ordinary local account unless it is there; its user id.
-
-        Raises:
-            UnavailableError: As ``register_person``.
-        """
-        register_person(self.plan, name, password, display_name)
-        return f"@{name}:{self.plan.server_name}"
 
 
 def is_healthy(port: int, path: str = "/health") -> bool:

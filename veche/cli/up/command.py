@@ -25,6 +25,7 @@ from veche.cli.processes.homeserver import (
     HomeserverPlan,
     has_person,
     is_healthy,
+    modules,
     postgres_database,
     register_person,
     write_configuration,
@@ -220,8 +221,9 @@ class Up:
             self._examples,
             port,
             homeserver_url=f"http://localhost:{ports.homeserver}",
-            pages_url=self._pages_url,
-            app_url=self._app_url,
+            # A name: browsers give passkeys to none that is a number.
+            pages_url=f"http://localhost:{ports.pages}",
+            app_url=f"http://localhost:{ports.app}",
         )
         self._parts: Sequence[DemoPart] = ()
         self._guard = Guard(held=[self.state.lock])
@@ -327,19 +329,10 @@ class Up:
             self._plan().port,
             self._passwords(),
             self.state.path,
-            pages_url=self._pages_url,
-            app_url=self._app_url,
+            pages_url=self._place.pages_url,
+            app_url=self._place.app_url,
             parts=self._parts,
         )
-
-    @property
-    def _app_url(self) -> str:
-        return f"http://localhost:{self._ports.app}"
-
-    @property
-    def _pages_url(self) -> str:
-        # A name: browsers give passkeys to none that is a number.
-        return f"http://localhost:{self._ports.pages}"
 
     def _plan(self) -> HomeserverPlan:
         return HomeserverPlan(
@@ -348,11 +341,13 @@ class Up:
             port=self._ports.homeserver,
             appservice_url=f"http://127.0.0.1:{self._services_port}",
             database=postgres_database(self._postgres.dsn("synapse")),
+            modules=modules(demo.official_names(self._parts)),
             settings=demo.homeserver_settings(self._ports.homeserver),
         )
 
     def _write_files(self) -> None:
         self._parts = demo_parts(self._place)
+        self._homeserver.plan = self._plan()
         write_configuration(self._homeserver.plan)
         write_private(
             self.state.path / "veche.yaml",
@@ -361,8 +356,8 @@ class Up:
                 port=self._services_port,
                 database_url=self._postgres.dsn("veche"),
                 operator_key=demo.operator_key(self.state.path / "operator_key"),
-                pages_url=self._pages_url,
-                app_url=self._app_url,
+                pages_url=self._place.pages_url,
+                app_url=self._place.app_url,
                 sections={name: one for part in self._parts for name, one in part.sections.items()},
             ),
         )

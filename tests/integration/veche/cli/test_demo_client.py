@@ -16,7 +16,7 @@ from tests.support.calls import request
 from tests.support.processes import ROOT, free_ports
 from veche.cli.demo import world
 from veche.cli.demo.client import GREETING, Conversation, ConversationError
-from veche.cli.processes.homeserver import Homeserver, HomeserverPlan
+from veche.cli.processes.homeserver import Homeserver, HomeserverPlan, register_person
 from veche.server import demo
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def homeserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homeserver]
     )
     one = Homeserver(plan)
     one.start()
-    one.register_person(demo.ALICE.name, PASSWORD)
+    register_person(one.plan, demo.ALICE.name, PASSWORD)
     yield one
     one.stop()
 
@@ -58,13 +58,13 @@ class Office:
             "type": "m.login.application_service",
             "identifier": {"type": "m.id.user", "user": localpart},
         }
-        url = f"{homeserver.url}/_matrix/client/v3"
+        url = f"{homeserver.plan.url}/_matrix/client/v3"
         registered = {"type": login["type"], "username": localpart, "inhibit_login": True}
         request("POST", f"{url}/register", token=token, body=registered)
         access = request("POST", f"{url}/login", token=token, body=login).body
         config = AsyncClientConfig(encryption_enabled=True, store_sync_tokens=False)
         self.heard: list[str] = []
-        self._client = AsyncClient(homeserver.url, store_path=str(folder), config=config)
+        self._client = AsyncClient(homeserver.plan.url, store_path=str(folder), config=config)
         self._client.restore_login(access["user_id"], access["device_id"], access["access_token"])
         self._client.add_event_callback(self._invited, InviteMemberEvent)
         self._client.add_event_callback(self._asked, RoomMessageText)
@@ -114,7 +114,7 @@ def devices(homeserver: Homeserver) -> int:
         "identifier": {"type": "m.id.user", "user": demo.ALICE.name},
         "password": PASSWORD,
     }
-    url = f"{homeserver.url}/_matrix/client/v3"
+    url = f"{homeserver.plan.url}/_matrix/client/v3"
     token = request("POST", f"{url}/login", body=body).body["access_token"]
     found = request("GET", f"{url}/devices", token=token).body["devices"]
     request("POST", f"{url}/logout", token=token)
@@ -130,7 +130,7 @@ def test_the_client_asks_and_reads_the_answer_encrypted_and_leaves_nothing_behin
         running = asyncio.create_task(office.run())
         try:
             conversation = Conversation(
-                homeserver.url,
+                homeserver.plan.url,
                 demo.ALICE.user_id,
                 office_demo.OFFICE_BOT,
                 folder(tmp_path / "alice"),
@@ -147,7 +147,7 @@ def test_the_client_asks_and_reads_the_answer_encrypted_and_leaves_nothing_behin
 
 def test_an_office_that_does_not_come_is_told(homeserver: Homeserver, tmp_path: Path) -> None:
     conversation = Conversation(
-        homeserver.url,
+        homeserver.plan.url,
         demo.ALICE.user_id,
         office_demo.OFFICE_BOT,
         folder(tmp_path / "alice"),
@@ -163,7 +163,7 @@ def test_a_wrong_password_ends_the_process_with_a_reason(homeserver: Homeserver)
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "veche.cli.demo.client"),
-            *(homeserver.url, demo.ALICE.user_id, office_demo.OFFICE_BOT),
+            *(homeserver.plan.url, demo.ALICE.user_id, office_demo.OFFICE_BOT),
         ],
         cwd=ROOT,
         env={**os.environ, world.PASSWORD_VARIABLE: "guessed"},

@@ -51,14 +51,14 @@ def log_in(homeserver: Homeserver, name: str, password: str) -> Answer:
         "identifier": {"type": "m.id.user", "user": name},
         "password": password,
     }
-    return request("POST", f"{homeserver.url}/_matrix/client/v3/login", body=body)
+    return request("POST", f"{homeserver.plan.url}/_matrix/client/v3/login", body=body)
 
 
 def test_a_registered_person_can_log_in(homeserver: Homeserver) -> None:
-    user_id = homeserver.register_person("anna", "secret of anna", "Anna A.")
-    profile = request("GET", f"{homeserver.url}/_matrix/client/v3/profile/{user_id}")
+    user_id = "@anna:veche.test"
+    assert register_person(homeserver.plan, "anna", "secret of anna", "Anna A.")
+    profile = request("GET", f"{homeserver.plan.url}/_matrix/client/v3/profile/{user_id}")
 
-    assert user_id == "@anna:veche.test"
     assert log_in(homeserver, "anna", "secret of anna").body["user_id"] == user_id
     assert profile.body["displayname"] == "Anna A."
 
@@ -82,7 +82,7 @@ def test_a_name_that_is_not_for_people_is_refused(homeserver: Homeserver, name: 
 def test_only_the_application_service_acts_for_our_names(homeserver: Homeserver) -> None:
     token = (homeserver.plan.folder / "as_token").read_text().strip()
     body = {"type": "m.login.application_service", "username": "veche_desk", "inhibit_login": True}
-    url = f"{homeserver.url}/_matrix/client/v3/register"
+    url = f"{homeserver.plan.url}/_matrix/client/v3/register"
 
     assert request("POST", url, token=token, body=body).body["user_id"] == "@veche_desk:veche.test"
     assert request("POST", url, token="guessed", body=body).status == 401
@@ -135,4 +135,4 @@ def test_people_of_a_homeserver_that_does_not_run_are_unavailable(tmp_path: Path
 
     assert not has_person(stopped.plan, "anna")
     with pytest.raises(UnavailableError, match="no answer"):
-        stopped.register_person("anna", "secret")
+        register_person(stopped.plan, "anna", "secret")

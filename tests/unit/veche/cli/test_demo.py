@@ -22,10 +22,16 @@ from appservices.signing import demo as signing_demo
 from appservices.signing.config import SigningSection
 from appservices.widgets.config import WidgetsSection
 from homeserver_modules.event_guard import EventGuard
+from homeserver_modules.official_accounts import OfficialAccounts
+from homeserver_modules.official_accounts.confusables import load_confusables
+from homeserver_modules.official_accounts.core.guard import NameGuard, Rule
+from homeserver_modules.official_accounts.core.letters import Letters
+from homeserver_modules.official_accounts.names import ProtectedName
 from tests.support.processes import ROOT
 from veche.api.bearer import OrganisationKey
 from veche.cli.demo import world
-from veche.cli.processes.homeserver import HomeserverPlan, configuration, registration
+from veche.cli.demo.world import official_names
+from veche.cli.processes.homeserver import HomeserverPlan, configuration, modules, registration
 from veche.protocol.texts.catalogue import LANGUAGES
 from veche.runtime.config import KERNEL_SECTIONS, Section, load
 from veche.runtime.crypto.keys import read_operator_key
@@ -229,5 +235,24 @@ def test_the_example_modules_are_those_that_are_loaded(tmp_path: Path) -> None:
     modules = [one["module"] for one in example["modules"]]
 
     assert modules == [one["module"] for one in configuration(plan(tmp_path))["modules"]]
-    for one in example["modules"]:
-        EventGuard.parse_config(one["config"])
+    EventGuard.parse_config(example["modules"][0]["config"])
+    OfficialAccounts.parse_config(example["modules"][1]["config"])
+
+
+def test_people_and_bots_of_the_demo_are_called_as_they_are_and_nobody_else(tmp_path: Path) -> None:
+    parts = demo.demo_parts(place(tmp_path))
+    made = configuration(attrs.evolve(plan(tmp_path), modules=modules(official_names(parts))))
+    config = OfficialAccounts.parse_config(made["modules"][1]["config"])
+    names = [ProtectedName(n.name, frozenset(n.accounts), n.appeal) for n in config.names]
+    guard = NameGuard(names, Letters(load_confusables()))
+    bots = {bot for part in parts for bot in part.official[0]}
+
+    for person in demo.PEOPLE:
+        assert guard.check(person.display_name, person.user_id) is None
+    assert bots == {office_demo.OFFICE_BOT, payments_demo.PAYMENTS_BOT, signing_demo.SIGNING_BOT}
+    assert len(names) == len(parts[0].official[1]) * len(LANGUAGES) * 2 + len(LANGUAGES)
+    for one in names:
+        assert all(guard.check(one.name, bot) is None for bot in bots)
+        found = guard.check(one.name, demo.ALICE.user_id)
+        assert found is not None
+        assert found.rule is Rule.SAME

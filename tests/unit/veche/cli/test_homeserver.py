@@ -10,6 +10,7 @@ import yaml
 
 from veche.cli.processes.homeserver import (
     EVENT_GUARD,
+    OFFICIAL_ACCOUNTS,
     HomeserverPlan,
     configuration,
     postgres_database,
@@ -88,10 +89,13 @@ def test_synapse_listens_on_this_machine_alone(tmp_path: Path) -> None:
     assert listener["resources"] == [{"names": ["client", "openid"], "compress": False}]
 
 
-def test_synapse_loads_the_event_guard_unless_the_plan_says_otherwise(tmp_path: Path) -> None:
+def test_synapse_loads_our_modules_unless_the_plan_says_otherwise(tmp_path: Path) -> None:
     bare = attrs.evolve(plan(tmp_path), modules=())
 
-    assert [one["module"] for one in configuration(plan(tmp_path))["modules"]] == [EVENT_GUARD]
+    assert [one["module"] for one in configuration(plan(tmp_path))["modules"]] == [
+        EVENT_GUARD,
+        OFFICIAL_ACCOUNTS,
+    ]
     assert configuration(bare)["modules"] == []
 
 

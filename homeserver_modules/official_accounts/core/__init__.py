@@ -1,0 +1,1 @@
+"""Compare names by what the eye sees of them; pure."""

@@ -1,0 +1,298 @@
+import random
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from synapse.module_api.errors import ConfigError
+
+from homeserver_modules.official_accounts import OfficialAccounts
+from homeserver_modules.official_accounts.confusables import load_confusables
+from homeserver_modules.official_accounts.core import shown
+from homeserver_modules.official_accounts.core.affixes import AFFIXES, WEAK, words_of
+from homeserver_modules.official_accounts.core.guard import NameGuard, Rule
+from homeserver_modules.official_accounts.core.letters import (
+    CACHED_CHARS_MAX,
+    NAME_CHARS_MAX,
+    RAW_CHARS_MAX,
+    Letters,
+)
+from homeserver_modules.official_accounts.core.verdict import (
+    OUTCOMES,
+    NameProtectedError,
+    Outcome,
+)
+from homeserver_modules.official_accounts.names import ProtectedName
+from homeserver_modules.official_accounts.service import Judge
+from tests.support.long import many
+from tests.support.names import SEED, SETS, imitations
+from tests.support.tables import each_row
+
+LETTERS = Letters(load_confusables())
+OWNER = "@bot:town.test"
+NAMES = (
+    *("Tax Office", "Госуслуги", "Royal Mail", "Альфа-Банк", "ВТБ", "ZUS", "Сбербанк"),
+    *("Sparkasse", "Post", "Bank"),
+)
+RECALL_MIN = 0.95
+HONEST = 20_000
+FALSE_MAX = 1
+CHECK_S_MAX = 0.001
+
+
+def guard_of(*names: str) -> NameGuard:
+    return NameGuard([ProtectedName(name, frozenset({OWNER}), "there") for name in names], LETTERS)
+
+
+GUARD = guard_of(*NAMES)
+
+
+@each_row(
+    ("name", "rule", "protected"),
+    [
+        ("Tax Office", Rule.SAME, "Tax Office"),
+        ("tax  OFFICE", Rule.SAME, "Tax Office"),
+        ("Tax 0ffice ✔", Rule.SAME, "Tax Office"),
+        ("T.a.x O.f.f.i.c.e", Rule.SAME, "Tax Office"),
+        ("Tax\u200bOffice", Rule.SAME, "Tax Office"),
+        ("Ｔａｘ Ｏｆｆｉｃｅ", Rule.SAME, "Tax Office"),
+        ("\u202eeciffO xaT", Rule.SAME, "Tax Office"),
+        ("RΟYΑL МАIL", Rule.SAME, "Royal Mail"),
+        ("ГOCУСЛУГИ", Rule.SAME, "Госуслуги"),
+        (" " * 300 + "Tax Office", Rule.SAME, "Tax Office"),
+        ("The Tax Office of Lindenau", Rule.CONTAINS, "Tax Office"),
+        ("Ольга Сбербанк", Rule.CONTAINS, "Сбербанк"),
+        ("ВТБ поддержка", Rule.CONTAINS, "ВТБ"),
+        ("служба поддержки ВТБ", Rule.CONTAINS, "ВТБ"),
+        ("втбонлайн", Rule.CONTAINS, "ВТБ"),
+        ("zussupport24", Rule.CONTAINS, "ZUS"),
+        ("infozus", Rule.CONTAINS, "ZUS"),
+        ("Post Kundendienst", Rule.CONTAINS, "Post"),
+        ("Tax Offise", Rule.NEAR, "Tax Office"),
+        ("Tax Offise help", Rule.NEAR, "Tax Office"),
+        ("Сбреbанк", Rule.NEAR, "Сбербанк"),
+        ("Sparrkasse", Rule.NEAR, "Sparkasse"),
+        ("Marta Bank", Rule.INSIDE, "Bank"),
+        ("Otto von Post", Rule.INSIDE, "Post"),
+        ("Royal Mallien", Rule.INSIDE, "Royal Mail"),
+    ],
+)
+def test_an_imitation_is_seen_through_by_the_closest_rule(
+    name: str, rule: Rule, protected: str
+) -> None:
+    found = GUARD.check(name)
+    assert found is not None
+    assert (found.rule, found.protected.name) == (rule, protected)
+
+
+@each_row(
+    "name",
+    [
+        *("", " ", "✔", "Anna Petrova", "Иван Сергеевич Петров", "Zusanna", "Bankhead", "Postma"),
+        *("Officer Taxman", "Mail Royal", "Альфа", "支付", "\ud800", "Tax Lawyer"),
+    ],
+)
+def test_an_honest_name_is_like_none(name: str) -> None:
+    assert GUARD.check(name) is None
+
+
+def test_an_owner_is_called_by_its_own_names_and_by_no_others() -> None:
+    names = [
+        ProtectedName("Tax Office", frozenset({OWNER}), "there"),
+        ProtectedName("Royal Mail", frozenset({"@post:town.test"}), "there"),
+    ]
+    guard = NameGuard(names, LETTERS)
+
+    assert guard.check("Tax Office", OWNER) is None
+    found = guard.check("Royal Mail", OWNER)
+    assert found is not None
+    assert found.protected.name == "Royal Mail"
+    both = guard.check("Royal Mail Tax Office", OWNER)
+    assert both is not None
+    assert both.protected.name == "Royal Mail"
+
+
+def test_two_organisations_may_share_a_name() -> None:
+    offices = [
+        ProtectedName("Standesamt", frozenset({account}), "there")
+        for account in ("@a:one.test", "@b:two.test")
+    ]
+    guard = NameGuard(offices, LETTERS)
+
+    assert guard.check("Standesamt", "@a:one.test") is None
+    assert guard.check("Standesamt", "@b:two.test") is None
+    assert guard.check("Standesamt", "@c:one.test") is not None
+
+
+@each_row("of", sorted(SETS))
+def test_imitations_of_each_kind_are_seen_through(of: str) -> None:
+    guard = guard_of(*SETS[of].protected())
+    all_, found = Counter[str](), Counter[str]()
+    for one in imitations(SETS[of]):
+        all_[one.kind] += 1
+        found[one.kind] += guard.check(one.shown) is not None
+
+    assert all_.total() >= 1_000
+    missed = {kind: f"{found[kind]} of {all_[kind]}" for kind in all_ if found[kind] < all_[kind]}
+    assert found.total() / all_.total() >= RECALL_MIN, missed
+
+
+@each_row("of", sorted(SETS))
+def test_honest_names_are_taken_for_no_office(of: str) -> None:
+    names = SETS[of]
+    guard = guard_of(*names.protected())
+    found = {
+        name: match.protected.name
+        for name in names.honest(random.Random(SEED), HONEST)  # noqa: S311 -- the same each time
+        if (match := guard.check(name)) is not None
+        # Some firms of the generator are the real ones.
+        and match.protected.name.casefold() not in name.casefold()
+    }
+    assert len(found) <= FALSE_MAX, found
+
+
+@given(st.text(max_size=64))
+def test_whatever_somebody_types_raises_nothing(name: str) -> None:
+    GUARD.check(name)
+    GUARD.check(f"Tax {name} Office")
+
+
+def test_no_text_takes_longer_than_a_millisecond() -> None:
+    chance = random.Random(SEED)  # noqa: S311 -- the same each time
+    longest_s = 0.0
+    for _ in range(many(ordinary=2_000, long=1_000_000)):
+        size = chance.choice((8, 32, NAME_CHARS_MAX)) if chance.random() < 0.01 else 16
+        name = "".join(
+            chr(chance.choice((0x500, 0x3000, 0x110000)) - 1 - chance.randrange(0x500))
+            for _ in range(size)
+        )
+        # The second time: what others do on this machine meanwhile is not the guard's.
+        spent = []
+        for _ in range(3):
+            began_s = time.thread_time()
+            GUARD.check(name)
+            spent.append(time.thread_time() - began_s)
+        longest_s = max(longest_s, min(spent))
+    assert longest_s < CHECK_S_MAX
+
+
+def test_of_a_name_no_more_is_read_than_its_bound() -> None:
+    assert GUARD.check("x" * RAW_CHARS_MAX + "Tax Office") is None
+    assert GUARD.check(" " * (RAW_CHARS_MAX - 10) + "Tax Office") is not None
+
+
+def test_the_memory_of_characters_is_bounded() -> None:
+    letters = Letters({})
+    for start in range(0, 3 * CACHED_CHARS_MAX, NAME_CHARS_MAX):
+        letters.forms("".join(map(chr, range(0x20000 + start, 0x20000 + start + NAME_CHARS_MAX))))
+        assert len(letters._folded) <= CACHED_CHARS_MAX
+
+
+def test_no_word_is_both_of_an_office_and_of_persons() -> None:
+    assert words_of(AFFIXES).isdisjoint(words_of(WEAK))
+
+
+def test_there_is_an_outcome_for_each_rule_and_place() -> None:
+    assert set(OUTCOMES) == {(rule, is_local) for rule in Rule for is_local in (True, False)}
+    assert all(OUTCOMES[rule, True] is Outcome.REFUSED for rule in Rule if rule is not Rule.INSIDE)
+
+
+class Names:
+    def __init__(self, *names: str) -> None:
+        self.names = self.of(*names)
+
+    def of(self, *names: str) -> list[ProtectedName]:
+        return [ProtectedName(name, frozenset({OWNER}), "there") for name in names]
+
+    def current(self) -> list[ProtectedName]:
+        return self.names
+
+
+def test_names_that_change_count_from_the_next_name_on() -> None:
+    names = Names("Tax Office")
+    judge = Judge(names, [], LETTERS)
+    assert judge.judge("Royal Mail", "@a:b", is_local=True) is None
+
+    names.names = names.of("Royal Mail")
+
+    with pytest.raises(NameProtectedError):
+        judge.judge("Royal Mail", "@a:b", is_local=True)
+    assert judge.judge("Tax Office", "@a:b", is_local=True) is None
+
+
+def test_a_won_appeal_is_for_one_account_and_name() -> None:
+    judge = Judge(Names("Bank"), [("@marta:b", "Bank  online")], LETTERS)
+
+    assert judge.judge("bank Online", "@marta:b", is_local=True) is None
+    for name, account in (("bank online", "@other:b"), ("bank help", "@marta:b")):
+        with pytest.raises(NameProtectedError):
+            judge.judge(name, account, is_local=True)
+
+
+def test_of_another_server_a_near_name_is_warned_of_alone() -> None:
+    judge = Judge(Names("Tax Office"), [], LETTERS)
+
+    found = judge.judge("Tax Offise", "@a:b", is_local=False)
+    assert found is not None
+    assert (found[0], found[1].rule) == (Outcome.WARNED, Rule.NEAR)
+    with pytest.raises(NameProtectedError, match=r"is one slip away from “Tax Office”.*: there"):
+        judge.judge("Tax Offise", "@a:b", is_local=True)
+
+
+@each_row(
+    ("request", "names"),
+    [
+        ({}, []),
+        ({"name": "A", "room_alias_name": "b"}, ["b", "A"]),
+        ({"name": 1, "room_alias_name": None, "initial_state": 3}, []),
+        ({"initial_state": [1, {"type": "m.room.name", "content": {"name": "C"}}]}, ["C"]),
+        (
+            {
+                "initial_state": [
+                    {"type": shown.ALIAS, "content": {"alias": "#a:b", "alt_aliases": ["#c:d", 1]}}
+                ]
+            },
+            ["a", "c"],
+        ),
+        ({"name": "A", "initial_state": [{"type": shown.ENCRYPTION}]}, []),
+        ({"name": "A", "invite": ["@a:b"], "initial_state": [{"type": shown.ENCRYPTION}]}, ["A"]),
+        (
+            {"name": "A", "preset": "public_chat", "initial_state": [{"type": shown.ENCRYPTION}]},
+            ["A"],
+        ),
+        (
+            {"name": "A", "visibility": "public", "initial_state": [{"type": shown.ENCRYPTION}]},
+            ["A"],
+        ),
+        (
+            {
+                "name": "A",
+                "initial_state": [{"type": shown.ENCRYPTION}, {"type": shown.JOIN_RULES}],
+            },
+            ["A"],
+        ),
+    ],
+)
+def test_names_of_a_new_room_are_found(request: dict[str, Any], names: list[str]) -> None:
+    assert list(shown.names_of_request(request)) == names
+
+
+@each_row(
+    ("config", "key"),
+    [
+        ({"nmaes": []}, "nmaes"),
+        ({"names": [{"name": "ZU", "accounts": [], "appeal": "x"}]}, "names.0.name"),
+        ({"names": [{"name": "x" * 257, "accounts": [], "appeal": "x"}]}, "names.0.name"),
+        ({"names": [{"name": "ZUS", "accounts": ["bot"], "appeal": "x"}]}, "names.0.accounts.0"),
+        ({"names": [{"name": "ZUS", "accounts": []}]}, "names.0.appeal"),
+        ({"names": [{"name": "ZUS", "accounts": [], "appeal": ""}]}, "names.0.appeal"),
+        ({"allowed": [{"account": "@a:b", "name": 3}]}, "allowed.0.name"),
+        ({"allowed": "all"}, "allowed"),
+    ],
+)
+def test_a_wrong_setting_is_named(config: dict[str, Any], key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        OfficialAccounts.parse_config(config)
+    assert ".".join(caught.value.path or ()) == key
