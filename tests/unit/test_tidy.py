@@ -106,6 +106,8 @@ def test_the_kernel_names_no_feature() -> None:
         "|".join(re.findall(r"(?m)^(\w+) = appservices", setup["options.entry_points"][group]))
         for group in ("veche.services", "veche.commands")
     )
+    # The kernel has a log of acts of its own, so this one word says nothing there.
+    services = "|".join(one for one in services.split("|") if one != "acts")
     feature = re.compile(rf"(^|[/.])({services})([/.]|$)|\bveche ({commands})\b")
     found = {
         f"{name(path)}: {text}"
