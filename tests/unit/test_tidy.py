@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("veche", "homeserver_modules", "appservices")
 FUNCTION_LINES_MAX = 70
 MODULE_LINES_MAX = 500
-PORT_IMPORTERS_MAX = 7
+PORT_IMPORTERS_MAX = 8
 TEXTS = {
     ".py",
     ".md",
