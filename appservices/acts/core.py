@@ -1,0 +1,77 @@
+"""What somebody asks the bot about, and whose name is near to what they wrote."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+from rapidfuzz import fuzz, process, utils
+
+from veche.contracts.directory.snapshot import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from veche.contracts.directory.snapshot import Organisation, Snapshot
+    from veche.contracts.directory.trusted import Trusted
+
+NEAR_MAX: Final = 3
+"""Organisations that are named to somebody who wrote a name."""
+NEAR_MIN: Final = 75
+"""How near a name has to be, of 100."""
+_USER: Final = re.compile(r"@[^\s:]{1,250}:[^\s]{1,250}")
+_ALIAS: Final = re.compile(r"#[^\s:]{1,250}:[^\s]{1,250}")
+_ROOM: Final = re.compile(r"![^\s]{1,254}")
+_LINK: Final = re.compile(r"https://matrix\.to/#/([^\s?]+)")
+_CHARACTERS_MAX: Final = 255
+
+
+@attrs.frozen
+class Asked:
+    """What somebody asks about.
+
+    Attributes:
+        kind: ``account``, ``alias``, ``room`` or ``name``.
+        value: Which.
+    """
+
+    kind: str
+    value: str
+
+
+def read_asked(typed: str) -> Asked | None:
+    """Read what somebody wrote after *check*; None: nothing that can be looked up."""
+    text = typed.strip()
+    if (link := _LINK.fullmatch(text)) is not None:
+        text = link[1].replace("%40", "@").replace("%23", "#").replace("%3A", ":")
+    if not text or len(text) > _CHARACTERS_MAX or "\0" in text:
+        return None
+    for kind, pattern in (("account", _USER), ("alias", _ALIAS), ("room", _ROOM)):
+        if pattern.fullmatch(text):
+            return Asked(kind, text)
+    return None if text[0] in "@#!" else Asked("name", text)
+
+
+def near(trusted: Trusted, name: str) -> Sequence[tuple[Snapshot, Organisation]]:
+    """The official organisations whose name is near to what somebody wrote, the nearest first."""
+    known = [
+        (snapshot, one, text)
+        for snapshot in trusted.snapshots
+        for one in snapshot.organisations.values()
+        if one.accounts and snapshot.standing(one.id) is Standing.OFFICIAL
+        for text in {*one.said.names.values(), *one.names}
+    ]
+    found = process.extract(
+        name,
+        [text for _, _, text in known],
+        scorer=fuzz.WRatio,
+        processor=utils.default_process,
+        score_cutoff=NEAR_MIN,
+        limit=None,
+    )
+    nearest: dict[tuple[str, str], tuple[Snapshot, Organisation]] = {}
+    for _, _, at in found:
+        snapshot, one, _ = known[at]
+        nearest.setdefault((snapshot.directory, one.id), (snapshot, one))
+    return list(nearest.values())[:NEAR_MAX]

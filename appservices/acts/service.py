@@ -1,0 +1,301 @@
+"""Directories as they are now, and the writing of ours."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from appservices.acts import store
+from veche.acts import signed_tree
+from veche.contracts.directory.bundle import ENTRIES_MAX, Bundle, BundleEntry
+from veche.contracts.directory.entries import entry_text
+from veche.contracts.directory.rules import Directory, EntryRefusedError, Fault
+from veche.contracts.directory.snapshot import Root
+from veche.contracts.directory.trusted import Trusted
+from veche.protocol.errors import ConfigError, NotFoundError
+from veche.transparency.notes import NoteSigner, log_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from appservices.acts.config import ActsSection, OrganisationSection
+    from veche.acts import LastSigned
+    from veche.acts.witnesses.asking import Witnesses
+    from veche.contracts.directory.snapshot import Organisation
+    from veche.runtime.database import Cursor
+
+logger = logging.getLogger(__name__)
+
+SEED: Final = "directory"
+"""Purpose of the seed of the directory's key."""
+BUNDLE_BYTES_MAX: Final = 512 * 1024
+"""Entries of one bundle; one entry always has room."""
+
+
+def directory_origin(server_name: str, id_: str, history: int = 1) -> str:
+    """The name in which the log of a directory signs; another one in another history."""
+    return f"{server_name}/veche/directory/v{history}/{id_}"
+
+
+@attrs.frozen
+class Own:
+    """The directory of this server.
+
+    Attributes:
+        signer: Of its heads, in the present history.
+        entry_signer: Of its entries: the same key, in the name of the first history.
+        root: How others trust it.
+        tree: Of its log.
+        seed_of: Makes the seeds of keys that this server keeps.
+        last_signed: Keeps what was signed last outside the database.
+    """
+
+    signer: NoteSigner
+    entry_signer: NoteSigner
+    root: Root
+    tree: store.DirectoryTree
+    seed_of: Callable[[str], bytes]
+    last_signed: LastSigned
+
+    def key_of(self, organisation: str) -> NoteSigner:
+        """The key of an organisation that this server keeps."""
+        return NoteSigner(organisation, self.seed_of(f"{SEED} {organisation}"))
+
+
+def own_of(
+    section: ActsSection,
+    server_name: str,
+    seed_of: Callable[[str], bytes],
+    last_signed: LastSigned,
+    history: int,
+) -> Own | None:
+    """The directory that the configuration names; None: it names none."""
+    if section.directory is None:
+        return None
+    origin = directory_origin(server_name, section.directory.id, history)
+    signer, entries = (NoteSigner(name, seed_of(SEED)) for name in (origin, log_of(origin)))
+    root = Root.of([entries.verifier])
+    return Own(signer, entries, root, store.DirectoryTree(root.log), seed_of, last_signed)
+
+
+class Directories:
+    """The directories that are trusted here; ours is the first.
+
+    Attributes:
+        own: Ours, if there is one.
+        roots: Of all.
+    """
+
+    def __init__(self, section: ActsSection, own: Own | None) -> None:
+        """Nothing is read yet."""
+        self.own = own
+        self.roots: Sequence[Root] = [
+            *([own.root] if own is not None else []),
+            *(one.root for one in section.trusted),
+        ]
+        # Transactions run in threads.
+        self._lock = threading.Lock()
+        self._states = {root.log: Directory(root) for root in self.roots}
+
+    def trusted(self, txn: Cursor, now_ms: int) -> Trusted:
+        """What counts now: each entry is verified once in a process."""
+        with self._lock:
+            for log in self._states:
+                self._read(txn, log)
+            return Trusted([state.snapshot(now_ms) for state in self._states.values()])
+
+    def state(self, txn: Cursor) -> Directory:
+        """All of our directory, with what it refused.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        with self._lock:
+            return self._read(txn, self._own.root.log)
+
+    def write(
+        self, txn: Cursor, made: Callable[[Directory, int], Sequence[str]], now_ms: int
+    ) -> int:
+        """Add entries to our directory and sign its head; how many there are now.
+
+        Args:
+            txn: A transaction, which writes entries once.
+            made: Makes the texts, from the state and the moment of the first.
+            now_ms: UTC.
+
+        Raises:
+            ConfigError: There is none, or the head cannot be kept outside the database.
+            EntryRefusedError: One would change nothing; nothing is added.
+        """
+        own = self._own
+        own.tree.lock(txn)
+        # A state of its own: the entries are not committed yet.
+        state = Directory(own.root)
+        for _, text in store.entries(txn, own.root.log, 0):
+            state.add(text)
+        first, texts = state.size, made(state, max(now_ms, state.at_ms))
+        for text in texts:
+            state.check(text)
+            state.add(text)
+        if texts:
+            store.add(txn, own.root.log, first, texts)
+            while signed_tree.publish(txn, own.tree, own.signer, now_ms, own.last_signed):
+                pass
+        return state.size
+
+    @property
+    def _own(self) -> Own:
+        if self.own is None:
+            raise ConfigError("acts.directory is missing: this server has no directory of its own")
+        return self.own
+
+    def _read(self, txn: Cursor, log: str) -> Directory:
+        state = self._states[log]
+        for place, text in store.entries(txn, log, state.size):
+            error = state.add(text)
+            if error is not None and error.fault is not Fault.UNKNOWN_KIND:
+                logger.warning("entry %d of %s changes nothing: %s", place, log, error)
+        return state
+
+
+# Entries.
+
+
+def said(state: Directory, kind: str, organisation: str, at_ms: int) -> dict[str, Any]:
+    """What an entry of any kind begins with."""
+    prev = state.last_of(organisation)
+    return {"v": 1, "kind": kind, "org": organisation, "at_ms": at_ms, "prev": prev}
+
+
+def signed_text(body: Mapping[str, Any], signers: Sequence[NoteSigner]) -> str:
+    """The text of an entry that some sign."""
+    for one in signers:
+        body = one.sign_object(body)
+    return entry_text(body)
+
+
+def org_body(
+    section: OrganisationSection,
+    key: str,
+    accounts: Mapping[str, str],
+    start: Mapping[str, Any],
+    now: Organisation | None,
+) -> dict[str, Any]:
+    """What an entry says of who an organisation is.
+
+    Args:
+        section: As it was written down.
+        key: Of it.
+        accounts: With their master keys.
+        start: See ``said``.
+        now: As the directory has it; None: not yet.
+    """
+    purposes = [
+        {
+            "code": one.code,
+            "title": dict(one.title),
+            "basis": one.basis,
+            "claims": list(one.claims),
+        }
+        for one in section.purposes
+    ]
+    return {
+        **start,
+        "names": dict(section.name),
+        "domain": section.domain,
+        "parent": section.parent,
+        "key": key,
+        "accounts": [{"user": user, "master": accounts[user]} for user in sorted(accounts)],
+        "purposes": purposes,
+        "complaints": section.complaints,
+        "valid_from_ms": start["at_ms"] if now is None else now.said.valid_from_ms,
+    }
+
+
+def entered(
+    own: Own, organisations: Sequence[OrganisationSection], masters: Mapping[str, str]
+) -> Callable[[Directory, int], Sequence[str]]:
+    """Entries of organisations of the configuration that are not in the directory yet.
+
+    Each is signed by the organisation of which it is a part, or by the directory. One whose bots
+    have no published identity yet is left out, and so are those below it.
+    """
+
+    def make(state: Directory, at_ms: int) -> Sequence[str]:
+        texts: list[str] = []
+        there = set(state.snapshot(at_ms).organisations)
+        for one in organisations:
+            if one.id in there or not masters.keys() >= {*one.bots}:
+                continue
+            if one.parent is not None and one.parent not in there:
+                continue
+            there.add(one.id)
+            accounts = {user: masters[user] for user in one.bots}
+            start = {"v": 1, "kind": "org", "org": one.id, "at_ms": at_ms, "prev": None}
+            key = own.key_of(one.id).verifier.to_text()
+            body = org_body(one, key, accounts, start, None)
+            by = own.entry_signer if one.parent is None else own.key_of(one.parent)
+            texts.append(signed_text(body, [by]))
+            if one.protects:
+                last = state.size + len(texts) - 1
+                names = {"names": list(one.protects), "appeal": one.complaints}
+                more = {**start, "kind": "names", "prev": last, **names}
+                texts.append(signed_text(more, [own.entry_signer]))
+        return texts
+
+    return make
+
+
+def enter(
+    txn: Cursor,
+    directories: Directories,
+    organisations: Sequence[OrganisationSection],
+    now_ms: int,
+) -> bool:
+    """Enter organisations of the configuration; whether all of them are there now."""
+    own = directories.own
+    if own is None or not organisations:
+        return True
+    known = directories.state(txn).snapshot(now_ms).organisations
+    if all(one.id in known for one in organisations):
+        return True
+    bots = [user for one in organisations for user in one.bots]
+    make = entered(own, organisations, store.master_keys(txn, bots))
+    try:
+        directories.write(txn, make, now_ms)
+    except EntryRefusedError as e:
+        raise ConfigError(f"acts.directory.organisations: {e}") from e
+    texts = [text for _, text in store.entries(txn, own.root.log, 0)]
+    return all(any(f'"org":"{one.id}"' in text for text in texts) for one in organisations)
+
+
+def bundle(txn: Cursor, directories: Directories, witnesses: Witnesses, since: int) -> Bundle:
+    """The entries of our directory from a place on, with proofs and the newest head.
+
+    Raises:
+        NotFoundError: There is no directory here, or it has not so many entries.
+        UnavailableError: It has no entry yet.
+    """
+    own = directories.own
+    if own is None:
+        raise NotFoundError("There is no directory here")
+    head, consistency = signed_tree.extended(txn, own.tree, since)
+    found: list[BundleEntry] = []
+    room = BUNDLE_BYTES_MAX
+    for index, text in store.entries(txn, own.root.log, since, ENTRIES_MAX):
+        room -= len(text.encode())
+        if (room < 0 and found) or index >= head.size:
+            break
+        path = signed_tree.inclusion(txn, own.tree, index, head.size)
+        found.append(BundleEntry(index=index, entry=text, path=path))
+    origin = own.signer.verifier.name
+    return Bundle(
+        v=1,
+        checkpoint=head.note,
+        consistency=list(consistency),
+        entries=found,
+        witnessed=witnesses.beside(txn, origin, own.tree, head.size),
+    )

@@ -1,0 +1,160 @@
+"""SQL of directories: their entries, the tree over those of ours, and how far we follow others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from veche.acts.signed_tree import Head
+from veche.bots import Chats
+from veche.transparency.merkle import leaf_hash
+from veche.transparency.tree_nodes import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from veche.runtime.database import Cursor
+
+CHATS: Final = Chats("acts")
+CHANNEL: Final = "veche_directory"
+"""Where processes hear that a directory has a new entry."""
+_HEAD: Final = "SELECT size, note FROM acts.checkpoint WHERE log = %s"
+
+
+class DirectoryTree:
+    """The entries of our directory as a tree (``SignedTree``).
+
+    Attributes:
+        name: For errors.
+        entries: What is in it.
+    """
+
+    entries = "entries"
+
+    def __init__(self, log: str) -> None:
+        """Make it; it keeps nothing.
+
+        Args:
+            log: Name of the log, in its first history.
+        """
+        self.name = f"the directory {log}"
+        self._log = log
+
+    def lock(self, txn: Cursor) -> None:
+        """Write it alone until the transaction ends."""
+        txn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (self.name,))
+
+    def newest(self, txn: Cursor) -> Head | None:
+        """The newest signed head."""
+        txn.execute(f"{_HEAD} ORDER BY size DESC LIMIT 1", (self._log,))
+        row = txn.fetchone()
+        return Head(*row) if row else None
+
+    def head_of(self, txn: Cursor, size: int) -> Head | None:
+        """The head that was signed at a size."""
+        txn.execute(f"{_HEAD} AND size = %s", (self._log, size))
+        row = txn.fetchone()
+        return Head(*row) if row else None
+
+    def first_after(self, txn: Cursor, size: int) -> int | None:
+        """When the first head beyond a size was signed."""
+        txn.execute(
+            "SELECT at_ms FROM acts.checkpoint WHERE log = %s AND size > %s ORDER BY size LIMIT 1",
+            (self._log, size),
+        )
+        row = txn.fetchone()
+        return int(row[0]) if row else None
+
+    def leaves_from(self, txn: Cursor, place: int, limit: int) -> list[tuple[int, bytes]]:
+        """Places and leaf hashes of entries."""
+        found = entries(txn, self._log, place, limit)
+        return [(place, leaf_hash(text.encode())) for place, text in found]
+
+    def nodes(self, txn: Cursor, wanted: Iterable[Node]) -> dict[Node, bytes]:
+        """The nodes that are kept."""
+        names = sorted(set(wanted))
+        txn.execute(
+            "SELECT level, at, hash FROM acts.tree_node"
+            " JOIN unnest(%s::smallint[], %s::bigint[]) AS wanted (level, at) USING (level, at)"
+            " WHERE log = %s",
+            ([one.level for one in names], [one.at for one in names], self._log),
+        )
+        return {Node(level, at): bytes(digest) for level, at, digest in txn.fetchall()}
+
+    def keep(self, txn: Cursor, made: Mapping[Node, bytes], head: Head, now_ms: int) -> None:
+        """Keep nodes that are new, and the head that has them."""
+        levels, places = [node.level for node in made], [node.at for node in made]
+        txn.execute(
+            "INSERT INTO acts.tree_node (log, level, at, hash)"
+            " SELECT %s, * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])",
+            (self._log, levels, places, list(made.values())),
+        )
+        txn.execute(
+            "INSERT INTO acts.checkpoint (log, size, note, at_ms) VALUES (%s, %s, %s, %s)",
+            (self._log, head.size, head.note, now_ms),
+        )
+
+
+def entries(txn: Cursor, log: str, place: int, limit: int | None = None) -> list[tuple[int, str]]:
+    """Places and texts of the entries of a directory from a place on."""
+    txn.execute(
+        "SELECT idx, entry FROM acts.entry WHERE log = %s AND idx >= %s ORDER BY idx LIMIT %s",
+        (log, place, limit),
+    )
+    return [(idx, text) for idx, text in txn.fetchall()]
+
+
+def add(txn: Cursor, log: str, place: int, texts: Sequence[str]) -> None:
+    """Add entries to a directory; whoever follows it in this database hears of them."""
+    for at, text in enumerate(texts, place):
+        txn.execute("INSERT INTO acts.entry (log, idx, entry) VALUES (%s, %s, %s)", (log, at, text))
+    txn.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
+
+
+class Followed(NamedTuple):
+    """How far a directory of others is followed.
+
+    Attributes:
+        size: Entries of the newest head that was seen.
+        seen_at_ms: When it was last heard of, UTC.
+        why: What is wrong; None: nothing.
+    """
+
+    size: int
+    seen_at_ms: int
+    why: str | None
+
+
+def followed(txn: Cursor, log: str) -> Followed:
+    """Read how far a directory of others is followed."""
+    txn.execute("SELECT size, seen_at_ms, why FROM acts.followed WHERE log = %s", (log,))
+    row = txn.fetchone()
+    return Followed(*row) if row else Followed(0, 0, None)
+
+
+def follow(txn: Cursor, log: str, size: int, now_ms: int) -> None:
+    """Keep that a directory of others was heard of, and is well."""
+    txn.execute(
+        "INSERT INTO acts.followed (log, size, seen_at_ms) VALUES (%s, %s, %s)"
+        " ON CONFLICT (log) DO UPDATE SET size = EXCLUDED.size, seen_at_ms = EXCLUDED.seen_at_ms,"
+        " why = NULL",
+        (log, size, now_ms),
+    )
+
+
+def doubt(txn: Cursor, log: str, why: str) -> None:
+    """Keep what is wrong with a directory of others."""
+    txn.execute(
+        "INSERT INTO acts.followed (log, size, seen_at_ms, why) VALUES (%s, 0, 0, %s)"
+        " ON CONFLICT (log) DO UPDATE SET why = EXCLUDED.why",
+        (log, why),
+    )
+
+
+def master_keys(txn: Cursor, accounts: Sequence[str]) -> dict[str, str]:
+    """Public master keys of bots of this database that are published, by their accounts."""
+    txn.execute(
+        "SELECT user_id, master_key FROM crypto.identity"
+        " WHERE user_id = ANY(%s) AND published_at_ms IS NOT NULL",
+        (list(accounts),),
+    )
+    return dict(txn.fetchall())

@@ -1,0 +1,262 @@
+"""What the bot says and understands, in the language of the person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from veche.contracts.directory.snapshot import Standing
+from veche.protocol.commands import HELP, LANGUAGE, Argument, Command
+from veche.protocol.message import Bold, Bullets, Facts, Mono, Paragraph
+from veche.protocol.texts.catalogue import N_, Catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from veche.contracts.directory.snapshot import Organisation, Snapshot
+    from veche.protocol.message import Doc
+    from veche.protocol.texts.localizer import Localizer
+
+CATALOGUE: Final = Catalogue.load("veche.protocol", "appservices.acts")
+CHECK: Final = Command(
+    "check",
+    N_("who an account or a room is of, and whether it is official"),
+    {"ru": ("проверь", "проверить"), "de": ("prüfe", "pruefe"), "uk": ("перевір", "перевірити")},
+    Argument("account", N_("an account, a room, or a name")),
+    is_sentence=True,
+)
+COMMANDS: Final = (CHECK, HELP, LANGUAGE)
+
+
+def welcome_doc(localizer: Localizer, example: str) -> Doc:
+    """What the bot is for, and what to write."""
+    word = CHECK.word(localizer.language)
+    return (
+        Paragraph(
+            localizer.text(
+                "I tell you who is official here: offices, banks, and who vouches for them."
+            )
+        ),
+        Paragraph(
+            localizer.text("Send me the account that wrote to you, for example:"),
+            " ",
+            Mono(f"{word} {example}"),
+        ),
+        Paragraph(
+            localizer.text("A room works too, such as {room}; or a name.", room="#room:example.org")
+        ),
+    )
+
+
+def private_doc(localizer: Localizer) -> Doc:
+    """Others read along."""
+    said = localizer.text("Others can read here. Please begin an encrypted chat with me alone.")
+    return (Paragraph(said),)
+
+
+def unreadable_doc(localizer: Localizer) -> Doc:
+    """What was written is nothing that can be looked up."""
+    said = localizer.text(
+        "I cannot look that up. Write an account such as {account}, a room such as {room}, or a"
+        " name.",
+        account="@office:example.org",
+        room="#room:example.org",
+    )
+    return (Paragraph(said),)
+
+
+def near_doc(
+    localizer: Localizer, name: str, found: Sequence[tuple[Snapshot, Organisation]]
+) -> Doc:
+    """Whom a name may mean."""
+    if not found:
+        return (
+            Paragraph(
+                localizer.text(
+                    "No directory that I trust has anybody of the name {name}.", name=name
+                )
+            ),
+            Paragraph(localizer.text("Whoever writes to you under that name is not vouched for.")),
+        )
+    return (
+        Paragraph(
+            localizer.text("Do you mean one of these? They write to you from these accounts alone:")
+        ),
+        Bullets(_listed(localizer, found)),
+    )
+
+
+def official_doc(
+    localizer: Localizer, snapshot: Snapshot, one: Organisation, account: str, *, is_key_seen: bool
+) -> Doc:
+    """An account is official: who it is of, who vouches for that, and what it may ask for."""
+    name = one.name(localizer.language)
+    told = localizer.text("{account} is official: {name}.", account=account, name=name)
+    doc: Doc = (Paragraph(Bold(told)), *chain_doc(localizer, snapshot, one))
+    if not is_key_seen:
+        said = localizer.text("I could not look at its keys now. Ask me again later to be sure.")
+        doc = (*doc, Paragraph(said))
+    return doc
+
+
+def chain_doc(localizer: Localizer, snapshot: Snapshot, one: Organisation) -> Doc:
+    """Who stands above an organisation, who vouches for it, and what it may ask for."""
+    language = localizer.language
+    chain = " → ".join(each.name(language) for each in snapshot.chain(one.id))
+    facts = (
+        (localizer.text("It belongs to"), chain),
+        (localizer.text("In the directory since"), localizer.date(one.since_ms)),
+        (localizer.text("Verified by"), vouched_by(localizer, snapshot, one)),
+        (localizer.text("Complaints"), one.said.complaints),
+    )
+    if not one.purposes:
+        asks: Doc = (
+            Paragraph(localizer.text("The directory lists nothing that it may ask you for.")),
+        )
+    else:
+        titles = [
+            f"{purpose.title.get(language) or next(iter(purpose.title.values()))} ({purpose.basis})"
+            for purpose in one.purposes
+        ]
+        asks = (Paragraph(localizer.text("It may ask you for what these need:")), Bullets(titles))
+    return (Facts(facts), *asks)
+
+
+def vouched_by(localizer: Localizer, snapshot: Snapshot, one: Organisation) -> str:
+    """Who entered an organisation."""
+    above = snapshot.organisations.get(one.vouched_by)
+    if above is not None:
+        return above.name(localizer.language)
+    return localizer.text("the directory {name}", name=snapshot.directory.rpartition("/")[2])
+
+
+def other_key_doc(localizer: Localizer, one: Organisation, account: str) -> Doc:
+    """The keys of an account are not those of the directory."""
+    said = localizer.text(
+        "Careful: {account} has other keys than the directory says. Somebody else may write in its"
+        " name.",
+        account=account,
+    )
+    more = localizer.text(
+        "Do nothing that it asks for until this is clear, and tell {name}: {complaints}",
+        name=one.name(localizer.language),
+        complaints=one.said.complaints,
+    )
+    return (Paragraph(Bold(said)), Paragraph(more))
+
+
+def standing_doc(localizer: Localizer, snapshot: Snapshot, one: Organisation, account: str) -> Doc:
+    """An account of the directory is not official now: since when, and why."""
+    language = localizer.language
+    standing, name = snapshot.standing(one.id), one.name(language)
+    head = localizer.text(
+        "{account} is of {name}, and is not official now.", account=account, name=name
+    )
+    return (Paragraph(Bold(head)), *_why(localizer, snapshot, one, standing))
+
+
+def _why(
+    localizer: Localizer, snapshot: Snapshot, one: Organisation, standing: Standing
+) -> Sequence[Paragraph]:
+    name = one.name(localizer.language)
+    if standing is Standing.ABOVE:
+        for each in snapshot.chain(one.id)[:-1]:
+            own = each.own_standing(snapshot.at_ms)
+            if own is not Standing.OFFICIAL:
+                return _why(localizer, snapshot, each, own)
+    measure = one.ended if standing is Standing.ENDED else one.suspended
+    if measure is not None and standing in (Standing.ENDED, Standing.SUSPENDED):
+        since = localizer.date(measure.since_ms)
+        if standing is Standing.ENDED:
+            said = localizer.text(
+                "{name} has ended, since {since}: {reason}",
+                name=name,
+                since=since,
+                reason=measure.reason,
+            )
+        elif measure.until_ms is None:
+            said = localizer.text(
+                "{name} is suspended since {since}: {reason}",
+                name=name,
+                since=since,
+                reason=measure.reason,
+            )
+        else:
+            until = localizer.date(measure.until_ms)
+            said = localizer.text(
+                "{name} is suspended since {since}, until {until}: {reason}",
+                name=name,
+                since=since,
+                until=until,
+                reason=measure.reason,
+            )
+        return (Paragraph(said),)
+    if standing is Standing.NOT_YET:
+        start = localizer.date(max(one.said.valid_from_ms, one.since_ms))
+        return (
+            Paragraph(
+                localizer.text("{name} is official from {start} on.", name=name, start=start)
+            ),
+        )
+    end = localizer.date(one.said.valid_until_ms or snapshot.at_ms)
+    return (Paragraph(localizer.text("{name} was official until {end}.", name=name, end=end)),)
+
+
+def unknown_doc(
+    localizer: Localizer,
+    account: str,
+    shown: str,
+    found: Sequence[tuple[Snapshot, Organisation]],
+) -> Doc:
+    """Nobody vouches for an account; whom it may want to be taken for."""
+    head = localizer.text(
+        "Nobody vouches for {account}: no directory that I trust has it.", account=account
+    )
+    care = localizer.text(
+        "It may be anybody. Give it no codes or documents, and pay it nothing because it says that"
+        " it is an office or a bank."
+    )
+    doc: Doc = (Paragraph(Bold(head)), Paragraph(care))
+    if not found:
+        return doc
+    name = found[0][1].name(localizer.language)
+    told = localizer.text(
+        "It calls itself {shown}. It is not {name}, which writes to you from:",
+        shown=shown,
+        name=name,
+    )
+    return (*doc, Paragraph(told), Bullets(_listed(localizer, found[:1])))
+
+
+def room_doc(localizer: Localizer, room: str, creator: str) -> Doc:
+    """Who made a room."""
+    said = localizer.text("{room} was made by {account}.", room=room, account=creator)
+    return (Paragraph(said),)
+
+
+def no_room_doc(localizer: Localizer, room: str) -> Doc:
+    """There is no such room."""
+    return (Paragraph(localizer.text("There is no room {room}.", room=room)),)
+
+
+def hidden_room_doc(localizer: Localizer, room: str) -> Doc:
+    """Nobody of ours is in a room."""
+    said = localizer.text(
+        "I cannot look into {room}: none of our bots is there, so nobody vouches for it. Send me"
+        " the account that wrote to you instead.",
+        room=room,
+    )
+    return (Paragraph(said),)
+
+
+def later_doc(localizer: Localizer) -> Doc:
+    """The homeserver does not answer."""
+    said = localizer.text("I could not look that up. Please ask me again in a few minutes.")
+    return (Paragraph(said),)
+
+
+def _listed(localizer: Localizer, found: Sequence[tuple[Snapshot, Organisation]]) -> Sequence[str]:
+    return [
+        f"{one.name(localizer.language)}: {account}"
+        for _, one in found
+        for account in sorted(one.accounts)
+    ]

@@ -1,0 +1,112 @@
+"""The directory beside a real homeserver and database: it lists its bots, and the bot tells."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import pytest
+
+from appservices.acts.demo import OFFICE, OFFICE_BOT, OFFICIAL_BOT, acts_section
+from appservices.agency.demo import agency_section
+from tests.support.customers import Customer
+from tests.support.processes import ROOT, wait_until
+from tests.support.services import AGENCY, House, house
+from veche.contracts.directory.bundle import Bundle, Held, followed
+from veche.contracts.directory.rules import Directory
+from veche.contracts.directory.snapshot import Root
+from veche.protocol.wire import parse
+from veche.runtime.database.migrate import MigrationSet
+from veche.transparency.notes import read_verifier_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
+
+VECHE: Final = (sys.executable, "-m", "veche.cli.main", "directory")
+ACTS: Final = MigrationSet("acts", "appservices.acts")
+
+
+@attrs.frozen
+class Town:
+    """A house with an office and a directory, and somebody who asks."""
+
+    house: House
+    configuration: Path
+    alice: Customer
+
+    def ask(self, words: str, answer: str) -> str:
+        """What the bot says to some words."""
+        self.alice.person.send(self.alice.room, words)
+        return str(self.alice.person.wait_for(self.alice.room, answer).content["body"])
+
+    def run(self, *words: str) -> tuple[int, str]:
+        """What a command of the operator's says."""
+        command = [*VECHE, *words, "-c", str(self.configuration)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+
+def sections(origin: str) -> dict[str, Any]:
+    acts = acts_section(origin)
+    town, office, _ = acts["directory"]["organisations"]
+    # The bots of signing and payments are not here.
+    town["bots"] = [OFFICIAL_BOT]
+    acts["directory"]["organisations"] = [town, office]
+    return {"acts": acts, "agency": agency_section(ROOT / "config" / "services")}
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    folder = tmp_path_factory.mktemp("house")
+    with house(folder, sections=sections, migrations=(AGENCY, ACTS), has_pages=True) as one:
+        alice = Customer.sign_in(one, one.person("alice"), OFFICIAL_BOT)
+        wait_until(
+            lambda: one.query("SELECT count(*) FROM acts.entry") == [(4,)], 60, "nobody is entered"
+        )
+        yield Town(one, folder / "veche-0.yaml", alice)
+
+
+def test_the_directory_lists_the_bots_and_is_followed(town: Town) -> None:
+    keys = town.alice.call("GET", "/.well-known/veche/directory", is_signed_in=False).body
+    root = Root.of(map(read_verifier_key, keys["keys"]))
+    answer = town.alice.call("GET", "/_veche/directory/v1/bundle?since=0", is_signed_in=False)
+    held = followed(Held(), parse(Bundle, answer.body), root)
+    state = Directory(root)
+    for text in held.entries:
+        assert state.add(text) is None
+    snapshot = state.snapshot(state.at_ms)
+    keys_of = town.house.query("SELECT user_id, master_key FROM crypto.identity")
+    masters = {str(user): key for user, key in keys_of}
+
+    assert [one.id for one in snapshot.chain(OFFICE)] == ["lindenau", OFFICE]
+    assert snapshot.chain(OFFICE)[-1].vouched_by == "lindenau"
+    assert snapshot.chain(OFFICE)[-1].accounts == {OFFICE_BOT: masters[OFFICE_BOT]}
+
+
+def test_the_bot_tells_who_is_official_who_is_not_and_who_is_suspended(town: Town) -> None:
+    official = town.ask(f"check {OFFICE_BOT}", "It belongs to")
+    stranger = town.ask("check @bob:lindenau.localhost", "Nobody vouches")
+    named = town.ask("check vital records office", "Do you mean")
+    more = ("--reason", "The key was stolen.", "--appeal", "appeal@lindenau.example")
+    done = town.run("suspend", OFFICE, *more)
+    suspended = town.ask(f"check {OFFICE_BOT}", "not official now")
+    again = town.run("resume", OFFICE, "--reason", "A new key.")
+    twice = town.run("resume", OFFICE, "--reason", "A new key.")
+    checked = town.run("check")
+
+    assert "Town of Lindenau → Vital Records Office of Lindenau" in official
+    assert "Certificates and the register of residents" in official
+    assert "@bob:lindenau.localhost" in stranger
+    assert OFFICE_BOT in named
+    assert done == (0, "The directory has 5 entries.\n")
+    assert "The key was stolen." in suspended
+    assert again == (0, "The directory has 6 entries.\n")
+    assert twice[0] == 1
+    assert "is not suspended" in twice[1]
+    assert checked[0] == 0
+    assert f"official: lindenau > {OFFICE}" in checked[1]
