@@ -293,6 +293,9 @@ class IgnoredJob(JobHandler):
         """Do nothing outside."""
         return {}
 
+    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
+        """Record nothing."""
+
 
 class HoldEnded(IgnoredJob):
     """The job that follows the hold of a new key."""

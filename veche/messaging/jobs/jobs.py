@@ -74,8 +74,9 @@ class JobHandler(Protocol):
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Record that it is done, in the transaction that removes it."""
 
-    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
+    def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Record that it can never be done, in the transaction that removes it."""
+        return
 
 
 class JobRunner(LeaseLoop[Leased]):

@@ -262,8 +262,8 @@ class CodeTest(SessionCase):
         code = f" {said.code[:3]} {said.code[3:]} "
         signed_in = await self.sessions.redeem_code(request, code, FIREFOX)
         assert (signed_in.session.person, signed_in.session.level) == (ALICE, Level.VERIFIED)
-        said = (await self.bodies())[-1]
-        assert said.startswith("You are signed in on our pages (Firefox on Linux)")
+        words = (await self.bodies())[-1]
+        assert words.startswith("You are signed in on our pages (Firefox on Linux)")
 
     async def test_code_and_link_are_one_way_in(self) -> None:
         await self.know(PHONE=True)
