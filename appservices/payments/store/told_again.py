@@ -25,12 +25,14 @@ class Sum:
     Attributes:
         key: Of the line.
         state: Of the line.
+        signed_minor: What it added to the balance.
         is_free: Whether it is in suspense, or on its way there, and nobody decided about it.
         is_known: Whether a payment of the batch was told before.
     """
 
     key: str
     state: str
+    signed_minor: int
     is_free: bool
     is_known: bool
 
@@ -93,15 +95,17 @@ def sum_of_batch(txn: Cursor, bank_name: str, entry: Entry, by: str) -> Sum | No
         None: there is none, or it was taken apart already.
     """
     txn.execute(
-        "SELECT key, state, order_id IS NULL AND expected_id IS NULL AND state <> 'posted'"
+        "SELECT key, state, signed_minor,"
+        "  order_id IS NULL AND expected_id IS NULL AND state <> 'posted'"
         "  AND NOT EXISTS (SELECT FROM payments.suspense_order AS o"
         "   WHERE o.bank = l.bank AND o.line = l.key AND o.state = 'ordered') AS is_free,"
         " EXISTS (SELECT FROM payments.bank_line AS m"
         "  WHERE m.bank = l.bank AND m.batch = %(batch)s AND m.key <> %(key)s)"
         " FROM payments.bank_line AS l WHERE bank = %(bank)s AND batch IS NULL"
-        " AND signed_minor = %(minor)s AND key <> %(key)s"
-        " AND (key = %(batch)s OR booked_on = %(day)s AND told_by NOT IN (%(by)s, 'both')"
-        "  AND order_id IS NULL AND expected_id IS NULL AND state <> 'posted')"
+        " AND sign(signed_minor) = sign(%(minor)s) AND key <> %(key)s"
+        " AND (key = %(batch)s OR signed_minor = %(minor)s AND booked_on = %(day)s"
+        "  AND told_by NOT IN (%(by)s, 'both') AND order_id IS NULL AND expected_id IS NULL"
+        "  AND state <> 'posted')"
         " AND NOT EXISTS (SELECT FROM payments.bank_line AS p WHERE p.bank = l.bank"
         "  AND (p.key = l.key || %(end)s OR p.batch = %(batch)s AND p.signed_minor = -%(minor)s"
         "   AND right(p.key, length(%(end)s)) = %(end)s))"

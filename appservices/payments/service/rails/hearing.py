@@ -196,9 +196,10 @@ class Hearing:
         found = again.told_lines(self.txn, name, entry, by)
         told = told_again(entry, found, is_stated=by == store.STATEMENT)
         again.tell(self.txn, name, [one.key for one in told], by)
-        if told and sum(one.signed_minor for one in told) != entry.signed_minor:
-            why = "its payments were told before, and make another sum: not booked again"
-            self.alarm(entry.key, why)
+        off = entry.signed_minor - sum(one.signed_minor for one in told)
+        if told and off:
+            why = f"its payments were told before, and make another sum: {off:+} minor units"
+            self.alarm(entry.key, f"{why} are not booked")
         return bool(told)
 
     def _is_in_sum(self, entry: Entry, by: str) -> bool:
@@ -218,7 +219,11 @@ class Hearing:
 
     def _take_apart(self, found: again.Sum, entry: Entry) -> None:
         """Take the sum of a batch out of suspense, since its payments are booked one by one."""
-        name, key, signed = self.bank.name, f"{found.key}{again.IN_PARTS}", -entry.batch_minor
+        name, key, signed = self.bank.name, f"{found.key}{again.IN_PARTS}", -found.signed_minor
+        off = found.signed_minor - entry.batch_minor
+        if off:
+            why = f"its payments are told after it, and make another sum: {off:+} minor units"
+            self.alarm(found.key, f"{why} are not booked")
         self._own_line(key, signed, entry.booked_on, self.books.suspense, TransferCode.SUSPENSE)
         again.set_batch(self.txn, name, key, entry.batch)
         if found.state == store.SUSPENSE:

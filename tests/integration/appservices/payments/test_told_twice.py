@@ -96,6 +96,45 @@ class TestToldTwice(BankCase):
     ) -> Deferred[None]:
         return Deferred.fromCoroutine(self._commands())
 
+    def test_a_batch_whose_sum_is_not_that_of_its_payments_is_booked_once_and_said(
+        self,
+    ) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._other_sums())
+
+    async def _other_sums(self) -> None:
+        await self._begin_other()
+        chance = random.Random(5)  # noqa: S311 -- no secret
+        for number, (is_advice_first, more) in enumerate(itertools.product((True, False), (7, 1))):
+            lines = self._lines(number, chance)
+            first = attrs.evolve(lines[0], amount_minor=lines[0].amount_minor + more)
+            extra, _, stated = self._messages(number, lines, ("batch", "sum"))
+            wrong = [first, *lines[1:]]
+            advice = write_advice(f"W{number}", BOB.account, wrong, self.at_ms).data
+            files = (told(advice, "batch", f"B{number}"), stated)
+            for data in files if is_advice_first else files[::-1]:
+                await self.run_txn(self._hear, data)
+                await self.run_txn(self._hear, data)
+            await self.run_txn(self._hear, extra)
+            await self.until_quiet()
+            side = 1 if first.is_credit else -1
+            about, off = (number, is_advice_first, more), -side * (more)
+            alarms = [
+                one for one in await self.run_txn(store.alarms, OTHER) if "another sum" in one[1]
+            ]
+            assert alarms[-1][0] == f"B{number}", about
+            assert f"{off:+} minor units" in alarms[-1][1], about
+            booked = self.rows(
+                "SELECT sum(signed_minor)::bigint FROM payments.bank_line WHERE booked_on = %s",
+                first.booked_on,
+            )
+            right = sum(one.signed_minor for one in lines) + 501 + number
+            assert booked == [(right - off,)], about
+            if not is_advice_first:
+                day = first.booked_on + dt.timedelta(hours=24)
+                await self.run_txn(self._hear, self._closed(f"E{number}", day))
+            assert (await self.days())[-1] == off, about
+            await self._is_settled(about)
+
     async def _commands(self) -> None:
         await self._begin_other()
         every = itertools.product(FORMS, FORMS, (True, False))
