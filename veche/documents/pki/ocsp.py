@@ -174,7 +174,13 @@ def _answer_of(encoded: bytes) -> Answer:
     )
     _refuse_unknown_extensions(signed)
     # The library does not tell the parameters of the algorithm, which are not signed.
-    algorithm, _ = der.read(encoded, encoded.index(signed) + len(signed))
+    algorithm, end = der.read(encoded, encoded.index(signed) + len(signed))
+    certificates = tuple(
+        one.public_bytes(Encoding.DER) for one in found.certificates[:CERTIFICATES_MAX]
+    )
+    signatures = [der.children(der.read_whole(one, der.SEQUENCE))[-1] for one in certificates]
+    if any(one.body[:1] != b"\0" for one in (der.read(encoded, end)[0], *signatures)):
+        raise OcspError("a signature has bits that are not used, and not signed")
     try:
         nonce = found.extensions.get_extension_for_class(OCSPNonce).value.nonce
     except ExtensionNotFound:
@@ -187,9 +193,7 @@ def _answer_of(encoded: bytes) -> Answer:
         key_hash=found.responder_key_hash,
         produced_at=produced_at,
         states=tuple(_state(one, produced_at) for one in found.responses),
-        certificates=tuple(
-            one.public_bytes(Encoding.DER) for one in found.certificates[:CERTIFICATES_MAX]
-        ),
+        certificates=certificates,
         nonce=nonce,
     )
 

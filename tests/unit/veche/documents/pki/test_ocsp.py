@@ -445,6 +445,15 @@ def test_an_answer_of_which_one_bit_is_another_proves_nothing(
     assert not _is_proven(bytes(changed))
 
 
+def test_a_bit_of_the_signature_that_is_said_not_to_count_proves_nothing() -> None:
+    answers = (delegate().answer(said(), at=NOW) for _ in range(100))
+    answer = next(one for one in answers if not read_answer(one).signature[-1] & 1)
+    signature = read_answer(answer).signature
+
+    assert _is_proven(answer)
+    assert not _is_proven(answer.replace(b"\0" + signature, b"\1" + signature))
+
+
 @given(st.binary(max_size=200), st.integers(0, 10_000))
 def test_what_is_put_into_an_answer_or_cut_from_it_proves_nothing(more: bytes, place: int) -> None:
     whole = issuers_own()
