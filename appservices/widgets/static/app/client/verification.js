@@ -17,6 +17,7 @@ const SAS = "m.sas.v1";
 const SHOW = "m.qr_code.show.v1";
 const SCAN = "m.qr_code.scan.v1";
 const KEYS_MS_MAX = 15_000;
+const KEYS_POLL_MS = 50;
 
 /** The SDK refers to a request only weakly: one that nobody holds is collected, and nothing goes on. @type {Set<Request>} */
 const held = new Set();
@@ -64,17 +65,10 @@ export function requestWith(userId) {
 async function keysOf(client, userId, roomId) {
     const crypto = client.getCrypto();
     const room = client.getRoom(roomId);
-    if (await crypto?.userHasCrossSigningKeys(userId)) return;
-    await new Promise((resolve) => {
-        const look = async () => (await crypto?.userHasCrossSigningKeys(userId)) && resolve(0);
-        client.on(CryptoEvent.DevicesUpdated, look);
-        setTimeout(() => {
-            client.off(CryptoEvent.DevicesUpdated, look);
-            resolve(0);
-        }, KEYS_MS_MAX);
-        if (room) crypto?.prepareToEncrypt(room); // asks for them at once
-        void look();
-    });
+    if (room) crypto?.prepareToEncrypt(room); // fetches them
+    const until_ms = Date.now() + KEYS_MS_MAX;
+    while (!(await crypto?.userHasCrossSigningKeys(userId)) && Date.now() < until_ms)
+        await new Promise((resolve) => setTimeout(resolve, KEYS_POLL_MS));
 }
 
 /**
