@@ -50,15 +50,7 @@ class ActHeads:
         last_signed: LastSigned | None = None,
         history: int = 1,
     ) -> None:
-        """Make it.
-
-        Args:
-            witnesses: Who vouches for the heads; its database has the logs.
-            server_name: Of the homeserver.
-            seed: 32 secret bytes, always the same.
-            last_signed: Keeps what the logs signed last outside the database; None: nothing does.
-            history: The number of the one that the logs are in.
-        """
+        """Make it; ``seed`` is secret, and ``last_signed`` is kept outside the database."""
         self._last_signed = last_signed
         self._history = history
         self._witnesses = witnesses

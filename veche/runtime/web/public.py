@@ -177,15 +177,7 @@ class PublicSite:
         *,
         trust_forwarded: bool = False,
     ) -> None:
-        """Nothing is served before ``listen``.
-
-        Args:
-            root: What to serve.
-            reactor: Network and clock.
-            address: Of this machine.
-            ports: TCP, at least one; 0 takes a free one.
-            trust_forwarded: See ``client_address``.
-        """
+        """Nothing is served before ``listen``; of the TCP ``ports``, 0 takes a free one."""
         self._site = new_site(
             root,
             reactor,

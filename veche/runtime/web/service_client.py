@@ -47,14 +47,8 @@ class ServiceClient:
     ) -> None:
         """Make it; the first request connects.
 
-        Args:
-            reactor: Clock and network.
-            url: ``https://pay.example.org``, with nothing after it.
-            key: The organisation's.
-            api: Prefix of its paths.
-            called: What it is called in errors.
-            busy: Codes of refusals that mean: later.
-            refusal: What is raised where the service says no.
+        ``url`` has no path and ``api`` is the prefix of its paths; ``called`` stands in errors,
+        and the codes of refusals in ``busy`` mean: later.
         """
         self._connections = Connections(reactor, url)
         self._key = key
