@@ -121,18 +121,25 @@ _PROBLEMS: Final[Mapping[OrderProblem, str]] = {
 
 
 def question_doc(
-    view: PaymentView, localizer: Localizer, details: Doc = (), chosen: ChosenView | None = None
+    view: PaymentView,
+    localizer: Localizer,
+    details: Doc = (),
+    chosen: ChosenView | None = None,
+    *,
+    is_invoice: bool = False,
 ) -> Doc:
     """What is to be approved.
 
     Args:
         view: The payment.
         localizer: How the payer is spoken to.
-        details: What stands above it: the invoice.
+        details: What stands above it, such as the invoice.
         chosen: What the payer chose of a quote: it makes the amount another than the invoice's.
+        is_invoice: The details are the invoice, which says whom, how much and what for.
     """
-    if details and chosen is None and not (view.user or view.fee_minor or view.tip_minor):
-        return details  # the invoice says all of it
+    is_other = chosen is not None or view.user or view.fee_minor or view.tip_minor
+    if is_invoice and details and not is_other:
+        return details
     whose = [] if view.user is None else [(localizer.text("Whose money"), named(view.payer))]
     return (
         *details,
