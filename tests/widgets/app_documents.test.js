@@ -18,6 +18,24 @@ function isInSight(one) {
     return top >= 0 && bottom <= window.innerHeight;
 }
 
+/**
+ * The code that is printed on a document leads to where the document is found good.
+ * @param {import("playwright-core").Page} page
+ * @param {string} pdf file
+ */
+async function isFoundGood(page, pdf) {
+    const { texts } = await ask("printed_codes", { pdf });
+    assert.deepEqual(texts, [`${BASE}/verify`]);
+    const verify = new VerifyPage(await page.context().newPage());
+    await verify.page.goto(String(texts[0]));
+    await verify.file.setInputFiles({
+        ...{ name: "certificate.pdf", mimeType: "application/pdf" },
+        buffer: await readFile(pdf),
+    });
+    await verify.banner.getByText("This document is genuine").waitFor();
+    await verify.page.close();
+}
+
 test("a certificate's printed code leads to where it is found good; it stands once under Documents, opens where it is, and is found when much came after it", async ({
     open,
     expect,
@@ -41,16 +59,7 @@ test("a certificate's printed code leads to where it is found good; it stands on
     const saving = page.waitForEvent("download");
     await one.documents.getByRole("button", { name: "Download" }).click();
     const pdf = String(await (await saving).path());
-    const { texts } = await ask("printed_codes", { pdf });
-    assert.deepEqual(texts, [`${BASE}/verify`]);
-    const verify = new VerifyPage(await page.context().newPage());
-    await verify.page.goto(String(texts[0]));
-    await verify.file.setInputFiles({
-        ...{ name: "certificate.pdf", mimeType: "application/pdf" },
-        buffer: await readFile(pdf),
-    });
-    await verify.banner.getByText("This document is genuine").waitFor();
-    await verify.page.close();
+    await isFoundGood(page, pdf);
 
     await door.visit("#/me/documents");
     const row = page.locator("main .row", { hasText: TITLE });

@@ -106,8 +106,8 @@ test("a press opens a page though the browser's storage does not answer the work
     const [worker] = context.serviceWorkers();
     assert.ok(worker);
     await worker.evaluate(() => {
-        const never = () => new Promise(() => {});
-        Object.assign(caches, { open: never, match: never });
+        const never = new Promise(() => {});
+        Object.assign(caches, { open: () => never, match: () => never });
     });
 
     const opening = context.waitForEvent("page");

@@ -43,6 +43,9 @@ async function assertClean(page, rules, without = []) {
     const violations = await page.evaluate(
         async ([only, off]) => {
             const { axe } = /** @type {any} */ (window);
+            // A colour on its way to another is none that anybody reads.
+            const ways = document.getAnimations().filter((one) => one instanceof CSSTransition);
+            await Promise.allSettled(ways.map((one) => one.finished));
             const disabled = Object.fromEntries((off ?? []).map((id) => [id, { enabled: false }]));
             const kinds = { resultTypes: ["violations"], iframes: false };
             const chosen = only ? { runOnly: only } : { rules: disabled };

@@ -66,9 +66,10 @@ async function keysOf(client, userId, roomId) {
     const crypto = client.getCrypto();
     const room = client.getRoom(roomId);
     if (room) crypto?.prepareToEncrypt(room); // fetches them
-    const until_ms = Date.now() + KEYS_MS_MAX;
-    while (!(await crypto?.userHasCrossSigningKeys(userId)) && Date.now() < until_ms)
+    for (let ms = 0; ms < KEYS_MS_MAX; ms += KEYS_POLL_MS) {
+        if (await crypto?.userHasCrossSigningKeys(userId)) return;
         await new Promise((resolve) => setTimeout(resolve, KEYS_POLL_MS));
+    }
 }
 
 /**
