@@ -160,6 +160,7 @@ OPEN = {
     **dict.fromkeys(BY_LINK, "the link of a party is the secret"),
     **dict.fromkeys(BY_APPROVAL, "the signature of the person's device key is the authority"),
     "GET /.well-known/veche/acts": "keys are there to be known",
+    "GET /.well-known/veche/directory": "keys are there to be known",
     "GET /.well-known/veche/payments": "keys are there to be known",
     "GET /_veche/acts/v1/heads": "a promise to everybody",
     "GET /_veche/agency/v1/catalogue": "what there is, is public",
@@ -174,6 +175,7 @@ OPEN = {
     "GET /_veche/approvals/v1/time": "the clock",
     "GET /_veche/approvals/v1/<nonce>": "the nonce is the secret",
     "POST /_veche/approvals/v1": "the signature is the authority",
+    "GET /_veche/directory/v1/bundle": "who is official, is public",
     "GET /_veche/payments/v1/heads": "a promise to everybody",
     "GET /_veche/peers/v1/heads": "a promise to everybody",
     "POST /_veche/peers/v1/questions": "the signature of another institution is the authority",
@@ -193,6 +195,8 @@ OPEN = {
 }
 """Open to anybody, and why."""
 OTHER_SITES = {
+    "GET /.well-known/veche/directory": "public; pages of others may look who is official",
+    "GET /_veche/directory/v1/bundle": "public; pages of others may look who is official",
     "GET /_veche/wallet/v1/invoices/<link>/status": "one word, for a shop's own page",
     "GET /_veche/app/v1/site": "public; an app that somebody else serves may ask",
     "GET /_veche/app/v1/push/key": "public; an app that somebody else serves may ask",

@@ -391,7 +391,7 @@ class TakeTest(ApprovalCase):
 
         with pytest.raises(KeyHeldError) as refused:
             await self.approvals.take_now(read, "de")
-        assert str(refused.value).startswith("Dieser Schlüssel ist neu: er darf das ab 2")
+        assert str(refused.value).startswith("Dieser Schlüssel ist neu. Er darf das ab 2")
 
     # Declining
 
