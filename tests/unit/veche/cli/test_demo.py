@@ -9,6 +9,7 @@ import attrs
 import yaml
 from nacl.signing import SigningKey
 
+from appservices.acts.config import ActsSection
 from appservices.agency import demo as office_demo
 from appservices.agency.config import AgencySection
 from appservices.app.config import AppSection
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 SECTIONS: dict[str, type[Section]] = {
     **KERNEL_SECTIONS,
+    "acts": ActsSection,
     "agency": AgencySection,
     "app": AppSection,
     "payments": PaymentsSection,
