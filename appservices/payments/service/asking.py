@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.payments.core.payment import Kind, State
+from appservices.payments.core.payment import State
 from appservices.payments.core.texts.paying import question_doc, reference_of, wait_doc
 from appservices.payments.core.topics import Topic
 from appservices.payments.service import purses
@@ -72,8 +72,7 @@ def ask_approval(
         label = localizer.text("From the account of {name}", name=name)
         choices = (*choices, Choice(id=choice, label=label, approve=approve))
         more[choice] = allowance.id
-    is_invoice = matter.payment.kind is Kind.INVOICE
-    doc = question_doc(view, localizer, details, chosen, is_invoice=is_invoice)
+    doc = question_doc(view, localizer, details, chosen)
     ask(scene, matter, choices, doc, payload, more=more)
 
 

@@ -125,20 +125,18 @@ def question_doc(
     localizer: Localizer,
     details: Doc = (),
     chosen: ChosenView | None = None,
-    *,
-    is_invoice: bool = False,
 ) -> Doc:
     """What is to be approved.
 
     Args:
         view: The payment.
         localizer: How the payer is spoken to.
-        details: What stands above it, such as the invoice.
+        details: What stands above it: an invoice, which says whom, how much and what for; or what
+            a bank says of a payee, or a bill to share.
         chosen: What the payer chose of a quote: it makes the amount another than the invoice's.
-        is_invoice: The details are the invoice, which says whom, how much and what for.
     """
     is_other = chosen is not None or view.user or view.fee_minor or view.tip_minor
-    if is_invoice and details and not is_other:
+    if view.kind is Kind.INVOICE and details and not is_other:
         return details
     whose = [] if view.user is None else [(localizer.text("Whose money"), named(view.payer))]
     return (

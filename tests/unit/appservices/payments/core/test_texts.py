@@ -35,7 +35,7 @@ from tests.support.tables import each_row
 from veche.contracts.payments.invoice import InvoiceCard, InvoiceLine
 from veche.protocol import message, talk
 from veche.protocol.ids import UserId, derived_ulid
-from veche.protocol.message import Bold, Doc, Mono
+from veche.protocol.message import Bold, Doc, Mono, Paragraph
 from veche.protocol.money import Money
 from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 from veche.protocol.texts.localizer import Localizer
@@ -185,6 +185,15 @@ def test_a_question_says_each_fact_of_an_invoice_once() -> None:
 
     assert question == message.body(details)
     assert "Fee: 0.09" in with_fee
+
+
+@each_row("kind", [Kind.PAYOUT, Kind.SHARE])
+def test_a_question_says_each_fact_of_what_is_no_invoice_too(kind: Kind) -> None:
+    details = (Paragraph("The bank knows the name."),)
+    question = message.body(paying.question_doc(view(kind), localizer("en"), details))
+
+    for fact in ("The bank knows the name.", "Bob", "1,250.00 EUR"):
+        assert fact in question
 
 
 def test_who_has_no_name_here_is_said_by_their_address_once() -> None:
