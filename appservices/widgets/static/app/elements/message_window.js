@@ -6,7 +6,7 @@ import { timelineOf } from "../client/timelines.js";
 
 /** Messages in the page. */
 const WINDOW = 80;
-const STEP = 5;
+const STEP = 10;
 const NEAR_PX = 700;
 const END_PX = 60;
 const PAGES_MAX = 20;
