@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
-from tests.integration.veche.rig import RUNTIME, Case, Person, Rig, as_deferred, new_bot
+from tests.integration.veche.rig import RUNTIME, Case, Person, Rig, as_deferred, new_bot, until
 from tests.support.postgres import database
 from tests.support.processes import free_ports
 from tests.support.synapse import homeserver
@@ -48,11 +49,27 @@ class OnlineCase(Case):
         self.addCleanup(lambda: as_deferred(rig.stop()))
         await rig.register()
         if starts:
-            await rig.start(self.as_port, is_healing=is_healing)
-            await rig.ping()
+            await rig.start(is_healing=is_healing)
+            await self.hear(rig)
         else:
             await rig.prepare()
         return rig
+
+    async def hear(self, rig: Rig) -> None:
+        """Have ``rig`` listen; return once the homeserver pushes to it again.
+
+        After failures Synapse first pushes what it kept. An event that comes between the last
+        of that and its note that we are up is kept too, until it next fails to reach us.
+        """
+        rig.listen(self.as_port)
+        await rig.ping()
+        await until(self._is_pushing, "the end of Synapse's back-off")
+
+    def _is_pushing(self) -> bool:
+        folder = self.server.plan.folder
+        with closing(sqlite3.connect(folder / "homeserver.db")) as connection:
+            states = connection.execute("SELECT state FROM application_services_state").fetchall()
+        return all(state == ("up",) for state in states)
 
     def person(self, name: str = "alice") -> Person:
         """Somebody with an account and a client of their own."""

@@ -185,8 +185,7 @@ class HealTests(OnlineCase):
 
         assert await rig.healer.heal(bot, "test") == 1
         await until(rig.told, "invitation")
-        rig.listen(self.as_port)
-        await rig.ping()
+        await self.hear(rig)
         await self.person("bob").create_room(bot)
         await until(lambda: len(rig.told()) == 2, "the push after it")
 
