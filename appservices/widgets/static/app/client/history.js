@@ -18,10 +18,11 @@ const joined = (client) => client.getRooms().filter((room) => room.getMyMembersh
 /**
  * Reads the chats back to their beginnings, those with the newest messages first.
  * @param {MatrixClient} client
- * @param {{signal: AbortSignal, read: (chat: number, of: number) => void, isOffices?: boolean}} how
+ * @param {{signal?: AbortSignal, read?: (chat: number, of: number) => void, isOffices?: boolean}} [how]
  *   isOffices: no others; `read` is told after each page which chat is being read
  */
-export async function readBack(client, { signal, read, isOffices = false }) {
+export async function readBack(client, how = {}) {
+    const { signal = new AbortController().signal, read, isOffices = false } = how;
     const rooms = roomList(client)
         .entries()
         .filter(({ state, kind }) => state === "join" && (!isOffices || kind === "office"));
@@ -35,7 +36,7 @@ export async function readBack(client, { signal, read, isOffices = false }) {
             await timeline.older();
             await decryptAll(client, [timeline.room]);
             count += size() - before;
-            read(at + 1, rooms.length);
+            read?.(at + 1, rooms.length);
         }
     }
 }

@@ -54,7 +54,7 @@ export class Timeline {
         this._matter = undefined;
         /** @type {unknown} the SDK's timeline whose first message is here; it begins anew at a gap */
         this._whole = null;
-        /** @type {WeakMap<MatrixEvent, Message>} */
+        /** @type {WeakMap<MatrixEvent, {at: MatrixEvent[], message: Message}>} */
         this._made = new WeakMap();
         /** @type {WeakMap<MatrixEvent, {as: string, is: boolean}>} whether it is shown, as it was then */
         this._shown = new WeakMap();
@@ -153,11 +153,13 @@ export class Timeline {
 
     /** @param {MatrixEvent} event @returns {Message} the same again as long as nothing has changed */
     message(event) {
-        const made = this._message(event);
+        const at = this.events(); // others as soon as anything changes
         const known = this._made.get(event);
-        if (known && isSame(known, made)) return known;
-        this._made.set(event, made);
-        return made;
+        if (known?.at === at) return known.message;
+        const made = this._message(event);
+        const message = known && isSame(known.message, made) ? known.message : made;
+        this._made.set(event, { at, message });
+        return message;
     }
 
     /** @param {MatrixEvent} event @returns {Message} */

@@ -25,6 +25,8 @@ const READERS_MAX = 3;
 const LINK = /\bhttps?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]}]/g;
 const ONLY_EMOJI = /^(?:\p{Extended_Pictographic}(?:\ufe0f|\u200d|\p{Emoji_Modifier})*\s*){1,4}$/u;
 const PROMPT = "org.veche.prompt";
+/** Where fingers press, the menu alone has what can be done. */
+const HOVERS = matchMedia("(hover: hover)").matches;
 const FILES = new Set(["m.image", "m.file", "m.audio", "m.video"]);
 
 /** Cleaned HTML of somebody, put into the page once for each text. */
@@ -226,7 +228,7 @@ export class AppMessage extends VecheElement {
 
     _tools() {
         return html`<span class="tools"
-            >${tool("reply", t("Reply"), () => this._tell("app-reply"))}
+            >${HOVERS ? tool("reply", t("Reply"), () => this._tell("app-reply")) : nothing}
             ${tool("more", t("More about this message"), () => this._tell("app-menu"))}</span
         >`;
     }

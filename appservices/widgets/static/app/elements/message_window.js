@@ -19,11 +19,11 @@ const DRAWING = "app-message, app-html, app-attachment, app-prompt, veche-prompt
 
 /** Waits until the elements below one have drawn what they draw. @param {Element} root */
 async function settled(root) {
-    for (let round = 0; round < ROUNDS_MAX; round++) {
-        const waiting = [...root.querySelectorAll(DRAWING)]
-            .map((one) => /** @type {any} */ (one))
+    let waiting = /** @type {any[]} */ ([root]);
+    for (let round = 0; round < ROUNDS_MAX && waiting.length; round++) {
+        waiting = waiting
+            .flatMap((one) => [...one.querySelectorAll(DRAWING)])
             .filter((one) => one.isUpdatePending);
-        if (!waiting.length) return;
         await Promise.all(waiting.map((one) => one.updateComplete));
     }
 }

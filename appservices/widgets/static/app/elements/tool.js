@@ -10,11 +10,16 @@ import { icon } from "../../kit/icons.js";
  * @param {{kind?: string, type?: "button" | "submit"}} [parts]
  */
 export function tool(mark, label, leads, { kind = "tool", type = "button" } = {}) {
-    const inside = html`${icon(mark)}<span class="hidden-text">${label}</span>`;
     return typeof leads === "string"
-        ? html`<a class=${kind} href=${leads} title=${label}>${inside}</a>`
-        : html`<button type=${type} class=${kind} title=${label} @click=${leads}>
-              ${inside}
+        ? html`<a class=${kind} href=${leads} title=${label} aria-label=${label}>${icon(mark)}</a>`
+        : html`<button
+              type=${type}
+              class=${kind}
+              title=${label}
+              aria-label=${label}
+              @click=${leads}
+          >
+              ${icon(mark)}
           </button>`;
 }
 
