@@ -248,6 +248,8 @@ a feature of others has keys of its own domain.
 7. Canonical JSON has no floats: amounts are integers in minor units with a currency, times are
    integers `_ms` UTC, hashes and keys are unpadded base64.
 8. A payload with fields that are not listed here is read without them.
+9. `org.veche.personal` (`{"v": 1}`) stands in what is for one person alone. Such a message waits,
+   as documents do, while somebody else is in the chat or an identity is in doubt.
 """
 
 _OTHERS: Final = """\

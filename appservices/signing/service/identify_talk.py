@@ -25,6 +25,7 @@ from appservices.signing.core.texts.identify import (
     present_doc,
     present_text,
     revoked_doc,
+    show_doc,
     waiting_doc,
     word_doc,
     word_text,
@@ -48,7 +49,7 @@ from veche.protocol.answers import is_reply
 from veche.protocol.approval import MandateShown, showable
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import RoomId, UserId, effect_id
-from veche.protocol.message import Paragraph
+from veche.protocol.message import PERSONAL, Paragraph
 from veche.protocol.prompts import Choice
 from veche.protocol.texts.typed_choice import without_quote
 from veche.protocol.unpadded_base64 import decode_base64, encode_base64
@@ -123,6 +124,8 @@ def answered(scene: Scene, answered: Answered) -> None:
             _undone(scene, identifying.revoke(scene, one))
         elif choice in (STOP, DECLINE):
             _told_over(scene, identifying.refuse(scene, one))
+        elif _is_doubted(scene, one, called):
+            return
         elif topic == HERE and nonce:
             _came(scene, identifying.come(scene, one, nonce), called)
         elif topic == WHICH:
@@ -163,6 +166,8 @@ def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str
     scene.close(_about(one, purpose["topic"]), person, "–")
     called = _called(scene, purpose)
     try:
+        if _is_doubted(scene, one, called):
+            return
         if purpose["topic"] == DIGITS:
             _take_digits(scene, one, room_id, called, re.sub(r"\s", "", said))
         elif len(said) not in _NAME_CHARACTERS:
@@ -171,6 +176,18 @@ def heard(scene: Scene, inbound: Inbound, purpose: Mapping[str, str], words: str
             _ask_word(scene, one, room_id, {**called, "name": " ".join(said.split())})
     except RefusedError as e:
         scene.tell(room_id, person, (Paragraph(refused_words(e, localizer)),))
+
+
+def _is_doubted(scene: Scene, one: Identification, called: Mapping[str, str]) -> bool:
+    """Whether the person has an identity that nobody confirmed; then nobody is identified."""
+    if not identity_view(scene.txn, one.person).is_doubted:
+        return False
+    _told_over(scene, identifying.refuse(scene, one))
+    room_id, localizer = scene.chat_of(one.registrar), scene.localizer(one.registrar)
+    if room_id is not None:
+        doc = cannot_doc(called["person"], localizer, has_chat=True, is_doubted=True)
+        scene.tell(room_id, one.registrar, doc)
+    return True
 
 
 def _take_digits(
@@ -190,8 +207,10 @@ def _take_digits(
 
 
 def _came(scene: Scene, one: Identification, called: Mapping[str, str]) -> None:
-    room_id = scene.chat_of(one.registrar)
-    if room_id is not None:
+    chat, room_id = scene.chat_of(one.person), scene.chat_of(one.registrar)
+    if chat is not None and room_id is not None:
+        doc = show_doc(one, scene.localizer(one.person))
+        scene.tell(chat, one.person, doc, payload=PERSONAL)
         _ask_digits(scene, one, room_id, called)
 
 

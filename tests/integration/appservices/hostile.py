@@ -41,15 +41,14 @@ if TYPE_CHECKING:
 LINK: Final = re.compile(r"https?://(?!matrix\.to/)[^\s\"\\<>]*#")
 """A link that opens something by itself: what it opens stands behind its ``#``."""
 CONFIRM: Final = re.compile(r"\byes (\d{4})\b")
-DIGITS: Final = re.compile(r"on this device: \**\d{4}")
+DIGITS: Final = re.compile(r"on this device: \**(\d{4})")
 """By which somebody is identified."""
 MOVES: Final = (
     *("swap", "swap", "strip", "restore", "restore", "list_ghost", "hide_phone"),
     *("let_in", "let_out", "set_up", "reset"),
 )
 """What may happen to somebody's identity at any moment."""
-_FIRST, _SECOND, _GHOSTS = 1, 2, 9
-_events = itertools.count(1)
+_FIRST, _GHOSTS, _SECOND = 1, 2, 3
 
 
 @attrs.define
@@ -103,6 +102,7 @@ class Owner:
         is_ghost_listed: The ghost stands among their devices.
         is_phone_hidden: Their phone does not.
         tried: The identities in doubt under which the ghost wrote.
+        reset_count: How often they took another one.
     """
 
     user: UserId
@@ -114,6 +114,7 @@ class Owner:
     is_ghost_listed: bool = False
     is_phone_hidden: bool = False
     tried: set[str] = attrs.Factory(set)
+    reset_count: int = 0
 
     @property
     def is_in_doubt(self) -> bool:
@@ -134,6 +135,7 @@ class Hostile:
         self.strangers: dict[UserId, Side] = {}
         self.said: list[Said] = []
         self.lost: list[Undelivered] = []
+        self._heard = itertools.count(1)
         self._doubts = Doubts(act_log, parts)
         self._vault = act_log.outbox_vault
         self._turns = Turns(Marks(), self._vault)
@@ -222,7 +224,8 @@ class Hostile:
     def reset(self, owner: Owner) -> None:
         """Somebody takes another identity on their phone."""
         if owner.had is not None:
-            owner.phone.identity = identity(owner.user, _SECOND + next(_events))
+            owner.phone.identity = identity(owner.user, _SECOND + owner.reset_count)
+            owner.reset_count += 1
             self.restore(owner)
 
     def confirm(self, owner: Owner, hear: Callable[[Inbound], None]) -> None:
@@ -246,14 +249,14 @@ class Hostile:
         **more: Any,
     ) -> Inbound | None:
         """The bot hears a device; None if it was the answer to our own question."""
-        desk, event_id = self.desk, EventId(f"$heard{next(_events)}")
+        desk, event_id = self.desk, EventId(f"$heard{next(self._heard)}")
         known = "SELECT FROM crypto.room_key_in WHERE session_id = %s"
         if not desk.database.execute(known, side.group.session_id):
             side.meet(desk.side())
             desk.hear(side.give_room_key(desk.side(), owner.room_id))
         event = side.write(event_id, body, owner.room_id, **more)
         opened = self._opened(owner, event)
-        if side is owner.ghost and owner.is_in_doubt and owner.shown is not None:
+        if opened.standing is DeviceStanding.LATE and owner.shown is not None:
             owner.tried.add(owner.shown.master_key)
         inbound = Inbound(
             bot=desk.bot,
@@ -359,10 +362,13 @@ class Hostile:
 
 def wrongs(said: Iterable[Said]) -> Iterator[str]:
     """What must not be of what has left (red line R7)."""
+    shown: set[tuple[str, frozenset[str]]] = set()
     for one in said:
-        devices = {device for _, device in one.readers}
-        is_secret = (LINK.search(one.text) or DIGITS.search(one.text)) is not None
-        is_secret |= "file" in one.content
+        devices = frozenset(device for _, device in one.readers)
+        # Who has read digits learns nothing by an edit that repeats them.
+        digits = {(found, devices) for found in DIGITS.findall(one.text)} - shown
+        shown |= digits
+        is_secret = bool(digits) or LINK.search(one.text) is not None or "file" in one.content
         if one.is_offer:
             if CONFIRM.search(one.text) or "file" in one.content:
                 yield f"the offer says too much: {one.text}"

@@ -127,6 +127,21 @@ def _related(row: OutboxRow) -> str | None:
     return dumped([relation.kind.value, relation.target, relation.key]) if relation else None
 
 
+def demand_newest(txn: Cursor, row: OutboxRow, said: Sequence[Said]) -> None:
+    """Have the transaction run again if, beside what it said, an edit of the same waits."""
+    txn.later(
+        "SELECT runtime.demand(NOT EXISTS (SELECT FROM runtime.outbox WHERE room_id = %s"
+        " AND bot = %s AND state = 0 AND relation ->> 0 = 'm.replace' AND relation ->> 1 = %s"
+        " AND effect_id <> ALL (%s)), 'an older edit waits')",
+        (
+            said[0].room_id,
+            said[0].bot,
+            row.relation and row.relation.target,
+            [one.row.effect_id for one in said],
+        ),
+    )
+
+
 def set_said_sealed(
     txn: Cursor, sealed: Sequence[tuple[Said, SealedRow]], device: str, now_ms: int
 ) -> None:

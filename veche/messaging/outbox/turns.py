@@ -265,6 +265,10 @@ class Turns:
             row = one_said.row
             if row.state_key is not None or row.redacts is not None or _is_apart(row):
                 break
+            if seal is not None and _edited(row) is not None:
+                if txn.is_again:
+                    break  # perhaps an older edit is held back
+                append_store.demand_newest(txn, row, said)
             try:
                 one = self._seal(txn, place, row, now_ms, seal)
             except (NotPrepared, HeldBack, _UnresolvedError, _CannotSealError):

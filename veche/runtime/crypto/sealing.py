@@ -16,6 +16,7 @@ import vodozemac as vz
 
 from veche.protocol.errors import RefusedError
 from veche.protocol.ids import UserId
+from veche.protocol.message import PERSONAL
 from veche.runtime.crypto import metrics
 from veche.runtime.crypto.claims import CLAIM_RETRY_MS, Claims
 from veche.runtime.crypto.core import megolm, sharing
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor, Database
     from veche.runtime.matrix.client import MatrixClient
 
-_FILE_KEYS: Final = frozenset({"file", "url"})
-"""Either is in each content that hands out a file (Matrix spec v1.18, ``m.file`` and others)."""
+_HELD_KEYS: Final = frozenset({"file", "url", *PERSONAL})
+"""Beside our own: either is in each content that hands out a file (Matrix spec v1.18)."""
 _LINK: Final = re.compile(rb'https?://(?!matrix\.to/)[^\s"\\<>]*#')
 """A link that opens something by itself: what it opens stands behind its ``#``."""
 ROOMS_CACHED_MAX: Final = 2_000
@@ -255,7 +256,7 @@ class Sealer:
         self, txn: Cursor, room_id: str, content: Mapping[str, Any], payload: bytes
     ) -> None:
         """Raise ``HeldBack`` for what is for one person, while it is not sure who reads it."""
-        if not _FILE_KEYS.isdisjoint(content) or (b"#" in payload and _LINK.search(payload)):
+        if not _HELD_KEYS.isdisjoint(content) or (b"#" in payload and _LINK.search(payload)):
             readers = self._fresh_readers(txn, room_id)
             is_shared = len(readers) > 1 and not rooms.is_closed(txn, room_id)
             if is_shared or any(one.identity.is_doubted for one in readers):
@@ -351,10 +352,7 @@ class Sealer:
         keys = [device.curve25519 for device in allowed]
         reached = sessions.newest_olm_sessions(txn, self._writer.device_no, keys)
         wanted = sharing.plan(
-            persons,
-            without_identity=self._without_identity,
-            given=given,
-            reachable=reached.keys(),
+            persons, without_identity=self._without_identity, given=given, reachable=reached.keys()
         )
         self._check_claimed(wanted, now_ms)
         if cached is None or why is not None:

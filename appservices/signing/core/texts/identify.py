@@ -86,11 +86,16 @@ def present_doc(one: Identification, name: str, organisation: str, localizer: Lo
         name=f"{name} ({one.registrar})",
         organisation=organisation,
     )
-    digits = localizer.text("Show them these digits, on this device:")
     late = localizer.plural(
         "It ends in {count} minute.", "It ends in {count} minutes.", LASTS_MS // _MINUTE_MS
     )
-    return (Paragraph(words), Paragraph(digits, " ", Bold(one.code)), Paragraph(late))
+    return (Paragraph(words), Paragraph(late))
+
+
+def show_doc(one: Identification, localizer: Localizer) -> Doc:
+    """What the person shows, for them alone."""
+    digits = localizer.text("Show them these digits, on this device:")
+    return (Paragraph(digits, " ", Bold(one.code)),)
 
 
 def digits_doc(name: str, localizer: Localizer) -> Doc:

@@ -19,6 +19,8 @@ import pytest
 
 from appservices.payments.service.chats import LOOK_UP, hear, hear_page
 from appservices.payments.service.clocks import CLOCK
+from appservices.payments.service.guardian_orders import NAME_GUARDIANS
+from appservices.payments.service.guardians import COUNT
 from appservices.payments.service.jobs import handlers
 from tests.integration.appservices.hostile import MOVES, Hostile, Owner, wrongs
 from tests.integration.appservices.payments.peers_rig import (
@@ -53,11 +55,13 @@ pytestmark = pytest.mark.postgres
 
 STEPS: Final = 14
 CAROL: Final = UserId("@carol:here.test")
+GUARDED: Final = 0.5
+"""Of the stories: Carol is a guardian of Alice from the beginning, and is asked about a payment."""
 LIMIT_MINOR: Final = 5_000
 CODE: Final = re.compile(r"(?m) ([0-9]{4})$")
 RULES: Final = Rules(key_hold_ms=0, held=frozenset(), small_limits={}, code_limits={"EUR": 9_000})
 ORDERS: Final = ("balance", "history", "page", "pay carol 1 EUR gift", "limits", "guardians off")
-JOBS: Final = (LOOK_UP, CLOCK)
+JOBS: Final = (LOOK_UP, CLOCK, COUNT, NAME_GUARDIANS)
 _numbers = itertools.count(1)
 
 
@@ -180,6 +184,11 @@ class Tale:
         self.told: list[str] = []
         here.open(ALICE, CAROL, chance=self.chance)
         there.open(BOB, chance=self.chance)
+        if self.chance.random() < GUARDED:
+            self.told.append(f"guarded: {self.do_guardians()}, {self.do_vote()}")
+            here.by(self.alice, f"pay {BOB} 20 EUR gift")
+            self.told.append(f"waits for Carol: {self.do_approve()}")
+            self.post()
 
     @property
     def alice(self) -> Owner:
@@ -197,16 +206,26 @@ class Tale:
 
     def go(self) -> None:
         steps = [name for name in dir(self) if name.startswith("do_")]
-        apt = ["do_pay", "do_code", "do_move", "do_approve", "do_vote", "do_ghost_code"]
+        apt = [
+            "do_pay",
+            "do_code",
+            "do_move",
+            "do_approve",
+            "do_vote",
+            "do_doubted_vote",
+            "do_ghost_code",
+        ]
         for _ in range(STEPS):
             name = self.chance.choice(apt if self.chance.random() < 0.6 else steps)
-            before, votes = self.money(), self.votes()
-            was_in_doubt = self.alice.is_in_doubt, self.carol.is_in_doubt
+            before, votes, asked = self.money(), self.votes(), self.asked()
+            was_in_doubt = self.alice.is_in_doubt, self.is_known_in_doubt(CAROL)
             try:
                 found = getattr(self, name)()
             except (IndexError, ValueError, KeyError, AttributeError) as e:
                 found = f"not now: {e!r}"[:100]
             self.told.append(f"{name[3:]}: {found}")
+            if name.startswith("do_ghost"):
+                assert self.asked() == asked, self.tale
             exchange(self.here, self.there)
             if self.chance.random() < 0.2:
                 self.told.append(f"meanwhile {self.do_move()}")
@@ -252,6 +271,19 @@ class Tale:
     def votes(self) -> list[Any]:
         return self.here.rows("SELECT x::text FROM payments.guardian_vote x ORDER BY 1")
 
+    def is_known_in_doubt(self, person: UserId) -> bool:
+        """Whether it is known that the identity of somebody is another one than was pinned."""
+        doubted = (
+            "SELECT master_key IS DISTINCT FROM master_pinned FROM crypto.person"
+            " WHERE user_id = %s AND queried_seq >= outdated_seq"
+        )
+        return self.here.rows(doubted, person) == [(True,)]
+
+    def asked(self) -> list[Any]:
+        """What people were asked, and what they answered."""
+        prompts = "SELECT prompt_id, state FROM runtime.prompt ORDER BY 1"
+        return [one.rows(prompts) for one in (self.here, self.there)]
+
     def do_move(self) -> str:
         hostile = self.chance.choice([self.here, self.here, self.there]).hostile
         owner = self.chance.choice(list(hostile.owners.values()))
@@ -282,14 +314,19 @@ class Tale:
     def do_vote(self) -> str:
         return self.here.approve(CAROL)
 
+    def do_doubted_vote(self) -> str:
+        """Carol answers by her key, while it is known that her identity is another one."""
+        hostile = self.here.hostile
+        hostile.swap(self.carol)
+        run(hostile.desk.people.refresh(hostile.desk.bot, [CAROL]))
+        return self.here.approve(CAROL)
+
     def do_guardians(self) -> str:
         self.here.by(self.alice, "guardians carol above 10 EUR")
         return self.here.approve(ALICE)
 
     def do_ghost_code(self) -> str:
         """The ghost replies the code, which it must not know."""
-        rows = self.here.rows("SELECT content FROM runtime.outbox")
-        assert rows
         codes = [code for one in self.here.hostile.said for code in CODE.findall(one.text)]
         self.here.by(self.alice, codes[-1], is_ghost=True)
         return str(codes[-1])

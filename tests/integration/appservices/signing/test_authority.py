@@ -501,6 +501,8 @@ async def _identified(site: AuthoritySite) -> AsyncIterator[str]:
     await site.hear_all()
     yield "heard"
     lines = [one for one in site.all_said(BOB).splitlines() if "on this device:" in one]
+    if not lines:
+        return  # his key has not said that he is there
     await site.say_all(CAROL, lines[-1].rpartition(" ")[2])
     if "passport" not in site.all_said(CAROL):
         return  # it did not get so far

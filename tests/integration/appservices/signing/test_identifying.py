@@ -18,8 +18,11 @@ from veche.documents.signatures.report import Verdict
 from veche.documents.signatures.words import words_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from appservices.signing.core.evidence.record import Evidence
     from veche.documents.signatures.report import Report
+    from veche.protocol.ids import UserId
 
 pytestmark = pytest.mark.postgres
 
@@ -99,6 +102,62 @@ class IdentifyingTests(ChatSite):
         ]
         for one in forged:
             assert check_evidence(one, pdf, report) != []
+
+    async def test_the_digits_stand_in_one_message_alone_which_is_for_bob_alone(self) -> None:
+        await self.identify()
+
+        digits = self.digits()
+        saying = [one for one in self.contents(BOB) if digits in str(one["body"])]
+        assert [one.get("org.veche.personal") for one in saying] == [{"v": 1}]
+
+    async def test_nobody_is_identified_whose_identity_has_come_in_doubt(self) -> None:
+        for step in ("come", "digits", "papers", "name", "word"):
+            self.pin(BOB, "hers")
+            await self.come_in_doubt_at(step)
+
+            assert "has a new identity that is not confirmed yet" in self.said(CAROL), step
+            assert "Nobody was identified" in self.said(BOB), step
+            seen = self.rows("SELECT 1 FROM signing.identification WHERE state = 'identified'")
+            asked = self.rows("SELECT 1 FROM runtime.prompt WHERE state = 'open'")
+            assert (seen, asked) == ([], []), step
+
+    async def come_in_doubt_at(self, step: str) -> None:
+        """They do all of it; before one step another identity of Bob's comes."""
+        self.chat(CAROL, BOB)
+        steps: dict[str, Callable[[], Awaitable[object]]] = {
+            "come": lambda: self.approve(BOB),
+            "digits": lambda: self.say_all(CAROL, self.digits()),
+            "papers": lambda: self.tap(CAROL, "passport"),
+            "name": lambda: self.say_all(CAROL, "Bob Brown"),
+            "word": lambda: self.approve(CAROL),
+        }
+        await self.say_all(CAROL, "identify bob")
+        for name, do in steps.items():
+            if name == step:
+                self.pin(BOB, "another")
+            await do()
+            if name == step:
+                return
+
+    async def test_what_was_seen_before_is_taken_back_while_the_identity_is_in_doubt(self) -> None:
+        self.pin(BOB, "hers")
+        await self.identify()
+        self.pin(BOB, "another")
+
+        await self.tap(BOB, "identify-undo")
+
+        assert self.rows("SELECT state FROM signing.identification") == [("revoked",)]
+
+    def pin(self, person: UserId, master_key: str) -> None:
+        """The homeserver shows an identity; the first one is pinned."""
+        self.run_now(
+            lambda txn: txn.execute(
+                "INSERT INTO crypto.person (user_id, master_key, master_pinned)"
+                " VALUES (%s, %s, 'hers') ON CONFLICT (user_id)"
+                " DO UPDATE SET master_key = EXCLUDED.master_key",
+                (person, master_key),
+            )
+        )
 
     async def test_another_name_or_key_is_not_what_was_seen(self) -> None:
         await self.identify("Robert Brown")

@@ -15,7 +15,7 @@ from twisted.internet import reactor as default_reactor  # noqa: TID251 -- trial
 from appservices.signing.core.parties import Role
 from appservices.signing.core.records import Level
 from appservices.signing.service.inviting import Invited
-from tests.integration.appservices.hostile import MOVES, Hostile, Owner, wrongs
+from tests.integration.appservices.hostile import DIGITS, MOVES, Hostile, Owner, wrongs
 from tests.integration.appservices.signing.chance import Story
 from tests.integration.appservices.signing.chats import NAMES
 from tests.integration.appservices.signing.site import ALICE, BOB, CAROL
@@ -36,6 +36,8 @@ pytestmark = pytest.mark.postgres
 
 ORDERS: Final = ("sign", "sessions", "export", "meet", "guardians off", "identify bob", "cancel")
 CHOICES: Final = ("here", "sign", "file", "decline", "passport", "stop")
+OTHER: Final = """strpos(shown, '"what":"identity ') = 0"""
+"""Of what was asked: about something else than an identity."""
 KEPT: Final = (
     "SELECT session_id, id, state FROM signing.party ORDER BY 1, 2",
     "SELECT session_id, party, level FROM signing.signature ORDER BY 1, 2",
@@ -44,11 +46,12 @@ KEPT: Final = (
     "SELECT guardian, is_yes, approved_by FROM signing.guardian_vote ORDER BY at_ms, 1",
     "SELECT id, state FROM signing.guard_rule ORDER BY 1",
     "SELECT nonce FROM runtime.approval ORDER BY 1",
-    "SELECT nonce, state FROM runtime.approval_asked ORDER BY 1",
+    f"SELECT nonce, state FROM runtime.approval_asked WHERE {OTHER} ORDER BY 1",  # noqa: S608 -- ours
 )
-"""What nothing that a ghost does may change."""
+"""What nothing that a ghost does may change. Whether a new identity is theirs people are asked."""
 REPLIED: Final = "SELECT count(*) FROM signing.signature WHERE level = 'S0'"
 AGREED: Final = "SELECT count(*) FROM signing.guardian_vote WHERE is_yes"
+IDENTIFIED: Final = "SELECT count(*) FROM signing.identification WHERE state = 'identified'"
 
 
 class SwappedStory(Story):
@@ -61,7 +64,7 @@ class SwappedStory(Story):
         self.site = site
         self.guests: list[tuple[Phone, SignPage]] = []
         self.were_in_doubt: dict[UserId, bool] = {}
-        self.counts = 0, 0
+        self.counts = 0, 0, 0
         site.between = self.maybe_move
 
     @property
@@ -81,13 +84,19 @@ class SwappedStory(Story):
                 "click",
                 "agree",
                 "identify",
+                "digits",
             ]
         )
 
     def states(self) -> dict[str, str]:
         self.were_in_doubt = {one.user: one.is_in_doubt for one in self.owners}
-        self.counts = self.site.count(REPLIED), self.site.count(AGREED)
+        self.counts = self.counted()
         return {one: str(self.site.rows(one)) for one in KEPT}
+
+    def counted(self) -> tuple[int, int, int]:
+        """Signatures of Alice by a reply, yeses of Bob, and how often he was identified."""
+        clicked, agreed, identified = map(self.site.count, (REPLIED, AGREED, IDENTIFIED))
+        return clicked, agreed, identified
 
     def maybe_move(self) -> None:
         """Before what was said is sealed."""
@@ -107,9 +116,9 @@ class SwappedStory(Story):
         assert [one.user for one in self.owners if self.site.hostile.unwarned(one)] == [], about
         if name.startswith("ghost"):
             assert self.states() == before, about
-        clicked, agreed = self.site.count(REPLIED), self.site.count(AGREED)
-        assert clicked == self.counts[0] or not self.were_in_doubt[ALICE], about
-        assert agreed == self.counts[1] or not self.were_in_doubt[BOB], about
+        of = ALICE, BOB, BOB
+        for person, now, then in zip(of, self.counted(), self.counts, strict=True):
+            assert now <= then or not self.were_in_doubt[person], about
 
     async def do_move(self) -> str:
         return self.move()
@@ -179,6 +188,12 @@ class SwappedStory(Story):
         claimed = await self.site.away(phone.claim)
         self.guests.append((phone, phone.page(claimed)))
         return claimed
+
+    async def do_digits(self) -> str:
+        """Carol writes the digits that Bob's phone shows."""
+        shown = [one for each in self.site.contents(BOB) for one in DIGITS.findall(each["body"])]
+        await self.site.say_all(CAROL, shown[-1])
+        return str(shown[-1])
 
     async def do_attest(self) -> str:
         await self.site.tap(CAROL, "passport")
@@ -284,6 +299,16 @@ class ChanceTests(MeetingSite):
             for one in self.hostile.said
             if one.to == person and (person, "PHONE") in one.readers
         ]
+
+    def asked_of(self, person: UserId) -> str:
+        """What a person was asked last, but for identities, of which the ghosts' come first."""
+        [(nonce,)] = self.rows(
+            "SELECT nonce FROM runtime.approval_asked"  # noqa: S608 -- ours
+            " WHERE kind = 'mandate' AND person = %s"
+            f" AND {OTHER} ORDER BY asked_at_ms DESC, nonce LIMIT 1",
+            person,
+        )
+        return str(nonce)
 
     def links(self, person: UserId, what: str) -> list[str]:
         """The links of a kind that a person has read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -34,8 +35,10 @@ from veche.runtime.database import connect
 from veche.runtime.ports import HeldBack, NotPrepared
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.integration.veche.rig import Rig
-    from veche.messaging.outbox.turns import Handover, Turn
+    from veche.messaging.outbox.turns import Handover, Ready, Turn
     from veche.protocol.ids import UserId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
@@ -234,6 +237,60 @@ class HandingOnTests(OfflineCase):
         assert states.count(State.NEW) == HELD_MAX
         assert states[-2:] == [State.GIVEN_UP, State.SEALED]
 
+    async def test_an_edit_does_not_overtake_an_older_one_that_is_held_back(self) -> None:
+        rig, handed = await self.edits_while_one_is_held(["newer"])
+
+        [spoken] = handed
+        while_held = await self.turn(rig)
+        self.release()
+        after = await self.turn(rig)
+
+        assert (spoken.turn, while_held.ready) == (None, [])
+        assert [_words(one) for one in after.ready] == ["older", "newer"]
+
+    async def test_what_edits_something_else_is_sealed_at_once_beside_what_is_held_back(
+        self,
+    ) -> None:
+        rig, _ = await self.edits_while_one_is_held(["of another", "once more"], "$another")
+
+        while_held = await self.turn(rig)
+
+        assert [_words(one) for one in while_held.ready] == ["of another", "once more"]
+        assert self.states(rig) == [State.NEW, State.SEALED, State.SEALED]
+
+    async def edits_while_one_is_held(
+        self, newer: Sequence[str], target: str = "$said"
+    ) -> tuple[Rig, list[Handover]]:
+        """An edit waits, as it is a document; and what somebody says has more edits said."""
+        rig, handed = await self.scene()
+        [bot] = rig.bots
+        rig.crypto.encrypted.add(ROOM)
+        held = [True]
+        self.release = held.clear
+        real = FakeSealer.seal
+
+        def hold(sealer: FakeSealer, *sealed: Any) -> Any:
+            if held and "file" in sealed[3]:
+                raise HeldBack("in doubt")
+            return real(sealer, *sealed)
+
+        def edit(txn: Cursor, /, body: str, target: str, **more: Any) -> None:
+            relation = Relation(RelationKind.REPLACE, EventId(target))
+            content = {"msgtype": "m.text", "body": body, **more}
+            rig.service.say(txn, bot, ROOM, content, cause=body, relation=relation)
+
+        def receive(_service: FakeService, txn: Cursor, _inbound: Inbound) -> None:
+            for body in newer:
+                edit(txn, body, target)
+
+        for name in ("seal", "seal_now"):
+            self.swap(FakeSealer, name, hold)
+        self.swap(FakeService, "receive", receive)
+        await rig.database.run("test", edit, "older", "$said", file={})
+        assert (await self.turn(rig)).ready == []
+        await self.ask(rig)
+        return rig, handed
+
     async def test_while_many_are_written_to_reactions_wait_and_messages_do_not(self) -> None:
         rig, _ = await self.scene()
         [bot] = rig.bots
@@ -324,3 +381,8 @@ class HandingOnTests(OfflineCase):
 def _rows(txn: Cursor, bot: UserId) -> list[tuple[object, ...]]:
     txn.execute("SELECT effect_id, sealed FROM runtime.outbox WHERE bot = %s ORDER BY seq", (bot,))
     return txn.fetchall()
+
+
+def _words(ready: Ready) -> object:
+    """What a row says, sealed as it is."""
+    return json.loads(base64.b64decode(json.loads(ready.body)["ciphertext"]))["content"]["body"]

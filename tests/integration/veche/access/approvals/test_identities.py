@@ -190,6 +190,46 @@ class ConfirmingTest(IdentityCase):
         assert kept == {raise_limit.nonce, second.nonce} - {first.nonce}
 
 
+class KeyInDoubtTest(IdentityCase):
+    """A key of before is proven by itself, so it goes on: its word does not come by the identity.
+
+    Else whoever runs the homeserver could stop somebody's money by showing another identity.
+    """
+
+    async def test_a_key_of_before_pays_and_declines_while_the_identity_is_in_doubt(self) -> None:
+        key = await self.enrol()
+        asked_before = await self.bill(500)
+        await self.know(master=NEW, PHONE=False, GHOST=True)
+        bills = (asked_before, await self.bill(501))
+
+        taken = [await self.approve(one, key) for one in bills]
+        last = await self.bill(502)
+        declined = await self.take(key.signed(decline_of(last.content, self.now_ms)))
+
+        assert [one.outcome for one in taken] == ["approved", "approved"]
+        assert declined.outcome == "declined"
+        for one in bills:
+            nonce = one.asked.nonce
+            evidence = await self.transact(self.approvals.authorised, nonce)
+            assert (evidence.key_id, evidence.means) == (key.id, "p256")
+        assert await self.state() is IdentityState.CHANGED
+
+    async def test_a_doubt_lets_no_other_key_in_and_a_revoked_one_out(self) -> None:
+        key = await self.enrol()
+        bill = await self.bill(500)
+        await self.know(master=NEW, PHONE=False, GHOST=True)
+
+        strange = await self.approve(bill, BrowserKey())
+        with pytest.raises(NoRoomError):
+            await self.begin()
+        await self.transact(self.approvals.revoke, ALICE, key.id, self.now_ms)
+        revoked = await self.approve(bill, key)
+
+        verdicts = strange.verdict, revoked.verdict
+        assert verdicts == (Verdict.KEY_UNKNOWN, Verdict.KEY_REVOKED)
+        assert self.handed_in() == []
+
+
 class OfferTest(IdentityCase):
     async def offer(self) -> Offer:
         """What Alice is told of the identity, or the device, that is to be confirmed."""

@@ -1,4 +1,4 @@
-"""What waits while it is not sure who reads it: documents, and links that open something."""
+"""What waits while it is not sure who reads it: documents, links that open something, digits."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ pytestmark = pytest.mark.postgres
 DOCUMENT: Final = {"msgtype": "m.file", "body": "a.pdf", "file": {"url": "mxc://x/y"}}
 LINK: Final = {"msgtype": "m.text", "body": "Sign here: https://veche.test/sign#s=1&k=2"}
 
+PERSONAL: Final = {"msgtype": "m.text", "body": "Show them: 4711", "org.veche.personal": {"v": 1}}
+
 
 def seal(desk: Desk, content: Json) -> Json:
     """Prepare and seal something, as a turn of the outbox does."""
@@ -42,7 +44,7 @@ def seal(desk: Desk, content: Json) -> Json:
     raise AssertionError("it is never prepared")
 
 
-@pytest.mark.parametrize("content", [DOCUMENT, LINK])
+@pytest.mark.parametrize("content", [DOCUMENT, LINK, PERSONAL])
 def test_what_waits_leaves_once_the_doubt_is_over_though_nothing_else_is_said(
     desk: Desk, content: Json
 ) -> None:
@@ -62,7 +64,7 @@ def test_what_waits_leaves_once_the_doubt_is_over_though_nothing_else_is_said(
     assert not can_read(ghost, sealed)
 
 
-@pytest.mark.parametrize("content", [DOCUMENT, LINK])
+@pytest.mark.parametrize("content", [DOCUMENT, LINK, PERSONAL])
 def test_what_is_for_one_person_waits_while_somebody_else_is_in_a_chat_that_they_made(
     desk: Desk, content: Json
 ) -> None:

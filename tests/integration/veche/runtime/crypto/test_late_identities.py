@@ -76,6 +76,29 @@ def dealt(desk: Desk, *, with_identity: Identity | None = None) -> Side:
     return phone
 
 
+@pytest.mark.parametrize("had", [None, HERS])
+def test_whoever_tells_people_hears_of_each_doubt_once_though_nobody_writes(
+    desk: Desk, had: Identity | None
+) -> None:
+    phone = dealt(desk, with_identity=had)
+    told: list[str] = []
+    desk.people.on_doubt = lambda _txn, person, _now_ms: told.append(person)
+    ask(desk)
+    assert told == []
+
+    desk.add(Side(ANNA, "GHOST", GHOSTS))
+    for _ in range(2):
+        changed(desk)
+        ask(desk)
+
+    assert told == [ANNA]
+    del desk.server.sides[ANNA, "GHOST"]
+    desk.add(phone)
+    changed(desk)
+    ask(desk)
+    assert told == [ANNA]
+
+
 def vouched_only_by_served_keys(desk: Desk, phone: Side) -> None:
     """The homeserver lists the ghost's identity with signatures that prove nothing.
 
