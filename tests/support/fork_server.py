@@ -64,7 +64,7 @@ _PR_SET_PDEATHSIG: Final = 1
 _servers: Final[dict[tuple[str, ...], socket.socket]] = {}
 _turn: Final = threading.Lock()
 _started: Final[list[subprocess.Popen[bytes]]] = []
-"""Kept: Python would complain about a child nobody waits for, and they end after us."""
+"""The servers, to be ended and waited for when we end."""
 
 
 class Process:
@@ -248,6 +248,16 @@ def _ended(modules: tuple[str, ...]) -> RuntimeError:
     if server := _servers.pop(modules, None):
         server.close()
     return RuntimeError(f"the fork server of {' '.join(modules)} has ended")
+
+
+@atexit.register
+def _end() -> None:
+    """End the servers, and so their forks; what tests end themselves at the exit is gone by now."""
+    for requests in _servers.values():
+        requests.close()
+    for server in _started:
+        server.kill()
+        server.wait()
 
 
 # The server

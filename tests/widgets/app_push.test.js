@@ -108,9 +108,19 @@ test("a press opens a page though the browser's storage does not answer the work
     await worker.evaluate(() => {
         const never = new Promise(() => {});
         Object.assign(caches, { open: () => never, match: () => never });
+        const later = setTimeout;
+        const counted = Object.assign(globalThis, { waits: 0 });
+        counted.setTimeout = /** @type {any} */ (
+            (/** @type {() => void} */ then, /** @type {number} */ after_ms) => {
+                counted.waits += 1;
+                return later(then, after_ms);
+            }
+        );
     });
 
     const opening = context.waitForEvent("page");
     await page.evaluate(() => void window.open("/#/services", "_blank", "noopener"));
     await (await opening).getByRole("heading", { name: "Services" }).waitFor();
+    const waits = await worker.evaluate(() => /** @type {any} */ (globalThis).waits);
+    assert.equal(waits, 1, "all files wait for the storage together");
 });

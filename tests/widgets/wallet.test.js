@@ -209,6 +209,7 @@ test("an invoice is paid from the account of somebody who allows it, by a press"
     assert.match(told.body, /bob paid 4\.25 EUR/);
 });
 
+// long
 test("codes are scanned from a picture and read by the service, or refused with words", async ({
     open,
     expect,
@@ -295,6 +296,7 @@ test("that the bank knows the owner by another name is a warning, also when it i
     await glance(page, "wallet-wrong-name");
 });
 
+// long
 test("mandates end in one tap, limits are set, everything is stopped at once", async ({
     open,
     expect,

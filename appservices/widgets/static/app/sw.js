@@ -82,10 +82,13 @@ async function begin() {
     await worker.clients.claim();
 }
 
+/** @type {Promise<unknown> | undefined} all files wait together, until storage answers one of them */
+let late;
 /** @param {any} event of a file, which never changes */
 async function kept(event) {
     const found = inCache(event.request.url);
-    const late = new Promise((resolve) => setTimeout(resolve, LOOK_MS_MAX));
+    late ??= new Promise((resolve) => setTimeout(resolve, LOOK_MS_MAX));
+    void found.then(() => (late = undefined));
     return (await Promise.race([found, late])) ?? fetchedOr(event, event.request.url, found);
 }
 
