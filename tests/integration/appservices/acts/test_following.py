@@ -165,10 +165,10 @@ class FollowingTests(TestCase):
             {"code": f"p{number}", "title": {"ru": "Ы" * 150}, "basis": "Ы" * 150}
             for number in range(40)
         ]
-        self.served.enter(*(f"org{number}" for number in range(20)), purposes=purposes)
+        self.served.enter(*(f"org{number}" for number in range(6)), purposes=purposes)
         await self.follow()
 
-        assert len((await self.kept())[0]) == 20
+        assert len((await self.kept())[0]) == 6
 
     async def test_two_processes_that_follow_at_once_keep_each_entry_once(self) -> None:
         self.served.enter(*(f"org{number}" for number in range(30)))
