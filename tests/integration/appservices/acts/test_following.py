@@ -30,7 +30,7 @@ from veche.runtime.web.outbound import OutboundRefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twisted.internet.interfaces import IRequest
+    from twisted.web.iweb import IRequest
 
     from appservices.acts.scene import Parts
 
@@ -103,7 +103,7 @@ class FollowingTests(TestCase):
         self.database = Database(dsn, reactor, threads=2)
         self.addCleanup(self.database.close)
         self.served = Served()
-        factory = Site(self.served)  # type: ignore[no-untyped-call]  # Twisted: not annotated
+        factory = Site(self.served)
         self.port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(self.close)
         self.trusted = self.trust("127.0.0.0/8")
