@@ -156,8 +156,12 @@ def run_rotate(arguments: argparse.Namespace) -> int:
             return body
         old = arguments.old_key
         seeded = own.key_of(organisation)
-        signer = seeded if old is None else NoteSigner(organisation, read_secret_bytes(old))
-        return signer.sign_object(body)
+        if old is None:
+            return seeded.sign_object(body)
+        try:
+            return NoteSigner(organisation, read_secret_bytes(old)).sign_object(body)
+        except ValueError as e:
+            raise ConfigError(f"{old}: {e}: it should be as `veche directory key` wrote it") from e
 
     return _write(arguments, make)
 

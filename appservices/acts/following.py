@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 PATH: Final = "/_veche/directory/v1/bundle"
 BUNDLES_MAX: Final = 200
 """Bundles of one round; what is more comes in the next."""
+ANSWER_BYTES_MAX: Final = 1024 * 1024
+"""Of a bundle: ``service.BUNDLE_BYTES_MAX`` for the entries, and their proofs."""
 _OK: Final = 200
 
 
@@ -37,7 +39,7 @@ class Following:
         self._host = host = parts.host
         self._section = section = parts.section
         networks = [ip_network(one) for one in section.networks]
-        self._outbound = Outbound(host.reactor, allowed=networks)
+        self._outbound = Outbound(host.reactor, allowed=networks, bytes_max=ANSWER_BYTES_MAX)
 
     def start(self) -> None:
         """Begin; ends with the process."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 SEED: Final = "directory"
 """Purpose of the seed of the directory's key."""
 BUNDLE_BYTES_MAX: Final = 512 * 1024
-"""Entries of one bundle; one entry always has room."""
+"""Entries of one bundle, as the answer writes them, in ASCII; one entry always has room."""
 
 
 def directory_origin(server_name: str, id_: str, history: int = 1) -> str:
@@ -286,7 +287,7 @@ def bundle(txn: Cursor, directories: Directories, witnesses: Witnesses, since: i
     found: list[BundleEntry] = []
     room = BUNDLE_BYTES_MAX
     for index, text in store.entries(txn, own.root.log, since, ENTRIES_MAX):
-        room -= len(text.encode())
+        room -= len(json.dumps(text))
         if (room < 0 and found) or index >= head.size:
             break
         path = signed_tree.inclusion(txn, own.tree, index, head.size)

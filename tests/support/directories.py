@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import nacl.signing
 
+from tests.support.tree_proofs import consistency_proof, inclusion_proof
 from veche.contracts.directory.entries import entry_text
 from veche.contracts.directory.rules import Directory
 from veche.contracts.directory.snapshot import Root
 from veche.protocol.unpadded_base64 import encode_base64
-from veche.transparency.notes import NoteSigner
+from veche.transparency.merkle import leaf_hash, root_of_hashes
+from veche.transparency.notes import Checkpoint, NoteSigner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,3 +118,24 @@ class Written:
             assert self.add(self.org(one, above), *by) is None
             above = one
         return organisations
+
+
+def bundle(texts: Sequence[str], since: int, key: NoteSigner, count: int = 100) -> dict[str, Any]:
+    """A bundle of entries from a place on, as JSON, under the head of all of them."""
+    leaves = [leaf_hash(text.encode()) for text in texts]
+    size = len(texts)
+    head = Checkpoint(key.verifier.name, size, root_of_hashes(leaves))
+    shown = range(since, min(size, since + count))
+    return {
+        "v": 1,
+        "checkpoint": key.sign(head.to_text()),
+        "consistency": _texts(consistency_proof(leaves, since)) if since else [],
+        "entries": [
+            {"index": at, "entry": texts[at], "path": _texts(inclusion_proof(leaves, at))}
+            for at in shown
+        ],
+    }
+
+
+def _texts(hashes: Sequence[bytes]) -> list[str]:
+    return [encode_base64(one) for one in hashes]

@@ -27,6 +27,13 @@ AFFIXES: Final = {
     " портал приложение техподдержка саппорт",
     "uk": "підтримка підтримки допомога офіційний офіційна офіційно безпека безпеки інфо онлайн"
     " сервіс відділ клієнтів кабінет оператор гаряча лінія",
+    "el": "υποστήριξη βοήθεια επίσημο επίσημη ασφάλεια εξυπηρέτηση πελατών λογαριασμός",
+    "ar": "دعم الدعم مساعدة رسمي الرسمي خدمة العملاء أمن حساب",
+    "he": "תמיכה עזרה רשמי שירות לקוחות אבטחה",
+    "hi": "सहायता मदद आधिकारिक सेवा सुरक्षा ग्राहक",
+    "zh": "客服 官方 支持 帮助 服务 中心 安全 在线 账户 助手 认证 热线",
+    "ja": "公式 サポート 窓口 案内 認証 事務局 お客様 ヘルプ 本人確認",
+    "ko": "고객센터 공식 지원 상담 도움 보안 인증 안내",
 }
 """By language, separated by spaces."""
 
@@ -43,7 +50,12 @@ WEAK: Final = {
 """Words that stand beside them, and in names of persons too: "Marta Bank", "Otto von Post"."""
 
 GLUED_CHARS_MIN: Final = 3
-"""How long a word is at least that counts without a space: "zusinfo"."""
+"""How long a word is at least that counts without a space; of ideographs two are enough."""
+
+
+def is_glued(word: str) -> bool:
+    """Return whether a word counts without a space before it: "zusinfo", "银行客服"."""
+    return len(word) >= (GLUED_CHARS_MIN if word < "\u2e80" else 2)
 
 
 def words_of(affixes: Mapping[str, str]) -> frozenset[str]:

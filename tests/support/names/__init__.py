@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from tests.support.names import first
+from tests.support.names import first, second
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ class NameSet(Protocol):
         """Yield names of persons and firms that imitate nobody."""
 
 
-SETS: Final[Mapping[str, NameSet]] = {"first": first.SET}
+SETS: Final[Mapping[str, NameSet]] = {"first": first.SET, "second": second.SET}
 
 
 def imitations(names: NameSet) -> Iterator[Imitation]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from base64 import b64encode
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -115,6 +116,7 @@ class Outbound:
         allowed: Collection[Network] = (),
         trust_root: Any = None,
         timeout_s: float = TIMEOUT_S,
+        bytes_max: int = ANSWER_BYTES_MAX,
     ) -> None:
         """Make the client.
 
@@ -124,7 +126,9 @@ class Outbound:
                 the public Internet.
             trust_root: Who signs certificates; None: those whom the system trusts.
             timeout_s: From the first look-up to the last byte of an answer.
+            bytes_max: Of the body of an answer.
         """
+        self.bytes_max = bytes_max
         self._reactor = reactor
         self._allowed = tuple(allowed)
         self._trust_root = trust_root
@@ -142,7 +146,7 @@ class Outbound:
         Raises:
             OutboundRefusedError: No address of the name may be connected to, or a redirect came.
             NoAnswerError: No answer, not in time, or too many requests run already.
-            AnswerTooLargeError: It is over ``ANSWER_BYTES_MAX``.
+            AnswerTooLargeError: It is over ``bytes_max``.
         """
         return await self._ask(place, target, b"GET", {"Accept": _JSON})
 
@@ -382,7 +386,7 @@ class _Endpoints:
     async def _connect(self, factory: IProtocolFactory) -> Any:
         wrapping = WrappingFactory(factory)
         wrapping.noisy = False
-        wrapping.protocol = _Bounded
+        wrapping.protocol = partial(_Bounded, self._outbound.bytes_max)
         self._connection = await self._outbound.connect(self.place, wrapping)
         return self._connection.wrappedProtocol
 
@@ -394,16 +398,16 @@ class _Endpoints:
     def take(self, data: bytes) -> None:
         """Take some of the answer's body."""
         self.body += data
-        if len(self.body) > ANSWER_BYTES_MAX:
+        if len(self.body) > self._outbound.bytes_max:
             self.close()
 
     def check_size(self) -> None:
         """Refuse an answer that is over its bound."""
-        if getattr(self._connection, "left", 0) < 0 or len(self.body) > ANSWER_BYTES_MAX:
+        most = self._outbound.bytes_max
+        if getattr(self._connection, "left", 0) < 0 or len(self.body) > most:
             _refused.labels("large").inc()
-            raise AnswerTooLargeError(
-                f"the answer has more than {ANSWER_BYTES_MAX} bytes", retry_after_ms=_RETRY_AFTER_MS
-            )
+            words = f"the answer has more than {most} bytes"
+            raise AnswerTooLargeError(words, retry_after_ms=_RETRY_AFTER_MS)
 
 
 class _Bounded(ProtocolWrapper):
@@ -413,7 +417,9 @@ class _Bounded(ProtocolWrapper):
         left: How many bytes may still come.
     """
 
-    left = ANSWER_BYTES_MAX + HEAD_BYTES_MAX
+    def __init__(self, bytes_max: int, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.left = bytes_max + HEAD_BYTES_MAX
 
     def dataReceived(self, data: bytes) -> None:
         self.left -= len(data)

@@ -114,3 +114,16 @@ def test_the_bot_tells_who_is_official_who_is_not_and_who_is_suspended(town: Tow
     assert "is not suspended" in twice[1]
     assert checked[0] == 0
     assert f"official: lindenau > {OFFICE}" in checked[1]
+
+
+def test_a_key_that_is_missing_or_no_key_is_refused_by_its_name(town: Town, tmp_path: Path) -> None:
+    missing, wrong = tmp_path / "missing", tmp_path / "wrong"
+    wrong.write_bytes(b"short")
+    wrong.chmod(0o600)
+    before = town.house.query("SELECT count(*) FROM acts.entry")
+    for file, reason in ((missing, "No such file"), (wrong, "a seed has 32 bytes")):
+        code, said = town.run("rotate", OFFICE, "--old-key", str(file))
+        assert (code, "Traceback" in said) == (1, False), said
+        assert reason in said
+        assert str(file) in said
+    assert town.house.query("SELECT count(*) FROM acts.entry") == before
