@@ -51,6 +51,18 @@ EXPORT: Final = Command(
     {"ru": ("экспорт",), "de": ("export",), "uk": ("експорт",)},
 )
 
+CALL: Final = Command(
+    "call",
+    N_("whether it is us who call you: write the four words that you are told after it"),
+    {"ru": ("звонок",), "de": ("anruf",), "uk": ("дзвінок",)},
+    Argument("words", N_("the four words")),
+)
+DESK_CALL: Final = Command(
+    "call",
+    N_("in the thread of a case: get four words by which the person knows that it is you who call"),
+    {"ru": ("звоню",), "de": ("anrufen",), "uk": ("дзвоню",)},
+)
+
 BEGIN: Final = Command(
     "start",
     N_("start a service, whose name you write after it"),
@@ -58,11 +70,11 @@ BEGIN: Final = Command(
     Argument("service", N_("the name of the service"), is_required=True),
 )
 
-CHAT_COMMANDS: Final = (HELP, MORE, MENU, BEGIN, _KERNEL_STATUS, HUMAN, CANCEL, LANGUAGE)
+CHAT_COMMANDS: Final = (HELP, MORE, MENU, BEGIN, _KERNEL_STATUS, HUMAN, CALL, CANCEL, LANGUAGE)
 """What is answered in a chat, outside a case."""
 CASE_COMMANDS: Final = (STATUS, WHY, HUMAN, WITHDRAW, EXPORT)
 """What concerns the case."""
-ROOM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MORE, MENU, BEGIN, CANCEL, LANGUAGE)
+ROOM_COMMANDS: Final = (*CASE_COMMANDS, CALL, HELP, MORE, MENU, BEGIN, CANCEL, LANGUAGE)
 """What is answered in the room of a case."""
 FORM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MORE, MENU, BEGIN, LANGUAGE)
 """What is answered while a form waits for an answer; the form knows ``cancel``."""

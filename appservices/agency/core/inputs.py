@@ -39,6 +39,8 @@ class InputKind(enum.Enum):
     REFUSE = "refuse"
     REPLY = "reply"
     RETRY = "retry"
+    CALL = "call"
+    CALL_CONFIRMED = "call_confirmed"
     REMINDER = "reminder"
     OVERDUE = "overdue"
     EXPIRY = "expiry"
@@ -250,6 +252,21 @@ class Retry:
 
 
 @attrs.frozen
+class Call:
+    """Somebody of the office is about to call the person."""
+
+    kind: ClassVar = InputKind.CALL
+    by: Staff
+
+
+@attrs.frozen
+class CallConfirmed:
+    """The person has asked whether it is the office that calls, and it is."""
+
+    kind: ClassVar = InputKind.CALL_CONFIRMED
+
+
+@attrs.frozen
 class Rang:
     """A clock rang.
 
@@ -413,7 +430,7 @@ CLOCK_KINDS: Final = {
     TimerKind.CLOSING: InputKind.CLOSING,
 }
 
-PersonInput = Answers | Withdraw | Status | Why | AskHuman | AddFile | Export
+PersonInput = Answers | Withdraw | Status | Why | AskHuman | AddFile | Export | CallConfirmed
 StaffInput = (
     Claim
     | Return
@@ -426,6 +443,7 @@ StaffInput = (
     | Refuse
     | Reply
     | Retry
+    | Call
 )
 MachineInput = (
     RoomMade

@@ -92,6 +92,8 @@ class Happened(enum.Enum):
     QUESTION_ASKED = "question_asked"
     QUESTION_ANSWERED = "question_answered"
     QUESTION_OVERDUE = "question_overdue"
+    CALLED = "called"
+    CALL_CONFIRMED = "call_confirmed"
     SERVED = "served"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.agency import store
 from appservices.agency.core import replies
 from appservices.agency.core.commands import (
+    CALL,
     CASE_COMMANDS,
     CHAT_COMMANDS,
     HUMAN,
@@ -24,6 +25,7 @@ from appservices.agency.core.texts.menu import (
 )
 from appservices.agency.core.texts.words import state_words
 from appservices.agency.service import passing_on
+from appservices.agency.service.calls import answer_call
 from appservices.agency.service.cases import definition_of, locked_case, step_file, take_step
 from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.file_queue import PLACE, begin_file_check, queue_if_checking
@@ -120,6 +122,8 @@ def hear_in_chat(scene: Conversation, inbound: Inbound, *, is_greeted: bool) -> 
     if file is not None and not _is_elsewhere(scene, inbound, file):
         _hear_about(scene, inbound, file)
         return
+    if answer_call(scene, inbound):
+        return
     parsed = _command_in(scene, inbound, person, CHAT_COMMANDS)
     if parsed is not None:
         _command(scene, room_id, person, parsed)
@@ -184,6 +188,8 @@ def _is_elsewhere(scene: Conversation, inbound: Inbound, file: CaseFile) -> bool
 def _hear_about(scene: Conversation, inbound: Inbound, file: CaseFile) -> None:
     """A person says something where it is about a case."""
     person = file.person
+    if answer_call(scene, inbound, is_form=file.case.state in _WAITING):
+        return
     parsed = _command_in(scene, inbound, person, commands_now(scene, inbound, file))
     about = command_input(parsed.command, parsed.argument) if parsed is not None else None
     if parsed is not None and about is None:
@@ -271,6 +277,12 @@ def _command(scene: Conversation, room_id: RoomId, person: UserId, parsed: Parse
         case "cancel":
             words = scene.localizer(person).text(
                 "Nothing is being filled in, so nothing is cancelled."
+            )
+            scene.say(room_id, (Paragraph(words),), scene.ground(person))
+        case CALL.name:
+            words = scene.localizer(person).text(
+                "Write this word and the four words that the caller tells you. I answer whether it"
+                " is us who call."
             )
             scene.say(room_id, (Paragraph(words),), scene.ground(person))
         case HUMAN.name:

@@ -8,9 +8,11 @@ import attrs
 
 from appservices.agency import store
 from appservices.agency.core import replies
+from appservices.agency.core.commands import DESK_CALL
 from appservices.agency.core.effects import Topic
 from appservices.agency.core.inputs import Assign
 from appservices.agency.service import passing_on
+from appservices.agency.service.calls import announce
 from appservices.agency.service.cases import take_step
 from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.desk_effects import POST_WAITING
@@ -47,7 +49,7 @@ CASES: Final = Command(
     N_("show all open cases here anew, for who is new or has a new device"),
     {"ru": ("дела",), "de": ("vorgänge", "vorgaenge"), "uk": ("справи",)},
 )
-DESK_COMMANDS: Final = (HELP, ASSIGN, CASES)
+DESK_COMMANDS: Final = (HELP, ASSIGN, DESK_CALL, CASES)
 TOPICS: Final = (Topic.CLAIM, Topic.DECIDE, Topic.WRITE, Topic.REPLY, Topic.RETRY, Topic.QUESTION)
 """Topics of the questions that the staff gets."""
 _FREE_TOPICS: Final = frozenset({Topic.WRITE, Topic.REPLY, Topic.QUESTION})
@@ -152,6 +154,10 @@ def _command(
 ) -> None:
     if parsed.command is ASSIGN:
         _assign(scene, inbound, member, parsed.argument, localizer, thread)
+        return
+    if parsed.command is DESK_CALL:
+        staff = member.staff if member.decides else None
+        announce(scene, inbound, staff, thread, localizer)
         return
     if parsed.command is CASES:
         _show_cases(scene, inbound, localizer)

@@ -67,6 +67,8 @@ _HAPPENED: Final[Mapping[Happened, str]] = {
     Happened.QUESTION_ASKED: N_("question to the office"),
     Happened.QUESTION_ANSWERED: N_("message of the office"),
     Happened.QUESTION_OVERDUE: N_("question not answered in time, handed up"),
+    Happened.CALLED: N_("call to the person announced"),
+    Happened.CALL_CONFIRMED: N_("asked who calls: it is the office"),
     Happened.SERVED: N_("done"),
     Happened.WITHDRAWN: N_("withdrawn"),
     Happened.EXPIRED: N_("expired"),

@@ -24,6 +24,8 @@ from appservices.agency.core.inputs import (
     AskHuman,
     AskMore,
     Assign,
+    Call,
+    CallConfirmed,
     Claim,
     DeskAnswers,
     DocumentFailed,
@@ -298,7 +300,7 @@ def inputs(case: Case) -> list[Input]:
             DeskAnswers(by, Filled({"reason": "no_right", "text": "No."}, is_final=True)),
             AskMore(by, "Which?"), AskMore(by, " "), Approve(by), Retry(by), Reply(by, "Soon."),
             Refuse(by, "no_right", "", "No."), Refuse(by, "nothing", "", "No."),
-            Refuse(by, "no_right", "", ""), Reply(by, "x" * 5_000),
+            Refuse(by, "no_right", "", ""), Reply(by, "x" * 5_000), Call(by),
         ]  # fmt: skip
     person: list[Input] = [
         typed("Anna"), typed("C"), typed("submit"), typed("cancel"), typed(""),
@@ -306,6 +308,7 @@ def inputs(case: Case) -> list[Input]:
         filled(), filled({}), filled(ANSWERS, Trust.ANY), filled({"text": "More."}),
         Withdraw(), Withdraw(is_confirmed=True), Status(), Why(), AskHuman(), AskHuman("When?"),
         AddFile(FILE, trust=Trust.E2EE), AddFile({}, trust=Trust.E2EE), AddFile(FILE), Export(),
+        CallConfirmed(),
     ]  # fmt: skip
     clocks: list[Input] = []
     for kind in TimerKind:
