@@ -58,6 +58,7 @@ class InputKind(enum.Enum):
     SIGNING_FAILED = "signing_failed"
     ALL_SIGNED = "all_signed"
     NOT_SIGNED = "not_signed"
+    LEGALLY_SERVED = "legally_served"
 
 
 @attrs.frozen
@@ -421,6 +422,20 @@ class NotSigned:
     is_late: bool
 
 
+@attrs.frozen
+class LegallyServed:
+    """A message of the office counts as served.
+
+    Attributes:
+        at_ms: Since when, UTC.
+        law: The rule by which it does although nobody saw it; None: it was displayed.
+    """
+
+    kind: ClassVar = InputKind.LEGALLY_SERVED
+    at_ms: int
+    law: str | None
+
+
 CLOCK_KINDS: Final = {
     TimerKind.REMINDER: InputKind.REMINDER,
     TimerKind.OVERDUE: InputKind.OVERDUE,
@@ -457,5 +472,6 @@ MachineInput = (
     | SigningFailed
     | AllSigned
     | NotSigned
+    | LegallyServed
 )
 Input = PersonInput | StaffInput | Rang | MachineInput

@@ -94,6 +94,7 @@ class Happened(enum.Enum):
     QUESTION_OVERDUE = "question_overdue"
     CALLED = "called"
     CALL_CONFIRMED = "call_confirmed"
+    LEGALLY_SERVED = "legally_served"
     SERVED = "served"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"

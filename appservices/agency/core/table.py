@@ -139,6 +139,7 @@ _MACHINE: Final[tuple[_Line, ...]] = (
         clock_steps.document_made,
         (_PAYING, _SIGNING, _YES, _SERVED),
     ),
+    (InputKind.LEGALLY_SERVED, _ALL, clock_steps.legally_served, (_SAME,)),
     (InputKind.DOCUMENT_FAILED, (_YES,), clock_steps.document_failed, (_SAME,)),
     (InputKind.SIGNATURES_ASKED, (_SIGNING,), sign_steps.signatures_asked, (_SAME,)),
     (InputKind.SIGNING_FAILED, (_SIGNING,), sign_steps.signing_failed, (_SAME,)),

@@ -69,6 +69,7 @@ _HAPPENED: Final[Mapping[Happened, str]] = {
     Happened.QUESTION_OVERDUE: N_("question not answered in time, handed up"),
     Happened.CALLED: N_("call to the person announced"),
     Happened.CALL_CONFIRMED: N_("asked who calls: it is the office"),
+    Happened.LEGALLY_SERVED: N_("served"),
     Happened.SERVED: N_("done"),
     Happened.WITHDRAWN: N_("withdrawn"),
     Happened.EXPIRED: N_("expired"),

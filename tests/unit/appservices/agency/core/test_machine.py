@@ -38,6 +38,7 @@ from appservices.agency.core.inputs import (
     FlagCase,
     Input,
     InputKind,
+    LegallyServed,
     NotSigned,
     Rang,
     Refuse,
@@ -316,6 +317,7 @@ def inputs(case: Case) -> list[Input]:
         clocks += [Rang(kind, timer.serial if timer else 1), Rang(kind, -1)]
     machines: list[Input] = [
         RoomMade(), DocumentMade("a" * 64, 10), DocumentFailed("broken"),
+        LegallyServed(NOW_MS, None), LegallyServed(NOW_MS, "a law"),
     ]  # fmt: skip
     for number in (1, 2, 9):
         machines += [
