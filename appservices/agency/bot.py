@@ -12,6 +12,7 @@ from appservices.agency.service import reach
 from appservices.agency.service.cases import locked_case
 from appservices.agency.service.chats import ANSWERS, hear, hear_in_case, is_heard, tell_if_public
 from appservices.agency.service.conversation import CATALOGUE, PURPOSE, OfficeParts
+from appservices.agency.service.deliveries import note_answer, note_lost
 from appservices.agency.service.desks import TOPICS, hear_at_desk
 from appservices.agency.service.fees import FeeNews
 from appservices.agency.service.file_checks import FETCHED_AT_ONCE
@@ -168,6 +169,7 @@ class Agency:
         """Learn that something it said never arrives."""
         cause = f"lost {undelivered.effect_id}"
         scene = self.offices[undelivered.bot].conversation(txn, cause, self._host.now_ms())
+        note_lost(scene, undelivered.effect_id)
         reach.undelivered(scene, undelivered)
 
     def _hear_staff(self, scene: Conversation, inbound: Inbound) -> None:
@@ -189,7 +191,8 @@ class Agency:
                 work = locked_case(scene, file, f"role:{member.staff.role.value}")
                 commit_words(scene, inbound, "clerk_says", [work.ground])
         elif is_said(inbound) and is_heard(scene, inbound):
-            hear_in_case(scene, inbound, file)
+            note_answer(scene, inbound)
+            hear_in_case(scene, inbound, store.lock_case(scene.txn, file.case.id) or file)
         return True
 
     def _follow(self, scene: Conversation, inbound: Inbound) -> None:

@@ -99,6 +99,18 @@ class TillSection(Section):
     """File with the organisation's key for it, of the scopes ``invoice`` and ``read``."""
 
 
+class DeemedSection(Section):
+    """When a message with legal effect counts as served, though nobody showed that they saw it."""
+
+    days: int = Field(ge=0, le=365, examples=[4])
+    """Calendar days after the day of what ``after`` names; it is served at the end of the last."""
+    after: Literal["delivered", "accepted"] = "delivered"
+    """From when on it is counted: the person's homeserver has the message, or your own took it. For
+    ``delivered`` the homeserver needs the module ``delivery_evidence``."""
+    law: Names
+    """The rule, by language; people read it, and receipts have it."""
+
+
 class OrganisationSection(Section):
     """An organisation: a town, a ministry, a club."""
 
@@ -117,6 +129,8 @@ class OrganisationSection(Section):
     seal: SealSection | None = None
     """By what its documents are sealed, and where persons sign them; left out: they carry no seal,
     and no service has the step ``sign``."""
+    deemed_served: DeemedSection | None = None
+    """When decisions and documents count as served by a rule; left out: only when they are seen."""
     cases_kept_ms: Duration = Field(default=3_650 * DAY_MS, ge=DAY_MS, examples=["3650 d"])
     """How long after its end a case is kept whole. Then what was filled in and written and the keys
     of files are wiped; states, times, hashes stay. Your law may ask for longer, or shorter."""

@@ -20,7 +20,7 @@ import attrs
 
 from tests.stories.bank import DemoBank, in_bank
 from tests.stories.office import Desk
-from tests.support import acts, hostile, signed_files
+from tests.support import acts, delivery_receipts, hostile, signed_files
 from tests.support.processes import ROOT, Child, free_ports, wait_until
 from tests.support.receipts import for_pages
 from tests.support.services import house as whole_house
@@ -127,7 +127,8 @@ def receipts(folder: Path) -> Iterator[Stage]:
     """Files with receipts, acts and signed documents, true and false ones."""
     made, signed = folder / "receipts.json", folder / "signed.json"
     done = folder / "acts.json"
-    done.write_text(json.dumps(acts.for_pages()), encoding="utf-8")
+    made_acts = {**acts.for_pages(), "delivery": delivery_receipts.for_pages()}
+    done.write_text(json.dumps(made_acts), encoding="utf-8")
     made.write_text(json.dumps(for_pages()), encoding="utf-8")
     signed.write_text(json.dumps(signed_files.for_pages()), encoding="utf-8")
     yield Stage({"VECHE_RECEIPTS": str(made), "VECHE_SIGNED": str(signed), "VECHE_ACTS": str(done)})

@@ -46,9 +46,10 @@ from appservices.agency.core.texts.person import (
     unanswered_doc,
 )
 from appservices.agency.core.turn import InputRefusedError
+from veche.protocol.message import Paragraph
 
 if TYPE_CHECKING:
-    from appservices.agency.core.inputs import DocumentFailed, DocumentMade, Rang
+    from appservices.agency.core.inputs import DocumentFailed, DocumentMade, LegallyServed, Rang
     from appservices.agency.core.turn import Turn
 
 
@@ -185,6 +186,17 @@ def room_made_late(turn: Turn) -> None:
     if turn.case.has_room:
         raise stale()
     turn.change(has_room=True)
+
+
+def legally_served(turn: Turn, heard: LegallyServed) -> None:
+    """A message of the office counts as served."""
+    law = f", {heard.law}" if heard.law else ""
+    text = f"{turn.context.person.moment(heard.at_ms)}{law}"
+    turn.record(Role.OFFICE, Happened.LEGALLY_SERVED, text)
+    if turn.case.is_at_desk:
+        moment = turn.context.staff.moment(heard.at_ms)
+        words = turn.context.staff.text("A message of this case is served: {moment}", moment=moment)
+        turn.emit(TellDesk(turn.definition.desk, (Paragraph(f"{words}{law}"),)))
 
 
 def document_made(turn: Turn, heard: DocumentMade) -> None:

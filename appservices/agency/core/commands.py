@@ -51,6 +51,32 @@ EXPORT: Final = Command(
     {"ru": ("экспорт",), "de": ("export",), "uk": ("експорт",)},
 )
 
+CALL: Final = Command(
+    "call",
+    N_("whether it is us who call you: write the four words that you are told after it"),
+    {"ru": ("звонок",), "de": ("anruf",), "uk": ("дзвінок",)},
+    Argument("words", N_("the four words")),
+)
+DESK_CALL: Final = Command(
+    "call",
+    N_("in the thread of a case: get four words by which the person knows that it is you who call"),
+    {"ru": ("звоню",), "de": ("anrufen",), "uk": ("дзвоню",)},
+)
+
+RECEIPT: Final = Command(
+    "receipt",
+    N_("how far decisions and documents have come, with the signed receipt of each"),
+    {"ru": ("расписка",), "de": ("nachweis",), "uk": ("розписка",)},
+)
+READ_RECEIPTS: Final = Command(
+    "receipts",
+    N_("on or off: whether read receipts of your client count as that you have seen a decision"),
+    {"ru": ("отметки",), "de": ("lesebestätigungen",), "uk": ("позначки",)},
+    Argument("answer", N_("on or off"), is_required=True),
+)
+_ON: Final = frozenset({"on", "yes", "an", "ja", "вкл", "да", "увімк", "так"})
+_OFF: Final = frozenset({"off", "no", "aus", "nein", "выкл", "нет", "вимк", "ні"})
+
 BEGIN: Final = Command(
     "start",
     N_("start a service, whose name you write after it"),
@@ -58,16 +84,44 @@ BEGIN: Final = Command(
     Argument("service", N_("the name of the service"), is_required=True),
 )
 
-CHAT_COMMANDS: Final = (HELP, MORE, MENU, BEGIN, _KERNEL_STATUS, HUMAN, CANCEL, LANGUAGE)
+CHAT_COMMANDS: Final = (
+    HELP,
+    MORE,
+    MENU,
+    BEGIN,
+    _KERNEL_STATUS,
+    HUMAN,
+    CALL,
+    READ_RECEIPTS,
+    CANCEL,
+    LANGUAGE,
+)
 """What is answered in a chat, outside a case."""
 CASE_COMMANDS: Final = (STATUS, WHY, HUMAN, WITHDRAW, EXPORT)
 """What concerns the case."""
-ROOM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MORE, MENU, BEGIN, CANCEL, LANGUAGE)
+ROOM_COMMANDS: Final = (
+    *CASE_COMMANDS,
+    RECEIPT,
+    READ_RECEIPTS,
+    CALL,
+    HELP,
+    MORE,
+    MENU,
+    BEGIN,
+    CANCEL,
+    LANGUAGE,
+)
 """What is answered in the room of a case."""
 FORM_COMMANDS: Final = (*CASE_COMMANDS, HELP, MORE, MENU, BEGIN, LANGUAGE)
 """What is answered while a form waits for an answer; the form knows ``cancel``."""
 _FORM_WORDS: Final = (*CASE_COMMANDS, HELP, MORE, MENU, LANGUAGE, PAGE, SIGN_OUT)
 _ENDS: Final = "!. "
+
+
+def is_on(argument: str) -> bool | None:
+    """Whether ``READ_RECEIPTS`` turns it on or off; None: it says neither."""
+    word = argument.strip().casefold()
+    return True if word in _ON else False if word in _OFF else None
 
 
 def as_command(parsed: ParsedCommand | None) -> ParsedCommand | None:

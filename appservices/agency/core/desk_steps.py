@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         Approve,
         AskMore,
         Assign,
+        Call,
         Claim,
         DeskAnswers,
         FlagCase,
@@ -319,6 +320,20 @@ def retry_signing(turn: Turn, heard: Retry) -> None:
         raise turn.refuse(Party.STAFF, RefusalReason.ALREADY)
     keep_signatures(turn, has_failed=False)
     emit_signatures(turn)
+
+
+def call(turn: Turn, heard: Call) -> None:
+    """Somebody of the office is about to call the person."""
+    _need_staff(turn, heard.by)
+    turn.need_room_in_history(Party.STAFF)
+    turn.record(heard.by.role, Happened.CALLED)
+
+
+def call_confirmed(turn: Turn) -> None:
+    """The person was told that it is the office that calls."""
+    turn.record(Role.PERSON, Happened.CALL_CONFIRMED)
+    words = turn.context.staff.text("The person has typed the words: they know that it is you.")
+    turn.emit(TellDesk(turn.definition.desk, (Paragraph(words),)))
 
 
 def _need_staff(turn: Turn, by: Staff) -> None:

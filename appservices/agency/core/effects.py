@@ -164,10 +164,12 @@ class TellPerson:
 
     Attributes:
         is_quiet: It needs no attention: nothing rings.
+        is_served: It is to be served: it is followed until it is, and proven.
     """
 
     doc: Doc
     is_quiet: bool = False
+    is_served: bool = False
 
 
 @attrs.frozen

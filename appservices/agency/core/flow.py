@@ -242,7 +242,8 @@ def refuse(
     turn.change(state=State.DECIDED_NO, refusal=refusal, due_at_ms=None, days_left=None)
     turn.set_clock(TimerKind.CLOSING, until_ms)
     turn.record(role, happened, text or None)
-    turn.emit(TellPerson(refusal_doc(turn.definition, refusal, turn.context)))
+    doc = refusal_doc(turn.definition, refusal, turn.context)
+    turn.emit(TellPerson(doc, is_served=True))
     give_up_fees(turn)
     _leave_desk(turn)
 

@@ -39,6 +39,8 @@ class InputKind(enum.Enum):
     REFUSE = "refuse"
     REPLY = "reply"
     RETRY = "retry"
+    CALL = "call"
+    CALL_CONFIRMED = "call_confirmed"
     REMINDER = "reminder"
     OVERDUE = "overdue"
     EXPIRY = "expiry"
@@ -56,6 +58,7 @@ class InputKind(enum.Enum):
     SIGNING_FAILED = "signing_failed"
     ALL_SIGNED = "all_signed"
     NOT_SIGNED = "not_signed"
+    LEGALLY_SERVED = "legally_served"
 
 
 @attrs.frozen
@@ -250,6 +253,21 @@ class Retry:
 
 
 @attrs.frozen
+class Call:
+    """Somebody of the office is about to call the person."""
+
+    kind: ClassVar = InputKind.CALL
+    by: Staff
+
+
+@attrs.frozen
+class CallConfirmed:
+    """The person has asked whether it is the office that calls, and it is."""
+
+    kind: ClassVar = InputKind.CALL_CONFIRMED
+
+
+@attrs.frozen
 class Rang:
     """A clock rang.
 
@@ -404,6 +422,20 @@ class NotSigned:
     is_late: bool
 
 
+@attrs.frozen
+class LegallyServed:
+    """A message of the office counts as served.
+
+    Attributes:
+        at_ms: Since when, UTC.
+        law: The rule by which it does although nobody saw it; None: it was displayed.
+    """
+
+    kind: ClassVar = InputKind.LEGALLY_SERVED
+    at_ms: int
+    law: str | None
+
+
 CLOCK_KINDS: Final = {
     TimerKind.REMINDER: InputKind.REMINDER,
     TimerKind.OVERDUE: InputKind.OVERDUE,
@@ -413,7 +445,7 @@ CLOCK_KINDS: Final = {
     TimerKind.CLOSING: InputKind.CLOSING,
 }
 
-PersonInput = Answers | Withdraw | Status | Why | AskHuman | AddFile | Export
+PersonInput = Answers | Withdraw | Status | Why | AskHuman | AddFile | Export | CallConfirmed
 StaffInput = (
     Claim
     | Return
@@ -426,6 +458,7 @@ StaffInput = (
     | Refuse
     | Reply
     | Retry
+    | Call
 )
 MachineInput = (
     RoomMade
@@ -439,5 +472,6 @@ MachineInput = (
     | SigningFailed
     | AllSigned
     | NotSigned
+    | LegallyServed
 )
 Input = PersonInput | StaffInput | Rang | MachineInput

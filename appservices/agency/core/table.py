@@ -61,6 +61,7 @@ _PERSON: Final[tuple[_Line, ...]] = (
     (InputKind.WHY, _ALL, _plain(person_steps.tell_why), (_SAME,)),
     (InputKind.EXPORT, _ALL, _plain(person_steps.send_export), (_SAME,)),
     (InputKind.ASK_HUMAN, _ALIVE, person_steps.ask_human, (_SAME,)),
+    (InputKind.CALL_CONFIRMED, _ALL, _plain(desk_steps.call_confirmed), (_SAME,)),
     (InputKind.ADD_FILE, _UNDECIDED, person_steps.add_file, (_SAME,)),
     (InputKind.WITHDRAW, (*_UNDECIDED, _PAYING), person_steps.withdraw, (_SAME, _WITHDRAWN)),
     (InputKind.ANSWERS, (_DRAFT,), person_steps.answer_form, (_SAME, _WITHDRAWN, *_ONWARD)),
@@ -87,6 +88,7 @@ _STAFF: Final[tuple[_Line, ...]] = (
     (InputKind.RETRY, (_YES,), desk_steps.retry, (_SAME,)),
     (InputKind.RETRY, (_PAYING,), desk_steps.retry_fee, (_SAME,)),
     (InputKind.RETRY, (_SIGNING,), desk_steps.retry_signing, (_SAME,)),
+    (InputKind.CALL, _ALIVE, desk_steps.call, (_SAME,)),
 )
 _REMIND_PERSON: Final = _plain(clock_steps.remind_person_to_answer)
 _CLOCK: Final[tuple[_Line, ...]] = (
@@ -137,6 +139,7 @@ _MACHINE: Final[tuple[_Line, ...]] = (
         clock_steps.document_made,
         (_PAYING, _SIGNING, _YES, _SERVED),
     ),
+    (InputKind.LEGALLY_SERVED, _ALL, clock_steps.legally_served, (_SAME,)),
     (InputKind.DOCUMENT_FAILED, (_YES,), clock_steps.document_failed, (_SAME,)),
     (InputKind.SIGNATURES_ASKED, (_SIGNING,), sign_steps.signatures_asked, (_SAME,)),
     (InputKind.SIGNING_FAILED, (_SIGNING,), sign_steps.signing_failed, (_SAME,)),

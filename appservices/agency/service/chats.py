@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Final
 from appservices.agency import store
 from appservices.agency.core import replies
 from appservices.agency.core.commands import (
+    CALL,
     CASE_COMMANDS,
     CHAT_COMMANDS,
     HUMAN,
+    READ_RECEIPTS,
+    RECEIPT,
     as_command,
     command_input,
+    is_on,
     without_marks,
 )
 from appservices.agency.core.effects import Question, Topic
@@ -24,8 +28,10 @@ from appservices.agency.core.texts.menu import (
 )
 from appservices.agency.core.texts.words import state_words
 from appservices.agency.service import passing_on
+from appservices.agency.service.calls import answer_call
 from appservices.agency.service.cases import definition_of, locked_case, step_file, take_step
 from appservices.agency.service.conversation import CATALOGUE
+from appservices.agency.service.deliveries import note_answer, show_stages
 from appservices.agency.service.file_queue import PLACE, begin_file_check, queue_if_checking
 from appservices.agency.service.form_commands import IN_FORM_COMMANDS, ask_again, commands_now
 from appservices.agency.service.listening import counts
@@ -38,6 +44,7 @@ from appservices.agency.service.menu import (
     start_named,
 )
 from appservices.agency.service.reach import note_reached
+from appservices.agency.store.deliveries import set_counting
 from veche.access.sessions import answer_command
 from veche.bots import act_on_answer, is_stale, page_commands
 from veche.chat import people, prompts
@@ -115,10 +122,13 @@ def hear_in_chat(scene: Conversation, inbound: Inbound, *, is_greeted: bool) -> 
     if inbound.event_type != REACTION and not scene.is_private(room_id, person):
         _hear_among_others(scene, inbound, person)
         return
+    note_answer(scene, inbound)
     case_id = store.draft_of_chat(scene.txn, inbound.bot, room_id, person)
     file = store.lock_case(scene.txn, case_id) if case_id else None
     if file is not None and not _is_elsewhere(scene, inbound, file):
         _hear_about(scene, inbound, file)
+        return
+    if answer_call(scene, inbound):
         return
     parsed = _command_in(scene, inbound, person, CHAT_COMMANDS)
     if parsed is not None:
@@ -184,7 +194,12 @@ def _is_elsewhere(scene: Conversation, inbound: Inbound, file: CaseFile) -> bool
 def _hear_about(scene: Conversation, inbound: Inbound, file: CaseFile) -> None:
     """A person says something where it is about a case."""
     person = file.person
+    if answer_call(scene, inbound, is_form=file.case.state in _WAITING):
+        return
     parsed = _command_in(scene, inbound, person, commands_now(scene, inbound, file))
+    if parsed is not None and parsed.command is RECEIPT:
+        show_stages(scene, file, is_desk=False)
+        return
     about = command_input(parsed.command, parsed.argument) if parsed is not None else None
     if parsed is not None and about is None:
         _command(scene, inbound.room_id, person, parsed)
@@ -273,10 +288,37 @@ def _command(scene: Conversation, room_id: RoomId, person: UserId, parsed: Parse
                 "Nothing is being filled in, so nothing is cancelled."
             )
             scene.say(room_id, (Paragraph(words),), scene.ground(person))
+        case READ_RECEIPTS.name:
+            _let_receipts_count(scene, room_id, person, is_on(parsed.argument))
+        case CALL.name:
+            words = scene.localizer(person).text(
+                "Write this word and the four words that the caller tells you. I answer whether it"
+                " is us who call."
+            )
+            scene.say(room_id, (Paragraph(words),), scene.ground(person))
         case HUMAN.name:
             passing_on.ask_office(scene, room_id, person, parsed.argument)
         case _:
             _help(scene, room_id, person, is_whole=parsed.command is MORE)
+
+
+def _let_receipts_count(
+    scene: Conversation, room_id: RoomId, person: UserId, is_wanted: bool | None
+) -> None:
+    """Let a person say whether their read receipts count."""
+    bot, localizer = scene.sender.bot.user_id, scene.localizer(person)
+    if is_wanted is None:
+        words = localizer.text("Write on or off after it.")
+    else:
+        set_counting(scene.txn, bot, person, scene.now_ms if is_wanted else None)
+        words = (
+            localizer.text(
+                "From now on read receipts of your client count as that you have seen it."
+            )
+            if is_wanted
+            else localizer.text("Read receipts of your client count for nothing.")
+        )
+    scene.say(room_id, (Paragraph(words),), scene.ground(person))
 
 
 def _show_cases(scene: Conversation, room_id: RoomId, person: UserId) -> None:

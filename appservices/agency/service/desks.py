@@ -8,11 +8,14 @@ import attrs
 
 from appservices.agency import store
 from appservices.agency.core import replies
+from appservices.agency.core.commands import DESK_CALL, RECEIPT
 from appservices.agency.core.effects import Topic
 from appservices.agency.core.inputs import Assign
 from appservices.agency.service import passing_on
+from appservices.agency.service.calls import announce
 from appservices.agency.service.cases import take_step
 from appservices.agency.service.conversation import CATALOGUE
+from appservices.agency.service.deliveries import show_stages
 from appservices.agency.service.desk_effects import POST_WAITING
 from appservices.agency.service.listening import place_of, thread_of
 from veche.chat import prompts
@@ -47,7 +50,7 @@ CASES: Final = Command(
     N_("show all open cases here anew, for who is new or has a new device"),
     {"ru": ("дела",), "de": ("vorgänge", "vorgaenge"), "uk": ("справи",)},
 )
-DESK_COMMANDS: Final = (HELP, ASSIGN, CASES)
+DESK_COMMANDS: Final = (HELP, ASSIGN, DESK_CALL, RECEIPT, CASES)
 TOPICS: Final = (Topic.CLAIM, Topic.DECIDE, Topic.WRITE, Topic.REPLY, Topic.RETRY, Topic.QUESTION)
 """Topics of the questions that the staff gets."""
 _FREE_TOPICS: Final = frozenset({Topic.WRITE, Topic.REPLY, Topic.QUESTION})
@@ -153,6 +156,13 @@ def _command(
     if parsed.command is ASSIGN:
         _assign(scene, inbound, member, parsed.argument, localizer, thread)
         return
+    if parsed.command is DESK_CALL:
+        staff = member.staff if member.decides else None
+        announce(scene, inbound, staff, thread, localizer)
+        return
+    if parsed.command is RECEIPT:
+        _show_receipts(scene, inbound, localizer, thread)
+        return
     if parsed.command is CASES:
         _show_cases(scene, inbound, localizer)
         return
@@ -172,6 +182,19 @@ def _show_cases(scene: Conversation, inbound: Inbound, localizer: Localizer) -> 
     job = scene.sender.fresh_id(POST_WAITING)
     payload = {"bot": bot, "desk": desk}
     jobs.schedule(scene.txn, Job(job, POST_WAITING, payload, scene.now_ms))
+
+
+def _show_receipts(
+    scene: Conversation, inbound: Inbound, localizer: Localizer, thread: EffectId | None
+) -> None:
+    bot = scene.sender.bot.user_id
+    case_id = store.case_of_desk_effect(scene.txn, bot, thread) if thread else None
+    file = store.lock_case(scene.txn, case_id) if case_id else None
+    if file is not None:
+        show_stages(scene, file, is_desk=True)
+        return
+    words = localizer.text("Write this in the thread of a case.")
+    scene.say(inbound.room_id, (Paragraph(words),), scene.desk_ground(), thread=thread)
 
 
 def _assign(

@@ -6,6 +6,7 @@ the transaction in which the case was stepped.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -13,6 +14,7 @@ import attrs
 from appservices.agency import store
 from appservices.agency.core import effects as fx
 from appservices.agency.service import desk_effects
+from appservices.agency.service.delivering import follow
 from appservices.agency.service.fee_invoices import act_of_fee
 from veche.contracts.agency.case import CASE_KEY
 from veche.contracts.agency.document import DOCUMENT_KEY, IssuedDocument
@@ -49,7 +51,10 @@ def carry_out(locked: LockedCase, effects: Sequence[fx.Effect]) -> None:
 
 
 def _tell_person(locked: LockedCase, effect: fx.TellPerson) -> None:
-    locked.tell_person(effect.doc, is_quiet=effect.is_quiet)
+    effect_id = locked.tell_person(effect.doc, is_quiet=effect.is_quiet)
+    if effect.is_served:
+        digest = hashlib.sha256(message.body(effect.doc).encode()).hexdigest()
+        follow(locked, effect_id, digest, "text")
 
 
 def _ask_person(locked: LockedCase, effect: fx.AskPerson) -> None:
@@ -176,7 +181,9 @@ def _send_document(locked: LockedCase, effect: fx.SendDocument) -> None:
         payload={DOCUMENT_KEY: payload},
     )
     room_id = locked.file.person_room
-    locked.scene.sender.say(room_id, content, locked.ground, act=ActClass.DOC_ISSUED)
+    say = locked.scene.sender.say
+    effect_id = say(room_id, content, locked.ground, act=ActClass.DOC_ISSUED)
+    follow(locked, effect_id, issued.sha256, "file")
 
 
 def _nothing(locked: LockedCase, effect: fx.RecordHistory | fx.Close) -> None:

@@ -29,6 +29,7 @@ from appservices.agency.service.cases import (
 )
 from appservices.agency.service.chats import greet, welcome
 from appservices.agency.service.conversation import CATALOGUE, PURPOSE, OfficeParts, PageReply
+from appservices.agency.service.deliveries import delivery_handlers
 from appservices.agency.service.desk_effects import POST_WAITING, post_waiting
 from appservices.agency.service.desks import DESK_COMMANDS
 from appservices.agency.service.documents import document_handlers
@@ -86,6 +87,7 @@ def handlers(parts: OfficeParts) -> dict[str, JobHandler]:
         CLOCK: _Clock(parts),
         **document_handlers(parts),
         **file_handlers(parts),
+        **delivery_handlers(parts),
         **fee_handlers(parts),
         **signature_handlers(parts),
     }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from appservices.agency.core.effects import Question, Topic
     from appservices.agency.service.conversation import Conversation
     from appservices.agency.store import CaseFile
-    from veche.protocol.ids import RoomId, UserId
+    from veche.protocol.ids import EffectId, RoomId, UserId
     from veche.protocol.message import Doc
 
 LOG_LANGUAGE: Final = "en"
@@ -80,10 +80,10 @@ class LockedCase:
         """Note what was learned."""
         self.file = attrs.evolve(self.file, **values)
 
-    def tell_person(self, doc: Doc, *, is_quiet: bool = False) -> None:
+    def tell_person(self, doc: Doc, *, is_quiet: bool = False) -> EffectId:
         """Say something to the person."""
         room_id, person = self.file.person_room, self.file.person
-        self.scene.tell(room_id, person, doc, ground=self.ground, is_quiet=is_quiet)
+        return self.scene.tell(room_id, person, doc, ground=self.ground, is_quiet=is_quiet)
 
     def ask_person(self, question: Question) -> None:
         """Ask the person."""

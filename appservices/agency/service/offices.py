@@ -9,6 +9,7 @@ import attrs
 from appservices.agency.config import bot_localpart
 from appservices.agency.core.clock import Calendar
 from appservices.agency.core.context import Context, Office
+from appservices.agency.core.delivery import ServedRule
 from appservices.agency.core.finding import Finder
 from appservices.agency.core.inputs import Staff
 from appservices.agency.core.language import ServiceFileError, read_service
@@ -76,6 +77,7 @@ class Workplace:
         services: By id, in the order of the menu.
         catalogue: Every text that it can say.
         finder: Finds its services by what people write.
+        served_rule: When what it sends counts as served; None: only if it is seen.
     """
 
     organisation: str
@@ -86,6 +88,7 @@ class Workplace:
     services: Mapping[str, OpenService]
     catalogue: Catalogue
     finder: Finder
+    served_rule: ServedRule | None = None
 
     @property
     def slug(self) -> str:
@@ -216,6 +219,7 @@ def _workplace(
         services={one.definition.id: one for one in services},
         catalogue=catalogue,
         finder=Finder(one.definition for one in services),
+        served_rule=_served_rule(organisation),
     )
     _check(workplace, services, office)
     if organisation.payments is None:
@@ -223,6 +227,11 @@ def _workplace(
     if organisation.seal is None:
         _check_unsigned(services, office, organisation)
     return workplace
+
+
+def _served_rule(organisation: OrganisationSection) -> ServedRule | None:
+    rule = organisation.deemed_served
+    return None if rule is None else ServedRule(rule.after, rule.days, rule.law)
 
 
 def _member(section: StaffSection) -> StaffMember:

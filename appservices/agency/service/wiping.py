@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.agency import store
 from appservices.agency.core.wiping import wiped
+from appservices.agency.store.calls import TRIES_KEPT_MS, drop_tries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,12 @@ def housekeeping_of(kept_ms: Mapping[UserId, int]) -> Sequence[Cleanup]:
     Args:
         kept_ms: By the bot of an office: how long after its end a case is kept whole.
     """
-    return [_job(bot, one) for bot, one in kept_ms.items()]
+    tries = ("words that did not count", _drop_tries, TRIES_KEPT_MS)
+    return [*(_job(bot, one) for bot, one in kept_ms.items()), tries]
+
+
+def _drop_tries(txn: Cursor, before_ms: int) -> int:
+    return drop_tries(txn, before_ms)
 
 
 def _job(bot: UserId, kept_ms: int) -> Cleanup:

@@ -231,7 +231,7 @@ def cases_to_wipe(txn: Cursor, bot: UserId, before_ms: int, limit: int) -> list[
 
 def keep_wiped(txn: Cursor, file: CaseFile, left: Case) -> None:
     """Keep of a case that is locked only what is left of it; keys of its documents go too."""
-    for table in ("document", "page_draft", "held"):
+    for table in ("call", "document", "page_draft", "held"):
         txn.execute(f"DELETE FROM agency.{table} WHERE case_id = %s", (left.id,))  # noqa: S608 -- names of ours
     save_case(txn, attrs.evolve(file, case=left, document=None))
     txn.execute(

@@ -38,7 +38,8 @@ START_TIMEOUT_S: Final = 60.0
 
 EVENT_GUARD: Final = "homeserver_modules.event_guard.EventGuard"
 OFFICIAL_ACCOUNTS: Final = "homeserver_modules.official_accounts.OfficialAccounts"
-"""Our modules: form of payloads; official names."""
+DELIVERY: Final = "homeserver_modules.delivery_evidence.DeliveryEvidence"
+"""Our modules: form of payloads; official names; what arrived at other servers."""
 
 APPSERVICE_ID: Final = "veche"
 """Id of our one registration; the whole namespace ``@veche_…`` is its own."""
@@ -93,7 +94,7 @@ class HomeserverPlan:
 def modules(names: Iterable[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     """Synapse's ``modules`` section: all of ours, with the official names to protect."""
     official = {"module": OFFICIAL_ACCOUNTS, "config": {"names": list(names)}}
-    return ({"module": EVENT_GUARD, "config": {}}, official)
+    return ({"module": EVENT_GUARD, "config": {}}, official, {"module": DELIVERY, "config": {}})
 
 
 def postgres_database(dsn: str) -> dict[str, Any]:

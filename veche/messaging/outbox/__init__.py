@@ -6,6 +6,7 @@ from veche.messaging.outbox.store import (
     Relation,
     drop_reactions,
     effect_of,
+    event_of,
     is_said,
     state_key_of,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "append",
     "drop_reactions",
     "effect_of",
+    "event_of",
     "is_said",
     "state_key_of",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
@@ -119,20 +119,22 @@ def is_said(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> bool:
 
 def effect_of(txn: Cursor, room_id: RoomId, event_id: EventId) -> EffectId | None:
     """The effect that became an event; None if it is none of ours."""
-    txn.execute(
-        "SELECT effect_id FROM runtime.outbox WHERE room_id = %s AND event_id = %s",
-        (room_id, event_id),
-    )
-    row = txn.fetchone()
-    return None if row is None else EffectId(row[0])
+    return cast("EffectId | None", _column(txn, "effect_id", room_id, "event_id", event_id))
+
+
+def event_of(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> EventId | None:
+    """The event that an effect became; None while the homeserver has not acknowledged it."""
+    return cast("EventId | None", _column(txn, "event_id", room_id, "effect_id", effect_id))
 
 
 def state_key_of(txn: Cursor, room_id: RoomId, effect_id: EffectId) -> str | None:
     """The state key of what was said, such as who was invited; None if it is no state."""
-    txn.execute(
-        "SELECT state_key FROM runtime.outbox WHERE room_id = %s AND effect_id = %s",
-        (room_id, effect_id),
-    )
+    return cast("str | None", _column(txn, "state_key", room_id, "effect_id", effect_id))
+
+
+def _column(txn: Cursor, wanted: str, room_id: RoomId, key: str, value: str) -> Any:
+    query = f"SELECT {wanted} FROM runtime.outbox WHERE room_id = %s AND {key} = %s"  # noqa: S608
+    txn.execute(query, (room_id, value))
     row = txn.fetchone()
     return None if row is None else row[0]
 

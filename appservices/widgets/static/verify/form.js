@@ -120,3 +120,48 @@ export const isOpening = object({
 });
 
 export const isPublished = object({ path: list(HASH, 63), checkpoint: text(1, 16_384) });
+
+/** @param {...string} words @returns {Check} */
+function oneOf(...words) {
+    return (value) => typeof value === "string" && words.includes(value);
+}
+
+const NAME = text(1, 255);
+
+/** The payload of a receipt of delivery. */
+export const isDelivery = object({
+    v: integer(1, 1),
+    id: NAME,
+    organisation: NAME,
+    sender: NAME,
+    recipient: NAME,
+    case: NAME,
+    event_id: (value) => value === null || NAME(value),
+    sha256: formed(/^[0-9a-f]{64}$/),
+    of: oneOf("text", "file"),
+    evidence: oneOf("module", "absent"),
+    rule: (value) =>
+        value === null ||
+        object({
+            after: oneOf("accepted", "delivered"),
+            days: integer(0, 365),
+            law: text(1, 2_000),
+        })(value),
+    stages: list(
+        object({
+            stage: oneOf("accepted", "delivered", "displayed", "deemed", "lost"),
+            how: oneOf(
+                "outbox",
+                "acknowledged",
+                "stored",
+                "answer",
+                "read_receipt",
+                "rule",
+                "refused",
+            ),
+            at_ms: AT,
+        }),
+        5,
+    ),
+    at_ms: AT,
+});

@@ -8,6 +8,7 @@ import { VecheElement, banner, button, field, spinner } from "../kit/elements.js
 import { plural, showDateTime, showMoney, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { isActsFile } from "./acts_view.js";
+import { isDeliveryFile } from "./delivery_view.js";
 import { keyField } from "./key_field.js";
 import { readKey, readKeys } from "./notes.js";
 import { ReceiptError, readReceipt, verifyReceipt } from "./receipt.js";
@@ -28,6 +29,7 @@ export class VecheVerify extends VecheElement {
         fault: { state: true },
         signedFile: { state: true },
         actsFile: { state: true },
+        deliveryFile: { state: true },
         keyError: { state: true },
         headError: { state: true },
         isBusy: { state: true },
@@ -48,6 +50,8 @@ export class VecheVerify extends VecheElement {
         this.signedFile = undefined;
         /** @type {File | undefined} the chosen one, if it has acts of an organisation */
         this.actsFile = undefined;
+        /** @type {File | undefined} the chosen one, if it is a receipt of delivery */
+        this.deliveryFile = undefined;
         this.keyError = "";
         this.headError = "";
         this.isBusy = false;
@@ -64,8 +68,11 @@ export class VecheVerify extends VecheElement {
         const isSigned = file !== undefined && (await isSignable(file));
         const isActs = file !== undefined && !isSigned && (await isActsFile(file));
         this.signedFile = isSigned ? file : undefined;
+        const isDelivery =
+            file !== undefined && !isSigned && !isActs && (await isDeliveryFile(file));
         this.actsFile = isActs ? file : undefined;
-        this.file = isSigned || isActs ? undefined : file;
+        this.deliveryFile = isDelivery ? file : undefined;
+        this.file = isSigned || isActs || isDelivery ? undefined : file;
         await this._check();
     }
 
@@ -153,7 +160,7 @@ export class VecheVerify extends VecheElement {
                         @change=${this._choose}
                     />`,
             })}
-            <details ?hidden=${Boolean(this.signedFile ?? this.actsFile)}>
+            <details ?hidden=${Boolean(this.signedFile ?? this.actsFile ?? this.deliveryFile)}>
                 <summary>${t("A receipt of another server")}</summary>
                 ${keyField({
                     id: "key",
@@ -264,7 +271,8 @@ export class VecheVerify extends VecheElement {
             ${this._form()}
             <div aria-live="polite">
                 ${this._result()}<veche-signed-file .file=${this.signedFile}></veche-signed-file
-                ><veche-acts-file .file=${this.actsFile}></veche-acts-file>
+                ><veche-acts-file .file=${this.actsFile}></veche-acts-file
+                ><veche-delivery-file .file=${this.deliveryFile}></veche-delivery-file>
             </div>
         </div>`;
     }

@@ -369,6 +369,7 @@ class Town:
             **more,
         }
         organisation: dict[str, Any] = {"id": "lindenau", "name": {"en": "Lindenau"}}
+        organisation["deemed_served"] = office.pop("deemed_served", None)
         organisation |= {"offices": [office], "payments": payments, "seal": seal}
         section = AgencySection.model_validate({"organisations": [organisation]})
         return Agency(cast("Any", self.host), section)

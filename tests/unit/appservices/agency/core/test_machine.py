@@ -24,6 +24,8 @@ from appservices.agency.core.inputs import (
     AskHuman,
     AskMore,
     Assign,
+    Call,
+    CallConfirmed,
     Claim,
     DeskAnswers,
     DocumentFailed,
@@ -36,6 +38,7 @@ from appservices.agency.core.inputs import (
     FlagCase,
     Input,
     InputKind,
+    LegallyServed,
     NotSigned,
     Rang,
     Refuse,
@@ -298,7 +301,7 @@ def inputs(case: Case) -> list[Input]:
             DeskAnswers(by, Filled({"reason": "no_right", "text": "No."}, is_final=True)),
             AskMore(by, "Which?"), AskMore(by, " "), Approve(by), Retry(by), Reply(by, "Soon."),
             Refuse(by, "no_right", "", "No."), Refuse(by, "nothing", "", "No."),
-            Refuse(by, "no_right", "", ""), Reply(by, "x" * 5_000),
+            Refuse(by, "no_right", "", ""), Reply(by, "x" * 5_000), Call(by),
         ]  # fmt: skip
     person: list[Input] = [
         typed("Anna"), typed("C"), typed("submit"), typed("cancel"), typed(""),
@@ -306,6 +309,7 @@ def inputs(case: Case) -> list[Input]:
         filled(), filled({}), filled(ANSWERS, Trust.ANY), filled({"text": "More."}),
         Withdraw(), Withdraw(is_confirmed=True), Status(), Why(), AskHuman(), AskHuman("When?"),
         AddFile(FILE, trust=Trust.E2EE), AddFile({}, trust=Trust.E2EE), AddFile(FILE), Export(),
+        CallConfirmed(),
     ]  # fmt: skip
     clocks: list[Input] = []
     for kind in TimerKind:
@@ -313,6 +317,7 @@ def inputs(case: Case) -> list[Input]:
         clocks += [Rang(kind, timer.serial if timer else 1), Rang(kind, -1)]
     machines: list[Input] = [
         RoomMade(), DocumentMade("a" * 64, 10), DocumentFailed("broken"),
+        LegallyServed(NOW_MS, None), LegallyServed(NOW_MS, "a law"),
     ]  # fmt: skip
     for number in (1, 2, 9):
         machines += [

@@ -1,0 +1,1 @@
+"""What verifies files of offices, for `veche verify`."""
