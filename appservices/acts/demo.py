@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.acts.core import SEED, directory_origin
+from veche.runtime.crypto.keys import read_operator_key
 from veche.server.demo import BANK, BANK_NAME, SERVER_NAME, TOWN, TOWN_NAME, DemoPart
+from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     from veche.server.demo import Place
@@ -36,7 +39,11 @@ _TO_TRY: Final = (
 
 def demo(place: Place) -> DemoPart:
     """Bring the directory, which enters its organisations once their bots have keys."""
-    return DemoPart({"acts": acts_section(place.pages_url)}, to_try=_TO_TRY)
+    seed = read_operator_key(place.operator_key).seed(SEED)
+    key = NoteSigner(directory_origin(SERVER_NAME, TOWN), seed).verifier.to_text()
+    directories = [{"url": place.pages_url, "keys": [key]}]
+    section = acts_section(place.pages_url)
+    return DemoPart({"acts": section}, to_try=_TO_TRY, official={"directories": directories})
 
 
 def acts_section(pages_url: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ can be killed and started again at any moment: that is what the house is for.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -299,7 +300,7 @@ def _write_configuration(
         plan,
         port=port,
         database_url=dsn,
-        operator_key=world.operator_key(path.parent / "operator_key"),
+        operator_key=demo.kept(path.parent / "operator_key", secrets.token_bytes(32)),
         sections=sections,
     )
     path.write_text(text)
