@@ -76,6 +76,7 @@ def acts_section(pages_url: str) -> dict[str, Any]:
     }
     office = {
         "id": OFFICE,
+        "acts": TOWN,
         "name": dict(_OFFICE_NAME),
         "domain": f"records.{host}",
         "parent": TOWN,

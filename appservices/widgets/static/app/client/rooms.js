@@ -15,12 +15,16 @@
  * @property {number} at_ms of the last thing that happened
  * @property {number} unread
  * @property {boolean} isMentioned
+ * @property {string} badge `official`; key: the account has another key than the directory says
+ * @property {string} like whose protected name it bears without being theirs
  */
 import { ClientEvent, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
 import { bare } from "../../kit/i18n.js";
 import { isOurBot } from "../../kit/page.js";
 import { isSignInTalk } from "../account/sign_in_talk.js";
 import { listeners } from "../../kit/listeners.js";
+import { whenDirectoriesChange } from "../../verify/official.js";
+import { officialIn } from "./official.js";
 import { contentOf, eventsOf, listen } from "./content.js";
 import { unreadIn } from "./unread.js";
 
@@ -212,6 +216,18 @@ export class RoomList {
             [MatrixEventEvent.Decrypted, (event) => this._touch(event.getRoomId())],
         ];
         listen(client, all);
+        /** @type {Map<string, {badge: string, like: string}>} */
+        this._official = new Map();
+        whenDirectoriesChange(() => this._all());
+    }
+
+    /** @param {Entry} entry */
+    async _lookAt(entry) {
+        const { id, badge, like } = entry;
+        const found = await officialIn(this._client, entry).catch(() => undefined);
+        if (!found || (found.badge === badge && found.like === like)) return;
+        this._official.set(id, found);
+        this._touch(id);
     }
 
     /** @param {string | undefined} id of a room that changed */
@@ -258,8 +274,11 @@ export class RoomList {
     _known(room) {
         if (!room || !["join", "invite"].includes(room.getMyMembership())) return [];
         this._partners ??= partners(this._client);
-        const found = this._entries.get(room.roomId) ?? this._entry(room);
+        const known = this._entries.get(room.roomId);
+        if (known) return [known];
+        const found = this._entry(room);
         this._entries.set(room.roomId, found);
+        void this._lookAt(found);
         return [found];
     }
 
@@ -297,6 +316,7 @@ export class RoomList {
             last,
             at_ms: last?.getTs() ?? own?.getTs() ?? 0,
             ...unreadIn(this._client, room),
+            ...(this._official.get(room.roomId) ?? { badge: "", like: "" }),
         };
     }
 }

@@ -105,7 +105,7 @@ export class AppChats extends VecheElement {
 
     /** @param {Entry} entry */
     _row(entry) {
-        const { id, name, address, picture, unread, last, state, kind } = entry;
+        const { id, name, address, picture, unread, last, state, badge } = entry;
         const isOpen = this.parts[0] === id;
         return html`<a
             class="chat-row ${unread ? "unread" : ""}"
@@ -117,7 +117,7 @@ export class AppChats extends VecheElement {
                 <span class="row-top">
                     <span class="row-name"
                         ><bdi>${name}</bdi>${
-                            kind === "office"
+                            badge === "official"
                                 ? html`<span class="official">${icon("verified")}</span
                                       ><span class="hidden-text">${t("Official account")}</span>`
                                 : nothing
