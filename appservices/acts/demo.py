@@ -23,6 +23,12 @@ _OFFICE_NAME: Final = {
     "de": "Standesamt Lindenau",
     "uk": "Відділ ДРАЦС Лінденау",
 }
+_SHORT_NAME: Final = {
+    "en": "Vital Records Office",
+    "ru": "Отдел ЗАГС",
+    "de": "Standesamt",
+    "uk": "Відділ ДРАЦС",
+}
 _BOT_NAME: Final = {
     "en": "Who is official",
     "ru": "Кто официальный",
@@ -90,7 +96,7 @@ def acts_section(pages_url: str) -> dict[str, Any]:
             }
         ],
         "complaints": complaints,
-        "protects": [*_OFFICE_NAME.values()],
+        "protects": [*_OFFICE_NAME.values(), *_SHORT_NAME.values()],
     }
     bank = {
         "id": BANK,

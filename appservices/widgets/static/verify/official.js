@@ -39,16 +39,17 @@ const KEPT_MS = 30_000;
 /** @type {{at_ms: number, directories: Promise<Directory[]>} | undefined} */
 let asked;
 let last = "";
+let isNone = false;
 
 /** @returns {Promise<Directory[]>} none: there is no directory here */
 export function directories() {
-    if (!asked || Date.now() - asked.at_ms > KEPT_MS) {
+    if (!asked || (!isNone && Date.now() - asked.at_ms > KEPT_MS)) {
         const answer = call("GET", "/_veche/directory/v1/official").then(
             (/** @type {any} */ { directories: found }) => found,
             (/** @type {any} */ error) => {
-                if (error.status === 404) return [];
-                asked = undefined;
-                throw error;
+                if (error.status !== 404) throw error;
+                isNone = true; // until the page is opened again
+                return [];
             },
         );
         asked = { at_ms: Date.now(), directories: answer };

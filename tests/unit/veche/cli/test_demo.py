@@ -272,7 +272,8 @@ def test_people_and_bots_of_the_demo_are_called_as_they_are_and_nobody_else(tmp_
     guard = NameGuard(listed, Letters(load_confusables()))
     for person in demo.PEOPLE:
         assert guard.check(person.display_name, person.user_id) is None
-    assert len(listed) == (len(organisations) + 2) * len(LANGUAGES)
+    assert len(listed) == (len(organisations) + 3) * len(LANGUAGES)
+    assert set(office()["name"].values()) <= {one.name for one in listed}
     for one in listed:
         found = guard.check(one.name, demo.ALICE.user_id)
         assert found is not None

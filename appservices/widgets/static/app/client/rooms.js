@@ -23,8 +23,7 @@ import { bare } from "../../kit/i18n.js";
 import { isOurBot } from "../../kit/page.js";
 import { isSignInTalk } from "../account/sign_in_talk.js";
 import { listeners } from "../../kit/listeners.js";
-import { whenDirectoriesChange } from "../../verify/official.js";
-import { officialIn } from "./official.js";
+import { RoomBadges } from "../../verify/official_rooms.js";
 import { contentOf, eventsOf, listen } from "./content.js";
 import { unreadIn } from "./unread.js";
 
@@ -216,18 +215,11 @@ export class RoomList {
             [MatrixEventEvent.Decrypted, (event) => this._touch(event.getRoomId())],
         ];
         listen(client, all);
-        /** @type {Map<string, {badge: string, like: string}>} */
-        this._official = new Map();
-        whenDirectoriesChange(() => this._all());
-    }
-
-    /** @param {Entry} entry */
-    async _lookAt(entry) {
-        const { id, badge, like } = entry;
-        const found = await officialIn(this._client, entry).catch(() => undefined);
-        if (!found || (found.badge === badge && found.like === like)) return;
-        this._official.set(id, found);
-        this._touch(id);
+        this._badges = new RoomBadges(
+            client,
+            (id) => this._touch(id),
+            () => this._all(),
+        );
     }
 
     /** @param {string | undefined} id of a room that changed */
@@ -274,11 +266,8 @@ export class RoomList {
     _known(room) {
         if (!room || !["join", "invite"].includes(room.getMyMembership())) return [];
         this._partners ??= partners(this._client);
-        const known = this._entries.get(room.roomId);
-        if (known) return [known];
-        const found = this._entry(room);
+        const found = this._entries.get(room.roomId) ?? this._badges.of(this._entry(room));
         this._entries.set(room.roomId, found);
-        void this._lookAt(found);
         return [found];
     }
 
@@ -295,7 +284,7 @@ export class RoomList {
             one.state = isOurBot(one.inviter) || known.has(one.inviter) ? "invite" : "request";
     }
 
-    /** @param {Room} room @returns {Entry} */
+    /** @param {Room} room @returns {Omit<Entry, "badge" | "like">} */
     _entry(room) {
         const isInvite = room.getMyMembership() === "invite";
         const inviter = isInvite ? inviterOf(this._client, room) : "";
@@ -316,7 +305,6 @@ export class RoomList {
             last,
             at_ms: last?.getTs() ?? own?.getTs() ?? 0,
             ...unreadIn(this._client, room),
-            ...(this._official.get(room.roomId) ?? { badge: "", like: "" }),
         };
     }
 }

@@ -9,7 +9,7 @@ import { givenText, questionOf } from "../../widget/words.js";
 import { account } from "../account/account.js";
 import { roomList } from "../client/rooms.js";
 import { registerCard, saidOf } from "../registry.js";
-import { timelineOf } from "../client/timelines.js";
+import { timelineOf } from "../client/timeline.js";
 
 /** @typedef {import("../client/timeline.js").Message} Message */
 /** @typedef {import("../../kit/matter.js").Asked} Asked */
