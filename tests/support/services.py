@@ -55,12 +55,14 @@ class Place:
         is_federated: Whether other homeservers on this machine reach its own, by a name of a free
             port in place of ``server_name``.
         settings: Others of its homeserver.
+        modules: Makes the modules of its homeserver, of its name and the origin of the pages.
     """
 
     server_name: str = demo.SERVER_NAME
     pages_port: int = 0
     is_federated: bool = False
     settings: Mapping[str, Any] = attrs.field(factory=dict)
+    modules: Callable[[str, str], Sequence[Mapping[str, Any]]] | None = None
 
 
 @attrs.define
@@ -217,6 +219,9 @@ def house(
         place = has_pages if isinstance(has_pages, Place) else Place()
         pages_port = place.pages_port or free_port
         plan = _plan(folder / "homeserver", place, synapse_port, ports[0], synapse_dsn)
+        if place.modules is not None:
+            made = place.modules(plan.server_name, f"http://localhost:{pages_port}")
+            plan = attrs.evolve(plan, modules=made)
         server = Homeserver(plan)
         if callable(sections):
             sections = sections(f"http://localhost:{pages_port}")

@@ -3,7 +3,8 @@ import { html, nothing } from "lit";
 import { VecheElement } from "../kit/elements.js";
 import { t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
-import { directories, ownerOf } from "./official.js";
+import { directories } from "./directories.js";
+import { ownerOf } from "./official.js";
 
 class VecheBadge extends VecheElement {
     static properties = { account: {}, organisation: { state: true } };

@@ -1,8 +1,6 @@
 /**
- * Who is official, by the directories that are trusted here; and when a room may show a badge.
- *
- * The site that serves this page says what its directories say now. The proof in a room, who made
- * the room, and by which key an account is known on this device, are looked at here.
+ * When a room may show a badge, by the directories that are trusted here: the proof in the room, who
+ * made it, and by which key an account is known on this device. Pure.
  *
  * @typedef {object} Organisation
  * @property {string} id
@@ -27,46 +25,12 @@
  * @property {{sender: string, content: any} | undefined} [state] the badge
  * @property {string | undefined} master the key by which this device knows the account
  */
-import { call } from "../kit/api.js";
 import { looksLike } from "../kit/look_alike.js";
 import { fromUnpadded, utf8 } from "./bytes.js";
 import { isIncluded } from "./merkle.js";
 import { logOf, openCheckpoint, readKey } from "./notes.js";
 
 const PROOF = "c2sp.org/tlog-proof@v1";
-const KEPT_MS = 30_000;
-
-/** @type {{at_ms: number, directories: Promise<Directory[]>} | undefined} */
-let asked;
-let last = "";
-let isNone = false;
-
-/** @returns {Promise<Directory[]>} none: there is no directory here */
-export function directories() {
-    if (!asked || (!isNone && Date.now() - asked.at_ms > KEPT_MS)) {
-        const answer = call("GET", "/_veche/directory/v1/official").then(
-            (/** @type {any} */ { directories: found }) => found,
-            (/** @type {any} */ error) => {
-                if (error.status !== 404) throw error;
-                isNone = true; // until the page is opened again
-                return [];
-            },
-        );
-        asked = { at_ms: Date.now(), directories: answer };
-    }
-    return asked.directories;
-}
-
-/** Calls whoever shows badges whenever the directories say something else. @param {() => void} changed */
-export function whenDirectoriesChange(changed) {
-    const look = async () => {
-        const now = JSON.stringify(await directories().catch(() => undefined)) ?? last;
-        if (last && now !== last) changed();
-        last = now;
-    };
-    const timer = setInterval(() => void look(), KEPT_MS);
-    return () => clearInterval(timer);
-}
 
 /**
  * @param {Directory[]} known
@@ -113,24 +77,6 @@ export function impostorOf(known, account, names) {
     if (ownerOf(known, account)) return "";
     const all = known.flatMap(({ organisations }) => organisations.flatMap((one) => one.protects));
     return all.find((wanted) => names.some((name) => looksLike(name, wanted))) ?? "";
-}
-
-/**
- * What a client shows of a room: its badge, and whose name it only bears.
- * @param {{badge: string, like: string}} before what is shown while the directory is not reached
- * @param {Seen & {isOfBot: boolean, names: string[]}} seen isOfBot: of a bot of this server
- * @returns {Promise<{badge: string, like: string}>}
- */
-export async function lookAt(before, seen) {
-    try {
-        const known = await directories();
-        // Where there is no directory, the homeserver's word counts: it keeps the ids of its bots.
-        if (!known.length) return { badge: seen.isOfBot ? "official" : "", like: "" };
-        const badge = await badgeOf(known, seen);
-        return { badge, like: impostorOf(known, seen.account, seen.names) };
-    } catch {
-        return before;
-    }
 }
 
 /** @param {{directory: Directory, organisation: Organisation}} owner @param {any} content */

@@ -5,7 +5,7 @@
  * @typedef {{badge: string, like: string}} Shown
  */
 import { UserId } from "matrix-js-sdk/crypto";
-import { lookAt, whenDirectoriesChange } from "./official.js";
+import { lookAt, whenDirectoriesChange } from "./directories.js";
 
 /** The key by which this device knows somebody. @param {any} crypto @param {string} user */
 async function masterOf(crypto, user) {

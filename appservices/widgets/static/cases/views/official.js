@@ -5,7 +5,8 @@
  * @typedef {import("../../verify/official.js").Directory} Directory
  */
 import { html, nothing } from "lit";
-import { directories, nameOf } from "../../verify/official.js";
+import { directories } from "../../verify/directories.js";
+import { nameOf } from "../../verify/official.js";
 import { banner, linkRow } from "../../kit/elements.js";
 import { currentLanguage, showDate, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
