@@ -17,6 +17,64 @@ class BundleQuery(Wire):
     """How many entries one has already."""
 
 
+class PurposeView(Wire):
+    """What an organisation may ask people for."""
+
+    title: dict[str, str]
+    """By language."""
+    basis: str
+    """The law."""
+
+
+class OrganisationView(Wire):
+    """An organisation that a directory lists."""
+
+    id: str
+    """Its name in the directory."""
+    names: dict[str, str]
+    """What it is called, by language."""
+    domain: str
+    """Where it is found on the web."""
+    chain: list[str]
+    """Ids of those above it, the topmost first, and its own."""
+    standing: str
+    """`official`; else why it is not: `not_yet`, `expired`, `suspended`, `ended`, `above`."""
+    reason: str
+    """Why it is suspended or has ended; empty: it is not."""
+    since_ms: int
+    """Since when the directory has it, UTC."""
+    vouched_by: str
+    """Id of the organisation that entered it; empty: the directory did."""
+    purposes: list[PurposeView]
+    """What it may ask for."""
+    complaints: str
+    """Whom people write to about it."""
+    accounts: dict[str, str]
+    """Accounts through which it speaks, with their master keys."""
+    protects: list[str]
+    """Names that nobody else may bear."""
+    entry: int
+    """Place of the entry that says who it is."""
+
+
+class DirectoryView(Wire):
+    """A directory that is trusted here, as it is now."""
+
+    log: str
+    """Name of its log."""
+    keys: list[str]
+    """By which it signs, ``<name>+<id>+<base64>``."""
+    organisations: list[OrganisationView]
+    """Those that are not official, too."""
+
+
+class OfficialView(Wire):
+    """Who is official here now."""
+
+    directories: list[DirectoryView]
+    """In the order in which they are believed."""
+
+
 class DirectoryKeysView(Wire):
     """How the directory of this site is trusted and asked.
 

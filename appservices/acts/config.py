@@ -44,6 +44,8 @@ class OrganisationSection(Section):
 
     id: str = Field(pattern=_ID, examples=["tax.example"])
     """Its name in the directory, as in the log of acts."""
+    acts: str | None = Field(default=None, pattern=_ID)
+    """Its name in the log of acts of this server, if that is another."""
     name: Names
     """What it is called, by language."""
     domain: str = Field(pattern=r"^[a-z0-9][a-z0-9.:-]{0,252}$", examples=["tax.example"])
@@ -133,6 +135,12 @@ class ActsSection(Section):
     """How often they are asked for news."""
     networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
     """Networks, beside the public Internet, in which they may be; there plain `http` will do."""
+
+    def acts_of(self, organisation: str) -> str:
+        """What an organisation of the directory is called in the log of acts."""
+        listed = self.directory.organisations if self.directory else ()
+        names = {one.id: one.acts for one in listed if one.acts}
+        return names.get(organisation, organisation)
 
     def name_in(self, language: str) -> str:
         """What the bot is called in a language."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from appservices.acts.core import SEED, directory_origin
+from veche.runtime.crypto.keys import read_operator_key
 from veche.server.demo import BANK, BANK_NAME, SERVER_NAME, TOWN, TOWN_NAME, DemoPart
+from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     from veche.server.demo import Place
@@ -19,6 +22,12 @@ _OFFICE_NAME: Final = {
     "ru": "Отдел ЗАГС Линденау",
     "de": "Standesamt Lindenau",
     "uk": "Відділ ДРАЦС Лінденау",
+}
+_SHORT_NAME: Final = {
+    "en": "Vital Records Office",
+    "ru": "Отдел ЗАГС",
+    "de": "Standesamt",
+    "uk": "Відділ ДРАЦС",
 }
 _BOT_NAME: Final = {
     "en": "Who is official",
@@ -36,7 +45,11 @@ _TO_TRY: Final = (
 
 def demo(place: Place) -> DemoPart:
     """Bring the directory, which enters its organisations once their bots have keys."""
-    return DemoPart({"acts": acts_section(place.pages_url)}, to_try=_TO_TRY)
+    seed = read_operator_key(place.operator_key).seed(SEED)
+    key = NoteSigner(directory_origin(SERVER_NAME, TOWN), seed).verifier.to_text()
+    directories = [{"url": place.pages_url, "keys": [key]}]
+    section = acts_section(place.pages_url)
+    return DemoPart({"acts": section}, to_try=_TO_TRY, official={"directories": directories})
 
 
 def acts_section(pages_url: str) -> dict[str, Any]:
@@ -69,6 +82,7 @@ def acts_section(pages_url: str) -> dict[str, Any]:
     }
     office = {
         "id": OFFICE,
+        "acts": TOWN,
         "name": dict(_OFFICE_NAME),
         "domain": f"records.{host}",
         "parent": TOWN,
@@ -82,7 +96,7 @@ def acts_section(pages_url: str) -> dict[str, Any]:
             }
         ],
         "complaints": complaints,
-        "protects": [*_OFFICE_NAME.values()],
+        "protects": [*_OFFICE_NAME.values(), *_SHORT_NAME.values()],
     }
     bank = {
         "id": BANK,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.acts import store
+from appservices.acts.core import SEED, directory_origin
 from veche.acts import signed_tree
 from veche.contracts.directory.bundle import ENTRIES_MAX, Bundle, BundleEntry
 from veche.contracts.directory.entries import entry_text
@@ -30,15 +31,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SEED: Final = "directory"
-"""Purpose of the seed of the directory's key."""
 BUNDLE_BYTES_MAX: Final = 512 * 1024
 """Entries of one bundle, as the answer writes them, in ASCII; one entry always has room."""
-
-
-def directory_origin(server_name: str, id_: str, history: int = 1) -> str:
-    """The name in which the log of a directory signs; another one in another history."""
-    return f"{server_name}/veche/directory/v{history}/{id_}"
 
 
 @attrs.frozen

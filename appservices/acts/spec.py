@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import CancelledError
 
+from appservices.acts.badges import Badges
 from appservices.acts.chat import greet, hear
 from appservices.acts.config import ActsSection
 from appservices.acts.following import Following
@@ -90,6 +91,7 @@ class Acts(Service):
         """Enter the organisations of the configuration, and follow the directories of others."""
         if self.directories.own is not None:
             self._host.spawn("directory.enter", self._enter())
+            self._host.spawn("directory.badges", Badges(self._parts).run())
             self._host.witnesses.start(self._host.spawn, self._trees)
         self._following.start()
 

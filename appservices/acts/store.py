@@ -150,6 +150,31 @@ def doubt(txn: Cursor, log: str, why: str) -> None:
     )
 
 
+def without_badge(txn: Cursor, entries: Mapping[str, int], limit: int) -> list[tuple[str, str]]:
+    """Rooms of bots whose state has not the proof of their entry yet, with the bot."""
+    txn.execute(
+        "SELECT room_id, bot FROM runtime.room_bot"
+        " JOIN runtime.room_member AS m USING (room_id)"
+        " JOIN unnest(%s::text[], %s::bigint[]) AS wanted (bot, entry) USING (bot)"
+        " WHERE m.user_id = bot AND m.membership = 'join' AND NOT EXISTS (SELECT FROM acts.badge"
+        "  WHERE badge.room_id = room_bot.room_id AND badge.bot = room_bot.bot"
+        "  AND badge.entry = wanted.entry) LIMIT %s",
+        ([*entries], [*entries.values()], limit),
+    )
+    return [(room_id, bot) for room_id, bot in txn.fetchall()]
+
+
+def keep_badge(txn: Cursor, room_id: str, bot: str, entry: int) -> bool:
+    """Keep which entry a room's state has; whether it is the first."""
+    txn.execute(
+        "INSERT INTO acts.badge AS b (room_id, bot, entry) VALUES (%s, %s, %s)"
+        " ON CONFLICT (room_id, bot) DO UPDATE SET entry = EXCLUDED.entry RETURNING xmax = 0",
+        (room_id, bot, entry),
+    )
+    [(is_first,)] = txn.fetchall()
+    return bool(is_first)
+
+
 def master_keys(txn: Cursor, accounts: Sequence[str]) -> dict[str, str]:
     """Public master keys of bots of this database that are published, by their accounts."""
     txn.execute(

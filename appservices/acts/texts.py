@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from veche.contracts.directory.snapshot import Standing
 from veche.protocol.commands import HELP, LANGUAGE, Argument, Command
-from veche.protocol.message import Bold, Bullets, Facts, Mono, Paragraph
+from veche.protocol.message import Bold, Bullets, Facts, Link, Mono, Paragraph
 from veche.protocol.texts.catalogue import N_, Catalogue
 
 if TYPE_CHECKING:
@@ -127,6 +127,21 @@ def vouched_by(localizer: Localizer, snapshot: Snapshot, one: Organisation) -> s
     if above is not None:
         return above.name(localizer.language)
     return localizer.text("the directory {name}", name=snapshot.directory.rpartition("/")[2])
+
+
+def introduced_doc(
+    localizer: Localizer, snapshot: Snapshot, one: Organisation, url: str, checker: str
+) -> Doc:
+    """Who writes here, for clients that show no badge: the first word of an official bot."""
+    name, by = one.name(localizer.language), vouched_by(localizer, snapshot, one)
+    who = localizer.text("This is {name}, verified by {by}.", name=name, by=by)
+    how = localizer.text(
+        "Do you want to be sure? Ask {checker}: it says who is official.", checker=checker
+    )
+    return (
+        Paragraph(Bold(who)),
+        Paragraph(how, *((" ", Link(localizer.text("Who this is"), url)) if url else ())),
+    )
 
 
 def other_key_doc(localizer: Localizer, one: Organisation, account: str) -> Doc:

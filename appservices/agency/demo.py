@@ -39,8 +39,7 @@ def demo(place: Place) -> DemoPart:
     seal_key = place.key(TOWN, "authority")
     town["seal"] = {"url": place.pages_url, "key_path": str(seal_key)}
     town["offices"][0]["services"].append(str(definitions / f"{SIGNED_SERVICE}.yaml"))
-    official = ([OFFICE_BOT], [town["name"], town["offices"][0]["name"]])
-    return DemoPart({"agency": section}, to_try=_TO_TRY, official=official, bot=OFFICE_BOT)
+    return DemoPart({"agency": section}, to_try=_TO_TRY, bot=OFFICE_BOT)
 
 
 def agency_section(

@@ -19,6 +19,7 @@ from veche.server.demo import (
     TOWN_NAME,
     DemoPart,
     Preparation,
+    protected,
     secret,
 )
 
@@ -48,7 +49,7 @@ def demo(place: Place) -> DemoPart:
     return DemoPart(
         {"signing": section},
         to_try=_TO_TRY,
-        official=([SIGNING_BOT], [section["sessions"]["name"]]),
+        official=protected(section["sessions"]["name"], SIGNING_BOT),
         preparation=authority.preparation(),
     )
 

@@ -13,12 +13,14 @@
   those out of the search that are known already.
 
 Each of them runs in the one process that serves the request, and keeps nothing: so they work on
-workers. When the guard itself fails, the name passes: a fault here never stops a conversation.
+workers. Names come from the configuration and from directories (``directories.py``). When the
+guard itself fails, the name passes: a fault here never stops a conversation.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 
@@ -34,12 +36,13 @@ from homeserver_modules.official_accounts.confusables import load_confusables
 from homeserver_modules.official_accounts.core import shown
 from homeserver_modules.official_accounts.core.letters import Letters
 from homeserver_modules.official_accounts.core.verdict import NameProtectedError
-from homeserver_modules.official_accounts.names import FixedNames, ProtectedName
+from homeserver_modules.official_accounts.directories import Directories
 from homeserver_modules.official_accounts.service import Judge
 from homeserver_modules.official_accounts.store import last_name
+from veche.contracts.directory.snapshot import ProtectedName
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from synapse.events import EventBase
     from synapse.module_api import ModuleApi, ProfileInfo, RoomAlias, UserProfile
@@ -94,9 +97,14 @@ class OfficialAccounts:
 
     def __init__(self, config: OfficialAccountsConfig, api: ModuleApi) -> None:
         self._api = api
-        names = [ProtectedName(n.name, frozenset(n.accounts), n.appeal) for n in config.names]
+        listed = [ProtectedName(n.name, "", frozenset(n.accounts), n.appeal) for n in config.names]
         allowed = [(one.account, one.name) for one in config.allowed]
-        self._judge = Judge(FixedNames(names), allowed, Letters(load_confusables()))
+        self._judge = judge = Judge(listed, allowed, Letters(load_confusables()))
+
+        def protect(names: Sequence[ProtectedName]) -> None:
+            judge.protect([*listed, *names])
+
+        Directories(config.directories, api, protect, _now_ms).start()
         api.register_spam_checker_callbacks(
             check_event_for_spam=self.check_event_for_spam,
             user_may_send_state_event=self.user_may_send_state_event,
@@ -326,3 +334,7 @@ def _is_of_a_client(event: EventBase) -> bool:
     """Whether a client waits for the answer: only its events carry a device or transaction."""
     metadata = event.internal_metadata
     return any(getattr(metadata, name, None) for name in ("device_id", "txn_id"))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from homeserver_modules.official_accounts.confusables import load_confusables
 from homeserver_modules.official_accounts.core.guard import NameGuard
 from homeserver_modules.official_accounts.core.letters import Letters
-from homeserver_modules.official_accounts.names import ProtectedName
 from tests.support.names import SEED, SETS, imitations
+from veche.contracts.directory.snapshot import ProtectedName
 
 if TYPE_CHECKING:
     from tests.support.names import NameSet
@@ -35,7 +35,7 @@ def run() -> dict[str, float]:
 
 
 def _names(names: NameSet) -> tuple[float, float, float]:
-    protected = [ProtectedName(name, frozenset(), "") for name in names.protected()]
+    protected = [ProtectedName(name, "", frozenset(), "") for name in names.protected()]
     guard = NameGuard(protected, Letters(load_confusables()))
     honest = list(names.honest(random.Random(SEED), HONEST))  # noqa: S311 -- the same each time
     began_s = time.process_time()

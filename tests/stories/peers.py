@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,6 @@ from appservices.payments.service.receipts import Receipts
 from tests.stories.bank import in_bank
 from tests.support.processes import free_ports
 from tests.support.services import Place
-from veche.cli.demo import world
 from veche.runtime.crypto.keys import read_operator_key
 from veche.server import demo
 
@@ -64,6 +64,6 @@ def _keys(folders: list[Path]) -> list[str]:
     """What `veche ledger key` shows, of operator keys that are made now."""
     made = []
     for folder, server in zip(folders, (HERE, THERE), strict=True):
-        seed = read_operator_key(world.operator_key(folder / "operator_key"))
+        seed = read_operator_key(demo.kept(folder / "operator_key", secrets.token_bytes(32)))
         made.append(Receipts(server, seed.seed("payments.receipts")).signer.verifier.to_text())
     return made

@@ -7,6 +7,7 @@ can be killed and started again at any moment: that is what the house is for.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -54,12 +55,14 @@ class Place:
         is_federated: Whether other homeservers on this machine reach its own, by a name of a free
             port in place of ``server_name``.
         settings: Others of its homeserver.
+        modules: Makes the modules of its homeserver, of its name and the origin of the pages.
     """
 
     server_name: str = demo.SERVER_NAME
     pages_port: int = 0
     is_federated: bool = False
     settings: Mapping[str, Any] = attrs.field(factory=dict)
+    modules: Callable[[str, str], Sequence[Mapping[str, Any]]] | None = None
 
 
 @attrs.define
@@ -216,6 +219,9 @@ def house(
         place = has_pages if isinstance(has_pages, Place) else Place()
         pages_port = place.pages_port or free_port
         plan = _plan(folder / "homeserver", place, synapse_port, ports[0], synapse_dsn)
+        if place.modules is not None:
+            made = place.modules(plan.server_name, f"http://localhost:{pages_port}")
+            plan = attrs.evolve(plan, modules=made)
         server = Homeserver(plan)
         if callable(sections):
             sections = sections(f"http://localhost:{pages_port}")
@@ -299,7 +305,7 @@ def _write_configuration(
         plan,
         port=port,
         database_url=dsn,
-        operator_key=world.operator_key(path.parent / "operator_key"),
+        operator_key=demo.kept(path.parent / "operator_key", secrets.token_bytes(32)),
         sections=sections,
     )
     path.write_text(text)

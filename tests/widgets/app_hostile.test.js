@@ -118,6 +118,7 @@ test("who looks like an office is none, and what a homeserver writes in clear is
     fake.more(A, [fake.event({ sender: BOT, content })]);
     await message(page, "Pay?").getByText(BOT).waitFor();
     assert.equal(await page.locator("app-prompt").count(), 0);
+    await page.locator(".chat-list .official").first().waitFor();
     assert.equal(await page.locator(".chat-list .official").count(), 1); // the bot's own chat
     const link = "https://matrix.to/#/@mallory:elsewhere.test";
     fake.more(A, [fake.text(`${link} https://matrix.to/#/@%`, { sender: BOT })]);

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from veche.runtime.config.secret_files import write_private
+from veche.runtime.crypto.keys import OPERATOR_KEY_BYTES
 from veche.server.installed import loaded
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ class Place:
     pages_url: str
     app_url: str
 
+    @property
+    def operator_key(self) -> Path:
+        """Return the file with the operator key, which is made at the first call."""
+        return kept(self.folder / "operator_key", secrets.token_bytes(OPERATOR_KEY_BYTES))
+
     def key(self, organisation: str, of: str) -> Path:
         """Return the file with the key by which an organisation asks a service; see ``secret``.
 
@@ -138,7 +144,7 @@ class DemoPart:
         sections: Of the configuration, by name.
         to_try: What a person can try, each in a few lines.
         notes: Lines that follow all of that.
-        official: Bots, and names by language that only bots of the demo may be called by.
+        official: Settings of the homeserver's module ``official_accounts``: lists, by key.
         bot: That answers whoever writes to it: `veche up --check` does.
         program: What runs beside the services.
         preparation: What is made before they start.
@@ -147,7 +153,7 @@ class DemoPart:
     sections: Mapping[str, Any]
     to_try: Sequence[Sequence[str]] = ()
     notes: Sequence[str] = ()
-    official: tuple[Sequence[str], Sequence[Mapping[str, str]]] = ((), ())
+    official: Mapping[str, Sequence[Mapping[str, Any]]] = attrs.field(factory=dict)
     bot: str | None = None
     program: Program | None = None
     preparation: Preparation | None = None
@@ -161,6 +167,13 @@ def demo_parts(place: Place) -> Sequence[DemoPart]:
     """
     entries = sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name)
     return [loaded(entry, "the demo")(place) for entry in entries]
+
+
+def protected(name: Mapping[str, str], bot: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """Return settings by which only a bot has a name, in each language."""
+    appeal = "ask whoever runs this demo"
+    names = [{"name": one, "accounts": [bot], "appeal": appeal} for one in name.values()]
+    return {"names": names}
 
 
 def kept(path: Path, made: str | bytes) -> Path:

@@ -16,6 +16,7 @@ from veche.server.demo import (
     TOWN,
     TOWN_NAME,
     DemoPart,
+    protected,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def demo(place: Place) -> DemoPart:
             f"     . {shop.write()}",
             "     docs/guides/merchants/start.md goes on from there.",
         ),
-        official=([PAYMENTS_BOT], [section["name"], shop.section["name"]]),
+        official=protected(shop.section["name"], PAYMENTS_BOT),
         program=bank.program(),
     )
 

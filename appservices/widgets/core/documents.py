@@ -106,6 +106,7 @@ PATHS: Final = {
     "/": CASES,
     "/services": CASES,
     "/acts": CASES,
+    "/official": CASES,
     "/widget": WIDGET,
     "/signin": SIGN_IN,
     "/keys": KEYS,
@@ -146,8 +147,8 @@ def document_at(path: str) -> Document | None:
         return PATHS[path]
     if is_plain and parts[0] == "services" and len(parts) == _SERVICE_PARTS:
         return CASES  # /services/<office>/<service>
-    if is_plain and parts[0] == "cases" and len(parts) == _CASE_PARTS:
-        return CASES  # /cases/<id>
+    if is_plain and parts[0] in ("cases", "official") and len(parts) == _CASE_PARTS:
+        return CASES  # /cases/<id>, /official/<organisation>
     if is_plain and parts[:2] == ["wallet", "payments"] and len(parts) >= _PAYMENT_PARTS:
         is_known = parts[_PAYMENT_PARTS:] in ([], ["dispute"])
         return WALLET if is_known else None  # /wallet/payments/<id>[/dispute]

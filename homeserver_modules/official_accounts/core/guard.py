@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from homeserver_modules.official_accounts.core.letters import Letters
-    from homeserver_modules.official_accounts.names import ProtectedName
+    from veche.contracts.directory.snapshot import ProtectedName
 
 LETTERS_MIN: Final = 3
 """A protected name has at least so many letters and digits: shorter ones are everywhere."""

@@ -176,6 +176,7 @@ OPEN = {
     "GET /_veche/approvals/v1/<nonce>": "the nonce is the secret",
     "POST /_veche/approvals/v1": "the signature is the authority",
     "GET /_veche/directory/v1/bundle": "who is official, is public",
+    "GET /_veche/directory/v1/official": "who is official, is public",
     "GET /_veche/payments/v1/heads": "a promise to everybody",
     "GET /_veche/peers/v1/heads": "a promise to everybody",
     "POST /_veche/peers/v1/questions": "the signature of another institution is the authority",
@@ -197,6 +198,7 @@ OPEN = {
 OTHER_SITES = {
     "GET /.well-known/veche/directory": "public; pages of others may look who is official",
     "GET /_veche/directory/v1/bundle": "public; pages of others may look who is official",
+    "GET /_veche/directory/v1/official": "public; pages of others may look who is official",
     "GET /_veche/wallet/v1/invoices/<link>/status": "one word, for a shop's own page",
     "GET /_veche/app/v1/site": "public; an app that somebody else serves may ask",
     "GET /_veche/app/v1/push/key": "public; an app that somebody else serves may ask",

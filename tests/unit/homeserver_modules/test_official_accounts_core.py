@@ -25,11 +25,11 @@ from homeserver_modules.official_accounts.core.verdict import (
     NameProtectedError,
     Outcome,
 )
-from homeserver_modules.official_accounts.names import ProtectedName
 from homeserver_modules.official_accounts.service import Judge
 from tests.support.long import many
 from tests.support.names import SEED, SETS, imitations
 from tests.support.tables import each_row
+from veche.contracts.directory.snapshot import ProtectedName
 
 LETTERS = Letters(load_confusables())
 OWNER = "@bot:town.test"
@@ -45,8 +45,12 @@ FALSE_MAX = 1
 CHECK_S_MAX = 0.001
 
 
+def named(*names: str) -> list[ProtectedName]:
+    return [ProtectedName(name, "", frozenset({OWNER}), "there") for name in names]
+
+
 def guard_of(*names: str) -> NameGuard:
-    return NameGuard([ProtectedName(name, frozenset({OWNER}), "there") for name in names], LETTERS)
+    return NameGuard(named(*names), LETTERS)
 
 
 GUARD = guard_of(*NAMES)
@@ -121,8 +125,8 @@ def test_an_honest_name_is_like_none(name: str) -> None:
 
 def test_an_owner_is_called_by_its_own_names_and_by_no_others() -> None:
     names = [
-        ProtectedName("Tax Office", frozenset({OWNER}), "there"),
-        ProtectedName("Royal Mail", frozenset({"@post:town.test"}), "there"),
+        ProtectedName("Tax Office", "", frozenset({OWNER}), "there"),
+        ProtectedName("Royal Mail", "", frozenset({"@post:town.test"}), "there"),
     ]
     guard = NameGuard(names, LETTERS)
 
@@ -137,7 +141,7 @@ def test_an_owner_is_called_by_its_own_names_and_by_no_others() -> None:
 
 def test_two_organisations_may_share_a_name() -> None:
     offices = [
-        ProtectedName("Standesamt", frozenset({account}), "there")
+        ProtectedName("Standesamt", "", frozenset({account}), "there")
         for account in ("@a:one.test", "@b:two.test")
     ]
     guard = NameGuard(offices, LETTERS)
@@ -259,23 +263,11 @@ def test_there_is_an_outcome_for_each_rule_and_place() -> None:
     assert all(OUTCOMES[rule, True] is Outcome.REFUSED for rule in Rule if rule is not Rule.INSIDE)
 
 
-class Names:
-    def __init__(self, *names: str) -> None:
-        self.names = self.of(*names)
-
-    def of(self, *names: str) -> list[ProtectedName]:
-        return [ProtectedName(name, frozenset({OWNER}), "there") for name in names]
-
-    def current(self) -> list[ProtectedName]:
-        return self.names
-
-
 def test_names_that_change_count_from_the_next_name_on() -> None:
-    names = Names("Tax Office")
-    judge = Judge(names, [], LETTERS)
+    judge = Judge(named("Tax Office"), [], LETTERS)
     assert judge.judge("Royal Mail", "@a:b", is_local=True) is None
 
-    names.names = names.of("Royal Mail")
+    judge.protect(named("Royal Mail"))
 
     with pytest.raises(NameProtectedError):
         judge.judge("Royal Mail", "@a:b", is_local=True)
@@ -283,7 +275,7 @@ def test_names_that_change_count_from_the_next_name_on() -> None:
 
 
 def test_a_won_appeal_is_for_one_account_and_name() -> None:
-    judge = Judge(Names("Bank"), [("@marta:b", "Bank  online")], LETTERS)
+    judge = Judge(named("Bank"), [("@marta:b", "Bank  online")], LETTERS)
 
     assert judge.judge("bank Online", "@marta:b", is_local=True) is None
     for name, account in (("bank online", "@other:b"), ("bank help", "@marta:b")):
@@ -292,7 +284,7 @@ def test_a_won_appeal_is_for_one_account_and_name() -> None:
 
 
 def test_of_another_server_a_near_name_is_warned_of_alone() -> None:
-    judge = Judge(Names("Tax Office"), [], LETTERS)
+    judge = Judge(named("Tax Office"), [], LETTERS)
 
     found = judge.judge("Tax Offise", "@a:b", is_local=False)
     assert found is not None

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import yaml
 
 from veche.cli.processes.homeserver import APPSERVICE_ID, HomeserverPlan
-from veche.runtime.crypto.keys import OPERATOR_KEY_BYTES
 from veche.server.demo import PEOPLE, kept
 
 if TYPE_CHECKING:
@@ -41,15 +40,6 @@ def password(folder: Path, person: Person) -> str:
     return kept(folder / person.name, made + "\n").read_text().strip()
 
 
-def operator_key(path: Path) -> Path:
-    """The file with the operator key: 32 random bytes, made at the first call.
-
-    Returns:
-        ``path``.
-    """
-    return kept(path, secrets.token_bytes(OPERATOR_KEY_BYTES))
-
-
 def _password_group() -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(_GROUP_LETTERS))
 
@@ -74,14 +64,13 @@ def homeserver_settings(public_port: int) -> dict[str, Any]:
     }
 
 
-def official_names(parts: Sequence[DemoPart]) -> Sequence[Mapping[str, Any]]:
-    """What the homeserver guards; a bot may call a room like another's organisation."""
-    bots = [bot for part in parts for bot in part.official[0]]
-    names = [name for part in parts for one in part.official[1] for name in one.values()]
-    return [
-        {"name": name, "accounts": bots, "appeal": "ask whoever runs this demo"}
-        for name in dict.fromkeys(names)
-    ]
+def official_accounts(parts: Sequence[DemoPart]) -> dict[str, Any]:
+    """Settings of the homeserver's module that guards names."""
+    made: dict[str, Any] = {}
+    for part in parts:
+        for key, entries in part.official.items():
+            made.setdefault(key, []).extend(entries)
+    return made
 
 
 def services_configuration(

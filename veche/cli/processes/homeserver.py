@@ -28,7 +28,7 @@ from veche.runtime.config.secret_files import write_private
 from veche.runtime.matrix.registration import registration_document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from veche.cli.processes.guard import Guard
@@ -77,7 +77,7 @@ class HomeserverPlan:
     port: int
     appservice_url: str | None = None
     database: Mapping[str, Any] | None = None
-    modules: Sequence[Mapping[str, Any]] = attrs.field(factory=lambda: modules(()))
+    modules: Sequence[Mapping[str, Any]] = attrs.field(factory=lambda: modules({}))
     settings: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
@@ -91,10 +91,10 @@ class HomeserverPlan:
         return self.folder / "registration.yaml"
 
 
-def modules(names: Iterable[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Synapse's ``modules`` section: all of ours, with the official names to protect."""
-    official = {"module": OFFICIAL_ACCOUNTS, "config": {"names": list(names)}}
-    return ({"module": EVENT_GUARD, "config": {}}, official, {"module": DELIVERY, "config": {}})
+def modules(official: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Synapse's ``modules`` section: all of ours, with the settings of the official accounts."""
+    guard = {"module": OFFICIAL_ACCOUNTS, "config": dict(official)}
+    return ({"module": EVENT_GUARD, "config": {}}, guard, {"module": DELIVERY, "config": {}})
 
 
 def postgres_database(dsn: str) -> dict[str, Any]:

@@ -341,7 +341,7 @@ class Up:
             port=self._ports.homeserver,
             appservice_url=f"http://127.0.0.1:{self._services_port}",
             database=postgres_database(self._postgres.dsn("synapse")),
-            modules=modules(demo.official_names(self._parts)),
+            modules=modules(demo.official_accounts(self._parts)),
             settings=demo.homeserver_settings(self._ports.homeserver),
         )
 
@@ -355,7 +355,7 @@ class Up:
                 self._homeserver.plan,
                 port=self._services_port,
                 database_url=self._postgres.dsn("veche"),
-                operator_key=demo.operator_key(self.state.path / "operator_key"),
+                operator_key=self._place.operator_key,
                 pages_url=self._place.pages_url,
                 app_url=self._place.app_url,
                 sections={name: one for part in self._parts for name, one in part.sections.items()},

@@ -6,11 +6,13 @@
  *   | {view: "service", office: string, service: string}
  *   | {view: "case", id: string}
  *   | {view: "acts"}
+ *   | {view: "official", organisation: string}
  *   | import("../wallet/route.js").WalletRoute
  *   | {view: "unknown"}} Route
  */
 
 const CASE = /^\/cases\/([0-9A-HJKMNP-TV-Z]{26})$/;
+const OFFICIAL = /^\/official(?:\/([^/]{1,255}))?$/;
 const SERVICE = /^\/services\/([^/]{1,255})\/([^/]{1,255})$/;
 
 /** @param {string} part @returns {string} the part itself if it is badly encoded */
@@ -35,6 +37,8 @@ export function routeOf(path, search = "") {
         const query = new URLSearchParams(search);
         return { view: "services", q: query.get("q") ?? "", office: query.get("office") ?? "" };
     }
+    const official = OFFICIAL.exec(plain);
+    if (official) return { view: "official", organisation: decoded(official[1] ?? "") };
     const ofCase = CASE.exec(plain);
     if (ofCase?.[1]) return { view: "case", id: ofCase[1] };
     const ofService = SERVICE.exec(plain);
@@ -62,6 +66,8 @@ export function hrefOf(route) {
             return `/cases/${route.id}`;
         case "acts":
             return "/acts";
+        case "official":
+            return `/official${route.organisation && `/${encodeURIComponent(route.organisation)}`}`;
         default:
             return "/";
     }

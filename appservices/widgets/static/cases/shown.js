@@ -3,6 +3,7 @@ import { html } from "lit";
 import "./views/acts.js";
 import "./views/case.js";
 import "./views/home.js";
+import "./views/official.js";
 import "./views/service.js";
 import "./views/services.js";
 import "./views/unknown.js";
@@ -16,6 +17,8 @@ export function viewOf(route) {
             return html`<veche-home .route=${route}></veche-home>`;
         case "acts":
             return html`<veche-acts .route=${route}></veche-acts>`;
+        case "official":
+            return html`<veche-official .route=${route}></veche-official>`;
         case "services":
             return html`<veche-services .route=${route}></veche-services>`;
         case "service":
@@ -30,5 +33,6 @@ export function viewOf(route) {
 /** @param {Route} route @returns {string} another one: another element */
 export function keyOf(route) {
     if (route.view === "service") return `service ${route.office} ${route.service}`;
+    if (route.view === "official") return `official ${route.organisation}`;
     return route.view === "case" ? `case ${route.id}` : route.view;
 }

@@ -24,6 +24,7 @@ from veche.cli.diagnosis.finding import Patient
 from veche.cli.doctor import CHECKS, diagnose
 from veche.cli.main import main
 from veche.cli.processes.homeserver import is_healthy
+from veche.server.demo import kept
 from veche.server.installed import read_config, service_specs
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
                 server.plan,
                 port=port,
                 database_url=dsn,
-                operator_key=world.operator_key(folder / "operator_key"),
+                operator_key=kept(folder / "operator_key", bytes(32)),
                 sections={
                     "agency": office_demo.agency_section(ROOT / "config" / "services"),
                     "payments": payments_demo.payments_section(),

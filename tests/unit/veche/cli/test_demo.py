@@ -10,6 +10,7 @@ import yaml
 from nacl.signing import SigningKey
 
 from appservices.acts.config import ActsSection
+from appservices.acts.service import own_of
 from appservices.agency import demo as office_demo
 from appservices.agency.config import AgencySection
 from appservices.app.config import AppSection
@@ -27,12 +28,13 @@ from homeserver_modules.official_accounts import OfficialAccounts
 from homeserver_modules.official_accounts.confusables import load_confusables
 from homeserver_modules.official_accounts.core.guard import NameGuard, Rule
 from homeserver_modules.official_accounts.core.letters import Letters
-from homeserver_modules.official_accounts.names import ProtectedName
 from tests.support.processes import ROOT
+from veche.acts import LastSigned
 from veche.api.bearer import OrganisationKey
 from veche.cli.demo import world
-from veche.cli.demo.world import official_names
+from veche.cli.demo.world import official_accounts
 from veche.cli.processes.homeserver import HomeserverPlan, configuration, modules, registration
+from veche.contracts.directory.snapshot import ProtectedName
 from veche.protocol.texts.catalogue import LANGUAGES
 from veche.runtime.config import KERNEL_SECTIONS, Section, load
 from veche.runtime.crypto.keys import read_operator_key
@@ -160,10 +162,10 @@ def test_a_password_is_made_once_and_nobody_else_reads_it(tmp_path: Path) -> Non
 
 
 def test_the_operator_key_is_made_once_and_the_crypto_takes_it(tmp_path: Path) -> None:
-    path = world.operator_key(tmp_path / "operator_key")
+    path = place(tmp_path).operator_key
     key = read_operator_key(path)
 
-    assert read_operator_key(world.operator_key(path)).name == key.name
+    assert read_operator_key(place(tmp_path).operator_key).name == key.name
 
 
 def test_the_welcome_has_all_that_a_newcomer_needs_and_fits_the_terminal(tmp_path: Path) -> None:
@@ -242,19 +244,38 @@ def test_the_example_modules_are_those_that_are_loaded(tmp_path: Path) -> None:
 
 
 def test_people_and_bots_of_the_demo_are_called_as_they_are_and_nobody_else(tmp_path: Path) -> None:
-    parts = demo.demo_parts(place(tmp_path))
-    made = configuration(attrs.evolve(plan(tmp_path), modules=modules(official_names(parts))))
+    here = place(tmp_path)
+    parts = demo.demo_parts(here)
+    made = configuration(attrs.evolve(plan(tmp_path), modules=modules(official_accounts(parts))))
     config = OfficialAccounts.parse_config(made["modules"][1]["config"])
-    names = [ProtectedName(n.name, frozenset(n.accounts), n.appeal) for n in config.names]
-    guard = NameGuard(names, Letters(load_confusables()))
-    bots = {bot for part in parts for bot in part.official[0]}
+    (directory,) = config.directories
+    (acts,) = (part.sections["acts"] for part in parts if "acts" in part.sections)
+    own = own_of(
+        ActsSection.model_validate(acts),
+        demo.SERVER_NAME,
+        read_operator_key(here.operator_key).seed,
+        LastSigned(tmp_path),
+        1,
+    )
+    assert own is not None
+    assert (directory.url, directory.root) == (PAGES_URL, own.root)
 
+    organisations = acts["directory"]["organisations"]
+    listed = [
+        *(ProtectedName(n.name, "", frozenset(n.accounts), n.appeal) for n in config.names),
+        *(
+            ProtectedName(name, one["id"], frozenset(one["bots"]), one["complaints"])
+            for one in organisations
+            for name in one["protects"]
+        ),
+    ]
+    guard = NameGuard(listed, Letters(load_confusables()))
     for person in demo.PEOPLE:
         assert guard.check(person.display_name, person.user_id) is None
-    assert bots == {office_demo.OFFICE_BOT, payments_demo.PAYMENTS_BOT, signing_demo.SIGNING_BOT}
-    assert len(names) == len(parts[0].official[1]) * len(LANGUAGES) * 2 + len(LANGUAGES)
-    for one in names:
-        assert all(guard.check(one.name, bot) is None for bot in bots)
+    assert len(listed) == (len(organisations) + 3) * len(LANGUAGES)
+    assert set(office()["name"].values()) <= {one.name for one in listed}
+    for one in listed:
         found = guard.check(one.name, demo.ALICE.user_id)
         assert found is not None
         assert found.rule is Rule.SAME
+        assert all(guard.check(one.name, bot) is None for bot in one.accounts)

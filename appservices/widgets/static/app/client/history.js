@@ -7,7 +7,7 @@
  */
 import { eventsOf } from "./content.js";
 import { roomList } from "./rooms.js";
-import { timelineOf } from "./timelines.js";
+import { timelineOf } from "./timeline.js";
 
 const MESSAGES_MAX = 50_000; // they stay in the memory of the page
 const DECRYPTED_MAX = 2_000;

@@ -15,12 +15,15 @@
  * @property {number} at_ms of the last thing that happened
  * @property {number} unread
  * @property {boolean} isMentioned
+ * @property {string} badge `official`; key: the account has another key than the directory says
+ * @property {string} like whose protected name it bears without being theirs
  */
 import { ClientEvent, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
 import { bare } from "../../kit/i18n.js";
 import { isOurBot } from "../../kit/page.js";
 import { isSignInTalk } from "../account/sign_in_talk.js";
 import { listeners } from "../../kit/listeners.js";
+import { RoomBadges } from "../../verify/official_rooms.js";
 import { contentOf, eventsOf, listen } from "./content.js";
 import { unreadIn } from "./unread.js";
 
@@ -212,6 +215,11 @@ export class RoomList {
             [MatrixEventEvent.Decrypted, (event) => this._touch(event.getRoomId())],
         ];
         listen(client, all);
+        this._badges = new RoomBadges(
+            client,
+            (id) => this._touch(id),
+            () => this._all(),
+        );
     }
 
     /** @param {string | undefined} id of a room that changed */
@@ -258,7 +266,7 @@ export class RoomList {
     _known(room) {
         if (!room || !["join", "invite"].includes(room.getMyMembership())) return [];
         this._partners ??= partners(this._client);
-        const found = this._entries.get(room.roomId) ?? this._entry(room);
+        const found = this._entries.get(room.roomId) ?? this._badges.of(this._entry(room));
         this._entries.set(room.roomId, found);
         return [found];
     }
@@ -276,7 +284,7 @@ export class RoomList {
             one.state = isOurBot(one.inviter) || known.has(one.inviter) ? "invite" : "request";
     }
 
-    /** @param {Room} room @returns {Entry} */
+    /** @param {Room} room @returns {Omit<Entry, "badge" | "like">} */
     _entry(room) {
         const isInvite = room.getMyMembership() === "invite";
         const inviter = isInvite ? inviterOf(this._client, room) : "";

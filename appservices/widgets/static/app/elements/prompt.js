@@ -7,8 +7,9 @@ import "../../cases/elements/prompt.js";
 import { serverNow } from "../../cases/now.js";
 import { givenText, questionOf } from "../../widget/words.js";
 import { account } from "../account/account.js";
+import { roomList } from "../client/rooms.js";
 import { registerCard, saidOf } from "../registry.js";
-import { timelineOf } from "../client/timelines.js";
+import { timelineOf } from "../client/timeline.js";
 
 /** @typedef {import("../client/timeline.js").Message} Message */
 /** @typedef {import("../../kit/matter.js").Asked} Asked */
@@ -79,7 +80,8 @@ export class AppPrompt extends VecheElement {
         if (!this.message || !opened) return nothing;
         const asked = timelineOf(opened.client, this.roomId).asked(this.message.id, serverNow());
         const text = String(this.message.content.body ?? "");
-        if (!asked) return html`<p class="lines">${text}</p>`;
+        if (!asked || roomList(opened.client).entry(this.roomId)?.badge === "key")
+            return html`<p class="lines">${text}</p>`;
         const isOpen = asked.is_open && (asked.answered === undefined || this.isGiven);
         const { url } = asked.prompt;
         const hasAnswers = asked.prompt.choices?.length || asked.prompt.form;

@@ -15,6 +15,7 @@ import "../elements/message.js";
 import "../elements/prompt.js";
 import { MessageMenu } from "../elements/message_menu.js";
 import { MessageWindow } from "../elements/message_window.js";
+import { doubtNote } from "../../verify/doubt.js";
 import { redNote } from "../elements/red_note.js";
 import "../elements/invitation.js";
 import { linkButton, tool } from "../elements/tool.js";
@@ -231,9 +232,9 @@ export class AppChat extends VecheElement {
     }
 
     /** @param {Entry} entry */
-    _kindWords({ kind }) {
+    _kindWords({ kind, badge }) {
         const room = this._timeline?.room;
-        if (kind === "office") return html`${icon("verified")} ${t("Official account")}`;
+        if (badge === "official") return html`${icon("verified")} ${t("Official account")}`;
         if (kind === "group")
             return plural("{count} member", "{count} members", room?.getJoinedMemberCount() ?? 0);
         if (this.isVerified) return html`${icon("verified")} ${t("Verified")}`;
@@ -327,7 +328,8 @@ export class AppChat extends VecheElement {
             </div>`;
         if (entry.state !== "join")
             return html`<section class="chat">
-                ${this._head(entry)} <app-invitation .entry=${entry}></app-invitation>
+                ${this._head(entry)} ${doubtNote(entry)}
+                <app-invitation .entry=${entry}></app-invitation>
             </section>`;
         const trust = () => void this._lookAtTrust();
         return html`<section
@@ -336,7 +338,8 @@ export class AppChat extends VecheElement {
             @dragleave=${this._drop}
             @drop=${this._drop}
         >
-            ${this._head(entry)} ${redNote(this._client, this.roomId, this.replaced, trust)}
+            ${this._head(entry)} ${doubtNote(entry)}
+            ${redNote(this._client, this.roomId, this.replaced, trust)}
             <div class="log-frame">
                 ${this._messages(entry)}
                 ${

@@ -9,9 +9,8 @@ import { account } from "../account/account.js";
 import { leave, roomList } from "../client/rooms.js";
 import { search } from "../client/search.js";
 import "../elements/avatar.js";
-import { paneHead } from "../elements/pane.js";
 import "../elements/read_back.js";
-import { searchField, tool } from "../elements/tool.js";
+import { paneHead, searchField, tool } from "../elements/tool.js";
 import "../elements/windowed.js";
 import { previewOf, showWhen } from "../elements/words.js";
 import { hrefOf } from "../route.js";
@@ -105,7 +104,7 @@ export class AppChats extends VecheElement {
 
     /** @param {Entry} entry */
     _row(entry) {
-        const { id, name, address, picture, unread, last, state, kind } = entry;
+        const { id, name, address, picture, unread, last, state, badge } = entry;
         const isOpen = this.parts[0] === id;
         return html`<a
             class="chat-row ${unread ? "unread" : ""}"
@@ -117,7 +116,7 @@ export class AppChats extends VecheElement {
                 <span class="row-top">
                     <span class="row-name"
                         ><bdi>${name}</bdi>${
-                            kind === "office"
+                            badge === "official"
                                 ? html`<span class="official">${icon("verified")}</span
                                       ><span class="hidden-text">${t("Official account")}</span>`
                                 : nothing

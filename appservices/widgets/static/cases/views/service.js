@@ -15,6 +15,7 @@ import { NotYetError, problem } from "../elements/problem.js";
 import { hrefOf } from "../route.js";
 import { safeHref } from "../safe.js";
 import { View } from "../view.js";
+import "../../verify/badge.js";
 
 const ROWS = 5;
 
@@ -160,7 +161,10 @@ class VecheService extends View {
             ${service.summary ? html`<p class="lead">${service.summary}</p>` : nothing}
             <dl class="facts card">
                 <dt>${t("Office")}</dt>
-                <dd>${service.office_name}, ${service.organisation}</dd>
+                <dd>
+                    ${service.office_name}, ${service.organisation}
+                    <veche-badge .account=${service.bot}></veche-badge>
+                </dd>
                 <dt>${t("Fee")}</dt>
                 <dd>${service.cost}</dd>
                 <dt>${t("Time")}</dt>

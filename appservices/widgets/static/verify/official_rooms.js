@@ -1,0 +1,68 @@
+/**
+ * The badges of a client's rooms, by the directory.
+ *
+ * @typedef {import("../app/client/rooms.js").Entry} Entry
+ * @typedef {{badge: string, like: string}} Shown
+ */
+import { UserId } from "matrix-js-sdk/crypto";
+import { lookAt, whenDirectoriesChange } from "./directories.js";
+
+/** The key by which this device knows somebody. @param {any} crypto @param {string} user */
+async function masterOf(crypto, user) {
+    const identity = await crypto?.olmMachine?.getIdentity(new UserId(user));
+    return identity && String(Object.values(JSON.parse(identity.masterKey).keys)[0]);
+}
+
+/** @param {import("matrix-js-sdk").MatrixClient} client @param {Entry} entry @returns {Promise<Shown>} */
+async function officialIn(client, { id, name, kind, address, inviter, badge, like }) {
+    const room = /** @type {import("matrix-js-sdk").Room} */ (client.getRoom(id));
+    const own = client.getUserId() ?? "";
+    const isOfTwo = room.getInvitedAndJoinedMemberCount() === 2;
+    const creator = room.currentState.getStateEvents("m.room.create", "")?.getSender() ?? "";
+    const other = inviter || (isOfTwo ? room.guessDMUserId() : address);
+    const account = creator === own || !creator ? other : inviter || creator;
+    const state = room.currentState.getStateEvents("org.veche.official", "") ?? undefined;
+    return lookAt(
+        { badge, like },
+        {
+            own: isOfTwo ? own : "",
+            account,
+            creator,
+            state: state && { sender: state.getSender() ?? "", content: state.getContent() },
+            master: account.startsWith("@") ? await masterOf(client.getCrypto(), account) : "",
+            isOfBot: kind === "office",
+            names: account === own ? [] : [name, room.getMember(account)?.name ?? ""],
+        },
+    );
+}
+
+/** What is shown of rooms; they are looked at when a list has made their entry anew. */
+export class RoomBadges {
+    /**
+     * @param {import("matrix-js-sdk").MatrixClient} client
+     * @param {(id: string) => void} changed something else is to be shown of a room
+     * @param {() => void} all of all rooms, perhaps
+     */
+    constructor(client, changed, all) {
+        this._client = client;
+        this._changed = changed;
+        /** @type {Map<string, Shown>} */
+        this._shown = new Map();
+        whenDirectoriesChange(all);
+    }
+
+    /** @template {{id: string}} T @param {T} entry @returns {T & Shown} what is known now */
+    of(entry) {
+        const whole = { ...entry, ...(this._shown.get(entry.id) ?? { badge: "", like: "" }) };
+        void this._lookAt(/** @type {any} */ (whole));
+        return whole;
+    }
+
+    /** @param {Entry} entry */
+    async _lookAt(entry) {
+        const found = await officialIn(this._client, entry).catch(() => undefined);
+        if (!found || (found.badge === entry.badge && found.like === entry.like)) return;
+        this._shown.set(entry.id, found);
+        this._changed(entry.id);
+    }
+}

@@ -1,0 +1,72 @@
+"""The name guard of a real Synapse with workers takes its names from a directory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.directories import Written, account
+from tests.support.people.person import WAIT_S
+from tests.support.postgres import synapse_database
+from tests.support.processes import wait_until
+from tests.support.served_directory import served
+from tests.support.synapse_workers import homeserver_with_workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.calls import Answer
+
+pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
+
+MODULE = "tests.support.quick_official_accounts.QuickOfficialAccounts"
+NAME = "Vital Records Office"
+
+
+def test_each_worker_guards_the_names_of_a_directory_also_while_it_is_gone(tmp_path: Path) -> None:
+    directory = Written()
+    directory.add(directory.org("records", accounts=[account("@registrar:veche.test")]))
+    with (
+        served(directory) as where,
+        synapse_database() as dsn,
+        homeserver_with_workers(
+            tmp_path, dsn, modules=[{"module": MODULE, "config": {"directories": [where.config]}}]
+        ) as server,
+    ):
+        anna, registrar = (
+            (server.register(name), server.login(name))[1] for name in ("anna", "registrar")
+        )
+        ways = (server.call, server.call_creator)
+
+        def create(call: Callable[..., Answer], token: str) -> Answer:
+            body = {"name": NAME, "preset": "public_chat"}
+            return call("POST", "/_matrix/client/v3/createRoom", token=token, body=body)
+
+        def wait_until_told(token: str, status: int) -> None:
+            for call in ways:
+                wait_until(
+                    lambda call=call: create(call, token).status == status,  # type: ignore[misc]
+                    WAIT_S,
+                    "the worker did not hear of it",
+                )
+
+        wait_until_told(anna, 200)
+        protected = directory.said("names", "records", names=[NAME], appeal="there")
+        assert directory.add(protected) is None
+        wait_until_told(anna, 403)
+        assert [create(call, registrar).status for call in ways] == [200, 200]
+        refused = create(server.call_creator, anna)
+        assert refused.errcode == "ORG.VECHE.NAME_PROTECTED"
+        assert refused.body["org.veche.appeal"] == "there"
+
+        words = {"reason": "A stolen key.", "appeal": "there"}
+        assert directory.add(directory.said("suspend", "records", **words)) is None
+        wait_until_told(registrar, 403)
+
+        where.fault = (200, b'{"v": 1, "checkpoint": "forged"}')
+        server.stop()
+        server.start()
+        wait_until_told(anna, 403)
+        wait_until_told(registrar, 403)

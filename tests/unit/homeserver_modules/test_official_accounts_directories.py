@@ -1,0 +1,285 @@
+"""How the name guard follows directories: what it keeps, and what it does not believe."""
+
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any
+from unittest.mock import AsyncMock, create_autospec
+
+import attrs
+import pytest
+from prometheus_client import REGISTRY
+from synapse.module_api import ModuleApi
+from synapse.module_api.errors import ConfigError
+from twisted.internet.defer import Deferred
+
+from homeserver_modules.official_accounts import OfficialAccounts
+from homeserver_modules.official_accounts.config import DirectoryEntry
+from homeserver_modules.official_accounts.directories import (
+    ASK_EVERY_MS,
+    BUNDLE_BYTES_MAX,
+    Directories,
+)
+from tests.support.directories import DAY_MS, LOG, Written, account, signer
+from tests.support.served_directory import Served
+from tests.support.tables import each_row
+
+HOUR_MS = 3_600_000
+NAME = "Tax Office"
+BOT = "@veche_town:veche.test"
+KEY = Written().key().verifier.to_text()
+
+
+def written() -> Written:
+    directory = Written()
+    directory.chain("town")
+    directory.add(directory.said("names", "town", names=[NAME], appeal="there"))
+    return directory
+
+
+@attrs.define
+class World:
+    """The module's part in one process of a Synapse, a directory, and a clock."""
+
+    served: Served
+    database: sqlite3.Connection
+    now_ms: int
+    protected: dict[str, frozenset[str]] = attrs.field(factory=dict)
+    is_broken: bool = False
+
+    def process(self) -> Directories:
+        api = create_autospec(ModuleApi)
+        api.run_db_interaction = AsyncMock(side_effect=self._run)
+        api.defer_to_thread = AsyncMock(side_effect=lambda work, *args: work(*args))
+        api.http_client.get_file = AsyncMock(side_effect=self._get)
+        config = DirectoryEntry.model_validate(self.served.config)
+        return Directories([config], api, self._protect, lambda: self.now_ms)
+
+    def ask(self, process: Directories) -> None:
+        self.now_ms += ASK_EVERY_MS
+        done(process.ask())
+        done(process.read())
+
+    def _protect(self, names: Sequence[Any]) -> None:
+        self.protected = {one.name: one.accounts for one in names}
+
+    def _run(self, _desc: str, work: Callable[..., object], *args: object) -> object:
+        if self.is_broken:
+            raise sqlite3.OperationalError("gone")
+        with self.database:
+            return work(self.database.cursor(), *args)
+
+    def _get(self, url: str, stream: Any, size: int) -> None:
+        assert size == BUNDLE_BYTES_MAX
+        status, body = self.served.answer(url)
+        if status != 200:
+            raise OSError(f"got {status}")
+        stream.write(body)
+
+
+def done(work: Coroutine[Deferred[Any], Any, Any]) -> Any:
+    results: list[Any] = []
+    Deferred.fromCoroutine(work).addBoth(results.append)
+    return results[0]
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    directory = written()
+    database = sqlite3.connect(":memory:")
+    yield World(Served(directory, "http://x"), database, directory.at_ms)
+    database.close()
+
+
+def test_names_are_read_and_a_restart_needs_no_directory(world: World) -> None:
+    world.ask(world.process())
+    assert world.protected == {NAME: frozenset({BOT})}
+
+    world.protected = {}
+    world.served.fault = (500, b"")
+    world.ask(world.process())
+
+    assert world.protected == {NAME: frozenset({BOT})}
+
+
+def test_another_process_reads_what_one_has_fetched(world: World) -> None:
+    other = world.process()
+    done(other.read())  # no table yet
+    assert world.protected == {}
+
+    world.ask(world.process())
+    world.protected, asked = {}, world.served.asked
+    done(other.read())
+
+    assert world.protected == {NAME: frozenset({BOT})}
+    assert world.served.asked == asked
+
+
+def test_a_directory_that_is_not_there_yet_is_asked_again_at_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    process = world.process()
+    world.served.fault = (500, b"")
+    for _ in range(3):
+        done(process.ask())
+    assert world.served.asked == 3
+    assert caplog.text.count("is not followed") == 1
+
+    world.served.fault = None
+    for _ in range(3):
+        done(process.ask())
+        done(process.read())
+
+    assert world.served.asked == 4
+    assert world.protected == {NAME: frozenset({BOT})}
+
+
+def test_a_large_directory_comes_in_parts(world: World) -> None:
+    directory = world.served.written
+    for number in range(150):
+        directory.add(directory.org(f"o{number}"))
+    directory.add(directory.said("names", "o149", names=["Last Office"], appeal="there"))
+    world.now_ms = directory.at_ms
+
+    world.ask(world.process())
+
+    assert set(world.protected) == {NAME, "Last Office"}
+    assert world.served.asked == 2
+
+
+def test_a_suspended_organisation_loses_its_names_and_a_new_account_has_them(world: World) -> None:
+    directory, process = world.served.written, world.process()
+    world.ask(process)
+    words = {"reason": "A stolen key.", "appeal": "there"}
+    directory.add(directory.said("suspend", "town", **words, until_ms=directory.at_ms + DAY_MS))
+    world.ask(process)
+    assert world.protected == {NAME: frozenset()}
+
+    world.now_ms += DAY_MS
+    done(process.read())
+
+    assert world.protected == {NAME: frozenset({BOT})}
+
+
+def lie(world: World, change: Callable[[dict[str, Any]], object]) -> None:
+    _, body = world.served.answer("?since=2")
+    told = json.loads(body)
+    change(told)
+    world.served.fault = (200, json.dumps(told).encode())
+
+
+def shorter(world: World) -> None:
+    lie(world, lambda one: one["entries"].clear())
+
+
+def other_history(world: World) -> None:
+    world.served.written = other = Written()
+    other.chain("bank", "branch", "desk")
+    other.add(other.said("names", "bank", names=["Another"], appeal="there"))
+
+
+def other_key(world: World) -> None:
+    forged = Written(log="else.test/veche/directory/v1/veche")
+    forged.chain("bank")
+    world.served.written = forged
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda world: setattr(world.served, "fault", (500, b"")),
+        lambda world: setattr(world.served, "fault", (200, b"")),
+        lambda world: setattr(world.served, "fault", (200, b"[]")),
+        lambda world: setattr(world.served, "fault", (200, b"{" * 100_000)),
+        lambda world: setattr(world.served, "fault", (200, b"\xff")),
+        shorter,
+        other_history,
+        other_key,
+        lambda world: lie(world, lambda one: one.update(checkpoint="x\n1\nAAAA\n\n")),
+        lambda world: lie(world, lambda one: one.update(v=2)),
+        lambda world: lie(world, lambda one: one["entries"][0].update(index=7)),
+        lambda world: lie(world, lambda one: one["entries"][0].update(entry="{}")),
+        lambda world: setattr(world, "is_broken", True),
+    ],
+)
+def test_what_is_not_proven_changes_nothing(world: World, wrong: Callable[[World], None]) -> None:
+    process = world.process()
+    world.ask(process)
+    directory = world.served.written
+    directory.add(directory.org("bank", accounts=[account("@bank:veche.test")]))
+    directory.add(directory.said("names", "bank", names=["Bank"], appeal="there"))
+    wrong(world)
+
+    world.ask(process)
+    assert world.protected == {NAME: frozenset({BOT})}
+
+    world.served.written, world.served.fault, world.is_broken = directory, None, False
+    world.ask(process)
+    assert set(world.protected) == {NAME, "Bank"}
+
+
+def test_an_entry_that_breaks_a_rule_changes_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    process, directory = world.process(), world.served.written
+    assert directory.add_text(directory.signed(directory.org("bank"), signer("bank"))) is not None
+
+    world.ask(process)
+
+    assert world.protected == {NAME: frozenset({BOT})}
+    assert f"entry 2 of {LOG} changes nothing" in caplog.text
+
+
+def test_a_day_of_silence_is_an_alarm_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    process = world.process()
+    world.ask(process)
+    world.served.fault = (500, b"")
+
+    def alarms_after(passed_ms: int) -> int:
+        caplog.clear()
+        world.now_ms += passed_ms
+        world.ask(process)
+        world.ask(process)
+        return sum(one.levelno == logging.ERROR for one in caplog.records)
+
+    assert alarms_after(23 * HOUR_MS) == 0
+    assert alarms_after(2 * HOUR_MS) == 1
+    assert alarms_after(HOUR_MS) == 0
+    age_s = REGISTRY.get_sample_value(
+        "veche_official_accounts_directory_age_seconds", {"directory": LOG}
+    )
+    assert age_s == 26 * 3_600 + 6 * ASK_EVERY_MS / 1_000
+    assert world.protected == {NAME: frozenset({BOT})}
+    world.served.fault = None
+    world.ask(process)
+    world.served.fault = (500, b"")
+    assert alarms_after(25 * HOUR_MS) == 1
+
+
+GOOD = {"url": "https://veche.example", "keys": [KEY]}
+
+
+@each_row(
+    ("change", "key"),
+    [
+        ({"url": "veche.example"}, "url"),
+        ({"url": "https://veche.example/path"}, "url"),
+        ({"keys": []}, "keys"),
+        ({"keys": ["x"]}, "0"),
+        ({"keys": [KEY, KEY.replace("veche.test", "else.test")]}, "0"),
+        ({"quorum": 2}, "0"),
+        ({"quorum": 0}, "quorum"),
+        ({"more": 1}, "more"),
+    ],
+)
+def test_a_wrong_directory_in_the_configuration_is_named(change: dict[str, Any], key: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        OfficialAccounts.parse_config({"directories": [{**GOOD, **change}]})
+    assert "directories" in (refused.value.path or ())
+    assert key in (refused.value.path or ())
+
+
+def test_a_directory_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match="directories: one stands there twice"):
+        OfficialAccounts.parse_config({"directories": [GOOD, GOOD]})
