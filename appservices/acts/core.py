@@ -1,4 +1,4 @@
-"""What somebody asks the bot about, and whose name is near to what they wrote."""
+"""What somebody asks the bot about, whose name is near to that, and what a directory is called."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from veche.contracts.directory.snapshot import Organisation, Snapshot
     from veche.contracts.directory.trusted import Trusted
 
+SEED: Final = "directory"
+"""Purpose of the seed of the directory's key."""
 NEAR_MAX: Final = 3
 """Organisations that are named to somebody who wrote a name."""
 NEAR_MIN: Final = 75
@@ -25,6 +27,11 @@ _ALIAS: Final = re.compile(r"#[^\s:]{1,250}:[^\s]{1,250}")
 _ROOM: Final = re.compile(r"![^\s]{1,254}")
 _LINK: Final = re.compile(r"https://matrix\.to/#/([^\s?]+)")
 _CHARACTERS_MAX: Final = 255
+
+
+def directory_origin(server_name: str, id_: str, history: int = 1) -> str:
+    """The name in which the log of a directory signs; another one in another history."""
+    return f"{server_name}/veche/directory/v{history}/{id_}"
 
 
 @attrs.frozen

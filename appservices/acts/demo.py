@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from veche.server.demo import BANK, BANK_NAME, SERVER_NAME, TOWN, TOWN_NAME, DemoPart
+from appservices.acts.core import SEED, directory_origin
+from veche.runtime.crypto.keys import OPERATOR_KEY_BYTES, read_operator_key
+from veche.server.demo import BANK, BANK_NAME, SERVER_NAME, TOWN, TOWN_NAME, DemoPart, kept
+from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     from veche.server.demo import Place
@@ -36,7 +40,12 @@ _TO_TRY: Final = (
 
 def demo(place: Place) -> DemoPart:
     """Bring the directory, which enters its organisations once their bots have keys."""
-    return DemoPart({"acts": acts_section(place.pages_url)}, to_try=_TO_TRY)
+    operator_key = kept(place.folder / "operator_key", secrets.token_bytes(OPERATOR_KEY_BYTES))
+    section = acts_section(place.pages_url)
+    seed = read_operator_key(operator_key).seed(SEED)
+    key = NoteSigner(directory_origin(SERVER_NAME, TOWN), seed).verifier.to_text()
+    directories = [{"url": place.pages_url, "keys": [key]}]
+    return DemoPart({"acts": section}, to_try=_TO_TRY, directories=directories)
 
 
 def acts_section(pages_url: str) -> dict[str, Any]:

@@ -139,6 +139,7 @@ class DemoPart:
         to_try: What a person can try, each in a few lines.
         notes: Lines that follow all of that.
         official: Bots, and names by language that only bots of the demo may be called by.
+        directories: Of organisations, that the homeserver trusts.
         bot: That answers whoever writes to it: `veche up --check` does.
         program: What runs beside the services.
         preparation: What is made before they start.
@@ -148,6 +149,7 @@ class DemoPart:
     to_try: Sequence[Sequence[str]] = ()
     notes: Sequence[str] = ()
     official: tuple[Sequence[str], Sequence[Mapping[str, str]]] = ((), ())
+    directories: Sequence[Mapping[str, Any]] = ()
     bot: str | None = None
     program: Program | None = None
     preparation: Preparation | None = None

@@ -34,14 +34,7 @@ from veche.access.approvals.identities import IdentityState, Offer
 from veche.access.approvals.limits import LimitView
 from veche.access.approvals.parts import Parts
 from veche.access.approvals.sites import base64url
-from veche.access.approvals.store import (
-    LOG_PAGE,
-    Evidence,
-    Logged,
-    keys_of,
-    logged,
-    revoked_among,
-)
+from veche.access.approvals.store import LOG_PAGE, Evidence, Logged, keys_of, logged, revoked_among
 from veche.access.approvals.taking import NOTHING_ASKED, Outcome, Taken, decline
 from veche.access.approvals.texts import log_line
 

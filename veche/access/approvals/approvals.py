@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from veche.access.approvals import (
-    asking,
-    codes,
-    enrolling,
-    identities,
-    store,
-    taking,
-    texts,
-)
+from veche.access.approvals import asking, codes, enrolling, identities, store, taking, texts
 from veche.access.approvals.core import AskedState, Enrolment, Key, KeyKind, Rules
 from veche.access.approvals.errors import ApprovalError
 from veche.access.approvals.evidence import exported
@@ -33,13 +25,7 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Asking, Heard
     from veche.chat.sending import Sender
     from veche.messaging.jobs import JobHandler
-    from veche.protocol.approval import (
-        AskedApproval,
-        Kind,
-        Proof,
-        Shown,
-        SignedApproval,
-    )
+    from veche.protocol.approval import AskedApproval, Kind, Proof, Shown, SignedApproval
     from veche.protocol.errors import VecheError
     from veche.protocol.ids import EffectId, UserId
     from veche.protocol.inbound import Inbound

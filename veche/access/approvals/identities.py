@@ -24,12 +24,7 @@ from veche.access.approvals.parts import language_of, tell
 from veche.protocol.approval import AskedApproval, MandateShown
 from veche.protocol.texts.catalogue import N_
 from veche.runtime.crypto.core.identity import fingerprint
-from veche.runtime.crypto.tracking import (
-    has_voucher,
-    identity_view,
-    renew_identity,
-    unconfirmed,
-)
+from veche.runtime.crypto.tracking import has_voucher, identity_view, renew_identity, unconfirmed
 
 if TYPE_CHECKING:
     from veche.access.approvals.parts import Parts

@@ -90,10 +90,12 @@ class HomeserverPlan:
         return self.folder / "registration.yaml"
 
 
-def modules(names: Iterable[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Synapse's ``modules`` section: all of ours, with the official names to protect."""
+def modules(
+    names: Iterable[Mapping[str, Any]], directories: Iterable[Mapping[str, Any]] = ()
+) -> Sequence[Mapping[str, Any]]:
+    """Synapse's ``modules`` section: all of ours, with official names and trusted directories."""
     official = {"module": OFFICIAL_ACCOUNTS, "config": {"names": list(names)}}
-    return ({"module": EVENT_GUARD, "config": {}}, official)
+    return ({"module": EVENT_GUARD, "config": {"directories": list(directories)}}, official)
 
 
 def postgres_database(dsn: str) -> dict[str, Any]:

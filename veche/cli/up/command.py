@@ -341,7 +341,10 @@ class Up:
             port=self._ports.homeserver,
             appservice_url=f"http://127.0.0.1:{self._services_port}",
             database=postgres_database(self._postgres.dsn("synapse")),
-            modules=modules(demo.official_names(self._parts)),
+            modules=modules(
+                demo.official_names(self._parts),
+                [one for part in self._parts for one in part.directories],
+            ),
             settings=demo.homeserver_settings(self._ports.homeserver),
         )
 

@@ -351,10 +351,7 @@ class Sealer:
         keys = [device.curve25519 for device in allowed]
         reached = sessions.newest_olm_sessions(txn, self._writer.device_no, keys)
         wanted = sharing.plan(
-            persons,
-            without_identity=self._without_identity,
-            given=given,
-            reachable=reached.keys(),
+            persons, without_identity=self._without_identity, given=given, reachable=reached.keys()
         )
         self._check_claimed(wanted, now_ms)
         if cached is None or why is not None:
