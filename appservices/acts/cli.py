@@ -135,7 +135,7 @@ def run_org(arguments: argparse.Namespace) -> int:
         given = dict(section.accounts) | dict.fromkeys(section.bots, "")
         key = section.key or own.key_of(section.id).verifier.to_text()
         start = said(state, "org", section.id, at_ms)
-        return org_body(section, key, _masters(txn, given), start, known)
+        return org_body(section, own, key, _masters(txn, given), start, known)
 
     return _write(arguments, make)
 

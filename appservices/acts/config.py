@@ -62,6 +62,9 @@ class OrganisationSection(Section):
         default=(), strict=False, max_length=100
     )
     """Bots of this server through which it speaks: their master keys are read from the database."""
+    logs: tuple[LogKey, ...] = Field(default=(), strict=False, max_length=16)
+    """Keys of its logs of acts, by which homeservers check what it sends; left out: the services
+    of this server keep its log."""
     purposes: tuple[PurposeSection, ...] = Field(default=(), strict=False, max_length=50)
     """What it may ask people for."""
     complaints: str = Field(max_length=200, examples=["ombudsman@tax.example"])

@@ -18,6 +18,7 @@ from veche.contracts.directory.rules import Directory, EntryRefusedError, Fault
 from veche.contracts.directory.snapshot import Root
 from veche.contracts.directory.trusted import Trusted
 from veche.protocol.errors import ConfigError, NotFoundError
+from veche.transparency.act_proof import act_origin
 from veche.transparency.notes import NoteSigner, log_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+ACTS_SEED: Final = "acts"
+"""Purpose of the seed of all logs of acts of this server."""
 BUNDLE_BYTES_MAX: Final = 512 * 1024
 """Entries of one bundle, as the answer writes them, in ASCII; one entry always has room."""
 
@@ -46,6 +49,7 @@ class Own:
         tree: Of its log.
         seed_of: Makes the seeds of keys that this server keeps.
         last_signed: Keeps what was signed last outside the database.
+        server_name: Of the homeserver; begins the names of all logs.
     """
 
     signer: NoteSigner
@@ -54,6 +58,12 @@ class Own:
     tree: store.DirectoryTree
     seed_of: Callable[[str], bytes]
     last_signed: LastSigned
+    server_name: str
+
+    def log_of(self, organisation: str) -> str:
+        """The key of the log of acts that this server keeps for an organisation."""
+        origin = act_origin(self.server_name, organisation)
+        return NoteSigner(origin, self.seed_of(ACTS_SEED)).verifier.to_text()
 
     def key_of(self, organisation: str) -> NoteSigner:
         """The key of an organisation that this server keeps."""
@@ -73,7 +83,8 @@ def own_of(
     origin = directory_origin(server_name, section.directory.id, history)
     signer, entries = (NoteSigner(name, seed_of(SEED)) for name in (origin, log_of(origin)))
     root = Root.of([entries.verifier])
-    return Own(signer, entries, root, store.DirectoryTree(root.log), seed_of, last_signed)
+    tree = store.DirectoryTree(root.log)
+    return Own(signer, entries, root, tree, seed_of, last_signed, server_name)
 
 
 class Directories:
@@ -174,6 +185,7 @@ def signed_text(body: Mapping[str, Any], signers: Sequence[NoteSigner]) -> str:
 
 def org_body(
     section: OrganisationSection,
+    own: Own,
     key: str,
     accounts: Mapping[str, str],
     start: Mapping[str, Any],
@@ -183,6 +195,7 @@ def org_body(
 
     Args:
         section: As it was written down.
+        own: The directory.
         key: Of it.
         accounts: With their master keys.
         start: See ``said``.
@@ -204,6 +217,7 @@ def org_body(
         "parent": section.parent,
         "key": key,
         "accounts": [{"user": user, "master": accounts[user]} for user in sorted(accounts)],
+        "logs": [*section.logs] or ([] if section.key else [own.log_of(section.id)]),
         "purposes": purposes,
         "complaints": section.complaints,
         "valid_from_ms": start["at_ms"] if now is None else now.said.valid_from_ms,
@@ -215,14 +229,21 @@ def entered(
 ) -> Callable[[Directory, int], Sequence[str]]:
     """Entries of organisations of the configuration that are not in the directory yet.
 
-    Each is signed by the organisation of which it is a part, or by the directory. One whose bots
-    have no published identity yet is left out, and so are those below it.
+    And of those that stand there without a log of acts, as older versions wrote them. Each is
+    signed by the organisation of which it is a part, or by the directory. One whose bots have no
+    published identity yet is left out, and so are those below it.
     """
 
     def make(state: Directory, at_ms: int) -> Sequence[str]:
         texts: list[str] = []
-        there = set(state.snapshot(at_ms).organisations)
+        known = state.snapshot(at_ms).organisations
+        there = set(known)
         for one in organisations:
+            if _lacks_log(known, one.id):
+                now = known[one.id]
+                start = said(state, "org", one.id, at_ms)
+                body = org_body(one, own, now.key.to_text(), now.accounts, start, now)
+                texts.append(signed_text(body, [own.entry_signer]))
             if one.id in there or not masters.keys() >= {*one.bots}:
                 continue
             if one.parent is not None and one.parent not in there:
@@ -231,7 +252,7 @@ def entered(
             accounts = {user: masters[user] for user in one.bots}
             start = {"v": 1, "kind": "org", "org": one.id, "at_ms": at_ms, "prev": None}
             key = own.key_of(one.id).verifier.to_text()
-            body = org_body(one, key, accounts, start, None)
+            body = org_body(one, own, key, accounts, start, None)
             by = own.entry_signer if one.parent is None else own.key_of(one.parent)
             texts.append(signed_text(body, [by]))
             if one.protects:
@@ -242,6 +263,10 @@ def entered(
         return texts
 
     return make
+
+
+def _lacks_log(known: Mapping[str, Organisation], id_: str) -> bool:
+    return id_ in known and known[id_].ended is None and not known[id_].said.logs
 
 
 def enter(
@@ -255,7 +280,7 @@ def enter(
     if own is None or not organisations:
         return True
     known = directories.state(txn).snapshot(now_ms).organisations
-    if all(one.id in known for one in organisations):
+    if all(one.id in known and not _lacks_log(known, one.id) for one in organisations):
         return True
     bots = [user for one in organisations for user in one.bots]
     make = entered(own, organisations, store.master_keys(txn, bots))

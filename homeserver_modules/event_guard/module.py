@@ -7,6 +7,10 @@ invitations, which the first does not.
 
 A local client learns code and field. An event of another server is redacted and soft-failed.
 
+With a directory, what an official account sends needs the proof of its act. An invitation's proof
+is in its content, which ``user_may_invite`` does not see: ``user_may_send_state_event`` and
+``federated_user_may_invite`` leave it a ticket. So ``/invite`` is closed to organisations.
+
 When the guard itself fails, it refuses what it covers: events with a key of ours, and all events of
 our bots. Everybody else's events pass, so that a fault here never stops a conversation.
 """
@@ -23,7 +27,10 @@ from synapse.module_api.errors import Codes, ConfigError, SynapseError
 
 from homeserver_modules.event_guard import core
 from homeserver_modules.event_guard.config import EventGuardConfig
+from homeserver_modules.event_guard.directories import Directories, UnknownDirectoryError
 from homeserver_modules.event_guard.families import load_families
+from homeserver_modules.event_guard.proofs import Proofs
+from veche.contracts.directory.receipts import MEMBER, ActFault, ReceiptRefusedError, SeenEvent
 from veche.protocol.errors import MalformedError, UnavailableError, VecheError
 
 if TYPE_CHECKING:
@@ -41,9 +48,11 @@ RETRY_AFTER_MS: Final = 5_000
 REFUSED_MEMBERSHIPS_MAX: Final = 1_000
 """How many refusals wait for their second callback; those that have none are forgotten."""
 
-_MEMBER: Final = "m.room.member"
+_REDACTION: Final = "m.room.redaction"
 _REFUSED: Final = Counter(
-    "veche_event_guard_refused", "Events that were refused for their form.", ["callback"]
+    "veche_event_guard_refused",
+    "Events that were refused for their form, or since an act is not proven.",
+    ["callback"],
 )
 _FAILED: Final = Counter(
     "veche_event_guard_failed", "Events that the guard could not judge.", ["callback", "outcome"]
@@ -60,6 +69,8 @@ class EventGuard:
         self._api = api
         self._families: core.Families | None = None
         self._refused_memberships: dict[str, str] = {}
+        self._directories = Directories(config.directories, api)
+        self._proofs = Proofs(self._directories, config.policy)
         try:
             self._load()
         except Exception:
@@ -70,6 +81,8 @@ class EventGuard:
             user_may_send_state_event=self.user_may_send_state_event,
             federated_user_may_invite=self.federated_user_may_invite,
         )
+        if self._directories.are_there:
+            api.register_spam_checker_callbacks(user_may_invite=self.user_may_invite)
         api.register_third_party_rules_callbacks(on_create_room=self.on_create_room)
 
     @staticmethod
@@ -89,17 +102,17 @@ class EventGuard:
         """Refuse a malformed event (Synapse's spam checker callback)."""
         error = self._judge(
             "check_event_for_spam",
-            lambda: core.check_event(event.type, event.content, self._load()),
-            lambda: self._is_ours(event.sender) or core.has_payload(event.content, self._known),
+            lambda: self._check_event(event),
+            lambda: self._is_covered(event.sender) or core.has_payload(event.content, self._known),
         )
         if error is None:
             return NOT_SPAM
-        logger.info("refused event %s of %s: %s", event.event_id, event.sender, error.errcode)
+        logger.info("refused event %s of %s: %s", event.event_id, event.sender, _name(error))
         if self._is_of_a_client(event):
             raise _answer(error)
-        if event.type == _MEMBER:
-            self._remember(event.event_id, str(error))
-        return _code(str(error))
+        if event.type == MEMBER:
+            self._remember(event.event_id, _why(error))
+        return _code(_why(error))
 
     async def on_create_room(
         self,
@@ -111,13 +124,14 @@ class EventGuard:
         sender = requester.user.to_string()
         error = self._judge(
             "on_create_room",
-            lambda: core.check_room_request(request_content, self._load()),
+            lambda: self._check_request(sender, request_content),
             lambda: (
-                self._is_ours(sender) or core.room_request_has_payload(request_content, self._known)
+                self._is_covered(sender)
+                or core.room_request_has_payload(request_content, self._known)
             ),
         )
         if error is not None:
-            logger.info("refused a room of %s: %s", sender, error.errcode)
+            logger.info("refused a room of %s: %s", sender, _name(error))
             raise _answer(error)
 
     async def user_may_send_state_event(
@@ -125,21 +139,29 @@ class EventGuard:
         user_id: str,
         room_id: str,
         event_type: str,
-        state_key: str,  # noqa: ARG002 -- Synapse passes it
+        state_key: str,
         content: Mapping[str, Any],
     ) -> Verdict:
         """Refuse a malformed membership; other state comes to ``check_event_for_spam``."""
-        if event_type != _MEMBER:
+        if event_type != MEMBER:
             return NOT_SPAM
         error = self._judge(
             "user_may_send_state_event",
-            lambda: core.check_event(event_type, content, self._load()),
-            lambda: self._is_ours(user_id) or core.has_payload(content, self._known),
+            lambda: self._check_membership(user_id, room_id, state_key, content),
+            lambda: self._is_covered(user_id) or core.has_payload(content, self._known),
         )
         if error is not None:
-            logger.info("refused a membership of %s in %s: %s", user_id, room_id, error.errcode)
+            logger.info("refused a membership of %s in %s: %s", user_id, room_id, _name(error))
             raise _answer(error)
         return NOT_SPAM
+
+    async def user_may_invite(self, inviter: str, invitee: str, room_id: str) -> Verdict:
+        """Refuse an invitation of an official account that was not proven before."""
+        if self._proofs.may_invite(inviter, invitee, room_id):
+            return NOT_SPAM
+        _REFUSED.labels("user_may_invite").inc()
+        logger.info("refused an invitation of %s in %s: no proof", inviter, room_id)
+        return _code(ActFault.MISSING)
 
     async def federated_user_may_invite(self, event: EventBase) -> Verdict:
         """Refuse a malformed invitation of another server; that server is told.
@@ -152,13 +174,49 @@ class EventGuard:
             return _code(reason)
         error = self._judge(
             "federated_user_may_invite",
-            lambda: core.check_event(event.type, event.content, self._load()),
-            lambda: core.has_payload(event.content, self._known),
+            lambda: self._check_event(event),
+            lambda: (
+                self._directories.is_listed(event.sender)
+                or core.has_payload(event.content, self._known)
+            ),
         )
         if error is None:
+            self._proofs.expect(event.sender, str(event.get_state_key()), event.room_id)
             return NOT_SPAM
-        logger.info("refused invitation %s: %s", event.event_id, error.errcode)
-        return _code(str(error))
+        logger.info("refused invitation %s: %s", event.event_id, _name(error))
+        return _code(_why(error))
+
+    def _check_event(self, event: EventBase) -> None:
+        core.check_event(event.type, event.content, self._load())
+        if self._directories.are_there:
+            seen = SeenEvent(
+                event.room_id,
+                event.sender,
+                event.type,
+                event.content,
+                event.origin_server_ts,
+                event.get_state_key(),
+                event.redacts if event.type == _REDACTION else None,
+            )
+            self._proofs.check(seen, is_ours=self._is_ours(event.sender))
+
+    def _check_membership(
+        self, user_id: str, room_id: str, state_key: str, content: Mapping[str, Any]
+    ) -> None:
+        core.check_event(MEMBER, content, self._load())
+        if self._directories.are_there:
+            now_ms = self._directories.now_ms()
+            seen = SeenEvent(room_id, user_id, MEMBER, content, now_ms, state_key)
+            self._proofs.check(seen, is_ours=self._is_ours(user_id))
+            if content.get("membership") == "invite":
+                self._proofs.expect(user_id, state_key, room_id)
+
+    def _check_request(self, sender: str, request: dict[str, Any]) -> None:
+        core.check_room_request(request, self._load())
+        self._proofs.check_request(sender, request)
+
+    def _is_covered(self, sender: str) -> bool:
+        return self._is_ours(sender) or self._directories.is_listed(sender)
 
     def _remember(self, event_id: str, reason: str) -> None:
         """Keep a refusal for ``federated_user_may_invite``, in the same request and process."""
@@ -172,7 +230,7 @@ class EventGuard:
         """Why to refuse, None if there is no reason."""
         try:
             check()
-        except MalformedError as e:
+        except (MalformedError, ReceiptRefusedError, UnknownDirectoryError) as e:
             _REFUSED.labels(callback).inc()
             return e
         except Exception:
@@ -221,6 +279,14 @@ def _is_true(is_covered: Callable[[], bool]) -> bool:
         return False
 
 
+def _why(error: VecheError) -> str:
+    return error.fault if isinstance(error, ReceiptRefusedError) else str(error)
+
+
+def _name(error: VecheError) -> str:
+    return error.fault if isinstance(error, ReceiptRefusedError) else error.errcode
+
+
 def _code(reason: str) -> tuple[Codes, dict[str, Any]]:
     return Codes.FORBIDDEN, {"org.veche.reason": reason}
 
@@ -228,4 +294,6 @@ def _code(reason: str) -> tuple[Codes, dict[str, Any]]:
 def _answer(error: VecheError) -> SynapseError:
     if isinstance(error, MalformedError):
         return SynapseError(400, str(error), error.errcode, {"field": error.field})
+    if isinstance(error, ReceiptRefusedError):
+        return SynapseError(403, str(error), error.errcode, {"org.veche.reason": error.fault.value})
     return SynapseError(503, str(error), error.errcode, {"retry_after_ms": RETRY_AFTER_MS})

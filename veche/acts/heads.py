@@ -91,6 +91,14 @@ class ActHeads:
         ]
         return [NoteSigner(name, self._seed).verifier for name in names]
 
+    def head_with(self, txn: Cursor, organisation: str, place: int, now_ms: int) -> Head:
+        """The newest head of a log, which has the act of a place; it is signed now if need be."""
+        head = store.ActTree(organisation).newest(txn)
+        while head is None or head.size <= place:
+            self._publish(txn, organisation, now_ms)
+            head = signed_tree.newest(txn, store.ActTree(organisation))
+        return head
+
     def proof_of_case(
         self, txn: Cursor, organisation: str, subject: str, case: str, now_ms: int
     ) -> dict[str, Any]:

@@ -1,12 +1,6 @@
 """A bot to which each person writes in a chat of their own."""
 
-from veche.bots.answering import (
-    act_on_answer,
-    act_on_page,
-    check_topics,
-    is_stale,
-    refuse,
-)
+from veche.bots.answering import act_on_answer, act_on_page, check_topics, is_stale, refuse
 from veche.bots.bounds import CHATS_MAX, answer_invitation
 from veche.bots.conversation import (
     AT_REQUEST,

@@ -52,12 +52,7 @@ class ChatJob(JobHandler, Generic[P]):
         return {}
 
     async def make_room(
-        self,
-        job: Job,
-        name: str,
-        commands: Sequence[Command],
-        language: str,
-        plan: RoomPlan,
+        self, job: Job, name: str, commands: Sequence[Command], language: str, plan: RoomPlan
     ) -> Mapping[str, Any]:
         """Make a room, or find the one that an earlier attempt made: ``{"room": its id}``."""
         catalogue = self._parts.profile.catalogue
@@ -91,11 +86,7 @@ class Join(ChatJob[P]):
     """Goes into a chat that a person began, and welcomes them."""
 
     def __init__(
-        self,
-        parts: P,
-        greet: Callable[[Any, RoomId, UserId], None],
-        *,
-        has_widget: bool = True,
+        self, parts: P, greet: Callable[[Any, RoomId, UserId], None], *, has_widget: bool = True
     ) -> None:
         """Make it.
 

@@ -31,11 +31,7 @@ _DEFAULT_LANGUAGE: Final = "en"
 class Hints:
     """Carries what the devices and the inbox of a process have to say."""
 
-    def __init__(
-        self,
-        bots: Mapping[UserId, BotAccount],
-        log: ActLog,
-    ) -> None:
+    def __init__(self, bots: Mapping[UserId, BotAccount], log: ActLog) -> None:
         """Make it.
 
         Args:

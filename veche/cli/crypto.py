@@ -19,11 +19,7 @@ from veche.protocol.unpadded_base64 import decode_base64
 from veche.runtime.config.secret_files import write_private
 from veche.runtime.config.sections import nearest
 from veche.runtime.crypto import maintenance
-from veche.runtime.crypto.keys import (
-    CARRYING_BYTES,
-    WrongOperatorKeyError,
-    read_operator_key,
-)
+from veche.runtime.crypto.keys import CARRYING_BYTES, WrongOperatorKeyError, read_operator_key
 from veche.runtime.crypto.maintenance import BotKeys, NoSuchBotError, Rekeyed
 from veche.runtime.database.clock import database_ms
 from veche.server.installed import add_config_option

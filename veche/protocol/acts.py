@@ -50,6 +50,8 @@ SALT_BYTES: Final = 32
 EMPTY_HEAD: Final = bytes(32)
 """Head of a chain without entries."""
 
+_SAID: Final = frozenset({"membership", "reason"})
+_OURS: Final = "org.veche."
 _OTHER_ACT: Final = "the receipt belongs to another act"
 _ORGANISATION: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,126}[a-z0-9])?\Z")
 _PROOF: Final = re.compile(
@@ -85,13 +87,17 @@ class ActReceipt(Wire):
         v: 1.
         e: The entry, canonical JSON.
         i: The inner part of the commitment, unpadded base64.
-        proof: Proof that the entry is in the log.
+        proof: Proof that the entry is in the log; beside an event that was sent it is one for
+            everybody (``veche.transparency.log_proof``).
+        s: Beside an event that was sent: by which the log says that exactly these bytes carry the
+            act out (``sent_form``), unpadded base64.
     """
 
     v: Literal[1]
     e: Annotated[str, Field(min_length=2, max_length=ENTRY_BYTES_MAX)]
     i: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}$")]
     proof: Annotated[str, Field(min_length=1, max_length=PROOF_BYTES_MAX)]
+    s: Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{86}$")] | None = None
 
 
 @attrs.frozen
@@ -289,6 +295,33 @@ def plaintext_hash(content: Mapping[str, Any]) -> str:
 def call_form(service: str, call: str, **arguments: str) -> dict[str, str]:
     """The clear form of an effect that is not an event: as the service that does it names it."""
     return {"service": service, "call": call, **arguments}
+
+
+def event_form(
+    room_id: str,
+    sender: str,
+    kind: str,
+    content: Mapping[str, Any],
+    *,
+    state_key: str | None = None,
+    redacts: str | None = None,
+) -> dict[str, Any]:
+    """The clear form of an event as servers see it, without the receipt beside it.
+
+    Of a membership only what its sender says is in it: servers add names and pictures.
+    """
+    said = {key: value for key, value in content.items() if key != ACT}
+    if kind == "m.room.member":
+        said = {key: one for key, one in said.items() if key in _SAID or key.startswith(_OURS)}
+    if redacts is not None:
+        said["redacts"] = redacts
+    form = {"room_id": room_id, "sender": sender, "type": kind, "content": said}
+    return form if state_key is None else form | {"state_key": state_key}
+
+
+def sent_form(c: str, bound: bytes) -> dict[str, str]:
+    """What a log signs of an act that an event carries out: the act, and ``bind`` of the event."""
+    return {"type": "org.veche.sent", "act": c, "event": encode_base64(bound)}
 
 
 def make_entry(organisation: str, act: ActClass, at_ms: int, persons: int, c: bytes) -> bytes:

@@ -429,7 +429,7 @@ class Host:
     def _make_sender(self) -> OutboxSender:
         reactor, client, vault = self.reactor, self.client, self.act_log.outbox_vault
         parts = (self.database, reactor, self._sending, client, self.rooms, Marks())
-        return OutboxSender(*parts, random.random, vault)
+        return OutboxSender(*parts, random.random, vault, self.act_heads)
 
     def _make_worker(self) -> Worker:
         opener = self._make_opener()

@@ -21,13 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import attrs
 from pydantic import Field
 
-from veche.protocol.acts import (
-    ENTRY_BYTES_MAX,
-    commitment,
-    hour,
-    inner,
-    read_entry,
-)
+from veche.protocol.acts import ENTRY_BYTES_MAX, commitment, hour, inner, read_entry
 from veche.protocol.errors import (
     ActRequiredError,
     BadSignatureError,

@@ -47,7 +47,7 @@ def act_of_fee(locked: LockedCase, fee: Fee, language: str) -> dict[str, Any]:
     organisation = locked.scene.sender.bot.organisation
     form = invoice_form(organisation, body)
     token = locked.scene.sender.commit(ActClass.INVOICE, form, locked.ground)
-    return token.receipt.model_dump(mode="json")
+    return token.receipt.model_dump(mode="json", exclude_none=True)
 
 
 def ours_of(case_id: str, number: int) -> str:

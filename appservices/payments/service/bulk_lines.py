@@ -129,7 +129,7 @@ def _begin_line(
         form = acting.payout_form(organisation, payment, order["currency"])
         about = (person, form)
         token = acting.commit(scene, organisation, ground, ActClass.PAYOUT, about)
-        kept = {"act": token.receipt.model_dump(mode="json")}
+        kept = {"act": token.receipt.model_dump(mode="json", exclude_none=True)}
     # Of whoever has a chat nobody has asked the name.
     shown = name if name != person else person
     private = Private(payer, Party(person, shown), order["currency"], reference, order=kept)

@@ -23,6 +23,8 @@ from twisted.trial.unittest import TestCase
 from tests.support.postgres import database, execute
 from tests.support.processes import TIMEOUT_S
 from veche.acts import Act, ActLog
+from veche.acts.heads import ActHeads
+from veche.acts.witnesses.asking import Witnesses
 from veche.messaging import outbox
 from veche.messaging.inbox import store
 from veche.messaging.inbox.heal import Healer
@@ -35,6 +37,7 @@ from veche.messaging.service import BotAccount
 from veche.protocol.acts import ActClass
 from veche.protocol.ids import DeviceId, RoomId, UserId, effect_id
 from veche.protocol.inbound import DeviceStanding, PageCommand, Trust
+from veche.runtime.config.witnesses import WitnessesSection
 from veche.runtime.database import Database
 from veche.runtime.database.listener import Listener
 from veche.runtime.database.migrate import MigrationSet
@@ -60,6 +63,8 @@ if TYPE_CHECKING:
 reactor: Any = default_reactor
 
 SERVER_NAME: Final = "veche.test"
+SEED: Final = b"l" * 32
+"""Of the logs of acts."""
 WAIT_S_MAX: Final = 120.0
 HIDDEN: Final = "m.room.encrypted"
 _numbers = itertools.count(1)
@@ -348,6 +353,7 @@ class Rig:
             self.marks,
             random.random,
             ActLog(bytes(32)).outbox_vault,
+            ActHeads(Witnesses(self.database, reactor, WitnessesSection()), SERVER_NAME, SEED),
         )
         self.worker = Worker(
             self.database,

@@ -94,12 +94,7 @@ def approval_asked(asked: Asked, shown: bytes) -> AskedApproval:
 
 
 def _keep(
-    txn: Cursor,
-    parts: Parts,
-    sender: Sender,
-    asking: Asking,
-    choice: str,
-    approve: AskedApproval,
+    txn: Cursor, parts: Parts, sender: Sender, asking: Asking, choice: str, approve: AskedApproval
 ) -> ApproveHint:
     """Keep what is asked in one choice; how it can be approved."""
     asked = Asked(

@@ -42,12 +42,7 @@ from veche.access.sessions import Level
 from veche.messaging.inbox.pages import hand_in, page_event_id
 from veche.protocol.approval import Decline, MandateShown, PaymentShown, challenge_of
 from veche.protocol.approval import signed_bytes as bytes_of
-from veche.protocol.errors import (
-    BadSignatureError,
-    ForbiddenError,
-    LevelTooLowError,
-    NotFoundError,
-)
+from veche.protocol.errors import BadSignatureError, ForbiddenError, LevelTooLowError, NotFoundError
 from veche.protocol.inbound import PromptAnswer, Trust
 from veche.protocol.p256 import verify
 from veche.protocol.texts.catalogue import N_

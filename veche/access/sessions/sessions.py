@@ -31,12 +31,7 @@ from veche.access.sessions.jobs import (
 )
 from veche.chat import people
 from veche.chat.bot_accounts import sender_of
-from veche.protocol.errors import (
-    LimitError,
-    NotFoundError,
-    RefusedError,
-    SignInError,
-)
+from veche.protocol.errors import LimitError, NotFoundError, RefusedError, SignInError
 from veche.protocol.ids import ulid
 
 if TYPE_CHECKING:

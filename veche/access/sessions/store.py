@@ -76,11 +76,7 @@ def count_wrong(txn: Cursor, since_ms: int) -> int:
 
 
 def add_request(
-    txn: Cursor,
-    sign_in: SignIn,
-    *,
-    request_hash: bytes | None,
-    address_hash: bytes | None,
+    txn: Cursor, sign_in: SignIn, *, request_hash: bytes | None, address_hash: bytes | None
 ) -> None:
     """Keep a new attempt, for which nothing was sent yet."""
     txn.execute(

@@ -93,8 +93,11 @@ class HomeserverPlan:
 
 def modules(official: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Synapse's ``modules`` section: all of ours, with the settings of the official accounts."""
-    guard = {"module": OFFICIAL_ACCOUNTS, "config": dict(official)}
-    return ({"module": EVENT_GUARD, "config": {}}, guard, {"module": DELIVERY, "config": {}})
+    return (
+        {"module": EVENT_GUARD, "config": {"directories": official.get("directories", [])}},
+        {"module": OFFICIAL_ACCOUNTS, "config": dict(official)},
+        {"module": DELIVERY, "config": {}},
+    )
 
 
 def postgres_database(dsn: str) -> dict[str, Any]:

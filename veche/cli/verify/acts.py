@@ -17,13 +17,7 @@ from veche.runtime.verifying.words import (
     plain,
     witness_words,
 )
-from veche.transparency.act_proof import (
-    ActFault,
-    ActProofError,
-    ProvenActs,
-    read_acts,
-    verify_acts,
-)
+from veche.transparency.act_proof import ActFault, ActProofError, ProvenActs, read_acts, verify_acts
 from veche.transparency.notes import signers_of
 
 if TYPE_CHECKING:

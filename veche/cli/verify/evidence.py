@@ -11,13 +11,7 @@ import sys
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final
 
-from veche.cli.verify.signed_files import (
-    FALSE,
-    NOT_PROVEN,
-    SEALED,
-    site_authorities,
-    verify_pdf,
-)
+from veche.cli.verify.signed_files import FALSE, NOT_PROVEN, SEALED, site_authorities, verify_pdf
 from veche.documents.pki.cms import der_of
 from veche.documents.signed_file import FILE_BYTES_MAX
 from veche.protocol.approval import showable

@@ -14,12 +14,7 @@ from pydantic import Field, model_validator
 from veche.contracts.payments.act_offer import ActOffer
 from veche.contracts.payments.invoice import LINES_MAX, InvoiceLine
 from veche.contracts.payments.invoice_tax import Buyer, check_taxes
-from veche.contracts.payments.invoice_terms import (
-    SHARES_MAX,
-    TIPS_MAX,
-    InvoiceShare,
-    Tip,
-)
+from veche.contracts.payments.invoice_terms import SHARES_MAX, TIPS_MAX, InvoiceShare, Tip
 from veche.protocol.acts import call_form
 from veche.protocol.approval import Text, Title
 from veche.protocol.canonical import canonical

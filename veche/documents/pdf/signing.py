@@ -210,11 +210,7 @@ def prepare_signature(
     increment = Increment(document)
     signature = increment.reserve()
     number = 0 if isinstance(field, NewField) else _empty_field(document, field)
-    value: Dictionary = {
-        b"/Type": b"/Sig",
-        b"/Name": text(signer),
-        b"/M": pdf_date(now_ms),
-    }
+    value: Dictionary = {b"/Type": b"/Sig", b"/Name": text(signer), b"/M": pdf_date(now_ms)}
     if look is not None:
         value[b"/Reason"] = text(look.reason)
     if not is_signed(document):

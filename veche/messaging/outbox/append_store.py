@@ -85,7 +85,7 @@ def append(txn: Cursor, outgoing: Outgoing, act: ActToken, now_ms: int) -> None:
         redacts=outgoing.redacts,
         relation=outgoing.relation,
         content=content,
-        beside={ACT: act.receipt.model_dump(mode="json")},
+        beside={ACT: act.receipt.model_dump(mode="json", exclude_none=True)},
         created_at_ms=now_ms,
     )
     said = Said(outgoing.bot, outgoing.room_id, row, is_written=not row.is_sealable)

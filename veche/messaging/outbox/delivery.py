@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from veche.protocol.acts import ACT
 from veche.protocol.ids import EventId
 from veche.runtime.matrix.client import MatrixError, path
 
@@ -86,7 +87,8 @@ def _is_same(wanted: Mapping[str, Any], event: Mapping[str, Any], ready: Ready) 
     redacts = content.get("redacts", event.get("redacts"))
     if ready.redacts is not None and redacts != ready.redacts:
         return False
-    return all(content.get(key) == value for key, value in wanted.items())
+    # The proof may have been made by another head.
+    return all(content.get(key) == value for key, value in wanted.items() if key != ACT)
 
 
 async def is_in_room(client: MatrixClient, bot: UserId, room_id: RoomId) -> bool:

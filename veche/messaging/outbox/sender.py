@@ -16,8 +16,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+import attrs
 from twisted.internet.defer import CancelledError
 
+from veche.acts.proving import Sealed, prove
 from veche.messaging.outbox import delivery, store
 from veche.messaging.outbox.answers import Do, Verdict, judge, retry_ms
 from veche.messaging.outbox.marks import Mark
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IReactorTime
 
+    from veche.acts.heads import ActHeads
     from veche.messaging.outbox.append_store import Said
     from veche.messaging.outbox.marks import Marks
     from veche.messaging.outbox.turns import Ready
@@ -97,8 +100,13 @@ class OutboxSender:
         marks: Marks,
         chance: Callable[[], float],
         vault: Vault,
+        heads: ActHeads | None = None,
     ) -> None:
-        """Make the sender; bots come by ``use``, and ``tasks`` has room for ``TASKS_MAX``."""
+        """Make the sender; bots come by ``use``, and ``tasks`` has room for ``TASKS_MAX``.
+
+        Without ``heads`` the receipts beside what is sent prove nothing to others.
+        """
+        self._heads = heads
         self._database = database
         self._reactor = reactor
         self._tasks = tasks
@@ -132,11 +140,7 @@ class OutboxSender:
             self._begin(UserId(bot), RoomId(room_id))
 
     def seal(
-        self,
-        txn: Cursor,
-        here: tuple[UserId, RoomId] | None,
-        said: Sequence[Said],
-        now_ms: int,
+        self, txn: Cursor, here: tuple[UserId, RoomId] | None, said: Sequence[Said], now_ms: int
     ) -> Handover:
         """Seal what a transaction has said in its own room, and announce what is for others.
 
@@ -339,12 +343,24 @@ class OutboxSender:
         """Send what a turn has made ready; False if the room has to wait."""
         if turn.ready and turn.has_keys:
             await place.sealer.deliver(place.room_id)
-        for number, ready in enumerate(turn.ready, 1):
+        for number, ready in enumerate(await self._proven(place, turn.ready), 1):
             is_last = number == len(turn.ready) and turn.is_all
             mark = turn.mark if is_last else None
             if not await self._send_row(place, ready, mark):
                 return False
         return True
+
+    async def _proven(self, place: Place, found: Sequence[Ready]) -> list[Ready]:
+        """Rows with proofs beside them that everybody can check."""
+        if self._heads is None or not found:
+            return [*found]
+        where = place.room_id, place.bot
+        sealed = [
+            Sealed(*where, one.kind, one.body, one.row.state_key, one.redacts) for one in found
+        ]
+        now_ms = self._now_ms()
+        bodies = await self._database.run("outbox proof", prove, self._heads, sealed, now_ms)
+        return [attrs.evolve(one, body=body) for one, body in zip(found, bodies, strict=True)]
 
     async def _send_row(self, place: Place, ready: Ready, done_mark: int | None) -> bool:
         """Send one row; False if the room has to wait."""
@@ -364,12 +380,7 @@ class OutboxSender:
         return True
 
     async def _trouble(
-        self,
-        place: Place,
-        ready: Ready,
-        verdict: Verdict,
-        error: VecheError,
-        done_mark: int | None,
+        self, place: Place, ready: Ready, verdict: Verdict, error: VecheError, done_mark: int | None
     ) -> bool:
         """Do what the homeserver's answer demands; False if the room has to wait."""
         row = ready.row

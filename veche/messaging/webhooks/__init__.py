@@ -4,12 +4,4 @@ from veche.messaging.webhooks.feed import Feed, Rules, TooManyWebhooksError
 from veche.messaging.webhooks.sending import Webhooks
 from veche.messaging.webhooks.store import ACTIVE, DISABLED, Webhook
 
-__all__ = [
-    "ACTIVE",
-    "DISABLED",
-    "Feed",
-    "Rules",
-    "TooManyWebhooksError",
-    "Webhook",
-    "Webhooks",
-]
+__all__ = ["ACTIVE", "DISABLED", "Feed", "Rules", "TooManyWebhooksError", "Webhook", "Webhooks"]

@@ -65,15 +65,7 @@ def add(txn: Cursor, webhook: Webhook, now_ms: int) -> bool:
     txn.execute(
         "INSERT INTO runtime.webhook (id, feed, owner, url, state, cursor, due_at_ms, made_at_ms)"
         " VALUES (%s, %s, %s, %s, 'active', %s, %s, %s) ON CONFLICT (feed, owner, url) DO NOTHING",
-        (
-            webhook.id,
-            webhook.feed,
-            webhook.owner,
-            webhook.url,
-            webhook.cursor,
-            now_ms,
-            now_ms,
-        ),
+        (webhook.id, webhook.feed, webhook.owner, webhook.url, webhook.cursor, now_ms, now_ms),
     )
     return txn.rowcount == 1
 
@@ -107,8 +99,7 @@ def read(txn: Cursor, id_: str) -> Webhook | None:
 def remove(txn: Cursor, feed: str, owner: str, id_: str) -> bool:
     """Forget a target; whether the organisation had it."""
     txn.execute(
-        "DELETE FROM runtime.webhook WHERE id = %s AND feed = %s AND owner = %s",
-        (id_, feed, owner),
+        "DELETE FROM runtime.webhook WHERE id = %s AND feed = %s AND owner = %s", (id_, feed, owner)
     )
     return txn.rowcount == 1
 

@@ -10,12 +10,7 @@ from veche.protocol.forms.files import parse_file
 from veche.protocol.forms.models import FieldKind
 from veche.protocol.forms.moments import parse_date_time
 from veche.protocol.forms.numbers import parse_integer, parse_money, parse_number
-from veche.protocol.forms.options import (
-    parse_choice,
-    parse_choices,
-    parse_country,
-    parse_yes_no,
-)
+from veche.protocol.forms.options import parse_choice, parse_choices, parse_country, parse_yes_no
 from veche.protocol.forms.places import parse_geo
 from veche.protocol.forms.problems import FieldError, FormErrors, Problem
 from veche.protocol.forms.texts import (

@@ -6,11 +6,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
-from veche.protocol.forms.models import (
-    ADDRESS_LINE_CHARACTERS_MAX,
-    ADDRESS_LINES_MAX,
-    LENGTHS_MAX,
-)
+from veche.protocol.forms.models import ADDRESS_LINE_CHARACTERS_MAX, ADDRESS_LINES_MAX, LENGTHS_MAX
 from veche.protocol.forms.problems import FieldError, Problem
 from veche.protocol.forms.values import FieldContext, line_of, lines_of, plain_of
 

@@ -63,12 +63,7 @@ WORDS: Final[Mapping[Command, Mapping[str, tuple[str, ...]]]] = {
         "de": ("überspringen", "ueberspringen", "weiter"),
         "uk": ("пропустити",),
     },
-    Command.CLEAR: {
-        "en": ("clear",),
-        "ru": ("очистить",),
-        "de": ("leeren",),
-        "uk": ("очистити",),
-    },
+    Command.CLEAR: {"en": ("clear",), "ru": ("очистить",), "de": ("leeren",), "uk": ("очистити",)},
     Command.EDIT: {
         "en": ("edit", "change"),
         "ru": ("изменить", "исправить"),

@@ -310,11 +310,7 @@ class Channel:
         await upload_keys(self._writer, self._client, body)
 
     def _make_keys(
-        self,
-        txn: Cursor,
-        server_has: int,
-        is_fallback_wanted: bool,
-        now_ms: int,
+        self, txn: Cursor, server_has: int, is_fallback_wanted: bool, now_ms: int
     ) -> Json:
         account = self._writer.changing_account(txn)
         accounts.make_keys(account, server_has, is_fallback_wanted=is_fallback_wanted)

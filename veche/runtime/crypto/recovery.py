@@ -76,13 +76,7 @@ class CryptoPorts(Protocol):
     """What encryption asks of the rest of the runtime; each call in a transaction."""
 
     def wake(
-        self,
-        txn: Cursor,
-        bot: UserId,
-        room_id: RoomId,
-        session_ids: Sequence[str],
-        now_ms: int,
-        /,
+        self, txn: Cursor, bot: UserId, room_id: RoomId, session_ids: Sequence[str], now_ms: int, /
     ) -> None:
         """Room keys came: the events that wait for them can be opened."""
 

@@ -56,11 +56,7 @@ async def register(client: MatrixClient, bot: UserId) -> None:
         NoAnswerError: It does not answer.
     """
     localpart = bot[1:].partition(":")[0]
-    body = {
-        "type": "m.login.application_service",
-        "username": localpart,
-        "inhibit_login": True,
-    }
+    body = {"type": "m.login.application_service", "username": localpart, "inhibit_login": True}
     try:
         await client.call("POST", "/_matrix/client/v3/register", body=body)
     except MatrixError as e:

@@ -99,10 +99,7 @@ class DedicatedSession:
         await self._do(self._open, settings)
 
     async def run(
-        self,
-        work: Callable[Concatenate[Connection, P], R],
-        *args: P.args,
-        **kwargs: P.kwargs,
+        self, work: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Do something with the session. It goes on to its end even if nobody awaits it.
 
@@ -124,10 +121,7 @@ class DedicatedSession:
         return await self._do(work, *args, **kwargs)
 
     def use(
-        self,
-        work: Callable[Concatenate[Connection, P], R],
-        *args: P.args,
-        **kwargs: P.kwargs,
+        self, work: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """As ``run``, but at once, in the thread of another session.
 

@@ -258,14 +258,7 @@ class Rooms:
                 _looks.labels("out").inc()
                 return False
             if await self._database.run(
-                "look",
-                self._store,
-                room_id,
-                members,
-                encryption,
-                visibility,
-                looked_at_ms,
-                changes,
+                "look", self._store, room_id, members, encryption, visibility, looked_at_ms, changes
             ):
                 _looks.labels("done").inc()
                 return True

@@ -53,12 +53,7 @@ _bad = metrics.counter(
 )
 _EMPTY: Final = b"{}"
 PUSH: Final = b"transactions"
-METHODS: Final = {
-    PUSH: b"PUT",
-    b"ping": b"POST",
-    b"users": b"GET",
-    b"rooms": b"GET",
-}
+METHODS: Final = {PUSH: b"PUT", b"ping": b"POST", b"users": b"GET", b"rooms": b"GET"}
 
 
 class Transactions(Resource):

@@ -77,11 +77,7 @@ class Connections:
     """Connections to one server, reused."""
 
     def __init__(
-        self,
-        reactor: IReactorTime,
-        base_url: str,
-        *,
-        connections_max: int = CONNECTIONS_MAX,
+        self, reactor: IReactorTime, base_url: str, *, connections_max: int = CONNECTIONS_MAX
     ) -> None:
         """Make the pool; the first request connects.
 

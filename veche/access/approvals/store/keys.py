@@ -219,13 +219,7 @@ def forget_enrolments(txn: Cursor, before_ms: int) -> int:
 
 
 def log(
-    txn: Cursor,
-    person: UserId,
-    what: Event,
-    now_ms: int,
-    *,
-    key: Key | None = None,
-    **detail: Any,
+    txn: Cursor, person: UserId, what: Event, now_ms: int, *, key: Key | None = None, **detail: Any
 ) -> None:
     """Add a line to a person's log; ``detail`` holds words and numbers for its text."""
     txn.execute(

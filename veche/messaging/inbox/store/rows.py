@@ -359,14 +359,7 @@ def fail(txn: Cursor, claim: Claim, item: Item, now_ms: int, delays_ms: Sequence
         "UPDATE runtime.inbox SET failures = failures + 1,"
         " state = CASE WHEN failures + 1 >= %s THEN %s ELSE state END"
         " WHERE room_id = %s AND bot = %s AND seq = %s AND failures = %s RETURNING failures",
-        (
-            FAILURES_MAX,
-            int(State.REFUSED),
-            claim.room_id,
-            claim.bot,
-            item.seq,
-            item.failures,
-        ),
+        (FAILURES_MAX, int(State.REFUSED), claim.room_id, claim.bot, item.seq, item.failures),
     )
     row = txn.fetchone()
     if row is None:
@@ -432,14 +425,7 @@ def session_came(
     txn.execute(
         "UPDATE runtime.inbox SET state = %s, wanted_session = NULL, waits_until_ms = NULL"
         " WHERE room_id = %s AND bot = %s AND wanted_session = ANY(%s) AND state IN (%s, %s)",
-        (
-            int(State.NEW),
-            room_id,
-            bot,
-            list(session_ids),
-            int(State.WAITS),
-            int(State.LATE),
-        ),
+        (int(State.NEW), room_id, bot, list(session_ids), int(State.WAITS), int(State.LATE)),
     )
     count = txn.rowcount
     if count:

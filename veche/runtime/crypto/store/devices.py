@@ -52,10 +52,7 @@ class IdentityRow:
 
 def take_epoch(txn: Cursor, user_id: str) -> DeviceRow | None:
     """Become the writer of the bot's active device; None if it has none yet."""
-    txn.execute(
-        _TAKE,
-        (user_id,),
-    )
+    txn.execute(_TAKE, (user_id,))
     row = txn.fetchone()
     return DeviceRow(*row) if row else None
 

@@ -373,12 +373,7 @@ def note_unwedged(txn: Cursor, device_no: int, devices: Sequence[PeerDevice], no
         " SELECT %s, user_id, device_id, %s"
         " FROM unnest(%s::text[], %s::text[]) AS g (user_id, device_id)"
         " ON CONFLICT (device_no, user_id, device_id) DO UPDATE SET at_ms = EXCLUDED.at_ms",
-        (
-            device_no,
-            now_ms,
-            [one.user_id for one in devices],
-            [one.device_id for one in devices],
-        ),
+        (device_no, now_ms, [one.user_id for one in devices], [one.device_id for one in devices]),
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.integration.veche.online import OnlineCase, online
 from tests.integration.veche.proxy import LOSE_ANSWER, LOSE_REQUEST, PASS, Proxy
 from tests.integration.veche.rig import (
+    SEED,
     SERVER_NAME,
     OfflineCase,
     as_deferred,
@@ -20,8 +21,11 @@ from tests.integration.veche.rig import (
     reactor,
     until,
 )
+from tests.support.directories import Written, account
 from tests.support.postgres import execute
 from veche.acts import Act, ActLog, message_form
+from veche.contracts.directory.receipts import Policy, SeenEvent, check_receipt
+from veche.contracts.directory.trusted import Trusted
 from veche.messaging import outbox
 from veche.messaging.outbox import Outgoing, Relation, sender, store, turns
 from veche.protocol.acts import ACT, OPENING, ActClass
@@ -33,6 +37,8 @@ from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.rooms import RoomPlan, create_room, join
 from veche.runtime.matrix.transactions import TRANSACTION_BYTES_MAX
 from veche.runtime.web.http_client import AnswerTooLargeError, Connections
+from veche.transparency.act_proof import act_origin
+from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,6 +59,21 @@ def _online(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 SENT, GIVEN_UP = store.State.SENT, store.State.GIVEN_UP
+
+
+def seen(event: dict[str, Any], room: str) -> SeenEvent:
+    """An event as a homeserver has it."""
+    content = event["content"]
+    redacts = content.get("redacts") if event["type"] == "m.room.redaction" else None
+    return SeenEvent(
+        room,
+        event["sender"],
+        event["type"],
+        content,
+        event["origin_server_ts"],
+        event.get("state_key"),
+        redacts,
+    )
 
 
 class SendingCase(OnlineCase):
@@ -184,6 +205,36 @@ class SendingTests(SendingCase):
         assert sent[5]["content"] == {}  # it was redacted
         assert sent[6]["type"] == "m.room.redaction"
         assert sent[6]["content"]["redacts"] == ids[5]
+
+    async def test_everything_comes_with_a_proof_that_everybody_can_check(self) -> None:
+        await self._check_proofs(is_encrypted=False)
+
+    async def test_a_proof_stands_beside_a_ciphertext_too(self) -> None:
+        await self._check_proofs(is_encrypted=True)
+
+    async def _check_proofs(self, *, is_encrypted: bool) -> None:
+        rig, bot, alice, room = await self.scene(is_encrypted=is_encrypted)
+        first, kinds, here = effect_id(bot, "1"), RelationKind, RoomId(room)
+
+        def say_all(txn: Cursor) -> None:
+            say = rig.service.say
+            for cause in ("1", "2", "3"):
+                say(txn, bot, here, {"msgtype": "m.text", "body": cause}, cause=cause)
+            one = Relation(kinds.ANNOTATION, first, "1️⃣")
+            say(txn, bot, here, {}, cause="r", kind="m.reaction", relation=one)
+            say(txn, bot, here, {}, cause="x", kind="m.room.redaction", redacts=first)
+
+        await rig.database.run("test", say_all)
+        await self.all_sent(rig)
+
+        office = Written()
+        logs = [NoteSigner(act_origin(SERVER_NAME, "office"), SEED).verifier.to_text()]
+        assert office.add(office.org("office", accounts=[account(bot)], logs=logs)) is None
+        trusted = Trusted([office.state.snapshot(now_ms())])
+        timeline = await alice.timeline(room, bot)
+        events = [seen(one, room) for one in timeline if one["type"] != "m.room.member"]
+        proven = [check_receipt(one, trusted, Policy()) for one in events if one.content]
+        assert len(set(proven)) == len(proven) == len(rig.outbox()) - 1  # one was redacted
 
     async def test_an_effect_is_found_by_its_event(self) -> None:
         rig, bot, _, room = await self.scene()
