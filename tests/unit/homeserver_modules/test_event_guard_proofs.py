@@ -87,7 +87,7 @@ def test_an_act_is_one_event_also_where_its_log_signs_two() -> None:
 )
 def test_official_families_come_from_listed_accounts_alone(key: str) -> None:
     guard = proofs()
-    said = {key: VALID[key]}
+    said: dict[str, Any] = {key: VALID[key]}
     assert refusal(guard, message(ANNA, **said)) == "ACT_SENDER"
     assert refusal(guard, Log().proven(message(**said))) is None
 

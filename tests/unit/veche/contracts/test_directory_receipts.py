@@ -167,7 +167,8 @@ def test_the_class_fits_the_event(act: ActClass) -> None:
 def test_an_organisation_does_what_the_directory_lets_it() -> None:
     written = directory(START_MS)
     said = written.state.snapshot(AT_MS).organisations[TOWN].said
-    more: dict[str, Any] = {"logs": said.logs, "accounts": [one.model_dump() for one in said.accounts]}
+    accounts = [one.model_dump() for one in said.accounts]
+    more: dict[str, Any] = {"logs": said.logs, "accounts": accounts}
     more |= {"classes": ["notice"], "valid_from_ms": said.valid_from_ms}
     assert written.add(written.org(TOWN, **more)) is None
     now = trusted(written, AT_MS)
