@@ -27,6 +27,8 @@ _ALIAS: Final = re.compile(r"#[^\s:]{1,250}:[^\s]{1,250}")
 _ROOM: Final = re.compile(r"![^\s]{1,254}")
 _LINK: Final = re.compile(r"https://matrix\.to/#/([^\s?]+)")
 _CHARACTERS_MAX: Final = 255
+_LOOKS: Final = str.maketrans("авсеһіјкмнорѕтухАВСЕНІЈКМОРЅТУХ", "abcehijkmhopstyxABCEHIJKMOPSTYX")
+"""Cyrillic letters that look like Latin ones."""
 
 
 def directory_origin(server_name: str, id_: str, history: int = 1) -> str:
@@ -70,8 +72,8 @@ def near(trusted: Trusted, name: str) -> Sequence[tuple[Snapshot, Organisation]]
         for text in {*one.said.names.values(), *one.names}
     ]
     found = process.extract(
-        name,
-        [text for _, _, text in known],
+        name.translate(_LOOKS),
+        [text.translate(_LOOKS) for _, _, text in known],
         scorer=fuzz.WRatio,
         processor=utils.default_process,
         score_cutoff=NEAR_MIN,

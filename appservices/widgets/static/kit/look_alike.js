@@ -8,7 +8,7 @@ const WORDS = /[\p{L}\p{N}]+/gu;
 /** What each is taken for, capitals and small letters together. */
 const SEEN = {
     ...{ a: "аαɑ@4", b: "вβьъ86", c: "сϲ", d: "ԁ", e: "еєεҽ", f: "ғ", g: "ɡԍ", h: "нһ" },
-    ...{ i: "іιıl1|!ӏj", k: "кκ", m: "мϻ", n: "ոηп", o: "оοσ0", p: "рρ", q: "ԛ", r: "гɍ" },
+    ...{ i: "іιıl1|ӏj", k: "кκ", m: "мϻ", n: "ոηп", o: "оοσ0", p: "рρ", q: "ԛ", r: "гɍ" },
     ...{ s: "ѕ$5", t: "тτ", u: "υսи", v: "ѵν", w: "ωшщԝ", x: "хχ", y: "уүγ", 3: "зэ" },
 };
 const LOOKS = new Map(

@@ -26,11 +26,13 @@
  * @property {string | undefined} master the key by which this device knows the account
  */
 import { looksLike } from "../kit/look_alike.js";
-import { fromUnpadded, utf8 } from "./bytes.js";
+import { fromUnpadded, hex, sha256, utf8 } from "./bytes.js";
 import { isIncluded } from "./merkle.js";
 import { logOf, openCheckpoint, readKey } from "./notes.js";
 
 const PROOF = "c2sp.org/tlog-proof@v1";
+const KEY_ID_BYTES = 4;
+const LOG_KEY = 1;
 
 /**
  * @param {Directory[]} known
@@ -94,7 +96,8 @@ async function isProven({ directory, organisation }, content) {
         const origin = note.split("\n", 1)[0] ?? "";
         if (logOf(origin) !== directory.log) return false;
         const keys = await Promise.all(directory.keys.map(readKey));
-        const { root, size } = await openCheckpoint(note, keys.map(of(origin)).concat(keys));
+        const named = await Promise.all(keys.map((key) => inName(key, origin)));
+        const { root, size } = await openCheckpoint(note, named);
         const found = /** @type {Uint8Array[]} */ (hashes.filter(Boolean));
         if (found.length !== hashes.length) return false;
         return await isIncluded(root, utf8(entry), organisation.entry, size, found);
@@ -103,5 +106,12 @@ async function isProven({ directory, organisation }, content) {
     }
 }
 
-/** @param {string} origin @returns {(key: import("./notes.js").Key) => import("./notes.js").Key} */
-const of = (origin) => (key) => ({ ...key, name: origin });
+/**
+ * A key in the name of another history of its log; its id is of both.
+ * @param {import("./notes.js").Key} known
+ * @param {string} name
+ */
+async function inName(known, name) {
+    const digest = await sha256(utf8(`${name}\n`), Uint8Array.of(LOG_KEY), known.key);
+    return { ...known, name, id: hex(digest.slice(0, KEY_ID_BYTES)) };
+}
