@@ -12,7 +12,7 @@ import { plural, t } from "../kit/i18n.js";
 import { icon } from "../kit/icons.js";
 import { takeOver } from "./account/relay.js";
 import { storageWords } from "./account/storage_words.js";
-import { noteLine } from "./elements/pane.js";
+import { noteLine } from "./elements/tool.js";
 import { hrefOf } from "./route.js";
 
 const MARK = new URL("../kit/icon.svg", import.meta.url).href;

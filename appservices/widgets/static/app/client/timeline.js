@@ -307,3 +307,15 @@ function statusOf(event) {
 export function nameIn(room, userId) {
     return bare(room?.getMember(userId)?.rawDisplayName ?? "").trim() || userId;
 }
+
+/** One for each room that is looked at. @type {WeakMap<MatrixClient, Map<string, Timeline>>} */
+const timelines = new WeakMap();
+
+/** @param {MatrixClient} client @param {string} roomId @returns {Timeline} */
+export function timelineOf(client, roomId) {
+    const ofClient = timelines.get(client) ?? new Map();
+    timelines.set(client, ofClient);
+    const found = ofClient.get(roomId) ?? new Timeline(client, roomId);
+    ofClient.set(roomId, found);
+    return found;
+}

@@ -2,7 +2,7 @@
  * Which messages of a long conversation are in the page: those in sight and some beside them. What
  * is seen stays where it is when others come and go above and below.
  */
-import { timelineOf } from "../client/timelines.js";
+import { timelineOf } from "../client/timeline.js";
 
 /** Messages in the page. */
 const WINDOW = 80;

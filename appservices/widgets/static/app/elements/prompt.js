@@ -8,7 +8,7 @@ import { serverNow } from "../../cases/now.js";
 import { givenText, questionOf } from "../../widget/words.js";
 import { account } from "../account/account.js";
 import { registerCard, saidOf } from "../registry.js";
-import { timelineOf } from "../client/timelines.js";
+import { timelineOf } from "../client/timeline.js";
 
 /** @typedef {import("../client/timeline.js").Message} Message */
 /** @typedef {import("../../kit/matter.js").Asked} Asked */

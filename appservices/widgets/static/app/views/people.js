@@ -17,8 +17,7 @@ import { direct, makeGroup } from "../client/rooms.js";
 import { isPicture } from "../client/media.js";
 import "../elements/avatar.js";
 import "../../kit/camera.js";
-import { paneHead } from "../elements/pane.js";
-import { pictureButton } from "../elements/tool.js";
+import { paneHead, pictureButton } from "../elements/tool.js";
 import { qrCode } from "../../kit/qr.js";
 import { hrefOf, routeOf } from "../route.js";
 

@@ -6,7 +6,7 @@ import { account } from "../account/account.js";
 import { direct } from "../client/rooms.js";
 import { Verification, ask, requestWith } from "../client/verification.js";
 import "../../kit/camera.js";
-import { noteLine, paneHead } from "../elements/pane.js";
+import { noteLine, paneHead } from "../elements/tool.js";
 import { qrCode } from "../../kit/qr.js";
 
 export class AppVerify extends BusyElement {
