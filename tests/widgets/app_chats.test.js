@@ -425,4 +425,11 @@ async function flood(page, room_id, send) {
         document.querySelector(".log")?.scrollBy(0, -300);
         return /beginning of the chat/.test(document.querySelector(".log")?.textContent ?? "");
     });
+    await say(page, "said from far above");
+    await page.waitForFunction(() => {
+        const last = [...document.querySelectorAll(".messages app-message")].at(-1);
+        const bottom = document.querySelector(".log")?.getBoundingClientRect().bottom ?? 0;
+        const isSaid = last?.textContent?.includes("said from far above");
+        return isSaid && last && last.getBoundingClientRect().bottom <= bottom + 1;
+    });
 }

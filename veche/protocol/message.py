@@ -39,7 +39,7 @@ Content = dict[str, Any]
 Payload = Mapping[str, Wire | Mapping[str, Any]]
 NO_PAYLOAD: Final[Payload] = MappingProxyType({})
 PERSONAL: Final[Payload] = MappingProxyType({"org.veche.personal": {"v": 1}})
-"""Of what is for one person alone: it waits, as a file does, while it is not sure who reads it."""
+"""Marks what is for one person alone. It waits, as a file does, until we know who reads it."""
 
 # Names that Matrix gives mean something to every client: no payload may stand under one.
 _PAYLOAD_KEY: Final = re.compile(r"(?!m\.|org\.matrix\.)[a-z][a-z0-9-]*(?:\.[a-z0-9_-]+){2,}")

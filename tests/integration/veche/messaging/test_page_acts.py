@@ -383,6 +383,23 @@ class OrderTests(PageCase):
         [(due_at_ms,)] = execute(self.dsn, "SELECT next_at_ms FROM runtime.room_work")
         assert int(str(due_at_ms)) > now_ms() + 60_000
 
+    async def test_a_failure_that_two_loops_meet_counts_once(self) -> None:
+        rig = await self.town(starts=False)
+        self.sit(rig.bots[0], "join")
+        await self.hand_in(rig, self.act(rig, "bad"))
+        run, rest_ms = rig.database.run, (60_000,) * 4
+        taken = await run("test", store.take, rig.bots, now_ms())
+        assert isinstance(taken, tuple)
+        claim, [*_, row] = taken
+
+        first = await run("test", store.fail, claim, row, now_ms(), rest_ms)
+        # The other has taken the room before that, and reads the row after it.
+        late = attrs.evolve(row, failures=first)
+        second = await run("test", store.fail, claim, late, now_ms(), rest_ms)
+        rested = await run("test", store.fail, claim, late, now_ms() + 60_000, rest_ms)
+
+        assert (first, second, rested) == (1, 1, 2)
+
 
 class EndTests(PageCase):
     async def test_what_was_said_is_wiped_once_it_is_done(self) -> None:

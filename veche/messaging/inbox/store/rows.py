@@ -353,13 +353,20 @@ def fail(txn: Cursor, claim: Claim, item: Item, now_ms: int, delays_ms: Sequence
     """Count a failure of a row and let its room rest; how many there are now.
 
     With ``FAILURES_MAX`` the row is refused. Two loops may meet the row at once, since a failed
-    transaction lets go of the room: that is one failure, and only the first to come counts it.
+    transaction lets go of the room: that is one failure, and only the first to come counts it,
+    also where the other has read the row after that: the room rests by then.
     """
     txn.execute(
-        "UPDATE runtime.inbox SET failures = failures + 1,"
+        "UPDATE runtime.inbox AS i SET failures = failures + 1,"
         " state = CASE WHEN failures + 1 >= %s THEN %s ELSE state END"
-        " WHERE room_id = %s AND bot = %s AND seq = %s AND failures = %s RETURNING failures",
-        (FAILURES_MAX, int(State.REFUSED), claim.room_id, claim.bot, item.seq, item.failures),
+        " WHERE room_id = %s AND bot = %s AND seq = %s AND failures = %s AND NOT EXISTS ("
+        "SELECT FROM runtime.room_work AS w"
+        " WHERE w.room_id = i.room_id AND w.bot = i.bot AND w.not_before_ms > %s)"
+        " RETURNING failures",
+        (
+            *(FAILURES_MAX, int(State.REFUSED), claim.room_id, claim.bot, item.seq),
+            *(item.failures, now_ms),
+        ),
     )
     row = txn.fetchone()
     if row is None:

@@ -18,11 +18,10 @@ const joined = (client) => client.getRooms().filter((room) => room.getMyMembersh
 /**
  * Reads the chats back to their beginnings, those with the newest messages first.
  * @param {MatrixClient} client
- * @param {{signal?: AbortSignal, read?: (chat: number, of: number) => void, isOffices?: boolean}} [how]
+ * @param {{signal: AbortSignal, read?: (chat: number, of: number) => void, isOffices?: boolean}} how
  *   isOffices: no others; `read` is told after each page which chat is being read
  */
-export async function readBack(client, how = {}) {
-    const { signal = new AbortController().signal, read, isOffices = false } = how;
+export async function readBack(client, { signal, read, isOffices = false }) {
     const rooms = roomList(client)
         .entries()
         .filter(({ state, kind }) => state === "join" && (!isOffices || kind === "office"));
@@ -32,10 +31,10 @@ export async function readBack(client, how = {}) {
         const size = () => eventsOf(timeline.room).length;
         // Whoever leaves a chat meanwhile has nothing to read there.
         while (timeline.room && !timeline.isAtStart && count < MESSAGES_MAX && !signal.aborted) {
-            const before = size();
+            count -= size();
             await timeline.older();
             await decryptAll(client, [timeline.room]);
-            count += size() - before;
+            count += size();
             read?.(at + 1, rooms.length);
         }
     }
@@ -50,9 +49,10 @@ export async function decryptAll(client, rooms = joined(client)) {
     await Promise.all(locked.map((event) => client.decryptEventIfNeeded(event)));
 }
 
-/** @param {MatrixClient} client what was said in all chats, as far as this device has and can read it */
-export const written = (client) =>
-    joined(client).map((room) => ({
+/** @param {MatrixClient} client what was said in all chats, also in chats that began since they were read back */
+export async function written(client) {
+    await readBack(client, { signal: new AbortController().signal });
+    return joined(client).map((room) => ({
         id: room.roomId,
         name: room.name,
         is_whole: timelineOf(client, room.roomId).isAtStart,
@@ -66,3 +66,4 @@ export const written = (client) =>
                 content: one.isDecryptionFailure() ? "unreadable on this device" : one.getContent(),
             })),
     }));
+}

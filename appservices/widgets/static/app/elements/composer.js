@@ -172,7 +172,7 @@ export class AppComposer extends VecheElement {
         }
         if (event.key === "Escape") {
             if (found.length) this.found = [];
-            else this._stop();
+            else this._tell("stop");
         }
         if (event.key === "Enter" && !event.shiftKey && !isTouch()) {
             event.preventDefault();
@@ -180,9 +180,9 @@ export class AppComposer extends VecheElement {
         }
     }
 
-    /** No answer to a message, and no edit, any more. */
-    _stop() {
-        this.dispatchEvent(new CustomEvent("app-stop", { bubbles: true }));
+    /** @param {"stop" | "sent" | "replaced"} what stop: no answer to a message, and no edit, any more */
+    _tell(what) {
+        return this.dispatchEvent(new CustomEvent(`app-${what}`, { bubbles: true }));
     }
 
     // Sending
@@ -203,7 +203,8 @@ export class AppComposer extends VecheElement {
         this._named.clear();
         this._fit();
         this._typedAt = 0;
-        this._stop();
+        if (!editing) this._tell("sent");
+        this._tell("stop");
         this._sent(text, sending.send(opened.client, this.roomId, content));
         if (!editing) void keepDraft(this.roomId, "");
         sending.tellTyping(opened.client, this.roomId, false);
@@ -230,7 +231,7 @@ export class AppComposer extends VecheElement {
         this.error = t(
             "Nothing was sent: somebody's keys have changed. Look at the red note above.",
         );
-        return this.dispatchEvent(new CustomEvent("app-replaced", { bubbles: true }));
+        return this._tell("replaced");
     }
 
     /** @param {Iterable<File>} files */
@@ -248,6 +249,7 @@ export class AppComposer extends VecheElement {
         const { opened } = account();
         if (!opened) return;
         this.progress = 0;
+        this._tell("sent");
         await work(opened.client).catch((error) => this._fileFailed(file, error));
         this.progress = undefined;
     }
@@ -255,16 +257,15 @@ export class AppComposer extends VecheElement {
     /** @param {File} file @param {unknown} error */
     _fileFailed(file, error) {
         if (this._isReplaced(error)) return;
-        const { name } = file;
         if (file.size > FILE_BYTES_MAX || /** @type {any} */ (error)?.httpStatus === 413)
             this.error = t("“{name}” is too large ({size}). Send a smaller file.", {
-                name,
+                name: file.name,
                 size: showSize(file.size),
             });
         else
             this.error = t(
                 "“{name}” was not sent: the server can't be reached. Choose the file again.",
-                { name },
+                { name: file.name },
             );
     }
 
@@ -305,7 +306,7 @@ export class AppComposer extends VecheElement {
                           <b>${editing ? t("Edit message") : html`<bdi>${about.name}</bdi>`}</b>
                           <span dir="auto">${lineOf(about.content)}</span>
                       </p>
-                      ${tool("close", t("Cancel"), () => this._stop())}
+                      ${tool("close", t("Cancel"), () => this._tell("stop"))}
                   </div>`
                 : nothing
         }${

@@ -25,8 +25,7 @@ const READERS_MAX = 3;
 const LINK = /\bhttps?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]}]/g;
 const ONLY_EMOJI = /^(?:\p{Extended_Pictographic}(?:\ufe0f|\u200d|\p{Emoji_Modifier})*\s*){1,4}$/u;
 const PROMPT = "org.veche.prompt";
-/** Where fingers press, the menu alone has what can be done. */
-const HOVERS = matchMedia("(hover: hover)").matches;
+const HOVERS = matchMedia("(hover: hover)").matches; // where fingers press, the menu has it all
 const FILES = new Set(["m.image", "m.file", "m.audio", "m.video"]);
 
 /** Cleaned HTML of somebody, put into the page once for each text. */

@@ -27,7 +27,7 @@ import { hrefOf } from "../route.js";
 /** @typedef {import("../client/trust.js").Replaced} Replaced */
 
 const ROW_MS = 5 * 60_000;
-const TOLD = "reply edit stop jump menu react again discard remove replaced"
+const TOLD = "reply edit stop sent jump menu react again discard remove replaced"
     .split(" ")
     .map((name) => `app-${name}`);
 /** Names of more members are not fetched for a conversation. */
@@ -178,6 +178,8 @@ export class AppChat extends VecheElement {
                 return void Object.assign(this, { editing: detail, replyTo: undefined });
             case "app-stop":
                 return void Object.assign(this, { editing: undefined, replyTo: undefined });
+            case "app-sent":
+                return this._window.toEnd();
             case "app-jump":
                 return void this._window.jump(detail.replyTo);
             case "app-menu":

@@ -86,11 +86,8 @@ export class AppMe extends BusyElement {
         const parts = /** @type {Record<string, unknown>} */ ({ person: session()?.person });
         parts.cases = (await call("GET", "/_veche/agency/v1/cases")).cases;
         if (meta("veche-wallet")) parts.wallet = await call("GET", "/_veche/wallet/v1/wallet");
-        if (opened) {
-            const { readBack, written } = await import("../client/history.js");
-            await readBack(opened.client); // signing in may have begun a chat since
-            parts.chats = written(opened.client);
-        }
+        if (opened)
+            parts.chats = await (await import("../client/history.js")).written(opened.client);
         const text = JSON.stringify(parts, null, 2);
         save(new Blob([text], { type: "application/json" }), "veche.json");
     }

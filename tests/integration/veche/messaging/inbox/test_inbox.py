@@ -580,6 +580,7 @@ class TrackingTests(OfflineCase):
     async def test_what_was_pushed_before_a_look_changes_nothing(self) -> None:
         rig = await self.rig()
         await self.seat(rig, ROOM)
+        await until(lambda: rig.inbox()[-1][2] == 2, "seated")
         execute(self.dsn, "UPDATE runtime.room SET looked_at_ms = %s", now_ms() + 60_000)
 
         await self.push(rig, member_event(ROOM, ALICE, "join"))
