@@ -314,11 +314,11 @@ def _start(folder: Path) -> None:
         )
 
     def is_up() -> bool:
-        if keeper.poll() is not None:
+        if keeper.poll():
             text = (folder / "keeper.log").read_text(errors="replace")
             raise RuntimeError(f"PostgreSQL did not start:\n{text}")
         return (folder / "dsn").exists()
 
     wait_until(is_up, START_S_MAX, "PostgreSQL did not start")
-    # It outlives us if others use it; Python would complain about a child nobody waits for.
-    _held.append(keeper)
+    # What keeps the server is no child of ours: it outlives us if others use it.
+    keeper.wait(START_S_MAX)

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
+from typing import Final
 
 from veche.runtime.database.embedded import EmbeddedPostgres
+
+_POLL_S: Final = 0.02
 
 
 def main(folder: Path) -> None:
@@ -37,5 +42,17 @@ def main(folder: Path) -> None:
         folder.rmdir()
 
 
+def begin(folder: Path) -> None:
+    """Let a process of its own do it, and end once the server is up, or that process has failed."""
+    if (keeper := os.fork()) == 0:
+        main(folder)
+        return
+    while not (folder / "dsn").exists():
+        ended, status = os.waitpid(keeper, os.WNOHANG)
+        if ended:
+            sys.exit(os.waitstatus_to_exitcode(status) or 1)
+        time.sleep(_POLL_S)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    begin(Path(sys.argv[1]))
