@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from homeserver_modules.official_accounts.core.guard import LETTERS_MIN
 from homeserver_modules.official_accounts.core.letters import NAME_CHARS_MAX
+from homeserver_modules.official_accounts.core.visitors import VisitorsSection
 
 
 def _has_letters(name: str) -> str:
@@ -57,9 +58,11 @@ class OfficialAccountsConfig(BaseModel):
     Attributes:
         names: The protected names.
         allowed: Appeals that were won.
+        visitors: Who may invite whom.
     """
 
     model_config = _MODEL
 
     names: Annotated[list[NameEntry], Field(max_length=2_000)] = []
     allowed: Annotated[list[AllowedEntry], Field(max_length=10_000)] = []
+    visitors: VisitorsSection = VisitorsSection()
