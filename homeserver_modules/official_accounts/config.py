@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from homeserver_modules.official_accounts.core.guard import LETTERS_MIN
 from homeserver_modules.official_accounts.core.letters import NAME_CHARS_MAX
+from homeserver_modules.official_accounts.core.visitors import VisitorsSection
 from veche.contracts.directory.snapshot import Root
 from veche.protocol.errors import MalformedError
 from veche.transparency.notes import read_verifier_key
@@ -91,6 +92,7 @@ class OfficialAccountsConfig(BaseModel):
         directories: Whose protected names count, in the order of trust.
         names: More protected names.
         allowed: Appeals that were won.
+        visitors: Who may invite whom.
     """
 
     model_config = _MODEL
@@ -98,6 +100,7 @@ class OfficialAccountsConfig(BaseModel):
     directories: Annotated[list[DirectoryEntry], Field(max_length=20)] = []
     names: Annotated[list[NameEntry], Field(max_length=2_000)] = []
     allowed: Annotated[list[AllowedEntry], Field(max_length=10_000)] = []
+    visitors: VisitorsSection = VisitorsSection()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -37,6 +37,7 @@ from homeserver_modules.official_accounts.core import shown
 from homeserver_modules.official_accounts.core.letters import Letters
 from homeserver_modules.official_accounts.core.verdict import NameProtectedError
 from homeserver_modules.official_accounts.directories import Directories
+from homeserver_modules.official_accounts.gate import Gate
 from homeserver_modules.official_accounts.service import Judge
 from homeserver_modules.official_accounts.store import last_name
 from veche.contracts.directory.snapshot import ProtectedName
@@ -119,6 +120,7 @@ class OfficialAccounts:
             on_create_room=self.on_create_room, on_profile_update=self.on_profile_update
         )
         api.register_account_validity_callbacks(on_user_registration=self.on_user_registration)
+        self._gate = Gate(config.visitors, api)
 
     @staticmethod
     def parse_config(config: dict[str, Any]) -> OfficialAccountsConfig:

@@ -99,6 +99,23 @@ class Visitors(BaseModel):
         return self.default == "allow", False
 
 
+class VisitorsSection(BaseModel):
+    """Who may come; a part of the module's ``config``.
+
+    Attributes:
+        bots: Who may invite bots of this server, by Matrix user id.
+        policy_rooms: Rooms with policy lists (``m.policy.rule.*``); somebody of this server has to
+            be in them.
+        appeal: Where people appeal who are refused: an address or a short sentence.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    bots: dict[str, Visitors] = {}
+    policy_rooms: list[str] = Field(default=[], max_length=50)
+    appeal: str = Field(default="Ask the administrator of the homeserver.", max_length=200)
+
+
 def read_visitors(value: object) -> Visitors:
     """What a person has set; somebody whose setting is of no use has set nothing.
 

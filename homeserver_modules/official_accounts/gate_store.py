@@ -1,0 +1,75 @@
+"""SQL of the invite gate: how often somebody invites, and what was refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from synapse.storage.database import LoggingTransaction
+
+_TABLES: Final = (
+    """CREATE TABLE IF NOT EXISTS veche_invite_count (
+        inviter TEXT NOT NULL, hour BIGINT NOT NULL, invites BIGINT NOT NULL,
+        PRIMARY KEY (inviter, hour))""",
+    """CREATE TABLE IF NOT EXISTS veche_refused_invite (
+        at_ms BIGINT NOT NULL, inviter TEXT NOT NULL, invitee TEXT NOT NULL,
+        room_id TEXT NOT NULL, rule TEXT NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS veche_refused_invite_at ON veche_refused_invite (at_ms)",
+)
+
+
+@attrs.frozen
+class Refused:
+    """An invitation that was refused.
+
+    Attributes:
+        at_ms: When, UTC.
+        inviter: Who.
+        invitee: Whom.
+        room_id: Into which room.
+        rule: Why.
+    """
+
+    at_ms: int
+    inviter: str
+    invitee: str
+    room_id: str
+    rule: str
+
+
+def make_tables(txn: LoggingTransaction) -> None:
+    """Make the tables; of the process for background work alone."""
+    for table in _TABLES:
+        txn.execute(table)
+
+
+def count(txn: LoggingTransaction, inviter: str, hour: int) -> int:
+    """Count one more invitation in an hour since 1970; how many there are now."""
+    txn.execute(
+        "INSERT INTO veche_invite_count (inviter, hour, invites) VALUES (?, ?, 1)"
+        " ON CONFLICT (inviter, hour)"
+        " DO UPDATE SET invites = veche_invite_count.invites + 1",
+        (inviter, hour),
+    )
+    txn.execute(
+        "SELECT invites FROM veche_invite_count WHERE inviter = ? AND hour = ?", (inviter, hour)
+    )
+    row = txn.fetchone()
+    return int(row[0]) if row else 0
+
+
+def keep(txn: LoggingTransaction, refused: Refused) -> None:
+    """Put a refusal on record."""
+    txn.execute(
+        "INSERT INTO veche_refused_invite (at_ms, inviter, invitee, room_id, rule)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (refused.at_ms, refused.inviter, refused.invitee, refused.room_id, refused.rule),
+    )
+
+
+def tidy(txn: LoggingTransaction, hour: int, before_ms: int) -> None:
+    """Forget the counts of hours before one, and refusals before a moment."""
+    txn.execute("DELETE FROM veche_invite_count WHERE hour < ?", (hour,))
+    txn.execute("DELETE FROM veche_refused_invite WHERE at_ms < ?", (before_ms,))

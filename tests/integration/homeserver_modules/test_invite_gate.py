@@ -1,0 +1,145 @@
+"""The invite gate in real Synapses: settings, rates, policy lists, and what is on record."""
+
+from __future__ import annotations
+
+import sqlite3
+import urllib.parse
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from homeserver_modules.official_accounts.gate import INVITES_PER_HOUR_MAX
+from tests.integration.homeserver_modules.test_event_guard_proofs import Client
+from tests.support.people.person import WAIT_S
+from tests.support.processes import wait_until
+from tests.support.synapse import homeserver
+from tests.support.synapse_federation import federated_homeserver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.calls import Answer
+    from tests.support.synapse import Homeserver
+
+pytestmark = pytest.mark.synapse
+
+MODULE = "homeserver_modules.official_accounts.OfficialAccounts"
+APPEAL = "ask@example.org"
+QUIET = "@quiet:veche.test"
+
+
+def modules(**visitors: Any) -> list[dict[str, Any]]:
+    return [{"module": MODULE, "config": {"visitors": {"appeal": APPEAL, **visitors}}}]
+
+
+def invite(who: Client, room: str, person: str) -> Answer:
+    where = f"/rooms/{urllib.parse.quote(room)}/invite"
+    return who.call("POST", where, {"user_id": person})
+
+
+def rule(answer: Answer) -> object:
+    return answer.body.get("org.veche.rule")
+
+
+def set_contacts(who: Client, **setting: Any) -> None:
+    where = f"/user/{urllib.parse.quote(who.user_id)}/account_data/org.veche.contacts"
+    assert who.call("PUT", where, setting).status == 200
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homeserver]:
+    bots = {QUIET: {"default": "block", "allow": {"users": ["@anna:*"]}}}
+    with homeserver(tmp_path_factory.mktemp("home"), modules=modules(bots=bots)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def anna(home: Homeserver) -> Client:
+    return Client.of(home, "anna")
+
+
+@pytest.fixture(scope="module")
+def boris(home: Homeserver) -> Client:
+    return Client.of(home, "boris")
+
+
+def test_people_say_who_may_invite_them_and_each_refusal_is_explained_and_on_record(
+    home: Homeserver, anna: Client, boris: Client
+) -> None:
+    room, club = boris.room(), anna.room()
+    set_contacts(anna, v=1, default="block", allow={"groups": [club]})
+    refused = invite(boris, room, anna.user_id)
+    assert (refused.status, rule(refused)) == (403, "by_person")
+    assert refused.body["errcode"] == "M_INVITE_BLOCKED"
+    assert refused.body["org.veche.appeal"] == APPEAL
+    assert "no invitations" in refused.body["org.veche.words"]
+    # Whoever is in the club may.
+    assert invite(anna, club, boris.user_id).status == 200
+    assert boris.call("POST", f"/join/{urllib.parse.quote(club)}", {}).status == 200
+    assert invite(boris, room, anna.user_id).status == 200
+    database = sqlite3.connect(home.plan.folder / "homeserver.db")
+    kept = database.execute(
+        "SELECT inviter, invitee, room_id, rule FROM veche_refused_invite"
+    ).fetchall()
+    database.close()
+    assert (boris.user_id, anna.user_id, room, "by_person") in kept
+
+
+def test_a_setting_that_makes_no_sense_keeps_nobody_away(anna: Client, boris: Client) -> None:
+    set_contacts(anna, default="perhaps")
+    assert invite(boris, boris.room(), anna.user_id).status == 200
+
+
+def test_an_operator_says_who_may_invite_a_bot(
+    home: Homeserver, anna: Client, boris: Client
+) -> None:
+    assert home.register("quiet") == QUIET
+    assert rule(invite(boris, boris.room(), QUIET)) == "by_bot"
+    assert invite(anna, anna.room(), QUIET).status == 200
+
+
+def test_a_young_account_invites_so_many_in_an_hour(home: Homeserver) -> None:
+    spammer = Client.of(home, "spammer")
+    people = [home.register(f"p{number}") for number in range(INVITES_PER_HOUR_MAX + 1)]
+    room = spammer.room()
+    answers = [invite(spammer, room, person) for person in people]
+    assert [one.status for one in answers] == [200] * INVITES_PER_HOUR_MAX + [403]
+    assert rule(answers[-1]) == "too_many"
+    other = Client.of(home, "other")
+    assert invite(other, other.room(), people[0]).status == 200
+
+
+def test_policy_lists_are_honoured_also_for_who_comes_from_another_server(
+    tmp_path: Path,
+) -> None:
+    with (
+        federated_homeserver(tmp_path / "abroad") as abroad,
+        federated_homeserver(tmp_path / "home") as home,
+    ):
+        moderator, anna = Client.of(home, "moderator"), Client.of(home, "anna")
+        lists = moderator.room()
+        # The list is known when the module starts.
+        home.stop()
+        home.plan = attrs.evolve(home.plan, modules=modules(policy_rooms=[lists]))
+        home.start()
+        for client in (moderator, anna):
+            client.token = home.login(client.user_id.partition(":")[0][1:])
+        boris, vera = Client.of(abroad, "boris"), Client.of(abroad, "vera")
+        ban = {"entity": "@boris:*", "recommendation": "m.ban", "reason": "sells fakes"}
+        assert moderator.put(lists, "m.policy.rule.user", "boris", ban).status == 200
+
+        def is_refused() -> bool:
+            return rule(invite(boris, boris.room(), anna.user_id)) == "policy_list"
+
+        wait_until(is_refused, WAIT_S, "the list was not read")
+        refused = invite(boris, boris.room(), anna.user_id)
+        assert refused.status == 403
+        assert "sells fakes" in str(refused.body["org.veche.words"])
+        assert invite(vera, vera.room(), anna.user_id).status == 200
+        # Whom somebody names themselves may come.
+        set_contacts(anna, allow={"users": [boris.user_id]})
+        assert invite(boris, boris.room(), anna.user_id).status == 200
+        set_contacts(anna, block={"servers": [abroad.plan.server_name]})
+        assert invite(vera, vera.room(), anna.user_id).status == 403
