@@ -127,3 +127,27 @@ def test_a_key_that_is_missing_or_no_key_is_refused_by_its_name(town: Town, tmp_
         assert reason in said
         assert str(file) in said
     assert town.house.query("SELECT count(*) FROM acts.entry") == before
+
+
+def test_every_command_refuses_bad_input_in_a_sentence(town: Town, tmp_path: Path) -> None:
+    why = ("--reason", "R", "--appeal", "a@b.example")
+    rows: list[tuple[tuple[str, ...], str]] = [
+        (("suspend", "nobody", *why), "no organisation nobody"),
+        (("suspend", "Not An Id", *why), "org"),
+        (("suspend", OFFICE, *why, "--for", "soon"), "--for"),
+        (("end", "nobody", *why), "no organisation nobody"),
+        (("names", "nobody", "X", "--appeal", "a"), "no organisation nobody"),
+        (("names", OFFICE, "a\u200bb", "--appeal", "a"), "names"),
+        (("names", OFFICE, "X", "--appeal", "a", "--by", "lindenau"), "only the directory"),
+        (("rotate", OFFICE), "same as before"),
+        (("rotate", OFFICE, "--key", "garbage"), "key"),
+        (("rotate", OFFICE, "--account", "@nobody:lindenau.localhost"), "no bot of this server"),
+        (("suspend", OFFICE, *why, "--by", "stranger"), "neither the directory"),
+        (("org", str(tmp_path / "missing.yaml")), "missing.yaml"),
+    ]
+    before = town.house.query("SELECT count(*) FROM acts.entry")
+    for words, reason in rows:
+        code, said = town.run(*words)
+        assert (code, "Traceback" in said) == (1, False), (words, said)
+        assert reason in said, (words, said)
+    assert town.house.query("SELECT count(*) FROM acts.entry") == before
