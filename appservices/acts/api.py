@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from veche.protocol.wire import Wire
 from veche.transparency.notes import SIZE_MAX
@@ -91,3 +91,41 @@ class DirectoryKeysView(Wire):
     """By which it signs, ``<name>+<id>+<base64>``."""
     witnesses: list[str]
     """Verifier keys of the witnesses that it shows its heads to."""
+
+
+class PolicyKeysView(Wire):
+    """The keys of the policy server of this site (Matrix spec v1.18)."""
+
+    public_keys: dict[str, str]
+    """`ed25519`: unpadded base64; for `m.room.policy`."""
+
+
+class Signatures(Wire):
+    """Signatures of an event, by the name of the server and the id of its key."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class VerifyKey(Wire):
+    """A key of a homeserver."""
+
+    key: str
+    """Unpadded base64."""
+
+
+class KeysOfServer(Wire):
+    """The keys of a homeserver."""
+
+    server_name: str
+    """Of it."""
+    valid_until_ts: int
+    """Until when they count, ms UTC."""
+    verify_keys: dict[str, VerifyKey]
+    """By key id."""
+
+
+class KeysOfServers(Wire):
+    """What a homeserver answers who is asked for keys of others (Matrix spec v1.18)."""
+
+    server_keys: list[KeysOfServer]
+    """Of each."""

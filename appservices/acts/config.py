@@ -136,6 +136,8 @@ class ActsSection(Section):
     """Directories of others, in the order in which they are believed; one's own comes first."""
     every_ms: Annotated[Duration, Field(ge=EVERY_MS_MIN)] = 30_000
     """How often they are asked for news."""
+    policy_server: bool = False
+    """Whether homeservers have events signed here in rooms whose `m.room.policy` names ours."""
     networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
     """Networks, beside the public Internet, in which they may be; there plain `http` will do."""
 

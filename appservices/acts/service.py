@@ -113,6 +113,12 @@ class Directories:
                 self._read(txn, log)
             return Trusted([state.snapshot(now_ms) for state in self._states.values()])
 
+    @property
+    def unknown(self) -> Sequence[str]:
+        """Names of directories of others of which nothing was known at the last look."""
+        own = self.own.root.log if self.own is not None else None
+        return [log for log, state in self._states.items() if log != own and not state.size]
+
     def state(self, txn: Cursor) -> Directory:
         """All of our directory, with what it refused.
 

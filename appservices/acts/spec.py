@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import CancelledError
 
+from appservices.acts import policy_server
 from appservices.acts.badges import Badges
 from appservices.acts.chat import greet, hear
 from appservices.acts.config import ActsSection
 from appservices.acts.following import Following
 from appservices.acts.jobs import Check
+from appservices.acts.policy_server import SEED, PolicyServer
 from appservices.acts.routes import API, WELL_KNOWN, DirectoryRoutes
 from appservices.acts.scene import CHECK, PURPOSE, Parts
 from appservices.acts.service import Directories, enter, own_of
@@ -74,6 +76,17 @@ class Acts(Service):
         """Return the one bot."""
         return [self._parts.bot]
 
+    @property
+    def signs_events(self) -> bool:
+        """Whether the configuration asks for a policy server."""
+        return self._section.policy_server
+
+    def policy_server(self, ports: PagePorts) -> PolicyServer:
+        """Make what signs events for other homeservers."""
+        seed = self._host.seed(SEED)
+        database, directories = ports.gate.database, self.directories
+        return PolicyServer(ports.server_name, seed, ports.client, database, directories)
+
     def receive(self, txn: Cursor, inbound: Inbound) -> None:
         """Act on one event that reached the bot."""
         scene = self._parts.conversation(txn, inbound.event_id, inbound.at_ms)
@@ -122,10 +135,12 @@ class Acts(Service):
 def routes(ports: PagePorts, service: Acts) -> Mapping[str, IResource]:
     """Make the service's part of the public site."""
     made = DirectoryRoutes(service.directories, ports.witnesses)
-    return {
-        API.mount: API.resource(ports.gate, made),
-        WELL_KNOWN.mount: WELL_KNOWN.resource(ports.gate, made),
-    }
+    mounted = {one.mount: one.resource(ports.gate, made) for one in (API, WELL_KNOWN)}
+    if service.signs_events:
+        signer = service.policy_server(ports)
+        apis = (policy_server.API, policy_server.WELL_KNOWN)
+        mounted |= {one.mount: one.resource(ports.gate, signer) for one in apis}
+    return mounted
 
 
 SERVICE: Final = ServiceSpec(

@@ -171,6 +171,8 @@ OPEN = {
     "GET /_veche/app/v1/push/key": "keys are there to be known",
     "POST /_veche/app/v1/push": "says where a browser is told; who asks gets its own key alone",
     "DELETE /_veche/app/v1/push/<pushkey>": "the key of a push is the secret",
+    "POST /_matrix/policy/v1/sign": "homeservers sign their requests",
+    "GET /.well-known/matrix/policy_server": "the key is public",
     "POST /_matrix/push/v1/notify": "the key of a push is the secret; any homeserver may push",
     "GET /_veche/approvals/v1/time": "the clock",
     "GET /_veche/approvals/v1/<nonce>": "the nonce is the secret",
@@ -197,6 +199,7 @@ OPEN = {
 """Open to anybody, and why."""
 OTHER_SITES = {
     "GET /.well-known/veche/directory": "public; pages of others may look who is official",
+    "GET /.well-known/matrix/policy_server": "public; any homeserver may look",
     "GET /_veche/directory/v1/bundle": "public; pages of others may look who is official",
     "GET /_veche/directory/v1/official": "public; pages of others may look who is official",
     "GET /_veche/wallet/v1/invoices/<link>/status": "one word, for a shop's own page",
