@@ -6,6 +6,7 @@ hash for an event", "Signing Events"), and the redaction rules of each room vers
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOM_VERSIONS: Final = frozenset({"9", "10", "11", "12"})
 """Room versions whose redaction rules are known here."""
+CREATE: Final = "m.room.create"
 _BEFORE_11: Final = frozenset({"9", "10"})
 _HEADER_CHARACTERS_MAX: Final = 2_048
 _PARAMETER: Final = re.compile(r'\s*([a-z]+)\s*=\s*(?:"([^"\\]*)"|([^\s",]+))\s*(?:,|\Z)')
@@ -67,7 +69,7 @@ class Pdu(Wire):
     """An event as a server has it, as far as it is looked at.
 
     Attributes:
-        room_id: Where.
+        room_id: Where; missing of the first event of a room of version 12.
         sender: Who.
         type: Its type.
         content: As it is.
@@ -77,7 +79,7 @@ class Pdu(Wire):
         redacts: Of a redaction, before room version 11.
     """
 
-    room_id: str
+    room_id: str | None = None
     sender: str
     type: str
     content: dict[str, Any]
@@ -150,6 +152,20 @@ def check_hash(event: Mapping[str, Any]) -> None:
         raise MalformedError("event.hashes.sha256", "is not that of the event")
 
 
+def room_of(event: Mapping[str, Any], said: str | None) -> str:
+    """Where an event is: of the first one of a room of version 12 its own hash says it.
+
+    Raises:
+        MalformedError: It does not say so.
+    """
+    if said is not None:
+        return said
+    if event.get("type") != CREATE:
+        raise MalformedError("event.room_id", "is missing")
+    form = canonical(signed_form(event, "12"), where="event")
+    return "!" + base64.urlsafe_b64encode(hashlib.sha256(form).digest()).decode().rstrip("=")
+
+
 def signed_form(event: Mapping[str, Any], room_version: str) -> dict[str, Any]:
     """What a server signs of an event: the event as a redaction leaves it.
 
@@ -165,10 +181,10 @@ def signed_form(event: Mapping[str, Any], room_version: str) -> dict[str, Any]:
 
 
 def _said(kind: str, content: Mapping[str, Any], *, is_old: bool) -> dict[str, Any]:
-    if kind == "m.room.create" and not is_old:
+    if kind == CREATE and not is_old:
         return {**content}
     names = _SAID.get(kind, frozenset())
-    if kind == "m.room.create":
+    if kind == CREATE:
         names = frozenset({"creator"})
     elif kind == "m.room.power_levels":
         names = _LEVELS if is_old else _LEVELS | {"invite"}

@@ -10,10 +10,19 @@ The server should be that of a third party, never of the organisation itself.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from appservices.acts.api import KeysOfServers, PolicyKeysView, Signatures
-from appservices.acts.pdu import ROOM_VERSIONS, Asking, Pdu, check_hash, read_asking, signed_form
+from appservices.acts.pdu import (
+    ROOM_VERSIONS,
+    Asking,
+    Pdu,
+    check_hash,
+    read_asking,
+    room_of,
+    signed_form,
+)
 from veche.api import Api
 from veche.contracts.directory.receipts import Policy, ReceiptRefusedError, SeenEvent, check_receipt
 from veche.protocol.errors import (
@@ -38,6 +47,8 @@ if TYPE_CHECKING:
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor, Database
     from veche.runtime.matrix.client import MatrixClient
+
+logger = logging.getLogger(__name__)
 
 API: Final = Api("/_matrix/policy/v1", "The policy server, as homeservers ask it")
 WELL_KNOWN: Final = Api("/.well-known/matrix/policy_server", "The key of the policy server")
@@ -82,6 +93,7 @@ class ServerKeys:
         try:
             answer = await self._client.call("GET", where, query=query)
         except MatrixError as e:
+            logger.warning("keys of %s: %s; has homeserver.url the resource `keys`?", server, e)
             words = f"The keys of {server} are not known now"
             raise UnavailableError(words, retry_after_ms=RETRY_AFTER_MS) from e
         return {
@@ -149,7 +161,8 @@ class PolicyServer:
         if pdu.type == POLICY and pdu.state_key == "":
             raise MalformedError("event.type", f"{POLICY} is nothing that is signed here")
         check_hash(event)
-        version = await self._room_version(pdu.room_id)
+        room_id = room_of(event, pdu.room_id)
+        version = await self._room_version(room_id)
         trusted = await self._database.run(
             "directory.policy", self._directories.trusted, call.now_ms
         )
@@ -157,7 +170,7 @@ class PolicyServer:
             words = f"Nothing is known of the directory {unknown[0]} yet"
             raise UnavailableError(words, retry_after_ms=RETRY_AFTER_MS)
         try:
-            check_receipt(_seen(pdu), trusted, Policy())
+            check_receipt(_seen(pdu, room_id), trusted, Policy())
         except ReceiptRefusedError as e:
             raise ForbiddenError(f"{e.fault.value}: {e}") from e
         signed = sign(signed_form(event, version), self._server_name, self._key)
@@ -206,9 +219,9 @@ def _bot_in(txn: Cursor, room_id: RoomId) -> UserId | None:
     return next(iter(bots_in(txn, room_id)), None)
 
 
-def _seen(pdu: Pdu) -> SeenEvent:
+def _seen(pdu: Pdu, room_id: str) -> SeenEvent:
     return SeenEvent(
-        room_id=pdu.room_id,
+        room_id=room_id,
         sender=pdu.sender,
         kind=pdu.type,
         content=pdu.content,

@@ -54,6 +54,8 @@ class Place:
         pages_port: Of its public site, where others must know it before; 0: a free one.
         is_federated: Whether other homeservers on this machine reach its own, by a name of a free
             port in place of ``server_name``.
+        name_port: Of that name, if something stands before the homeserver: what it listens at is
+            ``House.federation_port``.
         settings: Others of its homeserver.
         modules: Makes the modules of its homeserver, of its name and the origin of the pages.
     """
@@ -61,6 +63,7 @@ class Place:
     server_name: str = demo.SERVER_NAME
     pages_port: int = 0
     is_federated: bool = False
+    name_port: int = 0
     settings: Mapping[str, Any] = attrs.field(factory=dict)
     modules: Callable[[str, str], Sequence[Mapping[str, Any]]] | None = None
 
@@ -89,6 +92,11 @@ class House:
     def url(self) -> str:
         """Base URL of the client API."""
         return self.server.url
+
+    @property
+    def federation_port(self) -> int:
+        """Where other homeservers reach its own."""
+        return int(self.server.plan.settings["listeners"][1]["port"])
 
     # The services
 
@@ -295,7 +303,8 @@ def _plan(folder: Path, place: Place, port: int, services_port: int, dsn: str) -
         return plan
     [federation] = free_ports(1)
     settings = {**federation_settings(plan.folder, plan.port, federation), **place.settings}
-    return attrs.evolve(plan, server_name=f"localhost:{federation}", settings=settings)
+    name = f"localhost:{place.name_port or federation}"
+    return attrs.evolve(plan, server_name=name, settings=settings)
 
 
 def _write_configuration(

@@ -57,7 +57,7 @@ def federation_settings(folder: Path, client: int, federation: int) -> dict[str,
     return {
         "send_federation": True,
         "listeners": [
-            listener(client, "client"),
+            listener(client, "client", "keys"),
             listener(federation, "federation", is_secure=True),
         ],
         "tls_certificate_path": str(folder / "tls.crt"),
@@ -69,14 +69,14 @@ def federation_settings(folder: Path, client: int, federation: int) -> dict[str,
     }
 
 
-def listener(port: int, resource: str, *, is_secure: bool = False) -> dict[str, Any]:
+def listener(port: int, *resources: str, is_secure: bool = False) -> dict[str, Any]:
     """An entry of Synapse's ``listeners``, on the loopback address."""
     return {
         "port": port,
         "bind_addresses": ["127.0.0.1"],
         "type": "http",
         "tls": is_secure,
-        "resources": [{"names": [resource], "compress": False}],
+        "resources": [{"names": [*resources], "compress": False}],
     }
 
 

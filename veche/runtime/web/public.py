@@ -24,10 +24,16 @@ UNKNOWN: Final = "unknown"
 """Whoever has no address that can be read; all of them together count as one."""
 API: Final = "_veche"
 """Below it are the APIs of the services; everything but this and the next is pages."""
-PUSH: Final = "_matrix/push"
-"""Below it is the push gateway, where the Matrix specification wants it."""
+MATRIX: Final = "_matrix"
+"""Below it are the push gateway and the policy server, where Matrix wants them."""
 WELL_KNOWN: Final = ".well-known"
-"""Below ``veche`` in it (RFC 8615) services say where they are, and with which keys they sign."""
+"""In it (RFC 8615) services say where they are, and with which keys they sign."""
+_SERVED: Final = (
+    f"{API}/",
+    *(f"{MATRIX}/{name}/" for name in ("push", "policy")),
+    *(f"{WELL_KNOWN}/{name}" for name in ("veche/", "matrix/policy_server")),
+)
+"""How the paths of services begin, but for those of pages."""
 HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -122,8 +128,7 @@ class PublicRoot(Resource):
         paths = [path for path in routes if path]
         for path in paths:
             is_below = any(one != path and f"{path}/".startswith(f"{one}/") for one in paths)
-            is_ours = path.startswith((f"{API}/", f"{PUSH}/", f"{WELL_KNOWN}/veche/"))
-            if not is_ours or "" in path.split("/") or is_below:
+            if not path.startswith(_SERVED) or "" in path.split("/") or is_below:
                 raise ConfigError(f"no service may serve /{path}")
         # By segments: a slash inside of one (%2F) never makes it two.
         self._apis = {tuple(path.encode().split(b"/")): routes[path] for path in paths}
@@ -135,7 +140,7 @@ class PublicRoot(Resource):
 
     def getChildWithDefault(self, path: bytes, request: Any) -> Any:
         """Where a request goes on."""
-        if path in (API.encode(), b"_matrix", WELL_KNOWN.encode()):
+        if path in (API.encode(), MATRIX.encode(), WELL_KNOWN.encode()):
             return self._api(path, request) or NoRoute()
         if self._pages is None:
             return _NoPage()

@@ -15,7 +15,7 @@ from synapse.events import make_event_from_dict
 from synapse.events.utils import prune_event
 from unpaddedbase64 import encode_base64
 
-from appservices.acts.pdu import ROOM_VERSIONS, check_hash, read_asking, signed_form
+from appservices.acts.pdu import ROOM_VERSIONS, check_hash, read_asking, room_of, signed_form
 from veche.protocol.errors import MalformedError, SignInError
 from veche.transparency.envelope import public_key, sign, signing_key, verify
 
@@ -92,6 +92,16 @@ def test_an_event_whose_hash_is_of_another_one_is_refused(key: str) -> None:
     changed = event("12", "m.room.message", {"body": "hello"}) | {key: {"body": "pay me"}}
     with pytest.raises(MalformedError, match="sha256"):
         check_hash(changed)
+
+
+def test_the_first_event_of_a_room_says_by_its_hash_where_it_is() -> None:
+    made = event("12", "m.room.create", {"room_version": "12"})
+    del made["room_id"]
+    wanted = make_event_from_dict(copy.deepcopy(made), KNOWN_ROOM_VERSIONS["12"]).room_id
+
+    assert room_of(made, None) == wanted
+    with pytest.raises(MalformedError, match="room_id"):
+        room_of({**made, "type": "m.room.message"}, None)
 
 
 @pytest.mark.parametrize("hashes", [None, {}, {"sha256": 7}, {"sha256": ""}, []])
