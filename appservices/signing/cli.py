@@ -18,6 +18,7 @@ import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from appservices.signing.account_command import add_account
 from appservices.signing.keys.core.issuing import (
     Authority,
     Fresh,
@@ -118,6 +119,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     one.set_defaults(run=run_lists)
     add_revoking(subcommands, _add_later_options, _open_for_lists)
     add_stamps(subcommands, _add_all_options, _open_for_keys)
+    add_account(subcommands, _add_later_options, _open_for_lists)
     one = subcommands.add_parser("show", help="say what is there and until when it is good")
     one.add_argument("--folder", type=Path, required=True, metavar="DIR", help="of the authority")
     one.set_defaults(run=run_show)

@@ -478,6 +478,7 @@ class Host:
             ports=self._hints,
             without_identity=WithoutIdentity(self._config.crypto.readers_without_identity),
             on_change=self._writer_changed,
+            certificates=self._config.crypto.certificates,
         )
         return {bot: BotDevice(parts, bot) for bot in self._owners}
 

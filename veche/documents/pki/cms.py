@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from veche.documents.pki.digests import Hash
 
 DATA: Final = der.oid("1.2.840.113549.1.7.1")
-_SIGNED_DATA: Final = der.oid("1.2.840.113549.1.7.2")
+SIGNED_DATA: Final = der.oid("1.2.840.113549.1.7.2")
 _CONTENT_TYPE: Final = der.oid("1.2.840.113549.1.9.3")
 _MESSAGE_DIGEST: Final = der.oid("1.2.840.113549.1.9.4")
 _SIGNING_CERTIFICATE_V2: Final = der.oid("1.2.840.113549.1.9.16.2.47")
@@ -145,7 +145,7 @@ class Signer:
             unsigned,
         )
         return der.sequence(
-            _SIGNED_DATA,
+            SIGNED_DATA,
             der.tlv(
                 _EXPLICIT_0,
                 der.sequence(
@@ -211,7 +211,7 @@ def _signed_data_of(encoded: bytes, taken: Sequence[Hash]) -> SignedData:
     kind, wrapped = der.members(der.read_whole(encoded, der.SEQUENCE), der.OID, _EXPLICIT_0)
     _, digests, content, certificates, lists, infos = _parts_of(wrapped)
     by = hash_of(digests, taken)
-    if der.tlv(der.OID, kind) != _SIGNED_DATA or by is None:
+    if der.tlv(der.OID, kind) != SIGNED_DATA or by is None:
         raise CmsError(f"not a signature with {_names(taken)}")
     signers = der.children(infos)
     if len(signers) != 1 or signers[0].tag != der.SEQUENCE:

@@ -146,6 +146,9 @@ class CryptoSection(Section):
     `veche crypto rekey` has made it."""
     readers_without_identity: Literal["share", "withhold"] = "share"
     """Whether people without cross-signing get the keys of messages."""
+    certificates: InputPath | None = None
+    """Folder with certificates of bots, as `veche ca account` makes them: who trusts their
+    authority sees a bot as verified that is new here."""
 
 
 class LogSection(Section):

@@ -27,6 +27,7 @@ from veche.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from veche.protocol.ids import DeviceId, UserId
     from veche.runtime.crypto.core.trust import WithoutIdentity
@@ -66,6 +67,7 @@ class CryptoParts:
         directory: The one ``People`` of the process.
         without_identity: Whether people without cross-signing identity get our keys.
         on_change: Called with the bot and whether it is the writer now; starts and stops senders.
+        certificates: Folder with those of bots; None: there are none.
     """
 
     reactor: Any
@@ -77,6 +79,7 @@ class CryptoParts:
     ports: CryptoPorts
     without_identity: WithoutIdentity
     on_change: Callable[[UserId, bool], None] = lambda _bot, _is_writer: None
+    certificates: Path | None = None
 
 
 class BotDevice:
@@ -201,7 +204,9 @@ class BotDevice:
     async def _take_device(self) -> Leading:
         parts = self._parts
         writer, row = await take_over(parts.database, parts.key, self.bot, self._now_ms())
-        publication = Publication(writer, parts.database, parts.client, parts.key)
+        publication = Publication(
+            writer, parts.database, parts.client, parts.key, parts.certificates
+        )
         identity = await publication.publish(self._now_ms())
         sealer = Sealer(
             writer, parts.database, parts.client, parts.directory, parts.without_identity

@@ -24,6 +24,8 @@ from veche.runtime.crypto.writer import Writer
 from veche.runtime.matrix.client import MatrixError, path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from veche.protocol.ids import UserId
     from veche.runtime.crypto.core.values import Json, OwnKeys
     from veche.runtime.crypto.keys import OperatorKey
@@ -128,12 +130,18 @@ class Publication:
     """Makes the device and its identity public, or finds that they are."""
 
     def __init__(
-        self, writer: Writer, database: Database, client: MatrixClient, key: OperatorKey
+        self,
+        writer: Writer,
+        database: Database,
+        client: MatrixClient,
+        key: OperatorKey,
+        certificates: Path | None = None,
     ) -> None:
         self._writer = writer
         self._database = database
         self._client = client
         self._key = key
+        self._certificates = certificates
 
     async def publish(self, now_ms: int) -> Identity:
         """All steps; returns the identity.
@@ -141,6 +149,7 @@ class Publication:
         Raises:
             StoppedError: The server shows keys of this bot that are not ours.
             OlderAccountError: The account is from a backup.
+            ConfigError: The bot's certificate is not its own.
             MatrixError: The server refuses.
             NoAnswerError: It does not answer.
         """
@@ -172,7 +181,7 @@ class Publication:
         if not is_published:
             await self._client.call(
                 "POST", path("keys", "device_signing", "upload"), **device,
-                body=identity.upload_body(master),
+                body=identity.upload_body(self._certified(master)),
             )  # fmt: skip
         await self._sign(identity, master, device)
         await self._database.run("crypto.public", devices.save_published, own.user_id, now_ms)
@@ -192,6 +201,14 @@ class Publication:
     def _signed_by_device(self, account: vz.Account, value: Json) -> Json:
         own = self._writer.own
         return accounts.sign(account, own.user_id, own.device_id, value)
+
+    def _certified(self, master: Json) -> Json:
+        if self._certificates is None:
+            return master
+        # Few processes ever publish a bot with one, and what reads certificates is large.
+        from veche.runtime.crypto.certificates import certified  # noqa: PLC0415
+
+        return certified(self._certificates, self._writer.own.user_id, master)
 
     async def _sign(self, identity: Identity, master: Json, device: dict[str, Any]) -> None:
         """Let the identity vouch for the device, and the device for the master key."""

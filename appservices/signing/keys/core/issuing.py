@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 import attrs
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from veche.documents.pki import der
+from veche.documents.pki.account_key import account_uri
 from veche.documents.pki.certificates import (
     ARC,
     DOCUMENT_DIGEST,
@@ -34,7 +34,7 @@ from veche.documents.pki.digests import SHA256
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     from veche.documents.pki.digests import Hash
     from veche.protocol.ids import UserId
@@ -48,6 +48,7 @@ BACKDATE: Final = dt.timedelta(minutes=1)
 AUTHORITY_LIFE: Final = 25 * 365 * DAY
 STAMPS_LIFE: Final = 15 * 365 * DAY
 SEAL_LIFE: Final = 3 * 365 * DAY
+ACCOUNT_LIFE: Final = 3 * 365 * DAY
 PERSON_LIFE: Final = 365 * DAY
 PERSON_LIFE_MIN: Final = dt.timedelta(minutes=10)
 PERSON_LIFE_MAX: Final = 3 * 365 * DAY
@@ -104,7 +105,7 @@ class Fresh:
 
     Attributes:
         serial: 20 octets at random, positive (``x509.random_serial_number``).
-        list_url: Where its list will be.
+        list_url: Where its list will be; empty: it has none.
         now: The time, UTC, whole seconds.
     """
 
@@ -184,13 +185,31 @@ def person_certificate(
     return _issued(issuing, public, holder, fresh, (end, extensions))
 
 
+def account_certificate(
+    root: Authority, public: rsa.RSAPublicKey, holder: Holder, fresh: Fresh
+) -> x509.Certificate:
+    """Of a bot, by which clients that trust the root see its account as verified.
+
+    Clients check no list, and homeservers let nobody replace the signature by it: so it lasts as
+    long as the bot's identity is meant to, and the directory says who is official now.
+    """
+    if holder.user_id is None:
+        raise ValueError("a certificate of an account names one")
+    extensions: _Extensions = [
+        (x509.SubjectAlternativeName([account_uri(holder.user_id)]), False),
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (_usage("digital_signature"), True),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False),
+    ]
+    end = min(fresh.now + ACCOUNT_LIFE, root.certificate.not_valid_after_utc)
+    return _issued(root, public, holder, fresh, (end, extensions))
+
+
 def _known_by(holder: Holder) -> _Extensions:
     """The extensions that say by whom or what a person is known."""
     told: _Extensions = []
     if holder.user_id is not None:
-        localpart, server = holder.user_id.removeprefix("@").split(":", 1)
-        account = x509.UniformResourceIdentifier(f"matrix:u/{quote(localpart, safe='')}:{server}")
-        told.append((x509.SubjectAlternativeName([account]), False))
+        told.append((x509.SubjectAlternativeName([account_uri(holder.user_id)]), False))
     seen = holder.registrar.encode()
     if len(seen) > REGISTRAR_BYTES_MAX or not (told or seen):
         raise ValueError("a person's certificate names an account, or who has identified them")
@@ -319,7 +338,7 @@ def _usage(*names: str) -> x509.KeyUsage:
 
 def _issued(
     issuer: Authority,
-    public: ec.EllipticCurvePublicKey,
+    public: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
     holder: Holder,
     fresh: Fresh,
     rest: tuple[dt.datetime, _Extensions],
@@ -328,15 +347,17 @@ def _issued(
     life = (fresh.now - BACKDATE, end)
     name = issuer.certificate.subject
     builder = _builder(public, holder.subject(), name, fresh.serial, life)
-    url = x509.UniformResourceIdentifier(fresh.list_url)
-    point = x509.DistributionPoint([url], None, None, None)
     key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
-    own: _Extensions = [(key_id, False), (x509.CRLDistributionPoints([point]), False)]
+    own: _Extensions = [(key_id, False)]
+    if fresh.list_url:
+        url = x509.UniformResourceIdentifier(fresh.list_url)
+        point = x509.DistributionPoint([url], None, None, None)
+        own.append((x509.CRLDistributionPoints([point]), False))
     return _sign(builder, [*own, *extensions], issuer.key, issuer.by)
 
 
 def _builder(
-    public: ec.EllipticCurvePublicKey,
+    public: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
     subject: x509.Name,
     issuer: x509.Name,
     serial: int,
