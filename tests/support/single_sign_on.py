@@ -13,12 +13,14 @@ from tests.support.synapse import homeserver
 from tests.support.synapse_federation import listener, write_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 START_S_MAX: Final = 60
 PROVIDER: Final = "Town Hall"
 """As the homeserver names it to people."""
+
+BY_SUBJECT: Final = {"config": {"localpart_template": "{{ user.sub }}"}}
 
 
 @contextmanager
@@ -40,16 +42,22 @@ def homeserver_elsewhere(folder: Path) -> Iterator[str]:
         "tls_certificate_path": str(folder / "tls.crt"),
         "tls_private_key_path": str(folder / "tls.key"),
         "password_config": {"enabled": False},
-        "oidc_providers": [_provider(provider)],
+        "oidc_providers": [openid_provider(provider)],
     }
     with (
-        _openid(folder, provider),
+        openid(folder, provider),
         homeserver(folder, server_name=f"localhost:{secure}", settings=settings, port=plain),
     ):
         yield address
 
 
-def _provider(port: int) -> dict[str, Any]:
+def openid_provider(port: int, mapping: Mapping[str, Any] = BY_SUBJECT) -> dict[str, Any]:
+    """An entry of Synapse's ``oidc_providers``.
+
+    Args:
+        port: Of the provider, see ``openid``.
+        mapping: How people get their Matrix ids.
+    """
     return {
         "idp_id": "town_hall",
         "idp_name": PROVIDER,
@@ -58,12 +66,18 @@ def _provider(port: int) -> dict[str, Any]:
         "client_id": "synapse",
         "client_secret": "of tests",
         "scopes": ["openid", "profile"],
-        "user_mapping_provider": {"config": {"localpart_template": "{{ user.sub }}"}},
+        "user_mapping_provider": mapping,
     }
 
 
 @contextmanager
-def _openid(folder: Path, port: int) -> Iterator[None]:
+def openid(folder: Path, port: int) -> Iterator[None]:
+    """A provider of OpenID, whom people tell who they are.
+
+    Args:
+        folder: For its log.
+        port: On the loopback address.
+    """
     command = (sys.executable, "-m", "oidc_provider_mock", "--port", str(port))
     child = Child(command, ROOT, folder / "openid.log")
     child.start()
