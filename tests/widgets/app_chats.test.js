@@ -52,6 +52,35 @@ async function member({ page }, name) {
 const go = (page, ...parts) =>
     page.goto(`${APP}/#/${["chats", ...parts].map(encodeURIComponent).join("/")}`);
 
+/** @param {Opened} opened @returns {{url: string, body: string}[]} what its pages ask, from now on */
+function requestsOf({ context }) {
+    /** @type {{url: string, body: string}[]} */
+    const asked = [];
+    context.on("request", (request) =>
+        asked.push({ url: request.url(), body: request.postDataBuffer()?.toString() ?? "" }),
+    );
+    return asked;
+}
+
+/**
+ * Red line R12: nobody looks through what people write, so it goes to nobody in clear.
+ * @param {{url: string, body: string}[]} asked
+ * @param {string[]} origins that may be asked
+ * @param {string[]} typed in encrypted chats
+ */
+function assertNothingTold(asked, origins, typed) {
+    const hosts = new Set(asked.map(({ url }) => new URL(url).origin));
+    const others = [...hosts].filter((one) => one !== "null" && !origins.includes(one));
+    assert.deepEqual(others, [], "others are asked");
+    const told = asked.filter(({ url, body }) =>
+        typed.some((words) => body.includes(words) || decodeURIComponent(url).includes(words)),
+    );
+    assert.ok(
+        asked.some(({ body }) => body.includes("m.room.encrypted") || body.includes("ciphertext")),
+    );
+    assert.deepEqual(told, [], "what was typed is sent in clear");
+}
+
 /** @param {Page} page */
 const pictures = (page) => page.locator(".emoji-list").innerText();
 
@@ -175,6 +204,7 @@ test("a group is made and left, two strangers meet, write, correct and send a ph
 }) => {
     expect(EXPECTED);
     const opened = await open({ viewport: { width: 390, height: 844 } });
+    const asked = requestsOf(opened);
     const ann = await member(opened, "ann");
     await groupIsLeft(ann.page, ann.id.replace(/^.*?:/, "@alice:"));
     const ben = await member(await open({ viewport: { width: 1280, height: 800 } }), "ben");
@@ -236,6 +266,7 @@ test("a group is made and left, two strangers meet, write, correct and send a ph
     await glance(ann.page, "app-chats");
     await go(ann.page, room);
     await missesMuch(ann, ben, room);
+    assertNothingTold(asked, [APP, ann.homeserver], ["Hello Ben", "A reply", "a draft", "enjamin"]);
 });
 
 // long
