@@ -17,18 +17,17 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from prometheus_client import Counter
-from pydantic import ValidationError
 from synapse.module_api import DirectServeJsonResource
-from synapse.module_api.errors import ConfigError, SynapseError
+from synapse.module_api.errors import SynapseError
 from twisted.internet.defer import CancelledError
 
 from homeserver_modules.delivery_evidence import core, store
 from homeserver_modules.delivery_evidence.config import DeliveryEvidenceConfig
+from homeserver_modules.host import now_ms, read_settings
 from veche.protocol.errors import MalformedError
 
 if TYPE_CHECKING:
@@ -72,11 +71,7 @@ class DeliveryEvidence:
         Raises:
             ConfigError: A key is unknown or its value wrong; it names the key.
         """
-        try:
-            return DeliveryEvidenceConfig.model_validate(config)
-        except ValidationError as e:
-            first = e.errors(include_input=False, include_url=False)[0]
-            raise ConfigError(first["msg"], [str(part) for part in first["loc"]]) from e
+        return read_settings(DeliveryEvidenceConfig, config)
 
     async def on_event_delivered_over_federation(
         self, delivery: FederationEventDeliveryEvent
@@ -86,7 +81,7 @@ class DeliveryEvidence:
         event_ids = core.acknowledged(delivery.method, delivery.events, prefix, own)
         if not event_ids:
             return
-        at_ms = _now_ms()
+        at_ms = now_ms()
         for attempt in range(1, TRIES + 1):
             try:
                 await self._run("keep", store.keep, delivery.server_name, event_ids, at_ms)
@@ -135,7 +130,7 @@ class DeliveryEvidence:
 
     async def tidy(self) -> None:
         """Forget what is old."""
-        await self._run("tidy", store.forget, _now_ms() - self._config.kept_days * DAY_MS)
+        await self._run("tidy", store.forget, now_ms() - self._config.kept_days * DAY_MS)
 
     async def _run(self, name: str, work: Any, *args: Any) -> Any:
         if not self._has_table:
@@ -154,7 +149,3 @@ class _Answers(DirectServeJsonResource):
 
     async def _async_render_POST(self, request: SynapseRequest) -> tuple[int, dict[str, Any]]:
         return await self._module.answer(request)
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)  # noqa: TID251 -- a module has no other clock

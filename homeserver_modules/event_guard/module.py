@@ -21,15 +21,19 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from prometheus_client import Counter
-from pydantic import ValidationError
 from synapse.module_api import NOT_SPAM
-from synapse.module_api.errors import Codes, ConfigError, SynapseError
+from synapse.module_api.errors import Codes, SynapseError
 
+from homeserver_modules.directories.follower import (
+    Directories,
+    UnknownDirectoryError,
+    follower_of,
+)
 from homeserver_modules.event_guard import core
 from homeserver_modules.event_guard.config import EventGuardConfig
-from homeserver_modules.event_guard.directories import Directories, UnknownDirectoryError
 from homeserver_modules.event_guard.families import load_families
 from homeserver_modules.event_guard.proofs import Proofs
+from homeserver_modules.host import is_of_a_client, read_settings
 from veche.contracts.directory.receipts import MEMBER, ActFault, ReceiptRefusedError, SeenEvent
 from veche.protocol.errors import MalformedError, UnavailableError, VecheError
 
@@ -69,7 +73,7 @@ class EventGuard:
         self._api = api
         self._families: core.Families | None = None
         self._refused_memberships: dict[str, str] = {}
-        self._directories = Directories(config.directories, api)
+        self._directories = Directories(config.directories, follower_of(api))
         self._proofs = Proofs(self._directories, config.policy)
         try:
             self._load()
@@ -92,11 +96,7 @@ class EventGuard:
         Raises:
             ConfigError: A key is unknown or its value wrong; it names the key.
         """
-        try:
-            return EventGuardConfig.model_validate(config)
-        except ValidationError as e:
-            first = e.errors(include_input=False, include_url=False)[0]
-            raise ConfigError(first["msg"], [str(part) for part in first["loc"]]) from e
+        return read_settings(EventGuardConfig, config)
 
     async def check_event_for_spam(self, event: EventBase) -> Verdict:
         """Refuse a malformed event (Synapse's spam checker callback)."""
@@ -108,7 +108,7 @@ class EventGuard:
         if error is None:
             return NOT_SPAM
         logger.info("refused event %s of %s: %s", event.event_id, event.sender, _name(error))
-        if self._is_of_a_client(event):
+        if self._api.is_mine(event.sender) and is_of_a_client(event):
             raise _answer(error)
         if event.type == MEMBER:
             self._remember(event.event_id, _why(error))
@@ -256,18 +256,6 @@ class EventGuard:
     def _is_ours(self, user_id: str) -> bool:
         is_named_so = user_id.startswith(f"@{self._config.localpart_prefix}")
         return is_named_so and self._api.is_mine(user_id)
-
-    def _is_of_a_client(self, event: EventBase) -> bool:
-        """Whether a client waits for the answer.
-
-        An event of a local sender may also come back from another server (after a loss, or when
-        an old room is joined again). An exception would end that whole transfer, so such an event
-        gets a code. Only events that a client sent carry its device or transaction.
-        """
-        if not self._api.is_mine(event.sender):
-            return False
-        metadata = event.internal_metadata
-        return any(getattr(metadata, name, None) for name in ("device_id", "txn_id"))
 
 
 def _is_true(is_covered: Callable[[], bool]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from homeserver_modules.event_guard.directories import RETRY_AFTER_MS, UnknownDirectoryError
+from homeserver_modules.directories.follower import RETRY_AFTER_MS, UnknownDirectoryError
 from veche.contracts.directory.receipts import (
     ActFault,
     Policy,
@@ -19,7 +19,7 @@ from veche.contracts.directory.receipts import (
 from veche.protocol.acts import ACT
 
 if TYPE_CHECKING:
-    from homeserver_modules.event_guard.directories import Directories
+    from homeserver_modules.directories.follower import Directories
 
 CARRIED_MAX: Final = 10_000
 """Acts whose event is remembered."""

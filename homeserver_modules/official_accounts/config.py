@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from homeserver_modules.directories.config import Sections
 from homeserver_modules.official_accounts.core.guard import LETTERS_MIN
 from homeserver_modules.official_accounts.core.letters import NAME_CHARS_MAX
 from homeserver_modules.official_accounts.core.visitors import VisitorsSection
-from veche.contracts.directory.snapshot import Root
-from veche.protocol.errors import MalformedError
-from veche.transparency.notes import read_verifier_key
 
 
 def _has_letters(name: str) -> str:
@@ -56,35 +53,6 @@ class AllowedEntry(BaseModel):
     name: _Name
 
 
-class DirectoryEntry(BaseModel):
-    """A directory of organisations that is trusted here.
-
-    Attributes:
-        url: Where it is served, without a path.
-        keys: By which it signs; ask its operator for them by another way than this address.
-        quorum: How many of its keys replace the lost key of an organisation.
-    """
-
-    model_config = _MODEL
-
-    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+$", max_length=200)]
-    keys: Annotated[list[Annotated[str, Field(max_length=400)]], Field(min_length=1, max_length=8)]
-    quorum: Annotated[int, Field(ge=1, le=8)] = 1
-
-    @cached_property
-    def root(self) -> Root:
-        """Whom to trust."""
-        return Root.of(map(read_verifier_key, self.keys), self.quorum)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        try:
-            _ = self.root
-        except (ValueError, MalformedError) as e:
-            raise ValueError(f"keys: {e}") from e
-        return self
-
-
 class OfficialAccountsConfig(BaseModel):
     """The module's ``config`` in homeserver.yaml; unknown keys are refused.
 
@@ -97,14 +65,7 @@ class OfficialAccountsConfig(BaseModel):
 
     model_config = _MODEL
 
-    directories: Annotated[list[DirectoryEntry], Field(max_length=20)] = []
+    directories: Sections = []
     names: Annotated[list[NameEntry], Field(max_length=2_000)] = []
     allowed: Annotated[list[AllowedEntry], Field(max_length=10_000)] = []
     visitors: VisitorsSection = VisitorsSection()
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        logs = [one.root.log for one in self.directories]
-        if len(set(logs)) != len(logs):
-            raise ValueError("directories: one stands there twice")
-        return self

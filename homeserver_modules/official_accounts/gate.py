@@ -2,25 +2,25 @@
 
 ``user_may_invite`` is asked about local invitations and, by Synapse, about those of other servers
 too. It sees no content and needs none. A refusal says its rule, why, and where to appeal; it is
-counted, logged by ids and kept ``KEPT_MS`` in the table ``veche_refused_invite``. When the gate
-itself fails, the invitation passes: a fault here never keeps people apart.
+counted, logged by ids and kept ``KEPT_MS`` in the table ``veche_refused_invite``. A step of the
+gate that fails lets the invitation through to the next: a fault here never keeps people apart.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
-import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-import attrs
 from prometheus_client import Counter
 from synapse.module_api import NOT_SPAM
-from synapse.module_api.errors import Codes
+from synapse.module_api.errors import Codes, SynapseError
 from twisted.internet.defer import CancelledError
 
+from homeserver_modules.host import now_ms
 from homeserver_modules.official_accounts import gate_store
 from homeserver_modules.official_accounts.core.visitors import (
-    RULES_MAX,
+    RULE_TYPES,
     InviteRule,
     PolicyRule,
     Visitors,
@@ -32,6 +32,8 @@ from homeserver_modules.official_accounts.core.visitors import (
 
 if TYPE_CHECKING:
     from synapse.module_api import ModuleApi
+
+    from homeserver_modules.directories.follower import Directories
 
 logger = logging.getLogger(__name__)
 
@@ -61,136 +63,150 @@ _WORDS: Final = {
 }
 
 
-@attrs.frozen
-class _Refusal:
-    rule: InviteRule
-    words: str
+class _RefusedError(Exception):
+    def __init__(self, rule: InviteRule, reason: str = "") -> None:
+        super().__init__(rule.value)
+        self.rule = rule
+        self.reason = reason
 
 
 class Gate:
     """Judges invitations, see this module's text."""
 
-    def __init__(self, section: VisitorsSection, api: ModuleApi) -> None:
-        """Register the callback, and begin to read policy lists."""
+    def __init__(self, section: VisitorsSection, api: ModuleApi, directories: Directories) -> None:
+        """Register the callback, and begin to read policy lists.
+
+        Args:
+            section: The operator's settings.
+            api: Synapse's.
+            directories: Whose official accounts may invite as often as they need.
+        """
         self._section = section
         self._api = api
-        self._rules: list[PolicyRule] = []
+        self._directories = directories
+        self._rules: dict[str, list[PolicyRule]] = {}
+        self._has_tables = False
         api.register_spam_checker_callbacks(user_may_invite=self.user_may_invite)
-        api.delayed_background_call(0, self._begin, desc="veche_invite_gate")
         if section.policy_rooms:
+            api.delayed_background_call(0, self.read_lists, desc="veche_first_lists")
             api.looping_background_call(
                 self.read_lists, LISTS_EVERY_MS, desc="veche_lists", run_on_all_instances=True
             )
         if api.should_run_background_tasks():
             api.looping_background_call(self.tidy, HOUR_MS, desc="veche_tidy_invites")
 
-    async def user_may_invite(self, inviter: str, invitee: str, room_id: str) -> Any:
-        """Refuse an invitation (Synapse's spam checker callback)."""
-        try:
-            refusal = await self._judge(inviter, invitee, room_id)
-            if refusal is not None:
-                return await self._refused(refusal, inviter, invitee, room_id)
-        except CancelledError:
-            raise
-        except Exception:
-            logger.exception("an invitation passed: the gate failed")
-            _FAILED.inc()
+    async def user_may_invite(
+        self, inviter: str, invitee: str, room_id: str
+    ) -> Literal["NOT_SPAM"]:
+        """Refuse an invitation (Synapse's spam checker callback).
+
+        Raises:
+            SynapseError: It is refused. Clients show its text, also those of another server.
+        """
+        for step in (self._by_setting, self._by_list, self._by_rate):
+            try:
+                if await step(inviter, invitee, room_id):
+                    break
+            except _RefusedError as e:
+                raise await self._refused(e, inviter, invitee, room_id) from e
+            except CancelledError:
+                raise
+            except Exception:
+                logger.exception("an invitation passed a step of the gate that failed")
+                _FAILED.inc()
         return NOT_SPAM
 
-    async def _judge(self, inviter: str, invitee: str, room_id: str) -> _Refusal | None:
+    async def _by_setting(self, inviter: str, invitee: str, _room_id: str) -> bool:
+        """Whether somebody has named the inviter: then nothing else is asked."""
         is_named = False
-        for rule, setting in await self._settings(invitee):
-            groups = await self._groups_of(setting, inviter)
-            may_come, is_this_named = setting.judge(inviter, groups)
+        if (setting := self._section.bots.get(invitee)) is not None:
+            groups = await self._groups_of(setting, [inviter])
+            may_come, is_named = setting.judge(inviter, groups)
             if not may_come:
-                return _Refusal(rule, _WORDS[rule])
-            is_named |= is_this_named
-        # Whom somebody has named may come whatever a list says, and how often.
-        if is_named:
-            return None
-        if await self._is_too_many(inviter):
-            return _Refusal(InviteRule.TOO_MANY, _WORDS[InviteRule.TOO_MANY])
-        found = forbids(self._rules, inviter, room_id)
-        if found is None:
-            return None
-        words = f"{_WORDS[InviteRule.POLICY_LIST]} {found.reason}".rstrip()
-        return _Refusal(InviteRule.POLICY_LIST, words)
-
-    async def _settings(self, invitee: str) -> list[tuple[InviteRule, Visitors]]:
-        found: list[tuple[InviteRule, Visitors]] = []
+                raise _RefusedError(InviteRule.BY_BOT)
         if self._api.is_mine(invitee):
             value = await self._api.account_data_manager.get_global(invitee, CONTACTS)
-            if value is not None:
-                found.append((InviteRule.BY_PERSON, read_visitors(_plain(value))))
-        if (setting := self._section.bots.get(invitee)) is not None:
-            found.append((InviteRule.BY_BOT, setting))
-        return found
+            setting = read_visitors(_plain(value))
+            # Only rooms that the person is in: else they learnt who is in others.
+            groups = await self._groups_of(setting, [inviter, invitee])
+            may_come, is_person_named = setting.judge(inviter, groups)
+            if not may_come:
+                raise _RefusedError(InviteRule.BY_PERSON)
+            is_named |= is_person_named
+        return is_named
 
-    async def _groups_of(self, setting: Visitors, inviter: str) -> list[str]:
-        """The rooms of a setting that somebody is in."""
+    async def _groups_of(self, setting: Visitors, users: list[str]) -> list[str]:
+        """The rooms of a setting that all of some users are in."""
         found = []
+        keys = [(_MEMBER, user) for user in users]
         for room_id in setting.groups:
-            state = await self._api.get_room_state(room_id, [(_MEMBER, inviter)])
-            member = state.get((_MEMBER, inviter))
-            if member is not None and member.content.get("membership") == "join":
+            state = await self._api.get_room_state(room_id, keys)
+            if all(key in state and state[key].content.get("membership") == "join" for key in keys):
                 found.append(room_id)
         return found
 
-    async def _is_too_many(self, inviter: str) -> bool:
-        now_ms = _now_ms()
+    async def _by_rate(self, inviter: str, _invitee: str, _room_id: str) -> None:
+        at_ms = now_ms()
+        if self._directories.trusted.is_official(inviter):
+            return
         if self._api.is_mine(inviter):
             account = await self._api.get_userinfo_by_id(inviter)
             if account is None or account.appservice_id is not None:
-                return False
-            if now_ms - account.creation_ts * 1000 >= YOUNG_MS:
-                return False
-        count = await self._api.run_db_interaction(
-            "veche_count_invite", gate_store.count, inviter, now_ms // HOUR_MS
-        )
-        return int(count) > INVITES_PER_HOUR_MAX
+                return
+            if at_ms - account.creation_ts * 1000 >= YOUNG_MS:
+                return
+        count = await self._run("count", gate_store.count, inviter, at_ms // HOUR_MS)
+        if count > INVITES_PER_HOUR_MAX:
+            raise _RefusedError(InviteRule.TOO_MANY)
+
+    async def _by_list(self, inviter: str, _invitee: str, room_id: str) -> None:
+        rules = itertools.chain.from_iterable(self._rules.values())
+        if (found := forbids(rules, inviter, room_id)) is not None:
+            raise _RefusedError(InviteRule.POLICY_LIST, found.reason)
 
     async def _refused(
-        self, refusal: _Refusal, inviter: str, invitee: str, room_id: str
-    ) -> tuple[Codes, dict[str, Any]]:
-        rule = refusal.rule
+        self, refused: _RefusedError, inviter: str, invitee: str, room_id: str
+    ) -> SynapseError:
+        rule = refused.rule
         _REFUSED.labels(rule.value).inc()
         logger.info("refused an invitation of %s to %s: %s", inviter, invitee, rule.value)
-        record = gate_store.Refused(_now_ms(), inviter, invitee, room_id, rule.value)
         try:
-            await self._api.run_db_interaction("veche_refused", gate_store.keep, record)
+            ids = (inviter, invitee, room_id)
+            await self._run("refused", gate_store.keep, now_ms(), *ids, rule.value)
+        except CancelledError:
+            raise
         except Exception:  # the answer does not depend on it
             logger.exception("a refused invitation is not on record")
+        appeal = self._section.appeal
+        details = {"org.veche.rule": rule.value, "org.veche.appeal": appeal}
         is_own = rule in {InviteRule.BY_PERSON, InviteRule.BY_BOT}
         code = Codes.INVITE_BLOCKED if is_own else Codes.FORBIDDEN
-        return code, {
-            "org.veche.rule": rule.value,
-            "org.veche.words": refusal.words,
-            "org.veche.appeal": self._section.appeal,
-        }
-
-    async def _begin(self) -> None:
-        if self._api.should_run_background_tasks():
-            await self._api.run_db_interaction("veche_gate_tables", gate_store.make_tables)
-        await self.read_lists()
+        words = " ".join(filter(None, (_WORDS[rule], refused.reason, f"To appeal: {appeal}")))
+        return SynapseError(403, words, code, details)
 
     async def read_lists(self) -> None:
         """Read all policy lists; one that cannot be read says what it said before or nothing."""
-        found: list[PolicyRule] = []
-        try:
-            for room_id in self._section.policy_rooms:
-                state = await self._api.get_room_state(room_id)
-                found += read_rules((one.type, one.content) for one in state.values())
-        except Exception:
-            logger.exception("policy lists cannot be read: what they said counts")
-            return
-        self._rules = found[:RULES_MAX]
+        for room_id in self._section.policy_rooms:
+            try:
+                state = await self._api.get_room_state(room_id, [(one, None) for one in RULE_TYPES])
+                self._rules[room_id] = read_rules((one.type, one.content) for one in state.values())
+            except Exception:
+                logger.exception("policy list %s cannot be read: what it said counts", room_id)
 
     async def tidy(self) -> None:
         """Forget what is too old."""
-        now_ms = _now_ms()
-        await self._api.run_db_interaction(
-            "veche_tidy_gate", gate_store.tidy, now_ms // HOUR_MS, now_ms - KEPT_MS
-        )
+        at_ms = now_ms()
+        await self._run("tidy", gate_store.tidy, at_ms // HOUR_MS, at_ms - KEPT_MS)
+
+    async def _run(self, name: str, work: Any, *args: Any) -> Any:
+        if not self._has_tables:
+            # In each process: which of them is the first to refuse somebody nobody knows.
+            try:
+                await self._api.run_db_interaction("veche_gate_tables", gate_store.make_tables)
+                self._has_tables = True
+            except Exception as e:  # noqa: BLE001 -- another process may make them just now
+                logger.warning("the tables of the invite gate are not made: %r", e)
+        return await self._api.run_db_interaction(f"veche_gate_{name}", work, *args)
 
 
 def _plain(value: Any) -> Any:
@@ -198,7 +214,3 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "items"):
         return {str(key): _plain(one) for key, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)  # noqa: TID251 -- Synapse gives modules no clock

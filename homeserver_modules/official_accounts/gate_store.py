@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 if TYPE_CHECKING:
     from synapse.storage.database import LoggingTransaction
 
@@ -20,27 +18,8 @@ _TABLES: Final = (
 )
 
 
-@attrs.frozen
-class Refused:
-    """An invitation that was refused.
-
-    Attributes:
-        at_ms: When, UTC.
-        inviter: Who.
-        invitee: Whom.
-        room_id: Into which room.
-        rule: Why.
-    """
-
-    at_ms: int
-    inviter: str
-    invitee: str
-    room_id: str
-    rule: str
-
-
 def make_tables(txn: LoggingTransaction) -> None:
-    """Make the tables; of the process for background work alone."""
+    """Make the tables, if there are none."""
     for table in _TABLES:
         txn.execute(table)
 
@@ -60,12 +39,18 @@ def count(txn: LoggingTransaction, inviter: str, hour: int) -> int:
     return int(row[0]) if row else 0
 
 
-def keep(txn: LoggingTransaction, refused: Refused) -> None:
-    """Put a refusal on record."""
+def keep(txn: LoggingTransaction, at_ms: int, *refused: str) -> None:
+    """Put a refusal on record.
+
+    Args:
+        txn: The transaction.
+        at_ms: When, UTC.
+        refused: Who invited, whom, into which room; and the rule.
+    """
     txn.execute(
         "INSERT INTO veche_refused_invite (at_ms, inviter, invitee, room_id, rule)"
         " VALUES (?, ?, ?, ?, ?)",
-        (refused.at_ms, refused.inviter, refused.invitee, refused.room_id, refused.rule),
+        (at_ms, *refused),
     )
 
 

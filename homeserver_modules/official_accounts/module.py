@@ -13,30 +13,29 @@
   those out of the search that are known already.
 
 Each of them runs in the one process that serves the request, and keeps nothing: so they work on
-workers. Names come from the configuration and from directories (``directories.py``). When the
+workers. Names come from the configuration and from directories. When the
 guard itself fails, the name passes: a fault here never stops a conversation.
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 
 from prometheus_client import Counter
-from pydantic import ValidationError
 from synapse.module_api import NOT_SPAM, UserID
-from synapse.module_api.errors import Codes, ConfigError, SynapseError
+from synapse.module_api.errors import Codes, SynapseError
 from synapse.spam_checker_api import RegistrationBehaviour
 from twisted.internet.defer import CancelledError
 
+from homeserver_modules.directories.follower import Directories, follower_of
+from homeserver_modules.host import is_of_a_client, read_settings
 from homeserver_modules.official_accounts.config import OfficialAccountsConfig
 from homeserver_modules.official_accounts.confusables import load_confusables
 from homeserver_modules.official_accounts.core import shown
 from homeserver_modules.official_accounts.core.letters import Letters
 from homeserver_modules.official_accounts.core.verdict import NameProtectedError
-from homeserver_modules.official_accounts.directories import Directories
 from homeserver_modules.official_accounts.gate import Gate
 from homeserver_modules.official_accounts.service import Judge
 from homeserver_modules.official_accounts.store import last_name
@@ -105,7 +104,7 @@ class OfficialAccounts:
         def protect(names: Sequence[ProtectedName]) -> None:
             judge.protect([*listed, *names])
 
-        Directories(config.directories, api, protect, _now_ms).start()
+        directories = Directories(config.directories, follower_of(api), protect)
         api.register_spam_checker_callbacks(
             check_event_for_spam=self.check_event_for_spam,
             user_may_send_state_event=self.user_may_send_state_event,
@@ -120,7 +119,7 @@ class OfficialAccounts:
             on_create_room=self.on_create_room, on_profile_update=self.on_profile_update
         )
         api.register_account_validity_callbacks(on_user_registration=self.on_user_registration)
-        self._gate = Gate(config.visitors, api)
+        self._gate = Gate(config.visitors, api, directories)
 
     @staticmethod
     def parse_config(config: dict[str, Any]) -> OfficialAccountsConfig:
@@ -129,11 +128,7 @@ class OfficialAccounts:
         Raises:
             ConfigError: A key is unknown or its value wrong; it names the key.
         """
-        try:
-            return OfficialAccountsConfig.model_validate(config)
-        except ValidationError as e:
-            first = e.errors(include_input=False, include_url=False)[0]
-            raise ConfigError(first["msg"], [str(part) for part in first["loc"]]) from e
+        return read_settings(OfficialAccountsConfig, config)
 
     async def check_event_for_spam(self, event: EventBase) -> Verdict:
         """Refuse state that names a room, and a membership of another server."""
@@ -143,7 +138,7 @@ class OfficialAccounts:
         if not self._api.is_mine(event.sender):
             return await self._check_foreign(event)
         # One that comes back from another server was judged when it was made.
-        if event.type == shown.MEMBER or not _is_of_a_client(event):
+        if event.type == shown.MEMBER or not is_of_a_client(event):
             return NOT_SPAM
         return await self._check_state(event)
 
@@ -330,13 +325,3 @@ class OfficialAccounts:
                 where,
                 match.rule.value,
             )
-
-
-def _is_of_a_client(event: EventBase) -> bool:
-    """Whether a client waits for the answer: only its events carry a device or transaction."""
-    metadata = event.internal_metadata
-    return any(getattr(metadata, name, None) for name in ("device_id", "txn_id"))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

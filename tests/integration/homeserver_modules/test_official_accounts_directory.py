@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
-MODULE = "tests.support.quick_official_accounts.QuickOfficialAccounts"
+MODULE = "homeserver_modules.official_accounts.OfficialAccounts"
 NAME = "Vital Records Office"
 
 

@@ -1,20 +1,25 @@
 """What the event guard lets through of official accounts, of others, and when it cannot tell."""
 
-import time
 from typing import Any
 from unittest import mock
 
 import pytest
 
+from homeserver_modules.directories.follower import (
+    STALE_MS,
+    Directories,
+    Follower,
+    UnknownDirectoryError,
+)
 from homeserver_modules.event_guard.config import EventGuardConfig
-from homeserver_modules.event_guard.directories import STALE_MS, Directories, UnknownDirectoryError
 from homeserver_modules.event_guard.proofs import TICKETS_MAX, Proofs
 from tests.support.event_receipts import Log, directory
 from tests.support.payloads import VALID
 from veche.contracts.directory.receipts import Policy, ReceiptRefusedError, SeenEvent
+from veche.contracts.directory.rules import Directory
 from veche.protocol.acts import ACT
 
-NOW_MS = int(time.time() * 1000)  # noqa: TID251 -- the guard looks at the clock
+NOW_MS = 1_790_000_000_000
 BOT = "@veche_records:veche.test"
 ANNA = "@anna:veche.test"
 ROOM = "!room:veche.test"
@@ -24,20 +29,21 @@ SECTION = {"url": "http://127.0.0.1:1", "keys": [KEY]}
 CONFIG = EventGuardConfig.model_validate({"directories": [SECTION]})
 
 
-class Known(Directories):
-    """What a process knows that has read all of the test's directory."""
-
-    def __init__(self, age_ms: int = 0) -> None:
-        super().__init__(CONFIG.directories, mock.Mock())
-        [one] = self._followed
-        for text in WRITTEN.texts:
-            one.state.add(text)
-        one.seen_ms = NOW_MS - age_ms
-        self.look(NOW_MS)
+def directories() -> Directories:
+    """What a process knows that has read nothing yet."""
+    return Directories(CONFIG.directories, Follower(mock.Mock(), lambda: NOW_MS))
 
 
 def proofs(age_ms: int = 0) -> Proofs:
-    return Proofs(Known(age_ms), Policy())
+    """Of a process that has read all of the test's directory, so long ago."""
+    known = directories()
+    state = Directory(CONFIG.directories[0].root)
+    for text in WRITTEN.texts:
+        state.add(text)
+    [one] = known.followed
+    one.seen_ms = NOW_MS - age_ms
+    known.look({WRITTEN.log: state.snapshot(NOW_MS)})
+    return Proofs(known, Policy())
 
 
 def message(sender: str = BOT, **content: Any) -> SeenEvent:
@@ -110,7 +116,7 @@ def test_organisations_wait_while_the_directory_is_old_or_the_clock_is_wrong(sig
 
 
 def test_before_a_directory_is_known_our_bots_wait_and_people_talk() -> None:
-    guard = Proofs(Directories(CONFIG.directories, mock.Mock()), Policy())
+    guard = Proofs(directories(), Policy())
     assert refusal(guard, message(), is_ours=True) == "unknown"
     assert refusal(guard, message(ANNA)) is None
     own = SeenEvent(ROOM, BOT, "m.room.member", {"membership": "join"}, NOW_MS, BOT)

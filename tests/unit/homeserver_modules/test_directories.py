@@ -1,4 +1,4 @@
-"""How the name guard follows directories: what it keeps, and what it does not believe."""
+"""How Synapse follows directories: what it keeps, and what it does not believe."""
 
 import json
 import logging
@@ -14,13 +14,15 @@ from synapse.module_api import ModuleApi
 from synapse.module_api.errors import ConfigError
 from twisted.internet.defer import Deferred
 
-from homeserver_modules.official_accounts import OfficialAccounts
-from homeserver_modules.official_accounts.config import DirectoryEntry
-from homeserver_modules.official_accounts.directories import (
+from homeserver_modules.directories.config import DirectorySection
+from homeserver_modules.directories.follower import (
     ASK_EVERY_MS,
     BUNDLE_BYTES_MAX,
     Directories,
+    Follower,
+    follower_of,
 )
+from homeserver_modules.official_accounts import OfficialAccounts
 from tests.support.directories import DAY_MS, LOG, Written, account, signer
 from tests.support.served_directory import Served
 from tests.support.tables import each_row
@@ -40,28 +42,36 @@ def written() -> Written:
 
 @attrs.define
 class World:
-    """The module's part in one process of a Synapse, a directory, and a clock."""
+    """The follower in one process of a Synapse, a directory, and a clock."""
 
     served: Served
     database: sqlite3.Connection
     now_ms: int
     protected: dict[str, frozenset[str]] = attrs.field(factory=dict)
     is_broken: bool = False
+    is_index_broken: bool = False
 
-    def process(self) -> Directories:
+    def process(self) -> Follower:
         api = create_autospec(ModuleApi)
         api.run_db_interaction = AsyncMock(side_effect=self._run)
         api.defer_to_thread = AsyncMock(side_effect=lambda work, *args: work(*args))
         api.http_client.get_file = AsyncMock(side_effect=self._get)
-        config = DirectoryEntry.model_validate(self.served.config)
-        return Directories([config], api, self._protect, lambda: self.now_ms)
+        follower = Follower(api, lambda: self.now_ms)
+        Directories([self.section], follower, self._protect)
+        return follower
 
-    def ask(self, process: Directories) -> None:
+    @property
+    def section(self) -> DirectorySection:
+        return DirectorySection.model_validate(self.served.config)
+
+    def ask(self, process: Follower) -> None:
         self.now_ms += ASK_EVERY_MS
         done(process.ask())
         done(process.read())
 
     def _protect(self, names: Sequence[Any]) -> None:
+        if self.is_index_broken:
+            raise RuntimeError
         self.protected = {one.name: one.accounts for one in names}
 
     def _run(self, _desc: str, work: Callable[..., object], *args: object) -> object:
@@ -162,6 +172,70 @@ def test_a_suspended_organisation_loses_its_names_and_a_new_account_has_them(wor
     assert world.protected == {NAME: frozenset({BOT})}
 
 
+def test_modules_of_one_process_share_what_it_follows(world: World) -> None:
+    process = world.process()
+    other = Directories([world.section], process)
+    assert not other.is_listed(BOT)
+
+    world.ask(process)
+
+    assert world.served.asked == 1
+    assert other.is_listed(BOT)
+    assert world.protected == {NAME: frozenset({BOT})}
+    one, two = create_autospec(ModuleApi), create_autospec(ModuleApi)
+    assert follower_of(one) is follower_of(one)
+    assert follower_of(one) is not follower_of(two)
+
+
+@pytest.mark.parametrize("change", [{"url": "http://y"}, {"quorum": 2}])
+def test_modules_that_trust_a_directory_differently_stop_the_start(
+    world: World, change: dict[str, Any]
+) -> None:
+    keys = [KEY, world.served.written.key(1).verifier.to_text()]
+    section = DirectorySection.model_validate({**world.served.config, "keys": keys})
+    process = Follower(create_autospec(ModuleApi))
+    Directories([section], process)
+
+    with pytest.raises(ConfigError, match="stands in two modules") as refused:
+        Directories([section.model_copy(update=change)], process)
+
+    assert refused.value.path == ["directories"]
+
+
+def test_a_directory_is_known_once_all_of_it_is(world: World) -> None:
+    directory = world.served.written
+    for number in range(150):
+        directory.add(directory.org(f"o{number}"))
+    world.now_ms = directory.at_ms
+    process = world.process()
+    view = Directories([world.section], process)
+    first, whole = (world.served.answer(f"?since={since}") for since in (0, 100))
+
+    world.served.fault = first
+    world.ask(process)
+    assert view.is_listed(BOT)
+    assert not view.are_known
+
+    world.served.fault = whole
+    world.ask(process)
+    assert view.are_known
+
+
+def test_a_module_whose_names_cannot_be_indexed_takes_nothing_from_the_others(
+    world: World,
+) -> None:
+    process = world.process()
+    view = Directories([world.section], process)
+    world.is_index_broken = True
+    world.ask(process)
+    assert view.is_listed(BOT)
+    assert world.protected == {}
+
+    world.is_index_broken = False
+    world.ask(process)
+    assert world.protected == {NAME: frozenset({BOT})}
+
+
 def lie(world: World, change: Callable[[dict[str, Any]], object]) -> None:
     _, body = world.served.answer("?since=2")
     told = json.loads(body)
@@ -246,9 +320,7 @@ def test_a_day_of_silence_is_an_alarm_once(world: World, caplog: pytest.LogCaptu
     assert alarms_after(23 * HOUR_MS) == 0
     assert alarms_after(2 * HOUR_MS) == 1
     assert alarms_after(HOUR_MS) == 0
-    age_s = REGISTRY.get_sample_value(
-        "veche_official_accounts_directory_age_seconds", {"directory": LOG}
-    )
+    age_s = REGISTRY.get_sample_value("veche_homeserver_directory_age_seconds", {"directory": LOG})
     assert age_s == 26 * 3_600 + 6 * ASK_EVERY_MS / 1_000
     assert world.protected == {NAME: frozenset({BOT})}
     world.served.fault = None
