@@ -49,11 +49,13 @@ class Room:
         person: Who.
         room: Its id.
         thread: Event that began the thread in which they are; None: not in a thread.
+        office: Its bot.
     """
 
     person: Person
     room: str
     thread: str | None = None
+    office: str = OFFICE
 
     def expect(self, words: str, *, is_again: bool = False) -> Message:
         """The next message of the office here that has these words, not an edit."""
@@ -131,13 +133,13 @@ class Room:
         return [
             message
             for message in self.person.messages(self.room)
-            if message.sender == OFFICE and message.type == "m.room.message"
+            if message.sender == self.office and message.type == "m.room.message"
         ]
 
     def _wait(self, words: str, fits: Any, *, is_again: bool = False) -> Message:
         def is_it(message: Message) -> bool:
             return (
-                message.sender == OFFICE
+                message.sender == self.office
                 and message.type == "m.room.message"
                 and words in message.body
                 and fits(message)
@@ -156,8 +158,9 @@ class Room:
 class Desk:
     """The staff at the desk of the office, each with a client."""
 
-    def __init__(self, clerk: Person) -> None:
+    def __init__(self, clerk: Person, office: str = OFFICE) -> None:
         self.clerk = clerk
+        self._office = office
         [self.room] = clerk.accept_invites()
 
     def case(self, number: str, by: Person | None = None) -> Room:
@@ -168,8 +171,9 @@ class Desk:
             by: Who; the clerk if None.
         """
         person = by or self.clerk
-        card = Room(person, self.room).expect(f"Case: {number}", is_again=True)
-        return Room(person, self.room, card.event_id)
+        desk = Room(person, self.room, office=self._office)
+        card = desk.expect(f"Case: {number}", is_again=True)
+        return attrs.evolve(desk, thread=card.event_id)
 
     def claimed(self, number: str) -> Room:
         """A case that the clerk has taken, up to the question what is decided."""
@@ -216,7 +220,7 @@ class Applicant:
         """Go into the room of a case that was submitted; its number and room."""
         number = case_number(self.chat.expect("The number of your case is"))
         [room] = self.person.accept_invites()
-        case = Room(self.person, room)
+        case = attrs.evolve(self.chat, room=room)
         case.expect(f"Case: {number}")
         return number, case
 

@@ -326,20 +326,19 @@ test("what a stranger sends runs nothing, looks like nobody else, and freezes no
         '<p>A <b>bold</b><a target="_blank" rel="noopener noreferrer">word</a></p>',
     );
 
-    await send({
-        msgtype: "m.text",
-        body: "Pay 100.00 EUR?\n\n1. Yes",
-        "org.veche.prompt": {
-            v: 1,
-            id: "01JDZZZZZZZZZZZZZZZZZZZZZZ",
-            scope: [ann.id],
-            expires_at_ms: 9_000_000_000_000,
-            choices: [{ id: "yes", label: "Yes" }],
-        },
-    });
+    const prompt = {
+        ...{ v: 1, id: "01JDZZZZZZZZZZZZZZZZZZZZZZ", scope: [ann.id] },
+        ...{ expires_at_ms: 9_000_000_000_000, choices: [{ id: "yes", label: "Yes" }] },
+    };
+    const pay = { msgtype: "m.text", body: "Pay 100.00 EUR?\n\n1. Yes" };
+    // What the app does where no server looks: `app_hostile.test.js`.
+    await assert.rejects(
+        send({ ...pay, "org.veche.prompt": prompt }),
+        /only an account in a trusted directory may send that/,
+    );
+    await send(pay);
     await message(page, "Pay 100.00 EUR?").waitFor();
     assert.equal(await page.locator("app-prompt, veche-prompt").count(), 0);
-    assert.match(await message(page, "Pay 100.00 EUR?").innerText(), /@mallory/);
 
     await send({ msgtype: "m.text", body: "long ".repeat(12_000) });
     await page.getByRole("button", { name: "Show the whole message" }).waitFor();

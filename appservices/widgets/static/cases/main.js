@@ -19,7 +19,7 @@ const NAME = "Veche";
 /** @param {Route} route @returns {import("../kit/shell.js").Place} */
 function placeOf({ view }) {
     if (view === "service" || view === "services") return "services";
-    return view === "unknown" ? "" : "home";
+    return view === "unknown" || view === "official" ? "" : "home";
 }
 
 /** @param {Walk} walk */

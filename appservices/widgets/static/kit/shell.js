@@ -207,7 +207,7 @@ export class VecheFoot extends VecheElement {
         const theme = themeChoice();
         return html`<footer class="foot">
             <div class="foot-inside">
-                <p class="foot-choice"><a href="/official">${t("Who is official")}</a></p>
+                <div class="foot-choice"><a href="/official">${t("Who is official")}</a></div>
                 <div class="foot-choice">
                     <label for="foot-language">${t("Language")}</label>
                     <select id="foot-language" @change=${this._language}>

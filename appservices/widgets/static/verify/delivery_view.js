@@ -147,7 +147,7 @@ class VecheDeliveryFile extends VecheElement {
                     )}
             </dl>
             <p class="help">
-                ${t("Whoever has the message compares: of a decision it is the SHA-256 of its text, of a document that of the file.")}
+                ${t("Compare it with the message that you have: for a decision it is the SHA-256 of its text, for a document that of the file.")}
                 ${receipt.evidence === "absent" ? t("Nobody watched whether the other server got it.") : nothing}
             </p>`;
     }

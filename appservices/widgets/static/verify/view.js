@@ -266,7 +266,7 @@ export class VecheVerify extends VecheElement {
             <h1>${t("Verify a receipt or a document")}</h1>
             <p>
                 ${t("Anybody can check that a payment was made, and who signed a document: the one who has it, an office, a court.")}
-                ${t("Exports of cases, and acts that somebody saved, are verified here too.")}
+                ${t("Exports of cases, receipts of delivery, and acts that somebody saved, are verified here too.")}
             </p>
             ${this._form()}
             <div aria-live="polite">

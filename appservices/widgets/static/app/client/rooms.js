@@ -68,17 +68,11 @@ export async function direct(client, userId) {
 
 /** @param {MatrixClient} client @param {string} userId */
 async function makeDirect(client, userId) {
-    const { room_id } = await client.createRoom(
-        /** @type {any} */ ({
-            is_direct: true,
-            preset: "trusted_private_chat",
-            invite: [userId],
-            initial_state: [ENCRYPTED],
-        }),
+    return makeRoom(
+        client,
+        { is_direct: true, preset: "trusted_private_chat", invite: [userId] },
+        (id) => markDirect(client, userId, id),
     );
-    await markDirect(client, userId, room_id);
-    await encryptionReady(client, room_id);
-    return room_id;
 }
 
 /** @param {MatrixClient} client @param {string} userId @param {string} roomId */
@@ -102,6 +96,20 @@ async function encryptionReady(client, roomId) {
 }
 
 /**
+ * @param {MatrixClient} client
+ * @param {any} wanted as it is asked of a homeserver, without encryption
+ * @param {(id: string) => Promise<void>} [made]
+ * @returns {Promise<string>} the id of an encrypted room
+ */
+async function makeRoom(client, { initial_state = [], ...wanted }, made) {
+    const asked = { ...wanted, initial_state: [ENCRYPTED, ...initial_state] };
+    const { room_id } = await client.createRoom(asked);
+    await made?.(room_id);
+    await encryptionReady(client, room_id);
+    return room_id;
+}
+
+/**
  * Makes an encrypted group.
  * @param {MatrixClient} client
  * @param {{name: string, people: string[], picture?: Blob}} wanted
@@ -109,19 +117,9 @@ async function encryptionReady(client, roomId) {
  */
 export async function makeGroup(client, { name, people, picture }) {
     const url = picture && (await client.uploadContent(picture)).content_uri;
-    const { room_id } = await client.createRoom(
-        /** @type {any} */ ({
-            name,
-            preset: "private_chat",
-            invite: people,
-            initial_state: [
-                ENCRYPTED,
-                ...(url ? [{ type: "m.room.avatar", state_key: "", content: { url } }] : []),
-            ],
-        }),
-    );
-    await encryptionReady(client, room_id);
-    return room_id;
+    const state = url ? [{ type: "m.room.avatar", state_key: "", content: { url } }] : [];
+    const preset = "private_chat";
+    return makeRoom(client, { name, preset, invite: people, initial_state: state });
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The round picture of a person or a room: a mark until it has come, or where there is none. */
-import { html, nothing } from "lit";
+import { html } from "lit";
 import { VecheElement } from "../../kit/elements.js";
 import { colourOf, initialOf } from "../../kit/marks.js";
 import { account } from "../account/account.js";
@@ -45,12 +45,20 @@ export class AppAvatar extends VecheElement {
 
     render() {
         return html`<span class="round ${colourOf(this.address || this.name)}" aria-hidden="true"
-                >${
-                    this.source
-                        ? html`<img src=${this.source} alt="" @error=${() => (this.source = "")} />`
-                        : initialOf(this.name.replace(/^[#!]/, "") || "?")
-                }</span
-            >${nothing}`;
+            >${
+                this.source
+                    ? html`<img src=${this.source} alt="" @error=${() => (this.source = "")} />`
+                    : initialOf(this.name.replace(/^[#!]/, "") || "?")
+            }</span
+        >`;
     }
 }
 customElements.define("app-avatar", AppAvatar);
+
+/**
+ * The picture of somebody, as lists know them.
+ * @param {{name: string, address: string, picture: string | null | undefined}} of
+ * @param {string} [kind] its class
+ */
+export const avatarOf = ({ name, address, picture }, kind = "") =>
+    html`<app-avatar class=${kind} .name=${name} .address=${address} .mxc=${picture}></app-avatar>`;

@@ -12,7 +12,7 @@ import { readable } from "../html.js";
 import { cardsOf, isOfBot } from "../registry.js";
 import { hrefOf } from "../route.js";
 import "./attachment.js";
-import "./avatar.js";
+import { avatarOf } from "./avatar.js";
 import { VERIFICATION, lineOf, noteWords, unreadableWords } from "./words.js";
 import { linkButton, tool } from "./tool.js";
 
@@ -264,13 +264,8 @@ export class AppMessage extends VecheElement {
     _picture({ isMine, name, sender, event }) {
         if (isMine || !this.isGroup) return nothing;
         if (!this.isFirst) return html`<span class="no-picture"></span>`;
-        const mxc = event.sender?.getMxcAvatarUrl();
-        return html`<app-avatar
-            class="small-picture"
-            .name=${name}
-            .address=${sender}
-            .mxc=${mxc}
-        ></app-avatar>`;
+        const picture = event.sender?.getMxcAvatarUrl();
+        return avatarOf({ name, address: sender, picture }, "small-picture");
     }
 }
 customElements.define("app-message", AppMessage);

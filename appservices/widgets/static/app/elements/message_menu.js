@@ -1,6 +1,6 @@
 /** What can be done with a message: a sheet that a press on "more" opens. */
 import { html, nothing } from "lit";
-import { closeDialog, openDialog } from "../../kit/elements.js";
+import { button, closeDialog, openDialog } from "../../kit/elements.js";
 import { showDateTime, t } from "../../kit/i18n.js";
 import { icon } from "../../kit/icons.js";
 
@@ -8,11 +8,10 @@ import { icon } from "../../kit/icons.js";
 
 const ID = "message-menu";
 const QUICK = ["👍", "❤️", "😂", "😮", "😢", "🙏", "🎉", "✅"];
-const EMOJI = [
-    ..."😀 😅 🙂 😉 😊 😍 😘 🤗 🤔 😐 🙄 😴 😭 😡 🥳 🤝 👏 👌 👎 👀 💪 🙌 🤞 🔥 ⭐ 💯 ❌ ❓ ❗ ☕ 🌻 🏠".split(
+const EMOJI =
+    "😀 😅 🙂 😉 😊 😍 😘 🤗 🤔 😐 🙄 😴 😭 😡 🥳 🤝 👏 👌 👎 👀 💪 🙌 🤞 🔥 ⭐ 💯 ❌ ❓ ❗ ☕ 🌻 🏠".split(
         " ",
-    ),
-];
+    );
 
 export class MessageMenu {
     /** @param {import("lit").LitElement} host the view, which draws it */
@@ -39,8 +38,9 @@ export class MessageMenu {
         from?.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
     }
 
-    /** @param {string} mark @param {string} label @param {() => void} press */
-    _one(mark, label, press) {
+    /** @param {string} mark @param {string} label @param {string | (() => void)} does what it tells, or does */
+    _one(mark, label, does) {
+        const press = typeof does === "string" ? () => this._tell(does) : does;
         return html`<li>
             <button type="button" class="menu-row" @click=${press}>${icon(mark)} ${label}</button>
         </li>`;
@@ -76,9 +76,8 @@ export class MessageMenu {
     draw() {
         const { message } = this;
         if (!message) return nothing;
-        const isText =
-            message.content.msgtype === "m.text" || message.content.msgtype === "m.emote";
-        const { body } = message.content;
+        const { body, msgtype } = message.content;
+        const isText = ["m.text", "m.emote"].includes(msgtype);
         return html`<dialog
             class="sheet"
             id=${ID}
@@ -104,7 +103,7 @@ export class MessageMenu {
                 }
             </div>
             <ul class="menu-rows">
-                ${this._one("reply", t("Reply"), () => this._tell("app-reply"))}
+                ${this._one("reply", t("Reply"), "app-reply")}
                 ${
                     body
                         ? this._one("copy", t("Copy the text"), () => {
@@ -113,24 +112,12 @@ export class MessageMenu {
                           })
                         : nothing
                 }
-                ${
-                    message.isMine && isText
-                        ? this._one("edit", t("Edit"), () => this._tell("app-edit"))
-                        : nothing
-                }
-                ${
-                    message.isMine
-                        ? this._one("remove", t("Delete for everyone"), () =>
-                              this._tell("app-remove"),
-                          )
-                        : nothing
-                }
+                ${message.isMine && isText ? this._one("edit", t("Edit"), "app-edit") : nothing}
+                ${message.isMine ? this._one("remove", t("Delete for everyone"), "app-remove") : nothing}
             </ul>
             ${this._facts(message)}
             <div class="actions">
-                <button type="button" class="button secondary" @click=${() => closeDialog(ID)}>
-                    ${t("Close")}
-                </button>
+                ${button({ label: t("Close"), style: "secondary", press: () => closeDialog(ID) })}
             </div>
         </dialog>`;
     }

@@ -9,7 +9,7 @@ import { roomList } from "../client/rooms.js";
 import * as sending from "../client/sending.js";
 import { nameIn } from "../client/timeline.js";
 import { isPersonVerified, replacedIn, whenTrustChanges } from "../client/trust.js";
-import "../elements/avatar.js";
+import { avatarOf } from "../elements/avatar.js";
 import "../elements/composer.js";
 import "../elements/message.js";
 import "../elements/prompt.js";
@@ -218,11 +218,7 @@ export class AppChat extends VecheElement {
         const typing = this._timeline?.typing() ?? [];
         return html`<header class="chat-head">
             ${tool("back", t("Back to the chats"), hrefOf("chats"), { kind: "tool back" })}
-            <app-avatar
-                .name=${entry.name}
-                .address=${entry.address}
-                .mxc=${entry.picture}
-            ></app-avatar>
+            ${avatarOf(entry)}
             <div class="chat-title">
                 <h1 tabindex="-1"><bdi>${entry.name}</bdi></h1>
                 <p class="small secondary-text" role="status">

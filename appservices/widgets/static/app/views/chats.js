@@ -8,7 +8,7 @@ import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
 import { leave, roomList } from "../client/rooms.js";
 import { search } from "../client/search.js";
-import "../elements/avatar.js";
+import { avatarOf } from "../elements/avatar.js";
 import "../elements/read_back.js";
 import { paneHead, searchField, tool } from "../elements/tool.js";
 import "../elements/windowed.js";
@@ -104,14 +104,14 @@ export class AppChats extends VecheElement {
 
     /** @param {Entry} entry */
     _row(entry) {
-        const { id, name, address, picture, unread, last, state, badge } = entry;
+        const { id, name, unread, last, state, badge } = entry;
         const isOpen = this.parts[0] === id;
         return html`<a
             class="chat-row ${unread ? "unread" : ""}"
             href=${hrefOf("chats", id)}
             aria-current=${isOpen ? "page" : nothing}
         >
-            <app-avatar .name=${name} .address=${address} .mxc=${picture}></app-avatar>
+            ${avatarOf(entry)}
             <span class="row-words">
                 <span class="row-top">
                     <span class="row-name"

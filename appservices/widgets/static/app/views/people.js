@@ -15,7 +15,7 @@ import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
 import { direct, makeGroup } from "../client/rooms.js";
 import { isPicture } from "../client/media.js";
-import "../elements/avatar.js";
+import { avatarOf } from "../elements/avatar.js";
 import "../../kit/camera.js";
 import { paneHead, pictureButton } from "../elements/tool.js";
 import { qrCode } from "../../kit/qr.js";
@@ -48,6 +48,13 @@ export const ownServer = () => ownId().slice(ownId().indexOf(":") + 1);
 export const noPerson = () =>
     t("This is no id, link or name of a person. An id looks like @anna:example.org.");
 
+/** Opens the page of whom a text names. @param {string} text @returns {boolean} whether it names one */
+function opens(text) {
+    const id = personIn(text, ownServer());
+    if (id) location.hash = hrefOf("chats", "with", id);
+    return Boolean(id);
+}
+
 /** Who has no account yet begins with one. @param {string} id */
 function inviteLink(id) {
     return `${location.origin}/${hrefOf("chats", "with", id)}`;
@@ -70,9 +77,7 @@ export class AppNewChat extends VecheElement {
 
     /** @param {string} text */
     _open(text) {
-        const id = personIn(text, ownServer());
-        if (id) location.hash = hrefOf("chats", "with", id);
-        else this.error = noPerson();
+        this.error = opens(text) ? "" : noPerson();
     }
 
     /** @param {SubmitEvent} event */
@@ -163,11 +168,7 @@ export class AppWith extends BusyElement {
             ${
                 profile || this.error
                     ? html`<div class="person-card card">
-                          <app-avatar
-                              .name=${name}
-                              .address=${userId}
-                              .mxc=${profile?.avatar_url}
-                          ></app-avatar>
+                          ${avatarOf({ name, address: userId, picture: profile?.avatar_url })}
                           <p class="person-name"><bdi>${name}</bdi></p>
                           <p class="secondary-text small"><bdi>${userId}</bdi></p>
                           ${this.error ? banner("critical", this.error) : nothing}
@@ -222,10 +223,7 @@ export class AppInvite extends VecheElement {
         const link = inviteLink(ownId());
         return html`<section
             class="pane-page"
-            @veche-scanned=${(/** @type {CustomEvent} */ event) => {
-                const id = personIn(event.detail, ownServer());
-                if (id) location.hash = hrefOf("chats", "with", id);
-            }}
+            @veche-scanned=${(/** @type {CustomEvent} */ event) => opens(event.detail)}
         >
             ${paneHead(t("Invite somebody"), hrefOf("chats", "new"))}
             <div class="card person-card">

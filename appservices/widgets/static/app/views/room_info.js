@@ -15,7 +15,7 @@ import { icon } from "../../kit/icons.js";
 import { account } from "../account/account.js";
 import { changeGroup, leave, membersOf, roomList } from "../client/rooms.js";
 import { isPersonVerified } from "../client/trust.js";
-import "../elements/avatar.js";
+import { avatarOf } from "../elements/avatar.js";
 import { paneHead, pictureButton, searchField } from "../elements/tool.js";
 import "../elements/windowed.js";
 import { hrefOf } from "../route.js";
@@ -155,7 +155,7 @@ export class AppRoomInfo extends BusyElement {
     _member({ id, name, picture, isInvited }) {
         return html`<div class="member-row">
             <a class="chat-row member" href=${hrefOf("chats", "with", id)}>
-                <app-avatar .name=${name} .address=${id} .mxc=${picture}></app-avatar>
+                ${avatarOf({ name, address: id, picture })}
                 <span class="row-words">
                     <span class="row-name"><bdi>${name}</bdi></span>
                     <span class="row-last"
@@ -250,12 +250,7 @@ export class AppRoomInfo extends BusyElement {
         return html`<section class="pane-page">
             ${paneHead(t("About this chat"), hrefOf("chats", this.roomId))}
             <div class="person-card">
-                <app-avatar
-                    class="large"
-                    .name=${entry.name}
-                    .address=${entry.address}
-                    .mxc=${entry.picture}
-                ></app-avatar>
+                ${avatarOf(entry, "large")}
                 <p class="person-name"><bdi>${entry.name}</bdi></p>
                 <p class="secondary-text small with-mark">
                     ${icon(isEncrypted ? "lock" : "warning")}

@@ -51,7 +51,12 @@ class VecheOfficial extends View {
         if (this.error) return html`${this.head()} ${this.problem()}`;
         if (!this.found) return html`${this.head()} ${this.loading(ROWS)}`;
         const one = this._one;
-        return html`${this.head()} ${one ? this._shown(one) : this._list()}`;
+        const all = hrefOf({ view: "official", organisation: "" });
+        const back = html`<p class="crumb">
+            <a href=${all}>${icon("back")}${t("Who is official")}</a>
+        </p>`;
+        return html`${this._id ? back : nothing} ${this.head()}
+        ${one ? this._shown(one) : this._list()}`;
     }
 
     _list() {
@@ -65,18 +70,21 @@ class VecheOfficial extends View {
                 ${all.map((one) =>
                     linkRow({
                         href: hrefOf({ view: "official", organisation: one.id }),
+                        mark: icon(one.standing === "official" ? "verified" : "error"),
                         title: nameOf(one, currentLanguage()),
                         meta:
-                            one.standing === "official" ? this._names(one) : t("Not official now"),
+                            one.standing === "official"
+                                ? this._names(one.chain.slice(0, -1)) || one.domain
+                                : t("Not official now"),
                     }),
                 )}
             </ul>`;
     }
 
-    /** @param {Organisation} one @returns {string} those above it, and it */
-    _names({ chain }) {
+    /** @param {string[]} ids @returns {string} their names, one below the other */
+    _names(ids) {
         const known = (this.found ?? []).flatMap(({ organisations }) => organisations);
-        return chain
+        return ids
             .map((id) => known.find((one) => one.id === id))
             .map((one) => (one ? nameOf(one, currentLanguage()) : ""))
             .join(" → ");
@@ -88,7 +96,7 @@ class VecheOfficial extends View {
         const isOfficial = one.standing === "official";
         const language = currentLanguage();
         const facts = [
-            [t("It belongs to"), this._names(one)],
+            ...(one.chain.length > 1 ? [[t("It belongs to"), this._names(one.chain)]] : []),
             [t("In the directory since"), showDate(one.since_ms)],
             [t("Verified by"), by ? nameOf(by, language) : (directory.log.split("/").at(-1) ?? "")],
             [t("On the web"), one.domain],
@@ -123,12 +131,7 @@ class VecheOfficial extends View {
                           )}
                       </ul>`
                     : html`<p>${t("The directory lists nothing that it may ask you for.")}</p>`
-            }
-            <p>
-                <a href=${hrefOf({ view: "official", organisation: "" })}
-                    >${t("Who is official")}</a
-                >
-            </p>`;
+            }`;
     }
 }
 customElements.define("veche-official", VecheOfficial);

@@ -163,7 +163,7 @@ class VecheService extends View {
                 <dt>${t("Office")}</dt>
                 <dd>
                     ${service.office_name}, ${service.organisation}
-                    <veche-badge .account=${service.bot}></veche-badge>
+                    <div><veche-badge .account=${service.bot}></veche-badge></div>
                 </dd>
                 <dt>${t("Fee")}</dt>
                 <dd>${service.cost}</dd>
