@@ -209,3 +209,18 @@ def test_a_room_request_of_another_form_is_left_to_the_homeserver(
 def test_a_room_request_with_any_key_of_ours_has_a_payload() -> None:
     events = [{"type": "x", "content": {}}, {"type": "x", "content": {"org.veche.x": 1}}]
     assert room_request_has_payload({"initial_state": events})
+
+
+class Unreadable:
+    """What nobody may look at."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise AssertionError(f"{name} of what is encrypted was read")
+
+
+def test_nothing_looks_into_what_people_encrypt() -> None:
+    """Red line R12: no filter of content in encrypted rooms."""
+    names = ("algorithm", "ciphertext", "sender_key", "session_id", "device_id", "m.relates_to")
+    content = {name: Unreadable() for name in names}
+    check_event(ENCRYPTED, content, FAMILIES)
+    assert not has_payload(content, FAMILIES)
