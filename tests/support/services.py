@@ -204,17 +204,8 @@ def house(
     """
     with ExitStack() as stack:
         own = (migrations,) if isinstance(migrations, MigrationSet) else migrations
-        sets = (*KERNEL_SETS, *own)
         postgres = _own_postgres(stack) if has_own_postgres else None
-        if postgres is None:
-            dsn, synapse_dsn = (
-                stack.enter_context(database(*sets)),
-                stack.enter_context(synapse_database()),
-            )
-        else:
-            dsn, synapse_dsn = postgres.create_database("veche"), postgres.dsn("synapse")
-            make_synapse_database(postgres.dsn(), "synapse")
-            migrate(dsn, sets)
+        dsn, synapse_dsn = _databases(stack, (*KERNEL_SETS, *own), postgres)
         synapse_port, free_port, *ports = free_ports(2 + replicas)
         place = has_pages if isinstance(has_pages, Place) else Place()
         pages_port = place.pages_port or free_port
@@ -269,6 +260,18 @@ def pages_sections(port: int) -> dict[str, Any]:
 
 def _demo_sections() -> dict[str, Any]:
     return {"agency": office_demo.agency_section(ROOT / "config" / "services")}
+
+
+def _databases(
+    stack: ExitStack, sets: Sequence[MigrationSet], postgres: EmbeddedPostgres | None
+) -> tuple[str, str]:
+    """The databases of the services and of the homeserver."""
+    if postgres is None:
+        return stack.enter_context(database(*sets)), stack.enter_context(synapse_database())
+    dsn = postgres.create_database("veche")
+    make_synapse_database(postgres.dsn(), "synapse")
+    migrate(dsn, sets)
+    return dsn, postgres.dsn("synapse")
 
 
 def _own_postgres(stack: ExitStack) -> EmbeddedPostgres:

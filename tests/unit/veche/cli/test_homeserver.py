@@ -9,6 +9,7 @@ import attrs
 import yaml
 
 from veche.cli.processes.homeserver import (
+    DELIVERY,
     EVENT_GUARD,
     OFFICIAL_ACCOUNTS,
     HomeserverPlan,
@@ -95,6 +96,7 @@ def test_synapse_loads_our_modules_unless_the_plan_says_otherwise(tmp_path: Path
     assert [one["module"] for one in configuration(plan(tmp_path))["modules"]] == [
         EVENT_GUARD,
         OFFICIAL_ACCOUNTS,
+        DELIVERY,
     ]
     assert configuration(bare)["modules"] == []
 
