@@ -97,15 +97,6 @@ class ActHeads:
             head = signed_tree.newest(txn, store.ActTree(organisation))
         return head
 
-    def proof_of_case(
-        self, txn: Cursor, organisation: str, subject: str, case: str, now_ms: int
-    ) -> dict[str, Any]:
-        """The acts on a person in a case, with a head that has them all (``ActsProof``).
-
-        As ``proof``.
-        """
-        return self.proof(txn, organisation, subject, now_ms, case=case)
-
     def proof(
         self,
         txn: Cursor,
