@@ -144,7 +144,7 @@ def wrong_files(folder: Path, taken: str) -> dict[str, str]:
         "empty": ("", "organisation"),
         "unknown_key": (f"{OTHER}  colour: red\n", "colour"),
         "no_name": (OTHER.replace("{en: Other}", "{}"), "name"),
-        "hidden": (OTHER.replace("{en: Other}", '{en: "a\u200bb"}'), "names"),
+        "hidden": (OTHER.replace("{en: Other}", '{en: "a\u200bb"}'), "name"),
         "taken": (OTHER.replace("domain: other.example", f"domain: {taken}"), "give another"),
         "orphan": (
             f"{OTHER}  parent: nobody\n",
