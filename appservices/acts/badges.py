@@ -11,13 +11,11 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from twisted.internet.defer import CancelledError
 
 from appservices.acts import store, texts
 from veche.acts import signed_tree
 from veche.contracts.directory.snapshot import Standing
 from veche.messaging.service import BotAccount
-from veche.protocol.errors import VecheError
 from veche.protocol.ids import RoomId, UserId
 from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.store import readers
@@ -46,21 +44,16 @@ class Badges:
     """Sets the badge in rooms of bots of this server; one process of them at a time is enough."""
 
     def __init__(self, parts: Parts) -> None:
-        """Nothing is looked for before ``run``."""
+        """Nothing is looked for before ``start``."""
         self._parts = parts
         self._host = parts.host
 
-    async def run(self) -> None:
+    def start(self) -> None:
         """Look again and again; ends with the process."""
-        pause = WakeEvent(self._host.reactor)
-        while True:
-            try:
-                await self.look()
-            except CancelledError:
-                raise  # the process ends
-            except VecheError as e:
-                logger.warning("rooms get no badge now: %s", e)
-            await pause.wait(EVERY_MS)
+        again = EVERY_MS, "rooms get no badge now"
+        self._host.spawn(
+            "directory.badges", WakeEvent(self._host.reactor).repeat(self.look, *again)
+        )
 
     async def look(self) -> None:
         """Set the badge in the rooms that have none, or one of an older entry."""

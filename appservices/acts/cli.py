@@ -7,13 +7,14 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from appservices.acts import store
 from appservices.acts.config import ActsSection, OrganisationSection
 from appservices.acts.service import Directories, org_body, own_of, said, signed_text
 from veche.acts import LastSigned
 from veche.acts.signed_tree import current
+from veche.contracts.directory.rules import EntryRefusedError, Fault
 from veche.protocol.errors import ConfigError
 from veche.runtime.config import parse_duration
 from veche.runtime.config.secret_files import read_secret_bytes
@@ -32,9 +33,31 @@ if TYPE_CHECKING:
     from appservices.acts.service import Own
     from veche.contracts.directory.rules import Directory
     from veche.contracts.directory.snapshot import Snapshot
+    from veche.contracts.directory.trusted import Trusted
     from veche.runtime.database import Cursor
 
     Make = Callable[[Cursor, Own, Directory, int], Mapping[str, Any]]
+
+_SIGN: Final = "Name an organisation above it with --by, or leave --by out"
+_LIST: Final = "`veche directory check` lists all"
+_OTHER: Final = "It can be of one organisation alone: give another"
+_NEXT: Final[Mapping[Fault, str]] = {
+    Fault.UNSIGNED: _SIGN,
+    Fault.NOT_ABOVE: _SIGN,
+    Fault.SIGNER_NOT_OFFICIAL: _SIGN,
+    Fault.NEEDS_DIRECTORY: "Leave --by out",
+    Fault.OLD_KEY_MISSING: "Give its old key with --old-key, or --lost if nobody has it",
+    Fault.UNKNOWN_ORG: _LIST,
+    Fault.UNKNOWN_PARENT: _LIST,
+    Fault.ENDED: "Enter it anew with another id",
+    Fault.NEEDS_ROTATE: "Run `veche directory rotate` for these",
+    Fault.NOTHING: "Give another --key or --account",
+    Fault.ACCOUNT_TAKEN: _OTHER,
+    Fault.DOMAIN_TAKEN: _OTHER,
+    Fault.KEY_TAKEN: _OTHER,
+    Fault.NOT_SUSPENDED: "There is nothing to resume",
+}
+"""What to do about a refusal; with all others: correct it."""
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -114,9 +137,11 @@ def run_key(arguments: argparse.Namespace) -> int:
         signer = NoteSigner(arguments.organisation, seed)
         file = os.open(arguments.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except ValueError as e:
-        raise ConfigError(f"{arguments.organisation!r} is no id of an organisation") from e
+        words = "is no id of an organisation: it should be like tax.example"
+        raise ConfigError(f"{arguments.organisation!r} {words}") from e
     except OSError as e:
-        raise ConfigError(f"{arguments.out} cannot be written: {e.strerror}") from e
+        words = f"cannot be written: {e.strerror}. Name a new file in a folder that is there."
+        raise ConfigError(f"{arguments.out} {words}") from e
     with os.fdopen(file, "wb") as out:
         out.write(seed)
         out.flush()
@@ -129,6 +154,9 @@ def run_org(arguments: argparse.Namespace) -> int:
     """Run `veche directory org`."""
     section = load(arguments.file, {"organisation": OrganisationSection})["organisation"]
     assert isinstance(section, OrganisationSection)  # noqa: S101 -- for the types
+    if section.protects:
+        words = "organisation.protects: leave it out, and run `veche directory names`"
+        raise ConfigError(f"{arguments.file}: {words}")
 
     def make(txn: Cursor, own: Own, state: Directory, at_ms: int) -> Mapping[str, Any]:
         known = state.snapshot(at_ms).organisations.get(section.id)
@@ -182,7 +210,7 @@ def run_measure(arguments: argparse.Namespace) -> int:
         lasts = getattr(arguments, "lasts", None)
         lasts_ms = None if lasts is None else parse_duration(lasts)
     except ValueError as e:
-        raise ConfigError(f"--for: {e}") from e
+        raise ConfigError(f"--for: {e}. Write it like '14 d'.") from e
 
     def make(_txn: Cursor, _own: Own, state: Directory, at_ms: int) -> Mapping[str, Any]:
         body = said(state, arguments.kind, arguments.organisation, at_ms)
@@ -197,16 +225,16 @@ def run_measure(arguments: argparse.Namespace) -> int:
 
 
 def run_check(arguments: argparse.Namespace) -> int:
-    """Run `veche directory check`: 1 if an entry was refused, or the account is not official."""
+    """Run `veche directory check`: 1 if something is wrong, or the account is not official."""
     section, dsn_config = _opened(arguments)
 
-    def work(txn: Cursor) -> tuple[Directories, Snapshot, Directory]:
+    def work(txn: Cursor) -> tuple[Directories, Trusted, Directory]:
         directories = _directories(txn, section, dsn_config)
-        state = directories.state(txn)
-        return directories, state.snapshot(database_ms(txn)), state
+        return directories, directories.trusted(txn, database_ms(txn)), directories.state(txn)
 
     with database_of(dsn_config) as dsn:
-        directories, snapshot, state = transaction(dsn, work)
+        directories, trusted, state = transaction(dsn, work)
+    snapshot = trusted.snapshots[0]
     if arguments.account:
         owner = snapshot.owner_of(arguments.account)
         if owner is None:
@@ -221,7 +249,11 @@ def run_check(arguments: argparse.Namespace) -> int:
         f"entry {place} changes nothing ({error.fault}): {error}\n"
         for place, error in state.refused.items()
     )
-    return 1 if state.refused else 0
+    sys.stdout.writelines(
+        f"{one.what} {one.value} is in two directories: {' and '.join(one.directories)}\n"
+        for one in trusted.conflicts
+    )
+    return 1 if state.refused or trusted.conflicts else 0
 
 
 def _line(snapshot: Snapshot, organisation: str) -> str:
@@ -248,7 +280,7 @@ def _opened(arguments: argparse.Namespace) -> tuple[ActsSection, Any]:
     config = config_of(arguments)
     section = config.services.get("acts")
     if not isinstance(section, ActsSection) or section.directory is None:
-        raise ConfigError(f"{config.path}: acts.directory is missing: there is no directory here")
+        raise ConfigError(f"{config.path}: acts.directory is missing. Run this where it is.")
     return section, config
 
 
@@ -273,7 +305,11 @@ def _write(arguments: argparse.Namespace, make: Make) -> int:
 
         return directories.write(txn, made, database_ms(txn))
 
-    with database_of(config) as dsn:
-        size = transaction(dsn, work)
+    try:
+        with database_of(config) as dsn:
+            size = transaction(dsn, work)
+    except EntryRefusedError as e:
+        words = _NEXT.get(e.fault, "Correct it, and run the command again")
+        raise ConfigError(f"{e}. Nothing is entered. {words}.") from e
     sys.stdout.write(f"The directory has {size} entries.\n")
     return 0

@@ -52,7 +52,7 @@ def directory_view(snapshot: Snapshot, root: Root) -> DirectoryView:
                 reason=measure.reason if has_reason and measure else "",
                 since_ms=one.since_ms,
                 vouched_by=one.vouched_by,
-                purposes=[PurposeView(title=p.title, basis=p.basis) for p in one.purposes],
+                purposes=[PurposeView(title=p.title, basis=p.basis) for p in one.said.purposes],
                 complaints=one.said.complaints,
                 accounts=dict(one.accounts),
                 protects=list(one.names),

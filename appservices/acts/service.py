@@ -150,8 +150,8 @@ class Directories:
             state.add(text)
         first, texts = state.size, made(state, max(now_ms, state.at_ms))
         for text in texts:
-            state.check(text)
-            state.add(text)
+            if (error := state.add(text)) is not None:
+                raise error
         if texts:
             store.add(txn, own.root.log, first, texts)
             while signed_tree.publish(txn, own.tree, own.signer, now_ms, own.last_signed):
@@ -207,15 +207,6 @@ def org_body(
         start: See ``said``.
         now: As the directory has it; None: not yet.
     """
-    purposes = [
-        {
-            "code": one.code,
-            "title": dict(one.title),
-            "basis": one.basis,
-            "claims": list(one.claims),
-        }
-        for one in section.purposes
-    ]
     return {
         **start,
         "names": dict(section.name),
@@ -224,7 +215,7 @@ def org_body(
         "key": key,
         "accounts": [{"user": user, "master": accounts[user]} for user in sorted(accounts)],
         "logs": [*section.logs] or ([] if section.key else [own.log_of(section.id)]),
-        "purposes": purposes,
+        "purposes": [one.model_dump(mode="json") for one in section.purposes],
         "complaints": section.complaints,
         "valid_from_ms": start["at_ms"] if now is None else now.said.valid_from_ms,
     }

@@ -104,7 +104,7 @@ class Acts(Service):
         """Enter the organisations of the configuration, and follow the directories of others."""
         if self.directories.own is not None:
             self._host.spawn("directory.enter", self._enter())
-            self._host.spawn("directory.badges", Badges(self._parts).run())
+            Badges(self._parts).start()
             self._host.witnesses.start(self._host.spawn, self._trees)
         self._following.start()
 

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from veche.acts.signed_tree import Head
+from veche.acts.head_store import TableTree
 from veche.bots import Chats
-from veche.transparency.merkle import leaf_hash
-from veche.transparency.tree_nodes import Node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from veche.runtime.database import Cursor
 
 CHATS: Final = Chats("acts")
 CHANNEL: Final = "veche_directory"
 """Where processes hear that a directory has a new entry."""
-_HEAD: Final = "SELECT size, note FROM acts.checkpoint WHERE log = %s"
 
 
-class DirectoryTree:
-    """The entries of our directory as a tree (``SignedTree``).
+class DirectoryTree(TableTree):
+    """The entries of our directory as a tree."""
 
-    Attributes:
-        name: For errors.
-        entries: What is in it.
-    """
-
+    tables = ("acts.entry", "acts.tree_node", "acts.checkpoint", "log")
     entries = "entries"
 
     def __init__(self, log: str) -> None:
@@ -36,62 +29,8 @@ class DirectoryTree:
         Args:
             log: Name of the log, in its first history.
         """
-        self.name = f"the directory {log}"
-        self._log = log
-
-    def lock(self, txn: Cursor) -> None:
-        """Write it alone until the transaction ends."""
-        txn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (self.name,))
-
-    def newest(self, txn: Cursor) -> Head | None:
-        """The newest signed head."""
-        txn.execute(f"{_HEAD} ORDER BY size DESC LIMIT 1", (self._log,))
-        row = txn.fetchone()
-        return Head(*row) if row else None
-
-    def head_of(self, txn: Cursor, size: int) -> Head | None:
-        """The head that was signed at a size."""
-        txn.execute(f"{_HEAD} AND size = %s", (self._log, size))
-        row = txn.fetchone()
-        return Head(*row) if row else None
-
-    def first_after(self, txn: Cursor, size: int) -> int | None:
-        """When the first head beyond a size was signed."""
-        txn.execute(
-            "SELECT at_ms FROM acts.checkpoint WHERE log = %s AND size > %s ORDER BY size LIMIT 1",
-            (self._log, size),
-        )
-        row = txn.fetchone()
-        return int(row[0]) if row else None
-
-    def leaves_from(self, txn: Cursor, place: int, limit: int) -> list[tuple[int, bytes]]:
-        """Places and leaf hashes of entries."""
-        found = entries(txn, self._log, place, limit)
-        return [(place, leaf_hash(text.encode())) for place, text in found]
-
-    def nodes(self, txn: Cursor, wanted: Iterable[Node]) -> dict[Node, bytes]:
-        """The nodes that are kept."""
-        names = sorted(set(wanted))
-        txn.execute(
-            "SELECT level, at, hash FROM acts.tree_node"
-            " JOIN unnest(%s::smallint[], %s::bigint[]) AS wanted (level, at) USING (level, at)"
-            " WHERE log = %s",
-            ([one.level for one in names], [one.at for one in names], self._log),
-        )
-        return {Node(level, at): bytes(digest) for level, at, digest in txn.fetchall()}
-
-    def keep(self, txn: Cursor, made: Mapping[Node, bytes], head: Head, now_ms: int) -> None:
-        """Keep nodes that are new, and the head that has them."""
-        levels, places = [node.level for node in made], [node.at for node in made]
-        txn.execute(
-            "INSERT INTO acts.tree_node (log, level, at, hash)"
-            " SELECT %s, * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])",
-            (self._log, levels, places, list(made.values())),
-        )
-        txn.execute(
-            "INSERT INTO acts.checkpoint (log, size, note, at_ms) VALUES (%s, %s, %s, %s)",
-            (self._log, head.size, head.note, now_ms),
-        )
+        name = f"the directory {log}"
+        super().__init__(log, name, name)
 
 
 def entries(txn: Cursor, log: str, place: int, limit: int | None = None) -> list[tuple[int, str]]:

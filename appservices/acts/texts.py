@@ -108,14 +108,14 @@ def chain_doc(localizer: Localizer, snapshot: Snapshot, one: Organisation) -> Do
         (localizer.text("Verified by"), vouched_by(localizer, snapshot, one)),
         (localizer.text("Complaints"), one.said.complaints),
     )
-    if not one.purposes:
+    if not one.said.purposes:
         asks: Doc = (
             Paragraph(localizer.text("The directory lists nothing that it may ask you for.")),
         )
     else:
         titles = [
             f"{purpose.title.get(language) or next(iter(purpose.title.values()))} ({purpose.basis})"
-            for purpose in one.purposes
+            for purpose in one.said.purposes
         ]
         asks = (Paragraph(localizer.text("It may ask you for what these need:")), Bullets(titles))
     return (Facts(facts), *asks)
@@ -260,12 +260,6 @@ def hidden_room_doc(localizer: Localizer, room: str) -> Doc:
         " the account that wrote to you instead.",
         room=room,
     )
-    return (Paragraph(said),)
-
-
-def later_doc(localizer: Localizer) -> Doc:
-    """The homeserver does not answer."""
-    said = localizer.text("I could not look that up. Please ask me again in a few minutes.")
     return (Paragraph(said),)
 
 

@@ -18,14 +18,6 @@ _GROWN: Final = """
         (SELECT max(c.size) FROM runtime.act_checkpoint AS c
          WHERE c.organisation = h.organisation), 0)
     ORDER BY h.organisation"""
-_HEAD: Final = "SELECT size, note FROM runtime.act_checkpoint WHERE organisation = %s"
-_NODES: Final = """
-    SELECT level, at, hash FROM runtime.act_node
-    JOIN unnest(%s::smallint[], %s::bigint[]) AS wanted (level, at) USING (level, at)
-    WHERE organisation = %s"""
-_KEEP_NODES: Final = """
-    INSERT INTO runtime.act_node (organisation, level, at, hash)
-    SELECT %s, * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])"""
 # The newest ones, should there be more.
 _ACTS: Final = """
     SELECT idx, entry, bound, salt, opening FROM runtime.act
@@ -58,45 +50,46 @@ class Provable(NamedTuple):
     opening: str
 
 
-class ActTree:
-    """The log of an organisation as a tree (``SignedTree``).
+class TableTree:
+    """A log in tables as a tree (``SignedTree``).
 
     Attributes:
-        name: For errors.
+        tables: Of entries, nodes and checkpoints, and their column that names the log.
         entries: What is in it.
+        name: For errors.
     """
 
-    entries = "acts"
+    tables: tuple[str, str, str, str]
+    entries: str
 
-    def __init__(self, organisation: str) -> None:
+    def __init__(self, log: str, name: str, lock: str) -> None:
         """Make it; it keeps nothing."""
-        self.name = f"the log of {organisation}"
-        self._organisation = organisation
+        self.name, self._log, self._lock = name, log, lock
+        self._entry, self._node, self._checkpoint, self._key = self.tables
+        self._head = f"SELECT size, note FROM {self._checkpoint} WHERE {self._key} = %s"  # noqa: S608 -- ours
 
     def lock(self, txn: Cursor) -> None:
-        """Sign for the log alone until the transaction ends."""
-        txn.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"acts {self._organisation}",)
-        )
+        """Write it alone until the transaction ends."""
+        txn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (self._lock,))
 
     def newest(self, txn: Cursor) -> Head | None:
         """The newest signed head."""
-        txn.execute(f"{_HEAD} ORDER BY size DESC LIMIT 1", (self._organisation,))
+        txn.execute(f"{self._head} ORDER BY size DESC LIMIT 1", (self._log,))
         row = txn.fetchone()
         return Head(*row) if row else None
 
     def head_of(self, txn: Cursor, size: int) -> Head | None:
         """The head that was signed at a size."""
-        txn.execute(f"{_HEAD} AND size = %s", (self._organisation, size))
+        txn.execute(f"{self._head} AND size = %s", (self._log, size))
         row = txn.fetchone()
         return Head(*row) if row else None
 
     def first_after(self, txn: Cursor, size: int) -> int | None:
         """When the first head beyond a size was signed."""
         txn.execute(
-            "SELECT at_ms FROM runtime.act_checkpoint WHERE organisation = %s AND size > %s"
-            " ORDER BY size LIMIT 1",
-            (self._organisation, size),
+            f"SELECT at_ms FROM {self._checkpoint} WHERE {self._key} = %s"  # noqa: S608
+            " AND size > %s ORDER BY size LIMIT 1",
+            (self._log, size),
         )
         row = txn.fetchone()
         return int(row[0]) if row else None
@@ -104,28 +97,47 @@ class ActTree:
     def leaves_from(self, txn: Cursor, place: int, limit: int) -> list[tuple[int, bytes]]:
         """Places and leaf hashes of entries."""
         txn.execute(
-            "SELECT idx, entry FROM runtime.act WHERE organisation = %s AND idx >= %s"
-            " ORDER BY idx LIMIT %s",
-            (self._organisation, place, limit),
+            f"SELECT idx, entry FROM {self._entry} WHERE {self._key} = %s"  # noqa: S608
+            " AND idx >= %s ORDER BY idx LIMIT %s",
+            (self._log, place, limit),
         )
         return [(idx, leaf_hash(entry.encode())) for idx, entry in txn.fetchall()]
 
     def nodes(self, txn: Cursor, wanted: Iterable[Node]) -> dict[Node, bytes]:
         """The nodes that are kept."""
         names = sorted(set(wanted))
-        levels, places = [one.level for one in names], [one.at for one in names]
-        txn.execute(_NODES, (levels, places, self._organisation))
+        txn.execute(
+            f"SELECT level, at, hash FROM {self._node}"  # noqa: S608
+            " JOIN unnest(%s::smallint[], %s::bigint[]) AS wanted (level, at) USING (level, at)"
+            f" WHERE {self._key} = %s",
+            ([one.level for one in names], [one.at for one in names], self._log),
+        )
         return {Node(level, at): bytes(digest) for level, at, digest in txn.fetchall()}
 
     def keep(self, txn: Cursor, made: Mapping[Node, bytes], head: Head, now_ms: int) -> None:
         """Keep nodes that are new, and the head that has them."""
         levels, places = [node.level for node in made], [node.at for node in made]
-        txn.execute(_KEEP_NODES, (self._organisation, levels, places, list(made.values())))
         txn.execute(
-            "INSERT INTO runtime.act_checkpoint (organisation, size, note, at_ms)"
-            " VALUES (%s, %s, %s, %s)",
-            (self._organisation, head.size, head.note, now_ms),
+            f"INSERT INTO {self._node} ({self._key}, level, at, hash)"  # noqa: S608
+            " SELECT %s, * FROM unnest(%s::smallint[], %s::bigint[], %s::bytea[])",
+            (self._log, levels, places, list(made.values())),
         )
+        txn.execute(
+            f"INSERT INTO {self._checkpoint} ({self._key}, size, note, at_ms)"  # noqa: S608
+            " VALUES (%s, %s, %s, %s)",
+            (self._log, head.size, head.note, now_ms),
+        )
+
+
+class ActTree(TableTree):
+    """The log of acts of an organisation as a tree."""
+
+    tables = ("runtime.act", "runtime.act_node", "runtime.act_checkpoint", "organisation")
+    entries = "acts"
+
+    def __init__(self, organisation: str) -> None:
+        """Make it; it keeps nothing."""
+        super().__init__(organisation, f"the log of {organisation}", f"acts {organisation}")
 
 
 def grown(txn: Cursor) -> list[str]:

@@ -14,11 +14,8 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import CancelledError
-
 from veche.acts import head_store as store
 from veche.acts import signed_tree
-from veche.protocol.errors import UnavailableError
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime.wake_event import WakeEvent
 from veche.transparency import tree_nodes as kept_tree
@@ -61,7 +58,8 @@ class ActHeads:
 
     def start(self, tasks: Tasks) -> None:
         """Begin; ends with the tasks."""
-        tasks.spawn("acts.heads", self._loop())
+        again = signed_tree.HEAD_EVERY_MS, "no head of acts is signed"
+        tasks.spawn("acts.heads", WakeEvent(self._reactor).repeat(self._publish_all, *again))
         self._witnesses.start(tasks.spawn, self.trees)
 
     def trees(self, txn: Cursor) -> dict[str, SignedTree]:
@@ -98,15 +96,6 @@ class ActHeads:
             self._publish(txn, organisation, now_ms)
             head = signed_tree.newest(txn, store.ActTree(organisation))
         return head
-
-    def proof_of_case(
-        self, txn: Cursor, organisation: str, subject: str, case: str, now_ms: int
-    ) -> dict[str, Any]:
-        """The acts on a person in a case, with a head that has them all (``ActsProof``).
-
-        As ``proof``.
-        """
-        return self.proof(txn, organisation, subject, now_ms, case=case)
 
     def proof(
         self,
@@ -156,19 +145,6 @@ class ActHeads:
         found = {"v": 1, "checkpoint": head.note, "acts": _within(proofs)}
         witnessed = self.witnessed(txn, organisation, head.size)
         return found | ({"witnessed": witnessed.model_dump()} if witnessed is not None else {})
-
-    async def _loop(self) -> None:
-        pause = WakeEvent(self._reactor)
-        while True:
-            try:
-                await self._publish_all()
-            except CancelledError:
-                raise  # the process ends
-            except UnavailableError:
-                pass  # another round comes
-            except Exception:  # the acts go on without
-                logger.exception("no head of acts is signed")
-            await pause.wait(signed_tree.HEAD_EVERY_MS)
 
     async def _publish_all(self) -> None:
         for organisation in await self._database.run("acts.grown", store.grown):

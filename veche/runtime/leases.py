@@ -14,9 +14,6 @@ import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from twisted.internet.defer import CancelledError
-
-from veche.protocol.errors import UnavailableError
 from veche.runtime.wake_event import WakeEvent
 
 if TYPE_CHECKING:
@@ -80,20 +77,8 @@ class LeaseLoop(ABC, Generic[Row]):
 
     def start(self) -> None:
         """Begin with what was left over; ends with the tasks."""
-        self._tasks.spawn(self._name, self._loop())
-
-    async def _loop(self) -> None:
-        while True:
-            delay_ms = self._poll_ms
-            try:
-                delay_ms = await self._round()
-            except UnavailableError as e:
-                delay_ms = e.retry_after_ms
-            except CancelledError:
-                raise  # the process ends
-            except Exception:
-                logger.exception("reading the %s failed; trying again later", self._name)
-            await self._wake.wait(delay_ms)
+        trouble = f"reading the {self._name} failed; trying again later"
+        self._tasks.spawn(self._name, self._wake.repeat(self._round, self._poll_ms, trouble))
 
     async def _round(self) -> int:
         """Begin with what is due; return how long nothing more is."""

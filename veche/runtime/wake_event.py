@@ -5,12 +5,19 @@ A signal is a hint as everything else: each loop also looks by itself, seldom.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+
+from veche.protocol.errors import UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from twisted.internet.interfaces import IReactorTime
+
+logger = logging.getLogger(__name__)
 
 
 class WakeEvent:
@@ -39,6 +46,36 @@ class WakeEvent:
                 if alarm.active():
                     alarm.cancel()
         self._is_set = False
+
+    async def repeat(
+        self,
+        work: Callable[[], Awaitable[int | None]],
+        every_ms: int,
+        trouble: str,
+        *,
+        first_ms: int = 0,
+    ) -> None:
+        """Do something again and again, also after it has failed; end with the process.
+
+        Args:
+            work: Is done; it returns how long to sleep, None: ``every_ms``.
+            every_ms: How long it sleeps at most.
+            trouble: What the log says if it fails.
+            first_ms: How long it sleeps before the first time.
+        """
+        await self.wait(first_ms)
+        while True:
+            delay_ms = None
+            try:
+                delay_ms = await work()
+            except UnavailableError as e:
+                logger.info("%s: %s", trouble, e)
+                delay_ms = min(e.retry_after_ms, every_ms)
+            except CancelledError:
+                raise  # the process ends
+            except Exception:
+                logger.exception("%s", trouble)
+            await self.wait(every_ms if delay_ms is None else delay_ms)
 
     def _time_up(self, sleeper: Deferred[None]) -> None:
         if self._sleeper is sleeper:

@@ -8,6 +8,7 @@ and an organisation could otherwise sign so that a server says yes and a person'
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -97,6 +98,8 @@ def verify(envelope: Mapping[str, Any], signer: str, keys: Mapping[str, bytes]) 
             raise BadSignatureError(f"the signature {key_id} of {signer} is wrong")
 
 
+# A few keys sign nearly all that is checked, and this takes as long as the signature itself.
+@functools.lru_cache(maxsize=1_000)
 def is_verification_key(key: bytes) -> bool:
     """Whether a public key is one with which a signature can be right."""
     return len(key) == KEY_BYTES and is_prime_order_point(key)

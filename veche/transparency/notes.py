@@ -50,6 +50,7 @@ _NAME: Final = re.compile(rf"[!-*,-~]{{1,{NAME_CHARACTERS_MAX}}}")
 _LINE: Final = re.compile(rf"{_DASH} ([^ +\n]{{1,{NAME_CHARACTERS_MAX}}}) ([A-Za-z0-9+/=]{{8,}})")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,15}")
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
+_FOREIGN: Final = re.compile("[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 
 
 class UnknownSignerError(BadSignatureError):
@@ -374,7 +375,7 @@ def _split(note: str) -> tuple[str, list[str]]:
     """The text of a note, and its signature lines."""
     if len(note.encode("utf-8", "surrogatepass")) > NOTE_BYTES_MAX:
         raise MalformedError("note", f"over {NOTE_BYTES_MAX} bytes")
-    if any(c < " " and c != "\n" for c in note) or any("\ud800" <= c <= "\udfff" for c in note):
+    if _FOREIGN.search(note):
         raise MalformedError("note", "has characters that no note has")
     text, gap, rest = note.rpartition("\n\n")
     lines = rest.split("\n")

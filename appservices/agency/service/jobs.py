@@ -280,8 +280,8 @@ class _SendExport(ChatJob[OfficeParts]):
         subject = scene.sender.pseudonym(file.person)
         whole = {
             "org.veche.signed": exported,
-            ACTS_KEY: acts.proof_of_case(
-                txn, organisation, subject, file.case.id, self._host.now_ms()
+            ACTS_KEY: acts.proof(
+                txn, organisation, subject, self._host.now_ms(), case=file.case.id
             ),
             "signer": organisation,
             "keys": {f"ed25519:{ENVELOPE_KEY_VERSION}": public},

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import attrs
-from pydantic import Field, field_validator
+from pydantic import Field
 from twisted.internet.task import deferLater
 
 from appservices.signing.keys.core import csc
@@ -20,7 +20,7 @@ from veche.protocol.addresses import split_address
 from veche.protocol.errors import ConfigError, MalformedError, UnavailableError
 from veche.protocol.json_reader import read_json
 from veche.protocol.wire import mapping
-from veche.runtime.config.sections import SecretPath, Section
+from veche.runtime.config.sections import Networks, SecretPath, Section
 from veche.runtime.web.outbound import Outbound, Place
 
 if TYPE_CHECKING:
@@ -54,18 +54,8 @@ class ProviderSection(Section):
     """Where its API begins, with the version: ``…/csc/v1`` or ``…/csc/v2``."""
     token_path: SecretPath | None = None
     """File with the access token that it gave you for the scope ``service``."""
-    networks: tuple[str, ...] = Field(default=(), max_length=50, strict=False)
+    networks: Networks = ()
     """Networks beside the public Internet in which it may be."""
-
-    @field_validator("networks")
-    @classmethod
-    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
-            try:
-                ipaddress.ip_network(one)
-            except ValueError as e:
-                raise ValueError(f"{one[:50]!r} is no network such as 10.20.0.0/16") from e
-        return value
 
 
 @attrs.frozen

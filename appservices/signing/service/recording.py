@@ -123,7 +123,7 @@ def _log(scene: Scene, session: Session, issued: Iterable[Issued]) -> dict[str, 
     found: dict[str, EvidenceLog] = {}
     for one in issued:
         subject = scene.sender.pseudonym(one.person)
-        proof = heads.proof_of_case(scene.txn, bot.organisation, subject, session.id, scene.now_ms)
+        proof = heads.proof(scene.txn, bot.organisation, subject, scene.now_ms, case=session.id)
         for act in proof["acts"]:
             if act["e"] == one.act:
                 text = canonical({**proof, "acts": [act]}, where="log").decode()

@@ -103,18 +103,21 @@ class NameGuard:
 
         Args:
             shown: As somebody wants to be called, or calls a room.
-            account: Matrix user id of who does; names that belong to it do not count.
+            account: Matrix user id of who does; names that belong to it do not count, and one that
+                is the same as such a name is like none.
         """
         best: Match | None = None
         tried: set[str] = set()
         for parts in self._letters.forms(shown):
             for rule, found in self._matches(parts, tried):
                 if any(account in one.accounts for one in found):
+                    if rule is Rule.SAME:
+                        return None
                     continue
                 if best is None or _ORDER.index(rule) < _ORDER.index(best.rule):
                     best = Match(rule, found[0])
-                    if rule is Rule.SAME:
-                        return best
+                if rule is Rule.SAME:
+                    break
         return best
 
     def _folded(self, words: Iterable[str]) -> frozenset[str]:

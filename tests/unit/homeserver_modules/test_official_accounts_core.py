@@ -139,6 +139,25 @@ def test_an_owner_is_called_by_its_own_names_and_by_no_others() -> None:
     assert both.protected.name == "Royal Mail"
 
 
+def test_nobody_is_refused_their_own_name_because_it_is_like_anothers() -> None:
+    town, office = "@town:town.test", "@records:town.test"
+    listed = [
+        ProtectedName("Stadt Lindenau", "town", frozenset({town}), ""),
+        ProtectedName("Standesamt Lindenau", "office", frozenset({office}), ""),
+        ProtectedName("Town Bank", "bank", frozenset({"@bank:town.test"}), ""),
+        ProtectedName("The Town Bank", "other", frozenset({"@other:town.test"}), ""),
+        # Equal to one of the others once it is folded, and in one way of folding alone.
+        ProtectedName("Тоwn Ваnk", "third", frozenset({"@third:town.test"}), ""),
+    ]
+    guard = NameGuard(listed, LETTERS)
+
+    for one in listed:
+        assert all(guard.check(one.name, account) is None for account in one.accounts)
+        assert guard.check(one.name, "@eve:town.test") is not None
+    assert guard.check("Stadt Lindenau", office) is not None
+    assert guard.check("Standesamt Lindenau", town) is not None
+
+
 def test_two_organisations_may_share_a_name() -> None:
     offices = [
         ProtectedName("Standesamt", "", frozenset({account}), "there")

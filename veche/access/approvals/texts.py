@@ -119,10 +119,7 @@ def enrolled_doc(key: Key, now_ms: int, rules: Rules, url: str | None, language:
             kinds=_held_words(rules, language),
         )
         words = f"{words} {hold}"
-    return (
-        Paragraph(words),
-        _not_you(CATALOGUE.text(language, "Not you? Revoke it at once:"), url),
-    )
+    return (Paragraph(words), _not_mine(url, language))
 
 
 def revoked_doc(key: Key, language: str) -> Doc:
@@ -146,10 +143,7 @@ def hold_ended_doc(key: Key, url: str | None, language: str) -> Doc:
         label=key.label,
         words=words_of(key.id),
     )
-    return (
-        Paragraph(words),
-        _not_you(CATALOGUE.text(language, "Not you? Revoke it at once:"), url),
-    )
+    return (Paragraph(words), _not_mine(url, language))
 
 
 def refused_doc(kind: str, why: str, url: str | None, language: str) -> Doc:
@@ -283,6 +277,10 @@ def amount_words(minor: int, currency: str, language: str) -> str:
 
 def _when(at_ms: int, language: str) -> str:
     return show_date_time(at_ms, language, TIME_ZONE)
+
+
+def _not_mine(url: str | None, language: str) -> Paragraph:
+    return _not_you(CATALOGUE.text(language, "Not you? Revoke it at once:"), url)
 
 
 def _not_you(words: str, url: str | None = None) -> Paragraph:

@@ -8,16 +8,17 @@ while. Source: C2SP, tlog-witness.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 
 from veche.acts import signed_tree
 from veche.acts.signed_tree import Head
 from veche.acts.witnesses import store
-from veche.protocol.errors import BadSignatureError, MalformedError, UnavailableError, VecheError
+from veche.protocol.errors import BadSignatureError, MalformedError, VecheError
 from veche.protocol.unpadded_base64 import encode_base64
 from veche.runtime import metrics
 from veche.runtime.wake_event import WakeEvent
@@ -110,7 +111,10 @@ class Witnesses:
         The trees are asked for in a transaction: the logs by origin.
         """
         if self._section.of:
-            spawn("witnesses", self._loop(trees))
+            again = signed_tree.HEAD_EVERY_MS, "no head is shown to witnesses"
+            spawn(
+                "witnesses", WakeEvent(self.reactor).repeat(partial(self.show_all, trees), *again)
+            )
 
     def lines(self, txn: Cursor, origin: str, head: Head) -> str:
         """The note of a head, with what witnesses have signed of it."""
@@ -136,19 +140,6 @@ class Witnesses:
         return WitnessedHead(
             checkpoint=found.note, consistency=[encode_base64(one) for one in path]
         )
-
-    async def _loop(self, trees: Trees) -> None:
-        pause = WakeEvent(self.reactor)
-        while True:
-            try:
-                await self.show_all(trees)
-            except CancelledError:
-                raise  # the process ends
-            except UnavailableError:
-                pass  # another round comes
-            except Exception:  # the logs go on without
-                logger.exception("no head is shown to witnesses")
-            await pause.wait(signed_tree.HEAD_EVERY_MS)
 
     async def show_all(self, trees: Trees) -> None:
         """Show the newest heads to the witnesses that have not signed them and are due.

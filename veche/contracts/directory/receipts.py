@@ -211,12 +211,20 @@ def _entry(receipt: ActReceipt) -> tuple[dict[str, Any], int]:
     """The entry, and when its hour began."""
     try:
         entry = read_entry(receipt.e)
-        hour = dt.datetime.strptime(f"{entry['h']}+0000", "%Y-%m-%dT%H%z")
+        hour_ms = _hour_ms(entry["h"])
     except (ActRequiredError, ValueError) as e:
         raise ReceiptRefusedError(ActFault.MALFORMED, str(e)) from e
-    if entry["n"] not in {0, 1} or f"{hour:%Y-%m-%dT%H}" != entry["h"]:
+    if entry["n"] not in {0, 1}:
         raise ReceiptRefusedError(ActFault.MALFORMED, "the entry has another form")
-    return entry, int(hour.timestamp()) * 1000
+    return entry, hour_ms
+
+
+@functools.lru_cache
+def _hour_ms(text: str) -> int:
+    hour = dt.datetime.strptime(f"{text}+0000", "%Y-%m-%dT%H%z")
+    if f"{hour:%Y-%m-%dT%H}" != text:
+        raise ValueError("the hour of the entry has another form")
+    return int(hour.timestamp()) * 1000
 
 
 def _proof(receipt: ActReceipt) -> LogProof:

@@ -138,14 +138,6 @@ class Directory:
         self.size += 1
         return error
 
-    def check(self, text: str) -> None:
-        """Make sure that an entry would count as the next one; nothing is added.
-
-        Raises:
-            EntryRefusedError: It would change nothing.
-        """
-        self._judged(text)
-
     def _judged(self, text: str) -> tuple[Organisation, int]:
         """The organisation as an entry makes it, and the moment of the entry."""
         entry, value = _read(text)

@@ -15,7 +15,7 @@ from veche.transparency.notes import log_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from veche.contracts.directory.entries import OrgEntry, Purpose
+    from veche.contracts.directory.entries import OrgEntry
     from veche.transparency.notes import VerifierKey
 
 DEPTH_MAX: Final = 8
@@ -151,11 +151,6 @@ class Organisation:
         """What it is called, in a language if it says so."""
         names = self.said.names
         return names.get(language) or names.get("en") or next(iter(names.values()))
-
-    @property
-    def purposes(self) -> Sequence[Purpose]:
-        """What it may ask for."""
-        return self.said.purposes
 
 
 @attrs.frozen

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from veche.contracts.directory.snapshot import Standing
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -45,11 +43,6 @@ class Trusted:
             if (owner := one.owner_of(account)) is not None:
                 return one, owner
         return None
-
-    def is_official(self, account: str) -> bool:
-        """Whether an account is of an organisation that is official."""
-        found = self.owner_of(account)
-        return found is not None and found[0].standing(found[1].id) is Standing.OFFICIAL
 
     @property
     def protected_names(self) -> Sequence[ProtectedName]:

@@ -18,8 +18,9 @@ from twisted.internet.defer import CancelledError
 
 from veche.messaging.inbox import store
 from veche.protocol.errors import UnavailableError
-from veche.protocol.ids import effect_id
+from veche.protocol.ids import UserId, effect_id
 from veche.runtime import metrics
+from veche.runtime.crypto.start import register
 from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.wake_event import WakeEvent
 
@@ -134,16 +135,7 @@ class Heartbeat:
     async def _make_room(self) -> str:
         """A room of the application service's own user, whom nobody else is with."""
         who = await self._client.call("GET", path("account", "whoami"))
-        body = {
-            "type": "m.login.application_service",
-            "username": str(who.get("user_id"))[1:].partition(":")[0],
-            "inhibit_login": True,
-        }
-        try:
-            await self._client.call("POST", path("register"), body=body)
-        except MatrixError as e:
-            if e.errcode != "M_USER_IN_USE":
-                raise
+        await register(self._client, UserId(str(who.get("user_id"))))
         plan = {"preset": "private_chat", "name": "Heartbeat of the application service"}
         room_id = str((await self._client.call("POST", path("createRoom"), body=plan))["room_id"])
         await self._database.run("heartbeat room", store.set_room, room_id)

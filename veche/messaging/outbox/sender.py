@@ -172,21 +172,8 @@ class OutboxSender:
 
     def start(self) -> None:
         """Begin; ends with the tasks."""
-        self._tasks.spawn("outbox", self._loop())
+        self._tasks.spawn("outbox", self._wake.repeat(self._round, POLL_MS, "the outbox failed"))
         self._tasks.spawn("outbox marks", self._write_marks())
-
-    async def _loop(self) -> None:
-        while True:
-            delay_ms = POLL_MS
-            try:
-                delay_ms = await self._round()
-            except UnavailableError as e:
-                delay_ms = min(e.retry_after_ms, POLL_MS)
-            except CancelledError:
-                raise
-            except Exception:
-                logger.exception("the outbox failed")
-            await self._wake.wait(delay_ms)
 
     async def _round(self) -> int:
         """Begin with the rooms that are due; how long no more is."""

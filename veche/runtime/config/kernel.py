@@ -23,6 +23,7 @@ from veche.runtime.config.sections import (
     Fault,
     FilePath,
     InputPath,
+    Networks,
     SecretPath,
     Section,
     Size,
@@ -189,9 +190,7 @@ class PagesSection(Section):
     """API requests a second from one client address; three times as many at once."""
     session_per_s: int = Field(default=20, ge=1, le=100_000)
     """API requests a second of one session; three times as many at once."""
-    homeserver_networks: tuple[str, ...] = Field(
-        default=(), max_length=50, strict=False, examples=[["10.20.0.0/16"]]
-    )
+    homeserver_networks: Networks = Field(default=(), examples=[["10.20.0.0/16"]])
     """Networks, beside the public Internet, in which other homeservers may be asked whose an OpenID
     token is. Whoever opens a page can have any address in them asked."""
 
@@ -200,16 +199,6 @@ class PagesSection(Section):
     def _is_secure(cls, value: str) -> str:
         if not value.startswith("https://") and not _is_of_this_machine(value):
             raise ValueError("should begin with https://: browsers give no keys to other pages")
-        return value
-
-    @field_validator("homeserver_networks")
-    @classmethod
-    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
-            try:
-                ipaddress.ip_network(one)
-            except ValueError as e:
-                raise ValueError(f"{one[:50]!r} is no network such as 10.20.0.0/16") from e
         return value
 
 

@@ -117,7 +117,7 @@ def _check_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
         try:
             ipaddress.ip_network(one)
         except ValueError as e:
-            raise ValueError("should be networks such as 10.20.0.0/16") from e
+            raise ValueError(f"{one[:50]!r} is no network such as 10.20.0.0/16") from e
     return networks
 
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from twisted.internet.defer import CancelledError
 
-from veche.protocol.errors import UnavailableError
 from veche.runtime import metrics
 from veche.runtime.wake_event import WakeEvent
 
@@ -84,20 +83,9 @@ class SharedClock:
             UnavailableError: The database does not answer.
         """
         await self._look(database)
-        tasks.spawn("clock", self._loop(database))
-
-    async def _loop(self, database: Database) -> None:
-        pause = WakeEvent(self._reactor)
-        while True:
-            await pause.wait(LOOK_MS)
-            try:
-                await self._look(database)
-            except UnavailableError as e:
-                logger.info("the clock goes on by itself: %s", e)
-            except CancelledError:
-                raise
-            except Exception:
-                logger.exception("the time of the database is not known")
+        again = LOOK_MS, "the clock goes on by itself"
+        look = partial(self._look, database)
+        tasks.spawn("clock", WakeEvent(self._reactor).repeat(look, *again, first_ms=LOOK_MS))
 
     async def _look(self, database: Database) -> None:
         ours, machines = await database.run("clock", _read, self.seconds, self._reactor.seconds)

@@ -129,25 +129,70 @@ def test_a_key_that_is_missing_or_no_key_is_refused_by_its_name(town: Town, tmp_
     assert town.house.query("SELECT count(*) FROM acts.entry") == before
 
 
-def test_every_command_refuses_bad_input_in_a_sentence(town: Town, tmp_path: Path) -> None:
+OTHER: Final = """organisation:
+  id: other
+  name: {en: Other}
+  domain: other.example
+  complaints: o@other.example
+"""
+
+
+def wrong_files(folder: Path, taken: str) -> dict[str, str]:
+    """Files of an organisation that are wrong, and what is said of each."""
+    said = {
+        "no_yaml": ("organisation: [", "no_yaml"),
+        "empty": ("", "organisation"),
+        "unknown_key": (f"{OTHER}  colour: red\n", "colour"),
+        "no_name": (OTHER.replace("{en: Other}", "{}"), "name"),
+        "hidden": (OTHER.replace("{en: Other}", '{en: "a\u200bb"}'), "name"),
+        "taken": (OTHER.replace("domain: other.example", f"domain: {taken}"), "give another"),
+        "orphan": (
+            f"{OTHER}  parent: nobody\n",
+            "no organisation nobody. Nothing is entered. `veche",
+        ),
+        "garbage_key": (f"{OTHER}  key: garbage\n", "key"),
+        "no_bot": (f'{OTHER}  bots: ["@nobody:lindenau.localhost"]\n', "start it first"),
+        "protects": (f"{OTHER}  protects: [Other]\n", "`veche directory names`"),
+    }
+    for name, (text, _) in said.items():
+        (folder / name).write_text(text)
+    return {name: why for name, (_, why) in said.items()}
+
+
+def test_every_command_says_what_is_wrong_and_what_to_do_next(town: Town, tmp_path: Path) -> None:
     why = ("--reason", "R", "--appeal", "a@b.example")
+    to = ("--appeal", "a@b.example")
+    bot = "@nobody:lindenau.localhost"
+    wrong = wrong_files(tmp_path, f"records.{town.house.pages_url.partition('://')[2]}")
     rows: list[tuple[tuple[str, ...], str]] = [
-        (("suspend", "nobody", *why), "no organisation nobody"),
+        (("suspend", "nobody", *why), "`veche directory check` lists all"),
         (("suspend", "Not An Id", *why), "org"),
-        (("suspend", OFFICE, *why, "--for", "soon"), "--for"),
-        (("end", "nobody", *why), "no organisation nobody"),
-        (("names", "nobody", "X", "--appeal", "a"), "no organisation nobody"),
-        (("names", OFFICE, "a\u200bb", "--appeal", "a"), "names"),
-        (("names", OFFICE, "X", "--appeal", "a", "--by", "lindenau"), "only the directory"),
-        (("rotate", OFFICE), "same as before"),
+        (("suspend", OFFICE, *why, "--for", "soon"), "like '14 d'"),
+        (("suspend", OFFICE, *why, "--for", "0 s"), "ends before it begins. Nothing is entered"),
+        (("suspend", OFFICE, "--reason", " ", *to), "reason"),
+        (("suspend", OFFICE, "--reason", "x" * 1_001, *to), "reason"),
+        (("suspend", OFFICE, *why, "--by", "stranger"), "above it with --by"),
+        (("suspend", "lindenau", *why, "--by", OFFICE), "above it with --by"),
+        (("resume", OFFICE, "--reason", "R"), "There is nothing to resume"),
+        (("end", "nobody", *why), "`veche directory check` lists all"),
+        (("names", "nobody", "X", *to), "`veche directory check` lists all"),
+        (("names", OFFICE, "a\u200bb", *to), "names"),
+        (("names", OFFICE, *["X"] * 101, *to), "names"),
+        (("names", OFFICE, "X", *to, "--by", "lindenau"), "Leave --by out"),
+        (("rotate", OFFICE), "Give another --key or --account"),
         (("rotate", OFFICE, "--key", "garbage"), "key"),
-        (("rotate", OFFICE, "--account", "@nobody:lindenau.localhost"), "no bot of this server"),
-        (("suspend", OFFICE, *why, "--by", "stranger"), "neither the directory"),
+        (("rotate", OFFICE, "--account", bot), "start it first"),
+        (("rotate", OFFICE, "--account", f"{bot}=short"), "accounts"),
+        (("rotate", OFFICE, "--account", f"{OFFICIAL_BOT}"), "give another"),
         (("org", str(tmp_path / "missing.yaml")), "missing.yaml"),
+        *((("org", str(tmp_path / name)), said) for name, said in wrong.items()),
+        (("check", bot), "nobody vouches for it"),
     ]
-    before = town.house.query("SELECT count(*) FROM acts.entry")
+    before = town.house.query("SELECT entry FROM acts.entry ORDER BY idx")
+    others = []
     for words, reason in rows:
         code, said = town.run(*words)
-        assert (code, "Traceback" in said) == (1, False), (words, said)
-        assert reason in said, (words, said)
-    assert town.house.query("SELECT count(*) FROM acts.entry") == before
+        if code != 1 or "Traceback" in said or reason not in said:
+            others.append((words, reason, code, said))
+    assert others == []
+    assert town.house.query("SELECT entry FROM acts.entry ORDER BY idx") == before

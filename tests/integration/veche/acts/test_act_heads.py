@@ -218,7 +218,7 @@ def signed(txn: Cursor) -> bool:
 
 def proof(txn: Cursor, person: UserId = ALICE, case: str = CASE) -> dict[str, Any]:
     subject = LOG.pseudonym("lindenau", person)
-    return HEADS.proof_of_case(txn, "lindenau", subject, case, NOW_MS)
+    return HEADS.proof(txn, "lindenau", subject, NOW_MS, case=case)
 
 
 def verified(value: dict[str, Any]) -> list[tuple[int, str]]:

@@ -6,6 +6,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
+from veche.protocol.errors import UnavailableError
 from veche.runtime.wake_event import WakeEvent
 
 
@@ -75,3 +76,33 @@ def test_a_cancelled_sleep_leaves_nothing_behind(wake: WakeEvent, clock: Clock) 
     assert clock.getDelayedCalls() == []
     wake.set()
     assert wait(wake, 1_000).called
+
+
+def test_work_is_repeated_whatever_it_raises_until_it_is_cancelled(
+    wake: WakeEvent, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[float] = []
+    ends: list[int | Exception | None] = [
+        *(None, 300, UnavailableError("not now", retry_after_ms=200)),
+        *(UnavailableError("not now", retry_after_ms=9_000), RuntimeError("a bug"), None),
+    ]
+
+    async def work() -> int | None:
+        done.append(round(clock.seconds(), 1))
+        end = ends.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+    running = Deferred.fromCoroutine(wake.repeat(work, 1_000, "it failed", first_ms=500))
+    for _ in range(60):
+        clock.advance(0.1)
+        if not ends:
+            break
+    errors = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    running.cancel()
+
+    assert done == [0.5, 1.5, 1.8, 2.0, 3.0, 4.0]
+    assert errors == ["it failed"]
+    assert clock.getDelayedCalls() == []
+    running.addErrback(lambda failure: failure.trap(CancelledError))
