@@ -22,7 +22,7 @@ import { LOCK, STORE, loadSession } from "/static/app-base/app/account/session.j
 import { tidied } from "/static/app-base/kit/untrusted.js";
 import { newMessage } from "/static/app-base/app/worker_texts.js";
 
-/** @typedef {import("./account/session.js").Session} Session */
+/** @typedef {import("./account/session.js").Session & {signal: AbortSignal}} Session */
 /** @typedef {{room_id: string, event_id: string}} Ids */
 /** @typedef {{title?: string, body?: string, isVisible?: boolean}} Said */
 
@@ -31,6 +31,8 @@ const BASE = "/static/app-base/";
 const CACHE = `app ${BASE}`;
 const WASM = `${BASE}vendor/matrix-js-sdk/pkg/matrix_sdk_crypto_wasm_bg.wasm`;
 const PAGE_MS_MAX = 4000;
+/** No page waits longer for the lock because a homeserver does not answer the worker. */
+const READ_MS_MAX = 10_000;
 const ROUNDS_MAX = 20;
 /** No page waits longer for storage that is busy, as while another worker takes this one's place. */
 const LOOK_MS_MAX = 1000;
@@ -127,8 +129,10 @@ async function pushed({ event_id, room_id, unread }) {
 /** @param {Ids} ids @returns {Promise<Said>} nothing if nobody can read it */
 async function readBySomebody(ids) {
     const { held } = await navigator.locks.query();
-    const isPageThere = held?.some(({ name }) => name === LOCK);
-    return (isPageThere ? byPage(ids) : byOurselves(ids)).catch(() => ({}));
+    const holder = held?.find(({ name }) => name === LOCK)?.clientId;
+    const page = holder && (await worker.clients.get(holder)); // this worker is none
+    const said = page ? await byPage(page, ids) : {};
+    return Object.keys(said).length ? said : byOurselves(ids).catch(() => ({}));
 }
 
 /** @param {any} notification */
@@ -143,25 +147,22 @@ async function pressed(notification) {
     page.postMessage({ go: room_id });
 }
 
-/** @param {Ids} ids @returns {Promise<Said>} */
-async function byPage(ids) {
-    const pages = await worker.clients.matchAll({ type: "window" });
+/** @param {any} page @param {Ids} ids @returns {Promise<Said>} nothing if it is frozen, or has not seen it */
+function byPage(page, ids) {
     return new Promise((resolve) => {
-        for (const page of pages) {
-            const { port1, port2 } = new MessageChannel();
-            port1.addEventListener("message", ({ data }) => resolve(data));
-            port1.start();
-            page.postMessage(ids, [port2]);
-        }
+        const { port1, port2 } = new MessageChannel();
+        port1.addEventListener("message", ({ data }) => resolve(data));
+        port1.start();
+        page.postMessage(ids, [port2]);
         setTimeout(() => resolve({}), PAGE_MS_MAX);
     });
 }
 
-/** @param {Ids} ids @returns {Promise<Said>} */
+/** @param {Ids} ids @returns {Promise<Said>} after what another push has begun */
 function byOurselves(ids) {
-    return navigator.locks.request(LOCK, { ifAvailable: true }, async (lock) => {
+    return navigator.locks.request(LOCK, { signal: AbortSignal.timeout(PAGE_MS_MAX) }, async () => {
         const session = await loadSession();
-        if (!lock || !session) return {};
+        if (!session) return {};
         await initAsync(/** @type {any} */ (WASM));
         const store = await StoreHandle.openWithKey(STORE, session.storeKey);
         const who = /** @type {const} */ ([
@@ -174,7 +175,8 @@ function byOurselves(ids) {
             // A store that is not there is made anew, with other keys. Whoever took what is sent to
             // this device with those would lose it for ever.
             const isOurs = machine.identityKeys.ed25519.toBase64() === session.fingerprint;
-            return isOurs ? await read(machine, session, ids) : {};
+            const signal = AbortSignal.timeout(READ_MS_MAX);
+            return isOurs ? await read(machine, { ...session, signal }, ids) : {};
         } finally {
             machine.close();
         }
@@ -221,8 +223,9 @@ async function takeKeys(machine, session) {
 }
 
 /** @param {Session} session @param {string} path @param {object} [content] @returns {Promise<any>} */
-async function call({ baseUrl, accessToken }, path, content) {
+async function call({ baseUrl, accessToken, signal }, path, content) {
     const answer = await fetch(`${baseUrl}/_matrix/client${path}`, {
+        signal,
         headers: { authorization: `Bearer ${accessToken}` },
         ...(content && { method: "POST", body: JSON.stringify(content) }),
     });

@@ -60,10 +60,9 @@ async function takeLock(waits) {
     const held = (await navigator.locks.query()).held ?? [];
     if (held.some(({ name }) => name === LOCK)) waits();
     await new Promise((resolve) => {
-        void navigator.locks.request(LOCK, () => {
-            resolve(undefined);
-            return new Promise(() => {});
-        });
+        const hold = () => (resolve(undefined), new Promise(() => {}));
+        // Another tab takes it from one that was frozen, whose keys are old by then.
+        navigator.locks.request(LOCK, hold).catch(() => location.reload());
     });
 }
 
