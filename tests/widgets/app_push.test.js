@@ -53,6 +53,10 @@ test("a push says what was written while the app is closed, and nothing that it 
     await other.goto(`${APP}/nothing`); // of the same origin, without the app
     expect(/status of 404/);
     const service = await pushService(ann.context, other);
+    await ann.page.evaluate(() => Object.assign(document, { hasFocus: () => false }));
+    const zeroth = { room_id: room, event_id: await say(ben.page, room, "while it is open") };
+    await service.deliver(zeroth);
+    await until(async () => (await service.shown()).includes("while it is open"), "by the page");
     await ann.page.close();
 
     for (const text of ["The first word", "the second, with the same key"]) {

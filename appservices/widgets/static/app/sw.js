@@ -129,9 +129,7 @@ async function pushed({ event_id, room_id, unread }) {
 /** @param {Ids} ids @returns {Promise<Said>} nothing if nobody can read it */
 async function readBySomebody(ids) {
     const { held } = await navigator.locks.query();
-    const holder = held?.find(({ name }) => name === LOCK)?.clientId;
-    const page = holder && (await worker.clients.get(holder)); // this worker is none
-    const said = page ? await byPage(page, ids) : {};
+    const said = held?.some(({ name }) => name === LOCK) ? await byPage(ids) : {};
     return Object.keys(said).length ? said : byOurselves(ids).catch(() => ({}));
 }
 
@@ -147,14 +145,17 @@ async function pressed(notification) {
     page.postMessage({ go: room_id });
 }
 
-/** @param {any} page @param {Ids} ids @returns {Promise<Said>} nothing if it is frozen, or has not seen it */
-function byPage(page, ids) {
+/** @param {Ids} ids @returns {Promise<Said>} nothing if no page runs the keys, or it is frozen */
+async function byPage(ids) {
+    const pages = await worker.clients.matchAll({ type: "window" });
     return new Promise((resolve) => {
-        const { port1, port2 } = new MessageChannel();
-        port1.addEventListener("message", ({ data }) => resolve(data));
-        port1.start();
-        page.postMessage(ids, [port2]);
-        setTimeout(() => resolve({}), PAGE_MS_MAX);
+        for (const page of pages) {
+            const { port1, port2 } = new MessageChannel();
+            port1.addEventListener("message", ({ data }) => resolve(data));
+            port1.start();
+            page.postMessage(ids, [port2]);
+        }
+        setTimeout(() => resolve({}), pages.length && PAGE_MS_MAX);
     });
 }
 
