@@ -9,6 +9,7 @@ import { BOT, FRIEND, ME, answer, identityOfMine } from "./matrix_fake.js";
 /** @typedef {import("./matrix_fake.js").MatrixFake} MatrixFake */
 
 const LATE = 20_000;
+const CATALOGUE = /\/agency\/v1\/catalogue/;
 /** No text of itself: `String` of it throws. */
 const NO_TEXT = { toString: 1, valueOf: 2 };
 const ODD = [5, 1e308, null, true, ["x"], { a: 1 }, NO_TEXT, [NO_TEXT], "constructor", "\u0000"];
@@ -281,6 +282,46 @@ test("two tabs make one account", async (stage) => {
     await other.getByText("Veche is open in another tab.").waitFor();
 
     assert.equal(fake.heard.filter(({ path }) => path === "/v3/register").length, 1);
+});
+
+/** @param {Stage} stage two tabs, the first of which runs the keys */
+async function twoTabs(stage) {
+    const { page, context } = await begun(stage);
+    const tried = page.waitForRequest(CATALOGUE); // it looks for a bot that signs it in
+    await go(page, A);
+    await message(page, "first").waitFor();
+    await tried;
+    const other = await context.newPage();
+    const asked = page.waitForRequest(CATALOGUE);
+    await go(other, A);
+    await elsewhere(other).waitFor();
+    await asked;
+    return { page, context, other };
+}
+
+/** @param {Page} page */
+const elsewhere = (page) => page.getByText("Veche is open in another tab.");
+
+test("a tab that is frozen loses the keys to another one, and waits once it goes on", async (stage) => {
+    const { page, context, other } = await twoTabs(stage);
+    const cdp = await context.newCDPSession(page);
+    await cdp.send("Debugger.enable");
+    const isFrozen = new Promise((resolve) => cdp.once("Debugger.paused", resolve));
+    void cdp.send("Runtime.evaluate", { expression: "debugger" }).catch(() => {}); // until it goes on
+    await isFrozen;
+    await other.getByRole("button", { name: "Use it here" }).click();
+    await message(other, "first").waitFor();
+    await cdp.send("Debugger.resume");
+
+    await elsewhere(page).waitFor();
+});
+
+test("what a tab has asked of one that is closed meanwhile, it does itself", async (stage) => {
+    const { page, other } = await twoTabs(stage);
+    const itself = other.waitForRequest(CATALOGUE, { timeout: LATE });
+    await page.close();
+
+    await itself;
 });
 
 /** An account that could not be kept is not made: its name would be gone. @param {Stage} stage */

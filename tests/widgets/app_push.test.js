@@ -18,10 +18,10 @@ async function pushService(context, page) {
     });
     await devtools.send("ServiceWorker.enable");
     return {
-        /** @param {Record<string, unknown>} told */
-        deliver: async (told) => {
+        /** @param {Record<string, unknown>} told @param {boolean} [isAnew] to a worker that does not run yet */
+        deliver: async (told, isAnew = true) => {
             await until(() => registrationId !== "", "the worker is registered");
-            await devtools.send("ServiceWorker.stopAllWorkers");
+            if (isAnew) await devtools.send("ServiceWorker.stopAllWorkers");
             const data = JSON.stringify(told);
             await devtools.send("ServiceWorker.deliverPushMessage", {
                 origin: APP,
@@ -53,12 +53,36 @@ test("a push says what was written while the app is closed, and nothing that it 
     await other.goto(`${APP}/nothing`); // of the same origin, without the app
     expect(/status of 404/);
     const service = await pushService(ann.context, other);
+    await ann.page.evaluate(() => Object.assign(document, { hasFocus: () => false }));
+    const zeroth = { room_id: room, event_id: await say(ben.page, room, "while it is open") };
+    await service.deliver(zeroth);
+    await until(async () => (await service.shown()).includes("while it is open"), "by the page");
     await ann.page.close();
 
     for (const text of ["The first word", "the second, with the same key"]) {
         await service.deliver({ room_id: room, event_id: await say(ben.page, room, text) });
         await until(async () => (await service.shown()).includes(text), text);
     }
+
+    // Of two at once, the second waits for the first.
+    const [third, fourth] = [
+        await say(ben.page, room, "third"),
+        await say(ben.page, room, "fourth"),
+    ];
+    await service.deliver({ room_id: room, event_id: third });
+    await service.deliver({ room_id: room, event_id: fourth }, false);
+    await until(async () => (await service.shown()).includes("fourth"), "fourth");
+
+    // Killed while it reads, it leaves nothing that hinders the next.
+    const fifth = { room_id: room, event_id: await say(ben.page, room, "fifth") };
+    const worker = ann.context.serviceWorkers().at(-1);
+    await worker?.evaluate(() => Object.assign(globalThis, { fetch: () => new Promise(() => {}) }));
+    await service.deliver(fifth, false);
+    const isReading = () =>
+        other.evaluate(async () => (await navigator.locks.query()).held?.length);
+    await until(async () => (await isReading()) === 1, "it reads");
+    await service.deliver(fifth);
+    await until(async () => (await service.shown()).includes("fifth"), "fifth");
 
     await service.deliver({ room_id: room, event_id: "$nothing-like-it" });
     const NEW = "You have a new message";

@@ -129,6 +129,8 @@ function endTransitions() {
 /** @param {Page} page @param {string} name @param {Look[]} looks */
 async function lookAt(page, name, looks) {
     const size = page.viewportSize() ?? { width: 1280, height: 720 };
+    // A page is loaded before its script has drawn it.
+    await page.locator("h1").first().waitFor({ state: "attached" });
     for (const { suffix, colorScheme, contrast = "no-preference", width, axe } of looks) {
         await page.emulateMedia({ colorScheme, contrast });
         await page.setViewportSize({ ...size, ...(width && { width }) });

@@ -146,6 +146,7 @@ function draw() {
             ${nothing}`,
         document.body,
     );
+    document.body.classList.toggle("in-chats", Boolean(document.querySelector("app-chats")));
 }
 
 /** @param {string} title */

@@ -22,7 +22,7 @@ import { LOCK, STORE, loadSession } from "/static/app-base/app/account/session.j
 import { tidied } from "/static/app-base/kit/untrusted.js";
 import { newMessage } from "/static/app-base/app/worker_texts.js";
 
-/** @typedef {import("./account/session.js").Session} Session */
+/** @typedef {import("./account/session.js").Session & {signal: AbortSignal}} Session */
 /** @typedef {{room_id: string, event_id: string}} Ids */
 /** @typedef {{title?: string, body?: string, isVisible?: boolean}} Said */
 
@@ -31,6 +31,8 @@ const BASE = "/static/app-base/";
 const CACHE = `app ${BASE}`;
 const WASM = `${BASE}vendor/matrix-js-sdk/pkg/matrix_sdk_crypto_wasm_bg.wasm`;
 const PAGE_MS_MAX = 4000;
+/** No page waits longer for the lock because a homeserver does not answer the worker. */
+const READ_MS_MAX = 10_000;
 const ROUNDS_MAX = 20;
 /** No page waits longer for storage that is busy, as while another worker takes this one's place. */
 const LOOK_MS_MAX = 1000;
@@ -130,8 +132,8 @@ async function pushed({ event_id, room_id, unread }) {
 /** @param {Ids} ids @returns {Promise<Said>} nothing if nobody can read it */
 async function readBySomebody(ids) {
     const { held } = await navigator.locks.query();
-    const isPageThere = held?.some(({ name }) => name === LOCK);
-    return (isPageThere ? byPage(ids) : byOurselves(ids)).catch(() => ({}));
+    const said = held?.some(({ name }) => name === LOCK) ? await byPage(ids) : {};
+    return Object.keys(said).length ? said : byOurselves(ids).catch(() => ({}));
 }
 
 /** @param {any} notification */
@@ -146,7 +148,7 @@ async function pressed(notification) {
     page.postMessage({ go: room_id });
 }
 
-/** @param {Ids} ids @returns {Promise<Said>} */
+/** @param {Ids} ids @returns {Promise<Said>} nothing if no page runs the keys, or it is frozen */
 async function byPage(ids) {
     const pages = await worker.clients.matchAll({ type: "window" });
     return new Promise((resolve) => {
@@ -156,15 +158,15 @@ async function byPage(ids) {
             port1.start();
             page.postMessage(ids, [port2]);
         }
-        setTimeout(() => resolve({}), PAGE_MS_MAX);
+        setTimeout(() => resolve({}), pages.length && PAGE_MS_MAX);
     });
 }
 
-/** @param {Ids} ids @returns {Promise<Said>} */
+/** @param {Ids} ids @returns {Promise<Said>} after what another push has begun */
 function byOurselves(ids) {
-    return navigator.locks.request(LOCK, { ifAvailable: true }, async (lock) => {
+    return navigator.locks.request(LOCK, { signal: AbortSignal.timeout(PAGE_MS_MAX) }, async () => {
         const session = await loadSession();
-        if (!lock || !session) return {};
+        if (!session) return {};
         await initAsync(/** @type {any} */ (WASM));
         const store = await StoreHandle.openWithKey(STORE, session.storeKey);
         const who = /** @type {const} */ ([
@@ -177,7 +179,8 @@ function byOurselves(ids) {
             // A store that is not there is made anew, with other keys. Whoever took what is sent to
             // this device with those would lose it for ever.
             const isOurs = machine.identityKeys.ed25519.toBase64() === session.fingerprint;
-            return isOurs ? await read(machine, session, ids) : {};
+            const signal = AbortSignal.timeout(READ_MS_MAX);
+            return isOurs ? await read(machine, { ...session, signal }, ids) : {};
         } finally {
             machine.close();
         }
@@ -224,8 +227,9 @@ async function takeKeys(machine, session) {
 }
 
 /** @param {Session} session @param {string} path @param {object} [content] @returns {Promise<any>} */
-async function call({ baseUrl, accessToken }, path, content) {
+async function call({ baseUrl, accessToken, signal }, path, content) {
     const answer = await fetch(`${baseUrl}/_matrix/client${path}`, {
+        signal,
         headers: { authorization: `Bearer ${accessToken}` },
         ...(content && { method: "POST", body: JSON.stringify(content) }),
     });

@@ -103,6 +103,9 @@ export function t(message, values = {}) {
     return filled(typeof found === "string" ? found : message, values);
 }
 
+/** @type {Map<string, Intl.PluralRules>} kept, as dateForms below */
+const pluralRules = new Map();
+
 /**
  * The form of a text for `count` things; {count} is filled in too.
  * @param {string} one
@@ -112,7 +115,9 @@ export function t(message, values = {}) {
  */
 export function plural(one, many, count, values = {}) {
     const forms = texts.messages[one];
-    const form = texts.forms[new Intl.PluralRules(language).select(count)] ?? -1;
+    const rules = pluralRules.get(language) ?? new Intl.PluralRules(language);
+    pluralRules.set(language, rules);
+    const form = texts.forms[rules.select(count)] ?? -1;
     const found = Array.isArray(forms) ? forms[form] : undefined;
     return filled(found ?? (count === 1 ? one : many), { count: showNumber(count), ...values });
 }

@@ -10,7 +10,7 @@ import { isOurBot } from "../../kit/page.js";
 import { eventsOf, whenSaid } from "../client/content.js";
 import { isOfBot } from "../registry.js";
 import { begin, renewBy, session } from "../../kit/session.js";
-import { account, whenAccountChanges } from "./account.js";
+import { account, whenAccountChanges, whenOpened } from "./account.js";
 import { answerOthers, askOther } from "./relay.js";
 import { SIGN_IN, keepOwn, readTalk } from "./sign_in_talk.js";
 
@@ -59,13 +59,20 @@ export function keepSigned() {
     look();
 }
 
+/** Of another tab, or of this one once it runs the client: the other may be closed. @param {() => Promise<string>} own @param {[what: string, given?: string]} asked */
+function otherOr(own, ...asked) {
+    let isOver = false;
+    const here = new Promise((resolve) => whenOpened(() => isOver || resolve(own())));
+    return Promise.race([askOther(...asked), here]).finally(() => (isOver = true));
+}
+
 /** @type {Set<string>} secrets that this page has taken: each is good once */
 const taken = new Set();
 
 /** @returns {Promise<string>} the secret of a fresh link, good once */
 export async function signInSecret() {
     const { phase, opened } = account();
-    if (phase === "elsewhere") return askOther("link");
+    if (phase === "elsewhere") return otherOr(signInSecret, "link");
     if (!opened) throw new NoLinkError("not open");
     const { client } = opened;
     const room = await botRoom(client);
@@ -90,7 +97,7 @@ export async function signInSecret() {
  */
 export async function keyCode(words) {
     const { phase, opened } = account();
-    if (phase === "elsewhere") return askOther("code", words);
+    if (phase === "elsewhere") return otherOr(() => keyCode(words), "code", words);
     if (!opened) throw new NoLinkError("not open");
     const read = (/** @type {any} */ content) =>
         String(content.body).includes(words)

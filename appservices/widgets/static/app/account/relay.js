@@ -1,7 +1,10 @@
 /** What tabs of the app ask one another: one of them runs the keys, and reads the chats for all. */
+import { account } from "./account.js";
+import { LOCK } from "./session.js";
 
 const CHANNEL = "veche-app";
 const WAIT_MS_MAX = 30_000;
+const LEAVE_MS_MAX = 3_000;
 
 /** @typedef {Record<string, (given: unknown) => Promise<unknown>>} Handlers */
 
@@ -17,7 +20,7 @@ export function answerOthers(handlers) {
     const channel = new BroadcastChannel(CHANNEL);
     channel.addEventListener("message", async ({ data }) => {
         const handler = handlers[String(data?.ask)];
-        if (!handler || (await import("./account.js")).account().phase !== "ready") return;
+        if (!handler || account().phase !== "ready") return;
         const found = await handler(data.given).catch(() => undefined);
         if (found !== undefined) say(channel, { answer: data.id, found });
     });
@@ -47,11 +50,19 @@ export function askOther(what, given) {
     });
 }
 
-/** Asks the tab that runs the keys to end, so that this one can. */
-export function takeOver() {
+/** @returns {Promise<string | undefined>} who runs the keys */
+const holder = async () =>
+    (await navigator.locks.query()).held?.find(({ name }) => name === LOCK)?.clientId;
+
+/** Asks the tab that runs the keys to end, so that this one can. One that is frozen loses the lock. */
+export async function takeOver() {
+    const before = await holder();
     const channel = new BroadcastChannel(CHANNEL);
     say(channel, { leave: true });
     channel.close();
+    await new Promise((resolve) => setTimeout(resolve, LEAVE_MS_MAX));
+    const isFrozen = before && (await holder()) === before;
+    if (isFrozen) await navigator.locks.request(LOCK, { steal: true }, () => {});
 }
 
 /** @param {() => void} leave called when another tab takes over */

@@ -7,56 +7,48 @@ const SECOND_MS = 1000;
 
 /** @typedef {{field: "username" | "password" | "", text: string}} Trouble field: which is wrong, or empty */
 
-/** @param {string} text @param {Trouble["field"]} [field] @returns {Trouble} */
-const trouble = (text, field = "") => ({ field, text });
-
 /** @param {unknown} error @returns {Trouble} */
 export function accountTrouble(error) {
-    if (!(error instanceof AccountError)) return trouble(storageWords(error));
-    const { errcode, retryAfterMs = 0, message } = error;
+    if (!(error instanceof AccountError)) return { text: storageWords(error), field: "" };
+    const [text, field = ""] = said(error);
+    return { text, field };
+}
+
+/** @param {AccountError} error @returns {[text: string, field?: Trouble["field"]]} */
+function said({ errcode, retryAfterMs = 0, message }) {
     const seconds = Math.max(1, Math.ceil(retryAfterMs / SECOND_MS));
     switch (errcode) {
         case "":
-            return trouble(
-                t("The server can't be reached. Check your connection, then try again."),
-            );
+            return [t("The server can't be reached. Check your connection, then try again.")];
         case "M_USER_IN_USE":
         case "M_EXCLUSIVE":
-            return trouble(t("Somebody has this name already. Choose another one."), "username");
+            return [t("Somebody has this name already. Choose another one."), "username"];
         case "M_INVALID_USERNAME":
-            return trouble(
-                t("Use small Latin letters, digits, and the signs . _ - only."),
-                "username",
-            );
+            return [t("Use small Latin letters, digits, and the signs . _ - only."), "username"];
         case "M_WEAK_PASSWORD":
         case "M_PASSWORD_TOO_SHORT":
-            return trouble(t("This passphrase is too short. Add a few words."), "password");
+            return [t("This passphrase is too short. Add a few words."), "password"];
         case "M_LIMIT_EXCEEDED":
-            return trouble(
+            return [
                 plural(
                     "Too many attempts. Try again in {count} second.",
                     "Too many attempts. Try again in {count} seconds.",
                     seconds,
                 ),
-            );
+            ];
         case "invitation_needed":
-            return trouble(
+            return [
                 t(
                     "You need an invitation here. Ask an office for one: it is a link or a code to scan.",
                 ),
-            );
+            ];
         case "M_UNAUTHORIZED":
-            return trouble(
-                t("This invitation is used up or too old. Ask the office for a new one."),
-            );
+            return [t("This invitation is used up or too old. Ask the office for a new one.")];
         case "M_FORBIDDEN":
-            return trouble(
-                t("Name or passphrase is wrong. Check both, then try again."),
-                "password",
-            );
+            return [t("Name or passphrase is wrong. Check both, then try again."), "password"];
         case "M_USER_DEACTIVATED":
-            return trouble(t("This account was closed. Make a new one."));
+            return [t("This account was closed. Make a new one.")];
         default:
-            return trouble(t("The server refused: {said}", { said: message }));
+            return [t("The server refused: {said}", { said: message })];
     }
 }

@@ -57,12 +57,12 @@ export function until(test, emitter, name) {
  * @param {() => void} waits called if another page, or the worker, has it now
  */
 async function takeLock(waits) {
-    const held = (await navigator.locks.query()).held ?? [];
-    if (held.some(({ name }) => name === LOCK)) waits();
+    if ((await navigator.locks.query()).held?.some(({ name }) => name === LOCK)) waits();
     await new Promise((resolve) => {
-        void navigator.locks.request(LOCK, () => {
-            resolve(undefined);
-            return new Promise(() => {});
+        const hold = () => (resolve(undefined), new Promise(() => {}));
+        // Another tab takes it from one that was frozen, whose keys are old by then.
+        navigator.locks.request(LOCK, hold).catch(({ name }) => {
+            if (name === "AbortError") location.reload();
         });
     });
 }

@@ -32,11 +32,7 @@ const DIRECT = "m.direct";
 const ENABLED_POLL_MS = 20;
 const LIST_MS = 150;
 const PREVIEW_EVENTS_MAX = 30;
-const ENCRYPTED = {
-    type: "m.room.encryption",
-    state_key: "",
-    content: { algorithm: ALGORITHM },
-};
+const ENCRYPTED = { type: "m.room.encryption", state_key: "", content: { algorithm: ALGORITHM } };
 
 /** @param {MatrixClient} client @returns {Record<string, string[]>} rooms of two by the other's id */
 function directRooms(client) {
@@ -206,7 +202,11 @@ export class RoomList {
             [ClientEvent.AccountData, () => this._all()],
             [RoomEvent.Name, ofRoom],
             [RoomEvent.MyMembership, ofRoom],
-            [RoomEvent.Timeline, ofEvent],
+            [
+                RoomEvent.Timeline,
+                (_, room, isOlder) =>
+                    (isOlder && this._entries.get(room?.roomId)?.last) || ofRoom(room),
+            ],
             [RoomEvent.LocalEchoUpdated, ofEvent],
             [RoomEvent.Receipt, ofEvent],
             [RoomMemberEvent.Membership, (_, member) => this._touch(member?.roomId)],

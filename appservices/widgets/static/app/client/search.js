@@ -26,11 +26,6 @@ const MESSAGES_MAX = 100_000;
  */
 export async function search(client, words) {
     await decryptAll(client);
-    return found(client, words);
-}
-
-/** @param {import("./open.js").MatrixClient} client @param {string} words @returns {Hit[]} */
-function found(client, words) {
     const wanted = words.toLocaleLowerCase().split(/\s+/).filter(Boolean);
     /** @type {Hit[]} */
     const hits = [];

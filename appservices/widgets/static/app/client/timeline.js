@@ -130,21 +130,16 @@ export class Timeline {
         };
         /** @param {MatrixEvent} event */
         const ofEvent = (event) => void (event.getRoomId() === this._roomId && soon());
-        const ofRoom = [RoomEvent.LocalEchoUpdated, RoomEvent.Redaction, RoomEvent.Receipt].map(
-            (name) => [name, (/** @type {any} */ _, /** @type {Room} */ room) => soon(room)],
-        );
-        /** @type {[string, (...told: any[]) => void][]} */
-        const listeners = [
-            [RoomEvent.Timeline, (_, room) => void (room?.roomId === this._roomId && soon())],
-            .../** @type {any} */ (ofRoom),
-            [RoomEvent.TimelineReset, soon],
-            [RoomEvent.MyMembership, soon],
-            [RoomEvent.Name, soon],
-            [MatrixEventEvent.Decrypted, ofEvent],
-            [MatrixEventEvent.Replaced, ofEvent],
-            [RoomMemberEvent.Typing, (_, member) => soon(member)],
+        const ofRoom = [
+            ...[RoomEvent.Timeline, RoomEvent.TimelineReset, RoomEvent.LocalEchoUpdated],
+            ...[RoomEvent.Redaction, RoomEvent.Receipt, RoomEvent.MyMembership, RoomEvent.Name],
+            RoomMemberEvent.Typing,
         ];
-        const stop = listen(this._client, listeners);
+        const ofEvents = [MatrixEventEvent.Decrypted, MatrixEventEvent.Replaced];
+        const stop = listen(this._client, [
+            ...ofRoom.map((name) => /** @type {[string, any]} */ ([name, soon])),
+            ...ofEvents.map((name) => /** @type {[string, any]} */ ([name, ofEvent])),
+        ]);
         return () => {
             cancelAnimationFrame(frame);
             stop();

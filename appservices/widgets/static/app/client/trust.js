@@ -6,6 +6,7 @@
  * @typedef {{id: string, wasVerified: boolean}} Replaced
  */
 import { CryptoEvent } from "matrix-js-sdk";
+import { listen } from "./content.js";
 
 /** Somebody's keys have changed, and nobody has said that this is fine. */
 export class ReplacedError extends Error {
@@ -83,8 +84,5 @@ export async function isPersonVerified(client, userId) {
 }
 
 /** @param {MatrixClient} client @param {() => void} changed @returns {() => void} stops it */
-export function whenTrustChanges(client, changed) {
-    const listener = () => changed();
-    client.on(CryptoEvent.UserTrustStatusChanged, listener);
-    return () => client.off(CryptoEvent.UserTrustStatusChanged, listener);
-}
+export const whenTrustChanges = (client, changed) =>
+    listen(client, [[CryptoEvent.UserTrustStatusChanged, () => changed()]]);

@@ -99,7 +99,7 @@ export class AppChat extends VecheElement {
         window.addEventListener("focus", seen);
         this.keep(
             timeline.watch(look),
-            roomList(client).watch(look),
+            roomList(client).watch(() => this._entry === this._drawn || look()),
             whenTrustChanges(client, trust),
             () => window.removeEventListener("focus", seen),
         );
@@ -318,7 +318,7 @@ export class AppChat extends VecheElement {
     }
 
     render() {
-        const entry = this._entry;
+        const entry = (this._drawn = this._entry);
         if (!entry)
             return html`<div class="chat-missing">
                 <p>${t("This chat is not here. You may have left it.")}</p>

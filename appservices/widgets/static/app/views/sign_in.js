@@ -138,10 +138,7 @@ export class AppSignIn extends BusyElement {
             </p>
             ${textField({ id: "username", label: t("Your name here"), autocomplete: "username" })}
             ${textField({ id: "password", label: t("Passphrase"), type: "password", autocomplete: "current-password" })}`;
-        const server = textField({
-            id: "server",
-            label: t("Its server, such as example.org"),
-        });
+        const server = textField({ id: "server", label: t("Its server, such as example.org") });
         const find = (/** @type {FormData} */ typed) =>
             this._find(String(typed.get("server")).trim());
         return html`<h1 tabindex="-1">${t("Sign in")}</h1>
