@@ -20,6 +20,7 @@ from veche.protocol.ids import RoomId, UserId
 from veche.runtime.matrix.client import MatrixError, path
 from veche.runtime.matrix.store import readers
 from veche.runtime.wake_event import WakeEvent
+from veche.transparency.log_proof import LogProof
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OFFICIAL: Final = "org.veche.official"
-PROOF: Final = "c2sp.org/tlog-proof@v1"
 EVERY_MS: Final = 3_000
 """How often it is looked for rooms that have none yet."""
 ROOMS_MAX: Final = 50
@@ -98,7 +98,7 @@ class Badges:
         if len(entry.encode()) > ENTRY_BYTES_MAX:
             logger.error("the entry of %s is too long for a badge", one.id)
             return {}
-        proof = "\n".join((PROOF, f"index {one.entry}", *hashes, "", head.note))
+        proof = LogProof(one.entry, hashes, head.note).to_text()
         return {"v": 1, "org": one.id, "entry": entry, "proof": proof}
 
     async def _set(self, room_id: RoomId, bot: UserId, content: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ from homeserver_modules.official_accounts.core.visitors import (
     read_rules,
     read_visitors,
 )
+from veche.contracts.directory.snapshot import Standing
 
 if TYPE_CHECKING:
     from synapse.module_api import ModuleApi
@@ -147,7 +148,8 @@ class Gate:
 
     async def _by_rate(self, inviter: str, _invitee: str, _room_id: str) -> None:
         at_ms = now_ms()
-        if self._directories.trusted.is_official(inviter):
+        owner = self._directories.trusted.owner_of(inviter)
+        if owner is not None and owner[0].standing(owner[1].id) is Standing.OFFICIAL:
             return
         if self._api.is_mine(inviter):
             account = await self._api.get_userinfo_by_id(inviter)

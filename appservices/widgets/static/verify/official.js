@@ -26,7 +26,7 @@
  * @property {string | undefined} master the key by which this device knows the account
  */
 import { looksLike } from "../kit/look_alike.js";
-import { fromUnpadded, hex, sha256, utf8 } from "./bytes.js";
+import { fromPadded, fromUnpadded, hex, sha256, utf8 } from "./bytes.js";
 import { isIncluded } from "./merkle.js";
 import { logOf, openCheckpoint, readKey } from "./notes.js";
 
@@ -90,7 +90,8 @@ async function isProven({ directory, organisation }, content) {
     const [kind, at = "", ...path] = lines.split("\n");
     // Of an entry that was replaced the directory says another place.
     if (kind !== PROOF || at !== `index ${organisation.entry}`) return false;
-    const hashes = path.map((line) => fromUnpadded(line));
+    // Badges of older versions had it without padding.
+    const hashes = path.map((line) => fromPadded(line) ?? fromUnpadded(line));
     try {
         const note = rest.join("\n\n");
         const origin = note.split("\n", 1)[0] ?? "";
