@@ -64,7 +64,7 @@ _PR_SET_PDEATHSIG: Final = 1
 _servers: Final[dict[tuple[str, ...], socket.socket]] = {}
 _turn: Final = threading.Lock()
 _started: Final[list[subprocess.Popen[bytes]]] = []
-"""The servers, to be ended and waited for when we end."""
+_END_S_MAX: Final = 20
 
 
 class Process:
@@ -252,12 +252,16 @@ def _ended(modules: tuple[str, ...]) -> RuntimeError:
 
 @atexit.register
 def _end() -> None:
-    """End the servers, and so their forks; what tests end themselves at the exit is gone by now."""
-    for requests in _servers.values():
-        requests.close()
-    for server in _started:
-        server.kill()
-        server.wait()
+    """Have the servers end, and wait for them; after whoever ends the forks, which came later."""
+    while _servers:
+        _servers.popitem()[1].close()
+    while _started:
+        server = _started.pop()
+        try:
+            server.wait(_END_S_MAX)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait(_END_S_MAX)
 
 
 # The server
