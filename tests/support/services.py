@@ -217,13 +217,12 @@ def house(
         synapse_port, free_port, *ports = free_ports(2 + replicas)
         place = has_pages if isinstance(has_pages, Place) else Place()
         pages_port = place.pages_port or free_port
+        origin = f"http://localhost:{pages_port}"
         plan = _plan(folder / "homeserver", place, synapse_port, ports[0], synapse_dsn)
         if place.modules is not None:
-            made = place.modules(plan.server_name, f"http://localhost:{pages_port}")
-            plan = attrs.evolve(plan, modules=made)
+            plan = attrs.evolve(plan, modules=place.modules(plan.server_name, origin))
         server = Homeserver(plan)
-        if callable(sections):
-            sections = sections(f"http://localhost:{pages_port}")
+        sections = sections(origin) if callable(sections) else sections
         sections = _demo_sections() if sections is None else sections
         if has_pages:
             sections = {**pages_sections(pages_port), **sections}
@@ -235,8 +234,7 @@ def house(
             Child((*program, "-c", str(path)), ROOT, path.with_suffix(".log"))
             for path in configurations
         ]
-        one = House(server, dsn, children, ports, postgres)
-        one.pages_url = f"http://localhost:{pages_port}" if has_pages else ""
+        one = House(server, dsn, children, ports, postgres, origin if has_pages else "")
         stack.callback(server.stop)
         for child in children:
             stack.callback(child.stop)
