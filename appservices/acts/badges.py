@@ -14,6 +14,7 @@ import attrs
 
 from appservices.acts import store, texts
 from veche.acts import signed_tree
+from veche.contracts.directory.receipts import ReceiptRefusedError
 from veche.contracts.directory.snapshot import Standing
 from veche.messaging.service import BotAccount
 from veche.protocol.ids import RoomId, UserId
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OFFICIAL: Final = "org.veche.official"
+_LATER: Final = (429, 500, 502, 503, 504)
+"""Answers of a homeserver that will answer otherwise."""
 EVERY_MS: Final = 3_000
 """How often it is looked for rooms that have none yet."""
 ROOMS_MAX: Final = 50
@@ -59,7 +62,8 @@ class Badges:
         """Set the badge in the rooms that have none, or one of an older entry."""
         found = await self._host.database.run("directory.badges", self._found)
         for room_id, bot, entry, content in found:
-            await self._set(room_id, bot, content)
+            if not await self._is_set(room_id, bot, content):
+                continue
             now_ms = self._host.now_ms()
             await self._host.database.run(
                 "directory.badge", self._told, room_id, bot, entry, now_ms
@@ -101,8 +105,12 @@ class Badges:
         proof = LogProof(one.entry, hashes, head.note).to_text()
         return {"v": 1, "org": one.id, "entry": entry, "proof": proof}
 
-    async def _set(self, room_id: RoomId, bot: UserId, content: Mapping[str, Any]) -> None:
-        """Set the state where the bot has made the room; elsewhere it would say nothing."""
+    async def _is_set(self, room_id: RoomId, bot: UserId, content: Mapping[str, Any]) -> bool:
+        """Set the state where the bot has made the room; elsewhere it would say nothing.
+
+        False if it has to be tried again: the homeserver is in trouble, or its event guard has not
+        read the entry yet.
+        """
         client = self._host.client
         create = path("rooms", room_id, "state", "m.room.create", "")
         try:
@@ -111,8 +119,11 @@ class Badges:
                 where = path("rooms", room_id, "state", OFFICIAL, "")
                 await client.call("PUT", where, user=bot, body=content)
         except MatrixError as e:
+            if e.status in _LATER or e.errcode == ReceiptRefusedError.errcode:
+                return False
             # The bot has left, or lets nobody change the state: asking again changes nothing.
             logger.info("%s gets no badge of %s: %s", room_id, bot, e.errcode)
+        return True
 
     def _told(self, txn: Cursor, room_id: RoomId, bot: UserId, entry: int, now_ms: int) -> None:
         """Keep that it is done; the bot says who it is, once, where one person reads."""

@@ -158,10 +158,10 @@ class Room:
 class Desk:
     """The staff at the desk of the office, each with a client."""
 
-    def __init__(self, clerk: Person, office: str = OFFICE) -> None:
+    def __init__(self, clerk: Person, office: str = OFFICE, room: str | None = None) -> None:
         self.clerk = clerk
         self._office = office
-        [self.room] = clerk.accept_invites()
+        [self.room] = clerk.accept_invites() if room is None else [room]
 
     def case(self, number: str, by: Person | None = None) -> Room:
         """The thread of a case, as somebody of the staff has it.

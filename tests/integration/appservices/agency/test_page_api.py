@@ -227,9 +227,7 @@ def desk(town: House) -> Desk:
         carol.accept_invites(), key=lambda room: OFFICE not in carol.members(room)
     )
     assert PARKS_BOT in carol.members(parks)
-    found = Desk.__new__(Desk)
-    found.clerk, found.room = carol, records
-    return found
+    return Desk(carol, room=records)
 
 
 # For anybody.

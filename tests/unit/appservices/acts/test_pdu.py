@@ -60,6 +60,8 @@ def event(version: str, kind: str, content: dict[str, Any]) -> dict[str, Any]:
     }
     if kind != "m.room.message":
         made["state_key"] = ""
+    if (version, kind) == ("12", "m.room.create"):
+        del made["room_id"]
     name, digest = compute_content_hash(made, hashlib.sha256)
     return {**made, "hashes": {name: encode_base64(digest)}, "signatures": {}}
 
