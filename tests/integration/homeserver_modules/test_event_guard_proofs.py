@@ -255,7 +255,9 @@ def test_of_a_hostile_office_abroad_the_citizen_is_shown_what_is_proven_alone(
             room, log = bot.room(), Log()
 
             def is_refused() -> bool:
-                found = bot.put(room, MEMBER, anna.user_id, {"membership": "invite"})
+                # The same again would be no other event.
+                said = {"membership": "invite", "reason": str(next(numbers))}
+                found = bot.put(room, MEMBER, anna.user_id, said)
                 return found.status == 403
 
             wait_until(is_refused, WAIT_S, "the directory did not arrive")
