@@ -64,7 +64,7 @@ _PR_SET_PDEATHSIG: Final = 1
 _servers: Final[dict[tuple[str, ...], socket.socket]] = {}
 _turn: Final = threading.Lock()
 _started: Final[list[subprocess.Popen[bytes]]] = []
-"""Kept: Python would complain about a child nobody waits for, and they end after us."""
+_END_S_MAX: Final = 20
 
 
 class Process:
@@ -248,6 +248,20 @@ def _ended(modules: tuple[str, ...]) -> RuntimeError:
     if server := _servers.pop(modules, None):
         server.close()
     return RuntimeError(f"the fork server of {' '.join(modules)} has ended")
+
+
+@atexit.register
+def _end() -> None:
+    """Have the servers end, and wait for them; after whoever ends the forks, which came later."""
+    while _servers:
+        _servers.popitem()[1].close()
+    while _started:
+        server = _started.pop()
+        try:
+            server.wait(_END_S_MAX)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait(_END_S_MAX)
 
 
 # The server

@@ -1,7 +1,7 @@
 // stage: pages
 import assert from "node:assert/strict";
 import { AgencyFake, CASE, line, theCase } from "./agency_fake.js";
-import { BASE, glance, look, test } from "./harness.js";
+import { BASE, glance, look, test, until } from "./harness.js";
 import { AppPage } from "./pages/app.js";
 import { HomePage } from "./pages/home.js";
 import { ServicePage, ServicesPage } from "./pages/services.js";
@@ -109,7 +109,15 @@ test("language and look are kept on the device, and the language is told to the 
     await app.speak("de");
     await app.heading.filter({ hasText: "Dienste" }).waitFor();
     await opened.page.waitForFunction(() => document.title === "Dienste · Veche");
-    const asked = fake.of("GET", /catalogue$/).at(-1);
+    // The page is German before it asks in German.
+    const asked = () =>
+        fake
+            .of("GET", /catalogue$/)
+            .at(-1)
+            ?.query.get("lang");
+    await until(() => asked() === "de", "what there is, in German");
+    const told = () => fake.of("PUT", /sessions\/v1\/language/).map(({ body }) => body);
+    await until(() => told().length > 0, "the bots are told");
     await app.look("dark");
     await opened.page.reload();
     await app.heading.filter({ hasText: "Dienste" }).waitFor();
@@ -119,11 +127,7 @@ test("language and look are kept on the device, and the language is told to the 
     ]);
 
     assert.deepEqual(root, ["de", "cpd-theme-dark-hc"]);
-    assert.equal(asked?.query.get("lang"), "de");
-    assert.deepEqual(
-        fake.of("PUT", /sessions\/v1\/language/).map(({ body }) => body),
-        [{ language: "de" }],
-    );
+    assert.deepEqual(told(), [{ language: "de" }]);
 });
 
 test("signing out leaves nothing of the person on the page", async ({ open }) => {

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { AgencyFake, CASE, FORM, draftCase, field } from "./agency_fake.js";
-import { glance, look, test, until } from "./harness.js";
+import { answer } from "./answers.js";
+import { gate, glance, look, test, until } from "./harness.js";
 import { CasePage } from "./pages/case.js";
 
 /**
@@ -156,6 +157,45 @@ test("what the service refuses is told at its field, and nothing typed is lost",
     await one.error("name").getByText("Please write the whole name.").waitFor();
 
     assert.equal(await one.field("Name").inputValue(), "A");
+});
+
+test("what the service refuses stays told though a check that was asked for before comes later", async ({
+    open,
+    expect,
+}) => {
+    expect(/Failed to load resource/);
+    const opened = await open();
+    const fields = [field({ id: "name", kind: "text", label: "Name", required: true })];
+    const { fake, one } = await formOf(opened, fields);
+    const { promise: held, resolve: release } = gate();
+    const { promise: checked, resolve: note } = gate();
+    let count = 0;
+    await answer(opened.context, /\/forms\/check/, async (route) => {
+        count += 1;
+        if (count > 1) return route.fallback();
+        await held;
+        await route.fallback();
+        note(undefined);
+    });
+    fake.refuse("POST", `/agency/v1/cases/${CASE}/answers`, 400, {
+        errcode: "ORG.VECHE.FORM",
+        error: "Some answers are not right.",
+        errors: [{ field: "name", error: "Please write the whole name.", code: "short" }],
+    });
+    const refused = one.error("name").getByText("Please write the whole name.");
+    await one.field("Name").fill("A");
+    await one.field("Name").blur();
+    await until(() => count === 1, "the field is checked");
+    await one.send.click();
+    await refused.waitFor();
+    const heard = opened.page.waitForResponse(/\/forms\/check/);
+    release(undefined);
+    await Promise.all([heard, checked]);
+    await opened.page.evaluate(() => new Promise((shown) => requestAnimationFrame(shown)));
+
+    assert.ok(await refused.isVisible());
+    await one.field("Name").fill("Anna");
+    await refused.waitFor({ state: "detached" });
 });
 
 test("unknown kinds say where they are answered, and a photo of the chat answers too", async ({

@@ -1,6 +1,6 @@
 // stage: signing
 import assert from "node:assert/strict";
-import { BASE, ask, gate, glance, look, test } from "./harness.js";
+import { BASE, ask, gate, glance, look, test, until } from "./harness.js";
 import { keepSession } from "./kept_session.js";
 import { SESSION, serve, table } from "./sign_fake.js";
 
@@ -90,6 +90,7 @@ test("who asks reminds, gives more time, and takes it back once they have seen w
     await look(page, "sign-owned-extend");
     await more.getByRole("button", { name: "Give more time" }).click();
     await more.waitFor({ state: "hidden" });
+    await until(() => posted(heard, "extend").length > 0, "the service is asked for more time");
     const [{ deadline_at_ms: until_ms }] = posted(heard, "extend");
     const last = await page.evaluate((at_ms) => {
         const at = new Date(at_ms);

@@ -8,7 +8,6 @@ import signal
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -181,9 +180,7 @@ def test_a_fork_sees_what_a_program_of_its_own_would(
         child = Child(command, folder, folder / "log", environment)
         child.start()
         child.wait_for(lambda: "chance" in child.log(), STOP_S_MAX, "it says nothing")  # noqa: B023
-        began_s = time.monotonic()
-        assert child.stop() == 3
-        assert time.monotonic() - began_s < 5, "its reactor did not wake up"
+        assert child.stop() == 3, "its reactor did not wake up, so it was killed"
         said, end = child.log().splitlines()
         seen.append((folder, json.loads(said)))
         assert end == "the end"

@@ -70,6 +70,8 @@ export class VecheForm extends VecheElement {
         this.beside = /** @type {unknown} */ (nothing);
         this.refused = /** @type {Record<string, string>} */ ({});
         this.errors = /** @type {Record<string, string>} */ ({});
+        /** What was refused as it stood: a check of the same does not take that back. */
+        this._refused = "";
         this.isSummaryShown = false;
         this._id = `form-${(formCount += 1)}`;
         this._raw = /** @type {Map<string, unknown>} */ (new Map());
@@ -169,6 +171,7 @@ export class VecheForm extends VecheElement {
             if (!found || this._raw.get(field.id) !== raw) return;
             problem = found[field.id] ?? "";
         }
+        if (JSON.stringify(this.answers()) === this._refused) return;
         this._showErrors({ ...this.errors, [field.id]: problem });
     }
 
@@ -205,6 +208,7 @@ export class VecheForm extends VecheElement {
 
     /** @param {Record<string, string>} errors */
     async _refuse(errors) {
+        this._refused = JSON.stringify(this.answers());
         this._showErrors(errors);
         this.isSummaryShown = true;
         await this.updateComplete;

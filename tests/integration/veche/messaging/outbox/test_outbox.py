@@ -130,7 +130,8 @@ class SendingTests(SendingCase):
         assert sent["content"][ACT]["v"] == 1  # beside the ciphertext, in clear
         assert "secret" not in json.dumps(sent)
         [sealer] = rig.sealers.values()
-        assert (sealer.prepared, sealer.delivered) == ([room], [room])
+        # A look at what is due may have another turn taken, which prepares and has nothing to send.
+        assert (set(sealer.prepared), sealer.delivered) == ({room}, [room])
         [(content, sealed)] = execute(self.dsn, "SELECT content, sealed FROM runtime.outbox")
         assert content is None
         assert "secret" not in str(sealed)
@@ -571,7 +572,9 @@ class RoomTests(SendingCase):
 
         await rig.join(bot, room)
 
-        await until(lambda: room in rig.crypto.encrypted, "encrypted")
+        # The look is stored before the join is done; what the hooks note is there before that.
+        await until(lambda: len(rig.told()) == 2, "invitation and join")
+        assert room in rig.crypto.encrypted
         assert rig.crypto.visibilities[room] == "joined"
         members = self.members(room)
         assert members == {bot: "join", alice.user_id: "join", bob.user_id: "invite"}

@@ -325,13 +325,16 @@ class ConflictTests(DatabaseCase):
 class BoundTests(DatabaseCase):
     async def test_one_more_than_may_wait_is_refused(self) -> None:
         self.patch(module, "WAITING_MAX", 3)  # type: ignore[no-untyped-call]  # Twisted
-        go_on = threading.Event()
+        started, go_on = threading.Semaphore(0), threading.Event()
 
         def hold(txn: Cursor) -> None:
-            go_on.wait(20)
+            started.release()
+            go_on.wait(TIMEOUT_S)
             add(txn)
 
         held = [Deferred.fromCoroutine(self.database.run("hold", hold)) for _ in range(2)]
+        for _ in range(2):
+            assert started.acquire(timeout=60)  # by a thread that has just begun
         waiting = [Deferred.fromCoroutine(self.database.run("add", add)) for _ in range(3)]
         with pytest.raises(UnavailableError, match="too many"):
             await self.database.run("add", add)
@@ -348,12 +351,12 @@ class BoundTests(DatabaseCase):
 
         def hold(txn: Cursor) -> None:
             started.release()
-            self.database._is_closed.wait(20)
+            self.database._is_closed.wait(TIMEOUT_S)
             add(txn)
 
         held = [Deferred.fromCoroutine(self.database.run("hold", hold)) for _ in range(2)]
         for _ in range(2):
-            started.acquire(timeout=10)
+            assert started.acquire(timeout=60)
         waiting = Deferred.fromCoroutine(self.database.run("add", add))
         self.database.close()
 
@@ -466,6 +469,9 @@ class ServerTests(TestCase):
         self.addCleanup(self.database.close)
 
     async def test_a_restart_is_survived(self) -> None:
+        # However long the server takes to start here.
+        delays_s = dict.fromkeys(module._DELAYS_S, (0.1,) * 1_000)
+        self.patch(module, "_DELAYS_S", delays_s)  # type: ignore[no-untyped-call]  # Twisted
         await self.database.run("add", add)
         self.server.stop()
         call = Deferred.fromCoroutine(self.database.run("add", add))

@@ -199,7 +199,7 @@ class ConnectionsTests(TestCase):
     async def test_no_connection_in_time(self) -> None:
         client, _ = self.client(connections_max=1)
         self.answer = lambda _: None
-        first = as_deferred(client.call("GET", "/x", timeout_s=5))
+        first = as_deferred(client.call("GET", "/x", timeout_s=60))
         await until(lambda: self.requests, "the first")
 
         await self.assertFailure(
