@@ -172,6 +172,15 @@ class EscrowTests(BranchTestCase):
             assert (one[0], one[1]["errcode"]) == (409, "ORG.VECHE.DECIDED")
         assert self.bank.balance(SHOP) == 101_000
 
+    async def test_whose_account_is_stopped_decides_nothing(self) -> None:
+        id_ = await self.funded()
+        stop = "UPDATE payments.holder SET frozen_at_ms = 1 WHERE kind = 'organisation'"
+        execute(self.bank.dsn, stop)
+
+        assert (await self.decide(id_, 1_000))[0] == 403
+        votes = execute(self.bank.dsn, "SELECT count(to_seller) FROM payments.escrow_party")
+        assert votes == [(0,)]
+
     async def test_it_is_taken_back_until_the_money_is_put_aside(self) -> None:
         id_ = (await self.opened())["id"]
         status, view = await self.cancel(id_, "c")

@@ -452,6 +452,23 @@ def test_a_freeze_by_a_low_session_lets_a_mandate_go_on_afterwards(place: Market
         assert mandate_store.mandates_of(scene.txn, scene.holder(market.alice).id) == []
 
 
+def test_what_is_debited_while_everything_is_stopped_by_a_low_session_is_refused(
+    place: Market,
+) -> None:
+    market = place.fresh()
+    next(debited(market))
+    frozen_by_a_low_session(market)
+    with market.at() as scene:
+        [mandate] = mandate_store.mandates_of(scene.txn, scene.holder(market.alice).id)
+        charge = asked_charge(market, mandate.id)
+        charges.announce(scene, charge)
+    ring(market, charge.id)
+    write(market, WAIT_MS)
+
+    assert market.has(market.alice) == (BEGINS_MINOR, 0)
+    assert market.state(charge.id) == ("refused", "not_active")
+
+
 def test_a_mandate_rests_until_another_key_approves_it(place: Market) -> None:
     market = place.fresh()
     next(debited(market))
@@ -469,6 +486,23 @@ def test_a_mandate_rests_until_another_key_approves_it(place: Market) -> None:
     write(market, WAIT_MS)
 
     assert market.state(charge.id) == ("paid", None)
+
+
+def test_a_charge_by_a_revoked_key_is_refused_before_guardians_or_the_ledger_are_asked(
+    place: Market,
+) -> None:
+    market = place.fresh()
+    steps = debited(market)
+    next(steps)
+    unheard(market)
+    next(steps)
+
+    with market.at() as scene:
+        payer = scene.holder(market.alice).id
+    charged = "SELECT id FROM payments.payment WHERE mandate_id IS NOT NULL AND payer = %s"
+    [(payment_id,)] = market.rows(charged, payer)
+    assert market.state(payment_id) == ("refused", "not_active")
+    assert [one for one in market.scribe.waiting() if one.about == payment_id] == []
 
 
 def asked_charge(market: Market, mandate_id: str) -> ChargeOrder:
@@ -500,6 +534,45 @@ def test_a_bill_that_is_just_being_paid_gives_back_every_share_with_a_revoked_ke
 
     assert market.has(market.alice) == market.has(market.bob) == (BEGINS_MINOR, 0)
     assert market.bill_state(bill_id) == "failed"
+
+
+def test_a_bill_is_not_paid_with_a_share_whose_key_is_revoked_and_stays_open(
+    place: Market,
+) -> None:
+    market = place.fresh()
+    bill_id = market.bill(Sharer(market.alice), Sharer(market.bob))
+    hers, his = (market.share(bill_id, one) for one in (market.alice, market.bob))
+    market.approve(hers)
+    write(market)
+    unheard(market)
+    market.approve(his)
+    write(market)
+    assert market.bill_state(bill_id) == "open"
+    with market.at() as scene:
+        revoking.stop(scene, market.alice)
+    write(market)
+
+    assert market.has(market.alice) == (BEGINS_MINOR, 0)
+    assert [market.state(one)[0] for one in (hers, his)] == ["refused", "held"]
+    assert market.bill_state(bill_id) == "open"
+
+
+def test_the_last_share_of_a_bill_that_a_block_had_when_its_payer_froze_comes_back(
+    place: Market,
+) -> None:
+    market = place.fresh()
+    bill_id = market.bill(Sharer(market.alice), Sharer(market.bob))
+    hers, his = (market.share(bill_id, one) for one in (market.alice, market.bob))
+    market.approve(his)
+    write(market)
+    market.approve(hers)
+    with market.at() as scene:  # too late for what the block has taken
+        holders.set_frozen(scene.txn, scene.holder(market.alice).id, market.now_ms)
+    write(market)
+
+    assert market.has(market.alice) == (BEGINS_MINOR, 0)
+    assert [market.state(one)[0] for one in (hers, his)] == ["cancelled", "held"]
+    assert market.bill_state(bill_id) == "open"
 
 
 def _spender_revoked(market: Market) -> None:

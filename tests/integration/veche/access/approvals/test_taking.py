@@ -403,6 +403,8 @@ class TakeTest(ApprovalCase):
 
         assert taken.outcome == "declined"
         assert self.evidence() == [(bill.asked.nonce, "decline", "p256")]
+        with pytest.raises(NotApprovedError):
+            await self.transact(self.approvals.authorised, bill.asked.nonce)
         [heard] = self.handed_in()
         assert (heard.choice, heard.nonce) == ("decline", bill.asked.nonce)
         assert (await self.approve(bill, key)).verdict is Verdict.OVER
