@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PACKAGE: Final = "appservices.widgets"
 WALLET_SERVICE: Final = "payments"
 """Service whose API the wallet asks."""
+DIRECTORY_SERVICE: Final = "acts"
+"""Service that knows who is official."""
 
 
 class Widgets(Service):
@@ -48,6 +50,7 @@ def routes(ports: PagePorts, service: Any) -> Mapping[str, IResource]:
         embedders=ports.embedders,
         homeservers=service.section.homeservers,
         has_wallet=WALLET_SERVICE in ports.service_names,
+        has_directory=DIRECTORY_SERVICE in ports.service_names,
         pages_origin=ports.public_url or "",
         app_origin=service.section.app_origin,
     )

@@ -65,6 +65,7 @@ _WORKER: Final = b"default-src 'none'; script-src 'self'; frame-ancestors 'none'
 nobody anything."""
 _BASE: Final = b"/static/app-base/"
 """Stands in those files for the folder of all files."""
+_OFFICIAL: Final = "/_veche/directory/v1/official"
 _HEAD: Final = "<!-- head -->"
 _NOSCRIPT: Final = "<!-- noscript -->"
 _ADDRESS: Final = re.compile(r'\b(src|href)="(?![/#]|[a-z]+:)([^"]+)"')
@@ -88,6 +89,7 @@ class Facts:
         embedders: Sources of the clients that may show widgets.
         homeservers: Sources of homeservers at which persons may sign in.
         has_wallet: Whether payments are here, so that pages lead to the wallet.
+        has_directory: Whether it is known here who is official, so that pages ask for it.
         pages_origin: Where the pages are.
         app_origin: Where the app is; None: there is none.
     """
@@ -97,6 +99,7 @@ class Facts:
     embedders: Sequence[str]
     homeservers: Sequence[str]
     has_wallet: bool = False
+    has_directory: bool = False
     pages_origin: str = ""
     app_origin: str | None = None
 
@@ -345,11 +348,13 @@ class _Maker:
 
     def _head(self, modules: Sequence[str], inline: str, more: Sequence[str]) -> str:
         facts = self._facts
+        directory = f'<meta name="veche-directory" content="{_OFFICIAL}">'
         lines = [
             f'<link rel="icon" href="{self.base}{_ICON}" type="image/svg+xml">',
             f'<meta name="veche-server" content="{escape(facts.server_name)}">',
             f'<meta name="veche-senders" content="{escape(facts.sender_prefix)}">',
             *(['<meta name="veche-wallet" content="/wallet">'] if facts.has_wallet else []),
+            *([directory] if facts.has_directory else []),
             *more,
             *(self._styles()),
             f'<script type="importmap">{inline}</script>',

@@ -5,6 +5,7 @@
  * @typedef {import("./official.js").Seen} Seen
  */
 import { call } from "../kit/api.js";
+import { meta } from "../kit/page.js";
 import { badgeOf, impostorOf } from "./official.js";
 
 const KEPT_MS = 30_000;
@@ -12,18 +13,14 @@ const KEPT_MS = 30_000;
 /** @type {{at_ms: number, directories: Promise<Directory[]>} | undefined} */
 let asked;
 let last = "";
-let isNone = false;
 
 /** @returns {Promise<Directory[]>} none: there is no directory here */
 export function directories() {
-    if (!asked || (!isNone && Date.now() - asked.at_ms > KEPT_MS)) {
-        const answer = call("GET", "/_veche/directory/v1/official").then(
+    const address = meta("veche-directory");
+    if (!address) return Promise.resolve([]);
+    if (!asked || Date.now() - asked.at_ms > KEPT_MS) {
+        const answer = call("GET", address).then(
             (/** @type {any} */ { directories: found }) => found,
-            (/** @type {any} */ error) => {
-                if (error.status !== 404) throw error;
-                isNone = true; // until the page is opened again
-                return [];
-            },
         );
         asked = { at_ms: Date.now(), directories: answer };
     }

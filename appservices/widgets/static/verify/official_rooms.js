@@ -22,6 +22,7 @@ async function officialIn(client, { id, name, kind, address, inviter, badge, lik
     const other = inviter || (isOfTwo ? room.guessDMUserId() : address);
     const account = creator === own || !creator ? other : inviter || creator;
     const state = room.currentState.getStateEvents("org.veche.official", "") ?? undefined;
+    const names = account === own ? [] : [name, room.getMember(account)?.name ?? ""];
     return lookAt(
         { badge, like },
         {
@@ -31,7 +32,7 @@ async function officialIn(client, { id, name, kind, address, inviter, badge, lik
             state: state && { sender: state.getSender() ?? "", content: state.getContent() },
             master: account.startsWith("@") ? await masterOf(client.getCrypto(), account) : "",
             isOfBot: kind === "office",
-            names: account === own ? [] : [name, room.getMember(account)?.name ?? ""],
+            names,
         },
     );
 }
