@@ -67,10 +67,12 @@ test("a camera that sees no code films until it is switched off", async ({ open 
     const scanner = await atScanner(opened);
     await scanner.scan.click();
     await scanner.video.waitFor();
+    const before = await scanner.off.boundingBox();
     await opened.page.waitForFunction(() => {
         const video = document.querySelector("video");
         return video !== null && video.currentTime > 1;
     });
+    assert.deepEqual(await scanner.off.boundingBox(), before, "it moves under a finger");
     await look(opened.page, "scanner-filming");
     assert.deepEqual([await scanner.lent(), scanner.heard.length], [["live"], 0]);
     await scanner.off.click();
