@@ -13,6 +13,7 @@ from veche.runtime.crypto import metrics
 from veche.runtime.crypto.core import olm
 from veche.runtime.crypto.core.values import BadEventError
 from veche.runtime.crypto.store import sessions
+from veche.runtime.crypto.tracking import OWN_UNREACHABLE_MS, is_own
 from veche.runtime.matrix.client import MatrixError, path
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class Claims:
 
         Raises:
             LostWriterError: Another process writes for this bot now.
+            UnavailableError: Our own homeserver does not tell keys of its own people: nobody has
+                one less for it, and the caller tries again.
         """
         by_server: dict[str, list[PeerDevice]] = {}
         for device in devices:
@@ -132,6 +135,9 @@ class Claims:
             )
         except (MatrixError, UnavailableError) as e:
             logger.warning("key claim failed: %s", e.__class__.__name__)
+            if is_own(devices[0].user_id, own.user_id):
+                words = "the homeserver does not tell keys of its people"
+                raise UnavailableError(words, retry_after_ms=OWN_UNREACHABLE_MS) from e
             return []
         return await self._writer.run("crypto.claim", self._open, devices, answer, now_ms)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import vodozemac as vz
 
-from veche.protocol.errors import RefusedError
+from veche.protocol.errors import RefusedError, UnavailableError
 from veche.protocol.ids import UserId
 from veche.protocol.message import PERSONAL
 from veche.runtime.crypto import metrics
@@ -25,6 +25,7 @@ from veche.runtime.crypto.core.trust import NO_OLM
 from veche.runtime.crypto.store import rooms, sessions
 from veche.runtime.crypto.store.rooms import Shared
 from veche.runtime.crypto.to_device import ENCRYPTED, ToDeviceQueue
+from veche.runtime.crypto.tracking import OWN_UNREACHABLE_MS, is_own
 from veche.runtime.ports import EVERY_DEVICE, HeldBack, NotPrepared
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class Sealer:
 
         Raises:
             LostWriterError: Another process writes for this bot now.
+            UnavailableError: Our own homeserver does not answer. It would not take the message
+                either, and who gets no key now never reads it.
         """
         cached = self._cached.get(room_id)
         is_ready = cached is not None and _is_settled(cached, now_ms) and not cached.has_invited
@@ -118,10 +121,17 @@ class Sealer:
         )
         stale = [one.user_id for one in readers if one.is_invited or not one.is_fresh]
         if stale:
-            await self._directory.refresh(self._writer.user_id, stale)
+            await self._refresh(stale)
         wanted = await self._database.run("crypto.unreached", self._unreached, room_id, now_ms)
         if wanted:
             await self.claims.claim(wanted, now_ms)
+
+    async def _refresh(self, stale: Sequence[str]) -> None:
+        bot = self._writer.user_id
+        await self._directory.refresh(bot, stale)
+        if any(is_own(one, bot) and self._directory.is_unreachable(one) for one in stale):
+            words = "the homeserver does not tell the devices of its people"
+            raise UnavailableError(words, retry_after_ms=OWN_UNREACHABLE_MS)
 
     def _unreached(self, txn: Cursor, room_id: str, now_ms: int) -> list[PeerDevice]:
         readers = rooms.readers_of(txn, room_id, self._writer.user_id)

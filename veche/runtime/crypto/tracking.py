@@ -44,6 +44,8 @@ QUERY_USERS_MAX: Final = 250
 QUERY_TIMEOUT_MS: Final = 10_000
 UNREACHABLE_MS: Final = 60_000
 """How long the last known devices serve after a person's server did not answer."""
+OWN_UNREACHABLE_MS: Final = 2_000
+"""The same where our own homeserver did not answer."""
 UNREACHABLE_MAX: Final = 50_000
 FIRST_PAUSES_S: Final = (1.0, 3.0, 9.0)
 """Pauses between attempts to ask for a person of whom nothing is known, not even that they have no
@@ -96,9 +98,10 @@ class People:
         """Ask for the keys of people and store what comes.
 
         Who cannot be asked for now is left as last known, and ``is_unreachable`` for
-        ``UNREACHABLE_MS``; the first attempt after that asks again. Of whom nothing was ever known
-        is waited for before, once; so is a person of another server who comes without an identity,
-        since Synapse tells devices of others a moment before it tells their identity.
+        ``UNREACHABLE_MS`` (``OWN_UNREACHABLE_MS`` if our own homeserver does not answer); the first
+        attempt after that asks again. Of whom nothing was ever known is waited for before, once; so
+        is a person of another server who comes without an identity, since Synapse tells devices of
+        others a moment before it tells their identity.
 
         Args:
             bot: As whom to ask.
@@ -121,7 +124,8 @@ class People:
             unanswered = (unanswered - strangers) | still
         for user in unanswered:
             self._waited_for[user] = None
-            self._unreachable[user] = int(self._reactor.seconds() * 1000) + UNREACHABLE_MS
+            rest_ms = OWN_UNREACHABLE_MS if is_own(user, bot) else UNREACHABLE_MS
+            self._unreachable[user] = int(self._reactor.seconds() * 1000) + rest_ms
         while len(self._waited_for) > WAITED_MAX:
             self._waited_for.popitem(last=False)
 
@@ -169,6 +173,11 @@ class People:
             del self._unreachable[user]
 
 
+def is_own(user_id: str, bot: str) -> bool:
+    """Whether a person is of the bot's own homeserver."""
+    return user_id.partition(":")[2] == bot.partition(":")[2]
+
+
 def _is_answered(answer: object, user_id: str) -> bool:
     """Whether an answer speaks of a person: their server is not among those that failed."""
     if not isinstance(answer, dict):
@@ -180,7 +189,7 @@ def _is_answered(answer: object, user_id: str) -> bool:
 
 def _may_be_partial(answer: object, user_id: str, bot: UserId) -> bool:
     """Whether a person of another server has devices and no identity in an answer."""
-    if user_id.partition(":")[2] == bot.partition(":")[2] or not isinstance(answer, dict):
+    if is_own(user_id, bot) or not isinstance(answer, dict):
         return False
     devices, masters = answer.get("device_keys"), answer.get("master_keys")
     has_devices = isinstance(devices, dict) and bool(devices.get(user_id))

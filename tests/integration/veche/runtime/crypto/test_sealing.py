@@ -13,14 +13,14 @@ from psycopg2.errors import SerializationFailure
 
 from tests.integration.veche.runtime.crypto.desk import Broken, Desk, Server, run
 from tests.support.crypto_peers import ANNA, BOT, ROOM, Side, identity
-from veche.protocol.errors import TooLargeError
+from veche.protocol.errors import TooLargeError, UnavailableError
 from veche.protocol.ids import RoomId
 from veche.runtime.crypto.claims import CLAIM_RETRY_MS
 from veche.runtime.crypto.core import megolm
 from veche.runtime.crypto.core.rotation import AGE_MS_MAX, MESSAGES_MAX
 from veche.runtime.crypto.sealing import NotEncryptedError
 from veche.runtime.crypto.to_device import ATTEMPTS_MAX, DEVICES_A_ROW_MAX
-from veche.runtime.crypto.tracking import Hooks
+from veche.runtime.crypto.tracking import OWN_UNREACHABLE_MS, Hooks
 from veche.runtime.crypto.writer import LostWriterError
 from veche.runtime.database import connect
 from veche.runtime.matrix.client import MatrixError
@@ -246,17 +246,33 @@ def test_a_server_that_does_not_answer_holds_up_nobody(desk: Desk) -> None:
 
 
 def test_last_known_devices_serve_while_a_server_does_not_answer(desk: Desk) -> None:
+    far = "@far:elsewhere.test"
+    side = desk.add(Side(far, "FAR1"))
+    desk.room(far)
+    desk.say()
+    desk.step(desk.answer(changed=[far]))
+    desk.server.unreachable.add(far)
+
+    assert read(side, desk.say("still")) == "still"
+
+
+@pytest.mark.parametrize("failing", ["keys/query", "keys/claim"])
+def test_while_our_homeserver_tells_no_keys_its_people_miss_nothing(
+    desk: Desk, failing: str
+) -> None:
     anna = desk.add(Side(ANNA, "ANNA1"))
     desk.room(ANNA)
-    desk.say()
-    desk.step(desk.answer(changed=[ANNA]))
-    desk.server.unreachable.add(ANNA)
+    desk.server.failing.add(failing)
+    with pytest.raises(UnavailableError, match="the homeserver"):
+        desk.say("lost")
+    desk.server.failing.clear()
+    desk.clock.advance(OWN_UNREACHABLE_MS / 1000)
 
     assert read(anna, desk.say("still")) == "still"
 
 
-def test_without_any_answer_the_message_still_goes(desk: Desk) -> None:
-    desk.room(ANNA)
+def test_without_any_answer_the_message_still_goes_to_those_of_other_servers(desk: Desk) -> None:
+    desk.room("@far:elsewhere.test")
     desk.server.failing |= {"keys/query", "keys/claim"}
 
     assert desk.say()["ciphertext"]

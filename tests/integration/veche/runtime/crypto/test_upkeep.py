@@ -180,12 +180,12 @@ def test_a_wedged_device_is_not_forgotten_where_a_round_fails(desk: Desk) -> Non
 def test_a_device_that_gave_no_key_is_asked_again_soon_when_it_is_wedged_still(desk: Desk) -> None:
     anna = known(desk)
     wedged = [(ANNA, anna.own.curve25519)]
-    desk.server.failing.add("keys/claim")
+    desk.server.claimless.add("ANNA1")
     for _ in range(2):
         desk.recovery.note_wedged(wedged)
         recover(desk)
     asked = desk.server.calls.count("POST keys/claim")
-    desk.server.failing.clear()
+    desk.server.claimless.clear()
     desk.clock.advance(CLAIM_RETRY_MS / 1000)
 
     desk.recovery.note_wedged(wedged)

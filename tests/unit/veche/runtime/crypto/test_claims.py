@@ -12,6 +12,7 @@ from veche.protocol.errors import UnavailableError
 from veche.runtime.crypto.claims import Claims
 from veche.runtime.crypto.core.values import PeerDevice
 from veche.runtime.crypto.writer import LostWriterError
+from veche.runtime.matrix.client import MatrixError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,8 +106,19 @@ class ClaimsTests(SynchronousTestCase):
             self.failureResultOf(one, LostWriterError)  # type: ignore[no-untyped-call]  # of trial
 
     def test_a_device_whose_key_could_not_be_claimed_rests(self) -> None:
-        waiting = self.claim(device(1))
+        far = device(1, "far")
+        waiting = self.claim(far)
         self.client.answers[0].errback(UnavailableError("no answer", retry_after_ms=1))
 
         assert self.successResultOf(waiting) == []
-        assert not self.claims.is_due(device(1), NOW_MS)
+        assert not self.claims.is_due(far, NOW_MS)
+
+    def test_where_our_own_homeserver_fails_nobody_goes_without_a_key(self) -> None:
+        crowd = [self.claim(device(number)) for number in range(3)]
+        for number in range(2):
+            error = MatrixError(500, {"errcode": "M_UNKNOWN"})
+            self.client.answers[number].errback(error)
+
+        for one in crowd:
+            self.failureResultOf(one, UnavailableError)  # type: ignore[no-untyped-call]  # of trial
+        assert self.claims.is_due(device(1), NOW_MS)
