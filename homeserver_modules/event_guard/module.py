@@ -100,7 +100,7 @@ class EventGuard:
 
     async def check_event_for_spam(self, event: EventBase) -> Verdict:
         """Refuse a malformed event (Synapse's spam checker callback)."""
-        error = self._judge(
+        error = await self._judge(
             "check_event_for_spam",
             lambda: self._check_event(event),
             lambda: self._is_covered(event.sender) or core.has_payload(event.content, self._known),
@@ -122,7 +122,7 @@ class EventGuard:
     ) -> None:
         """Refuse a room that would begin with a malformed event (third-party rules callback)."""
         sender = requester.user.to_string()
-        error = self._judge(
+        error = await self._judge(
             "on_create_room",
             lambda: self._check_request(sender, request_content),
             lambda: (
@@ -145,7 +145,7 @@ class EventGuard:
         """Refuse a malformed membership; other state comes to ``check_event_for_spam``."""
         if event_type != MEMBER:
             return NOT_SPAM
-        error = self._judge(
+        error = await self._judge(
             "user_may_send_state_event",
             lambda: self._check_membership(user_id, room_id, state_key, content),
             lambda: self._is_covered(user_id) or core.has_payload(content, self._known),
@@ -157,6 +157,7 @@ class EventGuard:
 
     async def user_may_invite(self, inviter: str, invitee: str, room_id: str) -> Verdict:
         """Refuse an invitation of an official account that was not proven before."""
+        await self._directories.ready()
         if self._proofs.may_invite(inviter, invitee, room_id):
             return NOT_SPAM
         _REFUSED.labels("user_may_invite").inc()
@@ -172,7 +173,7 @@ class EventGuard:
         reason = self._refused_memberships.pop(event.event_id, None)
         if reason is not None:
             return _code(reason)
-        error = self._judge(
+        error = await self._judge(
             "federated_user_may_invite",
             lambda: self._check_event(event),
             lambda: (
@@ -224,11 +225,12 @@ class EventGuard:
             del self._refused_memberships[next(iter(self._refused_memberships))]
         self._refused_memberships[event_id] = reason
 
-    def _judge(
+    async def _judge(
         self, callback: str, check: Callable[[], None], is_covered: Callable[[], bool]
     ) -> VecheError | None:
         """Why to refuse, None if there is no reason."""
         try:
+            await self._directories.ready()
             check()
         except (MalformedError, ReceiptRefusedError, UnknownDirectoryError) as e:
             _REFUSED.labels(callback).inc()

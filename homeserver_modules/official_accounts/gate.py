@@ -89,7 +89,6 @@ class Gate:
         self._has_tables = False
         api.register_spam_checker_callbacks(user_may_invite=self.user_may_invite)
         if section.policy_rooms:
-            api.delayed_background_call(0, self.read_lists, desc="veche_first_lists")
             api.looping_background_call(
                 self.read_lists, LISTS_EVERY_MS, desc="veche_lists", run_on_all_instances=True
             )
@@ -162,6 +161,8 @@ class Gate:
             raise _RefusedError(InviteRule.TOO_MANY)
 
     async def _by_list(self, inviter: str, _invitee: str, room_id: str) -> None:
+        if self._section.policy_rooms and not self._rules:
+            await self.read_lists()
         rules = itertools.chain.from_iterable(self._rules.values())
         if (found := forbids(rules, inviter, room_id)) is not None:
             raise _RefusedError(InviteRule.POLICY_LIST, found.reason)

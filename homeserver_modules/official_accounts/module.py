@@ -75,9 +75,10 @@ def _open_on_failure(passed: object) -> Callable[[_C], _C]:
 
     def decorate(callback: _C) -> _C:
         @wraps(callback)
-        async def guarded(*args: object, **kwargs: object) -> Any:
+        async def guarded(self: OfficialAccounts, *args: object, **kwargs: object) -> Any:
             try:
-                return await callback(*args, **kwargs)
+                await self.directories.ready()
+                return await callback(self, *args, **kwargs)
             except NameProtectedError as e:
                 raise SynapseError(403, str(e), e.errcode, dict(e.details)) from e
             except CancelledError:
@@ -93,7 +94,11 @@ def _open_on_failure(passed: object) -> Callable[[_C], _C]:
 
 
 class OfficialAccounts:
-    """Synapse module that guards official names, see this module's text."""
+    """Synapse module that guards official names, see this module's text.
+
+    Attributes:
+        directories: Whose names it protects.
+    """
 
     def __init__(self, config: OfficialAccountsConfig, api: ModuleApi) -> None:
         self._api = api
@@ -104,7 +109,7 @@ class OfficialAccounts:
         def protect(names: Sequence[ProtectedName]) -> None:
             judge.protect([*listed, *names])
 
-        directories = Directories(config.directories, follower_of(api), protect)
+        self.directories = Directories(config.directories, follower_of(api), protect)
         api.register_spam_checker_callbacks(
             check_event_for_spam=self.check_event_for_spam,
             user_may_send_state_event=self.user_may_send_state_event,
@@ -119,7 +124,7 @@ class OfficialAccounts:
             on_create_room=self.on_create_room, on_profile_update=self.on_profile_update
         )
         api.register_account_validity_callbacks(on_user_registration=self.on_user_registration)
-        self._gate = Gate(config.visitors, api, directories)
+        self._gate = Gate(config.visitors, api, self.directories)
 
     @staticmethod
     def parse_config(config: dict[str, Any]) -> OfficialAccountsConfig:
