@@ -33,7 +33,7 @@ from homeserver_modules.event_guard import core
 from homeserver_modules.event_guard.config import EventGuardConfig
 from homeserver_modules.event_guard.families import load_families
 from homeserver_modules.event_guard.proofs import Proofs
-from homeserver_modules.host import is_of_a_client, read_settings
+from homeserver_modules.host import Configured, is_of_a_client
 from veche.contracts.directory.receipts import MEMBER, ActFault, ReceiptRefusedError, SeenEvent
 from veche.protocol.errors import MalformedError, UnavailableError, VecheError
 
@@ -65,8 +65,10 @@ _FAILED: Final = Counter(
 Verdict = Literal["NOT_SPAM"] | Codes | tuple[Codes, dict[str, Any]]
 
 
-class EventGuard:
+class EventGuard(Configured):
     """Synapse module that refuses malformed payloads, see this module's text."""
+
+    settings = EventGuardConfig
 
     def __init__(self, config: EventGuardConfig, api: ModuleApi) -> None:
         self._config = config
@@ -88,15 +90,6 @@ class EventGuard:
         if self._directories.are_there:
             api.register_spam_checker_callbacks(user_may_invite=self.user_may_invite)
         api.register_third_party_rules_callbacks(on_create_room=self.on_create_room)
-
-    @staticmethod
-    def parse_config(config: dict[str, Any]) -> EventGuardConfig:
-        """Read the module's section of homeserver.yaml.
-
-        Raises:
-            ConfigError: A key is unknown or its value wrong; it names the key.
-        """
-        return read_settings(EventGuardConfig, config)
 
     async def check_event_for_spam(self, event: EventBase) -> Verdict:
         """Refuse a malformed event (Synapse's spam checker callback)."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from synapse.storage.database import LoggingTransaction
 
-_TABLES: Final = (
+TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS veche_invite_count (
         inviter TEXT NOT NULL, hour BIGINT NOT NULL, invites BIGINT NOT NULL,
         PRIMARY KEY (inviter, hour))""",
@@ -16,12 +16,6 @@ _TABLES: Final = (
         room_id TEXT NOT NULL, rule TEXT NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS veche_refused_invite_at ON veche_refused_invite (at_ms)",
 )
-
-
-def make_tables(txn: LoggingTransaction) -> None:
-    """Make the tables, if there are none."""
-    for table in _TABLES:
-        txn.execute(table)
 
 
 def count(txn: LoggingTransaction, inviter: str, hour: int) -> int:

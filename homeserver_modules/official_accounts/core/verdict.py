@@ -48,8 +48,7 @@ class NameProtectedError(RefusedError):
     """A name is too much like an official one; only the official accounts may use it (HTTP 403).
 
     Attributes:
-        rule: By which it is.
-        appeal: Where to appeal.
+        match: What it is like, and by which rule.
     """
 
     errcode = "ORG.VECHE.NAME_PROTECTED"
@@ -60,10 +59,10 @@ class NameProtectedError(RefusedError):
             f"This name {_SAID[match.rule]} “{name}”, which only official accounts may use. Choose"
             f" another name, or appeal: {appeal}"
         )
-        self.rule = match.rule
-        self.appeal = appeal
+        self.match = match
 
     @property
     def details(self) -> Mapping[str, object]:
         """The rule and where to appeal, for programs."""
-        return {"org.veche.reason": f"NAME_{self.rule.name}", "org.veche.appeal": self.appeal}
+        rule, protected = self.match
+        return {"org.veche.reason": f"NAME_{rule.name}", "org.veche.appeal": protected.appeal}
