@@ -32,7 +32,7 @@ from homeserver_modules.directories.follower import (
 from homeserver_modules.event_guard import core
 from homeserver_modules.event_guard.config import EventGuardConfig
 from homeserver_modules.event_guard.families import load_families
-from homeserver_modules.event_guard.proofs import Proofs
+from homeserver_modules.event_guard.proofs import Proofs, bound
 from homeserver_modules.host import Configured, is_of_a_client
 from veche.contracts.directory.receipts import MEMBER, ActFault, ReceiptRefusedError, SeenEvent
 from veche.protocol.errors import MalformedError, UnavailableError, VecheError
@@ -104,7 +104,9 @@ class EventGuard(Configured):
         if self._api.is_mine(event.sender) and is_of_a_client(event):
             raise _answer(error)
         if event.type == MEMBER:
-            self._remember(event.event_id, _why(error))
+            # For ``federated_user_may_invite``, in the same request and process.
+            self._refused_memberships[event.event_id] = _why(error)
+            bound(self._refused_memberships, REFUSED_MEMBERSHIPS_MAX)
         return _code(_why(error))
 
     async def on_create_room(
@@ -211,12 +213,6 @@ class EventGuard(Configured):
 
     def _is_covered(self, sender: str) -> bool:
         return self._is_ours(sender) or self._directories.is_listed(sender)
-
-    def _remember(self, event_id: str, reason: str) -> None:
-        """Keep a refusal for ``federated_user_may_invite``, in the same request and process."""
-        while len(self._refused_memberships) >= REFUSED_MEMBERSHIPS_MAX:
-            del self._refused_memberships[next(iter(self._refused_memberships))]
-        self._refused_memberships[event_id] = reason
 
     async def _judge(
         self, callback: str, check: Callable[[], None], is_covered: Callable[[], bool]

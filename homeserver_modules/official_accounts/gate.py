@@ -18,7 +18,7 @@ from synapse.module_api.errors import Codes, SynapseError
 from twisted.internet.defer import CancelledError
 
 from homeserver_modules.host import Tables, now_ms
-from homeserver_modules.official_accounts import gate_store
+from homeserver_modules.official_accounts import store
 from homeserver_modules.official_accounts.core.visitors import (
     RULE_TYPES,
     InviteRule,
@@ -86,7 +86,7 @@ class Gate:
         self._api = api
         self._directories = directories
         self._rules: dict[str, list[PolicyRule]] = {}
-        self._tables = Tables(api, "gate", gate_store.TABLES)
+        self._tables = Tables(api, "gate", store.TABLES)
         api.register_spam_checker_callbacks(user_may_invite=self.user_may_invite)
         if section.policy_rooms:
             api.looping_background_call(
@@ -156,7 +156,7 @@ class Gate:
                 return
             if at_ms - account.creation_ts * 1000 >= YOUNG_MS:
                 return
-        count = await self._tables.run("count", gate_store.count, inviter, at_ms // HOUR_MS)
+        count = await self._tables.run("count", store.count, inviter, at_ms // HOUR_MS)
         if count > INVITES_PER_HOUR_MAX:
             raise _RefusedError(InviteRule.TOO_MANY)
 
@@ -175,7 +175,7 @@ class Gate:
         logger.info("refused an invitation of %s to %s: %s", inviter, invitee, rule.value)
         try:
             ids = (inviter, invitee, room_id)
-            await self._tables.run("refused", gate_store.keep, now_ms(), *ids, rule.value)
+            await self._tables.run("refused", store.keep, now_ms(), *ids, rule.value)
         except CancelledError:
             raise
         except Exception:  # the answer does not depend on it
@@ -199,7 +199,7 @@ class Gate:
     async def tidy(self) -> None:
         """Forget what is too old."""
         at_ms = now_ms()
-        await self._tables.run("tidy", gate_store.tidy, at_ms // HOUR_MS, at_ms - KEPT_MS)
+        await self._tables.run("tidy", store.tidy, at_ms // HOUR_MS, at_ms - KEPT_MS)
 
 
 def _plain(value: Any) -> Any:

@@ -35,10 +35,9 @@ from homeserver_modules.official_accounts.config import OfficialAccountsConfig
 from homeserver_modules.official_accounts.confusables import load_confusables
 from homeserver_modules.official_accounts.core import shown
 from homeserver_modules.official_accounts.core.letters import Letters
-from homeserver_modules.official_accounts.core.verdict import NameProtectedError, Outcome
+from homeserver_modules.official_accounts.core.verdict import Judge, NameProtectedError, Outcome
 from homeserver_modules.official_accounts.gate import Gate
 from homeserver_modules.official_accounts.notices import NEAR_MISS, RESET, Notices
-from homeserver_modules.official_accounts.service import Judge
 from homeserver_modules.official_accounts.store import last_name
 from veche.contracts.directory.snapshot import ProtectedName
 
