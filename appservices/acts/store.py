@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 CHATS: Final = Chats("acts")
 CHANNEL: Final = "veche_directory"
 """Where processes hear that a directory has a new entry."""
+NOTICES_KEPT_MS: Final = 100 * 86_400_000
+"""How long it is known of what people were told: longer than the homeserver keeps that."""
 
 
 class DirectoryTree(TableTree):
@@ -122,3 +124,13 @@ def master_keys(txn: Cursor, accounts: Sequence[str]) -> dict[str, str]:
         (list(accounts),),
     )
     return dict(txn.fetchall())
+
+
+def keep_notice(txn: Cursor, id_: str, now_ms: int) -> bool:
+    """Keep that somebody is told of something; whether it is new. Old ones are forgotten."""
+    txn.execute("DELETE FROM acts.notice WHERE at_ms < %s", (now_ms - NOTICES_KEPT_MS,))
+    txn.execute(
+        "INSERT INTO acts.notice (id, at_ms) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING 1",
+        (id_, now_ms),
+    )
+    return txn.fetchone() is not None

@@ -169,6 +169,35 @@ def standing_doc(localizer: Localizer, snapshot: Snapshot, one: Organisation, ac
     return (Paragraph(Bold(head)), *_why(localizer, snapshot, one, standing))
 
 
+def reset_doc(localizer: Localizer, name: str, rule: str, appeal: str) -> Doc:
+    """A person's display name was set back: by which rule, what to do, where to appeal."""
+    how = localizer.text(_LIKE.get(rule, _LIKE["near"]), name=name)
+    said = localizer.text("Choose a name that cannot be taken for an office or a bank.")
+    told = localizer.text("Is it your own name? Then appeal: {appeal}", appeal=appeal)
+    head = localizer.text("Your display name was set back.")
+    return (Paragraph(Bold(head), " ", how), Paragraph(said), Paragraph(told))
+
+
+def near_miss_doc(localizer: Localizer, name: str, account: str) -> Doc:
+    """Who invites a person is almost called like an office, or their room is."""
+    head = localizer.text("{account} is not {name}.", account=account, name=name)
+    said = localizer.text(
+        "This account invited you, or tried to, under a name that is much like that one, and nobody"
+        " vouches for it. Give it no codes or documents, and pay it nothing."
+    )
+    more = localizer.text("To see who is behind an account, send me:")
+    word = CHECK.word(localizer.language)
+    return (Paragraph(Bold(head)), Paragraph(said), Paragraph(more, " ", Mono(f"{word} {account}")))
+
+
+_LIKE: Final = {
+    "same": N_("It looks the same as “{name}”, which only official accounts may be called."),
+    "contains": N_("It contains “{name}”, which only official accounts may be called."),
+    "near": N_("It is almost “{name}”, which only official accounts may be called."),
+}
+"""How a name is like a protected one, by rule."""
+
+
 def _why(
     localizer: Localizer, snapshot: Snapshot, one: Organisation, standing: Standing
 ) -> Sequence[Paragraph]:
