@@ -17,6 +17,7 @@ from appservices.acts.scene import Parts
 from veche.bots import OpenChat, invite
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
+from veche.protocol.errors import MalformedError
 from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.wire import Wire, parse
 from veche.runtime.matrix.client import MatrixError
@@ -86,11 +87,21 @@ class Notices:
             if e.status not in _ABSENT:
                 raise
             return ABSENT_MS
-        found = [parse(Notice, one, where="notices") for one in answer["notices"]]
+        given = answer["notices"]
+        found = [notice for one in given if (notice := _read(one)) is not None]
         if found:
             await self._host.database.run("directory.notices", _take, found, self._host.now_ms())
-        self._told = [one.id for one in found]
-        return 0 if found else None
+        self._told = [one["id"] for one in given]
+        return 0 if given else None
+
+
+def _read(given: object) -> Notice | None:
+    """A notice; one of a form that is not known here keeps no other from being told."""
+    try:
+        return parse(Notice, given, where="notices")
+    except MalformedError as e:
+        logger.error("a notice of the homeserver is not told: %s", e)  # noqa: TRY400 -- the error says it
+        return None
 
 
 def _take(txn: Cursor, found: Sequence[Notice], now_ms: int) -> None:

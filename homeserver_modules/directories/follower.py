@@ -189,6 +189,7 @@ class Follower:
         self._all: dict[str, Followed] = {}
         self._faults: dict[str, str] = {}
         self._is_read = False
+        self._failed_ms = 0
         self._lock = threading.Lock()
         self.views: list[Directories] = []
 
@@ -272,7 +273,7 @@ class Follower:
 
     async def ready(self) -> None:
         """Read what the database has if nothing was read yet; what cannot be read is not known."""
-        if not self._is_read:
+        if not self._is_read and not 0 <= self.now_ms() - self._failed_ms < READ_EVERY_MS:
             await self.read()
 
     async def read(self) -> None:
@@ -288,6 +289,7 @@ class Follower:
                 await view.protect(api)
         except Exception as e:  # noqa: BLE001 -- no table yet, or no database
             self._tell("", "directories cannot be read", e)
+            self._failed_ms = self.now_ms()
         else:
             self._faults.pop("", None)
             self._is_read = True
@@ -308,7 +310,7 @@ class Follower:
                     error = one.state.add(text)
                     if error is not None and error.fault is not Fault.UNKNOWN_KIND:
                         logger.warning("entry %d of %s changes nothing: %s", place, log, error)
-                one.seen_ms = max(one.seen_ms, seen_ms)
+                one.seen_ms = seen_ms  # may go back: a clock was wrong
                 found[log] = one.state.snapshot(self.now_ms())
         return found
 

@@ -26,7 +26,8 @@ NEAR_MISS: Final = "near_miss"
 """Somebody of another server invited them, under a name or into a room that is almost official."""
 DAY_MS: Final = 86_400_000
 A_DAY_MAX: Final = 5
-"""Of one person and kind: whoever makes accounts by the thousand does not make so many warnings."""
+"""Of one person, kind and protected name: whoever makes accounts by the thousand does not make so
+many warnings, and uses up none of another name."""
 KEPT_MS: Final = 90 * DAY_MS
 ANSWER_MAX: Final = 100
 
@@ -81,9 +82,12 @@ class Notices:
 
 
 def _add(txn: LoggingTransaction, row: tuple[Any, ...]) -> None:
-    _, at_ms, kind, person, *_ = row
-    sql = "SELECT count(*) FROM veche_name_notice WHERE person = ? AND kind = ? AND at_ms > ?"
-    txn.execute(sql, (person, kind, at_ms - DAY_MS))
+    _, at_ms, kind, person, _, name, *_ = row
+    sql = (
+        "SELECT count(*) FROM veche_name_notice"
+        " WHERE person = ? AND at_ms > ? AND kind = ? AND name = ?"
+    )
+    txn.execute(sql, (person, at_ms - DAY_MS, kind, name))
     [(count,)] = txn.fetchall()
     if count < A_DAY_MAX:
         sql = f"INSERT INTO veche_name_notice ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608

@@ -38,8 +38,8 @@ class Process:
         api.run_db_interaction = AsyncMock(side_effect=run)
         self.notices = Notices(api, "veche")
 
-    def add(self, about: str, kind: str = notices.NEAR_MISS) -> None:
-        done(self.notices.add(kind, ANNA, about, MATCH))
+    def add(self, about: str, kind: str = notices.NEAR_MISS, match: Match = MATCH) -> None:
+        done(self.notices.add(kind, ANNA, about, match))
 
     def ask(self, *told: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = done(self.notices.answer({"told": list(told)}))["notices"]
@@ -90,9 +90,12 @@ def test_nobody_is_warned_of_thousands_a_day(
     for number in range(1_000):
         process.add(f"@x{number}:else.test")
     assert len(process.ask()) == A_DAY_MAX
+    bank = Match(Rule.NEAR, ProtectedName("Town Bank", "", frozenset(), "there"))
+    process.add("@bank:else.test", match=bank)
+    assert [one["name"] for one in process.ask()] == ["Tax Office"] * A_DAY_MAX + ["Town Bank"]
     clock(NOW_MS + DAY_MS)
     process.add("@y:else.test")
-    assert len(process.ask()) == A_DAY_MAX + 1
+    assert len(process.ask()) == A_DAY_MAX + 2
 
     clock(NOW_MS + KEPT_MS + 2 * DAY_MS)
     assert process.ask() == []
