@@ -102,7 +102,7 @@ class Organisation:
         key: Its key; at a moment: ``at``.
         accounts: Master keys by account; likewise.
         since_ms: Since when the directory has it.
-        vouched_by: Organisation that entered it; empty: the directory did.
+        vouched_by: Organisation that signed who it is; empty: the directory did.
         entry: Place of the entry that says who it is.
         last: Place of its last entry.
         names: That nobody else may bear.
