@@ -133,6 +133,11 @@ class Organisation:
             return self
         return attrs.evolve(self, key=new.key, accounts=new.accounts, pending=None)
 
+    @property
+    def domain_seen_ms(self) -> int | None:
+        """When its domain said the key that it has now; None: nobody saw that."""
+        return self.said.domain_seen_ms if self.said.key == self.key.to_text() else None
+
     def own_standing(self, now_ms: int) -> Standing:
         """How it stands, whoever is above it."""
         if self.ended is not None:
