@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from veche.acts.head_store import TableTree
 from veche.bots import Chats
@@ -51,25 +51,11 @@ def add(txn: Cursor, log: str, place: int, texts: Sequence[str]) -> None:
     txn.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
 
 
-class Followed(NamedTuple):
-    """How far a directory of others is followed.
-
-    Attributes:
-        size: Entries of the newest head that was seen.
-        seen_at_ms: When it was last heard of, UTC.
-        why: What is wrong; None: nothing.
-    """
-
-    size: int
-    seen_at_ms: int
-    why: str | None
-
-
-def followed(txn: Cursor, log: str) -> Followed:
-    """Read how far a directory of others is followed."""
-    txn.execute("SELECT size, seen_at_ms, why FROM acts.followed WHERE log = %s", (log,))
+def followed(txn: Cursor, log: str) -> int:
+    """How many entries the newest head has that was seen of a directory of others."""
+    txn.execute("SELECT size FROM acts.followed WHERE log = %s", (log,))
     row = txn.fetchone()
-    return Followed(*row) if row else Followed(0, 0, None)
+    return int(row[0]) if row else 0
 
 
 def follow(txn: Cursor, log: str, size: int, now_ms: int) -> None:
