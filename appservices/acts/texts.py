@@ -72,7 +72,7 @@ def near_doc(
         return (
             Paragraph(
                 localizer.text(
-                    "No directory that I trust has anybody of the name {name}.", name=name
+                    "No directory that I trust calls anybody {name} official now.", name=name
                 )
             ),
             Paragraph(localizer.text("Whoever writes to you under that name is not vouched for.")),
@@ -305,7 +305,7 @@ def alone_doc(localizer: Localizer, room: str) -> Doc:
 
 def no_room_doc(localizer: Localizer, room: str) -> Doc:
     """There is no such room."""
-    return (Paragraph(localizer.text("There is no room {room}.", room=room)),)
+    return (Paragraph(localizer.text("I cannot find the room {room}.", room=room)),)
 
 
 def hidden_room_doc(localizer: Localizer, room: str) -> Doc:
