@@ -30,7 +30,7 @@ class DomainKeys(Wire):
     v: Annotated[int, Field(ge=1, le=1)]
     """1."""
     keys: Annotated[list[KeyText], Field(max_length=KEYS_MAX)]
-    """Of the organisations whose domain it is."""
+    """Keys of the organisations that own the domain."""
 
 
 async def doubt(outbound: Outbound, domain: str, key: str) -> str:

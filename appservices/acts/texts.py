@@ -207,7 +207,7 @@ def reset_doc(localizer: Localizer, name: str, rule: str, appeal: str) -> Doc:
 
 
 def near_miss_doc(localizer: Localizer, name: str, account: str) -> Doc:
-    """Who invites a person is almost called like an office, or their room is."""
+    """Warn of an inviter who is almost called like an office, or whose room is."""
     head = localizer.text("{account} is not {name}.", account=account, name=name)
     said = localizer.text(
         "This account invited you, or tried to, under a name that is much like that one, and nobody"
