@@ -215,11 +215,15 @@ def ask_anew(scene: Scene, escrow_id: str, person: UserId) -> None:
 
 
 def forget_decisions(scene: Scene, holder_id: int) -> None:
-    """Forget what somebody who stops everything has decided, where nothing has come of it yet."""
-    for escrow_id, nonce in store.decided_by(scene.txn, holder_id).items():
+    """Forget what somebody who stops everything has decided, where nothing has come of it yet.
+
+    What is just being decided is waited for.
+    """
+    for escrow_id in store.decided_by(scene.txn, holder_id):
         deal = deals.lock(scene, escrow_id)
         if deal is not None and deal.escrow.state is EscrowState.FUNDED:
-            store.forget_votes(scene.txn, escrow_id, [nonce])
+            given = [one.approved_by for one in deal.escrow.voters if one.holder == holder_id]
+            store.forget_votes(scene.txn, escrow_id, [one for one in given if one is not None])
 
 
 def ask_undecided(scene: Scene, person: UserId) -> None:

@@ -91,11 +91,12 @@ def freeze(scene: Scene, person: UserId, *, may_end: bool = True) -> Doc:
     taken_back += [(moving.KIND, id_) for id_ in allowances.take_back_uses(scene, holder.id)]
     bill_ids = bill_store.lock_bills_of(scene.txn, holder.id)
     holders.lock_holder(scene.txn, holder.id)
-    # What was approved while the lock was waited for.
+    holders.set_frozen(scene.txn, holder.id, scene.now_ms)
+    escrows.forget_decisions(scene, holder.id)
+    # What was approved while the locks were waited for.
     taken_back += attempts.take_back(scene.txn, holder.id, is_locked=True)
     for kind, id_ in taken_back:
         _undo(scene, kind, id_)
-    holders.set_frozen(scene.txn, holder.id, scene.now_ms)
     for file in store.waiting_of(scene.txn, holder.id):
         paying.cancel(scene, files.matter_of(scene, file))
     for bill_id in bill_ids:
@@ -103,6 +104,7 @@ def freeze(scene: Scene, person: UserId, *, may_end: bool = True) -> Doc:
             if share.payment.payer == holder.id:
                 paying.cancel(scene, files.matter_of(scene, share))
     escrows.stop_all(scene, holder.id)
+    # Also of those that were taken back.
     escrows.forget_decisions(scene, holder.id)
     localizer = scene.localizer(person)
     if not may_end:

@@ -79,9 +79,9 @@ def _stop_agreements(scene: Scene, holder_id: int) -> None:
         escrows.refuse_revoked(scene, escrow_id)
 
 
-def _void(scene: Scene, nonces: Mapping[str, str]) -> list[str]:
+def _void(scene: Scene, nonces: Mapping[str, str | None]) -> list[str]:
     """What was approved by one of these and counts no more."""
-    void = revoked_among(scene.txn, nonces.values())
+    void = revoked_among(scene.txn, [one for one in nonces.values() if one is not None])
     return [id_ for id_, nonce in nonces.items() if nonce in void]
 
 

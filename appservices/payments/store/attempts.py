@@ -182,8 +182,7 @@ def take_back(txn: Cursor, holder_id: int, *, is_locked: bool = False) -> list[t
         " OR e.buyer = %(who)s AND e.state = 'funding'"
         " OR e.state = 'ending' AND EXISTS (SELECT FROM payments.escrow_party AS v"
         "  WHERE v.escrow_id = e.id AND v.holder = %(who)s AND v.approved_by = ANY(a.approved_by))"
-        " OR d.payee = %(who)s AND d.state = 'ending' AND d.decided_by = ANY(a.approved_by)"
-        "  AND d.ended_by = 'agreed'"
+        " OR d.payee = %(who)s AND d.state = 'ending' AND d.ended_by = 'agreed'"
         " OR a.about IN (SELECT s.bill_id FROM payments.payment AS s"
         "  WHERE s.payer = %(who)s AND s.state = 'paying' AND s.bill_id IS NOT NULL)"
         f" ORDER BY a.id FOR UPDATE OF a{but_held}) RETURNING kind, about",

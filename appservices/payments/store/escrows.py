@@ -145,13 +145,12 @@ def keep_vote(txn: Cursor, escrow_id: str, voter: Voter, now_ms: int) -> bool:
     return txn.rowcount == 1
 
 
-def decided_by(txn: Cursor, holder_id: int) -> dict[str, str]:
-    """List what somebody has decided and is not done: nonces of their approvals by escrow."""
+def decided_by(txn: Cursor, holder_id: int) -> dict[str, str | None]:
+    """List by what approval somebody decided about each escrow that is put aside; None: not yet."""
     txn.execute(
         "SELECT p.escrow_id, p.approved_by FROM payments.escrow_party AS p"
         " JOIN payments.escrow AS e ON e.id = p.escrow_id"
-        " WHERE p.holder = %s AND p.approved_by IS NOT NULL AND e.state = 'funded'"
-        " ORDER BY p.escrow_id",
+        " WHERE p.holder = %s AND e.state = 'funded' ORDER BY p.escrow_id",
         (holder_id,),
     )
     return dict(txn.fetchall())

@@ -10,11 +10,12 @@ import pytest
 
 from appservices.payments.core.evidence import FILE_BYTES_MAX, FILES_MAX
 from appservices.payments.service import dispute_files as cases
-from appservices.payments.service import disputes, evidence
+from appservices.payments.service import disputes, evidence, freezing
 from appservices.payments.service.evidence import TAKE, TakeEvidence
 from appservices.payments.service.wallet import disputes as pages
 from appservices.payments.service.wallet.dispute_views import DecisionBody
 from appservices.payments.service.wallet.visit import PaymentRefusedError, Visit
+from appservices.payments.store import holders
 from tests.integration.appservices.payments.courier import Courier, Homeserver, sent
 from tests.integration.appservices.payments.stage import (
     ALICE,
@@ -287,6 +288,21 @@ def test_evidence_is_neither_changed_nor_taken_away(stage: Stage) -> None:
         with pytest.raises(psycopg2.Error, match="evidence stays"):
             execute(stage.dsn, change)
     finish(stage)
+
+
+def test_who_freezes_everything_does_not_undo_what_the_desk_decided(stage: Stage) -> None:
+    decided(stage)
+    found = stage.row("dispute")
+    stage.now_ms = found["due_at_ms"]
+    stage.ring(disputes.rang, found["id"])
+    assert stage.row("dispute")["state"] == "ending"
+    with stage.scene() as scene:
+        freezing.freeze(scene, BOB)
+        holders.set_frozen(scene.txn, scene.holder(BOB).id, None)
+    stage.write()
+
+    assert stage.row("dispute")["ended_by"] == "decided"
+    assert balances(stage) == (-3_000, 3_000)
 
 
 @pytest.mark.parametrize("is_appealed", [False, True])

@@ -480,6 +480,8 @@ def test_a_mandate_rests_until_another_key_approves_it(place: Market) -> None:
         assert mandates.change(scene, mandate, mandates.RESUME) is None
         fresh = KEYS.approve(scene.txn, market.alice, market.now_ms, nonce())
         mandate_store.save_state(scene.txn, mandate.id, MandateState.ACTIVE, fresh, market.now_ms)
+        # Of what is revoked the bot hears again, and the other key still counts.
+        revoking.stop(scene, market.alice)
         charge = asked_charge(market, mandate.id)
         charges.announce(scene, charge)
     ring(market, charge.id)

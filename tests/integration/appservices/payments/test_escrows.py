@@ -26,7 +26,8 @@ from tests.integration.appservices.payments.stage import (
     MONEY,
     Stage,
 )
-from tests.support.postgres import execute
+from tests.support.postgres import execute, session, waiting_count
+from tests.support.processes import TIMEOUT_S, wait_until
 from tests.support.stored_keys import revoke_keys
 from veche.protocol.ids import RoomId, UserId
 
@@ -745,3 +746,100 @@ def test_the_date_of_an_escrow_needs_no_key(stage: Stage) -> None:
     stage.write()
 
     assert stage.row("escrow")["state"] == "returned"
+
+
+def test_who_freezes_everything_takes_back_no_decision_of_others(stage: Stage) -> None:
+    funded(stage)
+    for person in (ALICE, BOB):
+        stage.answer(person, ALL)
+    assert stage.row("escrow")["state"] == "ending"
+    with stage.scene() as scene:
+        freezing.freeze(scene, CAROL)
+        holders.set_frozen(scene.txn, scene.holder(CAROL).id, None)
+    stage.write()
+    stage.now_ms += DAY_MS
+
+    assert stage.row("escrow")["state"] == "released"
+
+
+def test_who_froze_everything_sets_nothing_aside_even_with_a_key(stage: Stage) -> None:
+    with stage.scene() as scene:
+        freezing.freeze(scene, ALICE)
+    stage.say(ALICE, "escrow", "bob 100 EUR bicycle")
+    stage.answer(BOB, "join")
+    stage.answer(ALICE, "fund")
+    stage.write()
+
+    found = stage.row("escrow")
+    assert (found["state"], found["why"]) == ("refused", "frozen")
+
+
+def test_what_was_stopped_goes_on_by_a_key_alone_and_is_asked_about_again(stage: Stage) -> None:
+    funded(stage)
+    with stage.scene() as scene:
+        freezing.freeze(scene, ALICE)
+        freezing.ask_to_go_on(scene, RoomId("!alice:veche.test"), ALICE)
+        without_a_key: Any = SimpleNamespace(
+            inbound=SimpleNamespace(sender=ALICE, room_id=RoomId("!alice:veche.test")),
+            chosen=SimpleNamespace(choice=freezing.GO_ON, approved_by=None),
+        )
+        freezing.answered(scene, without_a_key)
+        assert scene.holder(ALICE).is_frozen
+    stage.answer(ALICE, freezing.GO_ON)
+    with stage.scene() as scene:
+        assert not scene.holder(ALICE).is_frozen
+    # Their last question is about the escrow now.
+    for person in (ALICE, BOB):
+        stage.answer(person, NONE)
+    stage.write()
+    stage.now_ms += DAY_MS
+
+    assert stage.row("escrow")["state"] == "returned"
+
+
+@pytest.mark.parametrize("deciding", [(CAROL, BOB), (BOB, CAROL), (CAROL,)])
+def test_a_freeze_while_something_is_being_decided_still_takes_back_the_decision(
+    stage: Stage, deciding: tuple[UserId, ...]
+) -> None:
+    funded(stage)
+    *before, last = deciding
+    for person in before:
+        stage.answer(person, ALL)
+    with session(stage.dsn) as connection, connection.cursor() as txn:
+        stage.answer_in(stage.scene_of(txn, f"{deciding} decide", stage.now_ms), last, ALL)
+        freezes = threading.Thread(target=_freeze_carol, args=(stage,))
+        freezes.start()
+        wait_until(lambda: waiting_count(stage.dsn), TIMEOUT_S, "it does not wait")
+        connection.commit()
+        freezes.join()
+    if BOB not in deciding:
+        stage.answer(BOB, ALL)
+    is_taken_back = stage.row("escrow")["state"] == "funded"
+    with stage.scene() as scene:
+        holders.set_frozen(scene.txn, scene.holder(CAROL).id, None)
+        escrows.ask_undecided(scene, CAROL)
+    for person in (ALICE, CAROL) if is_taken_back else ():
+        stage.answer(person, NONE)
+    stage.write()
+    stage.now_ms += DAY_MS
+
+    assert stage.row("escrow")["state"] == "returned"
+
+
+def _freeze_carol(stage: Stage) -> None:
+    with stage.scene() as scene:
+        freezing.freeze(scene, CAROL)
+
+
+def test_what_another_key_approved_waits_on_when_one_is_revoked(stage: Stage) -> None:
+    with stage.scene() as scene:
+        own = OwnLimit(20_000)
+        alice = scene.holder(ALICE).id
+        holders.keep_own_limit(scene.txn, alice, 1, LimitKind.FIRST_PAYEE, own)
+    revoke(stage, ALICE)
+    cooling(stage)
+    with stage.scene() as scene:
+        revoking.stop(scene, ALICE)
+    assert stage.row("escrow")["state"] == "cooling"
+    with stage.scene() as scene:
+        escrows.stop_all(scene, scene.holder(ALICE).id)

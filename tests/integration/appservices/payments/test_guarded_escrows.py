@@ -11,7 +11,7 @@ import pytest
 from appservices.payments.core.guards import DUE_MS
 from appservices.payments.core.texts.guardians import RuleView
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import escrows, guarding
+from appservices.payments.service import escrows, guarding, revoking
 from appservices.payments.store import guards, holders
 from appservices.payments.store.guards import GuardRule
 from tests.integration.appservices.payments.stage import (
@@ -24,6 +24,7 @@ from tests.integration.appservices.payments.stage import (
     Stage,
 )
 from tests.support.postgres import execute
+from tests.support.stored_keys import revoke_keys
 from veche.protocol.guardians import RuleState
 from veche.protocol.ids import UserId
 
@@ -105,6 +106,23 @@ def test_what_guardians_sign_says_that_it_is_put_aside(stage: Stage) -> None:
         stage_id = stage.row("escrow")["id"]
         escrows.stop_all(scene, scene.holder(ALICE).id)
     assert stage.row("escrow") == {**stage.row("escrow"), "id": stage_id, "state": "cancelled"}
+
+
+def test_a_guardian_who_revokes_a_key_is_asked_again_at_once(stage: Stage) -> None:
+    execute(stage.dsn, "UPDATE payments.guard_rule SET needed = 2")
+    proposed(stage)
+    stage.answer(CAROL, "approve")
+    with stage.scene() as scene:
+        revoke_keys(scene.txn, CAROL, stage.now_ms)
+    stage.heard.asked.pop(CAROL, None)
+    with stage.scene() as scene:
+        revoking.stop(scene, CAROL)
+
+    assert stage.answer(CAROL, "approve") == "Approved."
+    assert stage.row("escrow")["state"] == "guarded"
+    stage.answer(DAVE, "approve")
+    stage.write()
+    returned(stage)
 
 
 def test_too_few_who_approve_end_it(stage: Stage) -> None:

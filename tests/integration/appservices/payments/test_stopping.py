@@ -14,7 +14,8 @@ from appservices.payments.core.commands import FREEZE
 from appservices.payments.core.mandate import MandateState
 from appservices.payments.core.orders.mandate import ChargeOrder
 from appservices.payments.core.payment import Kind, State
-from appservices.payments.service import charges, files, freezing, moving
+from appservices.payments.service import authority, bank_news, charges, files, freezing, moving
+from appservices.payments.service.rails import BankNews, NewsKind
 from appservices.payments.service.rails.suspense import DECIDED
 from appservices.payments.service.scene import Scene
 from appservices.payments.store import attempts, holders, invoices, mandates, suspense
@@ -28,7 +29,7 @@ from tests.integration.appservices.payments.scenes import (
     told,
     world,
 )
-from tests.integration.appservices.payments.trust import allowance
+from tests.integration.appservices.payments.trust import allowance, with_keys
 from tests.support.postgres import execute, waiting_count
 from tests.support.processes import TIMEOUT_S, wait_until
 from veche.protocol.commands import ParsedCommand
@@ -154,6 +155,35 @@ def test_a_freeze_and_a_block_with_two_payments_do_not_wait_for_one_another(dsn:
     assert [end_of(dsn, one) for one in matters] == [("paying", None, False)] * 2
 
 
+def test_a_freeze_does_not_wait_for_what_a_block_took_while_it_waited_itself(dsn: str) -> None:
+    def soon(scene: Scene) -> None:
+        scene.txn.execute("SELECT set_config('lock_timeout', %s, true)", (f"{TIMEOUT_S}s",))
+        freeze(scene)
+
+    with world(dsn) as busy, world(dsn) as block:
+        holders.lock_holder(busy.scene.txn, busy.scene.holder(ALICE).id)
+        with beside(dsn, soon):
+            matter = block.paying()
+            block.connection.commit()
+            [(attempt_id,)] = execute(
+                dsn, "SELECT id FROM payments.attempt WHERE about = %s", matter.payment.id
+            )
+            assert attempts.remove(block.scene.txn, int(str(attempt_id)))
+            busy.connection.commit()
+
+    assert end_of(dsn, matter) == ("paying", None, False)
+
+
+def test_a_freeze_leaves_what_is_booked_again_after_a_restore(dsn: str) -> None:
+    with world(dsn) as here:
+        given = here.approved()
+        matter = here.asked(state=State.PAYING, approved_by=given, instruction=authority.RESTORED)
+        moving.attempt(here.scene, matter.payment)
+        freeze(here.scene)
+
+    assert end_of(dsn, matter) == ("paying", None, True)
+
+
 @pytest.mark.parametrize("who", [ALICE, BOB])
 def test_a_freeze_stops_what_a_block_had_in_its_hands_and_did_not_make(
     dsn: str, who: UserId
@@ -235,6 +265,19 @@ def test_a_freeze_leaves_a_line_of_a_bank_to_be_decided_about_anew(dsn: str) -> 
 
     assert end_of(dsn, matter) == ("refused", "frozen", False)
     assert execute(dsn, "SELECT about FROM payments.bank_alarm") == [("line",)]
+
+
+@pytest.mark.parametrize(("is_revoked", "why"), [(True, "key_revoked"), (False, "no_cover")])
+def test_why_a_bank_got_no_order_is_said_as_it_is(dsn: str, is_revoked: bool, why: str) -> None:
+    with world(dsn) as here:
+        matter = here.asked(Kind.PAYOUT, state=State.PAYING, approved_by=here.approved())
+        with_keys(here.scene, is_revoked=is_revoked)
+        parts: Any = SimpleNamespace(conversation=lambda *_: here.scene)
+        payment = matter.payment
+        news = BankNews(NewsKind.NO_COVER, payment.id, 1, payment.amount_minor, NOW_MS)
+        bank_news.hear(parts, here.scene.txn, news)
+
+    assert end_of(dsn, matter) == ("refused", why, False)
 
 
 def test_a_freeze_is_told_to_who_announced_a_charge(dsn: str) -> None:
