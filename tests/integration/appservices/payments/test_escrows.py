@@ -809,7 +809,7 @@ def test_a_freeze_while_something_is_being_decided_still_takes_back_the_decision
         stage.answer_in(stage.scene_of(txn, f"{deciding} decide", stage.now_ms), last, ALL)
         freezes = threading.Thread(target=_freeze_carol, args=(stage,))
         freezes.start()
-        wait_until(lambda: waiting_count(stage.dsn), TIMEOUT_S, "it does not wait")
+        wait_until(lambda: bool(waiting_count(stage.dsn)), TIMEOUT_S, "it does not wait")
         connection.commit()
         freezes.join()
     if BOB not in deciding:
