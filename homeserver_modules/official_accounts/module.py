@@ -138,7 +138,11 @@ class OfficialAccounts(Configured):
         self._gate = Gate(config.visitors, api, self.directories)
 
     async def look_again(self) -> None:
-        """Set display names back that people had before these were protected."""
+        """Set display names back that people had before these were protected.
+
+        Accounts that a directory lists keep theirs while their organisation is suspended: nobody
+        would give it back to them.
+        """
         if not self._are_names_new:
             return
         people = await self._api.run_db_interaction("veche_names", display_names)
@@ -150,7 +154,8 @@ class OfficialAccounts(Configured):
                 logger.exception("the name of %s stays: it cannot be set back", user_id)
 
     def _protected_of(self, people: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-        return [one for one in people if not self._passes(one[1], one[0], "had_before")]
+        others = [one for one in people if not self.directories.is_listed(one[0])]
+        return [(who, name) for who, name in others if not self._passes(name, who, "had_before")]
 
     async def check_event_for_spam(self, event: EventBase) -> Verdict:
         """Refuse state that names a room, and a membership of another server."""
