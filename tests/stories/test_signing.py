@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from cryptography import x509
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.synapse, pytest.mark.postgres]
 
+ORDERS: Final = ("sign", "sign all", "sessions", "signatures", "export", "private", "meet", "page")
+"""By which somebody gets at what they have signed and are to sign."""
+LINK: Final = re.compile("#[A-Za-z0-9]")
+"""Of what opens something by itself, what stands behind its ``#``; none of a room's link."""
+SECRET: Final = re.compile(rf"{LINK.pattern}|cellar|garage|\byes [0-9]{{4}}")
+"""Links, what the documents are called, and codes that confirm."""
+OFFER: Final = "is another one now"
+"""Of the one message that is for the new device: how its owner has it confirmed, by their key."""
 LEASE = pdf_page("Lease of flat 12b: 700 EUR a month")
 
 
@@ -256,3 +265,42 @@ def test_whoever_swaps_a_registrars_identity_gets_no_code_of_a_guest(town: Town)
         for reader in (ghost, stranger):
             read = [one for one in reader.messages(henriette.room) if one.is_readable]
             assert [one.body for one in read if "/sign#" in one.body or "file" in one.content] == []
+
+
+def test_whoever_swaps_a_signers_identity_gets_nothing_of_what_they_sign(
+    town: Town, persons: dict[str, Signatory]
+) -> None:
+    """Red line R7: a ghost in her name, in her chat and in one of its own, and a stranger."""
+    alice, sophie = persons["alice"], town.signatory("sophie")
+    stranger = town.house.person("lurker")
+    send(alice, "sophie", "Lease of the garage")
+    signed = sophie.page(sophie.expect("asks you to sign", "garage")).sign(sophie.keys[0])
+    assert signed.status == 200, signed
+    bot = result(sophie, "Lease of the garage").sender
+    sophie.expect("The report on how it came about")
+    before = len(sophie.person.messages(sophie.room))
+
+    with sophie.person.new_device() as ghost:
+        ghost.reset_identity()
+        own = ghost.create_dm(bot)
+        sophie.say("help")
+        sophie.expect("Was it you?")
+        send(alice, "sophie", "Lease of the cellar")
+        for order in ORDERS:
+            sophie.say(order)
+            ghost.send(sophie.room, order)
+            ghost.send(own, order)
+        sophie.expect("I send no link now")
+        ghost.invite(sophie.room, stranger.user_id)
+        stranger.accept_invites()
+        for order in ORDERS:
+            sophie.say(order)
+        sophie.expect("nobody reads along")
+        said = sophie.person.messages(sophie.room)[before:]
+        assert [one.body for one in said if LINK.search(one.body) or "file" in one.content] == []
+
+        for reader, room in ((ghost, sophie.room), (ghost, own), (stranger, sophie.room)):
+            read = [one for one in reader.messages(room) if one.is_readable]
+            read = [one for one in read if OFFER not in one.body]
+            secret = [one for one in read if SECRET.search(one.body) or "file" in one.content]
+            assert [one.body for one in secret] == [], reader.user_id
