@@ -2,13 +2,15 @@
 import assert from "node:assert/strict";
 import { A, B, begun, go, message } from "./app_begun.js";
 import { APP, test, until } from "./harness.js";
-import { BOT, FRIEND, ME, answer, identityOfMine } from "./matrix_fake.js";
+import { BOT, FRIEND, ME, answer, identityOf } from "./matrix_fake.js";
 
 /** @typedef {import("./harness.js").Stage} Stage */
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("./matrix_fake.js").MatrixFake} MatrixFake */
 
 const LATE = 20_000;
+const DIRECTORY = /\/directory\/v1\/official/;
+const HAS_DIRECTORY = '<meta name="veche-directory" content="/_veche/directory/v1/official">';
 const CATALOGUE = /\/agency\/v1\/catalogue/;
 /** No text of itself: `String` of it throws. */
 const NO_TEXT = { toString: 1, valueOf: 2 };
@@ -137,6 +139,45 @@ test("who looks like an office is none, and what a homeserver writes in clear is
     assert.ok(!fake.heard.some(({ path }) => path.endsWith("/createRoom")));
 });
 
+test("the badge goes as soon as an office has another identity, before it says anything", async (stage) => {
+    const { page, fake, context } = await begun(stage, (set) => {
+        set.identity = identityOf(BOT);
+        set.room(A, {
+            people: [BOT],
+            state: [
+                set.state("m.room.create", { room_version: "11" }, { sender: ME }),
+                set.state("m.room.encryption", { algorithm: "m.megolm.v1.aes-sha2" }),
+            ],
+            timeline: [set.text("first", { sender: BOT })],
+        });
+    });
+    const [master] = Object.values(fake.identity.master_keys[BOT].keys);
+    const organisation = { id: "records", names: { en: "Records" }, standing: "official" };
+    const organisations = [{ ...organisation, accounts: { [BOT]: master }, protects: [] }];
+    const directories = [{ log: "log", keys: [], organisations }];
+    await context.route(DIRECTORY, (route) => route.fulfill({ json: { directories } }));
+    await context.route(`${APP}/`, async (route) => {
+        const served = await route.fetch();
+        const body = (await served.text()).replace("<head>", `<head>${HAS_DIRECTORY}`);
+        await route.fulfill({ response: served, body });
+    });
+    await go(page, B);
+    const badge = page.locator(".chat-list .official");
+    await badge.waitFor();
+    // The app asks the bot for its session; that has it look at the chat anew too.
+    await until(() => fake.heard.some(({ path }) => path.includes("/send/")), "it asks nothing");
+    for (const words of ["one", "two", "three"]) {
+        fake.more(B, [fake.text(words)]);
+        await page.locator(".chat-list .chat-row", { hasText: words }).waitFor();
+    }
+    fake.identity = identityOf(BOT);
+    fake.extensions = { e2ee: { device_lists: { changed: [BOT], left: [] } } };
+    fake.more(B, [fake.text("four")]);
+    await badge.waitFor({ state: "detached", timeout: LATE });
+
+    assert.equal(await page.locator(".chat-list .chat-row").count(), 2);
+});
+
 test("what is new is counted here, since homeservers with sliding sync count nothing", async (stage) => {
     const C = "!c:localhost";
     const none = { notification_count: 0, highlight_count: 0 }; // as Synapse says always
@@ -196,7 +237,7 @@ async function signedOut(page, fake, isSoft) {
     await message(page, "first").waitFor();
     await page.locator("app-composer textarea").fill("half a thought");
     await go(page, B);
-    fake.identity = identityOfMine();
+    fake.identity = identityOf();
     const body = { errcode: "M_UNKNOWN_TOKEN", error: "gone", soft_logout: isSoft };
     fake.tell = ({ path, method }) => {
         if (path !== "/v3/login") return { status: 401, body };

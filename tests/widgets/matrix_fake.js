@@ -28,8 +28,8 @@ const SITE = {
 
 const unpadded = (/** @type {Buffer} */ bytes) => bytes.toString("base64").replace(/=+$/, "");
 
-/** A cross-signing identity that another device of mine made, as `/keys/query` tells it. */
-export function identityOfMine() {
+/** A cross-signing identity that another device made, as `/keys/query` tells it. @param {string} [user] */
+export function identityOf(user = ME) {
     const pairs = ["master", "self_signing", "user_signing"].map((usage) => {
         const { publicKey, privateKey } = generateKeyPairSync("ed25519");
         const id = unpadded(publicKey.export({ format: "der", type: "spki" }).subarray(-32));
@@ -37,11 +37,11 @@ export function identityOfMine() {
     });
     const [master] = pairs;
     const keys = pairs.map(({ usage, id, name }) => {
-        const key = { keys: { [name]: id }, usage: [usage], user_id: ME }; // canonical as it stands
-        if (!master || usage === "master") return [`${usage}_keys`, { [ME]: key }];
+        const key = { keys: { [name]: id }, usage: [usage], user_id: user }; // canonical as it stands
+        if (!master || usage === "master") return [`${usage}_keys`, { [user]: key }];
         const signature = unpadded(sign(null, Buffer.from(JSON.stringify(key)), master.privateKey));
-        const signatures = { [ME]: { [master.name]: signature } };
-        return [`${usage}_keys`, { [ME]: { ...key, signatures } }];
+        const signatures = { [user]: { [master.name]: signature } };
+        return [`${usage}_keys`, { [user]: { ...key, signatures } }];
     });
     return Object.fromEntries(keys);
 }
@@ -50,7 +50,7 @@ export class MatrixFake {
     constructor() {
         /** What was asked, oldest first. @type {{path: string, body: any, method: string}[]} */
         this.heard = [];
-        /** My identity, as `identityOfMine` makes one; nothing: I have none. */
+        /** Identities, as `identityOf` makes one; nothing: there is none. @type {Record<string, any>} */
         this.identity = {};
         /** Answers before the usual ones, if it answers. @type {Teller} */
         this.tell = () => undefined;
@@ -94,12 +94,17 @@ export class MatrixFake {
     }
 
     /** @param {{path: string, body: any, method: string}} said @returns {Promise<Answer>} */
-    async _usual({ path, method }) {
+    async _usual({ path, method, body }) {
         if (path === SYNC) return { status: 200, body: await this._sync() };
         if (path === "/versions") return answer({ versions: ["v1.11"] });
         if (path === "/v3/keys/upload")
             return answer({ one_time_key_counts: { signed_curve25519: 50 } });
-        if (path === "/v3/keys/query") return answer({ device_keys: {}, ...this.identity });
+        if (path === "/v3/keys/query") {
+            const device_keys = Object.fromEntries(
+                Object.keys(body.device_keys).map((user) => [user, {}]),
+            );
+            return answer({ device_keys, ...this.identity });
+        }
         if (path === "/v3/keys/claim") return answer({ one_time_keys: {} });
         if (path === "/v3/login") return answer({ flows: [{ type: "m.login.password" }] });
         if (path === "/v3/pushrules/") return answer({ global: {} });

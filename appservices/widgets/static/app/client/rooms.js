@@ -18,7 +18,13 @@
  * @property {string} badge `official`; key: the account has another key than the directory says
  * @property {string} like whose protected name it bears without being theirs
  */
-import { ClientEvent, MatrixEventEvent, RoomEvent, RoomMemberEvent } from "matrix-js-sdk";
+import {
+    ClientEvent,
+    CryptoEvent,
+    MatrixEventEvent,
+    RoomEvent,
+    RoomMemberEvent,
+} from "matrix-js-sdk";
 import { bare } from "../../kit/i18n.js";
 import { isOurBot } from "../../kit/page.js";
 import { isSignInTalk } from "../account/sign_in_talk.js";
@@ -211,6 +217,7 @@ export class RoomList {
             [RoomEvent.Receipt, ofEvent],
             [RoomMemberEvent.Membership, (_, member) => this._touch(member?.roomId)],
             [MatrixEventEvent.Decrypted, (event) => this._touch(event.getRoomId())],
+            [CryptoEvent.UserTrustStatusChanged, () => this._all()],
         ];
         listen(client, all);
         this._badges = new RoomBadges(
