@@ -24,6 +24,7 @@ from appservices.agency.service.offices import open_workplaces
 from appservices.agency.service.page_hearing import hear_on_page
 from appservices.agency.service.signatory import Signatory
 from appservices.agency.service.signatures import SigningNews
+from appservices.agency.service.steps import step_file
 from appservices.agency.service.wiping import housekeeping_of
 from veche.api.sealing_client import sealer_of
 from veche.bots import by_bot, check_topics, commit_words, receive
@@ -94,10 +95,9 @@ class Agency:
                 one,
                 one.bot,
                 vault,
-                invoicing_clients.get(one.organisation),
                 sealers[one.organisation],
-                signatories.get(one.organisation),
                 fetches,
+                step_file,
             )
             for one in workplaces
         }
@@ -105,7 +105,15 @@ class Agency:
         self._signing = [SigningNews(host, self.offices, *one) for one in signatories.items()]
         self._kept_ms = _kept_ms(section, workplaces)
         self._sealers = [one for one in sealers.values() if one is not None]
-        self._handlers = by_bot({bot: handlers(one) for bot, one in self.offices.items()})
+        by_office = {
+            bot: handlers(
+                one,
+                invoicing_clients.get(one.section.organisation),
+                signatories.get(one.section.organisation),
+            )
+            for bot, one in self.offices.items()
+        }
+        self._handlers = by_bot(by_office)
 
     @property
     def bots(self) -> Sequence[BotAccount]:

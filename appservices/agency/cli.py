@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from appservices.agency.core.clock import Calendar
-from appservices.agency.core.context import Context, Office
+from appservices.agency.core.context import Context
 from appservices.agency.core.language import read_service
+from appservices.agency.core.office import Office
 from appservices.agency.core.problems import ServiceFileError
 from appservices.agency.core.tree import SERVICE_FILE_CHARACTERS_MAX
 from appservices.agency.documents import TEMPLATE_BYTES_MAX, make_document

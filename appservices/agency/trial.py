@@ -19,7 +19,7 @@ from appservices.agency.core.commands import (
     is_form_word,
     without_marks,
 )
-from appservices.agency.core.context import Context, Office
+from appservices.agency.core.context import Context
 from appservices.agency.core.effects import (
     AskDesk,
     AskFee,
@@ -58,10 +58,10 @@ from appservices.agency.core.inputs import (
     Rang,
     RoomMade,
     SignaturesAsked,
-    Staff,
 )
-from appservices.agency.core.machine import Outcome, open_case, step
-from appservices.agency.core.states import Role, State
+from appservices.agency.core.machine import open_case, step
+from appservices.agency.core.office import Office, Role, Staff
+from appservices.agency.core.states import State
 from appservices.agency.core.texts.menu import help_doc, intro_question
 from appservices.agency.documents import make_document
 from veche.protocol.answers import (
@@ -86,6 +86,7 @@ if TYPE_CHECKING:
 
     from appservices.agency.core.case import Case
     from appservices.agency.core.definition import ServiceDefinition
+    from appservices.agency.core.turn import Outcome
     from veche.protocol.texts.catalogue import Catalogue
 
 PERSON: Final = UserId("@person:example.org")

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.core.definition import Decision
-    from appservices.agency.core.states import Happened, Role, State, TimerKind
+    from appservices.agency.core.office import Role
+    from appservices.agency.core.states import Happened, State, TimerKind
     from veche.protocol.forms.state import FormState
     from veche.protocol.forms.values import Value
     from veche.protocol.ids import Ulid
@@ -105,10 +106,6 @@ class Refusal:
     law: str | None
     text: str
     appeal_until_ms: int
-
-
-SILENCE: Final = "silence"
-"""Code of a refusal because the office said nothing; no reason of a service may have it."""
 
 
 @attrs.frozen

@@ -23,7 +23,8 @@ from appservices.agency.core.case import (
     Timer,
 )
 from appservices.agency.core.definition import Decision
-from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.office import Role
+from appservices.agency.core.states import Happened, State, TimerKind
 from veche.protocol.canonical import plain
 from veche.protocol.errors import MalformedError
 from veche.protocol.forms.state import FormState

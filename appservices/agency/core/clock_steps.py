@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from appservices.agency.core.case import HISTORY_MAX, QUESTION_ESCALATIONS_MAX, SILENCE, Issued
-from appservices.agency.core.definition import Silence
+from appservices.agency.core.case import HISTORY_MAX, QUESTION_ESCALATIONS_MAX, Issued
+from appservices.agency.core.definition import SILENCE, PayStep, Silence
 from appservices.agency.core.effects import (
     Close,
     Escalate,
-    Party,
-    RefusalReason,
-    Refused,
     SendDocument,
     TellDesk,
     TellPerson,
@@ -28,7 +25,10 @@ from appservices.agency.core.flow import (
     go_on,
     refuse,
 )
-from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.office import Role
+from appservices.agency.core.sign_steps import waiting_session
+from appservices.agency.core.signing import give_up_signatures
+from appservices.agency.core.states import Happened, State, TimerKind
 from appservices.agency.core.terms import start_office_clock
 from appservices.agency.core.texts.desk import (
     claim_question,
@@ -45,11 +45,18 @@ from appservices.agency.core.texts.person import (
     reminder_doc,
     unanswered_doc,
 )
-from appservices.agency.core.turn import InputRefusedError
+from appservices.agency.core.texts.signing import not_signed_doc
+from appservices.agency.core.turn import stale
 from veche.protocol.message import Paragraph
 
 if TYPE_CHECKING:
-    from appservices.agency.core.inputs import DocumentFailed, DocumentMade, LegallyServed, Rang
+    from appservices.agency.core.inputs import (
+        DocumentFailed,
+        DocumentMade,
+        LegallyServed,
+        NotSigned,
+        Rang,
+    )
     from appservices.agency.core.turn import Turn
 
 
@@ -63,11 +70,6 @@ def take_clock(turn: Turn, heard: Rang) -> None:
     if timer is None or timer.serial != heard.serial:
         raise stale()
     turn.drop_clocks(heard.timer)
-
-
-def stale() -> InputRefusedError:
-    """The error for what came too late; nobody is told."""
-    return InputRefusedError(Refused(Party.NOBODY, RefusalReason.STALE, ()))
 
 
 def remind_person_to_answer(turn: Turn) -> None:
@@ -236,3 +238,28 @@ def document_failed(turn: Turn, heard: DocumentFailed) -> None:
     question = retry_question(turn.case, heard.reason, turn.context)
     to = turn.definition.deadline.escalate_to
     turn.emit(Escalate(to, escalated_doc(turn.definition, turn.case, turn.context), question))
+
+
+def unpaid(turn: Turn) -> None:
+    """It was not paid in time: the case expires, or is refused if the service says so."""
+    step = turn.definition.steps[turn.case.step]
+    if not isinstance(step, PayStep) or step.unpaid is None:
+        expire(turn)
+        return
+    turn.close(Topic.WITHDRAW, Topic.RETRY)
+    refuse(turn, Role.OFFICE, Happened.REFUSED_BY_RULE, code=step.unpaid)
+    go_on(turn)
+
+
+def not_signed(turn: Turn, heard: NotSigned) -> None:
+    """Somebody declined, or it was too late: the document never comes to be."""
+    waiting_session(turn, heard)
+    state = State.EXPIRED if heard.is_late else State.WITHDRAWN
+    end(turn, state, Role.OFFICE, Happened.NOT_SIGNED)
+    turn.emit(TellPerson(not_signed_doc(turn.definition, turn.context, is_late=heard.is_late)))
+
+
+def unsigned(turn: Turn) -> None:
+    """Nothing was heard in time."""
+    give_up_signatures(turn)
+    expire(turn)

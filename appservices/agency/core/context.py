@@ -11,35 +11,9 @@ from veche.protocol.texts.localizer import Localizer
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
 
-    from appservices.agency.core.clock import Calendar
+    from appservices.agency.core.office import Office
     from veche.protocol.texts.catalogue import Catalogue
-
-
-@attrs.frozen
-class Office:
-    """An office of an organisation.
-
-    Attributes:
-        id: Of the office, in the configuration.
-        names: By language; the first stands in where one is missing; at least one.
-        language: In which its staff works; one of ``LANGUAGES``.
-        calendar: Its working days.
-        region: ISO 3166-1 alpha-2, for phone numbers without a country code.
-        hours: When it is open, by day: ``{"mon": ["08:00-12:00"]}``.
-    """
-
-    id: str
-    names: Mapping[str, str]
-    language: str
-    calendar: Calendar
-    region: str
-    hours: Mapping[str, Sequence[str]] = attrs.field(factory=dict)
-
-    def name(self, language: str) -> str:
-        """Its name in a language."""
-        return self.names.get(language) or next(iter(self.names.values()))
 
 
 @attrs.frozen

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 STEPS_MAX: Final = 30
 """Most steps of a service."""
+RELEASE_FIELDS_MAX: Final = 20
+"""Most questions of a service that asks for the key."""
+SILENCE: Final = "silence"
+"""Code of a refusal because the office said nothing; no reason of a service may have it."""
 
 StepKind = Literal["form", "review", "decide", "document", "message", "wait", "pay", "sign"]
 """What pages know a step by; each class of steps names its own."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.agency.core.clock import Calendar
+    from appservices.agency.core.office import ServedRule
 
 DELIVERY_KEY: Final = "org.veche.delivery"
 RECEIPT_BYTES_MAX: Final = 65_536
@@ -101,25 +102,6 @@ class Fact:
     kind: Kind
     how: How
     at_ms: int
-
-
-@attrs.frozen
-class ServedRule:
-    """When a message counts as served though nobody showed that they saw it.
-
-    Attributes:
-        after: The fact from which on it is counted.
-        days: Calendar days after that day; it is served at the end of the last.
-        law: The rule, by language.
-    """
-
-    after: Literal["accepted", "delivered"]
-    days: int
-    law: Mapping[str, str]
-
-    def text(self, language: str) -> str:
-        """The rule in a language."""
-        return self.law.get(language) or next(iter(self.law.values()))
 
 
 @attrs.frozen

@@ -30,9 +30,10 @@ from appservices.agency.core.flow import (
     refuse,
 )
 from appservices.agency.core.form_talk import Asker
+from appservices.agency.core.office import Role
 from appservices.agency.core.person_steps import ask_decision
 from appservices.agency.core.signing import emit_signatures, keep_signatures
-from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.states import Happened, State, TimerKind
 from appservices.agency.core.terms import remind_person, stop_office_clock
 from appservices.agency.core.texts.desk import (
     DESK_QUESTION_MS,
@@ -63,9 +64,9 @@ if TYPE_CHECKING:
         Reply,
         Retry,
         Return,
-        Staff,
         Write,
     )
+    from appservices.agency.core.office import Staff
     from appservices.agency.core.turn import Turn
 
 

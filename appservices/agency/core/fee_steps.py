@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 from appservices.agency.core.case import HISTORY_MAX, FeeState
-from appservices.agency.core.clock_steps import expire, stale
-from appservices.agency.core.definition import PayStep
 from appservices.agency.core.effects import Escalate, TellPerson, Topic
 from appservices.agency.core.fees import keep_fee
-from appservices.agency.core.flow import go_on, refuse
-from appservices.agency.core.states import Happened, Role, TimerKind
+from appservices.agency.core.office import Role
+from appservices.agency.core.states import Happened, TimerKind
 from appservices.agency.core.terms import start_office_clock
 from appservices.agency.core.texts.desk import escalated_fee_doc, retry_fee_question
 from appservices.agency.core.texts.fees import fee_doc, paid_doc, refunded_doc
+from appservices.agency.core.turn import stale
 
 if TYPE_CHECKING:
     from appservices.agency.core.case import Fee
@@ -46,7 +45,7 @@ def fee_failed(turn: Turn, heard: FeeFailed) -> None:
 
 
 def fee_paid(turn: Turn, heard: FeePaid) -> None:
-    """It is paid: the office's clock runs again, and the case goes on by itself."""
+    """It is paid: the office's clock runs again; the caller goes on with the next step."""
     fee = _waiting(turn, heard.number)
     if fee.has_failed:
         raise stale()  # there is no invoice of ours: somebody gave the number to another one
@@ -57,7 +56,6 @@ def fee_paid(turn: Turn, heard: FeePaid) -> None:
     turn.record(Role.PERSON, Happened.FEE_PAID, turn.context.person.amount(fee.amount))
     turn.emit(TellPerson(paid_doc(fee, turn.context)))
     start_office_clock(turn, turn.case.days_left or 1)
-    go_on(turn)
 
 
 def fee_refunded(turn: Turn, heard: FeeRefunded) -> None:
@@ -68,17 +66,6 @@ def fee_refunded(turn: Turn, heard: FeeRefunded) -> None:
     keep_fee(turn, attrs.evolve(fee, state=FeeState.REFUNDED))
     turn.record(Role.OFFICE, Happened.FEE_REFUNDED, turn.context.person.amount(fee.amount))
     turn.emit(TellPerson(refunded_doc(fee, turn.context)))
-
-
-def unpaid(turn: Turn) -> None:
-    """It was not paid in time: the case expires, or is refused if the service says so."""
-    step = turn.definition.steps[turn.case.step]
-    if not isinstance(step, PayStep) or step.unpaid is None:
-        expire(turn)
-        return
-    turn.close(Topic.WITHDRAW, Topic.RETRY)
-    refuse(turn, Role.OFFICE, Happened.REFUSED_BY_RULE, code=step.unpaid)
-    go_on(turn)
 
 
 def _waiting(turn: Turn, number: int) -> Fee:

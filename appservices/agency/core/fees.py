@@ -12,7 +12,8 @@ import attrs
 
 from appservices.agency.core.case import Fee, FeeState
 from appservices.agency.core.effects import AskFee, GiveUpFee, TellPerson
-from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.office import Role
+from appservices.agency.core.states import Happened, State, TimerKind
 from appservices.agency.core.terms import remind_person, stop_office_clock
 from appservices.agency.core.texts.fees import given_up_doc
 

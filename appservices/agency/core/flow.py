@@ -33,8 +33,9 @@ from appservices.agency.core.effects import (
 )
 from appservices.agency.core.fees import ask_fee, give_up_fees
 from appservices.agency.core.form_talk import Asker
+from appservices.agency.core.office import Role
 from appservices.agency.core.signing import ask_signatures
-from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.states import Happened, State, TimerKind
 from appservices.agency.core.terms import start_office_clock, stop_office_clock
 from appservices.agency.core.texts.approval import approval_question
 from appservices.agency.core.texts.desk import claim_question, desk_card_doc, ended_desk_doc

@@ -8,9 +8,13 @@ import pydantic
 
 from appservices.agency.core.condition_item import FACTS
 from appservices.agency.core.conditions import KEYWORDS
-from appservices.agency.core.definition import ChoiceDefinition, FieldDefinition, Texts
+from appservices.agency.core.definition import (
+    RELEASE_FIELDS_MAX,
+    ChoiceDefinition,
+    FieldDefinition,
+    Texts,
+)
 from appservices.agency.core.sections import read_id, refuse_doubles
-from appservices.agency.core.texts.approval import RELEASE_FIELDS_MAX
 from veche.protocol.forms import FieldKind
 from veche.protocol.forms.models import (
     CHOICE_LABEL_CHARACTERS_MAX,

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import attrs
 
-from appservices.agency.core.states import Role, TimerKind
+from appservices.agency.core.states import TimerKind
 from veche.protocol.inbound import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.core.definition import Decision
+    from appservices.agency.core.office import Staff
     from veche.protocol.forms import Problem
     from veche.protocol.forms.state import Input as FormInput
 
@@ -125,19 +126,6 @@ class Export:
     """The person wants the whole case as a file."""
 
     kind: ClassVar = InputKind.EXPORT
-
-
-@attrs.frozen
-class Staff:
-    """Someone of the office.
-
-    Attributes:
-        id: In the staff list; never a Matrix id.
-        role: ``CLERK``, ``DECISION_MAKER`` or ``AUDITOR``.
-    """
-
-    id: str
-    role: Role
 
 
 @attrs.frozen

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appservices.agency.core.cards import outcome
 from appservices.agency.core.case import Case
-from appservices.agency.core.clock_steps import stale, take_clock
+from appservices.agency.core.clock_steps import take_clock
 from appservices.agency.core.effects import Party, RefusalReason
 from appservices.agency.core.flow import advance
 from appservices.agency.core.inputs import Input, InputKind, Rang
-from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.office import Role
+from appservices.agency.core.states import Happened, State, TimerKind
 from appservices.agency.core.table import PERSON_KINDS, STAFF_KINDS, TABLE
 from appservices.agency.core.terms import remind_person
 from appservices.agency.core.texts.words import staff_state_words, state_words
-from appservices.agency.core.turn import InputRefusedError, Outcome, Turn
+from appservices.agency.core.turn import InputRefusedError, Outcome, Turn, stale
 from veche.protocol.forms.state import FORM_KEPT_MS
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def open_case(
     remind_person(turn, until_ms)
     turn.change(has_room=definition.review is None)
     advance(turn)
-    return turn.outcome()
+    return outcome(turn)
 
 
 def step(definition: ServiceDefinition, case: Case, heard: Input, context: Context) -> Outcome:
@@ -83,7 +85,7 @@ def step(definition: ServiceDefinition, case: Case, heard: Input, context: Conte
         row.do(turn, heard)
     except InputRefusedError as e:
         return Outcome(case, (e.refused,))
-    return turn.outcome()
+    return outcome(turn)
 
 
 def _not_in_table(turn: Turn, kind: InputKind) -> InputRefusedError:

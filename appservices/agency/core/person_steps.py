@@ -27,8 +27,9 @@ from appservices.agency.core.flow import (
     go_on,
     put_on_desk,
 )
+from appservices.agency.core.office import Role
 from appservices.agency.core.replies import FILE_FIELD
-from appservices.agency.core.states import WITH_OFFICE, Happened, Role, State, TimerKind
+from appservices.agency.core.states import WITH_OFFICE, Happened, State, TimerKind
 from appservices.agency.core.terms import start_office_clock
 from appservices.agency.core.texts.approval import APPROVE, CANCEL, CHANGE
 from appservices.agency.core.texts.desk import (

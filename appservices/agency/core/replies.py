@@ -23,7 +23,6 @@ from appservices.agency.core.inputs import (
     Reply,
     Retry,
     Return,
-    Staff,
     StaffInput,
     Withdraw,
     Write,
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from appservices.agency.core.case import Case
     from appservices.agency.core.definition import ServiceDefinition
+    from appservices.agency.core.office import Staff
     from veche.protocol.forms import Problem
     from veche.protocol.inbound import Trust
 

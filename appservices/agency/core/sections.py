@@ -6,10 +6,10 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Final
 
-from appservices.agency.core.case import SILENCE
 from appservices.agency.core.clock import DAYS_MAX, WORKING_DAYS_MAX, QuietHours
 from appservices.agency.core.condition_item import names_in, read_condition_item
 from appservices.agency.core.definition import (
+    SILENCE,
     Deadline,
     Decision,
     DocumentRules,

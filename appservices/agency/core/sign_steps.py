@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.agency.core.case import HISTORY_MAX
-from appservices.agency.core.clock_steps import expire, stale
 from appservices.agency.core.effects import Escalate, FetchSigned, TellPerson, Topic
-from appservices.agency.core.flow import end
+from appservices.agency.core.office import Role
 from appservices.agency.core.signing import give_up_signatures, keep_signatures
-from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.states import Happened, State, TimerKind
 from appservices.agency.core.terms import start_office_clock
 from appservices.agency.core.texts.desk import escalated_signing_doc, retry_signing_question
-from appservices.agency.core.texts.signing import asked_doc, not_signed_doc, signed_doc
+from appservices.agency.core.texts.signing import asked_doc, signed_doc
+from appservices.agency.core.turn import stale
 
 if TYPE_CHECKING:
     from appservices.agency.core.case import Signatures
@@ -49,7 +49,7 @@ def signing_failed(turn: Turn, heard: SigningFailed) -> None:
 
 def all_signed(turn: Turn, heard: AllSigned) -> None:
     """Everyone has signed: the office's clock runs again, and the signed file is fetched."""
-    _waiting_in(turn, heard)
+    waiting_session(turn, heard)
     turn.drop_clocks(TimerKind.EXPIRY, TimerKind.REMINDER)
     turn.close(Topic.RETRY)
     keep_signatures(turn, is_signed=True)
@@ -59,20 +59,6 @@ def all_signed(turn: Turn, heard: AllSigned) -> None:
     start_office_clock(turn, turn.case.days_left or 1)
 
 
-def not_signed(turn: Turn, heard: NotSigned) -> None:
-    """Somebody declined, or it was too late: the document never comes to be."""
-    _waiting_in(turn, heard)
-    state = State.EXPIRED if heard.is_late else State.WITHDRAWN
-    end(turn, state, Role.OFFICE, Happened.NOT_SIGNED)
-    turn.emit(TellPerson(not_signed_doc(turn.definition, turn.context, is_late=heard.is_late)))
-
-
-def unsigned(turn: Turn) -> None:
-    """Nothing was heard in time."""
-    give_up_signatures(turn)
-    expire(turn)
-
-
 def _waiting(turn: Turn, number: int) -> Signatures:
     asked = turn.case.signatures
     if asked is None or asked.number != number or asked.is_signed:
@@ -80,7 +66,7 @@ def _waiting(turn: Turn, number: int) -> Signatures:
     return asked
 
 
-def _waiting_in(turn: Turn, heard: AllSigned | NotSigned) -> None:
+def waiting_session(turn: Turn, heard: AllSigned | NotSigned) -> None:
     """Make sure that the news is of the very session that was asked for.
 
     Whoever asks for signatures in the name of the organisation chooses what they refer to.

@@ -14,7 +14,8 @@ from appservices.agency.core.case import Signatures
 from appservices.agency.core.definition import Signer
 from appservices.agency.core.document_data import document_data
 from appservices.agency.core.effects import AskSignatures, GiveUpSignatures
-from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.office import Role
+from appservices.agency.core.states import Happened, State, TimerKind
 from appservices.agency.core.terms import stop_office_clock
 
 if TYPE_CHECKING:

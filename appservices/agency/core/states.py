@@ -45,19 +45,6 @@ WITH_OFFICE: Final = frozenset({State.SUBMITTED, State.IN_REVIEW, State.DECIDED_
 """States in which the office must act."""
 
 
-class Role(enum.Enum):
-    """Who acts on a case."""
-
-    PERSON = "person"
-    CLERK = "clerk"
-    DECISION_MAKER = "decision_maker"
-    """A clerk who may also hand cases to others."""
-    AUDITOR = "auditor"
-    """May look, and change nothing."""
-    OFFICE = "office"
-    """The service itself, by its rules."""
-
-
 class Happened(enum.Enum):
     """What an entry of the history tells."""
 

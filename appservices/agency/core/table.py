@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.agency.core import clock_steps, desk_steps, fee_steps, person_steps, sign_steps
+from appservices.agency.core.flow import go_on
 from appservices.agency.core.inputs import InputKind
 from appservices.agency.core.states import UNREACHED, State
 from appservices.agency.core.turn import Turn
@@ -37,6 +38,16 @@ def _plain(do: Callable[[Turn], None]) -> Handler:
 
     def handle(turn: Turn, _: object) -> None:
         do(turn)
+
+    return handle
+
+
+def _go_on_after(do: Callable[[Turn, Any], None]) -> Handler:
+    """A handler after which the case goes on with its next step."""
+
+    def handle(turn: Turn, heard: object) -> None:
+        do(turn, heard)
+        go_on(turn)
 
     return handle
 
@@ -107,8 +118,8 @@ _CLOCK: Final[tuple[_Line, ...]] = (
     ),
     (InputKind.OVERDUE, (_YES,), _plain(clock_steps.overdue_result), (_SAME,)),
     (InputKind.EXPIRY, (_DRAFT, _MORE), _plain(clock_steps.expire), (_EXPIRED,)),
-    (InputKind.EXPIRY, (_PAYING,), _plain(fee_steps.unpaid), (_EXPIRED, _NO)),
-    (InputKind.EXPIRY, (_SIGNING,), _plain(sign_steps.unsigned), (_EXPIRED,)),
+    (InputKind.EXPIRY, (_PAYING,), _plain(clock_steps.unpaid), (_EXPIRED, _NO)),
+    (InputKind.EXPIRY, (_SIGNING,), _plain(clock_steps.unsigned), (_EXPIRED,)),
     (
         InputKind.EXPIRY,
         (_SUBMITTED, _REVIEW),
@@ -144,10 +155,10 @@ _MACHINE: Final[tuple[_Line, ...]] = (
     (InputKind.SIGNATURES_ASKED, (_SIGNING,), sign_steps.signatures_asked, (_SAME,)),
     (InputKind.SIGNING_FAILED, (_SIGNING,), sign_steps.signing_failed, (_SAME,)),
     (InputKind.ALL_SIGNED, (_SIGNING,), sign_steps.all_signed, (_YES,)),
-    (InputKind.NOT_SIGNED, (_SIGNING,), sign_steps.not_signed, (_WITHDRAWN, _EXPIRED)),
+    (InputKind.NOT_SIGNED, (_SIGNING,), clock_steps.not_signed, (_WITHDRAWN, _EXPIRED)),
     (InputKind.FEE_ASKED, (_PAYING,), fee_steps.fee_asked, (_SAME,)),
     (InputKind.FEE_FAILED, (_PAYING,), fee_steps.fee_failed, (_SAME,)),
-    (InputKind.FEE_PAID, (_PAYING,), fee_steps.fee_paid, (_SAME, *_ONWARD)),
+    (InputKind.FEE_PAID, (_PAYING,), _go_on_after(fee_steps.fee_paid), (_SAME, *_ONWARD)),
     (
         InputKind.FEE_REFUNDED,
         (_NO, _WITHDRAWN, _EXPIRED, _CLOSED),

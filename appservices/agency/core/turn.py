@@ -16,12 +16,7 @@ from appservices.agency.core.effects import (
     RefusalReason,
     Refused,
     RemoveClerk,
-    SetClock,
-    UpdateCard,
-    UpdateDeskCard,
 )
-from appservices.agency.core.texts.desk import desk_card_doc
-from appservices.agency.core.texts.person import card_doc, card_of
 from appservices.agency.core.texts.refusals import refusal_words
 from veche.protocol.approval import showable
 from veche.protocol.message import Doc, Paragraph
@@ -32,7 +27,8 @@ if TYPE_CHECKING:
     from appservices.agency.core.context import Context
     from appservices.agency.core.definition import ServiceDefinition
     from appservices.agency.core.effects import Topic
-    from appservices.agency.core.states import Happened, Role, TimerKind
+    from appservices.agency.core.office import Role
+    from appservices.agency.core.states import Happened, TimerKind
 
 
 @attrs.frozen
@@ -69,14 +65,16 @@ class Turn:
         definition: The service.
         case: As it stands now.
         context: The world around the step.
+        before: The case as it was before the step.
+        effects: What is to be done, in this order.
     """
 
     def __init__(self, definition: ServiceDefinition, case: Case, context: Context) -> None:
         self.definition = definition
         self.case = case
         self.context = context
-        self._before = case
-        self._effects: list[Effect] = []
+        self.before = case
+        self.effects: list[Effect] = []
 
     def change(self, **values: Any) -> None:
         """Change fields of the case."""
@@ -84,7 +82,7 @@ class Turn:
 
     def emit(self, *effects: Effect) -> None:
         """Do these, after what was emitted before."""
-        self._effects += effects
+        self.effects += effects
 
     def record(self, role: Role, happened: Happened, text: str | None = None) -> None:
         """Write into the history, with the state as it is now."""
@@ -148,22 +146,7 @@ class Turn:
             raise self.refuse(party, RefusalReason.TOO_LONG, max=TEXT_CHARACTERS_MAX)
         return trimmed
 
-    def outcome(self) -> Outcome:
-        """The case and the effects, with the cards brought up to date first."""
-        set_before = set(self._before.timers)
-        clocks = [SetClock(timer) for timer in self.case.timers if timer not in set_before]
-        return Outcome(self.case, (*self._cards(), *self._effects, *clocks))
 
-    def _cards(self) -> list[Effect]:
-        cards: list[Effect] = []
-        if self.case.has_room:
-            doc = card_doc(self.definition, self.case, self.context)
-            card = card_of(self.definition, self.case, self.context)
-            before = card_of(self.definition, self._before, self.context)
-            if not self._before.has_room or card != before:
-                cards.append(UpdateCard(doc, card))
-        if self._before.is_at_desk:
-            desk_doc = desk_card_doc(self.definition, self.case, self.context)
-            if desk_doc != desk_card_doc(self.definition, self._before, self.context):
-                cards.append(UpdateDeskCard(self.definition.desk, desk_doc))
-        return cards
+def stale() -> InputRefusedError:
+    """The error for what came too late; nobody is told."""
+    return InputRefusedError(Refused(Party.NOBODY, RefusalReason.STALE, ()))

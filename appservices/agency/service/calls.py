@@ -19,7 +19,7 @@ from veche.protocol.texts.typed_choice import without_quote
 from veche.runtime import metrics
 
 if TYPE_CHECKING:
-    from appservices.agency.core.inputs import Staff
+    from appservices.agency.core.office import Staff
     from appservices.agency.service.conversation import Conversation
     from veche.protocol.ids import EffectId
     from veche.protocol.inbound import Inbound

@@ -454,3 +454,13 @@ ANSWERS: Final[Mapping[str, Callable[[Conversation, Answered], None]]] = {
     Topic.FORWARD: passing_on.answered,
 }
 """What acts on an answer of a person, by the topic of its question."""
+
+
+def hear_queued(scene: Conversation, inbound: Inbound, case_id: str) -> None:
+    """Hear what waited for a file of a case, where it belongs now."""
+    chat = scene.parts.chats.read(scene.txn, inbound.room_id)
+    file = store.lock_case(scene.txn, case_id)
+    if chat is not None:
+        hear_in_chat(scene, inbound, is_greeted=chat.is_greeted)
+    elif file is not None:
+        hear_in_case(scene, inbound, file)

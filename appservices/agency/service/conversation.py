@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
@@ -10,9 +10,8 @@ from appservices.agency import store
 from appservices.agency.core.commands import CHAT_COMMANDS
 from appservices.agency.core.effects import Topic
 from appservices.agency.core.texts.approval import release_shown
-from appservices.agency.documents import Emblems
 from appservices.agency.service.offices import Workplace
-from appservices.agency.store import PageOutcome
+from appservices.agency.store import CaseFile, PageOutcome
 from veche.bots import AT_REQUEST, BotProfile, ChatParts, Chats, RoomReply
 from veche.bots import Conversation as BotConversation
 from veche.chat import prompts
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 
     from appservices.agency.core.context import Context
     from appservices.agency.core.effects import Question
-    from appservices.agency.service.invoicing_client import InvoicingClient
-    from appservices.agency.service.signatory import Signatory
+    from appservices.agency.core.inputs import Input
+    from appservices.agency.core.turn import Outcome
     from veche.api.sealing_client import Sealer
     from veche.protocol.ids import EffectId, EventId, RoomId, UserId
     from veche.protocol.message import Doc
@@ -45,28 +44,34 @@ AT_WORK: Final = "work of the office"
 """Basis of what is said at a desk outside any case."""
 
 
+class StepFile(Protocol):
+    """Lets something happen to a locked case; what the parts of an office call the workflow by."""
+
+    def __call__(
+        self,
+        scene: Conversation,
+        file: CaseFile,
+        heard: Input,
+        answered: Answered | None = None,
+        /,
+    ) -> Outcome:
+        """Take the step, and carry out what it asks for."""
+
+
 @attrs.frozen
 class OfficeParts(ChatParts[Workplace]):
     """Hold what all transactions of one office share; its section is the office as it works.
 
     Attributes:
-        invoicing: Where its fees are paid; None: it takes none.
         sealer: The seal of its organisation; None: its documents carry none.
-        signatory: Where its documents are signed; None: none are.
         fetches: Files of persons that are in memory at once, of all offices.
+        step_file: Lets something happen to a case: the workflow.
     """
 
     profile = BotProfile(PURPOSE, CATALOGUE, CHAT_COMMANDS, Chats(PURPOSE), frozenset(Topic))
-    invoicing: InvoicingClient | None
     sealer: Sealer | None
-    signatory: Signatory | None
     fetches: DeferredSemaphore
-
-    def emblems(self, *, is_sealed: bool) -> Emblems:
-        """Return what its documents show of it."""
-        links, office = self.host.links, self.section
-        seal = office.name(office.language) if is_sealed and self.sealer is not None else None
-        return Emblems(self.bot.avatar, links.page("verify") if links else None, seal)
+    step_file: StepFile
 
     @property
     def chats(self) -> Chats:

@@ -6,17 +6,16 @@ is the one whose digest the job leaves in the case.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from appservices.agency import store
 from appservices.agency.core.document_data import document_data
 from appservices.agency.core.inputs import DocumentFailed, DocumentMade
-from appservices.agency.documents import Document, make_document
+from appservices.agency.documents import Document, Emblems, make_document
 from appservices.agency.service.cases import case_of, definition_of, step_file
 from appservices.agency.service.conversation import OfficeParts
-from appservices.agency.service.effect_handlers import MAKE_DOCUMENT
 from veche.api.sealing_client import SealError
 from veche.bots import ChatJob
 from veche.protocol.errors import RefusedError, TooLargeError
@@ -29,6 +28,15 @@ if TYPE_CHECKING:
 
     from veche.messaging.jobs import Job, JobHandler
     from veche.runtime.database import Cursor
+
+MAKE_DOCUMENT: Final = "agency.document"
+
+
+def emblems_of(parts: OfficeParts, *, is_sealed: bool) -> Emblems:
+    """Return what the documents of an office show of it."""
+    links, office = parts.host.links, parts.section
+    seal = office.name(office.language) if is_sealed and parts.sealer is not None else None
+    return Emblems(parts.bot.avatar, links.page("verify") if links else None, seal)
 
 
 def document_handlers(parts: OfficeParts) -> dict[str, JobHandler]:
@@ -49,7 +57,7 @@ class _MakeDocument(ChatJob[OfficeParts]):
                 template.encode(),
                 data,
                 issued_at_ms=issued_at_ms,
-                emblems=self._parts.emblems(is_sealed=True),
+                emblems=emblems_of(self._parts, is_sealed=True),
             )
             made = await self._sealed(job, made)
         except (TypesettingError, TooLargeError, SealError) as e:

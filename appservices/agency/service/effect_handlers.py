@@ -15,7 +15,9 @@ from appservices.agency import store
 from appservices.agency.core import effects as fx
 from appservices.agency.service import desk_effects
 from appservices.agency.service.delivering import follow
-from appservices.agency.service.fee_invoices import act_of_fee
+from appservices.agency.service.documents import MAKE_DOCUMENT
+from appservices.agency.service.fee_invoices import ASK_FEE, GIVE_UP_FEE, act_of_fee
+from appservices.agency.service.signatures import ASK_SIGNATURES, FETCH_SIGNED, GIVE_UP_SIGNATURES
 from veche.contracts.agency.case import CASE_KEY
 from veche.contracts.agency.document import DOCUMENT_KEY, IssuedDocument
 from veche.messaging.outbox import Relation
@@ -32,13 +34,7 @@ if TYPE_CHECKING:
     from veche.protocol.message import Doc
 
 MAKE_ROOM: Final = "agency.room"
-MAKE_DOCUMENT: Final = "agency.document"
 SEND_EXPORT: Final = "agency.export"
-ASK_FEE: Final = "agency.fee"
-GIVE_UP_FEE: Final = "agency.fee_back"
-ASK_SIGNATURES: Final = "agency.sign"
-GIVE_UP_SIGNATURES: Final = "agency.sign_back"
-FETCH_SIGNED: Final = "agency.signed"
 CLOCK: Final = "agency.clock"
 WORK_IS_DONE: Final = "The work in this room is done."
 """Why a clerk is shown out of the room of a case; for the log of acts."""

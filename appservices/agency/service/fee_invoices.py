@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from appservices.agency.core.definition import PayStep
 from veche.contracts.payments.invoice import InvoiceLine
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from appservices.agency.core.definition import ServiceDefinition
     from appservices.agency.service.locked_case import LockedCase
     from appservices.agency.store import CaseFile
+
+ASK_FEE: Final = "agency.fee"
+
+
+GIVE_UP_FEE: Final = "agency.fee_back"
 
 
 def invoice_of_fee(

@@ -19,8 +19,7 @@ from appservices.agency.service.cases import (
     take_step,
 )
 from appservices.agency.service.conversation import OfficeParts
-from appservices.agency.service.effect_handlers import ASK_FEE, GIVE_UP_FEE
-from appservices.agency.service.fee_invoices import invoice_of_fee
+from appservices.agency.service.fee_invoices import ASK_FEE, GIVE_UP_FEE, invoice_of_fee
 from appservices.agency.service.service_news import News
 from veche.bots import ChatJob
 from veche.contracts.payments.act_offer import ActOffer
@@ -50,18 +49,27 @@ _DIGITS_MAX: Final = 10
 """Of the number of a fee, so that the database can have it."""
 
 
-def fee_handlers(parts: OfficeParts) -> dict[str, JobHandler]:
-    """The handlers of jobs about fees."""
-    return {ASK_FEE: _AskFee(parts), GIVE_UP_FEE: _GiveUpFee(parts)}
+def fee_handlers(parts: OfficeParts, invoicing: InvoicingClient | None) -> dict[str, JobHandler]:
+    """The handlers of jobs about fees.
+
+    Args:
+        parts: Of the office.
+        invoicing: Where its fees are paid; None: it takes none.
+    """
+    return {ASK_FEE: _AskFee(parts, invoicing), GIVE_UP_FEE: _GiveUpFee(parts, invoicing)}
 
 
 class _FeeHandler(ChatJob[OfficeParts]):
+    def __init__(self, parts: OfficeParts, invoicing: InvoicingClient | None) -> None:
+        super().__init__(parts)
+        self._client = invoicing
+
     @property
     def _invoicing(self) -> InvoicingClient:
-        if self._parts.invoicing is None:
+        if self._client is None:
             organisation = self._parts.section.organisation
             raise RefusedError(f"{organisation} has no institution that is paid")
-        return self._parts.invoicing
+        return self._client
 
     def _case(self, txn: Cursor, job: Job, now_ms: int) -> tuple[Conversation, CaseFile]:
         """The case of a job, locked."""

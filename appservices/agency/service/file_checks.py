@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.agency import store
 from appservices.agency.core.replies import person_file
 from appservices.agency.service.cases import definition_of, step_file
-from appservices.agency.service.chats import hear_in_case, hear_in_chat
 from appservices.agency.service.conversation import OfficeParts
 from appservices.agency.service.file_queue import CHECK_FILE, FILE_SLOW, slow_id
 from veche.bots import ChatJob
@@ -24,12 +23,14 @@ from veche.runtime.crypto.attachments import open_head, read_file_key
 from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from appservices.agency.service.conversation import Conversation
     from veche.messaging.jobs import Job, JobHandler
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
+
+    HearQueued = Callable[[Conversation, Inbound, str], None]
 
 FETCHED_AT_ONCE: Final = 4
 """Files that are in memory at once, of all offices."""
@@ -37,13 +38,22 @@ GIVE_UP_MS: Final = 8 * 60_000
 """After which a file that the homeserver does not give is no longer waited for."""
 
 
-def file_handlers(parts: OfficeParts) -> dict[str, JobHandler]:
-    """The handlers of jobs about files that persons send."""
-    return {CHECK_FILE: _CheckFile(parts), FILE_SLOW: _FileSlow(parts)}
+def file_handlers(parts: OfficeParts, hear_queued: HearQueued) -> dict[str, JobHandler]:
+    """The handlers of jobs about files that persons send.
+
+    Args:
+        parts: Of the office.
+        hear_queued: Hears what waited for a file of a case, by its id.
+    """
+    return {CHECK_FILE: _CheckFile(parts, hear_queued), FILE_SLOW: _FileSlow(parts)}
 
 
 class _CheckFile(ChatJob[OfficeParts]):
     """Looks at a file; then it counts, and after it what was said meanwhile."""
+
+    def __init__(self, parts: OfficeParts, hear_queued: HearQueued) -> None:
+        super().__init__(parts)
+        self._hear_queued = hear_queued
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
         await self._parts.fetches.acquire()
@@ -91,7 +101,7 @@ class _CheckFile(ChatJob[OfficeParts]):
         step_file(scene, file, heard)
         # Another file among them is fetched now, and what came after it waits again.
         for inbound in others:
-            _hear(scene, inbound, file.case.id)
+            self._hear_queued(scene, inbound, file.case.id)
 
 
 class _FileSlow(ChatJob[OfficeParts]):
@@ -109,16 +119,6 @@ class _FileSlow(ChatJob[OfficeParts]):
         )
         [first, *_] = store.held(txn, file.case.id)
         scene.say(first.room_id, (Paragraph(words),), scene.ground(file.person))
-
-
-def _hear(scene: Conversation, inbound: Inbound, case_id: str) -> None:
-    """Hear what waited for a file of a case, where it belongs now."""
-    chat = scene.parts.chats.read(scene.txn, inbound.room_id)
-    file = store.lock_case(scene.txn, case_id)
-    if chat is not None:
-        hear_in_chat(scene, inbound, is_greeted=chat.is_greeted)
-    elif file is not None:
-        hear_in_case(scene, inbound, file)
 
 
 def _bytes_max(job: Job) -> int:

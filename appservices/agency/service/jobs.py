@@ -13,13 +13,9 @@ from appservices.agency import store
 from appservices.agency.core.commands import ROOM_COMMANDS
 from appservices.agency.core.effects import InviteClerk
 from appservices.agency.core.export import export
-from appservices.agency.core.inputs import (
-    Rang,
-    Return,
-    RoomMade,
-    Staff,
-)
-from appservices.agency.core.states import Role, TimerKind
+from appservices.agency.core.inputs import Rang, Return, RoomMade
+from appservices.agency.core.office import Role, Staff
+from appservices.agency.core.states import TimerKind
 from appservices.agency.service.cases import (
     case_of,
     definition_of,
@@ -27,7 +23,7 @@ from appservices.agency.service.cases import (
     step_file,
     take_step,
 )
-from appservices.agency.service.chats import greet, welcome
+from appservices.agency.service.chats import greet, hear_queued, welcome
 from appservices.agency.service.conversation import CATALOGUE, PURPOSE, OfficeParts, PageReply
 from appservices.agency.service.deliveries import delivery_handlers
 from appservices.agency.service.desk_effects import POST_WAITING, post_waiting
@@ -61,6 +57,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.service.conversation import Conversation
+    from appservices.agency.service.invoicing_client import InvoicingClient
+    from appservices.agency.service.signatory import Signatory
     from appservices.agency.store import CaseFile
     from veche.messaging.jobs import JobHandler
     from veche.runtime.database import Cursor
@@ -74,8 +72,16 @@ WORKS_HERE_NO_LONGER: Final = "Does not work at this desk any more."
 """Why somebody of the staff is shown out; for the log of acts."""
 
 
-def handlers(parts: OfficeParts) -> dict[str, JobHandler]:
-    """The handler of each kind of job."""
+def handlers(
+    parts: OfficeParts, invoicing: InvoicingClient | None, signatory: Signatory | None
+) -> dict[str, JobHandler]:
+    """The handler of each kind of job.
+
+    Args:
+        parts: Of the office.
+        invoicing: Where its fees are paid; None: it takes none.
+        signatory: Where its documents are signed; None: none are.
+    """
     return {
         join_kind(PURPOSE): Join(parts, greet, has_widget=False),
         OPEN_CHAT: _OpenChat(parts),
@@ -86,10 +92,10 @@ def handlers(parts: OfficeParts) -> dict[str, JobHandler]:
         SEND_EXPORT: _SendExport(parts),
         CLOCK: _Clock(parts),
         **document_handlers(parts),
-        **file_handlers(parts),
+        **file_handlers(parts, hear_queued),
         **delivery_handlers(parts),
-        **fee_handlers(parts),
-        **signature_handlers(parts),
+        **fee_handlers(parts, invoicing),
+        **signature_handlers(parts, signatory),
     }
 
 

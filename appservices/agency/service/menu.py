@@ -16,8 +16,8 @@ from appservices.agency.core.texts.menu import (
     unclear_question,
 )
 from appservices.agency.service import passing_on
-from appservices.agency.service.cases import begin
 from appservices.agency.service.conversation import AskedOf, chat_subject
+from appservices.agency.service.steps import begin
 from veche.protocol.message import Link, Paragraph
 
 if TYPE_CHECKING:

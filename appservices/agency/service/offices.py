@@ -8,14 +8,11 @@ import attrs
 
 from appservices.agency.config import bot_localpart
 from appservices.agency.core.clock import Calendar
-from appservices.agency.core.context import Context, Office
-from appservices.agency.core.delivery import ServedRule
+from appservices.agency.core.context import Context
 from appservices.agency.core.finding import Finder
-from appservices.agency.core.inputs import Staff
 from appservices.agency.core.language import ServiceFileError, read_service
-from appservices.agency.core.states import Role
+from appservices.agency.core.office import KeptDefinition, Office, Role, ServedRule, Staff
 from appservices.agency.core.texts.hours import WEEKDAYS
-from appservices.agency.store import KeptDefinition
 from veche.messaging.service import BotAccount
 from veche.protocol.errors import ConfigError
 from veche.protocol.ids import UserId

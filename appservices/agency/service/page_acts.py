@@ -21,12 +21,13 @@ from appservices.agency.core.drafts import (
 from appservices.agency.core.effects import RefusalReason, Topic
 from appservices.agency.core.texts.refusals import refusal_words
 from appservices.agency.core.texts.words import state_words
-from appservices.agency.service.cases import OPEN_CASES_MAX, definition_of
+from appservices.agency.service.cases import definition_of
 from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.page_hearing import START
 from appservices.agency.service.page_reading import shown_in
 from appservices.agency.service.refusing import AnswerRefusedError, FormRefusedError
 from appservices.agency.service.showing import form_fields
+from appservices.agency.service.steps import OPEN_CASES_MAX
 from veche.access.sessions import Level
 from veche.chat import prompts
 from veche.messaging import jobs

@@ -14,9 +14,10 @@ from appservices.agency import store
 from appservices.agency.core.commands import CASE_COMMANDS, command_input
 from appservices.agency.core.effects import RefusalReason
 from appservices.agency.core.replies import file_input
-from appservices.agency.service.cases import begin, step_file
+from appservices.agency.service.cases import step_file
 from appservices.agency.service.chats import ANSWERS
 from appservices.agency.service.file_queue import STILL_LOOKING
+from appservices.agency.service.steps import begin
 from veche.bots import act_on_answer, refuse
 from veche.chat import prompts
 from veche.chat.prompts import Heard

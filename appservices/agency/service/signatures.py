@@ -14,12 +14,7 @@ from appservices.agency.core.inputs import AllSigned, NotSigned, SignaturesAsked
 from appservices.agency.documents import Document, make_document
 from appservices.agency.service.cases import case_of, definition_of, step_file, take_step
 from appservices.agency.service.conversation import OfficeParts
-from appservices.agency.service.documents import keep_made
-from appservices.agency.service.effect_handlers import (
-    ASK_SIGNATURES,
-    FETCH_SIGNED,
-    GIVE_UP_SIGNATURES,
-)
+from appservices.agency.service.documents import emblems_of, keep_made
 from appservices.agency.service.service_news import News
 from veche.bots import ChatJob
 from veche.contracts.signing.session_api import (
@@ -47,6 +42,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+ASK_SIGNATURES: Final = "agency.sign"
+
+
+GIVE_UP_SIGNATURES: Final = "agency.sign_back"
+
+
+FETCH_SIGNED: Final = "agency.signed"
 ENDED: Final = frozenset({"completed", "declined", "expired", "cancelled"})
 LOOK_FOR_SIGNER: Final = "agency.signer_left"
 """Job that takes back what somebody who left the office has not signed yet."""
@@ -55,13 +57,18 @@ _NEWS: Final = frozenset({"closed", "declined", "expired", "cancelled"})
 """Events after which a session may have ended."""
 
 
-def signature_handlers(parts: OfficeParts) -> dict[str, JobHandler]:
-    """The handlers of jobs about signatures."""
+def signature_handlers(parts: OfficeParts, signatory: Signatory | None) -> dict[str, JobHandler]:
+    """The handlers of jobs about signatures.
+
+    Args:
+        parts: Of the office.
+        signatory: Where its documents are signed; None: none are.
+    """
     return {
-        ASK_SIGNATURES: _AskSignatures(parts),
-        GIVE_UP_SIGNATURES: _GiveUpSignatures(parts),
-        FETCH_SIGNED: _FetchSigned(parts),
-        LOOK_FOR_SIGNER: _SignerLeft(parts),
+        ASK_SIGNATURES: _AskSignatures(parts, signatory),
+        GIVE_UP_SIGNATURES: _GiveUpSignatures(parts, signatory),
+        FETCH_SIGNED: _FetchSigned(parts, signatory),
+        LOOK_FOR_SIGNER: _SignerLeft(parts, signatory),
     }
 
 
@@ -89,11 +96,15 @@ class _ToSign:
 
 
 class _SigningHandler(ChatJob[OfficeParts]):
+    def __init__(self, parts: OfficeParts, signatory: Signatory | None) -> None:
+        super().__init__(parts)
+        self._client = signatory
+
     @property
     def _signatory(self) -> Signatory:
-        if self._parts.signatory is None:
+        if self._client is None:
             raise RefusedError(f"{self._parts.section.organisation} has no service of signing")
-        return self._parts.signatory
+        return self._client
 
 
 class _AskSignatures(_SigningHandler):
@@ -108,7 +119,7 @@ class _AskSignatures(_SigningHandler):
                 wanted.template.encode(),
                 wanted.data,
                 issued_at_ms=wanted.issued_at_ms,
-                emblems=self._parts.emblems(is_sealed=False),
+                emblems=emblems_of(self._parts, is_sealed=False),
             )
         except (TypesettingError, TooLargeError) as e:
             return {"failure": str(e)}

@@ -1,9 +1,9 @@
 """What the agency keeps: definitions, desks, cases; and what persons do on pages."""
 
+from appservices.agency.core.office import KeptDefinition
 from appservices.agency.store.cases import (
     LISTED_CASES_MAX,
     CaseFile,
-    KeptDefinition,
     add_case,
     bot_of_case,
     case_of_desk_effect,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from appservices.agency.core import case_json
+from appservices.agency.core.office import KeptDefinition
 from appservices.agency.core.states import OVER
 from veche.runtime.live import announce
 
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
 LISTED_CASES_MAX: Final = 50
 """Most open cases of a person that are looked at, the newest."""
 _OVER: Final = sorted(state.value for state in OVER)
-
-
-@attrs.frozen
-class KeptDefinition:
-    """A service's file and its templates, as they were when a case began."""
-
-    source: str
-    templates: Mapping[str, str]
 
 
 @attrs.frozen

@@ -24,8 +24,6 @@ CHANGE: Final = "decline"
 CANCEL: Final = "cancel"
 RELEASE_BYTES_MAX: Final = 5 * 1024
 """Largest labels and values that are approved; they travel four times in one message."""
-RELEASE_FIELDS_MAX: Final = 20
-"""Most questions of a service that asks for the key."""
 RELEASE_LABEL_CHARACTERS_MAX: Final = 60
 _CUTS: Final = (500, 200, 80, 20)
 """Characters to which long values are cut, tried one after the other."""

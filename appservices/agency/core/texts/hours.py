@@ -10,7 +10,7 @@ from veche.protocol.texts.locales import locale_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appservices.agency.core.context import Office
+    from appservices.agency.core.office import Office
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.agency.core.case import SILENCE, QuestionKind
+from appservices.agency.core.case import QuestionKind
 from appservices.agency.core.commands import CASE_COMMANDS
-from appservices.agency.core.definition import ReviewStep, Silence, WaitStep
+from appservices.agency.core.definition import SILENCE, ReviewStep, Silence, WaitStep
 from appservices.agency.core.states import WITH_OFFICE, State, TimerKind
 from appservices.agency.core.texts.fees import due_words, next_words, unpaid_words
 from appservices.agency.core.texts.signing import next_words as sign_words

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from appservices.agency.core.states import Happened, Role, State
+from appservices.agency.core.office import Role
+from appservices.agency.core.states import Happened, State
 from veche.protocol.texts.catalogue import N_
 
 if TYPE_CHECKING:

@@ -139,9 +139,8 @@ def office(town: Town, tmp_path: Path) -> Office:
     payments = {"url": "http://127.0.0.1:1", "key_path": str(key)}
     agency = town.opened(services=[path], staff=STAFF, payments=payments)
     invoicing = FakeInvoicing()
-    office = attrs.evolve(agency.offices[BOT], invoicing=cast("InvoicingClient", invoicing))
     handlers = cast("dict[str, Any]", agency.job_handlers())
-    handlers.update(fee_handlers(office))
+    handlers.update(fee_handlers(agency.offices[BOT], cast("InvoicingClient", invoicing)))
     news = FeeNews(
         cast("Any", town.host), agency.offices, "lindenau", cast("InvoicingClient", invoicing)
     )

@@ -10,7 +10,7 @@ import attrs
 import yaml
 
 from appservices.agency.core.clock import Calendar
-from appservices.agency.core.context import Context, Office
+from appservices.agency.core.context import Context
 from appservices.agency.core.inputs import (
     Answers,
     Approve,
@@ -19,11 +19,10 @@ from appservices.agency.core.inputs import (
     Input,
     Rang,
     RoomMade,
-    Staff,
 )
 from appservices.agency.core.language import read_service
-from appservices.agency.core.machine import Outcome, open_case, step
-from appservices.agency.core.states import Role, State, TimerKind
+from appservices.agency.core.machine import open_case, step
+from appservices.agency.core.office import Office, Role, Staff
 from veche.protocol.forms.state import Filled, Said
 from veche.protocol.ids import Ulid, derived_ulid
 from veche.protocol.inbound import Trust
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 
     from appservices.agency.core.definition import ServiceDefinition
     from appservices.agency.core.effects import Effect
+    from appservices.agency.core.states import State, TimerKind
+    from appservices.agency.core.turn import Outcome
 
 ROOT: Final = Path(__file__).parents[4]
 EXAMPLE: Final = ROOT / "config/services/birth-certificate-copy.yaml"

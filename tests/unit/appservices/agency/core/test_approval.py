@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appservices.agency.core.case_json import from_json, to_json
-from appservices.agency.core.definition import DecideStep, FormStep
+from appservices.agency.core.definition import RELEASE_FIELDS_MAX, DecideStep, FormStep
 from appservices.agency.core.effects import AskPerson, RefusalReason, Refused, Topic
 from appservices.agency.core.inputs import Answers
 from appservices.agency.core.states import State
@@ -20,7 +20,6 @@ from appservices.agency.core.texts.approval import (
     CANCEL,
     CHANGE,
     RELEASE_BYTES_MAX,
-    RELEASE_FIELDS_MAX,
     release_of,
     release_shown,
 )

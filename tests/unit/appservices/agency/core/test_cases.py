@@ -10,10 +10,9 @@ from appservices.agency.core.case import (
     ASKED_MAX,
     FILES_MAX,
     QUESTION_ESCALATIONS_MAX,
-    SILENCE,
     TEXT_CHARACTERS_MAX,
 )
-from appservices.agency.core.definition import Decision, ServiceDefinition
+from appservices.agency.core.definition import SILENCE, Decision, ServiceDefinition
 from appservices.agency.core.effects import (
     AskDesk,
     AskPerson,
@@ -55,7 +54,8 @@ from appservices.agency.core.inputs import (
     Withdraw,
     Write,
 )
-from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.office import Role
+from appservices.agency.core.states import Happened, State, TimerKind
 from tests.support.tables import each_row
 from tests.unit.appservices.agency.builders import (
     ANSWERS,

@@ -16,13 +16,13 @@ from appservices.agency.core.delivery import (
     How,
     Kind,
     Record,
-    ServedRule,
     Stage,
     deemed_at_ms,
     from_json,
     read_receipt,
     to_json,
 )
+from appservices.agency.core.office import ServedRule
 from appservices.agency.core.texts.delivery import _FACTS
 from veche.protocol.errors import MalformedError
 

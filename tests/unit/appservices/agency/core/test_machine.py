@@ -53,9 +53,10 @@ from appservices.agency.core.inputs import (
     Withdraw,
     Write,
 )
-from appservices.agency.core.machine import Outcome, step
+from appservices.agency.core.machine import step
+from appservices.agency.core.office import Role
 from appservices.agency.core.reference import reference
-from appservices.agency.core.states import UNREACHED, WITH_OFFICE, Happened, Role, State, TimerKind
+from appservices.agency.core.states import UNREACHED, WITH_OFFICE, Happened, State, TimerKind
 from appservices.agency.core.table import PERSON_KINDS, STAFF_KINDS, TABLE, mermaid
 from tests.support.long import many
 from tests.support.tables import each_row
@@ -84,6 +85,8 @@ from veche.protocol.inbound import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from appservices.agency.core.turn import Outcome
 
 SESSION: Final = "01KAV3Z8K4Q6V5W7X9Y0A1B2C3"
 FILE: Final = {

@@ -38,6 +38,7 @@ from appservices.agency.core.inputs import (
     Write,
 )
 from appservices.agency.core.language import read_service
+from appservices.agency.core.office import Role
 from appservices.agency.core.sections import (
     ABOUT_CHARACTERS_MAX,
     APPEAL_CHARACTERS_MAX,
@@ -46,7 +47,7 @@ from appservices.agency.core.sections import (
     REASON_CHARACTERS_MAX,
     REASONS_MAX,
 )
-from appservices.agency.core.states import Happened, Role, State, TimerKind
+from appservices.agency.core.states import Happened, State, TimerKind
 from appservices.agency.core.steps_section import BECAUSE_CHARACTERS_MAX, MESSAGE_CHARACTERS_MAX
 from appservices.agency.core.texts.menu import (
     EVERYDAY,

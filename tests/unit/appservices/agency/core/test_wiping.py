@@ -8,7 +8,8 @@ import pytest
 from appservices.agency.core import case_json
 from appservices.agency.core.case import AddedFile, Case, Fee, FeeState, HistoryEntry, Refusal
 from appservices.agency.core.export import export
-from appservices.agency.core.states import OVER, Happened, Role, State
+from appservices.agency.core.office import Role
+from appservices.agency.core.states import OVER, Happened, State
 from appservices.agency.core.texts.desk import desk_card_doc
 from appservices.agency.core.texts.person import card_doc, status_doc, why_doc
 from appservices.agency.core.wiping import wiped

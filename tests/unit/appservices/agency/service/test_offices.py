@@ -17,7 +17,7 @@ from appservices.agency.config import (
     AgencySection,
     bot_localpart,
 )
-from appservices.agency.core.states import Role
+from appservices.agency.core.office import Role
 from appservices.agency.core.texts.hours import hours_lines
 from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.offices import Workplace, open_workplaces
