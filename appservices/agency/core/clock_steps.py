@@ -26,8 +26,7 @@ from appservices.agency.core.flow import (
     refuse,
 )
 from appservices.agency.core.office import Role
-from appservices.agency.core.sign_steps import waiting_session
-from appservices.agency.core.signing import give_up_signatures
+from appservices.agency.core.signing import give_up_signatures, waiting_session
 from appservices.agency.core.states import Happened, State, TimerKind
 from appservices.agency.core.terms import start_office_clock
 from appservices.agency.core.texts.desk import (

@@ -1,7 +1,6 @@
-"""Fees of a case: asked for, and given up with it.
+"""Fees of a case: asked for, paid, paid back, and given up with the case.
 
-A case that waits for a fee stands in ``PAYING``; the office's clock stands still meanwhile. What
-happens once it is paid, or not, is in ``fee_steps``.
+A case that waits for a fee stands in ``PAYING``; the office's clock stands still meanwhile.
 """
 
 from __future__ import annotations
@@ -10,15 +9,18 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from appservices.agency.core.case import Fee, FeeState
-from appservices.agency.core.effects import AskFee, GiveUpFee, TellPerson
+from appservices.agency.core.case import HISTORY_MAX, Fee, FeeState
+from appservices.agency.core.effects import AskFee, Escalate, GiveUpFee, TellPerson, Topic
 from appservices.agency.core.office import Role
 from appservices.agency.core.states import Happened, State, TimerKind
-from appservices.agency.core.terms import remind_person, stop_office_clock
-from appservices.agency.core.texts.fees import given_up_doc
+from appservices.agency.core.terms import remind_person, start_office_clock, stop_office_clock
+from appservices.agency.core.texts.desk import escalated_fee_doc, retry_fee_question
+from appservices.agency.core.texts.fees import fee_doc, given_up_doc, paid_doc, refunded_doc
+from appservices.agency.core.turn import stale
 
 if TYPE_CHECKING:
     from appservices.agency.core.definition import PayStep
+    from appservices.agency.core.inputs import FeeAsked, FeeFailed, FeePaid, FeeRefunded
     from appservices.agency.core.turn import Turn
 
 GRACE_MS: Final = 60 * 60 * 1000
@@ -61,3 +63,56 @@ def keep_fee(turn: Turn, fee: Fee) -> None:
     """Put a fee in the place of that with its number."""
     fees = turn.case.fees
     turn.change(fees=tuple(fee if one.number == fee.number else one for one in fees))
+
+
+def fee_asked(turn: Turn, heard: FeeAsked) -> None:
+    """The invoice is made: tell the person how to pay it."""
+    fee = _waiting(turn, heard.number)
+    if fee.reference is not None:
+        raise stale()
+    asked = attrs.evolve(fee, reference=heard.reference, url=heard.url, has_failed=False)
+    keep_fee(turn, asked)
+    turn.close(Topic.RETRY)
+    turn.emit(TellPerson(fee_doc(turn.definition, asked, turn.context)))
+
+
+def fee_failed(turn: Turn, heard: FeeFailed) -> None:
+    """No invoice can be made: the office must mend it."""
+    fee = _waiting(turn, heard.number)
+    keep_fee(turn, attrs.evolve(fee, has_failed=True))
+    if len(turn.case.history) < HISTORY_MAX:
+        turn.record(Role.OFFICE, Happened.FEE_FAILED)
+    question = retry_fee_question(turn.case, heard.reason, turn.context)
+    doc = escalated_fee_doc(turn.definition, turn.case, turn.context)
+    turn.emit(Escalate(turn.definition.deadline.escalate_to, doc, question))
+
+
+def fee_paid(turn: Turn, heard: FeePaid) -> None:
+    """It is paid: the office's clock runs again; the caller goes on with the next step."""
+    fee = _waiting(turn, heard.number)
+    if fee.has_failed:
+        raise stale()  # there is no invoice of ours: somebody gave the number to another one
+    turn.drop_clocks(TimerKind.EXPIRY, TimerKind.REMINDER)
+    turn.close(Topic.WITHDRAW, Topic.RETRY)
+    keep_fee(turn, attrs.evolve(fee, state=FeeState.PAID))
+    turn.change(state=fee.goes_on)
+    turn.record(Role.PERSON, Happened.FEE_PAID, turn.context.person.amount(fee.amount))
+    turn.emit(TellPerson(paid_doc(fee, turn.context)))
+    start_office_clock(turn, turn.case.days_left or 1)
+
+
+def fee_refunded(turn: Turn, heard: FeeRefunded) -> None:
+    """The person has it again."""
+    fee = next((one for one in turn.case.fees if one.number == heard.number), None)
+    if fee is None or fee.state is not FeeState.GIVEN_UP:
+        raise stale()
+    keep_fee(turn, attrs.evolve(fee, state=FeeState.REFUNDED))
+    turn.record(Role.OFFICE, Happened.FEE_REFUNDED, turn.context.person.amount(fee.amount))
+    turn.emit(TellPerson(refunded_doc(fee, turn.context)))
+
+
+def _waiting(turn: Turn, number: int) -> Fee:
+    fee = turn.case.fee
+    if fee is None or fee.number != number:
+        raise stale()
+    return fee

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.agency.core import clock_steps, desk_steps, fee_steps, person_steps, sign_steps
+from appservices.agency.core import clock_steps, desk_steps, fees, person_steps, signing
 from appservices.agency.core.flow import go_on
 from appservices.agency.core.inputs import InputKind
 from appservices.agency.core.states import UNREACHED, State
@@ -152,17 +152,17 @@ _MACHINE: Final[tuple[_Line, ...]] = (
     ),
     (InputKind.LEGALLY_SERVED, _ALL, clock_steps.legally_served, (_SAME,)),
     (InputKind.DOCUMENT_FAILED, (_YES,), clock_steps.document_failed, (_SAME,)),
-    (InputKind.SIGNATURES_ASKED, (_SIGNING,), sign_steps.signatures_asked, (_SAME,)),
-    (InputKind.SIGNING_FAILED, (_SIGNING,), sign_steps.signing_failed, (_SAME,)),
-    (InputKind.ALL_SIGNED, (_SIGNING,), sign_steps.all_signed, (_YES,)),
+    (InputKind.SIGNATURES_ASKED, (_SIGNING,), signing.signatures_asked, (_SAME,)),
+    (InputKind.SIGNING_FAILED, (_SIGNING,), signing.signing_failed, (_SAME,)),
+    (InputKind.ALL_SIGNED, (_SIGNING,), signing.all_signed, (_YES,)),
     (InputKind.NOT_SIGNED, (_SIGNING,), clock_steps.not_signed, (_WITHDRAWN, _EXPIRED)),
-    (InputKind.FEE_ASKED, (_PAYING,), fee_steps.fee_asked, (_SAME,)),
-    (InputKind.FEE_FAILED, (_PAYING,), fee_steps.fee_failed, (_SAME,)),
-    (InputKind.FEE_PAID, (_PAYING,), _go_on_after(fee_steps.fee_paid), (_SAME, *_ONWARD)),
+    (InputKind.FEE_ASKED, (_PAYING,), fees.fee_asked, (_SAME,)),
+    (InputKind.FEE_FAILED, (_PAYING,), fees.fee_failed, (_SAME,)),
+    (InputKind.FEE_PAID, (_PAYING,), _go_on_after(fees.fee_paid), (_SAME, *_ONWARD)),
     (
         InputKind.FEE_REFUNDED,
         (_NO, _WITHDRAWN, _EXPIRED, _CLOSED),
-        fee_steps.fee_refunded,
+        fees.fee_refunded,
         (_SAME,),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from appservices.agency.service.views import API_PREFIX
+from appservices.agency.service.catalogue_views import API_PREFIX
 from veche.api import Api
 
 if TYPE_CHECKING:

@@ -5,14 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.agency.routes.api import API, VALUES_BODY_BYTES_MAX
+from appservices.agency.service.catalogue_views import CatalogueQuery, CatalogueView, OneServiceView
 from appservices.agency.service.checking import check_answers
-from appservices.agency.service.views import (
-    CatalogueQuery,
-    CatalogueView,
-    CheckBody,
-    CheckView,
-    OneServiceView,
-)
+from appservices.agency.service.views import CheckBody, CheckView
 from veche.api import Download
 from veche.runtime.web.limits import Limit
 

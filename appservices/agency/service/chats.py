@@ -32,7 +32,7 @@ from appservices.agency.service.calls import answer_call
 from appservices.agency.service.cases import definition_of, locked_case, step_file, take_step
 from appservices.agency.service.conversation import CATALOGUE
 from appservices.agency.service.deliveries import note_answer, show_stages
-from appservices.agency.service.file_queue import PLACE, begin_file_check, queue_if_checking
+from appservices.agency.service.file_checks import PLACE, begin_file_check, queue_if_checking
 from appservices.agency.service.form_commands import IN_FORM_COMMANDS, ask_again, commands_now
 from appservices.agency.service.listening import counts
 from appservices.agency.service.menu import (

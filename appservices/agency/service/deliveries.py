@@ -17,16 +17,16 @@ from appservices.agency.core.inputs import LegallyServed
 from appservices.agency.core.texts.delivery import stages_doc
 from appservices.agency.service.cases import case_of, locked_case, step_file
 from appservices.agency.service.conversation import OfficeParts
-from appservices.agency.service.delivering import FOLLOW
 from appservices.agency.service.desk_effects import tell_desk
 from appservices.agency.store import deliveries
+from appservices.agency.store.deliveries import Delivery
 from veche.bots import ChatJob
 from veche.chat.attention import REACTION
 from veche.messaging import jobs, outbox
 from veche.messaging.jobs import Job
 from veche.protocol import message
 from veche.protocol.canonical import canonical
-from veche.protocol.ids import as_event_id
+from veche.protocol.ids import EffectId, as_event_id
 from veche.protocol.inbound import Trust
 from veche.protocol.wire import mapping
 from veche.runtime.crypto.media import upload_encrypted
@@ -36,12 +36,42 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.service.conversation import Conversation
+    from appservices.agency.service.locked_case import LockedCase
     from appservices.agency.store import CaseFile
-    from appservices.agency.store.deliveries import Delivery
     from veche.messaging.jobs import JobHandler
     from veche.protocol.ids import EffectId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
+
+
+FOLLOW: Final = "agency.delivery"
+FIRST_LOOK_MS: Final = 2_000
+
+
+def follow(locked: LockedCase, effect_id: EffectId, sha256: str, of: str) -> None:
+    """Follow a message until it is served.
+
+    Args:
+        locked: The case.
+        effect_id: Of the message.
+        sha256: Of its text or file, hexadecimal.
+        of: Which: ``text`` or ``file``.
+    """
+    scene, file = locked.scene, locked.file
+    one = Delivery(
+        id=scene.sender.fresh_ulid("delivery"),
+        case_id=file.case.id,
+        bot=file.bot,
+        person=file.person,
+        room_id=file.person_room,
+        effect_id=effect_id,
+        sha256=sha256,
+        of=of,
+        made_at_ms=scene.now_ms,
+    )
+    deliveries.add(scene.txn, one)
+    locked.send_off(FOLLOW, {"delivery": one.id, "look": 0}, scene.now_ms + FIRST_LOOK_MS)
+
 
 SEND_RECEIPT: Final = "agency.delivery_receipt"
 PATH: Final = "/_synapse/client/veche/delivery"

@@ -14,9 +14,9 @@ import attrs
 from appservices.agency import store
 from appservices.agency.core import effects as fx
 from appservices.agency.service import desk_effects
-from appservices.agency.service.delivering import follow
+from appservices.agency.service.deliveries import follow
 from appservices.agency.service.documents import MAKE_DOCUMENT
-from appservices.agency.service.fee_invoices import ASK_FEE, GIVE_UP_FEE, act_of_fee
+from appservices.agency.service.fees import ASK_FEE, GIVE_UP_FEE, act_of_fee
 from appservices.agency.service.signatures import ASK_SIGNATURES, FETCH_SIGNED, GIVE_UP_SIGNATURES
 from veche.contracts.agency.case import CASE_KEY
 from veche.contracts.agency.document import DOCUMENT_KEY, IssuedDocument

@@ -1,4 +1,4 @@
-"""Fees outside transactions: having invoices made and taken back, hearing what became of them."""
+"""Fees: their invoices, made and taken back outside transactions, and what became of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.agency import store
-from appservices.agency.core.case import FeeState
+from appservices.agency.core.case import Fee, FeeState
+from appservices.agency.core.definition import PayStep, ServiceDefinition
 from appservices.agency.core.inputs import FeeAsked, FeeFailed, FeePaid, FeeRefunded
 from appservices.agency.core.texts.words import state_words
 from appservices.agency.service.cases import (
@@ -19,12 +19,14 @@ from appservices.agency.service.cases import (
     take_step,
 )
 from appservices.agency.service.conversation import OfficeParts
-from appservices.agency.service.fee_invoices import ASK_FEE, GIVE_UP_FEE, invoice_of_fee
 from appservices.agency.service.service_news import News
+from appservices.agency.store import CaseFile
+from appservices.agency.store import fees as fee_store
 from veche.bots import ChatJob
 from veche.contracts.payments.act_offer import ActOffer
-from veche.contracts.payments.invoice_api import PAID, REFUNDED
-from veche.protocol.acts import ActReceipt
+from veche.contracts.payments.invoice import InvoiceLine
+from veche.contracts.payments.invoice_api import PAID, REFUNDED, InvoiceBody, invoice_form
+from veche.protocol.acts import ActClass, ActReceipt
 from veche.protocol.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -34,8 +36,9 @@ if TYPE_CHECKING:
     from appservices.agency.core.inputs import Input
     from appservices.agency.service.conversation import Conversation
     from appservices.agency.service.invoicing_client import InvoicingClient
+    from appservices.agency.service.locked_case import LockedCase
     from appservices.agency.store import CaseFile
-    from veche.contracts.payments.invoice_api import InvoiceBody, InvoiceEvent
+    from veche.contracts.payments.invoice_api import InvoiceEvent
     from veche.messaging.jobs import Job, JobHandler
     from veche.runtime.database import Cursor
 
@@ -98,7 +101,7 @@ class _AskFee(_FeeHandler):
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         scene, file = self._case(txn, job, now_ms)
         fee = _fee(file, job)
-        store.keep_fee(txn, file.case.id, fee.number, result["invoice"])
+        fee_store.keep_fee(txn, file.case.id, fee.number, result["invoice"])
         if fee.state is FeeState.GIVEN_UP:
             # The case ended while the invoice was made.
             locked_case(scene, file).send_off(GIVE_UP_FEE, {"number": fee.number})
@@ -127,7 +130,7 @@ class _GiveUpFee(_FeeHandler):
         reason = localizer.text(
             "Your case {number}: {state}.", number=file.case.number, state=state
         )
-        return store.invoice_of_fee(txn, file.case.id, number), reason
+        return fee_store.invoice_of_fee(txn, file.case.id, number), reason
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """The institution tells of the rest by events."""
@@ -153,20 +156,20 @@ class FeeNews(News):
 
     async def _round(self) -> None:
         run = self.host.database.run
-        after = await run("agency.fee cursor", store.payment_cursor, self.organisation)
+        after = await run("agency.fee cursor", fee_store.payment_cursor, self.organisation)
         for event in (await self.invoicing.events(after)).events:
             await run("agency.fee news", self.hear, event, self.host.now_ms())
 
     def hear(self, txn: Cursor, event: InvoiceEvent, now_ms: int) -> None:
         """Let an event happen to its case: once, whoever hears it and how often."""
-        if not store.move_payment_cursor(txn, self.organisation, event.n):
+        if not fee_store.move_payment_cursor(txn, self.organisation, event.n):
             return
         case_id, _, number = event.ours.rpartition(".")
         heard = _HEARD.get(event.type)
         office = self.office_of(txn, case_id)
         is_number = number.isdecimal() and len(number) < _DIGITS_MAX
         if heard is not None and is_number and office is not None:
-            if store.invoice_of_fee(txn, case_id, int(number)) not in {None, event.invoice}:
+            if fee_store.invoice_of_fee(txn, case_id, int(number)) not in {None, event.invoice}:
                 # Whoever makes invoices of this organisation chooses their numbers.
                 logger.warning("invoice %s is not that of fee %s", event.invoice, event.ours)
                 return
@@ -178,3 +181,48 @@ class FeeNews(News):
 def _fee(file: CaseFile, job: Job) -> Fee:
     number = job.payload["number"]
     return next(fee for fee in file.case.fees if fee.number == number)
+
+
+ASK_FEE: Final = "agency.fee"
+
+
+GIVE_UP_FEE: Final = "agency.fee_back"
+
+
+def invoice_of_fee(
+    file: CaseFile, definition: ServiceDefinition, fee: Fee, language: str
+) -> InvoiceBody:
+    """The invoice of a fee: the same whenever it is made, so that its act is for it.
+
+    Args:
+        file: The case.
+        definition: The service, in the version with which the case began.
+        fee: Which.
+        language: Of its words.
+    """
+    step = definition.steps[fee.step]
+    if not isinstance(step, PayStep):
+        raise AssertionError("a fee is asked for by such a step")  # noqa: TRY004 -- our bug
+    title = step.purpose.text(language)
+    return InvoiceBody(
+        addressee=file.person,
+        title=title,
+        lines=(InvoiceLine(text=title, amount=fee.amount),),
+        due_at_ms=fee.due_at_ms,
+        law=step.law.text(language),
+        ours=ours_of(file.case.id, fee.number),
+    )
+
+
+def act_of_fee(locked: LockedCase, fee: Fee, language: str) -> dict[str, Any]:
+    """The receipt of the act that asking for a fee is, committed with the step that asks for it."""
+    body = invoice_of_fee(locked.file, locked.definition, fee, language)
+    organisation = locked.scene.sender.bot.organisation
+    form = invoice_form(organisation, body)
+    token = locked.scene.sender.commit(ActClass.INVOICE, form, locked.ground)
+    return token.receipt.model_dump(mode="json", exclude_none=True)
+
+
+def ours_of(case_id: str, number: int) -> str:
+    """What the organisation knows the invoice of a fee by; also the key under which it is made."""
+    return f"{case_id}.{number}"

@@ -1,6 +1,7 @@
-"""Files that persons send, outside transactions: fetched, hashed, their true size and kind seen.
+"""Files that persons send: fetched before they count, while what is said meanwhile waits.
 
-Nothing of a file is kept here: the office opens it from where it is, as before.
+Each is fetched and hashed outside transactions, and its true size and kind are seen. Nothing of
+a file is kept here: the office opens it from where it is, as before.
 """
 
 from __future__ import annotations
@@ -8,17 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.agency import store
-from appservices.agency.core.replies import person_file
+from appservices.agency.core.replies import file_field, person_file
 from appservices.agency.service.cases import definition_of, step_file
-from appservices.agency.service.conversation import OfficeParts
-from appservices.agency.service.file_queue import CHECK_FILE, FILE_SLOW, slow_id
+from appservices.agency.service.conversation import Conversation, OfficeParts
+from appservices.agency.store import CaseFile
+from appservices.agency.store import held as file_store
 from veche.bots import ChatJob
 from veche.messaging import jobs
+from veche.messaging.jobs import Job
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
-from veche.protocol.forms import Problem
+from veche.protocol.forms import FieldError, Problem, parse_value
 from veche.protocol.forms.magic import HEAD_BYTES, true_mimetype
 from veche.protocol.forms.models import FILE_BYTES_MAX
+from veche.protocol.ids import EffectId, effect_id
+from veche.protocol.inbound import Inbound
 from veche.protocol.message import Paragraph
+from veche.protocol.texts.catalogue import N_
 from veche.runtime.crypto.attachments import open_head, read_file_key
 from veche.runtime.threads import in_thread
 
@@ -26,11 +32,78 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.agency.service.conversation import Conversation
-    from veche.messaging.jobs import Job, JobHandler
+    from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
     HearQueued = Callable[[Conversation, Inbound, str], None]
+
+
+CHECK_FILE: Final = "agency.file"
+FILE_SLOW: Final = "agency.file_slow"
+SLOW_MS: Final = 30_000
+"""After which the person is told that their file does not come."""
+QUEUED_MAX: Final = 20
+"""What waits in one case, its file included; more of it is to be said again."""
+PLACE: Final = "m.location"
+STILL_LOOKING: Final = N_(
+    "I am still looking at the file that you sent. Please do this again in a moment."
+)
+
+
+def queue_if_checking(scene: Conversation, inbound: Inbound, file: CaseFile) -> bool:
+    """Queue the message while a file of the case is checked; return whether it was queued.
+
+    Args:
+        scene: The transaction.
+        inbound: What is said.
+        file: The case that it is about, locked.
+    """
+    waiting = len(file_store.held(scene.txn, file.case.id))
+    if 0 < waiting < QUEUED_MAX:
+        file_store.hold(scene.txn, file.case.id, inbound)
+    elif waiting:
+        words = scene.localizer(file.person).text(STILL_LOOKING)
+        scene.say(inbound.room_id, (Paragraph(words),), scene.ground(file.person))
+    return waiting > 0
+
+
+def begin_file_check(scene: Conversation, inbound: Inbound, file: CaseFile) -> bool:
+    """Begin to check a file that was sent; return whether it has to be checked.
+
+    A location is no file; and of what cannot be one already by what is said of it, the form says
+    so at once.
+    """
+    if inbound.content.get("msgtype") == PLACE:
+        return False
+    language = scene.language_of(file.person)
+    field = file_field(definition_of(scene, file), file.case, language)
+    here = scene.context(file.person).field_context(language)
+    try:
+        value = parse_value(field, inbound.content, here)
+    except FieldError:
+        return False
+    file_store.hold(scene.txn, file.case.id, inbound)
+    payload = {
+        "bot": file.bot,
+        "case": file.case.id,
+        "event": inbound.event_id,
+        "file": value,
+        "bytes_max": field.bytes_max,
+        "since_ms": scene.now_ms,
+    }
+    check = Job(effect_id(CHECK_FILE, inbound.event_id), CHECK_FILE, payload, scene.now_ms)
+    jobs.schedule(scene.txn, check)
+    slow_at_ms = scene.now_ms + SLOW_MS
+    slow = Job(slow_id(inbound.event_id), FILE_SLOW, payload, slow_at_ms)
+    jobs.schedule(scene.txn, slow)
+    return True
+
+
+def slow_id(event_id: str) -> EffectId:
+    """Id of the job that tells of a file that does not come."""
+    return effect_id(FILE_SLOW, event_id)
+
 
 FETCHED_AT_ONCE: Final = 4
 """Files that are in memory at once, of all offices."""
@@ -92,7 +165,7 @@ class _CheckFile(ChatJob[OfficeParts]):
         file = store.lock_case(txn, job.payload["case"])
         if file is None:
             return
-        first, *others = store.release(txn, file.case.id)
+        first, *others = file_store.release(txn, file.case.id)
         found = {name: value for name, value in result.items() if name != "problem"}
         content = {**job.payload["file"], **found}
         problem = Problem[result["problem"]] if "problem" in result else None
@@ -117,7 +190,7 @@ class _FileSlow(ChatJob[OfficeParts]):
             " about this case meanwhile waits its turn.",
             name=job.payload["file"]["name"],
         )
-        [first, *_] = store.held(txn, file.case.id)
+        [first, *_] = file_store.held(txn, file.case.id)
         scene.say(first.room_id, (Paragraph(words),), scene.ground(file.person))
 
 

@@ -10,7 +10,7 @@ from appservices.agency.core.finding import haystack, is_found
 from appservices.agency.core.texts.hours import hours_lines
 from appservices.agency.core.texts.person import silence_words
 from appservices.agency.core.texts.steps import fee_words, step_words
-from appservices.agency.service.views import (
+from appservices.agency.service.catalogue_views import (
     API_PREFIX,
     CatalogueView,
     ChoiceView,

@@ -16,8 +16,9 @@ from appservices.agency.core.effects import RefusalReason
 from appservices.agency.core.replies import file_input
 from appservices.agency.service.cases import step_file
 from appservices.agency.service.chats import ANSWERS
-from appservices.agency.service.file_queue import STILL_LOOKING
+from appservices.agency.service.file_checks import STILL_LOOKING
 from appservices.agency.service.steps import begin
+from appservices.agency.store import held as file_store
 from veche.bots import act_on_answer, refuse
 from veche.chat import prompts
 from veche.chat.prompts import Heard
@@ -105,7 +106,7 @@ def _waits_for_file(scene: Conversation, kept: Kept | None, person: UserId) -> b
     if kept is None or not isinstance(case_id, str):
         return False
     file = store.lock_case(scene.txn, case_id)
-    if file is None or not store.held(scene.txn, case_id):
+    if file is None or not file_store.held(scene.txn, case_id):
         return False
     doc = (Paragraph(scene.localizer(person).text(STILL_LOOKING)),)
     scene.reply.refuse(scene, (kept.room_id, person), doc, RefusalReason.NOT_NOW.value)

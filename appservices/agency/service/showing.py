@@ -15,9 +15,9 @@ from appservices.agency.core.states import OVER, State
 from appservices.agency.core.table import TABLE
 from appservices.agency.core.texts.person import card_facts, document_filename, next_step, reason_of
 from appservices.agency.core.texts.words import happened_words, role_words, state_words
+from appservices.agency.service.catalogue_views import API_PREFIX
 from appservices.agency.service.offering import form_view
 from appservices.agency.service.views import (
-    API_PREFIX,
     AnswerView,
     CaseLineView,
     CaseView,

@@ -16,6 +16,7 @@ from appservices.agency.service.cases import case_of, definition_of, step_file, 
 from appservices.agency.service.conversation import OfficeParts
 from appservices.agency.service.documents import emblems_of, keep_made
 from appservices.agency.service.service_news import News
+from appservices.agency.store import signing as signature_store
 from veche.bots import ChatJob
 from veche.contracts.signing.session_api import (
     TITLE_CHARACTERS_MAX,
@@ -268,7 +269,9 @@ class SigningNews(News):
 
     async def _round(self) -> None:
         run = self.host.database.run
-        after = await run("agency.signing cursor", store.signing_cursor, self.organisation)
+        after = await run(
+            "agency.signing cursor", signature_store.signing_cursor, self.organisation
+        )
         for event in (await self.signatory.events(after)).events:
             state = ""
             if event.what in _NEWS and event.reference and event.session is not None:
@@ -278,7 +281,7 @@ class SigningNews(News):
 
     def hear(self, txn: Cursor, event: SessionEvent, state: str, now_ms: int) -> None:
         """Let an event happen to its case: once, whoever hears it and how often."""
-        if not store.move_signing_cursor(txn, self.organisation, event.n):
+        if not signature_store.move_signing_cursor(txn, self.organisation, event.n):
             return
         case_id, _, number = event.reference.rpartition(".")
         if state not in ENDED or not number.isdecimal() or event.session is None:

@@ -1,6 +1,5 @@
 """What the agency keeps: definitions, desks, cases; and what persons do on pages."""
 
-from appservices.agency.core.office import KeptDefinition
 from appservices.agency.store.cases import (
     LISTED_CASES_MAX,
     CaseFile,
@@ -30,13 +29,6 @@ from appservices.agency.store.cases import (
     save_case,
     user_of_staff,
 )
-from appservices.agency.store.fees import (
-    invoice_of_fee,
-    keep_fee,
-    move_payment_cursor,
-    payment_cursor,
-)
-from appservices.agency.store.held import held, hold, release
 from appservices.agency.store.pages import (
     PAGE_CASES_MAX,
     PageOutcome,
@@ -58,13 +50,11 @@ from appservices.agency.store.pages import (
     save_form,
     waiting_page_starts,
 )
-from appservices.agency.store.signing import move_signing_cursor, signing_cursor
 
 __all__ = [
     "LISTED_CASES_MAX",
     "PAGE_CASES_MAX",
     "CaseFile",
-    "KeptDefinition",
     "PageOutcome",
     "PageStart",
     "add_case",
@@ -86,13 +76,9 @@ __all__ = [
     "draft_of_chat",
     "drop_page_draft",
     "end_page_chat",
-    "held",
-    "hold",
-    "invoice_of_fee",
     "keep_definition",
     "keep_desk",
     "keep_document",
-    "keep_fee",
     "keep_page_draft",
     "keep_page_outcome",
     "keep_staff",
@@ -101,20 +87,15 @@ __all__ = [
     "list_version",
     "lock_case",
     "lose_desk",
-    "move_payment_cursor",
-    "move_signing_cursor",
     "offices_of",
     "open_cases",
     "page_draft",
     "page_outcome",
     "page_start",
-    "payment_cursor",
     "person_topic",
     "read_case",
-    "release",
     "save_case",
     "save_form",
-    "signing_cursor",
     "user_of_staff",
     "waiting_page_starts",
 ]
