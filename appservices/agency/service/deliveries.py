@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from appservices.agency.service.locked_case import LockedCase
     from appservices.agency.store import CaseFile
     from veche.messaging.jobs import JobHandler
-    from veche.protocol.ids import EffectId
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 

@@ -32,12 +32,10 @@ from veche.protocol.errors import RefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from appservices.agency.core.case import Fee
     from appservices.agency.core.inputs import Input
     from appservices.agency.service.conversation import Conversation
     from appservices.agency.service.invoicing_client import InvoicingClient
     from appservices.agency.service.locked_case import LockedCase
-    from appservices.agency.store import CaseFile
     from veche.contracts.payments.invoice_api import InvoiceEvent
     from veche.messaging.jobs import Job, JobHandler
     from veche.runtime.database import Cursor

@@ -22,7 +22,6 @@ from veche.protocol.forms import FieldError, Problem, parse_value
 from veche.protocol.forms.magic import HEAD_BYTES, true_mimetype
 from veche.protocol.forms.models import FILE_BYTES_MAX
 from veche.protocol.ids import EffectId, effect_id
-from veche.protocol.inbound import Inbound
 from veche.protocol.message import Paragraph
 from veche.protocol.texts.catalogue import N_
 from veche.runtime.crypto.attachments import open_head, read_file_key
@@ -31,7 +30,6 @@ from veche.runtime.threads import in_thread
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from appservices.agency.service.conversation import Conversation
     from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
