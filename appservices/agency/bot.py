@@ -7,25 +7,31 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import DeferredSemaphore
 
-from appservices.agency import store
-from appservices.agency.service import reach
-from appservices.agency.service.cases import locked_case
-from appservices.agency.service.chats import ANSWERS, hear, hear_in_case, is_heard, tell_if_public
-from appservices.agency.service.conversation import CATALOGUE, PURPOSE, OfficeParts
-from appservices.agency.service.deliveries import note_answer, note_lost
-from appservices.agency.service.desks import TOPICS, hear_at_desk
-from appservices.agency.service.fees import FeeNews
-from appservices.agency.service.file_checks import FETCHED_AT_ONCE
-from appservices.agency.service.invoicing_client import InvoicingClient
-from appservices.agency.service.jobs import MAKE_DESK, STAFF_LEFT, handlers, keep_staff_of
-from appservices.agency.service.listening import counts
-from appservices.agency.service.offering import Offering
-from appservices.agency.service.offices import open_workplaces
-from appservices.agency.service.page_hearing import hear_on_page
-from appservices.agency.service.signatory import Signatory
-from appservices.agency.service.signatures import SigningNews
-from appservices.agency.service.steps import step_file
-from appservices.agency.service.wiping import housekeeping_of
+from appservices.agency.cases import store
+from appservices.agency.cases.service.cases import locked_case
+from appservices.agency.cases.service.conversation import CATALOGUE, PURPOSE, OfficeParts
+from appservices.agency.catalogue.service import Offering
+from appservices.agency.chats.service.attention import counts
+from appservices.agency.chats.service.person import (
+    ANSWERS,
+    hear,
+    hear_in_case,
+    is_heard,
+    tell_if_public,
+)
+from appservices.agency.chats.service.staff import TOPICS, hear_at_desk
+from appservices.agency.deliveries.service import note_answer, note_lost
+from appservices.agency.fees.client import InvoicingClient
+from appservices.agency.fees.service import FeeNews
+from appservices.agency.files.service import FETCHED_AT_ONCE
+from appservices.agency.jobs import MAKE_DESK, STAFF_LEFT, handlers, keep_staff_of
+from appservices.agency.offices.service import open_workplaces
+from appservices.agency.pages.service.receiving import hear_on_page
+from appservices.agency.reach import service as reach
+from appservices.agency.signatures.client import Signatory
+from appservices.agency.signatures.service import SigningNews
+from appservices.agency.wiping.service import housekeeping_of
+from appservices.agency.workflow.service.steps import step_file
 from veche.api.sealing_client import sealer_of
 from veche.bots import by_bot, check_topics, commit_words, receive
 from veche.chat.attention import SAID, is_said
@@ -40,9 +46,9 @@ from veche.runtime.vault import Vault
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appservices.agency.cases.service.conversation import Conversation
     from appservices.agency.config import AgencySection
-    from appservices.agency.service.conversation import Conversation
-    from appservices.agency.service.offices import Workplace
+    from appservices.agency.offices.service import Workplace
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
     from veche.messaging.service import BotAccount, Cleanup

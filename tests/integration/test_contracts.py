@@ -71,7 +71,7 @@ FORBIDDEN = [
     ("veche/access/sessions/core.py", "os", "pure"),
     ("veche/runtime/crypto/core/__init__.py", "secrets", "pure"),
     ("appservices/planted/core.py", "twisted.internet.defer", "pure"),
-    ("appservices/agency/core/__init__.py", "os", "pure"),
+    ("appservices/agency/workflow/core/__init__.py", "os", "pure"),
     ("homeserver_modules/event_guard/core.py", "asyncio", "pure"),
     ("veche/runtime/web/server.py", "synapse.types", "synapse"),
     ("appservices/planted/bot.py", "synapse.module_api", "synapse"),

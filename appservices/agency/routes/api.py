@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from appservices.agency.service.catalogue_views import API_PREFIX
+from appservices.agency.catalogue.api import API_PREFIX
 from veche.api import Api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.agency.service.conversation import OfficeParts
-    from appservices.agency.service.offering import Offering
+    from appservices.agency.cases.service.conversation import OfficeParts
+    from appservices.agency.catalogue.service import Offering
     from veche.protocol.ids import UserId
 
 API: Final = Api(API_PREFIX, "Veche: offices, their services, and the cases of a person")

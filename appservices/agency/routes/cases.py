@@ -7,21 +7,9 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-from appservices.agency import store
-from appservices.agency.routes.api import API, VALUES_BODY_BYTES_MAX
-from appservices.agency.service import page_acts
-from appservices.agency.service.conversation import CATALOGUE
-from appservices.agency.service.page_acts import Visit
-from appservices.agency.service.page_files import FileQuery, FileStorage, look_at_file, send_file
-from appservices.agency.service.page_reading import (
-    StoredDocument,
-    case_seen,
-    cases_seen,
-    homes_seen,
-    stored_document,
-)
-from appservices.agency.service.refusing import error_views
-from appservices.agency.service.views import (
+from appservices.agency.cases import store
+from appservices.agency.cases.service.conversation import CATALOGUE
+from appservices.agency.pages.api import (
     AnswerBody,
     CasesView,
     CaseView,
@@ -34,6 +22,18 @@ from appservices.agency.service.views import (
     StartView,
     VersionQuery,
 )
+from appservices.agency.pages.service import acts as page_acts
+from appservices.agency.pages.service.acts import Visit
+from appservices.agency.pages.service.errors import error_views
+from appservices.agency.pages.service.files import FileQuery, FileStorage, look_at_file, send_file
+from appservices.agency.pages.service.reading import (
+    StoredDocument,
+    case_seen,
+    cases_seen,
+    homes_seen,
+    stored_document,
+)
+from appservices.agency.routes.api import API, VALUES_BODY_BYTES_MAX
 from veche.access.sessions import Level
 from veche.api import Download
 from veche.messaging.inbox import pages
@@ -45,9 +45,9 @@ from veche.runtime.web.limits import Limit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from appservices.agency.cases.service.conversation import Conversation
+    from appservices.agency.pages.service.files import NewFile
     from appservices.agency.routes.api import Offices
-    from appservices.agency.service.conversation import Conversation
-    from appservices.agency.service.page_files import NewFile
     from veche.api import Call
     from veche.api.long_polling import Follower
     from veche.protocol.ids import EventId, UserId

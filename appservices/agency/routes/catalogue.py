@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from appservices.agency.catalogue.api import CatalogueQuery, CatalogueView, OneServiceView
+from appservices.agency.pages.api import CheckBody, CheckView
+from appservices.agency.pages.service.form_check import check_answers
 from appservices.agency.routes.api import API, VALUES_BODY_BYTES_MAX
-from appservices.agency.service.catalogue_views import CatalogueQuery, CatalogueView, OneServiceView
-from appservices.agency.service.checking import check_answers
-from appservices.agency.service.views import CheckBody, CheckView
 from veche.api import Download
 from veche.runtime.web.limits import Limit
 

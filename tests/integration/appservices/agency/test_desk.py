@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from appservices.agency import bot
-from appservices.agency.core.states import State
+from appservices.agency.cases.core.states import State
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOT,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 import pytest
 
-from appservices.agency.service.fees import FeeNews, fee_handlers
+from appservices.agency.fees.service import FeeNews, fee_handlers
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOT,
@@ -31,7 +31,7 @@ from veche.protocol.money import Money
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from appservices.agency.service.invoicing_client import InvoicingClient
+    from appservices.agency.fees.client import InvoicingClient
     from tests.integration.appservices.agency.town import Said, Town
     from veche.contracts.payments.invoice_api import InvoiceBody
 

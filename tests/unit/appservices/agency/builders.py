@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import yaml
 
-from appservices.agency.core.clock import Calendar
-from appservices.agency.core.context import Context
-from appservices.agency.core.inputs import (
+from appservices.agency.cases.core.inputs import (
     Answers,
     Approve,
     Claim,
@@ -20,9 +18,11 @@ from appservices.agency.core.inputs import (
     Rang,
     RoomMade,
 )
-from appservices.agency.core.language import read_service
-from appservices.agency.core.machine import open_case, step
-from appservices.agency.core.office import Office, Role, Staff
+from appservices.agency.language.core.language import read_service
+from appservices.agency.offices.core.context import Context
+from appservices.agency.offices.core.office import Office, Role, Staff
+from appservices.agency.workflow.core.machine import open_case, step
+from appservices.agency.working_days.core import Calendar
 from veche.protocol.forms.state import Filled, Said
 from veche.protocol.ids import Ulid, derived_ulid
 from veche.protocol.inbound import Trust
@@ -32,10 +32,10 @@ from veche.protocol.texts.catalogue import Catalogue
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.agency.core.definition import ServiceDefinition
-    from appservices.agency.core.effects import Effect
-    from appservices.agency.core.states import State, TimerKind
-    from appservices.agency.core.turn import Outcome
+    from appservices.agency.cases.core.effects import Effect
+    from appservices.agency.cases.core.states import State, TimerKind
+    from appservices.agency.cases.core.turn import Outcome
+    from appservices.agency.language.core.definition import ServiceDefinition
 
 ROOT: Final = Path(__file__).parents[4]
 EXAMPLE: Final = ROOT / "config/services/birth-certificate-copy.yaml"
