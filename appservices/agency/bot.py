@@ -10,7 +10,7 @@ from twisted.internet.defer import DeferredSemaphore
 from appservices.agency.cases import store
 from appservices.agency.cases.service.cases import locked_case
 from appservices.agency.cases.service.conversation import CATALOGUE, PURPOSE, OfficeParts
-from appservices.agency.catalogue.service import Offering
+from appservices.agency.catalogue.service import ServiceCatalogue
 from appservices.agency.chats.service.attention import counts
 from appservices.agency.chats.service.person import (
     ANSWERS,
@@ -28,7 +28,7 @@ from appservices.agency.jobs import MAKE_DESK, STAFF_LEFT, handlers, keep_staff_
 from appservices.agency.offices.service import open_workplaces
 from appservices.agency.pages.service.receiving import hear_on_page
 from appservices.agency.reach import service as reach
-from appservices.agency.signatures.client import Signatory
+from appservices.agency.signatures.client import SigningClient
 from appservices.agency.signatures.service import SigningNews
 from appservices.agency.wiping.service import housekeeping_of
 from appservices.agency.workflow.service.steps import step_file
@@ -66,7 +66,7 @@ class Agency:
     """Organisations whose offices serve persons in rooms and on pages.
 
     Attributes:
-        offering: What all of them offer.
+        catalogue: What all of them offer.
         offices: The offices by bot.
     """
 
@@ -80,7 +80,7 @@ class Agency:
         check_topics(OfficeParts.profile.topics, [*ANSWERS, *TOPICS])
         self._host = host
         workplaces = open_workplaces(section, host.server_name, CATALOGUE)
-        self.offering = Offering(workplaces)
+        self.catalogue = ServiceCatalogue(workplaces)
         organisations, reactor = section.organisations, host.reactor
         invoicing_clients = {
             one.id: InvoicingClient(reactor, one.payments.url, read_secret(one.payments.key_path))
@@ -89,8 +89,8 @@ class Agency:
         }
         sealers = {one.id: sealer_of(reactor, one.seal, one.id) for one in organisations}
         signing = {one.organisation for one in workplaces if one.signs}
-        signatories = {
-            one.id: Signatory(reactor, one.seal.url, read_secret(one.seal.key_path))
+        signing_clients = {
+            one.id: SigningClient(reactor, one.seal.url, read_secret(one.seal.key_path))
             for one in organisations
             if one.seal is not None and one.id in signing
         }
@@ -108,14 +108,14 @@ class Agency:
             for one in workplaces
         }
         self._news = [FeeNews(host, self.offices, *one) for one in invoicing_clients.items()]
-        self._signing = [SigningNews(host, self.offices, *one) for one in signatories.items()]
+        self._signing = [SigningNews(host, self.offices, *one) for one in signing_clients.items()]
         self._kept_ms = _kept_ms(section, workplaces)
         self._sealers = [one for one in sealers.values() if one is not None]
         by_office = {
             bot: handlers(
                 one,
                 invoicing_clients.get(one.section.organisation),
-                signatories.get(one.section.organisation),
+                signing_clients.get(one.section.organisation),
             )
             for bot, one in self.offices.items()
         }
@@ -140,7 +140,7 @@ class Agency:
             self._host.at_stop(news.invoicing.close)
         for heard in self._signing:
             self._host.spawn(f"signatures of {heard.organisation}", heard.follow())
-            self._host.at_stop(heard.signatory.close)
+            self._host.at_stop(heard.signing_client.close)
         for sealer in self._sealers:
             self._host.at_stop(sealer.close)
 

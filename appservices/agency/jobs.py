@@ -13,7 +13,7 @@ from appservices.agency.cases import store
 from appservices.agency.cases.core.commands import ROOM_COMMANDS
 from appservices.agency.cases.core.effects import InviteClerk
 from appservices.agency.cases.core.export import export
-from appservices.agency.cases.core.inputs import Rang, Return, RoomMade
+from appservices.agency.cases.core.inputs import Return, RoomMade, TimerFired
 from appservices.agency.cases.core.states import TimerKind
 from appservices.agency.cases.service.cases import (
     case_of,
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from appservices.agency.cases.service.conversation import Conversation
     from appservices.agency.cases.store import CaseFile
     from appservices.agency.fees.client import InvoicingClient
-    from appservices.agency.signatures.client import Signatory
+    from appservices.agency.signatures.client import SigningClient
     from veche.messaging.jobs import JobHandler
     from veche.runtime.database import Cursor
 
@@ -73,14 +73,14 @@ WORKS_HERE_NO_LONGER: Final = "Does not work at this desk any more."
 
 
 def handlers(
-    parts: OfficeParts, invoicing: InvoicingClient | None, signatory: Signatory | None
+    parts: OfficeParts, invoicing: InvoicingClient | None, signing_client: SigningClient | None
 ) -> dict[str, JobHandler]:
     """The handler of each kind of job.
 
     Args:
         parts: Of the office.
         invoicing: Where its fees are paid; None: it takes none.
-        signatory: Where its documents are signed; None: none are.
+        signing_client: Where its documents are signed; None: none are.
     """
     return {
         join_kind(PURPOSE): Join(parts, greet, has_widget=False),
@@ -95,7 +95,7 @@ def handlers(
         **file_handlers(parts, hear_queued),
         **delivery_handlers(parts),
         **fee_handlers(parts, invoicing),
-        **signature_handlers(parts, signatory),
+        **signature_handlers(parts, signing_client),
     }
 
 
@@ -314,7 +314,7 @@ class _Clock(ChatJob[OfficeParts]):
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         scene = self._parts.conversation(txn, job.id, now_ms)
         timer = TimerKind(job.payload["timer"])
-        take_step(scene, job.payload["case"], Rang(timer, job.payload["serial"]))
+        take_step(scene, job.payload["case"], TimerFired(timer, job.payload["serial"]))
 
 
 def _after(job: Job) -> str:

@@ -54,9 +54,9 @@ from appservices.agency.cases.core.inputs import (
     FeePaid,
     FeeRefunded,
     Input,
-    Rang,
     RoomMade,
     SignaturesAsked,
+    TimerFired,
 )
 from appservices.agency.cases.core.states import State
 from appservices.agency.catalogue.texts.menu import help_doc, intro_question
@@ -285,7 +285,7 @@ class Trial:
         self.now_ms = max(self.now_ms, timer.at_ms)
         moment = self._context.person.moment(self.now_ms)
         self._say("clock", f"{timer.kind.value}, {moment}")
-        self._step(Rang(timer.kind, timer.serial))
+        self._step(TimerFired(timer.kind, timer.serial))
 
     def _pay(self) -> None:
         fee = self.case.fee if self.case is not None else None

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from appservices.agency.offices.service import Workplace
 
 
-class Offering:
+class ServiceCatalogue:
     """What all offices of a process offer."""
 
     def __init__(self, workplaces: Sequence[Workplace]) -> None:

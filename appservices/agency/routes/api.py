@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.cases.service.conversation import OfficeParts
-    from appservices.agency.catalogue.service import Offering
+    from appservices.agency.catalogue.service import ServiceCatalogue
     from veche.protocol.ids import UserId
 
 API: Final = Api(API_PREFIX, "Veche: offices, their services, and the cases of a person")
@@ -24,5 +24,5 @@ VALUES_BODY_BYTES_MAX: Final = 256 * 1024
 class Offices(Protocol):
     """What the routes need of the agency: ``appservices.agency.bot.Agency``."""
 
-    offering: Offering
+    catalogue: ServiceCatalogue
     offices: Mapping[UserId, OfficeParts]

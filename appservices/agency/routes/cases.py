@@ -184,7 +184,7 @@ class CaseRoutes:
         return StartView(case=outcome.case_id if outcome else None, is_chat_new=is_chat_new)
 
     def _start(self, txn: Cursor, call: Call) -> tuple[EventId, bool]:
-        workplace, definition = self._offices.offering.service(
+        workplace, definition = self._offices.catalogue.service(
             call.body.office, call.body.service, call.language
         )
         office = self._offices.offices[workplace.bot.user_id]

@@ -23,7 +23,7 @@ class CatalogueRoutes:
     """The catalogue, from memory: the same for everybody."""
 
     def __init__(self, offices: Offices) -> None:
-        self._offering = offices.offering
+        self._catalogue = offices.catalogue
 
     @API.route(
         "GET",
@@ -34,7 +34,7 @@ class CatalogueRoutes:
     )
     async def catalogue(self, call: Call) -> CatalogueView:
         """The catalogue."""
-        return self._offering.search(call.query.q, call.language)
+        return self._catalogue.search(call.query.q, call.language)
 
     @API.route(
         "GET",
@@ -45,7 +45,7 @@ class CatalogueRoutes:
     async def service(self, call: Call) -> OneServiceView:
         """One service."""
         office, service = call.path_args["office"], call.path_args["service"]
-        return self._offering.read(office, service, call.language, call.now_ms)
+        return self._catalogue.read(office, service, call.language, call.now_ms)
 
     @API.route(
         "GET",
@@ -56,7 +56,7 @@ class CatalogueRoutes:
     async def picture(self, call: Call) -> Download:
         """A coat of arms."""
         office = call.path_args["office"]
-        return Download(self._offering.picture(office, call.language), "image/png", "picture.png")
+        return Download(self._catalogue.picture(office, call.language), "image/png", "picture.png")
 
     @API.route(
         "POST",
@@ -70,5 +70,5 @@ class CatalogueRoutes:
     async def check(self, call: Call) -> CheckView:
         """Answers, checked."""
         given = call.body
-        workplace, definition = self._offering.service(given.office, given.service, call.language)
+        workplace, definition = self._catalogue.service(given.office, given.service, call.language)
         return check_answers(definition, workplace.context(call.now_ms, call.language), given)

@@ -18,7 +18,7 @@ API: Final = "/_veche/signing/v1"
 _PDF: Final = "application/pdf"
 
 
-class Signatory:
+class SigningClient:
     """One organisation at its service of signing."""
 
     def __init__(self, reactor: IReactorTime, url: str, key: str) -> None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.agency.cases.core.inputs import Input
-    from appservices.agency.signatures.client import Signatory
+    from appservices.agency.signatures.client import SigningClient
     from veche.contracts.signing.session_api import SessionEvent
     from veche.messaging.jobs import Job, JobHandler
     from veche.protocol.ids import UserId
@@ -63,18 +63,20 @@ _NEWS: Final = frozenset({"closed", "declined", "expired", "cancelled"})
 """Events after which a session may have ended."""
 
 
-def signature_handlers(parts: OfficeParts, signatory: Signatory | None) -> dict[str, JobHandler]:
+def signature_handlers(
+    parts: OfficeParts, signing_client: SigningClient | None
+) -> dict[str, JobHandler]:
     """The handlers of jobs about signatures.
 
     Args:
         parts: Of the office.
-        signatory: Where its documents are signed; None: none are.
+        signing_client: Where its documents are signed; None: none are.
     """
     return {
-        ASK_SIGNATURES: _AskSignatures(parts, signatory),
-        GIVE_UP_SIGNATURES: _GiveUpSignatures(parts, signatory),
-        FETCH_SIGNED: _FetchSigned(parts, signatory),
-        LOOK_FOR_SIGNER: _SignerLeft(parts, signatory),
+        ASK_SIGNATURES: _AskSignatures(parts, signing_client),
+        GIVE_UP_SIGNATURES: _GiveUpSignatures(parts, signing_client),
+        FETCH_SIGNED: _FetchSigned(parts, signing_client),
+        LOOK_FOR_SIGNER: _SignerLeft(parts, signing_client),
     }
 
 
@@ -102,12 +104,12 @@ class _ToSign:
 
 
 class _SigningHandler(ChatJob[OfficeParts]):
-    def __init__(self, parts: OfficeParts, signatory: Signatory | None) -> None:
+    def __init__(self, parts: OfficeParts, signing_client: SigningClient | None) -> None:
         super().__init__(parts)
-        self._client = signatory
+        self._client = signing_client
 
     @property
-    def _signatory(self) -> Signatory:
+    def _signing(self) -> SigningClient:
         if self._client is None:
             raise RefusedError(f"{self._parts.section.organisation} has no service of signing")
         return self._client
@@ -131,7 +133,7 @@ class _AskSignatures(_SigningHandler):
             return {"failure": str(e)}
         body = await self._body(wanted)
         key = f"{job.payload['case']}.{job.payload['number']}.{job.payload['try']}"
-        session = await self._signatory.send(body, made.data, key)
+        session = await self._signing.send(body, made.data, key)
         return {"session": session}
 
     def _read(self, txn: Cursor, job: Job) -> _ToSign:
@@ -209,9 +211,9 @@ class _GiveUpSignatures(_SigningHandler):
     """Takes back what is being signed."""
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
-        signatory, session = self._signatory, job.payload["session"]
-        if (await signatory.state(session)).state not in ENDED:
-            await signatory.cancel(session)
+        signing_client, session = self._signing, job.payload["session"]
+        if (await signing_client.state(session)).state not in ENDED:
+            await signing_client.cancel(session)
         return {}
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
@@ -226,7 +228,7 @@ class _SignerLeft(_SigningHandler):
     """Lets nobody sign for the office who works there no more; what they signed before stays."""
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
-        parties = (await self._signatory.state(job.payload["session"])).parties
+        parties = (await self._signing.state(job.payload["session"])).parties
         return {"signed": any(one.role == "clerk" and one.state == "signed" for one in parties)}
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
@@ -246,7 +248,7 @@ class _FetchSigned(_SigningHandler):
     """Fetches the signed document, and stores it, encrypted, at the homeserver."""
 
     async def perform(self, job: Job) -> Mapping[str, Any]:
-        data = await self._signatory.file(job.payload["session"])
+        data = await self._signing.file(job.payload["session"])
         made = Document.of(data)
         file = await upload_encrypted(self._host.client, self._bot, made.data)
         return {"sha256": made.sha256, "size_bytes": len(made.data), "file": file}
@@ -263,10 +265,10 @@ class SigningNews(News):
     """Hears what became of the sessions of one organisation, and lets its cases go on.
 
     Attributes:
-        signatory: Where they are.
+        signing_client: Where they are.
     """
 
-    signatory: Signatory
+    signing_client: SigningClient
 
     async def follow(self) -> None:
         """Hear for ever."""
@@ -277,10 +279,10 @@ class SigningNews(News):
         after = await run(
             "agency.signing cursor", signature_store.signing_cursor, self.organisation
         )
-        for event in (await self.signatory.events(after)).events:
+        for event in (await self.signing_client.events(after)).events:
             state = ""
             if event.what in _NEWS and event.reference and event.session is not None:
-                state = (await self.signatory.state(event.session)).state
+                state = (await self.signing_client.state(event.session)).state
             now_ms = self.host.now_ms()
             await run("agency.signing news", self.hear, event, state, now_ms)
 

@@ -347,7 +347,7 @@ class SendExport:
 
 @attrs.frozen
 class SetClock:
-    """Put in ``Rang`` at a time; a clock of the same kind that was set before means nothing."""
+    """Put in ``TimerFired`` at a time; a timer of the same kind set before means nothing."""
 
     timer: Timer
 

@@ -256,8 +256,8 @@ class CallConfirmed:
 
 
 @attrs.frozen
-class Rang:
-    """A clock rang.
+class TimerFired:
+    """A timer of the case has fired.
 
     Attributes:
         timer: Which.
@@ -462,4 +462,4 @@ MachineInput = (
     | NotSigned
     | LegallyServed
 )
-Input = PersonInput | StaffInput | Rang | MachineInput
+Input = PersonInput | StaffInput | TimerFired | MachineInput

@@ -54,16 +54,16 @@ if TYPE_CHECKING:
         DocumentMade,
         LegallyServed,
         NotSigned,
-        Rang,
+        TimerFired,
     )
     from appservices.agency.cases.core.turn import Turn
 
 
-def take_clock(turn: Turn, heard: Rang) -> None:
-    """Forget the clock that rang.
+def take_clock(turn: Turn, heard: TimerFired) -> None:
+    """Forget the timer that fired.
 
     Raises:
-        InputRefusedError: It was set anew, or dropped, before it rang.
+        InputRefusedError: It was set anew, or dropped, before it fired.
     """
     timer = turn.case.timer(heard.timer)
     if timer is None or timer.serial != heard.serial:

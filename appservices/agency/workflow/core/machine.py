@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from appservices.agency.cases.core.case import Case
 from appservices.agency.cases.core.effects import Party, RefusalReason
-from appservices.agency.cases.core.inputs import Input, InputKind, Rang
+from appservices.agency.cases.core.inputs import Input, InputKind, TimerFired
 from appservices.agency.cases.core.states import Happened, State, TimerKind
 from appservices.agency.cases.core.terms import remind_person
 from appservices.agency.cases.core.turn import InputRefusedError, Outcome, Turn, stale
@@ -80,7 +80,7 @@ def step(definition: ServiceDefinition, case: Case, heard: Input, context: Conte
         if row is None:
             raise _not_in_table(turn, heard.kind)
         turn.change(serial=case.serial + 1)
-        if isinstance(heard, Rang):
+        if isinstance(heard, TimerFired):
             take_clock(turn, heard)
         row.do(turn, heard)
     except InputRefusedError as e:

@@ -15,8 +15,8 @@ from appservices.agency.cases.core.inputs import (
     Claim,
     DocumentMade,
     Input,
-    Rang,
     RoomMade,
+    TimerFired,
 )
 from appservices.agency.language.core.language import read_service
 from appservices.agency.offices.core.context import Context
@@ -161,7 +161,7 @@ class Play:
         timer = self.outcome.case.timer(kind)
         assert timer is not None, f"no clock {kind} is set"
         self.now_ms = max(self.now_ms, timer.at_ms)
-        return self.do(Rang(kind, timer.serial))
+        return self.do(TimerFired(kind, timer.serial))
 
     def said(self) -> str:
         """Everything that the last step said, to anybody."""

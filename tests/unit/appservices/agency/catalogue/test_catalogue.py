@@ -9,7 +9,7 @@ import pytest
 
 from appservices.agency import demo as office_demo
 from appservices.agency.cases.service.conversation import CATALOGUE
-from appservices.agency.catalogue.service import Offering
+from appservices.agency.catalogue.service import ServiceCatalogue
 from appservices.agency.config import AgencySection
 from appservices.agency.language.core.definition import Step, StepKind
 from appservices.agency.offices.service import open_workplaces
@@ -26,12 +26,12 @@ ADDRESS: Final = ROOT / "config/services/change-of-address.yaml"
 OFFICE: Final = "lindenau_records"
 
 
-def offering() -> Offering:
-    return Offering([opened(services=[str(EXAMPLE), str(ADDRESS)])])
+def catalogue() -> ServiceCatalogue:
+    return ServiceCatalogue([opened(services=[str(EXAMPLE), str(ADDRESS)])])
 
 
 def test_everything_is_listed_in_the_order_of_the_configuration() -> None:
-    found = offering().search("", "en")
+    found = catalogue().search("", "en")
 
     [office] = found.offices
     assert (found.count, office.office, office.name) == (2, OFFICE, "Records")
@@ -45,29 +45,29 @@ def test_everything_is_listed_in_the_order_of_the_configuration() -> None:
 
 def test_an_office_shows_its_hours_and_its_coat_of_arms() -> None:
     arms, hours = ROOT / "config/pictures/lindenau.svg", {"mon": ["08:00-12:00"]}
-    shown = Offering([opened(avatar=str(arms), hours=hours)])
+    shown = ServiceCatalogue([opened(avatar=str(arms), hours=hours)])
 
     [office] = shown.search("", "en").offices
     assert office.hours == ["Mon 08:00–12:00"]
     assert office.picture == f"/_veche/agency/v1/offices/{OFFICE}/picture"
     assert shown.picture(OFFICE, "en").startswith(b"\x89PNG")
-    assert offering().search("", "en").offices[0].picture is None
-    for of, slug in ((offering(), OFFICE), (shown, "lindenau_none")):
+    assert catalogue().search("", "en").offices[0].picture is None
+    for of, slug in ((catalogue(), OFFICE), (shown, "lindenau_none")):
         with pytest.raises(NotFoundError):
             of.picture(slug, "en")
 
 
 @pytest.mark.parametrize("query", ["brith certifcate", "я хочу свидетельство о рождении"])
 def test_what_no_word_fits_exactly_is_found_as_a_bot_would_understand_it(query: str) -> None:
-    found = offering().search(query, "en")
+    found = catalogue().search(query, "en")
 
     assert [one.service for one in found.offices[0].services] == ["birth-certificate-copy"]
-    assert offering().search("zeppelin", "en").offices == []
+    assert catalogue().search("zeppelin", "en").offices == []
 
 
 @each_row("language", LANGUAGES)
 def test_one_service_is_told_whole_in_every_language(language: str) -> None:
-    found = offering().read(OFFICE, "change-of-address", language, NOW_MS)
+    found = catalogue().read(OFFICE, "change-of-address", language, NOW_MS)
 
     assert found.language == language
     assert [step.kind for step in found.step_list] == ["form", "decide", "document"]
@@ -79,7 +79,7 @@ def test_one_service_is_told_whole_in_every_language(language: str) -> None:
     assert found.time
 
 
-def demo_office() -> Offering:
+def demo_office() -> ServiceCatalogue:
     """The office of the demo, with every service that is in ``config/services``."""
     folder = ROOT / "config/services"
     data = office_demo.agency_section(folder, "https://pay.x.test", Path("/run/key"))
@@ -88,7 +88,7 @@ def demo_office() -> Offering:
     office["services"] = [str(path) for path in sorted(folder.glob("*.yaml"))]
     organisation["seal"] = {"url": "https://x.test", "key_path": "/run/key"}
     section = AgencySection.model_validate(data)
-    return Offering(open_workplaces(section, "x.test", CATALOGUE))
+    return ServiceCatalogue(open_workplaces(section, "x.test", CATALOGUE))
 
 
 @each_row("language", LANGUAGES)
@@ -122,17 +122,17 @@ def test_every_kind_of_step_has_a_name_of_its_own_that_pages_know() -> None:
 
 
 def test_a_search_finds_offices_with_something_that_fits() -> None:
-    assert [one.service for one in offering().search("flat", "en").offices[0].services] == [
+    assert [one.service for one in catalogue().search("flat", "en").offices[0].services] == [
         "change-of-address"
     ]
-    assert offering().search("records birth", "en").count == 1
-    assert offering().search("zeppelin", "en").offices == []
+    assert catalogue().search("records birth", "en").count == 1
+    assert catalogue().search("zeppelin", "en").offices == []
 
 
 @pytest.mark.parametrize(("office", "name"), [("none", "x"), (OFFICE, "none"), ("", "")])
 def test_what_is_not_there_is_said_in_words(office: str, name: str) -> None:
     with pytest.raises(NotFoundError):
-        offering().read(office, name, "en", NOW_MS)
+        catalogue().read(office, name, "en", NOW_MS)
 
 
 def check(values: Any, fields: list[str] | None = None, language: str = "en") -> Any:

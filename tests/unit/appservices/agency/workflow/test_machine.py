@@ -45,7 +45,6 @@ from appservices.agency.cases.core.inputs import (
     InputKind,
     LegallyServed,
     NotSigned,
-    Rang,
     Refuse,
     Reply,
     Retry,
@@ -54,6 +53,7 @@ from appservices.agency.cases.core.inputs import (
     SignaturesAsked,
     SigningFailed,
     Status,
+    TimerFired,
     Why,
     Withdraw,
     Write,
@@ -323,7 +323,7 @@ def inputs(case: Case) -> list[Input]:
     clocks: list[Input] = []
     for kind in TimerKind:
         timer = case.timer(kind)
-        clocks += [Rang(kind, timer.serial if timer else 1), Rang(kind, -1)]
+        clocks += [TimerFired(kind, timer.serial if timer else 1), TimerFired(kind, -1)]
     machines: list[Input] = [
         RoomMade(), DocumentMade("a" * 64, 10), DocumentFailed("broken"),
         LegallyServed(NOW_MS, None), LegallyServed(NOW_MS, "a law"),
@@ -451,7 +451,7 @@ def test_a_clock_that_was_set_anew_means_nothing() -> None:
     timer = play.outcome.case.timer(TimerKind.OVERDUE)
     assert timer is not None
     play.do(Claim(CLERK), AskMore(CLERK, "Which?"), filled({"text": "This."}))
-    outcome = play.do(Rang(TimerKind.OVERDUE, timer.serial)).outcome
+    outcome = play.do(TimerFired(TimerKind.OVERDUE, timer.serial)).outcome
 
     assert outcome.refusal is not None
     assert outcome.refusal.reason is RefusalReason.STALE
@@ -489,7 +489,7 @@ class TestTheHistoryHasABound:
         case = _long(approved().outcome.case, HISTORY_MAX)
         timer = case.timer(TimerKind.OVERDUE)
         assert timer is not None
-        outcome = step(example(), case, Rang(TimerKind.OVERDUE, timer.serial), context())
+        outcome = step(example(), case, TimerFired(TimerKind.OVERDUE, timer.serial), context())
 
         assert outcome.refusal is None
         assert len(outcome.case.history) == HISTORY_MAX
