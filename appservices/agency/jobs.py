@@ -25,15 +25,15 @@ from appservices.agency.cases.service.cases import (
 from appservices.agency.cases.service.conversation import CATALOGUE, PURPOSE, OfficeParts, PageReply
 from appservices.agency.chats.service.person import greet, hear_queued, welcome
 from appservices.agency.chats.service.staff import DESK_COMMANDS
-from appservices.agency.deliveries.service import delivery_handlers
+from appservices.agency.deliveries.jobs import delivery_handlers
 from appservices.agency.desk.service import POST_WAITING, post_waiting
-from appservices.agency.documents.service import document_handlers
-from appservices.agency.fees.service import fee_handlers
-from appservices.agency.files.service import file_handlers
+from appservices.agency.documents.jobs import document_handlers
+from appservices.agency.fees.jobs import fee_handlers
+from appservices.agency.files.jobs import file_handlers
 from appservices.agency.offices.core.office import Role, Staff
 from appservices.agency.pages.service.acts import OPEN_CHAT
 from appservices.agency.pages.service.receiving import begin_on_page
-from appservices.agency.signatures.service import LOOK_FOR_SIGNER, signature_handlers
+from appservices.agency.signatures.jobs import LOOK_FOR_SIGNER, signature_handlers
 from appservices.agency.workflow.service.effect_handlers import (
     CLOCK,
     MAKE_ROOM,

@@ -15,8 +15,6 @@ from appservices.agency.language.core.definition import StepKind
 from veche.protocol.wire import Wire
 
 API_PREFIX: Final = "/_veche/agency/v1"
-
-
 NAME_CHARACTERS_MAX: Final = 130
 """Longest id of an office: those of the organisation and of the office, and a sign between."""
 

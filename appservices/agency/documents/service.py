@@ -1,8 +1,4 @@
-"""Documents outside transactions: made from their template, sealed, stored.
-
-A document is made again the same after a crash; its seal is not, since it has the time. What counts
-is the one whose digest the job leaves in the case.
-"""
+"""Documents: ordered, kept once they are made, and sent to the person."""
 
 from __future__ import annotations
 
@@ -12,21 +8,21 @@ import attrs
 
 from appservices.agency.cases import store
 from appservices.agency.cases.core.inputs import DocumentFailed, DocumentMade
-from appservices.agency.cases.service.cases import case_of, definition_of, step_file
-from appservices.agency.cases.service.conversation import OfficeParts
-from appservices.agency.documents.core import document_data
-from appservices.agency.documents.pdf import Document, Emblems, make_document
-from veche.api.sealing_client import SealError
-from veche.bots import ChatJob
-from veche.protocol.errors import RefusedError, TooLargeError
-from veche.runtime.crypto.media import upload_encrypted
-from veche.runtime.files.typesetting import TypesettingError
-from veche.runtime.threads import in_thread
+from appservices.agency.cases.service.cases import case_of, step_file
+from appservices.agency.deliveries.service import follow
+from appservices.agency.documents.pdf import Emblems
+from veche.contracts.agency.document import DOCUMENT_KEY, IssuedDocument
+from veche.protocol import message
+from veche.protocol.acts import ActClass
+from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from veche.messaging.jobs import Job, JobHandler
+    from appservices.agency.cases.core.effects import MakeDocument, SendDocument
+    from appservices.agency.cases.service.conversation import OfficeParts
+    from appservices.agency.cases.service.locked_case import LockedCase
+    from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
 MAKE_DOCUMENT: Final = "agency.document"
@@ -37,55 +33,6 @@ def emblems_of(parts: OfficeParts, *, is_sealed: bool) -> Emblems:
     links, office = parts.host.links, parts.section
     seal = office.name(office.language) if is_sealed and parts.sealer is not None else None
     return Emblems(parts.bot.avatar, links.page("verify") if links else None, seal)
-
-
-def document_handlers(parts: OfficeParts) -> dict[str, JobHandler]:
-    """The handlers of jobs about documents."""
-    return {MAKE_DOCUMENT: _MakeDocument(parts)}
-
-
-class _MakeDocument(ChatJob[OfficeParts]):
-    """Makes a document, has it sealed, and stores it, encrypted, at the homeserver."""
-
-    async def perform(self, job: Job) -> Mapping[str, Any]:
-        pending = await self._host.database.run("agency.document", self._read, job)
-        template, data, issued_at_ms = pending
-        try:
-            made: Document = await in_thread(
-                self._host.reactor,
-                make_document,
-                template.encode(),
-                data,
-                issued_at_ms=issued_at_ms,
-                emblems=emblems_of(self._parts, is_sealed=True),
-            )
-            made = await self._sealed(job, made)
-        except (TypesettingError, TooLargeError, SealError) as e:
-            return {"failure": str(e)}
-        file = await upload_encrypted(self._host.client, self._bot, made.data)
-        return {"sha256": made.sha256, "size_bytes": len(made.data), "file": file}
-
-    async def _sealed(self, job: Job, made: Document) -> Document:
-        """The document with its organisation's seal; as it is if there is none."""
-        if self._parts.sealer is None:
-            return made
-        reference = str(job.payload["case"])
-        data = await self._parts.sealer.seal(made.data, reference, self._host.now_ms())
-        return Document.of(data)
-
-    def _read(self, txn: Cursor, job: Job) -> tuple[str, dict[str, Any], int]:
-        scene = self._parts.conversation(txn, job.id, self._host.now_ms())
-        file = case_of(txn, job)
-        kept = store.definition(txn, file.case.digest)
-        if kept is None or file.case.pending is None:
-            raise RefusedError("the case does not wait for a document any more")
-        pending = file.case.pending
-        definition = definition_of(scene, file)
-        data = document_data(definition, file.case, pending, scene.context(file.person))
-        return kept.templates[job.payload["template"]], data, pending.issued_at_ms
-
-    def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
-        keep_made(self._parts, txn, job, result, now_ms)
 
 
 def keep_made(
@@ -100,3 +47,36 @@ def keep_made(
     store.keep_document(txn, file.case.id, result["sha256"], result["file"])
     file = attrs.evolve(file, document=result["file"])
     step_file(scene, file, DocumentMade(result["sha256"], result["size_bytes"]))
+
+
+def order_document(locked: LockedCase, effect: MakeDocument) -> None:
+    """Have the document of a case made."""
+    locked.send_off(MAKE_DOCUMENT, {"template": effect.template})
+
+
+def send_document(locked: LockedCase, effect: SendDocument) -> None:
+    """Send a document that was made to the person, and follow it until it is served."""
+    issued, stored = effect.issued, locked.file.document
+    # The job that made it puts in DocumentMade with it, in one transaction.
+    assert stored is not None, "a document is made before it is sent"  # noqa: S101 -- our bug
+    payload = IssuedDocument(
+        v=1,
+        id=locked.file.case.id,
+        kind=effect.kind,
+        title=issued.title,
+        sha256=encode_base64(bytes.fromhex(issued.sha256)),
+        issuer=locked.scene.workplace.organisation,
+        valid_until_ms=issued.valid_until_ms,
+    )
+    content = message.file(
+        filename=effect.filename,
+        caption=effect.caption,
+        encrypted_file=stored,
+        mimetype="application/pdf",
+        size_bytes=issued.size_bytes,
+        payload={DOCUMENT_KEY: payload},
+    )
+    room_id = locked.file.person_room
+    say = locked.scene.sender.say
+    effect_id = say(room_id, content, locked.ground, act=ActClass.DOC_ISSUED)
+    follow(locked, effect_id, issued.sha256, "file")

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from veche.protocol.ids import UserId
 
 API: Final = Api(API_PREFIX, "Veche: offices, their services, and the cases of a person")
-
-
 VALUES_BODY_BYTES_MAX: Final = 256 * 1024
 """A body with the largest draft, however its characters are escaped."""
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from veche.protocol.texts.localizer import Localizer
 
-
 _WORDS: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.NOT_NOW: N_("This is not possible now: the case is “{state}”."),
     RefusalReason.STALE: N_("This came too late."),

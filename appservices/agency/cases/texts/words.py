@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from veche.protocol.texts.localizer import Localizer
 
-
 _STATES: Final[Mapping[State, str]] = {
     State.DRAFT: N_("being filled in"),
     State.SUBMITTED: N_("submitted, waits for the office"),

@@ -15,16 +15,13 @@ from appservices.agency.cases import store
 from appservices.agency.cases.core import effects as fx
 from appservices.agency.deliveries.service import follow
 from appservices.agency.desk import service as desk_effects
-from appservices.agency.documents.service import MAKE_DOCUMENT
-from appservices.agency.fees.service import ASK_FEE, GIVE_UP_FEE, act_of_fee
-from appservices.agency.signatures.service import ASK_SIGNATURES, FETCH_SIGNED, GIVE_UP_SIGNATURES
+from appservices.agency.documents import service as documents
+from appservices.agency.fees import service as fees
+from appservices.agency.signatures import service as signatures
 from veche.contracts.agency.case import CASE_KEY
-from veche.contracts.agency.document import DOCUMENT_KEY, IssuedDocument
 from veche.messaging.outbox import Relation
 from veche.protocol import message
-from veche.protocol.acts import ActClass
 from veche.protocol.message import RelationKind
-from veche.protocol.unpadded_base64 import encode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -117,35 +114,6 @@ def _make_room(locked: LockedCase, effect: fx.MakeRoom) -> None:
     locked.send_off(MAKE_ROOM, {"name": effect.name})
 
 
-def _make_document(locked: LockedCase, effect: fx.MakeDocument) -> None:
-    locked.send_off(MAKE_DOCUMENT, {"template": effect.template})
-
-
-def _ask_fee(locked: LockedCase, effect: fx.AskFee) -> None:
-    # The same request again must be the same: the person may choose another language meanwhile.
-    language = locked.context.language
-    act = act_of_fee(locked, effect.fee, language)
-    locked.send_off(ASK_FEE, {"number": effect.fee.number, "language": language, "act": act})
-
-
-def _give_up_fee(locked: LockedCase, effect: fx.GiveUpFee) -> None:
-    locked.send_off(GIVE_UP_FEE, {"number": effect.number})
-
-
-def _ask_signatures(locked: LockedCase, effect: fx.AskSignatures) -> None:
-    # Another key after each failure: what the service refused once it may take changed.
-    payload = {"number": effect.number, "template": effect.template, "try": locked.file.case.serial}
-    locked.send_off(ASK_SIGNATURES, payload)
-
-
-def _give_up_signatures(locked: LockedCase, effect: fx.GiveUpSignatures) -> None:
-    locked.send_off(GIVE_UP_SIGNATURES, {"session": effect.session})
-
-
-def _fetch_signed(locked: LockedCase, effect: fx.FetchSigned) -> None:
-    locked.send_off(FETCH_SIGNED, {"session": effect.session})
-
-
 def _send_export(locked: LockedCase, effect: fx.SendExport) -> None:
     locked.send_off(SEND_EXPORT, {"filename": effect.filename})
 
@@ -153,33 +121,6 @@ def _send_export(locked: LockedCase, effect: fx.SendExport) -> None:
 def _set_clock(locked: LockedCase, effect: fx.SetClock) -> None:
     timer = effect.timer
     locked.send_off(CLOCK, {"timer": timer.kind.value, "serial": timer.serial}, timer.at_ms)
-
-
-def _send_document(locked: LockedCase, effect: fx.SendDocument) -> None:
-    issued, stored = effect.issued, locked.file.document
-    # The job that made it puts in DocumentMade with it, in one transaction.
-    assert stored is not None, "a document is made before it is sent"  # noqa: S101 -- our bug
-    payload = IssuedDocument(
-        v=1,
-        id=locked.file.case.id,
-        kind=effect.kind,
-        title=issued.title,
-        sha256=encode_base64(bytes.fromhex(issued.sha256)),
-        issuer=locked.scene.workplace.organisation,
-        valid_until_ms=issued.valid_until_ms,
-    )
-    content = message.file(
-        filename=effect.filename,
-        caption=effect.caption,
-        encrypted_file=stored,
-        mimetype="application/pdf",
-        size_bytes=issued.size_bytes,
-        payload={DOCUMENT_KEY: payload},
-    )
-    room_id = locked.file.person_room
-    say = locked.scene.sender.say
-    effect_id = say(room_id, content, locked.ground, act=ActClass.DOC_ISSUED)
-    follow(locked, effect_id, issued.sha256, "file")
 
 
 def _nothing(locked: LockedCase, effect: fx.RecordHistory | fx.Close) -> None:
@@ -204,13 +145,13 @@ EFFECT_HANDLERS: Final[Mapping[type, Callable[[LockedCase, Any], None]]] = {
     fx.InviteClerk: _invite_clerk,
     fx.RemoveClerk: _remove_clerk,
     fx.MakeRoom: _make_room,
-    fx.MakeDocument: _make_document,
-    fx.AskFee: _ask_fee,
-    fx.GiveUpFee: _give_up_fee,
-    fx.AskSignatures: _ask_signatures,
-    fx.GiveUpSignatures: _give_up_signatures,
-    fx.FetchSigned: _fetch_signed,
-    fx.SendDocument: _send_document,
+    fx.MakeDocument: documents.order_document,
+    fx.AskFee: fees.ask_fee,
+    fx.GiveUpFee: fees.give_up_fee,
+    fx.AskSignatures: signatures.ask_signatures,
+    fx.GiveUpSignatures: signatures.give_up_signatures,
+    fx.FetchSigned: signatures.fetch_signed,
+    fx.SendDocument: documents.send_document,
     fx.SendExport: _send_export,
 }
 """How each effect is carried out; a test holds that none is missing."""

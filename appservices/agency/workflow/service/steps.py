@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from veche.chat.prompts import Answered
     from veche.protocol.ids import RoomId, UserId
 
-
 OPEN_CASES_MAX: Final = 20
 """Cases that one person may have open with one office; less than a list shows."""
 

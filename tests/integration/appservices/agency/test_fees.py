@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 import pytest
 
-from appservices.agency.fees.service import FeeNews, fee_handlers
+from appservices.agency.fees.jobs import FeeNews, fee_handlers
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOT,
