@@ -22,14 +22,14 @@ from appservices.agency.chats.service.person import (
 from appservices.agency.chats.service.staff import TOPICS, hear_at_desk
 from appservices.agency.deliveries.service import note_answer, note_lost
 from appservices.agency.fees.client import InvoicingClient
-from appservices.agency.fees.jobs import FeeNews
+from appservices.agency.fees.jobs import InvoiceEventPoller
 from appservices.agency.files.jobs import FETCHED_AT_ONCE
 from appservices.agency.jobs import MAKE_DESK, STAFF_LEFT, handlers, keep_staff_of
 from appservices.agency.offices.service import open_workplaces
 from appservices.agency.pages.service.receiving import hear_on_page
 from appservices.agency.reach import service as reach
 from appservices.agency.signatures.client import SigningClient
-from appservices.agency.signatures.jobs import SigningNews
+from appservices.agency.signatures.jobs import SigningEventPoller
 from appservices.agency.wiping.service import housekeeping_of
 from appservices.agency.workflow.service.steps import step_file
 from veche.api.sealing_client import sealer_of
@@ -107,8 +107,12 @@ class Agency:
             )
             for one in workplaces
         }
-        self._news = [FeeNews(host, self.offices, *one) for one in invoicing_clients.items()]
-        self._signing = [SigningNews(host, self.offices, *one) for one in signing_clients.items()]
+        self._news = [
+            InvoiceEventPoller(host, self.offices, *one) for one in invoicing_clients.items()
+        ]
+        self._signing = [
+            SigningEventPoller(host, self.offices, *one) for one in signing_clients.items()
+        ]
         self._kept_ms = _kept_ms(section, workplaces)
         self._sealers = [one for one in sealers.values() if one is not None]
         by_office = {

@@ -18,7 +18,7 @@ from appservices.agency.cases.service.cases import (
     take_step,
 )
 from appservices.agency.cases.service.conversation import OfficeParts
-from appservices.agency.cases.service.service_news import News
+from appservices.agency.cases.service.event_poller import EventPoller
 from appservices.agency.cases.texts.words import state_words
 from appservices.agency.fees import store as fee_store
 from appservices.agency.fees.service import ASK_FEE, GIVE_UP_FEE, invoice_of_fee
@@ -135,7 +135,7 @@ class _GiveUpFee(_FeeHandler):
 
 
 @attrs.frozen
-class FeeNews(News):
+class InvoiceEventPoller(EventPoller):
     """Hears what became of the invoices of one organisation, and lets its cases go on.
 
     Attributes:

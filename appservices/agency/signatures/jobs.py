@@ -16,7 +16,7 @@ from appservices.agency.cases.core.inputs import (
 )
 from appservices.agency.cases.service.cases import case_of, definition_of, step_file, take_step
 from appservices.agency.cases.service.conversation import OfficeParts
-from appservices.agency.cases.service.service_news import News
+from appservices.agency.cases.service.event_poller import EventPoller
 from appservices.agency.documents.core import document_data
 from appservices.agency.documents.pdf import Document, make_document
 from appservices.agency.documents.service import emblems_of, keep_made
@@ -255,7 +255,7 @@ class _FetchSigned(_SigningHandler):
 
 
 @attrs.frozen
-class SigningNews(News):
+class SigningEventPoller(EventPoller):
     """Hears what became of the sessions of one organisation, and lets its cases go on.
 
     Attributes:

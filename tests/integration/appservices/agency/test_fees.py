@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 import pytest
 
-from appservices.agency.fees.jobs import FeeNews, fee_handlers
+from appservices.agency.fees.jobs import InvoiceEventPoller, fee_handlers
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOT,
@@ -96,7 +96,7 @@ class Office:
 
     town: Town
     invoicing: FakeInvoicing
-    news: FeeNews
+    news: InvoiceEventPoller
     count: int = 0
 
     def apply(self) -> list[Said]:
@@ -141,7 +141,7 @@ def office(town: Town, tmp_path: Path) -> Office:
     invoicing = FakeInvoicing()
     handlers = cast("dict[str, Any]", agency.job_handlers())
     handlers.update(fee_handlers(agency.offices[BOT], cast("InvoicingClient", invoicing)))
-    news = FeeNews(
+    news = InvoiceEventPoller(
         cast("Any", town.host), agency.offices, "lindenau", cast("InvoicingClient", invoicing)
     )
     return Office(town, invoicing, news)

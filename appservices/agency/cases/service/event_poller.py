@@ -1,4 +1,4 @@
-"""Hearing for ever what became of something at another service."""
+"""Polling another service for what became of something there."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ REFUSED_AGAIN_MS: Final = 60_000
 
 
 @attrs.frozen
-class News:
-    """Hears what became of the business of one organisation, and lets its cases go on.
+class EventPoller:
+    """Polls for what became of the business of one organisation, and lets its cases go on.
 
     Attributes:
         host: What it lives in.
