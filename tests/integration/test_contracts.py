@@ -80,6 +80,7 @@ FORBIDDEN = [
     ("appservices/agency/jobs.py", "appservices.agency.bot", "agency"),
     ("appservices/agency/calls/core.py", "appservices.agency.calls.store", "agency-roles"),
     ("appservices/agency/fees/service.py", "appservices.agency.fees.jobs", "agency-roles"),
+    ("appservices/agency/pages/service/acts.py", "appservices.agency.pages.routes", "agency-roles"),
     (
         "appservices/agency/deliveries/store.py",
         "appservices.agency.deliveries.service",

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.agency.catalogue.api import CatalogueQuery, CatalogueView, OneServiceView
 from appservices.agency.pages.api import CheckBody, CheckView
+from appservices.agency.pages.routes.api import API, VALUES_BODY_BYTES_MAX
 from appservices.agency.pages.service.form_check import check_answers
-from appservices.agency.routes.api import API, VALUES_BODY_BYTES_MAX
 from veche.api import Download
 from veche.runtime.web.limits import Limit
 
 if TYPE_CHECKING:
-    from appservices.agency.routes.api import Offices
+    from appservices.agency.pages.routes.api import Offices
     from veche.api import Call
 
 CHECK_LIMIT: Final = Limit(burst=60, per_s=20)

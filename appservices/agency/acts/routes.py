@@ -22,7 +22,7 @@ from veche.transparency.notes import SIZE_MAX
 from veche.transparency.witness_proofs import WitnessedHead
 
 if TYPE_CHECKING:
-    from appservices.agency.routes.api import Offices
+    from appservices.agency.pages.routes.api import Offices
     from veche.acts import ActLog
     from veche.acts.heads import ActHeads
     from veche.acts.witnesses.asking import Witnesses

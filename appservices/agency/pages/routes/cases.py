@@ -22,6 +22,7 @@ from appservices.agency.pages.api import (
     StartView,
     VersionQuery,
 )
+from appservices.agency.pages.routes.api import API, VALUES_BODY_BYTES_MAX
 from appservices.agency.pages.service import acts as page_acts
 from appservices.agency.pages.service.acts import Visit
 from appservices.agency.pages.service.errors import error_views
@@ -33,7 +34,6 @@ from appservices.agency.pages.service.reading import (
     homes_seen,
     stored_document,
 )
-from appservices.agency.routes.api import API, VALUES_BODY_BYTES_MAX
 from veche.access.sessions import Level
 from veche.api import Download
 from veche.messaging.inbox import pages
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from appservices.agency.cases.service.conversation import Conversation
+    from appservices.agency.pages.routes.api import Offices
     from appservices.agency.pages.service.files import NewFile
-    from appservices.agency.routes.api import Offices
     from veche.api import Call
     from veche.api.long_polling import Follower
     from veche.protocol.ids import EventId, UserId

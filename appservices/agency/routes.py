@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appservices.agency.routes.acts import API as ACTS
-from appservices.agency.routes.acts import (
+from appservices.agency.acts.routes import API as ACTS
+from appservices.agency.acts.routes import (
     WELL_KNOWN,
     ActHeadRoutes,
     ActKeyRoutes,
     ActsOfPersonRoutes,
 )
-from appservices.agency.routes.api import API
-from appservices.agency.routes.cases import CaseRoutes
-from appservices.agency.routes.catalogue import CatalogueRoutes
+from appservices.agency.pages.routes.api import API
+from appservices.agency.pages.routes.cases import CaseRoutes
+from appservices.agency.pages.routes.catalogue import CatalogueRoutes
 from veche.api.long_polling import Follower
 
 if TYPE_CHECKING:
