@@ -101,7 +101,7 @@ FORBIDDEN = [
 
 
 NEWCOMER: Final = "newcomer"
-"""A package of the kernel that no layer names."""
+"""A package of the kernel, and one of the agency, that no layer names."""
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +113,9 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         (copy / feature).mkdir()
         for name in ("__init__", *ROLES):
             (copy / feature / f"{name}.py").touch()
-    (copy / "veche" / NEWCOMER).mkdir()
-    (copy / "veche" / NEWCOMER / "__init__.py").touch()
+    for parent in ("veche", "appservices/agency"):
+        (copy / parent / NEWCOMER).mkdir()
+        (copy / parent / NEWCOMER / "__init__.py").touch()
     for importer, imported, _ in FORBIDDEN:
         with (copy / importer).open("a") as file:
             file.write(f"\nimport {imported}\n")
@@ -144,6 +145,10 @@ def test_a_forbidden_import_breaks_its_contract(
 
 def test_a_new_package_of_the_kernel_has_to_name_its_layer(broken: dict[str, str]) -> None:
     assert f"veche.{NEWCOMER}" in broken[contract_names()["kernel-layers"]]
+
+
+def test_a_new_capability_of_the_agency_has_to_name_its_layer(broken: dict[str, str]) -> None:
+    assert f"appservices.agency.{NEWCOMER}" in broken[contract_names()["agency"]]
 
 
 def contract_names() -> dict[str, str]:
