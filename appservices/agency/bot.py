@@ -7,24 +7,31 @@ from typing import TYPE_CHECKING
 
 from twisted.internet.defer import DeferredSemaphore
 
-from appservices.agency import store
-from appservices.agency.service import reach
-from appservices.agency.service.cases import locked_case
-from appservices.agency.service.chats import ANSWERS, hear, hear_in_case, is_heard, tell_if_public
-from appservices.agency.service.conversation import CATALOGUE, PURPOSE, OfficeParts
-from appservices.agency.service.deliveries import note_answer, note_lost
-from appservices.agency.service.desks import TOPICS, hear_at_desk
-from appservices.agency.service.fees import FeeNews
-from appservices.agency.service.file_checks import FETCHED_AT_ONCE
-from appservices.agency.service.invoicing_client import InvoicingClient
-from appservices.agency.service.jobs import MAKE_DESK, STAFF_LEFT, handlers, keep_staff_of
-from appservices.agency.service.listening import counts
-from appservices.agency.service.offering import Offering
-from appservices.agency.service.offices import open_workplaces
-from appservices.agency.service.page_hearing import hear_on_page
-from appservices.agency.service.signatory import Signatory
-from appservices.agency.service.signatures import SigningNews
-from appservices.agency.service.wiping import housekeeping_of
+from appservices.agency.cases import store
+from appservices.agency.cases.service.cases import locked_case
+from appservices.agency.cases.service.conversation import CATALOGUE, PURPOSE, OfficeParts
+from appservices.agency.catalogue.service import ServiceCatalogue
+from appservices.agency.chats.service.attention import counts
+from appservices.agency.chats.service.person import (
+    ANSWERS,
+    hear,
+    hear_in_case,
+    is_heard,
+    tell_if_public,
+)
+from appservices.agency.chats.service.staff import TOPICS, hear_at_desk
+from appservices.agency.deliveries.service import note_answer, note_lost
+from appservices.agency.fees.client import InvoicingClient
+from appservices.agency.fees.jobs import InvoiceEventPoller
+from appservices.agency.files.jobs import FETCHED_AT_ONCE
+from appservices.agency.jobs import MAKE_DESK, STAFF_LEFT, handlers, keep_staff_of
+from appservices.agency.offices.service import open_workplaces
+from appservices.agency.pages.service.receiving import hear_on_page
+from appservices.agency.reach import service as reach
+from appservices.agency.signatures.client import SigningClient
+from appservices.agency.signatures.jobs import SigningEventPoller
+from appservices.agency.wiping.service import housekeeping_of
+from appservices.agency.workflow.service.steps import step_file
 from veche.api.sealing_client import sealer_of
 from veche.bots import by_bot, check_topics, commit_words, receive
 from veche.chat.attention import SAID, is_said
@@ -39,9 +46,9 @@ from veche.runtime.vault import Vault
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appservices.agency.cases.service.conversation import Conversation
     from appservices.agency.config import AgencySection
-    from appservices.agency.service.conversation import Conversation
-    from appservices.agency.service.offices import Workplace
+    from appservices.agency.offices.service import Workplace
     from veche.bots.ports import BotPorts
     from veche.messaging.jobs import JobHandler
     from veche.messaging.service import BotAccount, Cleanup
@@ -59,7 +66,7 @@ class Agency:
     """Organisations whose offices serve persons in rooms and on pages.
 
     Attributes:
-        offering: What all of them offer.
+        catalogue: What all of them offer.
         offices: The offices by bot.
     """
 
@@ -73,7 +80,7 @@ class Agency:
         check_topics(OfficeParts.profile.topics, [*ANSWERS, *TOPICS])
         self._host = host
         workplaces = open_workplaces(section, host.server_name, CATALOGUE)
-        self.offering = Offering(workplaces)
+        self.catalogue = ServiceCatalogue(workplaces)
         organisations, reactor = section.organisations, host.reactor
         invoicing_clients = {
             one.id: InvoicingClient(reactor, one.payments.url, read_secret(one.payments.key_path))
@@ -82,8 +89,8 @@ class Agency:
         }
         sealers = {one.id: sealer_of(reactor, one.seal, one.id) for one in organisations}
         signing = {one.organisation for one in workplaces if one.signs}
-        signatories = {
-            one.id: Signatory(reactor, one.seal.url, read_secret(one.seal.key_path))
+        signing_clients = {
+            one.id: SigningClient(reactor, one.seal.url, read_secret(one.seal.key_path))
             for one in organisations
             if one.seal is not None and one.id in signing
         }
@@ -94,18 +101,29 @@ class Agency:
                 one,
                 one.bot,
                 vault,
-                invoicing_clients.get(one.organisation),
                 sealers[one.organisation],
-                signatories.get(one.organisation),
                 fetches,
+                step_file,
             )
             for one in workplaces
         }
-        self._news = [FeeNews(host, self.offices, *one) for one in invoicing_clients.items()]
-        self._signing = [SigningNews(host, self.offices, *one) for one in signatories.items()]
+        self._news = [
+            InvoiceEventPoller(host, self.offices, *one) for one in invoicing_clients.items()
+        ]
+        self._signing = [
+            SigningEventPoller(host, self.offices, *one) for one in signing_clients.items()
+        ]
         self._kept_ms = _kept_ms(section, workplaces)
         self._sealers = [one for one in sealers.values() if one is not None]
-        self._handlers = by_bot({bot: handlers(one) for bot, one in self.offices.items()})
+        by_office = {
+            bot: handlers(
+                one,
+                invoicing_clients.get(one.section.organisation),
+                signing_clients.get(one.section.organisation),
+            )
+            for bot, one in self.offices.items()
+        }
+        self._handlers = by_bot(by_office)
 
     @property
     def bots(self) -> Sequence[BotAccount]:
@@ -126,7 +144,7 @@ class Agency:
             self._host.at_stop(news.invoicing.close)
         for heard in self._signing:
             self._host.spawn(f"signatures of {heard.organisation}", heard.follow())
-            self._host.at_stop(heard.signatory.close)
+            self._host.at_stop(heard.signing_client.close)
         for sealer in self._sealers:
             self._host.at_stop(sealer.close)
 

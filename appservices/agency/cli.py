@@ -7,21 +7,22 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from appservices.agency.core.clock import Calendar
-from appservices.agency.core.context import Context, Office
-from appservices.agency.core.language import read_service
-from appservices.agency.core.problems import ServiceFileError
-from appservices.agency.core.tree import SERVICE_FILE_CHARACTERS_MAX
-from appservices.agency.documents import TEMPLATE_BYTES_MAX, make_document
-from appservices.agency.sample import sample_data
+from appservices.agency.documents.pdf import TEMPLATE_BYTES_MAX, make_document
+from appservices.agency.documents.sample import sample_data
+from appservices.agency.language.core.language import read_service
+from appservices.agency.language.core.problems import ServiceFileError
+from appservices.agency.language.core.tree import SERVICE_FILE_CHARACTERS_MAX
+from appservices.agency.offices.core.context import Context
+from appservices.agency.offices.core.office import Office
 from appservices.agency.trial import Trial, World
+from appservices.agency.working_days.core import Calendar
 from veche.protocol.errors import ConfigError, VecheError
 from veche.protocol.texts.catalogue import LANGUAGES, Catalogue
 
 if TYPE_CHECKING:
     import argparse
 
-    from appservices.agency.core.definition import ServiceDefinition
+    from appservices.agency.language.core.definition import ServiceDefinition
 
 LINES_MAX: Final = 10_000
 """Lines of input after which a play ends."""

@@ -90,7 +90,7 @@ class OfficeSection(Section):
         return self
 
 
-class TillSection(Section):
+class PaymentsSection(Section):
     """Where the fees of an organisation are paid; a service with the step ``pay`` needs it."""
 
     url: WebAddress = Field(pattern=r"^https?://[^/\s]+$", examples=["https://pay.example.org"])
@@ -124,7 +124,7 @@ class OrganisationSection(Section):
     """Where its days begin and end."""
     region: str = Field(default="DE", pattern=r"^[A-Z]{2}$")
     """Country (ISO 3166-1) of phone numbers that are typed without one."""
-    payments: TillSection | None = None
+    payments: PaymentsSection | None = None
     """Where fees are paid; left out: its services ask for none."""
     seal: SealSection | None = None
     """By what its documents are sealed, and where persons sign them; left out: they carry no seal,

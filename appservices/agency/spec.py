@@ -6,8 +6,8 @@ from typing import Final
 
 from appservices.agency.bot import Agency
 from appservices.agency.config import AgencySection
+from appservices.agency.offices.service import office_faults
 from appservices.agency.routes import routes
-from appservices.agency.service.offices import office_faults
 from veche.runtime.database.migrate import MigrationSet
 from veche.server.spec import ServiceSpec
 

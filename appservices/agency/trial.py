@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from appservices.agency.core import replies
-from appservices.agency.core.commands import (
+from appservices.agency.cases.core import replies
+from appservices.agency.cases.core.commands import (
     FORM_COMMANDS,
     ROOM_COMMANDS,
     as_command,
@@ -19,8 +19,7 @@ from appservices.agency.core.commands import (
     is_form_word,
     without_marks,
 )
-from appservices.agency.core.context import Context, Office
-from appservices.agency.core.effects import (
+from appservices.agency.cases.core.effects import (
     AskDesk,
     AskFee,
     AskPerson,
@@ -46,7 +45,7 @@ from appservices.agency.core.effects import (
     UpdateCard,
     UpdateDeskCard,
 )
-from appservices.agency.core.inputs import (
+from appservices.agency.cases.core.inputs import (
     AddFile,
     AllSigned,
     DocumentFailed,
@@ -55,15 +54,16 @@ from appservices.agency.core.inputs import (
     FeePaid,
     FeeRefunded,
     Input,
-    Rang,
     RoomMade,
     SignaturesAsked,
-    Staff,
+    TimerFired,
 )
-from appservices.agency.core.machine import Outcome, open_case, step
-from appservices.agency.core.states import Role, State
-from appservices.agency.core.texts.menu import help_doc, intro_question
-from appservices.agency.documents import make_document
+from appservices.agency.cases.core.states import State
+from appservices.agency.catalogue.texts.menu import help_doc, intro_question
+from appservices.agency.documents.pdf import make_document
+from appservices.agency.offices.core.context import Context
+from appservices.agency.offices.core.office import Office, Role, Staff
+from appservices.agency.workflow.core.machine import open_case, step
 from veche.protocol.answers import (
     Chosen,
     NoAnswer,
@@ -84,8 +84,9 @@ from veche.protocol.prompts import prompt_content
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appservices.agency.core.case import Case
-    from appservices.agency.core.definition import ServiceDefinition
+    from appservices.agency.cases.core.case import Case
+    from appservices.agency.cases.core.turn import Outcome
+    from appservices.agency.language.core.definition import ServiceDefinition
     from veche.protocol.texts.catalogue import Catalogue
 
 PERSON: Final = UserId("@person:example.org")
@@ -284,7 +285,7 @@ class Trial:
         self.now_ms = max(self.now_ms, timer.at_ms)
         moment = self._context.person.moment(self.now_ms)
         self._say("clock", f"{timer.kind.value}, {moment}")
-        self._step(Rang(timer.kind, timer.serial))
+        self._step(TimerFired(timer.kind, timer.serial))
 
     def _pay(self) -> None:
         fee = self.case.fee if self.case is not None else None

@@ -71,7 +71,22 @@ FORBIDDEN = [
     ("veche/access/sessions/core.py", "os", "pure"),
     ("veche/runtime/crypto/core/__init__.py", "secrets", "pure"),
     ("appservices/planted/core.py", "twisted.internet.defer", "pure"),
-    ("appservices/agency/core/__init__.py", "os", "pure"),
+    ("appservices/agency/workflow/core/__init__.py", "os", "pure"),
+    ("appservices/agency/fees/texts.py", "time", "pure"),
+    ("appservices/agency/working_days/core.py", "appservices.agency.language.core", "agency"),
+    ("appservices/agency/cases/service/cases.py", "appservices.agency.fees.core", "agency"),
+    ("appservices/agency/fees/core.py", "appservices.agency.workflow.core.flow", "agency"),
+    ("appservices/agency/fees/store.py", "appservices.agency.signatures.store", "agency"),
+    ("appservices/agency/jobs.py", "appservices.agency.bot", "agency"),
+    ("appservices/agency/calls/core.py", "appservices.agency.calls.store", "agency-roles"),
+    ("appservices/agency/fees/service.py", "appservices.agency.fees.jobs", "agency-roles"),
+    ("appservices/agency/pages/service/acts.py", "appservices.agency.pages.routes", "agency-roles"),
+    (
+        "appservices/agency/deliveries/store.py",
+        "appservices.agency.deliveries.service",
+        "agency-roles",
+    ),
+    ("appservices/agency/desk/texts.py", "appservices.agency.desk.service", "agency-roles"),
     ("homeserver_modules/event_guard/core.py", "asyncio", "pure"),
     ("veche/runtime/web/server.py", "synapse.types", "synapse"),
     ("appservices/planted/bot.py", "synapse.module_api", "synapse"),
@@ -86,7 +101,7 @@ FORBIDDEN = [
 
 
 NEWCOMER: Final = "newcomer"
-"""A package of the kernel that no layer names."""
+"""A package of the kernel, and one of the agency, that no layer names."""
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +113,9 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         (copy / feature).mkdir()
         for name in ("__init__", *ROLES):
             (copy / feature / f"{name}.py").touch()
-    (copy / "veche" / NEWCOMER).mkdir()
-    (copy / "veche" / NEWCOMER / "__init__.py").touch()
+    for parent in ("veche", "appservices/agency"):
+        (copy / parent / NEWCOMER).mkdir()
+        (copy / parent / NEWCOMER / "__init__.py").touch()
     for importer, imported, _ in FORBIDDEN:
         with (copy / importer).open("a") as file:
             file.write(f"\nimport {imported}\n")
@@ -129,6 +145,10 @@ def test_a_forbidden_import_breaks_its_contract(
 
 def test_a_new_package_of_the_kernel_has_to_name_its_layer(broken: dict[str, str]) -> None:
     assert f"veche.{NEWCOMER}" in broken[contract_names()["kernel-layers"]]
+
+
+def test_a_new_capability_of_the_agency_has_to_name_its_layer(broken: dict[str, str]) -> None:
+    assert f"appservices.agency.{NEWCOMER}" in broken[contract_names()["agency"]]
 
 
 def contract_names() -> dict[str, str]:

@@ -13,8 +13,8 @@ import attrs
 import pytest
 
 from appservices.agency import demo as office_demo
-from appservices.agency.core.delivery import DELIVERY_KEY
-from appservices.agency.service.delivering import FOLLOW
+from appservices.agency.deliveries.core import DELIVERY_KEY
+from appservices.agency.deliveries.service import FOLLOW
 from appservices.agency.verifying.deliveries import WELL_KNOWN
 from tests.stories.office import ENGLISH, Applicant, Desk, Room, Way
 from tests.support.calls import request

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
-from appservices.agency.core.delivery import DELIVERY_KEY
+from appservices.agency.deliveries.core import DELIVERY_KEY
 from tests.support.acts import LOG, OTHER_LOG
 
 WORDS: Final = "Refused: you have no right."

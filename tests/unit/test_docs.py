@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from appservices.agency import cli
-from appservices.agency.core import form_section, language, steps_section
-from appservices.agency.core.condition_item import FACTS
-from appservices.agency.core.definition import Decision, Silence
+from appservices.agency.language.core import form_section, language, steps_section
+from appservices.agency.language.core.condition_item import FACTS
+from appservices.agency.language.core.definition import Decision, Silence
 from tests.support import pages, promises
 from veche.protocol.forms import FieldKind
 from veche.protocol.inbound import Trust

@@ -14,7 +14,7 @@ import pytest
 import appservices
 import veche.protocol
 import veche.runtime
-from appservices.agency.service.conversation import CATALOGUE as AGENCY
+from appservices.agency.cases.service.conversation import CATALOGUE as AGENCY
 from appservices.payments.service.scene import CATALOGUE as PAYMENTS
 from appservices.signing.service.scene import CATALOGUE as SIGNING
 from tests.support.processes import ROOT

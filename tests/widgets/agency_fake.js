@@ -1,5 +1,5 @@
 /**
- * The offices' API answered by the test itself, in the shapes of appservices/agency/service/views.py:
+ * The offices' API answered by the test itself, in the shapes of appservices/agency/pages/api.py:
  * for what a real service cannot be made to show at will (every kind of field, hostile words, errors,
  * a lost network). What depends on a service is tested in the house.
  *

@@ -8,12 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from appservices.agency.core.delivery import (
-    DELIVERY_KEY,
-    RECEIPT_BYTES_MAX,
-    How,
-    read_receipt,
-)
+from appservices.agency.deliveries.core import DELIVERY_KEY, RECEIPT_BYTES_MAX, How, read_receipt
 from veche.protocol.errors import BadSignatureError, MalformedError, TooLargeError
 from veche.runtime.verifying.published import Site, site_of
 from veche.runtime.verifying.words import (
@@ -25,7 +20,7 @@ from veche.runtime.verifying.words import (
 from veche.transparency.notes import UnknownSignerError, signer_of, signers_of
 
 if TYPE_CHECKING:
-    from appservices.agency.core.delivery import Receipt, SignedFact
+    from appservices.agency.deliveries.core import Receipt, SignedFact
     from veche.runtime.verifying.words import Asked
     from veche.transparency.notes import VerifierKey
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.changed import ALWAYS, METADATA, Reach, changed_files
 
-LANGUAGE = "appservices/agency/core/language.py"
+LANGUAGE = "appservices/agency/language/core/language.py"
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def reach() -> Reach:
     ("changed", "chosen", "left_out"),
     [
         # By imports; by the entry point of its service; and no other service's.
-        (LANGUAGE, "tests/unit/appservices/agency/core/test_language.py", "tests/simulation"),
+        (LANGUAGE, "tests/unit/appservices/agency/language/test_language.py", "tests/simulation"),
         (LANGUAGE, "tests/stories/test_cases.py", "tests/unit/appservices/payments/core"),
         (LANGUAGE, "tests/unit/veche/cli/test_main.py", "tests/unit/veche/documents"),
         (
@@ -45,15 +45,15 @@ def reach() -> Reach:
         (
             "appservices/payments/migrations/0001_ledger.sql",
             "tests/integration/appservices/payments/test_ledger_store.py",
-            "tests/unit/appservices/agency/core",
+            "tests/unit/appservices/agency/language",
         ),
         (
             "appservices/signing/locale/de.po",
             "tests/unit/appservices/signing/core/test_cards.py",
-            "tests/unit/appservices/agency/core",
+            "tests/unit/appservices/agency/language",
         ),
         ("docs/start.md", "tests/stories/test_start_page.py", "tests/unit/appservices"),
-        (".ci/programs", "tests/unit/test_run.py", "tests/unit/appservices/agency/core"),
+        (".ci/programs", "tests/unit/test_run.py", "tests/unit/appservices/agency/language"),
         ("CHANGELOG.md", "tests/unit/test_docs.py", "tests/stories"),
     ],
 )
@@ -77,9 +77,9 @@ def test_without_a_change_only_the_checks_of_the_tree_run(reach: Reach) -> None:
 
 
 def test_a_module_that_is_gone_counts_as_its_package(reach: Reach) -> None:
-    tests = reach.tests(["appservices/agency/core/gone.py"])
+    tests = reach.tests(["appservices/agency/language/core/gone.py"])
 
-    assert "tests/unit/appservices/agency/core/test_language.py" in tests
+    assert "tests/unit/appservices/agency/language/test_language.py" in tests
 
 
 def test_a_base_that_is_none_is_refused() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.agency.core.states import State
+from appservices.agency.cases.core.states import State
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOB,

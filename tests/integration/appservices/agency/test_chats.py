@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from appservices.agency.service.cases import OPEN_CASES_MAX
-from appservices.agency.service.passing_on import QUESTIONS_MAX
+from appservices.agency.questions.service import QUESTIONS_MAX
+from appservices.agency.workflow.service.steps import OPEN_CASES_MAX
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOB,

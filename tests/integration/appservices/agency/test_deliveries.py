@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.agency.core.delivery import DELIVERY_KEY
-from appservices.agency.service.deliveries import PATH
+from appservices.agency.deliveries.core import DELIVERY_KEY
+from appservices.agency.deliveries.jobs import PATH
 from appservices.agency.verifying.deliveries import verify
 from tests.integration.appservices.agency.town import (
     ALICE,

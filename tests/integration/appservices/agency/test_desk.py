@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from appservices.agency import bot
-from appservices.agency.core.states import State
+from appservices.agency.cases.core.states import State
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOT,
@@ -618,7 +618,7 @@ def test_the_cases_of_who_left_go_back_to_the_desk(town: Town) -> None:
 
 
 @attrs.define
-class FakeSignatory:
+class FakeSigningClient:
     """The service of signing, as far as the agency asks it."""
 
     clerk_state: str = "invited"
@@ -655,8 +655,8 @@ def test_who_left_signs_no_document_of_the_office(
         result={"document": {"template": "x.typ", "title": {"en": "Permit"}}},
     )
     (path.parent / "x.typ").write_text("A permit.")
-    signatory = FakeSignatory("signed" if has_signed else "invited")
-    monkeypatch.setattr(bot, "Signatory", lambda *_: signatory)
+    signing_client = FakeSigningClient("signed" if has_signed else "invited")
+    monkeypatch.setattr(bot, "SigningClient", lambda *_: signing_client)
 
     def open_(staff: list[dict[str, Any]]) -> None:
         seal = {"url": "http://127.0.0.1:1", "key_path": str(key)}
@@ -672,7 +672,7 @@ def test_who_left_signs_no_document_of_the_office(
 
     open_(without("carol"))
 
-    assert len(signatory.taken_back) == (0 if has_signed else 1)
+    assert len(signing_client.taken_back) == (0 if has_signed else 1)
     assert town.case().state == "signing"
     assert ("retry" in town.open_topics()) is not has_signed
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 import pytest
 
-from appservices.agency.service.fees import FeeNews, fee_handlers
+from appservices.agency.fees.jobs import InvoiceEventPoller, fee_handlers
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOT,
@@ -31,7 +31,7 @@ from veche.protocol.money import Money
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from appservices.agency.service.invoicing_client import InvoicingClient
+    from appservices.agency.fees.client import InvoicingClient
     from tests.integration.appservices.agency.town import Said, Town
     from veche.contracts.payments.invoice_api import InvoiceBody
 
@@ -96,7 +96,7 @@ class Office:
 
     town: Town
     invoicing: FakeInvoicing
-    news: FeeNews
+    news: InvoiceEventPoller
     count: int = 0
 
     def apply(self) -> list[Said]:
@@ -139,10 +139,9 @@ def office(town: Town, tmp_path: Path) -> Office:
     payments = {"url": "http://127.0.0.1:1", "key_path": str(key)}
     agency = town.opened(services=[path], staff=STAFF, payments=payments)
     invoicing = FakeInvoicing()
-    office = attrs.evolve(agency.offices[BOT], invoicing=cast("InvoicingClient", invoicing))
     handlers = cast("dict[str, Any]", agency.job_handlers())
-    handlers.update(fee_handlers(office))
-    news = FeeNews(
+    handlers.update(fee_handlers(agency.offices[BOT], cast("InvoicingClient", invoicing)))
+    news = InvoiceEventPoller(
         cast("Any", town.host), agency.offices, "lindenau", cast("InvoicingClient", invoicing)
     )
     return Office(town, invoicing, news)

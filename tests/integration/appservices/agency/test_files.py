@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.agency.core.states import State
-from appservices.agency.service.file_checks import GIVE_UP_MS
-from appservices.agency.service.file_queue import CHECK_FILE, QUEUED_MAX, SLOW_MS
+from appservices.agency.cases.core.states import State
+from appservices.agency.files.jobs import GIVE_UP_MS
+from appservices.agency.files.service import CHECK_FILE, QUEUED_MAX, SLOW_MS
 from tests.integration.appservices.agency.town import ALICE, CHAT, JPEG_DATA, STAFF, words_of
 from veche.protocol.errors import UnavailableError
 from veche.protocol.prompts import ANSWER_KEY

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from twisted.internet.defer import Deferred
 
-from appservices.agency import store
-from appservices.agency.core.effects import Topic
-from appservices.agency.core.states import State
-from appservices.agency.service import page_acts
-from appservices.agency.service.page_files import FileQuery, FileStorage, look_at_file, send_file
-from appservices.agency.service.page_reading import case_seen, stored_document
-from appservices.agency.service.refusing import AnswerRefusedError, FormRefusedError
-from appservices.agency.service.views import AnswerBody, CommandBody
+from appservices.agency.cases import store
+from appservices.agency.cases.core.effects import Topic
+from appservices.agency.cases.core.states import State
+from appservices.agency.pages.api import AnswerBody, CommandBody
+from appservices.agency.pages.service import acts as page_acts
+from appservices.agency.pages.service.errors import AnswerRefusedError, FormRefusedError
+from appservices.agency.pages.service.files import FileQuery, FileStorage, look_at_file, send_file
+from appservices.agency.pages.service.reading import case_seen, stored_document
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOB,
@@ -40,8 +40,8 @@ from veche.protocol.inbound import PromptAnswer, Trust
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from appservices.agency.service.page_acts import Visit
-    from appservices.agency.service.views import CaseView
+    from appservices.agency.pages.api import CaseView
+    from appservices.agency.pages.service.acts import Visit
     from tests.integration.appservices.agency.town import Town
     from veche.runtime.database import Cursor
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from appservices.agency.core.states import State
-from appservices.agency.service.effect_handlers import CLOCK, MAKE_DOCUMENT, MAKE_ROOM, SEND_EXPORT
+from appservices.agency.cases.core.states import State
+from appservices.agency.documents.service import MAKE_DOCUMENT
+from appservices.agency.workflow.service.effect_handlers import CLOCK, MAKE_ROOM, SEND_EXPORT
 from tests.integration.appservices.agency.town import (
     ALICE,
     CAROL,

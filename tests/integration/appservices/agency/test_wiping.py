@@ -10,11 +10,12 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from appservices.agency import store
-from appservices.agency.core.states import State
-from appservices.agency.service import page_acts, wiping
-from appservices.agency.service.page_reading import case_seen, stored_document
-from appservices.agency.service.wiping import housekeeping_of, wipe
+from appservices.agency.cases import store
+from appservices.agency.cases.core.states import State
+from appservices.agency.pages.service import acts as page_acts
+from appservices.agency.pages.service.reading import case_seen, stored_document
+from appservices.agency.wiping import service as wiping
+from appservices.agency.wiping.service import housekeeping_of, wipe
 from tests.integration.appservices.agency.town import (
     ALICE,
     BOB,
@@ -33,9 +34,9 @@ from veche.runtime.tasks import Tasks
 from veche.server.housekeeping import INTERVAL_MS, Housekeeping
 
 if TYPE_CHECKING:
-    from appservices.agency.service.page_acts import Visit
-    from appservices.agency.service.views import CaseView
-    from appservices.agency.store import CaseFile
+    from appservices.agency.cases.store import CaseFile
+    from appservices.agency.pages.api import CaseView
+    from appservices.agency.pages.service.acts import Visit
     from tests.integration.appservices.agency.town import Town
     from veche.runtime.database import Database
 

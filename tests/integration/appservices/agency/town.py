@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from appservices.agency import store
 from appservices.agency.bot import Agency
+from appservices.agency.cases import store
 from appservices.agency.config import AgencySection
-from appservices.agency.service.page_acts import Visit, start_case
+from appservices.agency.pages.service.acts import Visit, start_case
 from tests.support.page_rows import read_page_rows
 from tests.support.postgres import copy_of, kept_database
 from tests.support.said import opened

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import yaml
 
-from appservices.agency.core.clock import Calendar
-from appservices.agency.core.context import Context, Office
-from appservices.agency.core.inputs import (
+from appservices.agency.cases.core.inputs import (
     Answers,
     Approve,
     Claim,
     DocumentMade,
     Input,
-    Rang,
     RoomMade,
-    Staff,
+    TimerFired,
 )
-from appservices.agency.core.language import read_service
-from appservices.agency.core.machine import Outcome, open_case, step
-from appservices.agency.core.states import Role, State, TimerKind
+from appservices.agency.language.core.language import read_service
+from appservices.agency.offices.core.context import Context
+from appservices.agency.offices.core.office import Office, Role, Staff
+from appservices.agency.workflow.core.machine import open_case, step
+from appservices.agency.working_days.core import Calendar
 from veche.protocol.forms.state import Filled, Said
 from veche.protocol.ids import Ulid, derived_ulid
 from veche.protocol.inbound import Trust
@@ -33,8 +32,10 @@ from veche.protocol.texts.catalogue import Catalogue
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.agency.core.definition import ServiceDefinition
-    from appservices.agency.core.effects import Effect
+    from appservices.agency.cases.core.effects import Effect
+    from appservices.agency.cases.core.states import State, TimerKind
+    from appservices.agency.cases.core.turn import Outcome
+    from appservices.agency.language.core.definition import ServiceDefinition
 
 ROOT: Final = Path(__file__).parents[4]
 EXAMPLE: Final = ROOT / "config/services/birth-certificate-copy.yaml"
@@ -160,7 +161,7 @@ class Play:
         timer = self.outcome.case.timer(kind)
         assert timer is not None, f"no clock {kind} is set"
         self.now_ms = max(self.now_ms, timer.at_ms)
-        return self.do(Rang(kind, timer.serial))
+        return self.do(TimerFired(kind, timer.serial))
 
     def said(self) -> str:
         """Everything that the last step said, to anybody."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from appservices.agency.cli import LINES_MAX, add_commands, check, play, run_check, run_try
-from appservices.agency.core.tree import SERVICE_FILE_CHARACTERS_MAX
+from appservices.agency.language.core.tree import SERVICE_FILE_CHARACTERS_MAX
 from tests.unit.appservices.agency.builders import EXAMPLE, NOW_MS, dumped, service_data
 from veche.protocol.errors import ConfigError
 

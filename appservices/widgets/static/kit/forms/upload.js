@@ -11,7 +11,8 @@ import { VecheElement } from "../elements.js";
 import { t } from "../i18n.js";
 import { icon } from "../icons.js";
 
-const BYTES_MAX = 20 * 1024 * 1024; // as in appservices/agency/routes/cases.py; the chat takes more
+// As in appservices/agency/pages/routes/cases.py; the chat takes more.
+const BYTES_MAX = 20 * 1024 * 1024;
 const MB = 1024 * 1024;
 const PHOTOS = ["jpeg", "png", "webp", "heic", "heif", "avif"].map((kind) => `image/${kind}`);
 

@@ -1,0 +1,1 @@
+"""Calls to persons, and how they know that it is the office."""

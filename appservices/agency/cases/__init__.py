@@ -1,0 +1,1 @@
+"""Cases: what is known of one, who speaks of it, and how it is kept."""

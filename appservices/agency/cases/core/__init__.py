@@ -1,0 +1,1 @@
+"""A case and what can happen to it, pure: values in, values out."""

@@ -1,0 +1,1 @@
+"""One transaction of an office, and one case in it."""

@@ -1,0 +1,1 @@
+"""Words for states and refusals, and what a person approves by key."""

@@ -1,0 +1,1 @@
+"""The catalogue of services, in chats and on pages."""

@@ -1,0 +1,1 @@
+"""What people read of a service before there is a case."""

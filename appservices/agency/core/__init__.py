@@ -1,1 +1,0 @@
-"""The rules of services and cases, pure: values in, values out."""

@@ -1,1 +1,0 @@
-"""What the service says to persons and to the staff, as documents of ``veche.protocol.message``."""

@@ -1,0 +1,1 @@
+"""Messages with legal effect: how far each has come, and its receipt."""

@@ -1,0 +1,1 @@
+"""Desks: what the staff reads of a case, and is asked."""

@@ -1,0 +1,1 @@
+"""Documents that an office issues: made, sealed, stored."""

@@ -1,0 +1,1 @@
+"""Fees: their invoices, what is paid and what comes back."""

@@ -1,0 +1,1 @@
+"""Files that persons send, checked before they count."""

@@ -1,0 +1,1 @@
+"""The service language: what a service file says, read and checked."""

@@ -1,0 +1,1 @@
+"""The service language, pure: from YAML to a ``ServiceDefinition``."""

@@ -1,0 +1,1 @@
+"""Offices: who works there, when they are open, and what they offer."""

@@ -1,0 +1,1 @@
+"""An office and the world around one of its cases, pure."""

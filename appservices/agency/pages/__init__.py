@@ -1,0 +1,1 @@
+"""Pages: what they show of cases, and what is done there."""

@@ -1,0 +1,1 @@
+"""What a page reads and does, one use case a function."""

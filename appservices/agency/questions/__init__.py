@@ -1,0 +1,1 @@
+"""Questions of persons that are passed on to the office, and its answers."""

@@ -1,1 +1,0 @@
-"""What the agency does, one use case a function, each in one transaction."""

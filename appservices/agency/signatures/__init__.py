@@ -1,0 +1,1 @@
+"""Documents that persons sign before they are delivered."""

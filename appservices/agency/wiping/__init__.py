@@ -1,0 +1,1 @@
+"""Wiping what is in clear of cases that ended long ago."""

@@ -1,0 +1,1 @@
+"""Steps of cases in transactions, and their effects carried out."""
