@@ -26,7 +26,7 @@ from veche.transparency.log_proof import LogProof
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.acts.scene import Parts
+    from appservices.acts.conversation import Parts
     from veche.contracts.directory.snapshot import Organisation, Snapshot
     from veche.runtime.database import Cursor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from appservices.acts import core, store, texts
-from appservices.acts.scene import CHECK
+from appservices.acts.conversation import CHECK
 from veche.access.sessions import answer_command
 from veche.bots import choose_language, doubt, page_commands
 from veche.messaging import jobs
@@ -13,12 +13,12 @@ from veche.messaging.jobs import Job
 from veche.protocol.commands import HELP, LANGUAGE, read_command
 
 if TYPE_CHECKING:
-    from appservices.acts.scene import Parts, Scene
+    from appservices.acts.conversation import ActsConversation, Parts
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.inbound import Inbound
 
 
-def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def greet(scene: ActsConversation, room_id: RoomId, person: UserId) -> None:
     """Welcome a person who began a chat."""
     localizer = scene.localizer(person)
     if not scene.is_private(room_id, person):
@@ -28,7 +28,7 @@ def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
     scene.tell(room_id, person, texts.welcome_doc(localizer, scene.sender.bot.user_id))
 
 
-def hear(scene: Scene, inbound: Inbound, parts: Parts, *, is_greeted: bool) -> None:
+def hear(scene: ActsConversation, inbound: Inbound, parts: Parts, *, is_greeted: bool) -> None:
     """Act on what a person says in their chat."""
     room_id, person, language = inbound.room_id, inbound.sender, scene.language_of(inbound.sender)
     if (why := doubt(scene, inbound, texts.private_doc)) is not None:
@@ -51,7 +51,9 @@ def hear(scene: Scene, inbound: Inbound, parts: Parts, *, is_greeted: bool) -> N
         answer_command(*where, parsed, links=scene.links, language=language)
 
 
-def look_up(scene: Scene, room_id: RoomId, person: UserId, typed: str, parts: Parts) -> None:
+def look_up(
+    scene: ActsConversation, room_id: RoomId, person: UserId, typed: str, parts: Parts
+) -> None:
     """Have an account or a room looked up, or say whom a name may mean."""
     localizer = scene.localizer(person)
     if not typed.strip():

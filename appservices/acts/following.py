@@ -18,7 +18,7 @@ from veche.runtime.web.outbound import Outbound, place_of
 
 if TYPE_CHECKING:
     from appservices.acts.config import TrustedSection
-    from appservices.acts.scene import Parts
+    from appservices.acts.conversation import Parts
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.acts import core, texts
-from appservices.acts.scene import Parts
+from appservices.acts.conversation import Parts
 from veche.bots import ChatJob
 from veche.contracts.directory.snapshot import Standing
 from veche.protocol.ids import RoomId, UserId
@@ -17,7 +17,7 @@ from veche.runtime.matrix.store import bots_in, readers
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.acts.scene import Scene
+    from appservices.acts.conversation import ActsConversation
     from veche.messaging.jobs import Job
     from veche.protocol.message import Doc
     from veche.runtime.database import Cursor
@@ -56,7 +56,9 @@ class Check(ChatJob[Parts]):
         room_id, person = RoomId(job.payload["room"]), UserId(job.payload["person"])
         scene.tell(room_id, person, self._doc(scene, person, job, result))
 
-    def _doc(self, scene: Scene, person: UserId, job: Job, result: Mapping[str, Any]) -> Doc:
+    def _doc(
+        self, scene: ActsConversation, person: UserId, job: Job, result: Mapping[str, Any]
+    ) -> Doc:
         localizer, value = scene.localizer(person), job.payload["value"]
         if result["end"] == "no_room":
             return texts.no_room_doc(localizer, value)
@@ -73,7 +75,7 @@ class Check(ChatJob[Parts]):
         return (*head, *self._account_doc(scene, person, account, result))
 
     def _account_doc(
-        self, scene: Scene, person: UserId, account: str, result: Mapping[str, Any]
+        self, scene: ActsConversation, person: UserId, account: str, result: Mapping[str, Any]
     ) -> Doc:
         localizer = scene.localizer(person)
         trusted = self._parts.directories.trusted(scene.txn, scene.now_ms)

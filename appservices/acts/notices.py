@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from appservices.acts import store, texts
 from appservices.acts.chat import greet
-from appservices.acts.scene import Parts
+from appservices.acts.conversation import Parts
 from veche.bots import OpenChat, invite
 from veche.messaging import jobs
 from veche.messaging.jobs import Job

@@ -12,12 +12,12 @@ from appservices.acts import policy_server
 from appservices.acts.badges import Badges
 from appservices.acts.chat import greet, hear
 from appservices.acts.config import ActsSection
+from appservices.acts.conversation import CHECK, PURPOSE, Parts
 from appservices.acts.following import Following
 from appservices.acts.jobs import Check
 from appservices.acts.notices import TELL, Notices, Tell
 from appservices.acts.policy_server import SEED, PolicyServer
 from appservices.acts.routes import API, WELL_KNOWN, DirectoryRoutes
-from appservices.acts.scene import CHECK, PURPOSE, Parts
 from appservices.acts.service import Directories, enter, own_of
 from veche.bots import Join, join_kind, log_undelivered, receive
 from veche.messaging.service import BotAccount, Service

@@ -27,6 +27,7 @@ from appservices.payments.service import (
 from appservices.payments.service.attempts import Attempts
 from appservices.payments.service.callers import organisation_keys
 from appservices.payments.service.chats import ANSWERS, hear, hear_page
+from appservices.payments.service.conversation import Parts
 from appservices.payments.service.describing import PAYMENTS_PATH, described
 from appservices.payments.service.feed import PaymentFeed, rules_of
 from appservices.payments.service.heads import TREE, Heads
@@ -36,7 +37,6 @@ from appservices.payments.service.peers_asking import API_PATH, PeerClient
 from appservices.payments.service.peers_desk import PeerDesk
 from appservices.payments.service.rails import banking_of
 from appservices.payments.service.receipts import Receipts
-from appservices.payments.service.scene import Parts
 from appservices.payments.service.writer import Writer
 from veche.acts import histories
 from veche.acts.histories import RestoredError

@@ -15,8 +15,8 @@ from veche.runtime.web.limits import Limit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from appservices.payments.service.conversation import Conversation, Parts
     from appservices.payments.service.known_people import Strangers
-    from appservices.payments.service.scene import Parts, Scene
     from veche.api import Call
     from veche.messaging.webhooks import Webhooks
     from veche.runtime.database import Cursor
@@ -46,21 +46,21 @@ class CallerRoutes:
         self._host = institution.parts.host
         self._institution = institution
 
-    def _scene(self, txn: Cursor, cause: str, call: Call) -> Scene:
+    def _conversation(self, txn: Cursor, cause: str, call: Call) -> Conversation:
         return self._institution.parts.conversation(txn, cause, call.now_ms)
 
     def _holder(self, txn: Cursor, call: Call) -> int:
-        return self._scene(txn, "events", call).organisation(call.caller.id).id
+        return self._conversation(txn, "events", call).organisation(call.caller.id).id
 
     def _once(
         self,
         txn: Cursor,
         call: Call,
         model: type[V],
-        work: Callable[[Scene], V],
+        work: Callable[[Conversation], V],
     ) -> V:
         """Do something once for a key; the same request again is answered as the first time."""
-        scene = self._scene(txn, f"request {call.caller.id} {call.key}", call)
+        scene = self._conversation(txn, f"request {call.caller.id} {call.key}", call)
         holder, digest = scene.organisation(call.caller.id).id, request_digest(call)
         before = keyed.begin(scene, holder, call.key, digest)
         # Requests of before the route was counted in are kept for 90 days.
@@ -78,7 +78,7 @@ class CallerRoutes:
         call: Call,
         people: Iterable[str],
         model: type[V],
-        work: Callable[[Scene, Strangers], V],
+        work: Callable[[Conversation, Strangers], V],
     ) -> V:
         """The same of what concerns persons, who are looked up before.
 

@@ -107,9 +107,9 @@ class CodeRoutes(CallerRoutes):
 
     def _named(self, txn: Cursor, call: Call) -> Code:
         caller = call.caller
-        return named_code(self._scene(txn, "code", call), caller, call.query)
+        return named_code(self._conversation(txn, "code", call), caller, call.query)
 
     def _code(self, txn: Cursor, call: Call) -> Code:
         caller = call.caller
-        scene = self._scene(txn, "code", call)
+        scene = self._conversation(txn, "code", call)
         return code_of(scene, caller, call.path_args["invoice_id"], call.query.format)

@@ -75,7 +75,9 @@ class ConfirmationRoutes(CallerRoutes):
     def read_quote(self, txn: Cursor, call: Call) -> QuoteView:
         """A quote."""
         caller, invoice_id = call.caller, call.path_args["invoice_id"]
-        return read_quote(self._scene(txn, "read", call), caller, invoice_id, call.query.payment)
+        return read_quote(
+            self._conversation(txn, "read", call), caller, invoice_id, call.query.payment
+        )
 
     @API.by_key("invoice").transaction(
         "payments.invoice",

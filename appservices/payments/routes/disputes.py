@@ -49,7 +49,7 @@ class DisputeRoutes(CallerRoutes):
     def disputes(self, txn: Cursor, call: Call) -> DisputeList:
         """Disputes."""
         caller = call.caller
-        return api_disputes.open_ones(self._scene(txn, "read", call), caller)
+        return api_disputes.open_ones(self._conversation(txn, "read", call), caller)
 
     @API.by_key("read").transaction(
         "payments.dispute",
@@ -61,7 +61,7 @@ class DisputeRoutes(CallerRoutes):
     def dispute(self, txn: Cursor, call: Call) -> DisputeView:
         """A dispute."""
         caller, id_ = call.caller, call.path_args["payment_id"]
-        return api_disputes.read(self._scene(txn, "read", call), caller, id_)
+        return api_disputes.read(self._conversation(txn, "read", call), caller, id_)
 
     @API.by_key("refund").transaction(
         "payments.dispute",
@@ -121,12 +121,12 @@ class DisputeRoutes(CallerRoutes):
 
     def _check(self, txn: Cursor, call: Call) -> None:
         caller, id_ = call.caller, call.path_args["payment_id"]
-        api_disputes.check_sending(self._scene(txn, "read", call), caller, id_)
+        api_disputes.check_sending(self._conversation(txn, "read", call), caller, id_)
 
     def _send(self, txn: Cursor, call: Call, found: dict[str, Any]) -> DisputeView:
         caller, id_ = call.caller, call.path_args["payment_id"]
         # What is sent twice is one file, so its hash is the cause.
-        scene = self._scene(txn, f"evidence {caller.id} {id_} {found['sha256']}", call)
+        scene = self._conversation(txn, f"evidence {caller.id} {id_} {found['sha256']}", call)
         return api_disputes.send(scene, caller, id_, found)
 
     @API.by_key("read").route(
@@ -143,5 +143,5 @@ class DisputeRoutes(CallerRoutes):
 
     def _file(self, txn: Cursor, call: Call) -> Evidence:
         caller, args = call.caller, call.path_args
-        scene = self._scene(txn, "read", call)
+        scene = self._conversation(txn, "read", call)
         return api_disputes.file_of(scene, caller, args["payment_id"], args["n"])

@@ -49,7 +49,7 @@ class EscrowRoutes(CallerRoutes):
     def escrow(self, txn: Cursor, call: Call) -> EscrowView:
         """An escrow."""
         caller, id_ = call.caller, call.path_args["escrow_id"]
-        return api_escrows.read(self._scene(txn, "read", call), caller, id_)
+        return api_escrows.read(self._conversation(txn, "read", call), caller, id_)
 
     @API.by_key("escrow").transaction(
         "payments.escrow",

@@ -54,7 +54,7 @@ class MandateRoutes(CallerRoutes):
     def mandate(self, txn: Cursor, call: Call) -> MandateView:
         """A mandate."""
         caller, id_ = call.caller, call.path_args["mandate_id"]
-        return api_mandates.read(self._scene(txn, "read", call), caller, id_)
+        return api_mandates.read(self._conversation(txn, "read", call), caller, id_)
 
     @API.by_key("mandate").transaction(
         "payments.mandate",
@@ -104,5 +104,5 @@ class MandateRoutes(CallerRoutes):
     def charge_by_mandate(self, txn: Cursor, call: Call) -> ChargeView:
         """A debit."""
         caller, args = call.caller, call.path_args
-        scene = self._scene(txn, "read", call)
+        scene = self._conversation(txn, "read", call)
         return api_mandates.read_charge(scene, caller, args["mandate_id"], args["charge_id"])

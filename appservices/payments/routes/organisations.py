@@ -79,7 +79,9 @@ class OrganisationRoutes(CallerRoutes):
     def read(self, txn: Cursor, call: Call) -> InvoiceView:
         """An invoice."""
         caller = call.caller
-        return read_invoice(self._scene(txn, "read", call), caller, call.path_args["invoice_id"])
+        return read_invoice(
+            self._conversation(txn, "read", call), caller, call.path_args["invoice_id"]
+        )
 
     @API.by_key("invoice").transaction(
         "payments.invoice",

@@ -67,7 +67,7 @@ class PayoutRoutes(CallerRoutes):
     def read_payout(self, txn: Cursor, call: Call) -> PayoutView:
         """A payout."""
         caller, id_ = call.caller, call.path_args["payout_id"]
-        return bulk_orders.read(self._scene(txn, "read", call), caller, id_)
+        return bulk_orders.read(self._conversation(txn, "read", call), caller, id_)
 
     @API.by_key("read").transaction(
         "payments.payout",
@@ -80,7 +80,9 @@ class PayoutRoutes(CallerRoutes):
     def lines(self, txn: Cursor, call: Call) -> PayoutLinesView:
         """Its lines."""
         caller, id_ = call.caller, call.path_args["payout_id"]
-        return bulk_orders.lines_of(self._scene(txn, "read", call), caller, id_, call.query.after)
+        return bulk_orders.lines_of(
+            self._conversation(txn, "read", call), caller, id_, call.query.after
+        )
 
     @API.by_key("payout").transaction(
         "payments.payout",

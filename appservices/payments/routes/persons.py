@@ -15,7 +15,7 @@ from appservices.payments.core.texts.paying import NOT_PAYABLE
 from appservices.payments.core.texts.views import Party
 from appservices.payments.routes.visits import have_chat, news, scene_of, visit_of
 from appservices.payments.service import abroad, grants, naming
-from appservices.payments.service.scene import CATALOGUE
+from appservices.payments.service.conversation import CATALOGUE
 from appservices.payments.service.wallet import acts, booked, codes, orders, reading
 from appservices.payments.service.wallet import invoices as wallet_invoices
 from appservices.payments.service.wallet.views import (
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.payout import PayoutOrder
     from appservices.payments.core.statement import AccountStatement
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.conversation import Conversation, Parts
     from veche.api import Call
     from veche.api.long_polling import Follower
     from veche.runtime.database import Cursor
@@ -417,7 +417,7 @@ class WalletRoutes:
     def invoice(self, txn: Cursor, call: Call) -> InvoiceView:
         """An invoice; its link is in the body, which no log has."""
         localizer = Localizer(call.language, self._parts.section.time_zone, CATALOGUE)
-        return wallet_invoices.linked(self._scene(txn, call), call.body, localizer)
+        return wallet_invoices.linked(self._conversation(txn, call), call.body, localizer)
 
     @API.sessionless.transaction(
         "payments.code",
@@ -431,7 +431,9 @@ class WalletRoutes:
     def code(self, txn: Cursor, call: Call) -> CodeView:
         """A code."""
         nobody = UserId("")
-        return codes.read(Visit(self._scene(txn, call), nobody, call.language), call.body.text)
+        return codes.read(
+            Visit(self._conversation(txn, call), nobody, call.language), call.body.text
+        )
 
     # How
 
@@ -449,7 +451,7 @@ class WalletRoutes:
     def _visit(self, txn: Cursor, call: Call) -> Visit:
         return visit_of(self._parts, txn, call)
 
-    def _scene(self, txn: Cursor, call: Call) -> Scene:
+    def _conversation(self, txn: Cursor, call: Call) -> Conversation:
         return scene_of(self._parts, txn, call)
 
 

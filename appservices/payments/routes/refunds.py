@@ -48,7 +48,7 @@ class RefundRoutes(CallerRoutes):
     def refunds(self, txn: Cursor, call: Call) -> RefundsView:
         """What was given back."""
         caller, id_ = call.caller, call.path_args["invoice_id"]
-        return api_refunds.refunds_of(self._scene(txn, "read", call), caller, id_)
+        return api_refunds.refunds_of(self._conversation(txn, "read", call), caller, id_)
 
     @API.by_key("read").transaction(
         "payments.payment",
@@ -60,4 +60,4 @@ class RefundRoutes(CallerRoutes):
     def payment(self, txn: Cursor, call: Call) -> PaymentView:
         """A payment."""
         caller, id_ = call.caller, call.path_args["payment_id"]
-        return api_refunds.payment_of(self._scene(txn, "read", call), caller, id_)
+        return api_refunds.payment_of(self._conversation(txn, "read", call), caller, id_)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.routes.persons import API
 from appservices.payments.routes.visits import scene_of
-from appservices.payments.service.scene import CATALOGUE
+from appservices.payments.service.conversation import CATALOGUE
 from appservices.payments.service.wallet import invoices
 from appservices.payments.service.wallet.views import StatusView
 from veche.protocol.texts.localizer import Localizer

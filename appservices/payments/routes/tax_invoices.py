@@ -28,7 +28,7 @@ class TaxInvoiceRoutes(CallerRoutes):
     def ubl(self, txn: Cursor, call: Call) -> Download:
         """The tax invoice."""
         caller, id_ = call.caller, call.path_args["invoice_id"]
-        scene = self._scene(txn, "read", call)
+        scene = self._conversation(txn, "read", call)
         content = tax_invoices.for_organisation(scene, invoice_of(scene, caller, id_))
         return Download(content, tax_invoices.MIMETYPE, f"{id_}.xml")
 
@@ -43,7 +43,7 @@ class TaxInvoiceRoutes(CallerRoutes):
         """The credit note."""
         caller, id_ = call.caller, call.path_args["invoice_id"]
         refund_id = call.path_args["refund_id"]
-        scene = self._scene(txn, "read", call)
+        scene = self._conversation(txn, "read", call)
         file = invoice_of(scene, caller, id_)
         content = credit_notes.for_organisation(scene, file, refund_id)
         return Download(content, tax_invoices.MIMETYPE, f"{refund_id}.xml")

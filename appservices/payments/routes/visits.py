@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from appservices.payments.service.scene import CATALOGUE, wallet_topic
+from appservices.payments.service.conversation import CATALOGUE, wallet_topic
 from appservices.payments.service.wallet import acts
 from appservices.payments.service.wallet.visit import Visit
 from veche.protocol.errors import UnavailableError
@@ -12,7 +12,7 @@ from veche.protocol.errors import UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.conversation import Conversation, Parts
     from veche.api import Call
     from veche.api.long_polling import Follower
     from veche.runtime.database import Cursor
@@ -79,7 +79,7 @@ def visit_of(parts: Parts, txn: Cursor, call: Call) -> Visit:
     return Visit(scene_of(parts, txn, call), call.signed_in.person, call.language)
 
 
-def scene_of(parts: Parts, txn: Cursor, call: Call) -> Scene:
+def scene_of(parts: Parts, txn: Cursor, call: Call) -> Conversation:
     """One request, one cause: what is said because of it has ids of its own."""
     who = "" if call.session is None else f"{call.session.id} {call.idempotency_key or ''}"
     cause = f"page {call.request.path.decode(errors='replace')} {who} {call.now_ms}"

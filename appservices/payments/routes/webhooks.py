@@ -9,7 +9,7 @@ from appservices.payments.routes.calls import WRITE_LIMIT, CallerRoutes
 from veche.messaging.webhooks.models import ResumeBody, WebhookBody, WebhooksView, WebhookView
 
 if TYPE_CHECKING:
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.api import Call
     from veche.api.bearer import OrganisationCaller
     from veche.runtime.database import Cursor
@@ -57,7 +57,7 @@ class WebhookRoutes(CallerRoutes):
     def all(self, txn: Cursor, call: Call) -> WebhooksView:
         """All targets."""
         caller = call.caller
-        owner = _owner(self._scene(txn, "webhooks", call), caller)
+        owner = _owner(self._conversation(txn, "webhooks", call), caller)
         return self._institution.webhooks.all_of(txn, owner)
 
     @API.by_key("webhook").transaction(
@@ -93,9 +93,9 @@ class WebhookRoutes(CallerRoutes):
     def remove(self, txn: Cursor, call: Call) -> None:
         """Forget a target."""
         caller = call.caller
-        owner = _owner(self._scene(txn, "webhooks", call), caller)
+        owner = _owner(self._conversation(txn, "webhooks", call), caller)
         self._institution.webhooks.remove(txn, owner, call.path_args["webhook_id"])
 
 
-def _owner(scene: Scene, caller: OrganisationCaller) -> str:
+def _owner(scene: Conversation, caller: OrganisationCaller) -> str:
     return str(scene.organisation(caller.id).id)

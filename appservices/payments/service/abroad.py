@@ -15,7 +15,7 @@ from appservices.payments.service import naming, peers
 from appservices.payments.service.peers_asking import NoAnswerFromPeerError
 
 if TYPE_CHECKING:
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.conversation import Conversation, Parts
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 
@@ -47,7 +47,7 @@ async def payee_name(parts: Parts, payee: UserId, currency: str) -> tuple[str | 
     return (answer.name, "") if answer.state == "known" else (None, why_of(answer.code))
 
 
-def problem(scene: Scene, payee: UserId, currency: str) -> str | None:
+def problem(scene: Conversation, payee: UserId, currency: str) -> str | None:
     """Why somebody at another institution cannot be paid, as far as this one knows."""
     peer = peers.peer_of(scene, payee)
     if peer is None:

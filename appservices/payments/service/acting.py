@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.orders.invoice import InvoiceOrder
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.contracts.payments.act_offer import ActGround, ActOffer
     from veche.protocol.acts import ActToken
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 
 
-def is_office(scene: Scene, organisation: str) -> bool:
+def is_office(scene: Conversation, organisation: str) -> bool:
     """Whether what an organisation does to persons is an act."""
     found = scene.section.organisation(organisation)
     return found is not None and found.is_office()
 
 
 def token_of(
-    scene: Scene,
+    scene: Conversation,
     organisation: str,
     offer: ActOffer | None,
     act: ActClass,
@@ -66,7 +66,7 @@ def token_of(
 
 
 def commit(
-    scene: Scene,
+    scene: Conversation,
     organisation: str,
     ground: ActGround,
     act: ActClass,
@@ -87,7 +87,7 @@ def commit(
     return scene.parts.host.act_log.commit(scene.txn, done, form, scene.now_ms)
 
 
-def spend_of_order(scene: Scene, order: InvoiceOrder) -> None:
+def spend_of_order(scene: Conversation, order: InvoiceOrder) -> None:
     """Spend the act with which an office's service of this server orders an invoice.
 
     Raises:

@@ -20,7 +20,7 @@ from appservices.payments.core.texts.allowance import (
 from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import allowances, naming
-from appservices.payments.service.scene import Parts
+from appservices.payments.service.conversation import Parts
 from veche.bots import ChatJob
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.allowance import AllowanceOrder
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -48,7 +48,7 @@ def purse_of(typed: str) -> tuple[str, str | None]:
     return (found[1], found[2]) if found is not None else (typed, None)
 
 
-def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+def order(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants to let another pay from their account.
 
     Args:
@@ -115,7 +115,7 @@ def _persons(wanted: Mapping[str, Any]) -> Sequence[str]:
     return [wanted["person"], wanted["spender"], *persons]
 
 
-def _name(scene: Scene, inbound: Inbound, wanted: AllowanceOrder) -> None:
+def _name(scene: Conversation, inbound: Inbound, wanted: AllowanceOrder) -> None:
     """Have the persons looked up, if all that was named can be somebody."""
     person, localizer = inbound.sender, scene.localizer(inbound.sender)
     spender = naming.user_named(wanted.spender, scene.sender.bot.user_id)
@@ -144,7 +144,7 @@ def _name(scene: Scene, inbound: Inbound, wanted: AllowanceOrder) -> None:
     jobs.schedule(scene.txn, Job(id_, NAME_ALLOWANCE, payload, scene.now_ms))
 
 
-def _payee(scene: Scene, typed: str) -> tuple[str, str, str] | None:
+def _payee(scene: Conversation, typed: str) -> tuple[str, str, str] | None:
     """What a word stands for: a kind, an organisation, a person; its address, its name."""
     section, word = scene.section, typed.casefold()
     if word in section.kinds():

@@ -19,7 +19,7 @@ from appservices.payments.core.limits import LimitKind
 from appservices.payments.core.payment import Kind
 from appservices.payments.core.texts import allowance as texts
 from appservices.payments.core.topics import Topic
-from appservices.payments.service import files, limiting, paying, purses, settling
+from appservices.payments.service import allowance_uses, files, limiting, paying, settling
 from appservices.payments.store import allowances as store
 from appservices.payments.store import facts, holders, payments
 from appservices.payments.store.allowances import Allowance
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from appservices.payments.core.texts.allowance import AllowanceView
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.files import Private
-    from appservices.payments.service.scene import Scene
     from veche.chat.prompts import Answered
     from veche.protocol.ids import RoomId
     from veche.protocol.message import Doc
@@ -47,7 +47,7 @@ _KEPT_MS: Final = 30 * 86_400_000
 """How long the button under a listed allowance works."""
 
 
-def propose(scene: Scene, view: AllowanceView, room_id: RoomId) -> None:
+def propose(scene: Conversation, view: AllowanceView, room_id: RoomId) -> None:
     """Keep an allowance that somebody wants to give, and ask for their key."""
     person = UserId(view.giver.address)
     localizer = scene.localizer(person)
@@ -63,7 +63,7 @@ def propose(scene: Scene, view: AllowanceView, room_id: RoomId) -> None:
         spender=spender.id,
         ledger=holders.currencies(scene.txn)[view.currency],
         state=AllowanceState.PROPOSED,
-        sealed=purses.sealed(scene, view),
+        sealed=allowance_uses.sealed(scene, view),
         approved_by=None,
         terms=view.terms,
     )
@@ -90,7 +90,7 @@ def propose(scene: Scene, view: AllowanceView, room_id: RoomId) -> None:
     _ask(scene, room_id, person, allowance, scene.prompt(person, choices, ASKED_MS), intro)
 
 
-def answered(scene: Scene, answer: Answered) -> None:
+def answered(scene: Conversation, answer: Answered) -> None:
     """Act on an answer about an allowance: whether to give it, or to end it."""
     person, choice = answer.inbound.sender, answer.chosen.choice
     allowance_id = str(answer.kept.purpose.get("allowance"))
@@ -99,7 +99,7 @@ def answered(scene: Scene, answer: Answered) -> None:
     allowance = _lock(scene, allowance_id)
     if allowance is None:
         return
-    view, localizer = purses.view_of(scene, allowance), scene.localizer(person)
+    view, localizer = allowance_uses.view_of(scene, allowance), scene.localizer(person)
     is_giver = view.giver.address == person
     if not is_giver and view.spender.address != person:
         return
@@ -112,7 +112,7 @@ def answered(scene: Scene, answer: Answered) -> None:
         _end(scene, allowance)
 
 
-def stop(scene: Scene, allowance_id: str) -> None:
+def stop(scene: Conversation, allowance_id: str) -> None:
     """Take back the uses of an allowance that the writer has not decided: it is being ended.
 
     No holder may be locked yet, see ``payments.take_back_attempts``.
@@ -123,7 +123,7 @@ def stop(scene: Scene, allowance_id: str) -> None:
     _refuse(scene, payments.take_back_attempts(scene.txn, giver, allowance_id=allowance_id))
 
 
-def take_back_uses(scene: Scene, spender: int) -> list[str]:
+def take_back_uses(scene: Conversation, spender: int) -> list[str]:
     """Take back what somebody pays from accounts of others, who stops everything; the payments.
 
     No holder may be locked yet, see ``payments.take_back_attempts``.
@@ -135,7 +135,7 @@ def take_back_uses(scene: Scene, spender: int) -> list[str]:
     ]
 
 
-def cancel_uses(scene: Scene, spender: int) -> None:
+def cancel_uses(scene: Conversation, spender: int) -> None:
     """Cancel what somebody pays from accounts of others, who stops everything, and waits.
 
     ``take_back_uses`` comes before it. The allowances stay.
@@ -146,7 +146,7 @@ def cancel_uses(scene: Scene, spender: int) -> None:
             _cancel_uses(scene, locked)
 
 
-def end_all(scene: Scene, holder_id: int) -> bool:
+def end_all(scene: Conversation, holder_id: int) -> bool:
     """End every allowance of somebody who stops everything: those they gave, those they have.
 
     Returns:
@@ -162,7 +162,7 @@ def end_all(scene: Scene, holder_id: int) -> bool:
     return has_any
 
 
-def end(scene: Scene, allowance_id: str, holder_id: int) -> bool:
+def end(scene: Conversation, allowance_id: str, holder_id: int) -> bool:
     """End an allowance for who gave it, or has it; False if it is none of theirs, or over.
 
     ``stop`` comes before it.
@@ -175,7 +175,7 @@ def end(scene: Scene, allowance_id: str, holder_id: int) -> bool:
     return True
 
 
-def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def show_all(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Show somebody the allowances that they gave and have, each with a way to end it."""
     mine = scene.holder(person).id
     given = [
@@ -194,25 +194,25 @@ def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
         # To end one takes only power away, so a tap in clear will do.
         choices = (Choice(id=END, label=label, style="danger"),)
         prompt = scene.prompt(person, choices, _KEPT_MS, min_trust="any")
-        view = purses.view_of(scene, allowance)
-        left_minor = purses.left_minor(scene, allowance)
+        view = allowance_uses.view_of(scene, allowance)
+        left_minor = allowance_uses.left_minor(scene, allowance)
         doc = texts.allowance_doc(view, left_minor, localizer, is_given=is_given)
         words = localizer.text("This question was replaced by the one below.")
         scene.close(_about(allowance, person), person, words)
         _ask(scene, room_id, person, allowance, prompt, doc)
 
 
-def tell_given(scene: Scene, allowance_id: str, person: UserId) -> None:
+def tell_given(scene: Conversation, allowance_id: str, person: UserId) -> None:
     """Tell somebody who has a chat that they may pay from another's account."""
     allowance, room_id = _lock(scene, allowance_id), scene.chat_of(person)
     if allowance is None or allowance.state is not AllowanceState.ACTIVE or room_id is None:
         return
-    view = purses.view_of(scene, allowance)
+    view = allowance_uses.view_of(scene, allowance)
     doc = texts.given_doc(view, _example_payee(scene, view), scene.localizer(person))
     scene.tell(room_id, person, doc)
 
 
-def _example_payee(scene: Scene, view: AllowanceView) -> str | None:
+def _example_payee(scene: Conversation, view: AllowanceView) -> str | None:
     """Whom the spender of an allowance could name in an order, as they may type it.
 
     None: it is for organisations alone that are paid by their invoices.
@@ -226,7 +226,7 @@ def _example_payee(scene: Scene, view: AllowanceView) -> str | None:
     return next(iter([*ids, *persons]), None)
 
 
-def pay(scene: Scene, private: Private, minor: int, giver: UserId) -> None:
+def pay(scene: Conversation, private: Private, minor: int, giver: UserId) -> None:
     """Somebody wants to pay another from the account of a third.
 
     Args:
@@ -239,10 +239,10 @@ def pay(scene: Scene, private: Private, minor: int, giver: UserId) -> None:
     allowance = usable(scene, private, total_minor, giver)
     if allowance is not None:
         own = paying.new(scene, private, minor, Kind.PAY)
-        paying.begin(scene, purses.paid_from(scene, own, allowance))
+        paying.begin(scene, allowance_uses.paid_from(scene, own, allowance))
 
 
-def usable(scene: Scene, private: Private, minor: int, giver: UserId) -> Allowance | None:
+def usable(scene: Conversation, private: Private, minor: int, giver: UserId) -> Allowance | None:
     """The allowance by which somebody can pay another from the account of a third.
 
     Args:
@@ -269,7 +269,7 @@ def usable(scene: Scene, private: Private, minor: int, giver: UserId) -> Allowan
         scene.tell(room_id, person, texts.no_allowance_doc(localizer))
         return None
     payee = private.payee.address
-    problems = {one.id: purses.problem_of(scene, one, payee, minor) for one in found}
+    problems = {one.id: allowance_uses.problem_of(scene, one, payee, minor) for one in found}
     allowance = next((one for one in found if problems[one.id] is None), None)
     if allowance is None:
         problem = problems[found[0].id]
@@ -279,7 +279,7 @@ def usable(scene: Scene, private: Private, minor: int, giver: UserId) -> Allowan
     return allowance
 
 
-def _give(scene: Scene, allowance: Allowance, view: AllowanceView, answer: Answered) -> None:
+def _give(scene: Conversation, allowance: Allowance, view: AllowanceView, answer: Answered) -> None:
     """The giver's key has approved an allowance: it counts from now on, or after a wait."""
     localizer = scene.localizer(answer.inbound.sender)
     if step_allowance(allowance.state, AllowanceInput.APPROVE) is None:
@@ -303,7 +303,7 @@ def _give(scene: Scene, allowance: Allowance, view: AllowanceView, answer: Answe
         settling.open_chat(scene, spender, allowance=given.id)
 
 
-def start_ms(scene: Scene, allowance: Allowance, currency: str) -> int:
+def start_ms(scene: Conversation, allowance: Allowance, currency: str) -> int:
     """When an allowance begins: what would wait as a first payment waits as an allowance too.
 
     All that somebody may pay from one account in their periods counts together, and what they paid
@@ -320,14 +320,14 @@ def start_ms(scene: Scene, allowance: Allowance, currency: str) -> int:
     return scene.now_ms + (wait_ms if total_minor > limit else 0)
 
 
-def _end(scene: Scene, allowance: Allowance) -> None:
+def _end(scene: Conversation, allowance: Allowance) -> None:
     """End an allowance that is locked; what waits of it is cancelled, and both hear of it."""
     state = step_allowance(allowance.state, AllowanceInput.END)
     if state is None:
         return
     _cancel_uses(scene, allowance)
     store.save_allowance(scene.txn, attrs.evolve(allowance, state=state), scene.now_ms)
-    view = purses.view_of(scene, allowance)
+    view = allowance_uses.view_of(scene, allowance)
     for party, is_given in ((view.giver, True), (view.spender, False)):
         person = UserId(party.address)
         localizer, room_id = scene.localizer(person), scene.chat_of(person)
@@ -336,7 +336,7 @@ def _end(scene: Scene, allowance: Allowance) -> None:
             scene.tell(room_id, person, texts.ended_doc(view, localizer, is_given=is_given))
 
 
-def _cancel_uses(scene: Scene, allowance: Allowance) -> None:
+def _cancel_uses(scene: Conversation, allowance: Allowance) -> None:
     """Stop what somebody pays by an allowance, which is locked, and what is not made yet."""
     # Those that were approved while the lock was waited for.
     taken_back = payments.take_back_attempts(
@@ -349,7 +349,7 @@ def _cancel_uses(scene: Scene, allowance: Allowance) -> None:
             paying.cancel(scene, matter)
 
 
-def _refuse(scene: Scene, payment_ids: Sequence[str]) -> None:
+def _refuse(scene: Conversation, payment_ids: Sequence[str]) -> None:
     """Refuse uses that were taken back from the writer."""
     for payment_id in payment_ids:
         matter = files.lock(scene, payment_id)
@@ -357,7 +357,7 @@ def _refuse(scene: Scene, payment_ids: Sequence[str]) -> None:
             settling.refuse(scene, matter, UseProblem.NOT_ACTIVE.value)
 
 
-def _lock(scene: Scene, allowance_id: str) -> Allowance | None:
+def _lock(scene: Conversation, allowance_id: str) -> Allowance | None:
     """An allowance, whose giver is locked too; None if there is none."""
     giver = store.giver_of(scene.txn, allowance_id)
     if giver is None:
@@ -367,7 +367,7 @@ def _lock(scene: Scene, allowance_id: str) -> Allowance | None:
 
 
 def _ask(
-    scene: Scene,
+    scene: Conversation,
     room_id: RoomId,
     person: UserId,
     allowance: Allowance,

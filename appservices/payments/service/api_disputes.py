@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from appservices.payments.api.disputes import DisputeAnswerBody, DisputeAppealBody
     from appservices.payments.core.evidence import Evidence
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.dispute_files import Case
-    from appservices.payments.service.scene import Scene
     from veche.api.bearer import OrganisationCaller
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class NoEvidenceError(ConflictError):
     errcode = "ORG.VECHE.NO_EVIDENCE"
 
 
-def read(scene: Scene, caller: OrganisationCaller, payment_id: str) -> DisputeView:
+def read(scene: Conversation, caller: OrganisationCaller, payment_id: str) -> DisputeView:
     """The dispute of a payment to an organisation.
 
     Raises:
@@ -45,7 +45,7 @@ def read(scene: Scene, caller: OrganisationCaller, payment_id: str) -> DisputeVi
 
 
 def answer(
-    scene: Scene,
+    scene: Conversation,
     caller: OrganisationCaller,
     payment_id: str,
     body: DisputeAnswerBody,
@@ -79,7 +79,7 @@ def answer(
 
 
 def appeal(
-    scene: Scene, caller: OrganisationCaller, payment_id: str, body: DisputeAppealBody
+    scene: Conversation, caller: OrganisationCaller, payment_id: str, body: DisputeAppealBody
 ) -> DisputeView:
     """Have others decide again what the desk decided, once.
 
@@ -108,14 +108,14 @@ def file_view(case: Case, file: Evidence) -> DisputeFileView:
     )
 
 
-def open_ones(scene: Scene, caller: OrganisationCaller) -> DisputeList:
+def open_ones(scene: Conversation, caller: OrganisationCaller) -> DisputeList:
     """The disputes of payments to an organisation: what is not over first, then the newest."""
     mine = scene.organisation(caller.id).id
     found = (cases.read(scene, one) for one in store.all_of(scene.txn, mine))
     return DisputeList(disputes=tuple(_view(scene, one) for one in found if one is not None))
 
 
-def check_sending(scene: Scene, caller: OrganisationCaller, payment_id: str) -> None:
+def check_sending(scene: Conversation, caller: OrganisationCaller, payment_id: str) -> None:
     """Refuse a file before it is stored, if it could not count.
 
     Raises:
@@ -129,7 +129,7 @@ def check_sending(scene: Scene, caller: OrganisationCaller, payment_id: str) -> 
 
 
 def send(
-    scene: Scene, caller: OrganisationCaller, payment_id: str, found: Mapping[str, Any]
+    scene: Conversation, caller: OrganisationCaller, payment_id: str, found: Mapping[str, Any]
 ) -> DisputeView:
     """Make a file that is stored evidence of the organisation; the same again changes nothing.
 
@@ -148,7 +148,7 @@ def send(
     return _view(scene, _case(scene, caller, payment_id))
 
 
-def file_of(scene: Scene, caller: OrganisationCaller, payment_id: str, n: str) -> Evidence:
+def file_of(scene: Conversation, caller: OrganisationCaller, payment_id: str, n: str) -> Evidence:
     """A file that either side sent.
 
     Raises:
@@ -170,7 +170,7 @@ def _check_words(words: str) -> None:
         raise MalformedError("body.words", "has characters that cannot be seen")
 
 
-def _case(scene: Scene, caller: OrganisationCaller, payment_id: str) -> Case:
+def _case(scene: Conversation, caller: OrganisationCaller, payment_id: str) -> Case:
     payee = scene.organisation(caller.id).id
     dispute_id = store.of_payment(scene.txn, payment_id, payee)
     case = disputes.lock(scene, dispute_id) if dispute_id is not None else None
@@ -179,7 +179,7 @@ def _case(scene: Scene, caller: OrganisationCaller, payment_id: str) -> Case:
     return case
 
 
-def _view(scene: Scene, case: Case) -> DisputeView:
+def _view(scene: Conversation, case: Case) -> DisputeView:
     dispute, view = case.dispute, case.view
 
     def money(minor: int) -> Money:

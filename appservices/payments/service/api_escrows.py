@@ -39,8 +39,8 @@ from veche.protocol.money import Money
 
 if TYPE_CHECKING:
     from appservices.payments.api.escrows import DecideBody, EscrowBody
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.known_people import Strangers
-    from appservices.payments.service.scene import Scene
     from veche.api.bearer import OrganisationCaller
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class DecidedError(ConflictError):
 
 
 def open_escrow(
-    scene: Scene, caller: OrganisationCaller, body: EscrowBody, strangers: Strangers
+    scene: Conversation, caller: OrganisationCaller, body: EscrowBody, strangers: Strangers
 ) -> EscrowView:
     """Open an escrow in which the organisation sells; arbiters and then the buyer are asked.
 
@@ -85,7 +85,7 @@ def open_escrow(
     return read(scene, caller, deal.escrow.id)
 
 
-def read(scene: Scene, caller: OrganisationCaller, escrow_id: str) -> EscrowView:
+def read(scene: Conversation, caller: OrganisationCaller, escrow_id: str) -> EscrowView:
     """An escrow in which the organisation sells.
 
     Raises:
@@ -95,7 +95,7 @@ def read(scene: Scene, caller: OrganisationCaller, escrow_id: str) -> EscrowView
 
 
 def decide(
-    scene: Scene, caller: OrganisationCaller, escrow_id: str, body: DecideBody, sha256: bytes
+    scene: Conversation, caller: OrganisationCaller, escrow_id: str, body: DecideBody, sha256: bytes
 ) -> EscrowView:
     """Say what the organisation shall get; the same once more changes nothing.
 
@@ -133,7 +133,7 @@ def decide(
 
 
 def cancel(
-    scene: Scene, caller: OrganisationCaller, escrow_id: str, reason: str | None = None
+    scene: Conversation, caller: OrganisationCaller, escrow_id: str, reason: str | None = None
 ) -> EscrowView:
     """Take an escrow back as long as nothing is put aside; one that is over stays as it is.
 
@@ -156,14 +156,14 @@ def cancel(
     return read(scene, caller, escrow_id)
 
 
-def _tell_buyer(scene: Scene, deal: Deal, reason: str | None) -> None:
+def _tell_buyer(scene: Conversation, deal: Deal, reason: str | None) -> None:
     person = deal.parties[0].person
     room_id = scene.chat_of(person) if person is not None else None
     if person is not None and room_id is not None and reason is not None:
         scene.tell(room_id, person, reason_doc(reason, scene.localizer(person)))
 
 
-def _check(scene: Scene, body: EscrowBody, strangers: Strangers) -> None:
+def _check(scene: Conversation, body: EscrowBody, strangers: Strangers) -> None:
     check_currency(scene, body.amount.currency, "body.amount")
     if body.amount.minor < 1:
         raise MalformedError("body.amount", "should be above zero")
@@ -182,7 +182,7 @@ def _check(scene: Scene, body: EscrowBody, strangers: Strangers) -> None:
         raise MalformedError("body.ends_at_ms", "should be within the next 76 days")
 
 
-def _deal(scene: Scene, caller: OrganisationCaller, body: EscrowBody) -> Deal:
+def _deal(scene: Conversation, caller: OrganisationCaller, body: EscrowBody) -> Deal:
     persons = [UserId(body.buyer), *map(UserId, body.arbiters)]
     buyer, *arbiters = (Party(one, one) for one in persons)
     voters = (
@@ -209,7 +209,7 @@ def _deal(scene: Scene, caller: OrganisationCaller, body: EscrowBody) -> Deal:
     return Deal(escrow, parties, body.amount.currency, body.title, body.ours)
 
 
-def _find(scene: Scene, caller: OrganisationCaller, escrow_id: str) -> Deal:
+def _find(scene: Conversation, caller: OrganisationCaller, escrow_id: str) -> Deal:
     deal = escrows.lock(scene, escrow_id)
     if deal is None or deal.escrow.seller != scene.organisation(caller.id).id:
         raise NotFoundError("There is no such escrow")

@@ -33,8 +33,8 @@ from veche.protocol.wire import parse
 
 if TYPE_CHECKING:
     from appservices.payments.api.mandates import ChargeBody, MandateBody
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.known_people import Strangers
-    from appservices.payments.service.scene import Scene
     from appservices.payments.store.mandates import Mandate
     from veche.api.bearer import OrganisationCaller
 
@@ -53,7 +53,7 @@ class TooManyMandatesError(ConflictError):
 
 
 def propose(
-    scene: Scene, caller: OrganisationCaller, body: MandateBody, strangers: Strangers
+    scene: Conversation, caller: OrganisationCaller, body: MandateBody, strangers: Strangers
 ) -> MandateView:
     """Ask a person for a mandate.
 
@@ -91,7 +91,7 @@ def propose(
     return _view(scene, _mandate(scene, caller, wanted.id))
 
 
-def offer(scene: Scene, order: MandateOrder) -> None:
+def offer(scene: Conversation, order: MandateOrder) -> None:
     """Keep a mandate and ask its payer, in a chat that is made if they have none."""
     mandates.propose(scene, order)
     person = UserId(order.payer)
@@ -101,7 +101,7 @@ def offer(scene: Scene, order: MandateOrder) -> None:
         open_chat(scene, person, mandate=order.id)
 
 
-def read(scene: Scene, caller: OrganisationCaller, mandate_id: str) -> MandateView:
+def read(scene: Conversation, caller: OrganisationCaller, mandate_id: str) -> MandateView:
     """A mandate of an organisation.
 
     Raises:
@@ -111,7 +111,7 @@ def read(scene: Scene, caller: OrganisationCaller, mandate_id: str) -> MandateVi
 
 
 def end(
-    scene: Scene, caller: OrganisationCaller, mandate_id: str, reason: str | None = None
+    scene: Conversation, caller: OrganisationCaller, mandate_id: str, reason: str | None = None
 ) -> MandateView:
     """Give a mandate up: nothing is debited by it any more. One that is ended stays so.
 
@@ -137,7 +137,7 @@ def end(
 
 
 def charge(
-    scene: Scene, caller: OrganisationCaller, mandate_id: str, body: ChargeBody
+    scene: Conversation, caller: OrganisationCaller, mandate_id: str, body: ChargeBody
 ) -> ChargeView:
     """Debit by a mandate, once the payer was told long enough before.
 
@@ -177,7 +177,7 @@ def charge(
 
 
 def read_charge(
-    scene: Scene, caller: OrganisationCaller, mandate_id: str, charge_id: str
+    scene: Conversation, caller: OrganisationCaller, mandate_id: str, charge_id: str
 ) -> ChargeView:
     """A debit of an organisation.
 
@@ -202,7 +202,7 @@ def read_charge(
     )
 
 
-def _problem(scene: Scene, mandate: Mandate, minor: int) -> ChargeProblem | None:
+def _problem(scene: Conversation, mandate: Mandate, minor: int) -> ChargeProblem | None:
     """Why a debit would be refused when its notice is over, as far as that is known now."""
     terms = mandate.terms
     due_at_ms = max(scene.now_ms + terms.notice_ms, terms.starts_at_ms)
@@ -213,7 +213,7 @@ def _problem(scene: Scene, mandate: Mandate, minor: int) -> ChargeProblem | None
 
 
 def _mandate(
-    scene: Scene, caller: OrganisationCaller, mandate_id: str, *, is_locked: bool = True
+    scene: Conversation, caller: OrganisationCaller, mandate_id: str, *, is_locked: bool = True
 ) -> Mandate:
     found = (store.lock_mandate if is_locked else store.mandate)(scene.txn, mandate_id)
     if found is None or found.payee != scene.organisation(caller.id).id:
@@ -221,7 +221,7 @@ def _mandate(
     return found
 
 
-def _tell_payer(scene: Scene, mandate: Mandate, reason: str | None) -> None:
+def _tell_payer(scene: Conversation, mandate: Mandate, reason: str | None) -> None:
     order = mandates.order_of(scene, mandate)
     person = UserId(order.payer)
     room_id = scene.chat_of(person)
@@ -231,7 +231,7 @@ def _tell_payer(scene: Scene, mandate: Mandate, reason: str | None) -> None:
         scene.tell(room_id, person, (*given_up_doc(order, localizer), *more))
 
 
-def _view(scene: Scene, mandate: Mandate) -> MandateView:
+def _view(scene: Conversation, mandate: Mandate) -> MandateView:
     order, terms = mandates.order_of(scene, mandate), mandate.terms
     left = None
     if mandate.state is MandateState.ACTIVE and terms.starts_at_ms <= scene.now_ms:

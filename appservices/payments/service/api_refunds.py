@@ -21,8 +21,8 @@ from veche.protocol.money import Money
 
 if TYPE_CHECKING:
     from appservices.payments.api.refunds import RefundBody
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.store.refunds import RefundRow
     from veche.api.bearer import OrganisationCaller
 
@@ -48,7 +48,11 @@ class RefundTooHighError(ConflictError):
 
 
 def refund(
-    scene: Scene, caller: OrganisationCaller, invoice_id: str, body: RefundBody, sha256: bytes
+    scene: Conversation,
+    caller: OrganisationCaller,
+    invoice_id: str,
+    body: RefundBody,
+    sha256: bytes,
 ) -> RefundView:
     """Give back what was paid of an invoice, or a part of it.
 
@@ -111,7 +115,7 @@ def refund(
     return _view(row, private.currency)
 
 
-def check_not_by_bank(scene: Scene, payment_id: str) -> None:
+def check_not_by_bank(scene: Conversation, payment_id: str) -> None:
     """Refuse to give back what came from outside.
 
     Raises:
@@ -122,7 +126,7 @@ def check_not_by_bank(scene: Scene, payment_id: str) -> None:
         raise PaidByBankError("This was paid from a bank: pay it back to an account there")
 
 
-def refunds_of(scene: Scene, caller: OrganisationCaller, invoice_id: str) -> RefundsView:
+def refunds_of(scene: Conversation, caller: OrganisationCaller, invoice_id: str) -> RefundsView:
     """What an organisation gave back of an invoice, and what is left.
 
     Raises:
@@ -140,7 +144,7 @@ def refunds_of(scene: Scene, caller: OrganisationCaller, invoice_id: str) -> Ref
     )
 
 
-def payment_of(scene: Scene, caller: OrganisationCaller, payment_id: str) -> PaymentView:
+def payment_of(scene: Conversation, caller: OrganisationCaller, payment_id: str) -> PaymentView:
     """A payment to or from an organisation.
 
     Raises:
@@ -167,7 +171,7 @@ def payment_of(scene: Scene, caller: OrganisationCaller, payment_id: str) -> Pay
     )
 
 
-def settle(scene: Scene, payment: Payment) -> None:
+def settle(scene: Conversation, payment: Payment) -> None:
     """A payment is over; if it is a refund by request that moved nothing, that is an event."""
     if payment.kind is not Kind.REFUND or payment.state is not State.REFUSED:
         return
@@ -177,7 +181,7 @@ def settle(scene: Scene, payment: Payment) -> None:
         events.add_event(scene.txn, payment.payer, news, scene.now_ms)
 
 
-def _paid(scene: Scene, caller: OrganisationCaller, invoice_id: str) -> Matter:
+def _paid(scene: Conversation, caller: OrganisationCaller, invoice_id: str) -> OpenPayment:
     """The payment of an invoice, locked: its holders are not, so that no block is waited for."""
     holder = scene.organisation(caller.id).id
     paid = payment_store.lock_payment(scene.txn, _paid_id(scene, holder, invoice_id))
@@ -185,7 +189,7 @@ def _paid(scene: Scene, caller: OrganisationCaller, invoice_id: str) -> Matter:
     return files.matter_of(scene, paid)
 
 
-def _paid_id(scene: Scene, holder: int, invoice_id: str) -> str:
+def _paid_id(scene: Conversation, holder: int, invoice_id: str) -> str:
     payment_id = store.paid_payment(scene.txn, invoice_id, holder)
     if payment_id is not None:
         return payment_id
@@ -194,7 +198,7 @@ def _paid_id(scene: Scene, holder: int, invoice_id: str) -> str:
     raise NotFoundError("There is no such invoice")
 
 
-def _left_minor(scene: Scene, paid: Matter) -> int:
+def _left_minor(scene: Conversation, paid: OpenPayment) -> int:
     return disputes.left_minor(scene.txn, paid.payment.id)
 
 

@@ -9,7 +9,7 @@ import attrs
 from appservices.payments.core.payment import State
 from appservices.payments.core.texts.paying import question_doc, reference_of, wait_doc
 from appservices.payments.core.topics import Topic
-from appservices.payments.service import purses
+from appservices.payments.service import allowance_uses
 from veche.protocol.approval import PaymentShown, ShownMoney
 from veche.protocol.message import NO_PAYLOAD
 from veche.protocol.prompts import Choice
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from appservices.payments.core.orders.invoice import InvoiceOrder
     from appservices.payments.core.rules import Reason
     from appservices.payments.core.texts.views import ChosenView, PaymentView
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from veche.protocol.approval import AskedApproval
     from veche.protocol.message import Doc, Payload
     from veche.protocol.prompts import TrustLabel
@@ -34,8 +34,8 @@ _LABEL_CHARACTERS: Final = 70
 
 
 def ask_approval(
-    scene: Scene,
-    matter: Matter,
+    scene: Conversation,
+    matter: OpenPayment,
     details: Doc = (),
     payload: Payload = NO_PAYLOAD,
     *,
@@ -63,8 +63,8 @@ def ask_approval(
     if is_addressee:
         choices = (*choices, Choice(id=OBJECT, label=localizer.text("Object")))
     more = {}
-    for n, (allowance, purse) in enumerate(purses.offered(scene, matter), 1):
-        choice = f"{purses.CHOICE}{n}"
+    for n, (allowance, purse) in enumerate(allowance_uses.offered(scene, matter), 1):
+        choice = f"{allowance_uses.CHOICE}{n}"
         theirs = attrs.evolve(view, payer=purse.giver, user=purse.spender)
         approve = _approve(scene, matter, theirs)
         # It must not begin as a command does: a client may send it as it is.
@@ -76,7 +76,7 @@ def ask_approval(
     ask(scene, matter, choices, doc, payload, more=more)
 
 
-def _approve(scene: Scene, matter: Matter, view: PaymentView) -> AskedApproval:
+def _approve(scene: Conversation, matter: OpenPayment, view: PaymentView) -> AskedApproval:
     """What who pays is to approve of a payment, as it is seen."""
     person = matter.private.asker.person
     assert person is not None, "only persons are asked"  # noqa: S101 -- our bug
@@ -90,7 +90,7 @@ def _approve(scene: Scene, matter: Matter, view: PaymentView) -> AskedApproval:
     return scene.approvals.asked(scene.sender, person, "payment", shown)
 
 
-def refusals(scene: Scene, matter: Matter, order: InvoiceOrder) -> tuple[Choice, ...]:
+def refusals(scene: Conversation, matter: OpenPayment, order: InvoiceOrder) -> tuple[Choice, ...]:
     """How a payer can say no to an invoice before they are asked to approve it."""
     person = matter.private.asker.person
     assert person is not None, "only persons are asked"  # noqa: S101 -- our bug
@@ -101,7 +101,7 @@ def refusals(scene: Scene, matter: Matter, order: InvoiceOrder) -> tuple[Choice,
     return choices
 
 
-def ask_whether_to_stop(scene: Scene, matter: Matter, reason: Reason) -> None:
+def ask_whether_to_stop(scene: Conversation, matter: OpenPayment, reason: Reason) -> None:
     """Tell the payer that a payment waits, with a way to stop it."""
     view, until_ms = matter.view, matter.payment.due_at_ms
     person = matter.private.asker.person
@@ -110,7 +110,7 @@ def ask_whether_to_stop(scene: Scene, matter: Matter, reason: Reason) -> None:
     ask_to_stop(scene, matter, wait_doc(view, reason, until_ms, scene.localizer(person)))
 
 
-def ask_to_stop(scene: Scene, matter: Matter, intro: Doc) -> None:
+def ask_to_stop(scene: Conversation, matter: OpenPayment, intro: Doc) -> None:
     """Offer who pays to stop a payment that waits for something.
 
     That takes only power away, so a tap will do, from any device.
@@ -121,7 +121,7 @@ def ask_to_stop(scene: Scene, matter: Matter, intro: Doc) -> None:
     ask(scene, matter, (Choice(id=STOP, label=label, style="danger"),), intro, min_trust="any")
 
 
-def close(scene: Scene, matter: Matter) -> None:
+def close(scene: Conversation, matter: OpenPayment) -> None:
     """Say in its question what became of a payment."""
     person = matter.private.asker.person
     if person is None:
@@ -137,8 +137,8 @@ def close(scene: Scene, matter: Matter) -> None:
 
 
 def ask(
-    scene: Scene,
-    matter: Matter,
+    scene: Conversation,
+    matter: OpenPayment,
     choices: tuple[Choice, ...],
     intro: Doc,
     payload: Payload = NO_PAYLOAD,

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
 
 RESTORED: Final = "restored"
 """Orders a payment that is booked again: by the receipt of this institution."""
 
 
-def approvals_of(scene: Scene, payment: Payment) -> list[str]:
+def approvals_of(scene: Conversation, payment: Payment) -> list[str]:
     """List the nonces of the approvals without which a payment may not be made."""
     if payment.instruction == RESTORED:
         return []  # what was made once is booked, whatever is revoked since
@@ -34,18 +34,18 @@ def approvals_of(scene: Scene, payment: Payment) -> list[str]:
     return [one for one in nonces if one is not None]
 
 
-def is_revoked(scene: Scene, nonces: Iterable[str | None]) -> bool:
+def is_revoked(scene: Conversation, nonces: Iterable[str | None]) -> bool:
     """Return whether the key of one of these approvals is revoked; None is no approval."""
     given = [one for one in nonces if one is not None]
     return bool(revoked_among(scene.txn, given))
 
 
-def is_stopped(scene: Scene, payment: Payment) -> bool:
+def is_stopped(scene: Conversation, payment: Payment) -> bool:
     """Return whether a payment may not be made any more because a key is revoked."""
     return is_revoked(scene, approvals_of(scene, payment))
 
 
-def is_frozen(scene: Scene, payment: Payment) -> bool:
+def is_frozen(scene: Conversation, payment: Payment) -> bool:
     """Return whether who pays has stopped everything: whose money it is, or who uses it."""
     who = [payment.payer]
     if payment.allowance_id is not None:
@@ -54,6 +54,6 @@ def is_frozen(scene: Scene, payment: Payment) -> bool:
     return any(holders.holder(scene.txn, one).is_frozen for one in who)
 
 
-def void_votes(scene: Scene, payment_id: str) -> frozenset[str]:
+def void_votes(scene: Conversation, payment_id: str) -> frozenset[str]:
     """Return the approvals of a payment's guardians whose keys are revoked."""
     return revoked_among(scene.txn, guards.yes_of(scene.txn, payment_id))

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.payments.core.texts.views import PaymentView
-    from appservices.payments.service.files import Matter
+    from appservices.payments.service.conversation import Conversation, Parts
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.service.rails import BankNews
-    from appservices.payments.service.scene import Parts, Scene
     from veche.protocol.message import Doc
     from veche.protocol.texts.localizer import Localizer
     from veche.runtime.database import Cursor
@@ -62,7 +62,7 @@ def hear(parts: Parts, txn: Cursor, news: BankNews) -> None:
         peers_bank.heard(scene, news)
 
 
-def _credited(scene: Scene, news: BankNews) -> None:
+def _credited(scene: Conversation, news: BankNews) -> None:
     holder = holders.holder_of_account(scene.txn, news.account)
     if holder is not None and holder.kind == holders.ORGANISATION:
         bank_paid.credited(scene, news)
@@ -80,7 +80,7 @@ def _credited(scene: Scene, news: BankNews) -> None:
     scene.tell(room_id, person, doc)
 
 
-def _of_payout(scene: Scene, matter: Matter, news: BankNews) -> None:
+def _of_payout(scene: Conversation, matter: OpenPayment, news: BankNews) -> None:
     person = matter.private.payer.person
     if person is None:
         _of_line(scene, matter, news)
@@ -113,7 +113,7 @@ def _of_payout(scene: Scene, matter: Matter, news: BankNews) -> None:
             raise AssertionError("money that comes in is of no payout")
 
 
-def _of_line(scene: Scene, matter: Matter, news: BankNews) -> None:
+def _of_line(scene: Conversation, matter: OpenPayment, news: BankNews) -> None:
     """A line of a payout in bulk, whose organisation hears of it by events."""
     heard = _HEARD.get(news.kind)
     if news.kind is NewsKind.NO_COVER:
@@ -127,14 +127,14 @@ def _of_line(scene: Scene, matter: Matter, news: BankNews) -> None:
     bulk.settle(scene, _step(scene, matter, heard))
 
 
-def _step(scene: Scene, matter: Matter, heard: Input) -> Matter:
+def _step(scene: Conversation, matter: OpenPayment, heard: Input) -> OpenPayment:
     why = BANK_SAYS_NO if heard is Input.NOT_MOVED else None
     payment, _ = step(matter.payment, heard, why=why)
     return files.save(scene, matter, payment)
 
 
 def _tell(
-    scene: Scene, matter: Matter, person: UserId, doc: Doc, *, is_quiet: bool = False
+    scene: Conversation, matter: OpenPayment, person: UserId, doc: Doc, *, is_quiet: bool = False
 ) -> None:
     room_id = matter.payer_room(scene)
     if room_id is not None:

@@ -14,8 +14,8 @@ from appservices.payments.store import events
 from appservices.payments.store import invoices as store
 
 if TYPE_CHECKING:
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.rails import BankNews
-    from appservices.payments.service.scene import Scene
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ PAID_AGAIN = "invoice.paid_again"
 """Event: money came for an invoice that was paid or is over; it is the organisation's now."""
 
 
-def credited(scene: Scene, news: BankNews) -> None:
+def credited(scene: Conversation, news: BankNews) -> None:
     """Money came for an account of an organisation; the invoice that it is for is paid.
 
     Args:
@@ -47,7 +47,7 @@ def credited(scene: Scene, news: BankNews) -> None:
         id=scene.sender.fresh_ulid("payment"),
         kind=Kind.INVOICE,
         state=State.PAID,
-        payer=scene.elsewhere(payer).id,
+        payer=scene.bank_account_holder(payer).id,
         payee=invoice.payee,
         ledger=invoice.ledger,
         amount_minor=invoice.amount_minor,

@@ -18,7 +18,7 @@ from veche.protocol.approval import MandateShown
 from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.chat.prompts import Answered
     from veche.protocol.inbound import Inbound
 
@@ -29,7 +29,7 @@ DECLINE: Final = "decline"
 ASKED_MS: Final = 15 * 60_000
 
 
-def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+def order(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants to see what they forbid themselves, or to forbid something.
 
     Args:
@@ -64,7 +64,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     scene.ask(room_id, person, prompt, intro, about=about, purpose=purpose)
 
 
-def answered(scene: Scene, answer: Answered) -> None:
+def answered(scene: Conversation, answer: Answered) -> None:
     """A person has answered whether they forbid themselves something."""
     person, nonce = answer.inbound.sender, answer.chosen.approved_by
     localizer, purpose = scene.localizer(person), answer.kept.purpose

@@ -17,8 +17,8 @@ from veche.protocol.ids import effect_id
 if TYPE_CHECKING:
     from appservices.payments.core.bill import Bill
     from appservices.payments.service.bills import BillMatter
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.service.work import Outcome
 
 logger = logging.getLogger(__name__)
@@ -29,27 +29,27 @@ _ASKED: Final = frozenset({State.ASKED, State.COOLING, State.GUARDED})
 _SET_ASIDE: Final = frozenset({State.HOLDING, State.HELD})
 
 
-def set_clock(scene: Scene, bill: Bill) -> None:
+def set_clock(scene: Conversation, bill: Bill) -> None:
     """Come back to a bill when all have to have agreed."""
     id_ = effect_id(BILL_DUE, bill.id)
     jobs.schedule(scene.txn, Job(id_, BILL_DUE, {"bill": bill.id}, bill.due_at_ms))
 
 
-def rang(scene: Scene, bill_id: str) -> None:
-    """The time of a bill is over: what is set aside goes back, unless all had agreed."""
+def fire_timer(scene: Conversation, bill_id: str) -> None:
+    """End a bill whose timer is due: what is set aside goes back, unless all had agreed."""
     matter = bills.lock(scene, bill_id)
     is_open = matter is not None and matter.bill.state is BillState.OPEN
     if matter is not None and is_open and matter.bill.due_at_ms <= scene.now_ms:
         _end(scene, matter, BillInput.TIME)
 
 
-def cancel(scene: Scene, matter: BillMatter) -> None:
+def cancel(scene: Conversation, matter: BillMatter) -> None:
     """The organiser does not want it any more; nothing happens if it is too late for that."""
     if matter.bill.state is BillState.OPEN:
         _end(scene, matter, BillInput.CANCEL)
 
 
-def settle(scene: Scene, bill_id: str, outcome: Outcome) -> None:
+def settle(scene: Conversation, bill_id: str, outcome: Outcome) -> None:
     """The writer has decided all shares of a bill at once.
 
     Args:
@@ -76,7 +76,7 @@ def settle(scene: Scene, bill_id: str, outcome: Outcome) -> None:
     _end(scene, matter, BillInput.MOVED)
 
 
-def _end(scene: Scene, matter: BillMatter, heard: BillInput) -> None:
+def _end(scene: Conversation, matter: BillMatter, heard: BillInput) -> None:
     before = matter.view
     after = bills.take(scene, matter, heard)
     if heard is not BillInput.MOVED:
@@ -89,7 +89,7 @@ def _end(scene: Scene, matter: BillMatter, heard: BillInput) -> None:
     bills.tell(scene, after, end_doc(before, after.bill.state, localizer))
 
 
-def release(scene: Scene, share: Matter) -> None:
+def release(scene: Conversation, share: OpenPayment) -> None:
     """A share is not to be paid any more: it is not asked for, and what is set aside goes back."""
     payment = share.payment
     if payment.state in _ASKED:

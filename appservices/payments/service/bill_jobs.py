@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from appservices.payments.service import bill_ends, billing
+from appservices.payments.service.conversation import Parts
 from appservices.payments.service.naming import known_name
-from appservices.payments.service.scene import Parts
 from veche.bots import ChatJob
 from veche.protocol.ids import UserId
 
@@ -37,4 +37,4 @@ class BillDue(ChatJob[Parts]):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         """Give back what is set aside."""
-        bill_ends.rang(self._parts.conversation(txn, job.id, now_ms), job.payload["bill"])
+        bill_ends.fire_timer(self._parts.conversation(txn, job.id, now_ms), job.payload["bill"])

@@ -24,7 +24,7 @@ from appservices.payments.core.texts.paying import problem_words
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import asking, bill_ends, bills, files
 from appservices.payments.service.bills import BillMatter, BillPrivate, SharerFile
-from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.files import OpenPayment, Private
 from appservices.payments.service.naming import user_named
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import bills as store
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.bill_order import BillOrder
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.chat.prompts import Answered
     from veche.protocol.inbound import Inbound
 
@@ -47,7 +47,7 @@ LOOK_UP_SHARERS: Final = "payments.sharers"
 """Job: finds out what those are called who share a bill, and whether they are here."""
 
 
-def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+def order(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants a bill to be paid by several: "60.00 EUR @alice @bob dinner"."""
     person, room_id, bot = inbound.sender, inbound.room_id, scene.sender.bot.user_id
     localizer, currencies = scene.localizer(person), scene.section.currencies
@@ -76,7 +76,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         _look_up(scene, inbound, read, [str(one) for one in found])
 
 
-def begin(scene: Scene, wanted: Mapping[str, Any], names: Mapping[str, str | None]) -> None:
+def begin(scene: Conversation, wanted: Mapping[str, Any], names: Mapping[str, str | None]) -> None:
     """Ask everybody for their share, once it is known what they are called.
 
     Args:
@@ -105,7 +105,7 @@ def begin(scene: Scene, wanted: Mapping[str, Any], names: Mapping[str, str | Non
     _start(scene, private, sharers, {who: str(name) for who, name in names.items()})
 
 
-def ask(scene: Scene, payment_id: str) -> None:
+def ask(scene: Conversation, payment_id: str) -> None:
     """Ask somebody for their share, in the chat that they have now."""
     share = files.lock(scene, payment_id)
     if share is None or share.payment.state is not State.ASKED or share.payment.bill is None:
@@ -116,7 +116,7 @@ def ask(scene: Scene, payment_id: str) -> None:
         asking.ask_approval(scene, share, share_doc(matter.view, scene.localizer(person)))
 
 
-def answered(scene: Scene, answer: Answered) -> None:
+def answered(scene: Conversation, answer: Answered) -> None:
     """The organiser has answered what is to become of a bill."""
     person = answer.inbound.sender
     matter = bills.lock(scene, str(answer.kept.purpose.get("bill")))
@@ -135,7 +135,7 @@ def answered(scene: Scene, answer: Answered) -> None:
         bill_ends.cancel(scene, matter)
 
 
-def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def show_all(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Show an organiser where their open bills stand, each with what can be done about it."""
     found = bills.open_of(scene, scene.holder(person).id)
     localizer = scene.localizer(person)
@@ -145,7 +145,7 @@ def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
         bills.ask_organiser(scene, matter, bill_doc(matter.view, localizer))
 
 
-def _is_too_many(scene: Scene, organiser: int) -> bool:
+def _is_too_many(scene: Conversation, organiser: int) -> bool:
     """Whether somebody asks others so often that it would be a nuisance.
 
     Until the transaction ends nobody else begins a bill for them.
@@ -155,7 +155,7 @@ def _is_too_many(scene: Scene, organiser: int) -> bool:
     return is_full or store.asked_since(scene.txn, organiser, scene.now_ms - DAY_MS) >= PER_DAY_MAX
 
 
-def _look_up(scene: Scene, inbound: Inbound, read: BillOrder, found: Sequence[str]) -> None:
+def _look_up(scene: Conversation, inbound: Inbound, read: BillOrder, found: Sequence[str]) -> None:
     payload = {
         "person": inbound.sender,
         "room": inbound.room_id,
@@ -171,7 +171,7 @@ def _look_up(scene: Scene, inbound: Inbound, read: BillOrder, found: Sequence[st
 
 
 def _start(
-    scene: Scene, private: BillPrivate, sharers: Sequence[Sharer], names: Mapping[str, str]
+    scene: Conversation, private: BillPrivate, sharers: Sequence[Sharer], names: Mapping[str, str]
 ) -> None:
     """Keep a new bill and ask for its shares; the total and the names are as they are."""
     amounts = shares_of(private.total_minor, sharers)
@@ -200,7 +200,7 @@ def _start(
         bills.ask_organiser(scene, matter, bill_doc(matter.view, scene.localizer(organiser)))
 
 
-def _ask_share(scene: Scene, matter: BillMatter, one: SharerFile) -> None:
+def _ask_share(scene: Conversation, matter: BillMatter, one: SharerFile) -> None:
     """Keep a share and ask for it; who has no chat yet is invited to one."""
     bill, private, person = matter.bill, matter.private, UserId(one.sharer.who)
     payment = Payment(
@@ -222,7 +222,7 @@ def _ask_share(scene: Scene, matter: BillMatter, one: SharerFile) -> None:
         currency=private.currency,
         reference=private.reference,
     )
-    kept: Matter | None = files.add(scene, payment, share)
+    kept: OpenPayment | None = files.add(scene, payment, share)
     if kept is None:
         return
     if scene.chat_of(person) is not None:
@@ -231,7 +231,7 @@ def _ask_share(scene: Scene, matter: BillMatter, one: SharerFile) -> None:
         open_chat(scene, person, share=payment.id)
 
 
-def _ask_again(scene: Scene, matter: BillMatter) -> None:
+def _ask_again(scene: Conversation, matter: BillMatter) -> None:
     """Ask those once more who do not pay."""
     gone = bills.to_ask_again(scene, matter)
     for one in matter.private.sharers:
@@ -239,7 +239,7 @@ def _ask_again(scene: Scene, matter: BillMatter) -> None:
             _ask_share(scene, matter, one)
 
 
-def _divide_anew(scene: Scene, matter: BillMatter) -> None:
+def _divide_anew(scene: Conversation, matter: BillMatter) -> None:
     """End a bill and begin another one, of the same total, among those who have not declined.
 
     What was agreed to is another amount now, so everybody is asked anew.

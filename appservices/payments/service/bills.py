@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.store.bills import BillFile
     from veche.protocol.message import Doc
     from veche.protocol.texts.localizer import Localizer
@@ -133,7 +133,7 @@ class BillMatter:
 
     bill: Bill
     private: BillPrivate
-    shares: Sequence[Matter]
+    shares: Sequence[OpenPayment]
 
     @property
     def view(self) -> BillView:
@@ -159,19 +159,19 @@ class BillMatter:
         )
 
 
-def lock(scene: Scene, bill_id: str) -> BillMatter | None:
+def lock(scene: Conversation, bill_id: str) -> BillMatter | None:
     """A bill and its shares, which nobody else steps until the transaction ends."""
     file = store.lock_bill(scene.txn, bill_id)
     return _matter_of(scene, file) if file is not None else None
 
 
-def open_of(scene: Scene, organiser: int) -> list[BillMatter]:
+def open_of(scene: Conversation, organiser: int) -> list[BillMatter]:
     """The bills of an organiser that are not over, the oldest first."""
     found = [lock(scene, one.bill.id) for one in store.open_of(scene.txn, organiser)]
     return [one for one in found if one is not None]
 
 
-def is_open(scene: Scene, payment: Payment) -> bool:
+def is_open(scene: Conversation, payment: Payment) -> bool:
     """Whether a share can still be agreed to; True of what is no share."""
     if payment.bill is None:
         return True
@@ -180,14 +180,14 @@ def is_open(scene: Scene, payment: Payment) -> bool:
     return is_asked and file is not None and file.bill.due_at_ms > scene.now_ms
 
 
-def timeout_ms(scene: Scene, payment: Payment) -> int:
+def timeout_ms(scene: Conversation, payment: Payment) -> int:
     """How long the ledger sets a share aside: a while longer than the bill waits."""
     file = store.lock_bill(scene.txn, str(payment.bill))
     assert file is not None, "a share is of a bill"  # noqa: S101 -- a foreign key
     return max(1, file.bill.due_at_ms - scene.now_ms) + SLACK_MS
 
 
-def heard(scene: Scene, share: Matter) -> None:
+def heard(scene: Conversation, share: OpenPayment) -> None:
     """A share is set aside, or will not be paid: that is told, and the last one ends the waiting.
 
     Args:
@@ -211,7 +211,7 @@ def heard(scene: Scene, share: Matter) -> None:
         ask_organiser(scene, matter, declined_doc(matter.view, payer, _localizer(scene, matter)))
 
 
-def ask_organiser(scene: Scene, matter: BillMatter, intro: Doc) -> None:
+def ask_organiser(scene: Conversation, matter: BillMatter, intro: Doc) -> None:
     """Tell the organiser where it stands, with what they can do; older questions of it are over."""
     person = matter.private.organiser.person
     assert person is not None, "a person asks for it"  # noqa: S101 -- our bug
@@ -234,7 +234,7 @@ def ask_organiser(scene: Scene, matter: BillMatter, intro: Doc) -> None:
         scene.ask(room_id, person, prompt, intro, about=about(matter.bill.id), purpose=purpose)
 
 
-def to_ask_again(scene: Scene, matter: BillMatter) -> list[str]:
+def to_ask_again(scene: Conversation, matter: BillMatter) -> list[str]:
     """Who does not pay and may be asked once more: nobody is asked for ever."""
     times = store.times_asked(scene.txn, matter.bill.id)
     return [
@@ -244,14 +244,14 @@ def to_ask_again(scene: Scene, matter: BillMatter) -> list[str]:
     ]
 
 
-def tell(scene: Scene, matter: BillMatter, doc: Doc, *, is_quiet: bool = False) -> None:
+def tell(scene: Conversation, matter: BillMatter, doc: Doc, *, is_quiet: bool = False) -> None:
     """Say something to the organiser."""
     room_id, person = _room(scene, matter), matter.private.organiser.person
     if room_id is not None and person is not None:
         scene.tell(room_id, person, doc, is_quiet=is_quiet)
 
 
-def close_questions(scene: Scene, matter: BillMatter, words: str) -> None:
+def close_questions(scene: Conversation, matter: BillMatter, words: str) -> None:
     """End the open questions to the organiser."""
     person = matter.private.organiser.person
     if person is not None:
@@ -263,7 +263,7 @@ def about(bill_id: str) -> str:
     return f"bill {bill_id}"
 
 
-def take(scene: Scene, matter: BillMatter, heard: BillInput) -> BillMatter:
+def take(scene: Conversation, matter: BillMatter, heard: BillInput) -> BillMatter:
     """Keep the next state of a bill; its effects are the caller's.
 
     Raises:
@@ -274,7 +274,7 @@ def take(scene: Scene, matter: BillMatter, heard: BillInput) -> BillMatter:
     return attrs.evolve(matter, bill=bill)
 
 
-def _post(scene: Scene, matter: BillMatter) -> None:
+def _post(scene: Conversation, matter: BillMatter) -> None:
     """All shares are set aside: have the writer pay them, all or none."""
     after = take(scene, matter, BillInput.FULL)
     held = [one for one in matter.shares if one.payment.state is State.HELD]
@@ -288,17 +288,17 @@ def _post(scene: Scene, matter: BillMatter) -> None:
     attempts.add(scene.txn, POST, about, moves, scene.now_ms, approved_by=given)
 
 
-def _matter_of(scene: Scene, file: BillFile) -> BillMatter:
+def _matter_of(scene: Conversation, file: BillFile) -> BillMatter:
     shares = [files.matter_of(scene, one) for one in store.shares(scene.txn, file.bill.id)]
     return BillMatter(file.bill, BillPrivate.opened(scene.vault.open(file.sealed)), shares)
 
 
-def _room(scene: Scene, matter: BillMatter) -> RoomId | None:
+def _room(scene: Conversation, matter: BillMatter) -> RoomId | None:
     organiser = matter.private.organiser.person
     return scene.chat_of(organiser) if organiser is not None else None
 
 
-def _localizer(scene: Scene, matter: BillMatter) -> Localizer:
+def _localizer(scene: Conversation, matter: BillMatter) -> Localizer:
     organiser = matter.private.organiser.person
     assert organiser is not None, "a person asks for it"  # noqa: S101 -- our bug
     return scene.localizer(organiser)

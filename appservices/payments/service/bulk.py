@@ -39,8 +39,8 @@ from veche.protocol.ids import Ulid, derived_ulid, effect_id
 
 if TYPE_CHECKING:
     from appservices.payments.service.attempts import Attempt, Settle
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.conversation import Conversation, Parts
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.service.work import Outcome
     from veche.runtime.database import Cursor
 
@@ -63,7 +63,7 @@ _OPEN: Final = (LineState.QUEUED, LineState.PAYING)
 def settles(parts: Parts) -> dict[str, Settle]:
     """What follows from the ledger's answers about payouts, by kind of attempt."""
 
-    def scene_of(txn: Cursor, attempt: Attempt, outcome: Outcome) -> Scene:
+    def scene_of(txn: Cursor, attempt: Attempt, outcome: Outcome) -> Conversation:
         return parts.conversation(txn, f"attempt {attempt.about}", outcome.at_ms)
 
     def hold(txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
@@ -75,7 +75,7 @@ def settles(parts: Parts) -> dict[str, Settle]:
     return {HOLD: hold, BACK: back}
 
 
-def lock(scene: Scene, payout_id: str) -> BulkPayout | None:
+def lock(scene: Conversation, payout_id: str) -> BulkPayout | None:
     """A payout, locked behind its organisation; None if there is none."""
     payer = store.payer_of(scene.txn, payout_id)
     if payer is None:
@@ -84,7 +84,7 @@ def lock(scene: Scene, payout_id: str) -> BulkPayout | None:
     return store.lock(scene.txn, payout_id)
 
 
-def take_step(scene: Scene, payout: BulkPayout, heard: PayoutInput) -> BulkPayout:
+def take_step(scene: Conversation, payout: BulkPayout, heard: PayoutInput) -> BulkPayout:
     """Step a payout that is locked, and do what follows.
 
     Raises:
@@ -111,7 +111,7 @@ def take_step(scene: Scene, payout: BulkPayout, heard: PayoutInput) -> BulkPayou
     return after
 
 
-def look(scene: Scene, payout: BulkPayout) -> BulkPayout:
+def look(scene: Conversation, payout: BulkPayout) -> BulkPayout:
     """End a payout that is locked once no line of it waits or is on its way."""
     is_going = payout.state in {PayoutState.PAYING, PayoutState.STOPPING}
     if not is_going or store.is_open(scene.txn, payout.id, *_OPEN):
@@ -121,26 +121,26 @@ def look(scene: Scene, payout: BulkPayout) -> BulkPayout:
     return take_step(scene, now, PayoutInput.ALL_GONE if is_gone else PayoutInput.OVER)
 
 
-def go_on(scene: Scene, payout: BulkPayout, cause: str) -> None:
+def go_on(scene: Conversation, payout: BulkPayout, cause: str) -> None:
     """Have the next lines paid."""
     id_ = effect_id(PAY_LINES, payout.id, cause)
     jobs.schedule(scene.txn, Job(id_, PAY_LINES, {"payout": payout.id}, scene.now_ms))
 
 
-def set_aside(scene: Scene, payout: BulkPayout) -> holders.AccountRow:
+def set_aside(scene: Conversation, payout: BulkPayout) -> holders.AccountRow:
     """The organisation's account from which lines are paid; it cannot be overdrawn."""
     code = AccountCode.PAYOUT_CLEARING
     return holders.keep_account(scene.txn, payout.payer, payout.ledger, code)
 
 
-def settle_hold(scene: Scene, payout_id: str, outcome: Outcome) -> None:
+def settle_hold(scene: Conversation, payout_id: str, outcome: Outcome) -> None:
     """The writer has decided whether the sum is set aside."""
     payout = lock(scene, payout_id)
     assert payout is not None, "it is kept with its attempt"  # noqa: S101 -- our bug
     take_step(scene, payout, PayoutInput.HELD if outcome.is_done else PayoutInput.NOT_HELD)
 
 
-def settle_back(scene: Scene, attempt: Attempt, outcome: Outcome) -> None:
+def settle_back(scene: Conversation, attempt: Attempt, outcome: Outcome) -> None:
     """What was left is back: of a payout, or of one line that a bank gave back.
 
     A bank tells of money before the ledger has it, so it may not be there yet.
@@ -162,7 +162,7 @@ def settle_back(scene: Scene, attempt: Attempt, outcome: Outcome) -> None:
         take_step(scene, payout, PayoutInput.BACK)
 
 
-def settle(scene: Scene, matter: Matter) -> None:
+def settle(scene: Conversation, matter: OpenPayment) -> None:
     """A payment is over, or came back; if it is a line of a payout, that follows it."""
     payment = matter.payment
     if payment.instruction is None or not payment.instruction.startswith(f"{NAME} "):
@@ -180,14 +180,14 @@ def settle(scene: Scene, matter: Matter) -> None:
             _failed(scene, payout, line, payment)
 
 
-def fail(scene: Scene, payout: BulkPayout, line: BulkLine, why: str) -> None:
+def fail(scene: Conversation, payout: BulkPayout, line: BulkLine, why: str) -> None:
     """A line cannot be paid; ``payout`` is locked, and looked at by the caller."""
     state = step_line(line.state, LineInput.REFUSE)
     store.save_line(scene.txn, attrs.evolve(line, state=state, why=why), scene.now_ms)
     _tell(scene, payout, "payout.failed", line.ours)
 
 
-def _paid(scene: Scene, payout: BulkPayout, line: BulkLine, matter: Matter) -> None:
+def _paid(scene: Conversation, payout: BulkPayout, line: BulkLine, matter: OpenPayment) -> None:
     payment, organisation = matter.payment, matter.private.payer.address
     kept: Any = (matter.private.order or {}).get("act")
     form = acting.payout_form(organisation, payment, matter.private.currency)
@@ -199,7 +199,7 @@ def _paid(scene: Scene, payout: BulkPayout, line: BulkLine, matter: Matter) -> N
     look(scene, payout)
 
 
-def _failed(scene: Scene, payout: BulkPayout, line: BulkLine, payment: Payment) -> None:
+def _failed(scene: Conversation, payout: BulkPayout, line: BulkLine, payment: Payment) -> None:
     is_tried_again = (
         payment.why == FAILED and line.tries < TRIES_MAX and payout.state is PayoutState.PAYING
     )
@@ -215,14 +215,14 @@ def _failed(scene: Scene, payout: BulkPayout, line: BulkLine, payment: Payment) 
     look(scene, payout)
 
 
-def _returned(scene: Scene, payout: BulkPayout, line: BulkLine, payment: Payment) -> None:
+def _returned(scene: Conversation, payout: BulkPayout, line: BulkLine, payment: Payment) -> None:
     after = attrs.evolve(line, state=step_line(line.state, LineInput.COME_BACK))
     store.save_line(scene.txn, after, scene.now_ms)
     _tell(scene, payout, "payout.returned", line.ours, payment.id)
     move_back(scene, payout, payment.id, line.amount_minor)
 
 
-def _hold(scene: Scene, payout: BulkPayout) -> None:
+def _hold(scene: Conversation, payout: BulkPayout) -> None:
     account, aside = _merchant(scene, payout), set_aside(scene, payout)
     transfer = Transfer(
         id=ledger_id(main_transfer(scene, payout.id)),
@@ -241,7 +241,7 @@ def _hold(scene: Scene, payout: BulkPayout) -> None:
     attempts.add(scene.txn, HOLD, payout.id, [transfer], scene.now_ms, approved_by=(), accounts=new)
 
 
-def _give_back(scene: Scene, payout: BulkPayout) -> BulkPayout:
+def _give_back(scene: Conversation, payout: BulkPayout) -> BulkPayout:
     now = store.payout(scene.txn, payout.id)
     left_minor = now.total_minor - now.gone_minor
     store.add_gone(scene.txn, payout.id, left_minor)
@@ -249,7 +249,9 @@ def _give_back(scene: Scene, payout: BulkPayout) -> BulkPayout:
     return attrs.evolve(payout, gone_minor=now.total_minor)
 
 
-def move_back(scene: Scene, payout: BulkPayout, about: str, minor: int, tries: int = 0) -> None:
+def move_back(
+    scene: Conversation, payout: BulkPayout, about: str, minor: int, tries: int = 0
+) -> None:
     """Let the writer try to give back what was set aside.
 
     Args:
@@ -272,12 +274,12 @@ def move_back(scene: Scene, payout: BulkPayout, about: str, minor: int, tries: i
     attempts.add(scene.txn, BACK, f"{about} {tries}", [transfer], scene.now_ms, approved_by=())
 
 
-def _merchant(scene: Scene, payout: BulkPayout) -> holders.AccountRow:
+def _merchant(scene: Conversation, payout: BulkPayout) -> holders.AccountRow:
     return holders.keep_account(scene.txn, payout.payer, payout.ledger, AccountCode.MERCHANT)
 
 
 def _tell(
-    scene: Scene, payout: BulkPayout, type_: str, ours: str, payment_id: str | None = None
+    scene: Conversation, payout: BulkPayout, type_: str, ours: str, payment_id: str | None = None
 ) -> None:
     news = events.News(type_, ours, payment_id=payment_id, payout_id=payout.id)
     events.add_event(scene.txn, payout.payer, news, scene.now_ms)

@@ -13,9 +13,9 @@ from appservices.payments.core.texts.paying import NOT_PAYABLE
 from appservices.payments.core.texts.views import Party
 from appservices.payments.core.transfers import MAIN, Between, opening, transfers_of
 from appservices.payments.service import acting, attempts, bulk, files, moving, payouts
-from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.conversation import Parts
+from appservices.payments.service.files import OpenPayment, Private
 from appservices.payments.service.naming import known_name
-from appservices.payments.service.scene import Parts
 from appservices.payments.service.transfer_ids import main_transfer
 from appservices.payments.store import bulk as store
 from appservices.payments.store import chats, holders
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.bulk import BulkLine, BulkPayout
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.bulk import LineFile
     from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
@@ -81,7 +81,7 @@ class GiveBack(ChatJob[Parts]):
             bulk.move_back(scene, payout, told["about"], told["minor"], told["tries"])
 
 
-def begin(scene: Scene, payout_id: str, names: Mapping[str, str | None]) -> None:
+def begin(scene: Conversation, payout_id: str, names: Mapping[str, str | None]) -> None:
     """Begin to pay the next lines of a payout.
 
     Args:
@@ -103,7 +103,11 @@ def begin(scene: Scene, payout_id: str, names: Mapping[str, str | None]) -> None
 
 
 def _begin_line(
-    scene: Scene, payout: BulkPayout, file: LineFile, order: Mapping[str, Any], name: str | None
+    scene: Conversation,
+    payout: BulkPayout,
+    file: LineFile,
+    order: Mapping[str, Any],
+    name: str | None,
 ) -> None:
     told, line = scene.vault.open(file.sealed), file.line
     if name is None:
@@ -148,7 +152,7 @@ def _begin_line(
 
 
 def _tell_missed(
-    scene: Scene, person: UserId, order: Mapping[str, Any], line: BulkLine, reference: str
+    scene: Conversation, person: UserId, order: Mapping[str, Any], line: BulkLine, reference: str
 ) -> None:
     """Somebody who stopped everything is not paid: they alone hear why, where they have a chat."""
     room_id, localizer = scene.chat_of(person), scene.localizer(person)
@@ -158,7 +162,7 @@ def _tell_missed(
 
 
 def _begin_bank_line(
-    scene: Scene,
+    scene: Conversation,
     payout: BulkPayout,
     line: BulkLine,
     about: tuple[Mapping[str, Any], Party, str, str],
@@ -166,11 +170,11 @@ def _begin_bank_line(
     """Begin to pay an account at a bank; ``about``: who, by whom, in which currency, what for."""
     told, payer, currency, reference = about
     bank = payouts.bank_for(scene, currency)
-    payee = scene.elsewhere(told["iban"])
+    payee = scene.bank_account_holder(told["iban"])
     payment = _payment(scene, payout, line, payee.id, Kind.PAYOUT)
     order = {"bank": bank, "account": bulk.set_aside(scene, payout).id}
     private = Private(payer, Party(told["iban"], told["name"]), currency, reference, order=order)
-    matter = Matter(payment, private, scene.now_ms)
+    matter = OpenPayment(payment, private, scene.now_ms)
     if bank is None or not payouts.is_taken(scene, matter):
         bulk.fail(scene, payout, line, NO_BANK)
         return
@@ -180,7 +184,9 @@ def _begin_bank_line(
         payouts.attempt(scene, kept)
 
 
-def _payment(scene: Scene, payout: BulkPayout, line: BulkLine, payee: int, kind: Kind) -> Payment:
+def _payment(
+    scene: Conversation, payout: BulkPayout, line: BulkLine, payee: int, kind: Kind
+) -> Payment:
     return Payment(
         id=scene.sender.fresh_ulid("payment"),
         kind=kind,
@@ -195,7 +201,7 @@ def _payment(scene: Scene, payout: BulkPayout, line: BulkLine, payee: int, kind:
     )
 
 
-def _save(scene: Scene, line: BulkLine, payment: Payment) -> None:
+def _save(scene: Conversation, line: BulkLine, payment: Payment) -> None:
     state, tries = step_line(line.state, LineInput.TRY), line.tries + 1
     begun = attrs.evolve(line, state=state, payment_id=payment.id, tries=tries)
     store.save_line(scene.txn, begun, scene.now_ms)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.api.payouts import ApprovePayoutBody, PayoutBody, PayoutLine
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.api.bearer import OrganisationCaller
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class TwoKeysError(ForbiddenError):
 
 
 def order(
-    scene: Scene, caller: OrganisationCaller, body: PayoutBody, envelope: Mapping[str, Any]
+    scene: Conversation, caller: OrganisationCaller, body: PayoutBody, envelope: Mapping[str, Any]
 ) -> PayoutView:
     """Take an instruction; it begins at once, or waits for a second key.
 
@@ -115,7 +115,7 @@ def order(
 
 
 def approve(
-    scene: Scene,
+    scene: Conversation,
     caller: OrganisationCaller,
     payout_id: str,
     body: ApprovePayoutBody,
@@ -145,7 +145,9 @@ def approve(
     return _view(scene, after, _currency(scene, payout))
 
 
-def stop(scene: Scene, caller: OrganisationCaller, payout_id: str, reason: str) -> PayoutView:
+def stop(
+    scene: Conversation, caller: OrganisationCaller, payout_id: str, reason: str
+) -> PayoutView:
     """Begin no more lines of a payout; what is left goes back.
 
     Raises:
@@ -158,7 +160,7 @@ def stop(scene: Scene, caller: OrganisationCaller, payout_id: str, reason: str) 
     return _view(scene, after, _currency(scene, payout))
 
 
-def read(scene: Scene, caller: OrganisationCaller, payout_id: str) -> PayoutView:
+def read(scene: Conversation, caller: OrganisationCaller, payout_id: str) -> PayoutView:
     """A payout of an organisation.
 
     Raises:
@@ -169,7 +171,7 @@ def read(scene: Scene, caller: OrganisationCaller, payout_id: str) -> PayoutView
 
 
 def lines_of(
-    scene: Scene, caller: OrganisationCaller, payout_id: str, after: int
+    scene: Conversation, caller: OrganisationCaller, payout_id: str, after: int
 ) -> PayoutLinesView:
     """Lines of a payout after a place.
 
@@ -192,7 +194,7 @@ def lines_of(
     return PayoutLinesView(lines=views, cursor=found[-1].n if found else after)
 
 
-def _check(scene: Scene, caller: OrganisationCaller, body: PayoutBody) -> None:
+def _check(scene: Conversation, caller: OrganisationCaller, body: PayoutBody) -> None:
     if body.currency not in scene.section.currencies:
         here = ", ".join(scene.section.currencies)
         raise MalformedError("body.currency", f"this currency is not kept here; here are: {here}")
@@ -214,7 +216,7 @@ def _check(scene: Scene, caller: OrganisationCaller, body: PayoutBody) -> None:
 
 
 def _check_signed(
-    scene: Scene,
+    scene: Conversation,
     caller: OrganisationCaller,
     body: PayoutBody | ApprovePayoutBody,
     envelope: Mapping[str, Any],
@@ -231,7 +233,7 @@ def _check_signed(
         raise MalformedError("body.at_ms", "should be now: sign it again")
 
 
-def _line(scene: Scene, line: PayoutLine) -> NewLine:
+def _line(scene: Conversation, line: PayoutLine) -> NewLine:
     told = {
         "to": line.to,
         "iban": iban(line.iban) if line.iban is not None else None,
@@ -242,7 +244,7 @@ def _line(scene: Scene, line: PayoutLine) -> NewLine:
 
 
 def _payout(
-    scene: Scene, caller: OrganisationCaller, payout_id: str, *, is_locked: bool = True
+    scene: Conversation, caller: OrganisationCaller, payout_id: str, *, is_locked: bool = True
 ) -> BulkPayout:
     holder = scene.organisation(caller.id).id
     if store.payer_of(scene.txn, payout_id) != holder:
@@ -254,7 +256,7 @@ def _payout(
     return found
 
 
-def _currency(scene: Scene, payout: BulkPayout) -> str:
+def _currency(scene: Conversation, payout: BulkPayout) -> str:
     codes = {number: code for code, number in holders.currencies(scene.txn).items()}
     return codes[payout.ledger]
 
@@ -263,7 +265,7 @@ def _without_signatures(envelope: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in envelope.items() if key not in {"signatures", "unsigned"}}
 
 
-def _view(scene: Scene, payout: BulkPayout, currency: str) -> PayoutView:
+def _view(scene: Conversation, payout: BulkPayout, currency: str) -> PayoutView:
     now, counts = store.payout(scene.txn, payout.id), store.counts(scene.txn, payout.id)
     return PayoutView(
         id=now.id,

@@ -15,8 +15,8 @@ from appservices.payments.core.orders.invoice import InvoiceOrder
 from appservices.payments.core.payment import ASKED_MS, Kind, Payment, State
 from appservices.payments.core.texts.paying import by_invoice_doc
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import allowances, invoicing, judging, paying, purses
-from appservices.payments.service.files import Matter, Private
+from appservices.payments.service import allowance_uses, allowances, invoicing, judging, paying
+from appservices.payments.service.files import OpenPayment, Private
 from appservices.payments.service.news import EVENT
 from appservices.payments.store import holders
 from veche.contracts.payments.invoice import InvoiceCard
@@ -26,7 +26,7 @@ from veche.protocol.wire import parse
 if TYPE_CHECKING:
     from appservices.payments.config import OrganisationSection
     from appservices.payments.core.order import Order
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.allowances import Allowance
     from veche.protocol.inbound import Inbound
 
@@ -35,7 +35,7 @@ _SPARE_MS: Final = 60 * 60_000
 
 
 def order(
-    scene: Scene,
+    scene: Conversation,
     inbound: Inbound,
     merchant: OrganisationSection,
     wanted: Order,
@@ -68,16 +68,18 @@ def order(
         if allowance is None:
             return  # they are told why
     matter = new(scene, private, wanted.amount.minor, allowance)
-    if purses.offered(scene, matter) or not paying.tell_hopeless(scene, matter):
+    if allowance_uses.offered(scene, matter) or not paying.tell_hopeless(scene, matter):
         begin(scene, matter)
 
 
-def party_of(scene: Scene, merchant: OrganisationSection) -> Party:
+def party_of(scene: Conversation, merchant: OrganisationSection) -> Party:
     """An organisation as its invoices name it."""
     return Party(merchant.id, merchant.name_in(scene.section.language))
 
 
-def new(scene: Scene, private: Private, minor: int, allowance: Allowance | None = None) -> Matter:
+def new(
+    scene: Conversation, private: Private, minor: int, allowance: Allowance | None = None
+) -> OpenPayment:
     """The payment of an invoice that is yet to be made; neither is kept.
 
     Args:
@@ -103,17 +105,17 @@ def new(scene: Scene, private: Private, minor: int, allowance: Allowance | None 
         # As of an organisation's own: whoever has its reference could pay and read it.
         invoice=(ulid(scene.now_ms, chance), 1),
     )
-    matter = Matter(payment, private, scene.now_ms)
-    return matter if allowance is None else purses.paid_from(scene, matter, allowance)
+    matter = OpenPayment(payment, private, scene.now_ms)
+    return matter if allowance is None else allowance_uses.paid_from(scene, matter, allowance)
 
 
-def begin(scene: Scene, matter: Matter) -> None:
+def begin(scene: Conversation, matter: OpenPayment) -> None:
     """Make the invoice of a payment, and ask its payer to approve it."""
     invoicing.keep(scene, _invoice(scene, matter))
     paying.begin(scene, matter)
 
 
-def _invoice(scene: Scene, matter: Matter) -> InvoiceOrder:
+def _invoice(scene: Conversation, matter: OpenPayment) -> InvoiceOrder:
     """The invoice that a payment is of, of one line: what the payer wrote."""
     payment, private, person = matter.payment, matter.private, matter.private.asker.person
     assert payment.invoice is not None, "it was given one"  # noqa: S101 -- our bug
@@ -138,7 +140,7 @@ def _invoice(scene: Scene, matter: Matter) -> InvoiceOrder:
     )
 
 
-def _due_ms(scene: Scene) -> int:
+def _due_ms(scene: Conversation) -> int:
     """Until when it can be paid: whatever makes an approved payment wait is over by then, UTC."""
     waits = judging.waits_of(scene)
     longest_ms = DUE_MS + max(waits.first_payee_ms, waits.large_part_ms)

@@ -21,7 +21,7 @@ from appservices.payments.service import (
     escrow_files,
 )
 from appservices.payments.service.case_talk import COMMANDS
-from appservices.payments.service.scene import Parts
+from appservices.payments.service.conversation import Parts
 from appservices.payments.service.standing import clerks_of
 from appservices.payments.store import case_rooms as store
 from veche.bots import ChatJob
@@ -32,7 +32,7 @@ from veche.runtime.matrix.rooms import WITHHELD, RoomPlan
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.case_rooms import Kind
     from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
@@ -75,13 +75,13 @@ class MakeRoom(ChatJob[Parts]):
         open_room(scene, wanted["kind"], wanted["matter"], RoomId(result["room"]))
 
 
-def open_room(scene: Scene, kind: Kind, matter_id: str, room_id: RoomId) -> None:
+def open_room(scene: Conversation, kind: Kind, matter_id: str, room_id: RoomId) -> None:
     """Have those in a room that was made who take part, with the card and the questions."""
     opened = _open_dispute if kind == "dispute" else _open_escrow
     opened(scene, matter_id, room_id)
 
 
-def _open_dispute(scene: Scene, dispute_id: str, room_id: RoomId) -> None:
+def _open_dispute(scene: Conversation, dispute_id: str, room_id: RoomId) -> None:
     case = dispute_files.lock(scene, dispute_id)
     assert case is not None, "disputes are kept"  # noqa: S101 -- our bug
     place = store.keep(scene.txn, "dispute", dispute_id, room_id, scene.now_ms)
@@ -92,7 +92,7 @@ def _open_dispute(scene: Scene, dispute_id: str, room_id: RoomId) -> None:
         dispute_asking.ask_in_room(scene, case, side, person)
 
 
-def _open_escrow(scene: Scene, escrow_id: str, room_id: RoomId) -> None:
+def _open_escrow(scene: Conversation, escrow_id: str, room_id: RoomId) -> None:
     deal = escrow_files.lock(scene, escrow_id)
     assert deal is not None, "escrows are kept"  # noqa: S101 -- our bug
     place = store.keep(scene.txn, "escrow", escrow_id, room_id, scene.now_ms)
@@ -112,13 +112,13 @@ class Remind(ChatJob[Parts]):
         remind(scene, wanted["kind"], wanted["matter"], wanted["due_at_ms"])
 
 
-def remind(scene: Scene, kind: Kind, matter_id: str, due_at_ms: int) -> None:
+def remind(scene: Conversation, kind: Kind, matter_id: str, due_at_ms: int) -> None:
     """Say in the room that the time of a state is nearly over, unless it has another one now."""
     reminded = _remind_dispute if kind == "dispute" else _remind_escrow
     reminded(scene, matter_id, due_at_ms)
 
 
-def _remind_dispute(scene: Scene, dispute_id: str, due_at_ms: int) -> None:
+def _remind_dispute(scene: Conversation, dispute_id: str, due_at_ms: int) -> None:
     case = dispute_files.lock(scene, dispute_id)
     place = case_rooms.of_matter(scene, dispute_id)
     if case is None or place is None or case.dispute.due_at_ms != due_at_ms:
@@ -135,7 +135,7 @@ def _remind_dispute(scene: Scene, dispute_id: str, due_at_ms: int) -> None:
         case_rooms.ring(scene, place, asked, doc)
 
 
-def _remind_escrow(scene: Scene, escrow_id: str, due_at_ms: int) -> None:
+def _remind_escrow(scene: Conversation, escrow_id: str, due_at_ms: int) -> None:
     deal = escrow_files.lock(scene, escrow_id)
     place = case_rooms.of_matter(scene, escrow_id)
     if deal is None or place is None or deal.escrow.due_at_ms != due_at_ms:

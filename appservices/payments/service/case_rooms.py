@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.texts.case_rooms import moved_doc
-from appservices.payments.service.scene import PURPOSE
+from appservices.payments.service.conversation import PURPOSE
 from appservices.payments.store import case_rooms as store
 from veche.chat.sending import Ground
 from veche.messaging import jobs
@@ -25,7 +25,7 @@ from veche.runtime.matrix.store import readers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.case_rooms import Kind, Place
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc
@@ -41,18 +41,18 @@ REMIND_MS: Final = 24 * 3600 * 1000
 _GROUND: Final = Ground(person=None, purpose=PURPOSE, basis="dispute or escrow of its members")
 
 
-def want(scene: Scene, kind: Kind, matter_id: str) -> None:
+def want(scene: Conversation, kind: Kind, matter_id: str) -> None:
     """Have the room of a dispute or an escrow made; asked again it stays one."""
     payload = {"kind": kind, "matter": matter_id}
     jobs.schedule(scene.txn, Job(effect_id(MAKE, matter_id), MAKE, payload, scene.now_ms))
 
 
-def of_matter(scene: Scene, matter_id: str) -> Place | None:
+def of_matter(scene: Conversation, matter_id: str) -> Place | None:
     """The room of a dispute or an escrow; None as long as there is none."""
     return store.of_matter(scene.txn, matter_id)
 
 
-def room_with(scene: Scene, matter_id: str, person: UserId) -> RoomId | None:
+def room_with(scene: Conversation, matter_id: str, person: UserId) -> RoomId | None:
     """The same, if a person is in it or invited: what is asked there reaches them."""
     place = store.of_matter(scene.txn, matter_id)
     if place is None or person not in {one for one, _ in readers(scene.txn, place.room_id)}:
@@ -60,12 +60,12 @@ def room_with(scene: Scene, matter_id: str, person: UserId) -> RoomId | None:
     return place.room_id
 
 
-def joined(scene: Scene, place: Place) -> set[UserId]:
+def joined(scene: Conversation, place: Place) -> set[UserId]:
     """Who is in a room, not only invited."""
     return {one for one, how in readers(scene.txn, place.room_id) if how == "join"}
 
 
-def let_in(scene: Scene, place: Place, persons: Iterable[UserId]) -> bool:
+def let_in(scene: Conversation, place: Place, persons: Iterable[UserId]) -> bool:
     """Invite those who are neither there nor invited; whether there are any."""
     present = {one for one, _ in readers(scene.txn, place.room_id)}
     missing = [one for one in dict.fromkeys(persons) if one not in present]
@@ -74,7 +74,7 @@ def let_in(scene: Scene, place: Place, persons: Iterable[UserId]) -> bool:
     return bool(missing)
 
 
-def localizer_for(scene: Scene, persons: Sequence[UserId]) -> Localizer:
+def localizer_for(scene: Conversation, persons: Sequence[UserId]) -> Localizer:
     """How to speak to several at once: in their language if they share one, else in the bot's."""
     chosen = {scene.language_of(one) for one in persons}
     language = chosen.pop() if len(chosen) == 1 else scene.section.language
@@ -82,7 +82,7 @@ def localizer_for(scene: Scene, persons: Sequence[UserId]) -> Localizer:
 
 
 def show(
-    scene: Scene, place: Place, doc: Doc, localizer: Localizer, *, is_anew: bool = False
+    scene: Conversation, place: Place, doc: Doc, localizer: Localizer, *, is_anew: bool = False
 ) -> None:
     """Show how it stands: in the card, or in a new one at the end of the room.
 
@@ -102,23 +102,23 @@ def show(
     store.set_card(scene.txn, place.room_id, scene.sender.say(place.room_id, content, _GROUND))
 
 
-def say(scene: Scene, place: Place, doc: Doc) -> None:
+def say(scene: Conversation, place: Place, doc: Doc) -> None:
     """Say something to all who are in a room; it rings nobody."""
     put(scene, place, message.notice(doc))
 
 
-def put(scene: Scene, place: Place, content: message.Content) -> None:
+def put(scene: Conversation, place: Place, content: message.Content) -> None:
     """The same of any content: a file."""
     scene.sender.say(place.room_id, content, _GROUND)
 
 
-def ring(scene: Scene, place: Place, persons: Sequence[UserId], doc: Doc) -> None:
+def ring(scene: Conversation, place: Place, persons: Sequence[UserId], doc: Doc) -> None:
     """Say something that rings some of those who are in a room."""
     rung = sorted(joined(scene, place) & set(persons))
     put(scene, place, message.text(doc, mentions=rung))
 
 
-def remind_later(scene: Scene, place: Place, due_at_ms: int | None) -> None:
+def remind_later(scene: Conversation, place: Place, due_at_ms: int | None) -> None:
     """Remind those in a room some time before a state ends by itself; None: it does not."""
     left_ms = (due_at_ms or 0) - scene.now_ms
     if due_at_ms is None or left_ms <= 0:
@@ -129,14 +129,14 @@ def remind_later(scene: Scene, place: Place, due_at_ms: int | None) -> None:
     jobs.schedule(scene.txn, Job(id_, REMIND, payload, at_ms))
 
 
-def leave_later(scene: Scene, place: Place) -> None:
+def leave_later(scene: Conversation, place: Place) -> None:
     """Go out of a room some time after its matter is over."""
     at_ms = scene.now_ms + scene.section.case_rooms_stay_ms
     id_ = effect_id(LEAVE, place.matter_id)
     jobs.schedule(scene.txn, Job(id_, LEAVE, {"room": place.room_id}, at_ms))
 
 
-def _edit(scene: Scene, place: Place, content: message.Content) -> None:
+def _edit(scene: Conversation, place: Place, content: message.Content) -> None:
     assert place.card is not None, "there is a card"  # noqa: S101 -- our bug
     relation = Relation(RelationKind.REPLACE, place.card)
     scene.sender.say(place.room_id, message.edit(content), _GROUND, relation=relation)

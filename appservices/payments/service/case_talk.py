@@ -22,7 +22,7 @@ from appservices.payments.service import (
 )
 from appservices.payments.service import dispute_files as cases
 from appservices.payments.service.chats import ANSWERS
-from appservices.payments.service.scene import PURPOSE
+from appservices.payments.service.conversation import PURPOSE
 from appservices.payments.service.sent_files import is_file
 from appservices.payments.store import case_rooms as store
 from veche.bots import act_on_answer, commit_words, unconfirmed
@@ -37,9 +37,9 @@ from veche.protocol.wire import mapping
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.dispute_files import Case
     from appservices.payments.service.escrow_files import Deal
-    from appservices.payments.service.scene import Scene
     from appservices.payments.store.case_rooms import Kind, Place
     from veche.protocol.commands import Command
     from veche.protocol.inbound import Inbound
@@ -54,7 +54,7 @@ _GONE: Final = frozenset({"leave", "ban"})
 _VOICE: Final = ("org.matrix.msc3245.voice.v2", "org.matrix.msc3245.voice", "m.voice")
 
 
-def receive(scene: Scene, inbound: Inbound) -> bool:
+def receive(scene: Conversation, inbound: Inbound) -> bool:
     """Act on one event, if it is of the room of a dispute or an escrow; whether it is."""
     place = store.at(scene.txn, inbound.room_id)
     if place is None:
@@ -75,7 +75,7 @@ def receive(scene: Scene, inbound: Inbound) -> bool:
     return True
 
 
-def _note_desk_words(scene: Scene, inbound: Inbound, place: Place) -> None:
+def _note_desk_words(scene: Conversation, inbound: Inbound, place: Place) -> None:
     """Commit what the dispute desk says to both sides, in its own words: an act on each of them."""
     case = cases.lock(scene, place.matter_id)
     if case is None or case.side_of(inbound.sender, scene) is not Side.DESK:
@@ -86,7 +86,7 @@ def _note_desk_words(scene: Scene, inbound: Inbound, place: Place) -> None:
     commit_words(scene, inbound, "desk_says", grounds)
 
 
-def _in_dispute(scene: Scene, inbound: Inbound, place: Place) -> None:
+def _in_dispute(scene: Conversation, inbound: Inbound, place: Place) -> None:
     case = cases.lock(scene, place.matter_id)
     side = case.side_of(inbound.sender, scene) if case is not None else None
     if case is None or side is None:
@@ -105,7 +105,7 @@ def _in_dispute(scene: Scene, inbound: Inbound, place: Place) -> None:
 
 
 def _order_in_dispute(
-    scene: Scene, inbound: Inbound, seen: tuple[Case, Side, Place], typed: str
+    scene: Conversation, inbound: Inbound, seen: tuple[Case, Side, Place], typed: str
 ) -> None:
     case, side, place = seen
     if typed:
@@ -117,7 +117,7 @@ def _order_in_dispute(
     dispute_asking.show(scene, case, side, inbound.sender)
 
 
-def _in_escrow(scene: Scene, inbound: Inbound, place: Place) -> None:
+def _in_escrow(scene: Conversation, inbound: Inbound, place: Place) -> None:
     deal = escrow_files.lock(scene, place.matter_id)
     if deal is None or deal.voter_of(inbound.sender) is None:
         return
@@ -129,14 +129,16 @@ def _in_escrow(scene: Scene, inbound: Inbound, place: Place) -> None:
     _answer(scene, inbound)
 
 
-def _order_in_escrow(scene: Scene, inbound: Inbound, seen: tuple[Deal, Place], typed: str) -> None:
+def _order_in_escrow(
+    scene: Conversation, inbound: Inbound, seen: tuple[Deal, Place], typed: str
+) -> None:
     deal, place = seen
     if not typed:
         escrow_asking.show_card(scene, deal, place, is_anew=True)
     escrow_orders.act(scene, inbound, deal.escrow.id, typed)
 
 
-def _typed(scene: Scene, inbound: Inbound, place: Place, number: str) -> str | None:
+def _typed(scene: Conversation, inbound: Inbound, place: Place, number: str) -> str | None:
     """What stands after the word and the number of the matter; None if it is talk.
 
     Without the number a sentence may well begin with such a word.
@@ -151,7 +153,7 @@ def _typed(scene: Scene, inbound: Inbound, place: Place, number: str) -> str | N
     return rest.strip() if named.upper() == number else None
 
 
-def _is_readable(scene: Scene, inbound: Inbound) -> bool:
+def _is_readable(scene: Conversation, inbound: Inbound) -> bool:
     """Whether what was written counts: what came in clear or from a new device may be anybody's."""
     clear = came_in_clear(scene.txn, inbound) and clear_doc(scene.localizer(inbound.sender))
     why = clear or unconfirmed(scene, inbound)
@@ -160,7 +162,7 @@ def _is_readable(scene: Scene, inbound: Inbound) -> bool:
     return why is None
 
 
-def _answer(scene: Scene, inbound: Inbound) -> None:
+def _answer(scene: Conversation, inbound: Inbound) -> None:
     """Act on an answer to a question, or say why it does not count."""
     heard = prompts.hear(scene.txn, inbound, is_talk=True)
     if not isinstance(heard.outcome, Chosen) or _is_readable(scene, inbound):

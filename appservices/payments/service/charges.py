@@ -36,7 +36,7 @@ from appservices.payments.service import (
     news,
 )
 from appservices.payments.service.clocks import set_clock
-from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.files import OpenPayment, Private
 from appservices.payments.service.mandates import order_of
 from appservices.payments.store import holders, payments
 from appservices.payments.store import mandates as store
@@ -46,7 +46,7 @@ from veche.protocol.errors import ActRequiredError
 from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.mandates import Mandate
     from veche.chat.prompts import Answered
 
@@ -57,7 +57,7 @@ ACT_REQUIRED: Final = "act_required"
 """An office's, without an act for exactly this charge."""
 
 
-def announce(scene: Scene, order: ChargeOrder) -> None:
+def announce(scene: Conversation, order: ChargeOrder) -> None:
     """Tell the payer of a charge, and make it once they were told long enough before."""
     mandate = store.lock_mandate(scene.txn, order.mandate)
     currency = order_of(scene, mandate).each_max.currency if mandate is not None else None
@@ -100,8 +100,8 @@ def announce(scene: Scene, order: ChargeOrder) -> None:
         set_clock(scene, payment)
 
 
-def rang(scene: Scene, matter: Matter) -> None:
-    """The notice of a charge is over, or guardians approved it: it is judged now."""
+def fire_timer(scene: Conversation, matter: OpenPayment) -> None:
+    """Judge a charge whose notice is over, or which guardians approved."""
     payment = matter.payment
     mandate = store.lock_mandate(scene.txn, str(payment.mandate_id))
     assert mandate is not None, "a charge refers to it"  # noqa: S101 -- a foreign key
@@ -134,14 +134,14 @@ def rang(scene: Scene, matter: Matter) -> None:
     moving.attempt(scene, after)
 
 
-def _refuse(scene: Scene, matter: Matter, why: str) -> Matter:
+def _refuse(scene: Conversation, matter: OpenPayment, why: str) -> OpenPayment:
     after, _ = step(matter.payment, Input.REFUSE, why=why)
     refused = files.save(scene, matter, after)
     _close(scene, refused)
     return refused
 
 
-def _guard(scene: Scene, matter: Matter) -> None:
+def _guard(scene: Conversation, matter: OpenPayment) -> None:
     """Ask the payer's guardians; where too few are left the charge is over."""
     after, _ = step(matter.payment, Input.GUARD, due_at_ms=scene.now_ms + DUE_MS)
     guarded = files.save(scene, matter, after)
@@ -154,13 +154,13 @@ def _guard(scene: Scene, matter: Matter) -> None:
         settle(scene, over)
 
 
-def _close(scene: Scene, matter: Matter) -> None:
+def _close(scene: Conversation, matter: OpenPayment) -> None:
     """End what the payer and the guardians are asked about a charge."""
     asking.close(scene, matter)
     guarding.close(scene, matter)
 
 
-def answered(scene: Scene, answer: Answered) -> None:
+def answered(scene: Conversation, answer: Answered) -> None:
     """Act on the payer's answer about a mandate; who stops it takes back its charges first."""
     choice = answer.chosen.choice
     if choice in mandates.STOPPING:
@@ -169,7 +169,7 @@ def answered(scene: Scene, answer: Answered) -> None:
     mandates.answered(scene, answer)
 
 
-def take_back(scene: Scene, mandate_id: str, *, is_ended: bool) -> None:
+def take_back(scene: Conversation, mandate_id: str, *, is_ended: bool) -> None:
     """Take back the charges of a mandate that the writer has not decided: it is being stopped.
 
     Args:
@@ -204,7 +204,7 @@ def take_back(scene: Scene, mandate_id: str, *, is_ended: bool) -> None:
                 tell_payee(scene, _order(over), over.payment.state.value, over.payment.why)
 
 
-def settle(scene: Scene, matter: Matter) -> None:
+def settle(scene: Conversation, matter: OpenPayment) -> None:
     """A charge is over, if it is one: what moved nothing has used nothing."""
     payment = matter.payment
     if payment.mandate_id is None:
@@ -217,14 +217,14 @@ def settle(scene: Scene, matter: Matter) -> None:
     tell_payee(scene, _order(matter), payment.state.value, payment.why)
 
 
-def _spend_act(scene: Scene, order: ChargeOrder) -> None:
+def _spend_act(scene: Conversation, order: ChargeOrder) -> None:
     """Spend the act of an office's charge, in the block that moves its money."""
     if order.act is not None and acting.is_office(scene, order.payee):
         kept, form = order.act.model_dump(mode="json"), charge_form(order)
         acting.spend_kept(scene.txn, kept, order.payee, ActClass.PAYMENT_PULL, form)
 
 
-def _has_act(scene: Scene, order: ChargeOrder) -> bool:
+def _has_act(scene: Conversation, order: ChargeOrder) -> bool:
     """Whether an office's charge comes with its act; of others none is needed."""
     if not acting.is_office(scene, order.payee):
         return True
@@ -238,17 +238,17 @@ def _has_act(scene: Scene, order: ChargeOrder) -> bool:
     return False
 
 
-def tell_payee(scene: Scene, order: ChargeOrder, state: str, why: str | None) -> None:
+def tell_payee(scene: Conversation, order: ChargeOrder, state: str, why: str | None) -> None:
     """Let the organisation hear what became of its charge."""
     payload = {**order.about, "charge": order.id, "state": state, "why": why}
     news.tell(scene, order.reply, effect_id(order.reply or "", order.id, state), payload)
 
 
-def _order(matter: Matter) -> ChargeOrder:
+def _order(matter: OpenPayment) -> ChargeOrder:
     return ChargeOrder.model_validate(matter.private.order)
 
 
-def _tell_notice(scene: Scene, matter: Matter, mandate: Mandate) -> None:
+def _tell_notice(scene: Conversation, matter: OpenPayment, mandate: Mandate) -> None:
     room_id, person, at_ms = matter.payer_room(scene), matter.private.asker.person, None
     at_ms = matter.payment.due_at_ms
     if room_id is None or person is None or at_ms is None:
@@ -260,7 +260,9 @@ def _tell_notice(scene: Scene, matter: Matter, mandate: Mandate) -> None:
     scene.tell(room_id, person, doc)
 
 
-def _tell_refused(scene: Scene, matter: Matter, mandate: Mandate, problem: ChargeProblem) -> None:
+def _tell_refused(
+    scene: Conversation, matter: OpenPayment, mandate: Mandate, problem: ChargeProblem
+) -> None:
     tell_payee(scene, _order(matter), matter.payment.state.value, problem.value)
     room_id, person = matter.payer_room(scene), matter.private.asker.person
     if room_id is not None and person is not None:

@@ -48,9 +48,9 @@ from appservices.payments.service import (
     pictures,
     receipt_files,
     refunding,
+    safeguards,
     statement_files,
     topups,
-    trusting,
     voting,
 )
 from appservices.payments.service.allowance_orders import purse_of
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.payments.core.order import Order
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.chat.prompts import Answered
     from veche.protocol.commands import Command, ParsedCommand
     from veche.protocol.ids import RoomId
@@ -89,7 +89,7 @@ LOOK_UP: Final = "payments.payee"
 _CURRENCY_PROBLEMS: Final = frozenset({OrderProblem.NO_CURRENCY, OrderProblem.OTHER_CURRENCY})
 
 
-def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def greet(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Welcome a person who began a chat; tell them what they were paid before."""
     localizer = scene.localizer(person)
     if not scene.is_private(room_id, person):
@@ -103,7 +103,7 @@ def greet(scene: Scene, room_id: RoomId, person: UserId) -> None:
             tell_untold(scene, matter)
 
 
-def welcome(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def welcome(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Say who speaks here, and what to try first."""
     chats.set_greeted(scene.txn, room_id)
     localizer, section = scene.localizer(person), scene.section
@@ -111,7 +111,7 @@ def welcome(scene: Scene, room_id: RoomId, person: UserId) -> None:
     scene.tell(room_id, person, (*doc, languages_line()), is_quiet=True)
 
 
-def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
+def hear(scene: Conversation, inbound: Inbound, *, is_greeted: bool) -> None:
     """A person says something in their chat.
 
     Args:
@@ -152,7 +152,7 @@ def hear(scene: Scene, inbound: Inbound, *, is_greeted: bool) -> None:
         _help(scene, room_id, person, is_whole=is_more(str(inbound.content.get("body"))))
 
 
-def hear_page(scene: Scene, act: PageAct) -> None:
+def hear_page(scene: Conversation, act: PageAct) -> None:
     """Act on what a person did on a page: an answer that they approved, or declined."""
     room_id, person = act.room_id, act.sender
     is_of_case = case_rooms.at(scene.txn, room_id) is not None
@@ -162,19 +162,19 @@ def hear_page(scene: Scene, act: PageAct) -> None:
         scene.tell(room_id, person, texts.private_doc(scene.localizer(person)))
 
 
-def pay_code(scene: Scene, inbound: Inbound, code: str) -> None:
+def pay_code(scene: Conversation, inbound: Inbound, code: str) -> None:
     """Ask what a payment code asks that somebody pasted, or sent a picture of."""
     order = pasted.take(scene, inbound, code)
     if order is not None and not _buy(scene, inbound, order, None):
         _look_up(scene, inbound, UserId(order.payee), order, None)
 
 
-def commands(scene: Scene) -> tuple[Command, ...]:
+def commands(scene: Conversation) -> tuple[Command, ...]:
     """All that is answered in a chat."""
     return (*COMMANDS, *page_commands(scene))
 
 
-def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
+def _obey(scene: Conversation, inbound: Inbound, parsed: ParsedCommand) -> None:
     person, room_id = inbound.sender, inbound.room_id
     localizer, links = scene.localizer(person), scene.links
     if freezing.obey(scene, inbound, parsed, is_private=True) or answer_command(
@@ -204,12 +204,12 @@ def _obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand) -> None:
             _help(scene, room_id, person, is_whole=parsed.command is MORE)
 
 
-def _help(scene: Scene, room_id: RoomId, person: UserId, *, is_whole: bool) -> None:
+def _help(scene: Conversation, room_id: RoomId, person: UserId, *, is_whole: bool) -> None:
     localizer, more = scene.localizer(person), page_commands(scene)
     scene.tell(room_id, person, texts.help_doc(localizer, more, is_whole=is_whole))
 
 
-def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
+def _pay(scene: Conversation, inbound: Inbound, argument: str) -> None:
     person, room_id = inbound.sender, inbound.room_id
     if rf.is_reference(argument):
         _pay_invoice(scene, inbound, rf.read(argument))
@@ -237,7 +237,7 @@ def _pay(scene: Scene, inbound: Inbound, argument: str) -> None:
     _look_up(scene, inbound, payee, order, giver)
 
 
-def _problem(scene: Scene, person: UserId, problem: OrderProblem, argument: str) -> Doc:
+def _problem(scene: Conversation, person: UserId, problem: OrderProblem, argument: str) -> Doc:
     """Why a payment that somebody typed cannot be read, with one that can: theirs, if possible."""
     currencies, localizer = scene.section.currencies, scene.localizer(person)
     command = PAY.word(localizer.language)
@@ -257,7 +257,7 @@ def _problem(scene: Scene, person: UserId, problem: OrderProblem, argument: str)
     return no_currency_doc(line, word if is_other else "", currencies, localizer)
 
 
-def _pay_invoice(scene: Scene, inbound: Inbound, reference: str) -> None:
+def _pay_invoice(scene: Conversation, inbound: Inbound, reference: str) -> None:
     """Whoever has the reference of an invoice may pay it, addressee or not."""
     invoice_id = events.invoice_of_reference(scene.txn, reference)
     state = None
@@ -268,7 +268,7 @@ def _pay_invoice(scene: Scene, inbound: Inbound, reference: str) -> None:
         scene.tell(inbound.room_id, inbound.sender, doc)
 
 
-def _buy(scene: Scene, inbound: Inbound, order: Order, giver: UserId | None) -> bool:
+def _buy(scene: Conversation, inbound: Inbound, order: Order, giver: UserId | None) -> bool:
     """Pay an organisation, if an order names one; False if it names somebody else."""
     merchant = organisation_named(scene.section, order.payee)
     if merchant is not None:
@@ -277,7 +277,7 @@ def _buy(scene: Scene, inbound: Inbound, order: Order, giver: UserId | None) -> 
 
 
 def _look_up(
-    scene: Scene, inbound: Inbound, payee: UserId, order: Order, giver: UserId | None
+    scene: Conversation, inbound: Inbound, payee: UserId, order: Order, giver: UserId | None
 ) -> None:
     payload = {
         "person": inbound.sender,
@@ -292,7 +292,7 @@ def _look_up(
     jobs.schedule(scene.txn, Job(id_, LOOK_UP, payload, scene.now_ms))
 
 
-def _balances(scene: Scene, person: UserId) -> list[Balance]:
+def _balances(scene: Conversation, person: UserId) -> list[Balance]:
     """What somebody has in each currency that is kept here."""
     holder = scene.holder(person)
     rows = holders.balances(scene.txn, holder.id, AccountCode.WALLET)
@@ -305,14 +305,14 @@ def _balances(scene: Scene, person: UserId) -> list[Balance]:
     ]
 
 
-def _history(scene: Scene, person: UserId) -> Doc:
+def _history(scene: Conversation, person: UserId) -> Doc:
     latest = store.paid_of(scene.txn, scene.holder(person).id, HISTORY_MAX)
     views = [files.matter_of(scene, one).view for one in latest]
     top_ups = statement_files.top_ups_of(scene, person)
     return texts.history_doc(views, top_ups, person, scene.localizer(person))
 
 
-ANSWERS: Final[Mapping[str, Callable[[Scene, Answered], None]]] = {
+ANSWERS: Final[Mapping[str, Callable[[Conversation, Answered], None]]] = {
     Topic.ALLOWANCE: allowances.answered,
     Topic.BAN: banning.answered,
     Topic.BILL: billing.answered,
@@ -326,7 +326,7 @@ ANSWERS: Final[Mapping[str, Callable[[Scene, Answered], None]]] = {
 }
 """What acts on an answer, by the topic of its question."""
 
-_ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], None]]] = {
+_ORDERS: Final[Mapping[str, Callable[[Conversation, Inbound, str], None]]] = {
     "pay": _pay,
     "receipt": receipt_files.order,
     "refund": refunding.order,
@@ -337,6 +337,6 @@ _ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], None]]] = {
     "topup": topups.order,
     "payout": payout_orders.order,
     "statement": statement_files.order,
-    **trusting.ORDERS,
+    **safeguards.ORDERS,
 }
 """What has a module of its own, by command."""

@@ -11,7 +11,7 @@ from veche.protocol.ids import effect_id
 if TYPE_CHECKING:
     from appservices.payments.core.invoice import Invoice
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
 
 CLOCK: Final = "payments.clock"
 """Job: the time of a payment's state is over."""
@@ -19,14 +19,14 @@ DUE: Final = "payments.due"
 """Job: the time to pay an invoice is over."""
 
 
-def set_clock(scene: Scene, payment: Payment) -> None:
+def set_clock(scene: Conversation, payment: Payment) -> None:
     """Come back to a payment when its state ends by itself."""
     assert payment.due_at_ms is not None, "it has such a time"  # noqa: S101 -- our bug
     id_ = effect_id(CLOCK, payment.id, payment.due_at_ms)
     jobs.schedule(scene.txn, Job(id_, CLOCK, {"payment": payment.id}, payment.due_at_ms))
 
 
-def set_due(scene: Scene, invoice: Invoice) -> None:
+def set_due(scene: Conversation, invoice: Invoice) -> None:
     """Come back to an invoice when it can be paid no more, whoever was asked to pay it."""
     id_ = effect_id(DUE, invoice.id, invoice.version)
     payload = {"invoice": invoice.id, "version": invoice.version}

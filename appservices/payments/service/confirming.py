@@ -16,15 +16,15 @@ from appservices.payments.core.orders.invoice import QuoteOption
 from appservices.payments.core.payment import PaymentStateError, State
 from appservices.payments.core.texts.extras import reason_doc
 from appservices.payments.core.texts.paying import NOT_CONFIRMED
-from appservices.payments.service import extras, files, paying, purses
+from appservices.payments.service import allowance_uses, extras, files, paying
 from appservices.payments.service.organisations import view_of
 from appservices.payments.store import invoices, quotes
 from veche.protocol.errors import ConflictError, MalformedError, NotFoundError
 
 if TYPE_CHECKING:
     from appservices.payments.api.confirming import ConfirmBody, QuoteBody, RefuseBody
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.store.quotes import QuoteRow
     from veche.api.bearer import OrganisationCaller
     from veche.contracts.payments.invoice_api import InvoiceView
@@ -41,7 +41,7 @@ class TooLateError(ConflictError):
 
 
 def confirm(
-    scene: Scene, caller: OrganisationCaller, invoice_id: str, body: ConfirmBody
+    scene: Conversation, caller: OrganisationCaller, invoice_id: str, body: ConfirmBody
 ) -> InvoiceView:
     """The merchant says yes: what is set aside is paid, or less if they say so.
 
@@ -72,7 +72,7 @@ def confirm(
         # What is taken off is taken off the goods first.
         tip_minor = min(payment.tip_minor, body.amount.minor - 1)
         left_minor = payment.amount_minor - body.amount.minor
-        purses.give_back(scene, attrs.evolve(payment, amount_minor=left_minor, fee_minor=0))
+        allowance_uses.give_back(scene, attrs.evolve(payment, amount_minor=left_minor, fee_minor=0))
         changed = attrs.evolve(payment, amount_minor=body.amount.minor, tip_minor=tip_minor)
         matter = attrs.evolve(matter, payment=changed)
     paying.post_held(scene, matter)
@@ -81,7 +81,7 @@ def confirm(
 
 
 def refuse(
-    scene: Scene, caller: OrganisationCaller, invoice_id: str, body: RefuseBody
+    scene: Conversation, caller: OrganisationCaller, invoice_id: str, body: RefuseBody
 ) -> InvoiceView:
     """The merchant says no: what is set aside goes back, and the payer is told.
 
@@ -106,7 +106,7 @@ def refuse(
 
 
 def read_quote(
-    scene: Scene, caller: OrganisationCaller, invoice_id: str, payment_id: str
+    scene: Conversation, caller: OrganisationCaller, invoice_id: str, payment_id: str
 ) -> QuoteView:
     """What a payer asks the merchant before they pay.
 
@@ -117,7 +117,7 @@ def read_quote(
     return _quote_view(scene, _quote(scene, payment_id))
 
 
-def _quote_view(scene: Scene, row: QuoteRow) -> QuoteView:
+def _quote_view(scene: Conversation, row: QuoteRow) -> QuoteView:
     where, options = extras.opened(scene, row)
     return QuoteView(
         payment=row.payment_id,
@@ -129,7 +129,7 @@ def _quote_view(scene: Scene, row: QuoteRow) -> QuoteView:
 
 
 def answer_quote(
-    scene: Scene, caller: OrganisationCaller, invoice_id: str, body: QuoteBody
+    scene: Conversation, caller: OrganisationCaller, invoice_id: str, body: QuoteBody
 ) -> QuoteView:
     """The merchant answers what it costs besides, or answers anew before it is approved.
 
@@ -148,7 +148,9 @@ def answer_quote(
     return _quote_view(scene, extras.offer(scene, matter, row, body.options))
 
 
-def _payment(scene: Scene, caller: OrganisationCaller, invoice_id: str, payment_id: str) -> Matter:
+def _payment(
+    scene: Conversation, caller: OrganisationCaller, invoice_id: str, payment_id: str
+) -> OpenPayment:
     matter = files.lock(scene, payment_id)
     invoice = matter.payment.invoice if matter is not None else None
     is_theirs = matter is not None and matter.payment.payee == scene.organisation(caller.id).id
@@ -157,7 +159,7 @@ def _payment(scene: Scene, caller: OrganisationCaller, invoice_id: str, payment_
     return matter
 
 
-def _quote(scene: Scene, payment_id: str) -> QuoteRow:
+def _quote(scene: Conversation, payment_id: str) -> QuoteRow:
     row = quotes.lock(scene.txn, payment_id)
     if row is None:
         raise NotFoundError("Nobody asks for a quote of this invoice")
@@ -170,7 +172,7 @@ def _not_held(state: State) -> ConflictError:
     return TooLateError("The time to confirm is over: it is not paid")
 
 
-def _view(scene: Scene, invoice_id: str) -> InvoiceView:
+def _view(scene: Conversation, invoice_id: str) -> InvoiceView:
     file = invoices.lock_invoice(scene.txn, invoice_id)
     assert file is not None, "a payment of it refers to it"  # noqa: S101 -- a foreign key
     return view_of(scene, file)

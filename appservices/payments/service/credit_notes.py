@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from appservices.payments.api.refunds import RefundBody
     from appservices.payments.core.ubl import TaxInvoice
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.store.credit_notes import Refunded
     from appservices.payments.store.invoices import InvoiceFile
 
@@ -39,7 +39,7 @@ CREDIT_NOTE: Final = "credit-note"
 _PART: Final = "Given back in part"
 
 
-def for_organisation(scene: Scene, file: InvoiceFile, refund_id: str) -> bytes:
+def for_organisation(scene: Conversation, file: InvoiceFile, refund_id: str) -> bytes:
     """The credit note of a refund of an invoice of an organisation that asks, as UBL.
 
     Raises:
@@ -49,7 +49,7 @@ def for_organisation(scene: Scene, file: InvoiceFile, refund_id: str) -> bytes:
     return _write(scene, file, tax_invoices.made(scene, file), refund_id)
 
 
-def for_payer(scene: Scene, matter: Matter) -> bytes:
+def for_payer(scene: Conversation, matter: OpenPayment) -> bytes:
     """The credit note of what somebody got back, as UBL.
 
     Args:
@@ -64,7 +64,7 @@ def for_payer(scene: Scene, matter: Matter) -> bytes:
     return _write(scene, file, invoice, matter.payment.id)
 
 
-def paper_of(scene: Scene, matter: Matter) -> tuple[str, bytes]:
+def paper_of(scene: Conversation, matter: OpenPayment) -> tuple[str, bytes]:
     """The paper of a payment for its payer: what its file is called, and the UBL.
 
     Of what was given back that is the credit note, of everything else the tax invoice.
@@ -77,7 +77,7 @@ def paper_of(scene: Scene, matter: Matter) -> tuple[str, bytes]:
     return INVOICE, tax_invoices.for_payer(scene, matter)
 
 
-def invoice_of_refund(scene: Scene, matter: Matter) -> tuple[InvoiceFile, TaxInvoice]:
+def invoice_of_refund(scene: Conversation, matter: OpenPayment) -> tuple[InvoiceFile, TaxInvoice]:
     """The invoice that a refund gives something back of, with its tax invoice.
 
     Raises:
@@ -91,7 +91,7 @@ def invoice_of_refund(scene: Scene, matter: Matter) -> tuple[InvoiceFile, TaxInv
     return file, tax_invoices.made(scene, file)
 
 
-def check_lines(scene: Scene, file: InvoiceFile, body: RefundBody) -> None:
+def check_lines(scene: Conversation, file: InvoiceFile, body: RefundBody) -> None:
     """Refuse lines of a refund that its credit note could not have.
 
     Raises:
@@ -112,7 +112,7 @@ def check_lines(scene: Scene, file: InvoiceFile, body: RefundBody) -> None:
         )
 
 
-def _write(scene: Scene, file: InvoiceFile, invoice: TaxInvoice, refund_id: str) -> bytes:
+def _write(scene: Conversation, file: InvoiceFile, invoice: TaxInvoice, refund_id: str) -> bytes:
     made = _made(scene, file, invoice)
     if refund_id not in made:
         raise NotFoundError("There is no such refund of this invoice, or it is not paid yet")
@@ -132,7 +132,7 @@ def _write(scene: Scene, file: InvoiceFile, invoice: TaxInvoice, refund_id: str)
 
 
 def _made(
-    scene: Scene, file: InvoiceFile, invoice: TaxInvoice
+    scene: Conversation, file: InvoiceFile, invoice: TaxInvoice
 ) -> dict[str, tuple[Refunded, int, Sequence[Amount]]]:
     """All credit notes of an invoice, by their refunds; those that are missing are made now."""
     paid_by = str(file.invoice.paid_by)
@@ -155,13 +155,13 @@ def _made(
     return made
 
 
-def _wanted(scene: Scene, reason: bytes | None) -> list[Amount]:
+def _wanted(scene: Conversation, reason: bytes | None) -> list[Amount]:
     """For which lines an organisation gave something back, if it said so."""
     told = scene.vault.open(reason).get("lines") if reason is not None else None
     return [_amount(one) for one in told or ()]
 
 
-def _opened(scene: Scene, sealed: bytes) -> list[Amount]:
+def _opened(scene: Conversation, sealed: bytes) -> list[Amount]:
     return [_amount(one) for one in scene.vault.open(sealed)["lines"]]
 
 

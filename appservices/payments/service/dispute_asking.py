@@ -33,8 +33,8 @@ from veche.protocol.prompts import Choice
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.dispute_files import Case
-    from appservices.payments.service.scene import Scene
     from appservices.payments.store.case_rooms import Place
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc, Span
@@ -68,7 +68,7 @@ _HEARD: Final = frozenset(
 """States of which an organisation hears."""
 
 
-def show_all(scene: Scene, case: Case) -> None:
+def show_all(scene: Conversation, case: Case) -> None:
     """Tell both how it stands now, and the desk if it is theirs; ask who is to answer."""
     place = case_rooms.of_matter(scene, case.dispute.id)
     if place is not None:
@@ -86,7 +86,7 @@ def show_all(scene: Scene, case: Case) -> None:
         tell_organisation(scene, case, case.dispute.state.value)
 
 
-def show_card(scene: Scene, case: Case, place: Place, *, is_anew: bool = False) -> None:
+def show_card(scene: Conversation, case: Case, place: Place, *, is_anew: bool = False) -> None:
     """Show in the room of a dispute how it stands."""
     localizer = room_localizer(scene, case)
     card = dispute_card(case.view, localizer, case.clerks(scene))
@@ -97,19 +97,19 @@ def show_card(scene: Scene, case: Case, place: Place, *, is_anew: bool = False) 
         case_rooms.remind_later(scene, place, case.dispute.due_at_ms)
 
 
-def call_back(scene: Scene, case: Case, person: UserId) -> None:
+def call_back(scene: Conversation, case: Case, person: UserId) -> None:
     """Invite one of them into the room again, who has left it or declined."""
     place = case_rooms.of_matter(scene, case.dispute.id)
     if place is not None and case_rooms.let_in(scene, place, [person]):
         show_card(scene, case, place, is_anew=True)
 
 
-def ask_in_room(scene: Scene, case: Case, side: Side, person: UserId) -> None:
+def ask_in_room(scene: Conversation, case: Case, side: Side, person: UserId) -> None:
     """Ask one of them in the room alone: their chat has the question already."""
     _put_in_room(scene, case, (side, person), lambda: _choices(scene, case, side, person))
 
 
-def show_to(scene: Scene, dispute_id: str, person: UserId) -> None:
+def show_to(scene: Conversation, dispute_id: str, person: UserId) -> None:
     """The same for one of them, who has a chat now, or asks for it."""
     case = dispute_files.lock(scene, dispute_id)
     side = case.side_of(person, scene) if case is not None else None
@@ -117,7 +117,7 @@ def show_to(scene: Scene, dispute_id: str, person: UserId) -> None:
         show(scene, case, side, person)
 
 
-def show(scene: Scene, case: Case, side: Side, person: UserId) -> None:
+def show(scene: Conversation, case: Case, side: Side, person: UserId) -> None:
     """Tell one of them how it stands, and ask what is theirs to answer."""
     # The desk knows where the bot is: nobody is called to their work.
     if scene.chat_of(person) is None and side is not Side.DESK:
@@ -126,7 +126,7 @@ def show(scene: Scene, case: Case, side: Side, person: UserId) -> None:
     _put(scene, case, (side, person), lambda: _choices(scene, case, side, person))
 
 
-def tell_organisation(scene: Scene, case: Case, what: str) -> None:
+def tell_organisation(scene: Conversation, case: Case, what: str) -> None:
     """Let an organisation that was paid hear of something in the dispute.
 
     Args:
@@ -146,7 +146,9 @@ def tell_organisation(scene: Scene, case: Case, what: str) -> None:
     events.add_event(scene.txn, dispute.payee, news, scene.now_ms)
 
 
-def ask_decision(scene: Scene, case: Case, person: UserId, given_minor: int, words: str) -> None:
+def ask_decision(
+    scene: Conversation, case: Case, person: UserId, given_minor: int, words: str
+) -> None:
     """Ask one of the desk for the key with which they decide."""
     localizer = scene.localizer(person)
     text = shown_decision(case.view, given_minor, words, localizer)
@@ -166,12 +168,12 @@ def ask_decision(scene: Scene, case: Case, person: UserId, given_minor: int, wor
     _put(scene, case, (Side.DESK, person), choices, more)
 
 
-def words_in(scene: Scene, purpose: Mapping[str, object]) -> str:
+def words_in(scene: Conversation, purpose: Mapping[str, object]) -> str:
     """What one of the desk said when they were asked for their key."""
     return str(scene.vault.open(base64.b64decode(str(purpose["words"])))["words"])
 
 
-def close(scene: Scene, case: Case, person: UserId, words: str | None = None) -> None:
+def close(scene: Conversation, case: Case, person: UserId, words: str | None = None) -> None:
     """End the open questions to one of them; with words of what they did elsewhere, if they did."""
     localizer = scene.localizer(person)
     if words is None and case.dispute.state in OVER:
@@ -181,17 +183,17 @@ def close(scene: Scene, case: Case, person: UserId, words: str | None = None) ->
     scene.close(about(scene, case, person), person, words)
 
 
-def about(scene: Scene, case: Case, person: UserId) -> str:
+def about(scene: Conversation, case: Case, person: UserId) -> str:
     """The matter of the questions to one of them."""
     return f"dispute {case.dispute.id} {scene.holder(person).id}"
 
 
-def everybody(scene: Scene, case: Case) -> list[tuple[Side, UserId]]:
+def everybody(scene: Conversation, case: Case) -> list[tuple[Side, UserId]]:
     """Whom a dispute concerns now: both sides, as far as they are persons, and who decides."""
     return [*case.sides(scene), *((Side.DESK, one) for one in case.desk(scene))]
 
 
-def _choices(scene: Scene, case: Case, side: Side, person: UserId) -> tuple[Choice, ...]:
+def _choices(scene: Conversation, case: Case, side: Side, person: UserId) -> tuple[Choice, ...]:
     """What is theirs to answer; empty if nothing is."""
     state, view, localizer = case.dispute.state, case.view, scene.localizer(person)
     if side is Side.PAYER and state is DisputeState.ASKED:
@@ -229,7 +231,7 @@ def _shown(case: Case, what: str, text: str, minor: int) -> MandateShown:
 
 
 def _put(
-    scene: Scene,
+    scene: Conversation,
     case: Case,
     asked: tuple[Side, UserId],
     choices: Choices,
@@ -248,7 +250,7 @@ def _put(
 
 
 def _put_in_room(
-    scene: Scene,
+    scene: Conversation,
     case: Case,
     asked: tuple[Side, UserId],
     choices: Choices,
@@ -266,7 +268,7 @@ def _put_in_room(
 
 
 def _ask(
-    scene: Scene,
+    scene: Conversation,
     case: Case,
     asked: tuple[UserId, RoomId],
     doc: Doc,
@@ -282,6 +284,6 @@ def _ask(
     scene.ask(room_id, person, prompt, doc, about=matter, purpose=purpose)
 
 
-def room_localizer(scene: Scene, case: Case) -> Localizer:
+def room_localizer(scene: Conversation, case: Case) -> Localizer:
     """How to speak in the room: in the language of both sides, where they share one."""
     return case_rooms.localizer_for(scene, [person for _, person in case.sides(scene)])

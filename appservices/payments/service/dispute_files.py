@@ -17,7 +17,7 @@ from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
     from appservices.payments.core.dispute import Dispute
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.disputes import DisputeFile
 
 
@@ -37,7 +37,7 @@ class Case:
         """As it is."""
         return self.view.dispute
 
-    def side_of(self, person: UserId, scene: Scene) -> Side | None:
+    def side_of(self, person: UserId, scene: Conversation) -> Side | None:
         """As what somebody sees it; None if it is not for them.
 
         Whoever takes part does not decide, and who decided first does not decide the appeal.
@@ -50,7 +50,7 @@ class Case:
             return Side.DESK if person in self.appeal_desk(scene) else None
         return Side.DESK if person in scene.section.dispute_desk else None
 
-    def appeal_desk(self, scene: Scene, ruler: str | None = None) -> list[UserId]:
+    def appeal_desk(self, scene: Conversation, ruler: str | None = None) -> list[UserId]:
         """Who decides an appeal: others than who decided first, and than both sides.
 
         Args:
@@ -63,13 +63,13 @@ class Case:
         not_they = sides | set(self.clerks(scene)) | {self.view.ruler if ruler is None else ruler}
         return [UserId(one) for one in desk if one not in not_they]
 
-    def sides(self, scene: Scene) -> list[tuple[Side, UserId]]:
+    def sides(self, scene: Conversation) -> list[tuple[Side, UserId]]:
         """Both sides, as far as they are persons, and whoever speaks for an organisation."""
         both = [(Side.PAYER, self.view.payer.person), (Side.PAYEE, self.view.payee.person)]
         persons = [(side, person) for side, person in both if person is not None]
         return [*persons, *((Side.PAYEE, one) for one in self.clerks(scene))]
 
-    def clerks(self, scene: Scene) -> list[UserId]:
+    def clerks(self, scene: Conversation) -> list[UserId]:
         """Who speaks for the organisation that was paid; nobody where a person was."""
         if self.view.payee.person is not None:
             return []
@@ -79,31 +79,31 @@ class Case:
         """Number of the holder of a side; who decides has none."""
         return self.dispute.payer if side is Side.PAYER else self.dispute.payee
 
-    def deciders(self, scene: Scene) -> set[UserId]:
+    def deciders(self, scene: Conversation) -> set[UserId]:
         """All who decide disputes here, first or on appeal, be it this one or not."""
         section = scene.section
         return {UserId(one) for one in (*section.dispute_desk, *section.dispute_appeal_desk)}
 
-    def judges(self, scene: Scene) -> list[UserId]:
+    def judges(self, scene: Conversation) -> list[UserId]:
         """Who decides once it has come to that: now the appeal, else the first decision."""
         if self.dispute.state is DisputeState.APPEALED:
             return self.appeal_desk(scene)
         desk = [UserId(one) for one in scene.section.dispute_desk]
         return [one for one in desk if self.side_of(one, scene) is Side.DESK]
 
-    def desk(self, scene: Scene) -> list[UserId]:
+    def desk(self, scene: Conversation) -> list[UserId]:
         """Who has to decide now; empty where nobody has."""
         is_theirs = self.dispute.state in {DisputeState.AT_DESK, DisputeState.APPEALED}
         return self.judges(scene) if is_theirs else []
 
 
-def add(scene: Scene, case: Case) -> bool:
+def add(scene: Conversation, case: Case) -> bool:
     """Keep a new dispute; False if the payment is, or was, disputed already."""
     sealed = scene.vault.seal(_sealed(case.view))
     return store.add_dispute(scene.txn, case.dispute, sealed, scene.now_ms)
 
 
-def lock(scene: Scene, dispute_id: str) -> Case | None:
+def lock(scene: Conversation, dispute_id: str) -> Case | None:
     """A dispute, which nobody else steps until the transaction ends; its payee is locked first."""
     payee = store.payee_of(scene.txn, dispute_id)
     if payee is None:
@@ -113,14 +113,14 @@ def lock(scene: Scene, dispute_id: str) -> Case | None:
     return _case_of(scene, file) if file is not None else None
 
 
-def read(scene: Scene, dispute_id: str) -> Case | None:
+def read(scene: Conversation, dispute_id: str) -> Case | None:
     """A dispute, to be shown: others may step it meanwhile."""
     file = store.dispute(scene.txn, dispute_id)
     return _case_of(scene, file) if file is not None else None
 
 
 def save(
-    scene: Scene,
+    scene: Conversation,
     case: Case,
     dispute: Dispute,
     **said: Any,
@@ -140,7 +140,7 @@ def save(
     return after
 
 
-def _case_of(scene: Scene, file: DisputeFile) -> Case:
+def _case_of(scene: Conversation, file: DisputeFile) -> Case:
     opened = scene.vault.open(file.sealed)
     view = DisputeView(
         file.dispute,
@@ -162,7 +162,7 @@ def _case_of(scene: Scene, file: DisputeFile) -> Case:
     return Case(attrs.evolve(view, evidence=tuple(lines)))
 
 
-def evidence_of(scene: Scene, dispute_id: str) -> list[Evidence]:
+def evidence_of(scene: Conversation, dispute_id: str) -> list[Evidence]:
     """The evidence of a dispute, as it came."""
     found = []
     for row in evidence.of_dispute(scene.txn, dispute_id):

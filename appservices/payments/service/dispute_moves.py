@@ -17,14 +17,14 @@ from appservices.payments.store import ledger
 
 if TYPE_CHECKING:
     from appservices.payments.core.dispute import Dispute
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.dispute_files import Case
-    from appservices.payments.service.scene import Scene
 
 KIND: Final = "dispute"
 """Kind of the attempts of disputes."""
 
 
-def attempt_hold(scene: Scene, dispute: Dispute) -> None:
+def attempt_hold(scene: Conversation, dispute: Dispute) -> None:
     """Have the writer set the disputed amount aside at the payee, or what there is of it."""
     account = holds.own(scene, dispute.payee, dispute.ledger)
     aside = holds.aside(scene, dispute.ledger, AccountCode.DISPUTED)
@@ -35,13 +35,13 @@ def attempt_hold(scene: Scene, dispute: Dispute) -> None:
     attempts.add(scene.txn, KIND, dispute.id, [hold], scene.now_ms, approved_by=given, accounts=new)
 
 
-def held_minor(scene: Scene, dispute: Dispute) -> int:
+def held_minor(scene: Conversation, dispute: Dispute) -> int:
     """What the writer has set aside."""
     row = ledger.row(scene.txn, SHARD, ledger_id(transfer_id(scene, dispute.id, HOLD)))
     return row.amount if row is not None else 0
 
 
-def attempt_end(scene: Scene, case: Case) -> str | None:
+def attempt_end(scene: Conversation, case: Case) -> str | None:
     """Have the writer let go of what is set aside, and in the same chain give back of it.
 
     Returns:
@@ -73,7 +73,7 @@ def attempt_end(scene: Scene, case: Case) -> str | None:
     return refund_id
 
 
-def _refund(scene: Scene, case: Case, amount_minor: int) -> Payment:
+def _refund(scene: Conversation, case: Case, amount_minor: int) -> Payment:
     """The refund, whose evidence is the approval of the payee, or of the desk."""
     dispute, view = case.dispute, case.view
     # The program of an organisation decides by a request, persons by an approval.

@@ -34,13 +34,13 @@ from appservices.payments.store import holders, payments
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from veche.protocol.ids import UserId
     from veche.protocol.inbound import Inbound
 
 
-def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+def order(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person disputes a payment, sees their disputes, answers or decides one.
 
     Args:
@@ -66,7 +66,9 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         tell_problem(scene, inbound, problem, number)
 
 
-def tell_problem(scene: Scene, inbound: Inbound, problem: DisputeProblem, number: str = "") -> None:
+def tell_problem(
+    scene: Conversation, inbound: Inbound, problem: DisputeProblem, number: str = ""
+) -> None:
     """Say why it cannot be done."""
     person, localizer = inbound.sender, scene.localizer(inbound.sender)
     currency = _currency_of(scene, person, number) or scene.section.currencies[0]
@@ -74,7 +76,7 @@ def tell_problem(scene: Scene, inbound: Inbound, problem: DisputeProblem, number
     scene.tell(inbound.room_id, person, doc)
 
 
-def _currency_of(scene: Scene, person: UserId, number: str) -> str | None:
+def _currency_of(scene: Conversation, person: UserId, number: str) -> str | None:
     """Of the payment of a number; None if there is none for them."""
     if len(number) != NUMBER_CHARACTERS:
         return None
@@ -86,7 +88,7 @@ def _currency_of(scene: Scene, person: UserId, number: str) -> str | None:
     return case.view.currency if case is not None else None
 
 
-def _show_all(scene: Scene, inbound: Inbound) -> None:
+def _show_all(scene: Conversation, inbound: Inbound) -> None:
     person = inbound.sender
     live = [one for holder in holders_of(scene, person) for one in store.live_of(scene.txn, holder)]
     if is_desk(scene, person):
@@ -97,7 +99,7 @@ def _show_all(scene: Scene, inbound: Inbound) -> None:
         tell_problem(scene, inbound, DisputeProblem.USAGE)
 
 
-def _found(scene: Scene, person: UserId, number: str) -> str | None:
+def _found(scene: Conversation, person: UserId, number: str) -> str | None:
     """The dispute of a number, if it is for them."""
     own = (store.numbered(scene.txn, one, number) for one in holders_of(scene, person))
     found = next((one for one in own if one is not None), None)
@@ -106,14 +108,14 @@ def _found(scene: Scene, person: UserId, number: str) -> str | None:
     return found
 
 
-def is_desk(scene: Scene, person: UserId) -> bool:
+def is_desk(scene: Conversation, person: UserId) -> bool:
     """Whether somebody decides disputes here, first or on appeal."""
     section = scene.section
     return person in section.dispute_desk or person in section.dispute_appeal_desk
 
 
 def say(  # noqa: PLR0911 -- a wish a line
-    scene: Scene, person: UserId, dispute_id: str, words: Sequence[str]
+    scene: Conversation, person: UserId, dispute_id: str, words: Sequence[str]
 ) -> DisputeProblem | None:
     """Answer or decide a dispute with what was typed; else show it.
 
@@ -148,7 +150,7 @@ def say(  # noqa: PLR0911 -- a wish a line
 
 
 def _decide(
-    scene: Scene, person: UserId, case: Case, words: Sequence[str]
+    scene: Conversation, person: UserId, case: Case, words: Sequence[str]
 ) -> DisputeProblem | None:
     read = read_decision(words, case.view.currency, case.dispute.held_minor)
     if isinstance(read, DisputeProblem):
@@ -158,7 +160,7 @@ def _decide(
     return None
 
 
-def _answer(scene: Scene, case: Case, words: Sequence[str]) -> DisputeProblem | None:
+def _answer(scene: Conversation, case: Case, words: Sequence[str]) -> DisputeProblem | None:
     said = read_words(" ".join(words))
     if isinstance(said, DisputeProblem):
         return said
@@ -166,7 +168,9 @@ def _answer(scene: Scene, case: Case, words: Sequence[str]) -> DisputeProblem | 
     return None
 
 
-def _appeal(scene: Scene, case: Case, side: Side, words: Sequence[str]) -> DisputeProblem | None:
+def _appeal(
+    scene: Conversation, case: Case, side: Side, words: Sequence[str]
+) -> DisputeProblem | None:
     said = read_words(" ".join(words))
     if isinstance(said, DisputeProblem):
         return said
@@ -175,7 +179,7 @@ def _appeal(scene: Scene, case: Case, side: Side, words: Sequence[str]) -> Dispu
 
 
 def _open(
-    scene: Scene, inbound: Inbound, number: str, words: Sequence[str]
+    scene: Conversation, inbound: Inbound, number: str, words: Sequence[str]
 ) -> DisputeProblem | None:
     """Ask who paid for the key with which they dispute; or why that cannot be done."""
     holder = scene.holder(inbound.sender)
@@ -191,7 +195,9 @@ def _open(
     return begun if isinstance(begun, DisputeProblem) else None
 
 
-def begin(scene: Scene, paid: Matter, holder_id: int, read: DisputeOrder) -> Case | DisputeProblem:
+def begin(
+    scene: Conversation, paid: OpenPayment, holder_id: int, read: DisputeOrder
+) -> Case | DisputeProblem:
     """Ask who paid for the key with which they dispute; or why that cannot be done.
 
     Args:
@@ -210,14 +216,14 @@ def begin(scene: Scene, paid: Matter, holder_id: int, read: DisputeOrder) -> Cas
     return case if disputes.propose(scene, case) else DisputeProblem.TWICE
 
 
-def left_to_dispute(scene: Scene, paid: Matter) -> int:
+def left_to_dispute(scene: Conversation, paid: OpenPayment) -> int:
     """How much of a payment can still go back, in minor units."""
     # First whom all who give back lock first, so that nobody waits for one another.
     holders.lock_holder(scene.txn, paid.payment.payee)
     return store.left_minor(scene.txn, paid.payment.id)
 
 
-def count_waiting(scene: Scene, person: UserId) -> int:
+def count_waiting(scene: Conversation, person: UserId) -> int:
     """How many disputes wait for a person: to answer as who was paid, or to decide."""
     count = sum(store.count_asked(scene.txn, one) for one in holders_of(scene, person))
     if not is_desk(scene, person):
@@ -226,13 +232,15 @@ def count_waiting(scene: Scene, person: UserId) -> int:
     return count + sum(one is not None and person in one.desk(scene) for one in cased)
 
 
-def is_disputable(scene: Scene, paid: Matter, holder_id: int) -> bool:
+def is_disputable(scene: Conversation, paid: OpenPayment, holder_id: int) -> bool:
     """Whether somebody may dispute a payment at all, whatever has gone back of it."""
     is_known = store.latest_of(scene.txn, paid.payment.id) is not None
     return not is_known and _kind_problem(scene, paid, holder_id) is None
 
 
-def hindrance(scene: Scene, paid: Matter, holder_id: int, left_minor: int) -> DisputeProblem | None:
+def hindrance(
+    scene: Conversation, paid: OpenPayment, holder_id: int, left_minor: int
+) -> DisputeProblem | None:
     """Why nothing of a payment can be disputed by somebody; None if it can.
 
     Args:
@@ -249,7 +257,7 @@ def hindrance(scene: Scene, paid: Matter, holder_id: int, left_minor: int) -> Di
     return DisputeProblem.NOTHING_LEFT if left_minor <= 0 else None
 
 
-def _kind_problem(scene: Scene, paid: Matter, holder_id: int) -> DisputeProblem | None:
+def _kind_problem(scene: Conversation, paid: OpenPayment, holder_id: int) -> DisputeProblem | None:
     payment = paid.payment
     is_theirs = payment.payer == holder_id and payment.state is State.PAID
     if not is_theirs or payment.kind not in DISPUTABLE:
@@ -268,7 +276,7 @@ def _problem(read: DisputeOrder, amount_minor: int, left_minor: int) -> DisputeP
     return None if read.words else DisputeProblem.NO_REASON
 
 
-def _case(scene: Scene, paid: Matter, amount_minor: int, reason: str) -> Case:
+def _case(scene: Conversation, paid: OpenPayment, amount_minor: int, reason: str) -> Case:
     payment, private = paid.payment, paid.private
     dispute = Dispute(
         id=scene.sender.fresh_ulid("dispute"),

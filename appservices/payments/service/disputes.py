@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.payments.core.dispute import Dispute
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.dispute_files import Case
-    from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
     from veche.chat.prompts import Answered
     from veche.protocol.ids import RoomId, UserId
@@ -58,7 +58,7 @@ _GONE: Final = frozenset({Result.PENDING_TRANSFER_EXPIRED, Result.PENDING_TRANSF
 """Nothing is set aside any more."""
 
 
-def propose(scene: Scene, case: Case) -> bool:
+def propose(scene: Conversation, case: Case) -> bool:
     """Keep a new dispute and ask for its payer's key; False if it was disputed before."""
     if not cases.add(scene, case):
         return False
@@ -69,7 +69,7 @@ def propose(scene: Scene, case: Case) -> bool:
     return True
 
 
-def take_back_asked(scene: Scene, dispute_id: str, person: UserId) -> str | None:
+def take_back_asked(scene: Conversation, dispute_id: str, person: UserId) -> str | None:
     """Take back what its payer has not approved, and says anew; the number of its payment.
 
     Args:
@@ -89,7 +89,7 @@ def take_back_asked(scene: Scene, dispute_id: str, person: UserId) -> str | None
     return case.view.number
 
 
-def answered(scene: Scene, answer: Answered) -> None:
+def answered(scene: Conversation, answer: Answered) -> None:
     """One of them has answered."""
     person = answer.inbound.sender
     case = lock(scene, str(answer.kept.purpose.get("dispute")))
@@ -109,7 +109,7 @@ def answered(scene: Scene, answer: Answered) -> None:
         found.act(scene, case, _given(answer))
 
 
-def choose(scene: Scene, case: Case, person: UserId, choice: str) -> bool:
+def choose(scene: Conversation, case: Case, person: UserId, choice: str) -> bool:
     """Do what one of them chose on a page, which takes no key; False if it cannot be done now.
 
     Args:
@@ -135,14 +135,14 @@ def may_choose(case: Case, side: Side, choice: str) -> bool:
     return found is not None and case.dispute.state in found.states
 
 
-def contest(scene: Scene, case: Case, words: str) -> None:
+def contest(scene: Conversation, case: Case, words: str) -> None:
     """The payee does not give it back, and may say why; it goes on to the desk."""
     due_at_ms = scene.now_ms + scene.section.dispute_decide_ms
     answer = words or case.view.answer
     _step(scene, case, DisputeInput.CONTEST, due_at_ms=due_at_ms, answer=answer)
 
 
-def give_back(scene: Scene, case: Case, instruction: str, words: str) -> None:
+def give_back(scene: Conversation, case: Case, instruction: str, words: str) -> None:
     """An organisation gives back all that is set aside.
 
     Args:
@@ -158,7 +158,7 @@ def give_back(scene: Scene, case: Case, instruction: str, words: str) -> None:
     _step(scene, after, DisputeInput.AGREE, given_minor=held_minor, answer=answer)
 
 
-def appeal(scene: Scene, case: Case, holder: int, words: str) -> None:
+def appeal(scene: Conversation, case: Case, holder: int, words: str) -> None:
     """One of both sides appeals what was decided: others decide it again.
 
     Args:
@@ -176,14 +176,14 @@ def appeal(scene: Scene, case: Case, holder: int, words: str) -> None:
     _step(scene, after, DisputeInput.APPEAL, due_at_ms=due_at_ms, appeal=words)
 
 
-def lock(scene: Scene, dispute_id: str) -> Case | None:
+def lock(scene: Conversation, dispute_id: str) -> Case | None:
     """Lock a dispute as it stands now: one whose time is over goes on first, before the clock."""
-    rang(scene, dispute_id)
+    fire_timer(scene, dispute_id)
     return cases.lock(scene, dispute_id)
 
 
-def rang(scene: Scene, dispute_id: str) -> None:
-    """The time of a dispute's state may be over."""
+def fire_timer(scene: Conversation, dispute_id: str) -> None:
+    """Step a dispute whose timer is due; one that is not due stays as it is."""
     case = cases.lock(scene, dispute_id)
     if case is None or case.dispute.due_at_ms is None or case.dispute.due_at_ms > scene.now_ms:
         return
@@ -194,7 +194,7 @@ def rang(scene: Scene, dispute_id: str) -> None:
         _step(scene, case, DisputeInput.TIME)
 
 
-def settle(scene: Scene, dispute_id: str, outcome: Outcome) -> None:
+def settle(scene: Conversation, dispute_id: str, outcome: Outcome) -> None:
     """The writer has set something aside, or ended that."""
     case = cases.lock(scene, dispute_id)
     assert case is not None, "it is kept with its attempt"  # noqa: S101 -- our bug
@@ -204,7 +204,7 @@ def settle(scene: Scene, dispute_id: str, outcome: Outcome) -> None:
         _settle_end(scene, case, outcome)
 
 
-def _settle_hold(scene: Scene, case: Case, outcome: Outcome) -> None:
+def _settle_hold(scene: Conversation, case: Case, outcome: Outcome) -> None:
     dispute = case.dispute
     held_minor = moves.held_minor(scene, dispute) if outcome.is_done else 0
     if held_minor:
@@ -222,7 +222,7 @@ def _settle_hold(scene: Scene, case: Case, outcome: Outcome) -> None:
         attempts.add(scene.txn, moves.KIND, dispute.id, [end], scene.now_ms, approved_by=())
 
 
-def _settle_end(scene: Scene, case: Case, outcome: Outcome) -> None:
+def _settle_end(scene: Conversation, case: Case, outcome: Outcome) -> None:
     dispute = case.dispute
     refund_id = dispute.refund_id if dispute.given_minor else None
     refund = files.lock(scene, refund_id) if refund_id is not None else None
@@ -245,7 +245,7 @@ def _settle_end(scene: Scene, case: Case, outcome: Outcome) -> None:
     _step(scene, case, DisputeInput.NOT_HELD if is_gone else DisputeInput.NOT_MOVED)
 
 
-def _void(scene: Scene, case: Case) -> None:
+def _void(scene: Conversation, case: Case) -> None:
     """A decision counts no more, since the key behind it is revoked: it is decided anew."""
     undone = attrs.evolve(
         case.dispute, decided_by=None, ruled_by=None, refund_id=None, appealed_by=None
@@ -255,7 +255,7 @@ def _void(scene: Scene, case: Case) -> None:
     _step(scene, after, DisputeInput.VOID, due_at_ms=due_at_ms)
 
 
-def _open(scene: Scene, case: Case, given: _Given) -> None:
+def _open(scene: Conversation, case: Case, given: _Given) -> None:
     """The payer has approved it; meanwhile some of the payment may have gone back."""
     dispute, view = case.dispute, case.view
     if store.left_minor(scene.txn, dispute.payment_id) < dispute.amount_minor:
@@ -278,24 +278,24 @@ def _open(scene: Scene, case: Case, given: _Given) -> None:
     _step(scene, after, DisputeInput.GO, due_at_ms=ends_at_ms)
 
 
-def _cancel(scene: Scene, case: Case, _: _Given) -> None:
+def _cancel(scene: Conversation, case: Case, _: _Given) -> None:
     _step(scene, case, DisputeInput.CANCEL)
 
 
-def _withdraw(scene: Scene, case: Case, _: _Given) -> None:
+def _withdraw(scene: Conversation, case: Case, _: _Given) -> None:
     _step(scene, case, DisputeInput.WITHDRAW)
 
 
-def _agree(scene: Scene, case: Case, given: _Given) -> None:
+def _agree(scene: Conversation, case: Case, given: _Given) -> None:
     held_minor = case.dispute.held_minor
     _step(scene, _decided(case, given), DisputeInput.AGREE, given_minor=held_minor)
 
 
-def _contest(scene: Scene, case: Case, _: _Given) -> None:
+def _contest(scene: Conversation, case: Case, _: _Given) -> None:
     contest(scene, case, "")
 
 
-def _appeal(scene: Scene, case: Case, given: _Given) -> None:
+def _appeal(scene: Conversation, case: Case, given: _Given) -> None:
     side = case.side_of(given.person, scene)
     assert side is not None, "they were asked as one"  # noqa: S101 -- our bug
     appeal(scene, case, case.holder_of(side), "")
@@ -306,7 +306,7 @@ def _decided(case: Case, given: _Given) -> Case:
     return cases.Case(attrs.evolve(case.view, dispute=dispute))
 
 
-def _decide(scene: Scene, case: Case, given: _Given) -> None:
+def _decide(scene: Conversation, case: Case, given: _Given) -> None:
     purpose = given.purpose
     given_minor = min(int(str(purpose["given"])), case.dispute.held_minor)
     decision = asking.words_in(scene, purpose)
@@ -330,7 +330,7 @@ def _decide(scene: Scene, case: Case, given: _Given) -> None:
 
 
 def _step(
-    scene: Scene,
+    scene: Conversation,
     case: Case,
     heard: DisputeInput,
     *,
@@ -360,13 +360,13 @@ def _step(
     return after
 
 
-def _close(scene: Scene, case: Case) -> None:
+def _close(scene: Conversation, case: Case) -> None:
     person = case.view.payer.person
     if person is not None:
         asking.close(scene, case, person)
 
 
-def _set_clock(scene: Scene, dispute: Dispute) -> None:
+def _set_clock(scene: Conversation, dispute: Dispute) -> None:
     assert dispute.due_at_ms is not None, "it has such a time"  # noqa: S101 -- our bug
     id_ = effect_id(CLOCK, dispute.id, dispute.due_at_ms)
     jobs.schedule(scene.txn, Job(id_, CLOCK, {"dispute": dispute.id}, dispute.due_at_ms))
@@ -405,7 +405,7 @@ class _Answer:
         is_signed: It takes a key.
     """
 
-    act: Callable[[Scene, Case, _Given], None]
+    act: Callable[[Conversation, Case, _Given], None]
     states: frozenset[DisputeState]
     words: str
     is_signed: bool = False

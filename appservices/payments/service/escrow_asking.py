@@ -24,8 +24,8 @@ from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
     from appservices.payments.core.escrow import Voter
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.escrow_files import Deal
-    from appservices.payments.service.scene import Scene
     from appservices.payments.store.case_rooms import Place
     from veche.protocol.ids import RoomId, UserId
     from veche.protocol.message import Doc
@@ -45,7 +45,7 @@ VOTE: Final = "vote."
 """Begins choices by which somebody decides; what the seller gets follows, in minor units."""
 
 
-def show_all(scene: Scene, deal: Deal) -> None:
+def show_all(scene: Conversation, deal: Deal) -> None:
     """Tell everybody who takes part how it stands now, and ask who is to answer."""
     place = case_rooms.of_matter(scene, deal.escrow.id)
     if place is not None:
@@ -55,7 +55,7 @@ def show_all(scene: Scene, deal: Deal) -> None:
         show(scene, deal, voter)
 
 
-def show_to(scene: Scene, escrow_id: str, person: UserId) -> None:
+def show_to(scene: Conversation, escrow_id: str, person: UserId) -> None:
     """The same for one of them, who has a chat now."""
     deal = escrow_files.lock(scene, escrow_id)
     voter = deal.voter_of(person) if deal is not None else None
@@ -63,7 +63,9 @@ def show_to(scene: Scene, escrow_id: str, person: UserId) -> None:
         show(scene, deal, voter)
 
 
-def show(scene: Scene, deal: Deal, voter: Voter, votes: tuple[int, ...] | None = None) -> None:
+def show(
+    scene: Conversation, deal: Deal, voter: Voter, votes: tuple[int, ...] | None = None
+) -> None:
     """Tell one who takes part how it stands, and ask them what is theirs to answer.
 
     Args:
@@ -90,7 +92,7 @@ def show(scene: Scene, deal: Deal, voter: Voter, votes: tuple[int, ...] | None =
     ask_in_room(scene, deal, voter, votes)
 
 
-def call_back(scene: Scene, deal: Deal, person: UserId) -> None:
+def call_back(scene: Conversation, deal: Deal, person: UserId) -> None:
     """Invite one who takes part into the room again, who has left it or declined."""
     place = case_rooms.of_matter(scene, deal.escrow.id)
     if place is not None and case_rooms.let_in(scene, place, [person]):
@@ -98,7 +100,7 @@ def call_back(scene: Scene, deal: Deal, person: UserId) -> None:
 
 
 def ask_in_room(
-    scene: Scene, deal: Deal, voter: Voter, votes: tuple[int, ...] | None = None
+    scene: Conversation, deal: Deal, voter: Voter, votes: tuple[int, ...] | None = None
 ) -> None:
     """Ask one who is in the room of an escrow there too; see ``show``."""
     person = deal.person_of(voter)
@@ -114,7 +116,7 @@ def ask_in_room(
         _ask(scene, deal, (voter, person, room_id), doc, choices)
 
 
-def show_card(scene: Scene, deal: Deal, place: Place, *, is_anew: bool = False) -> None:
+def show_card(scene: Conversation, deal: Deal, place: Place, *, is_anew: bool = False) -> None:
     """Show in the room of an escrow how it stands."""
     localizer = room_localizer(scene, deal)
     case_rooms.show(scene, place, escrow_card(deal.view, localizer), localizer, is_anew=is_anew)
@@ -125,7 +127,7 @@ def show_card(scene: Scene, deal: Deal, place: Place, *, is_anew: bool = False) 
 
 
 def _ask(
-    scene: Scene,
+    scene: Conversation,
     deal: Deal,
     asked: tuple[Voter, UserId, RoomId],
     doc: Doc,
@@ -138,7 +140,7 @@ def _ask(
     scene.ask(room_id, person, prompt, doc, about=about(deal, voter), purpose=purpose)
 
 
-def room_localizer(scene: Scene, deal: Deal) -> Localizer:
+def room_localizer(scene: Conversation, deal: Deal) -> Localizer:
     """How to speak in the room: in the language of all who take part, where they share one."""
     return case_rooms.localizer_for(scene, persons(deal))
 
@@ -149,7 +151,7 @@ def persons(deal: Deal) -> list[UserId]:
     return [one for one in found if one is not None]
 
 
-def tell_vote(scene: Scene, deal: Deal, voter: Voter) -> None:
+def tell_vote(scene: Conversation, deal: Deal, voter: Voter) -> None:
     """Tell the others what somebody has decided, whom nobody asks any more."""
     assert voter.to_seller is not None, "they have decided"  # noqa: S101 -- our bug
     close(scene, deal, voter)
@@ -175,7 +177,7 @@ def about(deal: Deal, voter: Voter) -> str:
     return f"escrow {deal.escrow.id} {voter.holder}"
 
 
-def _tell_organisation(scene: Scene, deal: Deal, voter: Voter, what: str) -> None:
+def _tell_organisation(scene: Conversation, deal: Deal, voter: Voter, what: str) -> None:
     """Let an organisation that takes part hear of it; what it has just asked for it knows."""
     escrow = deal.escrow
     if escrow.state is not EscrowState.PROPOSED:
@@ -183,7 +185,7 @@ def _tell_organisation(scene: Scene, deal: Deal, voter: Voter, what: str) -> Non
         events.add_event(scene.txn, voter.holder, news, scene.now_ms)
 
 
-def close(scene: Scene, deal: Deal, voter: Voter, words: str | None = None) -> None:
+def close(scene: Conversation, deal: Deal, voter: Voter, words: str | None = None) -> None:
     """End the open questions to one who takes part.
 
     Args:
@@ -208,7 +210,7 @@ def close(scene: Scene, deal: Deal, voter: Voter, words: str | None = None) -> N
 
 
 def _choices(
-    scene: Scene, deal: Deal, asked: tuple[Voter, UserId], votes: tuple[int, ...] | None
+    scene: Conversation, deal: Deal, asked: tuple[Voter, UserId], votes: tuple[int, ...] | None
 ) -> tuple[Choice, ...]:
     """What is theirs to answer; empty if nothing is."""
     voter, person = asked
@@ -232,7 +234,7 @@ def _choices(
     return ()
 
 
-def _funding(scene: Scene, deal: Deal, person: UserId) -> tuple[Choice, ...]:
+def _funding(scene: Conversation, deal: Deal, person: UserId) -> tuple[Choice, ...]:
     localizer = scene.localizer(person)
     shown = MandateShown(
         what=FUND,
@@ -249,7 +251,7 @@ def _funding(scene: Scene, deal: Deal, person: UserId) -> tuple[Choice, ...]:
     )
 
 
-def _vote(scene: Scene, deal: Deal, person: UserId, to_seller: int) -> Choice:
+def _vote(scene: Conversation, deal: Deal, person: UserId, to_seller: int) -> Choice:
     localizer = scene.localizer(person)
     shown = MandateShown(what=DECIDE, text=shown_vote(deal.view, to_seller, localizer))
     approve = scene.approvals.asked(scene.sender, person, "mandate", shown)

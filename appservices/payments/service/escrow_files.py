@@ -15,7 +15,7 @@ from veche.access.approvals import revoked_among
 
 if TYPE_CHECKING:
     from appservices.payments.core.escrow import Escrow, Voter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.escrows import EscrowFile
     from veche.protocol.ids import UserId
 
@@ -60,7 +60,7 @@ class Deal:
         return next(one for one in self.escrow.voters if one.role is Role.BUYER)
 
 
-def add(scene: Scene, deal: Deal) -> None:
+def add(scene: Conversation, deal: Deal) -> None:
     """Keep a new escrow."""
     sealed = scene.vault.seal(
         {
@@ -73,7 +73,7 @@ def add(scene: Scene, deal: Deal) -> None:
     store.add_escrow(scene.txn, deal.escrow, sealed, scene.now_ms)
 
 
-def lock(scene: Scene, escrow_id: str) -> Deal | None:
+def lock(scene: Conversation, escrow_id: str) -> Deal | None:
     """An escrow, which nobody else steps until the transaction ends; its buyer is locked first.
 
     What was decided with a key that is revoked meanwhile counts no more, and is forgotten.
@@ -94,7 +94,7 @@ def lock(scene: Scene, escrow_id: str) -> Deal | None:
     return deal_of(scene, file)
 
 
-def deal_of(scene: Scene, file: EscrowFile) -> Deal:
+def deal_of(scene: Conversation, file: EscrowFile) -> Deal:
     """An escrow that was read, with what is sealed in it."""
     opened = scene.vault.open(file.sealed)
     parties = tuple(Party(address, name) for address, name in opened["parties"])
@@ -102,7 +102,7 @@ def deal_of(scene: Scene, file: EscrowFile) -> Deal:
     return Deal(file.escrow, parties, opened["currency"], opened["reference"], ours)
 
 
-def save(scene: Scene, deal: Deal, escrow: Escrow) -> Deal:
+def save(scene: Conversation, deal: Deal, escrow: Escrow) -> Deal:
     """Keep the next state of an escrow that is locked."""
     store.save_escrow(scene.txn, escrow, scene.now_ms)
     return attrs.evolve(deal, escrow=escrow)

@@ -15,14 +15,14 @@ from veche.protocol.ids import Ulid
 
 if TYPE_CHECKING:
     from appservices.payments.core.escrow import Escrow
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.escrow_files import Deal
-    from appservices.payments.service.scene import Scene
 
 KIND: Final = "escrow"
 """Kind of the attempts of escrows."""
 
 
-def attempt_hold(scene: Scene, escrow: Escrow) -> None:
+def attempt_hold(scene: Conversation, escrow: Escrow) -> None:
     """Have the writer try to set the money of an escrow aside."""
     wallet = holds.own(scene, escrow.buyer, escrow.ledger)
     aside = holds.aside(scene, escrow.ledger, AccountCode.ESCROW)
@@ -33,7 +33,7 @@ def attempt_hold(scene: Scene, escrow: Escrow) -> None:
     attempts.add(scene.txn, KIND, escrow.id, [hold], scene.now_ms, approved_by=given, accounts=new)
 
 
-def attempt_end(scene: Scene, deal: Deal) -> str | None:
+def attempt_end(scene: Conversation, deal: Deal) -> str | None:
     """Have the writer do what was decided of an escrow.
 
     Returns:
@@ -67,12 +67,12 @@ def attempt_end(scene: Scene, deal: Deal) -> str | None:
     return payment.id
 
 
-def posted(scene: Scene, escrow_id: str) -> Ulid:
+def posted(scene: Conversation, escrow_id: str) -> Ulid:
     """The transfer by which the money of an escrow leaves the buyer."""
     return transfer_id(scene, escrow_id, END)
 
 
-def _payment(scene: Scene, deal: Deal, amount_minor: int) -> Payment:
+def _payment(scene: Conversation, deal: Deal, amount_minor: int) -> Payment:
     """The payment to the seller, whose evidence is the buyer's approval of the escrow."""
     escrow = deal.escrow
     payment = Payment(

@@ -37,9 +37,9 @@ from appservices.payments.core.texts.paying import unknown_payee_doc
 from appservices.payments.core.texts.views import NUMBER_CHARACTERS, Party
 from appservices.payments.service import escrow_asking as asking
 from appservices.payments.service import escrows
+from appservices.payments.service.conversation import Parts
 from appservices.payments.service.escrow_files import Deal
 from appservices.payments.service.naming import known_name, user_named
-from appservices.payments.service.scene import Parts
 from appservices.payments.store import escrows as store
 from appservices.payments.store import holders
 from veche.bots import ChatJob
@@ -51,7 +51,7 @@ from veche.protocol.message import Paragraph
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -59,7 +59,7 @@ LOOK_UP: Final = "payments.escrow.parties"
 """Job: finds out what those are called who are to take part in an escrow."""
 
 
-def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+def order(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants an escrow, to see theirs, or to do something with one.
 
     Args:
@@ -81,7 +81,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         _propose(scene, inbound, argument)
 
 
-def _show_all(scene: Scene, inbound: Inbound) -> None:
+def _show_all(scene: Conversation, inbound: Inbound) -> None:
     open_ones = store.of_holder(scene.txn, scene.holder(inbound.sender).id)
     for escrow_id in open_ones:
         asking.show_to(scene, escrow_id, inbound.sender)
@@ -89,7 +89,7 @@ def _show_all(scene: Scene, inbound: Inbound) -> None:
         _tell_problem(scene, inbound, EscrowProblem.USAGE)
 
 
-def act(scene: Scene, inbound: Inbound, escrow_id: str, wish: str) -> None:
+def act(scene: Conversation, inbound: Inbound, escrow_id: str, wish: str) -> None:
     """Do with an escrow what one who takes part wants: to decide takes their key."""
     deal = escrows.lock(scene, escrow_id)
     voter = deal.voter_of(inbound.sender) if deal is not None else None
@@ -114,7 +114,9 @@ def act(scene: Scene, inbound: Inbound, escrow_id: str, wish: str) -> None:
     asking.show(scene, deal, voter, votes)
 
 
-def _refuse_share(scene: Scene, inbound: Inbound, deal: Deal, part: int | OrderProblem) -> None:
+def _refuse_share(
+    scene: Conversation, inbound: Inbound, deal: Deal, part: int | OrderProblem
+) -> None:
     """Say why a share cannot be proposed."""
     localizer = scene.localizer(inbound.sender)
     example = localizer.text("escrow NUMBER share 60")
@@ -125,7 +127,7 @@ def _refuse_share(scene: Scene, inbound: Inbound, deal: Deal, part: int | OrderP
     scene.tell(inbound.room_id, inbound.sender, doc)
 
 
-def _stop(scene: Scene, inbound: Inbound, deal: Deal, voter: Voter) -> None:
+def _stop(scene: Conversation, inbound: Inbound, deal: Deal, voter: Voter) -> None:
     if voter.role is Role.BUYER and escrows.stop(scene, deal):
         return
     localizer = scene.localizer(inbound.sender)
@@ -133,7 +135,7 @@ def _stop(scene: Scene, inbound: Inbound, deal: Deal, voter: Voter) -> None:
     scene.tell(inbound.room_id, inbound.sender, (Paragraph(words),))
 
 
-def _propose(scene: Scene, inbound: Inbound, argument: str) -> None:
+def _propose(scene: Conversation, inbound: Inbound, argument: str) -> None:
     person, currencies = inbound.sender, scene.section.currencies
     localizer = scene.localizer(person)
     now = Now(scene.now_ms, localizer.language, localizer.time_zone)
@@ -158,7 +160,7 @@ def _propose(scene: Scene, inbound: Inbound, argument: str) -> None:
         _look_up(scene, inbound, [person, *persons], wanted)
 
 
-def _tell_many(scene: Scene, room_id: RoomId, person: UserId) -> bool:
+def _tell_many(scene: Conversation, room_id: RoomId, person: UserId) -> bool:
     """Tell somebody that they have too many; False if they have not."""
     if not has_many(scene, person):
         return False
@@ -168,7 +170,7 @@ def _tell_many(scene: Scene, room_id: RoomId, person: UserId) -> bool:
     return True
 
 
-def has_many(scene: Scene, person: UserId) -> bool:
+def has_many(scene: Conversation, person: UserId) -> bool:
     """Whether somebody has as many escrows that are not over as there can be.
 
     Until the transaction ends nobody else begins one for them.
@@ -177,7 +179,7 @@ def has_many(scene: Scene, person: UserId) -> bool:
     return len(store.open_of_buyer(scene.txn, buyer.id)) >= OPEN_MAX
 
 
-def hindrance(scene: Scene, person: UserId, persons: list[UserId]) -> EscrowProblem | None:
+def hindrance(scene: Conversation, person: UserId, persons: list[UserId]) -> EscrowProblem | None:
     """Why these cannot take part together; None if they can."""
     together = [person, *persons, scene.sender.bot.user_id]
     if len(set(together)) != len(together):
@@ -186,13 +188,15 @@ def hindrance(scene: Scene, person: UserId, persons: list[UserId]) -> EscrowProb
     return EscrowProblem.TOO_MANY if is_long else None
 
 
-def _tell_problem(scene: Scene, inbound: Inbound, problem: EscrowProblem) -> None:
+def _tell_problem(scene: Conversation, inbound: Inbound, problem: EscrowProblem) -> None:
     localizer = scene.localizer(inbound.sender)
     doc = problem_doc(problem, scene.section.currencies[0], localizer)
     scene.tell(inbound.room_id, inbound.sender, doc)
 
 
-def _look_up(scene: Scene, inbound: Inbound, persons: list[UserId], wanted: EscrowOrder) -> None:
+def _look_up(
+    scene: Conversation, inbound: Inbound, persons: list[UserId], wanted: EscrowOrder
+) -> None:
     payload = {"persons": persons, "room": inbound.room_id, **terms_of(wanted)}
     id_ = effect_id(LOOK_UP, inbound.event_id)
     jobs.schedule(scene.txn, Job(id_, LOOK_UP, payload, scene.now_ms))
@@ -234,7 +238,7 @@ class LookUp(ChatJob[Parts]):
         escrows.propose(scene, new_deal(scene, parties, wanted))
 
 
-def new_deal(scene: Scene, parties: tuple[Party, ...], wanted: Mapping[str, Any]) -> Deal:
+def new_deal(scene: Conversation, parties: tuple[Party, ...], wanted: Mapping[str, Any]) -> Deal:
     """A new escrow that nobody was asked about yet.
 
     Args:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from appservices.payments.core.ledger import Transfer
     from appservices.payments.core.payment import Payment
     from appservices.payments.core.transfers import Between
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
 
 
-def aside_of(scene: Scene, payment: Payment) -> int | None:
+def aside_of(scene: Conversation, payment: Payment) -> int | None:
     """Number of the escrow account that a refund goes through; None if it goes through none."""
     if payment.kind is not Kind.REFUND or payment.refund_of is None:
         return None
@@ -38,7 +38,9 @@ def through(between: Between, aside: int | None) -> Between:
     return between if aside is None else attrs.evolve(between, payee=aside)
 
 
-def rest_of(scene: Scene, refund: Payment, made: Sequence[Transfer], buyer: int) -> list[Transfer]:
+def rest_of(
+    scene: Conversation, refund: Payment, made: Sequence[Transfer], buyer: int
+) -> list[Transfer]:
     """The second half of a refund that went into the escrow account.
 
     Args:

@@ -31,7 +31,7 @@ from appservices.payments.service import authority, case_rooms, files, guarding
 from appservices.payments.service import escrow_asking as asking
 from appservices.payments.service import escrow_files as deals
 from appservices.payments.service import escrow_moves as moves
-from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.files import OpenPayment, Private
 from appservices.payments.service.judging import judge_now
 from appservices.payments.service.settling import tell_made
 from appservices.payments.store import escrows as store
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.escrow import Escrow, Voter
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.escrow_files import Deal
-    from appservices.payments.service.scene import Scene
     from appservices.payments.service.work import Outcome
     from veche.chat.prompts import Answered
     from veche.protocol.ids import UserId
@@ -67,7 +67,7 @@ _WHY: Final[Mapping[Result, str]] = {
 }
 
 
-def propose(scene: Scene, deal: Deal) -> None:
+def propose(scene: Conversation, deal: Deal) -> None:
     """Keep a new escrow; ask the seller and the arbiters whether they take part."""
     deals.add(scene, deal)
     if deal.escrow.is_agreed:
@@ -77,7 +77,7 @@ def propose(scene: Scene, deal: Deal) -> None:
     asking.show_all(scene, deal)
 
 
-def answered(scene: Scene, answer: Answered) -> None:
+def answered(scene: Conversation, answer: Answered) -> None:
     """Somebody who takes part has answered."""
     deal = lock(scene, str(answer.kept.purpose.get("escrow")))
     voter = deal.voter_of(answer.inbound.sender) if deal is not None else None
@@ -111,7 +111,7 @@ def may_refuse(deal: Deal, voter: Voter) -> bool:
     return is_free and deal.escrow.state in WAITING
 
 
-def choose(scene: Scene, deal: Deal, voter: Voter, choice: str) -> bool:
+def choose(scene: Conversation, deal: Deal, voter: Voter, choice: str) -> bool:
     """Do what one who takes part chose on a page, which takes no key; False if it cannot be done.
 
     Args:
@@ -135,14 +135,14 @@ def choose(scene: Scene, deal: Deal, voter: Voter, choice: str) -> bool:
     return True
 
 
-def lock(scene: Scene, escrow_id: str) -> Deal | None:
+def lock(scene: Conversation, escrow_id: str) -> Deal | None:
     """Lock an escrow as it stands now: one whose time is over goes on first, before the clock."""
-    rang(scene, escrow_id)
+    fire_timer(scene, escrow_id)
     return deals.lock(scene, escrow_id)
 
 
-def rang(scene: Scene, escrow_id: str) -> None:
-    """The time of an escrow's state may be over."""
+def fire_timer(scene: Conversation, escrow_id: str) -> None:
+    """Step an escrow whose timer is due; one that is not due stays as it is."""
     deal = deals.lock(scene, escrow_id)
     if deal is None or deal.escrow.due_at_ms is None or deal.escrow.due_at_ms > scene.now_ms:
         return
@@ -157,7 +157,7 @@ def rang(scene: Scene, escrow_id: str) -> None:
         _step(scene, deal, EscrowInput.TIME, to_seller=escrow.silent_to_seller)
 
 
-def stop(scene: Scene, deal: Deal) -> bool:
+def stop(scene: Conversation, deal: Deal) -> bool:
     """The buyer stops an escrow that is locked; False if the money is set aside already."""
     if deal.escrow.state not in WAITING:
         return False
@@ -165,12 +165,12 @@ def stop(scene: Scene, deal: Deal) -> bool:
     return True
 
 
-def take_back(scene: Scene, deal: Deal) -> None:
+def take_back(scene: Conversation, deal: Deal) -> None:
     """An organisation that sells takes back an escrow that is locked, and not put aside."""
     _step(scene, deal, EscrowInput.DECLINE)
 
 
-def decide(scene: Scene, deal: Deal, given: Voter) -> None:
+def decide(scene: Conversation, deal: Deal, given: Voter) -> None:
     """Keep what one who takes part decides, of an escrow that is locked and put aside.
 
     Args:
@@ -185,7 +185,7 @@ def decide(scene: Scene, deal: Deal, given: Voter) -> None:
             _step(scene, after, EscrowInput.DECIDE, to_seller=decided)
 
 
-def stop_all(scene: Scene, buyer: int) -> None:
+def stop_all(scene: Conversation, buyer: int) -> None:
     """Stop what a buyer who stops everything has not put aside yet."""
     for escrow_id in store.open_of_buyer(scene.txn, buyer):
         deal = deals.lock(scene, escrow_id)
@@ -193,14 +193,14 @@ def stop_all(scene: Scene, buyer: int) -> None:
             stop(scene, deal)
 
 
-def not_funded(scene: Scene, escrow_id: str, why: str) -> None:
+def not_funded(scene: Conversation, escrow_id: str, why: str) -> None:
     """End an escrow whose money the writer has not set aside: its attempt was taken back."""
     deal = deals.lock(scene, escrow_id)
     if deal is not None and deal.escrow.state is EscrowState.FUNDING:
         _step(scene, deal, EscrowInput.NOT_MOVED, why=why)
 
 
-def refuse_revoked(scene: Scene, escrow_id: str) -> None:
+def refuse_revoked(scene: Conversation, escrow_id: str) -> None:
     """Stop an escrow that waits and whose approval counts no more: its key is revoked."""
     deal = deals.lock(scene, escrow_id)
     if deal is None or deal.escrow.state not in {EscrowState.COOLING, EscrowState.GUARDED}:
@@ -209,12 +209,12 @@ def refuse_revoked(scene: Scene, escrow_id: str) -> None:
         _step(scene, deal, EscrowInput.REFUSE, why=KEY_REVOKED)
 
 
-def ask_anew(scene: Scene, escrow_id: str, person: UserId) -> None:
+def ask_anew(scene: Conversation, escrow_id: str, person: UserId) -> None:
     """Ask somebody to decide again, whose decision counts no more: its key is revoked."""
     asking.show_to(scene, escrow_id, person)
 
 
-def forget_decisions(scene: Scene, holder_id: int) -> None:
+def forget_decisions(scene: Conversation, holder_id: int) -> None:
     """Forget what somebody who stops everything has decided, where nothing has come of it yet.
 
     What is just being decided is waited for.
@@ -226,7 +226,7 @@ def forget_decisions(scene: Scene, holder_id: int) -> None:
             store.forget_votes(scene.txn, escrow_id, [one for one in given if one is not None])
 
 
-def ask_undecided(scene: Scene, person: UserId) -> None:
+def ask_undecided(scene: Conversation, person: UserId) -> None:
     """Ask somebody about each escrow that waits for their decision."""
     holder_id = scene.holder(person).id
     for escrow_id in store.of_holder(scene.txn, holder_id):
@@ -235,7 +235,7 @@ def ask_undecided(scene: Scene, person: UserId) -> None:
             asking.show_to(scene, escrow_id, person)
 
 
-def settle(scene: Scene, escrow_id: str, outcome: Outcome) -> None:
+def settle(scene: Conversation, escrow_id: str, outcome: Outcome) -> None:
     """The writer has decided the hold of an escrow, or its end."""
     deal = deals.lock(scene, escrow_id)
     assert deal is not None, "it is kept with its attempt"  # noqa: S101 -- our bug
@@ -245,7 +245,7 @@ def settle(scene: Scene, escrow_id: str, outcome: Outcome) -> None:
         _settle_end(scene, deal, outcome)
 
 
-def _settle_hold(scene: Scene, deal: Deal, outcome: Outcome) -> None:
+def _settle_hold(scene: Conversation, deal: Deal, outcome: Outcome) -> None:
     escrow = deal.escrow
     if outcome.is_revoked:
         _step(scene, deal, EscrowInput.NOT_MOVED, why=KEY_REVOKED)
@@ -264,7 +264,7 @@ def _settle_hold(scene: Scene, deal: Deal, outcome: Outcome) -> None:
     case_rooms.want(scene, "escrow", escrow.id)
 
 
-def _settle_end(scene: Scene, deal: Deal, outcome: Outcome) -> None:
+def _settle_end(scene: Conversation, deal: Deal, outcome: Outcome) -> None:
     escrow = deal.escrow
     assert escrow.to_seller is not None, "it is decided"  # noqa: S101 -- the table
     payment_id = escrow.payment_id if escrow.to_seller else None
@@ -296,12 +296,12 @@ def _settle_end(scene: Scene, deal: Deal, outcome: Outcome) -> None:
         _step(scene, deal, EscrowInput.NOT_MOVED, to_seller=0)
 
 
-def _stepped(scene: Scene, paid: Matter, heard: payments.Input) -> Matter:
+def _stepped(scene: Conversation, paid: OpenPayment, heard: payments.Input) -> OpenPayment:
     payment, _ = payments.step(paid.payment, heard, why=FAILED)
     return files.save(scene, paid, payment)
 
 
-def _join(scene: Scene, deal: Deal, voter: Voter) -> None:
+def _join(scene: Conversation, deal: Deal, voter: Voter) -> None:
     store.keep_agreed(scene.txn, deal.escrow.id, voter.holder)
     agreed = attrs.evolve(voter, has_agreed=True)
     after = attrs.evolve(deal, escrow=deal.escrow.with_voter(agreed))
@@ -309,18 +309,18 @@ def _join(scene: Scene, deal: Deal, voter: Voter) -> None:
         _all_agreed(scene, after)
 
 
-def _all_agreed(scene: Scene, deal: Deal) -> None:
+def _all_agreed(scene: Conversation, deal: Deal) -> None:
     due_at_ms = min(scene.now_ms + ANSWER_MS, deal.escrow.ends_at_ms)
     _step(scene, deal, EscrowInput.ALL_AGREED, due_at_ms=due_at_ms)
 
 
-def _refuse(scene: Scene, deal: Deal, voter: Voter) -> None:
+def _refuse(scene: Conversation, deal: Deal, voter: Voter) -> None:
     """Somebody does not take part, or the buyer stops it."""
     is_buyer = voter.role is Role.BUYER
     _step(scene, deal, EscrowInput.CANCEL if is_buyer else EscrowInput.DECLINE)
 
 
-def _fund(scene: Scene, deal: Deal, answer: Answered) -> None:
+def _fund(scene: Conversation, deal: Deal, answer: Answered) -> None:
     nonce = answer.chosen.approved_by
     if nonce is None:
         return
@@ -329,7 +329,7 @@ def _fund(scene: Scene, deal: Deal, answer: Answered) -> None:
         _go_on(scene, attrs.evolve(deal, escrow=approved))
 
 
-def _go_on(scene: Scene, deal: Deal) -> None:
+def _go_on(scene: Conversation, deal: Deal) -> None:
     """Do with an approved escrow what the buyer's rules say."""
     escrow = deal.escrow
     if authority.is_revoked(scene, [escrow.approved_by]):
@@ -353,7 +353,7 @@ def _go_on(scene: Scene, deal: Deal) -> None:
             _step(scene, deal, EscrowInput.REFUSE, why=NOT_PAYABLE)
 
 
-def guardian_said(scene: Scene, deal: Deal) -> None:
+def guardian_said(scene: Conversation, deal: Deal) -> None:
     """Go on with an escrow if enough guardians approve, and end it if too few are left to."""
     counted = guarding.tally_of(scene, as_payment(scene, deal))
     if counted.is_approved:
@@ -362,7 +362,7 @@ def guardian_said(scene: Scene, deal: Deal) -> None:
         _deny(scene, deal, EscrowInput.DENY)
 
 
-def _guard(scene: Scene, deal: Deal) -> None:
+def _guard(scene: Conversation, deal: Deal) -> None:
     """Ask the buyer's guardians; where too few are left nothing is put aside."""
     due_at_ms = min(scene.now_ms + DUE_MS, deal.escrow.ends_at_ms)
     after = _step(scene, deal, EscrowInput.GUARD, due_at_ms=due_at_ms)
@@ -370,13 +370,13 @@ def _guard(scene: Scene, deal: Deal) -> None:
         _step(scene, after, EscrowInput.DENY, why=GUARDED)
 
 
-def _deny(scene: Scene, deal: Deal, heard: EscrowInput) -> None:
+def _deny(scene: Conversation, deal: Deal, heard: EscrowInput) -> None:
     """Too few guardians approve an escrow, or in time."""
     guarding.tell_denied(scene, as_payment(scene, deal))
     _step(scene, deal, heard, why=GUARDED)
 
 
-def as_payment(scene: Scene, deal: Deal) -> Matter:
+def as_payment(scene: Conversation, deal: Deal) -> OpenPayment:
     """An escrow as the payment that rules see in it."""
     escrow = deal.escrow
     payment = Payment(
@@ -392,10 +392,10 @@ def as_payment(scene: Scene, deal: Deal) -> Matter:
         due_at_ms=escrow.due_at_ms,
     )
     buyer, seller = deal.parties[:2]
-    return Matter(payment, Private(buyer, seller, deal.currency, deal.reference), scene.now_ms)
+    return OpenPayment(payment, Private(buyer, seller, deal.currency, deal.reference), scene.now_ms)
 
 
-def _vote(scene: Scene, deal: Deal, voter: Voter, answer: Answered) -> None:
+def _vote(scene: Conversation, deal: Deal, voter: Voter, answer: Answered) -> None:
     person, nonce = answer.inbound.sender, answer.chosen.approved_by
     localizer = scene.localizer(person)
     if deal.escrow.state is not EscrowState.FUNDED or voter.approved_by is not None:
@@ -416,7 +416,7 @@ def _vote(scene: Scene, deal: Deal, voter: Voter, answer: Answered) -> None:
         decide(scene, deal, given)
 
 
-def _late_words(scene: Scene, deal: Deal, voter: Voter, answer: Answered) -> str:
+def _late_words(scene: Conversation, deal: Deal, voter: Voter, answer: Answered) -> str:
     """Why a decision does not count: another one was faster."""
     localizer = scene.localizer(answer.inbound.sender)
     escrow = deal.escrow
@@ -430,7 +430,7 @@ def _late_words(scene: Scene, deal: Deal, voter: Voter, answer: Answered) -> str
 
 
 def _step(
-    scene: Scene,
+    scene: Conversation,
     deal: Deal,
     heard: EscrowInput,
     *,
@@ -460,7 +460,7 @@ def _step(
     return after
 
 
-def _set_clock(scene: Scene, escrow: Escrow) -> None:
+def _set_clock(scene: Conversation, escrow: Escrow) -> None:
     assert escrow.due_at_ms is not None, "it has such a time"  # noqa: S101 -- our bug
     id_ = effect_id(CLOCK, escrow.id, escrow.due_at_ms)
     jobs.schedule(scene.txn, Job(id_, CLOCK, {"escrow": escrow.id}, escrow.due_at_ms))

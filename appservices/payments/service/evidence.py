@@ -42,8 +42,8 @@ from veche.protocol.ids import RoomId, UserId, effect_id
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.dispute_files import Case
-    from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
     from veche.protocol.texts.localizer import Localizer
@@ -55,7 +55,7 @@ TAKE: Final = "payments.evidence"
 """Job: fetches a file and makes it evidence."""
 
 
-def take(scene: Scene, inbound: Inbound) -> bool:
+def take(scene: Conversation, inbound: Inbound) -> bool:
     """A person may have sent a file: fetch it as evidence, or say why not; False if it is none."""
     if not is_file(inbound):
         return False
@@ -67,7 +67,7 @@ def take(scene: Scene, inbound: Inbound) -> bool:
     return True
 
 
-def take_for(scene: Scene, inbound: Inbound, dispute_id: str) -> None:
+def take_for(scene: Conversation, inbound: Inbound, dispute_id: str) -> None:
     """Fetch a file as evidence of a dispute, or say why not."""
     claims = claims_of(scene, inbound, FILE_BYTES_MAX)
     if isinstance(claims, FileProblem):
@@ -78,12 +78,12 @@ def take_for(scene: Scene, inbound: Inbound, dispute_id: str) -> None:
     jobs.schedule(scene.txn, Job(id_, TAKE, payload, scene.now_ms))
 
 
-def of_case(scene: Scene, case: Case) -> list[Evidence]:
+def of_case(scene: Conversation, case: Case) -> list[Evidence]:
     """The evidence of a dispute, as it came."""
     return cases.evidence_of(scene, case.dispute.id)
 
 
-def send(scene: Scene, case: Case, person: UserId, wanted: Sequence[Evidence]) -> None:
+def send(scene: Conversation, case: Case, person: UserId, wanted: Sequence[Evidence]) -> None:
     """Send files to one who may see the dispute, each with what it is.
 
     They come into their chat; who has none, and is in the room of the dispute, gets them there.
@@ -97,7 +97,7 @@ def send(scene: Scene, case: Case, person: UserId, wanted: Sequence[Evidence]) -
         scene.sender.say(room_id, _content(one), scene.ground(person))
 
 
-def send_all(scene: Scene, case: Case, person: UserId) -> None:
+def send_all(scene: Conversation, case: Case, person: UserId) -> None:
     """Send one who may see the dispute all its evidence."""
     send(scene, case, person, of_case(scene, case))
 
@@ -130,7 +130,7 @@ class TakeEvidence(LookAtFile):
         hand_on(scene, case.dispute.id, person, room_id)
 
 
-def hindrance(scene: Scene, case: Case, holder_id: int) -> EvidenceProblem | None:
+def hindrance(scene: Conversation, case: Case, holder_id: int) -> EvidenceProblem | None:
     """Why a side cannot send a file now; None if it can.
 
     Args:
@@ -146,7 +146,7 @@ def hindrance(scene: Scene, case: Case, holder_id: int) -> EvidenceProblem | Non
 
 
 def keep(
-    scene: Scene, case: Case, holder_id: int, found: Mapping[str, Any]
+    scene: Conversation, case: Case, holder_id: int, found: Mapping[str, Any]
 ) -> EvidenceProblem | None:
     """Make a file that lies with the homeserver evidence; or why it is none.
 
@@ -172,7 +172,7 @@ def keep(
 
 
 def hand_on(
-    scene: Scene, dispute_id: str, sender: UserId | None, room_id: RoomId | None = None
+    scene: Conversation, dispute_id: str, sender: UserId | None, room_id: RoomId | None = None
 ) -> None:
     """Tell who sent the newest file that it counts; give it to the others who see the dispute.
 
@@ -222,7 +222,7 @@ def _content(evidence: Evidence) -> message.Content:
     )
 
 
-def _dispute_of(scene: Scene, person: UserId, words: str) -> str | EvidenceProblem:
+def _dispute_of(scene: Conversation, person: UserId, words: str) -> str | EvidenceProblem:
     """To which dispute a file belongs: the one that its caption names, else the only one."""
     holders = holders_of(scene, person)
     live = [one for holder in holders for one in store.live_of(scene.txn, holder)]
@@ -235,5 +235,5 @@ def _dispute_of(scene: Scene, person: UserId, words: str) -> str | EvidenceProbl
     return live[0] if live else EvidenceProblem.NO_DISPUTE
 
 
-def _tell(scene: Scene, room_id: RoomId, person: UserId, problem: EvidenceProblem) -> None:
+def _tell(scene: Conversation, room_id: RoomId, person: UserId, problem: EvidenceProblem) -> None:
     scene.tell(room_id, person, evidence_problem_doc(problem, scene.localizer(person)))

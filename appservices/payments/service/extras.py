@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.orders.invoice import InvoiceOrder, QuoteOption
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from veche.chat.prompts import Answered
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc, Payload
@@ -51,7 +51,7 @@ QUOTE: Final = "quote"
 """State of which the issuer hears if they are asked for a quote."""
 
 
-def ask_first(scene: Scene, matter: Matter) -> bool:
+def ask_first(scene: Conversation, matter: OpenPayment) -> bool:
     """Ask what comes before the approval of a new payment; False if nothing does.
 
     Args:
@@ -77,7 +77,7 @@ def ask_first(scene: Scene, matter: Matter) -> bool:
     return True
 
 
-def place(scene: Scene, inbound: Inbound, argument: str) -> None:
+def place(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A payer says where to: "Main Street 5, Lindenau"."""
     person = inbound.sender
     payment_id = store.newest_of(scene.txn, scene.holder(person).id)
@@ -86,7 +86,7 @@ def place(scene: Scene, inbound: Inbound, argument: str) -> None:
         scene.tell(inbound.room_id, person, no_place_doc(scene.localizer(person)))
 
 
-def take_place(scene: Scene, matter: Matter, typed: str) -> bool:
+def take_place(scene: Conversation, matter: OpenPayment, typed: str) -> bool:
     """Where to, of a payment that is locked; False if that is not asked for, or cannot be read."""
     where = " ".join(showable(typed).split())
     row = store.lock(scene.txn, matter.payment.id)
@@ -101,13 +101,13 @@ def take_place(scene: Scene, matter: Matter, typed: str) -> bool:
     return True
 
 
-def is_quoting(scene: Scene, payment: Payment) -> bool:
+def is_quoting(scene: Conversation, payment: Payment) -> bool:
     """Whether the merchant is asked what a payment costs, and has not answered."""
     row = store.lock(scene.txn, payment.id)
     return row is not None and row.state is QuoteState.ASKED
 
 
-def take(scene: Scene, matter: Matter, choice: Choice) -> None:
+def take(scene: Conversation, matter: OpenPayment, choice: Choice) -> None:
     """An option or a tip that the open question offers, taken on a page; what is asked follows."""
     order = holding.invoice_order(scene, matter.payment)
     assert order is not None, "only invoices ask besides"  # noqa: S101 -- our bug
@@ -115,7 +115,7 @@ def take(scene: Scene, matter: Matter, choice: Choice) -> None:
     _take(scene, matter, order, choice.id)
 
 
-def take_own_tip(scene: Scene, matter: Matter, minor: int) -> None:
+def take_own_tip(scene: Conversation, matter: OpenPayment, minor: int) -> None:
     """A tip of the payer's own, where one is asked for, chosen on a page."""
     order = holding.invoice_order(scene, matter.payment)
     assert order is not None, "only invoices ask besides"  # noqa: S101 -- our bug
@@ -125,7 +125,9 @@ def take_own_tip(scene: Scene, matter: Matter, minor: int) -> None:
     _tip(scene, matter, order, minor)
 
 
-def offer(scene: Scene, matter: Matter, row: QuoteRow, options: Sequence[QuoteOption]) -> QuoteRow:
+def offer(
+    scene: Conversation, matter: OpenPayment, row: QuoteRow, options: Sequence[QuoteOption]
+) -> QuoteRow:
     """The merchant has answered: the payer chooses, also if they had chosen before.
 
     Args:
@@ -162,14 +164,14 @@ def offer(scene: Scene, matter: Matter, row: QuoteRow, options: Sequence[QuoteOp
     return after
 
 
-def is_payable(scene: Scene, payment: Payment, minor: int) -> bool:
+def is_payable(scene: Conversation, payment: Payment, minor: int) -> bool:
     """Whether an invoice can be paid with an option of that price and its largest tip."""
     order = holding.invoice_order(scene, payment)
     assert order is not None, "only invoices ask besides"  # noqa: S101 -- our bug
     return order.terms.largest_minor(order.card.total.minor) + minor <= INTEGER_MAX
 
 
-def answered(scene: Scene, matter: Matter, answer: Answered) -> bool:
+def answered(scene: Conversation, matter: OpenPayment, answer: Answered) -> bool:
     """Go on with what the payer chose of options and tips; False if it is none of these."""
     choice, order = answer.chosen.choice or "", holding.invoice_order(scene, matter.payment)
     if order is None or not choice.startswith((TIP, OPTION)):
@@ -183,7 +185,7 @@ def answered(scene: Scene, matter: Matter, answer: Answered) -> bool:
     return True
 
 
-def chosen_of(scene: Scene, matter: Matter, order: InvoiceOrder) -> ChosenView | None:
+def chosen_of(scene: Conversation, matter: OpenPayment, order: InvoiceOrder) -> ChosenView | None:
     """What the payer chose of a quote; None: nothing was quoted, or it was by an older release."""
     row = store.lock(scene.txn, matter.payment.id)
     kept = scene.vault.open(row.sealed) if row is not None else {}
@@ -194,7 +196,7 @@ def chosen_of(scene: Scene, matter: Matter, order: InvoiceOrder) -> ChosenView |
     return ChosenView(order.card.total.minor, option["label"], int(option["minor"]), kept["place"])
 
 
-def _take(scene: Scene, matter: Matter, order: InvoiceOrder, choice: str) -> None:
+def _take(scene: Conversation, matter: OpenPayment, order: InvoiceOrder, choice: str) -> None:
     if choice.startswith(TIP):
         n = int(choice.removeprefix(TIP))
         minor = order.terms.tips[n - 1].of(order.card.total.minor) if n else 0
@@ -204,14 +206,14 @@ def _take(scene: Scene, matter: Matter, order: InvoiceOrder, choice: str) -> Non
         _take_option(scene, matter, order, int(version), int(n_th))
 
 
-def opened(scene: Scene, row: QuoteRow) -> tuple[str, Sequence[dict[str, Any]]]:
+def opened(scene: Conversation, row: QuoteRow) -> tuple[str, Sequence[dict[str, Any]]]:
     """Where to, and what was offered."""
     data = scene.vault.open(row.sealed)
     return data["place"], data["options"]
 
 
 def _ask_merchant(
-    scene: Scene, matter: Matter, order: InvoiceOrder, row: QuoteRow, where: str
+    scene: Conversation, matter: OpenPayment, order: InvoiceOrder, row: QuoteRow, where: str
 ) -> None:
     state, effects = step_quote(row.state, QuoteInput.PLACE)
     if QuoteEffect.CLOSE_QUESTION in effects:
@@ -231,7 +233,9 @@ def _ask_merchant(
         asking.ask(scene, matter, asking.refusals(scene, matter, order), doc, payload)
 
 
-def _take_option(scene: Scene, matter: Matter, order: InvoiceOrder, version: int, n: int) -> None:
+def _take_option(
+    scene: Conversation, matter: OpenPayment, order: InvoiceOrder, version: int, n: int
+) -> None:
     row = store.lock(scene.txn, matter.payment.id)
     if row is None or row.state is not QuoteState.OFFERED or row.version != version:
         return
@@ -248,7 +252,9 @@ def _take_option(scene: Scene, matter: Matter, order: InvoiceOrder, version: int
         _ask_approval(scene, matter, order)
 
 
-def _ask_tip(scene: Scene, matter: Matter, order: InvoiceOrder, *, is_first: bool) -> None:
+def _ask_tip(
+    scene: Conversation, matter: OpenPayment, order: InvoiceOrder, *, is_first: bool
+) -> None:
     person = matter.private.asker.person
     if person is None:
         return
@@ -268,20 +274,22 @@ def _ask_tip(scene: Scene, matter: Matter, order: InvoiceOrder, *, is_first: boo
     asking.ask(scene, matter, (*choices, *asking.refusals(scene, matter, order)), doc, payload)
 
 
-def _tip(scene: Scene, matter: Matter, order: InvoiceOrder, minor: int) -> None:
+def _tip(scene: Conversation, matter: OpenPayment, order: InvoiceOrder, minor: int) -> None:
     row = store.lock(scene.txn, matter.payment.id)
     chosen_minor = row.chosen_minor or 0 if row is not None else 0
     _ask_approval(scene, _with(scene, matter, chosen_minor, minor), order)
 
 
-def _ask_approval(scene: Scene, matter: Matter, order: InvoiceOrder) -> None:
+def _ask_approval(scene: Conversation, matter: OpenPayment, order: InvoiceOrder) -> None:
     details, payload = _invoice(scene, matter, order)
     is_addressee = matter.private.payer.address == order.addressee
     chosen = chosen_of(scene, matter, order)
     asking.ask_approval(scene, matter, details, payload, is_addressee=is_addressee, chosen=chosen)
 
 
-def _with(scene: Scene, matter: Matter, chosen_minor: int, tip_minor: int) -> Matter:
+def _with(
+    scene: Conversation, matter: OpenPayment, chosen_minor: int, tip_minor: int
+) -> OpenPayment:
     """The payment with what was chosen besides; kept."""
     payment = matter.payment
     amount_minor = _invoiced(scene, payment) + chosen_minor + tip_minor
@@ -289,14 +297,14 @@ def _with(scene: Scene, matter: Matter, chosen_minor: int, tip_minor: int) -> Ma
     return files.save(scene, matter, changed)
 
 
-def _invoiced(scene: Scene, payment: Payment) -> int:
+def _invoiced(scene: Conversation, payment: Payment) -> int:
     assert payment.invoice is not None, "only invoices ask besides"  # noqa: S101 -- our bug
     file = invoice_store.lock_invoice(scene.txn, *payment.invoice)
     assert file is not None, "a payment of it refers to it"  # noqa: S101 -- a foreign key
     return file.invoice.amount_minor
 
 
-def _invoice(scene: Scene, matter: Matter, order: InvoiceOrder) -> tuple[Doc, Payload]:
+def _invoice(scene: Conversation, matter: OpenPayment, order: InvoiceOrder) -> tuple[Doc, Payload]:
     """The invoice in words and for programs, above a question."""
     person = matter.private.asker.person
     if person is None:
@@ -304,21 +312,24 @@ def _invoice(scene: Scene, matter: Matter, order: InvoiceOrder) -> tuple[Doc, Pa
     return invoice_doc(order.card, scene.localizer(person)), {INVOICE_KEY: order.card}
 
 
-def _close(scene: Scene, matter: Matter) -> None:
+def _close(scene: Conversation, matter: OpenPayment) -> None:
     person = matter.private.asker.person
     if person is not None:
         words = scene.localizer(person).text("This question was replaced by the one below.")
         _close_with(scene, matter, words)
 
 
-def _close_with(scene: Scene, matter: Matter, words: str) -> None:
+def _close_with(scene: Conversation, matter: OpenPayment, words: str) -> None:
     person = matter.private.asker.person
     if person is not None:
         scene.close(matter.payment.id, person, words)
 
 
 def _sealed(
-    scene: Scene, where: str, options: Sequence[Mapping[str, Any]] = (), chosen: int | None = None
+    scene: Conversation,
+    where: str,
+    options: Sequence[Mapping[str, Any]] = (),
+    chosen: int | None = None,
 ) -> bytes:
     """Where to, what was offered, and the place among it of what was chosen; sealed."""
     return scene.vault.seal({"place": where, "options": list(options), "chosen": chosen})

@@ -13,11 +13,11 @@ from veche.protocol.ids import UserId
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.attempts import Attempt
 
 
-def tell(scene: Scene, attempt: Attempt) -> None:
+def tell(scene: Conversation, attempt: Attempt) -> None:
     """Tell those concerned that an attempt is a dead letter now; nobody is locked for that."""
     for one in scene.section.operators:
         person = UserId(one)
@@ -41,7 +41,7 @@ def tell(scene: Scene, attempt: Attempt) -> None:
             scene.tell(room_id, party.person, doc)
 
 
-def _parties(scene: Scene, about: str) -> Sequence[Party]:
+def _parties(scene: Conversation, about: str) -> Sequence[Party]:
     """Who takes part in an escrow or a dispute."""
     sealed = escrows.sealed(scene.txn, about)
     if sealed is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.payments import PaymentFile
     from veche.protocol.ids import UserId
     from veche.runtime.vault import Vault
@@ -70,7 +70,7 @@ class Private:
 
 
 @attrs.frozen
-class Matter:
+class OpenPayment:
     """A payment with its names, in a transaction.
 
     Attributes:
@@ -101,7 +101,7 @@ class Matter:
             user=private.user,
         )
 
-    def payer_room(self, scene: Scene) -> RoomId | None:
+    def payer_room(self, scene: Conversation) -> RoomId | None:
         """Where who pays is told of it; None if they have no chat."""
         room_id, person = self.private.room_id, self.private.asker.person
         if person is None:
@@ -112,14 +112,14 @@ class Matter:
         return scene.chat_of(person)
 
 
-def add(scene: Scene, payment: Payment, private: Private) -> Matter | None:
+def add(scene: Conversation, payment: Payment, private: Private) -> OpenPayment | None:
     """Keep a new payment; None if its cause was handled before."""
     if not store.add_payment(scene.txn, payment, private.sealed(scene.vault), scene.now_ms):
         return None
-    return Matter(payment, private, scene.now_ms)
+    return OpenPayment(payment, private, scene.now_ms)
 
 
-def lock(scene: Scene, payment_id: str) -> Matter | None:
+def lock(scene: Conversation, payment_id: str) -> OpenPayment | None:
     """A payment, which nobody else steps until the transaction ends.
 
     Its payer is locked first, and of a share before that its bill.
@@ -135,7 +135,7 @@ def lock(scene: Scene, payment_id: str) -> Matter | None:
     return matter_of(scene, file) if file is not None else None
 
 
-def matter_of(scene: Scene, file: PaymentFile) -> Matter:
+def matter_of(scene: Conversation, file: PaymentFile) -> OpenPayment:
     """A payment that was read, with what is sealed in it."""
     opened = scene.vault.open(file.sealed)
     room = opened["room"]
@@ -148,10 +148,10 @@ def matter_of(scene: Scene, file: PaymentFile) -> Matter:
         order=opened["order"],
         user=_party(opened["user"]) if opened.get("user") else None,
     )
-    return Matter(file.payment, private, file.changed_at_ms)
+    return OpenPayment(file.payment, private, file.changed_at_ms)
 
 
-def save(scene: Scene, matter: Matter, payment: Payment) -> Matter:
+def save(scene: Conversation, matter: OpenPayment, payment: Payment) -> OpenPayment:
     """Keep the next state of a payment that is locked."""
     store.save_payment(scene.txn, payment, scene.now_ms)
     return attrs.evolve(matter, payment=payment, changed_at_ms=scene.now_ms)

@@ -36,7 +36,7 @@ from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice
 
 if TYPE_CHECKING:
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.chat.prompts import Answered
     from veche.protocol.commands import ParsedCommand
     from veche.protocol.ids import RoomId, UserId
@@ -50,7 +50,9 @@ DECLINE: Final = "decline"
 ASKED_MS: Final = 15 * 60_000
 
 
-def obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand | None, *, is_private: bool) -> bool:
+def obey(
+    scene: Conversation, inbound: Inbound, parsed: ParsedCommand | None, *, is_private: bool
+) -> bool:
     """Stop or go on, if that is what a command says; False if it says something else.
 
     Args:
@@ -77,7 +79,7 @@ def obey(scene: Scene, inbound: Inbound, parsed: ParsedCommand | None, *, is_pri
     return False
 
 
-def freeze(scene: Scene, person: UserId, *, may_end: bool = True) -> Doc:
+def freeze(scene: Conversation, person: UserId, *, may_end: bool = True) -> Doc:
     """Stop everything of a person, cancel what waits, and return what they are told of it.
 
     Args:
@@ -115,7 +117,7 @@ def freeze(scene: Scene, person: UserId, *, may_end: bool = True) -> Doc:
     return frozen_doc(ended, has_allowances=has_allowances, localizer=localizer)
 
 
-def _undo(scene: Scene, kind: str, about: str) -> None:
+def _undo(scene: Conversation, kind: str, about: str) -> None:
     """Take back the step to which an attempt belongs that was taken back."""
     undone = Outcome((), scene.now_ms, (), None, is_revoked=True)
     if kind == escrow_moves.KIND:
@@ -129,7 +131,7 @@ def _undo(scene: Scene, kind: str, about: str) -> None:
         settling.refuse(scene, matter, Reason.FROZEN.value)
 
 
-def answered(scene: Scene, answer: Answered) -> None:
+def answered(scene: Conversation, answer: Answered) -> None:
     """The person has answered whether payments go on."""
     person = answer.inbound.sender
     localizer = scene.localizer(person)
@@ -148,7 +150,7 @@ def about(person: UserId) -> str:
     return f"unfreeze {person}"
 
 
-def ask_to_go_on(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def ask_to_go_on(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Ask a person who stopped everything for the key that lets it go on."""
     localizer = scene.localizer(person)
     if not scene.holder(person).is_frozen:

@@ -11,11 +11,11 @@ from appservices.payments.service import files, holding, moving, peers, peers_se
 
 if TYPE_CHECKING:
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.files import Matter, Private
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment, Private
 
 
-def begin(scene: Scene, payment: Payment, private: Private) -> Matter | None:
+def begin(scene: Conversation, payment: Payment, private: Private) -> OpenPayment | None:
     """Keep a refund by an organisation's order, and have it made; None if it is kept already.
 
     Args:

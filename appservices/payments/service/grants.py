@@ -12,14 +12,14 @@ from appservices.payments.store import holders
 from veche.protocol.ids import UserId, derived_ulid
 
 if TYPE_CHECKING:
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.protocol.money import Money
 
 INSTRUCTION: Final = "configuration"
 """What such a payment is ordered by."""
 
 
-def issue(scene: Scene) -> None:
+def issue(scene: Conversation) -> None:
     """Let each account have what the configuration grants it, if it has not got it yet.
 
     A grant is known by whoever gets it and the currency: another amount changes nothing.
@@ -29,7 +29,7 @@ def issue(scene: Scene) -> None:
         _grant(scene, name, money)
 
 
-def welcome(scene: Scene, person: UserId) -> None:
+def welcome(scene: Conversation, person: UserId) -> None:
     """Let a person of this homeserver have what everybody begins with, once."""
     money = scene.section.granted_to_newcomers()
     is_ours = person.partition(":")[2] == scene.sender.bot.user_id.partition(":")[2]
@@ -37,7 +37,7 @@ def welcome(scene: Scene, person: UserId) -> None:
         _grant(scene, person, money)
 
 
-def _grant(scene: Scene, name: str, money: Money) -> None:
+def _grant(scene: Conversation, name: str, money: Money) -> None:
     section, bot = scene.section, scene.sender.bot
     payee = scene.holder(UserId(name)) if name.startswith("@") else scene.organisation(name)
     payment = Payment(

@@ -15,7 +15,7 @@ from appservices.payments.core.texts.guardians import (
 from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import guardians, naming
-from appservices.payments.service.scene import Parts
+from appservices.payments.service.conversation import Parts
 from veche.bots import ChatJob
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.guards import GuardOrder
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -34,7 +34,7 @@ NAME_GUARDIANS: Final = "payments.guardians"
 """Job: finds out what guardians are called; then the payer is asked."""
 
 
-def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+def order(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants to see or to set their guardians.
 
     Args:
@@ -84,7 +84,7 @@ class NameGuardians(ChatJob[Parts]):
         guardians.propose(scene, view, room_id)
 
 
-def _name(scene: Scene, inbound: Inbound, wanted: GuardOrder) -> None:
+def _name(scene: Conversation, inbound: Inbound, wanted: GuardOrder) -> None:
     """Have the persons looked up, if all can be guardians of this one."""
     person, bot = inbound.sender, scene.sender.bot.user_id
     found: list[UserId] = []

@@ -9,7 +9,7 @@ import attrs
 from appservices.payments.core.guards import is_weaker
 from appservices.payments.core.texts import guardians as texts
 from appservices.payments.service import guarding
-from appservices.payments.service.scene import Parts, Scene
+from appservices.payments.service.conversation import Conversation, Parts
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import guards as store
 from appservices.payments.store import holders
@@ -45,61 +45,65 @@ class Count(ChatJob[Parts]):
         RULES.wait_is_over(self._parts.conversation(txn, job.id, now_ms), job.payload["rule"])
 
 
-class _Rules(GuardRules[Scene, GuardRule]):
+class _Rules(GuardRules[Conversation, GuardRule]):
     """Rules for payments in a currency."""
 
     clock = COUNT
 
-    def lock(self, scene: Scene, rule_id: str) -> GuardRule | None:
+    def lock(self, scene: Conversation, rule_id: str) -> GuardRule | None:
         owner = store.owner_of(scene.txn, rule_id)
         if owner is None:
             return None
         holders.lock_holder(scene.txn, owner)
         return store.rule(scene.txn, rule_id)
 
-    def save(self, scene: Scene, rule: GuardRule) -> None:
+    def save(self, scene: Conversation, rule: GuardRule) -> None:
         store.save_rule(scene.txn, rule, scene.now_ms)
 
-    def counting(self, scene: Scene, rule: GuardRule) -> GuardRule | None:
+    def counting(self, scene: Conversation, rule: GuardRule) -> GuardRule | None:
         return store.active(scene.txn, rule.holder, rule.ledger)
 
-    def coming(self, scene: Scene, rule: GuardRule) -> Sequence[GuardRule]:
+    def coming(self, scene: Conversation, rule: GuardRule) -> Sequence[GuardRule]:
         found = store.rules_of(scene.txn, rule.holder, COMING)
         return [one for one in found if one.ledger == rule.ledger]
 
-    def members(self, scene: Scene, rule: GuardRule) -> tuple[Guardian, Sequence[Guardian]]:
+    def members(self, scene: Conversation, rule: GuardRule) -> tuple[Guardian, Sequence[Guardian]]:
         view = guarding.view_of(scene, rule)
         owner, *guardians = (
             Guardian(UserId(one.address), one.name) for one in (view.owner, *view.guardians)
         )
         return owner, guardians
 
-    def accepted(self, scene: Scene, rule: GuardRule) -> Mapping[UserId, str | None]:
+    def accepted(self, scene: Conversation, rule: GuardRule) -> Mapping[UserId, str | None]:
         kept = store.guardians_of(scene.txn, rule.id)
         _, guardians = self.members(scene, rule)
         pairs = zip(guardians, kept, strict=True)
         return {guardian.person: one.approved_by for guardian, one in pairs}
 
-    def accept(self, scene: Scene, rule: GuardRule, person: UserId, nonce: str | None) -> None:
+    def accept(
+        self, scene: Conversation, rule: GuardRule, person: UserId, nonce: str | None
+    ) -> None:
         store.accept(scene.txn, rule.id, scene.holder(person).id, nonce)
 
-    def has_left(self, scene: Scene, person: UserId) -> bool:
+    def has_left(self, scene: Conversation, person: UserId) -> bool:
         return guarding.has_left(scene, scene.holder(person).id, person)
 
-    def open_chat(self, scene: Scene, rule: GuardRule, person: UserId) -> None:
+    def open_chat(self, scene: Conversation, rule: GuardRule, person: UserId) -> None:
         open_chat(scene, person, guard=rule.id)
 
-    def is_weaker(self, scene: Scene, new: GuardRule, old: GuardRule) -> bool:
+    def is_weaker(self, scene: Conversation, new: GuardRule, old: GuardRule) -> bool:
         return is_weaker(store.terms_of(scene.txn, new), store.terms_of(scene.txn, old))
 
-    def words(self, scene: Scene, rule: GuardRule, localizer: Localizer) -> str:
+    def words(self, scene: Conversation, rule: GuardRule, localizer: Localizer) -> str:
         return texts.rule_words(guarding.view_of(scene, rule), localizer)
 
-    def invitation(self, scene: Scene, rule: GuardRule, localizer: Localizer) -> tuple[Doc, str]:
+    def invitation(
+        self, scene: Conversation, rule: GuardRule, localizer: Localizer
+    ) -> tuple[Doc, str]:
         view = guarding.view_of(scene, rule)
         return texts.invitation_doc(view, localizer), texts.acceptance_text(view, localizer)
 
-    def shown(self, scene: Scene, person: UserId) -> Doc:
+    def shown(self, scene: Conversation, person: UserId) -> Doc:
         states = [RuleState.ACTIVE, RuleState.ASKED, RuleState.WAITING]
         found = store.rules_of(scene.txn, scene.holder(person).id, states)
         ordered = sorted(found, key=lambda one: one.state is not RuleState.ACTIVE)
@@ -113,7 +117,7 @@ class _Rules(GuardRules[Scene, GuardRule]):
 RULES: Final = _Rules()
 
 
-def propose(scene: Scene, view: RuleView, room_id: RoomId) -> None:
+def propose(scene: Conversation, view: RuleView, room_id: RoomId) -> None:
     """Keep a rule that is wanted, and ask for the payer's key."""
     person = UserId(view.owner.address)
     holder = holders.lock_holder(scene.txn, scene.holder(person).id)
@@ -140,7 +144,7 @@ def propose(scene: Scene, view: RuleView, room_id: RoomId) -> None:
     RULES.propose(scene, rule, room_id, _choices(scene, view, localizer), intro)
 
 
-def _choices(scene: Scene, view: RuleView, localizer: Localizer) -> list[Choice]:
+def _choices(scene: Conversation, view: RuleView, localizer: Localizer) -> list[Choice]:
     """Ways to set a rule that is wanted; what guardians see is their choice."""
     person = UserId(view.owner.address)
     labels: tuple[tuple[str, str], ...] = (

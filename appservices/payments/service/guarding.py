@@ -36,8 +36,8 @@ from veche.protocol.prompts import Choice
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.store.guards import GuardRule
     from veche.protocol.ids import UserId
 
@@ -70,7 +70,7 @@ class One:
         return self.party.person
 
 
-def view_of(scene: Scene, rule: GuardRule) -> RuleView:
+def view_of(scene: Conversation, rule: GuardRule) -> RuleView:
     """A rule with its names."""
     opened = scene.vault.open(rule.sealed)
     return RuleView(
@@ -84,7 +84,7 @@ def view_of(scene: Scene, rule: GuardRule) -> RuleView:
     )
 
 
-def sealed(scene: Scene, view: RuleView) -> bytes:
+def sealed(scene: Conversation, view: RuleView) -> bytes:
     """The names of a rule, under the operator's key."""
     names: Mapping[str, Any] = {
         "owner": [view.owner.address, view.owner.name],
@@ -94,12 +94,12 @@ def sealed(scene: Scene, view: RuleView) -> bytes:
     return scene.vault.seal(names)
 
 
-def has_left(scene: Scene, holder_id: int, person: UserId) -> bool:
+def has_left(scene: Conversation, holder_id: int, person: UserId) -> bool:
     """Whether a guardian does not count any more."""
     return holders.holder(scene.txn, holder_id).is_closed or guard_rules.has_left(scene, person)
 
 
-def guardians(scene: Scene, rule: GuardRule, payment_id: str) -> list[One]:
+def guardians(scene: Conversation, rule: GuardRule, payment_id: str) -> list[One]:
     """The guardians of a payment in their order, as they stand now."""
     said = store.votes(scene.txn, payment_id, void_votes(scene, payment_id))
     kept = store.guardians_of(scene.txn, rule.id)
@@ -113,21 +113,21 @@ def guardians(scene: Scene, rule: GuardRule, payment_id: str) -> list[One]:
     return found
 
 
-def rule_of(scene: Scene, matter: Matter) -> GuardRule:
+def rule_of(scene: Conversation, matter: OpenPayment) -> GuardRule:
     """The rule by which guardians are asked about a payment."""
     rule_id = store.rule_of_payment(scene.txn, matter.payment.id)
     assert rule_id is not None, "what is guarded has a rule"  # noqa: S101 -- our bug
     return store.rule(scene.txn, rule_id)
 
 
-def tally_of(scene: Scene, matter: Matter) -> Tally:
+def tally_of(scene: Conversation, matter: OpenPayment) -> Tally:
     """How the guardians of a payment stand."""
     rule = rule_of(scene, matter)
     ones = guardians(scene, rule, matter.payment.id)
     return tally([one.standing for one in ones], rule.needed)
 
 
-def ask(scene: Scene, matter: Matter) -> None:
+def ask(scene: Conversation, matter: OpenPayment) -> None:
     """Ask the guardians about a payment, and tell its payer; who left is not asked.
 
     Too few may be left to approve it: then its payer alone is told, and the caller ends it.
@@ -148,7 +148,7 @@ def ask(scene: Scene, matter: Matter) -> None:
             _ask_one(scene, matter, view, one)
 
 
-def tell_denied(scene: Scene, matter: Matter) -> None:
+def tell_denied(scene: Conversation, matter: OpenPayment) -> None:
     """Tell the payer that too few guardians approve."""
     counted = tally_of(scene, matter)
     for person in matter.private.concerned:
@@ -157,7 +157,7 @@ def tell_denied(scene: Scene, matter: Matter) -> None:
             scene.tell(room_id, person, denied_doc(matter.view, counted, scene.localizer(person)))
 
 
-def ask_again(scene: Scene, matter: Matter, holder_id: int) -> None:
+def ask_again(scene: Conversation, matter: OpenPayment, holder_id: int) -> None:
     """Ask a guardian anew, whose approval counts no more."""
     rule = rule_of(scene, matter)
     for one in guardians(scene, rule, matter.payment.id):
@@ -165,7 +165,7 @@ def ask_again(scene: Scene, matter: Matter, holder_id: int) -> None:
             _ask_one(scene, matter, view_of(scene, rule), one)
 
 
-def close(scene: Scene, matter: Matter) -> None:
+def close(scene: Conversation, matter: OpenPayment) -> None:
     """End the questions to the guardians of a payment."""
     rule_id = store.rule_of_payment(scene.txn, matter.payment.id)
     if rule_id is None:
@@ -177,7 +177,9 @@ def close(scene: Scene, matter: Matter) -> None:
             scene.close(_about(matter, party.person), party.person, words)
 
 
-def _tell_payer(scene: Scene, matter: Matter, view: RuleView, gone: Sequence[Party]) -> None:
+def _tell_payer(
+    scene: Conversation, matter: OpenPayment, view: RuleView, gone: Sequence[Party]
+) -> None:
     until_ms, asker = matter.payment.due_at_ms, matter.private.asker.person
     assert until_ms is not None, "guardians have a time"  # noqa: S101 -- our bug
     for person in matter.private.concerned:
@@ -193,7 +195,7 @@ def _tell_payer(scene: Scene, matter: Matter, view: RuleView, gone: Sequence[Par
             scene.tell(room_id, person, doc)
 
 
-def _tell_too_few(scene: Scene, matter: Matter, gone: Sequence[Party]) -> None:
+def _tell_too_few(scene: Conversation, matter: OpenPayment, gone: Sequence[Party]) -> None:
     for person in matter.private.concerned:
         room_id, is_owner = scene.chat_of(person), person == matter.private.payer.person
         if room_id is not None:
@@ -201,7 +203,7 @@ def _tell_too_few(scene: Scene, matter: Matter, gone: Sequence[Party]) -> None:
             scene.tell(room_id, person, doc)
 
 
-def _ask_one(scene: Scene, matter: Matter, view: RuleView, one: One) -> None:
+def _ask_one(scene: Conversation, matter: OpenPayment, view: RuleView, one: One) -> None:
     room_id, until_ms = scene.chat_of(one.person), matter.payment.due_at_ms
     if room_id is None or until_ms is None:
         return
@@ -223,12 +225,12 @@ def _ask_one(scene: Scene, matter: Matter, view: RuleView, one: One) -> None:
     )
 
 
-def _subject(matter: Matter) -> str:
+def _subject(matter: OpenPayment) -> str:
     """Under which name the id of what guardians are asked about stands in their questions."""
     return ESCROW if matter.payment.kind is Kind.ESCROW else PAYMENT
 
 
-def _about(matter: Matter, person: UserId) -> str:
+def _about(matter: OpenPayment, person: UserId) -> str:
     return f"guard {matter.payment.id} {person}"
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.texts.heads import head_doc, room_name, room_topic
 from appservices.payments.service import heads
-from appservices.payments.service.scene import CATALOGUE, PURPOSE
+from appservices.payments.service.conversation import CATALOGUE, PURPOSE
 from appservices.payments.store import heads_room as store
 from veche.chat.sending import Ground
 from veche.contracts.payments.ledger_heads import (
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.config import PaymentsSection
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.conversation import Conversation, Parts
     from veche.protocol.errors import RefusedError
     from veche.runtime.database import Cursor
 
@@ -48,14 +48,14 @@ def address(section: PaymentsSection, server: str) -> str | None:
     return f"#{ALIAS}:{server}" if section.has_heads_room else None
 
 
-def start(scene: Scene) -> None:
+def start(scene: Conversation) -> None:
     """Have the room made, unless there is one, or is to be none."""
     if scene.section.has_heads_room and store.known(scene.txn) is None:
         id_ = effect_id(OPEN_ROOM, scene.sender.bot.user_id)
         jobs.schedule(scene.txn, Job(id_, OPEN_ROOM, {}, scene.now_ms))
 
 
-def post(scene: Scene) -> None:
+def post(scene: Conversation) -> None:
     """Post the newest head, if there is a newer one than was posted, and it is time to."""
     place = store.place(scene.txn)
     newest = heads.TREE.newest(scene.txn)
@@ -80,7 +80,7 @@ def post(scene: Scene) -> None:
     store.posted(scene.txn, newest.size, scene.now_ms)
 
 
-def _witnessed(scene: Scene) -> list[str]:
+def _witnessed(scene: Conversation) -> list[str]:
     """Heads with others' signatures: our newest one that witnesses have signed, those of peers."""
     vouched = scene.parts.receipts.vouched.newest(scene.txn)
     ours = [vouched.note] if vouched is not None else []
@@ -89,7 +89,7 @@ def _witnessed(scene: Scene) -> list[str]:
     return fitting + store.take_witnessed(scene.txn, limit, WITNESSED_BYTES_MAX)
 
 
-def _witnesses(scene: Scene, notes: Sequence[str]) -> list[str]:
+def _witnesses(scene: Conversation, notes: Sequence[str]) -> list[str]:
     """Servers of the institutions that signed a head of ours."""
     ours = scene.parts.receipts.signer.verifier.name
     signed = [note for note in notes if note.startswith(f"{ours}\n")]

@@ -24,7 +24,7 @@ from appservices.payments.service import (
     settling,
 )
 from appservices.payments.service.clocks import set_clock
-from appservices.payments.service.scene import Parts
+from appservices.payments.service.conversation import Parts
 from appservices.payments.store import holders
 from veche.bots import ChatJob
 from veche.messaging import jobs
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from appservices.payments.core.ledger import Row
     from appservices.payments.service.attempts import Attempt, Settle
     from appservices.payments.service.batch import Apart
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.service.work import Outcome
     from veche.runtime.database import Cursor
 
@@ -67,7 +67,7 @@ def settles(parts: Parts) -> dict[str, Settle]:
     return {**found, ENDED: settle_ended}
 
 
-def settle(scene: Scene, payment_id: str, outcome: Outcome) -> None:
+def settle(scene: Conversation, payment_id: str, outcome: Outcome) -> None:
     """The writer has decided whether the money of a payment is set aside.
 
     Args:
@@ -95,7 +95,7 @@ def settle(scene: Scene, payment_id: str, outcome: Outcome) -> None:
             paying.cancel(scene, after)
 
 
-def gave_back(scene: Scene, payment_id: str, outcome: Outcome) -> None:  # noqa: ARG001 -- as the others
+def gave_back(scene: Conversation, payment_id: str, outcome: Outcome) -> None:  # noqa: ARG001 -- as the others
     """The writer has decided whether the money of a payment is given back: there is no more to do.
 
     It may say that there is nothing, since the hold failed or ended by itself before.
@@ -141,7 +141,7 @@ def _tell_ended(txn: Cursor, ref: str, at_ms: int) -> None:
     jobs.schedule(txn, Job(id_, HOLD_ENDED, {"payment": of}, at_ms))
 
 
-def ended(scene: Scene, payment_id: str) -> None:
+def ended(scene: Conversation, payment_id: str) -> None:
     """The hold of a payment ended by itself, if it is one of a payment; it is over if it waited."""
     matter = files.lock(scene, payment_id)
     if matter is not None and matter.payment.state is State.HELD:
@@ -160,7 +160,7 @@ class HoldEnded(ChatJob[Parts]):
 
 def _settle(
     parts: Parts,
-    deed: Callable[[Scene, str, Outcome], None],
+    deed: Callable[[Conversation, str, Outcome], None],
     txn: Cursor,
     attempt: Attempt,
     outcome: Outcome,
@@ -169,7 +169,7 @@ def _settle(
     deed(parts.conversation(txn, cause, outcome.at_ms), attempt.about, outcome)
 
 
-def _share_is_held(scene: Scene, matter: Matter) -> None:
+def _share_is_held(scene: Conversation, matter: OpenPayment) -> None:
     payment, _ = step(matter.payment, Input.MOVED)
     after = files.save(scene, matter, payment)
     bill = bills.lock(scene, str(payment.bill))
@@ -180,7 +180,7 @@ def _share_is_held(scene: Scene, matter: Matter) -> None:
     bills.heard(scene, after)
 
 
-def _invoice_is_held(scene: Scene, matter: Matter, at_ms: int) -> None:
+def _invoice_is_held(scene: Conversation, matter: OpenPayment, at_ms: int) -> None:
     due_at_ms = at_ms + scene.section.confirm_wait_ms
     payment, _ = step(matter.payment, Input.MOVED, due_at_ms=due_at_ms)
     after = files.save(scene, matter, payment)

@@ -21,7 +21,7 @@ from veche.protocol.ids import Ulid
 if TYPE_CHECKING:
     from appservices.payments.core.orders.invoice import InvoiceOrder
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.holders import AccountRow
 
 HOLD: Final = "payment.hold"
@@ -32,7 +32,7 @@ CONFIRM_HOLD_MS: Final = 60_000
 _FEE_HOLD: Final = "fee hold"
 
 
-def is_held_first(scene: Scene, payment: Payment) -> bool:
+def is_held_first(scene: Conversation, payment: Payment) -> bool:
     """Whether somebody else has to say yes before a payment is made."""
     if payment.kind is Kind.SHARE or peers.is_abroad(scene, payment):
         return True
@@ -40,7 +40,7 @@ def is_held_first(scene: Scene, payment: Payment) -> bool:
     return order is not None and order.terms.confirm
 
 
-def invoice_order(scene: Scene, payment: Payment) -> InvoiceOrder | None:
+def invoice_order(scene: Conversation, payment: Payment) -> InvoiceOrder | None:
     """The invoice of a payment, which is locked now; None if it is of none."""
     if payment.invoice is None:
         return None
@@ -48,7 +48,7 @@ def invoice_order(scene: Scene, payment: Payment) -> InvoiceOrder | None:
     return invoices.order_of(scene, file) if file is not None else None
 
 
-def hold(scene: Scene, payment: Payment, timeout_ms: int) -> None:
+def hold(scene: Conversation, payment: Payment, timeout_ms: int) -> None:
     """Have the writer set the money aside; what it decides comes back in ``held``.
 
     Args:
@@ -91,7 +91,7 @@ def hold(scene: Scene, payment: Payment, timeout_ms: int) -> None:
     )
 
 
-def post(scene: Scene, payment: Payment) -> None:
+def post(scene: Conversation, payment: Payment) -> None:
     """Have the writer pay what is set aside, as much of it as the payment's amount is now.
 
     Raises:
@@ -115,7 +115,7 @@ def post(scene: Scene, payment: Payment) -> None:
     attempts.add(scene.txn, POST, payment.id, moved, scene.now_ms, approved_by=(), accounts=opened)
 
 
-def posting(scene: Scene, payment: Payment) -> Transfer:
+def posting(scene: Conversation, payment: Payment) -> Transfer:
     """The transfer that pays what is set aside."""
     return Transfer(
         id=ledger_id(main_transfer(scene, payment.id)),
@@ -126,7 +126,7 @@ def posting(scene: Scene, payment: Payment) -> Transfer:
     )
 
 
-def void(scene: Scene, payment: Payment) -> None:
+def void(scene: Conversation, payment: Payment) -> None:
     """Have the writer give back what is set aside, if it is and was not given back by itself."""
     transfer = Transfer(
         id=ledger_id(transfer_id(scene, payment.id, "void")),
@@ -142,10 +142,10 @@ def void(scene: Scene, payment: Payment) -> None:
     attempts.add(scene.txn, VOID, payment.id, voided, scene.now_ms, approved_by=())
 
 
-def _fees(scene: Scene, payment: Payment) -> AccountRow:
+def _fees(scene: Conversation, payment: Payment) -> AccountRow:
     institution = scene.institution().id
     return holders.keep_account(scene.txn, institution, payment.ledger, AccountCode.FEES)
 
 
-def _hold_id(scene: Scene, payment: Payment) -> Ulid:
+def _hold_id(scene: Conversation, payment: Payment) -> Ulid:
     return transfer_id(scene, payment.id, "hold")

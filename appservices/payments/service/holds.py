@@ -10,16 +10,16 @@ from appservices.payments.store import holders
 
 if TYPE_CHECKING:
     from appservices.payments.core.ledger import Account, AccountCode
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
 
 
-def own(scene: Scene, holder_id: int, ledger: int) -> holders.AccountRow:
+def own(scene: Conversation, holder_id: int, ledger: int) -> holders.AccountRow:
     """The account that a holder pays and is paid with; it gets a number now if there is none."""
     code = moving.account_code(holders.holder(scene.txn, holder_id).kind)
     return holders.keep_account(scene.txn, holder_id, ledger, code)
 
 
-def aside(scene: Scene, ledger: int, code: AccountCode) -> holders.AccountRow:
+def aside(scene: Conversation, ledger: int, code: AccountCode) -> holders.AccountRow:
     """The institution's account for what is set aside."""
     return holders.keep_account(scene.txn, scene.institution().id, ledger, code)
 

@@ -24,7 +24,7 @@ from veche.protocol.money import Money
 if TYPE_CHECKING:
     from appservices.payments.api.codes import CodeFormat, NamedCodeQuery
     from appservices.payments.config import BankSection
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.invoices import InvoiceFile
     from veche.api.bearer import OrganisationCaller
     from veche.contracts.payments.invoice import InvoiceCard
@@ -51,7 +51,9 @@ class Code:
     version_max: int | None = None
 
 
-def code_of(scene: Scene, caller: OrganisationCaller, invoice_id: str, format_: CodeFormat) -> Code:
+def code_of(
+    scene: Conversation, caller: OrganisationCaller, invoice_id: str, format_: CodeFormat
+) -> Code:
     """The code of an invoice that can be paid.
 
     Args:
@@ -84,7 +86,7 @@ def code_of(scene: Scene, caller: OrganisationCaller, invoice_id: str, format_: 
             return _gost(scene, file, card)
 
 
-def named_code(scene: Scene, caller: OrganisationCaller, wanted: NamedCodeQuery) -> Code:
+def named_code(scene: Conversation, caller: OrganisationCaller, wanted: NamedCodeQuery) -> Code:
     """The code by which an organisation is paid without an invoice, whoever scans it.
 
     Args:
@@ -111,7 +113,7 @@ def named_code(scene: Scene, caller: OrganisationCaller, wanted: NamedCodeQuery)
     return Code(link)
 
 
-def _epc(scene: Scene, file: InvoiceFile, card: InvoiceCard) -> Code:
+def _epc(scene: Conversation, file: InvoiceFile, card: InvoiceCard) -> Code:
     bank = _bank(scene, card, "EUR")
     own = scene.banking.own(bank.name)
     payment = epc.EpcPayment(
@@ -120,7 +122,7 @@ def _epc(scene: Scene, file: InvoiceFile, card: InvoiceCard) -> Code:
     return Code(epc.write(payment), EPC_VERSION_MAX)
 
 
-def _gost(scene: Scene, file: InvoiceFile, card: InvoiceCard) -> Code:
+def _gost(scene: Conversation, file: InvoiceFile, card: InvoiceCard) -> Code:
     bank = _bank(scene, card, "RUB")
     if any(name not in bank.options for name in _GOST_OPTIONS):
         raise NoCodeError(f"The operator has to set {', '.join(_GOST_OPTIONS)} of the bank")
@@ -135,7 +137,7 @@ def _gost(scene: Scene, file: InvoiceFile, card: InvoiceCard) -> Code:
     return Code(gost56042.write(payment))
 
 
-def _emv(scene: Scene, caller: OrganisationCaller, card: InvoiceCard) -> Code:
+def _emv(scene: Conversation, caller: OrganisationCaller, card: InvoiceCard) -> Code:
     section = scene.section.organisation(caller.id)
     if section is None or section.city is None or section.country is None:
         raise NoCodeError("The operator has to set city and country of the organisation")
@@ -154,7 +156,7 @@ def _emv(scene: Scene, caller: OrganisationCaller, card: InvoiceCard) -> Code:
     return Code(emv.write(payment))
 
 
-def _bank(scene: Scene, card: InvoiceCard, currency: str) -> BankSection:
+def _bank(scene: Conversation, card: InvoiceCard, currency: str) -> BankSection:
     if card.total.currency != currency:
         raise NoCodeError(f"This code is for {currency} alone")
     found = next((one for one in scene.section.banks if one.currency == currency), None)
@@ -163,7 +165,7 @@ def _bank(scene: Scene, card: InvoiceCard, currency: str) -> BankSection:
     return found
 
 
-def _expected(scene: Scene, file: InvoiceFile, bank: BankSection) -> str:
+def _expected(scene: Conversation, file: InvoiceFile, bank: BankSection) -> str:
     """The reference by which money from a bank leads to the issuer, and pays the invoice."""
     invoice = file.invoice
     code = AccountCode.MERCHANT

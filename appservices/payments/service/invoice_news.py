@@ -12,7 +12,7 @@ from veche.protocol.ids import effect_id
 
 if TYPE_CHECKING:
     from appservices.payments.core.invoice import Invoice
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
 
 TELL: Final = "payments.peer_invoice"
 """Job: tells another institution of an invoice, or that it is over."""
@@ -20,7 +20,7 @@ INVOICE: Final = "invoice"
 OVER: Final = "invoice_over"
 
 
-def tell(scene: Scene, invoice: Invoice, kind: str) -> None:
+def tell(scene: Conversation, invoice: Invoice, kind: str) -> None:
     """Have the institution of an invoice's addressee told, if that is another one.
 
     Args:
@@ -35,18 +35,18 @@ def tell(scene: Scene, invoice: Invoice, kind: str) -> None:
     jobs.schedule(scene.txn, Job(id_, TELL, payload, scene.now_ms))
 
 
-def is_abroad(scene: Scene, invoice: Invoice) -> bool:
+def is_abroad(scene: Conversation, invoice: Invoice) -> bool:
     """Whether an invoice is to somebody of another institution."""
     if invoice.addressee is None:
         return False
     return holders.holder(scene.txn, invoice.addressee).kind == holders.ABROAD
 
 
-def is_of_peer(scene: Scene, invoice: Invoice) -> bool:
+def is_of_peer(scene: Conversation, invoice: Invoice) -> bool:
     """Whether an invoice is of an organisation of another institution."""
     return holders.holder(scene.txn, invoice.payee).kind == holders.ABROAD
 
 
-def own_address(scene: Scene, name: str) -> str:
+def own_address(scene: Conversation, name: str) -> str:
     """How an organisation of this institution is called at others."""
     return f"{name}:{peers.own_server(scene)}"

@@ -22,7 +22,7 @@ from veche.protocol.ids import effect_id
 if TYPE_CHECKING:
     from appservices.payments.core.invoice import Invoice
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.invoices import InvoiceFile
 
 REFUNDED: Final = "refunded"
@@ -38,12 +38,12 @@ _TOLD_ABROAD: Final = frozenset({InvoiceState.PAID, InvoiceState.WITHDRAWN})
 gets."""
 
 
-def order_of(scene: Scene, file: InvoiceFile) -> InvoiceOrder:
+def order_of(scene: Conversation, file: InvoiceFile) -> InvoiceOrder:
     """An invoice as it was ordered."""
     return InvoiceOrder.model_validate(scene.vault.open(file.sealed))
 
 
-def begin_paying(scene: Scene, payment: Payment) -> str | None:
+def begin_paying(scene: Conversation, payment: Payment) -> str | None:
     """Take an invoice for a payment that is about to be made; why not, as a code, or None.
 
     Of two who pay at once the database lets one through: the other waits for the lock, and then
@@ -61,19 +61,19 @@ def begin_paying(scene: Scene, payment: Payment) -> str | None:
     return None
 
 
-def take_for(scene: Scene, file: InvoiceFile, payment_id: str) -> None:
+def take_for(scene: Conversation, file: InvoiceFile, payment_id: str) -> None:
     """Take an invoice, locked and to be paid still, for a payment, or a packet of another's."""
     taken, _ = step_invoice(file.invoice, InvoiceInput.PAY, paid_by=payment_id)
     store.save_invoice(scene.txn, taken, scene.now_ms)
 
 
-def is_addressee(scene: Scene, payment: Payment, holder_id: int) -> bool:
+def is_addressee(scene: Conversation, payment: Payment, holder_id: int) -> bool:
     """Whether a payment is of an invoice to a holder, who may object then."""
     file = store.invoice(scene.txn, *payment.invoice) if payment.invoice is not None else None
     return file is not None and file.invoice.addressee == holder_id
 
 
-def object_to(scene: Scene, payment: Payment) -> None:
+def object_to(scene: Conversation, payment: Payment) -> None:
     """The payer objects to an invoice: it is not due until its office has heard them."""
     if payment.invoice is None:
         return
@@ -82,7 +82,7 @@ def object_to(scene: Scene, payment: Payment) -> None:
         take_step(scene, file, InvoiceInput.OBJECT)
 
 
-def expire(scene: Scene, invoice_id: str, version: int) -> None:
+def expire(scene: Conversation, invoice_id: str, version: int) -> None:
     """The time to pay an invoice may be over; one that is being paid is left to its payment."""
     file = store.lock_invoice(scene.txn, invoice_id, version)
     is_open = file is not None and file.invoice.state is InvoiceState.ISSUED
@@ -90,7 +90,7 @@ def expire(scene: Scene, invoice_id: str, version: int) -> None:
         take_step(scene, file, InvoiceInput.TIME)
 
 
-def settle(scene: Scene, payment: Payment, *, is_moved: bool) -> None:
+def settle(scene: Conversation, payment: Payment, *, is_moved: bool) -> None:
     """The writer has decided a payment; its invoice, if it is of one, follows."""
     if payment.refund_of is not None and is_moved:
         _tell_refund(scene, payment, REFUNDED)
@@ -105,7 +105,7 @@ def settle(scene: Scene, payment: Payment, *, is_moved: bool) -> None:
 
 
 def take_step(
-    scene: Scene, file: InvoiceFile, heard: InvoiceInput
+    scene: Conversation, file: InvoiceFile, heard: InvoiceInput
 ) -> tuple[Invoice, tuple[InvoiceEffect, ...]]:
     """Step an invoice that is locked: keep it, end its questions, tell its issuer.
 
@@ -126,7 +126,9 @@ def take_step(
     return invoice, effects
 
 
-def tell_issuer(scene: Scene, order: InvoiceOrder, state: str, payment_id: str | None) -> None:
+def tell_issuer(
+    scene: Conversation, order: InvoiceOrder, state: str, payment_id: str | None
+) -> None:
     """Let the organisation hear of a state of its invoice.
 
     One that a payer made and did not pay it never heard of.
@@ -139,7 +141,7 @@ def tell_issuer(scene: Scene, order: InvoiceOrder, state: str, payment_id: str |
     news.tell(scene, order.reply, id_, payload)
 
 
-def _tell_refund(scene: Scene, refund: Payment, state: str) -> None:
+def _tell_refund(scene: Conversation, refund: Payment, state: str) -> None:
     """Let the issuer hear what became of a refund of what was paid by their invoice."""
     first = payments.lock_payment(scene.txn, str(refund.refund_of))
     if first is None or first.payment.invoice is None:
@@ -149,7 +151,7 @@ def _tell_refund(scene: Scene, refund: Payment, state: str) -> None:
         tell_issuer(scene, order_of(scene, file), state, refund.id)
 
 
-def _close_questions(scene: Scene, invoice: Invoice) -> None:
+def _close_questions(scene: Conversation, invoice: Invoice) -> None:
     """Whoever else is asked to pay it is not any more."""
     for file in payments.waiting_for_invoice(scene.txn, invoice.id, invoice.version):
         matter = files.matter_of(scene, file)

@@ -17,8 +17,8 @@ from appservices.payments.core.invoice import PAID_STATES, InvoiceInput, Invoice
 from appservices.payments.core.orders.invoice import InvoiceOrder
 from appservices.payments.core.texts.invoice import withdrawn_doc
 from appservices.payments.service import invoices, invoicing, peers
+from appservices.payments.service.conversation import Parts
 from appservices.payments.service.invoice_news import INVOICE
-from appservices.payments.service.scene import Parts
 from appservices.payments.store import events, holders
 from appservices.payments.store import invoices as store
 from veche.bots import ChatJob
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.api.peers import Packet, PeerInvoice, Question
     from appservices.payments.config import PeerSection
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.invoices import InvoiceFile
     from veche.contracts.payments.invoice import InvoiceCard
     from veche.messaging.jobs import Job
@@ -55,7 +55,7 @@ _BUSY_MS: Final = 2_000
 
 
 def problem(
-    scene: Scene, peer: PeerSection, packet: Packet, *, is_paid: bool = False
+    scene: Conversation, peer: PeerSection, packet: Packet, *, is_paid: bool = False
 ) -> str | None:
     """Why an invoice of somebody here cannot be paid by a packet; None if it can.
 
@@ -80,7 +80,7 @@ def problem(
     return None if is_theirs and is_whole else INVOICE_OTHER
 
 
-def take(scene: Scene, packet: Packet) -> None:
+def take(scene: Conversation, packet: Packet) -> None:
     """Take an invoice for a packet that is kept, and of which ``problem`` said nothing."""
     assert packet.invoice is not None, "it names one"  # noqa: S101 -- our bug
     file = store.lock_invoice(scene.txn, packet.invoice.id, packet.invoice.version)
@@ -88,7 +88,7 @@ def take(scene: Scene, packet: Packet) -> None:
     invoices.take_for(scene, file, packet.id)
 
 
-def free(scene: Scene, packet_id: str) -> None:
+def free(scene: Conversation, packet_id: str) -> None:
     """The packet that took an invoice will not pay it: it can be paid again, until it is due."""
     file = store.lock_taken(scene.txn, packet_id)
     if file is not None and file.invoice.state is InvoiceState.PAYING:
@@ -151,7 +151,9 @@ class Tell(ChatJob[Parts]):
 # --- here is who is asked to pay ------------------------------------------------------------------
 
 
-def receive(scene: Scene, peer: PeerSection, question: Question, *, is_here: bool) -> str | None:
+def receive(
+    scene: Conversation, peer: PeerSection, question: Question, *, is_here: bool
+) -> str | None:
     """Another institution has an invoice for somebody here, who is asked; why not, as a code.
 
     Args:
@@ -177,7 +179,7 @@ def receive(scene: Scene, peer: PeerSection, question: Question, *, is_here: boo
     return None if is_kept else "different_content"
 
 
-def over(scene: Scene, peer: PeerSection, question: Question) -> bool:
+def over(scene: Conversation, peer: PeerSection, question: Question) -> bool:
     """An invoice of another institution cannot be paid any more; False while it is being paid."""
     told = question.over
     assert told is not None, "it was checked"  # noqa: S101 -- our bug
@@ -197,7 +199,9 @@ def over(scene: Scene, peer: PeerSection, question: Question) -> bool:
     return True
 
 
-def _refusal(scene: Scene, peer: PeerSection, told: PeerInvoice, *, is_here: bool) -> str | None:
+def _refusal(
+    scene: Conversation, peer: PeerSection, told: PeerInvoice, *, is_here: bool
+) -> str | None:
     currency, person = told.card.total.currency, UserId(told.addressee)
     known = peers.known(scene, person)
     is_open = is_here and (known is None or known.is_open)
@@ -224,7 +228,7 @@ def _as_here(card: InvoiceCard, server: str) -> InvoiceCard:
     return card.model_copy(update={"issuer": f"{card.issuer}:{server}"})
 
 
-def _is_same(scene: Scene, file: InvoiceFile, card: InvoiceCard, told: PeerInvoice) -> bool:
+def _is_same(scene: Conversation, file: InvoiceFile, card: InvoiceCard, told: PeerInvoice) -> bool:
     order = invoices.order_of(scene, file)
     return _digest(order.card) == _digest(card) and order.addressee == told.addressee
 
@@ -234,7 +238,7 @@ def _digest(card: InvoiceCard) -> bytes:
     return hashlib.sha256(canonical(data, where="invoice")).digest()
 
 
-def _server_of(scene: Scene, file: InvoiceFile) -> str | None:
+def _server_of(scene: Conversation, file: InvoiceFile) -> str | None:
     """The institution of an invoice's issuer; None if that is here."""
     issuer = holders.holder(scene.txn, file.invoice.payee)
     return peers.server_of_holder(scene, issuer) if issuer.kind == holders.ABROAD else None

@@ -26,7 +26,7 @@ from appservices.payments.service import (
     peers,
 )
 from appservices.payments.service.clocks import set_due
-from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.files import OpenPayment, Private
 from appservices.payments.service.settling import open_chat
 from appservices.payments.store import disputes, holders, payments
 from appservices.payments.store import invoices as store
@@ -37,7 +37,7 @@ from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
     from appservices.payments.core.orders.invoice import InvoiceOrder
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.invoices import InvoiceFile
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ ISSUED_TWICE: Final = "refused"
 """State of which the issuer hears if the number of a notice stands on another invoice already."""
 
 
-def issue(scene: Scene, order: InvoiceOrder) -> None:
+def issue(scene: Conversation, order: InvoiceOrder) -> None:
     """Keep an invoice, and ask its addressee if it has one; a newer version replaces an older."""
     card, person, invoice = order.card, addressee_of(order), keep(scene, order)
     if invoice is None:
@@ -61,7 +61,7 @@ def issue(scene: Scene, order: InvoiceOrder) -> None:
         open_chat(scene, person, invoice=card.id, version=card.version)
 
 
-def keep(scene: Scene, order: InvoiceOrder) -> Invoice | None:
+def keep(scene: Conversation, order: InvoiceOrder) -> Invoice | None:
     """Keep an invoice that is to be paid; a newer version replaces the one before.
 
     Returns:
@@ -99,7 +99,7 @@ def addressee_of(order: InvoiceOrder) -> UserId | None:
 
 
 def ask(
-    scene: Scene, invoice_id: str, version: int | None = None, payer: UserId | None = None
+    scene: Conversation, invoice_id: str, version: int | None = None, payer: UserId | None = None
 ) -> InvoiceState | None:
     """Ask somebody to pay an invoice, in their chat.
 
@@ -138,14 +138,14 @@ def ask(
         reference=card.title,
     )
     details = invoice_doc(card, scene.localizer(person))
-    matter = Matter(payment, private, scene.now_ms)
+    matter = OpenPayment(payment, private, scene.now_ms)
     # Objections go to the issuer's institution; from here there is no way for them yet.
     is_addressee = person == order.addressee and not invoice_news.is_of_peer(scene, invoice)
     paying.begin(scene, matter, details, {INVOICE_KEY: card}, is_addressee=is_addressee)
     return invoice.state
 
 
-def withdraw(scene: Scene, invoice_id: str, issuer: str, reason: str | None = None) -> None:
+def withdraw(scene: Conversation, invoice_id: str, issuer: str, reason: str | None = None) -> None:
     """Take an invoice back; what was paid of it goes back by itself.
 
     Args:
@@ -175,7 +175,7 @@ def withdraw(scene: Scene, invoice_id: str, issuer: str, reason: str | None = No
         _refund(scene, file)
 
 
-def _concerned(scene: Scene, file: InvoiceFile) -> list[UserId]:
+def _concerned(scene: Conversation, file: InvoiceFile) -> list[UserId]:
     """Whom an invoice is to, who is asked to pay it besides, and who paid it."""
     invoice = file.invoice
     waiting = payments.waiting_for_invoice(scene.txn, invoice.id, invoice.version)
@@ -186,7 +186,7 @@ def _concerned(scene: Scene, file: InvoiceFile) -> list[UserId]:
     return list(dict.fromkeys(one for one in (addressee, *persons) if one is not None))
 
 
-def _replace(scene: Scene, invoice_id: str, version: int, issuer: int) -> bool:
+def _replace(scene: Conversation, invoice_id: str, version: int, issuer: int) -> bool:
     """Let an older version make room; False if there is nothing to replace in this way."""
     before = store.lock_invoice(scene.txn, invoice_id)
     if before is None:
@@ -201,7 +201,7 @@ def _replace(scene: Scene, invoice_id: str, version: int, issuer: int) -> bool:
     return True
 
 
-def _refund(scene: Scene, file: InvoiceFile) -> None:
+def _refund(scene: Conversation, file: InvoiceFile) -> None:
     paid = files.lock(scene, str(file.invoice.paid_by))
     assert paid is not None, "what is paid was paid by a payment"  # noqa: S101 -- our bug
     first, private = paid.payment, paid.private

@@ -29,8 +29,8 @@ from appservices.payments.service import (
     paying,
     peers_bank,
     revoking,
+    safeguards,
     setting_aside,
-    trusting,
 )
 from appservices.payments.service.bill_ends import BILL_DUE
 from appservices.payments.service.bill_jobs import BillDue, LookUpSharers
@@ -39,6 +39,7 @@ from appservices.payments.service.bulk import BACK_AGAIN, PAY_LINES
 from appservices.payments.service.bulk_lines import GiveBack, PayLines
 from appservices.payments.service.chats import LOOK_UP, greet
 from appservices.payments.service.clocks import CLOCK, DUE
+from appservices.payments.service.conversation import Parts
 from appservices.payments.service.files import Private
 from appservices.payments.service.heads_room import OPEN_ROOM, OpenRoom
 from appservices.payments.service.held import HOLD_ENDED, HoldEnded
@@ -57,7 +58,6 @@ from appservices.payments.service.picture_jobs import ReadPicture
 from appservices.payments.service.pictures import READ as READ_PICTURE
 from appservices.payments.service.rails.suspense import ASK_PAYER
 from appservices.payments.service.receipt_files import SEND_RECEIPT, SendReceipt
-from appservices.payments.service.scene import Parts
 from appservices.payments.service.settling import OPEN_CHAT
 from appservices.payments.service.statement_files import SEND_STATEMENT, SendStatement
 from appservices.payments.service.topups import SEND_CODE, SendCode
@@ -68,7 +68,7 @@ from veche.protocol.ids import RoomId, UserId
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.messaging.jobs import Job, JobHandler
     from veche.runtime.database import Cursor
 
@@ -94,7 +94,7 @@ def handlers(parts: Parts) -> dict[str, JobHandler]:
         PAY_LINES: PayLines(parts),
         BACK_AGAIN: GiveBack(parts),
         **setting_aside.handlers(parts),
-        **trusting.handlers(parts),
+        **safeguards.handlers(parts),
         **revoking.handlers(parts),
         SEND_RECEIPT: SendReceipt(parts),
         SEND_CODE: SendCode(parts),
@@ -110,7 +110,7 @@ def handlers(parts: Parts) -> dict[str, JobHandler]:
 
 
 class _Handler(ChatJob[Parts]):
-    def _scene(self, txn: Cursor, job: Job, now_ms: int) -> Scene:
+    def _conversation(self, txn: Cursor, job: Job, now_ms: int) -> Conversation:
         return self._parts.conversation(txn, job.id, now_ms)
 
 
@@ -127,7 +127,7 @@ class _OpenChat(OpenChat[Parts]):
         if "mandate" in job.payload:
             mandates.ask(scene, job.payload["mandate"])
         setting_aside.show_to(scene, job.payload, person)
-        trusting.show_to(scene, job.payload, person)
+        safeguards.show_to(scene, job.payload, person)
         if "share" in job.payload:
             billing.ask(scene, job.payload["share"])
 
@@ -143,7 +143,7 @@ class _LookUp(_Handler):
         return {"payer": known, "payee": name, "why": why}
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
-        scene = self._scene(txn, job, now_ms)
+        scene = self._conversation(txn, job, now_ms)
         wanted = job.payload
         person, payee = UserId(wanted["person"]), UserId(wanted["payee"])
         room_id = RoomId(wanted["room"])
@@ -170,7 +170,10 @@ class _Issue(_Handler):
     """A service of an organisation has an invoice paid."""
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene, order = self._scene(txn, job, now_ms), InvoiceOrder.model_validate(job.payload)
+        scene, order = (
+            self._conversation(txn, job, now_ms),
+            InvoiceOrder.model_validate(job.payload),
+        )
         try:
             acting.spend_of_order(scene, order)
         except ActRequiredError as e:
@@ -184,7 +187,7 @@ class _Withdraw(_Handler):
     """A service of an organisation takes an invoice back."""
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene = self._scene(txn, job, now_ms)
+        scene = self._conversation(txn, job, now_ms)
         wanted = job.payload
         invoicing.withdraw(scene, wanted["invoice"], wanted["issuer"], wanted.get("reason"))
 
@@ -193,7 +196,7 @@ class _Propose(_Handler):
     """A service of an organisation proposes a mandate."""
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene = self._scene(txn, job, now_ms)
+        scene = self._conversation(txn, job, now_ms)
         api_mandates.offer(scene, MandateOrder.model_validate(job.payload))
 
 
@@ -202,22 +205,22 @@ class _Charge(_Handler):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         order = ChargeOrder.model_validate(job.payload)
-        charges.announce(self._scene(txn, job, now_ms), order)
+        charges.announce(self._conversation(txn, job, now_ms), order)
 
 
 class _Clock(_Handler):
     """The time of a payment's state is over."""
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene = self._scene(txn, job, now_ms)
+        scene = self._conversation(txn, job, now_ms)
         matter = files.lock(scene, job.payload["payment"])
         if matter is not None:
-            paying.rang(scene, matter)
+            paying.fire_timer(scene, matter)
 
 
 class _Due(_Handler):
     """The time to pay an invoice is over."""
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
-        scene = self._scene(txn, job, now_ms)
+        scene = self._conversation(txn, job, now_ms)
         invoices.expire(scene, job.payload["invoice"], job.payload["version"])

@@ -16,11 +16,11 @@ from appservices.payments.store import facts as store
 
 if TYPE_CHECKING:
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
 
 
-def judge_now(scene: Scene, matter: Matter, approved_at_ms: int) -> Verdict:
+def judge_now(scene: Conversation, matter: OpenPayment, approved_at_ms: int) -> Verdict:
     """What the rules say of a payment now.
 
     Args:
@@ -39,7 +39,7 @@ def judge_now(scene: Scene, matter: Matter, approved_at_ms: int) -> Verdict:
     )
 
 
-def needs_guardians(scene: Scene, matter: Matter) -> bool:
+def needs_guardians(scene: Conversation, matter: OpenPayment) -> bool:
     """Whether guardians have to approve a payment that no other rule is asked about: a debit.
 
     Args:
@@ -51,19 +51,19 @@ def needs_guardians(scene: Scene, matter: Matter) -> bool:
     return rules.needs_guardians(payment.total_minor, limits, _facts(scene, matter))
 
 
-def waits_of(scene: Scene) -> Waits:
+def waits_of(scene: Conversation) -> Waits:
     """How long rules make wait here."""
     return Waits(scene.section.first_payee_wait_ms, scene.section.large_part_wait_ms)
 
 
-def balance_of(scene: Scene, payment: Payment) -> int:
+def balance_of(scene: Conversation, payment: Payment) -> int:
     """What the payer can pay with, in the currency of a payment."""
     payer = holders.holder(scene.txn, payment.payer)
     rows = holders.balances(scene.txn, payer.id, moving.account_code(payer.kind))
     return next((one.available_minor for one in rows if one.ledger == payment.ledger), 0)
 
 
-def is_banned(scene: Scene, matter: Matter) -> bool:
+def is_banned(scene: Conversation, matter: OpenPayment) -> bool:
     """Whether the payer forbade themselves what a payment is: all, payouts, a kind of payees."""
     payment = matter.payment
     bans = guards.bans(scene.txn, payment.payer, scene.now_ms)
@@ -74,7 +74,7 @@ def is_banned(scene: Scene, matter: Matter) -> bool:
     return ALL in bans or (is_payout and PAYOUTS in bans) or not kinds.isdisjoint(bans)
 
 
-def _limits(scene: Scene, payment: Payment, currency: str) -> Limits:
+def _limits(scene: Conversation, payment: Payment, currency: str) -> Limits:
     own = limiting.limits_of(scene, payment.payer, payment.ledger, currency)
     rule = guards.active(scene.txn, payment.payer, payment.ledger)
     # Who gives money back has it from the one who gets it.
@@ -86,7 +86,7 @@ def _limits(scene: Scene, payment: Payment, currency: str) -> Limits:
     )
 
 
-def _facts(scene: Scene, matter: Matter) -> Facts:
+def _facts(scene: Conversation, matter: OpenPayment) -> Facts:
     payment, txn = matter.payment, scene.txn
     day_ago_ms = scene.now_ms - DAY_MS
     since_ms = scene.now_ms - scene.section.first_payee_wait_ms

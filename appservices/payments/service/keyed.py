@@ -15,12 +15,12 @@ from veche.protocol.unpadded_base64 import decode_base64, encode_base64
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.events import Request
     from veche.runtime.vault import Vault
 
 
-def begin(scene: Scene, holder: int, key: str, sha256: bytes) -> Request | None:
+def begin(scene: Conversation, holder: int, key: str, sha256: bytes) -> Request | None:
     """The request that came under a key before; None: this is the first, and it is noted.
 
     Whoever comes second waits here until the first one is committed.
@@ -35,13 +35,13 @@ def begin(scene: Scene, holder: int, key: str, sha256: bytes) -> Request | None:
     return before and _opened(before, scene.vault)
 
 
-def found(scene: Scene, holder: int, key: str) -> Request | None:
+def found(scene: Conversation, holder: int, key: str) -> Request | None:
     """The request that came under a key and was answered; None: there was none, or not yet."""
     before = events.request(scene.txn, holder, key)
     return before and _opened(before, scene.vault)
 
 
-def keep(scene: Scene, holder: int, key: str, answer: Mapping[str, Any]) -> None:
+def keep(scene: Conversation, holder: int, key: str, answer: Mapping[str, Any]) -> None:
     """Keep what a request was answered, for whoever asks again under its key."""
     events.keep_answer(scene.txn, holder, key, encode_base64(scene.vault.seal(answer)))
 

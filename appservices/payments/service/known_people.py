@@ -21,7 +21,7 @@ from veche.runtime.web.http_client import NoAnswerError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from appservices.payments.service.scene import Parts
+    from appservices.payments.service.conversation import Parts
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)

@@ -13,12 +13,12 @@ from veche.protocol.message import Paragraph
 
 if TYPE_CHECKING:
     from appservices.payments.core.limits import LimitOrder
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.protocol.ids import RoomId, UserId
 
 
 def limits_of(
-    scene: Scene, holder_id: int, ledger: int, currency: str
+    scene: Conversation, holder_id: int, ledger: int, currency: str
 ) -> dict[LimitKind, OwnLimit]:
     """What limits a holder in a currency: their own, else what the institution begins with."""
     first = OwnLimit(scene.section.first_payee_minor(currency))
@@ -26,7 +26,7 @@ def limits_of(
     return usual | holders.own_limits(scene.txn, holder_id, ledger)
 
 
-def change(scene: Scene, holder_id: int, order: LimitOrder) -> OwnLimit:
+def change(scene: Conversation, holder_id: int, order: LimitOrder) -> OwnLimit:
     """Set a limit of a holder, who is locked; a weaker one counts later."""
     ledger = holders.currencies(scene.txn)[order.currency]
     before = limits_of(scene, holder_id, ledger, order.currency)[order.kind]
@@ -35,7 +35,7 @@ def change(scene: Scene, holder_id: int, order: LimitOrder) -> OwnLimit:
     return after
 
 
-def obey(scene: Scene, room_id: RoomId, person: UserId, argument: str) -> None:
+def obey(scene: Conversation, room_id: RoomId, person: UserId, argument: str) -> None:
     """Show a person their limits, changed if they say so.
 
     Args:

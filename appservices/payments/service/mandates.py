@@ -27,7 +27,7 @@ from veche.protocol.message import Paragraph
 from veche.protocol.prompts import Choice, Prompt
 
 if TYPE_CHECKING:
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.chat.prompts import Answered
     from veche.protocol.approval import AskedApproval
     from veche.protocol.ids import RoomId
@@ -52,7 +52,7 @@ _KEPT_MS: Final = 30 * 86_400_000
 """How long the buttons under a listed mandate work."""
 
 
-def propose(scene: Scene, order: MandateOrder) -> None:
+def propose(scene: Conversation, order: MandateOrder) -> None:
     """Keep a mandate that an organisation proposes; its payer is asked by ``ask``."""
     payer, payee = scene.holder(UserId(order.payer)), scene.organisation(order.payee)
     holders.lock_holder(scene.txn, payer.id)  # or several at once would pass the limit
@@ -85,7 +85,7 @@ def propose(scene: Scene, order: MandateOrder) -> None:
         tell_payee(scene, order, "refused")
 
 
-def ask(scene: Scene, mandate_id: str) -> None:
+def ask(scene: Conversation, mandate_id: str) -> None:
     """Ask the payer of a proposed mandate for their key's approval, in their chat."""
     mandate = store.lock_mandate(scene.txn, mandate_id)
     if mandate is None or mandate.state is not MandateState.PROPOSED:
@@ -105,7 +105,7 @@ def ask(scene: Scene, mandate_id: str) -> None:
     _ask(scene, room_id, prompt, mandate, order)
 
 
-def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
+def show_all(scene: Conversation, room_id: RoomId, person: UserId) -> None:
     """Show a person the mandates that they gave, each with what can be done about it."""
     localizer = scene.localizer(person)
     kept = store.mandates_of(scene.txn, scene.holder(person).id)
@@ -117,7 +117,7 @@ def show_all(scene: Scene, room_id: RoomId, person: UserId) -> None:
         _show(scene, room_id, person, mandate)
 
 
-def answered(scene: Scene, answer: Answered) -> None:
+def answered(scene: Conversation, answer: Answered) -> None:
     """A payer has chosen what happens to a mandate; ended or paused, it counts from now on."""
     mandate = store.lock_mandate(scene.txn, str(answer.kept.purpose.get("mandate")))
     heard = _INPUTS.get(answer.chosen.choice or "")
@@ -139,7 +139,7 @@ def answered(scene: Scene, answer: Answered) -> None:
         _set_state(scene, attrs.evolve(mandate, approved_by=nonce or mandate.approved_by), state)
 
 
-def change(scene: Scene, mandate: Mandate, choice: str) -> MandateState | None:
+def change(scene: Conversation, mandate: Mandate, choice: str) -> MandateState | None:
     """Do with a mandate, which is locked, what its payer chose on a page, without a key.
 
     Args:
@@ -162,12 +162,12 @@ def change(scene: Scene, mandate: Mandate, choice: str) -> MandateState | None:
     return state
 
 
-def needs_key(scene: Scene, mandate: Mandate, choice: str | None) -> bool:
+def needs_key(scene: Conversation, mandate: Mandate, choice: str | None) -> bool:
     """Return whether a mandate goes on only with a new approval: the key behind it is revoked."""
     return choice == RESUME and authority.is_revoked(scene, [mandate.approved_by])
 
 
-def pause_revoked(scene: Scene, mandate: Mandate) -> None:
+def pause_revoked(scene: Conversation, mandate: Mandate) -> None:
     """Pause a mandate, locked, whose key is revoked; ask its payer for another key's approval."""
     if not authority.is_revoked(scene, [mandate.approved_by]):
         return
@@ -185,7 +185,7 @@ def about(mandate_id: str) -> str:
     return f"mandate {mandate_id}"
 
 
-def end_all(scene: Scene, payer: int) -> list[str]:
+def end_all(scene: Conversation, payer: int) -> list[str]:
     """End every mandate of a payer who stops everything; who could debit them by one."""
     found = store.mandates_of(scene.txn, payer)
     for mandate in found:
@@ -194,24 +194,24 @@ def end_all(scene: Scene, payer: int) -> list[str]:
     return list(dict.fromkeys(one.payee_name for one in given))
 
 
-def order_of(scene: Scene, mandate: Mandate) -> MandateOrder:
+def order_of(scene: Conversation, mandate: Mandate) -> MandateOrder:
     """A mandate as it was proposed."""
     return MandateOrder.model_validate(scene.vault.open(mandate.sealed))
 
 
-def tell_payee(scene: Scene, order: MandateOrder, state: str) -> None:
+def tell_payee(scene: Conversation, order: MandateOrder, state: str) -> None:
     """Let the organisation hear of a state of its mandate."""
     payload = {**order.about, "mandate": order.id, "state": state}
     id_ = scene.sender.fresh_id(f"{order.reply} {order.id}")
     news.tell(scene, order.reply, id_, payload)
 
 
-def _set_state(scene: Scene, mandate: Mandate, state: MandateState) -> None:
+def _set_state(scene: Conversation, mandate: Mandate, state: MandateState) -> None:
     store.save_state(scene.txn, mandate.id, state, mandate.approved_by, scene.now_ms)
     tell_payee(scene, order_of(scene, mandate), state.value)
 
 
-def _approval(scene: Scene, person: UserId, order: MandateOrder) -> AskedApproval:
+def _approval(scene: Conversation, person: UserId, order: MandateOrder) -> AskedApproval:
     shown = MandateShown(
         what=WHAT,
         text=shown_text(order, scene.localizer(person)),
@@ -222,7 +222,7 @@ def _approval(scene: Scene, person: UserId, order: MandateOrder) -> AskedApprova
     return scene.approvals.asked(scene.sender, person, "mandate", shown)
 
 
-def _show(scene: Scene, room_id: RoomId, person: UserId, mandate: Mandate) -> None:
+def _show(scene: Conversation, room_id: RoomId, person: UserId, mandate: Mandate) -> None:
     order, localizer = order_of(scene, mandate), scene.localizer(person)
     words = localizer.text("This question was replaced by the one below.")
     scene.close(about(mandate.id), person, words)
@@ -241,7 +241,7 @@ def _show(scene: Scene, room_id: RoomId, person: UserId, mandate: Mandate) -> No
 
 
 def _ask(
-    scene: Scene, room_id: RoomId, prompt: Prompt, mandate: Mandate, order: MandateOrder
+    scene: Conversation, room_id: RoomId, prompt: Prompt, mandate: Mandate, order: MandateOrder
 ) -> None:
     person = UserId(order.payer)
     localizer = scene.localizer(person)
@@ -254,7 +254,7 @@ def _ask(
     scene.ask(room_id, person, prompt, intro, about=about(mandate.id), purpose=purpose)
 
 
-def _outcome(scene: Scene, person: UserId, state: MandateState) -> str:
+def _outcome(scene: Conversation, person: UserId, state: MandateState) -> str:
     localizer = scene.localizer(person)
     match state:
         case MandateState.ACTIVE:

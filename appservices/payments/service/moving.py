@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
 
 KIND: Final = "payment"
 """Kind of the attempts that make payments."""
@@ -30,7 +30,7 @@ def account_code(kind: str) -> AccountCode:
     return _CODES[kind]
 
 
-def attempt(scene: Scene, payment: Payment) -> None:
+def attempt(scene: Conversation, payment: Payment) -> None:
     """Have the writer try to make a payment; what it decides comes back in ``settling``."""
     payer, payee = account(scene, payment, payment.payer), account(scene, payment, payment.payee)
     fees = None
@@ -62,7 +62,7 @@ def attempt(scene: Scene, payment: Payment) -> None:
     )
 
 
-def account(scene: Scene, payment: Payment, holder_id: int) -> holders.AccountRow:
+def account(scene: Conversation, payment: Payment, holder_id: int) -> holders.AccountRow:
     """The account of a holder that a payment uses; it gets a number now if there is none.
 
     Of somebody at another institution it is what we owe that one.

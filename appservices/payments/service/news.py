@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from appservices.payments.service.scene import Parts
+from appservices.payments.service.conversation import Parts
 from appservices.payments.store import events
 from appservices.payments.store.events import News
 from veche.bots import ChatJob
@@ -18,7 +18,7 @@ from veche.messaging.jobs import Job
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.protocol.ids import EffectId
     from veche.runtime.database import Cursor
 
@@ -26,7 +26,7 @@ EVENT: Final = "payments.event"
 """``reply`` of what an organisation ordered over HTTP: it hears by events."""
 
 
-def tell(scene: Scene, reply: str | None, id_: EffectId, payload: Mapping[str, Any]) -> None:
+def tell(scene: Conversation, reply: str | None, id_: EffectId, payload: Mapping[str, Any]) -> None:
     """Let whoever ordered something hear what became of it.
 
     Args:
@@ -49,7 +49,7 @@ class EventJob(ChatJob[Parts]):
         _add(self._parts.conversation(txn, job.id, now_ms), job.payload)
 
 
-def _add(scene: Scene, told: Mapping[str, Any]) -> None:
+def _add(scene: Conversation, told: Mapping[str, Any]) -> None:
     holder = scene.organisation(told["organisation"])
     if "charge" in told:
         what, payment = "charge", told["charge"]

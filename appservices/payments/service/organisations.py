@@ -30,8 +30,8 @@ from veche.protocol.wire import parse
 from veche.runtime.matrix.registration import is_of_namespace
 
 if TYPE_CHECKING:
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.known_people import Strangers
-    from appservices.payments.service.scene import Scene
     from appservices.payments.store.invoices import InvoiceFile
     from veche.api.bearer import OrganisationCaller
     from veche.contracts.payments.invoice_api import InvoiceBody
@@ -45,7 +45,7 @@ _OVER: Final = frozenset({InvoiceState.WITHDRAWN, InvoiceState.EXPIRED, InvoiceS
 
 
 def make_invoice(
-    scene: Scene, caller: OrganisationCaller, body: InvoiceBody, strangers: Strangers
+    scene: Conversation, caller: OrganisationCaller, body: InvoiceBody, strangers: Strangers
 ) -> InvoiceView:
     """Make an invoice; its addressee is asked to pay it, or else nobody yet.
 
@@ -81,7 +81,7 @@ def make_invoice(
     return view_of(scene, file)
 
 
-def check_currency(scene: Scene, currency: str, where: str) -> None:
+def check_currency(scene: Conversation, currency: str, where: str) -> None:
     """Refuse a currency that is not kept here.
 
     Raises:
@@ -92,7 +92,7 @@ def check_currency(scene: Scene, currency: str, where: str) -> None:
         raise MalformedError(where, f"this currency is not kept here; here are: {here}")
 
 
-def check_person(scene: Scene, address: str, where: str, strangers: Strangers) -> None:
+def check_person(scene: Conversation, address: str, where: str, strangers: Strangers) -> None:
     """Refuse whoever cannot be asked anything here.
 
     Args:
@@ -112,12 +112,12 @@ def check_person(scene: Scene, address: str, where: str, strangers: Strangers) -
         raise MalformedError(where, "nobody has this address here: look at how it is written")
 
 
-def is_elsewhere(scene: Scene, address: str) -> bool:
+def is_elsewhere(scene: Conversation, address: str) -> bool:
     """Whether somebody is of another institution that there is an agreement with."""
     return peers.peer_of(scene, address) is not None
 
 
-def _check_open(scene: Scene, caller: OrganisationCaller) -> None:
+def _check_open(scene: Conversation, caller: OrganisationCaller) -> None:
     """Refuse an invoice to nobody in particular from whoever acts on persons.
 
     Raises:
@@ -127,7 +127,7 @@ def _check_open(scene: Scene, caller: OrganisationCaller) -> None:
         raise MalformedError("body.addressee", "an office names the person whom it asks")
 
 
-def _check_abroad(scene: Scene, body: InvoiceBody, addressee: str) -> None:
+def _check_abroad(scene: Conversation, body: InvoiceBody, addressee: str) -> None:
     """Refuse what cannot be asked of somebody of another institution.
 
     Raises:
@@ -149,7 +149,7 @@ def _check_abroad(scene: Scene, body: InvoiceBody, addressee: str) -> None:
             raise MalformedError(f"body.{name}", "only for people of this institution")
 
 
-def _act(scene: Scene, caller: OrganisationCaller, body: InvoiceBody) -> ActReceipt | None:
+def _act(scene: Conversation, caller: OrganisationCaller, body: InvoiceBody) -> ActReceipt | None:
     """Spend the act by which an office asks a person to pay; its receipt, which they get."""
     if body.addressee is None:
         return None
@@ -161,7 +161,7 @@ def _act(scene: Scene, caller: OrganisationCaller, body: InvoiceBody) -> ActRece
     return token.receipt
 
 
-def _check_terms(scene: Scene, order: InvoiceOrder) -> None:
+def _check_terms(scene: Conversation, order: InvoiceOrder) -> None:
     """Refuse tips and shares that cannot be paid.
 
     Raises:
@@ -179,7 +179,7 @@ def _check_terms(scene: Scene, order: InvoiceOrder) -> None:
 
 
 def _order(
-    scene: Scene, caller: OrganisationCaller, body: InvoiceBody, act: ActReceipt | None
+    scene: Conversation, caller: OrganisationCaller, body: InvoiceBody, act: ActReceipt | None
 ) -> InvoiceOrder:
     total = sum(line.amount.minor for line in body.lines)
     card = {
@@ -212,7 +212,7 @@ def _order(
 
 
 def withdraw_invoice(
-    scene: Scene, caller: OrganisationCaller, invoice_id: str, reason: str
+    scene: Conversation, caller: OrganisationCaller, invoice_id: str, reason: str
 ) -> InvoiceView:
     """Take an invoice back; what was paid goes back by itself. Once it is over nothing changes.
 
@@ -236,7 +236,7 @@ def withdraw_invoice(
     return view_of(scene, invoice_of(scene, caller, invoice_id))
 
 
-def read_invoice(scene: Scene, caller: OrganisationCaller, invoice_id: str) -> InvoiceView:
+def read_invoice(scene: Conversation, caller: OrganisationCaller, invoice_id: str) -> InvoiceView:
     """An invoice of an organisation.
 
     Raises:
@@ -245,7 +245,7 @@ def read_invoice(scene: Scene, caller: OrganisationCaller, invoice_id: str) -> I
     return view_of(scene, invoice_of(scene, caller, invoice_id))
 
 
-def invoice_of(scene: Scene, caller: OrganisationCaller, invoice_id: str) -> InvoiceFile:
+def invoice_of(scene: Conversation, caller: OrganisationCaller, invoice_id: str) -> InvoiceFile:
     """An invoice of an organisation, locked.
 
     Raises:
@@ -257,7 +257,7 @@ def invoice_of(scene: Scene, caller: OrganisationCaller, invoice_id: str) -> Inv
     return file
 
 
-def view_of(scene: Scene, file: InvoiceFile) -> InvoiceView:
+def view_of(scene: Conversation, file: InvoiceFile) -> InvoiceView:
     """An invoice, which is locked, as its organisation sees it."""
     invoice, order = file.invoice, invoices.order_of(scene, file)
     paid_by = invoice.paid_by

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from appservices.payments.core.payout import OWNER_CHARACTERS_MAX, PayoutOrder
 from appservices.payments.core.texts.banks import paid_out_doc
 from appservices.payments.service import paying, payouts
+from appservices.payments.service.conversation import Parts
 from appservices.payments.service.rails import suspense
-from appservices.payments.service.scene import Parts
 from appservices.payments.store import bank as bank_store
 from appservices.payments.store import holders
 from veche.bots import ChatJob
@@ -27,7 +27,7 @@ from veche.protocol.money import Money
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
 
@@ -47,7 +47,7 @@ class AskPayer(ChatJob[Parts]):
             bank_store.add_alarm(txn, asked["bank"], asked["line"], problem, now_ms)
 
 
-def _ask(scene: Scene, asked: Mapping[str, str]) -> str | None:
+def _ask(scene: Conversation, asked: Mapping[str, str]) -> str | None:
     """Ask for the approval; why that cannot be, or None."""
     person = UserId(asked["person"])
     try:

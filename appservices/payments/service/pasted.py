@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.wallet.views import CodeView, PartyView
     from veche.protocol.inbound import Inbound
     from veche.protocol.message import Doc
@@ -51,7 +51,7 @@ def code_in(content: Mapping[str, Any]) -> str | None:
     return text if codes.is_code(text) and not is_talk else None
 
 
-def take(scene: Scene, inbound: Inbound, code: str) -> Order | None:
+def take(scene: Conversation, inbound: Inbound, code: str) -> Order | None:
     """Ask for the approval of what a code wants to be paid, or say why not.
 
     Args:

@@ -12,7 +12,7 @@ from veche.protocol.ids import Ulid
 from veche.runtime.files.qr_codes import draw_svg
 
 if TYPE_CHECKING:
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.contracts.payments.invoice import InvoiceCard
     from veche.protocol.money import Money
 
@@ -23,14 +23,14 @@ def hash_of(card: InvoiceCard) -> str:
     return hashlib.sha256(canonical(data, where="invoice")).hexdigest()[:HASH_CHARACTERS]
 
 
-def pay_url(scene: Scene, card: InvoiceCard) -> str:
+def pay_url(scene: Conversation, card: InvoiceCard) -> str:
     """The page on which an invoice is paid; the chat with the bot where there are no pages."""
     if scene.links is None:
         return f"https://matrix.to/#/{scene.sender.bot.user_id}"
     return scene.links.page("pay", fragment=f"{card.id}.{card.version}.{hash_of(card)}")
 
 
-def scanned_url(scene: Scene, card: InvoiceCard) -> str:
+def scanned_url(scene: Conversation, card: InvoiceCard) -> str:
     """The same as a code says it, in the form that ``links.read_ours`` reads."""
     if scene.links is None:
         return pay_url(scene, card)
@@ -38,7 +38,7 @@ def scanned_url(scene: Scene, card: InvoiceCard) -> str:
     return links.write_ours(link)
 
 
-def person_url(scene: Scene, payee: str, amount: Money | None, reference: str) -> str | None:
+def person_url(scene: Conversation, payee: str, amount: Money | None, reference: str) -> str | None:
     """The page on which somebody is paid; None where there are no pages.
 
     Args:

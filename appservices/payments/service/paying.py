@@ -25,6 +25,7 @@ from appservices.payments.core.texts.paying import (
 )
 from appservices.payments.core.texts.peers import PEER_ROOM, PEER_SILENT
 from appservices.payments.service import (
+    allowance_uses,
     api_refunds,
     asking,
     authority,
@@ -39,31 +40,30 @@ from appservices.payments.service import (
     payouts,
     peers,
     peers_sending,
-    purses,
     sharing,
 )
 from appservices.payments.service.clocks import set_clock
-from appservices.payments.service.files import Matter
+from appservices.payments.service.files import OpenPayment
 from appservices.payments.service.judging import balance_of, judge_now
 from appservices.payments.store import allowances, disputes, holders
 from appservices.payments.store import payments as store
 from veche.protocol.message import NO_PAYLOAD
 
 if TYPE_CHECKING:
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.files import Private
-    from appservices.payments.service.scene import Scene
     from veche.chat.prompts import Answered
     from veche.protocol.ids import UserId
     from veche.protocol.message import Doc, Payload
 
 
 def new(
-    scene: Scene,
+    scene: Conversation,
     private: Private,
     amount_minor: int,
     kind: Kind = Kind.PAY,
     refund_of: str | None = None,
-) -> Matter:
+) -> OpenPayment:
     """A payment that its payer asks for now; not kept yet.
 
     Args:
@@ -89,18 +89,18 @@ def new(
         due_at_ms=scene.now_ms + ASKED_MS,
         refund_of=refund_of,
     )
-    return Matter(payment, private, scene.now_ms)
+    return OpenPayment(payment, private, scene.now_ms)
 
 
-def _payee(scene: Scene, payee: UserId, refund_of: str | None) -> int:
+def _payee(scene: Conversation, payee: UserId, refund_of: str | None) -> int:
     """Who is paid; what is given back goes to whoever paid it, wherever that was from."""
     payer = store.payer_of(scene.txn, refund_of) if refund_of is not None else None
     return peers.payee(scene, payee).id if payer is None else payer
 
 
 def begin(
-    scene: Scene,
-    matter: Matter,
+    scene: Conversation,
+    matter: OpenPayment,
     details: Doc = (),
     payload: Payload = NO_PAYLOAD,
     *,
@@ -132,14 +132,18 @@ def begin(
         set_clock(scene, payment)
 
 
-def tell_hopeless(scene: Scene, matter: Matter) -> bool:
+def tell_hopeless(scene: Conversation, matter: OpenPayment) -> bool:
     """Tell the payer that a new payment cannot be made, if that is clear; False if it is not."""
     why = hopeless(scene, matter.payment)
     return why is not None and _tell_why(scene, matter, why)
 
 
 def _tell_why(
-    scene: Scene, matter: Matter, why: str, details: Doc = (), payload: Payload = NO_PAYLOAD
+    scene: Conversation,
+    matter: OpenPayment,
+    why: str,
+    details: Doc = (),
+    payload: Payload = NO_PAYLOAD,
 ) -> bool:
     room_id, person = matter.payer_room(scene), matter.private.asker.person
     if room_id is None or person is None:
@@ -150,7 +154,7 @@ def _tell_why(
     return True
 
 
-def at_most_minor(scene: Scene, payment: Payment, why: str) -> int:
+def at_most_minor(scene: Conversation, payment: Payment, why: str) -> int:
     """The amount that a refusal names: what can go to the payee's institution, or the balance."""
     if why != PEER_ROOM:
         return balance_of(scene, payment)
@@ -158,7 +162,7 @@ def at_most_minor(scene: Scene, payment: Payment, why: str) -> int:
     return peers.room_minor(scene, payment, is_settled=is_invoice) or 0
 
 
-def answered(scene: Scene, answer: Answered) -> None:
+def answered(scene: Conversation, answer: Answered) -> None:
     """Act on the payer's answer: whether to pay, or whether to stop what waits."""
     matter = files.lock(scene, str(answer.kept.purpose.get("payment")))
     if matter is None or matter.private.asker.person != answer.inbound.sender:
@@ -186,19 +190,19 @@ def answered(scene: Scene, answer: Answered) -> None:
         _go_on(scene, attrs.evolve(paid, payment=approved), evidence.at_ms)
 
 
-def guardian_said(scene: Scene, matter: Matter) -> None:
+def guardian_said(scene: Conversation, matter: OpenPayment) -> None:
     """Go on with a payment if enough guardians approve, and end it if too few are left to."""
     counted = guarding.tally_of(scene, matter)
     if counted.is_approved and matter.payment.kind is Kind.MANDATE:
-        charges.rang(scene, matter)
+        charges.fire_timer(scene, matter)
     elif counted.is_approved:
         _resume(scene, matter)
     elif counted.is_lost:
         _deny(scene, matter)
 
 
-def rang(scene: Scene, matter: Matter) -> None:
-    """The time of a payment's state may be over."""
+def fire_timer(scene: Conversation, matter: OpenPayment) -> None:
+    """Step a payment whose timer is due; one that is not due stays as it is."""
     payment = matter.payment
     if payment.due_at_ms is None:
         return
@@ -209,14 +213,14 @@ def rang(scene: Scene, matter: Matter) -> None:
     elif payment.state is State.HELD:
         refuse_held(scene, matter, unheard(scene, payment))
     elif payment.state is State.COOLING and payment.kind is Kind.MANDATE:
-        charges.rang(scene, matter)
+        charges.fire_timer(scene, matter)
     elif payment.state is State.COOLING and payment.approved_by is not None:
         _resume(scene, matter)
     elif payment.state is State.GUARDED:
         _deny(scene, matter)
 
 
-def cancel(scene: Scene, matter: Matter) -> None:
+def cancel(scene: Conversation, matter: OpenPayment) -> None:
     """The payer does not want it any more; nothing happens if it is too late for that."""
     if matter.payment.state in {State.ASKED, State.COOLING, State.GUARDED}:
         charges.settle(scene, _step(scene, matter, Input.CANCEL))
@@ -224,7 +228,7 @@ def cancel(scene: Scene, matter: Matter) -> None:
         _let_go(scene, _step(scene, matter, Input.CANCEL))
 
 
-def post_held(scene: Scene, matter: Matter) -> None:
+def post_held(scene: Conversation, matter: OpenPayment) -> None:
     """Pay a held payment to which everybody has said yes, if its approval counts.
 
     Raises:
@@ -236,7 +240,7 @@ def post_held(scene: Scene, matter: Matter) -> None:
         _step(scene, matter, Input.POST)
 
 
-def refuse_revoked(scene: Scene, matter: Matter) -> None:
+def refuse_revoked(scene: Conversation, matter: OpenPayment) -> None:
     """End a payment that waits if a key that approved it is revoked."""
     is_known = matter.payment.state in {State.COOLING, State.GUARDED, State.HELD}
     if not is_known or not authority.is_stopped(scene, matter.payment):
@@ -247,33 +251,33 @@ def refuse_revoked(scene: Scene, matter: Matter) -> None:
         charges.settle(scene, _step(scene, matter, Input.REFUSE, why=KEY_REVOKED))
 
 
-def unheard(scene: Scene, payment: Payment) -> str:
+def unheard(scene: Conversation, payment: Payment) -> str:
     """Why a payment is over whose yes did not come in time."""
     return PEER_SILENT if peers.is_abroad(scene, payment) else UNCONFIRMED
 
 
-def refuse_held(scene: Scene, matter: Matter, why: str) -> None:
+def refuse_held(scene: Conversation, matter: OpenPayment, why: str) -> None:
     """Give the money of a held payment back to which somebody has not said yes."""
     _let_go(scene, _step(scene, matter, Input.REFUSE, why=why))
 
 
-def _let_go(scene: Scene, matter: Matter) -> None:
+def _let_go(scene: Conversation, matter: OpenPayment) -> None:
     """What was taken for a payment that is over is free again, and its payee hears of it."""
     invoices.settle(scene, matter.payment, is_moved=False)
-    purses.settle(scene, matter)
+    allowance_uses.settle(scene, matter)
     peers_sending.settle(scene, matter)
     api_refunds.settle(scene, matter.payment)
     tell_unconfirmed(scene, matter.payment)
 
 
-def tell_unconfirmed(scene: Scene, payment: Payment) -> None:
+def tell_unconfirmed(scene: Conversation, payment: Payment) -> None:
     """Let a merchant who had to confirm hear that it is not paid: they shall not deliver."""
     order = holding.invoice_order(scene, payment)
     if order is not None and order.terms.confirm:
         invoices.tell_issuer(scene, order, UNCONFIRMED, payment.id)
 
 
-def tell_refused(scene: Scene, matter: Matter) -> None:
+def tell_refused(scene: Conversation, matter: OpenPayment) -> None:
     """Tell the payer why it was not made."""
     room_id, person = matter.payer_room(scene), matter.private.asker.person
     if room_id is None or person is None or matter.payment.why is None:
@@ -283,7 +287,7 @@ def tell_refused(scene: Scene, matter: Matter) -> None:
     scene.tell(room_id, person, doc)
 
 
-def hopeless(scene: Scene, payment: Payment) -> str | None:
+def hopeless(scene: Conversation, payment: Payment) -> str | None:
     """Why there is no use in asking for an approval; None if there is."""
     if payment.payer == payment.payee:
         return YOURSELF
@@ -297,27 +301,27 @@ def hopeless(scene: Scene, payment: Payment) -> str | None:
     return _above_peer(scene, payment, is_settled=payment.kind is Kind.INVOICE)
 
 
-def _above_peer(scene: Scene, payment: Payment, *, is_settled: bool) -> str | None:
+def _above_peer(scene: Conversation, payment: Payment, *, is_settled: bool) -> str | None:
     """Why a payment is too much for its payee's institution; None if it is not."""
     room_minor = peers.room_minor(scene, payment, is_settled=is_settled)
     return PEER_ROOM if room_minor is not None and payment.amount_minor > room_minor else None
 
 
-def _can_be_paid(scene: Scene, payment: Payment) -> bool:
+def _can_be_paid(scene: Conversation, payment: Payment) -> bool:
     """Whether the payee is here; who stopped everything gets back what is theirs."""
     payee = holders.holder(scene.txn, payment.payee)
     is_refund = payment.kind is Kind.REFUND
     return not payee.is_closed if is_refund else payee.is_open
 
 
-def _is_too_high(scene: Scene, payment: Payment) -> bool:
+def _is_too_high(scene: Conversation, payment: Payment) -> bool:
     """Whether a refund gives back more than other refunds and a dispute have left."""
     if payment.refund_of is None:
         return False
     return payment.amount_minor > disputes.left_minor(scene.txn, payment.refund_of)
 
 
-def _go_on(scene: Scene, matter: Matter, approved_at_ms: int) -> None:
+def _go_on(scene: Conversation, matter: OpenPayment, approved_at_ms: int) -> None:
     """Do with an approved payment what the rules say."""
     payment = attrs.evolve(matter.payment, approved_at_ms=approved_at_ms)
     matter = attrs.evolve(matter, payment=payment)
@@ -337,20 +341,20 @@ def _go_on(scene: Scene, matter: Matter, approved_at_ms: int) -> None:
             _step(scene, matter, Input.REFUSE, why=reason.value)
 
 
-def _stopped(scene: Scene, payment: Payment) -> str | None:
+def _stopped(scene: Conversation, payment: Payment) -> str | None:
     """Why an approved payment is stopped whatever the payer's rules say; None if it is not."""
     if authority.is_stopped(scene, payment):
         return KEY_REVOKED
     return Reason.FROZEN.value if authority.is_frozen(scene, payment) else None
 
 
-def _make(scene: Scene, matter: Matter) -> None:
+def _make(scene: Conversation, matter: OpenPayment) -> None:
     """Have a payment made that no rule is against, unless something else is."""
     why = None if _can_be_paid(scene, matter.payment) else NOT_PAYABLE
     if _is_too_high(scene, matter.payment):
         why = REFUND_TOO_HIGH
     if why is None:
-        matter, why = purses.use(scene, matter)
+        matter, why = allowance_uses.use(scene, matter)
     why = why or invoices.begin_paying(scene, matter.payment)
     if matter.payment.kind is Kind.PAYOUT and not payouts.is_taken(scene, matter):
         why = FAILED
@@ -360,12 +364,12 @@ def _make(scene: Scene, matter: Matter) -> None:
     if not bills.is_open(scene, matter.payment):
         why = BILL_OVER
     if why is not None:
-        purses.give_back(scene, matter.payment)
+        allowance_uses.give_back(scene, matter.payment)
     go = Input.HOLD if holding.is_held_first(scene, matter.payment) else Input.GO
     _step(scene, matter, go if why is None else Input.REFUSE, why=why)
 
 
-def _resume(scene: Scene, matter: Matter) -> None:
+def _resume(scene: Conversation, matter: OpenPayment) -> None:
     """Go on with a payment that waited; a key that was revoked meanwhile approved nothing."""
     if authority.is_stopped(scene, matter.payment):
         _step(scene, matter, Input.REFUSE, why=KEY_REVOKED)
@@ -374,12 +378,12 @@ def _resume(scene: Scene, matter: Matter) -> None:
     _go_on(scene, matter, evidence.at_ms)
 
 
-def _deny(scene: Scene, matter: Matter) -> None:
+def _deny(scene: Conversation, matter: OpenPayment) -> None:
     """Too few guardians approve a payment."""
     charges.settle(scene, _step(scene, matter, Input.DENY))
 
 
-def _from_purse(scene: Scene, matter: Matter, allowance_id: str) -> Matter:
+def _from_purse(scene: Conversation, matter: OpenPayment, allowance_id: str) -> OpenPayment:
     """A payment from the account of another in the place of one from one's own."""
     giver = allowances.giver_of(scene.txn, allowance_id)
     assert giver is not None, "it was offered"  # noqa: S101 -- a foreign key
@@ -387,7 +391,7 @@ def _from_purse(scene: Scene, matter: Matter, allowance_id: str) -> Matter:
     allowance = allowances.lock_allowance(scene.txn, allowance_id)
     assert allowance is not None, "it has a giver"  # noqa: S101 -- our bug
     cancel(scene, matter)
-    theirs = purses.paid_from(scene, matter, allowance)
+    theirs = allowance_uses.paid_from(scene, matter, allowance)
     payment = attrs.evolve(
         theirs.payment, id=scene.sender.fresh_ulid("payment"), asked_at_ms=scene.now_ms
     )
@@ -397,14 +401,14 @@ def _from_purse(scene: Scene, matter: Matter, allowance_id: str) -> Matter:
 
 
 def _step(
-    scene: Scene,
-    matter: Matter,
+    scene: Conversation,
+    matter: OpenPayment,
     heard: Input,
     *,
     due_at_ms: int | None = None,
     why: str | None = None,
     reason: Reason | None = None,
-) -> Matter:
+) -> OpenPayment:
     payment, effects = step(matter.payment, heard, due_at_ms=due_at_ms, why=why)
     after = files.save(scene, matter, payment)
     for effect in effects:
@@ -430,7 +434,7 @@ def _step(
     return after
 
 
-def _hold_ms(scene: Scene, payment: Payment) -> int:
+def _hold_ms(scene: Conversation, payment: Payment) -> int:
     """How long the ledger keeps what is set aside."""
     if payment.kind is Kind.SHARE:
         return bills.timeout_ms(scene, payment)
@@ -438,7 +442,7 @@ def _hold_ms(scene: Scene, payment: Payment) -> int:
     return peers_sending.hold_ms(scene) if is_abroad else holding.CONFIRM_HOLD_MS
 
 
-def _move(scene: Scene, matter: Matter, heard: Input, effect: Effect) -> None:
+def _move(scene: Conversation, matter: OpenPayment, heard: Input, effect: Effect) -> None:
     """Have the writer do what an effect says."""
     payment = matter.payment
     if effect is Effect.VOID:

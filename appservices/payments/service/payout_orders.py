@@ -10,7 +10,7 @@ from appservices.payments.core.rails.port import NameAnswer
 from appservices.payments.core.texts.banks import name_doc, payout_example, payout_problem_doc
 from appservices.payments.core.texts.paying import problem_doc
 from appservices.payments.service import paying, payouts
-from appservices.payments.service.scene import Parts
+from appservices.payments.service.conversation import Parts
 from veche.bots import ChatJob
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
@@ -21,7 +21,7 @@ from veche.protocol.money import Money
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -29,7 +29,7 @@ CHECK_NAME: Final = "payments.payout"
 """Job: asks the bank whose account it is; then the person is asked."""
 
 
-def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+def order(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants to have money on an account at a bank.
 
     Args:
@@ -50,7 +50,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
     begin(scene, inbound, wanted)
 
 
-def begin(scene: Scene, inbound: Inbound, wanted: PayoutOrder) -> None:
+def begin(scene: Conversation, inbound: Inbound, wanted: PayoutOrder) -> None:
     """Have the bank asked for the name, and then the person; or say why there is no use in it."""
     problem = _check(scene, inbound, wanted)
     if problem is not None:
@@ -59,7 +59,7 @@ def begin(scene: Scene, inbound: Inbound, wanted: PayoutOrder) -> None:
         scene.tell(inbound.room_id, inbound.sender, doc)
 
 
-def _check(scene: Scene, inbound: Inbound, wanted: PayoutOrder) -> PayoutProblem | None:
+def _check(scene: Conversation, inbound: Inbound, wanted: PayoutOrder) -> PayoutProblem | None:
     """Have the bank asked for the name; or why there is no use in it."""
     person, room_id = inbound.sender, inbound.room_id
     bank = payouts.bank_for(scene, wanted.amount.currency)

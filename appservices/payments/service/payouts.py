@@ -16,8 +16,8 @@ from appservices.payments.core.rails.port import Party as BankParty
 from appservices.payments.core.rules import DAY_MS
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import authority
-from appservices.payments.service.files import Matter, Private
-from appservices.payments.service.rails import Wish
+from appservices.payments.service.files import OpenPayment, Private
+from appservices.payments.service.rails import OrderRequest
 from appservices.payments.service.rails.suspense import Charge, find, refuse
 from appservices.payments.store import bank as bank_store
 from appservices.payments.store import holders
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.payout import PayoutOrder
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.suspense import SuspenseLine
     from veche.protocol.ids import RoomId, UserId
 
@@ -37,12 +37,12 @@ PER_DAY_MAX: Final = 20
 """Payouts that a person may ask for in a day: each asks the bank whose account it is."""
 
 
-def bank_for(scene: Scene, currency: str) -> str | None:
+def bank_for(scene: Conversation, currency: str) -> str | None:
     """The bank that pays out in a currency; None if there is none."""
     return next((one.name for one in scene.section.banks if one.currency == currency), None)
 
 
-def has_many(scene: Scene, person: UserId) -> bool:
+def has_many(scene: Conversation, person: UserId) -> bool:
     """Whether somebody has asked for as many payouts as they may in a day.
 
     Until the transaction ends nobody else begins one for them.
@@ -52,14 +52,14 @@ def has_many(scene: Scene, person: UserId) -> bool:
 
 
 def new(
-    scene: Scene,
+    scene: Conversation,
     person: UserId,
     room_id: RoomId | None,
     order: PayoutOrder,
     bank: str,
     said: tuple[str, str] | None = None,
     kept: Mapping[str, str] | None = None,
-) -> Matter:
+) -> OpenPayment:
     """A payout that a person asks for; not kept yet.
 
     Args:
@@ -77,7 +77,7 @@ def new(
         kind=Kind.PAYOUT,
         state=State.ASKED,
         payer=scene.holder(person).id,
-        payee=scene.elsewhere(order.iban).id,
+        payee=scene.bank_account_holder(order.iban).id,
         ledger=holders.currencies(scene.txn)[currency],
         amount_minor=order.amount.minor,
         fee_minor=0,
@@ -92,10 +92,10 @@ def new(
         room_id=room_id,
         order={"bank": bank, **({} if said is None else {"said": said}), **(kept or {})},
     )
-    return Matter(payment, private, scene.now_ms)
+    return OpenPayment(payment, private, scene.now_ms)
 
 
-def said_of(matter: Matter) -> tuple[str, str] | None:
+def said_of(matter: OpenPayment) -> tuple[str, str] | None:
     """What the bank said of the name of who gets a payout; None: nothing is kept of it."""
     order = matter.private.order or {}
     if matter.payment.kind is not Kind.PAYOUT or "said" not in order:
@@ -104,19 +104,19 @@ def said_of(matter: Matter) -> tuple[str, str] | None:
     return answer, name
 
 
-def is_taken(scene: Scene, matter: Matter) -> bool:
+def is_taken(scene: Conversation, matter: OpenPayment) -> bool:
     """Whether the bank would take the order of a payout, or its line waits to be charged."""
     try:
         if _line(matter) is not None:
             _open_line(scene, matter)
             return True
-        scene.banking.check(_wish(scene, matter), scene.now_ms)
+        scene.banking.check(_order_request(scene, matter), scene.now_ms)
     except (ConflictError, MalformedError, NotFoundError):
         return False
     return True
 
 
-def attempt(scene: Scene, matter: Matter) -> None:
+def attempt(scene: Conversation, matter: OpenPayment) -> None:
     """Hand a payout to the bank, unless it has paid; what becomes of it is told as news."""
     given = authority.approvals_of(scene, matter.payment)
     if _line(matter) is not None:
@@ -124,22 +124,22 @@ def attempt(scene: Scene, matter: Matter) -> None:
         charged = Charge(Ulid(matter.payment.id), _account(scene, matter), given, note)
         scene.banking.charge(scene.txn, _open_line(scene, matter), charged, scene.now_ms)
         return
-    scene.banking.order(scene.txn, _wish(scene, matter), scene.now_ms, approved_by=given)
+    scene.banking.order(scene.txn, _order_request(scene, matter), scene.now_ms, approved_by=given)
 
 
-def take_back(scene: Scene, payment: Payment) -> None:
+def take_back(scene: Conversation, payment: Payment) -> None:
     """Forget the order of a payout, or the charge of a line, that was taken back in time."""
     bank_store.drop_order(scene.txn, payment.id)
     refuse(scene.txn, payment.id, str(payment.why), scene.now_ms)
 
 
-def _line(matter: Matter) -> str | None:
+def _line(matter: OpenPayment) -> str | None:
     """The key of the line by which the bank has paid a payout already; None: it has not."""
     line: str | None = (matter.private.order or {}).get("line")
     return line
 
 
-def _open_line(scene: Scene, matter: Matter) -> SuspenseLine:
+def _open_line(scene: Conversation, matter: OpenPayment) -> SuspenseLine:
     """The line of such a payout.
 
     Raises:
@@ -150,7 +150,7 @@ def _open_line(scene: Scene, matter: Matter) -> SuspenseLine:
     return line
 
 
-def _account(scene: Scene, matter: Matter) -> int:
+def _account(scene: Conversation, matter: OpenPayment) -> int:
     """The account in the ledger that a payout is paid from."""
     payment, order = matter.payment, matter.private.order or {}
     # A line of a payout in bulk is paid from what was set aside for it.
@@ -161,11 +161,11 @@ def _account(scene: Scene, matter: Matter) -> int:
     return number
 
 
-def _wish(scene: Scene, matter: Matter) -> Wish:
+def _order_request(scene: Conversation, matter: OpenPayment) -> OrderRequest:
     payment, private = matter.payment, matter.private
     assert private.order is not None, "a payout has its bank"  # noqa: S101 -- our bug
     words = private.reference
-    return Wish(
+    return OrderRequest(
         id=Ulid(payment.id),
         bank=private.order["bank"],
         kind=OrderKind.PAYOUT,

@@ -16,7 +16,7 @@ from appservices.payments.core.formats import rf
 from appservices.payments.core.rails.port import OrderKind, Party
 from appservices.payments.service import peers
 from appservices.payments.service.peers_settling import PAID, RECEIVED
-from appservices.payments.service.rails import NewsKind, Wish
+from appservices.payments.service.rails import NewsKind, OrderRequest
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
 from veche.protocol.errors import MalformedError
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.config import PeerSection
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.rails import BankNews
-    from appservices.payments.service.scene import Scene
     from veche.protocol.ids import Ulid
     from veche.protocol.money import Money
 
@@ -47,7 +47,7 @@ def reference(own_server: str, server: str, bank: str) -> str:
     return rf.reference_of(_expected(own_server, server, bank))
 
 
-def start(scene: Scene) -> None:
+def start(scene: Conversation) -> None:
     """Expect what other institutions settle, at each of our banks, for as long as we live."""
     own, currencies = peers.own_server(scene), holders.currencies(scene.txn)
     for peer in scene.section.peers:
@@ -59,7 +59,7 @@ def start(scene: Scene) -> None:
             scene.banking.expect(scene.txn, bank.name, due.id, id_, scene.now_ms)
 
 
-def pay(scene: Scene, peer: PeerSection, bank: str, money: Money, words: str) -> str | None:
+def pay(scene: Conversation, peer: PeerSection, bank: str, money: Money, words: str) -> str | None:
     """Have our bank pay another institution; the id of the settlement, None if that cannot be.
 
     Args:
@@ -82,7 +82,9 @@ def pay(scene: Scene, peer: PeerSection, bank: str, money: Money, words: str) ->
     due = peers.due_to(scene, peer.server, ledger)
     other = Party(to.name, to.account, to.bic or "")
     text = "" if to.reference else f"Settlement {id_}"
-    wish = Wish(id_, bank, OrderKind.PAYOUT, due.id, other, money.minor, to.reference or "", text)
+    wish = OrderRequest(
+        id_, bank, OrderKind.PAYOUT, due.id, other, money.minor, to.reference or "", text
+    )
     try:
         scene.banking.order(scene.txn, wish, scene.now_ms)
     except MalformedError as e:
@@ -92,7 +94,7 @@ def pay(scene: Scene, peer: PeerSection, bank: str, money: Money, words: str) ->
     return id_
 
 
-def heard(scene: Scene, news: BankNews) -> None:
+def heard(scene: Conversation, news: BankNews) -> None:
     """The bank says what became of an order, if it is a settlement."""
     state = _STATES.get(news.kind)
     if state is None or not store.set_settlement(scene.txn, news.about, state, news.code or None):
@@ -101,7 +103,7 @@ def heard(scene: Scene, news: BankNews) -> None:
         logger.error("settlement %s is %s: %s", news.about, state, news.code)
 
 
-def received(scene: Scene, news: BankNews, peer: int) -> None:
+def received(scene: Conversation, news: BankNews, peer: int) -> None:
     """Another institution's bank paid ours.
 
     Args:

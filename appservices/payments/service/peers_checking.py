@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.api.peers import PACKETS_MAX, PeerAnswer, PeerFlow, PeerStatement
 from appservices.payments.core.peers import Side, compare
 from appservices.payments.service import peers, peers_witnessing, restoring
+from appservices.payments.service.conversation import Parts
 from appservices.payments.service.peers_asking import NoAnswerFromPeerError
-from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
 from veche.bots import ChatJob
@@ -26,7 +26,7 @@ from veche.runtime import metrics
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.runtime.database import Cursor
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ _differing = metrics.gauge(
 )
 
 
-def statement(scene: Scene, server: str, currency: str) -> PeerStatement | None:
+def statement(scene: Conversation, server: str, currency: str) -> PeerStatement | None:
     """What we know of another institution, in one currency; None if we keep none in it."""
     ledger = holders.currencies(scene.txn).get(currency)
     if ledger is None:
@@ -57,7 +57,7 @@ def statement(scene: Scene, server: str, currency: str) -> PeerStatement | None:
     )
 
 
-def keep(scene: Scene, server: str, told: PeerStatement) -> bool:
+def keep(scene: Conversation, server: str, told: PeerStatement) -> bool:
     """Compare what another institution knows with what we do; whether all is explained.
 
     Args:
@@ -76,21 +76,21 @@ def keep(scene: Scene, server: str, told: PeerStatement) -> bool:
     return is_even
 
 
-def start(scene: Scene) -> None:
+def start(scene: Conversation) -> None:
     """Begin to compare with all institutions that there is an agreement with."""
     for peer in scene.section.peers:
         for currency in peer.they_owe_max:
             soon(scene, peer.server, currency)
 
 
-def soon(scene: Scene, server: str, currency: str) -> None:
+def soon(scene: Conversation, server: str, currency: str) -> None:
     """Compare now: who begins, or is asked by who begins; at most once a minute."""
     id_ = effect_id(CHECK, "soon", server, currency, scene.now_ms // AGAIN_MS)
     payload = {"peer": server, "currency": currency, "odd": False}
     jobs.schedule(scene.txn, Job(id_, CHECK, payload, scene.now_ms))
 
 
-def is_long_ago(scene: Scene, server: str, currency: str) -> bool:
+def is_long_ago(scene: Conversation, server: str, currency: str) -> bool:
     """Whether the books were last compared over a minute ago."""
     last = store.checks(scene.txn, peers.institution(scene, server).id).get(currency)
     return last is None or last.at_ms < scene.now_ms - AGAIN_MS
@@ -146,7 +146,7 @@ class CheckPeer(ChatJob[Parts]):
 
 
 def _schedule(
-    scene: Scene, server: str, currency: str, due_at_ms: int, *, odd: bool = False
+    scene: Conversation, server: str, currency: str, due_at_ms: int, *, odd: bool = False
 ) -> None:
     # One an hour at most, however often it is begun.
     turn = due_at_ms // (AGAIN_MS if odd else EVERY_MS)

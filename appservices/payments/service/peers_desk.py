@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.api.peers import Packet
     from appservices.payments.config import PeerSection
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.conversation import Conversation, Parts
     from veche.runtime.database import Cursor
 
 DECIDE_MS_MAX: Final = 3_000
@@ -172,7 +172,7 @@ class PeerDesk:
         return said
 
     def take_invoice(
-        self, scene: Scene, peer: PeerSection, question: Question, is_here: bool
+        self, scene: Conversation, peer: PeerSection, question: Question, is_here: bool
     ) -> Said:
         """Ask one of our people to pay an invoice, or not any more."""
         if question.kind == "invoice_over":
@@ -210,7 +210,7 @@ class PeerDesk:
 
     def take_in(
         self,
-        scene: Scene,
+        scene: Conversation,
         peer: PeerSection,
         question: Question,
         message: Mapping[str, Any],
@@ -229,7 +229,7 @@ class PeerDesk:
             return Said("refused", code="contradiction")
         return self.state(scene, peer, question)
 
-    def state(self, scene: Scene, peer: PeerSection, question: Question) -> Said:
+    def state(self, scene: Conversation, peer: PeerSection, question: Question) -> Said:
         """What is answered by the state of a payment."""
         packet: Packet | None = question.packet
         id_ = str(packet.id if packet is not None else question.id)
@@ -242,14 +242,16 @@ class PeerDesk:
         receipt = peers_taking.receipt_of(scene, id_) if file.state is In.DONE else None
         return Said(_STATES[file.state], code=file.why, receipt=receipt)
 
-    def _is_new(self, scene: Scene, id_: str, address: str) -> bool:
+    def _is_new(self, scene: Conversation, id_: str, address: str) -> bool:
         is_known = peers.known(scene, UserId(address)) is not None
         return not is_known and store.into(scene.txn, id_) is None
 
-    def _payable(self, scene: Scene, peer: PeerSection, address: str, currency: str) -> str | None:
+    def _payable(
+        self, scene: Conversation, peer: PeerSection, address: str, currency: str
+    ) -> str | None:
         return peers_taking.payable(scene, peer, address, currency)
 
-    def _statement(self, scene: Scene, peer: PeerSection, question: Question) -> Said:
+    def _statement(self, scene: Conversation, peer: PeerSection, question: Question) -> Said:
         told = peers_checking.statement(scene, peer.server, str(question.currency))
         head = peers_witnessing.newest(scene, question.after)
         seen = peers_witnessing.seen(scene, peer.server)
@@ -261,7 +263,7 @@ class PeerDesk:
             return Said("unknown", peers_taking.OTHER_CURRENCY, receipt=proof, head=head, seen=seen)
         return Said("known", receipt=proof, statement=told, head=head, seen=seen)
 
-    def _records(self, scene: Scene, peer: PeerSection, question: Question) -> Said:
+    def _records(self, scene: Conversation, peer: PeerSection, question: Question) -> Said:
         return Said("known", records=restoring.records(scene, peer, question.since_ms or 0))
 
     async def _name(self, address: str) -> str | None:

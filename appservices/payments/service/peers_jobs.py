@@ -10,10 +10,10 @@ from appservices.payments.core.payment import State
 from appservices.payments.core.peers import Out, OutInput, PeerStateError, origin_of, step_out
 from appservices.payments.core.proofs.receipts import ReceiptError, verify_receipt
 from appservices.payments.core.texts import peers as texts
-from appservices.payments.service import files, paying, peers, peers_taking, proving
+from appservices.payments.service import files, paying, peers, proving
+from appservices.payments.service.conversation import Parts
 from appservices.payments.service.invoice_news import own_address
 from appservices.payments.service.peers_sending import CANCEL, COMMIT, KINDS, PREPARE
-from appservices.payments.service.scene import Parts
 from appservices.payments.store import holders
 from appservices.payments.store import payments as payment_store
 from appservices.payments.store import peers as store
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.core.texts.views import Party
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.store.peers import OutFile
     from veche.messaging.jobs import Job
     from veche.runtime.database import Cursor
@@ -106,7 +106,7 @@ class Send(ChatJob[Parts]):
         scene = self._parts.conversation(txn, job.id, self._parts.host.now_ms())
         what = f"{message.get('state')} in answer to {job.payload['kind']}"
         holder = peers.institution(scene, server)
-        peers_taking.fault(scene, holder, what, job.payload["payment"], message)
+        peers.fault(scene, holder, what, job.payload["payment"], message)
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:
         """Go on with the payment."""
@@ -118,7 +118,7 @@ class Send(ChatJob[Parts]):
 
 
 def answered(
-    scene: Scene, id_: str, heard: OutInput, answer: PeerAnswer, message: Mapping[str, Any]
+    scene: Conversation, id_: str, heard: OutInput, answer: PeerAnswer, message: Mapping[str, Any]
 ) -> None:
     """Another institution has said something of a payment to it.
 
@@ -138,7 +138,7 @@ def answered(
     except PeerStateError:
         holder = holders.holder(scene.txn, file.peer)
         what = f"{heard.value} of what is {file.state.value}"
-        peers_taking.fault(scene, holder, what, id_, message)
+        peers.fault(scene, holder, what, id_, message)
         return
     if state is file.state:
         return
@@ -151,13 +151,13 @@ def answered(
         paying.refuse_held(scene, matter, texts.why_of(answer.code))
 
 
-def commit_of(scene: Scene, matter: Matter, out: OutFile) -> dict[str, Any]:
+def commit_of(scene: Conversation, matter: OpenPayment, out: OutFile) -> dict[str, Any]:
     """What ``commit`` of a payment says: all that it needs at one that has forgotten it."""
     packet = _prepare(scene, matter, out)["packet"]
     return {"id": out.id, "receipt": proving.again(scene, matter), "packet": packet}
 
 
-def _prepare(scene: Scene, matter: Matter, out: OutFile) -> dict[str, Any]:
+def _prepare(scene: Conversation, matter: OpenPayment, out: OutFile) -> dict[str, Any]:
     payment, private = matter.payment, matter.private
     packet: dict[str, Any] = {
         "id": payment.id,
@@ -173,7 +173,7 @@ def _prepare(scene: Scene, matter: Matter, out: OutFile) -> dict[str, Any]:
     return {"packet": packet, "expires_at_ms": out.expires_at_ms}
 
 
-def _party(scene: Scene, party: Party) -> dict[str, str]:
+def _party(scene: Conversation, party: Party) -> dict[str, str]:
     """Somebody as the other institution is told of them; an organisation here with its server."""
     address = party.address
     return {

@@ -17,8 +17,8 @@ from veche.protocol.ids import effect_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
 
 SEND: Final = "payments.peer"
 """Job: says to another institution what a payment to it needs."""
@@ -33,12 +33,12 @@ KINDS: Final[Mapping[Out, str]] = {
 """What there is to say in a state; in the others there is nothing."""
 
 
-def hold_ms(scene: Scene) -> int:
+def hold_ms(scene: Conversation) -> int:
     """How long the ledger keeps money for another institution to answer; then it lets go itself."""
     return scene.section.peer_wait_ms + HOLD_MORE_MS
 
 
-def begin(scene: Scene, matter: Matter) -> None:
+def begin(scene: Conversation, matter: OpenPayment) -> None:
     """The money of a payment is set aside: have its institution asked.
 
     Args:
@@ -65,7 +65,7 @@ def begin(scene: Scene, matter: Matter) -> None:
         _send(scene, payment.id, PREPARE)
 
 
-def start(scene: Scene) -> None:
+def start(scene: Conversation) -> None:
     """Say at once what a process that ended may have been about to say; twice does no harm."""
     for id_, state in store.open_out(scene.txn):
         if state in KINDS:
@@ -74,7 +74,7 @@ def start(scene: Scene) -> None:
             jobs.schedule(scene.txn, Job(job_id, SEND, payload, scene.now_ms))
 
 
-def settle(scene: Scene, matter: Matter) -> None:
+def settle(scene: Conversation, matter: OpenPayment) -> None:
     """A payment is made, or over without: if it is to another institution, that hears of it."""
     file = store.lock_out(scene.txn, matter.payment.id)
     if file is None:
@@ -89,7 +89,7 @@ def settle(scene: Scene, matter: Matter) -> None:
     _send(scene, file.id, COMMIT if is_paid else CANCEL)
 
 
-def _send(scene: Scene, id_: str, kind: str) -> None:
+def _send(scene: Conversation, id_: str, kind: str) -> None:
     payload = {"payment": id_, "kind": kind}
     job_id = effect_id(SEND, id_, kind)
     jobs.schedule(scene.txn, Job(job_id, SEND, payload, scene.now_ms))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.core.ledger import AccountCode, Transfer, ledger_id
 from appservices.payments.core.transfers import TransferCode, opening
 from appservices.payments.service import attempts, peers
-from appservices.payments.service.scene import Parts
+from appservices.payments.service.conversation import Parts
 from appservices.payments.store import holders
 from appservices.payments.store import peers as store
 from veche.bots import ChatJob
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.config import PeerSection
     from appservices.payments.service.attempts import Attempt, Settle
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.work import Outcome
     from appservices.payments.store.holders import AccountRow
     from veche.messaging.jobs import Job
@@ -47,7 +47,7 @@ PAY: Final = "pay"
 """Our bank is to pay theirs."""
 
 
-Pay = Callable[["Scene", "PeerSection", str, Money, str], "str | None"]
+Pay = Callable[["Conversation", "PeerSection", str, Money, str], "str | None"]
 
 
 def settles(_parts: Parts) -> dict[str, Settle]:
@@ -55,7 +55,7 @@ def settles(_parts: Parts) -> dict[str, Settle]:
     return {KIND: _settled}
 
 
-def settle(scene: Scene, server: str, kind: str, money: Money, reference: str) -> Ulid:
+def settle(scene: Conversation, server: str, kind: str, money: Money, reference: str) -> Ulid:
     """Have a settlement booked; its id.
 
     Args:
@@ -96,7 +96,7 @@ def settle(scene: Scene, server: str, kind: str, money: Money, reference: str) -
     return id_
 
 
-def _bank(scene: Scene, ledger: int, currency: str) -> AccountRow:
+def _bank(scene: Conversation, ledger: int, currency: str) -> AccountRow:
     """Where the ledger has what a bank moved: with a bank that tells of it, that is in suspense."""
     is_told = any(one.currency == currency for one in scene.section.banks)
     code = AccountCode.SUSPENSE if is_told else AccountCode.BANK

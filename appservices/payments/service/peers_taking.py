@@ -60,8 +60,8 @@ if TYPE_CHECKING:
 
     from appservices.payments.config import PeerSection
     from appservices.payments.service.attempts import Attempt, Settle
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.conversation import Conversation, Parts
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.service.work import Outcome
     from appservices.payments.store.holders import Holder
     from appservices.payments.store.invoices import InvoiceFile
@@ -97,7 +97,7 @@ def settles(parts: Parts) -> dict[str, Settle]:
     return {kind: partial(_settle, parts, deed) for kind, deed in deeds.items()}
 
 
-def payable(scene: Scene, peer: PeerSection, address: str, currency: str) -> str | None:
+def payable(scene: Conversation, peer: PeerSection, address: str, currency: str) -> str | None:
     """Why somebody here cannot be paid from another institution at all; None if they can."""
     why = _closed(scene, peer, currency)
     if why is not None:
@@ -108,7 +108,7 @@ def payable(scene: Scene, peer: PeerSection, address: str, currency: str) -> str
 
 
 def prepare(
-    scene: Scene,
+    scene: Conversation,
     peer: PeerSection,
     question: Question,
     message: Mapping[str, Any],
@@ -169,7 +169,7 @@ def is_same(file: InFile, packet: Packet, holder: Holder) -> bool:
 
 
 def commit(
-    scene: Scene,
+    scene: Conversation,
     peer: PeerSection,
     question: Question,
     message: Mapping[str, Any],
@@ -197,11 +197,11 @@ def commit(
             prepare(scene, peer, question, message, is_here=True, paid_at_ms=paid_at_ms)
             return True
     if file is None or file.peer != holder.id:
-        fault(scene, holder, "commit of what was never prepared", str(question.id), message)
+        peers.fault(scene, holder, "commit of what was never prepared", str(question.id), message)
         return False
     paid_at_ms = _paid_at_ms(scene, peer, question, file.id, file.ledger, file.amount_minor)
     if paid_at_ms is None:
-        fault(scene, holder, "commit without a receipt that holds", file.id, message)
+        peers.fault(scene, holder, "commit without a receipt that holds", file.id, message)
         return False
     kept = scene.vault.open(file.sealed or b"")
     sealed = scene.vault.seal({**kept, "commit": dict(message)})
@@ -223,7 +223,9 @@ def commit(
     return True
 
 
-def cancel(scene: Scene, peer: PeerSection, question: Question, message: Mapping[str, Any]) -> bool:
+def cancel(
+    scene: Conversation, peer: PeerSection, question: Question, message: Mapping[str, Any]
+) -> bool:
     """Another institution says that a payment will never be made; False if it said the opposite."""
     id_ = str(question.id)
     file, holder = store.lock_in(scene.txn, id_), peers.institution(scene, peer.server)
@@ -251,7 +253,7 @@ def cancel(scene: Scene, peer: PeerSection, question: Question, message: Mapping
     return True
 
 
-def held(scene: Scene, id_: str, outcome: Outcome) -> None:
+def held(scene: Conversation, id_: str, outcome: Outcome) -> None:
     """The writer has decided whether the other institution may owe so much more."""
     file = store.lock_in(scene.txn, id_)
     if file is None:
@@ -271,7 +273,7 @@ def held(scene: Scene, id_: str, outcome: Outcome) -> None:
         commit(scene, peer, parse(Question, told), told)
 
 
-def voided(scene: Scene, id_: str, outcome: Outcome) -> None:  # noqa: ARG001 -- as the others
+def voided(scene: Conversation, id_: str, outcome: Outcome) -> None:  # noqa: ARG001 -- as the others
     """The writer has let go, or there was nothing to let go of."""
     file = store.lock_in(scene.txn, id_)
     if file is not None:
@@ -279,7 +281,7 @@ def voided(scene: Scene, id_: str, outcome: Outcome) -> None:  # noqa: ARG001 --
         invoices_abroad.free(scene, id_)
 
 
-def posted(scene: Scene, id_: str, outcome: Outcome) -> None:
+def posted(scene: Conversation, id_: str, outcome: Outcome) -> None:
     """The writer has credited the payee, who is told; or an operator has to look."""
     file = store.lock_in(scene.txn, id_)
     if file is None:
@@ -298,23 +300,15 @@ def posted(scene: Scene, id_: str, outcome: Outcome) -> None:
         invoices.settle(scene, matter.payment, is_moved=True)
 
 
-def receipt_of(scene: Scene, id_: str) -> dict[str, Any]:
+def receipt_of(scene: Conversation, id_: str) -> dict[str, Any]:
     """The receipt of a payment from another institution that is done."""
     file = payment_store.payment(scene.txn, id_)
     assert file is not None, "what is done has its payment"  # noqa: S101 -- our bug
     return proving.again(scene, files.matter_of(scene, file))
 
 
-def fault(scene: Scene, holder: Holder, what: str, about: str, message: Mapping[str, Any]) -> None:
-    """Keep what another institution signed against its own word; nothing new begins with it."""
-    sealed = scene.vault.seal({"message": dict(message)})
-    if store.keep_fault(scene.txn, holder.id, what, about, sealed, scene.now_ms):
-        server = peers.server_of_holder(scene, holder)
-        logger.error("peer %s, payment %s: %s; see `veche ledger peers`", server, about, what)
-
-
 def _refusal(
-    scene: Scene,
+    scene: Conversation,
     peer: PeerSection,
     question: Question,
     packet: Packet,
@@ -348,14 +342,14 @@ def _refusal(
     return why
 
 
-def _closed(scene: Scene, peer: PeerSection, currency: str) -> str | None:
+def _closed(scene: Conversation, peer: PeerSection, currency: str) -> str | None:
     """Why nobody here is paid by another institution now; None if they are."""
     if peers.is_closed(scene, peer):
         return CLOSED
     return OTHER_CURRENCY if peer.they_owe_minor(currency) is None else None
 
 
-def _payee(scene: Scene, packet: Packet) -> Holder:
+def _payee(scene: Conversation, packet: Packet) -> Holder:
     """Who is paid: the person, or whose invoice it is."""
     if packet.invoice is None:
         return scene.holder(UserId(packet.payee.address))
@@ -365,7 +359,13 @@ def _payee(scene: Scene, packet: Packet) -> Holder:
 
 
 def _set_aside(
-    scene: Scene, peer: PeerSection, packet: Packet, payee: Holder, ledger: int, *, is_paid: bool
+    scene: Conversation,
+    peer: PeerSection,
+    packet: Packet,
+    payee: Holder,
+    ledger: int,
+    *,
+    is_paid: bool,
 ) -> None:
     """Have the writer set it aside for the payee, or credit it at once if it is paid."""
     due = peers.due_from(scene, peer.server, ledger)
@@ -391,18 +391,18 @@ def _set_aside(
 
 
 def _step(
-    scene: Scene, holder: Holder, file: InFile, heard: InInput, message: Mapping[str, Any]
+    scene: Conversation, holder: Holder, file: InFile, heard: InInput, message: Mapping[str, Any]
 ) -> In | None:
     """The next state; None if what was said contradicts what was said before."""
     try:
         return step_in(file.state, heard)
     except PeerStateError:
-        fault(scene, holder, f"{heard.value} of what is {file.state.value}", file.id, message)
+        peers.fault(scene, holder, f"{heard.value} of what is {file.state.value}", file.id, message)
         return None
 
 
 def _paid_at_ms(
-    scene: Scene,
+    scene: Conversation,
     peer: PeerSection,
     question: Question,
     id_: str,
@@ -427,7 +427,7 @@ def _paid_at_ms(
     return receipt.at_ms if is_proved else None
 
 
-def _made(scene: Scene, file: InFile, state: State = State.PAID) -> Matter | None:
+def _made(scene: Conversation, file: InFile, state: State = State.PAID) -> OpenPayment | None:
     """The payment of a packet, as its payee has it; kept now, None if it is kept already."""
     prepared = parse(Question, scene.vault.open(file.sealed or b"")["prepare"])
     packet = prepared.packet
@@ -460,14 +460,14 @@ def _made(scene: Scene, file: InFile, state: State = State.PAID) -> Matter | Non
     return files.add(scene, payment, private)
 
 
-def _payer(scene: Scene, packet: Packet) -> Holder:
+def _payer(scene: Conversation, packet: Packet) -> Holder:
     """Who pays: a person of the other institution, or an organisation of it that gives back."""
     address = packet.payer.address
     is_person = address.startswith("@")
     return peers.person(scene, UserId(address)) if is_person else peers.issuer(scene, address)
 
 
-def _named(scene: Scene, packet: Packet, invoice: InvoiceFile | None) -> Party:
+def _named(scene: Conversation, packet: Packet, invoice: InvoiceFile | None) -> Party:
     """Who is paid, as they are called here."""
     if invoice is None:
         return Party(packet.payee.address, packet.payee.name)
@@ -475,7 +475,7 @@ def _named(scene: Scene, packet: Packet, invoice: InvoiceFile | None) -> Party:
     return Party(card.issuer, card.issuer_name)
 
 
-def _refunded(scene: Scene, packet: Packet, payee: int) -> str | None:
+def _refunded(scene: Conversation, packet: Packet, payee: int) -> str | None:
     """The payment of the payee that a packet gives back; None: it counts as one of its own."""
     of = packet.refund_of
     first = payment_store.payment(scene.txn, of) if of is not None else None
@@ -491,7 +491,7 @@ def _refunded(scene: Scene, packet: Packet, payee: int) -> str | None:
 
 def _settle(
     parts: Parts,
-    deed: Callable[[Scene, str, Outcome], None],
+    deed: Callable[[Conversation, str, Outcome], None],
     txn: Cursor,
     attempt: Attempt,
     outcome: Outcome,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.api.peers import PeerHead
 from appservices.payments.core.peers import origin_of
-from appservices.payments.service import heads, peers, peers_taking
+from appservices.payments.service import heads, peers
 from appservices.payments.store import heads_room
 from appservices.payments.store import peers as store
 from veche.acts import histories
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from appservices.payments.config import PeerSection
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.transparency.notes import Checkpoint, NoteSigner
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 _LEDGER: Final = "its ledger"
 
 
-def newest(scene: Scene, after: int) -> PeerHead | None:
+def newest(scene: Conversation, after: int) -> PeerHead | None:
     """Our newest head, with the proof that it begins with the one that another knows.
 
     Args:
@@ -59,13 +59,15 @@ def newest(scene: Scene, after: int) -> PeerHead | None:
     return PeerHead(checkpoint=head.note, consistency=list(path))
 
 
-def known_size(scene: Scene, server: str) -> int:
+def known_size(scene: Conversation, server: str) -> int:
     """How many blocks the last head of another institution has that was witnessed; 0: none."""
     found = store.head(scene.txn, peers.institution(scene, server).id)
     return found.size if found is not None else 0
 
 
-def witness(scene: Scene, peer: PeerSection, told: PeerHead, message: Mapping[str, Any]) -> None:
+def witness(
+    scene: Conversation, peer: PeerSection, told: PeerHead, message: Mapping[str, Any]
+) -> None:
     """Another institution shows its newest head: keep it, or keep that it is another ledger's.
 
     Args:
@@ -78,7 +80,7 @@ def witness(scene: Scene, peer: PeerSection, told: PeerHead, message: Mapping[st
     try:
         new = open_checkpoint(told.checkpoint, keys)
     except (MalformedError, BadSignatureError):
-        peers_taking.fault(scene, holder, "a head that it did not sign", _LEDGER, message)
+        peers.fault(scene, holder, "a head that it did not sign", _LEDGER, message)
         return
     old = store.head(scene.txn, holder.id)
     if old is not None and old.note.partition("\n")[0] != new.origin:
@@ -92,20 +94,20 @@ def witness(scene: Scene, peer: PeerSection, told: PeerHead, message: Mapping[st
     if not is_its or not is_more:
         size = old.size if old is not None else 0
         what = f"a head of {new.size} blocks that does not begin with that of {size}"
-        peers_taking.fault(scene, holder, what, _LEDGER, message)
+        peers.fault(scene, holder, what, _LEDGER, message)
     elif old is None or new.size > old.size:
         note = countersigned(told.checkpoint, new, scene.parts.receipts.signer)
         kept = store.Witnessed(new.size, new.root, note, scene.now_ms)
         store.keep_head(scene.txn, holder.id, kept)
 
 
-def seen(scene: Scene, server: str) -> str | None:
+def seen(scene: Conversation, server: str) -> str | None:
     """The last head of another institution that we witnessed, with both signatures."""
     found = store.head(scene.txn, peers.institution(scene, server).id)
     return found.note if found is not None else None
 
 
-def keep_seen(scene: Scene, peer: PeerSection, note: str) -> None:
+def keep_seen(scene: Conversation, peer: PeerSection, note: str) -> None:
     """Another institution has signed a head of ours: keep it, to show it to everybody.
 
     Args:

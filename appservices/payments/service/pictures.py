@@ -28,7 +28,7 @@ from veche.protocol.ids import RoomId, UserId, effect_id
 from veche.protocol.wire import mapping
 
 if TYPE_CHECKING:
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.protocol.inbound import Inbound
 
 READ: Final = "payments.picture"
@@ -36,7 +36,7 @@ READ: Final = "payments.picture"
 _IMAGE: Final = "image/"
 
 
-def take(scene: Scene, inbound: Inbound) -> bool:
+def take(scene: Conversation, inbound: Inbound) -> bool:
     """A person may have sent a picture of a code: have it read; False if it is none, or evidence.
 
     A person has one picture read at a time.
@@ -62,7 +62,7 @@ def take(scene: Scene, inbound: Inbound) -> bool:
     return True
 
 
-def refuse(scene: Scene, room_id: RoomId, person: UserId, problem: PictureProblem) -> None:
+def refuse(scene: Conversation, room_id: RoomId, person: UserId, problem: PictureProblem) -> None:
     """Say why a picture asks for nothing."""
     scene.tell(room_id, person, picture_problem_doc(problem, scene.localizer(person)))
 

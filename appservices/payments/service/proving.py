@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from appservices.payments.core.texts.views import Party
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.service.work import Outcome
     from veche.protocol.message import Payload
 
 
-def payload(scene: Scene, matter: Matter, outcome: Outcome | None = None) -> Payload:
+def payload(scene: Conversation, matter: OpenPayment, outcome: Outcome | None = None) -> Payload:
     """The receipt of a payment that was made, to ride beside a text.
 
     Args:
@@ -35,12 +35,12 @@ def payload(scene: Scene, matter: Matter, outcome: Outcome | None = None) -> Pay
     return {RECEIPT_KEY: made if made is not None else again(scene, matter)}
 
 
-def again(scene: Scene, matter: Matter) -> dict[str, Any]:
+def again(scene: Conversation, matter: OpenPayment) -> dict[str, Any]:
     """The receipt of a payment that was made before, with its published head if there is one."""
     return scene.parts.receipts.again(scene.txn, _told(scene, matter))
 
 
-def _told(scene: Scene, matter: Matter) -> Told:
+def _told(scene: Conversation, matter: OpenPayment) -> Told:
     payment, private = matter.payment, matter.private
     first, between = payment.refund_of, _between(scene, matter)
     return Told(
@@ -55,7 +55,7 @@ def _told(scene: Scene, matter: Matter) -> Told:
     )
 
 
-def _between(scene: Scene, matter: Matter) -> tuple[str, str] | None:
+def _between(scene: Conversation, matter: OpenPayment) -> tuple[str, str] | None:
     """The servers of payer and payee, where these are of two institutions."""
     payment, private = matter.payment, matter.private
     own = peers.own_server(scene)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from appservices.payments.core.texts.receipts import no_receipt_doc, receipt_file_doc
 from appservices.payments.core.texts.views import NUMBER_CHARACTERS, number_of
 from appservices.payments.service import credit_notes, files, tax_invoices
+from appservices.payments.service.conversation import Parts
 from appservices.payments.service.receipt_pdfs import make_receipt, read_receipt
-from appservices.payments.service.scene import Parts
 from appservices.payments.store import payments as store
 from veche.bots import ChatJob
 from veche.messaging import jobs
@@ -21,9 +21,9 @@ from veche.runtime.crypto.media import upload_encrypted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.files import Matter
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.service.receipt_pdfs import ReceiptPage
-    from appservices.payments.service.scene import Scene
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -31,7 +31,7 @@ SEND_RECEIPT: Final = "payments.receipt"
 """Job: sends a receipt as an encrypted file."""
 
 
-def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+def order(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants the receipt of a payment that they made or got.
 
     Args:
@@ -100,7 +100,7 @@ class SendReceipt(ChatJob[Parts]):
             scene.sender.say(room_id, message.file(caption="", **one), scene.ground(person))
 
 
-def _tax_invoice(scene: Scene, matter: Matter) -> tuple[str, bytes] | None:
+def _tax_invoice(scene: Conversation, matter: OpenPayment) -> tuple[str, bytes] | None:
     """The tax invoice or credit note of a payment, with what it is called; None if it has none."""
     try:
         return credit_notes.paper_of(scene, matter)

@@ -17,8 +17,8 @@ from veche.runtime.threads import in_thread
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.conversation import Conversation, Parts
+    from appservices.payments.service.files import OpenPayment
     from veche.protocol.texts.localizer import Localizer
 
 
@@ -37,7 +37,7 @@ class ReceiptPage:
     shown: Mapping[str, Any]
 
 
-def read_receipt(scene: Scene, matter: Matter, localizer: Localizer) -> ReceiptPage:
+def read_receipt(scene: Conversation, matter: OpenPayment, localizer: Localizer) -> ReceiptPage:
     """The receipt of a payment that was made, with the published head if there is one.
 
     Raises:

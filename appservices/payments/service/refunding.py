@@ -15,14 +15,14 @@ from appservices.payments.store import payments as store
 from veche.protocol.message import Mono, Paragraph
 
 if TYPE_CHECKING:
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from veche.protocol.inbound import Inbound
 
 _WORDS_MAX: Final = 6
 
 
-def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+def order(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants to give back a payment: "1Q2W3E4R", "1Q2W3E4R 5.00".
 
     Args:
@@ -63,7 +63,7 @@ def order(scene: Scene, inbound: Inbound, argument: str) -> None:
         _begin(scene, inbound, paid, amount_minor)
 
 
-def _begin(scene: Scene, inbound: Inbound, paid: Matter, amount_minor: int) -> None:
+def _begin(scene: Conversation, inbound: Inbound, paid: OpenPayment, amount_minor: int) -> None:
     private = paid.private
     back = Private(
         payer=private.payee,

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from appservices.payments.config import PeerSection
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.conversation import Conversation, Parts
     from appservices.payments.store.holders import Holder
     from veche.contracts.payments.receipt import Receipt
     from veche.runtime.database import Cursor
@@ -70,14 +70,14 @@ _NOT_FOUND: Final = 404
 # What others are told, and tell.
 
 
-def newest_of(scene: Scene, server: str) -> dict[str, Any] | None:
+def newest_of(scene: Conversation, server: str) -> dict[str, Any] | None:
     """The receipt of the newest payment from another institution to here, as that one signed it."""
     sealed = peer_records.newest_paid_in(scene.txn, peers.institution(scene, server).id)
     commit = scene.vault.open(sealed).get("commit") if sealed is not None else None
     return commit.get("receipt") if commit is not None else None
 
 
-def check_proof(scene: Scene, server: str, value: Mapping[str, Any]) -> None:
+def check_proof(scene: Conversation, server: str, value: Mapping[str, Any]) -> None:
     """Another institution shows a receipt of ours: if we know nothing of it, everything stops."""
     receipt = _ours(scene, value)
     if receipt is None:
@@ -87,7 +87,7 @@ def check_proof(scene: Scene, server: str, value: Mapping[str, Any]) -> None:
         histories.stop(scene.txn, why, scene.now_ms)
 
 
-def records(scene: Scene, peer: PeerSection, since_ms: int) -> list[PeerRecord]:
+def records(scene: Conversation, peer: PeerSection, since_ms: int) -> list[PeerRecord]:
     """The oldest payments with another institution since a moment, as who paid signed them."""
     found = []
     holder = peers.institution(scene, peer.server)
@@ -223,7 +223,7 @@ def _unknown(
 
 
 def _proved(
-    scene: Scene, peer: PeerSection, one: PeerRecord, *, is_ours: bool
+    scene: Conversation, peer: PeerSection, one: PeerRecord, *, is_ours: bool
 ) -> tuple[int, Packet] | None:
     """When and what was paid, if who paid it has signed that, with its receipt; else None."""
     keys = scene.parts.receipts.keys if is_ours else peer.verifiers()
@@ -275,7 +275,7 @@ def _book(parts: Parts, peer: PeerSection, one: PeerRecord, packet: Packet, txn:
     moving.attempt(scene, payment)
 
 
-def _again(scene: Scene, packet: Packet) -> files.Matter | None:
+def _again(scene: Conversation, packet: Packet) -> files.OpenPayment | None:
     """A payment of ours that is not known any more, as we signed it."""
     payer = packet.payer.address
     is_person = payer.startswith("@")
@@ -305,7 +305,7 @@ def _again(scene: Scene, packet: Packet) -> files.Matter | None:
     return files.add(scene, payment, private)
 
 
-def _refunded(scene: Scene, packet: Packet, payee: Holder) -> str | None:
+def _refunded(scene: Conversation, packet: Packet, payee: Holder) -> str | None:
     """The payment of the payee that a packet of ours gives back; None: it is none, or not known."""
     first = payment_store.payment(scene.txn, packet.refund_of or "")
     if first is None or first.payment.payer != payee.id:
@@ -314,7 +314,7 @@ def _refunded(scene: Scene, packet: Packet, payee: Holder) -> str | None:
     return first.payment.id if packet.amount.minor <= left_minor else None
 
 
-def _ours(scene: Scene, value: Mapping[str, Any]) -> Receipt | None:
+def _ours(scene: Conversation, value: Mapping[str, Any]) -> Receipt | None:
     """A receipt that this institution has signed, in whichever history; None: it has not."""
     try:
         return verify_receipt(value, scene.parts.receipts.keys).receipt
@@ -322,5 +322,5 @@ def _ours(scene: Scene, value: Mapping[str, Any]) -> Receipt | None:
         return None
 
 
-def _has(scene: Scene, receipt: Receipt) -> bool:
+def _has(scene: Conversation, receipt: Receipt) -> bool:
     return ledger.row(scene.txn, heads.SHARD, hex_of_ulid(receipt.id)) is not None

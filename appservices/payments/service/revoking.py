@@ -19,7 +19,7 @@ from appservices.payments.service import (
     mandates,
     paying,
 )
-from appservices.payments.service.scene import Parts
+from appservices.payments.service.conversation import Parts
 from appservices.payments.store import allowances as allowance_store
 from appservices.payments.store import bills, guards, holders
 from appservices.payments.store import escrows as escrow_store
@@ -32,7 +32,7 @@ from veche.protocol.ids import UserId
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.messaging.jobs import Job, JobHandler
     from veche.runtime.database import Cursor
 
@@ -42,7 +42,7 @@ def handlers(parts: Parts) -> dict[str, JobHandler]:
     return {revocation_kind(parts.bot.user_id): _Revoked(parts)}
 
 
-def stop(scene: Scene, person: UserId) -> None:
+def stop(scene: Conversation, person: UserId) -> None:
     """Stop what waits and was approved with a key that a person has revoked; tell those concerned.
 
     Payments, shares and escrows that are not set aside end. Allowances end. Mandates pause until
@@ -68,7 +68,7 @@ def stop(scene: Scene, person: UserId) -> None:
         _ask_guardian(scene, id_, holder_id)
 
 
-def _stop_agreements(scene: Scene, holder_id: int) -> None:
+def _stop_agreements(scene: Conversation, holder_id: int) -> None:
     """Stop what somebody has given, and may be used for more than one payment; and escrows."""
     for given in allowance_store.given_by(scene.txn, holder_id):
         if authority.is_revoked(scene, [given.approved_by]):
@@ -79,19 +79,19 @@ def _stop_agreements(scene: Scene, holder_id: int) -> None:
         escrows.refuse_revoked(scene, escrow_id)
 
 
-def _void(scene: Scene, nonces: Mapping[str, str | None]) -> list[str]:
+def _void(scene: Conversation, nonces: Mapping[str, str | None]) -> list[str]:
     """What was approved by one of these and counts no more."""
     void = revoked_among(scene.txn, [one for one in nonces.values() if one is not None])
     return [id_ for id_, nonce in nonces.items() if nonce in void]
 
 
-def _refuse(scene: Scene, payment_id: str) -> None:
+def _refuse(scene: Conversation, payment_id: str) -> None:
     matter = files.lock(scene, payment_id)
     if matter is not None:
         paying.refuse_revoked(scene, matter)
 
 
-def _ask_guardian(scene: Scene, id_: str, holder_id: int) -> None:
+def _ask_guardian(scene: Conversation, id_: str, holder_id: int) -> None:
     matter, deal = files.lock(scene, id_), None
     if matter is None:
         deal = escrow_files.lock(scene, id_)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.defer import DeferredSemaphore
 
-from appservices.payments.service.scene import Parts
+from appservices.payments.service.conversation import Parts
 from veche.bots import ChatJob
 from veche.protocol.errors import MalformedError, TooLargeError, UnavailableError
 from veche.protocol.forms import parse_file
@@ -29,7 +29,7 @@ from veche.runtime.threads import in_thread
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.messaging.jobs import Job
     from veche.protocol.inbound import Inbound
     from veche.runtime.crypto.attachments import FileKey
@@ -61,7 +61,9 @@ def caption(inbound: Inbound) -> str:
     return body if isinstance(body, str) and name is not None and name != body else ""
 
 
-def claims_of(scene: Scene, inbound: Inbound, bytes_max: int) -> dict[str, Any] | FileProblem:
+def claims_of(
+    scene: Conversation, inbound: Inbound, bytes_max: int
+) -> dict[str, Any] | FileProblem:
     """Where a file is and what opens it, as its message says.
 
     Args:
@@ -81,7 +83,7 @@ def claims_of(scene: Scene, inbound: Inbound, bytes_max: int) -> dict[str, Any] 
     return claims if "file" in claims else FileProblem.IN_CLEAR
 
 
-def payload_of(scene: Scene, inbound: Inbound, claims: Mapping[str, Any]) -> dict[str, Any]:
+def payload_of(scene: Conversation, inbound: Inbound, claims: Mapping[str, Any]) -> dict[str, Any]:
     """Return the payload of a job that looks at a file."""
     return {
         "person": inbound.sender,

@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from appservices.payments.service.attempts import Attempt
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.conversation import Conversation, Parts
     from appservices.payments.service.work import Outcome
     from veche.messaging.jobs import Job, JobHandler
     from veche.protocol.errors import RefusedError
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
 
-    Ring = Callable[[Scene, str], None]
-    Settled = Callable[[Scene, str, Outcome], None]
+    Ring = Callable[[Conversation, str], None]
+    Settled = Callable[[Conversation, str, Outcome], None]
 
 
 def handlers(parts: Parts) -> dict[str, JobHandler]:
     """The handler of each kind of job."""
     return {
         escrow_orders.LOOK_UP: escrow_orders.LookUp(parts),
-        escrows.CLOCK: _Clock(parts, "escrow", escrows.rang),
-        disputes.CLOCK: _Clock(parts, "dispute", disputes.rang),
+        escrows.CLOCK: _Clock(parts, "escrow", escrows.fire_timer),
+        disputes.CLOCK: _Clock(parts, "dispute", disputes.fire_timer),
         evidence.TAKE: evidence.TakeEvidence(parts),
         case_rooms.MAKE: case_jobs.MakeRoom(parts),
         case_rooms.REMIND: case_jobs.Remind(parts),
@@ -58,7 +58,7 @@ def settles(parts: Parts) -> dict[str, Callable[[Cursor, Attempt, Outcome], None
     return {escrow_moves.KIND: by(escrows.settle), dispute_moves.KIND: by(disputes.settle)}
 
 
-def show_to(scene: Scene, about: Mapping[str, Any], person: UserId) -> None:
+def show_to(scene: Conversation, about: Mapping[str, Any], person: UserId) -> None:
     """Show somebody, who has a chat now, what they are called for."""
     if "escrow" in about:
         escrow_asking.show_to(scene, about["escrow"], person)
@@ -69,10 +69,10 @@ def show_to(scene: Scene, about: Mapping[str, Any], person: UserId) -> None:
 class _Clock:
     """The time of a state is over."""
 
-    def __init__(self, parts: Parts, of: str, rang: Ring) -> None:
+    def __init__(self, parts: Parts, of: str, fire_timer: Ring) -> None:
         self._parts = parts
         self._of = of
-        self._rang = rang
+        self._rang = fire_timer
 
     async def perform(self, job: Job) -> Mapping[str, Any]:  # noqa: ARG002 -- of the protocol
         return {}

@@ -18,6 +18,7 @@ from appservices.payments.core.texts.paying import (
 )
 from appservices.payments.core.texts.peers import PEER_LIMIT
 from appservices.payments.service import (
+    allowance_uses,
     api_refunds,
     authority,
     bills,
@@ -30,7 +31,6 @@ from appservices.payments.service import (
     peers,
     peers_sending,
     proving,
-    purses,
 )
 from appservices.payments.service.paying import tell_refused, tell_unconfirmed
 from appservices.payments.store import chats
@@ -42,8 +42,8 @@ from veche.protocol.ids import effect_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.service.work import Outcome
     from veche.protocol.ids import UserId
     from veche.protocol.message import Payload
@@ -62,7 +62,7 @@ _WHY: Final[Mapping[Result, str]] = {
 }
 
 
-def settle(scene: Scene, payment_id: str, outcome: Outcome) -> None:
+def settle(scene: Conversation, payment_id: str, outcome: Outcome) -> None:
     """The writer has decided the transfers of a payment.
 
     Args:
@@ -87,7 +87,7 @@ def settle(scene: Scene, payment_id: str, outcome: Outcome) -> None:
     refuse(scene, matter, why)
 
 
-def tell_made(scene: Scene, matter: Matter, outcome: Outcome) -> None:
+def tell_made(scene: Conversation, matter: OpenPayment, outcome: Outcome) -> None:
     """Tell both sides of a payment that is made in this block; what belongs to it follows."""
     payload = proving.payload(scene, matter, outcome)
     _tell_payer(scene, matter, payload)
@@ -95,7 +95,7 @@ def tell_made(scene: Scene, matter: Matter, outcome: Outcome) -> None:
     _settle_others(scene, matter)
 
 
-def refuse(scene: Scene, matter: Matter, why: str) -> None:
+def refuse(scene: Conversation, matter: OpenPayment, why: str) -> None:
     """A payment that was to be made moved nothing: the writer says so, or it was taken back."""
     payment, _ = step(matter.payment, Input.NOT_MOVED, why=why)
     after = files.save(scene, matter, payment)
@@ -110,12 +110,12 @@ def refuse(scene: Scene, matter: Matter, why: str) -> None:
         tell_unconfirmed(scene, payment)
 
 
-def _settle_others(scene: Scene, matter: Matter) -> None:
+def _settle_others(scene: Conversation, matter: OpenPayment) -> None:
     """The invoice and the mandate of a payment follow it."""
     is_moved = matter.payment.state is State.PAID
     invoices.settle(scene, matter.payment, is_moved=is_moved)
     charges.settle(scene, matter)
-    purses.settle(scene, matter)
+    allowance_uses.settle(scene, matter)
     peers_sending.settle(scene, matter)
     api_refunds.settle(scene, matter.payment)
     bulk.settle(scene, matter)
@@ -134,7 +134,7 @@ def why_not(payment_id: str, outcome: Outcome) -> str:
     return FAILED
 
 
-def open_chat(scene: Scene, person: UserId, **about: str | int) -> None:
+def open_chat(scene: Conversation, person: UserId, **about: str | int) -> None:
     """Make a chat with a person who has none, and go on there.
 
     Args:
@@ -148,29 +148,29 @@ def open_chat(scene: Scene, person: UserId, **about: str | int) -> None:
     jobs.schedule(scene.txn, Job(id_, OPEN_CHAT, payload, scene.now_ms))
 
 
-def tell_untold(scene: Scene, matter: Matter) -> None:
+def tell_untold(scene: Conversation, matter: OpenPayment) -> None:
     """Tell a payee of what they were paid before they had a chat."""
     _tell_receipt(scene, matter, proving.payload(scene, matter))
 
 
-def tell_share(scene: Scene, share: Matter, outcome: Outcome) -> None:
+def tell_share(scene: Conversation, share: OpenPayment, outcome: Outcome) -> None:
     """Tell the payer of a share that it is paid; who is paid hears of the whole bill at once."""
     _tell_payer(scene, share, proving.payload(scene, share, outcome))
 
 
-def tell_from_peer(scene: Scene, matter: Matter, outcome: Outcome) -> None:
+def tell_from_peer(scene: Conversation, matter: OpenPayment, outcome: Outcome) -> None:
     """Tell somebody what they were paid from another institution; the payer hears of it there."""
     _tell_payee(scene, matter, proving.payload(scene, matter, outcome))
 
 
-def _tell_payer(scene: Scene, matter: Matter, payload: Payload) -> None:
+def _tell_payer(scene: Conversation, matter: OpenPayment, payload: Payload) -> None:
     room_id, person = matter.payer_room(scene), matter.private.asker.person
     if room_id is not None and person is not None:
         doc = receipt_doc(matter.view, scene.localizer(person), is_payer=True)
         scene.tell(room_id, person, doc, payload=payload)
 
 
-def _tell_payee(scene: Scene, matter: Matter, payload: Payload) -> None:
+def _tell_payee(scene: Conversation, matter: OpenPayment, payload: Payload) -> None:
     payment, person = matter.payment, matter.private.payee.person
     if person is None or peers.is_abroad(scene, payment):
         return  # their institution tells them
@@ -186,7 +186,7 @@ def _tell_payee(scene: Scene, matter: Matter, payload: Payload) -> None:
         jobs.schedule(scene.txn, job)
 
 
-def _tell_receipt(scene: Scene, matter: Matter, payload: Payload) -> bool:
+def _tell_receipt(scene: Conversation, matter: OpenPayment, payload: Payload) -> bool:
     """Tell a payee what they were paid; False if there is nowhere to."""
     person = matter.private.payee.person
     room_id = scene.chat_of(person) if person is not None else None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.core.payment import Payment
     from appservices.payments.core.shares import Passed
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.holders import AccountRow
 
 _CODES: Final[Mapping[str, TransferCode]] = {
@@ -50,7 +50,7 @@ class Moves:
     accounts: Sequence[AccountRow] = ()
 
 
-def problem(scene: Scene, payment: Payment) -> bool:
+def problem(scene: Conversation, payment: Payment) -> bool:
     """Whether a payment cannot be shared as its invoice says."""
     try:
         _passed(scene, payment)
@@ -59,7 +59,7 @@ def problem(scene: Scene, payment: Payment) -> bool:
     return False
 
 
-def passing_on(scene: Scene, payment: Payment, payee: int) -> Moves:
+def passing_on(scene: Conversation, payment: Payment, payee: int) -> Moves:
     """What the payee passes on of a payment that is about to be made; it is kept.
 
     Args:
@@ -92,7 +92,7 @@ def passing_on(scene: Scene, payment: Payment, payee: int) -> Moves:
     return Moves(moved, list(used.values()))
 
 
-def taking_back(scene: Scene, refund: Payment, payer: int) -> Moves:
+def taking_back(scene: Conversation, refund: Payment, payer: int) -> Moves:
     """What a refund, which is kept, takes back of what its payer passed on; it is kept too.
 
     Args:
@@ -128,7 +128,7 @@ def taking_back(scene: Scene, refund: Payment, payer: int) -> Moves:
     return Moves(moved)
 
 
-def _passed(scene: Scene, payment: Payment) -> Sequence[Passed]:
+def _passed(scene: Conversation, payment: Payment) -> Sequence[Passed]:
     if payment.kind is not Kind.INVOICE or payment.invoice is None:
         return ()
     file = store.lock_invoice(scene.txn, *payment.invoice)
@@ -139,9 +139,9 @@ def _passed(scene: Scene, payment: Payment) -> Sequence[Passed]:
     return passed_on(payment.amount_minor, order.terms.shares, order.card.issuer)
 
 
-def _part_id(scene: Scene, payment_id: str, n: int) -> Ulid:
+def _part_id(scene: Conversation, payment_id: str, n: int) -> Ulid:
     return transfer_id(scene, payment_id, f"part {n}")
 
 
-def _account(scene: Scene, payment: Payment, row: PartRow) -> AccountRow:
+def _account(scene: Conversation, payment: Payment, row: PartRow) -> AccountRow:
     return holders.keep_account(scene.txn, row.payee, payment.ledger, AccountCode.MERCHANT)

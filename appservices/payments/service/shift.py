@@ -286,7 +286,7 @@ class Shift:
         await self._writes.run(self._write, batch)
 
     def _answer(self, batch: Batch) -> None:
-        self._queue.praise(has_works=bool(batch.entries))
+        self._queue.grow(has_works=bool(batch.entries))
         self._is_careful = False
         if batch.block is not None:
             gauges.blocks.inc()
@@ -339,7 +339,7 @@ class Shift:
             queue.is_apart = True
             queue.put_back(entries)
         elif entries:
-            culprit = queue.blame(entries)
+            culprit = queue.bisect(entries)
             if culprit is not None:
                 ids = [transfer.id for transfer in culprit.work.chain]
                 logger.error("the ledger does not take %s, which is a bug", ids, exc_info=error)
@@ -349,7 +349,7 @@ class Shift:
                 culprit.fail(broken)
         elif holds:
             queue.is_apart = True
-            hold_id = queue.blame_hold(holds)
+            hold_id = queue.bisect_holds(holds)
             if hold_id is not None:
                 logger.error("hold %s cannot end, which is a bug", hold_id, exc_info=error)
                 gauges.broken.inc()

@@ -8,16 +8,16 @@ from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
     from appservices.payments.core.texts.views import Party
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
 
 
-def clerks_of(scene: Scene, party: Party) -> list[UserId]:
+def clerks_of(scene: Conversation, party: Party) -> list[UserId]:
     """Who speaks for an organisation; nobody for a person."""
     section = scene.section.organisation(party.address)
     return [] if section is None else [UserId(one) for one in section.clerks]
 
 
-def holders_of(scene: Scene, person: UserId) -> list[int]:
+def holders_of(scene: Conversation, person: UserId) -> list[int]:
     """Numbers of the holders for whom a person speaks, their own first."""
     served = [one.id for one in scene.section.organisations if person in one.clerks]
     return [scene.holder(person).id, *(scene.organisation(one).id for one in served)]

@@ -13,7 +13,7 @@ from appservices.payments.core.texts.paying import kind_words
 from appservices.payments.core.texts.statements import files_doc, nothing_doc, usage_doc
 from appservices.payments.core.transfers import TransferCode
 from appservices.payments.service import files
-from appservices.payments.service.scene import Parts
+from appservices.payments.service.conversation import Parts
 from appservices.payments.service.statement_pdfs import make_pdf
 from appservices.payments.service.statements import SHARD, statement
 from appservices.payments.statement_pdf import PDF_LINES_MAX
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from appservices.payments.core.statement import AccountStatement, LedgerRow
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.protocol.inbound import Inbound
     from veche.protocol.texts.localizer import Localizer
     from veche.runtime.database import Cursor
@@ -39,7 +39,7 @@ SEND_STATEMENT: Final = "payments.statement"
 """Job: sends statements of a month as encrypted files."""
 
 
-def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+def order(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants the statement of a month.
 
     Args:
@@ -103,7 +103,7 @@ class SendStatement(ChatJob[Parts]):
             scene.sender.say(room_id, message.file(caption="", **one), scene.ground(person))
 
 
-def top_ups_of(scene: Scene, person: UserId) -> list[TopUp]:
+def top_ups_of(scene: Conversation, person: UserId) -> list[TopUp]:
     """What came lately from banks to a person's wallets."""
     accounts = holders.accounts(scene.txn, scene.holder(person).id, AccountCode.WALLET)
     return [
@@ -114,7 +114,7 @@ def top_ups_of(scene: Scene, person: UserId) -> list[TopUp]:
     ]
 
 
-def statements_of(scene: Scene, person: UserId, month: dt.date) -> list[AccountStatement]:
+def statements_of(scene: Conversation, person: UserId, month: dt.date) -> list[AccountStatement]:
     """The statement of each wallet of a person.
 
     Args:
@@ -131,7 +131,7 @@ def statements_of(scene: Scene, person: UserId, month: dt.date) -> list[AccountS
 
 
 def words_of(
-    scene: Scene, person: UserId, localizer: Localizer | None = None
+    scene: Conversation, person: UserId, localizer: Localizer | None = None
 ) -> Callable[[LedgerRow], Said]:
     """The words of lines of a person's wallet.
 

@@ -10,7 +10,7 @@ from veche.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from appservices.payments.core.statement import AccountStatement
-    from appservices.payments.service.scene import Parts
+    from appservices.payments.service.conversation import Parts
 
 
 async def make_pdf(parts: Parts, found: AccountStatement, language: str, now_ms: int) -> bytes:

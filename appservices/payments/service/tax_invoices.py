@@ -21,8 +21,8 @@ from veche.protocol.money import Money, as_decimal_text
 if TYPE_CHECKING:
     from appservices.payments.config import OrganisationSection
     from appservices.payments.core.orders.invoice import InvoiceOrder
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.store.invoices import InvoiceFile
     from veche.contracts.payments.invoice import InvoiceCard
 
@@ -40,7 +40,7 @@ class NoTaxInvoiceError(ConflictError):
     errcode = "ORG.VECHE.NO_TAX_INVOICE"
 
 
-def for_organisation(scene: Scene, file: InvoiceFile) -> bytes:
+def for_organisation(scene: Conversation, file: InvoiceFile) -> bytes:
     """The tax invoice of an invoice of an organisation that asks, as UBL.
 
     Raises:
@@ -49,7 +49,7 @@ def for_organisation(scene: Scene, file: InvoiceFile) -> bytes:
     return ubl.write_invoice(made(scene, file))
 
 
-def for_payer(scene: Scene, matter: Matter) -> bytes:
+def for_payer(scene: Conversation, matter: OpenPayment) -> bytes:
     """The tax invoice of what a payment is of, as UBL.
 
     Args:
@@ -70,7 +70,7 @@ def for_payer(scene: Scene, matter: Matter) -> bytes:
     return ubl.write_invoice(made(scene, file))
 
 
-def made(scene: Scene, file: InvoiceFile) -> TaxInvoice:
+def made(scene: Conversation, file: InvoiceFile) -> TaxInvoice:
     """The tax invoice of an invoice.
 
     Raises:
@@ -96,7 +96,7 @@ def _was_paid(file: InvoiceFile) -> bool:
 
 
 def _invoice(
-    scene: Scene, file: InvoiceFile, order: InvoiceOrder, section: OrganisationSection
+    scene: Conversation, file: InvoiceFile, order: InvoiceOrder, section: OrganisationSection
 ) -> TaxInvoice:
     card, seller = order.card, _seller(section, order.card)
     paid = _paid(scene, file)
@@ -132,7 +132,7 @@ def _seller(section: OrganisationSection, card: InvoiceCard) -> Seller:
     return seller
 
 
-def _paid(scene: Scene, file: InvoiceFile) -> Matter | None:
+def _paid(scene: Conversation, file: InvoiceFile) -> OpenPayment | None:
     paid_by = file.invoice.paid_by
     is_paying = file.invoice.state in PAID_STATES
     if paid_by is None or not (is_paying or _was_paid(file)):
@@ -141,7 +141,7 @@ def _paid(scene: Scene, file: InvoiceFile) -> Matter | None:
     return files.matter_of(scene, kept) if kept is not None else None
 
 
-def _whoever_pays(order: InvoiceOrder, paid: Matter | None, seller: Seller) -> Buyer:
+def _whoever_pays(order: InvoiceOrder, paid: OpenPayment | None, seller: Seller) -> Buyer:
     """A person of whom nothing is known but how they are called: a sale where the seller is."""
     name = showable(paid.private.payer.name)[:NAME_CHARACTERS_MAX] if paid is not None else ""
     buyer = name.strip() or (paid.private.payer.address if paid is not None else order.addressee)

@@ -8,7 +8,7 @@ from appservices.payments.core.formats import epc
 from appservices.payments.core.formats.epc import EPC_VERSION_MAX
 from appservices.payments.core.ledger import AccountCode
 from appservices.payments.core.texts.banks import no_bank_doc, top_up_code_doc, top_up_doc
-from appservices.payments.service.scene import Parts
+from appservices.payments.service.conversation import Parts
 from appservices.payments.store import holders
 from veche.bots import ChatJob
 from veche.messaging import jobs
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from appservices.payments.config import BankSection
     from appservices.payments.core.rails.port import Party
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -34,7 +34,7 @@ EPC_CURRENCY: Final = "EUR"
 """Of GiroCodes."""
 
 
-def order(scene: Scene, inbound: Inbound, argument: str) -> None:
+def order(scene: Conversation, inbound: Inbound, argument: str) -> None:
     """A person wants to send money to their wallet.
 
     Args:
@@ -70,7 +70,7 @@ def code_of(bank: BankSection, own: Party, reference: str) -> str | None:
         return None
 
 
-def reference_for(scene: Scene, person: UserId, bank: BankSection) -> str:
+def reference_for(scene: Conversation, person: UserId, bank: BankSection) -> str:
     """What leads money to a person's wallet: the same each time, so that it may be kept."""
     ledger = holders.currencies(scene.txn)[bank.currency]
     holder = scene.holder(person)

@@ -9,17 +9,17 @@ from appservices.payments.core.transfers import MAIN
 from veche.protocol.ids import Ulid, ulid
 
 if TYPE_CHECKING:
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
 
 _TIME_DIGITS: Final = 12
 
 
-def main_transfer(scene: Scene, payment_id: str) -> Ulid:
+def main_transfer(scene: Conversation, payment_id: str) -> Ulid:
     """The transfer by which the payee of a payment gets the money: what receipts are of."""
     return transfer_id(scene, payment_id, MAIN)
 
 
-def transfer_id(scene: Scene, payment_id: str, part: str) -> Ulid:
+def transfer_id(scene: Conversation, payment_id: str, part: str) -> Ulid:
     """The id of a transfer of a payment.
 
     It has the moment of the payment's id, so that it sorts beside it.

@@ -12,12 +12,12 @@ from appservices.payments.store import guards as store
 from veche.protocol.guardians import Standing
 
 if TYPE_CHECKING:
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from veche.chat.prompts import Answered
 
 
-def answered(scene: Scene, answer: Answered) -> None:
+def answered(scene: Conversation, answer: Answered) -> None:
     """A guardian has answered whether a payment may be made, or money be put aside."""
     purpose = answer.kept.purpose
     if guarding.ESCROW in purpose:
@@ -34,7 +34,7 @@ def answered(scene: Scene, answer: Answered) -> None:
             paying.guardian_said(scene, matter)
 
 
-def _votes(scene: Scene, answer: Answered, matter: Matter, *, is_open: bool) -> bool:
+def _votes(scene: Conversation, answer: Answered, matter: OpenPayment, *, is_open: bool) -> bool:
     """Keep what a guardian says of what is locked; False if it does not count."""
     person, choice = answer.inbound.sender, answer.chosen.choice
     nonce, is_yes = answer.chosen.approved_by, choice == guarding.APPROVE

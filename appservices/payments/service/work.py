@@ -184,8 +184,8 @@ class Queue:
         self._entries = deque(sorted(together, key=lambda entry: entry.number))
         self.size += sum(entry.size for entry in entries)
 
-    def blame(self, entries: Sequence[Entry]) -> Entry | None:
-        """One of these broke a block: next time they come in smaller ones, until it is alone.
+    def bisect(self, entries: Sequence[Entry]) -> Entry | None:
+        """Halve the next block, since one of these works broke this one, until it is alone.
 
         Args:
             entries: Works of the block, which wait again; at most ``BISECT_MAX`` times.
@@ -201,8 +201,8 @@ class Queue:
         self.put_back(entries)
         return None
 
-    def blame_hold(self, hold_ids: Sequence[str]) -> str | None:
-        """One of these holds broke a block of nothing else: as ``blame``.
+    def bisect_holds(self, hold_ids: Sequence[str]) -> str | None:
+        """Halve the next block of holds alone, since one of these broke it; as ``bisect``.
 
         Args:
             hold_ids: Of those that ended by themselves in it.
@@ -217,8 +217,8 @@ class Queue:
         self.left_open.update(hold_ids)
         return hold_ids[0]
 
-    def praise(self, *, has_works: bool = True) -> None:
-        """A block was kept: the next one may be larger again."""
+    def grow(self, *, has_works: bool = True) -> None:
+        """Let the next block be larger again, since one was kept."""
         if has_works:
             self._works_max = min(ROWS_MAX, 2 * self._works_max)
         else:

@@ -8,7 +8,7 @@ import pytest
 
 from appservices.payments import bot as payments
 from appservices.payments.service import chats as payment_chats
-from appservices.payments.service.scene import Parts as PaymentParts
+from appservices.payments.service.conversation import Parts as PaymentParts
 from appservices.signing import bot as signing
 from appservices.signing.service import chats as signing_chats
 from appservices.signing.service.scene import Parts as SigningParts

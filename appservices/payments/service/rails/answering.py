@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from appservices.payments.core.rails.orders import NEVER_GOT, OrderInput, OrderState
-from appservices.payments.service.rails.hearing import Hearing
+from appservices.payments.service.rails.incoming import Incoming
 from appservices.payments.store import bank as store
 from veche.messaging import jobs
 from veche.messaging.jobs import Job
@@ -93,7 +93,7 @@ class Answer:
         found = FoundOut(job.payload["found"])
         logger.info("order %s: the operator found out: %s", order.held.id, found.value)
         given, code = _INPUTS[found]
-        Hearing.begin(txn, self._desk, order.bank, now_ms).step(order, given, code)
+        Incoming.begin(txn, self._desk, order.bank, now_ms).step(order, given, code)
 
     def refused(self, txn: Cursor, job: Job, error: RefusedError, now_ms: int) -> None:
         """The job can never be done; it was logged."""

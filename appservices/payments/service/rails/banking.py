@@ -15,7 +15,7 @@ from appservices.payments.core.rails.port import (
     OrderKind,
 )
 from appservices.payments.service import attempts
-from appservices.payments.service.rails import comparing, filing, hearing, suspense
+from appservices.payments.service.rails import comparing, filing, incoming, suspense
 from appservices.payments.service.rails.banks import BankNews, NewsKind, packed
 from appservices.payments.store import bank as store
 from appservices.payments.store import holders
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from appservices.payments.core.rails.port import Party
     from appservices.payments.service.attempts import Attempt, Settle
     from appservices.payments.service.rails.banks import Bank, Desk
-    from appservices.payments.service.rails.wish import Wish
+    from appservices.payments.service.rails.order_request import OrderRequest
     from appservices.payments.service.work import Outcome
     from appservices.payments.store.suspense import SuspenseLine
     from veche.acts.histories import Finding
@@ -50,8 +50,8 @@ class Banking:
         """What follows from the ledger's answers, by kind of attempt."""
         return {
             HOLD: self._settle_hold,
-            hearing.ORDER: self._settle_order,
-            hearing.LINE: partial(_settle_line, self._desk),
+            incoming.ORDER: self._settle_order,
+            incoming.LINE: partial(_settle_line, self._desk),
             suspense.DECIDED: partial(_settle_decided, self._desk),
         }
 
@@ -76,7 +76,7 @@ class Banking:
             filing.fetch_at(txn, bank.name, now_ms)
 
     def order(
-        self, txn: Cursor, wish: Wish, now_ms: int, *, approved_by: Sequence[str] = ()
+        self, txn: Cursor, wish: OrderRequest, now_ms: int, *, approved_by: Sequence[str] = ()
     ) -> None:
         """Have a bank pay or collect, once the ledger has the hold that a payout needs.
 
@@ -105,7 +105,7 @@ class Banking:
         made = moves.hold(held, books)
         attempts.add(txn, HOLD, wish.id, made, now_ms, approved_by=approved_by, accounts=new)
 
-    def check(self, wish: Wish, now_ms: int) -> tuple[Bank, BankOrder]:
+    def check(self, wish: OrderRequest, now_ms: int) -> tuple[Bank, BankOrder]:
         """The bank and the order of a wish that it takes; nothing is kept.
 
         Raises:
@@ -208,14 +208,14 @@ class Banking:
 
 
 def _settle_line(desk: Desk, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
-    hearing.settle_line(txn, desk, attempt, outcome)
+    incoming.settle_line(txn, desk, attempt, outcome)
 
 
 def _settle_decided(desk: Desk, txn: Cursor, attempt: Attempt, outcome: Outcome) -> None:
     suspense.settle(txn, desk, attempt, outcome)
 
 
-def _bank_order(bank: Bank, wish: Wish) -> BankOrder:
+def _bank_order(bank: Bank, wish: OrderRequest) -> BankOrder:
     return BankOrder(
         wish.id,
         wish.kind,

@@ -15,7 +15,7 @@ from appservices.payments.core.rails.port import BankMessage, Refused, Unknown
 from appservices.payments.service.rails import stuck_files
 from appservices.payments.service.rails.answering import ANSWER, Answer
 from appservices.payments.service.rails.banks import unpacked
-from appservices.payments.service.rails.hearing import Hearing
+from appservices.payments.service.rails.incoming import Incoming
 from appservices.payments.service.rails.stuck_files import SUBMIT, FileWord
 from appservices.payments.store import bank as store
 from appservices.payments.store import waiting_files
@@ -119,7 +119,7 @@ class _Difference(_Handler):
 
     def finish(self, txn: Cursor, job: Job, result: Mapping[str, Any], now_ms: int) -> None:  # noqa: ARG002 -- of the protocol
         words = self._desk.vault.open(base64.b64decode(job.payload["words"]))
-        Hearing.begin(txn, self._desk, job.payload["bank"], now_ms).bring_to_suspense(words)
+        Incoming.begin(txn, self._desk, job.payload["bank"], now_ms).bring_to_suspense(words)
         resume(txn, job.payload["bank"], now_ms)
 
 
@@ -187,7 +187,7 @@ class _Submit(_Handler):
             stuck_files.count(txn, self._desk.banks, now_ms)
             return
         logger.error("bank %s does not take the file %s", row.bank, row.id)
-        hearing = Hearing.begin(txn, self._desk, row.bank, now_ms)
+        hearing = Incoming.begin(txn, self._desk, row.bank, now_ms)
         hearing.alarm(row.id, f"the bank does not take the file: {result['refused']}")
         for order in store.orders_of_file(txn, row.id):
             hearing.step(order, OrderInput.REJECTED, result["refused"])
@@ -198,7 +198,7 @@ class _Submit(_Handler):
         return stuck_files.watch(txn, self._desk, row, now_ms)
 
     def _sent(self, txn: Cursor, row: store.FileRow, now_ms: int) -> None:
-        hearing = Hearing.begin(txn, self._desk, row.bank, now_ms)
+        hearing = Incoming.begin(txn, self._desk, row.bank, now_ms)
         for order in store.orders_of_file(txn, row.id):
             hearing.step(order, OrderInput.TAKEN)
 
@@ -216,7 +216,7 @@ class _Fetch(_Handler):
         bank = self._desk.banks[job.payload["bank"]]
         raws, before, after = result["raws"], result["before"], result["after"]
         if raws and store.move_cursor(txn, bank.name, before, after):
-            hearing = Hearing.begin(txn, self._desk, bank.name, now_ms)
+            hearing = Incoming.begin(txn, self._desk, bank.name, now_ms)
             for raw in raws:
                 hearing.hear(raw)
         # Where there was something there may be more.

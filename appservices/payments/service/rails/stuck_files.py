@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from appservices.payments.core.rails.orders import NEVER_GOT, OrderInput, OrderState
 from appservices.payments.service.gauges import files_waiting
-from appservices.payments.service.rails.hearing import Hearing
+from appservices.payments.service.rails.incoming import Incoming
 from appservices.payments.store import bank as bank_store
 from appservices.payments.store import waiting_files as store
 from veche.messaging import jobs
@@ -82,7 +82,7 @@ def end(txn: Cursor, desk: Desk, row: FileRow, word: FileWord, now_ms: int) -> N
         word: ``GOT`` or ``NEVER_GOT``.
         now_ms: UTC.
     """
-    hearing = Hearing.begin(txn, desk, row.bank, now_ms)
+    hearing = Incoming.begin(txn, desk, row.bank, now_ms)
     if word is FileWord.GOT:
         bank_store.set_taken(txn, row.id)
     for order in bank_store.orders_of_file(txn, row.id):
@@ -98,7 +98,7 @@ def watch(txn: Cursor, desk: Desk, row: FileRow, now_ms: int) -> bool:
     """Tell an operator, once, of a file that waits for long; whether it does."""
     late = [one for one in count(txn, desk.banks, now_ms) if one.id == row.id]
     if late and not store.is_alarmed(txn, row.bank, row.id):
-        Hearing.begin(txn, desk, row.bank, now_ms).alarm(row.id, problem_of(late[0], now_ms))
+        Incoming.begin(txn, desk, row.bank, now_ms).alarm(row.id, problem_of(late[0], now_ms))
     return bool(late)
 
 

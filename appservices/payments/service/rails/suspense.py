@@ -20,7 +20,7 @@ from appservices.payments.core.rails.port import OrderKind, Party
 from appservices.payments.core.transfers import TransferCode, opening
 from appservices.payments.service import attempts
 from appservices.payments.service.rails.banks import BankNews, NewsKind
-from appservices.payments.service.rails.wish import Wish
+from appservices.payments.service.rails.order_request import OrderRequest
 from appservices.payments.store import bank as bank_store
 from appservices.payments.store import suspense as store
 from veche.messaging import jobs
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from veche.runtime.database import Cursor
     from veche.runtime.vault import Vault
 
-    Order = Callable[[Cursor, Wish, int], None]
+    Order = Callable[[Cursor, OrderRequest, int], None]
 
 logger = logging.getLogger(__name__)
 
@@ -385,7 +385,7 @@ class Decided:
         line = bank_store.line(txn, order.bank, order.line)
         said = self._desk.vault.open(line.sealed)
         books, _ = self._desk.books(txn, bank_store.ledger_of(txn, order.bank), now_ms)
-        wish = Wish(
+        wish = OrderRequest(
             Ulid(order.id),
             order.bank,
             OrderKind.PAYOUT,

@@ -19,7 +19,7 @@ from appservices.payments.service import (
     limiting,
     mandates,
 )
-from appservices.payments.service.scene import announce_change
+from appservices.payments.service.conversation import announce_change
 from appservices.payments.service.settling import OPEN_CHAT
 from appservices.payments.service.wallet.orders import own_locked
 from appservices.payments.service.wallet.visit import PaymentRefusedError

@@ -22,7 +22,7 @@ from veche.protocol.errors import MalformedError
 
 if TYPE_CHECKING:
     from appservices.payments.core.statement import AccountStatement, Line
-    from appservices.payments.service.scene import Parts
+    from appservices.payments.service.conversation import Parts
     from appservices.payments.service.wallet.views import HistoryQuery, StatementQuery
     from appservices.payments.service.wallet.visit import Visit
 

@@ -9,13 +9,13 @@ from appservices.payments.core.payment import State
 from appservices.payments.core.texts.paying import chosen_facts, tip_facts
 from appservices.payments.core.texts.wallet import Trouble
 from appservices.payments.service import extras, holding
-from appservices.payments.service.scene import announce_change
+from appservices.payments.service.conversation import announce_change
 from appservices.payments.service.wallet.orders import own_locked
 from appservices.payments.service.wallet.views import ChoiceView, ExtrasView, FactView
 
 if TYPE_CHECKING:
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.files import Matter
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.service.wallet.views import ChoiceBody
     from appservices.payments.service.wallet.visit import Visit
     from veche.protocol.prompts import Choice
@@ -36,7 +36,7 @@ def extras_view(visit: Visit, payment: Payment) -> ExtrasView | None:
     )
 
 
-def chosen_view(visit: Visit, matter: Matter) -> list[FactView]:
+def chosen_view(visit: Visit, matter: OpenPayment) -> list[FactView]:
     """What the payer of an invoice chose besides, option and tip."""
     order = holding.invoice_order(visit.scene, matter.payment)
     if order is None:

@@ -23,7 +23,7 @@ from veche.protocol.ids import Ulid
 
 if TYPE_CHECKING:
     from appservices.payments.core.invoice import InvoiceStatus
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.wallet.visit import Visit
     from appservices.payments.store.invoices import InvoiceFile
     from veche.protocol.texts.localizer import Localizer
@@ -34,7 +34,7 @@ _TROUBLES: Final = {
 }
 
 
-def linked(scene: Scene, link: LinkBody, localizer: Localizer) -> InvoiceView:
+def linked(scene: Conversation, link: LinkBody, localizer: Localizer) -> InvoiceView:
     """The invoice that a link leads to, for whoever has the link.
 
     Raises:
@@ -43,7 +43,7 @@ def linked(scene: Scene, link: LinkBody, localizer: Localizer) -> InvoiceView:
     return invoice_view(scene, _linked(scene, link, localizer), localizer)
 
 
-def status(scene: Scene, link: str, localizer: Localizer) -> InvoiceStatus:
+def status(scene: Conversation, link: str, localizer: Localizer) -> InvoiceStatus:
     """What became of an invoice, for whoever has its link.
 
     Args:
@@ -90,7 +90,7 @@ def pay(visit: Visit, link: LinkBody) -> str:
     return made
 
 
-def invoice_view(scene: Scene, file: InvoiceFile, localizer: Localizer) -> InvoiceView:
+def invoice_view(scene: Conversation, file: InvoiceFile, localizer: Localizer) -> InvoiceView:
     """An invoice in words and numbers; who is asked to pay it is not among them."""
     invoice, card = file.invoice, invoices.order_of(scene, file).card
     return InvoiceView(
@@ -114,7 +114,7 @@ def invoice_view(scene: Scene, file: InvoiceFile, localizer: Localizer) -> Invoi
     )
 
 
-def refusal(scene: Scene, file: InvoiceFile, localizer: Localizer) -> str | None:
+def refusal(scene: Conversation, file: InvoiceFile, localizer: Localizer) -> str | None:
     """Why an invoice cannot be paid, in words; None if it can."""
     state = file.invoice.state
     if state in PAID_STATES:
@@ -136,7 +136,7 @@ def _payable(visit: Visit, link: LinkBody) -> tuple[str, int]:
     return file.invoice.id, file.invoice.version
 
 
-def _linked(scene: Scene, link: LinkBody, localizer: Localizer) -> InvoiceFile:
+def _linked(scene: Conversation, link: LinkBody, localizer: Localizer) -> InvoiceFile:
     file = store.invoice(scene.txn, link.invoice, link.version)
     known = hash_of(invoices.order_of(scene, file).card) if file is not None else ""
     # Compared in constant time, and the same words for both: nothing is found out by trying.

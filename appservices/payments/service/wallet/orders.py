@@ -28,8 +28,8 @@ from appservices.payments.core.texts.paying import (
 from appservices.payments.core.texts.peers import PEER_REFUSALS, no_peer_words, peer_words
 from appservices.payments.core.texts.views import Party, without_example
 from appservices.payments.core.texts.wallet import Trouble
-from appservices.payments.service import buying, files, paying, payouts, purses
-from appservices.payments.service.files import Matter, Private
+from appservices.payments.service import allowance_uses, buying, files, paying, payouts
+from appservices.payments.service.files import OpenPayment, Private
 from appservices.payments.service.naming import organisation_named, payee_named, server_named
 from appservices.payments.service.wallet.visit import PaymentRefusedError
 from veche.protocol.errors import MalformedError
@@ -110,7 +110,7 @@ def nobody(visit: Visit, why: str = NOT_PAYABLE) -> PaymentRefusedError:
     return PaymentRefusedError(NOT_PAYABLE, over_words(NOT_PAYABLE, visit.localizer), PAYEE)
 
 
-def begin(visit: Visit, order: OrderBody, payer: str, payee: Party) -> Matter:
+def begin(visit: Visit, order: OrderBody, payer: str, payee: Party) -> OpenPayment:
     """Ask the person whether to make a payment that they order.
 
     Args:
@@ -132,7 +132,7 @@ def begin(visit: Visit, order: OrderBody, payer: str, payee: Party) -> Matter:
     return _ask(visit, paying.new(visit.scene, private, amount.minor))
 
 
-def buy(visit: Visit, order: OrderBody, merchant: OrganisationSection) -> Matter:
+def buy(visit: Visit, order: OrderBody, merchant: OrganisationSection) -> OpenPayment:
     """Ask the person whether to pay an organisation that they named.
 
     Args:
@@ -151,7 +151,7 @@ def buy(visit: Visit, order: OrderBody, merchant: OrganisationSection) -> Matter
         reference=" ".join(order.reference.split()),
     )
     matter = buying.new(visit.scene, private, amount.minor)
-    if not purses.offered(visit.scene, matter):
+    if not allowance_uses.offered(visit.scene, matter):
         _check_hope(visit, matter)
     buying.begin(visit.scene, matter)
     return matter
@@ -189,7 +189,9 @@ def payout_of(visit: Visit, order: PayoutBody) -> tuple[PayoutOrder, str]:
     return wanted, bank
 
 
-def begin_payout(visit: Visit, wanted: PayoutOrder, bank: str, answer: tuple[str, str]) -> Matter:
+def begin_payout(
+    visit: Visit, wanted: PayoutOrder, bank: str, answer: tuple[str, str]
+) -> OpenPayment:
     """Ask the person whether to pay out.
 
     Args:
@@ -222,7 +224,7 @@ def stop(visit: Visit, payment_id: str) -> None:
     paying.cancel(visit.scene, matter)
 
 
-def own_locked(visit: Visit, payment_id: str) -> Matter:
+def own_locked(visit: Visit, payment_id: str) -> OpenPayment:
     """A payment that the person makes, which nobody else steps until the transaction ends.
 
     Raises:
@@ -234,7 +236,7 @@ def own_locked(visit: Visit, payment_id: str) -> Matter:
     return matter
 
 
-def _ask(visit: Visit, matter: Matter) -> Matter:
+def _ask(visit: Visit, matter: OpenPayment) -> OpenPayment:
     _check_hope(visit, matter)
     paying.begin(visit.scene, matter)
     return matter
@@ -245,7 +247,7 @@ def _check_payouts(visit: Visit) -> None:
         raise _payout_problem(visit, PayoutProblem.TOO_MANY)
 
 
-def _check_hope(visit: Visit, matter: Matter) -> None:
+def _check_hope(visit: Visit, matter: OpenPayment) -> None:
     why = paying.hopeless(visit.scene, matter.payment)
     if why is not None:
         at_most_minor = paying.at_most_minor(visit.scene, matter.payment, why)

@@ -16,6 +16,7 @@ from appservices.payments.core.texts.mandate import notice_words
 from appservices.payments.core.texts.paying import refused_words, wait_words
 from appservices.payments.core.texts.wallet import Trouble, guardians_first
 from appservices.payments.service import (
+    allowance_uses,
     asking,
     credit_notes,
     dispute_orders,
@@ -26,7 +27,6 @@ from appservices.payments.service import (
     mandates,
     paying,
     payouts,
-    purses,
     receipt_pdfs,
     tax_invoices,
 )
@@ -65,9 +65,9 @@ if TYPE_CHECKING:
     from appservices.payments.core.limits import OwnLimit
     from appservices.payments.core.payment import Payment
     from appservices.payments.core.texts.views import Party
-    from appservices.payments.service.files import Matter
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.service.receipt_pdfs import ReceiptPage
-    from appservices.payments.service.scene import Scene
     from appservices.payments.service.wallet.visit import Visit
     from appservices.payments.store.mandates import Mandate
     from appservices.payments.store.payments import PaymentFile
@@ -148,7 +148,7 @@ def tax_invoice_of(visit: Visit, payment_id: str) -> tuple[str, bytes]:
         raise visit.not_found(Trouble.NO_TAX_INVOICE) from e
 
 
-def matter_of(visit: Visit, payment_id: str) -> Matter:
+def matter_of(visit: Visit, payment_id: str) -> OpenPayment:
     """A payment that the person makes, made or got; unlocked.
 
     Raises:
@@ -161,7 +161,7 @@ def matter_of(visit: Visit, payment_id: str) -> Matter:
     return files.matter_of(visit.scene, file)
 
 
-def payment_view(visit: Visit, matter: Matter) -> PaymentView:
+def payment_view(visit: Visit, matter: OpenPayment) -> PaymentView:
     """A payment with all that can be done about it."""
     payment, scene = matter.payment, visit.scene
     is_payer = payment.payer == visit.holder.id
@@ -178,7 +178,7 @@ def payment_view(visit: Visit, matter: Matter) -> PaymentView:
         is_warning=said is not None and is_warning(said[0]),
         has_tax_invoice=_has_tax_invoice(scene, matter),
         extras=extras_view(visit, payment) if is_asked else None,
-        purses=_purses(visit, payment) if is_asked else [],
+        purses=_allowance_choices(visit, payment) if is_asked else [],
         instead=_instead(visit, payment) if is_payer else None,
         chosen=chosen_view(visit, matter) if is_payer else [],
         dispute=dispute_store.latest_of(scene.txn, payment.id, visit.holder.id),
@@ -187,10 +187,10 @@ def payment_view(visit: Visit, matter: Matter) -> PaymentView:
     return view.model_copy(update={"version": version_of(view)})
 
 
-def _purses(visit: Visit, payment: Payment) -> list[PurseView]:
+def _allowance_choices(visit: Visit, payment: Payment) -> list[PurseView]:
     """The accounts of others that the question about a payment offers."""
     offered = [(one.label, asked_by(one)) for one in visit.offered(payment.id)
-               if one.id.startswith(purses.CHOICE)]  # fmt: skip
+               if one.id.startswith(allowance_uses.CHOICE)]  # fmt: skip
     return [PurseView(label=label, asked=asked) for label, asked in offered if asked is not None]
 
 
@@ -231,7 +231,7 @@ def _balances(visit: Visit) -> list[BalanceView]:
     ]
 
 
-def entry_of(visit: Visit, matter: Matter) -> PaymentEntry:
+def entry_of(visit: Visit, matter: OpenPayment) -> PaymentEntry:
     """A payment as a list shows it to one who makes, made or got it, also by an allowance."""
     payment, view = matter.payment, matter.view
     is_user = view.user is not None and view.user.person == visit.person
@@ -257,7 +257,7 @@ def entry_of(visit: Visit, matter: Matter) -> PaymentEntry:
     )
 
 
-def _foreseen(visit: Visit, matter: Matter) -> ForeseenView:
+def _foreseen(visit: Visit, matter: OpenPayment) -> ForeseenView:
     scene, localizer = visit.scene, visit.localizer
     verdict = judge_now(scene, matter, scene.now_ms)
     balance_minor = balance_of(scene, matter.payment)
@@ -277,7 +277,7 @@ def _foreseen(visit: Visit, matter: Matter) -> ForeseenView:
     return ForeseenView(verdict="go", words="", until_ms=None)
 
 
-def _invoice(visit: Visit, matter: Matter) -> InvoiceView | None:
+def _invoice(visit: Visit, matter: OpenPayment) -> InvoiceView | None:
     if matter.payment.invoice is None:
         return None
     file = invoice_store.invoice(visit.scene.txn, *matter.payment.invoice)
@@ -288,7 +288,7 @@ def _invoice(visit: Visit, matter: Matter) -> InvoiceView | None:
     )
 
 
-def _payees(visit: Visit, made: list[Matter]) -> list[PartyView]:
+def _payees(visit: Visit, made: list[OpenPayment]) -> list[PartyView]:
     """Whom one paid of late by name, each once: persons, and organisations that are paid so."""
     mine, section = visit.holder.id, visit.scene.section
     by_name = {one.id for one in section.organisations if one.is_paid_by_name}
@@ -333,11 +333,11 @@ def _limit(currency: str, kind: LimitKind, limit: OwnLimit) -> LimitView:
     )
 
 
-def _has_receipt(matter: Matter) -> bool:
+def _has_receipt(matter: OpenPayment) -> bool:
     return matter.payment.state in _WITH_RECEIPT and matter.payment.kind is not Kind.PAYOUT
 
 
-def _has_tax_invoice(scene: Scene, matter: Matter) -> bool:
+def _has_tax_invoice(scene: Conversation, matter: OpenPayment) -> bool:
     if matter.payment.invoice is None and matter.payment.kind is not Kind.REFUND:
         return False
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from appservices.payments.core.allowance import AllowanceState
 from appservices.payments.core.texts.allowance import payees_words
 from appservices.payments.core.texts.wallet import Trouble
-from appservices.payments.service import allowances, files, guarding, purses
+from appservices.payments.service import allowance_uses, allowances, files, guarding
 from appservices.payments.service.wallet import escrows
 from appservices.payments.service.wallet.reading import entry_of, party_view, version_of
 from appservices.payments.service.wallet.trust_views import (
@@ -67,7 +67,7 @@ def _is_live(visit: Visit, allowance: Allowance) -> bool:
 
 def _allowance(visit: Visit, allowance: Allowance) -> AllowanceEntry:
     scene, terms = visit.scene, allowance.terms
-    view = purses.view_of(scene, allowance)
+    view = allowance_uses.view_of(scene, allowance)
     is_given = allowance.giver == visit.holder.id
 
     def money(minor: int) -> Money:
@@ -82,7 +82,7 @@ def _allowance(visit: Visit, allowance: Allowance) -> AllowanceEntry:
         each_max=money(terms.each_max_minor),
         period=terms.period,
         period_max=money(terms.period_max_minor),
-        left=money(purses.left_minor(scene, allowance)),
+        left=money(allowance_uses.left_minor(scene, allowance)),
         starts_at_ms=terms.starts_at_ms,
         ends_at_ms=terms.ends_at_ms,
         uses=[entry_of(visit, files.matter_of(scene, one)) for one in uses],

@@ -9,7 +9,7 @@ import attrs
 
 from appservices.payments.core.texts.wallet import Trouble, trouble_words
 from appservices.payments.service import keyed
-from appservices.payments.service.scene import CATALOGUE
+from appservices.payments.service.conversation import CATALOGUE
 from veche.chat import prompts
 from veche.protocol.canonical import canonical
 from veche.protocol.errors import ConflictError, NotFoundError, RefusedError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.store.events import Request
     from appservices.payments.store.holders import Holder
     from veche.protocol.ids import UserId
@@ -59,7 +59,7 @@ class Visit:
         language: Of the page.
     """
 
-    scene: Scene
+    scene: Conversation
     person: UserId
     language: str
 

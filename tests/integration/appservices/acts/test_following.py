@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from twisted.web.iweb import IRequest
 
-    from appservices.acts.scene import Parts
+    from appservices.acts.conversation import Parts
 
 pytestmark = pytest.mark.postgres
 

@@ -20,7 +20,15 @@ from appservices.payments.core.rails.port import BankMessage, OrderKind, Party, 
 from appservices.payments.demo_bank.__main__ import CUSTOMER
 from appservices.payments.demo_bank.bank import demo_iban
 from appservices.payments.service.attempts import Attempts
-from appservices.payments.service.rails import Bank, Banking, BankNews, DemoRail, Desk, Wish, filing
+from appservices.payments.service.rails import (
+    Bank,
+    Banking,
+    BankNews,
+    DemoRail,
+    Desk,
+    OrderRequest,
+    filing,
+)
 from appservices.payments.service.rails import demo as demo_rail
 from appservices.payments.service.rails.filing import FETCH, FILE
 from appservices.payments.service.writer import Writer
@@ -291,7 +299,9 @@ class BankCase(TestCase):
     async def pay_out(self, amount_minor: int, number: int = 0) -> Ulid:
         """Let Alice pay Bob's account at the bank."""
         id_ = derived_ulid(self.home.now_ms(), "payout", amount_minor, number)
-        wish = Wish(id_, BANK, OrderKind.PAYOUT, self.account, BOB, amount_minor, text="rent")
+        wish = OrderRequest(
+            id_, BANK, OrderKind.PAYOUT, self.account, BOB, amount_minor, text="rent"
+        )
         await self.run_txn(self.banking.order, wish, self.home.now_ms())
         return id_
 

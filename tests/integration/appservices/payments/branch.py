@@ -43,13 +43,13 @@ from appservices.payments.service.bulk import BACK_AGAIN, PAY_LINES
 from appservices.payments.service.bulk_lines import GiveBack, PayLines
 from appservices.payments.service.callers import organisation_keys
 from appservices.payments.service.clocks import CLOCK
+from appservices.payments.service.conversation import Conversation, Parts
 from appservices.payments.service.feed import PaymentFeed, rules_of
-from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.files import OpenPayment, Private
 from appservices.payments.service.jobs import handlers as every_handler
 from appservices.payments.service.news import EVENT, EventJob
 from appservices.payments.service.rails import BankNews, NewsKind, banking_of
 from appservices.payments.service.receipts import Receipts
-from appservices.payments.service.scene import Parts, Scene
 from appservices.payments.service.writer import Writer
 from appservices.payments.store import chats, holders
 from appservices.payments.store import invoices as invoice_store
@@ -87,7 +87,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from appservices.payments.service.attempts import Attempt
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from appservices.payments.service.work import Outcome
     from veche.api.ports import PagePorts
     from veche.bots.ports import BotPorts
@@ -239,7 +239,7 @@ class Branch:
     # What tests ask.
 
     @contextmanager
-    def scene(self) -> Iterator[Scene]:
+    def scene(self) -> Iterator[Conversation]:
         """A transaction, committed at the end."""
         with session(self.dsn) as connection, connection, connection.cursor() as txn:
             yield self.parts.conversation(txn, f"test {self.now_ms()}", self.now_ms())
@@ -297,7 +297,7 @@ class Branch:
         return matter.payment.id
 
     @staticmethod
-    def _asked(scene: Scene, invoice_id: str, state: State) -> Matter:
+    def _asked(scene: Conversation, invoice_id: str, state: State) -> OpenPayment:
         """A payment of Alice for an invoice, which she has approved."""
         file = invoice_store.lock_invoice(scene.txn, invoice_id)
         assert file is not None

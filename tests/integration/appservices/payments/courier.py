@@ -20,7 +20,7 @@ from veche.runtime.matrix.client import MatrixError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.conversation import Conversation, Parts
     from tests.integration.appservices.payments.stage import Stage
     from veche.messaging.jobs import JobHandler
     from veche.protocol.inbound import Inbound
@@ -63,7 +63,7 @@ class Courier:
     """
 
     stage: Stage
-    take: Callable[[Scene, Inbound], bool]
+    take: Callable[[Conversation, Inbound], bool]
     handler: Callable[[Parts], JobHandler]
     kind: str
     server: Homeserver = attrs.field(factory=Homeserver)

@@ -25,9 +25,9 @@ from appservices.payments.service import (
     paying,
 )
 from appservices.payments.service.bills import BillPrivate
+from appservices.payments.service.conversation import Conversation, Parts
 from appservices.payments.service.files import Private
 from appservices.payments.service.receipts import Receipts
-from appservices.payments.service.scene import Parts, Scene
 from appservices.payments.store import holders, invoices
 from tests.integration.appservices.payments.ledgers import PAYMENTS, problems
 from tests.integration.appservices.payments.scenes import KEYS, nonce
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from appservices.payments.core.bill import Sharer
-    from appservices.payments.service.files import Matter
+    from appservices.payments.service.files import OpenPayment
     from veche.runtime.database import Connection
 
 NOW_MS: Final = 1_764_000_000_000
@@ -129,7 +129,7 @@ class Market:
         return NOW_MS + self.number * _APART_MS
 
     @contextmanager
-    def at(self, now_ms: int | None = None) -> Iterator[Scene]:
+    def at(self, now_ms: int | None = None) -> Iterator[Conversation]:
         """A transaction, committed at the end."""
         connection = self._idle.pop() if self._idle else connect(self.dsn)
         try:
@@ -236,7 +236,7 @@ class Market:
             self.approve(one, now_ms)
         self.scribe.write(self.now_ms if now_ms is None else now_ms)
 
-    def matter(self, scene: Scene, payment_id: str) -> Matter:
+    def matter(self, scene: Conversation, payment_id: str) -> OpenPayment:
         """A payment, locked."""
         found = files.lock(scene, payment_id)
         assert found is not None

@@ -32,13 +32,13 @@ from appservices.payments.service import (
     setting_aside,
 )
 from appservices.payments.service.batch import RiderError
+from appservices.payments.service.conversation import Parts
 from appservices.payments.service.files import Private
 from appservices.payments.service.peers_asking import PeerClient
 from appservices.payments.service.peers_desk import PeerDesk, PeerRefusedError
 from appservices.payments.service.peers_jobs import Send
 from appservices.payments.service.peers_sending import SEND
 from appservices.payments.service.receipts import Receipts
-from appservices.payments.service.scene import Parts
 from appservices.payments.store import attempts, holders
 from appservices.payments.store import peers as store
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems
@@ -276,7 +276,7 @@ class Branch(Stage):
         with self.scene() as scene:
             matter = files.lock(scene, payment_id)
             if matter is not None:
-                paying.rang(scene, matter)
+                paying.fire_timer(scene, matter)
 
     def receipt(self, payment_id: str) -> dict[str, Any]:
         """The receipt of a payment, as this one's ledger has it."""

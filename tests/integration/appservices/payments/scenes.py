@@ -16,8 +16,8 @@ from appservices.payments.core.orders.mandate import ChargeOrder, MandateOrder
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import files, moving
-from appservices.payments.service.files import Matter, Private
-from appservices.payments.service.scene import Parts, Scene
+from appservices.payments.service.conversation import Conversation, Parts
+from appservices.payments.service.files import OpenPayment, Private
 from appservices.payments.store import holders
 from appservices.payments.store import mandates as mandate_store
 from appservices.payments.store.mandates import Mandate
@@ -68,19 +68,19 @@ class World:
     """
 
     connection: Connection
-    scene: Scene
+    scene: Conversation
 
     def approved(self, person: UserId = ALICE) -> str:
         """The nonce of something that a key of a person's has approved."""
         return KEYS.approve(self.scene.txn, person, NOW_MS, nonce())
 
-    def paying(self) -> Matter:
+    def paying(self) -> OpenPayment:
         """A payment of Alice's that waits for the writer."""
         matter = self.asked(state=State.PAYING, approved_by=self.approved())
         moving.attempt(self.scene, matter.payment)
         return matter
 
-    def asked(self, kind: Kind = Kind.PAY, **more: Any) -> Matter:
+    def asked(self, kind: Kind = Kind.PAY, **more: Any) -> OpenPayment:
         """A payment of Alice's to Bob."""
         given = {"state": State.ASKED, "due_at_ms": NOW_MS + 1, **more}
         payment = Payment(
@@ -99,7 +99,7 @@ class World:
         assert kept is not None
         return kept
 
-    def charge(self, mandate: Ulid, due_at_ms: int = NOW_MS) -> Matter:
+    def charge(self, mandate: Ulid, due_at_ms: int = NOW_MS) -> OpenPayment:
         """A charge by a mandate that waits until the time of its notice is over."""
         return self.asked(
             Kind.MANDATE, state=State.COOLING, mandate_id=mandate, due_at_ms=due_at_ms
@@ -171,7 +171,7 @@ def world(dsn: str, now_ms: int = NOW_MS, cause: str = "") -> Iterator[World]:
     """A transaction, committed at the end."""
     with session(dsn) as connection, connection.cursor() as txn:
         sender = Sender(txn, _NONE, _BOT, cause or f"cause {next(_numbers)}", now_ms)
-        yield World(connection, Scene(txn, sender, _PARTS))
+        yield World(connection, Conversation(txn, sender, _PARTS))
         connection.commit()
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from appservices.payments.service.attempts import Attempt
-    from appservices.payments.service.scene import Parts
+    from appservices.payments.service.conversation import Parts
     from veche.runtime.database import Connection, Cursor
 
 _ROUNDS_MAX: Final = 20

@@ -26,9 +26,9 @@ from appservices.payments.service import (
 from appservices.payments.service.attempts import revoked_of
 from appservices.payments.service.batch import Link, decide, ride
 from appservices.payments.service.chats import ANSWERS
+from appservices.payments.service.conversation import Conversation, Parts
 from appservices.payments.service.files import Private
 from appservices.payments.service.receipts import Receipts
-from appservices.payments.service.scene import Parts, Scene
 from appservices.payments.service.work import Entry, Outcome, Work
 from appservices.payments.store import attempts, holders
 from tests.integration.appservices.payments.ledgers import PAYMENTS, opened, problems
@@ -120,7 +120,7 @@ class _Approvals(StoredApprovals):
 
 
 @attrs.frozen
-class StageScene(Scene):
+class StageScene(Conversation):
     """A transaction in which everybody has a chat, and nothing leaves the process."""
 
     heard: Heard
@@ -220,7 +220,12 @@ class Stage:
         return StageScene(txn, sender, self.parts, self.heard)
 
     def pay(
-        self, scene: Scene, payer: UserId | None, payee: str, minor: int, kind: Kind = Kind.PAY
+        self,
+        scene: Conversation,
+        payer: UserId | None,
+        payee: str,
+        minor: int,
+        kind: Kind = Kind.PAY,
     ) -> str:
         """Have a person or an organisation paid, by somebody or out of nothing; its id."""
         is_person = payee.startswith("@")
@@ -273,7 +278,7 @@ class Stage:
             self.answer_in(scene, person, choice)
         return self.heard.settled[-1] if self.heard.settled else ""
 
-    def answer_in(self, scene: Scene, person: UserId, choice: str) -> None:
+    def answer_in(self, scene: Conversation, person: UserId, choice: str) -> None:
         """The same in a transaction of its own."""
         prompt, purpose = self.heard.asked[person]
         assert prompt.choice(choice) is not None, [one.id for one in prompt.choices]
@@ -287,10 +292,10 @@ class Stage:
         )
         ANSWERS[purpose["topic"]](scene, answered)
 
-    def ring(self, rang: Callable[[Scene, str], None], id_: str) -> None:
+    def ring(self, fire_timer: Callable[[Conversation, str], None], id_: str) -> None:
         """A clock rings."""
         with self.scene() as scene:
-            rang(scene, id_)
+            fire_timer(scene, id_)
 
     def write(self) -> None:
         """The writer takes what waits, one after the other."""

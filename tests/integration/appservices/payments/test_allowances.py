@@ -15,7 +15,7 @@ from appservices.payments.core.allowance import AllowanceState, UseProblem
 from appservices.payments.core.payment import State
 from appservices.payments.core.rules import Go, Reason, Wait
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import allowances, freezing, judging, paying, purses
+from appservices.payments.service import allowance_uses, allowances, freezing, judging, paying
 from appservices.payments.store import allowances as store
 from appservices.payments.store import holders
 from appservices.payments.store import payments as payment_store
@@ -27,8 +27,8 @@ from tests.support.postgres import execute
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.store.allowances import Allowance
     from tests.integration.appservices.payments.scenes import World
 
@@ -56,12 +56,12 @@ def used(dsn: str, of: Allowance) -> int:
     return minor
 
 
-def go(scene: Scene, matter: Matter) -> None:
+def go(scene: Conversation, matter: OpenPayment) -> None:
     """The wait of an approved use is over."""
-    paying.rang(with_keys(scene), matter)
+    paying.fire_timer(with_keys(scene), matter)
 
 
-def end(scene: Scene, of: Allowance) -> None:
+def end(scene: Conversation, of: Allowance) -> None:
     """The giver ends an allowance, as by the button."""
     allowances.stop(scene, of.id)
     allowances.end_all(scene, of.giver)
@@ -135,7 +135,7 @@ def test_of_two_uses_at_once_that_pass_the_cap_together_one_is_refused(dsn: str)
     assert used(dsn, given) == 500
 
 
-def _go_locked(scene: Scene, matter: Matter) -> None:
+def _go_locked(scene: Conversation, matter: OpenPayment) -> None:
     """As a job does it: the payer is locked, then the payment."""
     holders.lock_holder(scene.txn, matter.payment.payer)
     go(scene, matter)
@@ -191,7 +191,7 @@ def test_a_use_after_the_end_is_refused_also_if_it_waited_for_it(dsn: str) -> No
     assert used(dsn, given) == 0
 
 
-def _go_after(scene: Scene, late: Matter) -> None:
+def _go_after(scene: Conversation, late: OpenPayment) -> None:
     """Whoever comes second finds the payment as it is now."""
     holders.lock_holder(scene.txn, late.payment.payer)
     file = payment_store.lock_payment(scene.txn, late.payment.id)
@@ -290,11 +290,11 @@ def test_an_allowance_for_a_kind_pays_organisations_of_it_and_whom_it_names(
         scene = attrs.evolve(here.scene, parts=attrs.evolve(here.scene.parts, section=section))
         given = allowance(here)
         view = attrs.evolve(
-            purses.view_of(scene, given), payees=(Party("shop", "Shop"),), kinds=("food",)
+            allowance_uses.view_of(scene, given), payees=(Party("shop", "Shop"),), kinds=("food",)
         )
-        given = attrs.evolve(given, sealed=purses.sealed(scene, view))
+        given = attrs.evolve(given, sealed=allowance_uses.sealed(scene, view))
 
-        problem = purses.problem_of(scene, given, payee, 500)
+        problem = allowance_uses.problem_of(scene, given, payee, 500)
         here.connection.rollback()
 
     assert problem is (None if is_covered else UseProblem.OTHER_PAYEE)
@@ -304,6 +304,6 @@ def test_what_is_left_is_of_this_period_and_of_nothing_else(dsn: str) -> None:
     with world(dsn) as here:
         given = allowance(here, 1_000)
         go(here.scene, use_of(here, given))
-        assert purses.left_minor(here.scene, given) == 500
+        assert allowance_uses.left_minor(here.scene, given) == 500
         day_later = attrs.evolve(given, terms=attrs.evolve(given.terms, starts_at_ms=NOW_MS + 5))
-        assert purses.problem_of(here.scene, day_later, BOB, 1) is not None
+        assert allowance_uses.problem_of(here.scene, day_later, BOB, 1) is not None

@@ -463,7 +463,7 @@ class ApiTests(BranchTestCase):
         with self.bank.scene() as scene:
             matter = files.lock(scene, good.id)
             assert matter is not None
-            charges.rang(scene, matter)
+            charges.fire_timer(scene, matter)
         await self.bank.settled()
 
         assert self.told()[2:] == [("paid", None)]

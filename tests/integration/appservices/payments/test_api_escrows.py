@@ -139,7 +139,7 @@ class EscrowTests(BranchTestCase):
         assert await self.state(id_) == "funded"
         execute(self.bank.dsn, "UPDATE payments.escrow SET due_at_ms = 1 WHERE id = %s", id_)
         with self.bank.scene() as scene:
-            escrows.rang(scene, id_)
+            escrows.fire_timer(scene, id_)
         await self.bank.settled()
 
         assert await self.state(id_) == "returned"

@@ -59,12 +59,12 @@ class MandateTests(BranchTestCase):
         where = f"/mandates/{mandate_id}/charges"
         return await self.bank.call("POST", where, body, who=who, key=key)
 
-    async def rang(self, charge: dict[str, Any]) -> None:
+    async def fire_timer(self, charge: dict[str, Any]) -> None:
         """Its notice is over."""
         with self.bank.scene() as scene:
             matter = files.lock(scene, charge["id"])
             assert matter is not None
-            charges.rang(scene, matter)
+            charges.fire_timer(scene, matter)
         await self.bank.settled()
 
     def types(self) -> list[str]:
@@ -76,7 +76,7 @@ class MandateTests(BranchTestCase):
         self.give(id_)
         status, charge = await self.charge(id_, 300, "c1")
         assert (status, charge["state"], charge["ours"]) == (201, "cooling", "c1")
-        await self.rang(charge)
+        await self.fire_timer(charge)
         _, paid = await self.bank.call("GET", f"/mandates/{id_}/charges/{charge['id']}")
         _, view = await self.bank.call("GET", f"/mandates/{id_}")
         _, ended = await self.bank.call("POST", f"/mandates/{id_}/end", {}, key="e")
@@ -100,7 +100,7 @@ class MandateTests(BranchTestCase):
         id_ = await self.made()
         self.give(id_)
         charge = (await self.charge(id_, 300, "c1"))[1]
-        await self.rang(charge)
+        await self.fire_timer(charge)
         with self.bank.scene() as scene:
             payer = scene.holder(ALICE).id
             paid = payments.made(scene.txn, payer, charge["id"][-8:])
@@ -121,8 +121,8 @@ class MandateTests(BranchTestCase):
         nothing = await self.charge(id_, 0, "nothing")
         first = (await self.charge(id_, 500, "one"))[1]
         second = (await self.charge(id_, 301, "two"))[1]
-        await self.rang(first)
-        await self.rang(second)
+        await self.fire_timer(first)
+        await self.fire_timer(second)
         _, over = await self.bank.call("GET", f"/mandates/{id_}/charges/{second['id']}")
 
         for refused in (early, above):
@@ -212,7 +212,7 @@ class MandateTests(BranchTestCase):
         bare = await self.charge(id_, 100, "bare", who="office")
         ground = {"purpose": "water", "basis": "Water Act, section 3"}
         good = await self.charge(id_, 100, "good", who="office", act={"ground": ground})
-        await self.rang(good[1])
+        await self.fire_timer(good[1])
 
         assert (bare[0], bare[1]["errcode"]) == (409, "ORG.VECHE.ACT_REQUIRED")
         assert good[0] == 201

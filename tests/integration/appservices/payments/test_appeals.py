@@ -77,7 +77,7 @@ def test_nothing_moves_until_the_time_to_appeal_is_over(stage: Stage) -> None:
     assert "20.00 EUR goes back, 30.00 EUR stays with Bob." in stage.told(ALICE)[-1]
     assert "either side can appeal" in stage.told(ALICE)[-1]
     stage.now_ms = found["due_at_ms"]
-    stage.ring(disputes.rang, found["id"])
+    stage.ring(disputes.fire_timer, found["id"])
     stage.write()
 
     assert stage.row("dispute")["ended_by"] == "decided"
@@ -134,7 +134,7 @@ def test_an_appeal_that_nobody_decides_leaves_the_decision(stage: Stage) -> None
     found = stage.row("dispute")
     assert found["due_at_ms"] <= found["hold_ends_at_ms"] - DAY_MS
     stage.now_ms = found["due_at_ms"]
-    stage.ring(disputes.rang, found["id"])
+    stage.ring(disputes.fire_timer, found["id"])
     stage.write()
 
     assert stage.row("dispute")["given"] == 2_000
@@ -159,7 +159,7 @@ def test_of_an_appeal_and_the_end_of_its_time_one_wins(stage: Stage) -> None:
     found = stage.row("dispute")
     asked = dict(stage.heard.asked)
     stage.now_ms = found["due_at_ms"]
-    stage.ring(disputes.rang, found["id"])
+    stage.ring(disputes.fire_timer, found["id"])
     stage.write()
     stage.heard.asked.update(asked)
 
@@ -294,7 +294,7 @@ def test_who_freezes_everything_does_not_undo_what_the_desk_decided(stage: Stage
     decided(stage)
     found = stage.row("dispute")
     stage.now_ms = found["due_at_ms"]
-    stage.ring(disputes.rang, found["id"])
+    stage.ring(disputes.fire_timer, found["id"])
     assert stage.row("dispute")["state"] == "ending"
     with stage.scene() as scene:
         freezing.freeze(scene, BOB)
@@ -315,7 +315,7 @@ def test_a_decision_whose_key_is_revoked_is_made_anew(stage: Stage, is_appealed:
         revoke_keys(scene.txn, CLERK, stage.now_ms)
     found = stage.row("dispute")
     stage.now_ms = found["due_at_ms"]
-    stage.ring(disputes.rang, found["id"])
+    stage.ring(disputes.fire_timer, found["id"])
     stage.write()
     assert stage.row("dispute")["state"] == "at_desk"
     assert stage.balance(BOB) == (MONEY, 5_000)
@@ -324,7 +324,7 @@ def test_a_decision_whose_key_is_revoked_is_made_anew(stage: Stage, is_appealed:
     stage.answer(CLERK, "decide")
     found = stage.row("dispute")
     stage.now_ms = found["due_at_ms"]
-    stage.ring(disputes.rang, found["id"])
+    stage.ring(disputes.fire_timer, found["id"])
     stage.write()
     assert (found["state"], stage.row("dispute")["ended_by"]) == ("decided", "decided")
     assert balances(stage) == (-4_000, 4_000)
@@ -345,7 +345,7 @@ def test_a_decision_that_gives_nothing_back_counts_no_more_either(
     found = stage.row("dispute")
     assert found["state"] == ("appealed" if is_appealed else "decided")
     stage.now_ms = found["due_at_ms"]
-    stage.ring(disputes.rang, found["id"])
+    stage.ring(disputes.fire_timer, found["id"])
     stage.write()
 
     assert stage.row("dispute")["state"] == "at_desk"
@@ -384,7 +384,7 @@ def test_what_a_payee_gives_back_stays_if_their_key_is_revoked_before_it_moved(
     assert stage.row("dispute")["state"] == "at_desk"
     assert stage.balance(BOB) == (MONEY, 5_000)
     stage.now_ms = stage.row("dispute")["due_at_ms"]
-    stage.ring(disputes.rang, stage.row("dispute")["id"])
+    stage.ring(disputes.fire_timer, stage.row("dispute")["id"])
     stage.write()
 
     assert balances(stage) == (-5_000, 5_000)

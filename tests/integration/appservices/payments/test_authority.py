@@ -26,6 +26,7 @@ from appservices.payments.core.texts.allowance import AllowanceView
 from appservices.payments.core.texts.guardians import RuleView
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import (
+    allowance_uses,
     charges,
     files,
     freezing,
@@ -33,7 +34,6 @@ from appservices.payments.service import (
     limiting,
     mandates,
     paying,
-    purses,
     revoking,
 )
 from appservices.payments.service.confirming import confirm
@@ -102,7 +102,7 @@ def asked(market: Market, payer: UserId, payee: UserId, minor: int, **more: Any)
 def ring(market: Market, payment_id: str) -> None:
     """The clock of a payment rings, long after."""
     with market.at(market.now_ms + WAIT_MS) as scene:
-        paying.rang(scene, market.matter(scene, payment_id))
+        paying.fire_timer(scene, market.matter(scene, payment_id))
 
 
 def write(market: Market, after_ms: int = 0) -> None:
@@ -294,7 +294,7 @@ def lent(market: Market, name: str = "allowance") -> Allowance:
             spender=scene.holder(market.bob).id,
             ledger=holders.currencies(scene.txn)["EUR"],
             state=AllowanceState.ACTIVE,
-            sealed=purses.sealed(scene, view),
+            sealed=allowance_uses.sealed(scene, view),
             approved_by=KEYS.approve(scene.txn, market.alice, market.now_ms, nonce()),
             terms=terms,
         )

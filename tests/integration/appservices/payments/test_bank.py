@@ -32,13 +32,13 @@ from appservices.payments.service.rails import (
     Bank,
     DemoRail,
     NewsKind,
-    Wish,
+    OrderRequest,
     comparing,
     stuck_files,
 )
 from appservices.payments.service.rails.answering import FoundOut, found_out
 from appservices.payments.service.rails.filing import resume
-from appservices.payments.service.rails.hearing import Hearing
+from appservices.payments.service.rails.incoming import Incoming
 from appservices.payments.service.rails.stuck_files import STUCK_MS, SUBMIT, FileWord
 from appservices.payments.store import bank as store
 from tests.integration.appservices.payments.bank_rig import BANK, BOB, BankCase
@@ -147,7 +147,7 @@ class TestRails(BankCase):
     async def _revoked(self) -> None:
         await self.top_up(10_000)
         id_, alice = derived_ulid(self.home.now_ms(), "revoked"), UserId("@alice:example.org")
-        wish = Wish(id_, BANK, OrderKind.PAYOUT, self.account, BOB, 1_050)
+        wish = OrderRequest(id_, BANK, OrderKind.PAYOUT, self.account, BOB, 1_050)
 
         def work(txn: Cursor) -> None:
             now_ms = self.home.now_ms()
@@ -184,7 +184,7 @@ class TestRails(BankCase):
         advice = write_advice("A1", CUSTOMER, [line], self.home.now_ms())
 
         def hear(txn: Cursor) -> None:
-            Hearing.begin(txn, self.desk, BANK, self.home.now_ms()).hear(advice.data)
+            Incoming.begin(txn, self.desk, BANK, self.home.now_ms()).hear(advice.data)
 
         await self.run_txn(hear)
 
@@ -211,7 +211,7 @@ class TestRails(BankCase):
 
         def hear(txn: Cursor) -> None:
             store.keep_bank(txn, "other", BOB.account, store.ledger_of(txn, BANK))
-            Hearing.begin(txn, self.desk, "other", self.home.now_ms()).hear(advice.data)
+            Incoming.begin(txn, self.desk, "other", self.home.now_ms()).hear(advice.data)
 
         await self.run_txn(hear)
         await self.demo.deposit(CUSTOMER, 700, text="hello", name="Somebody")
@@ -278,7 +278,7 @@ class TestRails(BankCase):
         mandate = Signed("M-1", day, "DE98ZZZ09999999999")
         id_ = derived_ulid(self.home.now_ms(), "collect")
         await self.top_up(1)  # the wallet is there
-        wish = Wish(id_, BANK, OrderKind.COLLECT, self.account, BOB, 2_500, mandate=mandate)
+        wish = OrderRequest(id_, BANK, OrderKind.COLLECT, self.account, BOB, 2_500, mandate=mandate)
         await self.run_txn(self.banking.order, wish, self.home.now_ms())
 
         async def came() -> bool:
@@ -294,7 +294,7 @@ class TestRails(BankCase):
         await self.top_up(100)
         id_ = derived_ulid(self.home.now_ms(), "to ourselves")
         ours = Party("Somebody", self.banking.own(BANK).account)
-        wish = Wish(id_, BANK, OrderKind.PAYOUT, self.account, ours, 50, text="rent")
+        wish = OrderRequest(id_, BANK, OrderKind.PAYOUT, self.account, ours, 50, text="rent")
         with pytest.raises(MalformedError, match="this institution's own"):
             await self.run_txn(self.banking.order, wish, self.home.now_ms())
         assert self.rows("SELECT count(*) FROM payments.bank_order WHERE id = %s", id_) == [(0,)]

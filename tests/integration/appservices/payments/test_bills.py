@@ -61,7 +61,7 @@ def shares(market: Market, bill_id: str, *people: UserId) -> list[str]:
 
 def ring(market: Market, bill_id: str, now_ms: int | None = None) -> None:
     with market.at(now_ms or due_ms(market)) as scene:
-        bill_ends.rang(scene, bill_id)
+        bill_ends.fire_timer(scene, bill_id)
 
 
 @contextmanager
@@ -473,7 +473,7 @@ def _other(market: Market, bill_id: str, person: UserId, chance: random.Random, 
         assert matter is not None
         match chance.choice(("freeze", "ring", "again", "again", "cancel")):
             case "ring":
-                bill_ends.rang(scene, bill_id)
+                bill_ends.fire_timer(scene, bill_id)
             case "again" if matter.bill.state is BillState.OPEN:
                 billing._ask_again(scene, matter)
             case "cancel" if chance.random() < 0.3:

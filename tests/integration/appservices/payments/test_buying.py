@@ -18,7 +18,14 @@ from appservices.payments.core.order import Order
 from appservices.payments.core.payment import State
 from appservices.payments.core.texts.allowance import AllowanceView
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import api_refunds, buying, invoices, naming, paying, purses
+from appservices.payments.service import (
+    allowance_uses,
+    api_refunds,
+    buying,
+    invoices,
+    naming,
+    paying,
+)
 from appservices.payments.service.organisations import read_invoice, withdraw_invoice
 from appservices.payments.service.wallet import orders, reading
 from appservices.payments.service.wallet.views import OrderBody
@@ -35,7 +42,7 @@ from veche.protocol.money import Money
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.protocol.ids import RoomId
 
 pytestmark = pytest.mark.postgres
@@ -67,7 +74,7 @@ def market(place: Market) -> Market:
 
 
 @contextmanager
-def in_chat(market: Market, person: UserId) -> Iterator[tuple[Scene, RoomId]]:
+def in_chat(market: Market, person: UserId) -> Iterator[tuple[Conversation, RoomId]]:
     """A transaction in which somebody has a chat; later nothing is said to them there."""
     with market.at() as scene:
         room_id = chat_with(scene, person)
@@ -124,7 +131,7 @@ def allow(
             spender=scene.holder(who).id,
             ledger=holders.currencies(scene.txn)["EUR"],
             state=AllowanceState.ACTIVE,
-            sealed=purses.sealed(scene, view),
+            sealed=allowance_uses.sealed(scene, view),
             approved_by=KEYS.approve(scene.txn, market.bob, market.now_ms, nonce()),
             terms=terms,
         )
@@ -201,14 +208,14 @@ def test_an_allowance_for_the_shop_or_its_kind_pays_there(
     assert payment_id is not None
     with market.at() as scene:
         # It is Bob's account by now: none of those that others opened to him.
-        assert purses.offered(scene, market.matter(scene, payment_id)) == []
+        assert allowance_uses.offered(scene, market.matter(scene, payment_id)) == []
     market.held(payment_id)
 
     assert market.has(market.bob)[0] == 9_300
     assert market.has(market.alice)[0] == 10_000
     assert heard(market, invoice_of(market, payment_id)) == ["invoice.paid"]
     with market.at() as scene:
-        assert purses.left_minor(scene, given) == 300
+        assert allowance_uses.left_minor(scene, given) == 300
 
 
 def test_who_has_an_allowance_is_asked_though_they_have_no_money(market: Market) -> None:
@@ -218,12 +225,12 @@ def test_who_has_an_allowance_is_asked_though_they_have_no_money(market: Market)
 
     assert payment_id is not None
     with market.at() as scene:
-        [(offered, _)] = purses.offered(scene, market.matter(scene, payment_id))
+        [(offered, _)] = allowance_uses.offered(scene, market.matter(scene, payment_id))
     assert offered.id == kept.id
 
 
 def test_a_page_orders_as_the_chat_does(market: Market) -> None:
-    def visited(scene: Scene) -> Visit:
+    def visited(scene: Conversation) -> Visit:
         return Visit(scene, market.alice, "en")
 
     def wanted(payee: str) -> OrderBody:
@@ -258,7 +265,7 @@ def test_a_page_asks_who_has_an_allowance_though_they_have_no_money(market: Mark
         page = Visit(scene, poor, "en")
         asked = orders.buy(page, order, merchant)
         assert reading.payment_view(page, asked).instead is None
-        [(allowance, _)] = purses.offered(scene, asked)
+        [(allowance, _)] = allowance_uses.offered(scene, asked)
         theirs = paying._from_purse(scene, asked, allowance.id)
 
         assert reading.payment_of(page, asked.payment.id).instead == theirs.payment.id

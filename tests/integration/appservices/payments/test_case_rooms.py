@@ -320,7 +320,7 @@ def test_a_day_before_the_end_those_are_called_who_are_to_answer(stage: Stage) -
     [reminder] = [one for _, one in stage.heard.files if "nearly over" in one["body"]]
     assert reminder["m.mentions"] == {"user_ids": [BOB]}
     stage.now_ms = found["due_at_ms"]
-    stage.ring(disputes.rang, found["id"])
+    stage.ring(disputes.fire_timer, found["id"])
     with stage.scene() as scene:
         case_jobs.remind(scene, "dispute", found["id"], found["due_at_ms"])
     assert sum("nearly over" in words for words in said_in(stage, room_id)) == 1

@@ -268,6 +268,6 @@ def test_clerks_are_in_the_room_of_an_escrow(stage: Stage) -> None:
     with stage.scene() as scene:
         ends_at_ms = api_escrows.read(scene, SHOP, escrow_id).ends_at_ms
     stage.now_ms = ends_at_ms
-    stage.ring(escrows.rang, escrow_id)
+    stage.ring(escrows.fire_timer, escrow_id)
     stage.write()
     assert has(stage) <= MONEY

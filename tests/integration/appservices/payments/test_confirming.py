@@ -81,7 +81,7 @@ def say_no(market: Market, invoice_id: str, payment_id: str, after_ms: int = 1) 
 
 def ring(market: Market, payment_id: str, after_ms: int) -> None:
     with market.at(market.now_ms + after_ms) as scene:
-        paying.rang(scene, market.matter(scene, payment_id))
+        paying.fire_timer(scene, market.matter(scene, payment_id))
 
 
 def shop_has(market: Market) -> int:
@@ -238,7 +238,7 @@ def test_a_yes_waits_for_the_clock_and_is_told_that_it_is_too_late(market: Marke
     with market.at(market.now_ms + WAIT_MS) as scene:
         matter = market.matter(scene, payment_id)
         with beside(market, too_late):
-            paying.rang(scene, matter)
+            paying.fire_timer(scene, matter)
             scene.txn.connection.commit()
     assert market.state(payment_id) == ("refused", "unconfirmed")
 

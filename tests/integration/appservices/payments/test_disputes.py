@@ -85,12 +85,12 @@ def test_silence_goes_to_the_desk_and_its_silence_lets_go(stage: Stage) -> None:
     found = stage.row("dispute")
     assert found["due_at_ms"] == stage.now_ms + 10 * DAY_MS
     stage.now_ms = found["due_at_ms"]
-    stage.ring(disputes.rang, found["id"])
+    stage.ring(disputes.fire_timer, found["id"])
     asked = stage.row("dispute")
     assert (asked["state"], asked["due_at_ms"]) == ("at_desk", stage.now_ms + 30 * DAY_MS)
     assert asked["hold_ends_at_ms"] > asked["due_at_ms"]
     stage.now_ms = asked["due_at_ms"]
-    stage.ring(disputes.rang, found["id"])
+    stage.ring(disputes.fire_timer, found["id"])
     stage.write()
 
     ended = stage.row("dispute")
@@ -521,7 +521,7 @@ def test_whatever_happens_no_money_is_made_or_lost_and_it_ends(
         found = house.row("dispute")
         if step == "time" and found["due_at_ms"] is not None:
             house.now_ms = max(house.now_ms, found["due_at_ms"])
-            house.ring(disputes.rang, found["id"])
+            house.ring(disputes.fire_timer, found["id"])
         elif step == "refund":
             house.say(BOB, "refund", f"{number} {given_minor / 100:.2f}")
         elif step == "decide":

@@ -145,10 +145,10 @@ def test_who_disagree_leave_it_to_the_date(stage: Stage) -> None:
     stage.answer(BOB, ALL)
     assert any("They do not agree any more" in words for words in stage.told(ALICE))
     found = stage.row("escrow")
-    stage.ring(escrows.rang, found["id"])
+    stage.ring(escrows.fire_timer, found["id"])
     assert stage.row("escrow")["state"] == "funded"
     stage.now_ms = found["ends_at_ms"]
-    stage.ring(escrows.rang, found["id"])
+    stage.ring(escrows.fire_timer, found["id"])
     stage.write()
 
     assert stage.row("escrow")["state"] == "returned"
@@ -158,7 +158,7 @@ def test_at_its_date_it_is_released_if_silence_says_so(stage: Stage) -> None:
     funded(stage, "; else release")
     found = stage.row("escrow")
     stage.now_ms = found["ends_at_ms"]
-    stage.ring(escrows.rang, found["id"])
+    stage.ring(escrows.fire_timer, found["id"])
     stage.write()
 
     assert stage.row("escrow")["state"] == "released"
@@ -169,7 +169,7 @@ def test_a_bot_that_slept_past_the_hold_says_who_has_the_money(stage: Stage) -> 
     funded(stage, "; else release")
     found = stage.row("escrow")
     stage.now_ms = found["ends_at_ms"] + 15 * DAY_MS
-    stage.ring(escrows.rang, found["id"])
+    stage.ring(escrows.fire_timer, found["id"])
     stage.write()
 
     # The ledger had let it go: it is not taken from what else the buyer has.
@@ -235,7 +235,7 @@ def test_the_date_and_a_vote_at_once_have_one_outcome(stage: Stage) -> None:
     def ring() -> None:
         with stage.scene() as scene:
             ready.wait()
-            escrows.rang(scene, found["id"])
+            escrows.fire_timer(scene, found["id"])
 
     pair = [threading.Thread(target=one) for one in (vote, ring)]
     for thread in pair:
@@ -268,7 +268,7 @@ def test_what_nobody_agrees_to_expires(stage: Stage) -> None:
     stage.say(ALICE, "escrow", "bob 100 EUR bicycle")
     found = stage.row("escrow")
     stage.now_ms = found["due_at_ms"]
-    stage.ring(escrows.rang, found["id"])
+    stage.ring(escrows.fire_timer, found["id"])
 
     assert stage.row("escrow")["state"] == "expired"
 
@@ -280,7 +280,7 @@ def test_without_cover_nothing_is_put_aside_and_only_the_buyer_learns_why(stage:
     found = stage.row("escrow")
     if found["state"] == "cooling":
         stage.now_ms = found["due_at_ms"]
-        stage.ring(escrows.rang, found["id"])
+        stage.ring(escrows.fire_timer, found["id"])
     stage.write()
 
     assert stage.row("escrow")["state"] == "refused"
@@ -310,7 +310,7 @@ def test_escrows_with_somebody_new_are_one_sum_while_they_are_put_aside(stage: S
     aside = [put_aside_with_dave(stage) for _ in range(3)]
     states = [state_of(stage, escrow_id) for escrow_id in aside]
     stage.now_ms += DAY_MS // 2 + 1
-    stage.ring(escrows.rang, aside[1])
+    stage.ring(escrows.fire_timer, aside[1])
     stage.write()
     later = put_aside_with_dave(stage)
 
@@ -327,7 +327,7 @@ def test_what_an_escrow_paid_lately_counts_from_when_it_was_put_aside(stage: Sta
     release(stage, first)
     second = put_aside_with_dave(stage)
     stage.now_ms += DAY_MS // 2 + 1
-    stage.ring(escrows.rang, second)
+    stage.ring(escrows.fire_timer, second)
     stage.write()
     release(stage, second)
     stage.now_ms += DAY_MS // 2 + 1
@@ -393,7 +393,7 @@ def end_all_of_alice(stage: Stage) -> None:
         open_ = escrow_store.open_of_buyer(scene.txn, alice)
     for escrow_id in open_:
         stage.now_ms += 15 * DAY_MS
-        stage.ring(escrows.rang, escrow_id)
+        stage.ring(escrows.fire_timer, escrow_id)
     stage.write()
     with stage.scene() as scene:
         for got in holders.balances(scene.txn, scene.holder(DAVE).id, 1):
@@ -573,7 +573,7 @@ def test_however_they_decide_no_money_is_made_or_lost(
         house.write()
     found = house.row("escrow")
     house.now_ms = found["ends_at_ms"]
-    house.ring(escrows.rang, found["id"])
+    house.ring(escrows.fire_timer, found["id"])
     house.write()
 
     assert house.row("escrow")["state"] in {"released", "returned", "shared"}
@@ -633,7 +633,7 @@ def test_a_key_that_is_revoked_before_money_is_set_aside_sets_none_aside(
     stage.write()
     if stage.row("escrow")["state"] == "cooling":
         stage.now_ms = int(stage.row("escrow")["due_at_ms"])
-        stage.ring(escrows.rang, stage.row("escrow")["id"])
+        stage.ring(escrows.fire_timer, stage.row("escrow")["id"])
         stage.write()
 
     found = stage.row("escrow")
@@ -742,7 +742,7 @@ def test_the_date_of_an_escrow_needs_no_key(stage: Stage) -> None:
     for person in (ALICE, BOB):
         revoke(stage, person)
     stage.now_ms = int(stage.row("escrow")["ends_at_ms"])
-    stage.ring(escrows.rang, stage.row("escrow")["id"])
+    stage.ring(escrows.fire_timer, stage.row("escrow")["id"])
     stage.write()
 
     assert stage.row("escrow")["state"] == "returned"

@@ -142,10 +142,10 @@ def test_it_ends_after_their_time_and_a_vote_then_changes_nothing(stage: Stage) 
     proposed(stage)
     escrow_id, late = stage.row("escrow")["id"], stage.heard.asked[CAROL]
     stage.now_ms += DUE_MS - 1
-    stage.ring(escrows.rang, escrow_id)
+    stage.ring(escrows.fire_timer, escrow_id)
     assert stage.row("escrow")["state"] == "guarded"
     stage.now_ms += 2
-    stage.ring(escrows.rang, escrow_id)
+    stage.ring(escrows.fire_timer, escrow_id)
     assert stage.row("escrow")["state"] == "refused"
 
     stage.heard.asked[CAROL] = late
@@ -209,7 +209,7 @@ def test_it_waits_for_its_rule_after_the_guardians(stage: Stage) -> None:
     stage.answer(DAVE, "approve")
     assert stage.row("escrow")["state"] == "cooling"
     stage.now_ms += DAY_MS
-    stage.ring(escrows.rang, stage.row("escrow")["id"])
+    stage.ring(escrows.fire_timer, stage.row("escrow")["id"])
     stage.write()
     assert stage.row("escrow")["state"] == "funded"
     returned(stage)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.files import Matter
+    from appservices.payments.service.files import OpenPayment
     from tests.integration.appservices.payments.scenes import World
     from veche.protocol.ids import UserId
     from veche.runtime.database import Cursor
@@ -67,7 +67,7 @@ def here(dsn: str) -> Iterator[World]:
         one.connection.rollback()
 
 
-def cooling(here: World, due_at_ms: int = NOW_MS) -> Matter:
+def cooling(here: World, due_at_ms: int = NOW_MS) -> OpenPayment:
     """An approved payment whose wait ends at a moment."""
     return here.asked(state=State.COOLING, approved_by=here.approved(), due_at_ms=due_at_ms)
 
@@ -200,7 +200,7 @@ def test_a_payment_ends_at_once_if_too_few_guardians_are_left_to_approve_it(here
     rule(here, BOB, CAROL)
     matter = cooling(here)
 
-    paying.rang(with_keys(here.scene), matter)
+    paying.fire_timer(with_keys(here.scene), matter)
 
     assert state_of(here, matter.payment.id)[0] is State.CANCELLED
     rule_id = guards.rule_of_payment(here.scene.txn, matter.payment.id)
@@ -217,10 +217,10 @@ def test_what_waits_for_guardians_ends_after_their_time_and_by_a_freeze(dsn: str
         for one in (late, frozen):
             guards.guard(here.scene.txn, one.payment.id, kept.id)
     with world(dsn, NOW_MS + 4) as early:
-        paying.rang(early.scene, late)
+        paying.fire_timer(early.scene, late)
         assert state_of(early, late.payment.id) == (State.GUARDED, NOW_MS + 5)
     with world(dsn, NOW_MS + 5) as then:
-        paying.rang(then.scene, late)
+        paying.fire_timer(then.scene, late)
         freezing.freeze(then.scene, ALICE)
     execute(dsn, "UPDATE payments.holder SET frozen_at_ms = NULL")
     execute(dsn, "UPDATE payments.guard_rule SET state = 'ended'")
@@ -230,7 +230,7 @@ def test_what_waits_for_guardians_ends_after_their_time_and_by_a_freeze(dsn: str
 
 def test_a_key_that_is_revoked_while_a_payment_waits_approved_nothing(here: World) -> None:
     matter = cooling(here)
-    paying.rang(with_keys(here.scene, is_revoked=True), matter)
+    paying.fire_timer(with_keys(here.scene, is_revoked=True), matter)
 
     file = store.payment(here.scene.txn, matter.payment.id)
     assert file is not None
@@ -241,7 +241,7 @@ def test_a_wait_that_a_clock_set_back_finds_early_is_waited_for_again(dsn: str) 
     with world(dsn) as here:
         matter = cooling(here, due_at_ms=NOW_MS + 10)
     with world(dsn, NOW_MS + 3) as early:
-        paying.rang(with_keys(early.scene), matter)
+        paying.fire_timer(with_keys(early.scene), matter)
         assert state_of(early, matter.payment.id) == (State.COOLING, NOW_MS + 10)
     clocks = (
         "SELECT due_at_ms FROM runtime.errand WHERE kind = 'payments.clock'"
@@ -316,7 +316,7 @@ def test_payments_that_waited_a_day_together_are_one_sum_when_they_go(here: Worl
 def test_guardians_also_look_at_what_others_pay_from_the_account(here: World) -> None:
     rule(here, CAROL)
     matter = use_of(here, allowance(here))
-    paying.rang(with_keys(here.scene), matter)
+    paying.fire_timer(with_keys(here.scene), matter)
 
     assert state_of(here, matter.payment.id)[0] is State.CANCELLED  # Carol has no chat
 
@@ -344,7 +344,7 @@ def test_guardians_look_at_a_debit_before_it_moves(here: World) -> None:
     scene = asking_nothing(here.scene)
     mandate = here.mandate()
     matter = here.charge(mandate)
-    charges.rang(scene, matter)
+    charges.fire_timer(scene, matter)
     guarded = files.lock(scene, matter.payment.id)
     assert guarded is not None
     assert state_of(here, matter.payment.id)[0] is State.GUARDED
@@ -369,7 +369,7 @@ def test_a_debit_that_guardians_do_not_approve_moves_nothing(here: World, how: s
     scene = asking_nothing(here.scene)
     mandate = here.mandate()
     matter = here.charge(mandate)
-    charges.rang(scene, matter)
+    charges.fire_timer(scene, matter)
     guarded = files.lock(scene, matter.payment.id)
     assert guarded is not None
     if how in {"no", "ended"}:
@@ -381,7 +381,7 @@ def test_a_debit_that_guardians_do_not_approve_moves_nothing(here: World, how: s
         paying.guardian_said(scene, guarded)
     elif how == "time":
         late = attrs.evolve(guarded, payment=attrs.evolve(guarded.payment, due_at_ms=NOW_MS))
-        paying.rang(scene, late)
+        paying.fire_timer(scene, late)
 
     ends = {"ended": State.REFUSED}
     assert state_of(here, matter.payment.id)[0] is ends.get(how, State.CANCELLED)
@@ -428,7 +428,7 @@ def test_what_is_banned_is_not_debited_by_a_mandate_either(dsn: str) -> None:
     with world(dsn) as here:
         matter = here.charge(here.mandate())
         guards.ban(here.scene.txn, matter.payment.payer, "all", NOW_MS + 1, nonce())
-        charges.rang(here.scene, matter)
+        charges.fire_timer(here.scene, matter)
     execute(dsn, "DELETE FROM payments.self_ban")
 
     assert end_of(dsn, matter) == ("refused", "not_active", False)

@@ -8,7 +8,7 @@ import pytest
 
 from appservices.payments.routes.persons import _wallet
 from appservices.payments.service.chats import greet
-from appservices.payments.service.scene import wallet_topic
+from appservices.payments.service.conversation import wallet_topic
 from appservices.payments.service.wallet.visit import Visit
 from tests.integration.appservices.payments.branch import BranchTestCase
 from tests.integration.appservices.payments.scenes import ALICE

@@ -185,7 +185,7 @@ def test_who_has_decided_is_asked_no_more(stage: Stage) -> None:
 
     assert entry.stuck == "They do not agree any more, so the date decides: All back to Alice."
     stage.now_ms = entry.ends_at_ms
-    stage.ring(steps.rang, escrow_id)
+    stage.ring(steps.fire_timer, escrow_id)
     stage.write()
 
 

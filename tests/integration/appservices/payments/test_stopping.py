@@ -15,9 +15,9 @@ from appservices.payments.core.mandate import MandateState
 from appservices.payments.core.orders.mandate import ChargeOrder
 from appservices.payments.core.payment import Kind, State
 from appservices.payments.service import authority, bank_news, charges, files, freezing, moving
+from appservices.payments.service.conversation import Conversation
 from appservices.payments.service.rails import BankNews, NewsKind
 from appservices.payments.service.rails.suspense import DECIDED
-from appservices.payments.service.scene import Scene
 from appservices.payments.store import attempts, holders, invoices, mandates, suspense
 from appservices.payments.store import payments as store
 from tests.integration.appservices.payments.scenes import (
@@ -39,14 +39,14 @@ from veche.protocol.message import body
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from appservices.payments.service.files import Matter
+    from appservices.payments.service.files import OpenPayment
     from veche.protocol.ids import UserId
 
 pytestmark = pytest.mark.postgres
 
 
 @attrs.frozen
-class Talk(Scene):
+class Talk(Conversation):
     """A scene that keeps what is said in it."""
 
     said: list[str]
@@ -71,7 +71,7 @@ def dsn(place: str) -> Iterator[str]:
 
 
 @contextmanager
-def beside(dsn: str, deed: Callable[[Scene], None]) -> Iterator[None]:
+def beside(dsn: str, deed: Callable[[Conversation], None]) -> Iterator[None]:
     """Do something in another transaction, which has to wait for ours; it ends at the end."""
     errors: list[BaseException] = []
 
@@ -94,11 +94,11 @@ def beside(dsn: str, deed: Callable[[Scene], None]) -> Iterator[None]:
     assert errors == []
 
 
-def freeze(scene: Scene) -> None:
+def freeze(scene: Conversation) -> None:
     freezing.freeze(scene, ALICE)
 
 
-def end_of(dsn: str, matter: Matter) -> tuple[object, ...]:
+def end_of(dsn: str, matter: OpenPayment) -> tuple[object, ...]:
     """State of a payment, why, and whether the writer is still to make it."""
     [row] = execute(
         dsn,
@@ -128,7 +128,7 @@ def test_a_revocation_stops_what_fell_due_while_it_waited(dsn: str) -> None:
         holders.lock_holder(charging.scene.txn, charging.scene.holder(ALICE).id)
         with beside(dsn, lambda scene: charges.take_back(scene, mandate, is_ended=False)):
             matter = charging.charge(mandate)
-            charges.rang(charging.scene, matter)
+            charges.fire_timer(charging.scene, matter)
             charging.connection.commit()
 
     assert end_of(dsn, matter) == ("refused", "not_active", False)
@@ -156,7 +156,7 @@ def test_a_freeze_and_a_block_with_two_payments_do_not_wait_for_one_another(dsn:
 
 
 def test_a_freeze_does_not_wait_for_what_a_block_took_while_it_waited_itself(dsn: str) -> None:
-    def soon(scene: Scene) -> None:
+    def soon(scene: Conversation) -> None:
         scene.txn.execute("SELECT set_config('lock_timeout', %s, true)", (f"{TIMEOUT_S}s",))
         freeze(scene)
 
@@ -204,7 +204,7 @@ def test_a_freeze_stops_what_a_block_had_in_its_hands_and_did_not_make(
     assert (end_of(dsn, matter)[0], end_of(dsn, matter)[2]) == ("refused", False)
 
 
-def _freeze(scene: Scene, who: UserId) -> None:
+def _freeze(scene: Conversation, who: UserId) -> None:
     freezing.freeze(scene, who, may_end=False)
 
 
@@ -213,7 +213,7 @@ def test_nothing_is_debited_by_a_mandate_of_who_stopped_everything(dsn: str) -> 
         freeze(here.scene)
         # Given after that.
         matter = here.charge(here.mandate())
-        charges.rang(here.scene, matter)
+        charges.fire_timer(here.scene, matter)
 
     assert end_of(dsn, matter) == ("refused", "not_active", False)
 
@@ -232,7 +232,7 @@ def test_no_debit_of_which_the_payer_was_not_told_passes(dsn: str) -> None:
     with world(dsn, NOW_MS + 1_000) as later:
         matter = files.lock(later.scene, id_)
         if matter is not None:
-            charges.rang(later.scene, matter)
+            charges.fire_timer(later.scene, matter)
 
     debited = "SELECT count(*) FROM payments.payment WHERE id = %s AND state = 'paying'"
     assert execute(dsn, debited, id_) == [(0,)]

@@ -47,7 +47,7 @@ from veche.runtime.web.public import PageLinks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.protocol.inbound import Inbound
     from veche.runtime.database import Cursor
 
@@ -104,7 +104,7 @@ class SwappedBranch(Branch):
                 self._enrol(scene, person, key)
             self.hostile.come(person, room_id, has_identity=chance.random() < 0.8)
 
-    def _enrol(self, scene: Scene, person: UserId, key: BrowserKey) -> None:
+    def _enrol(self, scene: Conversation, person: UserId, key: BrowserKey) -> None:
         kept = Key(key.id, person, KeyKind.P256, key.public, None, (), 0, "Phone", 1, 1)
         assert store.add_key(scene.txn, kept)
         scene.txn.execute(

@@ -11,7 +11,7 @@ import pytest
 from appservices.payments.core.payment import Kind, Payment, State
 from appservices.payments.core.texts.views import Party
 from appservices.payments.service import credit_notes, files, receipt_pdfs, tax_invoices
-from appservices.payments.service.files import Matter, Private
+from appservices.payments.service.files import OpenPayment, Private
 from appservices.payments.service.tax_invoices import NoTaxInvoiceError
 from tests.integration.appservices.payments.branch import SHOP, BranchTestCase
 from tests.integration.appservices.payments.scenes import ALICE, BOB
@@ -20,7 +20,7 @@ from tests.support.tax_rules import said_against, texts
 from veche.protocol.ids import UserId
 
 if TYPE_CHECKING:
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
 
 pytestmark = pytest.mark.postgres
 
@@ -40,7 +40,7 @@ def said(data: bytes, name: str) -> list[str]:
     return texts(data, name)
 
 
-def asked(scene: Scene, invoice_id: str, person: str) -> Matter:
+def asked(scene: Conversation, invoice_id: str, person: str) -> OpenPayment:
     """A payment of an invoice that somebody who has its reference is asked about; not kept."""
     payment = Payment(
         id=scene.sender.fresh_ulid("payment"),
@@ -54,7 +54,9 @@ def asked(scene: Scene, invoice_id: str, person: str) -> Matter:
         asked_at_ms=scene.now_ms,
         invoice=(invoice_id, 1),
     )
-    return Matter(payment, Private(Party(person, ""), Party(SHOP, ""), "EUR", ""), scene.now_ms)
+    return OpenPayment(
+        payment, Private(Party(person, ""), Party(SHOP, ""), "EUR", ""), scene.now_ms
+    )
 
 
 class TaxInvoiceTests(BranchTestCase):

@@ -17,7 +17,7 @@ from appservices.payments.core.rails.port import Entry, Statement
 from appservices.payments.core.rails.told_xml import write_advice, write_statement
 from appservices.payments.service.rails import suspense as orders
 from appservices.payments.service.rails.filing import explain
-from appservices.payments.service.rails.hearing import Hearing
+from appservices.payments.service.rails.incoming import Incoming
 from appservices.payments.service.rails.suspense import Note
 from appservices.payments.store import bank as store
 from appservices.payments.store import suspense
@@ -326,4 +326,4 @@ class TestToldTwice(BankCase):
         return extra, told(first, advice, ref), second
 
     def _hear(self, txn: Cursor, data: bytes) -> None:
-        Hearing.begin(txn, self.desk, OTHER, self.home.now_ms()).hear(data)
+        Incoming.begin(txn, self.desk, OTHER, self.home.now_ms()).hear(data)

@@ -34,7 +34,7 @@ from veche.transparency.envelope import verify
 from veche.transparency.notes import NoteSigner
 
 if TYPE_CHECKING:
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
     from veche.runtime.process import Process
 
 reactor: Any = default_reactor
@@ -45,7 +45,7 @@ SIGNER: Final = NoteSigner("bank.test/veche/ledger/v1/0", b"s" * 32)
 KEYS: Final = {f"ed25519:{SIGNER.verifier.version}": SIGNER.verifier.key}
 
 
-def owner_of(scene: Scene, organisation: str) -> str:
+def owner_of(scene: Conversation, organisation: str) -> str:
     """An organisation, as webhooks know it."""
     return str(scene.organisation(organisation).id)
 

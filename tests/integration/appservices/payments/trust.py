@@ -12,8 +12,8 @@ from appservices.payments.core.payment import State
 from appservices.payments.core.texts.allowance import AllowanceView
 from appservices.payments.core.texts.guardians import RuleView
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service import guarding, purses
-from appservices.payments.service.scene import Scene
+from appservices.payments.service import allowance_uses, guarding
+from appservices.payments.service.conversation import Conversation
 from appservices.payments.store import allowances, chats, guards, holders
 from appservices.payments.store.allowances import Allowance
 from appservices.payments.store.guards import GuardRule
@@ -26,14 +26,14 @@ from veche.runtime.crypto.tracking import pin_encrypted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from appservices.payments.service.files import Matter
+    from appservices.payments.service.files import OpenPayment
     from tests.integration.appservices.payments.scenes import World
 
 CAROL: Final = UserId("@carol:veche.test")
 _numbers: Final = itertools.count(1)
 
 
-def with_keys(scene: Scene, *, is_revoked: bool = False) -> Scene:
+def with_keys(scene: Conversation, *, is_revoked: bool = False) -> Conversation:
     """The same scene; all keys of Alice that approved something until now may be revoked."""
     if is_revoked:
         revoke_keys(scene.txn, ALICE, NOW_MS)
@@ -41,7 +41,7 @@ def with_keys(scene: Scene, *, is_revoked: bool = False) -> Scene:
 
 
 @attrs.frozen
-class _Quiet(Scene):
+class _Quiet(Conversation):
     """A scene that says and asks nothing."""
 
     def tell(self, *_: Any, **__: Any) -> EffectId:
@@ -56,12 +56,12 @@ class _Quiet(Scene):
         """Nothing."""
 
 
-def asking_nothing(scene: Scene) -> Scene:
+def asking_nothing(scene: Conversation) -> Conversation:
     """The same scene, in which nothing is said and keys are asked for nothing."""
     return _Quiet(scene.txn, scene.sender, scene.parts)
 
 
-def chat_with(scene: Scene, person: UserId) -> RoomId:
+def chat_with(scene: Conversation, person: UserId) -> RoomId:
     """A chat of somebody with the bot, in which they are alone."""
     room_id = RoomId(f"!chat{next(_numbers)}:veche.test")
     chats.keep_chat(scene.txn, room_id, person, NOW_MS)
@@ -72,7 +72,7 @@ def chat_with(scene: Scene, person: UserId) -> RoomId:
     return room_id
 
 
-def join(scene: Scene, room_id: RoomId, person: UserId, membership: str = "join") -> None:
+def join(scene: Conversation, room_id: RoomId, person: UserId, membership: str = "join") -> None:
     """Somebody is in a room now, or is not any more."""
     scene.txn.execute(
         "INSERT INTO runtime.room_member (room_id, user_id, membership) VALUES (%s, %s, %s)"
@@ -92,7 +92,7 @@ def allowance(here: World, cap: int = 1_000, *, is_given: bool = True) -> Allowa
         spender=scene.holder(BOB).id,
         ledger=holders.currencies(scene.txn)["EUR"],
         state=AllowanceState.ACTIVE if is_given else AllowanceState.PROPOSED,
-        sealed=purses.sealed(scene, view),
+        sealed=allowance_uses.sealed(scene, view),
         approved_by=here.approved() if is_given else None,
         terms=terms,
     )
@@ -100,7 +100,7 @@ def allowance(here: World, cap: int = 1_000, *, is_given: bool = True) -> Allowa
     return kept
 
 
-def use_of(here: World, by: Allowance) -> Matter:
+def use_of(here: World, by: Allowance) -> OpenPayment:
     """A payment of 5.00 by an allowance that is approved, and whose wait is just over."""
     return here.asked(
         state=State.COOLING, allowance_id=by.id, approved_by=here.approved(), due_at_ms=NOW_MS

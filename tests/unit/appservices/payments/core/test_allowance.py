@@ -28,7 +28,7 @@ from appservices.payments.core.allowance import (
 from appservices.payments.core.order import OrderProblem
 from appservices.payments.core.texts.allowance import AllowanceView, shown_text
 from appservices.payments.core.texts.views import Party
-from appservices.payments.service.scene import CATALOGUE
+from appservices.payments.service.conversation import CATALOGUE
 from tests.support.tables import each_row
 from veche.protocol.money import Money
 from veche.protocol.texts.localizer import Localizer

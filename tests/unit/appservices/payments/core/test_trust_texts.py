@@ -22,7 +22,7 @@ from appservices.payments.core.texts.guardians import (
 from appservices.payments.core.texts.paying import refused_words
 from appservices.payments.core.texts.views import Party, PaymentView
 from appservices.payments.service.allowance_orders import purse_of
-from appservices.payments.service.scene import CATALOGUE
+from appservices.payments.service.conversation import CATALOGUE
 from tests.support.tables import each_row
 from veche.protocol.approval import NAME_CHARACTERS_MAX, TEXT_CHARACTERS_MAX
 from veche.protocol.commands import read_command

@@ -86,7 +86,7 @@ def test_the_work_that_breaks_a_block_is_found_in_few_tries(place: int) -> None:
         taken = queue.take()
         if bad in taken:
             tries += 1
-            found = queue.blame(taken)
+            found = queue.bisect(taken)
         else:
             kept += len(taken)
 
@@ -101,12 +101,12 @@ def test_blocks_grow_again_after_the_trouble() -> None:
     queue = Queue()
     for _ in range(64):
         queue.add(work())
-    assert queue.blame(queue.take()) is None
+    assert queue.bisect(queue.take()) is None
 
     sizes = []
     while taken := queue.take():
         sizes.append(len(taken))
-        queue.praise()
+        queue.grow()
     assert sizes == [32, 32]
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Wish:
-    """A payout or a collection that is asked for.
+class OrderRequest:
+    """A payout or a collection that a feature asks a bank for.
 
     Attributes:
         id: Fresh, or derived from what it is for: the same again changes nothing.

@@ -15,12 +15,12 @@ from appservices.payments.service import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from appservices.payments.service.scene import Parts, Scene
+    from appservices.payments.service.conversation import Conversation, Parts
     from veche.messaging.jobs import JobHandler
     from veche.protocol.ids import UserId
     from veche.protocol.inbound import Inbound
 
-ORDERS: Final[Mapping[str, Callable[[Scene, Inbound, str], None]]] = {
+ORDERS: Final[Mapping[str, Callable[[Conversation, Inbound, str], None]]] = {
     "guardians": guardian_orders.order,
     "allow": allowance_orders.order,
     "ban": banning.order,
@@ -37,7 +37,7 @@ def handlers(parts: Parts) -> dict[str, JobHandler]:
     }
 
 
-def show_to(scene: Scene, payload: Mapping[str, Any], person: UserId) -> None:
+def show_to(scene: Conversation, payload: Mapping[str, Any], person: UserId) -> None:
     """Tell somebody who has got a chat why it was made for them."""
     if "guard" in payload:
         guardians.RULES.invite(scene, payload["guard"], person)

@@ -23,8 +23,8 @@ from appservices.payments.store import quotes
 if TYPE_CHECKING:
     from appservices.payments.core.allowance import UseProblem
     from appservices.payments.core.payment import Payment
-    from appservices.payments.service.files import Matter
-    from appservices.payments.service.scene import Scene
+    from appservices.payments.service.conversation import Conversation
+    from appservices.payments.service.files import OpenPayment
     from appservices.payments.store.allowances import Allowance
 
 CHOICE: Final = "purse-"
@@ -33,7 +33,7 @@ OFFERED_MAX: Final = 3
 """Most accounts of others that one question offers."""
 
 
-def view_of(scene: Scene, allowance: Allowance) -> AllowanceView:
+def view_of(scene: Conversation, allowance: Allowance) -> AllowanceView:
     """An allowance with its names."""
     opened = scene.vault.open(allowance.sealed)
     return AllowanceView(
@@ -46,7 +46,7 @@ def view_of(scene: Scene, allowance: Allowance) -> AllowanceView:
     )
 
 
-def sealed(scene: Scene, view: AllowanceView) -> bytes:
+def sealed(scene: Conversation, view: AllowanceView) -> bytes:
     """The names of an allowance, under the operator's key."""
     return scene.vault.seal(
         {
@@ -59,13 +59,15 @@ def sealed(scene: Scene, view: AllowanceView) -> bytes:
     )
 
 
-def left_minor(scene: Scene, allowance: Allowance) -> int:
+def left_minor(scene: Conversation, allowance: Allowance) -> int:
     """What can still be paid by an allowance now, of this period."""
     used = store.used_minor(scene.txn, allowance.id, _period(scene, allowance))
     return allowance.terms.period_max_minor - used
 
 
-def problem_of(scene: Scene, allowance: Allowance, payee: str, minor: int) -> UseProblem | None:
+def problem_of(
+    scene: Conversation, allowance: Allowance, payee: str, minor: int
+) -> UseProblem | None:
     """Why somebody cannot be paid by an allowance; None if they can.
 
     Args:
@@ -86,7 +88,7 @@ def problem_of(scene: Scene, allowance: Allowance, payee: str, minor: int) -> Us
     )
 
 
-def offered(scene: Scene, matter: Matter) -> list[tuple[Allowance, AllowanceView]]:
+def offered(scene: Conversation, matter: OpenPayment) -> list[tuple[Allowance, AllowanceView]]:
     """The accounts of others from which the payer of an invoice could pay it now.
 
     One that its merchant was asked about is theirs who asked, and one that is paid from such an
@@ -106,7 +108,7 @@ def offered(scene: Scene, matter: Matter) -> list[tuple[Allowance, AllowanceView
     return found[:OFFERED_MAX]
 
 
-def paid_from(scene: Scene, matter: Matter, allowance: Allowance) -> Matter:
+def paid_from(scene: Conversation, matter: OpenPayment, allowance: Allowance) -> OpenPayment:
     """A payment that is not kept yet, from the account of who gave an allowance."""
     view = view_of(scene, allowance)
     payment = attrs.evolve(matter.payment, payer=allowance.giver, allowance_id=allowance.id)
@@ -114,7 +116,7 @@ def paid_from(scene: Scene, matter: Matter, allowance: Allowance) -> Matter:
     return attrs.evolve(matter, payment=payment, private=private)
 
 
-def use(scene: Scene, matter: Matter) -> tuple[Matter, str | None]:
+def use(scene: Conversation, matter: OpenPayment) -> tuple[OpenPayment, str | None]:
     """Count a payment that is about to be made, if it is by an allowance.
 
     Returns:
@@ -135,14 +137,14 @@ def use(scene: Scene, matter: Matter) -> tuple[Matter, str | None]:
     return attrs.evolve(matter, payment=attrs.evolve(payment, period=period)), None
 
 
-def give_back(scene: Scene, payment: Payment) -> None:
+def give_back(scene: Conversation, payment: Payment) -> None:
     """A use that was counted moves nothing."""
     if payment.allowance_id is not None and payment.period is not None:
         minor = payment.total_minor
         store.give_back(scene.txn, payment.allowance_id, payment.period, minor)
 
 
-def settle(scene: Scene, matter: Matter) -> None:
+def settle(scene: Conversation, matter: OpenPayment) -> None:
     """A use is over, if it is one: what moved nothing has used nothing; the giver hears of it."""
     payment = matter.payment
     if payment.allowance_id is None:
@@ -159,13 +161,13 @@ def settle(scene: Scene, matter: Matter) -> None:
         scene.tell(room_id, giver, doc)
 
 
-def _tell_giver_refused(scene: Scene, matter: Matter) -> None:
+def _tell_giver_refused(scene: Conversation, matter: OpenPayment) -> None:
     giver = matter.private.payer.person
     room_id = scene.chat_of(giver) if giver is not None else None
     if giver is not None and room_id is not None:
         scene.tell(room_id, giver, use_refused_doc(matter.view, scene.localizer(giver)))
 
 
-def _period(scene: Scene, allowance: Allowance) -> int:
+def _period(scene: Conversation, allowance: Allowance) -> int:
     terms = allowance.terms
     return period_number(terms.starts_at_ms, terms.period, max(scene.now_ms, terms.starts_at_ms))

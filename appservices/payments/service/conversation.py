@@ -10,7 +10,8 @@ from appservices.payments.config import PaymentsSection
 from appservices.payments.core.commands import COMMANDS
 from appservices.payments.core.topics import Topic
 from appservices.payments.store import chats, holders
-from veche.bots import BotProfile, ChatParts, Conversation
+from veche.bots import BotProfile, ChatParts
+from veche.bots import Conversation as BotConversation
 from veche.protocol.texts.catalogue import Catalogue
 from veche.runtime.live import announce
 from veche.runtime.widget import widget_state
@@ -49,9 +50,9 @@ class Parts(ChatParts[PaymentsSection]):
     sealer: Sealer | None = None
     peers: PeerClient | None = None
 
-    def conversation(self, txn: Cursor, cause: str, now_ms: int) -> Scene:
-        """The scene of a transaction; see ``ChatParts``."""
-        return Scene(txn, self.sender(txn, cause, now_ms), self)
+    def conversation(self, txn: Cursor, cause: str, now_ms: int) -> Conversation:
+        """Begin a transaction of the bot; see ``ChatParts``."""
+        return Conversation(txn, self.sender(txn, cause, now_ms), self)
 
     def widget(self, language: str) -> Sequence[Mapping[str, Any]]:
         """State that shows the wallet in a chat; none where there are no pages."""
@@ -61,7 +62,7 @@ class Parts(ChatParts[PaymentsSection]):
 
 
 @attrs.frozen
-class Scene(Conversation[PaymentsSection]):
+class Conversation(BotConversation[PaymentsSection]):
     """One transaction."""
 
     parts: Parts
@@ -76,8 +77,8 @@ class Scene(Conversation[PaymentsSection]):
         mark, sealed = self.vault.mark(person), self.vault.seal({"id": person})
         return holders.keep_holder(self.txn, mark, sealed, holders.PERSON, self.now_ms)
 
-    def elsewhere(self, account: str) -> Holder:
-        """Whoever has an account at a bank, by its number, as somebody who is paid."""
+    def bank_account_holder(self, account: str) -> Holder:
+        """Keep the owner of an account at a bank, by its number, as a holder."""
         mark = self.vault.mark(f"{holders.ELSEWHERE} {account}")
         sealed = self.vault.seal({"id": account})
         return holders.keep_holder(self.txn, mark, sealed, holders.ELSEWHERE, self.now_ms)

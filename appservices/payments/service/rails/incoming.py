@@ -82,8 +82,8 @@ _UNEVEN: Final = (
 
 
 @attrs.frozen
-class Hearing:
-    """One transaction in which a bank is heard.
+class Incoming:
+    """One transaction in which messages of a bank are read.
 
     Attributes:
         txn: The transaction.
@@ -102,7 +102,7 @@ class Hearing:
     new: Sequence[Account]
 
     @classmethod
-    def begin(cls, txn: Cursor, desk: Desk, name: str, now_ms: int) -> Hearing:
+    def begin(cls, txn: Cursor, desk: Desk, name: str, now_ms: int) -> Incoming:
         """Hear a bank, by name, in a transaction."""
         books, new = desk.books(txn, store.ledger_of(txn, name), now_ms)
         return cls(txn, desk, desk.banks[name], now_ms, books, new)
@@ -396,7 +396,7 @@ def settle_line(txn: Cursor, desk: Desk, attempt: Attempt, outcome: Outcome) -> 
     is_last = key.endswith(_SUSPENSE) and not store.has_line(txn, name, key)
     key = key.removesuffix(_SUSPENSE) if is_last else key
     line = store.line(txn, name, key)
-    hearing = Hearing.begin(txn, desk, name, outcome.at_ms)
+    hearing = Incoming.begin(txn, desk, name, outcome.at_ms)
     books = hearing.books
     if outcome.is_done:
         is_suspense = books.suspense in {

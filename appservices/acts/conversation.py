@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from appservices.acts.service import Directories
     from veche.runtime.database import Cursor
 
-Scene: TypeAlias = Conversation[ActsSection]
+ActsConversation: TypeAlias = Conversation[ActsSection]
 PURPOSE: Final = "directory"
 CHECK: Final = "directory.check"
 """Kind of the job that looks an account or a room up."""
@@ -31,6 +31,6 @@ class Parts(ChatParts[ActsSection]):
     profile = BotProfile(PURPOSE, texts.CATALOGUE, texts.COMMANDS, store.CHATS)
     directories: Directories
 
-    def conversation(self, txn: Cursor, cause: str, now_ms: int) -> Scene:
+    def conversation(self, txn: Cursor, cause: str, now_ms: int) -> ActsConversation:
         """Begin a transaction of the bot."""
         return Conversation(txn, self.sender(txn, cause, now_ms), self)
