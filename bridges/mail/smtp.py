@@ -4,6 +4,7 @@
 - Server: a commit that fails answers 451, so that the sender tries again; mail that is never
   taken answers 554. Twisted answers 550 to both.
 - Server: SIZE and 8BITMIME are offered, and the size is enforced; nothing logs addresses.
+- Client: a send that is cancelled ends in silence.
 - Client: octets go out as they are: dots are stuffed once, over the whole message.
 """
 
@@ -133,6 +134,16 @@ class _Sender(smtp.ESMTPSender):
         return chunk
 
 
+class _SenderFactory(smtp.ESMTPSenderFactory):
+    protocol = _Sender
+    noisy = False
+
+    def _processConnectionError(self, connector: Any, err: Any) -> None:
+        # Without this, a connection that ends after its send was cancelled is an unhandled error.
+        if hasattr(self, "result"):
+            super()._processConnectionError(connector, err)
+
+
 def wire(raw: bytes) -> bytes:
     """``raw`` with CRLF line ends and stuffed dots, over the whole message."""
     lines = re.split(rb"\r\n|\r|\n", raw.rstrip(b"\r\n"))
@@ -148,7 +159,7 @@ async def send(reactor: Any, relay: tuple[str, int], sender: str, to: str, raw: 
         UncertainError: The connection broke before its answer.
     """
     done: Deferred[Any] = Deferred()
-    factory = smtp.ESMTPSenderFactory(
+    factory = _SenderFactory(
         None,
         None,
         sender,
@@ -160,7 +171,6 @@ async def send(reactor: Any, relay: tuple[str, int], sender: str, to: str, raw: 
         requireAuthentication=False,
         requireTransportSecurity=False,
     )
-    factory.protocol, factory.noisy = _Sender, False
     reactor.connectTCP(*relay, factory, timeout=CLIENT_TIMEOUT_S)
     try:
         await done

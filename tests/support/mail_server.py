@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from tests.support.processes import Child, free_ports, wait_until
+from tests.support.processes import Child, free_ports
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -118,11 +118,6 @@ class MailServer:
         box = mailbox.Maildir(folder, factory=None)
         keys = sorted(box.keys(), key=lambda key: (folder / "new" / key).stat().st_mtime_ns)
         return [message_from_bytes(box.get_bytes(key), policy=policy.default) for key in keys]
-
-    def wait_for(self, count: int, name: str = "ann") -> list[EmailMessage]:
-        """What somebody has got, once it is at least so much."""
-        wait_until(lambda: len(self.received(name)) >= count, 90, f"fewer than {count} mails")
-        return self.received(name)
 
     def _answers(self) -> bool:
         try:
